@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_CURSOR_H
+#define SPINE_CURSOR_H
+
+/*
+ * Cursors: a walk over the consolidated rows of a batch, a snapshot or a spine,
+ * forward and backward, by key and by value inside a key.
+ *
+ *     for (spine_cursor_rewind(c); spine_cursor_key_valid(c); spine_cursor_step_key(c))
+ *         for (; spine_cursor_val_valid(c); spine_cursor_step_val(c))
+ *             use(spine_cursor_key(c).u64, spine_cursor_val(c).u64,
+ * spine_cursor_weight(c)); return spine_cursor_status(c);
+ *
+ * Position. A cursor stands on a key, or on none; on a key it stands on one of
+ * the key's values, or on none. A new cursor stands on the first key. Every key
+ * move, forward or backward, puts the value position on the key's first value.
+ * Only rows whose weights do not sum to zero are seen, and only keys that have
+ * such a row.
+ *
+ * Errors. Reading at no position and an illegal step set the cursor's sticky
+ * status to SPINE_MISUSE and make it invalid; so do SPINE_OVERFLOW and
+ * SPINE_NOMEM with theirs. spine_cursor_status() tells whether the walk ended
+ * at the end.
+ *
+ * A cursor keeps the batches that it reads, whatever happens to the spine. What
+ * it gives out (bytes, times, weights) is valid until its next move.
+ * One thread at a time; different cursors in different threads need no lock.
+ */
+
+#include "spine/batch.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct spine_cursor;
+
+/* A cursor over one batch, of which it keeps a reference. Reads nothing before the first
+ * use. */
+SPINE_API SPINE_CHECKED enum spine_status spine_batch_cursor(struct spine_batch *batch,
+                                                             struct spine_cursor **out,
+                                                             struct spine_error *error);
+/* NULL is allowed. */
+SPINE_API void spine_cursor_close(struct spine_cursor *cursor);
+
+/* SPINE_OK, or why the cursor is invalid for good. */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_cursor_status(const struct spine_cursor *cursor);
+
+/* The status again, with its message. */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_cursor_error(const struct spine_cursor *cursor, struct spine_error *error);
+
+/* Does the cursor stand on a key, on a value? */
+SPINE_API bool spine_cursor_key_valid(struct spine_cursor *cursor);
+SPINE_API bool spine_cursor_val_valid(struct spine_cursor *cursor);
+
+/* The key; needs key_valid. */
+SPINE_API union spine_datum spine_cursor_key(struct spine_cursor *cursor);
+/* The value; needs val_valid, like all that follows here. */
+SPINE_API union spine_datum spine_cursor_val(struct spine_cursor *cursor);
+/* The weight of (key, value), added up over all times when there are times. The first one
+   when rows have several weights. */
+SPINE_API int64_t spine_cursor_weight(struct spine_cursor *cursor);
+/* `weight_count` weights of (key, value), added up over all times. */
+SPINE_API const int64_t *spine_cursor_weights(struct spine_cursor *cursor);
+/*
+ * The times of (key, value) in ascending order (of the number), each once, and their
+ * weights (`weight_count` each, side by side). Returns how many there are; untimed: 1,
+ * with time 0.
+ */
+SPINE_API size_t spine_cursor_times(struct spine_cursor *cursor, const uint64_t **times,
+                                    const int64_t **weights);
+
+/* To the first key; to the last key. Legal in every state but a failed one. */
+SPINE_API void spine_cursor_rewind(struct spine_cursor *cursor);
+SPINE_API void spine_cursor_fast_forward(struct spine_cursor *cursor);
+
+/* To the next key, to the one before; needs key_valid. */
+SPINE_API void spine_cursor_step_key(struct spine_cursor *cursor);
+SPINE_API void spine_cursor_step_key_reverse(struct spine_cursor *cursor);
+
+/*
+ * Forward to the first key not less than `key`, from the present position: a
+ * cursor that stands there or beyond, or past the end, does not move.
+ * SPINE_FIXED and SPINE_BYTES keys are read during the call only.
+ */
+SPINE_API void spine_cursor_seek_key(struct spine_cursor *cursor, union spine_datum key);
+
+/* Backward to the last key not greater than `key`, from the present position. */
+SPINE_API void
+spine_cursor_seek_key_reverse(struct spine_cursor *cursor, union spine_datum key);
+
+/*
+ * To exactly `key`, in any direction. True and on its first value when a row of that
+ * key exists; otherwise false, and the cursor stands on no key (rewind, fast_forward
+ * or another exact seek go on from there). Ascending keys are the quick case.
+ */
+SPINE_API bool
+spine_cursor_seek_key_exact(struct spine_cursor *cursor, union spine_datum key);
+
+/* To the first value of the key, to the last one; needs key_valid. */
+SPINE_API void spine_cursor_rewind_vals(struct spine_cursor *cursor);
+SPINE_API void spine_cursor_fast_forward_vals(struct spine_cursor *cursor);
+
+/* To the next value of the key, to the one before; needs val_valid. */
+SPINE_API void spine_cursor_step_val(struct spine_cursor *cursor);
+SPINE_API void spine_cursor_step_val_reverse(struct spine_cursor *cursor);
+
+/* Forward to the key's first value not less than `val`; backward to the last one not
+   greater. Needs key_valid. Like the seeks of keys, they never turn round. */
+SPINE_API void spine_cursor_seek_val(struct spine_cursor *cursor, union spine_datum val);
+SPINE_API void
+spine_cursor_seek_val_reverse(struct spine_cursor *cursor, union spine_datum val);
+
+/*
+ * Memory of the caller that spine_cursor_read() fills; the shapes are those of
+ * struct spine_columns. A NULL array is a column that the caller does not want;
+ * `keys` and `values` are not wanted in schemas without them.
+ */
+struct spine_column_buffers {
+    /* Room, in rows, of every array. */
+    size_t rows;
+    void *keys;
+    /* SPINE_BYTES keys: `rows + 1` offsets, and the room of `keys` in bytes. */
+    uint64_t *key_offsets;
+    size_t key_bytes;
+    void *values;
+    uint64_t *value_offsets;
+    size_t value_bytes;
+    uint64_t *times;
+    /* `rows * weight_count` weights. */
+    int64_t *weights;
+};
+
+/*
+ * Reads the next rows (key, value, time) from the present position into
+ * `buffers` and moves past them: the cursor stands on the row after the last
+ * one read, which may be in the middle of a key. Returns the number of rows; 0
+ * at the end, on failure, and when the next row's bytes alone do not fit (the
+ * status is then SPINE_INVALID and names the bytes needed).
+ *
+ * With times, all times of a value are read in one call: a value that has more of them
+ * than `rows` is SPINE_INVALID, naming how many.
+ */
+SPINE_API size_t spine_cursor_read(struct spine_cursor *cursor,
+                                   const struct spine_column_buffers *buffers);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_METRICS_H
+#define SPINE_METRICS_H
+
+/*
+ * What a spine has done and holds, in numbers.
+ */
+
+#include "spine/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Levels of a spine, 0 to SPINE_LEVELS - 1. */
+#define SPINE_LEVELS 9
+
+struct spine_level_stats {
+    /* Batches that wait at the level, and those that its merge is reading. */
+    uint64_t loose_batches;
+    uint64_t merging_batches;
+    uint64_t rows;
+    uint64_t bytes;
+    /* Merges that ended at the level since the spine was opened. */
+    uint64_t merges;
+};
+
+struct spine_stats {
+    struct spine_level_stats levels[SPINE_LEVELS];
+    /* Sums over the levels. */
+    uint64_t batches;
+    uint64_t rows;
+    uint64_t bytes;
+    /* Inserted so far. */
+    uint64_t inserted_batches;
+    uint64_t inserted_rows;
+    /* Merges that ended, rows they read and rows they wrote. Write amplification is
+       (inserted_rows + merge_rows_out) / inserted_rows. */
+    uint64_t merges;
+    uint64_t merge_rows_in;
+    uint64_t merge_rows_out;
+    /* Blocks that merges took over without reading them, and their rows (also in
+     * merge_rows_in and _out). */
+    uint64_t merge_blocks_shared;
+    uint64_t merge_rows_shared;
+    /* Time in merge slices, in all threads; the longest slice. */
+    uint64_t merge_ns;
+    uint64_t slice_ns_max;
+    /* Slices that an inserting thread ran, and the time it spent in them. */
+    uint64_t help_slices;
+    uint64_t help_ns;
+    /* Inserts that had to wait, and for how long in all and at most. */
+    uint64_t backpressure_waits;
+    uint64_t backpressure_ns;
+    uint64_t backpressure_ns_max;
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_RUNTIME_H
+#define SPINE_RUNTIME_H
+
+/*
+ * Runtimes: where the merges of any number of spines run.
+ *
+ * Four kinds, by the options:
+ *
+ *     default          a libuv loop on a thread of its own; slices run on libuv's pool
+ *     loop             the host's libuv loop dispatches; slices run on libuv's pool
+ *     executor         the host runs the slices wherever it likes
+ *     manual           nothing runs unless somebody calls spine_runtime_run() or inserts
+ */
+
+#include "spine/types.h"
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct spine_runtime;
+struct uv_loop_s;
+
+/*
+ * The host's executor. The library calls `on_submit` when there is work; the host
+ * then calls `run(argument)` exactly once, in any thread, soon, and not from
+ * inside `on_submit`. A run takes some milliseconds at most and submits again when
+ * work is left. At most `slices_max` runs are outstanding. `on_submit` may be called
+ * from any thread that uses a spine of the runtime, must not block, and must not call
+ * the library.
+ */
+struct spine_executor {
+    void *context;
+    void (*on_submit)(void *context, void (*run)(void *argument), void *argument);
+};
+
+/* All zero means the defaults. Copied at open. */
+struct spine_runtime_options {
+    /* The host's loop, which must outlive the runtime; opened and closed on its thread.
+     */
+    struct uv_loop_s *loop;
+    /* The host's executor; NULL for none. */
+    const struct spine_executor *executor;
+    /* True: no thread of the library ever runs a merge. */
+    bool manual;
+    /*
+     * Merge slices that run at the same time. Default: one less than there are cores or
+     * threads in libuv's pool, whichever is less, but at least 1. Higher: merges keep up
+     * with more inserting threads, but take cores from them, and threads of libuv's pool
+     * from the host's file and DNS calls.
+     */
+    unsigned slices_max;
+    /*
+     * How long one run on a pool thread may go on before it makes room for others, in
+     * microseconds. Default 2000. Higher: less hand-over. Lower: less delay for the
+     * host's own work.
+     */
+    unsigned run_us;
+};
+
+/*
+ * Opens a runtime. On success the caller owns `*out` and ends it with
+ * spine_runtime_close(). NULL options mean the defaults. More than one of `loop`,
+ * `executor` and `manual`: SPINE_INVALID. Any thread (with `loop`: the loop's).
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_runtime_open(const struct spine_runtime_options *options,
+                   struct spine_runtime **out, struct spine_error *error);
+
+/*
+ * Ends a runtime: waits for slices that run, not for merges that are under way. Spines
+ * that are still open stay readable and closable; whoever waits in them gets
+ * SPINE_CANCELLED, and so does every later call that would have to merge. NULL is
+ * allowed.
+ *
+ * With `loop`: on the loop's thread; the loop must run once more afterwards to let go of
+ * its handle. With `executor`: waits until the outstanding runs were called. Not from a
+ * callback of the library.
+ */
+SPINE_API void spine_runtime_close(struct spine_runtime *runtime);
+
+/*
+ * Runs merges in the calling thread until `fuel_rows` input rows are used up or nothing
+ * is left to do. Returns the rows used; 0 means that there is nothing to do now. Works
+ * with every kind of runtime. Any thread.
+ */
+SPINE_API uint64_t spine_runtime_run(struct spine_runtime *runtime, uint64_t fuel_rows);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

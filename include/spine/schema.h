@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_SCHEMA_H
+#define SPINE_SCHEMA_H
+
+/*
+ * What the rows of a batch and of a spine look like.
+ *
+ * A row is (key, value, time, weight). Rows are ordered by key, then value,
+ * then time; rows equal in all three are one row whose weights are added, and a
+ * row whose weight is zero does not exist.
+ */
+
+#include "spine/types.h"
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum spine_kind {
+    /* No cell at all: a set (no value), or a bag of values (no key). */
+    SPINE_NONE = 0,
+    SPINE_U64,
+    SPINE_I64,
+    SPINE_U32,
+    SPINE_I32,
+    /* Total order: -NaN < -inf < ... < -0 < +0 < ... < +inf < NaN. */
+    SPINE_F64,
+    /* Exactly `size` bytes, in memcmp order. */
+    SPINE_FIXED,
+    /* 0 to SPINE_BYTES_MAX bytes, in memcmp order, a prefix before what it begins. */
+    SPINE_BYTES
+};
+
+/* The longest SPINE_BYTES cell. */
+#define SPINE_BYTES_MAX 2147483647u
+/* The largest `size` of SPINE_FIXED. */
+#define SPINE_FIXED_MAX 65535u
+/* The largest number of weights in a row. */
+#define SPINE_WEIGHTS_MAX 8u
+
+struct spine_type {
+    enum spine_kind kind;
+    /* Bytes of a SPINE_FIXED cell, 1 to SPINE_FIXED_MAX; 0 for every other kind. */
+    uint32_t size;
+};
+
+enum spine_time {
+    /* Rows have no time; whatever a call passes as time is ignored. */
+    SPINE_UNTIMED = 0,
+    /* One number in total order. */
+    SPINE_TIME_U64,
+    /* Two numbers in product order, made by spine_time_pair(). */
+    SPINE_TIME_PAIR
+};
+
+struct spine_schema {
+    struct spine_type key;
+    struct spine_type value;
+    /* Weights per row, added component by component: 1 to SPINE_WEIGHTS_MAX; 0 means 1.
+     */
+    unsigned weight_count;
+    enum spine_time time;
+};
+
+/* SPINE_OK, or SPINE_INVALID with a message that names the field. Any thread. */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_schema_check(const struct spine_schema *schema, struct spine_error *error);
+
+/* True when rows of `a` and of `b` look the same. */
+SPINE_API bool
+spine_schema_equal(const struct spine_schema *a, const struct spine_schema *b);
+
+/* The SPINE_TIME_PAIR time (outer, inner). */
+static inline uint64_t
+spine_time_pair(uint32_t outer, uint32_t inner)
+{
+    return (uint64_t)outer << 32 | inner;
+}
+
+/* True when `a` is less than or equal to `b` in the order of `time`. True when untimed.
+ */
+SPINE_API bool spine_time_less_equal(enum spine_time time, uint64_t a, uint64_t b);
+
+/* The least time not before `a` nor before `b`. */
+SPINE_API uint64_t spine_time_join(enum spine_time time, uint64_t a, uint64_t b);
+
+/* The greatest time not after `a` nor after `b`. */
+SPINE_API uint64_t spine_time_meet(enum spine_time time, uint64_t a, uint64_t b);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_SPINE_H
+#define SPINE_SPINE_H
+
+/*
+ * Spines: the state of an incremental computation, as batches that merge in the
+ * background. Includes every other C header of the library.
+ *
+ * Threads. Unless a function says otherwise, any thread may call it at any time
+ * between spine_open() and spine_close() of the spine.
+ */
+
+#include "spine/batch.h"
+#include "spine/cursor.h"
+#include "spine/metrics.h"
+#include "spine/runtime.h"
+#include "spine/schema.h"
+#include "spine/types.h"
+#include "spine/version.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct spine;
+struct spine_snapshot;
+
+/* How batches are put on levels and when levels merge. */
+enum spine_policy {
+    /* Levels by decades of rows; merges start at 8 8 3 3 3 3 2 2 2 batches. */
+    SPINE_POLICY_DECADES = 0,
+    /* Levels by powers of four; every merge starts at 4 batches. Writes less from 10^8
+       rows on. */
+    SPINE_POLICY_FOURS
+};
+
+/* All zero means the defaults. Copied at open. */
+struct spine_options {
+    enum spine_policy policy;
+    /*
+     * The most rows of a batch at level 0, 1 to 99,999. Default 14,999. Lower: batches of
+     * 10,000 rows start at level 1 and are merged less often but in longer merges.
+     * Higher: more rows are merged in one go, without pause.
+     */
+    uint32_t level0_rows;
+    /* Loose batches at which an insert waits. Default 128. Higher: fewer waits, slower
+     * readers. */
+    uint32_t backpressure_batches;
+    /*
+     * Batches, loose and merging, from which on an insert runs merge slices of its own
+     * spine, the more the more there are. Default 32; UINT32_MAX: never. Lower: readers
+     * see fewer batches, inserts take longer.
+     */
+    uint32_t help_batches;
+    /*
+     * How often more a row of negative weight counts when a merge output is put on a
+     * level. Default 0. Higher: retractions meet what they cancel sooner, merges write
+     * more.
+     */
+    uint32_t negative_weight_multiplier;
+};
+
+/*
+ * Opens an empty spine of `schema` whose merges run on `runtime`. `schema` and
+ * `options` are copied; NULL options mean the defaults. On success the caller owns
+ * `*out` and ends it with spine_close().
+ *
+ * SPINE_INVALID names the field that makes no sense. Never blocks.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
+           const struct spine_options *options, struct spine **out,
+           struct spine_error *error);
+
+/*
+ * Ends a spine: gives up its merges, waits for slices of it that run, wakes
+ * whoever waits in it with SPINE_CANCELLED, and returns when they have left. Snapshots,
+ * cursors and batches live on. No call may begin after it. NULL is allowed.
+ */
+SPINE_API void spine_close(struct spine *spine);
+
+SPINE_API const struct spine_schema *spine_schema(const struct spine *spine);
+
+/*
+ * Adds a batch, of which the spine keeps a reference; a batch without rows is
+ * nothing. Then, under backpressure, waits until there is room, running merges of
+ * this spine meanwhile.
+ *
+ * SPINE_INVALID when the schemas differ, SPINE_NOMEM, and the spine's sticky error:
+ * nothing was taken. SPINE_CANCELLED when the spine was closed during the wait:
+ * the batch was taken.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error *error);
+
+/* The same, but never waits nor merges: under backpressure it takes nothing and answers
+ * SPINE_BUSY. */
+SPINE_API SPINE_CHECKED enum spine_status spine_try_insert(struct spine *spine,
+                                                           struct spine_batch *batch,
+                                                           struct spine_error *error);
+
+/* Waits until there is no backpressure: SPINE_OK, SPINE_TIMEOUT after `timeout_ns`
+   (UINT64_MAX: for ever), SPINE_CANCELLED on close, or the sticky error. */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_insert_wait(struct spine *spine, uint64_t timeout_ns, struct spine_error *error);
+
+/* The sticky error of the spine: SPINE_OK, or why a merge could not be done. Its inputs
+ * are as they were. */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_status(struct spine *spine, struct spine_error *error);
+
+/* Forgets a sticky error and lets merges be tried again. */
+SPINE_API void spine_retry(struct spine *spine);
+
+/* Has a batch with rows come in since spine_open() or the last spine_clear_dirty()? */
+SPINE_API bool spine_is_dirty(struct spine *spine);
+SPINE_API void spine_clear_dirty(struct spine *spine);
+
+/*
+ * The promise that the reader cannot tell t from join(t, frontier): merges that
+ * start from now on may replace the one by the other and add up. Frontiers only
+ * advance: one that is not >= the present one, or any for an untimed spine, is
+ * SPINE_INVALID.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_set_frontier(struct spine *spine, uint64_t frontier, struct spine_error *error);
+
+/*
+ * Stops merging: no merge starts or goes on until spine_resume(); returns when no slice
+ * runs. Inserts are taken and never wait while paused. Pauses nest.
+ */
+SPINE_API void spine_pause(struct spine *spine);
+SPINE_API void spine_resume(struct spine *spine);
+
+/* Waits until no merge runs and none is due. SPINE_OK, SPINE_TIMEOUT, SPINE_CANCELLED, or
+   the sticky error. While paused: when no slice runs. */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_wait_idle(struct spine *spine, uint64_t timeout_ns, struct spine_error *error);
+
+/*
+ * Merges all that is in the spine at the time of the call into one batch, in the calling
+ * thread and those of the runtime, and waits for it. Unless `out` is NULL, `*out` is a
+ * reference to the batch of exactly that content, or NULL when it is empty. Inserts go on
+ * meanwhile.
+ */
+SPINE_API SPINE_CHECKED enum spine_status spine_consolidate(struct spine *spine,
+                                                            struct spine_batch **out,
+                                                            struct spine_error *error);
+
+/*
+ * Asks for the same in the background. `on_done(context, status)` is called exactly
+ * once, from a thread that merges or from spine_close() (SPINE_CANCELLED), without locks,
+ * when every batch that was there at the request has been merged into one; it may call
+ * the library but not close the spine. A NULL `on_done` is allowed.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_compact(struct spine *spine,
+              void (*on_done)(void *context, enum spine_status status), void *context,
+              struct spine_error *error);
+
+/* An independent spine of the same content, options, frontier, and dirty flag; costs some
+   references. Not its pauses, compactions or sticky error. */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_fork(struct spine *spine, struct spine **out, struct spine_error *error);
+
+/* What the spine holds and has done. A short lock; cheap enough to call every second. */
+SPINE_API void spine_stats(struct spine *spine, struct spine_stats *out);
+
+/* Checks the invariants of the spine and of every batch in it (reads all rows).
+   SPINE_CORRUPT names the first that fails. */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_check(struct spine *spine, struct spine_error *error);
+
+/*
+ * The content of the spine at this moment, immutable, whatever is inserted or merged
+ * later. The caller owns the reference. With a sticky SPINE_OVERFLOW: that status.
+ */
+SPINE_API SPINE_CHECKED enum spine_status spine_snapshot(struct spine *spine,
+                                                         struct spine_snapshot **out,
+                                                         struct spine_error *error);
+/* A snapshot of batches of one schema; keeps references. */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_snapshot_of_batches(const struct spine_schema *schema,
+                          struct spine_batch *const *batches, size_t batch_count,
+                          struct spine_snapshot **out, struct spine_error *error);
+SPINE_API struct spine_snapshot *spine_snapshot_ref(struct spine_snapshot *snapshot);
+/* NULL is allowed. */
+SPINE_API void spine_snapshot_unref(struct spine_snapshot *snapshot);
+
+/* The batches of a snapshot, in no particular order; borrowed from it. */
+SPINE_API size_t spine_snapshot_batch_count(const struct spine_snapshot *snapshot);
+SPINE_API struct spine_batch *
+spine_snapshot_batch(const struct spine_snapshot *snapshot, size_t index);
+/* Rows and bytes of all batches: rows that cancel or repeat across batches count each
+ * time. */
+SPINE_API uint64_t spine_snapshot_rows(const struct spine_snapshot *snapshot);
+SPINE_API uint64_t spine_snapshot_bytes(const struct spine_snapshot *snapshot);
+
+/* A cursor over a snapshot, of which it keeps a reference; over the spine as it is now.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_snapshot_cursor(struct spine_snapshot *snapshot, struct spine_cursor **out,
+                      struct spine_error *error);
+SPINE_API SPINE_CHECKED enum spine_status spine_cursor_open(struct spine *spine,
+                                                            struct spine_cursor **out,
+                                                            struct spine_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

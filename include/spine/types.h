@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_TYPES_H
+#define SPINE_TYPES_H
+
+/*
+ * What every other header uses: statuses, errors, single cells, the allocator.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define SPINE_API __attribute__((visibility("default")))
+#define SPINE_CHECKED __attribute__((warn_unused_result))
+#else
+#define SPINE_API
+#define SPINE_CHECKED
+#endif
+
+/* What a call answers. Values are frozen once released. */
+enum spine_status {
+    /* Done. */
+    SPINE_OK = 0,
+    /* The allocator said no; nothing was changed. */
+    SPINE_NOMEM = -1,
+    /* A system call failed; the error's message names it. */
+    SPINE_IO = -2,
+    /* Stored bytes are not what was written. */
+    SPINE_CORRUPT = -3,
+    /* The spine or its runtime was closed while the call waited. */
+    SPINE_CANCELLED = -4,
+    /* An argument, option or schema makes no sense; nothing was changed. */
+    SPINE_INVALID = -5,
+    /* A sum of weights left the range of int64_t. */
+    SPINE_OVERFLOW = -6,
+    /* The call would have to wait and was asked not to; nothing was taken. */
+    SPINE_BUSY = -7,
+    /* The time given ran out. */
+    SPINE_TIMEOUT = -8,
+    /* A call was made in a state that does not allow it. */
+    SPINE_MISUSE = -9
+};
+
+/* The name of `status`, such as "SPINE_NOMEM"; "unknown status" for anything else. Any
+ * thread. */
+SPINE_API const char *spine_status_name(enum spine_status status);
+
+/* Memory of the caller that a failing call fills; untouched by a call that succeeds. */
+struct spine_error {
+    enum spine_status status;
+    /* One sentence, zero-terminated, that names the culprit. */
+    char message[252];
+};
+
+/* Bytes somewhere else. `data` may be NULL when `size` is 0. */
+struct spine_bytes {
+    const void *data;
+    size_t size;
+};
+
+/*
+ * One key or one value. Which member holds is said by the schema: `bytes` for
+ * SPINE_FIXED and SPINE_BYTES, the member of the type's name for numbers, none
+ * for SPINE_NONE.
+ */
+union spine_datum {
+    uint64_t u64;
+    int64_t i64;
+    uint32_t u32;
+    int32_t i32;
+    double f64;
+    struct spine_bytes bytes;
+};
+
+static inline union spine_datum
+spine_u64(uint64_t number)
+{
+    union spine_datum datum = {0};
+    datum.u64 = number;
+    return datum;
+}
+
+static inline union spine_datum
+spine_i64(int64_t number)
+{
+    union spine_datum datum = {0};
+    datum.i64 = number;
+    return datum;
+}
+
+static inline union spine_datum
+spine_u32(uint32_t number)
+{
+    union spine_datum datum = {0};
+    datum.u32 = number;
+    return datum;
+}
+
+static inline union spine_datum
+spine_i32(int32_t number)
+{
+    union spine_datum datum = {0};
+    datum.i32 = number;
+    return datum;
+}
+
+static inline union spine_datum
+spine_f64(double number)
+{
+    union spine_datum datum = {0};
+    datum.f64 = number;
+    return datum;
+}
+
+static inline union spine_datum
+spine_data(const void *data, size_t size)
+{
+    union spine_datum datum = {0};
+    datum.bytes.data = data;
+    datum.bytes.size = size;
+    return datum;
+}
+
+/*
+ * Where the library takes its memory from. `on_alloc` returns `bytes` bytes
+ * aligned for any type, or NULL; `on_free` gets what it returned and the same
+ * number of bytes. Both may be called from any thread at any time, never with a
+ * lock of the library held that they could need.
+ */
+struct spine_allocator {
+    void *context;
+    void *(*on_alloc)(void *context, size_t bytes);
+    void (*on_free)(void *context, void *memory, size_t bytes);
+};
+
+/*
+ * Replaces malloc and free for the whole library. Must come before any other
+ * call, or when nothing that the library returned is alive; NULL goes back to
+ * malloc. One thread.
+ */
+SPINE_API void spine_set_allocator(const struct spine_allocator *allocator);
+
+/* Bytes that the library holds from its allocator at this moment. Any thread. */
+SPINE_API size_t spine_allocated_bytes(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_VERSION_H
+#define SPINE_VERSION_H
+
+#include "spine/types.h"
+
+/* The version of these headers. The build reads its own version from here. */
+#define SPINE_VERSION_MAJOR 0
+#define SPINE_VERSION_MINOR 1
+#define SPINE_VERSION_PATCH 0
+#define SPINE_VERSION_STRING "0.1.0"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The version of the library that runs, "major.minor.patch"; compare with
+ * SPINE_VERSION_STRING. Any thread. */
+SPINE_API const char *spine_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BASE_ALLOC_H
+#define BASE_ALLOC_H
+
+/*
+ * base/alloc -- the only door to the allocator (spine_set_allocator). Counts the
+ * bytes that are out. Memory is aligned for any type. Any thread.
+ *
+ * malloc, calloc, realloc and free are poisoned in every file that includes this one.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* `bytes` > 0 bytes, or NULL. */
+void *mem_alloc(size_t bytes);
+
+/* The same, zeroed. */
+void *mem_zalloc(size_t bytes);
+
+/* Room for `count` items of `item_bytes`; NULL also when the product overflows. */
+void *mem_alloc_array(size_t count, size_t item_bytes);
+
+/*
+ * `memory` of `old_bytes` (NULL, 0 for none) becomes `new_bytes` > 0 bytes, contents kept
+ * as far as they fit. NULL on failure, with `memory` as it was.
+ */
+void *mem_resize(void *memory, size_t old_bytes, size_t new_bytes);
+
+/* Takes back what the calls above gave, with its size. NULL is allowed. */
+void mem_free(void *memory, size_t bytes);
+
+/*
+ * Makes room for `needed` items in the array at `*items` (a T **), growing by half;
+ * `*capacity` counts items. False without memory, with nothing changed.
+ */
+bool array_reserve(void *items, size_t *capacity, size_t item_bytes, size_t needed);
+
+#ifndef BASE_ALLOC_C
+#pragma GCC poison malloc calloc realloc free
+#endif
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BASE_BYTES_H
+#define BASE_BYTES_H
+
+/*
+ * base/bytes -- order-preserving words and runs of bytes.
+ *
+ * Every number is normalised to an unsigned word of the same order: signed numbers with
+ * their sign bit flipped, doubles by their total order. Bytes are compared by a prefix of
+ * eight bytes, read big-endian, before memcmp.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Bytes somewhere else. */
+struct span {
+    const uint8_t *data;
+    size_t size;
+};
+
+/* The first eight bytes as a big-endian word, missing ones as zeros: orders as memcmp
+ * does, but for ties. */
+static inline uint64_t
+bytes_prefix(const uint8_t *data, size_t size)
+{
+    uint64_t word = 0;
+
+    if (size >= sizeof word)
+        memcpy(&word, data, sizeof word);
+    else if (size > 0)
+        memcpy(&word, data, size);
+    return __builtin_bswap64(word);
+}
+
+/* <0, 0, >0 in memcmp order; a prefix comes before what it begins. */
+static inline int
+span_compare(struct span a, struct span b)
+{
+    const size_t common = a.size < b.size ? a.size : b.size;
+    const int order = common > 0 ? memcmp(a.data, b.data, common) : 0;
+
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+static inline uint64_t
+word_of_i64(int64_t number)
+{
+    return (uint64_t)number ^ (UINT64_C(1) << 63);
+}
+
+static inline int64_t
+i64_of_word(uint64_t word)
+{
+    return (int64_t)(word ^ (UINT64_C(1) << 63));
+}
+
+static inline uint32_t
+word_of_i32(int32_t number)
+{
+    return (uint32_t)number ^ (UINT32_C(1) << 31);
+}
+
+static inline int32_t
+i32_of_word(uint32_t word)
+{
+    return (int32_t)(word ^ (UINT32_C(1) << 31));
+}
+
+/* Negative doubles have all bits flipped, others the sign bit only. */
+static inline uint64_t
+word_of_f64(double number)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &number, sizeof bits);
+    return bits ^ ((0 - (bits >> 63)) | UINT64_C(1) << 63);
+}
+
+static inline double
+f64_of_word(uint64_t word)
+{
+    const uint64_t bits = word ^ (((word >> 63) - 1) | UINT64_C(1) << 63);
+    double number;
+
+    memcpy(&number, &bits, sizeof number);
+    return number;
+}
+
+#endif

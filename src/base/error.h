@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+/*
+ * base/error -- statuses and how they travel.
+ *
+ * Every fallible function has one shape:
+ *
+ *     enum spine_status st;
+ *     TRY(first(...));
+ *     TRY(second(...));
+ *     *out = thing;            the commit: nothing after it can fail
+ *     thing = NULL;
+ *     st = SPINE_OK;
+ * out:
+ *     thing_free(thing);       NULL once committed
+ *     return st;
+ */
+
+#include "spine/types.h"
+
+/* The only macro that changes the flow: on failure to the function's `out:` label with
+ * `st` set. */
+#define TRY(expression)                                                                  \
+    do {                                                                                 \
+        st = (expression);                                                               \
+        if (st != SPINE_OK)                                                              \
+            goto out;                                                                    \
+    } while (0)
+
+/*
+ * Fills `error`, unless it is NULL, and returns `status`. Every error is born here, so a
+ * breakpoint on this function stops at each.
+ */
+enum spine_status
+spine_fail(struct spine_error *error, enum spine_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* spine_fail() for an allocation of `bytes` bytes for `what`. */
+enum spine_status fail_nomem(struct spine_error *error, const char *what, size_t bytes);
+
+#endif

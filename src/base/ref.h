@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BASE_REF_H
+#define BASE_REF_H
+
+/*
+ * base/ref -- reference counts of shared, immutable things.
+ *
+ * ref_drop() releases what this thread wrote and, for the last one, acquires what the
+ * others wrote, so whoever frees has seen every use.
+ */
+
+#include "base/assert.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ref {
+    atomic_uint_least32_t count;
+};
+
+static inline void
+ref_init(struct ref *ref)
+{
+    atomic_init(&ref->count, 1);
+}
+
+static inline void
+ref_take(struct ref *ref)
+{
+    const uint_least32_t before =
+        atomic_fetch_add_explicit(&ref->count, 1, memory_order_relaxed);
+
+    assert(before > 0);
+    (void)before;
+}
+
+/* True when that was the last reference: the caller frees. */
+static inline bool
+ref_drop(struct ref *ref)
+{
+    const uint_least32_t before =
+        atomic_fetch_sub_explicit(&ref->count, 1, memory_order_acq_rel);
+
+    assert(before > 0);
+    return before == 1;
+}
+
+/* For checks and statistics only: may be old by the time it is read. */
+static inline uint32_t
+ref_count(struct ref *ref)
+{
+    return (uint32_t)atomic_load_explicit(&ref->count, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BASE_THREAD_H
+#define BASE_THREAD_H
+
+/*
+ * base/thread -- mutexes, condition variables and the clock, as the library uses them.
+ *
+ * In the library they are libuv's. Compiled with SPINE_SIMULATED_THREADS, for
+ * tests/schedule, they are those of a seeded cooperative scheduler, which switches at
+ * every lock, unlock, wait, signal and thread_pause_point().
+ */
+
+#include "spine/types.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef SPINE_SIMULATED_THREADS
+struct mutex {
+    int owner;
+};
+struct condition {
+    int id;
+};
+#else
+#include <uv.h>
+struct mutex {
+    uv_mutex_t handle;
+};
+struct condition {
+    uv_cond_t handle;
+};
+#endif
+
+/* SPINE_OK or SPINE_NOMEM. Error-checking mutexes in debug builds. */
+enum spine_status mutex_init(struct mutex *mutex);
+void mutex_release(struct mutex *mutex);
+void mutex_lock(struct mutex *mutex);
+void mutex_unlock(struct mutex *mutex);
+
+enum spine_status condition_init(struct condition *condition);
+void condition_release(struct condition *condition);
+/* Both need the mutex held; wake-ups without a signal happen. */
+void condition_wait(struct condition *condition, struct mutex *mutex);
+/* False when `deadline_ns` of clock_now_ns() passed; UINT64_MAX means no deadline. */
+bool condition_wait_until(struct condition *condition, struct mutex *mutex,
+                          uint64_t deadline_ns);
+void condition_signal(struct condition *condition);
+void condition_broadcast(struct condition *condition);
+
+/* Monotonic, in nanoseconds. */
+uint64_t clock_now_ns(void);
+
+/* A place where a switch of threads is interesting; nothing in the library proper. */
+#ifdef SPINE_SIMULATED_THREADS
+void thread_pause_point(const char *name);
+#else
+#define thread_pause_point(name) ((void)0)
+#endif
+
+#endif

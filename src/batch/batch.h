@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCH_BATCH_H
+#define BATCH_BATCH_H
+
+/*
+ * batch/ -- batches and how they are made and read.
+ *
+ * A batch is an array of immutable, reference-counted blocks and what is known of them
+ * without reading them. A block is a small columnar trie of at most BLOCK_ROWS rows:
+ *
+ *     keys            k0   k1        k2          one cell per key
+ *     value_ends      1    3         4           per key; absent when every key has one
+ * value values          v0   v1  v2    v3          one cell per value time_ends       1
+ * 2   4     5           per value; absent when each has one time times           t0   t1
+ * t2 t3 t4          absent when untimed weights         w0   w1  w2 w3 w4          absent
+ * when all are 1, else as narrow as fits
+ *
+ * Rows of one key may go on in the next block (`continues`); rows of one value never do,
+ * unless there are more than BLOCK_ROWS times.
+ *
+ * Written by output_*, in order, from flat rows (kernel/kernel.h); read by reader_*, into
+ * flat rows again. Nothing else looks inside a block.
+ */
+
+#include "base/ref.h"
+#include "kernel/kernel.h"
+
+/* The most rows of a block. */
+#define BLOCK_ROWS 4096u
+/* A block is closed early when its cells' bytes pass this. */
+#define BLOCK_BYTES (256u << 10)
+
+struct block; /* private to batch/ */
+
+/* What a batch knows of each block: its first and last row as codes. */
+struct fence {
+    struct block *block;
+    uint64_t first_hi, first_lo;
+    uint64_t last_hi, last_lo;
+    /* ROW_WIDE with spans: borrowed from the block. */
+    struct span first_key, first_value;
+    struct span last_key, last_value;
+    /* Rows of all blocks before this one. */
+    uint64_t row_begin;
+    uint32_t rows;
+    /* The first key is the last key of the block before. */
+    bool continues;
+};
+
+struct spine_batch {
+    struct ref refs;
+    struct layout layout;
+    struct fence *fences;
+    size_t fence_count;
+    struct spine_batch_info info;
+    /* Where key_min and key_max of short fixed keys live. */
+    uint8_t key_scratch[2][16];
+};
+
+/* ---- Writing ---- */
+
+/*
+ * The output of a merge, a builder, a batcher: rows appended in order come out as a
+ * batch. `pending` is where rows are written: append to it (kway_fill does), then call
+ * output_flush().
+ */
+struct output {
+    struct layout layout;
+    struct rows pending;
+    struct fence *fences;
+    size_t fence_count;
+    size_t fence_capacity;
+    uint64_t rows;
+    uint64_t keys;
+    uint64_t negative_rows;
+    uint64_t bytes;
+};
+
+void output_init(struct output *output, const struct layout *layout);
+/* Frees everything that was not sealed. Twice is harmless. */
+void output_release(struct output *output);
+/* Turns as many whole blocks of `pending` as there are into blocks; with `all`, the rest
+ * too. SPINE_NOMEM: nothing is lost, try again. */
+enum spine_status output_flush(struct output *output, bool all);
+/* Appends block `index` of `batch` by reference, after flushing what is pending. */
+enum spine_status
+output_share_block(struct output *output, const struct spine_batch *batch, size_t index);
+/* The batch of all that was appended; a batch of no rows is a batch. The output is empty
+   afterwards; after SPINE_NOMEM it is as it was. */
+enum spine_status
+output_seal(struct output *output, struct spine_batch **out, struct spine_error *error);
+
+/* ---- Reading ---- */
+
+/*
+ * A position between two rows of a batch, and the staging of the rows on either side. The
+ * batch is borrowed. Staged spans borrow from the batch.
+ */
+struct reader {
+    const struct spine_batch *batch;
+    size_t block; /* fence_count at the end */
+    uint32_t row; /* in the block; flat */
+};
+
+void reader_init(struct reader *reader,
+                 const struct spine_batch *batch); /* before the first row */
+void reader_to_end(struct reader *reader);
+/* Rows before the position. */
+uint64_t reader_offset(const struct reader *reader);
+/* To the given offset, 0..rows. */
+void reader_to_offset(struct reader *reader, uint64_t offset);
+/* Before the first row not less than (key) or, unless `value` is NULL, (key, value):
+ * anywhere in the batch; quick when that is near. */
+void reader_seek(struct reader *reader, const struct cell *key, const struct cell *value);
+/* Before the first row greater than all of (key) or (key, value). */
+void reader_seek_after(struct reader *reader, const struct cell *key,
+                       const struct cell *value);
+/* Appends up to `want` rows after the position to `out` and moves past them; less at the
+ * end of a block. 0: end, or no memory (*st). */
+size_t
+reader_stage(struct reader *reader, struct rows *out, size_t want, enum spine_status *st);
+/* Appends up to `want` rows before the position, nearest first, hi and lo complemented,
+ * and moves before them. */
+size_t reader_stage_reverse(struct reader *reader, struct rows *out, size_t want,
+                            enum spine_status *st);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CURSOR_CURSOR_H
+#define CURSOR_CURSOR_H
+
+/*
+ * cursor/ -- the public cursor (spine/cursor.h) over any number of batches.
+ *
+ * A cursor is a *window* of merged, consolidated rows and a position in it. Inside the
+ * window every move is an index; at its edge kway_fill() makes the next window, forward
+ * or (complemented) backward. Windows grow from a few rows after a seek to some hundreds
+ * in a scan.
+ */
+
+#include "batch/batch.h"
+
+/*
+ * A cursor over `batches` of `layout`, of each of which it keeps a reference. No batch at
+ * all is an empty cursor. Reads nothing before the first use.
+ */
+enum spine_status cursor_new(struct spine_cursor **out, const struct layout *layout,
+                             struct spine_batch *const *batches, size_t batch_count,
+                             struct spine_error *error);
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_KERNEL_H
+#define KERNEL_KERNEL_H
+
+/*
+ * kernel/ -- everything specialised by the shape of rows, and nothing else.
+ *
+ * Inside the library a row is a *code*: words that compare as (key, value) does.
+ * There are three kinds of rows, chosen once per schema by layout_init():
+ *
+ *     ROW_ONE    key and value fit in 64 bits together     hi
+ *     ROW_TWO    they fit in two words                     hi, lo
+ *     ROW_WIDE   everything else: bytes, times, several    hi, lo as prefixes,
+ *                weights                                   then spans, then time
+ *
+ * For ROW_ONE and ROW_TWO, untimed and with one weight, the code is the row: kernels
+ * compare it and move it, and never look at types. ROW_WIDE rows carry what the prefix
+ * cannot decide beside it.
+ *
+ *     schema u32 -> u32:   hi = key << 32 | value
+ *     schema u64 -> u64:   hi = key, lo = value
+ *     schema bytes -> u64: hi = prefix of key, lo = value, key[] = the bytes
+ *
+ * The work is done on flat columns (struct rows), one entry per row; batch/ turns blocks
+ * into them and back. The main kernel is kway_fill(): the next rows of k sorted inputs,
+ * merged, equal rows added up, zeros dropped. Merges, cursors and the batcher are loops
+ * around it.
+ *
+ * Kernels lock nothing, and dispatch by kind once per call, never per row. Any thread;
+ * a struct belongs to one thread at a time.
+ */
+
+#include "base/bytes.h"
+#include "spine/batch.h"
+#include "spine/cursor.h"
+#include "spine/schema.h"
+
+#include <stdbool.h>
+
+enum row_kind { ROW_ONE, ROW_TWO, ROW_WIDE };
+
+/* How a column of cells is stored in a block. Words are normalised (base/bytes.h). */
+enum shape { SHAPE_NONE, SHAPE_WORD4, SHAPE_WORD8, SHAPE_FIXED, SHAPE_BYTES };
+
+struct cell_layout {
+    enum spine_kind kind;
+    enum shape shape;
+    /* Bytes of a stored cell: 0, 4, 8, the size of SHAPE_FIXED; 0 for SHAPE_BYTES. */
+    uint32_t bytes;
+    /* Bytes of the caller's cell, for SPINE_FIXED its size; 0 for SPINE_BYTES. */
+    uint32_t native_bytes;
+    /* Are rows.key (rows.value) spans in use for it? Only in ROW_WIDE, for FIXED and
+     * BYTES. */
+    bool spans;
+};
+
+/* A schema, compiled. Plain data; copied freely. */
+struct layout {
+    struct spine_schema schema; /* with weight_count resolved */
+    enum row_kind row_kind;
+    struct cell_layout key;
+    struct cell_layout value;
+    unsigned weight_count;
+    bool timed;
+    /* ROW_ONE: two rows have the same key iff hi >> key_shift is equal; 64 means always.
+     */
+    unsigned key_shift;
+};
+
+/*
+ * Short fixed cells (size <= 8) are stored as WORD8, big-endian, padded with zeros (WORD4
+ * for size <= 4). SPINE_FIXED of 9..16 bytes with no other cell is SHAPE_FIXED and
+ * ROW_TWO: hi, lo hold its bytes big-endian, padded.
+ */
+enum spine_status layout_init(struct layout *layout, const struct spine_schema *schema,
+                              struct spine_error *error);
+
+/* One normalised cell: the word, and the bytes it is a prefix of where the column has
+ * spans. */
+struct cell {
+    uint64_t word;
+    struct span span;
+};
+
+/* `datum` of the column as a cell; SPINE_INVALID when its size does not fit. Spans
+ * borrow. */
+enum spine_status cell_of_datum(const struct cell_layout *column, union spine_datum datum,
+                                struct cell *out, struct spine_error *error);
+
+/* ---- Rows ---- */
+
+/*
+ * Flat rows as columns. Which are in use follows from the layout; the others are NULL.
+ * `weight` has weight_count numbers per row. `time` only when timed.
+ */
+struct rows {
+    uint64_t *hi;
+    uint64_t *lo;
+    struct span *key;
+    struct span *value;
+    uint64_t *time;
+    int64_t *weight;
+    size_t count;
+    size_t capacity;
+};
+
+/* Room for `needed` rows in all. False without memory, rows as they were. */
+bool rows_reserve(const struct layout *layout, struct rows *rows, size_t needed);
+/* Frees the columns; zeroed afterwards, twice is harmless. */
+void rows_release(const struct layout *layout, struct rows *rows);
+/* Moves rows [begin, end) of `from` behind those of `to`, which has room. Any overlap
+ * within one struct. */
+void rows_append(const struct layout *layout, struct rows *to, const struct rows *from,
+                 size_t begin, size_t end);
+/* Drops the first `count` rows, moving the rest to the front. */
+void rows_drop_front(const struct layout *layout, struct rows *rows, size_t count);
+/* Reverses the order of all rows. */
+void rows_reverse(const struct layout *layout, struct rows *rows);
+
+/* <0, 0, >0 by (key, value) and, if timed, time. For checks and slow paths. */
+int rows_compare(const struct layout *layout, const struct rows *a, size_t at_a,
+                 const struct rows *b, size_t at_b);
+/* The first row in (at, end) whose key (whose key or value) differs from row `at`'s;
+ * `end` if none. Gallops. */
+size_t
+rows_key_end(const struct layout *layout, const struct rows *rows, size_t at, size_t end);
+size_t rows_value_end(const struct layout *layout, const struct rows *rows, size_t at,
+                      size_t end);
+/* The first row in [begin, end) not before (key), or not before (key, value) unless value
+ * is NULL. Gallops from `begin`. */
+size_t rows_lower_bound(const struct layout *layout, const struct rows *rows,
+                        size_t begin, size_t end, const struct cell *key,
+                        const struct cell *value);
+/* The first row in [begin, end) after (key), or after (key, value). */
+size_t rows_upper_bound(const struct layout *layout, const struct rows *rows,
+                        size_t begin, size_t end, const struct cell *key,
+                        const struct cell *value);
+
+/* Row `at`'s key and value as cells (spans borrow from the rows; SHAPE_FIXED in ROW_TWO
+ * has its span NULL, see cell_datum). */
+struct cell rows_key(const struct layout *layout, const struct rows *rows, size_t at);
+struct cell rows_value(const struct layout *layout, const struct rows *rows, size_t at);
+
+/*
+ * Row `at`'s key or value in the caller's type. Bytes that rows keep as words are written
+ * to `scratch`, 16 bytes, and borrowed from there.
+ */
+union spine_datum rows_key_datum(const struct layout *layout, const struct rows *rows,
+                                 size_t at, uint8_t *scratch);
+union spine_datum rows_value_datum(const struct layout *layout, const struct rows *rows,
+                                   size_t at, uint8_t *scratch);
+
+/* Checks the shape of `columns` (NULL where there must be an array, falling offsets, too
+ * long cells). */
+enum spine_status columns_check(const struct layout *layout,
+                                const struct spine_columns *columns,
+                                struct spine_error *error);
+/* Appends rows [begin, end) of checked `columns`, normalised; `rows` has room. Spans
+ * borrow from the columns. */
+void rows_append_columns(const struct layout *layout, struct rows *rows,
+                         const struct spine_columns *columns, size_t begin, size_t end);
+/* Appends one row; `rows` has room. SPINE_INVALID for a cell that does not fit. Spans
+ * borrow from `row`. */
+enum spine_status rows_append_row(const struct layout *layout, struct rows *rows,
+                                  const struct spine_row *row, struct spine_error *error);
+/*
+ * Writes rows [begin, end) into the caller's columns starting at row `at` of them
+ * (`buffers->key_offsets[at]` is already right when at > 0). There is room; see
+ * rows_read_fit().
+ */
+void rows_read(const struct layout *layout, const struct rows *rows, size_t begin,
+               size_t end, const struct spine_column_buffers *buffers, size_t at);
+/* How many of rows [begin, end) fit behind row `at` of `buffers`, by rows and by bytes.
+ */
+size_t rows_read_fit(const struct layout *layout, const struct rows *rows, size_t begin,
+                     size_t end, const struct spine_column_buffers *buffers, size_t at);
+
+/* ---- Sorting ---- */
+
+/*
+ * Sorts all of `rows`, adds up equal ones, drops zeros. `scratch` is any rows of the
+ * layout, overwritten; it may be swapped with `rows`. Best at 2,000 to 16,000 rows.
+ * SPINE_OVERFLOW or SPINE_NOMEM leave `rows` undefined but releasable.
+ */
+enum spine_status
+rows_consolidate(const struct layout *layout, struct rows *rows, struct rows *scratch);
+
+/* ---- Merging k inputs ---- */
+
+/* One sorted, consolidated input, staged piece by piece. */
+struct kway_input {
+    /* Staged rows; those from `at` on are not used yet. */
+    struct rows rows;
+    size_t at;
+    /* Can `refill` stage more rows? */
+    bool more;
+    /* Rows not used yet, staged or not: an estimate, to share windows out fairly. */
+    uint64_t rows_left;
+    /* The owner's: where the next rows come from. */
+    void *source;
+};
+
+/*
+ * Stages more: appends at least one row behind the unused ones of `input` (it may move
+ * those to the front first: `at` becomes 0), about `want` of them, and clears `more` when
+ * nothing follows. In ascending order, each after all staged before (descending: see
+ * kway). SPINE_NOMEM etc. are passed through by kway_fill().
+ */
+typedef enum spine_status kway_refill_fn(struct kway_input *input, size_t want);
+
+struct kway {
+    const struct layout *layout;
+    struct kway_input *inputs;
+    size_t input_count;
+    kway_refill_fn *on_refill;
+    /*
+     * Rows come in descending order: `hi` and `lo` are staged complemented and spans
+     * compare the other way round; output is complemented too, times of one value
+     * descend.
+     */
+    bool descending;
+    /* Replace every time t by join(t, frontier) before adding up. */
+    bool advance_times;
+    uint64_t frontier;
+    /* The kernel's own: heap and scratch. Zero at first. */
+    struct kway_work *work;
+};
+
+/*
+ * Appends the next rows of all inputs, merged and consolidated, to `out`, growing it as
+ * needed: about `want` of them (a few times more at most), and never ends between rows
+ * that must be added up or between times of one value. `*rows_used` grows by the input
+ * rows consumed. Appends nothing only when all inputs are at their end, or when all that
+ * was consumed cancelled: kway_done() tells.
+ *
+ * SPINE_OVERFLOW: a sum left int64_t. SPINE_NOMEM, or what a refill said. After a failure
+ * the inputs are somewhere in between; only kway_release() is allowed.
+ */
+enum spine_status
+kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+
+/* True when no input has rows left. */
+bool kway_done(const struct kway *kway);
+
+/* Frees `work` (not the inputs). Twice is harmless. */
+void kway_release(struct kway *kway);
+
+/*
+ * The same as kway_fill() by a heap with the code in the node, one row at a time: the
+ * reference that the other is tested against, and what serves ROW_WIDE, small `want` and
+ * skewed windows.
+ */
+enum spine_status
+kway_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MERGE_MERGE_H
+#define MERGE_MERGE_H
+
+/*
+ * merge/ -- turns k sorted batches into one, a slice at a time.
+ *
+ *     merge_new(&merge, batches, batch_count, options, error);
+ *     while (!merge_done(merge)) { fuel_rows = ...; merge_step(merge, &fuel_rows, error);
+ * } merge_seal(merge, &batch, error); merge_free(merge);                     at any
+ * point: gives up
+ *
+ * A merge reads rows in order, replaces times by their join with the frontier, adds the
+ * weights of equal rows, and drops rows whose weight became 0. It keeps a reference to
+ * each input until it is freed. The output is invisible until merge_seal() returns it.
+ *
+ * A block that no other input reaches into is taken over by reference, without being
+ * read.
+ *
+ * Example, frontier = 10:    input 0: (a, 3, +1)  (b, 12, +1)
+ *                            input 1: (a, 7, -1)  (b, 12, +2)
+ *                            output:              (b, 12, +3)
+ *
+ * Not thread safe; any one thread at a time. Knows nothing of threads or libuv.
+ */
+
+#include "batch/batch.h"
+
+struct merge;
+
+struct merge_options {
+    bool advance_times;
+    uint64_t frontier;
+};
+
+/* What a merge has done so far. */
+struct merge_counts {
+    uint64_t rows_in;
+    uint64_t rows_out;
+    uint64_t blocks_shared;
+    uint64_t rows_shared;
+};
+
+/* `batch_count` >= 1 batches of one layout; keeps a reference to each. Reads nothing yet.
+ */
+enum spine_status merge_new(struct merge **out, struct spine_batch *const *batches,
+                            size_t batch_count, const struct merge_options *options,
+                            struct spine_error *error);
+/*
+ * Merges until the inputs are used up or `*fuel_rows` input rows are (by at most a
+ * window, some thousands, more; a block taken over counts as one row), and takes what it
+ * used from `*fuel_rows`, down to 0. After a failure only merge_free() is allowed.
+ */
+enum spine_status
+merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error);
+bool merge_done(const struct merge *merge);
+/* Input rows not read yet. */
+uint64_t merge_rows_left(const struct merge *merge);
+void merge_counts(const struct merge *merge, struct merge_counts *out);
+/* After merge_done(). SPINE_NOMEM: may be called again. */
+enum spine_status
+merge_seal(struct merge *merge, struct spine_batch **out, struct spine_error *error);
+void merge_free(struct merge *merge);
+
+#endif
