@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#define BASE_ALLOC_C
+#include "base/alloc.h"
+
+#include "base/assert.h"
+#include "spine/types.h"
+
+#include <stdatomic.h>
+
+static void *malloc_alloc(void *context, size_t bytes);
+static void malloc_free(void *context, void *memory, size_t bytes);
+static void *memory_resize_by_copy(void *memory, size_t old_bytes, size_t new_bytes);
+static void count_bytes(size_t more, size_t less);
+
+static const struct spine_allocator malloc_allocator = {
+    .on_alloc = malloc_alloc,
+    .on_free = malloc_free,
+};
+
+/* The only global state of the library: set before anything is alive, read ever after. */
+static struct spine_allocator allocator = {
+    .on_alloc = malloc_alloc,
+    .on_free = malloc_free,
+};
+static atomic_size_t allocated_bytes;
+
+void
+spine_set_allocator(const struct spine_allocator *replacement)
+{
+    assert(atomic_load(&allocated_bytes) == 0);
+    assert(replacement == NULL || replacement->on_alloc != NULL);
+    assert(replacement == NULL || replacement->on_free != NULL);
+    allocator = replacement != NULL ? *replacement : malloc_allocator;
+}
+
+size_t
+spine_allocated_bytes(void)
+{
+    return atomic_load_explicit(&allocated_bytes, memory_order_relaxed);
+}
+
+void *
+mem_alloc(size_t bytes)
+{
+    assert(bytes > 0);
+    void *memory = allocator.on_alloc(allocator.context, bytes);
+
+    if (memory != NULL)
+        count_bytes(bytes, 0);
+    return memory;
+}
+
+void *
+mem_zalloc(size_t bytes)
+{
+    void *memory = mem_alloc(bytes);
+
+    if (memory != NULL)
+        memset(memory, 0, bytes);
+    return memory;
+}
+
+void *
+mem_alloc_array(size_t count, size_t item_bytes)
+{
+    size_t bytes;
+
+    if (__builtin_mul_overflow(count, item_bytes, &bytes))
+        return NULL;
+    return mem_alloc(bytes);
+}
+
+void *
+mem_resize(void *memory, size_t old_bytes, size_t new_bytes)
+{
+    assert(new_bytes > 0);
+    assert((memory == NULL) == (old_bytes == 0));
+    if (memory == NULL)
+        return mem_alloc(new_bytes);
+    if (allocator.on_alloc != malloc_alloc)
+        return memory_resize_by_copy(memory, old_bytes, new_bytes);
+
+    void *resized = realloc(memory, new_bytes);
+    if (resized != NULL)
+        count_bytes(new_bytes, old_bytes);
+    return resized;
+}
+
+void
+mem_free(void *memory, size_t bytes)
+{
+    if (memory == NULL)
+        return;
+    assert(bytes > 0);
+    assert(spine_allocated_bytes() >= bytes);
+    count_bytes(0, bytes);
+    allocator.on_free(allocator.context, memory, bytes);
+}
+
+bool
+array_reserve(void *items, size_t *capacity, size_t item_bytes, size_t needed)
+{
+    assert(item_bytes > 0);
+    if (needed <= *capacity)
+        return true;
+
+    /* Half as much again, unless that is too little or does not fit. */
+    const size_t grown = *capacity + *capacity / 2;
+    const size_t wanted = grown > needed ? grown : needed;
+    size_t bytes;
+    if (__builtin_mul_overflow(wanted, item_bytes, &bytes))
+        return false;
+
+    /* `items` is a T ** of any T: its bytes are copied, as it may not be dereferenced. */
+    void *memory;
+    memcpy(&memory, items, sizeof memory);
+    memory = mem_resize(memory, *capacity * item_bytes, bytes);
+    if (memory == NULL)
+        return false;
+    memcpy(items, &memory, sizeof memory);
+    *capacity = wanted;
+    return true;
+}
+
+static void *
+malloc_alloc(void *context, size_t bytes)
+{
+    (void)context;
+    return malloc(bytes);
+}
+
+static void
+malloc_free(void *context, void *memory, size_t bytes)
+{
+    (void)context;
+    (void)bytes;
+    free(memory);
+}
+
+static void *
+memory_resize_by_copy(void *memory, size_t old_bytes, size_t new_bytes)
+{
+    void *copy = mem_alloc(new_bytes);
+
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, memory, old_bytes < new_bytes ? old_bytes : new_bytes);
+    mem_free(memory, old_bytes);
+    return copy;
+}
+
+/* Unsigned numbers wrap, so one addition does for both directions. */
+static void
+count_bytes(size_t more, size_t less)
+{
+    atomic_fetch_add_explicit(&allocated_bytes, more - less, memory_order_relaxed);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+
+#include "base/assert.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *
+spine_status_name(enum spine_status status)
+{
+    switch (status) {
+    case SPINE_OK:
+        return "SPINE_OK";
+    case SPINE_NOMEM:
+        return "SPINE_NOMEM";
+    case SPINE_IO:
+        return "SPINE_IO";
+    case SPINE_CORRUPT:
+        return "SPINE_CORRUPT";
+    case SPINE_CANCELLED:
+        return "SPINE_CANCELLED";
+    case SPINE_INVALID:
+        return "SPINE_INVALID";
+    case SPINE_OVERFLOW:
+        return "SPINE_OVERFLOW";
+    case SPINE_BUSY:
+        return "SPINE_BUSY";
+    case SPINE_TIMEOUT:
+        return "SPINE_TIMEOUT";
+    case SPINE_MISUSE:
+        return "SPINE_MISUSE";
+    }
+    return "unknown status";
+}
+
+enum spine_status
+spine_fail(struct spine_error *error, enum spine_status status, const char *format, ...)
+{
+    assert(status != SPINE_OK);
+    if (error == NULL)
+        return status;
+
+    va_list arguments;
+    va_start(arguments, format);
+    error->status = status;
+    /* A message that does not fit is cut, which is no failure. */
+    (void)vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+enum spine_status
+fail_nomem(struct spine_error *error, const char *what, size_t bytes)
+{
+    return spine_fail(error, SPINE_NOMEM, "no memory for %zu bytes of %s", bytes, what);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/thread.h"
+
+#include "base/assert.h"
+
+#include <uv.h>
+
+/* libuv adds the present time to a timeout; what is longer than a century would wrap. */
+#define TIMEOUT_NS_MAX (UINT64_C(1) << 62)
+
+enum spine_status
+mutex_init(struct mutex *mutex)
+{
+#if defined(NDEBUG) || defined(_WIN32)
+    const int failure = uv_mutex_init(&mutex->handle);
+#else
+    /* A libuv that was built without asserts makes plain mutexes, which forgive an unlock
+       by a stranger and hang on a second lock. With these, libuv aborts. */
+    pthread_mutexattr_t attributes;
+    int failure = pthread_mutexattr_init(&attributes);
+    if (failure != 0)
+        return SPINE_NOMEM;
+    failure = pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
+    if (failure == 0)
+        failure = pthread_mutex_init(&mutex->handle, &attributes);
+    (void)pthread_mutexattr_destroy(&attributes); /* cannot fail once initialised */
+#endif
+    return failure == 0 ? SPINE_OK : SPINE_NOMEM;
+}
+
+void
+mutex_release(struct mutex *mutex)
+{
+    uv_mutex_destroy(&mutex->handle);
+}
+
+void
+mutex_lock(struct mutex *mutex)
+{
+    uv_mutex_lock(&mutex->handle);
+}
+
+void
+mutex_unlock(struct mutex *mutex)
+{
+    uv_mutex_unlock(&mutex->handle);
+}
+
+enum spine_status
+condition_init(struct condition *condition)
+{
+    return uv_cond_init(&condition->handle) == 0 ? SPINE_OK : SPINE_NOMEM;
+}
+
+void
+condition_release(struct condition *condition)
+{
+    uv_cond_destroy(&condition->handle);
+}
+
+void
+condition_wait(struct condition *condition, struct mutex *mutex)
+{
+    uv_cond_wait(&condition->handle, &mutex->handle);
+}
+
+bool
+condition_wait_until(struct condition *condition, struct mutex *mutex,
+                     uint64_t deadline_ns)
+{
+    if (deadline_ns == UINT64_MAX) {
+        condition_wait(condition, mutex);
+        return true;
+    }
+
+    const uint64_t now_ns = clock_now_ns();
+    if (deadline_ns <= now_ns)
+        return false;
+    const uint64_t left_ns = deadline_ns - now_ns;
+    const uint64_t timeout_ns = left_ns < TIMEOUT_NS_MAX ? left_ns : TIMEOUT_NS_MAX;
+    const int outcome = uv_cond_timedwait(&condition->handle, &mutex->handle, timeout_ns);
+    assert(outcome == 0 || outcome == UV_ETIMEDOUT);
+    return outcome == 0;
+}
+
+void
+condition_signal(struct condition *condition)
+{
+    uv_cond_signal(&condition->handle);
+}
+
+void
+condition_broadcast(struct condition *condition)
+{
+    uv_cond_broadcast(&condition->handle);
+}
+
+uint64_t
+clock_now_ns(void)
+{
+    return uv_hrtime();
+}
