@@ -112,6 +112,9 @@ void reader_to_offset(struct reader *reader, uint64_t offset);
 /* Before the first row not less than (key) or, unless `value` is NULL, (key, value):
  * anywhere in the batch; quick when that is near. */
 void reader_seek(struct reader *reader, const struct cell *key, const struct cell *value);
+/* reader_seek() to `key`; returns how many rows of exactly that key follow in the block:
+ * 0 only when the batch has none. */
+size_t reader_seek_exact(struct reader *reader, const struct cell *key);
 /* Before the first row greater than all of (key) or (key, value). */
 void reader_seek_after(struct reader *reader, const struct cell *key,
                        const struct cell *value);

@@ -222,7 +222,11 @@ struct kway {
     /* Replace every time t by join(t, frontier) before adding up. */
     bool advance_times;
     uint64_t frontier;
-    /* The kernel's own: heap and scratch. Zero at first. */
+    /*
+     * The kernel's own scratch. Zero at first. It says nothing about the inputs: between
+     * two fills the owner may stage, drop or move their rows, change `input_count` and
+     * `descending`.
+     */
     struct kway_work *work;
 };
 
