@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+#
+# What tests/run and bench/run share: the packages that a build needs, and the build
+# itself. POSIX sh, to be sourced:
+#
+#     root=$(cd "$(dirname "$0")/.." && pwd)
+#     . "$root/bench/harness/setup.sh"
+#     need_packages $build_packages
+#     configure_and_build release            # in $root/build/release
+#     configure_and_build release ontology   # this target only
+#
+# `root` must be set. SPINE_JOBS is the number of compilers at a time (default: cores).
+# SPINE_COMPILER chooses the C compiler; its builds are in build/PRESET-COMPILER.
+
+build_packages="gcc g++ cmake ninja-build pkg-config libuv1-dev libxxhash-dev libroaring-dev \
+libcmocka-dev"
+
+: "${root:?set it to the top of the source tree}"
+: "${SPINE_COMPILER:=}"
+: "${SPINE_JOBS:=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}"
+
+say() {
+    printf '== %s\n' "$*"
+}
+
+die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# Is what Debian has in package $1 here, wherever it comes from?
+have_package() {
+    case $1 in
+    libuv1-dev) pkg-config --exists libuv ;;
+    libxxhash-dev) pkg-config --exists libxxhash ;;
+    libcmocka-dev) pkg-config --exists cmocka ;;
+    libroaring-dev) echo '#include <roaring/roaring.h>' | gcc -E - ;;
+    libc6-dev) echo '#include <stdio.h>' | gcc -E - ;;
+    ninja-build) command -v ninja ;;
+    *) command -v "$1" ;;
+    esac >/dev/null 2>&1
+}
+
+missing_packages() {
+    for package in "$@"; do
+        have_package "$package" || printf ' %s' "$package"
+    done
+}
+
+# Runs the command as root, or fails.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif [ -t 0 ]; then
+        sudo "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+# Installs those of the Debian packages $@ that are not here; asks for nothing when all are.
+need_packages() {
+    missing=$(missing_packages "$@")
+    [ -z "$missing" ] && return 0
+
+    advice="missing:$missing (names of Debian packages); install them and run this again"
+    command -v apt-get >/dev/null 2>&1 || die "this system has no apt-get; $advice"
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null 2>&1 || die "neither root nor sudo here; $advice"
+    fi
+
+    say "installing$missing"
+    # An update that fails may still leave usable package lists, so only the install counts.
+    as_root apt-get update -qq || say "apt-get update failed; trying what is known"
+    # shellcheck disable=SC2086
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends $missing libc6-dev >/dev/null ||
+        die "apt-get install failed; $advice"
+    missing=$(missing_packages "$@")
+    [ -z "$missing" ] || die "still missing after the installation:$missing"
+}
+
+# The directory that configure_and_build makes for preset $1.
+build_directory() {
+    printf '%s/build/%s%s' "$root" "$1" "${SPINE_COMPILER:+-$SPINE_COMPILER}"
+}
+
+# Configures preset $1 and builds the targets $2... (default: all). Its output goes to
+# build.log in the build directory, and to the terminal only when it fails.
+configure_and_build() {
+    preset=$1
+    shift
+    directory=$(build_directory "$preset")
+    log=$directory/build.log
+    mkdir -p "$directory" || return 1
+
+    say "building $directory"
+    # `--preset` is looked up in the current directory.
+    (
+        cd "$root" &&
+            cmake --preset "$preset" -B "$directory" \
+                ${SPINE_COMPILER:+-DCMAKE_C_COMPILER="$SPINE_COMPILER"} &&
+            cmake --build "$directory" -j "$SPINE_JOBS" ${1:+--target "$@"}
+    ) >"$log" 2>&1 && return 0
+    tail -n 60 "$log" >&2
+    printf 'error: the build in %s failed; all of it is in %s\n' "$directory" "$log" >&2
+    return 1
+}
