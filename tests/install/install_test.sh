@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+#     install_test.sh BUILD_DIRECTORY C_COMPILER
+#
+# Installs the build into a directory of its own, then builds programs that know nothing
+# but that directory: with pkg-config (shared and static) and with find_package (C and
+# C++), and runs each.
+
+set -eu
+build=$1
+compiler=$2
+here=$(cd "$(dirname "$0")" && pwd)
+work=$build/install_test
+prefix=$work/prefix
+
+rm -rf "$work"
+mkdir -p "$work"
+cmake --install "$build" --prefix "$prefix" >"$work/install.log"
+
+pc=$(find "$prefix" -name spine.pc)
+libraries=$(dirname "$(dirname "$pc")")
+PKG_CONFIG_PATH=$(dirname "$pc")
+LD_LIBRARY_PATH=$libraries
+export PKG_CONFIG_PATH LD_LIBRARY_PATH
+version=$(pkg-config --modversion spine)
+
+# Runs program $2, called $1 in messages, and compares what it says.
+expect() {
+    said=$("$2")
+    if [ "$said" != "spine $version" ]; then
+        echo "$1: said '$said' instead of 'spine $version'" >&2
+        exit 1
+    fi
+    echo "$1: ok"
+}
+
+flags="-std=c11 -Wall -Wextra -Wpedantic -Werror"
+# shellcheck disable=SC2046,SC2086
+"$compiler" $flags -o "$work/shared" "$here/program.c" $(pkg-config --cflags --libs spine)
+expect "pkg-config, shared" "$work/shared"
+
+# Moved elsewhere, and without the shared library, so that the linker takes the archive.
+moved=$work/moved
+cp -R "$prefix" "$moved"
+find "$moved" -name 'libspine.so*' -exec rm {} +
+(
+    unset LD_LIBRARY_PATH
+    PKG_CONFIG_PATH=$moved${PKG_CONFIG_PATH#"$prefix"}
+    # shellcheck disable=SC2046,SC2086
+    "$compiler" $flags -o "$work/static" "$here/program.c" \
+        $(pkg-config --static --cflags --libs spine)
+    expect "pkg-config, static, moved" "$work/static"
+)
+
+languages=C
+if command -v c++ >/dev/null 2>&1; then
+    languages="C;CXX"
+else
+    echo "find_package, C++: skipped, there is no C++ compiler"
+fi
+cmake -S "$here" -B "$work/cmake" -DCMAKE_C_COMPILER="$compiler" \
+    -DLANGUAGES="$languages" -DCMAKE_PREFIX_PATH="$prefix" >"$work/cmake.log"
+cmake --build "$work/cmake" >>"$work/cmake.log" || {
+    cat "$work/cmake.log"
+    exit 1
+}
+for program in "$work"/cmake/program_*; do
+    expect "find_package, $(basename "$program")" "$program"
+done
