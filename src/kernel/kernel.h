@@ -75,10 +75,13 @@ struct layout {
 enum spine_status layout_init(struct layout *layout, const struct spine_schema *schema,
                               struct spine_error *error);
 
-/* One normalised cell: the word, and the bytes it is a prefix of where the column has
- * spans. */
+/* One normalised cell. */
 struct cell {
+    /* The whole cell, or its first eight bytes. */
     uint64_t word;
+    /* SPINE_FIXED of more than eight bytes: the next eight. All of it in ROW_TWO. */
+    uint64_t rest;
+    /* FIXED and BYTES: all bytes. Only looked at where the column has spans. */
     struct span span;
 };
 
@@ -136,8 +139,8 @@ size_t rows_upper_bound(const struct layout *layout, const struct rows *rows,
                         size_t begin, size_t end, const struct cell *key,
                         const struct cell *value);
 
-/* Row `at`'s key and value as cells (spans borrow from the rows; SHAPE_FIXED in ROW_TWO
- * has its span NULL, see cell_datum). */
+/* Row `at`'s key and value as cells, fit for searching. Only columns with spans have
+ * their span set; it borrows from where the row's does. */
 struct cell rows_key(const struct layout *layout, const struct rows *rows, size_t at);
 struct cell rows_value(const struct layout *layout, const struct rows *rows, size_t at);
 
