@@ -135,8 +135,7 @@ put_word(uint64_t *to, uint64_t word, bool behind)
         type number;                                                                     \
         memcpy(&number, cells.data + (begin + i) * sizeof number, sizeof number);        \
         put_word(&to[i], (expression), behind);                                          \
-    }                                                                                    \
-    break
+    }
 
 static inline __attribute__((always_inline)) void
 append_words_as(const struct cell_layout *column, struct cells cells, size_t begin,
@@ -146,15 +145,20 @@ append_words_as(const struct cell_layout *column, struct cells cells, size_t beg
 
     switch (column->kind) {
     case SPINE_U64:
-        APPEND_NUMBERS(uint64_t, number);
+        APPEND_NUMBERS(uint64_t, number)
+        break;
     case SPINE_I64:
-        APPEND_NUMBERS(int64_t, word_of_i64(number));
+        APPEND_NUMBERS(int64_t, word_of_i64(number))
+        break;
     case SPINE_F64:
-        APPEND_NUMBERS(double, word_of_f64(number));
+        APPEND_NUMBERS(double, word_of_f64(number))
+        break;
     case SPINE_U32:
-        APPEND_NUMBERS(uint32_t, number);
+        APPEND_NUMBERS(uint32_t, number)
+        break;
     case SPINE_I32:
-        APPEND_NUMBERS(int32_t, word_of_i32(number));
+        APPEND_NUMBERS(int32_t, word_of_i32(number))
+        break;
     case SPINE_FIXED:
         for (size_t i = 0; i < count; i++)
             put_word(&to[i],

@@ -164,8 +164,7 @@ value_buffer(const struct spine_column_buffers *buffers)
         const uint64_t word = words[i] >> shift;                                         \
         const type number = (expression);                                                \
         memcpy(to + i * sizeof number, &number, sizeof number);                          \
-    }                                                                                    \
-    break
+    }
 
 /* `words` shifted right are the cells' words; the high bits above a WORD4 are ignored. */
 static void
@@ -176,15 +175,20 @@ read_words(const struct cell_layout *column, const uint64_t *words, unsigned shi
 
     switch (column->kind) {
     case SPINE_U64:
-        READ_NUMBERS(uint64_t, word);
+        READ_NUMBERS(uint64_t, word)
+        break;
     case SPINE_I64:
-        READ_NUMBERS(int64_t, i64_of_word(word));
+        READ_NUMBERS(int64_t, i64_of_word(word))
+        break;
     case SPINE_F64:
-        READ_NUMBERS(double, f64_of_word(word));
+        READ_NUMBERS(double, f64_of_word(word))
+        break;
     case SPINE_U32:
-        READ_NUMBERS(uint32_t, (uint32_t)word);
+        READ_NUMBERS(uint32_t, (uint32_t)word)
+        break;
     case SPINE_I32:
-        READ_NUMBERS(int32_t, i32_of_word((uint32_t)word));
+        READ_NUMBERS(int32_t, i32_of_word((uint32_t)word))
+        break;
     case SPINE_FIXED:
         for (size_t i = 0; i < count; i++) {
             const uint64_t word = words[i] >> shift;
