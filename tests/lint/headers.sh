@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+#     headers.sh SOURCE_DIRECTORY C_COMPILER
+#
+# Every header compiles alone: public ones as C11 and as C++17, private ones as C11.
+# Templates (*_template.h) are no headers: they need the macros of who includes them.
+
+set -eu
+cd "$1"
+compiler=$2
+warnings="-Wall -Wextra -Wpedantic -Werror -fsyntax-only"
+bad=0
+
+# compile_alone HEADER COMPILER FLAGS...
+compile_alone() {
+    header=$1
+    shift
+    # shellcheck disable=SC2086
+    echo "#include \"$header\"" | "$@" $warnings -Iinclude - || {
+        echo "$header: does not compile alone by: $*"
+        bad=1
+    }
+}
+
+public=$(cd include && find spine -name '*.h' | sort)
+private=$(cd src && find . -name '*.h' ! -name '*_template.h' | sed 's|^\./||' | sort)
+
+for header in $public; do
+    compile_alone "$header" "$compiler" -x c -std=c11
+done
+if command -v c++ >/dev/null 2>&1; then
+    for header in $public; do
+        compile_alone "$header" c++ -x c++ -std=c++17
+    done
+else
+    echo "C++17: skipped, there is no C++ compiler"
+fi
+for header in $private; do
+    compile_alone "$header" "$compiler" -x c -std=c11 -D_POSIX_C_SOURCE=200809L -Isrc
+done
+
+# A public header includes other public headers and those of the language, no others.
+grep -nE '^ *# *include' $(printf 'include/%s ' $public) |
+    grep -vE 'include "spine/|include <std[a-z]*\.h>' && bad=1
+
+exit $bad

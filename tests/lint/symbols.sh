@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+#     symbols.sh SOURCE_DIRECTORY SHARED_LIBRARY STATIC_LIBRARY
+#
+# Both libraries export what the public headers mark with SPINE_API: no more, no less.
+
+set -eu
+source=$1
+shared=$2
+static=$3
+partial=${4:-}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# The identifier before the first parenthesis after each SPINE_API, comments removed.
+cat "$source"/include/spine/*.h | awk '
+    { text = text " " $0 }
+    END {
+        while ((at = index(text, "/*")) > 0) {
+            rest = substr(text, at + 2)
+            text = substr(text, 1, at - 1) substr(rest, index(rest, "*/") + 2)
+        }
+        gsub(/# *define SPINE_API/, "", text)
+        count = split(text, part, /SPINE_API/)
+        for (i = 2; i <= count; i++) {
+            sub(/\(.*/, "", part[i])
+            sub(/.*[^a-z_0-9]/, "", part[i])
+            print part[i]
+        }
+    }' | sort >"$work/declared"
+nm -D --defined-only "$shared" | awk '$2 ~ /[A-Z]/ { print $NF }' | sort >"$work/shared"
+nm -g --defined-only "$static" | awk 'NF == 3 { print $3 }' | sort >"$work/static"
+
+bad=0
+[ -s "$work/declared" ] || {
+    echo "no declaration with SPINE_API was found"
+    bad=1
+}
+complain() {
+    sed "s/\$/: $1/" | grep . && bad=1
+    return 0
+}
+for kind in shared static; do
+    grep -v '^spine_' "$work/$kind" | complain "exported ($kind), but not called spine_..."
+    comm -13 "$work/declared" "$work/$kind" >"$work/more"
+    comm -23 "$work/declared" "$work/$kind" >"$work/less"
+    complain "exported ($kind), but no public header declares it" <"$work/more"
+    [ -n "$partial" ] ||
+        complain "declared with SPINE_API, but not exported ($kind)" <"$work/less"
+done
+exit $bad
