@@ -169,8 +169,8 @@ append_words_as(const struct cell_layout *column, struct cells cells, size_t beg
         for (size_t i = 0; i < count; i++)
             put_word(&to[i], 0, behind);
         break;
-    case SPINE_BYTES:
-        assert(!"bytes always have spans");
+    case SPINE_BYTES: /* has spans */
+        assert(false);
     }
 }
 

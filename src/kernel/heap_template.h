@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * kway_fill_heap() for rows that are codes. The includer defines
+ *
+ *     KERNEL_FN(verb)   the name of a function of this instance
+ *     KERNEL_WORDS      1: the code is hi; 2: it is hi, lo
+ */
+
+#if KERNEL_WORDS == 1
+#define KERNEL_LESS(kway, a, b) ((a)->hi < (b)->hi)
+#define KERNEL_SAME(a, b) ((a)->hi == (b)->hi)
+#else
+#define KERNEL_LESS(kway, a, b)                                                          \
+    (((a)->hi < (b)->hi) | (((a)->hi == (b)->hi) & ((a)->lo < (b)->lo)))
+#define KERNEL_SAME(a, b) ((a)->hi == (b)->hi && (a)->lo == (b)->lo)
+#endif
+
+#include "kernel/sift_template.h"
+
+enum spine_status
+KERNEL_FN(fill_heap)(struct kway *kway, struct rows *out, size_t want,
+                     uint64_t *rows_used)
+{
+    const size_t piece = kway_piece(kway, want);
+    struct kway_work *work = kway->work;
+    enum spine_status st;
+    size_t used = 0, count = out->count;
+
+    TRY(KERNEL_FN(heap_build)(kway, piece));
+    if (!rows_reserve(kway->layout, out, count + want))
+        return SPINE_NOMEM;
+    while (work->node_count > 0 && used < want) {
+        const struct heap_node first = work->nodes[0];
+        int64_t sum = 0;
+
+        do {
+            const struct kway_input *input = &kway->inputs[work->nodes[0].input];
+
+            if (__builtin_add_overflow(sum, input->rows.weight[input->at], &sum))
+                return SPINE_OVERFLOW;
+            used++;
+            TRY(KERNEL_FN(heap_advance)(kway, piece));
+        } while (work->node_count > 0 && KERNEL_SAME(&work->nodes[0], &first));
+        out->hi[count] = first.hi;
+#if KERNEL_WORDS == 2
+        out->lo[count] = first.lo;
+#endif
+        out->weight[count] = sum;
+        count += sum != 0;
+    }
+out:
+    out->count = count;
+    *rows_used += used;
+    return st;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/kernel.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "kernel/kway_work.h"
+
+enum spine_status
+kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
+{
+    return kway_fill_heap(kway, out, want, rows_used);
+}
+
+enum spine_status
+kway_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
+{
+    enum spine_status st;
+
+    assert(want > 0);
+    TRY(kway_prepare(kway));
+    switch (kway->layout->row_kind) {
+    case ROW_ONE:
+        return one_fill_heap(kway, out, want, rows_used);
+    case ROW_TWO:
+        return two_fill_heap(kway, out, want, rows_used);
+    case ROW_WIDE:
+        return wide_fill_heap(kway, out, want, rows_used);
+    }
+out:
+    return st;
+}
+
+bool
+kway_done(const struct kway *kway)
+{
+    for (size_t i = 0; i < kway->input_count; i++) {
+        const struct kway_input *input = &kway->inputs[i];
+
+        if (input->at < input->rows.count || input->more)
+            return false;
+    }
+    return true;
+}
+
+enum spine_status
+kway_prepare(struct kway *kway)
+{
+    if (kway->work == NULL)
+        kway->work = mem_zalloc(sizeof *kway->work);
+    if (kway->work == NULL)
+        return SPINE_NOMEM;
+    if (!array_reserve(&kway->work->nodes, &kway->work->node_capacity,
+                       sizeof *kway->work->nodes, kway->input_count))
+        return SPINE_NOMEM;
+    return SPINE_OK;
+}
+
+void
+kway_release(struct kway *kway)
+{
+    struct kway_work *work = kway->work;
+
+    if (work == NULL)
+        return;
+    mem_free(work->nodes, work->node_capacity * sizeof *work->nodes);
+    mem_free(work, sizeof *work);
+    kway->work = NULL;
+}

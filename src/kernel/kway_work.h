@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_KWAY_WORK_H
+#define KERNEL_KWAY_WORK_H
+
+/*
+ * What the k-way kernels share: scratch memory that outlives a fill, and the staging of
+ * inputs.
+ */
+
+#include "base/error.h"
+#include "kernel/kernel.h"
+
+/* The next row of an input: its code, copied here so that most comparisons stay in the
+ * heap's array. */
+struct heap_node {
+    uint64_t hi;
+    uint64_t lo;
+    size_t input;
+};
+
+struct kway_work {
+    struct heap_node *nodes;
+    size_t node_capacity;
+    size_t node_count;
+};
+
+/* Makes sure that there is `work`, with a node for every input. */
+enum spine_status kway_prepare(struct kway *kway);
+
+/* True when `input` has a staged row; asks for about `want` when it has none. */
+static inline bool
+kway_stage(struct kway *kway, struct kway_input *input, size_t want,
+           enum spine_status *st)
+{
+    while (input->at == input->rows.count) {
+        if (!input->more)
+            return false;
+        *st = kway->on_refill(input, want);
+        if (*st != SPINE_OK)
+            return false;
+    }
+    return true;
+}
+
+/* How many rows the heap asks an input for: its part of `want`, and a few at least. */
+static inline size_t
+kway_piece(const struct kway *kway, size_t want)
+{
+    return want / (kway->input_count + 1) + 8;
+}
+
+enum spine_status
+one_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+enum spine_status
+two_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+enum spine_status
+wide_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/row_group.h"
+
+#include "base/assert.h"
+#include "base/error.h"
+
+static void
+sort_times(const struct layout *layout, bool descending, struct rows *rows, size_t begin);
+static enum spine_status
+add_weights(const struct layout *layout, struct rows *rows, size_t to, size_t from);
+static bool
+weights_are_zero(const struct layout *layout, const struct rows *rows, size_t at);
+static void
+move_row(const struct layout *layout, struct rows *rows, size_t to, size_t from);
+
+enum spine_status
+group_fold(const struct layout *layout, struct rows *rows, size_t begin)
+{
+    const size_t last = rows->count - 1;
+
+    assert(begin <= last);
+    if (last == begin)
+        return SPINE_OK;
+    rows->count = last;
+    return add_weights(layout, rows, begin, last);
+}
+
+enum spine_status
+group_finish(const struct layout *layout, const struct group_rule *rule,
+             struct rows *rows, size_t begin)
+{
+    const size_t end = rows->count;
+    size_t kept = begin;
+    enum spine_status st = SPINE_OK;
+
+    if (layout->timed && rule->advance_times)
+        for (size_t i = begin; i < end; i++)
+            rows->time[i] =
+                spine_time_join(layout->schema.time, rows->time[i], rule->frontier);
+    if (layout->timed)
+        sort_times(layout, rule->descending, rows, begin);
+    for (size_t at = begin; at < end; kept++) {
+        move_row(layout, rows, kept, at++);
+        for (; at < end && (!layout->timed || rows->time[at] == rows->time[kept]); at++)
+            TRY(add_weights(layout, rows, kept, at));
+        if (weights_are_zero(layout, rows, kept))
+            kept--;
+    }
+    rows->count = kept;
+out:
+    return st;
+}
+
+static void
+sort_times(const struct layout *layout, bool descending, struct rows *rows, size_t begin)
+{
+    const size_t weights = layout->weight_count;
+    const size_t bytes = weights * sizeof *rows->weight;
+    int64_t moved[SPINE_WEIGHTS_MAX];
+
+    for (size_t i = begin + 1; i < rows->count; i++) {
+        const uint64_t time = rows->time[i];
+        size_t hole = i;
+
+        memcpy(moved, rows->weight + i * weights, bytes);
+        while (hole > begin &&
+               (descending ? rows->time[hole - 1] < time : rows->time[hole - 1] > time)) {
+            move_row(layout, rows, hole, hole - 1);
+            hole--;
+        }
+        rows->time[hole] = time;
+        memcpy(rows->weight + hole * weights, moved, bytes);
+    }
+}
+
+static enum spine_status
+add_weights(const struct layout *layout, struct rows *rows, size_t to, size_t from)
+{
+    int64_t *sums = rows->weight + to * layout->weight_count;
+    const int64_t *weights = rows->weight + from * layout->weight_count;
+
+    for (unsigned c = 0; c < layout->weight_count; c++)
+        if (__builtin_add_overflow(sums[c], weights[c], &sums[c]))
+            return SPINE_OVERFLOW;
+    return SPINE_OK;
+}
+
+static bool
+weights_are_zero(const struct layout *layout, const struct rows *rows, size_t at)
+{
+    int64_t any = 0;
+
+    for (unsigned c = 0; c < layout->weight_count; c++)
+        any |= rows->weight[at * layout->weight_count + c];
+    return any == 0;
+}
+
+/* Time and weights only: key and value are the same in the whole group. */
+static void
+move_row(const struct layout *layout, struct rows *rows, size_t to, size_t from)
+{
+    if (to == from)
+        return;
+    if (layout->timed)
+        rows->time[to] = rows->time[from];
+    for (unsigned c = 0; c < layout->weight_count; c++)
+        rows->weight[to * layout->weight_count + c] =
+            rows->weight[from * layout->weight_count + c];
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+#include "unit/kernel/kernel_model.h"
+
+enum { INPUTS_MAX = 70 };
+
+/* What an input is staged from, in pieces of 1 to `piece_max` rows. */
+struct source {
+    const struct layout *layout;
+    struct rows rows;
+    uint8_t *cells;
+    size_t at;
+    size_t piece_max;
+    uint64_t seed;
+};
+
+/* A merge and what must come out of it. */
+struct fixture {
+    struct layout layout;
+    struct kway kway;
+    struct kway_input inputs[INPUTS_MAX];
+    struct source sources[INPUTS_MAX];
+    struct rows expected;
+    uint8_t *expected_cells;
+    uint64_t rows_in;
+};
+
+struct plan {
+    size_t inputs;
+    size_t rows; /* per input, at most */
+    enum model_draw keys;
+    enum model_draw values;
+    size_t piece_max;
+    size_t want;
+    bool descending;
+    bool advance;
+    /* Inputs have ranges of their own, by key. */
+    bool clustered;
+};
+
+typedef enum spine_status
+fill_fn(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+
+static enum spine_status
+refill(struct kway_input *input, size_t want)
+{
+    struct source *source = input->source;
+    const size_t left = source->rows.count - source->at;
+    size_t piece = 1 + model_below(&source->seed, source->piece_max);
+
+    (void)want;
+    assert_true(left > 0);
+    if (piece > left)
+        piece = left;
+    if (model_below(&source->seed, 2) == 0) {
+        rows_drop_front(source->layout, &input->rows, input->at);
+        input->at = 0;
+    }
+    if (!rows_reserve(source->layout, &input->rows, input->rows.count + piece))
+        return SPINE_NOMEM;
+    rows_append(source->layout, &input->rows, &source->rows, source->at,
+                source->at + piece);
+    source->at += piece;
+    input->more = source->at < source->rows.count;
+    return SPINE_OK;
+}
+
+static void
+rewind_inputs(struct fixture *fixture)
+{
+    for (size_t i = 0; i < fixture->kway.input_count; i++) {
+        struct kway_input *input = &fixture->inputs[i];
+
+        input->rows.count = 0;
+        input->at = 0;
+        input->more = fixture->sources[i].rows.count > 0;
+        input->rows_left = fixture->sources[i].rows.count;
+        fixture->sources[i].at = 0;
+    }
+}
+
+static void
+append_model(struct model_rows *to, const struct model_rows *from)
+{
+    to->rows = test_realloc(to->rows, (to->count + from->count + 1) * sizeof *to->rows);
+    memcpy(to->rows + to->count, from->rows, from->count * sizeof *to->rows);
+    to->count += from->count;
+}
+
+static void
+fixture_setup(struct fixture *fixture, const struct spine_schema *schema,
+              const struct plan *plan, uint64_t *seed)
+{
+    const uint64_t frontier = spine_time_pair(2, 3);
+    struct model_rows all = {0};
+
+    memset(fixture, 0, sizeof *fixture);
+    assert_int_equal(layout_init(&fixture->layout, schema, NULL), SPINE_OK);
+    fixture->kway = (struct kway){.layout = &fixture->layout,
+                                  .inputs = fixture->inputs,
+                                  .input_count = plan->inputs,
+                                  .on_refill = refill,
+                                  .descending = plan->descending,
+                                  .advance_times = plan->advance,
+                                  .frontier = frontier};
+    for (size_t i = 0; i < plan->inputs; i++) {
+        struct source *source = &fixture->sources[i];
+        struct model_rows model =
+            model_draw_rows(&fixture->layout, model_below(seed, plan->rows + 1),
+                            plan->keys, plan->values, seed);
+
+        for (size_t r = 0; plan->clustered && r < model.count; r++)
+            model.rows[r].key =
+                (model.rows[r].key % 1000 + i * 1000) & model_number_max(schema->key);
+        model_consolidate(&fixture->layout, &model);
+        source->layout = &fixture->layout;
+        source->piece_max = plan->piece_max;
+        source->seed = model_random(seed);
+        model_to_rows(&fixture->layout, &model, &source->rows, &source->cells);
+        if (plan->descending)
+            rows_turn(&fixture->layout, &source->rows);
+        fixture->inputs[i].source = source;
+        fixture->rows_in += model.count;
+        append_model(&all, &model);
+        test_free(model.rows);
+    }
+    for (size_t r = 0; fixture->layout.timed && plan->advance && r < all.count; r++)
+        all.rows[r].time = spine_time_join(schema->time, all.rows[r].time, frontier);
+    model_consolidate(&fixture->layout, &all);
+    model_to_rows(&fixture->layout, &all, &fixture->expected, &fixture->expected_cells);
+    test_free(all.rows);
+    rewind_inputs(fixture);
+}
+
+static void
+fixture_teardown(struct fixture *fixture)
+{
+    for (size_t i = 0; i < fixture->kway.input_count; i++) {
+        rows_release(&fixture->layout, &fixture->inputs[i].rows);
+        rows_release(&fixture->layout, &fixture->sources[i].rows);
+        test_free(fixture->sources[i].cells);
+    }
+    rows_release(&fixture->layout, &fixture->expected);
+    test_free(fixture->expected_cells);
+    kway_release(&fixture->kway);
+    kway_release(&fixture->kway);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+/* No two rows of one key and value, unless they differ in time, at the seam of fills. */
+static void
+expect_whole_groups(const struct fixture *fixture, const struct rows *out, size_t seam)
+{
+    if (seam == 0 || seam >= out->count)
+        return;
+    assert_int_equal(rows_value_end(&fixture->layout, out, seam - 1, seam + 1), seam);
+}
+
+static void
+run_fills(struct fixture *fixture, fill_fn *fill, size_t want)
+{
+    struct rows out = {0};
+    uint64_t used = 0;
+
+    rewind_inputs(fixture);
+    while (!kway_done(&fixture->kway)) {
+        const uint64_t used_before = used;
+        const size_t seam = out.count;
+
+        assert_int_equal(fill(&fixture->kway, &out, want, &used), SPINE_OK);
+        assert_true(used > used_before);
+        expect_whole_groups(fixture, &out, seam);
+    }
+    assert_int_equal(used, fixture->rows_in);
+    if (fixture->kway.descending)
+        rows_turn(&fixture->layout, &out);
+    expect_same_rows(&fixture->layout, &out, &fixture->expected);
+    rows_release(&fixture->layout, &out);
+}
+
+static void
+try_plan(const struct plan *plan, uint64_t *seed)
+{
+    struct spine_schema schemas[MODEL_SCHEMAS_MAX];
+    const size_t schema_count = model_schemas(schemas);
+    static struct fixture fixture;
+
+    for (size_t s = 0; s < schema_count; s++) {
+        fixture_setup(&fixture, &schemas[s], plan, seed);
+        run_fills(&fixture, kway_fill_heap, plan->want);
+        run_fills(&fixture, kway_fill, plan->want);
+        fixture_teardown(&fixture);
+    }
+}
+
+static void
+random_inputs_merge_as_the_model_says(void **state)
+{
+    uint64_t seed = 20;
+
+    (void)state;
+    for (int round = 0; round < 150; round++) {
+        const uint64_t round_seed = seed;
+        const struct plan plan = {
+            .inputs = 1 + model_below(&seed, round % 10 == 0 ? INPUTS_MAX : 9),
+            .rows = 1 + model_below(&seed, round % 4 == 0 ? 2000 : 60),
+            .keys = (enum model_draw)model_below(&seed, DRAW_COUNT),
+            .values = (enum model_draw)model_below(&seed, DRAW_COUNT),
+            .piece_max = 1 + model_below(&seed, round % 3 == 0 ? 5 : 700),
+            .want = 1 + model_below(&seed, round % 2 == 0 ? 10 : 3000),
+            .descending = model_below(&seed, 2) == 0,
+            .advance = model_below(&seed, 2) == 0,
+            .clustered = model_below(&seed, 4) == 0,
+        };
+
+        print_message("seed %llu: %zu inputs of %zu rows, keys %d, values %d, want %zu\n",
+                      (unsigned long long)round_seed, plan.inputs, plan.rows, plan.keys,
+                      plan.values, plan.want);
+        try_plan(&plan, &seed);
+    }
+}
+
+static void
+no_inputs_are_done(void **state)
+{
+    (void)state;
+    const struct spine_schema schema = {.key = {SPINE_U64, 0}};
+    struct layout layout;
+    struct rows out = {0};
+    uint64_t used = 0;
+
+    assert_int_equal(layout_init(&layout, &schema, NULL), SPINE_OK);
+    struct kway kway = {.layout = &layout, .on_refill = refill};
+    assert_true(kway_done(&kway));
+    assert_int_equal(kway_fill(&kway, &out, 1000, &used), SPINE_OK);
+    assert_int_equal(kway_fill(&kway, &out, 1, &used), SPINE_OK);
+    assert_int_equal(out.count, 0);
+    assert_int_equal(used, 0);
+    kway_release(&kway);
+    rows_release(&layout, &out);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_inputs_merge_as_the_model_says),
+        cmocka_unit_test(no_inputs_are_done),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
