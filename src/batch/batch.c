@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch/block.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+struct spine_batch *
+spine_batch_ref(struct spine_batch *batch)
+{
+    ref_take(&batch->refs);
+    return batch;
+}
+
+void
+spine_batch_unref(struct spine_batch *batch)
+{
+    if (batch == NULL || !ref_drop(&batch->refs))
+        return;
+    for (size_t i = 0; i < batch->fence_count; i++)
+        block_unref(batch->fences[i].block);
+    mem_free(batch, batch_bytes(batch->fence_count));
+}
+
+void
+spine_batch_info(const struct spine_batch *batch, struct spine_batch_info *out)
+{
+    *out = batch->info;
+}
+
+const struct spine_schema *
+spine_batch_schema(const struct spine_batch *batch)
+{
+    return &batch->layout.schema;
+}
+
+/* The fences lie behind the batch. */
+size_t
+batch_bytes(size_t fence_count)
+{
+    return sizeof(struct spine_batch) + fence_count * sizeof(struct fence);
+}
+
+struct spine_batch *
+batch_alloc(const struct layout *layout, size_t fence_count)
+{
+    struct spine_batch *batch = mem_zalloc(batch_bytes(fence_count));
+
+    static_assert(sizeof(struct spine_batch) % _Alignof(struct fence) == 0,
+                  "the fences lie behind the batch");
+    if (batch == NULL)
+        return NULL;
+    ref_init(&batch->refs);
+    batch->layout = *layout;
+    batch->fences = (struct fence *)(void *)(batch + 1);
+    batch->fence_count = fence_count;
+    return batch;
+}
+
+union spine_datum
+batch_key_min(const struct spine_batch *batch, uint8_t *scratch)
+{
+    struct fence *fence = &batch->fences[0];
+    const struct rows row = {.hi = &fence->first_hi,
+                             .lo = &fence->first_lo,
+                             .key = &fence->first_key,
+                             .count = 1};
+
+    return rows_key_datum(&batch->layout, &row, 0, scratch);
+}
+
+union spine_datum
+batch_key_max(const struct spine_batch *batch, uint8_t *scratch)
+{
+    struct fence *fence = &batch->fences[batch->fence_count - 1];
+    const struct rows row = {.hi = &fence->last_hi,
+                             .lo = &fence->last_lo,
+                             .key = &fence->last_key,
+                             .count = 1};
+
+    return rows_key_datum(&batch->layout, &row, 0, scratch);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCH_BLOCK_H
+#define BATCH_BLOCK_H
+
+/*
+ * batch/block -- one block: packed from flat rows, expanded into them, searched.
+ *
+ * A block is a single allocation: this struct, then its arrays. Nothing in it changes
+ * after block_pack(), so any number of batches and threads share it by its reference
+ * count.
+ */
+
+#include "batch/batch.h"
+
+#include "base/assert.h"
+
+/* Every SAMPLE_STEP-th SPINE_BYTES key has its prefix in `samples`. */
+#define SAMPLE_STEP 16u
+/* Bytes after the last cell that may be read (and, while packing, written). */
+#define CELL_SLACK 8u
+
+struct column {
+    /* uint32_t or uint64_t words; SHAPE_FIXED and SHAPE_BYTES: the bytes end to end. */
+    void *cells;
+    /* SHAPE_BYTES: where each cell ends in `cells`. */
+    uint32_t *ends;
+    /* SHAPE_BYTES keys: prefixes of cells 0, SAMPLE_STEP, ... */
+    uint64_t *samples;
+};
+
+struct block {
+    struct ref refs;
+    uint32_t row_count;
+    uint32_t value_count;
+    uint32_t key_count;
+    uint32_t negative_rows;
+    /* Bytes of a weight: 1, 2, 4 or 8; 0 when all are 1. */
+    uint32_t weight_bytes;
+    /* Of the whole allocation. */
+    size_t bytes;
+    struct column key;
+    struct column value;
+    /* Per key, where its values end; NULL when every key has one value. */
+    uint16_t *value_ends;
+    /* Per value, where its rows end; NULL when every value has one row. */
+    uint16_t *time_ends;
+    uint64_t *times;
+    void *weights;
+};
+
+static_assert(BLOCK_ROWS <= UINT16_MAX, "ends of values and times are 16 bits");
+
+/* Packs rows [begin, end), at most BLOCK_ROWS and at least one, sorted and consolidated.
+ * SPINE_NOMEM. */
+enum spine_status block_pack(const struct layout *layout, const struct rows *rows,
+                             size_t begin, size_t end, struct block **out);
+/* One reference less; the last one frees. */
+void block_unref(struct block *block);
+
+/* Appends rows [begin, end) of the block to `out`, which has room. */
+void block_stage(const struct layout *layout, const struct block *block, uint32_t begin,
+                 uint32_t end, struct rows *out);
+
+/* The bytes of cell `at`, when the column is SHAPE_FIXED or SHAPE_BYTES. */
+struct span
+column_span(const struct cell_layout *layout, const struct column *column, size_t at);
+
+/* What is searched for: (key), or (key, value) when `has_value`. */
+struct target {
+    /* The code; without a value the least code of the key, or the greatest (`after`). */
+    uint64_t hi, lo;
+    struct cell key, value;
+    bool has_value;
+    /* The first row greater than the target; otherwise the first not less. */
+    bool after;
+};
+
+struct target target_of(const struct layout *layout, const struct cell *key,
+                        const struct cell *value, bool after);
+/* Is the last row of `fence` at or behind the place that `target` names? */
+bool fence_reaches(const struct layout *layout, const struct fence *fence,
+                   const struct target *target);
+/* The first row of the block at or behind that place; row_count if none. */
+uint32_t block_search(const struct layout *layout, const struct block *block,
+                      const struct target *target);
+
+/* Where the rows of `key`, which begin at `row`, end; `row` if there are none. */
+uint32_t block_key_end(const struct layout *layout, const struct block *block,
+                       uint32_t row, const struct cell *key);
+
+/* Fills `out` but for `row_begin` and `continues`. Rows [begin, end) are those that
+ * `block` was packed from. */
+void fence_of_block(const struct layout *layout, struct block *block,
+                    const struct rows *rows, size_t begin, size_t end, struct fence *out);
+/* Is the first key of `after` the last key of `before`? */
+bool fence_continues(const struct layout *layout, const struct fence *before,
+                     const struct fence *after);
+
+/* The batch that will have `fence_count` fences, with one reference; NULL without memory.
+ * What batch_bytes() says is its size. */
+struct spine_batch *batch_alloc(const struct layout *layout, size_t fence_count);
+size_t batch_bytes(size_t fence_count);
+/* The least and the greatest key in the caller's type; as rows_key_datum(). */
+union spine_datum batch_key_min(const struct spine_batch *batch, uint8_t *scratch);
+union spine_datum batch_key_max(const struct spine_batch *batch, uint8_t *scratch);
+
+/* Where the values of a key and the rows of a value lie in the block. */
+static inline uint32_t
+block_value_end(const struct block *block, uint32_t key)
+{
+    return block->value_ends != NULL ? block->value_ends[key] : key + 1;
+}
+
+static inline uint32_t
+block_row_end(const struct block *block, uint32_t value)
+{
+    return block->time_ends != NULL ? block->time_ends[value] : value + 1;
+}
+
+static inline uint32_t
+block_value_begin(const struct block *block, uint32_t key)
+{
+    return key == 0 ? 0 : block_value_end(block, key - 1);
+}
+
+static inline uint32_t
+block_row_begin(const struct block *block, uint32_t value)
+{
+    return value == 0 ? 0 : block_row_end(block, value - 1);
+}
+
+/* Eight bytes at `data`, big-endian; they are there. */
+static inline uint64_t
+load_big(const uint8_t *data)
+{
+    uint64_t word;
+
+    memcpy(&word, data, sizeof word);
+    return __builtin_bswap64(word);
+}
+
+/* bytes_prefix() of a cell that has CELL_SLACK readable bytes behind it. */
+static inline uint64_t
+cell_prefix(const uint8_t *data, size_t size)
+{
+    const uint64_t word = load_big(data);
+
+    return size >= 8 ? word : word & ~(UINT64_MAX >> (8 * size));
+}
+
+#endif

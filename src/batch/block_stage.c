@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch/block.h"
+
+/* Rows [begin, end) of one column: those from `begin` on have cell `cell`, and so on. */
+struct piece {
+    const struct cell_layout *layout;
+    const struct column *column;
+    uint32_t cell;
+    uint32_t begin;
+    uint32_t end;
+    /* Where the rows of each cell of the column end; NULL: row i has cell i. */
+    const uint16_t *row_ends;
+};
+
+static void find_cells(const struct block *block, struct piece *key, struct piece *value,
+                       uint16_t *scratch);
+static void stage_one(const struct layout *layout, const struct piece *key,
+                      const struct piece *value, uint64_t *hi);
+static void stage_column(const struct piece *piece, uint64_t *words, struct span *spans);
+static void stage_word4(const struct piece *piece, uint64_t *words);
+static void stage_word8(const struct piece *piece, uint64_t *words);
+static void stage_spans(const struct piece *piece, uint64_t *words, struct span *spans);
+static void stage_pair(const struct piece *piece, uint64_t *hi, uint64_t *lo);
+static void
+stage_weights(const struct block *block, size_t begin, size_t count, int64_t *weights);
+
+void
+block_stage(const struct layout *layout, const struct block *block, uint32_t begin,
+            uint32_t end, struct rows *out)
+{
+    const size_t at = out->count;
+    const unsigned width = layout->weight_count;
+    uint64_t *const lo = out->lo != NULL ? out->lo + at : NULL;
+    uint16_t scratch[BLOCK_ROWS];
+    struct piece key = {
+        .layout = &layout->key, .column = &block->key, .begin = begin, .end = end};
+    struct piece value = key;
+
+    assert(begin < end && end <= block->row_count);
+    assert(out->capacity - out->count >= end - begin);
+    value.layout = &layout->value;
+    value.column = &block->value;
+    find_cells(block, &key, &value, scratch);
+    if (layout->row_kind == ROW_ONE) {
+        stage_one(layout, &key, &value, out->hi + at);
+    } else if (layout->row_kind == ROW_TWO && layout->key.shape == SHAPE_FIXED) {
+        stage_pair(&key, out->hi + at, lo);
+    } else if (layout->row_kind == ROW_TWO && layout->value.shape == SHAPE_FIXED) {
+        stage_pair(&value, out->hi + at, lo);
+    } else {
+        stage_column(&key, out->hi + at, out->key != NULL ? out->key + at : NULL);
+        stage_column(&value, lo, out->value != NULL ? out->value + at : NULL);
+    }
+    if (layout->timed)
+        memcpy(out->time + at, block->times + begin, (end - begin) * sizeof *out->time);
+    stage_weights(block, (size_t)begin * width, (size_t)(end - begin) * width,
+                  out->weight + at * width);
+    out->count += end - begin;
+}
+
+/* The first of `ends` above `at`. */
+static uint32_t
+find_end(const uint16_t *ends, uint32_t count, uint32_t at)
+{
+    uint32_t begin = 0;
+
+    while (count > 0) {
+        const uint32_t half = count / 2;
+        const bool above = ends[begin + half] > at;
+
+        begin = above ? begin : begin + half + 1;
+        count = above ? half : count - half - 1;
+    }
+    return begin;
+}
+
+/* Where the cells of the pieces begin, and where their rows end. */
+static void
+find_cells(const struct block *block, struct piece *key, struct piece *value,
+           uint16_t *scratch)
+{
+    value->cell = value->begin;
+    value->row_ends = block->time_ends;
+    if (block->time_ends != NULL)
+        value->cell = find_end(block->time_ends, block->value_count, value->begin);
+    key->cell = value->cell;
+    key->row_ends = block->time_ends;
+    if (block->value_ends == NULL)
+        return;
+
+    key->cell = find_end(block->value_ends, block->key_count, value->cell);
+    key->row_ends = block->value_ends;
+    if (block->time_ends == NULL)
+        return;
+    /* Keys have several values and values several times: only here the rows of a key are
+     * two steps away. */
+    key->row_ends = scratch;
+    for (uint32_t k = key->cell; k < block->key_count; k++) {
+        scratch[k] = block->time_ends[block->value_ends[k] - 1];
+        if (scratch[k] >= key->end)
+            break;
+    }
+}
+
+/* Untimed: every row has a value of its own. */
+static void
+stage_one(const struct layout *layout, const struct piece *key, const struct piece *value,
+          uint64_t *hi)
+{
+    const uint32_t count = key->end - key->begin;
+    const unsigned shift = layout->key_shift;
+
+    if (layout->key.shape == SHAPE_NONE) {
+        stage_column(value, hi, NULL);
+        return;
+    }
+    stage_column(key, hi, NULL);
+    if (layout->value.shape == SHAPE_WORD4) {
+        const uint32_t *values = (const uint32_t *)value->column->cells + value->cell;
+
+        for (uint32_t i = 0; i < count; i++)
+            hi[i] = hi[i] << shift | values[i];
+    } else if (shift > 0) {
+        for (uint32_t i = 0; i < count; i++)
+            hi[i] <<= shift;
+    }
+}
+
+static void
+stage_column(const struct piece *piece, uint64_t *words, struct span *spans)
+{
+    switch (piece->layout->shape) {
+    case SHAPE_NONE:
+        memset(words, 0, (piece->end - piece->begin) * sizeof *words);
+        break;
+    case SHAPE_WORD4:
+        stage_word4(piece, words);
+        break;
+    case SHAPE_WORD8:
+        stage_word8(piece, words);
+        break;
+    case SHAPE_FIXED:
+    case SHAPE_BYTES:
+        stage_spans(piece, words, spans);
+        break;
+    }
+}
+
+static inline uint32_t
+min_row(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static void
+stage_word4(const struct piece *piece, uint64_t *words)
+{
+    const uint32_t *cells = (const uint32_t *)piece->column->cells + piece->cell;
+    const uint16_t *ends = piece->row_ends;
+
+    if (ends == NULL) {
+        for (uint32_t i = 0; i < piece->end - piece->begin; i++)
+            words[i] = cells[i];
+        return;
+    }
+    ends += piece->cell;
+    for (uint32_t at = piece->begin; at < piece->end; cells++, ends++) {
+        const uint32_t stop = min_row(*ends, piece->end);
+
+        do
+            *words++ = *cells;
+        while (++at < stop);
+    }
+}
+
+static void
+stage_word8(const struct piece *piece, uint64_t *words)
+{
+    const uint64_t *cells = (const uint64_t *)piece->column->cells + piece->cell;
+    const uint16_t *ends = piece->row_ends;
+
+    if (ends == NULL) {
+        memcpy(words, cells, (piece->end - piece->begin) * sizeof *words);
+        return;
+    }
+    ends += piece->cell;
+    for (uint32_t at = piece->begin; at < piece->end; cells++, ends++) {
+        const uint32_t stop = min_row(*ends, piece->end);
+
+        do
+            *words++ = *cells;
+        while (++at < stop);
+    }
+}
+
+static void
+stage_spans(const struct piece *piece, uint64_t *words, struct span *spans)
+{
+    const uint16_t *ends = piece->row_ends;
+    uint32_t cell = piece->cell;
+
+    for (uint32_t at = piece->begin; at < piece->end; cell++) {
+        const struct span span = column_span(piece->layout, piece->column, cell);
+        const uint64_t prefix = cell_prefix(span.data, span.size);
+        const uint32_t stop = ends != NULL ? min_row(ends[cell], piece->end) : at + 1;
+
+        do {
+            *words++ = prefix;
+            *spans++ = span;
+        } while (++at < stop);
+    }
+}
+
+/* SHAPE_FIXED as the whole code: one cell per row. */
+static void
+stage_pair(const struct piece *piece, uint64_t *hi, uint64_t *lo)
+{
+    const size_t size = piece->layout->bytes;
+    const uint8_t *cells = (const uint8_t *)piece->column->cells + piece->cell * size;
+    const uint64_t mask = size >= 16 ? UINT64_MAX : ~(UINT64_MAX >> (8 * (size - 8)));
+
+    assert(piece->row_ends == NULL);
+    for (uint32_t i = 0; i < piece->end - piece->begin; i++, cells += size) {
+        hi[i] = load_big(cells);
+        lo[i] = load_big(cells + 8) & mask;
+    }
+}
+
+static void
+stage_weights(const struct block *block, size_t begin, size_t count, int64_t *weights)
+{
+    switch (block->weight_bytes) {
+    case 0:
+        for (size_t i = 0; i < count; i++)
+            weights[i] = 1;
+        break;
+    case 1:
+        for (size_t i = 0; i < count; i++)
+            weights[i] = ((const int8_t *)block->weights)[begin + i];
+        break;
+    case 2:
+        for (size_t i = 0; i < count; i++)
+            weights[i] = ((const int16_t *)block->weights)[begin + i];
+        break;
+    case 4:
+        for (size_t i = 0; i < count; i++)
+            weights[i] = ((const int32_t *)block->weights)[begin + i];
+        break;
+    default:
+        memcpy(weights, (const int64_t *)block->weights + begin, count * sizeof *weights);
+        break;
+    }
+}

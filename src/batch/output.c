@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch/block.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+static size_t
+whole_block_end(const struct layout *layout, const struct rows *rows, size_t begin);
+static size_t end_by_bytes(const struct layout *layout, const struct rows *rows,
+                           size_t begin, size_t end);
+static size_t end_by_value(const struct layout *layout, const struct rows *rows,
+                           size_t begin, size_t end);
+static enum spine_status push_block(struct output *output, size_t begin, size_t end);
+static void push_fence(struct output *output, const struct fence *fence);
+static void fill_info(const struct output *output, struct spine_batch *batch);
+
+void
+output_init(struct output *output, const struct layout *layout)
+{
+    *output = (struct output){.layout = *layout};
+}
+
+void
+output_release(struct output *output)
+{
+    for (size_t i = 0; i < output->fence_count; i++)
+        block_unref(output->fences[i].block);
+    mem_free(output->fences, output->fence_capacity * sizeof *output->fences);
+    rows_release(&output->layout, &output->pending);
+    *output = (struct output){.layout = output->layout};
+}
+
+enum spine_status
+output_flush(struct output *output, bool all)
+{
+    struct rows *pending = &output->pending;
+    enum spine_status st = SPINE_OK;
+    size_t at = 0;
+
+    for (;;) {
+        size_t end = whole_block_end(&output->layout, pending, at);
+
+        if (end == at && all)
+            end = pending->count;
+        if (end == at)
+            break;
+        st = push_block(output, at, end);
+        if (st != SPINE_OK)
+            break;
+        at = end;
+    }
+    rows_drop_front(&output->layout, pending, at);
+    return st;
+}
+
+enum spine_status
+output_share_block(struct output *output, const struct spine_batch *batch, size_t index)
+{
+    enum spine_status st;
+
+    assert(index < batch->fence_count);
+    TRY(output_flush(output, true));
+    if (!array_reserve(&output->fences, &output->fence_capacity, sizeof *output->fences,
+                       output->fence_count + 1))
+        return SPINE_NOMEM;
+    ref_take(&batch->fences[index].block->refs);
+    push_fence(output, &batch->fences[index]);
+out:
+    return st;
+}
+
+enum spine_status
+output_seal(struct output *output, struct spine_batch **out, struct spine_error *error)
+{
+    const struct layout *layout = &output->layout;
+    struct spine_batch *batch = NULL;
+    size_t fences;
+    enum spine_status st;
+
+    *out = NULL;
+    /* What is left fits into one block, and is taken last, so that a failure leaves it.
+     */
+    TRY(output_flush(output, false));
+    fences = output->fence_count + (output->pending.count > 0);
+    batch = batch_alloc(layout, fences);
+    if (batch == NULL) {
+        st = SPINE_NOMEM;
+        goto out;
+    }
+    TRY(output_flush(output, true));
+    assert(output->fence_count == fences);
+
+    if (fences > 0)
+        memcpy(batch->fences, output->fences, fences * sizeof *batch->fences);
+    fill_info(output, batch);
+    output->fence_count = 0;
+    output->rows = output->keys = output->negative_rows = output->bytes = 0;
+    *out = batch;
+    batch = NULL;
+out:
+    if (batch != NULL)
+        mem_free(batch, batch_bytes(batch->fence_count));
+    if (st == SPINE_NOMEM)
+        return fail_nomem(error, "a batch", batch_bytes(output->fence_count));
+    return st;
+}
+
+/*
+ * Where the block that starts at row `begin` ends; `begin` if later rows could still go
+ * into it. At least one row stays behind a whole block: it shows that the block is whole.
+ */
+static size_t
+whole_block_end(const struct layout *layout, const struct rows *rows, size_t begin)
+{
+    const size_t left = rows->count - begin;
+    size_t end = begin + (left < BLOCK_ROWS ? left : BLOCK_ROWS);
+
+    if (left > 0 && (layout->key.spans || layout->value.spans))
+        end = end_by_bytes(layout, rows, begin, end);
+    if (end == rows->count)
+        return begin;
+    return layout->timed ? end_by_value(layout, rows, begin, end) : end;
+}
+
+/* Rows [begin, end), or as many of them as fit into BLOCK_BYTES. */
+static size_t
+end_by_bytes(const struct layout *layout, const struct rows *rows, size_t begin,
+             size_t end)
+{
+    size_t bytes = 0;
+
+    /* Rarely is it too much even if no key and no value had more than one row. */
+    for (size_t i = begin; i < end; i++) {
+        bytes += layout->key.spans ? rows->key[i].size : 0;
+        bytes += layout->value.spans ? rows->value[i].size : 0;
+    }
+    if (bytes <= BLOCK_BYTES)
+        return end;
+
+    bytes = 0;
+    for (size_t i = begin, key_end = begin; i < end;) {
+        if (i == key_end) {
+            key_end = rows_key_end(layout, rows, i, end);
+            bytes += layout->key.spans ? rows->key[i].size : 0;
+        }
+        bytes += layout->value.spans ? rows->value[i].size : 0;
+        if (bytes > BLOCK_BYTES && i > begin)
+            return i;
+        i = layout->timed ? rows_value_end(layout, rows, i, key_end) : i + 1;
+    }
+    return end;
+}
+
+/* Rows [begin, end) without the times of a value that go on behind `end`, unless that
+ * leaves nothing. */
+static size_t
+end_by_value(const struct layout *layout, const struct rows *rows, size_t begin,
+             size_t end)
+{
+    size_t start = end;
+
+    while (start > begin && rows_value_end(layout, rows, start - 1, end + 1) == end + 1)
+        start--;
+    return start > begin ? start : end;
+}
+
+static enum spine_status
+push_block(struct output *output, size_t begin, size_t end)
+{
+    struct fence fence;
+    struct block *block;
+    enum spine_status st;
+
+    if (!array_reserve(&output->fences, &output->fence_capacity, sizeof *output->fences,
+                       output->fence_count + 1))
+        return SPINE_NOMEM;
+    TRY(block_pack(&output->layout, &output->pending, begin, end, &block));
+    fence_of_block(&output->layout, block, &output->pending, begin, end, &fence);
+    push_fence(output, &fence);
+out:
+    return st;
+}
+
+/* There is room for it. */
+static void
+push_fence(struct output *output, const struct fence *fence)
+{
+    struct fence *to = &output->fences[output->fence_count];
+
+    *to = *fence;
+    to->row_begin = output->rows;
+    to->continues =
+        output->fence_count > 0 && fence_continues(&output->layout, to - 1, to);
+    output->fence_count++;
+    output->rows += fence->rows;
+    output->keys += fence->block->key_count - to->continues;
+    output->negative_rows += fence->block->negative_rows;
+    output->bytes += fence->block->bytes;
+}
+
+static void
+fill_info(const struct output *output, struct spine_batch *batch)
+{
+    batch->info.rows = output->rows;
+    batch->info.keys = output->keys;
+    batch->info.negative_rows = output->negative_rows;
+    batch->info.bytes = output->bytes + batch_bytes(batch->fence_count);
+    if (batch->fence_count == 0)
+        return;
+    batch->info.key_min = batch_key_min(batch, batch->key_scratch[0]);
+    batch->info.key_max = batch_key_max(batch, batch->key_scratch[1]);
+}

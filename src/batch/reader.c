@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch/block.h"
+
+static void seek(struct reader *reader, const struct target *target);
+static size_t
+find_block(const struct spine_batch *batch, size_t near, const struct target *target);
+static void complement(const struct layout *layout, struct rows *rows, size_t begin);
+
+void
+reader_init(struct reader *reader, const struct spine_batch *batch)
+{
+    *reader = (struct reader){.batch = batch};
+}
+
+void
+reader_to_end(struct reader *reader)
+{
+    reader->block = reader->batch->fence_count;
+    reader->row = 0;
+}
+
+uint64_t
+reader_offset(const struct reader *reader)
+{
+    const struct spine_batch *batch = reader->batch;
+
+    if (reader->block == batch->fence_count)
+        return batch->info.rows;
+    return batch->fences[reader->block].row_begin + reader->row;
+}
+
+void
+reader_to_offset(struct reader *reader, uint64_t offset)
+{
+    const struct spine_batch *batch = reader->batch;
+    size_t begin = 0, end = batch->fence_count;
+
+    assert(offset <= batch->info.rows);
+    if (offset == batch->info.rows) {
+        reader_to_end(reader);
+        return;
+    }
+    /* The last block that begins at or before the offset. */
+    while (end - begin > 1) {
+        const size_t middle = begin + (end - begin) / 2;
+
+        if (batch->fences[middle].row_begin <= offset)
+            begin = middle;
+        else
+            end = middle;
+    }
+    reader->block = begin;
+    reader->row = (uint32_t)(offset - batch->fences[begin].row_begin);
+}
+
+void
+reader_seek(struct reader *reader, const struct cell *key, const struct cell *value)
+{
+    const struct target target = target_of(&reader->batch->layout, key, value, false);
+
+    seek(reader, &target);
+}
+
+size_t
+reader_seek_exact(struct reader *reader, const struct cell *key)
+{
+    const struct spine_batch *batch = reader->batch;
+
+    reader_seek(reader, key, NULL);
+    if (reader->block == batch->fence_count)
+        return 0;
+    return block_key_end(&batch->layout, batch->fences[reader->block].block, reader->row,
+                         key) -
+           reader->row;
+}
+
+void
+reader_seek_after(struct reader *reader, const struct cell *key, const struct cell *value)
+{
+    const struct target target = target_of(&reader->batch->layout, key, value, true);
+
+    seek(reader, &target);
+}
+
+static void
+seek(struct reader *reader, const struct target *target)
+{
+    const struct spine_batch *batch = reader->batch;
+
+    reader->block = find_block(batch, reader->block, target);
+    reader->row = 0;
+    if (reader->block < batch->fence_count)
+        reader->row =
+            block_search(&batch->layout, batch->fences[reader->block].block, target);
+}
+
+/*
+ * The first block that reaches the target. Doubles its steps away from `near`, on the
+ * side where the target is, and halves what is left: begin - 1 does not reach it, end
+ * does or is behind the last.
+ */
+static size_t
+find_block(const struct spine_batch *batch, size_t near, const struct target *target)
+{
+    const struct layout *layout = &batch->layout;
+    const struct fence *fences = batch->fences;
+    const size_t count = batch->fence_count;
+    size_t begin = 0, end = count;
+    size_t step = 1;
+
+    if (near < count && !fence_reaches(layout, &fences[near], target)) {
+        begin = near + 1;
+        while (begin + step < count &&
+               !fence_reaches(layout, &fences[begin + step - 1], target)) {
+            begin += step;
+            step *= 2;
+        }
+        end = begin + step < count ? begin + step - 1 : count;
+    } else {
+        end = near;
+        while (end >= step && fence_reaches(layout, &fences[end - step], target)) {
+            end -= step;
+            step *= 2;
+        }
+        begin = end >= step ? end - step + 1 : 0;
+    }
+    while (begin < end) {
+        const size_t middle = begin + (end - begin) / 2;
+
+        if (fence_reaches(layout, &fences[middle], target))
+            end = middle;
+        else
+            begin = middle + 1;
+    }
+    return begin;
+}
+
+size_t
+reader_stage(struct reader *reader, struct rows *out, size_t want, enum spine_status *st)
+{
+    const struct spine_batch *batch = reader->batch;
+    const struct fence *fence;
+    size_t rows;
+
+    *st = SPINE_OK;
+    if (reader->block == batch->fence_count || want == 0)
+        return 0;
+    fence = &batch->fences[reader->block];
+    rows = fence->rows - reader->row;
+    if (rows > want)
+        rows = want;
+    if (!rows_reserve(&batch->layout, out, out->count + rows)) {
+        *st = SPINE_NOMEM;
+        return 0;
+    }
+    block_stage(&batch->layout, fence->block, reader->row, reader->row + (uint32_t)rows,
+                out);
+    reader->row += (uint32_t)rows;
+    if (reader->row == fence->rows) {
+        reader->block++;
+        reader->row = 0;
+    }
+    return rows;
+}
+
+size_t
+reader_stage_reverse(struct reader *reader, struct rows *out, size_t want,
+                     enum spine_status *st)
+{
+    const struct spine_batch *batch = reader->batch;
+    const struct layout *layout = &batch->layout;
+    const size_t at = out->count;
+    size_t rows;
+
+    *st = SPINE_OK;
+    if (want == 0 || (reader->block == 0 && reader->row == 0))
+        return 0;
+    rows = reader->row > 0 ? reader->row : batch->fences[reader->block - 1].rows;
+    if (!rows_reserve(layout, out, at + (rows < want ? rows : want))) {
+        *st = SPINE_NOMEM;
+        return 0;
+    }
+    if (reader->row == 0) {
+        reader->block--;
+        reader->row = batch->fences[reader->block].rows;
+    }
+    rows = rows < want ? rows : want;
+    block_stage(layout, batch->fences[reader->block].block, reader->row - (uint32_t)rows,
+                reader->row, out);
+    reader->row -= (uint32_t)rows;
+    complement(layout, out, at);
+    return rows;
+}
+
+/* Rows from `begin` on get the opposite order. */
+static void
+complement(const struct layout *layout, struct rows *rows, size_t begin)
+{
+    struct rows piece = {.hi = rows->hi + begin,
+                         .weight = rows->weight + begin * layout->weight_count,
+                         .count = rows->count - begin,
+                         .capacity = rows->capacity - begin};
+
+    piece.lo = rows->lo != NULL ? rows->lo + begin : NULL;
+    piece.key = rows->key != NULL ? rows->key + begin : NULL;
+    piece.value = rows->value != NULL ? rows->value + begin : NULL;
+    piece.time = rows->time != NULL ? rows->time + begin : NULL;
+    rows_reverse(layout, &piece);
+    for (size_t i = 0; i < piece.count; i++)
+        piece.hi[i] = ~piece.hi[i];
+    if (piece.lo != NULL)
+        for (size_t i = 0; i < piece.count; i++)
+            piece.lo[i] = ~piece.lo[i];
+}

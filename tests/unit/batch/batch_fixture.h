@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_UNIT_BATCH_FIXTURE_H
+#define TESTS_UNIT_BATCH_FIXTURE_H
+
+/*
+ * What random columns should become, made the obvious way.
+ */
+
+#include "batch/batch.h"
+#include "random_columns.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static const struct layout *sort_layout;
+static const struct rows *sort_rows;
+
+static inline int
+compare_numbers(const void *a, const void *b)
+{
+    const size_t at_a = *(const size_t *)a, at_b = *(const size_t *)b;
+    const int order = rows_compare(sort_layout, sort_rows, at_a, sort_rows, at_b);
+
+    return order != 0 ? order : (at_a > at_b) - (at_a < at_b);
+}
+
+/* The rows of `columns` sorted, added up and without zeros. Spans borrow from `columns`.
+ */
+static inline struct rows
+rows_of_columns(const struct layout *layout, const struct spine_columns *columns)
+{
+    const unsigned width = layout->weight_count;
+    struct rows rows = {0}, sorted = {0};
+    size_t *order = malloc(columns->rows * sizeof *order + 1);
+
+    assert_true(rows_reserve(layout, &rows, columns->rows + 1));
+    assert_true(rows_reserve(layout, &sorted, columns->rows + 1));
+    rows_append_columns(layout, &rows, columns, 0, columns->rows);
+    for (size_t i = 0; i < rows.count; i++)
+        order[i] = i;
+    sort_layout = layout;
+    sort_rows = &rows;
+    qsort(order, rows.count, sizeof *order, compare_numbers);
+    for (size_t i = 0; i < rows.count;) {
+        size_t begin = i;
+        bool zero = true;
+
+        rows_append(layout, &sorted, &rows, order[i], order[i] + 1);
+        for (i++; i < rows.count &&
+                  rows_compare(layout, &rows, order[begin], &rows, order[i]) == 0;
+             i++)
+            for (unsigned w = 0; w < width; w++)
+                sorted.weight[(sorted.count - 1) * width + w] +=
+                    rows.weight[order[i] * width + w];
+        for (unsigned w = 0; w < width; w++)
+            zero = zero && sorted.weight[(sorted.count - 1) * width + w] == 0;
+        sorted.count -= zero;
+    }
+    rows_release(layout, &rows);
+    free(order);
+    return sorted;
+}
+
+/* Rows [begin, ...) of `a` are those of `b` from its row `b_begin` on. */
+static inline void
+expect_rows_equal(const struct layout *layout, const struct rows *a, size_t a_begin,
+                  const struct rows *b, size_t b_begin, size_t count)
+{
+    const unsigned width = layout->weight_count;
+
+    assert_true(a_begin + count <= a->count && b_begin + count <= b->count);
+    for (size_t i = 0; i < count; i++) {
+        if (rows_compare(layout, a, a_begin + i, b, b_begin + i) != 0)
+            fail_msg("rows %zu and %zu differ", a_begin + i, b_begin + i);
+        for (unsigned w = 0; w < width; w++)
+            if (a->weight[(a_begin + i) * width + w] !=
+                b->weight[(b_begin + i) * width + w])
+                fail_msg("weights of rows %zu and %zu differ", a_begin + i, b_begin + i);
+    }
+}
+
+/* The batch of sorted `rows`, through an output, appended in pieces. */
+static inline struct spine_batch *
+batch_of_rows(const struct layout *layout, const struct rows *rows, size_t piece)
+{
+    struct spine_batch *batch;
+    struct output output;
+
+    output_init(&output, layout);
+    for (size_t at = 0; at < rows->count; at += piece) {
+        const size_t end = at + piece < rows->count ? at + piece : rows->count;
+
+        assert_true(
+            rows_reserve(layout, &output.pending, output.pending.count + (end - at)));
+        rows_append(layout, &output.pending, rows, at, end);
+        assert_int_equal(output_flush(&output, false), SPINE_OK);
+    }
+    assert_int_equal(output_seal(&output, &batch, NULL), SPINE_OK);
+    output_release(&output);
+    return batch;
+}
+
+/* All rows of the batch, by its reader, in pieces. */
+static inline struct rows
+rows_of_batch(const struct spine_batch *batch, size_t want)
+{
+    struct rows rows = {0};
+    struct reader reader;
+    enum spine_status st;
+
+    reader_init(&reader, batch);
+    while (reader_stage(&reader, &rows, want, &st) > 0)
+        ;
+    assert_int_equal(st, SPINE_OK);
+    assert_int_equal(rows.count, batch->info.rows);
+    return rows;
+}
+
+/* Nothing of the library's memory is out. */
+static inline void
+expect_no_leak(void)
+{
+    if (spine_allocated_bytes() != 0)
+        fail_msg("%zu bytes leaked", spine_allocated_bytes());
+}
+
+#endif

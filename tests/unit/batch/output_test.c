@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch_fixture.h"
+
+#include "batch/block.h"
+
+/* Draws rows, makes a batch of them, reads it, and compares. */
+static void
+expect_round_trip(const struct spine_schema *schema, const struct draw *draw,
+                  uint64_t seed)
+{
+    struct random random = {seed};
+    struct owned_columns columns = columns_draw(schema, draw, &random);
+    struct layout layout;
+    struct spine_batch *batch;
+    struct rows rows, read;
+    uint64_t keys = 0, negative = 0;
+
+    assert_int_equal(layout_init(&layout, schema, NULL), SPINE_OK);
+    rows = rows_of_columns(&layout, &columns.columns);
+    batch = batch_of_rows(&layout, &rows, 1 + random_below(&random, 6000));
+    read = rows_of_batch(batch, 1 + random_below(&random, 5000));
+    assert_int_equal(read.count, rows.count);
+    expect_rows_equal(&layout, &read, 0, &rows, 0, rows.count);
+
+    for (size_t i = 0; i < rows.count; i = rows_key_end(&layout, &rows, i, rows.count))
+        keys++;
+    for (size_t i = 0; i < rows.count; i++) {
+        bool below = false;
+
+        for (unsigned w = 0; w < layout.weight_count; w++)
+            below = below || rows.weight[i * layout.weight_count + w] < 0;
+        negative += below;
+    }
+    assert_int_equal(batch->info.rows, rows.count);
+    assert_int_equal(batch->info.keys, keys);
+    assert_int_equal(batch->info.negative_rows, negative);
+
+    rows_release(&layout, &rows);
+    rows_release(&layout, &read);
+    assert_int_equal(batch->info.bytes, spine_allocated_bytes());
+    spine_batch_unref(batch);
+    columns_free(&columns);
+    expect_no_leak();
+}
+
+static void
+every_schema_comes_back(void **state)
+{
+    (void)state;
+    uint64_t seed = 1;
+
+    for (size_t k = 0; k < TYPE_COUNT; k++)
+        for (size_t v = 0; v < TYPE_COUNT; v++)
+            for (unsigned variant = 0; variant < 4; variant++, seed++) {
+                const struct spine_schema schema = {
+                    .key = all_types[k],
+                    .value = all_types[v],
+                    .weight_count = variant % 2 == 0 ? 1 : 3,
+                    .time = variant < 2 ? SPINE_UNTIMED : SPINE_TIME_U64};
+                struct draw draw = {.rows = 300,
+                                    .keys = 40,
+                                    .values = 10,
+                                    .times = 4,
+                                    .magnitude = (int64_t)1 << (seed % 5 * 10)};
+
+                expect_round_trip(&schema, &draw, seed);
+                draw = (struct draw){.rows = 9000, .keys = 3000, .values = 3, .times = 9};
+                expect_round_trip(&schema, &draw, seed);
+            }
+}
+
+static void
+weights_of_every_width_come_back(void **state)
+{
+    (void)state;
+    const struct spine_schema schema = {.key = {SPINE_U32, 0}, .value = {SPINE_U32, 0}};
+
+    for (unsigned bits = 0; bits < 62; bits++) {
+        const struct draw draw = {
+            .rows = 50, .keys = 100, .values = 100, .magnitude = (int64_t)1 << bits};
+
+        expect_round_trip(&schema, &draw, bits);
+    }
+}
+
+/* One key with many values, and one value with many times, go on in later blocks. */
+static void
+keys_and_values_span_blocks(void **state)
+{
+    (void)state;
+    const struct spine_schema timed = {
+        .key = {SPINE_U64, 0}, .value = {SPINE_U32, 0}, .time = SPINE_TIME_U64};
+    const struct spine_schema untimed = {.key = {SPINE_U64, 0}, .value = {SPINE_U32, 0}};
+    const struct spine_schema bytes = {.key = {SPINE_BYTES, 0}, .value = {SPINE_U32, 0}};
+    const struct draw many_values = {.rows = 30000, .keys = 2, .values = 100000};
+    const struct draw many_times = {
+        .rows = 30000, .keys = 2, .values = 2, .times = 100000};
+
+    expect_round_trip(&untimed, &many_values, 1);
+    expect_round_trip(&bytes, &many_values, 2);
+    expect_round_trip(&timed, &many_values, 3);
+    expect_round_trip(&timed, &many_times, 4);
+}
+
+/* The times of a value stay in one block as long as they fit. */
+static void
+times_stay_together(void **state)
+{
+    (void)state;
+    const struct spine_schema schema = {
+        .key = {SPINE_U64, 0}, .value = {SPINE_NONE, 0}, .time = SPINE_TIME_U64};
+    const struct draw draw = {.rows = 40000, .keys = 100, .values = 1, .times = 700};
+    struct random random = {7};
+    struct owned_columns columns = columns_draw(&schema, &draw, &random);
+    struct layout layout;
+    struct spine_batch *batch;
+    struct rows rows;
+
+    assert_int_equal(layout_init(&layout, &schema, NULL), SPINE_OK);
+    rows = rows_of_columns(&layout, &columns.columns);
+    for (size_t piece = 100; piece < 50000; piece *= 5) {
+        batch = batch_of_rows(&layout, &rows, piece);
+        for (size_t i = 0; i < batch->fence_count; i++) {
+            assert_false(batch->fences[i].continues);
+            if (i + 1 < batch->fence_count)
+                assert_in_range(batch->fences[i].rows, BLOCK_ROWS - 700, BLOCK_ROWS);
+        }
+        spine_batch_unref(batch);
+    }
+    rows_release(&layout, &rows);
+    columns_free(&columns);
+    expect_no_leak();
+}
+
+static void
+blocks_of_long_cells_are_closed_early(void **state)
+{
+    (void)state;
+    const struct spine_type types[] = {{SPINE_BYTES, 0}, {SPINE_FIXED, 3000}};
+
+    for (size_t t = 0; t < 2; t++) {
+        const struct spine_schema schema = {.key = {SPINE_U64, 0}, .value = types[t]};
+        const struct draw draw = {
+            .rows = 1000, .keys = 1000, .values = 1000, .cell_bytes = 6000};
+        struct random random = {t};
+        struct owned_columns columns = columns_draw(&schema, &draw, &random);
+        struct layout layout;
+        struct spine_batch *batch;
+        struct rows rows, read;
+
+        assert_int_equal(layout_init(&layout, &schema, NULL), SPINE_OK);
+        rows = rows_of_columns(&layout, &columns.columns);
+        batch = batch_of_rows(&layout, &rows, 128);
+        for (size_t i = 0; i < batch->fence_count; i++)
+            assert_true(batch->fences[i].block->bytes < BLOCK_BYTES + 8000);
+        assert_in_range(batch->fence_count, 10, 20);
+        read = rows_of_batch(batch, 1000);
+        expect_rows_equal(&layout, &read, 0, &rows, 0, rows.count);
+        rows_release(&layout, &read);
+        spine_batch_unref(batch);
+        rows_release(&layout, &rows);
+        columns_free(&columns);
+        expect_no_leak();
+    }
+}
+
+/* Ten thousand rows of u64 -> u64, all of weight 1, cost 17 bytes each at most. */
+static void
+plain_rows_are_small(void **state)
+{
+    (void)state;
+    const struct spine_schema schema = {.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}};
+    const struct draw draw = {.rows = 10000, .keys = UINT64_MAX, .values = UINT64_MAX};
+    struct random random = {3};
+    struct owned_columns columns = columns_draw(&schema, &draw, &random);
+    struct layout layout;
+    struct spine_batch *batch;
+    struct rows rows;
+
+    assert_int_equal(layout_init(&layout, &schema, NULL), SPINE_OK);
+    rows = rows_of_columns(&layout, &columns.columns);
+    batch = batch_of_rows(&layout, &rows, 10000);
+    rows_release(&layout, &rows);
+    assert_int_equal(batch->info.bytes, spine_allocated_bytes());
+    assert_true(batch->info.bytes <= 17 * batch->info.rows);
+    spine_batch_unref(batch);
+    columns_free(&columns);
+}
+
+static void
+no_rows_are_a_batch(void **state)
+{
+    (void)state;
+    const struct spine_schema schema = {.key = {SPINE_BYTES, 0}};
+    struct spine_batch_info info;
+    struct layout layout;
+    struct spine_batch *batch;
+    struct rows rows = {0};
+
+    assert_int_equal(layout_init(&layout, &schema, NULL), SPINE_OK);
+    batch = batch_of_rows(&layout, &rows, 1);
+    spine_batch_info(batch, &info);
+    assert_int_equal(info.rows, 0);
+    assert_int_equal(info.keys, 0);
+    assert_int_equal(info.bytes, spine_allocated_bytes());
+    rows = rows_of_batch(batch, 1);
+    assert_int_equal(rows.count, 0);
+    spine_batch_unref(batch);
+    expect_no_leak();
+}
+
+/* Blocks go by reference into another batch, between rows, and outlive their first. */
+static void
+shared_blocks_are_read_in_both(void **state)
+{
+    (void)state;
+    const struct spine_schema schema = {.key = {SPINE_BYTES, 0}, .value = {SPINE_U32, 0}};
+    const struct draw draw = {.rows = 20000, .keys = 9, .values = 100000, .magnitude = 3};
+    struct random random = {5};
+    struct owned_columns columns = columns_draw(&schema, &draw, &random);
+    struct layout layout;
+    struct spine_batch *first, *second;
+    struct output output;
+    struct rows rows, read;
+
+    assert_int_equal(layout_init(&layout, &schema, NULL), SPINE_OK);
+    rows = rows_of_columns(&layout, &columns.columns);
+    first = batch_of_rows(&layout, &rows, 10000);
+    output_init(&output, &layout);
+    for (size_t i = 0; i < first->fence_count; i++) {
+        const struct fence *fence = &first->fences[i];
+
+        if (i % 3 != 1) {
+            assert_int_equal(output_share_block(&output, first, i), SPINE_OK);
+            continue;
+        }
+        assert_true(rows_reserve(&layout, &output.pending, fence->rows));
+        rows_append(&layout, &output.pending, &rows, fence->row_begin,
+                    fence->row_begin + fence->rows);
+    }
+    assert_int_equal(output_seal(&output, &second, NULL), SPINE_OK);
+    output_release(&output);
+    assert_int_equal(second->info.keys, first->info.keys);
+    assert_int_equal(second->info.negative_rows, first->info.negative_rows);
+    spine_batch_unref(first);
+    read = rows_of_batch(second, 3000);
+    assert_int_equal(read.count, rows.count);
+    expect_rows_equal(&layout, &read, 0, &rows, 0, rows.count);
+    rows_release(&layout, &read);
+    rows_release(&layout, &rows);
+    spine_batch_unref(second);
+    columns_free(&columns);
+    expect_no_leak();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_schema_comes_back),
+        cmocka_unit_test(weights_of_every_width_come_back),
+        cmocka_unit_test(keys_and_values_span_blocks),
+        cmocka_unit_test(times_stay_together),
+        cmocka_unit_test(blocks_of_long_cells_are_closed_early),
+        cmocka_unit_test(plain_rows_are_small),
+        cmocka_unit_test(no_rows_are_a_batch),
+        cmocka_unit_test(shared_blocks_are_read_in_both),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
