@@ -37,6 +37,7 @@ have_package() {
     libcmocka-dev) pkg-config --exists cmocka ;;
     libroaring-dev) echo '#include <roaring/roaring.h>' | gcc -E - ;;
     libc6-dev) echo '#include <stdio.h>' | gcc -E - ;;
+    libclang-rt-dev) echo 'int main(void);' | clang -fsanitize=address -x c -shared -o /dev/null - ;;
     ninja-build) command -v ninja ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1
