@@ -5,7 +5,8 @@
 #
 # Who may include whom. A folder under src/ includes its own files, the public headers,
 # and the doors, FOLDER/FOLDER.h, of folders further down in `layers`; base/ has several
-# doors. The files directly in src/ are above all folders.
+# doors. The files directly in src/ are above all folders. libuv is known to base/ and
+# runtime/ only, and the C library's allocator to base/alloc.c only.
 
 set -eu
 cd "$1"
@@ -52,6 +53,17 @@ find src -name '*.[ch]' | sort | xargs awk -v layers="$layers" '
         } else if (path[1] != "base" && path[2] != path[1] ".h") {
             complain("only the door " path[1] "/" path[1] ".h may be used here")
         }
+    }
+
+    /^[ \t]*#[ \t]*include[ \t]*<uv\.h>/ && folder != "base" && folder != "runtime" {
+        header = "uv.h"
+        complain("libuv is used through base/thread.h and runtime/ only")
+    }
+
+    /(^|[^_a-z])(malloc|calloc|realloc|free|aligned_alloc|posix_memalign|strdup)\(/ &&
+        FILENAME !~ /^src\/base\/alloc\.[ch]$/ && !/^ *(\/?\*|\/\/)/ {
+        printf "%s:%d: memory comes from base/alloc.h only\n", FILENAME, FNR
+        bad = 1
     }
 
     END { exit bad }
