@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+#include "merge/merge.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "merge/merge_inputs.h"
+
+/* Rows of a window: how much kway_fill() is asked for at once. */
+#define WINDOW_ROWS 16384u
+/* Less fuel than this still gets a window of this size. So small is the window after a
+ * block was taken over, too: more blocks may follow where it ends. */
+#define WINDOW_ROWS_MIN 1024u
+/* The least rows worth staging from an input at once. */
+#define STAGE_ROWS_MIN 64u
+/* So many blocks in a row are worth a small block before them. */
+#define SHARE_BLOCKS_MIN 4u
+
+struct merge {
+    struct layout layout;
+    struct merge_input *inputs;
+    /* As many as `inputs`, which their sources point to. */
+    struct kway_input *staged;
+    size_t input_count;
+    struct kway kway;
+    struct output output;
+    /* Rows of the next window, if there is fuel for it. */
+    size_t window_rows;
+    uint64_t rows_all;
+    uint64_t rows_in;
+    uint64_t blocks_shared;
+    uint64_t rows_shared;
+};
+
+static enum spine_status
+merge_alloc(struct merge **out, size_t input_count, struct spine_error *error);
+static enum spine_status
+take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *rows_used);
+static enum spine_status find_front(struct merge *merge, struct merge_input **front,
+                                    struct row_code *bound, bool *bounded);
+static enum spine_status take_front(struct merge *merge, struct merge_input *front,
+                                    const struct row_code *bound, uint64_t *rows_used);
+static enum spine_status share_block(struct merge *merge, struct merge_input *front);
+static enum spine_status
+merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *rows_used);
+
+enum spine_status
+merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_count,
+          const struct merge_options *options, struct spine_error *error)
+{
+    struct merge *merge = NULL;
+    enum spine_status st;
+
+    assert(batch_count >= 1);
+    *out = NULL;
+    TRY(merge_alloc(&merge, batch_count, error));
+    merge->layout = batches[0]->layout;
+    output_init(&merge->output, &merge->layout);
+    merge->window_rows = WINDOW_ROWS;
+    merge->kway = (struct kway){.layout = &merge->layout,
+                                .inputs = merge->staged,
+                                .input_count = batch_count,
+                                .on_refill = merge_input_refill};
+    if (options != NULL && merge->layout.timed) {
+        merge->kway.advance_times = options->advance_times;
+        merge->kway.frontier = options->frontier;
+    }
+
+    const size_t share = 2 * WINDOW_ROWS / batch_count;
+
+    for (size_t i = 0; i < batch_count; i++) {
+        assert(spine_schema_equal(&batches[i]->layout.schema, &merge->layout.schema));
+        merge_input_init(&merge->inputs[i], &merge->staged[i], batches[i],
+                         share > STAGE_ROWS_MIN ? share : STAGE_ROWS_MIN);
+        merge->rows_all += batches[i]->info.rows;
+    }
+    *out = merge;
+out:
+    return st;
+}
+
+enum spine_status
+merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error)
+{
+    enum spine_status st = SPINE_OK;
+
+    while (*fuel_rows > 0 && !merge_done(merge)) {
+        uint64_t rows_used = 0;
+
+        TRY(take_over(merge, *fuel_rows, &rows_used));
+        if (rows_used == 0)
+            TRY(merge_window(merge, *fuel_rows, &rows_used));
+        TRY(output_flush(&merge->output, false));
+        assert(rows_used > 0);
+        *fuel_rows -= rows_used < *fuel_rows ? rows_used : *fuel_rows;
+    }
+out:
+    if (st == SPINE_OVERFLOW)
+        return spine_fail(error, st,
+                          "the weights of equal rows leave the range of int64_t");
+    if (st != SPINE_OK)
+        return spine_fail(error, st, "no memory for the next window of a merge");
+    return st;
+}
+
+bool
+merge_done(const struct merge *merge)
+{
+    return kway_done(&merge->kway);
+}
+
+uint64_t
+merge_rows_left(const struct merge *merge)
+{
+    return merge->rows_all - merge->rows_in;
+}
+
+void
+merge_counts(const struct merge *merge, struct merge_counts *out)
+{
+    *out = (struct merge_counts){
+        .rows_in = merge->rows_in,
+        .rows_out = merge->output.rows + merge->output.pending.count,
+        .blocks_shared = merge->blocks_shared,
+        .rows_shared = merge->rows_shared,
+    };
+}
+
+enum spine_status
+merge_seal(struct merge *merge, struct spine_batch **out, struct spine_error *error)
+{
+    assert(merge_done(merge));
+    return output_seal(&merge->output, out, error);
+}
+
+void
+merge_free(struct merge *merge)
+{
+    if (merge == NULL)
+        return;
+    for (size_t i = 0; i < merge->input_count; i++)
+        merge_input_release(&merge->inputs[i]);
+    kway_release(&merge->kway);
+    output_release(&merge->output);
+    mem_free(merge->inputs, merge->input_count * sizeof *merge->inputs);
+    mem_free(merge->staged, merge->input_count * sizeof *merge->staged);
+    mem_free(merge, sizeof *merge);
+}
+
+/* A zeroed merge with room for its inputs. */
+static enum spine_status
+merge_alloc(struct merge **out, size_t input_count, struct spine_error *error)
+{
+    const size_t input_bytes = input_count * sizeof(struct merge_input);
+    const size_t staged_bytes = input_count * sizeof(struct kway_input);
+    struct merge *merge = mem_zalloc(sizeof *merge);
+    struct merge_input *inputs = mem_zalloc(input_bytes);
+    struct kway_input *staged = mem_zalloc(staged_bytes);
+
+    if (merge == NULL || inputs == NULL || staged == NULL) {
+        mem_free(merge, sizeof *merge);
+        mem_free(inputs, input_bytes);
+        mem_free(staged, staged_bytes);
+        return fail_nomem(error, "a merge", sizeof *merge + input_bytes + staged_bytes);
+    }
+    merge->inputs = inputs;
+    merge->staged = staged;
+    merge->input_count = input_count;
+    *out = merge;
+    return SPINE_OK;
+}
+
+/*
+ * Moves what needs no merging: pieces of the input with the least next row that lie below
+ * the next row of every other input. `*rows_used` stays 0 when there is no such piece.
+ *
+ *     input 0    a a a a|a a a a|a a d d      both blocks of a, not the third
+ *     input 1                       c c e e
+ */
+static enum spine_status
+take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *rows_used)
+{
+    struct merge_input *front;
+    struct row_code bound;
+    bool bounded;
+    uint64_t rows_before;
+    enum spine_status st;
+
+    /* Rows whose times move must be read. */
+    if (merge->kway.advance_times)
+        return SPINE_OK;
+    TRY(find_front(merge, &front, &bound, &bounded));
+    do {
+        rows_before = *rows_used;
+        TRY(take_front(merge, front, bounded ? &bound : NULL, rows_used));
+    } while (*rows_used > rows_before && *rows_used < fuel_rows &&
+             front->staged->rows_left > 0);
+out:
+    return st;
+}
+
+/* The input with the least next row, and the least next row of the others, if any. */
+static enum spine_status
+find_front(struct merge *merge, struct merge_input **front, struct row_code *bound,
+           bool *bounded)
+{
+    struct row_code least = {0};
+    enum spine_status st = SPINE_OK;
+
+    *front = NULL;
+    *bounded = false;
+    for (size_t i = 0; i < merge->input_count; i++) {
+        struct merge_input *input = &merge->inputs[i];
+        struct row_code next;
+
+        merge_input_update(input);
+        if (input->staged->rows_left == 0)
+            continue;
+        TRY(merge_input_peek(input, &next));
+        if (*front == NULL) {
+            *front = input;
+            least = next;
+        } else if (row_code_compare(&merge->layout, &next, &least) < 0) {
+            *bound = least;
+            *bounded = true;
+            *front = input;
+            least = next;
+        } else if (!*bounded || row_code_compare(&merge->layout, &next, bound) < 0) {
+            *bound = next;
+            *bounded = true;
+        }
+    }
+    assert(*front != NULL);
+out:
+    return st;
+}
+
+/* Takes one piece of `front` below `bound`, if there is one: a block by reference, or
+ * rows. */
+static enum spine_status
+take_front(struct merge *merge, struct merge_input *front, const struct row_code *bound,
+           uint64_t *rows_used)
+{
+    const size_t pending = merge->output.pending.count;
+    const size_t blocks_min =
+        pending == 0 || pending >= BLOCK_ROWS / 2 ? 1 : SHARE_BLOCKS_MIN;
+    enum spine_status st = SPINE_OK;
+
+    /* A block taken over ends the block before it, which should not be a small one. */
+    if (merge_input_blocks_below(front, bound, blocks_min) == blocks_min &&
+        merge_input_block_is_large(front)) {
+        *rows_used += 1;
+        return share_block(merge, front);
+    }
+
+    const size_t count =
+        merge_input_copy_below(front, bound, &merge->output.pending, &st);
+
+    *rows_used += count;
+    merge->rows_in += count;
+    if (st == SPINE_OK)
+        st = output_flush(&merge->output, false);
+    return st;
+}
+
+static enum spine_status
+share_block(struct merge *merge, struct merge_input *front)
+{
+    struct reader *reader = &front->reader;
+    const uint32_t rows = front->batch->fences[reader->block].rows;
+    enum spine_status st;
+
+    TRY(output_share_block(&merge->output, front->batch, reader->block));
+    reader_to_offset(reader, reader_offset(reader) + rows);
+    merge_input_update(front);
+    merge->rows_in += rows;
+    merge->rows_shared += rows;
+    merge->blocks_shared++;
+    merge->window_rows = WINDOW_ROWS_MIN;
+out:
+    return st;
+}
+
+/* Merges one window. */
+static enum spine_status
+merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *rows_used)
+{
+    const size_t want = fuel_rows >= merge->window_rows ? merge->window_rows
+                        : fuel_rows >= WINDOW_ROWS_MIN  ? (size_t)fuel_rows
+                                                        : WINDOW_ROWS_MIN;
+    enum spine_status st;
+
+    for (size_t i = 0; i < merge->input_count; i++)
+        merge_input_update(&merge->inputs[i]);
+    TRY(kway_fill(&merge->kway, &merge->output.pending, want, rows_used));
+    merge->rows_in += *rows_used;
+    if (merge->window_rows < WINDOW_ROWS)
+        merge->window_rows *= 2;
+out:
+    return st;
+}

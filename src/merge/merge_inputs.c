@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include "merge/merge_inputs.h"
+
+#include "base/assert.h"
+
+/* Rows staged for a peek into a block. */
+#define PEEK_ROWS 64u
+
+static struct row_code
+code_of_row(const struct layout *layout, const struct rows *rows, size_t at);
+static struct row_code code_of_first(const struct fence *fence);
+static struct row_code code_of_last(const struct fence *fence);
+static bool is_below(const struct layout *layout, const struct row_code *code,
+                     const struct row_code *bound);
+static size_t staged_rows(const struct merge_input *input);
+static const struct fence *current_fence(const struct merge_input *input);
+
+int
+row_code_compare(const struct layout *layout, const struct row_code *a,
+                 const struct row_code *b)
+{
+    int order = 0;
+
+    if (a->hi != b->hi)
+        return a->hi < b->hi ? -1 : 1;
+    if (layout->key.spans)
+        order = span_compare(a->key, b->key);
+    if (order == 0 && layout->row_kind != ROW_ONE)
+        order = (a->lo > b->lo) - (a->lo < b->lo);
+    if (order == 0 && layout->value.spans)
+        order = span_compare(a->value, b->value);
+    return order;
+}
+
+void
+merge_input_init(struct merge_input *input, struct kway_input *staged,
+                 struct spine_batch *batch, size_t stage_rows_max)
+{
+    input->layout = &batch->layout;
+    input->batch = spine_batch_ref(batch);
+    reader_init(&input->reader, batch);
+    input->staged = staged;
+    input->stage_rows_max = stage_rows_max;
+    staged->source = input;
+    merge_input_update(input);
+}
+
+void
+merge_input_release(struct merge_input *input)
+{
+    if (input->batch == NULL)
+        return;
+    rows_release(input->layout, &input->staged->rows);
+    spine_batch_unref(input->batch);
+    *input = (struct merge_input){0};
+}
+
+enum spine_status
+merge_input_refill(struct kway_input *staged, size_t want)
+{
+    struct merge_input *input = staged->source;
+    const size_t target = want < input->stage_rows_max ? want : input->stage_rows_max;
+    enum spine_status st = SPINE_OK;
+    size_t total = 0;
+
+    assert(staged->more);
+    rows_drop_front(input->layout, &staged->rows, staged->at);
+    staged->at = 0;
+    while (total == 0 || total < target) {
+        const size_t count =
+            reader_stage(&input->reader, &staged->rows, target - total, &st);
+
+        if (count == 0)
+            break;
+        total += count;
+    }
+    merge_input_update(input);
+    return st;
+}
+
+void
+merge_input_update(struct merge_input *input)
+{
+    struct kway_input *staged = input->staged;
+    const uint64_t unread = input->batch->info.rows - reader_offset(&input->reader);
+
+    staged->more = unread > 0;
+    staged->rows_left = unread + staged_rows(input);
+}
+
+enum spine_status
+merge_input_peek(struct merge_input *input, struct row_code *out)
+{
+    struct kway_input *staged = input->staged;
+
+    assert(staged_rows(input) > 0 || staged->more);
+    if (staged_rows(input) == 0 && input->reader.row > 0) {
+        enum spine_status st;
+
+        /* Not into the next block, which may yet be taken over. */
+        staged->rows.count = staged->at = 0;
+        if (reader_stage(&input->reader, &staged->rows, PEEK_ROWS, &st) == 0)
+            return st;
+        merge_input_update(input);
+    }
+    *out = staged_rows(input) > 0 ? code_of_row(input->layout, &staged->rows, staged->at)
+                                  : code_of_first(current_fence(input));
+    return SPINE_OK;
+}
+
+size_t
+merge_input_copy_below(struct merge_input *input, const struct row_code *bound,
+                       struct rows *to, enum spine_status *st)
+{
+    struct kway_input *staged = input->staged;
+    struct row_code last;
+    size_t count = staged_rows(input);
+
+    if (count > 0) {
+        last = code_of_row(input->layout, &staged->rows, staged->rows.count - 1);
+        if (!is_below(input->layout, &last, bound))
+            return 0;
+        if (!rows_reserve(input->layout, to, to->count + count)) {
+            *st = SPINE_NOMEM;
+            return 0;
+        }
+        rows_append(input->layout, to, &staged->rows, staged->at, staged->rows.count);
+        staged->rows.count = staged->at = 0;
+    } else {
+        if (!staged->more)
+            return 0;
+        last = code_of_last(current_fence(input));
+        if (!is_below(input->layout, &last, bound))
+            return 0;
+        count = reader_stage(&input->reader, to, BLOCK_ROWS, st);
+    }
+    merge_input_update(input);
+    return count;
+}
+
+size_t
+merge_input_blocks_below(const struct merge_input *input, const struct row_code *bound,
+                         size_t blocks_max)
+{
+    const struct fence *fence = current_fence(input);
+    size_t count = 0;
+
+    if (staged_rows(input) > 0 || !input->staged->more || input->reader.row > 0)
+        return 0;
+    const size_t left = input->batch->fence_count - input->reader.block;
+
+    while (count < left && count < blocks_max) {
+        const struct row_code last = code_of_last(&fence[count]);
+
+        if (!is_below(input->layout, &last, bound))
+            break;
+        count++;
+    }
+    return count;
+}
+
+/* By rows, or by bytes where cells are long; the batch's average stands for the block's
+ * bytes. */
+bool
+merge_input_block_is_large(const struct merge_input *input)
+{
+    const struct spine_batch_info *info = &input->batch->info;
+    const uint32_t rows = current_fence(input)->rows;
+
+    return rows >= BLOCK_ROWS / 2 || info->bytes / info->rows * rows >= BLOCK_BYTES / 2;
+}
+
+static struct row_code
+code_of_row(const struct layout *layout, const struct rows *rows, size_t at)
+{
+    struct row_code code = {.hi = rows->hi[at]};
+
+    if (layout->row_kind != ROW_ONE)
+        code.lo = rows->lo[at];
+    if (layout->key.spans)
+        code.key = rows->key[at];
+    if (layout->value.spans)
+        code.value = rows->value[at];
+    return code;
+}
+
+static struct row_code
+code_of_first(const struct fence *fence)
+{
+    return (struct row_code){fence->first_hi, fence->first_lo, fence->first_key,
+                             fence->first_value};
+}
+
+static struct row_code
+code_of_last(const struct fence *fence)
+{
+    return (struct row_code){fence->last_hi, fence->last_lo, fence->last_key,
+                             fence->last_value};
+}
+
+static bool
+is_below(const struct layout *layout, const struct row_code *code,
+         const struct row_code *bound)
+{
+    return bound == NULL || row_code_compare(layout, code, bound) < 0;
+}
+
+static size_t
+staged_rows(const struct merge_input *input)
+{
+    return input->staged->rows.count - input->staged->at;
+}
+
+/* The fence of the block that the reader stands in, or before. */
+static const struct fence *
+current_fence(const struct merge_input *input)
+{
+    return &input->batch->fences[input->reader.block];
+}

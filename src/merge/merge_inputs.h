@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MERGE_MERGE_INPUTS_H
+#define MERGE_MERGE_INPUTS_H
+
+/*
+ * merge/merge_inputs -- one input of a merge: a batch, how far it is read, and what of
+ * it is staged for the k-way merge.
+ *
+ *     batch   |--- used ---|--- staged ---|--- not read ---|
+ *                          next row       reader
+ */
+
+#include "batch/batch.h"
+
+struct merge_input {
+    const struct layout *layout;
+    /* A reference. */
+    struct spine_batch *batch;
+    struct reader reader;
+    /* What kway_fill() sees of this input; its `source` is this struct. */
+    struct kway_input *staged;
+    /* The most rows to stage at once, so that memory does not follow what is asked. */
+    size_t stage_rows_max;
+};
+
+/* A row as a bound: what fences and staged rows both know of it. Spans are borrowed. */
+struct row_code {
+    uint64_t hi;
+    uint64_t lo;
+    struct span key;
+    struct span value;
+};
+
+/* <0, 0, >0 by (key, value). */
+int row_code_compare(const struct layout *layout, const struct row_code *a,
+                     const struct row_code *b);
+
+/* Takes a reference to `batch`; `staged` is zero and lives as long as `input`. */
+void merge_input_init(struct merge_input *input, struct kway_input *staged,
+                      struct spine_batch *batch, size_t stage_rows_max);
+/* Twice is harmless. */
+void merge_input_release(struct merge_input *input);
+
+/* The kway_refill_fn of merges. */
+enum spine_status merge_input_refill(struct kway_input *staged, size_t want);
+
+/* Notes what is left of the input: `more` and `rows_left` of `staged`. */
+void merge_input_update(struct merge_input *input);
+
+/* The next row of an input that has one. Stages a few rows when the reader stands inside
+ * a block. */
+enum spine_status merge_input_peek(struct merge_input *input, struct row_code *out);
+
+/*
+ * The most rows, at least one, that lie together below `bound` (NULL: below everything)
+ * and are appended to `to` as they are: what is staged, or else what is left of the
+ * block. 0 when the next such piece reaches `bound`, or on failure (*st).
+ */
+size_t merge_input_copy_below(struct merge_input *input, const struct row_code *bound,
+                              struct rows *to, enum spine_status *st);
+
+/* How many whole blocks from the position on lie below `bound` (NULL: below everything),
+ * counted up to `blocks_max`. 0 with rows staged, or inside a block. */
+size_t merge_input_blocks_below(const struct merge_input *input,
+                                const struct row_code *bound, size_t blocks_max);
+
+/* Is the block at the position large enough to be one of the output? */
+bool merge_input_block_is_large(const struct merge_input *input);
+
+#endif
