@@ -6,10 +6,35 @@
 #include "base/error.h"
 #include "kernel/kway_work.h"
 
+/* Below this many rows a window is not worth its counters. */
+enum { WANT_BY_HEAP = 128 };
+
+enum spine_status
+rows_consolidate(const struct layout *layout, struct rows *rows, struct rows *scratch)
+{
+    switch (layout->row_kind) {
+    case ROW_ONE:
+        return one_consolidate(layout, rows, scratch);
+    case ROW_TWO:
+        return two_consolidate(layout, rows, scratch);
+    case ROW_WIDE:
+        break;
+    }
+    return wide_consolidate(layout, rows, scratch);
+}
+
 enum spine_status
 kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
 {
-    return kway_fill_heap(kway, out, want, rows_used);
+    enum spine_status st;
+
+    if (want < WANT_BY_HEAP || kway->layout->row_kind == ROW_WIDE)
+        return kway_fill_heap(kway, out, want, rows_used);
+    TRY(kway_prepare(kway));
+    return kway->layout->row_kind == ROW_ONE ? one_fill(kway, out, want, rows_used)
+                                             : two_fill(kway, out, want, rows_used);
+out:
+    return st;
 }
 
 enum spine_status
@@ -50,8 +75,13 @@ kway_prepare(struct kway *kway)
         kway->work = mem_zalloc(sizeof *kway->work);
     if (kway->work == NULL)
         return SPINE_NOMEM;
-    if (!array_reserve(&kway->work->nodes, &kway->work->node_capacity,
-                       sizeof *kway->work->nodes, kway->input_count))
+    struct kway_work *work = kway->work;
+    const size_t inputs = kway->input_count > 0 ? kway->input_count : 1;
+
+    if (!array_reserve(&work->nodes, &work->node_capacity, sizeof *work->nodes, inputs) ||
+        !array_reserve(&work->open, &work->open_capacity, sizeof *work->open, inputs) ||
+        !array_reserve(&work->bucket.segments, &work->bucket.segment_capacity,
+                       sizeof *work->bucket.segments, inputs))
         return SPINE_NOMEM;
     return SPINE_OK;
 }
@@ -64,6 +94,8 @@ kway_release(struct kway *kway)
     if (work == NULL)
         return;
     mem_free(work->nodes, work->node_capacity * sizeof *work->nodes);
+    mem_free(work->open, work->open_capacity * sizeof *work->open);
+    bucket_release(kway->layout, &work->bucket);
     mem_free(work, sizeof *work);
     kway->work = NULL;
 }

@@ -8,6 +8,7 @@
  */
 
 #include "base/error.h"
+#include "kernel/bucket.h"
 #include "kernel/kernel.h"
 
 /* The next row of an input: its code, copied here so that most comparisons stay in the
@@ -18,13 +19,41 @@ struct heap_node {
     size_t input;
 };
 
+/* An input that takes part in a window. */
+struct window_input {
+    struct kway_input *input;
+    uint64_t head_hi;
+    uint64_t head_lo;
+    /* The most rows that the window takes of it. */
+    size_t share;
+};
+
 struct kway_work {
     struct heap_node *nodes;
     size_t node_capacity;
     size_t node_count;
+    struct window_input *open;
+    size_t open_capacity;
+    size_t open_count;
+    struct bucket_work bucket;
 };
 
-/* Makes sure that there is `work`, with a node for every input. */
+enum {
+    /* Windows of this many rows keep output and counters in the second-level cache. */
+    WINDOW_ROWS_MIN = 128,
+    WINDOW_ROWS_MAX = 4096,
+    /* How often the inputs of a window are narrowed down; each time to less than half. */
+    WINDOW_ROUNDS = 6
+};
+
+/* Rows not used yet; at least one, whatever the owner's estimate. */
+static inline uint64_t
+kway_left(const struct kway_input *input)
+{
+    return input->rows_left > 0 ? input->rows_left : 1;
+}
+
+/* Makes sure that there is `work`, with a place for every input. */
 enum spine_status kway_prepare(struct kway *kway);
 
 /* True when `input` has a staged row; asks for about `want` when it has none. */
@@ -55,5 +84,11 @@ enum spine_status
 two_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
 enum spine_status
 wide_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+
+/* kway_fill() by windows, which wide rows do not have. */
+enum spine_status
+one_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+enum spine_status
+two_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
 
 #endif

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/row_group.h"
 
+#include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "kernel/order.h"
 
-static void
+enum { TIMES_BY_INSERTION = 16 };
+
+static bool
 sort_times(const struct layout *layout, bool descending, struct rows *rows, size_t begin);
+static bool sort_many_times(const struct layout *layout, uint64_t flip, struct rows *rows,
+                            size_t begin);
 static enum spine_status
 add_weights(const struct layout *layout, struct rows *rows, size_t to, size_t from);
 static bool
@@ -37,8 +43,8 @@ group_finish(const struct layout *layout, const struct group_rule *rule,
         for (size_t i = begin; i < end; i++)
             rows->time[i] =
                 spine_time_join(layout->schema.time, rows->time[i], rule->frontier);
-    if (layout->timed)
-        sort_times(layout, rule->descending, rows, begin);
+    if (layout->timed && !sort_times(layout, rule->descending, rows, begin))
+        return SPINE_NOMEM;
     for (size_t at = begin; at < end; kept++) {
         move_row(layout, rows, kept, at++);
         for (; at < end && (!layout->timed || rows->time[at] == rows->time[kept]); at++)
@@ -51,26 +57,59 @@ out:
     return st;
 }
 
-static void
+/* False without memory. */
+static bool
 sort_times(const struct layout *layout, bool descending, struct rows *rows, size_t begin)
 {
     const size_t weights = layout->weight_count;
-    const size_t bytes = weights * sizeof *rows->weight;
-    int64_t moved[SPINE_WEIGHTS_MAX];
+    const uint64_t flip = descending ? UINT64_MAX : 0;
+    size_t at = begin + 1;
 
-    for (size_t i = begin + 1; i < rows->count; i++) {
-        const uint64_t time = rows->time[i];
-        size_t hole = i;
+    while (at < rows->count && (rows->time[at - 1] ^ flip) <= (rows->time[at] ^ flip))
+        at++;
+    if (at >= rows->count)
+        return true;
+    if (rows->count - begin > TIMES_BY_INSERTION)
+        return sort_many_times(layout, flip, rows, begin);
+    for (; at < rows->count; at++) {
+        const uint64_t time = rows->time[at];
+        int64_t moved[SPINE_WEIGHTS_MAX];
+        size_t hole = at;
 
-        memcpy(moved, rows->weight + i * weights, bytes);
-        while (hole > begin &&
-               (descending ? rows->time[hole - 1] < time : rows->time[hole - 1] > time)) {
+        memcpy(moved, rows->weight + at * weights, weights * sizeof *moved);
+        for (; hole > begin && (rows->time[hole - 1] ^ flip) > (time ^ flip); hole--)
             move_row(layout, rows, hole, hole - 1);
-            hole--;
-        }
         rows->time[hole] = time;
-        memcpy(rows->weight + hole * weights, moved, bytes);
+        memcpy(rows->weight + hole * weights, moved, weights * sizeof *moved);
     }
+    return true;
+}
+
+static bool
+sort_many_times(const struct layout *layout, uint64_t flip, struct rows *rows,
+                size_t begin)
+{
+    const size_t weights = layout->weight_count, count = rows->count - begin;
+    const size_t bytes = count * weights * sizeof *rows->weight;
+    int64_t *from = mem_alloc(bytes);
+    struct order order = {0};
+    bool sorted = from != NULL && order_begin(&order, count);
+
+    for (size_t i = 0; sorted && i < count; i++) {
+        order.pairs.hi[i] = rows->time[begin + i] ^ flip;
+        order.pairs.lo[i] = i;
+    }
+    sorted = sorted && order_sort(&order);
+    if (sorted)
+        memcpy(from, rows->weight + begin * weights, bytes);
+    for (size_t i = 0; sorted && i < count; i++) {
+        rows->time[begin + i] = order.pairs.hi[i] ^ flip;
+        memcpy(rows->weight + (begin + i) * weights, from + order.pairs.lo[i] * weights,
+               weights * sizeof *from);
+    }
+    order_release(&order);
+    mem_free(from, bytes);
+    return sorted;
 }
 
 static enum spine_status

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/kway_work.h"
+#include "kernel/row_order.h"
 
 /* ROW_ONE: the code is one word. */
 #define KERNEL_FN(verb) one_##verb
 #define KERNEL_WORDS 1
 
+#include "kernel/bucket_template.h"
 #include "kernel/heap_template.h"
+#include "kernel/window_template.h"

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/kway_work.h"
+#include "kernel/row_order.h"
 
 /* ROW_TWO: the code is two words. */
 #define KERNEL_FN(verb) two_##verb
 #define KERNEL_WORDS 2
 
+#include "kernel/bucket_template.h"
 #include "kernel/heap_template.h"
+#include "kernel/window_template.h"

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * kway_fill() for rows that are codes, by the bucket sort of bucket_template.h, which the
+ * includer includes before.
+ *
+ * A *window* is all rows of all inputs up to a code, the *bound*. Inputs get shares of
+ * the wanted rows by how many they have left; a row that ends an input's share, or its
+ * staged rows while more can come, limits the bound. So everything up to the bound is
+ * staged, and equal rows are in one window.
+ *
+ *     want 6, shares 2 2 2      a: 1 5 9     b: 4 6 7     c: 20 21 22
+ *     limits 5, 6, 21           bound 5, window 1 4 5
+ *
+ * Inputs that begin after the bound only make it small: when they are most of the rows,
+ * the others share the window among themselves, up to where the first of those begins.
+ *
+ *     c begins at 20            shares 3 3, limits 9, 7, 19: window 1 4 5 6 7
+ *
+ * A window of one input is copied.
+ */
+
+struct KERNEL_FN(bound) {
+    uint64_t hi;
+    uint64_t lo;
+};
+
+static inline bool
+KERNEL_FN(head_within)(const struct window_input *open,
+                       const struct KERNEL_FN(bound) * bound)
+{
+    return !CODE_BEFORE(bound->hi, bound->lo, open->head_hi, open->head_lo);
+}
+
+static inline void
+KERNEL_FN(limit)(struct KERNEL_FN(bound) * bound, uint64_t hi, uint64_t lo)
+{
+    if (CODE_BEFORE(hi, lo, bound->hi, bound->lo))
+        *bound = (struct KERNEL_FN(bound)){hi, lo};
+}
+
+/* The inputs that have rows, and their first rows; returns the rows they have left. */
+static uint64_t
+KERNEL_FN(window_open)(struct kway *kway, size_t piece, enum spine_status *st)
+{
+    struct kway_work *work = kway->work;
+    uint64_t left = 0;
+
+    work->open_count = 0;
+    for (size_t i = 0; i < kway->input_count; i++) {
+        struct kway_input *input = &kway->inputs[i];
+
+        if (!kway_stage(kway, input, piece, st)) {
+            if (*st != SPINE_OK)
+                return 0;
+            continue;
+        }
+        work->open[work->open_count++] = (struct window_input){
+            .input = input,
+            .head_hi = input->rows.hi[input->at],
+            .head_lo = LO_OF(&input->rows, input->at),
+        };
+        left += kway_left(input);
+    }
+    return left;
+}
+
+/* Shares `want` rows out among the open inputs, stages them, and limits the bound. */
+static enum spine_status
+KERNEL_FN(window_share)(struct kway *kway, size_t want, uint64_t left,
+                        struct KERNEL_FN(bound) * bound)
+{
+    const double part = (double)want / (double)left;
+    struct kway_work *work = kway->work;
+
+    for (size_t i = 0; i < work->open_count; i++) {
+        struct window_input *open = &work->open[i];
+        struct kway_input *input = open->input;
+        size_t share = (size_t)((double)kway_left(input) * part) + 1;
+        size_t staged = input->rows.count - input->at;
+
+        while (staged < share && input->more) {
+            const enum spine_status st =
+                kway->on_refill(input, share - staged + share / 2);
+
+            if (st != SPINE_OK)
+                return st;
+            staged = input->rows.count - input->at;
+        }
+        if (share > staged)
+            share = staged;
+        open->share = share;
+        if (staged > share || input->more) {
+            const size_t last = input->at + share - 1;
+
+            KERNEL_FN(limit)(bound, input->rows.hi[last], LO_OF(&input->rows, last));
+        }
+    }
+    return SPINE_OK;
+}
+
+/* Closes the inputs that begin after `bound`, lowering `fence` to before their first
+ * rows; returns the rows that the open ones have left. */
+static uint64_t
+KERNEL_FN(window_close)(struct kway_work *work, const struct KERNEL_FN(bound) * bound,
+                        struct KERNEL_FN(bound) * fence)
+{
+    uint64_t left = 0;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < work->open_count; i++) {
+        const struct window_input open = work->open[i];
+
+        if (KERNEL_FN(head_within)(&open, bound)) {
+            work->open[kept++] = open;
+            left += kway_left(open.input);
+        } else {
+#if KERNEL_WORDS == 2
+            KERNEL_FN(limit)(fence, open.head_hi - (open.head_lo == 0), open.head_lo - 1);
+#else
+            KERNEL_FN(limit)(fence, open.head_hi - 1, 0);
+#endif
+        }
+    }
+    work->open_count = kept;
+    return left;
+}
+
+/* The bound of the next window of about `want` rows; its inputs are those left open. */
+static enum spine_status
+KERNEL_FN(window_plan)(struct kway *kway, size_t want, struct KERNEL_FN(bound) * bound)
+{
+    struct KERNEL_FN(bound) fence = {UINT64_MAX, UINT64_MAX};
+    enum spine_status st = SPINE_OK;
+    uint64_t left = KERNEL_FN(window_open)(kway, kway_piece(kway, want), &st);
+
+    for (unsigned round = 0; st == SPINE_OK && kway->work->open_count > 0; round++) {
+        *bound = fence;
+        st = KERNEL_FN(window_share)(kway, want, left, bound);
+        if (st != SPINE_OK)
+            break;
+        const uint64_t left_open = KERNEL_FN(window_close)(kway->work, bound, &fence);
+
+        if (left_open > left / 2 || round == WINDOW_ROUNDS)
+            break;
+        left = left_open;
+    }
+    return st;
+}
+
+/* How many of the first `count` rows of `input` are not after `bound`; the first is not.
+ * Without branches. */
+static size_t
+KERNEL_FN(rows_within)(const struct kway_input *input, size_t count,
+                       const struct KERNEL_FN(bound) * bound)
+{
+    const struct rows *rows = &input->rows;
+    size_t base = input->at;
+
+    while (count > 1) {
+        const size_t half = count / 2, middle = base + half;
+
+        base = CODE_BEFORE(bound->hi, bound->lo, rows->hi[middle], LO_OF(rows, middle))
+                   ? base
+                   : middle;
+        count -= half;
+    }
+    return base + 1 - input->at;
+}
+
+/* Takes the window's rows out of the inputs; returns how many they are. */
+static size_t
+KERNEL_FN(window_cut)(struct kway_work *work, const struct KERNEL_FN(bound) * bound)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < work->open_count; i++) {
+        struct kway_input *input = work->open[i].input;
+        const size_t count = KERNEL_FN(rows_within)(input, work->open[i].share, bound);
+
+        work->bucket.segments[i] = (struct segment){
+            .hi = input->rows.hi + input->at,
+            .lo = KERNEL_WORDS == 2 ? input->rows.lo + input->at : NULL,
+            .weight = input->rows.weight + input->at,
+            .count = count,
+        };
+        input->at += count;
+        input->rows_left -= count < input->rows_left ? count : input->rows_left;
+        total += count;
+    }
+    work->bucket.segment_count = work->open_count;
+    return total;
+}
+
+static void
+KERNEL_FN(copy_segment)(const struct segment *segment, struct rows *out)
+{
+    memcpy(out->hi + out->count, segment->hi, segment->count * sizeof *out->hi);
+    if (KERNEL_WORDS == 2)
+        memcpy(out->lo + out->count, segment->lo, segment->count * sizeof *out->lo);
+    memcpy(out->weight + out->count, segment->weight,
+           segment->count * sizeof *out->weight);
+    out->count += segment->count;
+}
+
+/* The `total` rows of all segments, sorted and added up, behind those of `out`. */
+static enum spine_status
+KERNEL_FN(window_merge)(const struct layout *layout, struct bucket_work *work,
+                        struct rows *out, size_t total)
+{
+    const size_t begin = out->count;
+    struct bucket_map map;
+
+    if (!rows_reserve(layout, out, begin + total))
+        return SPINE_NOMEM;
+    if (work->segment_count == 1) {
+        KERNEL_FN(copy_segment)(&work->segments[0], out);
+        return SPINE_OK;
+    }
+    if (!KERNEL_FN(choose_map)(work, layout, total, true, &map)) {
+        for (size_t s = 0; s < work->segment_count; s++)
+            KERNEL_FN(copy_segment)(&work->segments[s], out);
+        return KERNEL_FN(finish)(out, begin, false);
+    }
+    if (!KERNEL_FN(scatter)(work, &map, out, begin))
+        return SPINE_NOMEM;
+    out->count = begin + total;
+    if (work->fullest > BUCKET_ROWS_MAX &&
+        (!bucket_collect(work, &map, begin) ||
+         !rows_reserve(layout, &work->scratch, work->fullest) ||
+         !KERNEL_FN(refine)(work, layout, out, &work->scratch)))
+        return SPINE_NOMEM;
+    return KERNEL_FN(finish)(out, begin, false);
+}
+
+enum spine_status
+KERNEL_FN(fill)(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
+{
+    enum spine_status st = SPINE_OK;
+    size_t used = 0;
+
+    while (used < want) {
+        const size_t left = want - used;
+        const size_t window = left < WINDOW_ROWS_MIN   ? WINDOW_ROWS_MIN
+                              : left > WINDOW_ROWS_MAX ? WINDOW_ROWS_MAX
+                                                       : left;
+        struct KERNEL_FN(bound) bound;
+
+        TRY(KERNEL_FN(window_plan)(kway, window, &bound));
+        if (kway->work->open_count == 0)
+            break;
+        const size_t total = KERNEL_FN(window_cut)(kway->work, &bound);
+
+        TRY(KERNEL_FN(window_merge)(kway->layout, &kway->work->bucket, out, total));
+        used += total;
+    }
+out:
+    *rows_used += used;
+    return st;
+}
