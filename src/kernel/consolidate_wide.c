@@ -4,6 +4,7 @@
 #include "kernel/bucket.h"
 #include "kernel/order.h"
 #include "kernel/row_order.h"
+#include "kernel/row_weights.h"
 
 /*
  * rows_consolidate() for ROW_WIDE. Row numbers are sorted by prefix, ties by the whole
@@ -53,16 +54,6 @@ wide_consolidate(const struct layout *layout, struct rows *rows, struct rows *sc
 out:
     mem_free(numbers, rows->count * sizeof *numbers);
     return st;
-}
-
-static bool
-weights_are_zero(const struct layout *layout, const struct rows *rows, size_t at)
-{
-    int64_t any = 0;
-
-    for (unsigned c = 0; c < layout->weight_count; c++)
-        any |= rows->weight[at * layout->weight_count + c];
-    return any == 0;
 }
 
 static bool
@@ -173,7 +164,7 @@ static enum spine_status
 add_up(const struct layout *layout, const struct rows *rows, uint64_t *numbers,
        size_t *count)
 {
-    const size_t weights = layout->weight_count;
+    enum spine_status st = SPINE_OK;
     size_t kept = 0;
 
     for (size_t i = 0; i < *count; i++) {
@@ -181,11 +172,7 @@ add_up(const struct layout *layout, const struct rows *rows, uint64_t *numbers,
 
         if (kept > 0 && rows->hi[number] == rows->hi[last] &&
             rows_compare(layout, rows, last, rows, number) == 0) {
-            for (unsigned c = 0; c < weights; c++)
-                if (__builtin_add_overflow(rows->weight[last * weights + c],
-                                           rows->weight[number * weights + c],
-                                           &rows->weight[last * weights + c]))
-                    return SPINE_OVERFLOW;
+            TRY(weights_add(layout, rows, last, number));
             continue;
         }
         if (kept > 0 && weights_are_zero(layout, rows, last))
@@ -195,7 +182,8 @@ add_up(const struct layout *layout, const struct rows *rows, uint64_t *numbers,
     if (kept > 0 && weights_are_zero(layout, rows, numbers[kept - 1]))
         kept--;
     *count = kept;
-    return SPINE_OK;
+out:
+    return st;
 }
 
 static void

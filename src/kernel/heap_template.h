@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * kway_fill_heap() for rows that are codes. The includer defines
- *
- *     KERNEL_FN(verb)   the name of a function of this instance
- *     KERNEL_WORDS      1: the code is hi; 2: it is hi, lo
+ * kway_fill_heap() for rows that are codes; insertion_template.h comes before.
  */
 
-#if KERNEL_WORDS == 1
-#define KERNEL_LESS(kway, a, b) ((a)->hi < (b)->hi)
-#define KERNEL_SAME(a, b) ((a)->hi == (b)->hi)
-#else
-#define KERNEL_LESS(kway, a, b)                                                          \
-    (((a)->hi < (b)->hi) | (((a)->hi == (b)->hi) & ((a)->lo < (b)->lo)))
+#define KERNEL_LESS(kway, a, b) CODE_BEFORE((a)->hi, (a)->lo, (b)->hi, (b)->lo)
 #define KERNEL_SAME(a, b) ((a)->hi == (b)->hi && (a)->lo == (b)->lo)
-#endif
 
 #include "kernel/sift_template.h"
 

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "kernel/order.h"
+#include "kernel/row_weights.h"
 
 enum { TIMES_BY_INSERTION = 16 };
 
@@ -12,10 +13,6 @@ static bool
 sort_times(const struct layout *layout, bool descending, struct rows *rows, size_t begin);
 static bool sort_many_times(const struct layout *layout, uint64_t flip, struct rows *rows,
                             size_t begin);
-static enum spine_status
-add_weights(const struct layout *layout, struct rows *rows, size_t to, size_t from);
-static bool
-weights_are_zero(const struct layout *layout, const struct rows *rows, size_t at);
 static void
 move_row(const struct layout *layout, struct rows *rows, size_t to, size_t from);
 
@@ -28,7 +25,7 @@ group_fold(const struct layout *layout, struct rows *rows, size_t begin)
     if (last == begin)
         return SPINE_OK;
     rows->count = last;
-    return add_weights(layout, rows, begin, last);
+    return weights_add(layout, rows, begin, last);
 }
 
 enum spine_status
@@ -48,7 +45,7 @@ group_finish(const struct layout *layout, const struct group_rule *rule,
     for (size_t at = begin; at < end; kept++) {
         move_row(layout, rows, kept, at++);
         for (; at < end && (!layout->timed || rows->time[at] == rows->time[kept]); at++)
-            TRY(add_weights(layout, rows, kept, at));
+            TRY(weights_add(layout, rows, kept, at));
         if (weights_are_zero(layout, rows, kept))
             kept--;
     }
@@ -110,28 +107,6 @@ sort_many_times(const struct layout *layout, uint64_t flip, struct rows *rows,
     order_release(&order);
     mem_free(from, bytes);
     return sorted;
-}
-
-static enum spine_status
-add_weights(const struct layout *layout, struct rows *rows, size_t to, size_t from)
-{
-    int64_t *sums = rows->weight + to * layout->weight_count;
-    const int64_t *weights = rows->weight + from * layout->weight_count;
-
-    for (unsigned c = 0; c < layout->weight_count; c++)
-        if (__builtin_add_overflow(sums[c], weights[c], &sums[c]))
-            return SPINE_OVERFLOW;
-    return SPINE_OK;
-}
-
-static bool
-weights_are_zero(const struct layout *layout, const struct rows *rows, size_t at)
-{
-    int64_t any = 0;
-
-    for (unsigned c = 0; c < layout->weight_count; c++)
-        any |= rows->weight[at * layout->weight_count + c];
-    return any == 0;
 }
 
 /* Time and weights only: key and value are the same in the whole group. */

@@ -6,6 +6,12 @@
 #define KERNEL_FN(verb) one_##verb
 #define KERNEL_WORDS 1
 
+/* In this order: each uses what comes before it. */
+#include "kernel/insertion_template.h"
+
 #include "kernel/bucket_template.h"
 #include "kernel/heap_template.h"
+
 #include "kernel/window_template.h"
+
+#include "kernel/fill_template.h"

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * kway_fill() for rows that are codes: plans windows (window_template.h) and sorts them
+ * (bucket_template.h); both come before.
+ */
+
+static void
+KERNEL_FN(copy_segment)(const struct segment *segment, struct rows *out)
+{
+    memcpy(out->hi + out->count, segment->hi, segment->count * sizeof *out->hi);
+    if (KERNEL_WORDS == 2)
+        memcpy(out->lo + out->count, segment->lo, segment->count * sizeof *out->lo);
+    memcpy(out->weight + out->count, segment->weight,
+           segment->count * sizeof *out->weight);
+    out->count += segment->count;
+}
+
+/* The `total` rows of all segments, sorted and added up, behind those of `out`. */
+static enum spine_status
+KERNEL_FN(window_merge)(const struct layout *layout, struct bucket_work *work,
+                        struct rows *out, size_t total)
+{
+    const size_t begin = out->count;
+    struct bucket_map map;
+
+    if (!rows_reserve(layout, out, begin + total))
+        return SPINE_NOMEM;
+    if (work->segment_count == 1) {
+        KERNEL_FN(copy_segment)(&work->segments[0], out);
+        return SPINE_OK;
+    }
+    if (!KERNEL_FN(choose_map)(work, layout, total, true, &map)) {
+        for (size_t s = 0; s < work->segment_count; s++)
+            KERNEL_FN(copy_segment)(&work->segments[s], out);
+        return KERNEL_FN(finish)(out, begin, false);
+    }
+    if (!KERNEL_FN(scatter)(work, &map, out, begin))
+        return SPINE_NOMEM;
+    out->count = begin + total;
+    if (work->fullest > BUCKET_ROWS_MAX &&
+        (!bucket_collect(work, &map, begin) ||
+         !rows_reserve(layout, &work->scratch, work->fullest) ||
+         !KERNEL_FN(refine)(work, layout, out, &work->scratch)))
+        return SPINE_NOMEM;
+    return KERNEL_FN(finish)(out, begin, false);
+}
+
+enum spine_status
+KERNEL_FN(fill)(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
+{
+    enum spine_status st = SPINE_OK;
+    size_t used = 0;
+
+    while (used < want) {
+        const size_t left = want - used;
+        const size_t window = left < WINDOW_ROWS_MIN   ? WINDOW_ROWS_MIN
+                              : left > WINDOW_ROWS_MAX ? WINDOW_ROWS_MAX
+                                                       : left;
+        struct KERNEL_FN(bound) bound;
+
+        TRY(KERNEL_FN(window_plan)(kway, window, &bound));
+        if (kway->work->open_count == 0)
+            break;
+        const size_t total = KERNEL_FN(window_cut)(kway->work, &bound);
+
+        TRY(KERNEL_FN(window_merge)(kway->layout, &kway->work->bucket, out, total));
+        used += total;
+    }
+out:
+    *rows_used += used;
+    return st;
+}

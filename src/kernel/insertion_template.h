@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Orders rows that are nearly sorted codes, and adds up equal ones. The includer defines
+ *
+ *     KERNEL_FN(verb)   the name of a function of this instance
+ *     KERNEL_WORDS      1: the code is hi; 2: it is hi, lo
+ *
+ * A row moves by as many places as it is out of order; bucket_template.h keeps that few.
+ */
+
+#if KERNEL_WORDS == 1
+#define CODE_BEFORE(a_hi, a_lo, b_hi, b_lo) ((a_hi) < (b_hi))
+#define LO_OF(segment, at) 0
+#else
+#define CODE_BEFORE(a_hi, a_lo, b_hi, b_lo)                                              \
+    (((a_hi) < (b_hi)) | (((a_hi) == (b_hi)) & ((a_lo) < (b_lo))))
+#define LO_OF(segment, at) (segment)->lo[at]
+#endif
+
+/* Rows [begin, kept) are sorted and different: row `at` joins them, or is added to its
+ * equal. */
+static __attribute__((noinline)) enum spine_status
+KERNEL_FN(insert)(struct rows *rows, size_t begin, size_t *kept, size_t at, bool *zeros)
+{
+    uint64_t *hi = rows->hi, *lo = rows->lo;
+    const uint64_t row_hi = hi[at], row_lo = KERNEL_WORDS == 2 ? lo[at] : 0;
+    const int64_t row_weight = rows->weight[at];
+    size_t hole = *kept;
+
+    while (hole > begin && CODE_BEFORE(row_hi, row_lo, hi[hole - 1], lo[hole - 1]))
+        hole--;
+    if (hole > begin && hi[hole - 1] == row_hi &&
+        (KERNEL_WORDS == 1 || lo[hole - 1] == row_lo)) {
+        int64_t *sum = &rows->weight[hole - 1];
+
+        if (__builtin_add_overflow(*sum, row_weight, sum))
+            return SPINE_OVERFLOW;
+        *zeros |= *sum == 0;
+        return SPINE_OK;
+    }
+    for (size_t i = (*kept)++; i > hole; i--) {
+        hi[i] = hi[i - 1];
+        if (KERNEL_WORDS == 2)
+            lo[i] = lo[i - 1];
+        rows->weight[i] = rows->weight[i - 1];
+    }
+    hi[hole] = row_hi;
+    if (KERNEL_WORDS == 2)
+        lo[hole] = row_lo;
+    rows->weight[hole] = row_weight;
+    return SPINE_OK;
+}
+
+/* Drops rows from `begin` on that weigh nothing. */
+static void
+KERNEL_FN(drop_zeros)(struct rows *rows, size_t begin)
+{
+    size_t kept = begin;
+
+    for (size_t i = begin; i < rows->count; i++) {
+        rows->hi[kept] = rows->hi[i];
+        if (KERNEL_WORDS == 2)
+            rows->lo[kept] = rows->lo[i];
+        rows->weight[kept] = rows->weight[i];
+        kept += rows->weight[i] != 0;
+    }
+    rows->count = kept;
+}
+
+/* The insertion pass over the rows from `begin` on. */
+static enum spine_status
+KERNEL_FN(finish)(struct rows *rows, size_t begin, bool zeros)
+{
+    uint64_t *hi = rows->hi, *lo = rows->lo;
+    const size_t end = rows->count;
+    enum spine_status st = SPINE_OK;
+    size_t at = begin + 1, kept = at;
+
+    (void)lo;
+    /* Without equal rows each is in its place. */
+    for (; at < end && kept == at; at++) {
+        if (CODE_BEFORE(hi[at - 1], lo[at - 1], hi[at], lo[at]))
+            kept++;
+        else
+            TRY(KERNEL_FN(insert)(rows, begin, &kept, at, &zeros));
+    }
+    for (; at < end; at++) {
+        if (!CODE_BEFORE(hi[kept - 1], lo[kept - 1], hi[at], lo[at])) {
+            TRY(KERNEL_FN(insert)(rows, begin, &kept, at, &zeros));
+            continue;
+        }
+        hi[kept] = hi[at];
+        if (KERNEL_WORDS == 2)
+            lo[kept] = lo[at];
+        rows->weight[kept++] = rows->weight[at];
+    }
+    rows->count = kept < end ? kept : end;
+    if (zeros)
+        KERNEL_FN(drop_zeros)(rows, begin);
+out:
+    return st;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_ROW_WEIGHTS_H
+#define KERNEL_ROW_WEIGHTS_H
+
+/*
+ * The weights of single rows, for ROW_WIDE.
+ */
+
+#include "kernel/kernel.h"
+
+/* Adds those of row `from` to those of row `to`: SPINE_OK or SPINE_OVERFLOW. */
+static inline enum spine_status
+weights_add(const struct layout *layout, const struct rows *rows, size_t to, size_t from)
+{
+    int64_t *sums = rows->weight + to * layout->weight_count;
+    const int64_t *weights = rows->weight + from * layout->weight_count;
+
+    for (unsigned c = 0; c < layout->weight_count; c++)
+        if (__builtin_add_overflow(sums[c], weights[c], &sums[c]))
+            return SPINE_OVERFLOW;
+    return SPINE_OK;
+}
+
+static inline bool
+weights_are_zero(const struct layout *layout, const struct rows *rows, size_t at)
+{
+    int64_t any = 0;
+
+    for (unsigned c = 0; c < layout->weight_count; c++)
+        any |= rows->weight[at * layout->weight_count + c];
+    return any == 0;
+}
+
+#endif
