@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define BASE_ERROR_C
 #include "base/error.h"
 
 #include "base/assert.h"
