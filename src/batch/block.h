@@ -100,6 +100,9 @@ bool fence_continues(const struct layout *layout, const struct fence *before,
  * What batch_bytes() says is its size. */
 struct spine_batch *batch_alloc(const struct layout *layout, size_t fence_count);
 size_t batch_bytes(size_t fence_count);
+/* The batch of sorted, consolidated `rows`, which stay. */
+enum spine_status batch_of_sorted(const struct layout *layout, const struct rows *rows,
+                                  struct spine_batch **out, struct spine_error *error);
 /* The least and the greatest key in the caller's type; as rows_key_datum(). */
 union spine_datum batch_key_min(const struct spine_batch *batch, uint8_t *scratch);
 union spine_datum batch_key_max(const struct spine_batch *batch, uint8_t *scratch);

@@ -4,13 +4,16 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
+static enum spine_status
+push_blocks(struct output *output, const struct rows *rows, bool all, size_t *packed);
 static size_t
 whole_block_end(const struct layout *layout, const struct rows *rows, size_t begin);
 static size_t end_by_bytes(const struct layout *layout, const struct rows *rows,
                            size_t begin, size_t end);
 static size_t end_by_value(const struct layout *layout, const struct rows *rows,
                            size_t begin, size_t end);
-static enum spine_status push_block(struct output *output, size_t begin, size_t end);
+static enum spine_status
+push_block(struct output *output, const struct rows *rows, size_t begin, size_t end);
 static void push_fence(struct output *output, const struct fence *fence);
 static void fill_info(const struct output *output, struct spine_batch *batch);
 
@@ -33,23 +36,29 @@ output_release(struct output *output)
 enum spine_status
 output_flush(struct output *output, bool all)
 {
-    struct rows *pending = &output->pending;
-    enum spine_status st = SPINE_OK;
-    size_t at = 0;
+    size_t packed = 0;
+    const enum spine_status st = push_blocks(output, &output->pending, all, &packed);
 
-    for (;;) {
-        size_t end = whole_block_end(&output->layout, pending, at);
+    rows_drop_front(&output->layout, &output->pending, packed);
+    return st;
+}
 
-        if (end == at && all)
-            end = pending->count;
-        if (end == at)
-            break;
-        st = push_block(output, at, end);
-        if (st != SPINE_OK)
-            break;
-        at = end;
-    }
-    rows_drop_front(&output->layout, pending, at);
+enum spine_status
+batch_of_sorted(const struct layout *layout, const struct rows *rows,
+                struct spine_batch **out, struct spine_error *error)
+{
+    struct output output;
+    size_t packed = 0;
+    enum spine_status st;
+
+    *out = NULL;
+    output_init(&output, layout);
+    TRY(push_blocks(&output, rows, true, &packed));
+    TRY(output_seal(&output, out, NULL));
+out:
+    output_release(&output);
+    if (st != SPINE_OK)
+        return spine_fail(error, st, "no memory for a batch of %zu rows", rows->count);
     return st;
 }
 
@@ -103,6 +112,25 @@ out:
     if (st == SPINE_NOMEM)
         return fail_nomem(error, "a batch", batch_bytes(output->fence_count));
     return st;
+}
+
+/* Packs rows from `*packed` on: whole blocks, or `all` rows. */
+static enum spine_status
+push_blocks(struct output *output, const struct rows *rows, bool all, size_t *packed)
+{
+    for (;;) {
+        enum spine_status st;
+        size_t end = whole_block_end(&output->layout, rows, *packed);
+
+        if (end == *packed && all)
+            end = rows->count;
+        if (end == *packed)
+            return SPINE_OK;
+        st = push_block(output, rows, *packed, end);
+        if (st != SPINE_OK)
+            return st;
+        *packed = end;
+    }
 }
 
 /*
@@ -165,7 +193,7 @@ end_by_value(const struct layout *layout, const struct rows *rows, size_t begin,
 }
 
 static enum spine_status
-push_block(struct output *output, size_t begin, size_t end)
+push_block(struct output *output, const struct rows *rows, size_t begin, size_t end)
 {
     struct fence fence;
     struct block *block;
@@ -174,8 +202,8 @@ push_block(struct output *output, size_t begin, size_t end)
     if (!array_reserve(&output->fences, &output->fence_capacity, sizeof *output->fences,
                        output->fence_count + 1))
         return SPINE_NOMEM;
-    TRY(block_pack(&output->layout, &output->pending, begin, end, &block));
-    fence_of_block(&output->layout, block, &output->pending, begin, end, &fence);
+    TRY(block_pack(&output->layout, rows, begin, end, &block));
+    fence_of_block(&output->layout, block, rows, begin, end, &fence);
     push_fence(output, &fence);
 out:
     return st;

@@ -127,4 +127,19 @@ expect_no_leak(void)
         fail_msg("%zu bytes leaked", spine_allocated_bytes());
 }
 
+/* `batch` is exactly `rows`, and sound. */
+static inline void
+expect_batch(const struct layout *layout, const struct spine_batch *batch,
+             const struct rows *rows)
+{
+    struct spine_error error = {0};
+    struct rows read = rows_of_batch(batch, 3000);
+
+    assert_int_equal(read.count, rows->count);
+    expect_rows_equal(layout, &read, 0, rows, 0, rows->count);
+    rows_release(layout, &read);
+    if (spine_batch_check(batch, &error) != SPINE_OK)
+        fail_msg("%s", error.message);
+}
+
 #endif

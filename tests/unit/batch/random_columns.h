@@ -160,4 +160,37 @@ columns_free(struct owned_columns *columns)
     free(columns->weights);
 }
 
+/* Cell `at` of a column as one datum; it borrows from the column. */
+static inline union spine_datum
+datum_of_cells(struct spine_type type, const uint8_t *cells, const uint64_t *offsets,
+               size_t at)
+{
+    union spine_datum datum = {0};
+
+    if (type.kind == SPINE_BYTES)
+        datum = spine_data(cells + offsets[at], (size_t)(offsets[at + 1] - offsets[at]));
+    else if (type.kind == SPINE_FIXED)
+        datum = spine_data(cells + at * type.size, type.size);
+    else if (type.kind == SPINE_U32 || type.kind == SPINE_I32)
+        memcpy(&datum, cells + at * 4, 4);
+    else if (type.kind != SPINE_NONE)
+        memcpy(&datum, cells + at * 8, 8);
+    return datum;
+}
+
+static inline struct spine_row
+row_of_columns(const struct spine_schema *schema, const struct spine_columns *columns,
+               size_t at)
+{
+    const unsigned width = schema->weight_count > 0 ? schema->weight_count : 1;
+
+    return (struct spine_row){
+        .key = datum_of_cells(schema->key, columns->keys, columns->key_offsets, at),
+        .value =
+            datum_of_cells(schema->value, columns->values, columns->value_offsets, at),
+        .time = columns->times != NULL ? columns->times[at] : 77,
+        .weight = columns->weights[at * width],
+        .weights = &columns->weights[at * width]};
+}
+
 #endif
