@@ -3,7 +3,7 @@
 #define RUNTIME_RUNTIME_H
 
 /*
- * runtime/ -- where tasks run, and which one next.
+ * runtime/ -- where jobs run, and which one next.
  *
  * A *job* is something with work left to do, embedded in its owner: idle, ready, or
  * running in exactly one thread. A *pump* is a run on a pool thread (or the host's
@@ -11,34 +11,91 @@
  * time is up or nothing is ready. At most `slices_max` pumps are out. The loop thread
  * only starts pumps; it never merges, and nothing waits for it but closing.
  *
- *     idle --job_ready()--> ready --(pump, helper or runtime_run)--> running --slice-->
- * ready or idle
+ *     idle --runtime_ready()--> ready --(pump, runtime_help, spine_runtime_run)-->
+ * running running --runtime_ready()--> ready      by on_slice: there is more to do
+ *     running --runtime_idle()---> idle       by on_slice: there is not
+ *     ready --runtime_withdraw()-> idle       by the owner, who wants it back
  *
- * The best job is the one with the least work remaining, unless one has been passed over
- * JOB_PATIENCE times. Lock order: spine, then runtime. on_slice is called without locks.
+ * All of these but the start of a slice happen under the owner's lock, so an owner that
+ * holds its lock and cannot withdraw a job knows that a slice of it is running and will
+ * come to the lock. After on_slice returned, the runtime does not touch the job.
+ *
+ * The best job is the one with the least work left among the JOB_CHOICE oldest, unless
+ * the oldest has been passed over JOB_PATIENCE times: least-remaining-first keeps the
+ * number of batches low (Luo and Carey, "On Performance Stability in LSM-based Storage
+ * Systems", VLDB 2019), patience keeps it fair.
+ *
+ * Lock order: spine, then runtime. Callbacks, on_slice and on_submit, run without locks.
  */
 
 #include "base/thread.h"
 #include "spine/runtime.h"
 
+#define JOB_CHOICE 64u
+#define JOB_PATIENCE 64u
+
 enum job_state { JOB_IDLE, JOB_READY, JOB_RUNNING };
 
 struct job {
-    struct job *next; /* in the ready list; the runtime's */
+    /* The runtime's, under its lock. */
+    struct job *next;
     struct job *previous;
-    enum job_state state; /* the runtime's */
-    unsigned passed_over; /* the runtime's */
-    /* Who it belongs to, for helpers. */
+    enum job_state state;
+    /* Jobs that had been taken when this one became ready. */
+    uint64_t ready_at;
+
+    /* Who it belongs to, for runtime_help(). */
     const void *owner;
-    /* Set by the owner before job_ready(), and by on_slice: rows of work left. */
+    /* Rows of work left: set by the owner while the job is not ready. */
     uint64_t rows_left;
     /*
-     * One slice; `*fuel_rows` is what it used. Returns true when the job is ready again,
-     * false when it is idle; in the latter case the owner may free it, and the runtime
-     * does not touch it again (on_slice itself must have made that decision visible under
-     * the owner's lock, as the last thing it does).
+     * Runs one slice of at most about `*fuel_rows` input rows and takes what it used from
+     * `*fuel_rows`, down to 0. Ends with runtime_ready() or runtime_idle(), under the
+     * owner's lock. Any thread.
      */
-    bool (*on_slice)(struct job *job, uint64_t *fuel_rows);
+    void (*on_slice)(struct job *job, uint64_t *fuel_rows);
 };
+
+/* A spine keeps a reference to its runtime, so either may be closed first. */
+struct spine_runtime *runtime_ref(struct spine_runtime *runtime);
+void runtime_unref(struct spine_runtime *runtime);
+
+/* Someone who must know that the runtime closes: waits of his will never end. */
+struct runtime_watch {
+    struct runtime_watch *next;
+    struct runtime_watch *previous;
+    bool told;
+    bool being_told;
+    /* Called once, without locks. */
+    void (*on_close)(struct runtime_watch *watch);
+};
+
+void runtime_watch_begin(struct spine_runtime *runtime, struct runtime_watch *watch);
+/* Returns when no on_close of it runs. No lock held. */
+void runtime_watch_end(struct spine_runtime *runtime, struct runtime_watch *watch);
+
+/* True once spine_runtime_close() has begun: nothing will be run any more. */
+bool runtime_is_closed(struct spine_runtime *runtime);
+
+/* Idle or running becomes ready. Owner's lock held; call runtime_kick() after letting go
+ * of it. */
+void runtime_ready(struct spine_runtime *runtime, struct job *job);
+
+/* Running becomes idle. Owner's lock held, by on_slice only. */
+void runtime_idle(struct spine_runtime *runtime, struct job *job);
+
+/* Ready or idle becomes idle: true. False when a slice of it is running. Owner's lock
+ * held. */
+bool runtime_withdraw(struct spine_runtime *runtime, struct job *job);
+
+/* Sees to it that ready jobs are run. No lock held. */
+void runtime_kick(struct spine_runtime *runtime);
+
+/*
+ * Runs one slice of the best ready job of `owner` in the calling thread, with at most
+ * `*fuel_rows` rows, and takes what it used from there. False when none is ready, or the
+ * runtime is closed. No lock held.
+ */
+bool runtime_help(struct spine_runtime *runtime, const void *owner, uint64_t *fuel_rows);
 
 #endif

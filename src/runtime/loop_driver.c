@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The libuv side of a runtime: pumps are uv_queue_work() items, which only the loop's
+ * thread may queue, so everybody else asks it with uv_async_send().
+ *
+ * libuv's pool is one per process, shared with the host's file and DNS calls, and runs
+ * items in order of arrival: that is why the number of pumps is capped, and why each
+ * makes room after some milliseconds.
+ */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "runtime/pump.h"
+
+#ifndef SPINE_SIMULATED_THREADS
+
+#include <stdio.h>
+#include <uv.h>
+
+#define POOL_THREADS_DEFAULT 4u
+
+/* One uv_queue_work() item; belongs to the loop thread but while it is queued. */
+struct pump {
+    uv_work_t work;
+    struct loop_driver *driver;
+    bool queued;
+    /* Written by the worker, read by the loop thread afterwards. */
+    bool again;
+};
+
+struct loop_driver {
+    struct spine_runtime *runtime;
+    uv_loop_t *loop;
+    uv_async_t wake;
+    bool loop_is_private;
+    uv_loop_t private_loop;
+    uv_thread_t thread;
+
+    struct mutex mutex;
+    struct {
+        /* Pumps asked for and not queued yet. */
+        unsigned wanted;
+        bool closing;
+    } locked;
+
+    /* The loop thread's. */
+    unsigned queued_count;
+    bool wake_closed;
+    unsigned pump_count;
+    struct pump pumps[];
+};
+
+static size_t driver_bytes(unsigned pump_count);
+static enum spine_status
+private_loop_open(struct loop_driver *driver, struct spine_error *error);
+static enum spine_status wake_open(struct loop_driver *driver, struct spine_error *error);
+static void loop_thread(void *argument);
+static void on_wake(uv_async_t *wake);
+static void driver_advance(struct loop_driver *driver);
+static void pump_queue(struct pump *pump);
+static void on_work(uv_work_t *work);
+static void on_work_done(uv_work_t *work, int uv_status);
+static void on_wake_closed(uv_handle_t *handle);
+static void driver_free_if_unused(struct loop_driver *driver);
+
+unsigned
+loop_driver_slices(void)
+{
+    const unsigned cores = uv_available_parallelism();
+    unsigned pool_threads = POOL_THREADS_DEFAULT;
+    char text[16];
+    size_t size = sizeof text;
+    unsigned least;
+
+    if (uv_os_getenv("UV_THREADPOOL_SIZE", text, &size) == 0 &&
+        sscanf(text, "%u", &pool_threads) != 1)
+        pool_threads = POOL_THREADS_DEFAULT;
+    least = cores < pool_threads ? cores : pool_threads;
+    return least > 1 ? least - 1 : 1;
+}
+
+enum spine_status
+loop_driver_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
+                 struct spine_error *error)
+{
+    const unsigned pump_count = runtime->slices_max;
+    struct loop_driver *driver = mem_zalloc(driver_bytes(pump_count));
+    enum spine_status st;
+
+    if (driver == NULL)
+        return fail_nomem(error, "the loop of a runtime", driver_bytes(pump_count));
+    driver->runtime = runtime;
+    driver->pump_count = pump_count;
+    for (unsigned i = 0; i < pump_count; i++)
+        driver->pumps[i].driver = driver;
+    st = mutex_init(&driver->mutex);
+    if (st != SPINE_OK) {
+        mem_free(driver, driver_bytes(pump_count));
+        return spine_fail(error, st, "no memory for a mutex of the runtime");
+    }
+
+    driver->loop = loop;
+    st = loop != NULL ? wake_open(driver, error) : private_loop_open(driver, error);
+    if (st != SPINE_OK) {
+        mutex_release(&driver->mutex);
+        mem_free(driver, driver_bytes(pump_count));
+        return st;
+    }
+    runtime->driver = driver;
+    runtime_ref(runtime);
+    return SPINE_OK;
+}
+
+static size_t
+driver_bytes(unsigned pump_count)
+{
+    return sizeof(struct loop_driver) + pump_count * sizeof(struct pump);
+}
+
+static enum spine_status
+private_loop_open(struct loop_driver *driver, struct spine_error *error)
+{
+    enum spine_status st;
+    int uv_status = uv_loop_init(&driver->private_loop);
+
+    if (uv_status != 0)
+        return spine_fail(error, SPINE_IO, "uv_loop_init: %s", uv_strerror(uv_status));
+    driver->loop = &driver->private_loop;
+    driver->loop_is_private = true;
+    st = wake_open(driver, error);
+    if (st != SPINE_OK) {
+        (void)uv_loop_close(driver->loop); /* nothing is open in it */
+        return st;
+    }
+    uv_status = uv_thread_create(&driver->thread, loop_thread, driver);
+    if (uv_status != 0) {
+        uv_close((uv_handle_t *)&driver->wake, NULL);
+        (void)uv_run(driver->loop, UV_RUN_DEFAULT); /* lets go of the handle */
+        (void)uv_loop_close(driver->loop);
+        return spine_fail(error, SPINE_IO, "uv_thread_create: %s",
+                          uv_strerror(uv_status));
+    }
+    return SPINE_OK;
+}
+
+static enum spine_status
+wake_open(struct loop_driver *driver, struct spine_error *error)
+{
+    const int uv_status = uv_async_init(driver->loop, &driver->wake, on_wake);
+
+    if (uv_status != 0)
+        return spine_fail(error, SPINE_IO, "uv_async_init: %s", uv_strerror(uv_status));
+    driver->wake.data = driver;
+    /* A runtime with nothing to do does not keep the host's loop alive. */
+    if (!driver->loop_is_private)
+        uv_unref((uv_handle_t *)&driver->wake);
+    return SPINE_OK;
+}
+
+void
+loop_driver_submit(struct loop_driver *driver, unsigned count)
+{
+    mutex_lock(&driver->mutex);
+    driver->locked.wanted += count;
+    /* Under the lock, so that the handle cannot be closed between. */
+    if (!driver->locked.closing)
+        (void)uv_async_send(&driver->wake); /* fails only for handles of another type */
+    mutex_unlock(&driver->mutex);
+}
+
+void
+loop_driver_close(struct loop_driver *driver)
+{
+    mutex_lock(&driver->mutex);
+    driver->locked.closing = true;
+    if (driver->loop_is_private)
+        (void)uv_async_send(&driver->wake); /* see loop_driver_submit() */
+    mutex_unlock(&driver->mutex);
+
+    if (!driver->loop_is_private) {
+        driver_advance(driver);
+        return;
+    }
+    (void)uv_thread_join(&driver->thread); /* fails only for a thread that is not ours */
+    (void)uv_loop_close(driver->loop);     /* its one handle is closed */
+    driver->loop = NULL;
+    driver_free_if_unused(driver);
+}
+
+static void
+loop_thread(void *argument)
+{
+    struct loop_driver *driver = argument;
+
+    (void)uv_run(driver->loop, UV_RUN_DEFAULT); /* ends when the last handle is closed */
+}
+
+static void
+on_wake(uv_async_t *wake)
+{
+    driver_advance(wake->data);
+}
+
+/* Queues the pumps that are wanted; once closing, gives them up and closes the handle. */
+static void
+driver_advance(struct loop_driver *driver)
+{
+    unsigned starts = 0;
+    unsigned give_ups = 0;
+    bool closing;
+
+    mutex_lock(&driver->mutex);
+    closing = driver->locked.closing;
+    if (closing) {
+        give_ups = driver->locked.wanted;
+        driver->locked.wanted = 0;
+    } else {
+        const unsigned room = driver->pump_count - driver->queued_count;
+
+        starts = driver->locked.wanted < room ? driver->locked.wanted : room;
+        driver->locked.wanted -= starts;
+    }
+    mutex_unlock(&driver->mutex);
+
+    for (unsigned i = 0; i < give_ups; i++)
+        pump_give_up(driver->runtime);
+    for (unsigned i = 0; i < driver->pump_count && starts > 0; i++)
+        if (!driver->pumps[i].queued) {
+            pump_queue(&driver->pumps[i]);
+            starts--;
+        }
+    if (closing && !uv_is_closing((uv_handle_t *)&driver->wake))
+        uv_close((uv_handle_t *)&driver->wake, on_wake_closed);
+}
+
+static void
+pump_queue(struct pump *pump)
+{
+    struct loop_driver *driver = pump->driver;
+
+    pump->queued = true;
+    driver->queued_count++;
+    (void)uv_queue_work(driver->loop, &pump->work, on_work,
+                        on_work_done); /* callback is set */
+}
+
+static void
+on_work(uv_work_t *work)
+{
+    struct pump *pump = (struct pump *)((char *)work - offsetof(struct pump, work));
+
+    pump->again = pump_run(pump->driver->runtime);
+}
+
+static void
+on_work_done(uv_work_t *work, int uv_status)
+{
+    struct pump *pump = (struct pump *)((char *)work - offsetof(struct pump, work));
+    struct loop_driver *driver = pump->driver;
+
+    pump->queued = false;
+    driver->queued_count--;
+    if (uv_status != 0) /* cancelled by a host that tears its loop down: it never ran */
+        pump_give_up(driver->runtime);
+    else if (pump->again)
+        pump_queue(pump);
+    if (driver->wake_closed)
+        driver_free_if_unused(driver);
+    else
+        driver_advance(driver);
+}
+
+static void
+on_wake_closed(uv_handle_t *handle)
+{
+    struct loop_driver *driver = handle->data;
+
+    driver->wake_closed = true;
+    /* The owner of a private loop frees after joining its thread. */
+    if (!driver->loop_is_private)
+        driver_free_if_unused(driver);
+}
+
+static void
+driver_free_if_unused(struct loop_driver *driver)
+{
+    if (driver->queued_count > 0 || (driver->loop_is_private && driver->loop != NULL))
+        return;
+    runtime_unref(driver->runtime);
+    mutex_release(&driver->mutex);
+    mem_free(driver, driver_bytes(driver->pump_count));
+}
+
+#else
+
+unsigned
+loop_driver_slices(void)
+{
+    return 2;
+}
+
+enum spine_status
+loop_driver_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
+                 struct spine_error *error)
+{
+    (void)runtime;
+    (void)loop;
+    return spine_fail(error, SPINE_INVALID,
+                      "runtime options: no loop under simulated threads");
+}
+
+void
+loop_driver_submit(struct loop_driver *driver, unsigned count)
+{
+    (void)driver;
+    (void)count;
+}
+
+void
+loop_driver_close(struct loop_driver *driver)
+{
+    (void)driver;
+}
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNTIME_PUMP_H
+#define RUNTIME_PUMP_H
+
+/*
+ * runtime/pump -- what the files of runtime/ share: the runtime itself, and pumps.
+ */
+
+#include "base/ref.h"
+#include "runtime/runtime.h"
+
+enum runtime_kind { RUNTIME_MANUAL, RUNTIME_EXECUTOR, RUNTIME_LOOP };
+
+struct loop_driver;
+
+struct spine_runtime {
+    struct ref refs;
+    enum runtime_kind kind;
+    unsigned slices_max;
+    uint64_t run_ns;
+    struct spine_executor executor;
+    /* RUNTIME_LOOP only. */
+    struct loop_driver *driver;
+
+    struct mutex mutex;
+    /* Signalled when `pumps_out`, `slices_running` or `submitting` falls. */
+    struct condition quiet;
+    struct {
+        /* Ready jobs, the oldest first, in a ring through this one. */
+        struct job ready;
+        uint64_t ready_count;
+        /* A ring of watches through this one, those that were told at its end. */
+        struct runtime_watch watches;
+        /* Jobs taken so far. */
+        uint64_t taken;
+        /* Pumps submitted and not ended. */
+        unsigned pumps_out;
+        /* Slices running now, in pumps, helpers and callers. */
+        unsigned slices_running;
+        /* Threads that are handing pumps over. */
+        unsigned submitting;
+        bool closed;
+    } locked;
+};
+
+/*
+ * One run of a pump: slices until the time is up or nothing is ready. True when it wants
+ * to be submitted again; otherwise it has ended and does not touch the runtime any more.
+ * Worker.
+ */
+bool pump_run(struct spine_runtime *runtime);
+
+/* Ends a pump that was counted in `pumps_out` but not run. */
+void pump_give_up(struct spine_runtime *runtime);
+
+/* Opens the libuv side: a private loop on a thread of its own when `loop` is NULL. */
+enum spine_status loop_driver_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
+                                   struct spine_error *error);
+
+/* Has `count` pumps submitted from the loop thread. Any thread. */
+void loop_driver_submit(struct loop_driver *driver, unsigned count);
+
+/* The number of slices that suits this machine and libuv's pool. */
+unsigned loop_driver_slices(void);
+
+/*
+ * Closes the libuv side, after the runtime was marked closed. A private loop has ended
+ * when this returns; a host's loop lets go of its handle when it runs next. Takes
+ * `driver`.
+ */
+void loop_driver_close(struct loop_driver *driver);
+
+#endif

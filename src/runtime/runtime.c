@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/runtime.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "runtime/pump.h"
+
+#define RUN_US_DEFAULT 2000u
+
+static enum spine_status
+options_check(const struct spine_runtime_options *options, struct spine_error *error);
+static enum spine_status runtime_new(const struct spine_runtime_options *options,
+                                     struct spine_runtime **out,
+                                     struct spine_error *error);
+static void tell_watches_locked(struct spine_runtime *runtime);
+static void
+watch_append_locked(struct spine_runtime *runtime, struct runtime_watch *watch);
+static void watch_remove_locked(struct runtime_watch *watch);
+static void ready_append_locked(struct spine_runtime *runtime, struct job *job);
+static void ready_remove_locked(struct spine_runtime *runtime, struct job *job);
+static struct job *take_best_locked(struct spine_runtime *runtime, const void *owner);
+static void
+slice_run(struct spine_runtime *runtime, struct job *job, uint64_t *fuel_rows);
+static void executor_run(void *argument);
+
+enum spine_status
+spine_runtime_open(const struct spine_runtime_options *options,
+                   struct spine_runtime **out, struct spine_error *error)
+{
+    static const struct spine_runtime_options defaults;
+    struct spine_runtime *runtime = NULL;
+    enum spine_status st;
+
+    *out = NULL;
+    if (options == NULL)
+        options = &defaults;
+    TRY(options_check(options, error));
+    TRY(runtime_new(options, &runtime, error));
+    if (runtime->kind == RUNTIME_LOOP)
+        TRY(loop_driver_open(runtime, options->loop, error));
+
+    *out = runtime;
+    runtime = NULL;
+out:
+    if (runtime != NULL)
+        runtime_unref(runtime);
+    return st;
+}
+
+static enum spine_status
+options_check(const struct spine_runtime_options *options, struct spine_error *error)
+{
+    const int kinds =
+        (options->loop != NULL) + (options->executor != NULL) + (options->manual ? 1 : 0);
+
+    if (kinds > 1)
+        return spine_fail(
+            error, SPINE_INVALID,
+            "runtime options: only one of loop, executor and manual may be set");
+    if (options->executor != NULL && options->executor->on_submit == NULL)
+        return spine_fail(error, SPINE_INVALID,
+                          "runtime options: executor.on_submit is NULL");
+    return SPINE_OK;
+}
+
+static enum spine_status
+runtime_new(const struct spine_runtime_options *options, struct spine_runtime **out,
+            struct spine_error *error)
+{
+    struct spine_runtime *runtime = mem_zalloc(sizeof *runtime);
+
+    if (runtime == NULL)
+        return fail_nomem(error, "a runtime", sizeof *runtime);
+    ref_init(&runtime->refs);
+    runtime->kind = options->manual             ? RUNTIME_MANUAL
+                    : options->executor != NULL ? RUNTIME_EXECUTOR
+                                                : RUNTIME_LOOP;
+    if (options->executor != NULL)
+        runtime->executor = *options->executor;
+    runtime->slices_max =
+        options->slices_max > 0 ? options->slices_max : loop_driver_slices();
+    runtime->run_ns =
+        (options->run_us > 0 ? options->run_us : RUN_US_DEFAULT) * UINT64_C(1000);
+    runtime->locked.ready.next = &runtime->locked.ready;
+    runtime->locked.ready.previous = &runtime->locked.ready;
+    runtime->locked.watches.next = &runtime->locked.watches;
+    runtime->locked.watches.previous = &runtime->locked.watches;
+
+    if (mutex_init(&runtime->mutex) != SPINE_OK)
+        goto no_mutex;
+    if (condition_init(&runtime->quiet) != SPINE_OK)
+        goto no_condition;
+    *out = runtime;
+    return SPINE_OK;
+
+no_condition:
+    mutex_release(&runtime->mutex);
+no_mutex:
+    mem_free(runtime, sizeof *runtime);
+    return spine_fail(error, SPINE_NOMEM, "no memory for a mutex of the runtime");
+}
+
+void
+spine_runtime_close(struct spine_runtime *runtime)
+{
+    struct loop_driver *driver;
+
+    if (runtime == NULL)
+        return;
+    mutex_lock(&runtime->mutex);
+    assert(!runtime->locked.closed);
+    runtime->locked.closed = true;
+    driver = runtime->driver;
+    tell_watches_locked(runtime);
+    while (runtime->locked.slices_running > 0 || runtime->locked.submitting > 0 ||
+           (runtime->kind == RUNTIME_EXECUTOR && runtime->locked.pumps_out > 0))
+        condition_wait(&runtime->quiet, &runtime->mutex);
+    mutex_unlock(&runtime->mutex);
+
+    if (driver != NULL)
+        loop_driver_close(driver);
+    runtime_unref(runtime);
+}
+
+/* Tells each watch that has not been told, letting go of the lock meanwhile. */
+static void
+tell_watches_locked(struct spine_runtime *runtime)
+{
+    struct runtime_watch *ring = &runtime->locked.watches;
+
+    while (ring->next != ring && !ring->next->told) {
+        struct runtime_watch *watch = ring->next;
+
+        watch_remove_locked(watch);
+        watch_append_locked(runtime, watch);
+        watch->told = true;
+        watch->being_told = true;
+        mutex_unlock(&runtime->mutex);
+        watch->on_close(watch);
+        mutex_lock(&runtime->mutex);
+        watch->being_told = false;
+        condition_broadcast(&runtime->quiet);
+    }
+}
+
+uint64_t
+spine_runtime_run(struct spine_runtime *runtime, uint64_t fuel_rows)
+{
+    uint64_t fuel_left = fuel_rows;
+
+    while (fuel_left > 0 && runtime_help(runtime, NULL, &fuel_left))
+        ;
+    return fuel_rows - fuel_left;
+}
+
+struct spine_runtime *
+runtime_ref(struct spine_runtime *runtime)
+{
+    ref_take(&runtime->refs);
+    return runtime;
+}
+
+void
+runtime_unref(struct spine_runtime *runtime)
+{
+    if (!ref_drop(&runtime->refs))
+        return;
+    assert(runtime->locked.ready_count == 0);
+    condition_release(&runtime->quiet);
+    mutex_release(&runtime->mutex);
+    mem_free(runtime, sizeof *runtime);
+}
+
+void
+runtime_watch_begin(struct spine_runtime *runtime, struct runtime_watch *watch)
+{
+    mutex_lock(&runtime->mutex);
+    watch->told = runtime->locked.closed;
+    watch->being_told = false;
+    if (watch->told)
+        watch_append_locked(runtime, watch);
+    else {
+        watch->next = runtime->locked.watches.next;
+        watch->previous = &runtime->locked.watches;
+        watch->next->previous = watch;
+        watch->previous->next = watch;
+    }
+    mutex_unlock(&runtime->mutex);
+}
+
+void
+runtime_watch_end(struct spine_runtime *runtime, struct runtime_watch *watch)
+{
+    mutex_lock(&runtime->mutex);
+    while (watch->being_told)
+        condition_wait(&runtime->quiet, &runtime->mutex);
+    watch_remove_locked(watch);
+    mutex_unlock(&runtime->mutex);
+}
+
+static void
+watch_append_locked(struct spine_runtime *runtime, struct runtime_watch *watch)
+{
+    struct runtime_watch *ring = &runtime->locked.watches;
+
+    watch->next = ring;
+    watch->previous = ring->previous;
+    ring->previous->next = watch;
+    ring->previous = watch;
+}
+
+static void
+watch_remove_locked(struct runtime_watch *watch)
+{
+    watch->previous->next = watch->next;
+    watch->next->previous = watch->previous;
+}
+
+bool
+runtime_is_closed(struct spine_runtime *runtime)
+{
+    bool closed;
+
+    mutex_lock(&runtime->mutex);
+    closed = runtime->locked.closed;
+    mutex_unlock(&runtime->mutex);
+    return closed;
+}
+
+void
+runtime_ready(struct spine_runtime *runtime, struct job *job)
+{
+    mutex_lock(&runtime->mutex);
+    assert(job->state != JOB_READY);
+    job->state = JOB_READY;
+    ready_append_locked(runtime, job);
+    mutex_unlock(&runtime->mutex);
+}
+
+void
+runtime_idle(struct spine_runtime *runtime, struct job *job)
+{
+    mutex_lock(&runtime->mutex);
+    assert(job->state == JOB_RUNNING);
+    job->state = JOB_IDLE;
+    mutex_unlock(&runtime->mutex);
+}
+
+bool
+runtime_withdraw(struct spine_runtime *runtime, struct job *job)
+{
+    bool withdrawn = true;
+
+    mutex_lock(&runtime->mutex);
+    if (job->state == JOB_RUNNING)
+        withdrawn = false;
+    else if (job->state == JOB_READY) {
+        ready_remove_locked(runtime, job);
+        job->state = JOB_IDLE;
+    }
+    mutex_unlock(&runtime->mutex);
+    return withdrawn;
+}
+
+void
+runtime_kick(struct spine_runtime *runtime)
+{
+    unsigned count = 0;
+
+    if (runtime->kind == RUNTIME_MANUAL)
+        return;
+    mutex_lock(&runtime->mutex);
+    if (!runtime->locked.closed)
+        while (runtime->locked.pumps_out < runtime->slices_max &&
+               runtime->locked.pumps_out < runtime->locked.ready_count) {
+            runtime->locked.pumps_out++;
+            count++;
+        }
+    if (count > 0)
+        runtime->locked.submitting++;
+    mutex_unlock(&runtime->mutex);
+    if (count == 0)
+        return;
+
+    if (runtime->kind == RUNTIME_LOOP)
+        loop_driver_submit(runtime->driver, count);
+    else
+        for (unsigned i = 0; i < count; i++)
+            runtime->executor.on_submit(runtime->executor.context, executor_run, runtime);
+
+    mutex_lock(&runtime->mutex);
+    runtime->locked.submitting--;
+    condition_broadcast(&runtime->quiet);
+    mutex_unlock(&runtime->mutex);
+}
+
+bool
+runtime_help(struct spine_runtime *runtime, const void *owner, uint64_t *fuel_rows)
+{
+    struct job *job;
+
+    mutex_lock(&runtime->mutex);
+    job = take_best_locked(runtime, owner);
+    mutex_unlock(&runtime->mutex);
+    if (job == NULL)
+        return false;
+    slice_run(runtime, job, fuel_rows);
+    runtime_kick(runtime);
+    return true;
+}
+
+bool
+pump_run(struct spine_runtime *runtime)
+{
+    const uint64_t end_ns = clock_now_ns() + runtime->run_ns;
+    bool again;
+
+    do {
+        struct job *job;
+        uint64_t fuel_rows = UINT64_MAX;
+
+        mutex_lock(&runtime->mutex);
+        job = take_best_locked(runtime, NULL);
+        if (job == NULL) {
+            runtime->locked.pumps_out--;
+            condition_broadcast(&runtime->quiet);
+            mutex_unlock(&runtime->mutex);
+            return false;
+        }
+        mutex_unlock(&runtime->mutex);
+        slice_run(runtime, job, &fuel_rows);
+        runtime_kick(runtime);
+    } while (clock_now_ns() < end_ns);
+
+    mutex_lock(&runtime->mutex);
+    again = runtime->locked.ready_count > 0 && !runtime->locked.closed;
+    if (!again) {
+        runtime->locked.pumps_out--;
+        condition_broadcast(&runtime->quiet);
+    }
+    mutex_unlock(&runtime->mutex);
+    return again;
+}
+
+void
+pump_give_up(struct spine_runtime *runtime)
+{
+    mutex_lock(&runtime->mutex);
+    runtime->locked.pumps_out--;
+    condition_broadcast(&runtime->quiet);
+    mutex_unlock(&runtime->mutex);
+}
+
+/* A run on the host's executor. */
+static void
+executor_run(void *argument)
+{
+    struct spine_runtime *runtime = argument;
+
+    if (pump_run(runtime))
+        runtime->executor.on_submit(runtime->executor.context, executor_run, runtime);
+}
+
+/* Runs one slice of a job that was taken. The job may be gone afterwards. */
+static void
+slice_run(struct spine_runtime *runtime, struct job *job, uint64_t *fuel_rows)
+{
+    job->on_slice(job, fuel_rows);
+
+    mutex_lock(&runtime->mutex);
+    runtime->locked.slices_running--;
+    if (runtime->locked.slices_running == 0)
+        condition_broadcast(&runtime->quiet);
+    mutex_unlock(&runtime->mutex);
+}
+
+static void
+ready_append_locked(struct spine_runtime *runtime, struct job *job)
+{
+    struct job *ring = &runtime->locked.ready;
+
+    job->next = ring;
+    job->previous = ring->previous;
+    ring->previous->next = job;
+    ring->previous = job;
+    job->ready_at = runtime->locked.taken;
+    runtime->locked.ready_count++;
+}
+
+static void
+ready_remove_locked(struct spine_runtime *runtime, struct job *job)
+{
+    job->previous->next = job->next;
+    job->next->previous = job->previous;
+    job->next = NULL;
+    job->previous = NULL;
+    runtime->locked.ready_count--;
+}
+
+/*
+ * Takes the best ready job of `owner`, of anybody when NULL: it is running from now on.
+ * NULL when there is none, or when the runtime is closed.
+ */
+static struct job *
+take_best_locked(struct spine_runtime *runtime, const void *owner)
+{
+    struct job *ring = &runtime->locked.ready;
+    struct job *best = NULL;
+    unsigned seen = 0;
+
+    if (runtime->locked.closed)
+        return NULL;
+    for (struct job *job = ring->next; job != ring && seen < JOB_CHOICE;
+         job = job->next) {
+        if (owner != NULL && job->owner != owner)
+            continue;
+        seen++;
+        if (best == NULL || job->rows_left < best->rows_left)
+            best = job;
+        if (runtime->locked.taken - job->ready_at >= JOB_PATIENCE) {
+            best = job;
+            break;
+        }
+    }
+    if (best == NULL)
+        return NULL;
+    ready_remove_locked(runtime, best);
+    best->state = JOB_RUNNING;
+    runtime->locked.taken++;
+    runtime->locked.slices_running++;
+    return best;
+}

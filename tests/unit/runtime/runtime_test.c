@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/runtime.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <uv.h>
+
+#include <cmocka.h>
+
+#define JOBS_MAX 128
+#define WAIT_NS UINT64_C(10000000000)
+
+/* An owner of jobs: each needs a number of slices, and the order in which they ran is
+ * kept. */
+struct owner {
+    struct spine_runtime *runtime;
+    struct mutex mutex;
+    struct condition ended;
+    unsigned idle_count;
+    unsigned order[1024];
+    unsigned order_count;
+};
+
+struct counted_job {
+    struct job job;
+    struct owner *owner;
+    unsigned index;
+    unsigned slices_left;
+};
+
+static void
+on_slice(struct job *job, uint64_t *fuel_rows)
+{
+    struct counted_job *counted =
+        (struct counted_job *)((char *)job - offsetof(struct counted_job, job));
+    struct owner *owner = counted->owner;
+
+    *fuel_rows -= *fuel_rows < 10 ? *fuel_rows : 10;
+    mutex_lock(&owner->mutex);
+    if (owner->order_count < sizeof owner->order / sizeof owner->order[0])
+        owner->order[owner->order_count++] = counted->index;
+    if (--counted->slices_left > 0)
+        runtime_ready(owner->runtime, job);
+    else {
+        runtime_idle(owner->runtime, job);
+        owner->idle_count++;
+        condition_broadcast(&owner->ended);
+    }
+    mutex_unlock(&owner->mutex);
+}
+
+static void
+owner_init(struct owner *owner, struct spine_runtime *runtime)
+{
+    memset(owner, 0, sizeof *owner);
+    owner->runtime = runtime;
+    assert_int_equal(mutex_init(&owner->mutex), SPINE_OK);
+    assert_int_equal(condition_init(&owner->ended), SPINE_OK);
+}
+
+static void
+owner_release(struct owner *owner)
+{
+    condition_release(&owner->ended);
+    mutex_release(&owner->mutex);
+}
+
+static void
+job_make_ready(struct counted_job *counted, struct owner *owner, unsigned index,
+               uint64_t rows_left, unsigned slices)
+{
+    memset(counted, 0, sizeof *counted);
+    counted->owner = owner;
+    counted->index = index;
+    counted->slices_left = slices;
+    counted->job.owner = owner;
+    counted->job.rows_left = rows_left;
+    counted->job.on_slice = on_slice;
+    mutex_lock(&owner->mutex);
+    runtime_ready(owner->runtime, &counted->job);
+    mutex_unlock(&owner->mutex);
+}
+
+static struct spine_runtime *
+manual_runtime(void)
+{
+    const struct spine_runtime_options options = {.manual = true};
+    struct spine_runtime *runtime;
+
+    assert_int_equal(spine_runtime_open(&options, &runtime, NULL), SPINE_OK);
+    return runtime;
+}
+
+static void
+the_job_with_the_least_left_runs_first(void **state)
+{
+    struct spine_runtime *runtime = manual_runtime();
+    struct counted_job jobs[3];
+    struct owner owner;
+
+    (void)state;
+    owner_init(&owner, runtime);
+    job_make_ready(&jobs[0], &owner, 0, 300, 1);
+    job_make_ready(&jobs[1], &owner, 1, 100, 2);
+    job_make_ready(&jobs[2], &owner, 2, 200, 1);
+    assert_int_equal(spine_runtime_run(runtime, 1000), 40);
+    assert_int_equal(owner.order_count, 4);
+    assert_int_equal(owner.order[0], 1);
+    assert_int_equal(owner.order[1], 1);
+    assert_int_equal(owner.order[2], 2);
+    assert_int_equal(owner.order[3], 0);
+    assert_int_equal(spine_runtime_run(runtime, 1000), 0);
+    owner_release(&owner);
+    spine_runtime_close(runtime);
+}
+
+static void
+a_large_job_is_not_passed_over_for_ever(void **state)
+{
+    struct spine_runtime *runtime = manual_runtime();
+    struct counted_job jobs[2];
+    struct owner owner;
+    unsigned position = 0;
+
+    (void)state;
+    owner_init(&owner, runtime);
+    job_make_ready(&jobs[0], &owner, 0, 1000000, 1);
+    job_make_ready(&jobs[1], &owner, 1, 1, 500);
+    (void)spine_runtime_run(runtime, UINT64_MAX);
+    while (owner.order[position] != 0)
+        position++;
+    assert_int_equal(position, JOB_PATIENCE);
+    owner_release(&owner);
+    spine_runtime_close(runtime);
+}
+
+static void
+fuel_bounds_a_run(void **state)
+{
+    struct spine_runtime *runtime = manual_runtime();
+    struct counted_job job;
+    struct owner owner;
+
+    (void)state;
+    owner_init(&owner, runtime);
+    job_make_ready(&job, &owner, 0, 100, 10);
+    assert_int_equal(spine_runtime_run(runtime, 25), 25);
+    assert_int_equal(owner.order_count, 3);
+    assert_int_equal(spine_runtime_run(runtime, UINT64_MAX), 70);
+    assert_int_equal(owner.idle_count, 1);
+    owner_release(&owner);
+    spine_runtime_close(runtime);
+}
+
+static void
+helpers_run_their_own_jobs_only(void **state)
+{
+    struct spine_runtime *runtime = manual_runtime();
+    struct counted_job jobs[2];
+    struct owner owners[2];
+    uint64_t fuel_rows = 1000;
+
+    (void)state;
+    owner_init(&owners[0], runtime);
+    owner_init(&owners[1], runtime);
+    job_make_ready(&jobs[0], &owners[0], 0, 1, 1);
+    job_make_ready(&jobs[1], &owners[1], 1, 2, 1);
+    assert_true(runtime_help(runtime, &owners[1], &fuel_rows));
+    assert_int_equal(fuel_rows, 990);
+    assert_false(runtime_help(runtime, &owners[1], &fuel_rows));
+    assert_int_equal(owners[0].order_count, 0);
+    assert_int_equal(owners[1].order_count, 1);
+    assert_true(runtime_help(runtime, NULL, &fuel_rows));
+    owner_release(&owners[0]);
+    owner_release(&owners[1]);
+    spine_runtime_close(runtime);
+}
+
+static void
+a_withdrawn_job_does_not_run(void **state)
+{
+    struct spine_runtime *runtime = manual_runtime();
+    struct counted_job job;
+    struct owner owner;
+
+    (void)state;
+    owner_init(&owner, runtime);
+    job_make_ready(&job, &owner, 0, 1, 1);
+    assert_true(runtime_withdraw(runtime, &job.job));
+    assert_true(runtime_withdraw(runtime, &job.job));
+    assert_int_equal(spine_runtime_run(runtime, 100), 0);
+    assert_int_equal(owner.order_count, 0);
+    owner_release(&owner);
+    spine_runtime_close(runtime);
+}
+
+/* Jobs on the default runtime all end, whoever runs them. */
+static void
+run_many_jobs(struct spine_runtime *runtime)
+{
+    static struct counted_job jobs[JOBS_MAX];
+    struct owner owner;
+    const uint64_t deadline_ns = clock_now_ns() + WAIT_NS;
+
+    owner_init(&owner, runtime);
+    for (unsigned i = 0; i < JOBS_MAX; i++) {
+        job_make_ready(&jobs[i], &owner, i, i, 5);
+        runtime_kick(runtime);
+    }
+    mutex_lock(&owner.mutex);
+    while (owner.idle_count < JOBS_MAX)
+        assert_true(condition_wait_until(&owner.ended, &owner.mutex, deadline_ns));
+    mutex_unlock(&owner.mutex);
+    assert_int_equal(owner.order_count, 5 * JOBS_MAX);
+    owner_release(&owner);
+}
+
+static void
+the_pool_runs_everything(void **state)
+{
+    const struct spine_runtime_options options = {.slices_max = 3, .run_us = 1};
+    struct spine_runtime *runtime;
+
+    (void)state;
+    assert_int_equal(spine_runtime_open(&options, &runtime, NULL), SPINE_OK);
+    run_many_jobs(runtime);
+    spine_runtime_close(runtime);
+}
+
+/* A host that runs a loop of its own, on a thread of its own. */
+struct host {
+    uv_loop_t loop;
+    uv_async_t stop;
+    struct spine_runtime *runtime;
+    uv_sem_t opened;
+};
+
+static void
+on_stop(uv_async_t *stop)
+{
+    struct host *host = stop->data;
+
+    spine_runtime_close(host->runtime);
+    uv_close((uv_handle_t *)stop, NULL);
+}
+
+static void
+host_run(void *argument)
+{
+    struct host *host = argument;
+    const struct spine_runtime_options options = {.loop = &host->loop, .slices_max = 2};
+
+    if (spine_runtime_open(&options, &host->runtime, NULL) != SPINE_OK)
+        host->runtime = NULL;
+    uv_sem_post(&host->opened);
+    (void)uv_run(&host->loop, UV_RUN_DEFAULT);
+}
+
+static void
+the_hosts_loop_runs_everything(void **state)
+{
+    struct host host;
+    uv_thread_t thread;
+
+    (void)state;
+    assert_int_equal(uv_loop_init(&host.loop), 0);
+    assert_int_equal(uv_async_init(&host.loop, &host.stop, on_stop), 0);
+    host.stop.data = &host;
+    assert_int_equal(uv_sem_init(&host.opened, 0), 0);
+    assert_int_equal(uv_thread_create(&thread, host_run, &host), 0);
+    uv_sem_wait(&host.opened);
+    assert_non_null(host.runtime);
+    run_many_jobs(host.runtime);
+    assert_int_equal(uv_async_send(&host.stop), 0);
+    assert_int_equal(uv_thread_join(&thread), 0);
+    /* 0 only when the runtime let go of all its handles. */
+    assert_int_equal(uv_loop_close(&host.loop), 0);
+    uv_sem_destroy(&host.opened);
+}
+
+/* An executor that starts a thread for each run. */
+struct thread_executor {
+    struct mutex mutex;
+    uv_thread_t threads[4096];
+    unsigned thread_count;
+};
+
+struct thread_run {
+    void (*run)(void *argument);
+    void *argument;
+};
+
+static void
+thread_main(void *argument)
+{
+    struct thread_run *run = argument;
+
+    run->run(run->argument);
+    test_free(run);
+}
+
+static void
+on_submit(void *context, void (*run)(void *argument), void *argument)
+{
+    struct thread_executor *executor = context;
+    struct thread_run *thread_run = test_malloc(sizeof *thread_run);
+
+    thread_run->run = run;
+    thread_run->argument = argument;
+    mutex_lock(&executor->mutex);
+    assert_in_range(executor->thread_count, 0, 4095);
+    assert_int_equal(uv_thread_create(&executor->threads[executor->thread_count++],
+                                      thread_main, thread_run),
+                     0);
+    mutex_unlock(&executor->mutex);
+}
+
+static void
+the_hosts_executor_runs_everything(void **state)
+{
+    static struct thread_executor executor;
+    const struct spine_executor door = {.context = &executor, .on_submit = on_submit};
+    const struct spine_runtime_options options = {.executor = &door, .slices_max = 2};
+    struct spine_runtime *runtime;
+
+    (void)state;
+    assert_int_equal(mutex_init(&executor.mutex), SPINE_OK);
+    assert_int_equal(spine_runtime_open(&options, &runtime, NULL), SPINE_OK);
+    run_many_jobs(runtime);
+    spine_runtime_close(runtime);
+    for (unsigned i = 0; i < executor.thread_count; i++)
+        assert_int_equal(uv_thread_join(&executor.threads[i]), 0);
+    mutex_release(&executor.mutex);
+}
+
+struct told_watch {
+    struct runtime_watch watch;
+    unsigned told;
+};
+
+static void
+on_close(struct runtime_watch *watch)
+{
+    ((struct told_watch *)watch)->told++;
+}
+
+static void
+closing_tells_each_watch_once(void **state)
+{
+    struct spine_runtime *runtime = manual_runtime();
+    struct told_watch watches[3] = {{.watch.on_close = on_close},
+                                    {.watch.on_close = on_close},
+                                    {.watch.on_close = on_close}};
+
+    (void)state;
+    (void)runtime_ref(runtime);
+    for (int i = 0; i < 3; i++)
+        runtime_watch_begin(runtime, &watches[i].watch);
+    runtime_watch_end(runtime, &watches[1].watch);
+    assert_false(runtime_is_closed(runtime));
+    spine_runtime_close(runtime);
+    assert_true(runtime_is_closed(runtime));
+    assert_int_equal(watches[0].told, 1);
+    assert_int_equal(watches[1].told, 0);
+    assert_int_equal(watches[2].told, 1);
+    runtime_watch_end(runtime, &watches[0].watch);
+    runtime_watch_end(runtime, &watches[2].watch);
+    runtime_unref(runtime);
+}
+
+static void
+a_closed_runtime_runs_nothing(void **state)
+{
+    struct spine_runtime *runtime = manual_runtime();
+    struct counted_job job;
+    struct owner owner;
+    uint64_t fuel_rows = 100;
+
+    (void)state;
+    (void)runtime_ref(runtime);
+    owner_init(&owner, runtime);
+    job_make_ready(&job, &owner, 0, 1, 1);
+    spine_runtime_close(runtime);
+    assert_false(runtime_help(runtime, NULL, &fuel_rows));
+    assert_true(runtime_withdraw(runtime, &job.job));
+    owner_release(&owner);
+    runtime_unref(runtime);
+}
+
+static void
+options_that_contradict_are_refused(void **state)
+{
+    const struct spine_executor nothing = {0};
+    struct spine_runtime_options options = {.manual = true, .executor = &nothing};
+    struct spine_runtime *runtime = (struct spine_runtime *)&options;
+    struct spine_error error = {0};
+
+    (void)state;
+    assert_int_equal(spine_runtime_open(&options, &runtime, &error), SPINE_INVALID);
+    assert_null(runtime);
+    assert_non_null(strstr(error.message, "only one of"));
+    options.manual = false;
+    assert_int_equal(spine_runtime_open(&options, &runtime, &error), SPINE_INVALID);
+    assert_non_null(strstr(error.message, "on_submit"));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_job_with_the_least_left_runs_first),
+        cmocka_unit_test(a_large_job_is_not_passed_over_for_ever),
+        cmocka_unit_test(fuel_bounds_a_run),
+        cmocka_unit_test(helpers_run_their_own_jobs_only),
+        cmocka_unit_test(a_withdrawn_job_does_not_run),
+        cmocka_unit_test(the_pool_runs_everything),
+        cmocka_unit_test(the_hosts_loop_runs_everything),
+        cmocka_unit_test(the_hosts_executor_runs_everything),
+        cmocka_unit_test(closing_tells_each_watch_once),
+        cmocka_unit_test(a_closed_runtime_runs_nothing),
+        cmocka_unit_test(options_that_contradict_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
