@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "core.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+
+void
+entry_list_append(struct entry_list *list, struct entry *entry)
+{
+    entry->next = NULL;
+    if (list->last != NULL)
+        list->last->next = entry;
+    else
+        list->first = entry;
+    list->last = entry;
+    list->count++;
+    list->rows += entry->batch->info.rows;
+}
+
+struct entry *
+entry_list_take_first(struct entry_list *list)
+{
+    struct entry *entry = list->first;
+
+    assert(entry != NULL);
+    list->first = entry->next;
+    if (list->first == NULL)
+        list->last = NULL;
+    list->count--;
+    list->rows -= entry->batch->info.rows;
+    entry->next = NULL;
+    return entry;
+}
+
+struct entry *
+entry_new(struct spine_batch *batch)
+{
+    struct entry *entry = mem_zalloc(sizeof *entry);
+
+    if (entry != NULL)
+        entry->batch = spine_batch_ref(batch);
+    return entry;
+}
+
+void
+entries_free(struct entry *entry)
+{
+    while (entry != NULL) {
+        struct entry *next = entry->next;
+
+        spine_batch_unref(entry->batch);
+        mem_free(entry, sizeof *entry);
+        entry = next;
+    }
+}
+
+void
+aftermath_run(struct spine *spine, struct aftermath *after)
+{
+    if (after->kick)
+        runtime_kick(spine->runtime);
+    for (size_t i = 0; i < after->merge_count; i++)
+        merge_free(after->merges[i]);
+    entries_free(after->entries);
+    spine_batch_unref(after->batch);
+    spine_snapshot_unref(after->snapshot);
+    compactions_report(after->compactions);
+}
+
+void
+spine_changed_locked(struct spine *spine, struct aftermath *after)
+{
+    if (spine->locked.snapshot == NULL)
+        return;
+    assert(after->snapshot == NULL);
+    after->snapshot = spine->locked.snapshot;
+    spine->locked.snapshot = NULL;
+}
+
+void
+spine_add_locked(struct spine *spine, struct entry *entry, uint64_t rows)
+{
+    const unsigned level = slot_level(&spine->policy, rows);
+
+    entry_list_append(&spine->locked.slots[level], entry);
+    spine->locked.loose_count++;
+}
+
+void
+spine_start_merges_locked(struct spine *spine, struct aftermath *after)
+{
+    if (spine->locked.closing || spine->locked.pauses > 0 ||
+        spine->locked.status != SPINE_OK)
+        return;
+    if (compaction_start_locked(spine, after))
+        return;
+    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
+        struct entry_list *slot = &spine->locked.slots[level];
+        struct merge_task *task = &spine->locked.tasks[level];
+        const size_t count = slot_merge_count(&spine->policy, level, slot->count);
+
+        if (task->state != TASK_IDLE || count == 0)
+            continue;
+        for (size_t i = 0; i < count; i++)
+            entry_list_append(&task->inputs, entry_list_take_first(slot));
+        merge_task_start_locked(task, after);
+    }
+}
+
+void
+spine_set_error_locked(struct spine *spine, const struct spine_error *error,
+                       struct aftermath *after)
+{
+    assert(error->status != SPINE_OK);
+    spine->locked.status = error->status;
+    spine->locked.error = *error;
+    compaction_refuse_locked(spine, error->status, after);
+    spine_wake_locked(spine);
+}
+
+enum spine_status
+spine_sticky_locked(const struct spine *spine, struct spine_error *error)
+{
+    if (spine->locked.status != SPINE_OK && error != NULL)
+        *error = spine->locked.error;
+    return spine->locked.status;
+}
+
+void
+spine_wake_locked(struct spine *spine)
+{
+    spine->locked.wakes++;
+    condition_broadcast(&spine->no_backpressure);
+    condition_broadcast(&spine->idle);
+}
+
+void
+spine_enter_locked(struct spine *spine)
+{
+    spine->locked.callers++;
+}
+
+void
+spine_leave_and_unlock(struct spine *spine)
+{
+    assert(spine->locked.callers > 0);
+    spine->locked.callers--;
+    if (spine->locked.closing)
+        condition_broadcast(&spine->idle);
+    mutex_unlock(&spine->mutex);
+}
+
+void
+spine_finish(struct spine *spine, struct aftermath *after)
+{
+    mutex_unlock(&spine->mutex);
+    aftermath_run(spine, after);
+    mutex_lock(&spine->mutex);
+    spine_leave_and_unlock(spine);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CORE_H
+#define CORE_H
+
+/*
+ * core -- the state machine of a spine, shared by the files directly in src/.
+ *
+ *     spine.c        open, close, insert, pause
+ *     core.c         entries, starting merges, sticky errors: what the others share
+ *     wait.c         backpressure and idleness: everything that waits
+ *     slots.c        the pure policy                                    (slots.h)
+ *     merge_task.c   a merge as a job: begin, slice, publish, give up
+ *     compaction.c   everything into one batch: spine_consolidate, spine_compact
+ *     snapshot.c     immutable lists of batches; fork
+ *     inspect.c      statistics and the invariants
+ *
+ * A batch lives in an *entry*, which is allocated by the insert before the lock is taken
+ * and then only moved: from a slot's loose list to a task's inputs, and back or, as the
+ * home of the output, on. So nothing under the lock can fail.
+ *
+ *     insert --> slot.loose --merge starts--> task.inputs --merge ends--> slot.loose
+ * (output) ^                             |
+ *                    +-------- merge fails --------+
+ *
+ * A task is idle, queued (its job is ready or running) or parked (its merge is under way,
+ * but the spine is paused). Each slot has one task; one more is for compaction.
+ *
+ * One mutex per spine guards `locked`; functions that need it held end in _locked. Lock
+ * order: spine, then runtime. Batches, snapshots and merges are let go of outside the
+ * lock.
+ */
+
+#include "base/thread.h"
+#include "batch/batch.h"
+#include "merge/merge.h"
+#include "runtime/runtime.h"
+#include "slots.h"
+#include "spine/spine.h"
+
+/* The task beside the levels' that makes one batch of everything. */
+#define COMPACTION_TASK SPINE_LEVELS
+#define TASK_COUNT (SPINE_LEVELS + 1)
+
+/* Failed merges in a row after which an error that may pass is sticky. */
+#define MERGE_FAILURES_MAX 3u
+
+/* One batch of a spine, in exactly one list. */
+struct entry {
+    struct entry *next;
+    struct spine_batch *batch;
+    /* Number of the insert that it came with; of an output, the greatest of its inputs.
+     */
+    uint64_t sequence;
+};
+
+/* Entries, the oldest first. */
+struct entry_list {
+    struct entry *first;
+    struct entry *last;
+    size_t count;
+    uint64_t rows;
+};
+
+enum task_state { TASK_IDLE, TASK_QUEUED, TASK_PARKED };
+
+/*
+ * A merge of one slot. While its job runs, the worker owns `merge`; all else is guarded
+ * by the spine's lock.
+ */
+struct merge_task {
+    struct job job;
+    struct spine *spine;
+    unsigned level;
+    enum task_state state;
+    /* Its inputs are wanted back: give up at the end of the slice. */
+    bool abandoned;
+    struct entry_list inputs;
+    struct merge_options options;
+    /* NULL until the first slice. */
+    struct merge *merge;
+    uint64_t fuel_used;
+    uint64_t merges; /* that ended */
+};
+
+/* A wish to have everything up to `sequence` in one batch. */
+struct compaction {
+    struct compaction *next;
+    uint64_t sequence;
+    void (*on_done)(void *context, enum spine_status status);
+    void *context;
+    /* It is in the frame of spine_consolidate(), which waits, rather than on the heap. */
+    bool waited_for;
+    bool done;
+    enum spine_status status;
+    struct spine_batch *batch; /* a reference, or NULL when empty */
+};
+
+struct spine {
+    struct layout layout;
+    struct spine_options options; /* resolved */
+    struct slot_policy policy;
+    struct spine_runtime *runtime;
+    struct runtime_watch watch;
+
+    struct mutex mutex;
+    /* Loose batches fell below the limit, or who waits for that must look again. */
+    struct condition no_backpressure;
+    /* A task went idle or was parked, a compaction ended, a caller left, or who waits for
+     * that must look again. */
+    struct condition idle;
+    struct {
+        struct entry_list slots[SPINE_LEVELS];
+        struct merge_task tasks[TASK_COUNT];
+        /* Sums over slots; over slots and task inputs. */
+        size_t loose_count;
+        size_t batch_count;
+        uint64_t sequence;
+        uint64_t frontier;
+        bool has_frontier;
+        bool dirty;
+        bool closing;
+        unsigned pauses;
+        /* Threads inside calls that may wait. */
+        unsigned callers;
+        /* Times that waiting threads were told to look again. */
+        uint64_t wakes;
+        uint64_t fuel_average;
+        unsigned failures;
+        enum spine_status status;
+        struct spine_error error;
+        /* Asked for and not begun, the oldest first; under way (NULL also when given up
+         * by its caller). */
+        struct compaction *compactions;
+        struct compaction *compaction;
+        /* The list as it is now, kept until it changes; or NULL. */
+        struct spine_snapshot *snapshot;
+        struct spine_stats stats; /* its sums and levels are filled in by spine_stats() */
+    } locked;
+};
+
+struct spine_snapshot {
+    struct ref refs;
+    struct layout layout;
+    size_t batch_count;
+    size_t capacity;
+    struct spine_batch *batches[];
+};
+
+/* What a critical section leaves to be done after it. Zero at first. */
+struct aftermath {
+    struct spine_snapshot *snapshot;
+    struct spine_batch *batch;
+    struct entry *entries;
+    struct merge *merges[TASK_COUNT];
+    size_t merge_count;
+    struct compaction *compactions; /* ended, to be reported */
+    bool kick;
+};
+
+/* ---- Lists ---- */
+
+void entry_list_append(struct entry_list *list, struct entry *entry);
+struct entry *entry_list_take_first(struct entry_list *list);
+/* A new entry that keeps a reference to `batch`; NULL without memory. */
+struct entry *entry_new(struct spine_batch *batch);
+/* Frees a chain of entries and their references. */
+void entries_free(struct entry *entry);
+
+/* ---- core.c ---- */
+
+/* Does what a critical section left to do. No lock held. */
+void aftermath_run(struct spine *spine, struct aftermath *after);
+/* The list of batches changed. */
+void spine_changed_locked(struct spine *spine, struct aftermath *after);
+/* Makes an entry loose, on the level where `rows` rows belong. */
+void spine_add_locked(struct spine *spine, struct entry *entry, uint64_t rows);
+/* Starts every merge that is due. */
+void spine_start_merges_locked(struct spine *spine, struct aftermath *after);
+/* Makes an error sticky; compactions that have not begun end with it. */
+void spine_set_error_locked(struct spine *spine, const struct spine_error *error,
+                            struct aftermath *after);
+/* Fills `error` with the sticky error and returns it; SPINE_OK when there is none. */
+enum spine_status
+spine_sticky_locked(const struct spine *spine, struct spine_error *error);
+/* Everybody who waits looks again. */
+void spine_wake_locked(struct spine *spine);
+/* A call begins that lets go of the lock on its way. spine_close() waits until it has
+ * left. */
+void spine_enter_locked(struct spine *spine);
+/* It ends: unlocks for good; its caller does not touch the spine any more. */
+void spine_leave_and_unlock(struct spine *spine);
+/* It ends with something left to do: unlocks, does it, leaves. */
+void spine_finish(struct spine *spine, struct aftermath *after);
+
+/* ---- wait.c ---- */
+
+typedef bool spine_done_fn(const struct spine *spine, const void *context);
+
+/*
+ * Waits until `is_done`, running slices of this spine meanwhile. SPINE_OK;
+ * SPINE_CANCELLED when the spine or its runtime closes, the sticky error, or
+ * SPINE_TIMEOUT after `deadline_ns` of clock_now_ns(), unless done by then. Inside
+ * spine_enter_locked().
+ */
+enum spine_status spine_wait_locked(struct spine *spine, struct condition *condition,
+                                    spine_done_fn *is_done, const void *context,
+                                    uint64_t deadline_ns, struct spine_error *error);
+/* True when an insert has to wait: too many loose batches, and a merge that will change
+ * that. */
+bool spine_is_full_locked(const struct spine *spine);
+/* Waits until that is not so, and counts the wait. */
+enum spine_status spine_wait_room_locked(struct spine *spine, uint64_t deadline_ns,
+                                         struct spine_error *error);
+
+/* ---- merge_task.c ---- */
+
+void merge_task_init(struct merge_task *task, struct spine *spine, unsigned level);
+/* Queues the merge of the task's inputs, which were set. */
+void merge_task_start_locked(struct merge_task *task, struct aftermath *after);
+/* Gives the merge up: the inputs are loose again, now or when the running slice ends. */
+void merge_task_abandon_locked(struct merge_task *task, struct aftermath *after);
+/* Lets no further slice begin; lets them begin again. */
+void merge_task_park_locked(struct merge_task *task);
+void merge_task_unpark_locked(struct merge_task *task, struct aftermath *after);
+
+/* ---- compaction.c ---- */
+
+/* Starts compactions asked for, in turn. True when one has to wait for merges given up
+ * for it: no merge may start. */
+bool compaction_start_locked(struct spine *spine, struct aftermath *after);
+/* The one under way ended; keeps a reference to `batch`, NULL for none. */
+void compaction_end_locked(struct spine *spine, enum spine_status status,
+                           struct spine_batch *batch, struct aftermath *after);
+/* Those that have not begun end with `status`. */
+void compaction_refuse_locked(struct spine *spine, enum spine_status status,
+                              struct aftermath *after);
+/* Tells who asked for them, and frees them. No lock held. */
+void compactions_report(struct compaction *compactions);
+
+#endif

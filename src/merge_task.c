@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "core.h"
+
+/* What a slice came to. Zero: it did nothing. */
+struct slice {
+    enum spine_status status;
+    struct spine_error error;
+    /* The merge is finished: `output`, a reference, is all of it. */
+    bool done;
+    struct spine_batch *output;
+    struct merge_counts counts; /* when done */
+    uint64_t fuel_used;
+    uint64_t rows_left;
+    uint64_t ns;
+};
+
+static void slice_on_worker(struct job *job, uint64_t *fuel_rows);
+static uint64_t slice_fuel(struct merge_task *task, uint64_t fuel_rows);
+static void slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice);
+static enum spine_status merge_begin(struct merge_task *task, struct spine_error *error);
+static void
+slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath *after);
+static void
+publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *after);
+static void
+fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath *after);
+static void give_back_locked(struct merge_task *task, struct aftermath *after);
+static void task_to_idle_locked(struct merge_task *task, struct aftermath *after);
+
+void
+merge_task_init(struct merge_task *task, struct spine *spine, unsigned level)
+{
+    task->spine = spine;
+    task->level = level;
+    task->job.owner = spine;
+    task->job.on_slice = slice_on_worker;
+}
+
+void
+merge_task_start_locked(struct merge_task *task, struct aftermath *after)
+{
+    struct spine *spine = task->spine;
+
+    assert(task->state == TASK_IDLE && task->inputs.count > 0 && task->merge == NULL);
+    spine->locked.loose_count -= task->inputs.count;
+    task->options.advance_times = spine->locked.has_frontier;
+    task->options.frontier = spine->locked.frontier;
+    task->fuel_used = 0;
+    task->abandoned = false;
+    task->job.rows_left = task->inputs.rows;
+    task->state = TASK_QUEUED;
+    runtime_ready(spine->runtime, &task->job);
+    after->kick = true;
+    if (!spine_is_full_locked(spine))
+        condition_broadcast(&spine->no_backpressure);
+}
+
+void
+merge_task_abandon_locked(struct merge_task *task, struct aftermath *after)
+{
+    if (task->state == TASK_IDLE)
+        return;
+    if (task->state == TASK_PARKED || runtime_withdraw(task->spine->runtime, &task->job))
+        give_back_locked(task, after);
+    else
+        task->abandoned = true;
+}
+
+void
+merge_task_park_locked(struct merge_task *task)
+{
+    if (task->state == TASK_QUEUED && runtime_withdraw(task->spine->runtime, &task->job))
+        task->state = TASK_PARKED;
+}
+
+void
+merge_task_unpark_locked(struct merge_task *task, struct aftermath *after)
+{
+    if (task->state != TASK_PARKED)
+        return;
+    task->state = TASK_QUEUED;
+    runtime_ready(task->spine->runtime, &task->job);
+    after->kick = true;
+}
+
+/* One slice. While it runs, the worker owns task->merge. */
+static void
+slice_on_worker(struct job *job, uint64_t *fuel_rows)
+{
+    struct merge_task *task =
+        (struct merge_task *)((char *)job - offsetof(struct merge_task, job));
+    struct spine *spine = task->spine;
+    struct aftermath after = {0};
+    struct slice slice = {0};
+    const uint64_t fuel_given = slice_fuel(task, *fuel_rows);
+
+    if (fuel_given > 0)
+        slice_run(task, fuel_given, &slice);
+    *fuel_rows -= slice.fuel_used < *fuel_rows ? slice.fuel_used : *fuel_rows;
+    thread_pause_point("slice end");
+
+    mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
+    slice_end_locked(task, &slice, &after);
+    spine_finish(spine, &after);
+}
+
+/*
+ * The fuel of the next slice, at most `fuel_rows`: level 0 runs to its end, the others as
+ * long as an average merge of level 0 takes, so that no level falls behind. 0: it must
+ * not run.
+ */
+static uint64_t
+slice_fuel(struct merge_task *task, uint64_t fuel_rows)
+{
+    struct spine *spine = task->spine;
+    uint64_t fuel = task->level == 0 ? UINT64_MAX : 0;
+
+    mutex_lock(&spine->mutex);
+    if (fuel == 0)
+        fuel = spine->locked.fuel_average;
+    if (spine->locked.closing || spine->locked.pauses > 0 || task->abandoned)
+        fuel = 0;
+    mutex_unlock(&spine->mutex);
+    return fuel < fuel_rows ? fuel : fuel_rows;
+}
+
+static void
+slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
+{
+    const uint64_t begin_ns = clock_now_ns();
+    uint64_t fuel_left = fuel_rows;
+    enum spine_status st;
+
+    if (task->merge == NULL)
+        TRY(merge_begin(task, &slice->error));
+    TRY(merge_step(task->merge, &fuel_left, &slice->error));
+    if (merge_done(task->merge)) {
+        TRY(merge_seal(task->merge, &slice->output, &slice->error));
+        merge_counts(task->merge, &slice->counts);
+        slice->done = true;
+    }
+    slice->rows_left = merge_rows_left(task->merge);
+out:
+    slice->status = st;
+    /* At least 1: a slice that did nothing is not free. */
+    slice->fuel_used = fuel_left < fuel_rows ? fuel_rows - fuel_left : 1;
+    slice->ns = clock_now_ns() - begin_ns;
+}
+
+static enum spine_status
+merge_begin(struct merge_task *task, struct spine_error *error)
+{
+    const size_t count = task->inputs.count;
+    const struct entry *entry = task->inputs.first;
+    struct spine_batch **batches = mem_alloc_array(count, sizeof(struct spine_batch *));
+    enum spine_status st;
+
+    if (batches == NULL)
+        return fail_nomem(error, "the inputs of a merge", count * sizeof *batches);
+    for (size_t i = 0; i < count; i++, entry = entry->next)
+        batches[i] = entry->batch;
+    st = merge_new(&task->merge, batches, count, &task->options, error);
+    mem_free(batches, count * sizeof *batches);
+    return st;
+}
+
+static void
+slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath *after)
+{
+    struct spine *spine = task->spine;
+    struct spine_stats *stats = &spine->locked.stats;
+
+    stats->merge_ns += slice->ns;
+    if (slice->ns > stats->slice_ns_max)
+        stats->slice_ns_max = slice->ns;
+    task->fuel_used += slice->fuel_used;
+
+    if (slice->status != SPINE_OK) {
+        runtime_idle(spine->runtime, &task->job);
+        fail_locked(task, slice, after);
+    } else if (slice->done) {
+        runtime_idle(spine->runtime, &task->job);
+        publish_locked(task, slice, after);
+    } else if (spine->locked.closing || task->abandoned) {
+        runtime_idle(spine->runtime, &task->job);
+        give_back_locked(task, after);
+    } else if (spine->locked.pauses > 0) {
+        runtime_idle(spine->runtime, &task->job);
+        task->state = TASK_PARKED;
+    } else {
+        if (slice->fuel_used > 0)
+            task->job.rows_left = slice->rows_left;
+        runtime_ready(spine->runtime, &task->job);
+        after->kick = true;
+    }
+    spine_start_merges_locked(spine, after);
+    spine_wake_locked(spine);
+}
+
+/*
+ * Replaces the inputs by the output, in one go: the first input's entry becomes the home
+ * of the output, which so needs no memory. Cannot fail.
+ */
+static void
+publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *after)
+{
+    struct spine *spine = task->spine;
+    struct spine_stats *stats = &spine->locked.stats;
+    struct spine_batch *output = slice->output;
+    const struct spine_batch_info *info = &output->info;
+
+    stats->merges++;
+    stats->merge_rows_in += slice->counts.rows_in;
+    stats->merge_rows_out += slice->counts.rows_out;
+    stats->merge_blocks_shared += slice->counts.blocks_shared;
+    stats->merge_rows_shared += slice->counts.rows_shared;
+    task->merges++;
+    spine->locked.failures = 0;
+    if (task->level == 0)
+        spine->locked.fuel_average =
+            slot_fuel_average(spine->locked.fuel_average, task->fuel_used);
+    if (task->level == COMPACTION_TASK)
+        compaction_end_locked(spine, SPINE_OK, info->rows > 0 ? output : NULL, after);
+
+    spine->locked.batch_count -= task->inputs.count;
+    if (info->rows > 0) {
+        struct entry *home = entry_list_take_first(&task->inputs);
+
+        for (const struct entry *entry = task->inputs.first; entry != NULL;
+             entry = entry->next)
+            if (entry->sequence > home->sequence)
+                home->sequence = entry->sequence;
+        after->batch = home->batch;
+        home->batch = output;
+        spine->locked.batch_count++;
+        spine_add_locked(spine, home,
+                         slot_output_rows(info->rows, info->negative_rows,
+                                          spine->options.negative_weight_multiplier));
+    } else
+        after->batch = output;
+    after->entries = task->inputs.first;
+    task->inputs = (struct entry_list){0};
+    task_to_idle_locked(task, after);
+    spine_changed_locked(spine, after);
+}
+
+/* The inputs are as they were. What may pass is tried again some times. */
+static void
+fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath *after)
+{
+    struct spine *spine = task->spine;
+
+    spine->locked.failures++;
+    if (task->level == COMPACTION_TASK)
+        compaction_end_locked(spine, slice->status, NULL, after);
+    give_back_locked(task, after);
+    if (slice->status == SPINE_OVERFLOW || spine->locked.failures >= MERGE_FAILURES_MAX)
+        spine_set_error_locked(spine, &slice->error, after);
+}
+
+/* The inputs are loose again, as the oldest of their level. */
+static void
+give_back_locked(struct merge_task *task, struct aftermath *after)
+{
+    struct spine *spine = task->spine;
+
+    if (task->level == COMPACTION_TASK) {
+        while (task->inputs.count > 0) {
+            struct entry *entry = entry_list_take_first(&task->inputs);
+
+            spine_add_locked(spine, entry, entry->batch->info.rows);
+        }
+    } else {
+        struct entry_list *slot = &spine->locked.slots[task->level];
+        struct entry_list younger = *slot;
+
+        spine->locked.loose_count += task->inputs.count;
+        *slot = task->inputs;
+        if (younger.first != NULL) {
+            slot->last->next = younger.first;
+            slot->last = younger.last;
+            slot->count += younger.count;
+            slot->rows += younger.rows;
+        }
+        task->inputs = (struct entry_list){0};
+    }
+    task_to_idle_locked(task, after);
+}
+
+static void
+task_to_idle_locked(struct merge_task *task, struct aftermath *after)
+{
+    assert(task->inputs.count == 0);
+    if (task->merge != NULL)
+        after->merges[after->merge_count++] = task->merge;
+    task->merge = NULL;
+    task->abandoned = false;
+    task->state = TASK_IDLE;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "slots.h"
+
+#include "base/assert.h"
+
+#define DECADES_LEVEL1_ROWS UINT64_C(99999)
+#define MERGE_MAX 64u
+#define FUEL_MEMORY 128u
+#define HELP_STEPS 8u
+
+static const unsigned decades_merge_min[SPINE_LEVELS] = {8, 8, 3, 3, 3, 3, 2, 2, 2};
+
+void
+slot_policy_init(struct slot_policy *out, enum spine_policy policy, uint32_t level0_rows)
+{
+    uint64_t rows_max = level0_rows;
+
+    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
+        const bool fours = policy == SPINE_POLICY_FOURS;
+
+        out->rows_max[level] = level + 1 < SPINE_LEVELS ? rows_max : UINT64_MAX;
+        out->merge_min[level] = fours ? 4 : decades_merge_min[level];
+        out->merge_max[level] = MERGE_MAX;
+        if (fours)
+            rows_max *= 4;
+        else
+            rows_max = level == 0 ? DECADES_LEVEL1_ROWS : rows_max * 10 + 9;
+    }
+}
+
+unsigned
+slot_level(const struct slot_policy *policy, uint64_t rows)
+{
+    unsigned level = 0;
+
+    while (rows > policy->rows_max[level])
+        level++;
+    assert(level < SPINE_LEVELS);
+    return level;
+}
+
+uint64_t
+slot_output_rows(uint64_t rows, uint64_t negative_rows, uint32_t multiplier)
+{
+    uint64_t extra;
+    uint64_t sum;
+
+    if (__builtin_mul_overflow(negative_rows, (uint64_t)multiplier, &extra) ||
+        __builtin_add_overflow(rows, extra, &sum))
+        return UINT64_MAX;
+    return sum;
+}
+
+size_t
+slot_merge_count(const struct slot_policy *policy, unsigned level, size_t loose)
+{
+    if (loose < policy->merge_min[level])
+        return 0;
+    return loose < policy->merge_max[level] ? loose : policy->merge_max[level];
+}
+
+uint64_t
+slot_fuel_average(uint64_t average, uint64_t fuel_rows)
+{
+    const uint64_t next =
+        (average * (FUEL_MEMORY - 1) + fuel_rows + FUEL_MEMORY / 2) / FUEL_MEMORY;
+
+    return next > 0 ? next : 1;
+}
+
+unsigned
+slot_help_slices(size_t batches, size_t soft, size_t hard)
+{
+    size_t slices;
+
+    if (batches < soft)
+        return 0;
+    if (hard <= soft)
+        return 1 + HELP_STEPS;
+    slices = 1 + (batches - soft) * HELP_STEPS / (hard - soft);
+    return slices < 2 * HELP_STEPS ? (unsigned)slices : 2 * HELP_STEPS;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SLOTS_H
+#define SLOTS_H
+
+/*
+ * slots -- the pure policy of a spine: on which level a batch goes, when a level merges
+ * and how many batches, how much work one slice does. No threads, no memory, no I/O.
+ */
+
+#include "spine/spine.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What decides; a value, so that policies differ in numbers only. */
+struct slot_policy {
+    /* The most rows of a batch on each level; UINT64_MAX on the last. */
+    uint64_t rows_max[SPINE_LEVELS];
+    /* Loose batches at which a merge starts, and the most that one takes. */
+    unsigned merge_min[SPINE_LEVELS];
+    unsigned merge_max[SPINE_LEVELS];
+};
+
+/* Fuel of a slice above level 0 before any level-0 merge has ended. */
+#define SLOT_FUEL_START 10000u
+
+/*
+ * The policy named by `policy`, with level 0 up to `level0_rows` rows.
+ *
+ *     DECADES, 14,999:  14,999  99,999  999,999  9,999,999 ...
+ *     FOURS, 14,999:    14,999  59,996  239,984  959,936 ...
+ */
+void
+slot_policy_init(struct slot_policy *out, enum spine_policy policy, uint32_t level0_rows);
+
+/* The level of a batch of `rows` rows. DECADES: 14,999 -> 0, 15,000 -> 1, 99,999 -> 1,
+ * 100,000 -> 2. */
+unsigned slot_level(const struct slot_policy *policy, uint64_t rows);
+
+/*
+ * What a merge output counts as when its level is chosen: each row of negative weight
+ * counts 1 + multiplier times, so that retractions rise until they meet what they cancel.
+ * Never for inserts: a retraction must not overtake its insertion. Saturates.
+ */
+uint64_t slot_output_rows(uint64_t rows, uint64_t negative_rows, uint32_t multiplier);
+
+/* How many of a level's `loose` batches, the oldest, a merge takes now: 0 means that none
+ * starts. */
+size_t slot_merge_count(const struct slot_policy *policy, unsigned level, size_t loose);
+
+/* The moving average of the fuel of level-0 merges, after one that used `fuel_rows`:
+ * 127/128 old. */
+uint64_t slot_fuel_average(uint64_t average, uint64_t fuel_rows);
+
+/*
+ * Merge slices that an insert runs itself when the spine has `batches`, loose and
+ * merging: none below `soft`, then one and more, about 9 at `hard`.
+ *
+ *     soft 32, hard 128:   31 -> 0   32 -> 1   44 -> 2   128 -> 9
+ */
+unsigned slot_help_slices(size_t batches, size_t soft, size_t hard);
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "core.h"
+#include "cursor/cursor.h"
+
+/* Room beyond what was counted, for batches that come in between. */
+#define SPARE_BATCHES 8u
+
+/* What belongs to a spine's content beside its batches. */
+struct content {
+    uint64_t frontier;
+    bool has_frontier;
+    bool dirty;
+};
+
+static enum spine_status snapshot_take(struct spine *spine, struct spine_snapshot **out,
+                                       struct content *content,
+                                       struct spine_error *error);
+static struct spine_snapshot *snapshot_new(const struct layout *layout, size_t capacity);
+static size_t snapshot_bytes(size_t capacity);
+static void snapshot_free(struct spine_snapshot *snapshot);
+static void
+snapshot_fill_locked(const struct spine *spine, struct spine_snapshot *snapshot);
+static void list_append(struct spine_snapshot *snapshot, const struct entry_list *list);
+static enum spine_status entries_of_snapshot(const struct spine_snapshot *snapshot,
+                                             struct entry **out,
+                                             struct spine_error *error);
+
+enum spine_status
+spine_snapshot(struct spine *spine, struct spine_snapshot **out,
+               struct spine_error *error)
+{
+    struct content content;
+
+    return snapshot_take(spine, out, &content, error);
+}
+
+/*
+ * The present content. The list is kept by the spine until it changes, so a snapshot
+ * usually costs one reference; a new list is allocated with the lock open, until its room
+ * suffices.
+ */
+static enum spine_status
+snapshot_take(struct spine *spine, struct spine_snapshot **out, struct content *content,
+              struct spine_error *error)
+{
+    struct spine_snapshot *fresh = NULL;
+    enum spine_status st = SPINE_OK;
+
+    *out = NULL;
+    mutex_lock(&spine->mutex);
+    while (spine->locked.snapshot == NULL) {
+        const size_t count = spine->locked.batch_count;
+
+        if (fresh != NULL && fresh->capacity >= count) {
+            snapshot_fill_locked(spine, fresh);
+            spine->locked.snapshot = fresh;
+            fresh = NULL;
+            break;
+        }
+        mutex_unlock(&spine->mutex);
+        snapshot_free(fresh);
+        fresh = snapshot_new(&spine->layout, count + SPARE_BATCHES);
+        if (fresh == NULL)
+            return fail_nomem(error, "a snapshot", snapshot_bytes(count + SPARE_BATCHES));
+        mutex_lock(&spine->mutex);
+    }
+    if (spine->locked.status == SPINE_OVERFLOW)
+        st = spine_sticky_locked(spine, error);
+    else
+        *out = spine_snapshot_ref(spine->locked.snapshot);
+    content->frontier = spine->locked.frontier;
+    content->has_frontier = spine->locked.has_frontier;
+    content->dirty = spine->locked.dirty;
+    mutex_unlock(&spine->mutex);
+    snapshot_free(fresh);
+    return st;
+}
+
+static struct spine_snapshot *
+snapshot_new(const struct layout *layout, size_t capacity)
+{
+    struct spine_snapshot *snapshot = mem_zalloc(snapshot_bytes(capacity));
+
+    if (snapshot == NULL)
+        return NULL;
+    ref_init(&snapshot->refs);
+    snapshot->layout = *layout;
+    snapshot->capacity = capacity;
+    return snapshot;
+}
+
+static size_t
+snapshot_bytes(size_t capacity)
+{
+    return sizeof(struct spine_snapshot) + capacity * sizeof(struct spine_batch *);
+}
+
+static void
+snapshot_free(struct spine_snapshot *snapshot)
+{
+    if (snapshot == NULL)
+        return;
+    for (size_t i = 0; i < snapshot->batch_count; i++)
+        spine_batch_unref(snapshot->batches[i]);
+    mem_free(snapshot, snapshot_bytes(snapshot->capacity));
+}
+
+static void
+snapshot_fill_locked(const struct spine *spine, struct spine_snapshot *snapshot)
+{
+    for (unsigned level = 0; level < SPINE_LEVELS; level++)
+        list_append(snapshot, &spine->locked.slots[level]);
+    for (unsigned i = 0; i < TASK_COUNT; i++)
+        list_append(snapshot, &spine->locked.tasks[i].inputs);
+    assert(snapshot->batch_count == spine->locked.batch_count);
+}
+
+static void
+list_append(struct spine_snapshot *snapshot, const struct entry_list *list)
+{
+    for (const struct entry *entry = list->first; entry != NULL; entry = entry->next)
+        snapshot->batches[snapshot->batch_count++] = spine_batch_ref(entry->batch);
+}
+
+enum spine_status
+spine_snapshot_of_batches(const struct spine_schema *schema,
+                          struct spine_batch *const *batches, size_t batch_count,
+                          struct spine_snapshot **out, struct spine_error *error)
+{
+    struct spine_snapshot *snapshot;
+    struct layout layout;
+    enum spine_status st;
+
+    *out = NULL;
+    st = layout_init(&layout, schema, error);
+    if (st != SPINE_OK)
+        return st;
+    for (size_t i = 0; i < batch_count; i++)
+        if (batches[i] == NULL ||
+            !spine_schema_equal(&layout.schema, &batches[i]->layout.schema))
+            return spine_fail(error, SPINE_INVALID, "snapshot of batches: batch %zu %s",
+                              i, batches[i] == NULL ? "is NULL" : "has another schema");
+    snapshot = snapshot_new(&layout, batch_count);
+    if (snapshot == NULL)
+        return fail_nomem(error, "a snapshot", snapshot_bytes(batch_count));
+    for (size_t i = 0; i < batch_count; i++)
+        if (batches[i]->info.rows > 0)
+            snapshot->batches[snapshot->batch_count++] = spine_batch_ref(batches[i]);
+    *out = snapshot;
+    return SPINE_OK;
+}
+
+struct spine_snapshot *
+spine_snapshot_ref(struct spine_snapshot *snapshot)
+{
+    ref_take(&snapshot->refs);
+    return snapshot;
+}
+
+void
+spine_snapshot_unref(struct spine_snapshot *snapshot)
+{
+    if (snapshot != NULL && ref_drop(&snapshot->refs))
+        snapshot_free(snapshot);
+}
+
+size_t
+spine_snapshot_batch_count(const struct spine_snapshot *snapshot)
+{
+    return snapshot->batch_count;
+}
+
+struct spine_batch *
+spine_snapshot_batch(const struct spine_snapshot *snapshot, size_t index)
+{
+    return index < snapshot->batch_count ? snapshot->batches[index] : NULL;
+}
+
+uint64_t
+spine_snapshot_rows(const struct spine_snapshot *snapshot)
+{
+    uint64_t rows = 0;
+
+    for (size_t i = 0; i < snapshot->batch_count; i++)
+        rows += snapshot->batches[i]->info.rows;
+    return rows;
+}
+
+uint64_t
+spine_snapshot_bytes(const struct spine_snapshot *snapshot)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < snapshot->batch_count; i++)
+        bytes += snapshot->batches[i]->info.bytes;
+    return bytes;
+}
+
+enum spine_status
+spine_snapshot_cursor(struct spine_snapshot *snapshot, struct spine_cursor **out,
+                      struct spine_error *error)
+{
+    return cursor_new(out, &snapshot->layout, snapshot->batches, snapshot->batch_count,
+                      error);
+}
+
+enum spine_status
+spine_cursor_open(struct spine *spine, struct spine_cursor **out,
+                  struct spine_error *error)
+{
+    struct spine_snapshot *snapshot;
+    enum spine_status st;
+
+    *out = NULL;
+    st = spine_snapshot(spine, &snapshot, error);
+    if (st != SPINE_OK)
+        return st;
+    st = spine_snapshot_cursor(snapshot, out, error);
+    spine_snapshot_unref(snapshot);
+    return st;
+}
+
+enum spine_status
+spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
+{
+    struct spine_snapshot *snapshot = NULL;
+    struct entry *entries = NULL;
+    struct spine *fork = NULL;
+    struct aftermath after = {0};
+    struct content content;
+    enum spine_status st;
+
+    *out = NULL;
+    TRY(snapshot_take(spine, &snapshot, &content, error));
+    TRY(entries_of_snapshot(snapshot, &entries, error));
+    TRY(spine_open(spine->runtime, &spine->layout.schema, &spine->options, &fork, error));
+
+    mutex_lock(&fork->mutex);
+    spine_enter_locked(fork);
+    fork->locked.frontier = content.frontier;
+    fork->locked.has_frontier = content.has_frontier;
+    fork->locked.dirty = content.dirty;
+    while (entries != NULL) {
+        struct entry *next = entries->next;
+
+        fork->locked.batch_count++;
+        spine_add_locked(fork, entries, entries->batch->info.rows);
+        entries = next;
+    }
+    spine_start_merges_locked(fork, &after);
+    spine_finish(fork, &after);
+    *out = fork;
+out:
+    entries_free(entries);
+    spine_snapshot_unref(snapshot);
+    return st;
+}
+
+/* An entry for each batch of the snapshot, as a chain. */
+static enum spine_status
+entries_of_snapshot(const struct spine_snapshot *snapshot, struct entry **out,
+                    struct spine_error *error)
+{
+    struct entry *chain = NULL;
+
+    for (size_t i = 0; i < snapshot->batch_count; i++) {
+        struct entry *entry = entry_new(snapshot->batches[i]);
+
+        if (entry == NULL) {
+            entries_free(chain);
+            return fail_nomem(error, "the place of a batch in a fork", sizeof *entry);
+        }
+        entry->next = chain;
+        chain = entry;
+    }
+    *out = chain;
+    return SPINE_OK;
+}

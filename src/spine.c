@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "core.h"
+
+#define LEVEL0_ROWS_DEFAULT 14999u
+#define LEVEL0_ROWS_MAX 99999u
+#define BACKPRESSURE_BATCHES_DEFAULT 128u
+#define HELP_BATCHES_DEFAULT 32u
+/* Input rows that an inserting thread merges in one go. */
+#define HELP_FUEL_ROWS 16384u
+
+static enum spine_status options_resolve(const struct spine_options *options,
+                                         struct spine_options *out,
+                                         struct spine_error *error);
+static enum spine_status locks_init(struct spine *spine, struct spine_error *error);
+static void on_runtime_close(struct runtime_watch *watch);
+static bool is_quiet(const struct spine *spine);
+static void spine_free(struct spine *spine);
+static enum spine_status batch_check_fits(const struct spine *spine,
+                                          const struct spine_batch *batch,
+                                          struct spine_error *error);
+static void
+insert_locked(struct spine *spine, struct entry *entry, struct aftermath *after);
+static void help(struct spine *spine, unsigned slices);
+static bool no_slice_runs(const struct spine *spine);
+
+enum spine_status
+spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
+           const struct spine_options *options, struct spine **out,
+           struct spine_error *error)
+{
+    struct spine *spine = NULL;
+    struct layout layout;
+    struct spine_options resolved;
+    enum spine_status st;
+
+    *out = NULL;
+    if (runtime == NULL || schema == NULL)
+        return spine_fail(error, SPINE_INVALID, "spine_open: %s is NULL",
+                          runtime == NULL ? "runtime" : "schema");
+    TRY(layout_init(&layout, schema, error));
+    TRY(options_resolve(options, &resolved, error));
+
+    spine = mem_zalloc(sizeof *spine);
+    if (spine == NULL)
+        return fail_nomem(error, "a spine", sizeof *spine);
+    spine->layout = layout;
+    spine->options = resolved;
+    slot_policy_init(&spine->policy, resolved.policy, resolved.level0_rows);
+    spine->locked.fuel_average = SLOT_FUEL_START;
+    for (unsigned i = 0; i < TASK_COUNT; i++)
+        merge_task_init(&spine->locked.tasks[i], spine, i);
+    TRY(locks_init(spine, error));
+    spine->runtime = runtime_ref(runtime);
+    spine->watch.on_close = on_runtime_close;
+    runtime_watch_begin(runtime, &spine->watch);
+
+    *out = spine;
+    spine = NULL;
+out:
+    mem_free(spine, sizeof *spine);
+    return st;
+}
+
+static enum spine_status
+options_resolve(const struct spine_options *options, struct spine_options *out,
+                struct spine_error *error)
+{
+    static const struct spine_options defaults;
+
+    *out = options != NULL ? *options : defaults;
+    if (out->level0_rows == 0)
+        out->level0_rows = LEVEL0_ROWS_DEFAULT;
+    if (out->backpressure_batches == 0)
+        out->backpressure_batches = BACKPRESSURE_BATCHES_DEFAULT;
+    if (out->help_batches == 0)
+        out->help_batches = HELP_BATCHES_DEFAULT;
+    if (out->policy != SPINE_POLICY_DECADES && out->policy != SPINE_POLICY_FOURS)
+        return spine_fail(error, SPINE_INVALID, "spine options: policy %d is unknown",
+                          (int)out->policy);
+    if (out->level0_rows > LEVEL0_ROWS_MAX)
+        return spine_fail(error, SPINE_INVALID,
+                          "spine options: level0_rows is %u, more than %u",
+                          out->level0_rows, LEVEL0_ROWS_MAX);
+    return SPINE_OK;
+}
+
+static enum spine_status
+locks_init(struct spine *spine, struct spine_error *error)
+{
+    if (mutex_init(&spine->mutex) != SPINE_OK)
+        goto no_mutex;
+    if (condition_init(&spine->no_backpressure) != SPINE_OK)
+        goto no_backpressure;
+    if (condition_init(&spine->idle) != SPINE_OK)
+        goto no_idle;
+    return SPINE_OK;
+
+no_idle:
+    condition_release(&spine->no_backpressure);
+no_backpressure:
+    mutex_release(&spine->mutex);
+no_mutex:
+    return spine_fail(error, SPINE_NOMEM, "no memory for the locks of a spine");
+}
+
+/* The runtime closes: whoever waits for a merge looks again. */
+static void
+on_runtime_close(struct runtime_watch *watch)
+{
+    struct spine *spine = (struct spine *)((char *)watch - offsetof(struct spine, watch));
+
+    mutex_lock(&spine->mutex);
+    spine_wake_locked(spine);
+    mutex_unlock(&spine->mutex);
+}
+
+void
+spine_close(struct spine *spine)
+{
+    struct aftermath after = {0};
+
+    if (spine == NULL)
+        return;
+    runtime_watch_end(spine->runtime, &spine->watch);
+
+    mutex_lock(&spine->mutex);
+    assert(!spine->locked.closing);
+    spine->locked.closing = true;
+    compaction_refuse_locked(spine, SPINE_CANCELLED, &after);
+    compaction_end_locked(spine, SPINE_CANCELLED, NULL, &after);
+    for (unsigned i = 0; i < TASK_COUNT; i++)
+        merge_task_abandon_locked(&spine->locked.tasks[i], &after);
+    spine_wake_locked(spine);
+    mutex_unlock(&spine->mutex);
+    aftermath_run(spine, &after);
+
+    mutex_lock(&spine->mutex);
+    while (!is_quiet(spine))
+        condition_wait(&spine->idle, &spine->mutex);
+    mutex_unlock(&spine->mutex);
+    spine_free(spine);
+}
+
+/* No task of it is in any thread, and no caller is inside. */
+static bool
+is_quiet(const struct spine *spine)
+{
+    bool quiet = spine->locked.callers == 0;
+
+    for (unsigned i = 0; i < TASK_COUNT; i++)
+        quiet = quiet && spine->locked.tasks[i].state == TASK_IDLE;
+    return quiet;
+}
+
+static void
+spine_free(struct spine *spine)
+{
+    for (unsigned level = 0; level < SPINE_LEVELS; level++)
+        entries_free(spine->locked.slots[level].first);
+    spine_snapshot_unref(spine->locked.snapshot);
+    condition_release(&spine->idle);
+    condition_release(&spine->no_backpressure);
+    mutex_release(&spine->mutex);
+    runtime_unref(spine->runtime);
+    mem_free(spine, sizeof *spine);
+}
+
+const struct spine_schema *
+spine_schema(const struct spine *spine)
+{
+    return &spine->layout.schema;
+}
+
+enum spine_status
+spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error *error)
+{
+    struct aftermath after = {0};
+    struct entry *entry;
+    enum spine_status st = batch_check_fits(spine, batch, error);
+    unsigned help_slices = 0;
+
+    if (st != SPINE_OK || batch->info.rows == 0)
+        return st;
+    entry = entry_new(batch);
+    if (entry == NULL)
+        return fail_nomem(error, "the place of a batch in a spine", sizeof *entry);
+
+    mutex_lock(&spine->mutex);
+    st = spine_sticky_locked(spine, error);
+    if (st != SPINE_OK) {
+        mutex_unlock(&spine->mutex);
+        entries_free(entry);
+        return st;
+    }
+    spine_enter_locked(spine);
+    insert_locked(spine, entry, &after);
+    if (spine->locked.pauses == 0)
+        help_slices =
+            slot_help_slices(spine->locked.batch_count, spine->options.help_batches,
+                             spine->options.backpressure_batches);
+    mutex_unlock(&spine->mutex);
+    aftermath_run(spine, &after);
+    if (help_slices > 0)
+        help(spine, help_slices);
+
+    mutex_lock(&spine->mutex);
+    if (spine_is_full_locked(spine))
+        st = spine_wait_room_locked(spine, UINT64_MAX, error);
+    spine_leave_and_unlock(spine);
+    /* The batch is in: an error of a merge is for the next call to report. */
+    return st == SPINE_CANCELLED ? st : SPINE_OK;
+}
+
+static enum spine_status
+batch_check_fits(const struct spine *spine, const struct spine_batch *batch,
+                 struct spine_error *error)
+{
+    if (batch == NULL)
+        return spine_fail(error, SPINE_INVALID, "insert: batch is NULL");
+    if (!spine_schema_equal(&spine->layout.schema, &batch->layout.schema))
+        return spine_fail(error, SPINE_INVALID,
+                          "insert: the batch's schema is not the spine's");
+    return SPINE_OK;
+}
+
+static void
+insert_locked(struct spine *spine, struct entry *entry, struct aftermath *after)
+{
+    const uint64_t rows = entry->batch->info.rows;
+
+    entry->sequence = ++spine->locked.sequence;
+    spine->locked.batch_count++;
+    spine->locked.dirty = true;
+    spine->locked.stats.inserted_batches++;
+    spine->locked.stats.inserted_rows += rows;
+    spine_add_locked(spine, entry, rows);
+    spine_changed_locked(spine, after);
+    spine_start_merges_locked(spine, after);
+}
+
+/* Runs up to `slices` merge slices of the spine in the inserting thread. */
+static void
+help(struct spine *spine, unsigned slices)
+{
+    const uint64_t begin_ns = clock_now_ns();
+    unsigned done = 0;
+
+    while (done < slices) {
+        uint64_t fuel_rows = HELP_FUEL_ROWS;
+
+        if (!runtime_help(spine->runtime, spine, &fuel_rows))
+            break;
+        done++;
+    }
+    mutex_lock(&spine->mutex);
+    spine->locked.stats.help_slices += done;
+    spine->locked.stats.help_ns += clock_now_ns() - begin_ns;
+    mutex_unlock(&spine->mutex);
+}
+
+enum spine_status
+spine_try_insert(struct spine *spine, struct spine_batch *batch,
+                 struct spine_error *error)
+{
+    struct aftermath after = {0};
+    struct entry *entry;
+    enum spine_status st = batch_check_fits(spine, batch, error);
+
+    if (st != SPINE_OK || batch->info.rows == 0)
+        return st;
+    entry = entry_new(batch);
+    if (entry == NULL)
+        return fail_nomem(error, "the place of a batch in a spine", sizeof *entry);
+
+    mutex_lock(&spine->mutex);
+    st = spine_sticky_locked(spine, error);
+    if (st == SPINE_OK && spine_is_full_locked(spine))
+        st = runtime_is_closed(spine->runtime)
+                 ? spine_fail(error, SPINE_CANCELLED, "try_insert: the runtime is closed")
+                 : spine_fail(error, SPINE_BUSY,
+                              "try_insert: %zu batches wait to be merged",
+                              spine->locked.loose_count);
+    if (st != SPINE_OK) {
+        mutex_unlock(&spine->mutex);
+        entries_free(entry);
+        return st;
+    }
+    spine_enter_locked(spine);
+    insert_locked(spine, entry, &after);
+    spine_finish(spine, &after);
+    return SPINE_OK;
+}
+
+enum spine_status
+spine_status(struct spine *spine, struct spine_error *error)
+{
+    enum spine_status st;
+
+    mutex_lock(&spine->mutex);
+    st = spine_sticky_locked(spine, error);
+    mutex_unlock(&spine->mutex);
+    return st;
+}
+
+void
+spine_retry(struct spine *spine)
+{
+    struct aftermath after = {0};
+
+    mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
+    spine->locked.status = SPINE_OK;
+    spine->locked.failures = 0;
+    spine_start_merges_locked(spine, &after);
+    spine_finish(spine, &after);
+}
+
+bool
+spine_is_dirty(struct spine *spine)
+{
+    bool dirty;
+
+    mutex_lock(&spine->mutex);
+    dirty = spine->locked.dirty;
+    mutex_unlock(&spine->mutex);
+    return dirty;
+}
+
+void
+spine_clear_dirty(struct spine *spine)
+{
+    mutex_lock(&spine->mutex);
+    spine->locked.dirty = false;
+    mutex_unlock(&spine->mutex);
+}
+
+enum spine_status
+spine_set_frontier(struct spine *spine, uint64_t frontier, struct spine_error *error)
+{
+    const enum spine_time time = spine->layout.schema.time;
+    enum spine_status st = SPINE_OK;
+
+    if (time == SPINE_UNTIMED)
+        return spine_fail(error, SPINE_INVALID, "set_frontier: the spine has no times");
+    mutex_lock(&spine->mutex);
+    if (spine->locked.has_frontier &&
+        !spine_time_less_equal(time, spine->locked.frontier, frontier))
+        st = spine_fail(
+            error, SPINE_INVALID,
+            "set_frontier: %#llx is not at or after the present frontier %#llx",
+            (unsigned long long)frontier, (unsigned long long)spine->locked.frontier);
+    else {
+        spine->locked.frontier = frontier;
+        spine->locked.has_frontier = true;
+    }
+    mutex_unlock(&spine->mutex);
+    return st;
+}
+
+void
+spine_pause(struct spine *spine)
+{
+    mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
+    spine->locked.pauses++;
+    for (unsigned i = 0; i < TASK_COUNT; i++)
+        merge_task_park_locked(&spine->locked.tasks[i]);
+    spine_wake_locked(spine);
+    while (!no_slice_runs(spine) && !spine->locked.closing)
+        condition_wait(&spine->idle, &spine->mutex);
+    spine_leave_and_unlock(spine);
+}
+
+/* True also when another thread resumed meanwhile and slices may run again. */
+static bool
+no_slice_runs(const struct spine *spine)
+{
+    bool none = true;
+
+    if (spine->locked.pauses == 0)
+        return true;
+    for (unsigned i = 0; i < TASK_COUNT; i++)
+        none = none && spine->locked.tasks[i].state != TASK_QUEUED;
+    return none;
+}
+
+void
+spine_resume(struct spine *spine)
+{
+    struct aftermath after = {0};
+
+    mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
+    if (spine->locked.pauses > 0 && --spine->locked.pauses == 0) {
+        for (unsigned i = 0; i < TASK_COUNT; i++)
+            merge_task_unpark_locked(&spine->locked.tasks[i], &after);
+        spine_start_merges_locked(spine, &after);
+        spine_wake_locked(spine);
+    }
+    spine_finish(spine, &after);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "core.h"
+
+/* Input rows that a waiting thread merges in one go. */
+#define WAIT_FUEL_ROWS 65536u
+
+static bool has_room(const struct spine *spine, const void *context);
+static bool is_idle(const struct spine *spine, const void *context);
+static uint64_t deadline_after(uint64_t timeout_ns);
+
+enum spine_status
+spine_wait_locked(struct spine *spine, struct condition *condition,
+                  spine_done_fn *is_done, const void *context, uint64_t deadline_ns,
+                  struct spine_error *error)
+{
+    while (!is_done(spine, context)) {
+        const uint64_t wakes = spine->locked.wakes;
+        uint64_t fuel_rows = WAIT_FUEL_ROWS;
+        bool runtime_closed;
+        bool helped;
+
+        if (spine->locked.closing)
+            return spine_fail(error, SPINE_CANCELLED,
+                              "the spine was closed during a wait");
+        if (spine->locked.status != SPINE_OK)
+            return spine_sticky_locked(spine, error);
+
+        mutex_unlock(&spine->mutex);
+        runtime_closed = runtime_is_closed(spine->runtime);
+        helped = runtime_help(spine->runtime, spine, &fuel_rows);
+        mutex_lock(&spine->mutex);
+
+        /* Whatever happened while the lock was open is looked at before any sleep. */
+        if (is_done(spine, context))
+            return SPINE_OK;
+        if (runtime_closed)
+            return spine_fail(error, SPINE_CANCELLED,
+                              "the runtime was closed during a wait");
+        if (deadline_ns != UINT64_MAX && clock_now_ns() >= deadline_ns)
+            return spine_fail(error, SPINE_TIMEOUT, "the time given to a wait ran out");
+        if (!helped && spine->locked.wakes == wakes)
+            (void)condition_wait_until(condition, &spine->mutex,
+                                       deadline_ns); /* looks again */
+    }
+    return SPINE_OK;
+}
+
+bool
+spine_is_full_locked(const struct spine *spine)
+{
+    if (spine->locked.loose_count < spine->options.backpressure_batches ||
+        spine->locked.pauses > 0)
+        return false;
+    for (unsigned i = 0; i < TASK_COUNT; i++)
+        if (spine->locked.tasks[i].state == TASK_QUEUED)
+            return true;
+    return false;
+}
+
+static bool
+has_room(const struct spine *spine, const void *context)
+{
+    (void)context;
+    return !spine_is_full_locked(spine);
+}
+
+enum spine_status
+spine_wait_room_locked(struct spine *spine, uint64_t deadline_ns,
+                       struct spine_error *error)
+{
+    const uint64_t begin_ns = clock_now_ns();
+    struct spine_stats *stats = &spine->locked.stats;
+    const enum spine_status st = spine_wait_locked(spine, &spine->no_backpressure,
+                                                   has_room, NULL, deadline_ns, error);
+    const uint64_t wait_ns = clock_now_ns() - begin_ns;
+
+    stats->backpressure_waits++;
+    stats->backpressure_ns += wait_ns;
+    if (wait_ns > stats->backpressure_ns_max)
+        stats->backpressure_ns_max = wait_ns;
+    return st;
+}
+
+enum spine_status
+spine_insert_wait(struct spine *spine, uint64_t timeout_ns, struct spine_error *error)
+{
+    enum spine_status st;
+
+    mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
+    st = spine_sticky_locked(spine, error);
+    if (st == SPINE_OK && spine_is_full_locked(spine))
+        st = spine_wait_room_locked(spine, deadline_after(timeout_ns), error);
+    spine_leave_and_unlock(spine);
+    return st;
+}
+
+enum spine_status
+spine_wait_idle(struct spine *spine, uint64_t timeout_ns, struct spine_error *error)
+{
+    enum spine_status st;
+
+    mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
+    st = spine_sticky_locked(spine, error);
+    if (st == SPINE_OK)
+        st = spine_wait_locked(spine, &spine->idle, is_idle, NULL,
+                               deadline_after(timeout_ns), error);
+    spine_leave_and_unlock(spine);
+    return st;
+}
+
+/* Nothing runs, nothing is due. A merge that is due is queued at once, or held back by a
+ * pause. */
+static bool
+is_idle(const struct spine *spine, const void *context)
+{
+    const bool paused = spine->locked.pauses > 0;
+
+    (void)context;
+    if (!paused && spine->locked.compactions != NULL)
+        return false;
+    for (unsigned i = 0; i < TASK_COUNT; i++) {
+        const enum task_state state = spine->locked.tasks[i].state;
+
+        if (state == TASK_QUEUED || (state == TASK_PARKED && !paused))
+            return false;
+    }
+    return true;
+}
+
+static uint64_t
+deadline_after(uint64_t timeout_ns)
+{
+    const uint64_t now_ns = clock_now_ns();
+
+    return timeout_ns >= UINT64_MAX - now_ns ? UINT64_MAX : now_ns + timeout_ns;
+}

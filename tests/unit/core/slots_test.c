@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "slots.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+
+#include <cmocka.h>
+
+static void
+decades_put_batches_by_rows(void **state)
+{
+    static const struct {
+        uint64_t rows;
+        unsigned level;
+    } cases[] = {
+        {1, 0},           {14999, 0},        {15000, 1},
+        {99999, 1},       {100000, 2},       {999999, 2},
+        {1000000, 3},     {9999999, 3},      {10000000, 4},
+        {99999999, 4},    {100000000, 5},    {999999999, 5},
+        {1000000000, 6},  {9999999999, 6},   {10000000000, 7},
+        {99999999999, 7}, {100000000000, 8}, {UINT64_MAX, 8},
+    };
+    struct slot_policy policy;
+
+    (void)state;
+    slot_policy_init(&policy, SPINE_POLICY_DECADES, 14999);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(slot_level(&policy, cases[i].rows), cases[i].level);
+}
+
+static void
+fours_put_batches_by_powers_of_four(void **state)
+{
+    struct slot_policy policy;
+
+    (void)state;
+    slot_policy_init(&policy, SPINE_POLICY_FOURS, 14999);
+    assert_int_equal(slot_level(&policy, 14999), 0);
+    assert_int_equal(slot_level(&policy, 15000), 1);
+    assert_int_equal(slot_level(&policy, 59996), 1);
+    assert_int_equal(slot_level(&policy, 59997), 2);
+    assert_int_equal(slot_level(&policy, 239984), 2);
+    assert_int_equal(slot_level(&policy, 239985), 3);
+    assert_int_equal(slot_level(&policy, UINT64_MAX), 8);
+}
+
+static void
+the_level0_limit_moves_level_0_only(void **state)
+{
+    struct slot_policy policy;
+
+    (void)state;
+    slot_policy_init(&policy, SPINE_POLICY_DECADES, 1);
+    assert_int_equal(slot_level(&policy, 1), 0);
+    assert_int_equal(slot_level(&policy, 2), 1);
+    assert_int_equal(slot_level(&policy, 99999), 1);
+    assert_int_equal(slot_level(&policy, 100000), 2);
+    slot_policy_init(&policy, SPINE_POLICY_DECADES, 99999);
+    assert_int_equal(slot_level(&policy, 99999), 0);
+    assert_int_equal(slot_level(&policy, 100000), 2);
+}
+
+static void
+merges_start_at_the_minimum_and_take_at_most_the_maximum(void **state)
+{
+    static const unsigned minimum[SPINE_LEVELS] = {8, 8, 3, 3, 3, 3, 2, 2, 2};
+    struct slot_policy policy;
+
+    (void)state;
+    slot_policy_init(&policy, SPINE_POLICY_DECADES, 14999);
+    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
+        assert_int_equal(slot_merge_count(&policy, level, 0), 0);
+        assert_int_equal(slot_merge_count(&policy, level, minimum[level] - 1), 0);
+        assert_int_equal(slot_merge_count(&policy, level, minimum[level]),
+                         minimum[level]);
+        assert_int_equal(slot_merge_count(&policy, level, 64), 64);
+        assert_int_equal(slot_merge_count(&policy, level, 65), 64);
+        assert_int_equal(slot_merge_count(&policy, level, 1000), 64);
+    }
+    slot_policy_init(&policy, SPINE_POLICY_FOURS, 14999);
+    assert_int_equal(slot_merge_count(&policy, 5, 3), 0);
+    assert_int_equal(slot_merge_count(&policy, 5, 4), 4);
+}
+
+static void
+negative_rows_count_more_and_never_wrap(void **state)
+{
+    (void)state;
+    assert_int_equal(slot_output_rows(100, 40, 0), 100);
+    assert_int_equal(slot_output_rows(100, 40, 2), 180);
+    assert_true(slot_output_rows(100, UINT64_MAX, 2) == UINT64_MAX);
+    assert_true(slot_output_rows(UINT64_MAX, 1, 1) == UINT64_MAX);
+}
+
+static void
+the_fuel_average_moves_slowly_and_stays_positive(void **state)
+{
+    uint64_t average = SLOT_FUEL_START;
+
+    (void)state;
+    assert_int_equal(slot_fuel_average(10000, 10000), 10000);
+    assert_int_equal(slot_fuel_average(10000, 22800), 10100);
+    for (int i = 0; i < 5000; i++)
+        average = slot_fuel_average(average, 0);
+    assert_in_range(average, 1, 128);
+    for (int i = 0; i < 5000; i++)
+        average = slot_fuel_average(average, 80000);
+    assert_in_range(average, 79000, 80000);
+}
+
+static void
+help_grows_in_steps(void **state)
+{
+    unsigned last = 0;
+
+    (void)state;
+    assert_int_equal(slot_help_slices(31, 32, 128), 0);
+    assert_int_equal(slot_help_slices(32, 32, 128), 1);
+    assert_int_equal(slot_help_slices(44, 32, 128), 2);
+    assert_int_equal(slot_help_slices(128, 32, 128), 9);
+    for (size_t batches = 0; batches < 2000; batches++) {
+        const unsigned slices = slot_help_slices(batches, 32, 128);
+
+        assert_in_range(slices, last, last + 1);
+        last = slices;
+    }
+    assert_int_equal(slot_help_slices(1000, UINT32_MAX, 128), 0);
+    assert_int_equal(slot_help_slices(40, 32, 8), 9);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(decades_put_batches_by_rows),
+        cmocka_unit_test(fours_put_batches_by_powers_of_four),
+        cmocka_unit_test(the_level0_limit_moves_level_0_only),
+        cmocka_unit_test(merges_start_at_the_minimum_and_take_at_most_the_maximum),
+        cmocka_unit_test(negative_rows_count_more_and_never_wrap),
+        cmocka_unit_test(the_fuel_average_moves_slowly_and_stays_positive),
+        cmocka_unit_test(help_grows_in_steps),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
