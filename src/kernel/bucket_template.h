@@ -232,14 +232,14 @@ KERNEL_FN(consolidate)(const struct layout *layout, struct rows *rows,
         !KERNEL_FN(scatter)(&work, &map, scratch, 0))
         goto out;
     scratch->count = count;
+    const struct rows moved = *scratch;
+    *scratch = *rows;
+    *rows = moved;
     if (work.fullest > BUCKET_ROWS_MAX &&
         (!bucket_collect(&work, &map, 0) ||
-         !KERNEL_FN(refine)(&work, layout, scratch, rows)))
+         !KERNEL_FN(refine)(&work, layout, rows, scratch)))
         goto out;
-    TRY(KERNEL_FN(finish)(scratch, 0, zeros));
-    const struct rows sorted_rows = *scratch;
-    *scratch = *rows;
-    *rows = sorted_rows;
+    TRY(KERNEL_FN(finish)(rows, 0, zeros));
 out:
     work.segments = NULL;
     bucket_release(layout, &work);

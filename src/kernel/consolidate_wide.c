@@ -36,13 +36,11 @@ wide_consolidate(const struct layout *layout, struct rows *rows, struct rows *sc
         return SPINE_OK;
     numbers = mem_alloc_array(count, sizeof *numbers);
     st = SPINE_NOMEM;
-    if (numbers == NULL || !sort_numbers(layout, rows, numbers))
+    scratch->count = 0;
+    if (numbers == NULL || !rows_reserve(layout, scratch, count) ||
+        !sort_numbers(layout, rows, numbers))
         goto out;
     TRY(add_up(layout, rows, numbers, &count));
-    scratch->count = 0;
-    st = SPINE_NOMEM;
-    if (!rows_reserve(layout, scratch, count))
-        goto out;
     gather(layout, rows, numbers, count, scratch);
 
     const struct rows sorted = *scratch;
