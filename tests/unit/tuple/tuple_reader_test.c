@@ -74,67 +74,68 @@ what_was_put_is_read(void **state)
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
+/* Tuples and the offset that is to blame. */
+static const struct {
+    const char *hex;
+    size_t at;
+} corrupt[] = {
+    /* No such tag, an end without a beginning, and the same flipped. */
+    {"00", 0},
+    {"01", 0},
+    {"03", 0},
+    {"06", 0},
+    {"1a", 0},
+    {"29", 0},
+    {"31", 0},
+    {"43", 0},
+    {"7f", 0},
+    {"80", 0},
+    {"ff", 0},
+    {"05 05 ff", 2},
+    {"42 00 00", 2},
+    {"42 ff 00", 1},
+    {"bd 00 ff", 1},
+    /* Cut off. */
+    {"12", 0},
+    {"05 28 ff ff ff ff ff ff ff", 1},
+    {"0f", 0},
+    {"30 00 00 00 00 00 00 00", 0},
+    {"40", 0},
+    {"40 61", 0},
+    {"40 61 00", 0},
+    {"40 61 00 ff", 0},
+    {"40 61 00 ff 00", 0},
+    {"42", 1},
+    {"42 05", 2},
+    {"bd 05", 2},
+    /* Numbers with bytes to spare. */
+    {"12 00", 0},
+    {"21 00", 0},
+    {"22 00 ff", 0},
+    {"de ff", 0},
+    {"0f ff", 0},
+    {"0e ff 00", 0},
+    /* Numbers that are none. */
+    {"19 80 00 00 00 00 00 00 00", 0},
+    {"08 7f ff ff ff ff ff ff ff", 0},
+    {"08 ff 7f ff ff ff ff ff ff", 0},
+    /* Zeros that are not escaped; the wrong end of a flipped string. */
+    {"40 00 01", 0},
+    {"40 61 00 fe 00 00", 0},
+    {"bf 9e 00 00", 0},
+    {"bf 9e ff 01", 0},
+};
+
 static void
 bytes_that_no_writer_gives_are_corrupt(void **state)
 {
     (void)state;
-    static const struct {
-        const char *hex;
-        size_t at;
-    } cases[] = {
-        /* No such tag, an end without a beginning, and the same flipped. */
-        {"00", 0},
-        {"01", 0},
-        {"03", 0},
-        {"06", 0},
-        {"1a", 0},
-        {"29", 0},
-        {"31", 0},
-        {"43", 0},
-        {"7f", 0},
-        {"80", 0},
-        {"ff", 0},
-        {"05 05 ff", 2},
-        {"42 00 00", 2},
-        {"42 ff 00", 1},
-        {"bd 00 ff", 1},
-        /* Cut off. */
-        {"12", 0},
-        {"05 28 ff ff ff ff ff ff ff", 1},
-        {"0f", 0},
-        {"30 00 00 00 00 00 00 00", 0},
-        {"40", 0},
-        {"40 61", 0},
-        {"40 61 00", 0},
-        {"40 61 00 ff", 0},
-        {"40 61 00 ff 00", 0},
-        {"42", 1},
-        {"42 05", 2},
-        {"bd 05", 2},
-        /* Numbers with bytes to spare. */
-        {"12 00", 0},
-        {"21 00", 0},
-        {"22 00 ff", 0},
-        {"de ff", 0},
-        {"0f ff", 0},
-        {"0e ff 00", 0},
-        /* Numbers that are none. */
-        {"19 80 00 00 00 00 00 00 00", 0},
-        {"08 7f ff ff ff ff ff ff ff", 0},
-        {"08 ff 7f ff ff ff ff ff ff", 0},
-        /* Zeros that are not escaped; the wrong end of a flipped string. */
-        {"40 00 01", 0},
-        {"40 61 00 fe 00 00", 0},
-        {"bf 9e 00 00", 0},
-        {"bf 9e ff 01", 0},
-    };
-
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof corrupt / sizeof corrupt[0]; i++) {
         struct spine_bytes bytes;
         struct spine_tuple_reader reader;
         struct spine_tuple_element element;
         struct spine_error error = {SPINE_OK, ""};
-        uint8_t *const exact = exact_bytes_of_hex(cases[i].hex, &bytes);
+        uint8_t *const exact = exact_bytes_of_hex(corrupt[i].hex, &bytes);
         char place[64];
 
         spine_tuple_reader_init(&reader, bytes);
@@ -142,10 +143,10 @@ bytes_that_no_writer_gives_are_corrupt(void **state)
             continue;
         const enum spine_status status = spine_tuple_reader_status(&reader, &error);
         (void)snprintf(place, sizeof place,
-                       "tuple of %zu bytes, at byte %zu: ", bytes.size, cases[i].at);
+                       "tuple of %zu bytes, at byte %zu: ", bytes.size, corrupt[i].at);
         if (status != SPINE_CORRUPT || error.status != SPINE_CORRUPT ||
             strncmp(error.message, place, strlen(place)) != 0)
-            fail_msg("%s: %s, %s", cases[i].hex, spine_status_name(status),
+            fail_msg("%s: %s, %s", corrupt[i].hex, spine_status_name(status),
                      error.message);
         assert_false(spine_tuple_next(&reader, &element));
         spine_tuple_reader_release(&reader);
