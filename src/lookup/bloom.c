@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#include "lookup/lookup_kinds.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+#include <string.h>
+
+#define BLOCK_WORDS 8u
+#define BLOCK_BITS 256u
+#define LINE_BYTES 64u
+/* How far ahead blocks are asked for. */
+#define AHEAD 16u
+/* Bits per key: the least and the most that a filter is made with. */
+#define BITS_MIN 4.0
+#define BITS_MAX 64.0
+/* More keys than ever fall into one block of BITS_MIN. */
+#define BLOCK_KEYS_MAX 160u
+
+#define INLINE_ALWAYS static inline __attribute__((always_inline))
+
+/* Odd, with both halves well mixed; those of Parquet's split-block Bloom filter. */
+static const uint32_t salts[BLOCK_WORDS] = {0x47b6137bU, 0x44974d91U, 0x8824ad5bU,
+                                            0xa2b7289dU, 0x705495c7U, 0x2df1424bU,
+                                            0x9efc4947U, 0x5c6bfb31U};
+
+static double power(double base, uint64_t exponent);
+
+enum spine_status
+bloom_init(struct bloom *bloom, uint64_t keys, double rate)
+{
+    const double wanted = (double)keys * bloom_bits(rate) / BLOCK_BITS;
+    size_t blocks;
+
+    *bloom = (struct bloom){0};
+    /* block_of() takes 32 bits of the hash. */
+    if (wanted >= (double)UINT32_MAX)
+        return SPINE_NOMEM;
+    blocks = (size_t)wanted + 1;
+    bloom->bytes = blocks * BLOCK_BITS / 8 + LINE_BYTES;
+    bloom->memory = mem_zalloc(bloom->bytes);
+    if (bloom->memory == NULL) {
+        bloom->bytes = 0;
+        return SPINE_NOMEM;
+    }
+    bloom->block_count = blocks;
+    bloom->words =
+        (uint32_t *)(void *)((uint8_t *)bloom->memory +
+                             (LINE_BYTES - (uintptr_t)bloom->memory % LINE_BYTES));
+    return SPINE_OK;
+}
+
+void
+bloom_release(struct bloom *bloom)
+{
+    mem_free(bloom->memory, bloom->bytes);
+    *bloom = (struct bloom){0};
+}
+
+/*
+ * A block that k keys belong to has a given bit of a word set with the probability
+ * 1 - (31/32)^k, and an absent key meets eight such bits. k is distributed as Poisson
+ * says, around 256 / bits.
+ */
+double
+bloom_rate(double bits)
+{
+    const double mean = BLOCK_BITS / bits;
+    /* exp(-mean), as the limit that it is. */
+    double of_keys = power(1 - mean / (double)(UINT64_C(1) << 30), UINT64_C(1) << 30);
+    double clear = 1, rate = 0;
+
+    for (unsigned keys = 0; keys < BLOCK_KEYS_MAX; keys++) {
+        rate += of_keys * power(1 - clear, BLOCK_WORDS);
+        of_keys *= mean / (keys + 1);
+        clear *= 31.0 / 32;
+    }
+    return rate;
+}
+
+/* The rate falls as the bits grow: halves what is left of the interval. */
+double
+bloom_bits(double rate)
+{
+    double low = BITS_MIN, high = BITS_MAX;
+
+    if (bloom_rate(low) <= rate)
+        return low;
+    for (int i = 0; i < 20; i++) {
+        const double middle = (low + high) / 2;
+
+        if (bloom_rate(middle) <= rate)
+            high = middle;
+        else
+            low = middle;
+    }
+    return high;
+}
+
+static double
+power(double base, uint64_t exponent)
+{
+    double result = 1;
+
+    for (; exponent > 0; exponent >>= 1) {
+        if (exponent & 1)
+            result *= base;
+        base *= base;
+    }
+    return result;
+}
+
+INLINE_ALWAYS uint32_t *
+block_of(const struct bloom *bloom, uint64_t hash)
+{
+    return bloom->words + ((hash >> 32) * bloom->block_count >> 32) * BLOCK_WORDS;
+}
+
+INLINE_ALWAYS bool
+block_has(const uint32_t *block, uint64_t hash)
+{
+    uint32_t missing = 0;
+
+    for (unsigned i = 0; i < BLOCK_WORDS; i++)
+        missing |= ~block[i] & UINT32_C(1) << ((uint32_t)hash * salts[i] >> 27);
+    return missing == 0;
+}
+
+/* The blocks asked for ahead are used in their turn, whatever the order of hashes. */
+INLINE_ALWAYS void
+add_all(struct bloom *bloom, const uint64_t *hashes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t *block = block_of(bloom, hashes[i]);
+
+        __builtin_prefetch(block_of(bloom, hashes[i + AHEAD < count ? i + AHEAD : i]), 1);
+        for (unsigned w = 0; w < BLOCK_WORDS; w++)
+            block[w] |= UINT32_C(1) << ((uint32_t)hashes[i] * salts[w] >> 27);
+    }
+}
+
+INLINE_ALWAYS size_t
+select_all(const struct bloom *bloom, const uint64_t *hashes, uint32_t *candidates,
+           size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t at = candidates[i];
+        const uint32_t ahead = candidates[i + AHEAD < count ? i + AHEAD : i];
+
+        __builtin_prefetch(block_of(bloom, hashes[ahead]));
+        candidates[kept] = at;
+        kept += block_has(block_of(bloom, hashes[at]), hashes[at]);
+    }
+    return kept;
+}
+
+/*
+ * The same loops once more for processors that do all eight words at a time; -O2 does not
+ * see that they can be.
+ */
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void
+add_avx2(struct bloom *bloom, const uint64_t *hashes, size_t count)
+{
+    add_all(bloom, hashes, count);
+}
+__attribute__((target("avx2"))) static size_t
+select_avx2(const struct bloom *bloom, const uint64_t *hashes, uint32_t *candidates,
+            size_t count)
+{
+    return select_all(bloom, hashes, candidates, count);
+}
+#define HAVE_AVX2 __builtin_cpu_supports("avx2")
+#else
+#define add_avx2 add_all
+#define select_avx2 select_all
+#define HAVE_AVX2 0
+#endif
+
+void
+bloom_add(struct bloom *bloom, const uint64_t *hashes, size_t count)
+{
+    if (HAVE_AVX2)
+        add_avx2(bloom, hashes, count);
+    else
+        add_all(bloom, hashes, count);
+}
+
+bool
+bloom_maybe(const struct bloom *bloom, uint64_t hash)
+{
+    return block_has(block_of(bloom, hash), hash);
+}
+
+size_t
+bloom_select(const struct bloom *bloom, const uint64_t *hashes, uint32_t *candidates,
+             size_t count)
+{
+    if (HAVE_AVX2)
+        return select_avx2(bloom, hashes, candidates, count);
+    return select_all(bloom, hashes, candidates, count);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "lookup/lookup_kinds.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+
+/* Words that share their upper bits, and so a container of Roaring's. */
+#define WINDOW_BITS 16
+/* From so many keys on a container is a bitmap of 8 KiB: 16 bits per key and less. */
+#define WINDOW_DENSE_KEYS 4096u
+
+struct lookup {
+    enum lookup_kind kind;
+    struct bloom bloom;
+    struct roaring roaring;
+};
+
+enum lookup_kind
+lookup_choose(const struct lookup_facts *facts, const struct lookup_options *options)
+{
+    if (facts->keys == 0 || facts->rows < options->rows_min)
+        return LOOKUP_NONE;
+    if (facts->words && facts->word_max - facts->word_min <= UINT32_MAX) {
+        const uint64_t span = facts->word_max - facts->word_min;
+        const uint64_t windows = (span >> WINDOW_BITS) + 1;
+
+        if (facts->keys / windows >= WINDOW_DENSE_KEYS)
+            return LOOKUP_ROARING;
+    }
+    return LOOKUP_BLOOM;
+}
+
+enum spine_status
+lookup_new(struct lookup **out, const struct lookup_facts *facts,
+           const struct lookup_options *options)
+{
+    struct lookup *lookup = mem_zalloc(sizeof *lookup);
+    enum spine_status st = SPINE_NOMEM;
+
+    *out = NULL;
+    if (lookup == NULL)
+        goto out;
+    lookup->kind = lookup_choose(facts, options);
+    assert(lookup->kind != LOOKUP_NONE);
+    if (lookup->kind == LOOKUP_ROARING)
+        TRY(roaring_init(&lookup->roaring, facts->word_min, facts->word_max));
+    else
+        TRY(bloom_init(&lookup->bloom, facts->keys, options->false_positive_rate));
+    *out = lookup;
+    lookup = NULL;
+out:
+    lookup_free(lookup);
+    return st;
+}
+
+void
+lookup_add(struct lookup *lookup, const uint64_t *words, const uint64_t *hashes,
+           size_t count)
+{
+    if (lookup->kind == LOOKUP_ROARING)
+        roaring_add(&lookup->roaring, words, count);
+    else
+        bloom_add(&lookup->bloom, hashes, count);
+}
+
+enum spine_status
+lookup_finish(struct lookup *lookup)
+{
+    return lookup->kind == LOOKUP_ROARING ? roaring_finish(&lookup->roaring) : SPINE_OK;
+}
+
+void
+lookup_free(struct lookup *lookup)
+{
+    if (lookup == NULL)
+        return;
+    bloom_release(&lookup->bloom);
+    roaring_release(&lookup->roaring);
+    mem_free(lookup, sizeof *lookup);
+}
+
+enum lookup_kind
+lookup_kind(const struct lookup *lookup)
+{
+    return lookup->kind;
+}
+
+size_t
+lookup_bytes(const struct lookup *lookup)
+{
+    return sizeof *lookup + lookup->bloom.bytes + lookup->roaring.bytes;
+}
+
+bool
+lookup_maybe(const struct lookup *lookup, uint64_t word, uint64_t hash)
+{
+    return lookup->kind == LOOKUP_ROARING ? roaring_has(&lookup->roaring, word)
+                                          : bloom_maybe(&lookup->bloom, hash);
+}
+
+size_t
+lookup_select(const struct lookup *lookup, const uint64_t *words, const uint64_t *hashes,
+              uint32_t *candidates, size_t count)
+{
+    return lookup->kind == LOOKUP_ROARING
+               ? roaring_select(&lookup->roaring, words, candidates, count)
+               : bloom_select(&lookup->bloom, hashes, candidates, count);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOOKUP_LOOKUP_H
+#define LOOKUP_LOOKUP_H
+
+/*
+ * lookup/ -- "surely absent": what a batch knows of its keys beyond their range.
+ *
+ * A lookup filter answers, for a key, either "absent", which is always true, or "maybe".
+ * There are two, chosen by lookup_choose() from facts of the batch:
+ *
+ *     LOOKUP_BLOOM     split-block Bloom filter: 8 bits in one block of 256, so a
+ * question costs one cache line; wrong "maybe" at the rate asked for LOOKUP_ROARING
+ * Roaring bitmap of (key - least key): exact; for keys of one word that lie densely
+ *
+ * A filter is built from all keys of a batch in ascending order, and never changes then:
+ *
+ *     lookup_new(&lookup, facts, options);
+ *     lookup_add(lookup, words, hashes, count);      any number of times
+ *     lookup_finish(lookup);                         at any point: lookup_free(lookup)
+ *
+ * Filters live in memory, beside their batch. In a file one would be a block of its own:
+ * the Bloom blocks as they are, or the portable Roaring format, which lookup_finish()
+ * passes through, with its base, which belongs to it and not to the batch.
+ *
+ * Building: one thread. A finished filter: any number of threads.
+ */
+
+#include "kernel/kernel.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <xxhash.h>
+
+enum lookup_kind { LOOKUP_NONE, LOOKUP_BLOOM, LOOKUP_ROARING };
+
+/* How filters are made; see struct spine_options. */
+struct lookup_options {
+    /* Of a Bloom filter: how many of 1 absent keys are called "maybe". */
+    double false_positive_rate;
+    /* Batches of fewer rows get no filter; UINT64_MAX: none does. */
+    uint64_t rows_min;
+};
+
+#define LOOKUP_RATE_DEFAULT 1e-3
+#define LOOKUP_ROWS_MIN_DEFAULT UINT64_C(100000)
+static const struct lookup_options lookup_defaults = {
+    .false_positive_rate = LOOKUP_RATE_DEFAULT,
+    .rows_min = LOOKUP_ROWS_MIN_DEFAULT,
+};
+
+/* What is known of a batch before its keys are read. */
+struct lookup_facts {
+    uint64_t rows;
+    uint64_t keys;
+    /* Is a key one word (SHAPE_WORD4, SHAPE_WORD8)? Then the least and the greatest. */
+    bool words;
+    uint64_t word_min;
+    uint64_t word_max;
+};
+
+/*
+ * The filter for such a batch. Pure. Roaring where its containers are bitmaps on average
+ * (4,096 keys in each window of 65,536 words): there it is smaller than Bloom, exact, and
+ * needs no search inside a container.
+ */
+enum lookup_kind
+lookup_choose(const struct lookup_facts *facts, const struct lookup_options *options);
+
+struct lookup;
+
+/* An empty filter of the kind chosen, LOOKUP_NONE excepted; SPINE_NOMEM. */
+enum spine_status lookup_new(struct lookup **out, const struct lookup_facts *facts,
+                             const struct lookup_options *options);
+/* Adds keys, ascending over all calls. LOOKUP_BLOOM looks at `hashes` only,
+ * LOOKUP_ROARING at `words` only. */
+void lookup_add(struct lookup *lookup, const uint64_t *words, const uint64_t *hashes,
+                size_t count);
+/* After it the filter answers. SPINE_NOMEM: it is good for lookup_free() only. */
+enum spine_status lookup_finish(struct lookup *lookup);
+/* NULL is allowed. */
+void lookup_free(struct lookup *lookup);
+
+enum lookup_kind lookup_kind(const struct lookup *lookup);
+/* Memory that the filter holds. */
+size_t lookup_bytes(const struct lookup *lookup);
+
+/* May the key of this word and lookup_hash() be there? */
+bool lookup_maybe(const struct lookup *lookup, uint64_t word, uint64_t hash);
+/*
+ * Keeps, of `candidates`, ascending indexes into `words` and `hashes`, those of keys that
+ * may be there, at its beginning; returns how many.
+ */
+size_t lookup_select(const struct lookup *lookup, const uint64_t *words,
+                     const uint64_t *hashes, uint32_t *candidates, size_t count);
+
+/* ---- Hashes ---- */
+
+static inline uint64_t
+lookup_mix(uint64_t word)
+{
+    word ^= word >> 32;
+    word *= UINT64_C(0xd6e8feb86659fd93);
+    word ^= word >> 32;
+    word *= UINT64_C(0xd6e8feb86659fd93);
+    return word ^ word >> 32;
+}
+
+/* The hash of a key, the same in all batches. `key` has its word, its rest (SPINE_FIXED
+ * of up to 16 bytes) or its span (all other bytes). */
+static inline uint64_t
+lookup_hash(const struct cell_layout *column, const struct cell *key)
+{
+    if (column->shape != SHAPE_FIXED && column->shape != SHAPE_BYTES)
+        return lookup_mix(key->word);
+    if (column->shape == SHAPE_FIXED && column->bytes <= 16)
+        return lookup_mix(key->word ^ lookup_mix(key->rest + 1));
+    return XXH3_64bits(key->span.data, key->span.size);
+}
+
+#endif

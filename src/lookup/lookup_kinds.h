@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOOKUP_LOOKUP_KINDS_H
+#define LOOKUP_LOOKUP_KINDS_H
+
+/*
+ * lookup/lookup_kinds -- the two filters behind struct lookup.
+ */
+
+#include "lookup/lookup.h"
+
+/*
+ * Blocks of eight words. A key belongs to the block that the upper half of its hash
+ * names, and sets in each word the bit that the lower half, times the word's salt, names.
+ */
+struct bloom {
+    uint32_t *words;
+    size_t block_count;
+    /* What was allocated; `words` is aligned in it, so that no block has two lines. */
+    void *memory;
+    size_t bytes;
+};
+
+/* Room for `keys` keys at about the rate; SPINE_NOMEM. */
+enum spine_status bloom_init(struct bloom *bloom, uint64_t keys, double rate);
+void bloom_release(struct bloom *bloom);
+void bloom_add(struct bloom *bloom, const uint64_t *hashes, size_t count);
+bool bloom_maybe(const struct bloom *bloom, uint64_t hash);
+size_t bloom_select(const struct bloom *bloom, const uint64_t *hashes,
+                    uint32_t *candidates, size_t count);
+
+/* The rate to expect of blocks that have `bits` bits per key. */
+double bloom_rate(double bits);
+/* The bits per key that the rate takes. */
+double bloom_bits(double rate);
+
+struct roaring_builder;
+
+/* A Roaring bitmap of words, those of a batch less its least. */
+struct roaring {
+    uint64_t base;
+    /* NULL until it is finished. Its containers lie in `memory`. */
+    const struct roaring_bitmap_s *bitmap;
+    void *memory;
+    size_t memory_bytes;
+    /* `memory`, and what the bitmap holds beside it. */
+    size_t bytes;
+    struct roaring_builder *builder;
+};
+
+/* For words in [min, max], which are less than 2^32 apart; SPINE_NOMEM. */
+enum spine_status roaring_init(struct roaring *roaring, uint64_t min, uint64_t max);
+void roaring_release(struct roaring *roaring);
+void roaring_add(struct roaring *roaring, const uint64_t *words, size_t count);
+enum spine_status roaring_finish(struct roaring *roaring);
+bool roaring_has(const struct roaring *roaring, uint64_t word);
+size_t roaring_select(const struct roaring *roaring, const uint64_t *words,
+                      uint32_t *candidates, size_t count);
+
+#endif
