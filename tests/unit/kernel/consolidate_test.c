@@ -79,7 +79,7 @@ rows_in_any_order_are_consolidated(void **state)
                                                         : 120),
             .keys = (enum model_draw)model_below(&seed, DRAW_COUNT),
             .values = (enum model_draw)model_below(&seed, DRAW_COUNT),
-            .arranged = model_below(&seed, 4),
+            .arranged = (unsigned)model_below(&seed, 4),
         };
 
         print_message("seed %llu: %zu rows, keys %d, values %d, arranged %d\n",
