@@ -9,6 +9,7 @@
 #include "batch/batch.h"
 #include "random_columns.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -160,6 +160,27 @@ columns_free(struct owned_columns *columns)
     free(columns->weights);
 }
 
+/* Bytes of a cell in the caller's columns; none for SPINE_BYTES. */
+static inline size_t
+cell_bytes(struct spine_type type)
+{
+    switch (type.kind) {
+    case SPINE_U64:
+    case SPINE_I64:
+    case SPINE_F64:
+        return 8;
+    case SPINE_U32:
+    case SPINE_I32:
+        return 4;
+    case SPINE_FIXED:
+        return type.size;
+    case SPINE_NONE:
+    case SPINE_BYTES:
+        break;
+    }
+    return 0;
+}
+
 /* Cell `at` of a column as one datum; it borrows from the column. */
 static inline union spine_datum
 datum_of_cells(struct spine_type type, const uint8_t *cells, const uint64_t *offsets,
@@ -171,10 +192,8 @@ datum_of_cells(struct spine_type type, const uint8_t *cells, const uint64_t *off
         datum = spine_data(cells + offsets[at], (size_t)(offsets[at + 1] - offsets[at]));
     else if (type.kind == SPINE_FIXED)
         datum = spine_data(cells + at * type.size, type.size);
-    else if (type.kind == SPINE_U32 || type.kind == SPINE_I32)
-        memcpy(&datum, cells + at * 4, 4);
     else if (type.kind != SPINE_NONE)
-        memcpy(&datum, cells + at * 8, 8);
+        memcpy(&datum, cells + at * cell_bytes(type), cell_bytes(type));
     return datum;
 }
 

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "batch/arena.h"
+#include "batch/runs.h"
+
+/* A buffer whose cells have so many bytes becomes a run before it is full. */
+#define ARENA_BYTES_MAX (4u << 20)
+
+struct spine_batcher {
+    struct runs runs;
+    /* The cells of the rows in `runs.buffer`. */
+    struct arena arena;
+    /* SPINE_OVERFLOW for good once weights could not be added. */
+    enum spine_status sticky;
+};
+
+static enum spine_status
+check_sticky(const struct spine_batcher *batcher, struct spine_error *error);
+static enum spine_status
+close_buffer(struct spine_batcher *batcher, struct spine_error *error);
+static enum spine_status settle(struct spine_batcher *batcher, struct spine_error *error);
+static enum spine_status add_to_buffer(struct spine_batcher *batcher,
+                                       const struct spine_columns *columns,
+                                       struct spine_error *error);
+static bool keep_cells(struct spine_batcher *batcher, size_t begin);
+
+enum spine_status
+spine_batcher_new(const struct spine_schema *schema, struct spine_batcher **out,
+                  struct spine_error *error)
+{
+    struct spine_batcher *batcher;
+    struct layout layout;
+    enum spine_status st;
+
+    *out = NULL;
+    TRY(layout_init(&layout, schema, error));
+    batcher = mem_zalloc(sizeof *batcher);
+    if (batcher == NULL)
+        return fail_nomem(error, "a batcher", sizeof *batcher);
+    runs_init(&batcher->runs, &layout);
+    *out = batcher;
+out:
+    return st;
+}
+
+enum spine_status
+spine_batcher_add(struct spine_batcher *batcher, const struct spine_row *row,
+                  struct spine_error *error)
+{
+    struct rows *buffer = &batcher->runs.buffer;
+    const struct layout *layout = &batcher->runs.layout;
+    enum spine_status st;
+
+    TRY(check_sticky(batcher, error));
+    if (buffer->count >= RUN_ROWS || batcher->arena.bytes >= ARENA_BYTES_MAX)
+        TRY(close_buffer(batcher, error));
+    if (buffer->count == buffer->capacity &&
+        !rows_reserve(layout, buffer, buffer->count + 1))
+        TRY(fail_nomem(error, "rows of a batcher", buffer->count));
+    TRY(rows_append_row(layout, buffer, row, error));
+    if (!keep_cells(batcher, buffer->count - 1)) {
+        buffer->count--;
+        TRY(fail_nomem(error, "the cells of a row", batcher->arena.bytes));
+    }
+out:
+    return st;
+}
+
+enum spine_status
+spine_batcher_add_columns(struct spine_batcher *batcher,
+                          const struct spine_columns *columns, struct spine_error *error)
+{
+    enum spine_status st;
+
+    TRY(check_sticky(batcher, error));
+    TRY(columns_check(&batcher->runs.layout, columns, error));
+    if (columns->rows > RUN_ROWS - batcher->runs.buffer.count ||
+        batcher->arena.bytes >= ARENA_BYTES_MAX)
+        TRY(close_buffer(batcher, error));
+    if (columns->rows <= RUN_ROWS)
+        return add_to_buffer(batcher, columns, error);
+    st = runs_add_columns(&batcher->runs, columns, error);
+    if (st == SPINE_OVERFLOW)
+        batcher->sticky = st;
+    TRY(st);
+    TRY(settle(batcher, error));
+out:
+    return st;
+}
+
+enum spine_status
+spine_batcher_seal(struct spine_batcher *batcher, struct spine_batch **out,
+                   struct spine_error *error)
+{
+    enum spine_status st;
+
+    *out = NULL;
+    TRY(check_sticky(batcher, error));
+    st = runs_close_buffer(&batcher->runs, error);
+    if (st == SPINE_OK) {
+        arena_reset(&batcher->arena);
+        st = runs_seal(&batcher->runs, out, error);
+    }
+    if (st == SPINE_OVERFLOW)
+        batcher->sticky = st;
+out:
+    return st;
+}
+
+void
+spine_batcher_clear(struct spine_batcher *batcher)
+{
+    runs_clear(&batcher->runs);
+    arena_reset(&batcher->arena);
+    batcher->sticky = SPINE_OK;
+}
+
+void
+spine_batcher_free(struct spine_batcher *batcher)
+{
+    if (batcher == NULL)
+        return;
+    runs_release(&batcher->runs);
+    arena_release(&batcher->arena);
+    mem_free(batcher, sizeof *batcher);
+}
+
+static enum spine_status
+check_sticky(const struct spine_batcher *batcher, struct spine_error *error)
+{
+    if (batcher->sticky == SPINE_OK)
+        return SPINE_OK;
+    return spine_fail(error, batcher->sticky,
+                      "weights of equal rows left int64_t earlier; clear the batcher");
+}
+
+/* Makes the buffer empty. */
+static enum spine_status
+close_buffer(struct spine_batcher *batcher, struct spine_error *error)
+{
+    enum spine_status st = runs_close_buffer(&batcher->runs, error);
+
+    if (st == SPINE_OVERFLOW)
+        batcher->sticky = st;
+    TRY(st);
+    arena_reset(&batcher->arena);
+    TRY(settle(batcher, error));
+out:
+    return st;
+}
+
+/* Runs that there is no memory to merge now are merged later. */
+static enum spine_status
+settle(struct spine_batcher *batcher, struct spine_error *error)
+{
+    enum spine_status st = runs_settle(&batcher->runs, NULL);
+
+    if (st == SPINE_NOMEM)
+        return SPINE_OK;
+    batcher->sticky = st;
+    return check_sticky(batcher, error);
+}
+
+/* There is room in the buffer by number of rows. */
+static enum spine_status
+add_to_buffer(struct spine_batcher *batcher, const struct spine_columns *columns,
+              struct spine_error *error)
+{
+    struct rows *buffer = &batcher->runs.buffer;
+    const size_t count = buffer->count;
+
+    if (!rows_reserve(&batcher->runs.layout, buffer, count + columns->rows))
+        return fail_nomem(error, "rows of a batcher", columns->rows);
+    rows_append_columns(&batcher->runs.layout, buffer, columns, 0, columns->rows);
+    if (keep_cells(batcher, count))
+        return SPINE_OK;
+    buffer->count = count;
+    return fail_nomem(error, "the cells of rows", batcher->arena.bytes);
+}
+
+/* Copies the cells of rows from `begin` on, which borrow from the caller. */
+static bool
+keep_cells(struct spine_batcher *batcher, size_t begin)
+{
+    const struct layout *layout = &batcher->runs.layout;
+
+    return (!layout->key.spans && !layout->value.spans) ||
+           arena_copy_rows(&batcher->arena, layout, &batcher->runs.buffer, begin);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "batch/runs.h"
+
+enum spine_status
+spine_batch_from_columns(const struct spine_schema *schema,
+                         const struct spine_columns *columns, struct spine_batch **out,
+                         struct spine_error *error)
+{
+    struct layout layout;
+    struct runs runs;
+    enum spine_status st;
+
+    *out = NULL;
+    st = layout_init(&layout, schema, error);
+    if (st != SPINE_OK)
+        return st;
+    runs_init(&runs, &layout);
+    TRY(columns_check(&layout, columns, error));
+    TRY(runs_add_columns(&runs, columns, error));
+    TRY(runs_seal(&runs, out, error));
+out:
+    runs_release(&runs);
+    return st;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch/runs.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "batch/block.h"
+#include "batch/runs_merge.h"
+
+/* A largest run of more rows is not left to grow old among many smaller ones. */
+#define LARGE_ROWS (64u * RUN_ROWS)
+
+static enum spine_status
+close_buffer_above(struct runs *runs, size_t floor, struct spine_error *error);
+static enum spine_status
+settle_above(struct runs *runs, size_t floor, struct spine_error *error);
+static void choose(const struct runs *runs, size_t floor, size_t *begin, size_t *end);
+static unsigned class_of(uint64_t rows);
+static enum spine_status merge_range(struct runs *runs, size_t floor, size_t begin,
+                                     size_t end, struct spine_error *error);
+static void push_run(struct runs *runs, size_t floor, struct spine_batch *batch);
+static void drop_runs(struct runs *runs, size_t begin, size_t end);
+
+void
+runs_init(struct runs *runs, const struct layout *layout)
+{
+    *runs = (struct runs){.layout = *layout};
+}
+
+void
+runs_release(struct runs *runs)
+{
+    drop_runs(runs, 0, runs->count);
+    mem_free(runs->batches, runs->capacity * sizeof *runs->batches);
+    rows_release(&runs->layout, &runs->buffer);
+    rows_release(&runs->layout, &runs->scratch);
+    *runs = (struct runs){.layout = runs->layout};
+}
+
+void
+runs_clear(struct runs *runs)
+{
+    drop_runs(runs, 0, runs->count);
+    runs->buffer.count = 0;
+}
+
+enum spine_status
+runs_close_buffer(struct runs *runs, struct spine_error *error)
+{
+    return close_buffer_above(runs, 0, error);
+}
+
+enum spine_status
+runs_settle(struct runs *runs, struct spine_error *error)
+{
+    return settle_above(runs, 0, error);
+}
+
+enum spine_status
+runs_add_columns(struct runs *runs, const struct spine_columns *columns,
+                 struct spine_error *error)
+{
+    const size_t floor = runs->count;
+    enum spine_status st = SPINE_OK;
+
+    assert(runs->buffer.count == 0);
+    /* What this call adds stays above `floor` until all of it is there. */
+    for (size_t at = 0; at < columns->rows;) {
+        const size_t left = columns->rows - at;
+        const size_t end = at + (left < RUN_ROWS ? left : RUN_ROWS);
+
+        if (!rows_reserve(&runs->layout, &runs->buffer, end - at))
+            TRY(fail_nomem(error, "a buffer of rows", end - at));
+        rows_append_columns(&runs->layout, &runs->buffer, columns, at, end);
+        TRY(close_buffer_above(runs, floor, error));
+        TRY(settle_above(runs, floor, error));
+        at = end;
+    }
+    /* Among the others they go in order of size again. */
+    for (size_t i = floor; i < runs->count; i++) {
+        struct spine_batch *batch = runs->batches[i];
+        size_t at = i;
+
+        for (; at > 0 && runs->batches[at - 1]->info.rows < batch->info.rows; at--)
+            runs->batches[at] = runs->batches[at - 1];
+        runs->batches[at] = batch;
+    }
+out:
+    runs->buffer.count = 0;
+    if (st != SPINE_OK)
+        drop_runs(runs, floor, runs->count);
+    return st;
+}
+
+enum spine_status
+runs_seal(struct runs *runs, struct spine_batch **out, struct spine_error *error)
+{
+    enum spine_status st;
+
+    assert(runs->buffer.count == 0);
+    *out = NULL;
+    if (runs->count == 1) {
+        *out = runs->batches[0];
+        runs->count = 0;
+        return SPINE_OK;
+    }
+    TRY(runs_merge(&runs->layout, runs->batches, runs->count, out, error));
+    drop_runs(runs, 0, runs->count);
+out:
+    return st;
+}
+
+static enum spine_status
+close_buffer_above(struct runs *runs, size_t floor, struct spine_error *error)
+{
+    const struct layout *layout = &runs->layout;
+    struct spine_batch *batch;
+    enum spine_status st;
+
+    if (runs->buffer.count == 0)
+        return SPINE_OK;
+    if (!array_reserve(&runs->batches, &runs->capacity, sizeof(struct spine_batch *),
+                       runs->count + 1))
+        return fail_nomem(error, "runs of a batcher", runs->count + 1);
+    /* With this much scratch, sorting cannot fail for want of memory. */
+    if (!rows_reserve(layout, &runs->scratch, runs->buffer.count))
+        return fail_nomem(error, "rows to sort with", runs->buffer.count);
+    st = rows_consolidate(layout, &runs->buffer, &runs->scratch);
+    if (st != SPINE_OK) {
+        runs->buffer.count = 0;
+        return spine_fail(error, st, "the weights of equal rows leave int64_t");
+    }
+    if (runs->buffer.count == 0)
+        return SPINE_OK;
+    TRY(batch_of_sorted(layout, &runs->buffer, &batch, error));
+    runs->buffer.count = 0;
+    push_run(runs, floor, batch);
+out:
+    return st;
+}
+
+static enum spine_status
+settle_above(struct runs *runs, size_t floor, struct spine_error *error)
+{
+    enum spine_status st = SPINE_OK;
+
+    for (;;) {
+        size_t begin, end;
+
+        choose(runs, floor, &begin, &end);
+        if (begin == end)
+            break;
+        TRY(merge_range(runs, floor, begin, end, error));
+    }
+out:
+    return st;
+}
+
+/* Runs [begin, end) are to be merged; none when they are equal. */
+static void
+choose(const struct runs *runs, size_t floor, size_t *begin, size_t *end)
+{
+    struct spine_batch *const *batches = runs->batches;
+    const size_t count = runs->count;
+    uint64_t rest = 0;
+
+    *begin = *end = floor;
+    if (count - floor < 2)
+        return;
+    for (size_t i = floor + 1; i < count; i++)
+        rest += batches[i]->info.rows;
+    if (rest >= batches[floor]->info.rows &&
+        (count - floor >= RUN_FAN_IN || batches[floor]->info.rows >= LARGE_ROWS)) {
+        *end = count;
+        return;
+    }
+    /* Runs are in order of size: those of one class are neighbours. */
+    for (size_t i = count; i > floor;) {
+        const size_t class_end = i;
+        const unsigned class = class_of(batches[i - 1]->info.rows);
+
+        while (i > floor && class_of(batches[i - 1]->info.rows) == class)
+            i--;
+        if (class_end - i >= RUN_FAN_IN) {
+            *begin = i;
+            *end = class_end;
+            return;
+        }
+    }
+}
+
+/* How often one may multiply a run by RUN_FAN_IN before it has so many rows. */
+static unsigned
+class_of(uint64_t rows)
+{
+    unsigned class = 0;
+
+    for (uint64_t bound = RUN_ROWS; bound < rows; bound *= RUN_FAN_IN)
+        class ++;
+    return class;
+}
+
+static enum spine_status
+merge_range(struct runs *runs, size_t floor, size_t begin, size_t end,
+            struct spine_error *error)
+{
+    struct spine_batch *batch;
+    enum spine_status st;
+
+    TRY(runs_merge(&runs->layout, runs->batches + begin, end - begin, &batch, error));
+    drop_runs(runs, begin, end);
+    if (batch->info.rows > 0)
+        push_run(runs, floor, batch);
+    else
+        spine_batch_unref(batch);
+out:
+    return st;
+}
+
+/* Takes the reference. Keeps the runs above `floor` in descending order of size; there is
+ * room. */
+static void
+push_run(struct runs *runs, size_t floor, struct spine_batch *batch)
+{
+    size_t at = runs->count++;
+
+    assert(runs->count <= runs->capacity);
+    for (; at > floor && runs->batches[at - 1]->info.rows < batch->info.rows; at--)
+        runs->batches[at] = runs->batches[at - 1];
+    runs->batches[at] = batch;
+}
+
+static void
+drop_runs(struct runs *runs, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++)
+        spine_batch_unref(runs->batches[i]);
+    for (size_t i = end; i < runs->count; i++)
+        runs->batches[begin + i - end] = runs->batches[i];
+    runs->count -= end - begin;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCH_RUNS_H
+#define BATCH_RUNS_H
+
+/*
+ * batch/runs -- unordered rows on their way to a batch.
+ *
+ * Rows gather in `buffer`. A full buffer is sorted and added up, and becomes a *run*: a
+ * batch of its own. Runs of about the same size are merged when there are RUN_FAN_IN of
+ * them, all runs when the smaller ones together are as large as the largest: so a row is
+ * merged a few times only, and the rows of all runs are at most about twice the different
+ * ones.
+ */
+
+#include "batch/batch.h"
+
+/* Rows of a full buffer: what sorts best. */
+#define RUN_ROWS 16384u
+#define RUN_FAN_IN 16u
+
+struct runs {
+    struct layout layout;
+    /* In any order; spans are borrowed from whoever put them there. */
+    struct rows buffer;
+    struct rows scratch;
+    struct spine_batch **batches;
+    size_t count;
+    size_t capacity;
+};
+
+void runs_init(struct runs *runs, const struct layout *layout);
+/* Frees all. Twice is harmless. */
+void runs_release(struct runs *runs);
+/* Forgets all rows; keeps the memory of the buffer. */
+void runs_clear(struct runs *runs);
+
+/*
+ * Makes a run of the buffer, which is empty afterwards. SPINE_NOMEM: nothing is lost,
+ * but rows may have been added up. SPINE_OVERFLOW: the buffer is lost.
+ */
+enum spine_status runs_close_buffer(struct runs *runs, struct spine_error *error);
+/* Makes runs of all rows of checked `columns`; the buffer is empty before and after. On
+ * failure the runs are what they were. */
+enum spine_status runs_add_columns(struct runs *runs, const struct spine_columns *columns,
+                                   struct spine_error *error);
+/* Merges what is to be merged. SPINE_NOMEM: nothing is lost. SPINE_OVERFLOW. */
+enum spine_status runs_settle(struct runs *runs, struct spine_error *error);
+/* The batch of all runs; none are left. The buffer must be empty. On failure the runs are
+ * as they were. */
+enum spine_status
+runs_seal(struct runs *runs, struct spine_batch **out, struct spine_error *error);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCH_RUNS_MERGE_H
+#define BATCH_RUNS_MERGE_H
+
+#include "batch/batch.h"
+
+/* The batch of all rows of `batches`, at any number, which stay. SPINE_NOMEM,
+ * SPINE_OVERFLOW. */
+enum spine_status runs_merge(const struct layout *layout,
+                             struct spine_batch *const *batches, size_t count,
+                             struct spine_batch **out, struct spine_error *error);
+
+#endif
