@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/assert.h"
+#include "base/error.h"
+#include "cursor/cursor_state.h"
+
+__extension__ typedef __int128 wide_sum;
+
+static const uint64_t no_times[1];
+static const int64_t no_weights[SPINE_WEIGHTS_MAX];
+
+static union spine_datum datum_of_word(enum cell_read read, uint64_t word);
+static const int64_t *sum_weights(struct spine_cursor *cursor);
+static bool stand_on_row(struct spine_cursor *cursor);
+static size_t read_rows(struct spine_cursor *cursor,
+                        const struct spine_column_buffers *buffers, size_t *at);
+static size_t read_fit(const struct spine_cursor *cursor, size_t at,
+                       const struct spine_column_buffers *buffers, size_t total);
+static void stand_on(struct spine_cursor *cursor, size_t at);
+static void refuse_row(struct spine_cursor *cursor, size_t at,
+                       const struct spine_column_buffers *buffers);
+
+union spine_datum
+spine_cursor_key(struct spine_cursor *cursor)
+{
+    const struct rows *rows = &cursor->window.rows;
+
+    if (!cursor_on_key(cursor)) {
+        cursor_misuse(cursor, "spine_cursor_key", "key");
+        return (union spine_datum){0};
+    }
+    if (cursor->key_read == CELL_OTHER)
+        return rows_key_datum(&cursor->layout, rows, cursor->key_begin,
+                              cursor->key_scratch);
+    return datum_of_word(cursor->key_read,
+                         rows->hi[cursor->key_begin] >> cursor->key_shift);
+}
+
+union spine_datum
+spine_cursor_val(struct spine_cursor *cursor)
+{
+    const struct rows *rows = &cursor->window.rows;
+
+    if (!cursor_on_value(cursor)) {
+        cursor_misuse(cursor, "spine_cursor_val", "value");
+        return (union spine_datum){0};
+    }
+    if (cursor->value_read == CELL_OTHER)
+        return rows_value_datum(&cursor->layout, rows, cursor->at, cursor->value_scratch);
+    return datum_of_word(cursor->value_read,
+                         (rows->lo != NULL ? rows->lo : rows->hi)[cursor->at] &
+                             cursor->value_mask);
+}
+
+static inline union spine_datum
+datum_of_word(enum cell_read read, uint64_t word)
+{
+    if (read == CELL_U64)
+        return spine_u64(word);
+    switch (read) {
+    case CELL_I64:
+        return spine_i64(i64_of_word(word));
+    case CELL_F64:
+        return spine_f64(f64_of_word(word));
+    case CELL_U32:
+        return spine_u32((uint32_t)word);
+    case CELL_I32:
+        return spine_i32(i32_of_word((uint32_t)word));
+    case CELL_U64:
+    case CELL_OTHER:
+        break;
+    }
+    return spine_u64(word);
+}
+
+int64_t
+spine_cursor_weight(struct spine_cursor *cursor)
+{
+    if (cursor->at < cursor->key_end && !cursor->timed)
+        return cursor->window.rows.weight[cursor->at * cursor->layout.weight_count];
+    return spine_cursor_weights(cursor)[0];
+}
+
+const int64_t *
+spine_cursor_weights(struct spine_cursor *cursor)
+{
+    if (!cursor_on_value(cursor)) {
+        cursor_misuse(cursor, "spine_cursor_weight", "value");
+        return no_weights;
+    }
+    if (cursor->timed)
+        return sum_weights(cursor);
+    return cursor->window.rows.weight + cursor->at * cursor->layout.weight_count;
+}
+
+size_t
+spine_cursor_times(struct spine_cursor *cursor, const uint64_t **times,
+                   const int64_t **weights)
+{
+    const struct rows *rows = &cursor->window.rows;
+
+    *times = no_times;
+    *weights = no_weights;
+    if (!cursor_on_value(cursor)) {
+        cursor_misuse(cursor, "spine_cursor_times", "value");
+        return 0;
+    }
+    *weights = rows->weight + cursor->at * cursor->layout.weight_count;
+    if (!cursor->timed)
+        return 1;
+    *times = rows->time + cursor->at;
+    return cursor->value_end - cursor->at;
+}
+
+/* Over all times; what leaves int64_t on the way may come back. */
+static const int64_t *
+sum_weights(struct spine_cursor *cursor)
+{
+    const unsigned weight_count = cursor->layout.weight_count;
+
+    for (unsigned c = 0; c < weight_count; c++) {
+        wide_sum sum = 0;
+
+        for (size_t row = cursor->at; row < cursor->value_end; row++)
+            sum += cursor->window.rows.weight[row * weight_count + c];
+        cursor->sums[c] = (int64_t)sum;
+        if (cursor->sums[c] != sum) {
+            cursor_fail(cursor, SPINE_OVERFLOW);
+            return no_weights;
+        }
+    }
+    return cursor->sums;
+}
+
+size_t
+spine_cursor_read(struct spine_cursor *cursor, const struct spine_column_buffers *buffers)
+{
+    struct window *window = &cursor->window;
+    size_t total, at;
+
+    if (cursor->place == PLACE_FAILED)
+        return 0;
+    cursor->status = SPINE_OK;
+    if (!stand_on_row(cursor))
+        return 0;
+    at = cursor->at;
+    if (window->want < buffers->rows)
+        window->want = buffers->rows < WINDOW_WANT_MAX ? buffers->rows : WINDOW_WANT_MAX;
+    total = read_rows(cursor, buffers, &at);
+    if (cursor->place == PLACE_FAILED)
+        return 0;
+    if (at == window->rows.count)
+        cursor_leave(cursor, PLACE_AFTER);
+    else if (total > 0)
+        stand_on(cursor, at);
+    else if (buffers->rows > 0)
+        refuse_row(cursor, at, buffers);
+    return total;
+}
+
+/* On the row that a read begins with. False when there is none. */
+static bool
+stand_on_row(struct spine_cursor *cursor)
+{
+    if (cursor->place == PLACE_NEW || cursor->place == PLACE_BEFORE)
+        spine_cursor_rewind(cursor);
+    if (cursor->place != PLACE_KEY)
+        return false;
+    if (cursor->at == VALUE_BEFORE)
+        cursor_set_value(cursor, cursor->key_begin);
+    else if (cursor->at == cursor->key_end)
+        spine_cursor_step_key(cursor);
+    return cursor->place == PLACE_KEY;
+}
+
+/* Reads rows from `*at` on, window by window, and leaves `*at` on the row behind them,
+ * the end of the rows when there is none. */
+static size_t
+read_rows(struct spine_cursor *cursor, const struct spine_column_buffers *buffers,
+          size_t *at)
+{
+    struct window *window = &cursor->window;
+    size_t total = 0;
+
+    for (;;) {
+        const size_t count = read_fit(cursor, *at, buffers, total);
+
+        rows_read(&cursor->layout, &window->rows, *at, *at + count, buffers, total);
+        total += count;
+        *at += count;
+        if (*at < window->rows.count || !window->high_open)
+            return total;
+        if (!cursor_forward(cursor, false, at))
+            return 0;
+        if (*at == window->rows.count)
+            return total;
+    }
+}
+
+/* How many rows from `at` on fit, in whole values. */
+static size_t
+read_fit(const struct spine_cursor *cursor, size_t at,
+         const struct spine_column_buffers *buffers, size_t total)
+{
+    const struct rows *rows = &cursor->window.rows;
+    const size_t count =
+        rows_read_fit(&cursor->layout, rows, at, rows->count, buffers, total);
+
+    if (!cursor->timed || at + count == rows->count)
+        return count;
+    return window_value_begin(&cursor->window, at + count) - at;
+}
+
+/* On row `at`, which may be in the middle of its key. */
+static void
+stand_on(struct spine_cursor *cursor, size_t at)
+{
+    cursor->place = PLACE_KEY;
+    cursor->key_begin = window_key_begin(&cursor->window, at);
+    cursor->key_end = window_key_end(&cursor->window, at);
+    cursor_set_value(cursor, at);
+}
+
+/* Says what row `at` needs. The cursor stays on it. */
+static void
+refuse_row(struct spine_cursor *cursor, size_t at,
+           const struct spine_column_buffers *buffers)
+{
+    const struct rows *rows = &cursor->window.rows;
+    const size_t times =
+        cursor->timed ? rows_value_end(&cursor->layout, rows, at, rows->count) - at : 1;
+    const size_t key_bytes = rows->key != NULL ? rows->key[at].size * times : 0;
+    const size_t value_bytes = rows->value != NULL ? rows->value[at].size * times : 0;
+
+    cursor->status = SPINE_INVALID;
+    if (times > buffers->rows)
+        (void)spine_fail(&cursor->error, SPINE_INVALID,
+                         "the next value has %zu times, for which there are %zu rows",
+                         times, buffers->rows);
+    else
+        (void)spine_fail(&cursor->error, SPINE_INVALID,
+                         "the next row needs %zu bytes for keys and %zu for values",
+                         key_bytes, value_bytes);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CURSOR_CURSOR_STATE_H
+#define CURSOR_CURSOR_STATE_H
+
+/*
+ * cursor/cursor_state -- where a cursor stands in its window.
+ *
+ *     rows     a1   b1 b2 b2 b3 b4   c1         letters are keys, numbers values;
+ *                   |  |     |       |          b2 has two times
+ *                   |  at    |       key_end
+ *                   |        value_end
+ *                   key_begin
+ *
+ * On no value `at` is VALUE_BEFORE or `key_end`; on no key all are 0. So a cursor stands
+ * on a value iff at < key_end. The rows of a key that are not in the window lie right
+ * before or behind it; a row of the key always is in it.
+ */
+
+#include "cursor/cursor.h"
+#include "cursor/cursor_window.h"
+
+/* `at` before the first value of a key. */
+#define VALUE_BEFORE SIZE_MAX
+/* Steps over a key look at so many rows of it before they seek. */
+#define SKIP_ROWS 64u
+
+enum cursor_place {
+    PLACE_KEY,
+    /* Before anything was read: will be the first key, or after all. */
+    PLACE_NEW,
+    PLACE_BEFORE,
+    PLACE_AFTER,
+    /* After an exact seek that found nothing: neither before nor after. */
+    PLACE_NOWHERE,
+    /* For good. */
+    PLACE_FAILED
+};
+
+/* How a cell becomes the caller's number; CELL_OTHER is left to the kernel. */
+enum cell_read { CELL_U64, CELL_I64, CELL_F64, CELL_U32, CELL_I32, CELL_OTHER };
+
+struct spine_cursor {
+    enum cursor_place place;
+    /* The first row of the value. */
+    size_t at;
+    /* The end of its times; maintained only when timed. */
+    size_t value_end;
+    size_t key_begin;
+    size_t key_end;
+    struct window window;
+    bool timed;
+    enum cell_read key_read;
+    enum cell_read value_read;
+    unsigned key_shift;
+    uint64_t value_mask;
+    enum spine_status status;
+    struct spine_error error;
+    struct layout layout;
+    /* What is given out of cells that are no bytes in memory, and of summed weights. */
+    uint8_t key_scratch[16];
+    uint8_t value_scratch[16];
+    int64_t sums[SPINE_WEIGHTS_MAX];
+};
+
+/* Fails for good, unless it did before. The message of `status` is made here. */
+void cursor_fail(struct spine_cursor *cursor, enum spine_status status);
+/* The same for `call`, which is illegal because there is no `what`. */
+void cursor_misuse(struct spine_cursor *cursor, const char *call, const char *what);
+
+/* On no key. */
+void cursor_leave(struct spine_cursor *cursor, enum cursor_place place);
+/* On the key of row `at`, which is the key's first, and on its first value. */
+void cursor_land(struct spine_cursor *cursor, size_t at);
+/* On the key of row `at`, which is the key's last. */
+void cursor_land_reverse(struct spine_cursor *cursor, size_t at);
+/* To the first row of the present key, which is known to exist. Clears the window. */
+void cursor_seek_key_begin(struct spine_cursor *cursor, const struct cell *key);
+/* On value row `at` of the present key. */
+void cursor_set_value(struct spine_cursor *cursor, size_t at);
+/* The rows of the first value in the window. */
+size_t cursor_first_value_rows(const struct spine_cursor *cursor);
+/* Fills the window after a seek. False when it failed, with the cursor. */
+bool cursor_fill(struct spine_cursor *cursor);
+/* The window moves, with `key_begin` and so on left to the caller. False on failure. */
+bool cursor_forward(struct spine_cursor *cursor, bool within_key, size_t *first);
+bool cursor_backward(struct spine_cursor *cursor, size_t keep, size_t *shift);
+/* `datum` as a cell of `column`. False, and failed, when it is none. */
+bool cursor_cell(struct spine_cursor *cursor, const struct cell_layout *column,
+                 union spine_datum datum, struct cell *out);
+
+/* Is the cursor on a key (on a value), after reading what a new one must? */
+static inline bool
+cursor_on_key(struct spine_cursor *cursor)
+{
+    return cursor->place == PLACE_KEY || spine_cursor_key_valid(cursor);
+}
+
+static inline bool
+cursor_on_value(struct spine_cursor *cursor)
+{
+    return cursor->at < cursor->key_end || spine_cursor_val_valid(cursor);
+}
+
+/* Is the key's last (first) row in the window? */
+static inline bool
+cursor_key_end_known(const struct spine_cursor *cursor)
+{
+    return cursor->key_end < cursor->window.rows.count || cursor->window.back_closed;
+}
+
+static inline bool
+cursor_key_begin_known(const struct spine_cursor *cursor)
+{
+    return cursor->key_begin > 0 || cursor->window.front_closed;
+}
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/assert.h"
+#include "cursor/cursor_state.h"
+
+static void step_val_at_edge(struct spine_cursor *cursor);
+static void step_val_reverse_at_edge(struct spine_cursor *cursor);
+static void go_behind_last(struct spine_cursor *cursor, const struct cell *key);
+static void go_before_first(struct spine_cursor *cursor, const struct cell *key);
+
+void
+spine_cursor_rewind_vals(struct spine_cursor *cursor)
+{
+    if (!cursor_on_key(cursor)) {
+        cursor_misuse(cursor, "spine_cursor_rewind_vals", "key");
+    } else if (cursor_key_begin_known(cursor)) {
+        cursor_set_value(cursor, cursor->key_begin);
+    } else {
+        const struct cell key = rows_key(&cursor->layout, &cursor->window.rows, 0);
+
+        cursor_seek_key_begin(cursor, &key);
+    }
+}
+
+void
+spine_cursor_fast_forward_vals(struct spine_cursor *cursor)
+{
+    if (!cursor_on_key(cursor)) {
+        cursor_misuse(cursor, "spine_cursor_fast_forward_vals", "key");
+        return;
+    }
+    if (!cursor_key_end_known(cursor)) {
+        const struct cell key =
+            rows_key(&cursor->layout, &cursor->window.rows, cursor->key_begin);
+
+        go_behind_last(cursor, &key);
+        if (cursor->place == PLACE_FAILED)
+            return;
+    }
+    cursor_set_value(cursor, window_value_begin(&cursor->window, cursor->key_end - 1));
+}
+
+void
+spine_cursor_step_val(struct spine_cursor *cursor)
+{
+    const size_t next = cursor->timed ? cursor->value_end : cursor->at + 1;
+
+    if (cursor->at < cursor->key_end && next < cursor->key_end)
+        cursor_set_value(cursor, next);
+    else if (cursor->at < cursor->key_end && cursor_key_end_known(cursor))
+        cursor->at = cursor->key_end;
+    else
+        step_val_at_edge(cursor);
+}
+
+/* From the last value of the window. */
+static void
+step_val_at_edge(struct spine_cursor *cursor)
+{
+    struct window *window = &cursor->window;
+    size_t first;
+
+    if (cursor->place == PLACE_NEW && spine_cursor_key_valid(cursor)) {
+        spine_cursor_step_val(cursor);
+        return;
+    }
+    if (!cursor_on_value(cursor)) {
+        cursor_misuse(cursor, "spine_cursor_step_val", "value");
+        return;
+    }
+    if (!cursor_forward(cursor, true, &first))
+        return;
+    cursor->key_begin = window_key_begin(window, first - 1);
+    cursor->key_end = first;
+    if (first < window->rows.count && window_same_key(window, first - 1, first)) {
+        cursor->key_end = window_key_end(window, first);
+        cursor_set_value(cursor, first);
+    } else {
+        cursor->at = first;
+    }
+}
+
+void
+spine_cursor_step_val_reverse(struct spine_cursor *cursor)
+{
+    if (!cursor_on_value(cursor))
+        cursor_misuse(cursor, "spine_cursor_step_val_reverse", "value");
+    else if (cursor->at > cursor->key_begin)
+        cursor_set_value(cursor, window_value_begin(&cursor->window, cursor->at - 1));
+    else if (cursor_key_begin_known(cursor))
+        cursor->at = VALUE_BEFORE;
+    else
+        step_val_reverse_at_edge(cursor);
+}
+
+/* From the first value of the window. */
+static void
+step_val_reverse_at_edge(struct spine_cursor *cursor)
+{
+    struct window *window = &cursor->window;
+    size_t shift;
+
+    if (!cursor_backward(cursor, cursor_first_value_rows(cursor), &shift))
+        return;
+    cursor->key_end = window->rows.count;
+    if (shift > 0 && window_same_key(window, shift - 1, shift)) {
+        cursor->key_begin = window_key_begin(window, shift - 1);
+        cursor_set_value(cursor, window_value_begin(window, shift - 1));
+    } else {
+        cursor->key_begin = shift;
+        cursor->at = VALUE_BEFORE;
+    }
+}
+
+void
+spine_cursor_seek_val(struct spine_cursor *cursor, union spine_datum val)
+{
+    struct window *window = &cursor->window;
+    struct cell key, value;
+    size_t begin, row;
+
+    if (!cursor_on_key(cursor)) {
+        cursor_misuse(cursor, "spine_cursor_seek_val", "key");
+        return;
+    }
+    if (!cursor_cell(cursor, &cursor->layout.value, val, &value) ||
+        cursor->at == cursor->key_end)
+        return;
+    begin = cursor->at == VALUE_BEFORE ? cursor->key_begin : cursor->at;
+    key = rows_key(&cursor->layout, &window->rows, begin);
+    row = rows_lower_bound(&cursor->layout, &window->rows, begin, cursor->key_end, &key,
+                           &value);
+    if (row < cursor->key_end) {
+        cursor_set_value(cursor, row);
+        return;
+    }
+    if (cursor_key_end_known(cursor)) {
+        cursor->at = cursor->key_end;
+        return;
+    }
+    window_seek_limited(window, (struct window_bound){.key = &key, .value = &value},
+                        false);
+    if (!cursor_fill(cursor))
+        return;
+    if (window->rows.count > 0) {
+        cursor->key_begin = 0;
+        cursor->key_end = window->rows.count;
+        cursor_set_value(cursor, 0);
+    } else {
+        go_behind_last(cursor, &key);
+    }
+}
+
+void
+spine_cursor_seek_val_reverse(struct spine_cursor *cursor, union spine_datum val)
+{
+    struct window *window = &cursor->window;
+    struct cell key, value;
+    size_t end, row;
+
+    if (!cursor_on_key(cursor)) {
+        cursor_misuse(cursor, "spine_cursor_seek_val_reverse", "key");
+        return;
+    }
+    if (!cursor_cell(cursor, &cursor->layout.value, val, &value) ||
+        cursor->at == VALUE_BEFORE)
+        return;
+    end = cursor->key_end;
+    if (cursor->at < end)
+        end = cursor->timed ? cursor->value_end : cursor->at + 1;
+    key = rows_key(&cursor->layout, &window->rows, cursor->key_begin);
+    row = rows_upper_bound(&cursor->layout, &window->rows, cursor->key_begin, end, &key,
+                           &value);
+    if (row == end && cursor->at < cursor->key_end)
+        return;
+    if (row > cursor->key_begin) {
+        cursor_set_value(cursor, window_value_begin(window, row - 1));
+        return;
+    }
+    if (cursor_key_begin_known(cursor)) {
+        cursor->at = VALUE_BEFORE;
+        return;
+    }
+    window_seek_limited(
+        window, (struct window_bound){.key = &key, .value = &value, .after = true}, true);
+    if (!cursor_fill(cursor))
+        return;
+    if (window->rows.count > 0) {
+        cursor->key_begin = 0;
+        cursor->key_end = window->rows.count;
+        cursor_set_value(cursor, window_value_begin(window, cursor->key_end - 1));
+    } else {
+        go_before_first(cursor, &key);
+    }
+}
+
+/* Behind the last value of `key`, which has rows, by a new window that ends there. */
+static void
+go_behind_last(struct spine_cursor *cursor, const struct cell *key)
+{
+    struct window *window = &cursor->window;
+
+    window_seek(window, (struct window_bound){.key = key, .after = true}, true);
+    if (!cursor_fill(cursor))
+        return;
+    assert(window->rows.count > 0);
+    cursor->key_end = window->rows.count;
+    cursor->key_begin = window_key_begin(window, cursor->key_end - 1);
+    cursor->at = cursor->key_end;
+}
+
+/* Before the first value of `key`, which has rows, by a new window that begins there. */
+static void
+go_before_first(struct spine_cursor *cursor, const struct cell *key)
+{
+    cursor_seek_key_begin(cursor, key);
+    if (cursor->place == PLACE_KEY)
+        cursor->at = VALUE_BEFORE;
+}

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+#include "cursor/cursor_window.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+
+/* Rows of the first fill of a limited window. */
+#define LIMITED_WANT 64u
+/* The least rows staged from a batch at once. */
+#define STAGE_ROWS_MIN 8u
+
+static void window_clear(struct window *window, bool backward);
+static void find_bound(struct source *source, struct window_bound bound);
+static void use_sources(struct window *window, bool backward);
+static void use_source(struct window *window, struct source *source);
+static enum spine_status refill(struct kway_input *input, size_t want);
+static bool has_more(const struct source *source);
+static size_t
+stage(struct source *source, struct rows *out, size_t want, enum spine_status *st);
+static enum spine_status fill_rows(struct window *window, struct rows *out, bool *done);
+static enum spine_status fill_forward(struct window *window);
+static enum spine_status fill_backward(struct window *window, size_t keep);
+static void turn_round(const struct layout *layout, struct rows *rows);
+
+enum spine_status
+window_init(struct window *window, const struct layout *layout,
+            struct spine_batch *const *batches, size_t batch_count,
+            struct spine_error *error)
+{
+    const size_t bytes = batch_count * (sizeof *window->sources + sizeof *window->inputs);
+
+    *window = (struct window){.layout = layout, .want = WINDOW_WANT_MIN};
+    window->kway.layout = layout;
+    window->kway.on_refill = refill;
+    if (layout->key.shape != SHAPE_NONE)
+        window->key_hi_mask =
+            layout->row_kind == ROW_ONE ? UINT64_MAX << layout->key_shift : UINT64_MAX;
+    if (layout->row_kind == ROW_TWO && layout->key.shape == SHAPE_FIXED)
+        window->key_lo_mask = UINT64_MAX;
+    if (batch_count == 0)
+        return SPINE_OK;
+
+    window->sources = mem_zalloc(bytes);
+    if (window->sources == NULL)
+        return fail_nomem(error, "the batches of a cursor", bytes);
+    window->source_count = batch_count;
+    window->inputs = (struct kway_input *)(void *)(window->sources + batch_count);
+    window->kway.inputs = window->inputs;
+    for (size_t i = 0; i < batch_count; i++) {
+        struct source *source = &window->sources[i];
+
+        assert(spine_schema_equal(&batches[i]->layout.schema, &layout->schema));
+        source->window = window;
+        source->batch = spine_batch_ref(batches[i]);
+        reader_init(&source->reader, batches[i]);
+        if (batches[i]->info.rows == 0)
+            continue;
+        /* They were cells before they were datums. */
+        if (cell_of_datum(&layout->key, batches[i]->info.key_min, &source->key_min,
+                          NULL) != SPINE_OK ||
+            cell_of_datum(&layout->key, batches[i]->info.key_max, &source->key_max,
+                          NULL) != SPINE_OK)
+            assert(false);
+    }
+    return SPINE_OK;
+}
+
+void
+window_release(struct window *window)
+{
+    const size_t count = window->source_count;
+
+    for (size_t i = 0; i < count; i++) {
+        rows_release(window->layout, &window->inputs[i].rows);
+        spine_batch_unref(window->sources[i].batch);
+    }
+    kway_release(&window->kway);
+    if (window->layout != NULL) {
+        rows_release(window->layout, &window->rows);
+        rows_release(window->layout, &window->spare);
+    }
+    mem_free(window->sources, count * (sizeof *window->sources + sizeof *window->inputs));
+    *window = (struct window){0};
+}
+
+void
+window_to_start(struct window *window)
+{
+    window_clear(window, false);
+    window->low_open = false;
+    window->front_closed = true;
+    for (size_t i = 0; i < window->source_count; i++)
+        reader_init(&window->sources[i].reader, window->sources[i].batch);
+    use_sources(window, false);
+}
+
+void
+window_to_end(struct window *window)
+{
+    window_clear(window, true);
+    window->high_open = false;
+    window->back_closed = true;
+    for (size_t i = 0; i < window->source_count; i++)
+        reader_to_end(&window->sources[i].reader);
+    use_sources(window, true);
+}
+
+void
+window_seek(struct window *window, struct window_bound bound, bool backward)
+{
+    window_clear(window, backward);
+    window->front_closed = !backward && bound.value == NULL;
+    window->back_closed = backward && bound.value == NULL;
+    for (size_t i = 0; i < window->source_count; i++)
+        find_bound(&window->sources[i], bound);
+    use_sources(window, backward);
+}
+
+void
+window_seek_limited(struct window *window, struct window_bound bound, bool backward)
+{
+    const struct window_bound limit = {.key = bound.key, .after = !backward};
+
+    assert(bound.value != NULL);
+    window_clear(window, backward);
+    window->limited = true;
+    for (size_t i = 0; i < window->source_count; i++) {
+        struct source *source = &window->sources[i];
+
+        find_bound(source, limit);
+        source->stop = reader_offset(&source->reader);
+        find_bound(source, bound);
+        if (has_more(source))
+            use_source(window, source);
+    }
+}
+
+void
+window_seek_exact(struct window *window, const struct cell *key)
+{
+    const struct cell_layout *column = &window->layout->key;
+    const bool long_cells = column->shape == SHAPE_FIXED || column->shape == SHAPE_BYTES;
+
+    window_clear(window, false);
+    window->want = LIMITED_WANT;
+    window->limited = true;
+    window->front_closed = true;
+    for (size_t i = 0; i < window->source_count; i++) {
+        struct source *source = &window->sources[i];
+
+        if (key->word < source->key_min.word || key->word > source->key_max.word)
+            continue;
+        if (long_cells && (span_compare(key->span, source->key_min.span) < 0 ||
+                           span_compare(key->span, source->key_max.span) > 0))
+            continue;
+
+        const size_t rows = reader_seek_exact(&source->reader, key);
+
+        if (rows == 0)
+            continue;
+        source->stop = reader_offset(&source->reader) + rows;
+        if (source->reader.row + rows ==
+            source->batch->fences[source->reader.block].rows) {
+            /* The key may go on in the next block. */
+            struct reader end = source->reader;
+
+            reader_seek_after(&end, key, NULL);
+            source->stop = reader_offset(&end);
+        }
+        use_source(window, source);
+    }
+}
+
+enum spine_status
+window_fill(struct window *window)
+{
+    assert(window->rows.count == 0);
+    return window->kway.descending ? fill_backward(window, 0) : fill_forward(window);
+}
+
+enum spine_status
+window_forward(struct window *window, bool within_key, size_t *first)
+{
+    const size_t count = window->rows.count;
+    const size_t keep = window_value_begin(window, count - 1);
+
+    assert(count > 0);
+    if (window->staged != STAGED_FORWARD || (window->limited && !within_key)) {
+        const struct cell key = rows_key(window->layout, &window->rows, count - 1);
+        const struct cell value = rows_value(window->layout, &window->rows, count - 1);
+
+        window->kway.descending = false;
+        window->limited = false;
+        for (size_t i = 0; i < window->source_count; i++)
+            reader_seek_after(&window->sources[i].reader, &key, &value);
+        use_sources(window, false);
+    }
+    if (keep > 0) {
+        window->front_closed = !window_same_key(window, keep - 1, keep);
+        window->low_open = true;
+        rows_drop_front(window->layout, &window->rows, keep);
+    }
+    *first = window->rows.count;
+    return fill_forward(window);
+}
+
+enum spine_status
+window_backward(struct window *window, size_t keep, size_t *shift)
+{
+    struct rows *rows = &window->rows;
+    enum spine_status st;
+
+    assert(keep > 0 && keep <= rows->count);
+    if (window->staged != STAGED_BACKWARD || window->limited) {
+        const struct cell key = rows_key(window->layout, rows, 0);
+        const struct cell value = rows_value(window->layout, rows, 0);
+
+        window->kway.descending = true;
+        window->limited = false;
+        for (size_t i = 0; i < window->source_count; i++)
+            reader_seek(&window->sources[i].reader, &key, &value);
+        use_sources(window, true);
+    }
+    if (keep < rows->count) {
+        window->back_closed = !window_same_key(window, keep - 1, keep);
+        window->high_open = true;
+        rows->count = keep;
+    }
+    st = fill_backward(window, keep);
+    *shift = rows->count - keep;
+    return st;
+}
+
+size_t
+window_value_begin(const struct window *window, size_t at)
+{
+    const struct rows *rows = &window->rows;
+
+    if (!window->layout->timed || at == 0)
+        return at;
+
+    const struct cell key = rows_key(window->layout, rows, at);
+    const struct cell value = rows_value(window->layout, rows, at);
+
+    /* Most values have one time. */
+    if (rows_lower_bound(window->layout, rows, at - 1, at, &key, &value) == at)
+        return at;
+    return rows_lower_bound(window->layout, rows, 0, at, &key, &value);
+}
+
+size_t
+window_key_begin(const struct window *window, size_t at)
+{
+    const struct rows *rows = &window->rows;
+
+    if (at == 0 || !window_same_key(window, at - 1, at))
+        return at;
+
+    const struct cell key = rows_key(window->layout, rows, at);
+
+    return rows_lower_bound(window->layout, rows, 0, at, &key, NULL);
+}
+
+/* No rows, no inputs, nothing known of either end. */
+static void
+window_clear(struct window *window, bool backward)
+{
+    window->rows.count = 0;
+    window->kway.input_count = 0;
+    window->kway.descending = backward;
+    window->staged = backward ? STAGED_BACKWARD : STAGED_FORWARD;
+    window->want = WINDOW_WANT_MIN;
+    window->limited = false;
+    window->low_open = window->high_open = true;
+    window->front_closed = window->back_closed = false;
+}
+
+static void
+find_bound(struct source *source, struct window_bound bound)
+{
+    if (bound.after)
+        reader_seek_after(&source->reader, bound.key, bound.value);
+    else
+        reader_seek(&source->reader, bound.key, bound.value);
+}
+
+/* Makes inputs of all sources that have rows ahead of their readers. */
+static void
+use_sources(struct window *window, bool backward)
+{
+    window->kway.input_count = 0;
+    window->staged = backward ? STAGED_BACKWARD : STAGED_FORWARD;
+    for (size_t i = 0; i < window->source_count; i++) {
+        struct source *source = &window->sources[i];
+
+        source->stop = backward ? 0 : source->batch->info.rows;
+        if (has_more(source))
+            use_source(window, source);
+    }
+}
+
+static void
+use_source(struct window *window, struct source *source)
+{
+    struct kway_input *input = &window->inputs[window->kway.input_count++];
+    const uint64_t offset = reader_offset(&source->reader);
+
+    input->rows.count = input->at = 0;
+    input->source = source;
+    input->more = true;
+    input->rows_left =
+        offset < source->stop ? source->stop - offset : offset - source->stop;
+}
+
+/* Are there rows between the reader and `stop`? */
+static bool
+has_more(const struct source *source)
+{
+    return reader_offset(&source->reader) != source->stop;
+}
+
+/* The kway_refill_fn of cursors. */
+static enum spine_status
+refill(struct kway_input *input, size_t want)
+{
+    struct source *source = input->source;
+    const struct window *window = source->window;
+    const size_t share = 2 * window->want / window->kway.input_count;
+    const size_t most = share > STAGE_ROWS_MIN ? share : STAGE_ROWS_MIN;
+    enum spine_status st = SPINE_OK;
+
+    assert(input->more);
+    rows_drop_front(window->layout, &input->rows, input->at);
+    input->at = 0;
+    stage(source, &input->rows, want < most ? want : most, &st);
+    input->more = has_more(source);
+    input->rows_left =
+        input->rows.count + (source->stop > reader_offset(&source->reader)
+                                 ? source->stop - reader_offset(&source->reader)
+                                 : reader_offset(&source->reader) - source->stop);
+    return st;
+}
+
+/* Stages up to `want` rows on the way to `stop`. */
+static size_t
+stage(struct source *source, struct rows *out, size_t want, enum spine_status *st)
+{
+    const uint64_t offset = reader_offset(&source->reader);
+    const bool backward = source->window->kway.descending;
+    const uint64_t left = backward ? offset - source->stop : source->stop - offset;
+    const size_t count = left < want ? (size_t)left : want;
+
+    return backward ? reader_stage_reverse(&source->reader, out, count, st)
+                    : reader_stage(&source->reader, out, count, st);
+}
+
+/*
+ * Appends at least one row to `out` unless there is none; `*done` when nothing follows.
+ * One batch alone is not merged. (With times a piece of it could end inside a value.)
+ */
+static enum spine_status
+fill_rows(struct window *window, struct rows *out, bool *done)
+{
+    struct kway *kway = &window->kway;
+    const size_t before = out->count;
+    enum spine_status st = SPINE_OK;
+    uint64_t rows_used = 0;
+
+    *done = kway->input_count == 0;
+    while (!*done && out->count == before) {
+        if (kway->input_count == 1 && !window->layout->timed) {
+            stage(kway->inputs[0].source, out, window->want, &st);
+            *done = !has_more(kway->inputs[0].source);
+        } else {
+            st = kway_fill(kway, out, window->want, &rows_used);
+            *done = st == SPINE_OK && kway_done(kway);
+        }
+        if (st != SPINE_OK)
+            return st;
+        if (window->want < WINDOW_WANT_MAX)
+            window->want *= 2;
+    }
+    return SPINE_OK;
+}
+
+static enum spine_status
+fill_forward(struct window *window)
+{
+    enum spine_status st;
+    bool done;
+
+    TRY(fill_rows(window, &window->rows, &done));
+    window->back_closed = done;
+    if (done && !window->limited)
+        window->high_open = false;
+out:
+    return st;
+}
+
+static enum spine_status
+fill_backward(struct window *window, size_t keep)
+{
+    struct rows *rows = &window->rows, *spare = &window->spare;
+    enum spine_status st;
+    bool done;
+
+    spare->count = 0;
+    TRY(fill_rows(window, spare, &done));
+    window->front_closed = done;
+    if (done && !window->limited)
+        window->low_open = false;
+    if (spare->count == 0)
+        return SPINE_OK;
+    turn_round(window->layout, spare);
+    if (!rows_reserve(window->layout, spare, spare->count + keep))
+        return SPINE_NOMEM;
+    rows_append(window->layout, spare, rows, 0, keep);
+
+    const struct rows swap = *rows;
+
+    *rows = *spare;
+    *spare = swap;
+out:
+    return st;
+}
+
+/* Makes ascending rows of descending, complemented ones. */
+static void
+turn_round(const struct layout *layout, struct rows *rows)
+{
+    rows_reverse(layout, rows);
+    for (size_t i = 0; i < rows->count; i++)
+        rows->hi[i] = ~rows->hi[i];
+    if (rows->lo != NULL)
+        for (size_t i = 0; i < rows->count; i++)
+            rows->lo[i] = ~rows->lo[i];
+}

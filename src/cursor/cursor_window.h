@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CURSOR_CURSOR_WINDOW_H
+#define CURSOR_CURSOR_WINDOW_H
+
+/*
+ * cursor/cursor_window -- the rows around a cursor, merged from all batches.
+ *
+ *     low_open                                                high_open
+ *     ...      | k1 k2 k2 k2 k3 k4 k4 | k4 k4 k5 ...
+ *              front: closed             back: not closed
+ *
+ * A window is a piece without gaps of the consolidated rows, and never ends between rows
+ * of one value. It grows at one end by what the k-way merge gives, and forgets rows at
+ * the other. Its inputs are staged for one end only; for the other they are found again
+ * by a seek to the row at that end.
+ *
+ * A *limited* window holds rows of one key only, because its inputs end with that key.
+ */
+
+#include "batch/batch.h"
+
+/* Rows of the first fill after a seek, and of the largest. */
+#define WINDOW_WANT_MIN 16u
+#define WINDOW_WANT_MAX 2048u
+
+/* One batch of the cursor. */
+struct source {
+    struct window *window;
+    /* A reference. */
+    struct spine_batch *batch;
+    /* Where staging goes on; between seeks a hint for the next one. */
+    struct reader reader;
+    /* The offset in the batch at which staging ends. */
+    uint64_t stop;
+    /* The least and the greatest key of the batch. */
+    struct cell key_min;
+    struct cell key_max;
+};
+
+enum window_staged { STAGED_NONE, STAGED_FORWARD, STAGED_BACKWARD };
+
+struct window {
+    const struct layout *layout;
+    struct rows rows;
+    /* Where backward fills are made. */
+    struct rows spare;
+
+    struct source *sources;
+    size_t source_count;
+    /* Room for one per source; the first kway.input_count are in use. */
+    struct kway_input *inputs;
+    struct kway kway;
+    /* The end of the window behind which the inputs stand. */
+    enum window_staged staged;
+    /* Rows of the next fill. */
+    size_t want;
+    bool limited;
+
+    /* May there be rows before the first one, after the last one? */
+    bool low_open;
+    bool high_open;
+    /* Is it known that no row before (after) the window has the first (last) row's key?
+     */
+    bool front_closed;
+    bool back_closed;
+
+    /* Two rows have the same key iff these bits of hi and lo are equal, and spans are. */
+    uint64_t key_hi_mask;
+    uint64_t key_lo_mask;
+};
+
+/* A place between rows: before or `after` those of the key, or of key and value. */
+struct window_bound {
+    const struct cell *key;
+    const struct cell *value;
+    bool after;
+};
+
+/* Keeps a reference to each batch. On failure there is nothing to release. */
+enum spine_status window_init(struct window *window, const struct layout *layout,
+                              struct spine_batch *const *batches, size_t batch_count,
+                              struct spine_error *error);
+void window_release(struct window *window);
+
+/* Empty the window, and prepare for filling it forward from the first row, or backward
+ * from the last one. */
+void window_to_start(struct window *window);
+void window_to_end(struct window *window);
+/* Empties the window and prepares for filling it forward (backward) from `bound`. Cells
+ * may borrow from the window's rows. */
+void window_seek(struct window *window, struct window_bound bound, bool backward);
+/* The same for rows of the bound's key only. */
+void window_seek_limited(struct window *window, struct window_bound bound, bool backward);
+/* Limited to `key` and before its first row; batches without the key are left out. */
+void window_seek_exact(struct window *window, const struct cell *key);
+
+/* Fills the empty window from where the last seek went; it stays empty when there are no
+ * rows. */
+enum spine_status window_fill(struct window *window);
+
+/*
+ * Goes on behind the last row: forgets all rows but those of the last value and appends
+ * new ones from `*first` on, none only at the end (when `within_key`, in a limited
+ * window: at the end of the key). Needs rows.
+ */
+enum spine_status window_forward(struct window *window, bool within_key, size_t *first);
+/*
+ * Goes on before the first row: keeps the first `keep` rows (whole values) and puts
+ * `*shift` new ones before them, none only when there are none.
+ */
+enum spine_status window_backward(struct window *window, size_t keep, size_t *shift);
+
+/* The first row of row `at`'s value, and of its key, in the window. */
+size_t window_value_begin(const struct window *window, size_t at);
+size_t window_key_begin(const struct window *window, size_t at);
+
+/* Have rows `a` and `b` of the window the same key? */
+static inline bool
+window_same_key(const struct window *window, size_t a, size_t b)
+{
+    const struct rows *rows = &window->rows;
+
+    if (((rows->hi[a] ^ rows->hi[b]) & window->key_hi_mask) != 0)
+        return false;
+    if (window->key_lo_mask != 0)
+        return rows->lo[a] == rows->lo[b];
+    if (!window->layout->key.spans)
+        return true;
+    return span_compare(rows->key[a], rows->key[b]) == 0;
+}
+
+/* The end of row `at`'s key in the window. */
+static inline size_t
+window_key_end(const struct window *window, size_t at)
+{
+    const size_t next = at + 1;
+
+    if (next == window->rows.count || !window_same_key(window, at, next))
+        return next;
+    return rows_key_end(window->layout, &window->rows, at, window->rows.count);
+}
+
+#endif
