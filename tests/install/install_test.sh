@@ -16,7 +16,16 @@ prefix=$work/prefix
 
 rm -rf "$work"
 mkdir -p "$work"
-cmake --install "$build" --prefix "$prefix" >"$work/install.log"
+
+# Runs the command and shows what it says only when it fails.
+logged() {
+    "$@" >"$work/log" 2>&1 || {
+        cat "$work/log"
+        exit 1
+    }
+}
+
+logged cmake --install "$build" --prefix "$prefix"
 
 pc=$(find "$prefix" -name spine.pc)
 libraries=$(dirname "$(dirname "$pc")")
@@ -59,12 +68,9 @@ if command -v c++ >/dev/null 2>&1; then
 else
     echo "find_package, C++: skipped, there is no C++ compiler"
 fi
-cmake -S "$here" -B "$work/cmake" -DCMAKE_C_COMPILER="$compiler" \
-    -DLANGUAGES="$languages" -DCMAKE_PREFIX_PATH="$prefix" >"$work/cmake.log"
-cmake --build "$work/cmake" >>"$work/cmake.log" || {
-    cat "$work/cmake.log"
-    exit 1
-}
+logged cmake -S "$here" -B "$work/cmake" -DCMAKE_C_COMPILER="$compiler" \
+    -DLANGUAGES="$languages" -DCMAKE_PREFIX_PATH="$prefix"
+logged cmake --build "$work/cmake"
 for program in "$work"/cmake/program_*; do
     expect "find_package, $(basename "$program")" "$program"
 done
