@@ -139,8 +139,8 @@ slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
         TRY(merge_begin(task, &slice->error));
     TRY(merge_step(task->merge, &fuel_left, &slice->error));
     if (merge_done(task->merge)) {
-        TRY(merge_seal(task->merge, &slice->output, &slice->error));
         merge_counts(task->merge, &slice->counts);
+        TRY(merge_seal(task->merge, &slice->output, &slice->error));
         slice->done = true;
     }
     slice->rows_left = merge_rows_left(task->merge);

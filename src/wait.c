@@ -25,6 +25,8 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
                               "the spine was closed during a wait");
         if (spine->locked.status != SPINE_OK)
             return spine_sticky_locked(spine, error);
+        if (deadline_ns != UINT64_MAX && clock_now_ns() >= deadline_ns)
+            return spine_fail(error, SPINE_TIMEOUT, "the time given to a wait ran out");
 
         mutex_unlock(&spine->mutex);
         runtime_closed = runtime_is_closed(spine->runtime);
@@ -37,8 +39,6 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
         if (runtime_closed)
             return spine_fail(error, SPINE_CANCELLED,
                               "the runtime was closed during a wait");
-        if (deadline_ns != UINT64_MAX && clock_now_ns() >= deadline_ns)
-            return spine_fail(error, SPINE_TIMEOUT, "the time given to a wait ran out");
         if (!helped && spine->locked.wakes == wakes)
             (void)condition_wait_until(condition, &spine->mutex,
                                        deadline_ns); /* looks again */
