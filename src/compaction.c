@@ -84,7 +84,8 @@ begin_locked(struct spine *spine, struct aftermath *after)
 
     if (task->inputs.count == 0)
         end_one_locked(spine, compaction, SPINE_OK, NULL, after);
-    else if (task->inputs.count == 1 && !spine->locked.has_frontier) {
+    else if (task->inputs.count == 1 && !spine->locked.has_frontier &&
+             !retention_is_set_locked(spine)) {
         struct entry *entry = entry_list_take_first(&task->inputs);
 
         end_one_locked(spine, compaction, SPINE_OK, entry->batch, after);

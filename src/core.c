@@ -1,67 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "core.h"
 
-#include "base/alloc.h"
 #include "base/assert.h"
-#include "base/error.h"
-
-void
-entry_list_append(struct entry_list *list, struct entry *entry)
-{
-    entry->next = NULL;
-    if (list->last != NULL)
-        list->last->next = entry;
-    else
-        list->first = entry;
-    list->last = entry;
-    list->count++;
-    list->rows += entry->batch->info.rows;
-}
-
-struct entry *
-entry_list_take_first(struct entry_list *list)
-{
-    struct entry *entry = list->first;
-
-    assert(entry != NULL);
-    list->first = entry->next;
-    if (list->first == NULL)
-        list->last = NULL;
-    list->count--;
-    list->rows -= entry->batch->info.rows;
-    entry->next = NULL;
-    return entry;
-}
-
-struct entry *
-entry_new(struct spine_batch *batch)
-{
-    struct entry *entry = mem_zalloc(sizeof *entry);
-
-    if (entry != NULL)
-        entry->batch = spine_batch_ref(batch);
-    return entry;
-}
-
-void
-entries_free(struct entry *entry)
-{
-    while (entry != NULL) {
-        struct entry *next = entry->next;
-
-        spine_batch_unref(entry->batch);
-        mem_free(entry, sizeof *entry);
-        entry = next;
-    }
-}
 
 void
 aftermath_run(struct spine *spine, struct aftermath *after)
 {
     if (after->kick)
         runtime_kick(spine->runtime);
-    for (size_t i = 0; i < after->merge_count; i++)
+    for (size_t i = 0; i < after->task_count; i++) {
         merge_free(after->merges[i]);
+        key_filter_unref(after->key_filters[i]);
+        value_filter_unref(after->value_filters[i]);
+    }
     entries_free(after->entries);
     spine_batch_unref(after->batch);
     spine_snapshot_unref(after->snapshot);

@@ -6,12 +6,13 @@
  * core -- the state machine of a spine, shared by the files directly in src/.
  *
  *     spine.c        open, close, insert, pause
- *     core.c         entries, starting merges, sticky errors: what the others share
+ *     core.c         starting merges, sticky errors: what the others share
  *     wait.c         backpressure and idleness: everything that waits
  *     slots.c        the pure policy                                    (slots.h)
  *     merge_task.c   a merge as a job: begin, slice, publish, give up
  *     compaction.c   everything into one batch: spine_consolidate, spine_compact
  *     snapshot.c     immutable lists of batches; fork
+ *     retention.c    the filters of a spine, and what a merge makes of them
  *     inspect.c      statistics and the invariants
  *
  * A batch lives in an *entry*, which is allocated by the insert before the lock is taken
@@ -31,7 +32,7 @@
  */
 
 #include "base/thread.h"
-#include "batch/batch.h"
+#include "entry.h"
 #include "merge/merge.h"
 #include "runtime/runtime.h"
 #include "slots.h"
@@ -43,23 +44,6 @@
 
 /* Failed merges in a row after which an error that may pass is sticky. */
 #define MERGE_FAILURES_MAX 3u
-
-/* One batch of a spine, in exactly one list. */
-struct entry {
-    struct entry *next;
-    struct spine_batch *batch;
-    /* Number of the insert that it came with; of an output, the greatest of its inputs.
-     */
-    uint64_t sequence;
-};
-
-/* Entries, the oldest first. */
-struct entry_list {
-    struct entry *first;
-    struct entry *last;
-    size_t count;
-    uint64_t rows;
-};
 
 enum task_state { TASK_IDLE, TASK_QUEUED, TASK_PARKED };
 
@@ -75,7 +59,11 @@ struct merge_task {
     /* Its inputs are wanted back: give up at the end of the slice. */
     bool abandoned;
     struct entry_list inputs;
-    struct merge_options options;
+    /* As they were when the merge began. */
+    bool has_frontier;
+    uint64_t frontier;
+    struct key_filter *key_filter;
+    struct value_filter *value_filter;
     /* NULL until the first slice. */
     struct merge *merge;
     uint64_t fuel_used;
@@ -117,6 +105,8 @@ struct spine {
         uint64_t sequence;
         uint64_t frontier;
         bool has_frontier;
+        struct key_filter *key_filter;
+        struct value_filter *value_filter;
         bool dirty;
         bool closing;
         unsigned pauses;
@@ -148,23 +138,16 @@ struct spine_snapshot {
 
 /* What a critical section leaves to be done after it. Zero at first. */
 struct aftermath {
+    struct key_filter *key_filters[TASK_COUNT];
+    struct value_filter *value_filters[TASK_COUNT];
     struct spine_snapshot *snapshot;
     struct spine_batch *batch;
     struct entry *entries;
     struct merge *merges[TASK_COUNT];
-    size_t merge_count;
+    size_t task_count;              /* of these three arrays; NULL where there was none */
     struct compaction *compactions; /* ended, to be reported */
     bool kick;
 };
-
-/* ---- Lists ---- */
-
-void entry_list_append(struct entry_list *list, struct entry *entry);
-struct entry *entry_list_take_first(struct entry_list *list);
-/* A new entry that keeps a reference to `batch`; NULL without memory. */
-struct entry *entry_new(struct spine_batch *batch);
-/* Frees a chain of entries and their references. */
-void entries_free(struct entry *entry);
 
 /* ---- core.c ---- */
 
@@ -236,5 +219,15 @@ void compaction_refuse_locked(struct spine *spine, enum spine_status status,
                               struct aftermath *after);
 /* Tells who asked for them, and frees them. No lock held. */
 void compactions_report(struct compaction *compactions);
+
+/* ---- retention.c ---- */
+
+/* The task keeps the filters that are set now. */
+void retention_capture_locked(struct merge_task *task);
+/* What drops rows of the task's merge; NULL when nothing does. Worker. */
+enum spine_status retention_of_task(struct merge_task *task, struct retain **out,
+                                    struct spine_error *error);
+/* True when a merge of a single batch could still change it. */
+bool retention_is_set_locked(const struct spine *spine);
 
 #endif

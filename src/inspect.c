@@ -16,6 +16,10 @@ spine_stats(struct spine *spine, struct spine_stats *out)
 {
     mutex_lock(&spine->mutex);
     *out = spine->locked.stats;
+    memcpy(out->key_filter, key_filter_name(spine->locked.key_filter),
+           strlen(key_filter_name(spine->locked.key_filter)) + 1);
+    memcpy(out->value_filter, value_filter_name(spine->locked.value_filter),
+           strlen(value_filter_name(spine->locked.value_filter)) + 1);
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
         struct spine_level_stats *stats = &out->levels[level];
 

@@ -46,8 +46,9 @@ merge_task_start_locked(struct merge_task *task, struct aftermath *after)
 
     assert(task->state == TASK_IDLE && task->inputs.count > 0 && task->merge == NULL);
     spine->locked.loose_count -= task->inputs.count;
-    task->options.advance_times = spine->locked.has_frontier;
-    task->options.frontier = spine->locked.frontier;
+    task->has_frontier = spine->locked.has_frontier;
+    task->frontier = spine->locked.frontier;
+    retention_capture_locked(task);
     task->fuel_used = 0;
     task->abandoned = false;
     task->job.rows_left = task->inputs.rows;
@@ -157,13 +158,19 @@ merge_begin(struct merge_task *task, struct spine_error *error)
     const size_t count = task->inputs.count;
     const struct entry *entry = task->inputs.first;
     struct spine_batch **batches = mem_alloc_array(count, sizeof(struct spine_batch *));
+    struct merge_options options = {.advance_times = task->has_frontier,
+                                    .frontier = task->frontier};
     enum spine_status st;
 
     if (batches == NULL)
         return fail_nomem(error, "the inputs of a merge", count * sizeof *batches);
     for (size_t i = 0; i < count; i++, entry = entry->next)
         batches[i] = entry->batch;
-    st = merge_new(&task->merge, batches, count, &task->options, error);
+    TRY(retention_of_task(task, &options.retain, error));
+    TRY(merge_new(&task->merge, batches, count, &options, error));
+    options.retain = NULL;
+out:
+    retain_free(options.retain);
     mem_free(batches, count * sizeof *batches);
     return st;
 }
@@ -218,6 +225,7 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     stats->merge_rows_out += slice->counts.rows_out;
     stats->merge_blocks_shared += slice->counts.blocks_shared;
     stats->merge_rows_shared += slice->counts.rows_shared;
+    stats->retain_rows_dropped += slice->counts.rows_dropped;
     task->merges++;
     spine->locked.failures = 0;
     if (task->level == 0)
@@ -295,9 +303,13 @@ static void
 task_to_idle_locked(struct merge_task *task, struct aftermath *after)
 {
     assert(task->inputs.count == 0);
-    if (task->merge != NULL)
-        after->merges[after->merge_count++] = task->merge;
+    after->merges[after->task_count] = task->merge;
+    after->key_filters[after->task_count] = task->key_filter;
+    after->value_filters[after->task_count] = task->value_filter;
+    after->task_count++;
     task->merge = NULL;
+    task->key_filter = NULL;
+    task->value_filter = NULL;
     task->abandoned = false;
     task->state = TASK_IDLE;
 }

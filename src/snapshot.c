@@ -13,11 +13,14 @@ struct content {
     uint64_t frontier;
     bool has_frontier;
     bool dirty;
+    struct key_filter *key_filter;
+    struct value_filter *value_filter;
 };
 
 static enum spine_status snapshot_take(struct spine *spine, struct spine_snapshot **out,
                                        struct content *content,
                                        struct spine_error *error);
+static void content_read_locked(const struct spine *spine, struct content *content);
 static struct spine_snapshot *snapshot_new(const struct layout *layout, size_t capacity);
 static size_t snapshot_bytes(size_t capacity);
 static void snapshot_free(struct spine_snapshot *snapshot);
@@ -32,15 +35,13 @@ enum spine_status
 spine_snapshot(struct spine *spine, struct spine_snapshot **out,
                struct spine_error *error)
 {
-    struct content content;
-
-    return snapshot_take(spine, out, &content, error);
+    return snapshot_take(spine, out, NULL, error);
 }
 
 /*
- * The present content. The list is kept by the spine until it changes, so a snapshot
- * usually costs one reference; a new list is allocated with the lock open, until its room
- * suffices.
+ * The present content; with `content`, unless it is NULL, of the same moment. The list is
+ * kept by the spine until it changes, so a snapshot usually costs one reference; a new
+ * list is allocated with the lock open, until its room suffices.
  */
 static enum spine_status
 snapshot_take(struct spine *spine, struct spine_snapshot **out, struct content *content,
@@ -71,12 +72,21 @@ snapshot_take(struct spine *spine, struct spine_snapshot **out, struct content *
         st = spine_sticky_locked(spine, error);
     else
         *out = spine_snapshot_ref(spine->locked.snapshot);
-    content->frontier = spine->locked.frontier;
-    content->has_frontier = spine->locked.has_frontier;
-    content->dirty = spine->locked.dirty;
+    if (content != NULL)
+        content_read_locked(spine, content);
     mutex_unlock(&spine->mutex);
     snapshot_free(fresh);
     return st;
+}
+
+static void
+content_read_locked(const struct spine *spine, struct content *content)
+{
+    content->frontier = spine->locked.frontier;
+    content->has_frontier = spine->locked.has_frontier;
+    content->dirty = spine->locked.dirty;
+    content->key_filter = key_filter_ref(spine->locked.key_filter);
+    content->value_filter = value_filter_ref(spine->locked.value_filter);
 }
 
 static struct spine_snapshot *
@@ -230,7 +240,7 @@ spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
     struct entry *entries = NULL;
     struct spine *fork = NULL;
     struct aftermath after = {0};
-    struct content content;
+    struct content content = {0};
     enum spine_status st;
 
     *out = NULL;
@@ -243,6 +253,10 @@ spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
     fork->locked.frontier = content.frontier;
     fork->locked.has_frontier = content.has_frontier;
     fork->locked.dirty = content.dirty;
+    fork->locked.key_filter = content.key_filter;
+    fork->locked.value_filter = content.value_filter;
+    content.key_filter = NULL;
+    content.value_filter = NULL;
     while (entries != NULL) {
         struct entry *next = entries->next;
 
@@ -254,6 +268,8 @@ spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
     spine_finish(fork, &after);
     *out = fork;
 out:
+    key_filter_unref(content.key_filter);
+    value_filter_unref(content.value_filter);
     entries_free(entries);
     spine_snapshot_unref(snapshot);
     return st;

@@ -161,6 +161,8 @@ spine_free(struct spine *spine)
     for (unsigned level = 0; level < SPINE_LEVELS; level++)
         entries_free(spine->locked.slots[level].first);
     spine_snapshot_unref(spine->locked.snapshot);
+    key_filter_unref(spine->locked.key_filter);
+    value_filter_unref(spine->locked.value_filter);
     condition_release(&spine->idle);
     condition_release(&spine->no_backpressure);
     mutex_release(&spine->mutex);

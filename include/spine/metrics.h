@@ -6,6 +6,7 @@
  * What a spine has done and holds, in numbers.
  */
 
+#include "spine/filter.h"
 #include "spine/types.h"
 
 #ifdef __cplusplus
@@ -43,6 +44,11 @@ struct spine_stats {
      * merge_rows_in and _out). */
     uint64_t merge_blocks_shared;
     uint64_t merge_rows_shared;
+    /* Rows that retention filters dropped in merges that ended, and the names of the
+     * filters. */
+    uint64_t retain_rows_dropped;
+    char key_filter[SPINE_FILTER_NAME_MAX + 1];
+    char value_filter[SPINE_FILTER_NAME_MAX + 1];
     /* Time in merge slices, in all threads; the longest slice. */
     uint64_t merge_ns;
     uint64_t slice_ns_max;

@@ -12,6 +12,7 @@
 
 #include "spine/batch.h"
 #include "spine/cursor.h"
+#include "spine/filter.h"
 #include "spine/metrics.h"
 #include "spine/runtime.h"
 #include "spine/schema.h"
@@ -159,8 +160,8 @@ spine_compact(struct spine *spine,
               void (*on_done)(void *context, enum spine_status status), void *context,
               struct spine_error *error);
 
-/* An independent spine of the same content, options, frontier, and dirty flag; costs some
-   references. Not its pauses, compactions or sticky error. */
+/* An independent spine of the same content, options, frontier, filters and dirty flag;
+   costs some references. Not its pauses, compactions or sticky error. */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_fork(struct spine *spine, struct spine **out, struct spine_error *error);
 

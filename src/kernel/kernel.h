@@ -117,6 +117,9 @@ void rows_append(const struct layout *layout, struct rows *to, const struct rows
                  size_t begin, size_t end);
 /* Drops the first `count` rows, moving the rest to the front. */
 void rows_drop_front(const struct layout *layout, struct rows *rows, size_t count);
+/* Copies rows [begin, end) down to row `to` <= `begin`; `count` stays. */
+void rows_move(const struct layout *layout, struct rows *rows, size_t to, size_t begin,
+               size_t end);
 /* Reverses the order of all rows. */
 void rows_reverse(const struct layout *layout, struct rows *rows);
 

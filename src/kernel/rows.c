@@ -137,6 +137,14 @@ rows_drop_front(const struct layout *layout, struct rows *rows, size_t count)
 }
 
 void
+rows_move(const struct layout *layout, struct rows *rows, size_t to, size_t begin, size_t end)
+{
+    assert(to <= begin && begin <= end && end <= rows->count);
+    if (to < begin && begin < end)
+        move_rows(layout, rows, to, rows, begin, end - begin);
+}
+
+void
 rows_reverse(const struct layout *layout, struct rows *rows)
 {
     reverse_words(rows->hi, rows->count);

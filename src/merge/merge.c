@@ -30,6 +30,7 @@ struct merge {
     uint64_t rows_in;
     uint64_t blocks_shared;
     uint64_t rows_shared;
+    struct retain *retain;
 };
 
 static enum spine_status
@@ -41,8 +42,9 @@ static enum spine_status find_front(struct merge *merge, struct merge_input **fr
 static enum spine_status take_front(struct merge *merge, struct merge_input *front,
                                     const struct row_code *bound, uint64_t *rows_used);
 static enum spine_status share_block(struct merge *merge, struct merge_input *front);
-static enum spine_status
-merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *rows_used);
+static enum spine_status merge_window(struct merge *merge, uint64_t fuel_rows,
+                                      uint64_t *rows_used, struct spine_error *error);
+static enum spine_status fail(enum spine_status status, struct spine_error *error);
 
 enum spine_status
 merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_count,
@@ -74,6 +76,8 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
                          share > STAGE_ROWS_MIN ? share : STAGE_ROWS_MIN);
         merge->rows_all += batches[i]->info.rows;
     }
+    if (options != NULL)
+        merge->retain = options->retain;
     *out = merge;
 out:
     return st;
@@ -88,19 +92,26 @@ merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error)
         uint64_t rows_used = 0;
 
         TRY(take_over(merge, *fuel_rows, &rows_used));
-        if (rows_used == 0)
-            TRY(merge_window(merge, *fuel_rows, &rows_used));
+        if (rows_used == 0) {
+            st = merge_window(merge, *fuel_rows, &rows_used, error);
+            if (st != SPINE_OK)
+                return st;
+        }
         TRY(output_flush(&merge->output, false));
         assert(rows_used > 0);
         *fuel_rows -= rows_used < *fuel_rows ? rows_used : *fuel_rows;
     }
 out:
-    if (st == SPINE_OVERFLOW)
-        return spine_fail(error, st,
+    return st == SPINE_OK ? st : fail(st, error);
+}
+
+static enum spine_status
+fail(enum spine_status status, struct spine_error *error)
+{
+    if (status == SPINE_OVERFLOW)
+        return spine_fail(error, status,
                           "the weights of equal rows leave the range of int64_t");
-    if (st != SPINE_OK)
-        return spine_fail(error, st, "no memory for the next window of a merge");
-    return st;
+    return spine_fail(error, status, "no memory for the next window of a merge");
 }
 
 bool
@@ -123,6 +134,7 @@ merge_counts(const struct merge *merge, struct merge_counts *out)
         .rows_out = merge->output.rows + merge->output.pending.count,
         .blocks_shared = merge->blocks_shared,
         .rows_shared = merge->rows_shared,
+        .rows_dropped = merge->retain != NULL ? retain_rows_dropped(merge->retain) : 0,
     };
 }
 
@@ -142,6 +154,7 @@ merge_free(struct merge *merge)
         merge_input_release(&merge->inputs[i]);
     kway_release(&merge->kway);
     output_release(&merge->output);
+    retain_free(merge->retain);
     mem_free(merge->inputs, merge->input_count * sizeof *merge->inputs);
     mem_free(merge->staged, merge->input_count * sizeof *merge->staged);
     mem_free(merge, sizeof *merge);
@@ -186,8 +199,8 @@ take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *rows_used)
     uint64_t rows_before;
     enum spine_status st;
 
-    /* Rows whose times move must be read. */
-    if (merge->kway.advance_times)
+    /* Rows whose times move, or that may be dropped, must be read. */
+    if (merge->kway.advance_times || merge->retain != NULL)
         return SPINE_OK;
     TRY(find_front(merge, &front, &bound, &bounded));
     do {
@@ -283,19 +296,24 @@ out:
 
 /* Merges one window. */
 static enum spine_status
-merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *rows_used)
+merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *rows_used,
+             struct spine_error *error)
 {
     const size_t want = fuel_rows >= merge->window_rows ? merge->window_rows
                         : fuel_rows >= WINDOW_ROWS_MIN  ? (size_t)fuel_rows
                                                         : WINDOW_ROWS_MIN;
+    const size_t begin = merge->output.pending.count;
     enum spine_status st;
 
     for (size_t i = 0; i < merge->input_count; i++)
         merge_input_update(&merge->inputs[i]);
-    TRY(kway_fill(&merge->kway, &merge->output.pending, want, rows_used));
+    st = kway_fill(&merge->kway, &merge->output.pending, want, rows_used);
+    if (st != SPINE_OK)
+        return fail(st, error);
     merge->rows_in += *rows_used;
     if (merge->window_rows < WINDOW_ROWS)
         merge->window_rows *= 2;
-out:
+    if (merge->retain != NULL)
+        st = retain_rows(merge->retain, &merge->output.pending, begin, error);
     return st;
 }

@@ -25,12 +25,15 @@
  */
 
 #include "batch/batch.h"
+#include "retain/retain.h"
 
 struct merge;
 
 struct merge_options {
     bool advance_times;
     uint64_t frontier;
+    /* What drops rows of the output, or NULL. Taken by a merge_new() that succeeds. */
+    struct retain *retain;
 };
 
 /* What a merge has done so far. */
@@ -39,6 +42,8 @@ struct merge_counts {
     uint64_t rows_out;
     uint64_t blocks_shared;
     uint64_t rows_shared;
+    /* Dropped by `retain`. */
+    uint64_t rows_dropped;
 };
 
 /* `batch_count` >= 1 batches of one layout; keeps a reference to each. Reads nothing yet.

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_FILTER_H
+#define SPINE_FILTER_H
+
+/*
+ * Retention: what the reader does not need any more, so that merges may drop it.
+ *
+ * A filter is a promise, not a query: merges that start from now on drop the rows that it
+ * rejects, sooner or later or never, while cursors and snapshots show whatever is there.
+ * A row that the filter keeps never changes its weight in any reader. Filters should only
+ * tighten, as a watermark moves up.
+ *
+ * Callbacks run in the threads that merge, several at a time, without locks; they must be
+ * pure functions of their arguments while the filter is in use, and must not call the
+ * library. One that contradicts itself can cost only rows that it rejected.
+ */
+
+#include "spine/types.h"
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct spine;
+
+/* The longest name of a filter that is kept, in bytes. */
+#define SPINE_FILTER_NAME_MAX 31
+
+/* Which keys are needed. */
+struct spine_key_filter {
+    /* For statistics; copied, cut at SPINE_FILTER_NAME_MAX bytes; NULL is "". */
+    const char *name;
+    void *context;
+    /* True: the key is needed. */
+    bool (*on_key)(void *context, union spine_datum key);
+    /* Called once, when no merge uses the filter any more; NULL for none. */
+    void (*on_release)(void *context);
+};
+
+/*
+ * Which values of a key are needed beside those for which on_value says so. Judged on the
+ * key's whole, consolidated group at the start of the merge, so rows that cancel across
+ * batches do not count. A rejected row is dropped when the merge has all of its weight.
+ */
+enum spine_retain {
+    /* None. */
+    SPINE_RETAIN_SIMPLE = 0,
+    /*
+     * The `count` values right below the first that on_value keeps, the last `count` when
+     * it keeps none. on_value must be monotone in the order of values: false ... false
+     * true ... true.
+     */
+    SPINE_RETAIN_LAST,
+    /* The `count` greatest, and the `count` least, of those that on_value rejects. */
+    SPINE_RETAIN_TOP,
+    SPINE_RETAIN_BOTTOM
+};
+
+struct spine_value_filter {
+    const char *name;
+    void *context;
+    enum spine_retain retain;
+    uint64_t count;
+    /* True: the value is needed. */
+    bool (*on_value)(void *context, union spine_datum key, union spine_datum value);
+    void (*on_release)(void *context);
+};
+
+/*
+ * Replaces the spine's filter of keys, of values; NULL takes it away. Merges under way
+ * keep the one they began with. The struct is copied; on success the library calls
+ * on_release.
+ *
+ * SPINE_INVALID for a missing callback or an unknown `retain`, SPINE_NOMEM: nothing
+ * changed. Any thread. Never blocks.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_retain_keys(struct spine *spine, const struct spine_key_filter *filter,
+                  struct spine_error *error);
+SPINE_API SPINE_CHECKED enum spine_status
+spine_retain_values(struct spine *spine, const struct spine_value_filter *filter,
+                    struct spine_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
