@@ -71,7 +71,7 @@ rows_in_any_order_are_consolidated(void **state)
     uint64_t seed = 7;
 
     (void)state;
-    for (int round = 0; round < 160; round++) {
+    for (int round = 0; round < 80; round++) {
         const uint64_t round_seed = seed;
         const struct plan plan = {
             .rows = model_below(&seed, round % 16 == 0  ? 30000
@@ -136,6 +136,42 @@ sums_beyond_64_bits_overflow(void **state)
         }
 }
 
+static void
+without_memory_nothing_leaks(void **state)
+{
+    struct spine_schema schemas[MODEL_SCHEMAS_MAX];
+    const size_t schema_count = model_schemas(schemas);
+    uint64_t seed = 10;
+
+    (void)state;
+    for (size_t s = 0; s < schema_count; s++) {
+        struct scarce scarce = {.refused = true};
+
+        for (size_t left = 0; scarce.refused; left++) {
+            struct rows rows = {0}, scratch = {0};
+            struct layout layout;
+            uint8_t *cells;
+
+            scarce_begin(&scarce);
+            assert_int_equal(layout_init(&layout, &schemas[s], NULL), SPINE_OK);
+            struct model_rows model =
+                model_draw_rows(&layout, 900, DRAW_POWERS, DRAW_DENSE, &seed);
+            model_to_rows(&layout, &model, &rows, &cells);
+            scarce.left = left;
+            const enum spine_status st = rows_consolidate(&layout, &rows, &scratch);
+
+            assert_int_equal(st, scarce.refused ? SPINE_NOMEM : SPINE_OK);
+            rows_release(&layout, &rows);
+            rows_release(&layout, &scratch);
+            test_free(model.rows);
+            test_free(cells);
+            assert_int_equal(spine_allocated_bytes(), 0);
+            spine_set_allocator(NULL);
+            assert_true(left < 100);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -143,6 +179,7 @@ main(void)
         cmocka_unit_test(rows_in_any_order_are_consolidated),
         cmocka_unit_test(few_rows_are_consolidated),
         cmocka_unit_test(sums_beyond_64_bits_overflow),
+        cmocka_unit_test(without_memory_nothing_leaks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -245,6 +245,42 @@ expect_same_rows(const struct layout *layout, const struct rows *got,
     assert_int_equal(got->count, expected->count);
 }
 
+/* An allocator that refuses the allocation after `left` others, and all that follow. */
+struct scarce {
+    size_t left;
+    bool refused;
+};
+
+static inline void *
+scarce_alloc(void *context, size_t bytes)
+{
+    struct scarce *scarce = context;
+
+    if (scarce->left == 0) {
+        scarce->refused = true;
+        return NULL;
+    }
+    scarce->left--;
+    return malloc(bytes);
+}
+
+static inline void
+scarce_free(void *context, void *memory, size_t bytes)
+{
+    (void)context;
+    (void)bytes;
+    free(memory);
+}
+
+static inline void
+scarce_begin(struct scarce *scarce)
+{
+    const struct spine_allocator allocator = {scarce, scarce_alloc, scarce_free};
+
+    *scarce = (struct scarce){.left = SIZE_MAX};
+    spine_set_allocator(&allocator);
+}
+
 /* One schema of every sort that kernels tell apart. */
 static inline size_t
 model_schemas(struct spine_schema *out)

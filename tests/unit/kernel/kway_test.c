@@ -198,7 +198,7 @@ random_inputs_merge_as_the_model_says(void **state)
     uint64_t seed = 20;
 
     (void)state;
-    for (int round = 0; round < 150; round++) {
+    for (int round = 0; round < 60; round++) {
         const uint64_t round_seed = seed;
         const struct plan plan = {
             .inputs = 1 + model_below(&seed, round % 10 == 0 ? INPUTS_MAX : 9),
@@ -239,12 +239,141 @@ no_inputs_are_done(void **state)
     rows_release(&layout, &out);
 }
 
+static const struct plan small_plan = {.inputs = 6,
+                                       .rows = 400,
+                                       .keys = DRAW_POWERS,
+                                       .values = DRAW_DENSE,
+                                       .piece_max = 150,
+                                       .want = 500};
+
+static void
+without_memory_nothing_leaks(void **state)
+{
+    struct spine_schema schemas[MODEL_SCHEMAS_MAX];
+    const size_t schema_count = model_schemas(schemas);
+    static struct fixture fixture;
+    uint64_t seed = 21;
+
+    (void)state;
+    for (size_t s = 0; s < schema_count; s++) {
+        struct scarce scarce = {.refused = true};
+
+        for (size_t left = 0; scarce.refused; left++) {
+            enum spine_status st = SPINE_OK;
+            struct rows out = {0};
+            uint64_t used = 0;
+
+            scarce_begin(&scarce);
+            fixture_setup(&fixture, &schemas[s], &small_plan, &seed);
+            scarce.left = left;
+            while (st == SPINE_OK && !kway_done(&fixture.kway))
+                st = kway_fill(&fixture.kway, &out, small_plan.want, &used);
+            assert_int_equal(st, scarce.refused ? SPINE_NOMEM : SPINE_OK);
+            rows_release(&fixture.layout, &out);
+            fixture_teardown(&fixture);
+            spine_set_allocator(NULL);
+            assert_true(left < 1000);
+        }
+    }
+}
+
+/* Weights of the last row of the first two inputs, which are made the same row. */
+static void
+make_overflow(struct fixture *fixture)
+{
+    const struct layout *layout = &fixture->layout;
+    struct rows *a = &fixture->sources[0].rows, *b = &fixture->sources[1].rows;
+
+    a->count = b->count = 0;
+    assert_true(rows_reserve(layout, a, 300) && rows_reserve(layout, b, 300));
+    rows_append(layout, a, &fixture->expected, 0, 300);
+    rows_append(layout, b, &fixture->expected, 0, 300);
+    for (size_t i = 0; i < 300 * layout->weight_count; i++)
+        a->weight[i] = b->weight[i] = 1;
+    a->weight[299 * layout->weight_count] = INT64_MAX;
+}
+
+static void
+sums_beyond_64_bits_overflow(void **state)
+{
+    const struct spine_type u64 = {SPINE_U64, 0}, u32 = {SPINE_U32, 0};
+    const struct spine_schema schemas[] = {
+        {.key = u64, .value = u64},
+        {.key = u64},
+        {.key = u32, .value = u32, .time = SPINE_TIME_U64},
+        {.key = u64, .weight_count = 2},
+        {.key = {SPINE_BYTES, 0}, .value = u64},
+    };
+    struct plan plan = small_plan;
+    static struct fixture fixture;
+    uint64_t seed = 22;
+
+    (void)state;
+    plan.inputs = 2;
+    plan.rows = 4000;
+    plan.keys = plan.values = DRAW_UNIFORM;
+    for (size_t s = 0; s < 5; s++) {
+        enum spine_status st = SPINE_OK;
+        struct rows out = {0};
+        uint64_t used = 0;
+
+        fixture_setup(&fixture, &schemas[s], &plan, &seed);
+        make_overflow(&fixture);
+        rewind_inputs(&fixture);
+        while (st == SPINE_OK && !kway_done(&fixture.kway))
+            st = kway_fill(&fixture.kway, &out, 150, &used);
+        assert_int_equal(st, SPINE_OVERFLOW);
+        rows_release(&fixture.layout, &out);
+        fixture_teardown(&fixture);
+    }
+}
+
+static enum spine_status
+refill_or_fail(struct kway_input *input, size_t want)
+{
+    const struct source *source = input->source;
+
+    return source->at > source->rows.count / 2 ? SPINE_IO : refill(input, want);
+}
+
+static void
+failures_of_refills_are_passed_on(void **state)
+{
+    struct spine_schema schemas[MODEL_SCHEMAS_MAX];
+    const size_t schema_count = model_schemas(schemas);
+    static struct fixture fixture;
+    uint64_t seed = 23;
+
+    (void)state;
+    for (size_t s = 0; s < schema_count; s++) {
+        fixture_setup(&fixture, &schemas[s], &small_plan, &seed);
+        fixture.kway.on_refill = refill_or_fail;
+        for (size_t i = 0; i < fixture.kway.input_count; i++)
+            fixture.sources[i].piece_max = 3;
+        for (size_t want = 7; want < 1000; want += 900) {
+            enum spine_status st = SPINE_OK;
+            struct rows out = {0};
+            uint64_t used = 0;
+
+            rewind_inputs(&fixture);
+            while (st == SPINE_OK && !kway_done(&fixture.kway))
+                st = kway_fill(&fixture.kway, &out, want, &used);
+            assert_int_equal(st, fixture.expected.count > 20 ? SPINE_IO : st);
+            rows_release(&fixture.layout, &out);
+        }
+        fixture_teardown(&fixture);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_inputs_merge_as_the_model_says),
         cmocka_unit_test(no_inputs_are_done),
+        cmocka_unit_test(without_memory_nothing_leaks),
+        cmocka_unit_test(sums_beyond_64_bits_overflow),
+        cmocka_unit_test(failures_of_refills_are_passed_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
