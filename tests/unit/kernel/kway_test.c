@@ -192,6 +192,13 @@ try_plan(const struct plan *plan, uint64_t *seed)
     }
 }
 
+/* True once in `times`. */
+static bool
+few_in(uint64_t *seed, uint64_t times)
+{
+    return model_below(seed, times) == 0;
+}
+
 static void
 random_inputs_merge_as_the_model_says(void **state)
 {
@@ -201,12 +208,13 @@ random_inputs_merge_as_the_model_says(void **state)
     for (int round = 0; round < 60; round++) {
         const uint64_t round_seed = seed;
         const struct plan plan = {
-            .inputs = 1 + model_below(&seed, round % 10 == 0 ? INPUTS_MAX : 9),
-            .rows = 1 + model_below(&seed, round % 4 == 0 ? 2000 : 60),
+            .inputs = 1 + model_below(&seed, few_in(&seed, 10) ? INPUTS_MAX - 1 : 9),
+            .rows = 1 + model_below(&seed, few_in(&seed, 2) ? 2000 : 60),
             .keys = (enum model_draw)model_below(&seed, DRAW_COUNT),
             .values = (enum model_draw)model_below(&seed, DRAW_COUNT),
-            .piece_max = 1 + model_below(&seed, round % 3 == 0 ? 5 : 700),
-            .want = 1 + model_below(&seed, round % 2 == 0 ? 10 : 3000),
+            .piece_max = 1 + model_below(&seed, few_in(&seed, 2) ? 5 : 700),
+            .want = few_in(&seed, 3) ? 1 + model_below(&seed, 10)
+                                     : 128 + model_below(&seed, 1500),
             .descending = model_below(&seed, 2) == 0,
             .advance = model_below(&seed, 2) == 0,
             .clustered = model_below(&seed, 4) == 0,
