@@ -227,6 +227,37 @@ random_inputs_merge_as_the_model_says(void **state)
     }
 }
 
+/* Rows of the first input end among those of the second, whose first row has value 0:
+ * the window of the first input alone must end before it. */
+static void
+windows_end_before_closed_inputs(void **state)
+{
+    const struct spine_schema schema = {.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}};
+    const struct plan plan = {.inputs = 2, .piece_max = 1000, .want = 400};
+    static struct fixture fixture;
+    uint64_t seed = 24;
+
+    (void)state;
+    fixture_setup(&fixture, &schema, &plan, &seed);
+    for (uint64_t i = 0; i < 2000; i++) {
+        const bool late = i >= 300;
+        const struct spine_row row = {.key = spine_u64(late ? 5000 + i / 700 : i),
+                                      .value = spine_u64(late ? i - 300 : 0),
+                                      .weight = 1};
+        struct rows *rows = &fixture.sources[late && (i == 300 || i % 10 > 0)].rows;
+
+        assert_true(rows_reserve(&fixture.layout, rows, rows->count + 1));
+        assert_true(rows_reserve(&fixture.layout, &fixture.expected, i + 1));
+        assert_int_equal(rows_append_row(&fixture.layout, rows, &row, NULL), SPINE_OK);
+        assert_int_equal(rows_append_row(&fixture.layout, &fixture.expected, &row, NULL),
+                         SPINE_OK);
+    }
+    fixture.rows_in = 2000;
+    for (size_t want = 128; want < 1500; want += 50)
+        run_fills(&fixture, kway_fill, want);
+    fixture_teardown(&fixture);
+}
+
 static void
 no_inputs_are_done(void **state)
 {
@@ -378,6 +409,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_inputs_merge_as_the_model_says),
+        cmocka_unit_test(windows_end_before_closed_inputs),
         cmocka_unit_test(no_inputs_are_done),
         cmocka_unit_test(without_memory_nothing_leaks),
         cmocka_unit_test(sums_beyond_64_bits_overflow),
