@@ -137,7 +137,8 @@ rows_drop_front(const struct layout *layout, struct rows *rows, size_t count)
 }
 
 void
-rows_move(const struct layout *layout, struct rows *rows, size_t to, size_t begin, size_t end)
+rows_move(const struct layout *layout, struct rows *rows, size_t to, size_t begin,
+          size_t end)
 {
     assert(to <= begin && begin <= end && end <= rows->count);
     if (to < begin && begin < end)
