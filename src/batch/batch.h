@@ -100,6 +100,8 @@ struct reader {
     const struct spine_batch *batch;
     size_t block; /* fence_count at the end */
     uint32_t row; /* in the block; flat */
+    /* A key of the block where the next exact seek begins to look, or any number. */
+    uint32_t key_hint;
 };
 
 void reader_init(struct reader *reader,
@@ -112,6 +114,9 @@ void reader_to_offset(struct reader *reader, uint64_t offset);
 /* Before the first row not less than (key) or, unless `value` is NULL, (key, value):
  * anywhere in the batch; quick when that is near. */
 void reader_seek(struct reader *reader, const struct cell *key, const struct cell *value);
+/* Asks the processor for the memory that reader_seek_exact() to `key` will look at, so
+ * that several batches are waited for together. Moves the position near the key. */
+void reader_prefetch(struct reader *reader, const struct cell *key);
 /* reader_seek() to `key`; returns how many rows of exactly that key follow in the block:
  * 0 only when the batch has none. */
 size_t reader_seek_exact(struct reader *reader, const struct cell *key);

@@ -84,9 +84,14 @@ bool fence_reaches(const struct layout *layout, const struct fence *fence,
 uint32_t block_search(const struct layout *layout, const struct block *block,
                       const struct target *target);
 
-/* Where the rows of `key`, which begin at `row`, end; `row` if there are none. */
-uint32_t block_key_end(const struct layout *layout, const struct block *block,
-                       uint32_t row, const struct cell *key);
+/* The rows of `key`; none, where they would be, if there are none. `hint` is any number,
+ * best that of a key near by, and becomes the number of the key found. */
+void block_find_key(const struct layout *layout, const struct block *block,
+                    const struct cell *key, uint32_t *hint, uint32_t *begin,
+                    uint32_t *end);
+/* Asks the processor for the memory that block_find_key() will probably look at. */
+void block_prefetch_key(const struct layout *layout, const struct block *block,
+                        const struct cell *key, uint32_t hint);
 
 /* Fills `out` but for `row_begin` and `continues`. Rows [begin, end) are those that
  * `block` was packed from. */

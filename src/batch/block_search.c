@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/block.h"
 
+/* So few words are searched by halving alone. */
+#define GUESS_WORDS_MIN 64u
+/* So far from a guess is looked at once. */
+#define GUESS_REACH 16u
+
 static size_t search_column(const struct cell_layout *layout, const struct column *column,
                             size_t begin, size_t end, const struct cell *cell,
                             bool after);
+static void narrow_by_hint(const struct layout *layout, const struct block *block,
+                           const struct cell *key, uint32_t hint, size_t *begin,
+                           size_t *end);
 static size_t
 search_word4(const uint32_t *cells, size_t begin, size_t end, uint64_t word);
 static size_t
@@ -14,6 +22,69 @@ static void narrow_by_samples(const struct column *column, uint64_t prefix, size
                               size_t *end);
 static bool cell_equals(const struct cell_layout *layout, const struct column *column,
                         size_t at, const struct cell *cell);
+
+static inline __attribute__((always_inline)) uint64_t
+word_at(const void *cells, size_t bytes, size_t at)
+{
+    return bytes == 4 ? ((const uint32_t *)cells)[at] : ((const uint64_t *)cells)[at];
+}
+
+/*
+ * Where `word` is in [begin, end) if the words there are spread evenly, as hashed and as
+ * counted keys are.
+ */
+static inline __attribute__((always_inline)) size_t
+guess_place(const void *cells, size_t bytes, size_t begin, size_t end, uint64_t word)
+{
+    const uint64_t first = word_at(cells, bytes, begin);
+    const uint64_t last = word_at(cells, bytes, end - 1);
+
+    if (word <= first)
+        return begin;
+    if (word >= last)
+        return end - 1;
+    return begin + (size_t)((double)(word - first) / (double)(last - first) *
+                            (double)(end - 1 - begin));
+}
+
+/*
+ * The first word in [begin, end) not less than `word`. Looks around the guess first, then
+ * in steps that double away from it, so that few lines of memory are touched.
+ */
+static inline __attribute__((always_inline)) size_t
+search_words(const void *cells, size_t bytes, size_t begin, size_t end, uint64_t word)
+{
+    if (end - begin >= GUESS_WORDS_MIN) {
+        const size_t guess = guess_place(cells, bytes, begin, end, word);
+        size_t low = guess - begin > GUESS_REACH ? guess - GUESS_REACH : begin;
+        size_t high = end - guess > GUESS_REACH ? guess + GUESS_REACH : end;
+        size_t step = GUESS_REACH;
+
+        while (low > begin && word_at(cells, bytes, low - 1) >= word) {
+            high = low - 1;
+            low = high - begin > step ? high - step : begin;
+            step *= 2;
+        }
+        while (high < end && word_at(cells, bytes, high) < word) {
+            low = high + 1;
+            high = end - low > step ? low + step : end;
+            step *= 2;
+        }
+        begin = low;
+        end = high;
+    }
+    /* The number of steps depends on the size only, and a step has no branch to guess. */
+    size_t count = end - begin;
+
+    while (count > 1) {
+        const size_t half = count / 2;
+        const size_t less = word_at(cells, bytes, begin + half - 1) < word;
+
+        begin += half & (0 - less);
+        count -= half;
+    }
+    return begin + (count == 1 && word_at(cells, bytes, begin) < word);
+}
 
 struct span
 column_span(const struct cell_layout *layout, const struct column *column, size_t at)
@@ -114,17 +185,56 @@ block_search(const struct layout *layout, const struct block *block,
     return block_row_begin(block, (uint32_t)value);
 }
 
-uint32_t
-block_key_end(const struct layout *layout, const struct block *block, uint32_t row,
-              const struct cell *key)
+void
+block_find_key(const struct layout *layout, const struct block *block,
+               const struct cell *key, uint32_t *hint, uint32_t *begin, uint32_t *end)
 {
-    const uint32_t count = block->key_count;
-    const uint32_t at =
-        (uint32_t)search_column(&layout->key, &block->key, 0, count, key, false);
+    size_t from, to;
+    uint32_t at;
 
-    if (at == count || !cell_equals(&layout->key, &block->key, at, key))
-        return row;
-    return block_row_begin(block, block_value_end(block, at));
+    narrow_by_hint(layout, block, key, *hint, &from, &to);
+    at = (uint32_t)search_column(&layout->key, &block->key, from, to, key, false);
+    *hint = at;
+    *begin = *end = block_row_begin(block, block_value_begin(block, at));
+    if (at < block->key_count && cell_equals(&layout->key, &block->key, at, key))
+        *end = block_row_begin(block, block_value_end(block, at));
+}
+
+void
+block_prefetch_key(const struct layout *layout, const struct block *block,
+                   const struct cell *key, uint32_t hint)
+{
+    const size_t bytes = layout->key.bytes;
+    const uint8_t *const cells = block->key.cells;
+    size_t begin, end, guess;
+
+    if (layout->key.shape != SHAPE_WORD4 && layout->key.shape != SHAPE_WORD8)
+        return;
+    narrow_by_hint(layout, block, key, hint, &begin, &end);
+    if (begin == end)
+        return;
+    guess = bytes == 4 ? guess_place(cells, 4, begin, end, key->word)
+                       : guess_place(cells, 8, begin, end, key->word);
+    for (size_t at = guess > GUESS_REACH ? guess - GUESS_REACH : 0;
+         at < end && at <= guess + GUESS_REACH; at += 64 / bytes)
+        __builtin_prefetch(cells + at * bytes);
+}
+
+/* Keys [begin, end) of the block are in doubt once key `hint` was compared. */
+static void
+narrow_by_hint(const struct layout *layout, const struct block *block,
+               const struct cell *key, uint32_t hint, size_t *begin, size_t *end)
+{
+    const bool word4 = layout->key.shape == SHAPE_WORD4;
+
+    *begin = 0;
+    *end = block->key_count;
+    if (hint >= block->key_count || (!word4 && layout->key.shape != SHAPE_WORD8))
+        return;
+    if (word_at(block->key.cells, word4 ? 4 : 8, hint) < key->word)
+        *begin = hint + 1;
+    else
+        *end = hint;
 }
 
 /* The first cell in [begin, end) not less than `cell`, or (`after`) greater. */
@@ -151,35 +261,16 @@ search_column(const struct cell_layout *layout, const struct column *column, siz
     return after ? end : begin;
 }
 
-/* The number of steps depends on the size only, and a step has no branch to guess. */
 static size_t
 search_word4(const uint32_t *cells, size_t begin, size_t end, uint64_t word)
 {
-    const uint32_t *at = cells + begin;
-    size_t count = end - begin;
-
-    while (count > 1) {
-        const size_t half = count / 2;
-
-        at += at[half - 1] < word ? half : 0;
-        count -= half;
-    }
-    return (size_t)(at - cells) + (count == 1 && *at < word);
+    return search_words(cells, 4, begin, end, word);
 }
 
 static size_t
 search_word8(const uint64_t *cells, size_t begin, size_t end, uint64_t word)
 {
-    const uint64_t *at = cells + begin;
-    size_t count = end - begin;
-
-    while (count > 1) {
-        const size_t half = count / 2;
-
-        at += at[half - 1] < word ? half : 0;
-        count -= half;
-    }
-    return (size_t)(at - cells) + (count == 1 && *at < word);
+    return search_words(cells, 8, begin, end, word);
 }
 
 /* The sign of (cell `at`) - (`cell`) for bytes that a block keeps. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/block.h"
 
+static bool to_block(struct reader *reader, const struct cell *key);
 static void seek(struct reader *reader, const struct target *target);
 static size_t
 find_block(const struct spine_batch *batch, size_t near, const struct target *target);
@@ -61,17 +62,40 @@ reader_seek(struct reader *reader, const struct cell *key, const struct cell *va
     seek(reader, &target);
 }
 
+void
+reader_prefetch(struct reader *reader, const struct cell *key)
+{
+    if (to_block(reader, key))
+        block_prefetch_key(&reader->batch->layout,
+                           reader->batch->fences[reader->block].block, key,
+                           reader->key_hint);
+}
+
 size_t
 reader_seek_exact(struct reader *reader, const struct cell *key)
 {
-    const struct spine_batch *batch = reader->batch;
+    uint32_t end;
 
-    reader_seek(reader, key, NULL);
-    if (reader->block == batch->fence_count)
+    if (!to_block(reader, key))
         return 0;
-    return block_key_end(&batch->layout, batch->fences[reader->block].block, reader->row,
-                         key) -
-           reader->row;
+    block_find_key(&reader->batch->layout, reader->batch->fences[reader->block].block,
+                   key, &reader->key_hint, &reader->row, &end);
+    return end - reader->row;
+}
+
+/* To the start of the block that has the place of `key`. False when none has. */
+static bool
+to_block(struct reader *reader, const struct cell *key)
+{
+    const struct spine_batch *batch = reader->batch;
+    const struct target target = target_of(&batch->layout, key, NULL, false);
+    const size_t block = find_block(batch, reader->block, &target);
+
+    if (block != reader->block)
+        reader->key_hint = 0;
+    reader->block = block;
+    reader->row = 0;
+    return block < batch->fence_count;
 }
 
 void

@@ -12,6 +12,7 @@
 
 static void window_clear(struct window *window, bool backward);
 static void find_bound(struct source *source, struct window_bound bound);
+static bool reaches(const struct source *source, const struct cell *key);
 static void use_sources(struct window *window, bool backward);
 static void use_source(struct window *window, struct source *source);
 static enum spine_status refill(struct kway_input *input, size_t want);
@@ -139,9 +140,6 @@ window_seek_limited(struct window *window, struct window_bound bound, bool backw
 void
 window_seek_exact(struct window *window, const struct cell *key)
 {
-    const struct cell_layout *column = &window->layout->key;
-    const bool long_cells = column->shape == SHAPE_FIXED || column->shape == SHAPE_BYTES;
-
     window_clear(window, false);
     window->want = LIMITED_WANT;
     window->limited = true;
@@ -149,13 +147,13 @@ window_seek_exact(struct window *window, const struct cell *key)
     for (size_t i = 0; i < window->source_count; i++) {
         struct source *source = &window->sources[i];
 
-        if (key->word < source->key_min.word || key->word > source->key_max.word)
-            continue;
-        if (long_cells && (span_compare(key->span, source->key_min.span) < 0 ||
-                           span_compare(key->span, source->key_max.span) > 0))
-            continue;
-
-        const size_t rows = reader_seek_exact(&source->reader, key);
+        source->hit = reaches(source, key);
+        if (source->hit && window->source_count > 1)
+            reader_prefetch(&source->reader, key);
+    }
+    for (size_t i = 0; i < window->source_count; i++) {
+        struct source *source = &window->sources[i];
+        const size_t rows = source->hit ? reader_seek_exact(&source->reader, key) : 0;
 
         if (rows == 0)
             continue;
@@ -283,6 +281,21 @@ find_bound(struct source *source, struct window_bound bound)
         reader_seek_after(&source->reader, bound.key, bound.value);
     else
         reader_seek(&source->reader, bound.key, bound.value);
+}
+
+/* May the batch have `key`? */
+static bool
+reaches(const struct source *source, const struct cell *key)
+{
+    const struct layout *layout = source->window->layout;
+
+    if (key->word < source->key_min.word || key->word > source->key_max.word ||
+        source->batch->fence_count == 0)
+        return false;
+    if (layout->key.shape != SHAPE_FIXED && layout->key.shape != SHAPE_BYTES)
+        return true;
+    return span_compare(key->span, source->key_min.span) >= 0 &&
+           span_compare(key->span, source->key_max.span) <= 0;
 }
 
 /* Makes inputs of all sources that have rows ahead of their readers. */

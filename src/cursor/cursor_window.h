@@ -35,6 +35,8 @@ struct source {
     /* The least and the greatest key of the batch. */
     struct cell key_min;
     struct cell key_max;
+    /* Within an exact seek: may the batch have the key? */
+    bool hit;
 };
 
 enum window_staged { STAGED_NONE, STAGED_FORWARD, STAGED_BACKWARD };
