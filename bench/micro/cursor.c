@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * cursor [rows [samples [name]]]: scans and exact seeks over equal batches, in millions
- * of rows or seeks per second: median, least, most.
+ * cursor [rows [samples [scans|seeks]]]: scans and exact seeks over equal batches, in
+ * millions of rows or seeks per second: median, least, most.
  */
 
 #include "cursor/cursor.h"
@@ -151,15 +151,20 @@ main(int argc, char **argv)
 {
     const size_t rows = argc > 1 ? strtoul(argv[1], NULL, 0) : 1000000;
     const unsigned samples = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : 9;
+    const char *only = argc > 3 ? argv[3] : "scans seeks";
     static const size_t counts[] = {1, 8, 64};
 
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-        bench_scans(counts[i], rows, 1, samples);
-    bench_scans(1, rows, 100, samples);
-    bench_scans(8, rows, 100, samples);
-    bench_seeks(1, rows, true, samples);
-    bench_seeks(1, rows, false, samples);
-    bench_seeks(8, 8 * rows, true, samples);
-    bench_seeks(8, 8 * rows, false, samples);
+    if (strstr(only, "scans") != NULL) {
+        for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+            bench_scans(counts[i], rows, 1, samples);
+        bench_scans(1, rows, 100, samples);
+        bench_scans(8, rows, 100, samples);
+    }
+    if (strstr(only, "seeks") != NULL) {
+        bench_seeks(1, rows, true, samples);
+        bench_seeks(1, rows, false, samples);
+        bench_seeks(8, 8 * rows, true, samples);
+        bench_seeks(8, 8 * rows, false, samples);
+    }
     return 0;
 }
