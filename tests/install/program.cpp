@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 #include <spine/spine.h>
+#include <spine/spine.hpp>
 
 /* A batch made, looked at and given back, with what C++ has for owners. */
 static std::uint64_t
@@ -26,12 +27,23 @@ rows_of_batch()
     return info.rows;
 }
 
+/* The same with the headers for C++. */
+static std::uint64_t
+rows_of_handles()
+{
+    spine::set<std::uint64_t>::batcher rows;
+    rows.add(3);
+    rows.add(1);
+    rows.add(3);
+    return rows.seal().info().rows;
+}
+
 int
 main()
 {
     if (std::strcmp(spine_version(), SPINE_VERSION_STRING) != 0)
         return 1;
-    if (rows_of_batch() != 2 || spine_allocated_bytes() != 0)
+    if (rows_of_batch() != 2 || rows_of_handles() != 2 || spine_allocated_bytes() != 0)
         return 1;
     std::cout << "spine " << spine_version() << "\n";
     return 0;

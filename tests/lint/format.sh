@@ -12,7 +12,7 @@ version=14
 
 for tool in clang-format-$version clang-format; do
     if "$tool" --version 2>/dev/null | grep -q "version $version\."; then
-        find include src tests bench \( -name '*.[ch]' -o -name '*.cpp' \) -print0 |
+        find include src tests bench \( -name '*.[ch]' -o -name '*.[ch]pp' \) -print0 |
             xargs -0 "$tool" --dry-run --Werror
         exit
     fi

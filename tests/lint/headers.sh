@@ -3,7 +3,8 @@
 #
 #     headers.sh SOURCE_DIRECTORY C_COMPILER
 #
-# Every header compiles alone: public ones as C11 and as C++17, private ones as C11.
+# Every header compiles alone: public ones as C11 and as C++17 (*.hpp as the latter, with
+# and without exceptions), private ones as C11.
 # Templates (*_template.h) are no headers: they need the macros of who includes them.
 
 set -eu
@@ -24,14 +25,18 @@ compile_alone() {
 }
 
 public=$(cd include && find spine -name '*.h' | sort)
+public_cpp=$(cd include && find spine -name '*.hpp' | sort)
 private=$(cd src && find . -name '*.h' ! -name '*_template.h' | sed 's|^\./||' | sort)
 
 for header in $public; do
     compile_alone "$header" "$compiler" -x c -std=c11
 done
 if command -v c++ >/dev/null 2>&1; then
-    for header in $public; do
+    for header in $public $public_cpp; do
         compile_alone "$header" c++ -x c++ -std=c++17
+    done
+    for header in $public_cpp; do
+        compile_alone "$header" c++ -x c++ -std=c++17 -fno-exceptions
     done
 else
     echo "C++17: skipped, there is no C++ compiler"
@@ -43,5 +48,8 @@ done
 # A public header includes other public headers and those of the language, no others.
 grep -nE '^ *# *include' $(printf 'include/%s ' $public) |
     grep -vE 'include "spine/|include <std[a-z]*\.h>' && bad=1
+# One of C++ may include the whole standard library.
+grep -nE '^ *# *include' $(printf 'include/%s ' $public_cpp) |
+    grep -vE 'include "spine/|include <[a-z_]+>' && bad=1
 
 exit $bad

@@ -12,7 +12,7 @@
 set -eu
 cd "$1"
 
-find include src tests bench -name '*.[ch]' | sort | xargs awk '
+find include src tests bench -name '*.[ch]' -o -name '*.hpp' | sort | xargs awk '
     function complain(line, what, is, most) {
         printf "%s:%d: %s: %d, at most %d\n", name_of_file, line, what, is, most
         bad = 1

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_RESULT_HPP
+#define SPINE_RESULT_HPP
+
+/*
+ * How calls of spine.hpp fail. Part of spine.hpp; include that.
+ *
+ * Every call that can fail has two forms, side by side in every translation unit:
+ *
+ *     batch rows = batcher.seal();                          throws spine::error
+ *     result<batch> rows = batcher.seal(std::nothrow);      tells
+ *
+ * A macro that chose between them would make one function two different ones in
+ * programs of several translation units. Where exceptions are turned off, the first form
+ * ends the program with std::abort(), and all types are others (SPINE_CPP_MODE), so that
+ * the linker takes no function from a unit of the other sort.
+ */
+
+#include "spine/types.h"
+
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <utility>
+#include <variant>
+
+#if defined(__cpp_exceptions)
+#define SPINE_CPP_MODE throwing
+#else
+#define SPINE_CPP_MODE aborting
+#endif
+
+namespace spine_cpp
+{
+inline namespace SPINE_CPP_MODE
+{
+
+/* What the throwing forms throw. Copies without allocating. */
+class error : public std::exception
+{
+  public:
+    explicit error(const spine_error &cause) noexcept : cause_(cause)
+    {
+    }
+
+    enum spine_status status() const noexcept
+    {
+        return cause_.status;
+    }
+
+    /* The message: one sentence that names the culprit. */
+    const char *what() const noexcept override
+    {
+        return cause_.message;
+    }
+
+    const spine_error &cause() const noexcept
+    {
+        return cause_;
+    }
+
+  private:
+    spine_error cause_;
+};
+
+[[noreturn]] inline void
+raise(const spine_error &cause)
+{
+#if defined(__cpp_exceptions)
+    throw error(cause);
+#else
+    (void)cause;
+    std::abort();
+#endif
+}
+
+/* A T, or why there is none. */
+template <class T> class [[nodiscard]] result
+{
+  public:
+    using value_type = T;
+
+    result(T value) noexcept(std::is_nothrow_move_constructible_v<T>)
+        : content_(std::in_place_index<0>, std::move(value))
+    {
+    }
+
+    result(const spine_error &cause) noexcept : content_(std::in_place_index<1>, cause)
+    {
+    }
+
+    bool has_value() const noexcept
+    {
+        return content_.index() == 0;
+    }
+
+    explicit operator bool() const noexcept
+    {
+        return has_value();
+    }
+
+    /* SPINE_OK when there is a value. */
+    enum spine_status status() const noexcept
+    {
+        return has_value() ? SPINE_OK : error().status;
+    }
+
+    /* Needs a failure. */
+    const spine_error &error() const noexcept
+    {
+        return *std::get_if<1>(&content_);
+    }
+
+    /* Throws spine::error when there is none. */
+    T &value() &
+    {
+        check();
+        return **this;
+    }
+
+    const T &value() const &
+    {
+        check();
+        return **this;
+    }
+
+    T value() &&
+    {
+        check();
+        return std::move(**this);
+    }
+
+    /* Need a value. */
+    T &operator*() noexcept
+    {
+        return *std::get_if<0>(&content_);
+    }
+
+    const T &operator*() const noexcept
+    {
+        return *std::get_if<0>(&content_);
+    }
+
+    T *operator->() noexcept
+    {
+        return std::get_if<0>(&content_);
+    }
+
+    const T *operator->() const noexcept
+    {
+        return std::get_if<0>(&content_);
+    }
+
+  private:
+    void check() const
+    {
+        if (!has_value())
+            raise(error());
+    }
+
+    std::variant<T, spine_error> content_;
+};
+
+/* Done, or why not. */
+template <> class [[nodiscard]] result<void>
+{
+  public:
+    using value_type = void;
+
+    result() noexcept = default;
+
+    result(const spine_error &cause) noexcept : content_(cause)
+    {
+    }
+
+    bool has_value() const noexcept
+    {
+        return content_.index() == 0;
+    }
+
+    explicit operator bool() const noexcept
+    {
+        return has_value();
+    }
+
+    enum spine_status status() const noexcept
+    {
+        return has_value() ? SPINE_OK : error().status;
+    }
+
+    const spine_error &error() const noexcept
+    {
+        return *std::get_if<1>(&content_);
+    }
+
+    void value() const
+    {
+        if (!has_value())
+            raise(error());
+    }
+
+  private:
+    std::variant<std::monostate, spine_error> content_;
+};
+
+} // namespace SPINE_CPP_MODE
+} /* namespace spine_cpp */
+
+#endif

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_SPINE_HPP
+#define SPINE_SPINE_HPP
+
+/*
+ * Spines for C++17: typed, move-only handles over spine.h. Header only.
+ *
+ *     using counts = spine::map<std::string, uint64_t>;
+ *
+ *     auto runtime = spine::runtime::open();
+ *     auto lines = counts::open(runtime);
+ *     counts::batcher rows;
+ *     rows.add("apple", 7);                  weight 1
+ *     rows.add("pear", 8, -1);               weight -1
+ *     lines.insert(rows.seal());
+ *     for (const auto &[key, value, weight] : lines.cursor())
+ *         use(key, value, weight);
+ *
+ * Names. C++ does not allow a namespace that is called as struct spine is. So all is in
+ * namespace spine_cpp, and struct spine, opaque in C, has aliases of it: spine::map is
+ * spine_cpp::map. Specialisations and using declarations name spine_cpp.
+ *
+ * Types. codec.hpp says which C++ type is which column, tuple.hpp which is an element of
+ * a tuple. Rows have one weight; Time is that of the schema. For rows with several
+ * weights, and whatever else these handles do not offer, get() is the C handle.
+ *
+ * Errors. A call that can fail throws spine::error, or, called with std::nothrow first,
+ * answers a result<T>: see result.hpp. std::bad_alloc comes out of both where std::string
+ * or a container of a std::tuple is filled.
+ *
+ * Handles. An empty one (moved from, or never filled) may only be assigned to, asked
+ * and destroyed. Batches and snapshots are shared: share() is one more reference. Threads
+ * are those of the C calls: one at a time for batchers, builders and cursors, any for the
+ * rest. Destroying a map closes the spine; a runtime may go before it, see
+ * spine/runtime.h.
+ */
+
+#include "spine/batch.hpp"
+#include "spine/codec.hpp"
+#include "spine/cursor.hpp"
+#include "spine/result.hpp"
+#include "spine/spine.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+namespace spine_cpp
+{
+inline namespace SPINE_CPP_MODE
+{
+
+/* --- runtimes ----------------------------------------------------------------------- */
+
+class runtime : public handle<spine_runtime, spine_runtime_close>
+{
+  public:
+    using handle::handle;
+
+    static result<runtime>
+    open(std::nothrow_t, const spine_runtime_options &options = {}) noexcept
+    {
+        spine_runtime *raw = nullptr;
+        spine_error error;
+
+        if (spine_runtime_open(&options, &raw, &error) != SPINE_OK)
+            return error;
+        return runtime(raw);
+    }
+
+    static runtime open(const spine_runtime_options &options = {})
+    {
+        return open(std::nothrow, options).value();
+    }
+
+    /* Runs merges in this thread; the rows used, 0 when there is nothing to do. */
+    uint64_t run(uint64_t fuel_rows) noexcept
+    {
+        return spine_runtime_run(get(), fuel_rows);
+    }
+};
+
+/* --- snapshots ---------------------------------------------------------------------- */
+
+template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+class snapshot : public handle<struct spine_snapshot, spine_snapshot_unref>
+{
+  public:
+    using handle::handle;
+    using batch_type = spine_cpp::batch<K, V, Time>;
+    using cursor_type = spine_cpp::cursor<K, V, Time>;
+
+    /* One more reference. */
+    snapshot share() const noexcept
+    {
+        return snapshot(get() != nullptr ? spine_snapshot_ref(get()) : nullptr);
+    }
+
+    std::size_t batch_count() const noexcept
+    {
+        return spine_snapshot_batch_count(get());
+    }
+
+    batch_type batch(std::size_t index) const noexcept
+    {
+        return batch_type(spine_batch_ref(spine_snapshot_batch(get(), index)));
+    }
+
+    /* Rows and bytes of all batches: rows that cancel across batches count. */
+    uint64_t rows() const noexcept
+    {
+        return spine_snapshot_rows(get());
+    }
+
+    uint64_t bytes() const noexcept
+    {
+        return spine_snapshot_bytes(get());
+    }
+
+    result<cursor_type> cursor(std::nothrow_t) const
+    {
+        spine_cursor *raw = nullptr;
+        spine_error error;
+
+        if (spine_snapshot_cursor(get(), &raw, &error) != SPINE_OK)
+            return error;
+        return cursor_type(raw);
+    }
+
+    cursor_type cursor() const
+    {
+        return cursor(std::nothrow).value();
+    }
+};
+
+/* --- spines ------------------------------------------------------------------------- */
+
+/* A spine of rows (K, V); V void: of keys alone, see set. */
+template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+class map : public handle<::spine, spine_close>
+{
+  public:
+    using handle::handle;
+    using batch = spine_cpp::batch<K, V, Time>;
+    using batcher = spine_cpp::batcher<K, V, Time>;
+    using builder = spine_cpp::builder<K, V, Time>;
+    using snapshot_type = spine_cpp::snapshot<K, V, Time>;
+    using cursor_type = spine_cpp::cursor<K, V, Time>;
+
+    static result<map> open(std::nothrow_t, const runtime &runtime,
+                            const spine_options &options = {}) noexcept
+    {
+        const struct spine_schema schema = schema_of<K, V, Time>();
+        ::spine *raw = nullptr;
+        spine_error error;
+
+        if (spine_open(runtime.get(), &schema, &options, &raw, &error) != SPINE_OK)
+            return error;
+        return map(raw);
+    }
+
+    static map open(const runtime &runtime, const spine_options &options = {})
+    {
+        return open(std::nothrow, runtime, options).value();
+    }
+
+    /* Adds a batch, of which the spine keeps a reference; waits under backpressure. */
+    void insert(const batch &rows)
+    {
+        insert(std::nothrow, rows).value();
+    }
+
+    result<void> insert(std::nothrow_t, const batch &rows) noexcept
+    {
+        return done(spine_insert, rows.get());
+    }
+
+    /* The same without waiting: false under backpressure, when nothing is taken. */
+    bool try_insert(const batch &rows)
+    {
+        return try_insert(std::nothrow, rows).value();
+    }
+
+    result<bool> try_insert(std::nothrow_t, const batch &rows) noexcept
+    {
+        return unless(SPINE_BUSY, spine_try_insert, rows.get());
+    }
+
+    /* Waits for the end of backpressure; false when the time ran out. */
+    bool insert_wait(uint64_t timeout_ns = UINT64_MAX)
+    {
+        return insert_wait(std::nothrow, timeout_ns).value();
+    }
+
+    result<bool> insert_wait(std::nothrow_t, uint64_t timeout_ns = UINT64_MAX) noexcept
+    {
+        return unless(SPINE_TIMEOUT, spine_insert_wait, timeout_ns);
+    }
+
+    /* Waits until no merge runs and none is due; false when the time ran out. */
+    bool wait_idle(uint64_t timeout_ns = UINT64_MAX)
+    {
+        return wait_idle(std::nothrow, timeout_ns).value();
+    }
+
+    result<bool> wait_idle(std::nothrow_t, uint64_t timeout_ns = UINT64_MAX) noexcept
+    {
+        return unless(SPINE_TIMEOUT, spine_wait_idle, timeout_ns);
+    }
+
+    /* Throws the sticky error, if there is one. */
+    void check() const
+    {
+        check(std::nothrow).value();
+    }
+
+    result<void> check(std::nothrow_t) const noexcept
+    {
+        return done(spine_status);
+    }
+
+    /* Forgets a sticky error and lets merges be tried again. */
+    void retry() noexcept
+    {
+        spine_retry(get());
+    }
+
+    bool is_dirty() const noexcept
+    {
+        return spine_is_dirty(get());
+    }
+
+    void clear_dirty() noexcept
+    {
+        spine_clear_dirty(get());
+    }
+
+    void set_frontier(uint64_t frontier)
+    {
+        set_frontier(std::nothrow, frontier).value();
+    }
+
+    result<void> set_frontier(std::nothrow_t, uint64_t frontier) noexcept
+    {
+        return done(spine_set_frontier, frontier);
+    }
+
+    void pause() noexcept
+    {
+        spine_pause(get());
+    }
+
+    void resume() noexcept
+    {
+        spine_resume(get());
+    }
+
+    /* Merges everything into one batch; an empty handle when there are no rows. */
+    batch consolidate()
+    {
+        return consolidate(std::nothrow).value();
+    }
+
+    result<batch> consolidate(std::nothrow_t) noexcept
+    {
+        spine_batch *raw = nullptr;
+        spine_error error;
+
+        if (spine_consolidate(get(), &raw, &error) != SPINE_OK)
+            return error;
+        return batch(raw);
+    }
+
+    /* An independent spine of the same content. */
+    map fork() const
+    {
+        return fork(std::nothrow).value();
+    }
+
+    result<map> fork(std::nothrow_t) const noexcept
+    {
+        ::spine *raw = nullptr;
+        spine_error error;
+
+        if (spine_fork(get(), &raw, &error) != SPINE_OK)
+            return error;
+        return map(raw);
+    }
+
+    struct spine_stats stats() const noexcept
+    {
+        struct spine_stats stats;
+
+        spine_stats(get(), &stats);
+        return stats;
+    }
+
+    /* The content at this moment, immutable. */
+    snapshot_type snapshot() const
+    {
+        return snapshot(std::nothrow).value();
+    }
+
+    result<snapshot_type> snapshot(std::nothrow_t) const noexcept
+    {
+        struct spine_snapshot *raw = nullptr;
+        spine_error error;
+
+        if (spine_snapshot(get(), &raw, &error) != SPINE_OK)
+            return error;
+        return snapshot_type(raw);
+    }
+
+    /* A cursor over the content at this moment. */
+    cursor_type cursor() const
+    {
+        return cursor(std::nothrow).value();
+    }
+
+    result<cursor_type> cursor(std::nothrow_t) const
+    {
+        spine_cursor *raw = nullptr;
+        spine_error error;
+
+        if (spine_cursor_open(get(), &raw, &error) != SPINE_OK)
+            return error;
+        return cursor_type(raw);
+    }
+
+  private:
+    template <class Call, class... Arguments>
+    result<void> done(Call call, Arguments... arguments) const noexcept
+    {
+        spine_error error;
+
+        if (call(get(), arguments..., &error) != SPINE_OK)
+            return error;
+        return {};
+    }
+
+    /* False for the one status that is no failure. */
+    template <class Call, class... Arguments>
+    result<bool>
+    unless(enum spine_status expected, Call call, Arguments... arguments) const noexcept
+    {
+        spine_error error;
+        const enum spine_status status = call(get(), arguments..., &error);
+
+        if (status != SPINE_OK && status != expected)
+            return error;
+        return status == SPINE_OK;
+    }
+};
+
+/* A spine of keys alone. */
+template <class K, enum spine_time Time = SPINE_UNTIMED> using set = map<K, void, Time>;
+
+} // namespace SPINE_CPP_MODE
+} /* namespace spine_cpp */
+
+/* The names by which programs know all this. */
+struct spine {
+    spine() = delete;
+    ~spine() = delete;
+
+    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+    using map = spine_cpp::map<K, V, Time>;
+    template <class K, enum spine_time Time = SPINE_UNTIMED>
+    using set = spine_cpp::set<K, Time>;
+    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+    using batch = spine_cpp::batch<K, V, Time>;
+    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+    using batcher = spine_cpp::batcher<K, V, Time>;
+    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+    using builder = spine_cpp::builder<K, V, Time>;
+    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+    using snapshot = spine_cpp::snapshot<K, V, Time>;
+    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+    using cursor = spine_cpp::cursor<K, V, Time>;
+    template <class T> using result = spine_cpp::result<T>;
+    template <class T, enum spine_tuple_order Order>
+    using ordered = spine_cpp::ordered<T, Order>;
+    template <class T> using descending = spine_cpp::descending<T>;
+    template <class T> using nulls_last = spine_cpp::nulls_last<T>;
+    template <class T> using descending_nulls_last = spine_cpp::descending_nulls_last<T>;
+    using runtime = spine_cpp::runtime;
+    using error = spine_cpp::error;
+};
+
+#endif
