@@ -55,6 +55,9 @@ static const struct spine_schema u32_u32 = {.key = {SPINE_U32, 0},
 static const struct spine_schema timed = {
     .key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}, .time = SPINE_TIME_U64};
 
+static const struct spine_schema bytes_u64 = {.key = {SPINE_BYTES, 0},
+                                              .value = {SPINE_U64, 0}};
+
 static double
 seconds(void)
 {
@@ -100,6 +103,26 @@ report(const char *name, double *rates)
     fflush(stdout);
 }
 
+/* A key of twelve bytes, the first six from `number`, and its prefix. Never freed. */
+static struct span
+draw_text(uint64_t number, uint64_t *prefix)
+{
+    static uint8_t *room, *end;
+
+    if (end - room < 12) {
+        room = malloc(12 << 20);
+        require(room != NULL, "malloc");
+        end = room + (12 << 20);
+    }
+    const struct span text = {room, 12};
+
+    memcpy(room, &number, 6);
+    memcpy(room + 6, "suffix", 6);
+    room += 12;
+    *prefix = bytes_prefix(text.data, text.size);
+    return text;
+}
+
 /* Random rows of `pattern` for input `input` of `inputs`. */
 static void
 draw_rows(const struct layout *layout, struct rows *rows, size_t count,
@@ -128,6 +151,8 @@ draw_rows(const struct layout *layout, struct rows *rows, size_t count,
             rows->lo[i] = value;
         if (layout->timed)
             rows->time[i] = next_random(&seed) % 4;
+        if (layout->key.spans)
+            rows->key[i] = draw_text(key, &rows->hi[i]);
         rows->weight[i] = pattern == CANCELLING && input % 2 == 1 ? -1 : 1;
     }
     rows->count = count;
@@ -290,5 +315,8 @@ main(int argc, char **argv)
     measure_merge("k=8 dense u32 -> u32", &u32_u32, 8, DENSE);
     measure_merge("k=8 cancelling", &u64_u64, 8, CANCELLING);
     measure_merge("k=8 timed u64 -> u64", &timed, 8, RANDOM);
+    measure_merge("k=8 bytes -> u64", &bytes_u64, 8, RANDOM);
+    measure_merge("k=1 bytes -> u64", &bytes_u64, 1, RANDOM);
+    measure_merge("k=8 clustered timed", &timed, 8, CLUSTERED);
     return 0;
 }

@@ -185,7 +185,8 @@ size_t rows_read_fit(const struct layout *layout, const struct rows *rows, size_
 
 /*
  * Sorts all of `rows`, adds up equal ones, drops zeros. `scratch` is any rows of the
- * layout, overwritten; it may be swapped with `rows`. Best at 2,000 to 16,000 rows.
+ * layout, overwritten; it may be swapped with `rows`. Best at 2,000 to 16,000 rows;
+ * 2^32 rows and more are SPINE_INVALID.
  * SPINE_NOMEM leaves the rows in any order, SPINE_OVERFLOW undefined but releasable.
  */
 enum spine_status

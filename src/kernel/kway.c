@@ -12,6 +12,9 @@ enum { WANT_BY_HEAP = 128 };
 enum spine_status
 rows_consolidate(const struct layout *layout, struct rows *rows, struct rows *scratch)
 {
+    /* Buckets count in 32 bits. */
+    if (rows->count > UINT32_MAX)
+        return SPINE_INVALID;
     switch (layout->row_kind) {
     case ROW_ONE:
         return one_consolidate(layout, rows, scratch);

@@ -42,6 +42,81 @@ next_is_like(const struct kway *kway, const struct rows *out, size_t at)
     return row_equal(kway->layout, ROW_WIDE, out, at, &input->rows, input->at);
 }
 
+/* Copies one row behind those of `out`, which has room. */
+static inline void
+append_one(const struct layout *layout, struct rows *out, const struct rows *from,
+           size_t at)
+{
+    const size_t weights = layout->weight_count, to = out->count++;
+
+    out->hi[to] = from->hi[at];
+    out->lo[to] = from->lo[at];
+    if (layout->key.spans)
+        out->key[to] = from->key[at];
+    if (layout->value.spans)
+        out->value[to] = from->value[at];
+    if (layout->timed)
+        out->time[to] = from->time[at];
+    for (size_t c = 0; c < weights; c++)
+        out->weight[to * weights + c] = from->weight[at * weights + c];
+}
+
+/* All rows of the heap's top that are like row `begin`, which it begins. */
+static enum spine_status
+take_group(struct kway *kway, struct rows *out, size_t piece, size_t *used)
+{
+    const struct layout *layout = kway->layout;
+    const size_t begin = out->count;
+    enum spine_status st;
+
+    do {
+        const struct kway_input *input = &kway->inputs[kway->work->nodes[0].input];
+
+        if (out->count == out->capacity && !rows_reserve(layout, out, out->count + 1))
+            return SPINE_NOMEM;
+        append_one(layout, out, &input->rows, input->at);
+        ++*used;
+        if (!layout->timed)
+            TRY(group_fold(layout, out, begin));
+        TRY(wide_heap_advance(kway, piece));
+    } while (next_is_like(kway, out, begin));
+out:
+    return st;
+}
+
+/* How many staged rows of `input`, `want` at most, end with a whole group. */
+static size_t
+whole_groups(const struct layout *layout, const struct kway_input *input, size_t want)
+{
+    const struct rows *rows = &input->rows;
+    const size_t staged = rows->count - input->at;
+    size_t end = input->at + (staged < want ? staged : want);
+
+    if (!layout->timed || (end == rows->count && !input->more))
+        return end - input->at;
+    if (end == rows->count)
+        end--;
+    while (end > input->at && row_equal(layout, ROW_WIDE, rows, end - 1, rows, end))
+        end--;
+    return end - input->at;
+}
+
+/* The rows of the only input left, whole groups without looking at them. */
+static enum spine_status
+copy_last_input(struct kway *kway, struct rows *out, size_t want, size_t *used)
+{
+    struct kway_input *input = &kway->inputs[kway->work->nodes[0].input];
+    const size_t count = whole_groups(kway->layout, input, want);
+
+    if (!rows_reserve(kway->layout, out, out->count + count))
+        return SPINE_NOMEM;
+    rows_append(kway->layout, out, &input->rows, input->at, input->at + count);
+    input->at += count;
+    input->rows_left -= count < input->rows_left ? count : input->rows_left;
+    *used += count;
+    return SPINE_OK;
+}
+
 enum spine_status
 wide_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
 {
@@ -49,6 +124,7 @@ wide_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
     const struct group_rule rule = {.descending = kway->descending,
                                     .advance_times = kway->advance_times,
                                     .frontier = kway->frontier};
+    const bool times_move = layout->timed && kway->advance_times;
     const size_t piece = kway_piece(kway, want);
     struct kway_work *work = kway->work;
     enum spine_status st;
@@ -58,20 +134,18 @@ wide_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
     if (!rows_reserve(layout, out, out->count + want))
         return SPINE_NOMEM;
     while (work->node_count > 0 && used < want) {
-        const size_t begin = out->count;
+        const size_t begin = out->count, used_before = used;
 
-        do {
-            const struct kway_input *input = &kway->inputs[work->nodes[0].input];
-
-            if (!rows_reserve(layout, out, out->count + 1))
-                return SPINE_NOMEM;
-            rows_append(layout, out, &input->rows, input->at, input->at + 1);
-            used++;
-            if (!layout->timed)
-                TRY(group_fold(layout, out, begin));
-            TRY(wide_heap_advance(kway, piece));
-        } while (next_is_like(kway, out, begin));
-        TRY(group_finish(layout, &rule, out, begin));
+        if (work->node_count == 1 && !times_move) {
+            TRY(copy_last_input(kway, out, want - used, &used));
+            if (used > used_before) {
+                TRY(wide_heap_build(kway, piece));
+                continue;
+            }
+        }
+        TRY(take_group(kway, out, piece, &used));
+        if (used > used_before + 1 || times_move)
+            TRY(group_finish(layout, &rule, out, begin));
     }
 out:
     *rows_used += used;
