@@ -14,6 +14,8 @@ struct spine_batcher {
     struct arena arena;
     /* SPINE_OVERFLOW for good once weights could not be added. */
     enum spine_status sticky;
+    /* Rows are codes made of numbers: spine_batcher_add() stores them itself. */
+    bool numbers;
 };
 
 static enum spine_status
@@ -40,9 +42,51 @@ spine_batcher_new(const struct spine_schema *schema, struct spine_batcher **out,
     if (batcher == NULL)
         return fail_nomem(error, "a batcher", sizeof *batcher);
     runs_init(&batcher->runs, &layout);
+    batcher->numbers = layout.row_kind != ROW_WIDE && layout.key.kind != SPINE_FIXED &&
+                       layout.value.kind != SPINE_FIXED;
     *out = batcher;
 out:
     return st;
+}
+
+static inline uint64_t
+word_of_number(enum spine_kind kind, union spine_datum datum)
+{
+    switch (kind) {
+    case SPINE_U64:
+        return datum.u64;
+    case SPINE_I64:
+        return word_of_i64(datum.i64);
+    case SPINE_U32:
+        return datum.u32;
+    case SPINE_I32:
+        return word_of_i32(datum.i32);
+    case SPINE_F64:
+        return word_of_f64(datum.f64);
+    case SPINE_NONE:
+    case SPINE_FIXED:
+    case SPINE_BYTES:
+        break;
+    }
+    return 0;
+}
+
+/* rows_append_row() for codes of numbers, which cannot fail. */
+static inline void
+add_numbers(const struct layout *layout, struct rows *buffer, const struct spine_row *row)
+{
+    const uint64_t key = word_of_number(layout->key.kind, row->key);
+    const uint64_t value = word_of_number(layout->value.kind, row->value);
+    const size_t at = buffer->count++;
+
+    if (layout->row_kind == ROW_TWO) {
+        buffer->hi[at] = key;
+        buffer->lo[at] = value;
+    } else {
+        /* A shift of 64 goes with no key. */
+        buffer->hi[at] = key << (layout->key_shift & 63) | value;
+    }
+    buffer->weight[at] = row->weight;
 }
 
 enum spine_status
@@ -59,6 +103,10 @@ spine_batcher_add(struct spine_batcher *batcher, const struct spine_row *row,
     if (buffer->count == buffer->capacity &&
         !rows_reserve(layout, buffer, buffer->count + 1))
         TRY(fail_nomem(error, "rows of a batcher", buffer->count));
+    if (batcher->numbers) {
+        add_numbers(layout, buffer, row);
+        return SPINE_OK;
+    }
     TRY(rows_append_row(layout, buffer, row, error));
     if (!keep_cells(batcher, buffer->count - 1)) {
         buffer->count--;

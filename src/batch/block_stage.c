@@ -152,6 +152,25 @@ min_row(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+/*
+ * Writes `word` `count` times and returns where to go on; `room` words may be written.
+ * Short runs of random length are what processors guess wrongly: four words are written
+ * whatever the count, for later runs to overwrite.
+ */
+static inline uint64_t *
+put_run(uint64_t *words, uint64_t word, uint32_t count, uint32_t room)
+{
+    uint32_t done = 0;
+
+    if (room >= 4) {
+        words[0] = words[1] = words[2] = words[3] = word;
+        done = 4;
+    }
+    for (; done < count; done++)
+        words[done] = word;
+    return words + count;
+}
+
 static void
 stage_word4(const struct piece *piece, uint64_t *words)
 {
@@ -164,12 +183,9 @@ stage_word4(const struct piece *piece, uint64_t *words)
         return;
     }
     ends += piece->cell;
-    for (uint32_t at = piece->begin; at < piece->end; cells++, ends++) {
-        const uint32_t stop = min_row(*ends, piece->end);
-
-        do
-            *words++ = *cells;
-        while (++at < stop);
+    for (uint32_t at = piece->begin, stop; at < piece->end; at = stop) {
+        stop = min_row(*ends++, piece->end);
+        words = put_run(words, *cells++, stop - at, piece->end - at);
     }
 }
 
@@ -184,12 +200,9 @@ stage_word8(const struct piece *piece, uint64_t *words)
         return;
     }
     ends += piece->cell;
-    for (uint32_t at = piece->begin; at < piece->end; cells++, ends++) {
-        const uint32_t stop = min_row(*ends, piece->end);
-
-        do
-            *words++ = *cells;
-        while (++at < stop);
+    for (uint32_t at = piece->begin, stop; at < piece->end; at = stop) {
+        stop = min_row(*ends++, piece->end);
+        words = put_run(words, *cells++, stop - at, piece->end - at);
     }
 }
 

@@ -7,15 +7,19 @@
 #include "batch/block.h"
 #include "batch/runs_merge.h"
 
-/* A largest run of more rows is not left to grow old among many smaller ones. */
-#define LARGE_ROWS (64u * RUN_ROWS)
+/* Runs of up to so many bytes are of the lowest class: more than most buffers become. */
+#define CLASS_BYTES (512u << 10)
+/* All runs are merged when the smaller ones have so many times the bytes of the largest,
+ * and are many or have so many bytes that it matters. */
+#define REST_FACTOR 2u
+#define REST_BYTES (16u << 20)
 
 static enum spine_status
 close_buffer_above(struct runs *runs, size_t floor, struct spine_error *error);
 static enum spine_status
 settle_above(struct runs *runs, size_t floor, struct spine_error *error);
 static void choose(const struct runs *runs, size_t floor, size_t *begin, size_t *end);
-static unsigned class_of(uint64_t rows);
+static unsigned class_of(uint64_t bytes);
 static enum spine_status merge_range(struct runs *runs, size_t floor, size_t begin,
                                      size_t end, struct spine_error *error);
 static void push_run(struct runs *runs, size_t floor, struct spine_batch *batch);
@@ -81,7 +85,7 @@ runs_add_columns(struct runs *runs, const struct spine_columns *columns,
         struct spine_batch *batch = runs->batches[i];
         size_t at = i;
 
-        for (; at > 0 && runs->batches[at - 1]->info.rows < batch->info.rows; at--)
+        for (; at > 0 && runs->batches[at - 1]->info.bytes < batch->info.bytes; at--)
             runs->batches[at] = runs->batches[at - 1];
         runs->batches[at] = batch;
     }
@@ -168,18 +172,18 @@ choose(const struct runs *runs, size_t floor, size_t *begin, size_t *end)
     if (count - floor < 2)
         return;
     for (size_t i = floor + 1; i < count; i++)
-        rest += batches[i]->info.rows;
-    if (rest >= batches[floor]->info.rows &&
-        (count - floor >= RUN_FAN_IN || batches[floor]->info.rows >= LARGE_ROWS)) {
+        rest += batches[i]->info.bytes;
+    if (rest >= REST_FACTOR * batches[floor]->info.bytes &&
+        (count - floor >= RUN_FAN_IN || rest >= REST_BYTES)) {
         *end = count;
         return;
     }
     /* Runs are in order of size: those of one class are neighbours. */
     for (size_t i = count; i > floor;) {
         const size_t class_end = i;
-        const unsigned class = class_of(batches[i - 1]->info.rows);
+        const unsigned level = class_of(batches[i - 1]->info.bytes);
 
-        while (i > floor && class_of(batches[i - 1]->info.rows) == class)
+        while (i > floor && class_of(batches[i - 1]->info.bytes) == level)
             i--;
         if (class_end - i >= RUN_FAN_IN) {
             *begin = i;
@@ -189,15 +193,15 @@ choose(const struct runs *runs, size_t floor, size_t *begin, size_t *end)
     }
 }
 
-/* How often one may multiply a run by RUN_FAN_IN before it has so many rows. */
+/* The runs of a class are merged into one of the next, if nothing adds up. */
 static unsigned
-class_of(uint64_t rows)
+class_of(uint64_t bytes)
 {
-    unsigned class = 0;
+    unsigned level = 0;
 
-    for (uint64_t bound = RUN_ROWS; bound < rows; bound *= RUN_FAN_IN)
-        class ++;
-    return class;
+    for (uint64_t bound = CLASS_BYTES; bound < bytes; bound *= RUN_FAN_IN)
+        level++;
+    return level;
 }
 
 static enum spine_status
@@ -225,7 +229,7 @@ push_run(struct runs *runs, size_t floor, struct spine_batch *batch)
     size_t at = runs->count++;
 
     assert(runs->count <= runs->capacity);
-    for (; at > floor && runs->batches[at - 1]->info.rows < batch->info.rows; at--)
+    for (; at > floor && runs->batches[at - 1]->info.bytes < batch->info.bytes; at--)
         runs->batches[at] = runs->batches[at - 1];
     runs->batches[at] = batch;
 }

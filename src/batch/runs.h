@@ -7,16 +7,16 @@
  *
  * Rows gather in `buffer`. A full buffer is sorted and added up, and becomes a *run*: a
  * batch of its own. Runs of about the same size are merged when there are RUN_FAN_IN of
- * them, all runs when the smaller ones together are as large as the largest: so a row is
- * merged a few times only, and the rows of all runs are at most about twice the different
- * ones.
+ * them; all runs are merged when the smaller ones together are twice the largest. So a
+ * row is merged a few times only, and the runs are at most about three times as large as
+ * what is different in them.
  */
 
 #include "batch/batch.h"
 
 /* Rows of a full buffer: what sorts best. */
 #define RUN_ROWS 16384u
-#define RUN_FAN_IN 16u
+#define RUN_FAN_IN 32u
 
 struct runs {
     struct layout layout;

@@ -7,6 +7,10 @@
 /* Rows that kway_fill() is asked for at once. */
 #define WINDOW_ROWS 16384u
 
+/* Rows staged at least: those that a window leaves must be moved before the next are
+ * staged. */
+#define STAGE_ROWS 2048u
+
 /* A merge of runs while it lasts. */
 struct runs_merger {
     struct kway kway;
@@ -92,7 +96,7 @@ refill(struct kway_input *input, size_t want)
 
     rows_drop_front(&reader->batch->layout, &input->rows, input->at);
     input->at = 0;
-    reader_stage(reader, &input->rows, want, &st);
+    reader_stage(reader, &input->rows, want > STAGE_ROWS ? want : STAGE_ROWS, &st);
     input->more = reader->block < reader->batch->fence_count;
     input->rows_left =
         input->rows.count + reader->batch->info.rows - reader_offset(reader);
