@@ -61,7 +61,7 @@ lookup_of_words(const uint64_t *words, size_t count, double rate)
 static void
 expect_all_there(const struct lookup *lookup, const uint64_t *words, size_t count)
 {
-    uint64_t *hashes = malloc(count * sizeof *hashes);
+    uint64_t *hashes = calloc(count, sizeof *hashes);
     uint32_t *candidates = malloc(count * sizeof *candidates);
     size_t half = 0;
 
