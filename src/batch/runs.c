@@ -126,10 +126,9 @@ close_buffer_above(struct runs *runs, size_t floor, struct spine_error *error)
     if (!array_reserve(&runs->batches, &runs->capacity, sizeof(struct spine_batch *),
                        runs->count + 1))
         return fail_nomem(error, "runs of a batcher", runs->count + 1);
-    /* With this much scratch, sorting cannot fail for want of memory. */
-    if (!rows_reserve(layout, &runs->scratch, runs->buffer.count))
-        return fail_nomem(error, "rows to sort with", runs->buffer.count);
     st = rows_consolidate(layout, &runs->buffer, &runs->scratch);
+    if (st == SPINE_NOMEM)
+        return fail_nomem(error, "rows to sort with", runs->buffer.count);
     if (st != SPINE_OK) {
         runs->buffer.count = 0;
         return spine_fail(error, st, "the weights of equal rows leave int64_t");
