@@ -199,6 +199,9 @@ spine_compact(struct spine *spine,
 
     mutex_lock(&spine->mutex);
     st = spine_sticky_locked(spine, error);
+    /* Only what is asked for before the spine closes is still reported. */
+    if (st == SPINE_OK && spine->locked.closing)
+        st = spine_fail(error, SPINE_CANCELLED, "compact: the spine is being closed");
     if (st != SPINE_OK) {
         mutex_unlock(&spine->mutex);
         mem_free(compaction, sizeof *compaction);

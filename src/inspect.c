@@ -68,16 +68,17 @@ spine_check(struct spine *spine, struct spine_error *error)
     enum spine_status st;
 
     mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
     st = check_locked(spine, error);
     mutex_unlock(&spine->mutex);
-    if (st != SPINE_OK)
-        return st;
-
+    TRY(st);
     TRY(spine_snapshot(spine, &snapshot, error));
     for (size_t i = 0; i < spine_snapshot_batch_count(snapshot); i++)
         TRY(spine_batch_check(spine_snapshot_batch(snapshot, i), error));
 out:
     spine_snapshot_unref(snapshot);
+    mutex_lock(&spine->mutex);
+    spine_leave_and_unlock(spine);
     return st;
 }
 

@@ -52,6 +52,7 @@ snapshot_take(struct spine *spine, struct spine_snapshot **out, struct content *
 
     *out = NULL;
     mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
     while (spine->locked.snapshot == NULL) {
         const size_t count = spine->locked.batch_count;
 
@@ -64,17 +65,17 @@ snapshot_take(struct spine *spine, struct spine_snapshot **out, struct content *
         mutex_unlock(&spine->mutex);
         snapshot_free(fresh);
         fresh = snapshot_new(&spine->layout, count + SPARE_BATCHES);
-        if (fresh == NULL)
-            return fail_nomem(error, "a snapshot", snapshot_bytes(count + SPARE_BATCHES));
         mutex_lock(&spine->mutex);
+        if (fresh == NULL)
+            TRY(fail_nomem(error, "a snapshot", snapshot_bytes(count + SPARE_BATCHES)));
     }
     if (spine->locked.status == SPINE_OVERFLOW)
-        st = spine_sticky_locked(spine, error);
-    else
-        *out = spine_snapshot_ref(spine->locked.snapshot);
+        TRY(spine_sticky_locked(spine, error));
     if (content != NULL)
         content_read_locked(spine, content);
-    mutex_unlock(&spine->mutex);
+    *out = spine_snapshot_ref(spine->locked.snapshot);
+out:
+    spine_leave_and_unlock(spine);
     snapshot_free(fresh);
     return st;
 }
@@ -244,6 +245,9 @@ spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
     enum spine_status st;
 
     *out = NULL;
+    mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
+    mutex_unlock(&spine->mutex);
     TRY(snapshot_take(spine, &snapshot, &content, error));
     TRY(entries_of_snapshot(snapshot, &entries, error));
     TRY(spine_open(spine->runtime, &spine->layout.schema, &spine->options, &fork, error));
@@ -272,6 +276,8 @@ out:
     value_filter_unref(content.value_filter);
     entries_free(entries);
     spine_snapshot_unref(snapshot);
+    mutex_lock(&spine->mutex);
+    spine_leave_and_unlock(spine);
     return st;
 }
 
