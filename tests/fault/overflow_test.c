@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Weights that cannot be added are never wrapped: whoever adds them says so, and what was
+ * there before is still there.
+ */
+
+#include "harness/check.h"
+#include "harness/fault_alloc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static const struct spine_schema schemas[] = {
+    {.key = {SPINE_U32, 0}, .value = {SPINE_U32, 0}},
+    {.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}},
+    {.key = {SPINE_BYTES, 0}, .value = {SPINE_U64, 0}},
+    {.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}, .weight_count = 2},
+    {.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}, .time = SPINE_TIME_U64},
+};
+#define SCHEMAS (sizeof schemas / sizeof schemas[0])
+
+/* One row, the key the smallest of its kind. */
+static struct model_row
+heavy_row(const struct spine_schema *schema, int64_t weight)
+{
+    struct model_row row = {.key = spine_u64(0), .value = spine_u64(3), .time = 5};
+
+    if (schema->key.kind == SPINE_BYTES)
+        row.key = spine_data("k", 1);
+    row.weights[schema->weight_count > 1 ? 1 : 0] = weight;
+    return row;
+}
+
+static struct spine_batch *
+heavy_batch(const struct spine_schema *schema, int64_t weight)
+{
+    const struct model_row row = heavy_row(schema, weight);
+    struct model model;
+
+    model_init(&model, schema);
+    model_add(&model, &row);
+    struct spine_batch *batch = batch_of_rows(&model);
+    model_release(&model);
+    return batch;
+}
+
+static void
+test_columns_and_batcher(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SCHEMAS; i++) {
+        const struct model_row most = heavy_row(&schemas[i], INT64_MAX);
+        const struct model_row one = heavy_row(&schemas[i], 1);
+        const struct spine_row heavy = row_of_model(&most), light = row_of_model(&one);
+        struct model model;
+        struct columns columns;
+        struct spine_batcher *batcher;
+        struct spine_batch *batch = NULL;
+        struct spine_batch_info info;
+        struct spine_error error = {0};
+
+        model_init(&model, &schemas[i]);
+        model_add(&model, &most);
+        model_add(&model, &one);
+        columns_init(&columns, &model);
+        assert_int_equal(
+            spine_batch_from_columns(&schemas[i], &columns.view, &batch, &error),
+            SPINE_OVERFLOW);
+        assert_null(batch);
+        assert_int_equal(error.status, SPINE_OVERFLOW);
+
+        assert_int_equal(spine_batcher_new(&schemas[i], &batcher, NULL), SPINE_OK);
+        assert_int_equal(spine_batcher_add(batcher, &heavy, NULL), SPINE_OK);
+        enum spine_status st = spine_batcher_add(batcher, &light, NULL);
+        assert_true(st == SPINE_OK || st == SPINE_OVERFLOW);
+        assert_int_equal(spine_batcher_seal(batcher, &batch, NULL), SPINE_OVERFLOW);
+        assert_int_equal(spine_batcher_add(batcher, &light, NULL), SPINE_OVERFLOW);
+        assert_int_equal(spine_batcher_seal(batcher, &batch, NULL), SPINE_OVERFLOW);
+        spine_batcher_clear(batcher);
+        assert_int_equal(spine_batcher_add(batcher, &heavy, NULL), SPINE_OK);
+        assert_int_equal(spine_batcher_seal(batcher, &batch, NULL), SPINE_OK);
+        spine_batch_info(batch, &info);
+        assert_int_equal(info.rows, 1);
+        spine_batch_unref(batch);
+        spine_batcher_free(batcher);
+        columns_release(&columns);
+        model_release(&model);
+        assert_int_equal(fault_alloc_live_bytes(), 0);
+    }
+}
+
+/* The least and the greatest weight there are go through everything unharmed. */
+static void
+test_extremes_are_weights(void **state)
+{
+    static const int64_t weights[] = {INT64_MAX, INT64_MIN, INT64_MIN + 1};
+
+    (void)state;
+    for (size_t i = 0; i < SCHEMAS * 3; i++) {
+        const struct spine_schema *schema = &schemas[i / 3];
+        const struct model_row row = heavy_row(schema, weights[i % 3]);
+        struct spine_batch *batch = heavy_batch(schema, weights[i % 3]);
+        struct model model;
+
+        model_init(&model, schema);
+        model_add(&model, &row);
+        assert_true(check_batch(batch, &model, "extreme"));
+        model_release(&model);
+        spine_batch_unref(batch);
+        assert_int_equal(fault_alloc_live_bytes(), 0);
+    }
+}
+
+/* A merge that cannot add is given up: the error sticks, the batches stay, readers are
+ * told. */
+static void
+test_spine(void **state)
+{
+    const struct spine_runtime_options manual = {.manual = true};
+    const struct spine_options options = {.backpressure_batches = 100,
+                                          .help_batches = UINT32_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < SCHEMAS; i++) {
+        struct spine_batch *heavy = heavy_batch(&schemas[i], INT64_MAX);
+        struct spine_runtime *runtime;
+        struct spine_snapshot *snapshot = NULL;
+        struct spine_cursor *cursor = NULL;
+        struct spine_stats stats;
+        struct spine_error error = {0};
+        struct spine *spine;
+
+        assert_int_equal(spine_runtime_open(&manual, &runtime, NULL), SPINE_OK);
+        assert_int_equal(spine_open(runtime, &schemas[i], &options, &spine, NULL),
+                         SPINE_OK);
+        for (int j = 0; j < 9; j++)
+            assert_int_equal(spine_insert(spine, heavy, NULL), SPINE_OK);
+        assert_int_equal(spine_cursor_open(spine, &cursor, NULL), SPINE_OK);
+        assert_false(spine_cursor_key_valid(cursor));
+        assert_int_equal(spine_cursor_status(cursor), SPINE_OVERFLOW);
+        spine_cursor_close(cursor);
+
+        while (spine_runtime_run(runtime, 1000) > 0)
+            ;
+        assert_int_equal(spine_status(spine, &error), SPINE_OVERFLOW);
+        assert_int_equal(error.status, SPINE_OVERFLOW);
+        assert_int_equal(spine_insert(spine, heavy, NULL), SPINE_OVERFLOW);
+        assert_int_equal(spine_try_insert(spine, heavy, NULL), SPINE_OVERFLOW);
+        assert_int_equal(spine_wait_idle(spine, UINT64_MAX, NULL), SPINE_OVERFLOW);
+        assert_int_equal(spine_consolidate(spine, NULL, NULL), SPINE_OVERFLOW);
+        assert_int_equal(spine_snapshot(spine, &snapshot, NULL), SPINE_OVERFLOW);
+        spine_stats(spine, &stats);
+        assert_int_equal(stats.batches, 9);
+        assert_int_equal(stats.rows, 9);
+        spine_close(spine);
+        spine_runtime_close(runtime);
+        spine_batch_unref(heavy);
+        assert_int_equal(fault_alloc_live_bytes(), 0);
+    }
+}
+
+/* The weights of a row's times are fine one by one; their sum is not. */
+static void
+test_sum_over_times(void **state)
+{
+    struct model model;
+    struct spine_batch *batch;
+    struct spine_cursor *cursor;
+    const uint64_t *times;
+    const int64_t *weights;
+
+    (void)state;
+    model_init(&model, &schemas[4]);
+    for (uint64_t time = 1; time <= 2; time++) {
+        struct model_row row = heavy_row(&schemas[4], INT64_MAX);
+        row.time = time;
+        model_add(&model, &row);
+    }
+    batch = batch_of_rows(&model);
+    assert_int_equal(spine_batch_cursor(batch, &cursor, NULL), SPINE_OK);
+    assert_true(spine_cursor_val_valid(cursor));
+    assert_int_equal(spine_cursor_times(cursor, &times, &weights), 2);
+    assert_int_equal(spine_cursor_status(cursor), SPINE_OK);
+    (void)spine_cursor_weight(cursor);
+    assert_int_equal(spine_cursor_status(cursor), SPINE_OVERFLOW);
+    assert_false(spine_cursor_key_valid(cursor));
+    spine_cursor_close(cursor);
+    spine_batch_unref(batch);
+    model_release(&model);
+    assert_int_equal(fault_alloc_live_bytes(), 0);
+}
+
+int
+main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_columns_and_batcher),
+        cmocka_unit_test(test_extremes_are_weights),
+        cmocka_unit_test(test_spine),
+        cmocka_unit_test(test_sum_over_times),
+    };
+
+    harness_start(argc, argv);
+    fault_alloc_install();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
