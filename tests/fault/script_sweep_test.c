@@ -20,7 +20,7 @@
 /* Calls without memory before it comes back, in FAULT_FOREVER. */
 #define DROUGHT_STEPS 15u
 /* Points per schema and mode, spread evenly; all of them when the scale is large. */
-#define POINTS 1000u
+#define POINTS 250u
 
 static bool
 one_point(const struct spine_schema *schema, enum fault_mode mode, uint64_t nth,
