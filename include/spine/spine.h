@@ -15,6 +15,7 @@
 #include "spine/filter.h"
 #include "spine/metrics.h"
 #include "spine/runtime.h"
+#include "spine/sample.h"
 #include "spine/schema.h"
 #include "spine/tuple.h"
 #include "spine/types.h"

@@ -43,6 +43,7 @@ struct fence {
     /* Rows of all blocks before this one. */
     uint64_t row_begin;
     uint32_t rows;
+    uint32_t keys;
     /* The first key is the last key of the block before. */
     bool continues;
 };
@@ -120,6 +121,8 @@ void reader_prefetch(struct reader *reader, const struct cell *key);
 /* reader_seek() to `key`; returns how many rows of exactly that key follow in the block:
  * 0 only when the batch has none. */
 size_t reader_seek_exact(struct reader *reader, const struct cell *key);
+/* Before the first row of key `key` of block `block`. */
+void reader_to_key(struct reader *reader, size_t block, uint32_t key);
 /* Before the first row greater than all of (key) or (key, value). */
 void reader_seek_after(struct reader *reader, const struct cell *key,
                        const struct cell *value);

@@ -55,6 +55,21 @@ reader_to_offset(struct reader *reader, uint64_t offset)
 }
 
 void
+reader_to_key(struct reader *reader, size_t block, uint32_t key)
+{
+    const struct fence *fence = &reader->batch->fences[block];
+
+    assert(block < reader->batch->fence_count && key < fence->keys);
+    reader->block = block;
+    reader->row = 0;
+    if (key > 0) {
+        const uint32_t values = block_value_end(fence->block, key - 1);
+
+        reader->row = block_row_end(fence->block, values - 1);
+    }
+}
+
+void
 reader_seek(struct reader *reader, const struct cell *key, const struct cell *value)
 {
     const struct target target = target_of(&reader->batch->layout, key, value, false);
