@@ -87,6 +87,11 @@ build_directory() {
     printf '%s/build/%s%s' "$root" "$1" "${SPINE_COMPILER:+-$SPINE_COMPILER}"
 }
 
+# The C++ compiler that comes with the C compiler $1; sanitizers must be of one family.
+cxx_compiler() {
+    echo "$1" | sed 's/clang/clang++/; s/gcc/g++/'
+}
+
 # Configures preset $1 and builds the targets $2... (default: all). Its output goes to
 # build.log in the build directory, and to the terminal only when it fails.
 configure_and_build() {
@@ -101,7 +106,8 @@ configure_and_build() {
     (
         cd "$root" &&
             cmake --preset "$preset" -B "$directory" \
-                ${SPINE_COMPILER:+-DCMAKE_C_COMPILER="$SPINE_COMPILER"} &&
+                ${SPINE_COMPILER:+-DCMAKE_C_COMPILER="$SPINE_COMPILER"} \
+                ${SPINE_COMPILER:+-DCMAKE_CXX_COMPILER="$(cxx_compiler "$SPINE_COMPILER")"} &&
             cmake --build "$directory" -j "$SPINE_JOBS" ${1:+--target "$@"}
     ) >"$log" 2>&1 && return 0
     tail -n 60 "$log" >&2
