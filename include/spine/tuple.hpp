@@ -215,9 +215,13 @@ template <class T> struct tuple_element<std::optional<T>> {
     static bool get(spine_tuple_reader &reader, const spine_tuple_element &element,
                     std::optional<T> &out)
     {
-        out.reset();
-        return element.kind == SPINE_TUPLE_NULL ||
-               tuple_element<T>::get(reader, element, out.emplace());
+        if (element.kind == SPINE_TUPLE_NULL) {
+            out = std::nullopt;
+            return true;
+        }
+        if (!out.has_value())
+            out.emplace();
+        return tuple_element<T>::get(reader, element, *out);
     }
 };
 
