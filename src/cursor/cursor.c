@@ -7,7 +7,9 @@
 #include "cursor/cursor_state.h"
 
 static enum cell_read cell_read_of(const struct cell_layout *column);
+static bool begin(struct spine_cursor *cursor);
 static void step_key_at_edge(struct spine_cursor *cursor);
+static void land_slowly(struct spine_cursor *cursor, size_t at);
 static void land_after(struct spine_cursor *cursor, const struct cell *key);
 static void land_filled(struct spine_cursor *cursor);
 static void land_filled_reverse(struct spine_cursor *cursor);
@@ -28,6 +30,7 @@ cursor_new(struct spine_cursor **out, const struct layout *layout,
         return fail_nomem(error, "a cursor", sizeof *cursor);
     cursor->layout = *layout;
     cursor->timed = layout->timed;
+    cursor->plain = !layout->timed && layout->weight_count == 1;
     cursor->place = PLACE_NEW;
     cursor->key_read = cell_read_of(&layout->key);
     cursor->value_read = cell_read_of(&layout->value);
@@ -35,6 +38,8 @@ cursor_new(struct spine_cursor **out, const struct layout *layout,
     cursor->value_mask =
         layout->row_kind == ROW_ONE && layout->key_shift == 32 ? UINT32_MAX : UINT64_MAX;
     TRY(window_init(&cursor->window, &cursor->layout, batches, batch_count, error));
+    cursor->plain_keys =
+        cursor->plain && cursor->window.key_lo_mask == 0 && !layout->key.spans;
     *out = cursor;
     cursor = NULL;
 out:
@@ -75,17 +80,21 @@ spine_cursor_error(const struct spine_cursor *cursor, struct spine_error *error)
 bool
 spine_cursor_key_valid(struct spine_cursor *cursor)
 {
-    if (cursor->place == PLACE_NEW)
-        spine_cursor_rewind(cursor);
-    return cursor->place == PLACE_KEY;
+    return cursor->place == PLACE_NEW ? begin(cursor) : cursor->place == PLACE_KEY;
 }
 
 bool
 spine_cursor_val_valid(struct spine_cursor *cursor)
 {
-    if (cursor->place == PLACE_NEW)
-        spine_cursor_rewind(cursor);
-    return cursor->at < cursor->key_end;
+    return cursor->place == PLACE_NEW ? begin(cursor) : cursor->at < cursor->key_end;
+}
+
+/* A new cursor reads for the first time. True when there is a row. */
+static SLOW_PATH bool
+begin(struct spine_cursor *cursor)
+{
+    spine_cursor_rewind(cursor);
+    return cursor->place == PLACE_KEY;
 }
 
 void
@@ -113,8 +122,8 @@ spine_cursor_fast_forward(struct spine_cursor *cursor)
 void
 spine_cursor_step_key(struct spine_cursor *cursor)
 {
-    /* On no key `key_end` is 0, and the window may have rows. */
-    if (cursor->place == PLACE_KEY && cursor->key_end < cursor->window.rows.count)
+    /* On no key `key_end` is 0, which is not less than it is here. */
+    if (cursor->key_end - 1 < cursor->window.rows.count - 1)
         cursor_land(cursor, cursor->key_end);
     else
         step_key_at_edge(cursor);
@@ -122,7 +131,7 @@ spine_cursor_step_key(struct spine_cursor *cursor)
 
 /* From the last key of the window. Few rows of the key are read over, many are skipped.
  */
-static void
+static SLOW_PATH void
 step_key_at_edge(struct spine_cursor *cursor)
 {
     struct window *window = &cursor->window;
@@ -139,7 +148,7 @@ step_key_at_edge(struct spine_cursor *cursor)
         cursor_leave(cursor, PLACE_AFTER);
         return;
     }
-    if (!window->back_closed && cursor->key_end - cursor->key_begin < SKIP_ROWS) {
+    if (!window->back_closed && cursor->key_end - cursor->key_begin < window->want) {
         size_t end;
 
         if (!cursor_forward(cursor, false, &end))
@@ -332,15 +341,31 @@ void
 cursor_leave(struct spine_cursor *cursor, enum cursor_place place)
 {
     cursor->place = place;
-    cursor->at = cursor->value_end = cursor->key_begin = cursor->key_end = 0;
+    cursor->at = cursor->value_end = cursor->step_end = 0;
+    cursor->key_begin = cursor->key_end = 0;
 }
 
 void
 cursor_land(struct spine_cursor *cursor, size_t at)
 {
-    cursor->place = PLACE_KEY;
-    cursor->key_begin = at;
-    cursor->key_end = window_key_end(&cursor->window, at);
+    const struct window *window = &cursor->window;
+    const size_t next = at + 1;
+
+    /* A key of one row, with others behind it. */
+    if (cursor->plain_keys && next < window->rows.count &&
+        ((window->rows.hi[at] ^ window->rows.hi[next]) & window->key_hi_mask) != 0) {
+        cursor->place = PLACE_KEY;
+        cursor->at = cursor->key_begin = at;
+        cursor->key_end = cursor->step_end = next;
+        return;
+    }
+    land_slowly(cursor, at);
+}
+
+static SLOW_PATH void
+land_slowly(struct spine_cursor *cursor, size_t at)
+{
+    cursor_set_key(cursor, at, window_key_end(&cursor->window, at));
     cursor_set_value(cursor, at);
 }
 
@@ -354,7 +379,7 @@ cursor_land_reverse(struct spine_cursor *cursor, size_t at)
     struct window *window = &cursor->window;
     size_t begin = window_key_begin(window, at);
 
-    if (begin == 0 && !window->front_closed && at < SKIP_ROWS) {
+    if (begin == 0 && !window->front_closed && at < window->want) {
         size_t shift;
 
         if (!cursor_backward(cursor, at + 1, &shift))
@@ -368,9 +393,7 @@ cursor_land_reverse(struct spine_cursor *cursor, size_t at)
         cursor_seek_key_begin(cursor, &key);
         return;
     }
-    cursor->place = PLACE_KEY;
-    cursor->key_begin = begin;
-    cursor->key_end = at + 1;
+    cursor_set_key(cursor, begin, at + 1);
     cursor_set_value(cursor, begin);
 }
 
@@ -379,6 +402,17 @@ cursor_seek_key_begin(struct spine_cursor *cursor, const struct cell *key)
 {
     window_seek(&cursor->window, (struct window_bound){.key = key}, false);
     land_filled(cursor);
+}
+
+void
+cursor_set_key(struct spine_cursor *cursor, size_t begin, size_t end)
+{
+    const bool end_known = end < cursor->window.rows.count || cursor->window.back_closed;
+
+    cursor->place = PLACE_KEY;
+    cursor->key_begin = begin;
+    cursor->key_end = end;
+    cursor->step_end = cursor->timed ? 0 : end - !end_known;
 }
 
 void

@@ -8,6 +8,8 @@ __extension__ typedef __int128 wide_sum;
 static const uint64_t no_times[1];
 static const int64_t no_weights[SPINE_WEIGHTS_MAX];
 
+static union spine_datum read_key(struct spine_cursor *cursor);
+static union spine_datum read_value(struct spine_cursor *cursor);
 static union spine_datum datum_of_word(enum cell_read read, uint64_t word);
 static const int64_t *sum_weights(struct spine_cursor *cursor);
 static bool stand_on_row(struct spine_cursor *cursor);
@@ -21,6 +23,14 @@ static void refuse_row(struct spine_cursor *cursor, size_t at,
 
 union spine_datum
 spine_cursor_key(struct spine_cursor *cursor)
+{
+    if (cursor->place == PLACE_KEY && cursor->key_read == CELL_U64)
+        return spine_u64(cursor->window.rows.hi[cursor->key_begin]);
+    return read_key(cursor);
+}
+
+static SLOW_PATH union spine_datum
+read_key(struct spine_cursor *cursor)
 {
     const struct rows *rows = &cursor->window.rows;
 
@@ -40,22 +50,30 @@ spine_cursor_val(struct spine_cursor *cursor)
 {
     const struct rows *rows = &cursor->window.rows;
 
+    if (cursor->at < cursor->key_end && cursor->value_read == CELL_U64)
+        return spine_u64((rows->lo != NULL ? rows->lo : rows->hi)[cursor->at]);
+    return read_value(cursor);
+}
+
+static SLOW_PATH union spine_datum
+read_value(struct spine_cursor *cursor)
+{
+    const struct rows *rows = &cursor->window.rows;
+    const uint64_t *words;
+
     if (!cursor_on_value(cursor)) {
         cursor_misuse(cursor, "spine_cursor_val", "value");
         return (union spine_datum){0};
     }
     if (cursor->value_read == CELL_OTHER)
         return rows_value_datum(&cursor->layout, rows, cursor->at, cursor->value_scratch);
-    return datum_of_word(cursor->value_read,
-                         (rows->lo != NULL ? rows->lo : rows->hi)[cursor->at] &
-                             cursor->value_mask);
+    words = rows->lo != NULL ? rows->lo : rows->hi;
+    return datum_of_word(cursor->value_read, words[cursor->at] & cursor->value_mask);
 }
 
-static inline union spine_datum
+static union spine_datum
 datum_of_word(enum cell_read read, uint64_t word)
 {
-    if (read == CELL_U64)
-        return spine_u64(word);
     switch (read) {
     case CELL_I64:
         return spine_i64(i64_of_word(word));
@@ -75,8 +93,8 @@ datum_of_word(enum cell_read read, uint64_t word)
 int64_t
 spine_cursor_weight(struct spine_cursor *cursor)
 {
-    if (cursor->at < cursor->key_end && !cursor->timed)
-        return cursor->window.rows.weight[cursor->at * cursor->layout.weight_count];
+    if (cursor->at < cursor->key_end && cursor->plain)
+        return cursor->window.rows.weight[cursor->at];
     return spine_cursor_weights(cursor)[0];
 }
 
@@ -214,9 +232,8 @@ read_fit(const struct spine_cursor *cursor, size_t at,
 static void
 stand_on(struct spine_cursor *cursor, size_t at)
 {
-    cursor->place = PLACE_KEY;
-    cursor->key_begin = window_key_begin(&cursor->window, at);
-    cursor->key_end = window_key_end(&cursor->window, at);
+    cursor_set_key(cursor, window_key_begin(&cursor->window, at),
+                   window_key_end(&cursor->window, at));
     cursor_set_value(cursor, at);
 }
 

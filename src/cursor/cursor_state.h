@@ -21,8 +21,9 @@
 
 /* `at` before the first value of a key. */
 #define VALUE_BEFORE SIZE_MAX
-/* Steps over a key look at so many rows of it before they seek. */
-#define SKIP_ROWS 64u
+/* Keeps what is rare out of the functions that a scan calls for every row: they need no
+ * stack then. */
+#define SLOW_PATH __attribute__((noinline))
 
 enum cursor_place {
     PLACE_KEY,
@@ -41,16 +42,23 @@ enum cell_read { CELL_U64, CELL_I64, CELL_F64, CELL_U32, CELL_I32, CELL_OTHER };
 
 struct spine_cursor {
     enum cursor_place place;
+    /* No times and one weight: a value is a row and has its weight. */
+    bool plain;
+    bool timed;
+    /* The same, and the key is in `hi` alone. */
+    bool plain_keys;
+    enum cell_read key_read;
+    enum cell_read value_read;
     /* The first row of the value. */
     size_t at;
+    /* A step from a value before this one is to the next row, a value of the key or the
+     * key's known end. */
+    size_t step_end;
     /* The end of its times; maintained only when timed. */
     size_t value_end;
     size_t key_begin;
     size_t key_end;
     struct window window;
-    bool timed;
-    enum cell_read key_read;
-    enum cell_read value_read;
     unsigned key_shift;
     uint64_t value_mask;
     enum spine_status status;
@@ -75,6 +83,8 @@ void cursor_land(struct spine_cursor *cursor, size_t at);
 void cursor_land_reverse(struct spine_cursor *cursor, size_t at);
 /* To the first row of the present key, which is known to exist. Clears the window. */
 void cursor_seek_key_begin(struct spine_cursor *cursor, const struct cell *key);
+/* The present key is rows [begin, end) of the window. */
+void cursor_set_key(struct spine_cursor *cursor, size_t begin, size_t end);
 /* On value row `at` of the present key. */
 void cursor_set_value(struct spine_cursor *cursor, size_t at);
 /* The rows of the first value in the window. */

@@ -3,6 +3,7 @@
 #include "cursor/cursor_state.h"
 
 static void step_val_at_edge(struct spine_cursor *cursor);
+static bool extend_key(struct spine_cursor *cursor, size_t *first);
 static void step_val_reverse_at_edge(struct spine_cursor *cursor);
 static void go_behind_last(struct spine_cursor *cursor, const struct cell *key);
 static void go_before_first(struct spine_cursor *cursor, const struct cell *key);
@@ -24,10 +25,17 @@ spine_cursor_rewind_vals(struct spine_cursor *cursor)
 void
 spine_cursor_fast_forward_vals(struct spine_cursor *cursor)
 {
+    size_t first;
+
     if (!cursor_on_key(cursor)) {
         cursor_misuse(cursor, "spine_cursor_fast_forward_vals", "key");
         return;
     }
+    /* Few rows of the key are read over, many are skipped. */
+    if (!cursor_key_end_known(cursor) &&
+        cursor->key_end - cursor->key_begin < cursor->window.want &&
+        !extend_key(cursor, &first))
+        return;
     if (!cursor_key_end_known(cursor)) {
         const struct cell key =
             rows_key(&cursor->layout, &cursor->window.rows, cursor->key_begin);
@@ -42,41 +50,53 @@ spine_cursor_fast_forward_vals(struct spine_cursor *cursor)
 void
 spine_cursor_step_val(struct spine_cursor *cursor)
 {
-    const size_t next = cursor->timed ? cursor->value_end : cursor->at + 1;
-
-    if (cursor->at < cursor->key_end && next < cursor->key_end)
-        cursor_set_value(cursor, next);
-    else if (cursor->at < cursor->key_end && cursor_key_end_known(cursor))
-        cursor->at = cursor->key_end;
+    if (cursor->at < cursor->step_end)
+        cursor->at++;
     else
         step_val_at_edge(cursor);
 }
 
-/* From the last value of the window. */
-static void
+/* With times, or from the last value of the window. */
+static SLOW_PATH void
 step_val_at_edge(struct spine_cursor *cursor)
 {
-    struct window *window = &cursor->window;
     size_t first;
 
-    if (cursor->place == PLACE_NEW && spine_cursor_key_valid(cursor)) {
-        spine_cursor_step_val(cursor);
-        return;
-    }
     if (!cursor_on_value(cursor)) {
         cursor_misuse(cursor, "spine_cursor_step_val", "value");
         return;
     }
-    if (!cursor_forward(cursor, true, &first))
-        return;
-    cursor->key_begin = window_key_begin(window, first - 1);
-    cursor->key_end = first;
-    if (first < window->rows.count && window_same_key(window, first - 1, first)) {
-        cursor->key_end = window_key_end(window, first);
+
+    const size_t next = cursor->timed ? cursor->value_end : cursor->at + 1;
+
+    if (next < cursor->key_end)
+        cursor_set_value(cursor, next);
+    else if (cursor_key_end_known(cursor))
+        cursor->at = cursor->key_end;
+    else if (extend_key(cursor, &first) && first < cursor->key_end)
         cursor_set_value(cursor, first);
-    } else {
-        cursor->at = first;
-    }
+    else
+        cursor->at = cursor->key_end;
+}
+
+/*
+ * Reads on behind the window, which ends within the present key. New rows of the key are
+ * from `*first` on, `key_end` when there are none; the last value before them is kept.
+ * False on failure.
+ */
+static bool
+extend_key(struct spine_cursor *cursor, size_t *first)
+{
+    const struct window *window = &cursor->window;
+    size_t end;
+
+    if (!cursor_forward(cursor, true, first))
+        return false;
+    end = *first;
+    if (end < window->rows.count && window_same_key(window, end - 1, end))
+        end = window_key_end(window, end);
+    cursor_set_key(cursor, window_key_begin(window, *first - 1), end);
+    return true;
 }
 
 void
@@ -101,12 +121,11 @@ step_val_reverse_at_edge(struct spine_cursor *cursor)
 
     if (!cursor_backward(cursor, cursor_first_value_rows(cursor), &shift))
         return;
-    cursor->key_end = window->rows.count;
     if (shift > 0 && window_same_key(window, shift - 1, shift)) {
-        cursor->key_begin = window_key_begin(window, shift - 1);
+        cursor_set_key(cursor, window_key_begin(window, shift - 1), window->rows.count);
         cursor_set_value(cursor, window_value_begin(window, shift - 1));
     } else {
-        cursor->key_begin = shift;
+        cursor_set_key(cursor, shift, window->rows.count);
         cursor->at = VALUE_BEFORE;
     }
 }
@@ -142,8 +161,7 @@ spine_cursor_seek_val(struct spine_cursor *cursor, union spine_datum val)
     if (!cursor_fill(cursor))
         return;
     if (window->rows.count > 0) {
-        cursor->key_begin = 0;
-        cursor->key_end = window->rows.count;
+        cursor_set_key(cursor, 0, window->rows.count);
         cursor_set_value(cursor, 0);
     } else {
         go_behind_last(cursor, &key);
@@ -185,8 +203,7 @@ spine_cursor_seek_val_reverse(struct spine_cursor *cursor, union spine_datum val
     if (!cursor_fill(cursor))
         return;
     if (window->rows.count > 0) {
-        cursor->key_begin = 0;
-        cursor->key_end = window->rows.count;
+        cursor_set_key(cursor, 0, window->rows.count);
         cursor_set_value(cursor, window_value_begin(window, cursor->key_end - 1));
     } else {
         go_before_first(cursor, &key);
@@ -203,8 +220,8 @@ go_behind_last(struct spine_cursor *cursor, const struct cell *key)
     if (!cursor_fill(cursor))
         return;
     assert(window->rows.count > 0);
-    cursor->key_end = window->rows.count;
-    cursor->key_begin = window_key_begin(window, cursor->key_end - 1);
+    cursor_set_key(cursor, window_key_begin(window, window->rows.count - 1),
+                   window->rows.count);
     cursor->at = cursor->key_end;
 }
 

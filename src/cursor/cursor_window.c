@@ -19,6 +19,9 @@ static enum spine_status refill(struct kway_input *input, size_t want);
 static bool has_more(const struct source *source);
 static size_t
 stage(struct source *source, struct rows *out, size_t want, enum spine_status *st);
+static size_t
+stage_before(struct source *source, struct rows *out, size_t want, enum spine_status *st);
+static bool is_alone(const struct window *window);
 static enum spine_status fill_rows(struct window *window, struct rows *out, bool *done);
 static enum spine_status fill_forward(struct window *window);
 static enum spine_status fill_backward(struct window *window, size_t keep);
@@ -368,9 +371,37 @@ stage(struct source *source, struct rows *out, size_t want, enum spine_status *s
                     : reader_stage(&source->reader, out, count, st);
 }
 
+/* The same before the reader, but in ascending order. */
+static size_t
+stage_before(struct source *source, struct rows *out, size_t want, enum spine_status *st)
+{
+    struct reader *reader = &source->reader;
+    const uint64_t offset = reader_offset(reader);
+    const uint64_t left = offset - source->stop;
+    uint64_t count =
+        reader->row > 0 ? reader->row : source->batch->fences[reader->block - 1].rows;
+    struct reader begin;
+
+    if (count > left)
+        count = left;
+    if (count > want)
+        count = want;
+    reader_to_offset(reader, offset - count);
+    begin = *reader;
+    return reader_stage(&begin, out, (size_t)count, st);
+}
+
+/* Is there only one batch, which needs no merging? (With times a piece of it could end
+ * inside a value.) */
+static bool
+is_alone(const struct window *window)
+{
+    return window->kway.input_count == 1 && !window->layout->timed;
+}
+
 /*
  * Appends at least one row to `out` unless there is none; `*done` when nothing follows.
- * One batch alone is not merged. (With times a piece of it could end inside a value.)
+ * Rows before the window come descending and complemented, but from one batch alone.
  */
 static enum spine_status
 fill_rows(struct window *window, struct rows *out, bool *done)
@@ -382,9 +413,14 @@ fill_rows(struct window *window, struct rows *out, bool *done)
 
     *done = kway->input_count == 0;
     while (!*done && out->count == before) {
-        if (kway->input_count == 1 && !window->layout->timed) {
-            stage(kway->inputs[0].source, out, window->want, &st);
-            *done = !has_more(kway->inputs[0].source);
+        if (is_alone(window)) {
+            struct source *source = kway->inputs[0].source;
+
+            if (kway->descending)
+                stage_before(source, out, window->want, &st);
+            else
+                stage(source, out, window->want, &st);
+            *done = !has_more(source);
         } else {
             st = kway_fill(kway, out, window->want, &rows_used);
             *done = st == SPINE_OK && kway_done(kway);
@@ -425,7 +461,8 @@ fill_backward(struct window *window, size_t keep)
         window->low_open = false;
     if (spare->count == 0)
         return SPINE_OK;
-    turn_round(window->layout, spare);
+    if (!is_alone(window))
+        turn_round(window->layout, spare);
     if (!rows_reserve(window->layout, spare, spare->count + keep))
         return SPINE_NOMEM;
     rows_append(window->layout, spare, rows, 0, keep);
