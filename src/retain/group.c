@@ -44,8 +44,12 @@ static int datum_compare(const struct cell_layout *column, union spine_datum dat
 static enum spine_status find_bound(struct group *group,
                                     const struct spine_value_filter *filter,
                                     union spine_datum key, struct spine_error *error);
-static bool steps_to_bound(struct group *group, const struct spine_value_filter *filter,
-                           union spine_datum key);
+static enum spine_status
+steps_to_bound(struct group *group, const struct spine_value_filter *filter,
+               union spine_datum key, bool *found, struct spine_error *error);
+static enum spine_status
+value_counts(struct group *group, const struct spine_value_filter *filter,
+             union spine_datum key, bool *out, struct spine_error *error);
 static enum spine_status times_read(struct group *group, struct spine_error *error);
 static void times_consolidate(const struct layout *layout, struct rows *times);
 static bool
@@ -144,18 +148,20 @@ static enum spine_status
 find_bound(struct group *group, const struct spine_value_filter *filter,
            union spine_datum key, struct spine_error *error)
 {
+    bool found;
     enum spine_status st = SPINE_OK;
 
     group->kind = BOUND_NONE;
     if (filter->count == 0)
         return SPINE_OK;
-    if (steps_to_bound(group, filter, key)) {
+    group->kind = BOUND_ALL;
+    TRY(steps_to_bound(group, filter, key, &found, error));
+    if (found) {
         const union spine_datum value = spine_cursor_val(group->cursor);
 
         TRY(kept_cell_set(&group->layout->value, &group->bound, value, error));
         group->kind = filter->retain == SPINE_RETAIN_BOTTOM ? BOUND_CEILING : BOUND_FLOOR;
-    } else
-        group->kind = BOUND_ALL;
+    }
     spine_cursor_rewind_vals(group->cursor);
 out:
     return st;
@@ -163,30 +169,55 @@ out:
 
 /*
  * Puts the cursor on the count-th value that on_value rejects, from the end at which the
- * needed ones are. False when there are fewer.
+ * needed ones are. `*found` is false when there are fewer.
  */
-static bool
+static enum spine_status
 steps_to_bound(struct group *group, const struct spine_value_filter *filter,
-               union spine_datum key)
+               union spine_datum key, bool *found, struct spine_error *error)
 {
     struct spine_cursor *cursor = group->cursor;
     const bool upward = filter->retain == SPINE_RETAIN_BOTTOM;
     uint64_t rejected = 0;
+    enum spine_status st = SPINE_OK;
 
+    *found = false;
     if (upward)
         spine_cursor_rewind_vals(cursor);
     else
         spine_cursor_fast_forward_vals(cursor);
     while (spine_cursor_val_valid(cursor)) {
-        if (!filter->on_value(filter->context, key, spine_cursor_val(cursor)) &&
-            ++rejected == filter->count)
-            return true;
+        bool counts;
+
+        TRY(value_counts(group, filter, key, &counts, error));
+        rejected += counts;
+        *found = rejected == filter->count;
+        if (*found)
+            break;
         if (upward)
             spine_cursor_step_val(cursor);
         else
             spine_cursor_step_val_reverse(cursor);
     }
-    return false;
+out:
+    return st;
+}
+
+/*
+ * Is the value rejected, and there? With a frontier it may be there only because some of
+ * its times were replaced and others not yet: for the reader those add up to nothing.
+ */
+static enum spine_status
+value_counts(struct group *group, const struct spine_value_filter *filter,
+             union spine_datum key, bool *out, struct spine_error *error)
+{
+    enum spine_status st = SPINE_OK;
+
+    *out = !filter->on_value(filter->context, key, spine_cursor_val(group->cursor));
+    if (*out && group->advance_times) {
+        st = times_read(group, error);
+        *out = group->times.count > 0;
+    }
+    return st;
 }
 
 bool
