@@ -89,6 +89,8 @@ struct spine {
     struct slot_policy policy;
     struct spine_runtime *runtime;
     struct runtime_watch watch;
+    /* Shared with snapshots, which may outlive the spine. */
+    struct lookup_ledger *ledger;
 
     struct mutex mutex;
     /* Loose batches fell below the limit, or who waits for that must look again. */
@@ -131,6 +133,8 @@ struct spine {
 struct spine_snapshot {
     struct ref refs;
     struct layout layout;
+    /* That of the spine; NULL for a snapshot of batches. */
+    struct lookup_ledger *ledger;
     size_t batch_count;
     size_t capacity;
     struct spine_batch *batches[];

@@ -3,7 +3,8 @@
 #include "core.h"
 
 static void
-stats_add_list(struct spine_level_stats *stats, const struct entry_list *list);
+stats_add_list(struct spine_stats *stats, unsigned level, const struct entry_list *list);
+static void stats_add_lookups(struct spine_stats *stats, struct lookup_ledger *ledger);
 static enum spine_status
 check_locked(const struct spine *spine, struct spine_error *error);
 static enum spine_status check_list(const struct entry_list *list, const char *where,
@@ -27,8 +28,8 @@ spine_stats(struct spine *spine, struct spine_stats *out)
         stats->loose_batches = spine->locked.slots[level].count;
         stats->merging_batches = spine->locked.tasks[level].inputs.count;
         stats->merges = spine->locked.tasks[level].merges;
-        stats_add_list(stats, &spine->locked.slots[level]);
-        stats_add_list(stats, &spine->locked.tasks[level].inputs);
+        stats_add_list(out, level, &spine->locked.slots[level]);
+        stats_add_list(out, level, &spine->locked.tasks[level].inputs);
     }
     /* What a compaction reads counts where it would be without it. */
     for (const struct entry *entry = spine->locked.tasks[COMPACTION_TASK].inputs.first;
@@ -38,8 +39,10 @@ spine_stats(struct spine *spine, struct spine_stats *out)
         out->levels[level].merging_batches++;
         out->levels[level].rows += entry->batch->info.rows;
         out->levels[level].bytes += entry->batch->info.bytes;
+        out->filter_bytes += batch_lookup_bytes(entry->batch);
     }
     mutex_unlock(&spine->mutex);
+    stats_add_lookups(out, spine->ledger);
 
     out->batches = 0;
     out->rows = 0;
@@ -53,12 +56,26 @@ spine_stats(struct spine *spine, struct spine_stats *out)
 }
 
 static void
-stats_add_list(struct spine_level_stats *stats, const struct entry_list *list)
+stats_add_list(struct spine_stats *stats, unsigned level, const struct entry_list *list)
 {
     for (const struct entry *entry = list->first; entry != NULL; entry = entry->next) {
-        stats->rows += entry->batch->info.rows;
-        stats->bytes += entry->batch->info.bytes;
+        stats->levels[level].rows += entry->batch->info.rows;
+        stats->levels[level].bytes += entry->batch->info.bytes;
+        stats->filter_bytes += batch_lookup_bytes(entry->batch);
     }
+}
+
+static void
+stats_add_lookups(struct spine_stats *stats, struct lookup_ledger *ledger)
+{
+    struct lookup_counts counts;
+
+    lookup_ledger_read(ledger, &counts);
+    stats->lookups = counts.searches;
+    stats->lookup_range_rejections = counts.range_rejections;
+    stats->lookup_filter_rejections = counts.filter_rejections;
+    stats->lookup_filter_passes = counts.filter_passes;
+    stats->lookup_filter_errors = counts.filter_errors;
 }
 
 enum spine_status

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "core.h"
 #include "cursor/cursor.h"
+#include "probe/probe.h"
 
 /* Room beyond what was counted, for batches that come in between. */
 #define SPARE_BATCHES 8u
@@ -21,7 +22,8 @@ static enum spine_status snapshot_take(struct spine *spine, struct spine_snapsho
                                        struct content *content,
                                        struct spine_error *error);
 static void content_read_locked(const struct spine *spine, struct content *content);
-static struct spine_snapshot *snapshot_new(const struct layout *layout, size_t capacity);
+static struct spine_snapshot *
+snapshot_new(const struct layout *layout, struct lookup_ledger *ledger, size_t capacity);
 static size_t snapshot_bytes(size_t capacity);
 static void snapshot_free(struct spine_snapshot *snapshot);
 static void
@@ -64,7 +66,7 @@ snapshot_take(struct spine *spine, struct spine_snapshot **out, struct content *
         }
         mutex_unlock(&spine->mutex);
         snapshot_free(fresh);
-        fresh = snapshot_new(&spine->layout, count + SPARE_BATCHES);
+        fresh = snapshot_new(&spine->layout, spine->ledger, count + SPARE_BATCHES);
         mutex_lock(&spine->mutex);
         if (fresh == NULL)
             TRY(fail_nomem(error, "a snapshot", snapshot_bytes(count + SPARE_BATCHES)));
@@ -91,7 +93,7 @@ content_read_locked(const struct spine *spine, struct content *content)
 }
 
 static struct spine_snapshot *
-snapshot_new(const struct layout *layout, size_t capacity)
+snapshot_new(const struct layout *layout, struct lookup_ledger *ledger, size_t capacity)
 {
     struct spine_snapshot *snapshot = mem_zalloc(snapshot_bytes(capacity));
 
@@ -99,6 +101,7 @@ snapshot_new(const struct layout *layout, size_t capacity)
         return NULL;
     ref_init(&snapshot->refs);
     snapshot->layout = *layout;
+    snapshot->ledger = lookup_ledger_ref(ledger);
     snapshot->capacity = capacity;
     return snapshot;
 }
@@ -116,6 +119,7 @@ snapshot_free(struct spine_snapshot *snapshot)
         return;
     for (size_t i = 0; i < snapshot->batch_count; i++)
         spine_batch_unref(snapshot->batches[i]);
+    lookup_ledger_unref(snapshot->ledger);
     mem_free(snapshot, snapshot_bytes(snapshot->capacity));
 }
 
@@ -154,7 +158,7 @@ spine_snapshot_of_batches(const struct spine_schema *schema,
             !spine_schema_equal(&layout.schema, &batches[i]->layout.schema))
             return spine_fail(error, SPINE_INVALID, "snapshot of batches: batch %zu %s",
                               i, batches[i] == NULL ? "is NULL" : "has another schema");
-    snapshot = snapshot_new(&layout, batch_count);
+    snapshot = snapshot_new(&layout, NULL, batch_count);
     if (snapshot == NULL)
         return fail_nomem(error, "a snapshot", snapshot_bytes(batch_count));
     for (size_t i = 0; i < batch_count; i++)
@@ -216,6 +220,22 @@ spine_snapshot_cursor(struct spine_snapshot *snapshot, struct spine_cursor **out
 {
     return cursor_new(out, &snapshot->layout, snapshot->batches, snapshot->batch_count,
                       error);
+}
+
+enum spine_status
+spine_snapshot_probe(struct spine_snapshot *snapshot, struct spine_probe *probe,
+                     const struct spine_columns *keys,
+                     const struct spine_probe_options *options,
+                     struct spine_probe_rows *out, struct spine_error *error)
+{
+    const struct probe_input input = {.layout = &snapshot->layout,
+                                      .batches = snapshot->batches,
+                                      .batch_count = snapshot->batch_count,
+                                      .ledger = snapshot->ledger,
+                                      .keys = keys,
+                                      .options = options};
+
+    return probe_begin(probe, &input, out, error);
 }
 
 enum spine_status

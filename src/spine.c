@@ -14,6 +14,7 @@
 static enum spine_status options_resolve(const struct spine_options *options,
                                          struct spine_options *out,
                                          struct spine_error *error);
+static struct lookup_ledger *ledger_of(const struct spine_options *options);
 static enum spine_status locks_init(struct spine *spine, struct spine_error *error);
 static void on_runtime_close(struct runtime_watch *watch);
 static bool is_quiet(const struct spine *spine);
@@ -52,6 +53,11 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     spine->locked.fuel_average = SLOT_FUEL_START;
     for (unsigned i = 0; i < TASK_COUNT; i++)
         merge_task_init(&spine->locked.tasks[i], spine, i);
+    spine->ledger = ledger_of(&resolved);
+    if (spine->ledger == NULL) {
+        st = fail_nomem(error, "the counts of a spine", sizeof *spine->ledger);
+        goto out;
+    }
     TRY(locks_init(spine, error));
     spine->runtime = runtime_ref(runtime);
     spine->watch.on_close = on_runtime_close;
@@ -60,6 +66,8 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     *out = spine;
     spine = NULL;
 out:
+    if (spine != NULL)
+        lookup_ledger_unref(spine->ledger);
     mem_free(spine, sizeof *spine);
     return st;
 }
@@ -77,6 +85,14 @@ options_resolve(const struct spine_options *options, struct spine_options *out,
         out->backpressure_batches = BACKPRESSURE_BATCHES_DEFAULT;
     if (out->help_batches == 0)
         out->help_batches = HELP_BATCHES_DEFAULT;
+    if (out->filter_false_positive_rate == 0)
+        out->filter_false_positive_rate = LOOKUP_RATE_DEFAULT;
+    if (out->filter_rows_min == 0)
+        out->filter_rows_min = LOOKUP_ROWS_MIN_DEFAULT;
+    if (!(out->filter_false_positive_rate > 0))
+        return spine_fail(error, SPINE_INVALID,
+                          "spine options: filter_false_positive_rate is %g",
+                          out->filter_false_positive_rate);
     if (out->policy != SPINE_POLICY_DECADES && out->policy != SPINE_POLICY_FOURS)
         return spine_fail(error, SPINE_INVALID, "spine options: policy %d is unknown",
                           (int)out->policy);
@@ -85,6 +101,19 @@ options_resolve(const struct spine_options *options, struct spine_options *out,
                           "spine options: level0_rows is %u, more than %u",
                           out->level0_rows, LEVEL0_ROWS_MAX);
     return SPINE_OK;
+}
+
+/* The filters' part of resolved options. */
+static struct lookup_ledger *
+ledger_of(const struct spine_options *options)
+{
+    struct lookup_options lookup = {.false_positive_rate =
+                                        options->filter_false_positive_rate,
+                                    .rows_min = options->filter_rows_min};
+
+    if (lookup.false_positive_rate >= 1)
+        lookup.rows_min = UINT64_MAX;
+    return lookup_ledger_new(&lookup);
 }
 
 static enum spine_status
@@ -167,6 +196,7 @@ spine_free(struct spine *spine)
     condition_release(&spine->no_backpressure);
     mutex_release(&spine->mutex);
     runtime_unref(spine->runtime);
+    lookup_ledger_unref(spine->ledger);
     mem_free(spine, sizeof *spine);
 }
 

@@ -81,6 +81,8 @@ struct spine_batch_info {
     /* Bytes that the batch holds from the allocator. A block that a merge took over
        from another batch is counted by both. */
     uint64_t bytes;
+    /* Bytes of its lookup filter, not in `bytes`: 0 until a reader has built one. */
+    uint64_t filter_bytes;
     /* The least and the greatest key; they point into the batch. Undefined without rows.
      */
     union spine_datum key_min;

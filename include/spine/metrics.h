@@ -59,6 +59,23 @@ struct spine_stats {
     uint64_t backpressure_waits;
     uint64_t backpressure_ns;
     uint64_t backpressure_ns_max;
+    /* Lookup filters of the batches there are, in bytes; not in `bytes`. */
+    uint64_t filter_bytes;
+    /*
+     * What probes and exact seeks in snapshots of the spine asked, each of a key in a
+     * batch. Cursors tell when they are closed.
+     *
+     *     lookups                    all
+     *     lookup_range_rejections    the key is not between the batch's least and
+     * greatest lookup_filter_rejections   the filter ruled it out lookup_filter_passes
+     * the filter did not lookup_filter_errors       it did not, and the key was absent
+     * all the same
+     */
+    uint64_t lookups;
+    uint64_t lookup_range_rejections;
+    uint64_t lookup_filter_rejections;
+    uint64_t lookup_filter_passes;
+    uint64_t lookup_filter_errors;
 };
 
 #ifdef __cplusplus

@@ -14,6 +14,7 @@
 #include "spine/cursor.h"
 #include "spine/filter.h"
 #include "spine/metrics.h"
+#include "spine/probe.h"
 #include "spine/runtime.h"
 #include "spine/sample.h"
 #include "spine/schema.h"
@@ -61,6 +62,17 @@ struct spine_options {
      * more.
      */
     uint32_t negative_weight_multiplier;
+    /*
+     * How many of 1 absent keys the lookup filter of a batch lets pass to a search.
+     * Default 0.001, which takes 17 bits per key; from 1 on there are no filters. Lower:
+     * more memory. Higher: probes and exact seeks search more batches in vain. Filters
+     * are built by the first reader that profits; a batch in several spines has one
+     * filter.
+     */
+    double filter_false_positive_rate;
+    /* The least rows of a batch that may get a filter. Default 100,000. Lower: memory for
+     * filters of batches that are searched quickly anyway, and are merged away soon. */
+    uint64_t filter_rows_min;
 };
 
 /*

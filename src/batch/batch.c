@@ -18,6 +18,7 @@ spine_batch_unref(struct spine_batch *batch)
         return;
     for (size_t i = 0; i < batch->fence_count; i++)
         block_unref(batch->fences[i].block);
+    lookup_free(atomic_load_explicit(&batch->lookup, memory_order_acquire));
     mem_free(batch, batch_bytes(batch->fence_count));
 }
 
@@ -25,6 +26,7 @@ void
 spine_batch_info(const struct spine_batch *batch, struct spine_batch_info *out)
 {
     *out = batch->info;
+    out->filter_bytes = batch_lookup_bytes(batch);
 }
 
 const struct spine_schema *
@@ -33,11 +35,12 @@ spine_batch_schema(const struct spine_batch *batch)
     return &batch->layout.schema;
 }
 
-/* The fences lie behind the batch. */
+/* The fences lie behind the batch, and `last_his` behind them. */
 size_t
 batch_bytes(size_t fence_count)
 {
-    return sizeof(struct spine_batch) + fence_count * sizeof(struct fence);
+    return sizeof(struct spine_batch) +
+           fence_count * (sizeof(struct fence) + sizeof(uint64_t));
 }
 
 struct spine_batch *
@@ -53,6 +56,7 @@ batch_alloc(const struct layout *layout, size_t fence_count)
     batch->layout = *layout;
     batch->fences = (struct fence *)(void *)(batch + 1);
     batch->fence_count = fence_count;
+    batch->last_his = (uint64_t *)(void *)(batch->fences + fence_count);
     return batch;
 }
 

@@ -24,6 +24,7 @@
 
 #include "base/ref.h"
 #include "kernel/kernel.h"
+#include "lookup/lookup.h"
 
 /* The most rows of a block. */
 #define BLOCK_ROWS 4096u
@@ -53,7 +54,13 @@ struct spine_batch {
     struct layout layout;
     struct fence *fences;
     size_t fence_count;
+    /* last_hi of every fence, side by side, for searches of many keys. */
+    uint64_t *last_his;
     struct spine_batch_info info;
+    /* NULL until a reader has built it; never changes then. */
+    _Atomic(struct lookup *) lookup;
+    /* Searches in vain that a filter would have saved. */
+    atomic_uint_least64_t searches_in_vain;
     /* Where key_min and key_max of short fixed keys live. */
     uint8_t key_scratch[2][16];
 };
@@ -134,5 +141,82 @@ reader_stage(struct reader *reader, struct rows *out, size_t want, enum spine_st
  * and moves before them. */
 size_t reader_stage_reverse(struct reader *reader, struct rows *out, size_t want,
                             enum spine_status *st);
+
+/* ---- Lookup filters ---- */
+
+/*
+ * Filters are built by readers, for batches that they search in vain: so batches that are
+ * only written, merged or scanned never pay for one. Any thread.
+ */
+
+/* The filter, or NULL when there is none. */
+static inline const struct lookup *
+batch_lookup(const struct spine_batch *batch)
+{
+    return atomic_load_explicit(&batch->lookup, memory_order_acquire);
+}
+
+/*
+ * Tells that `count` searches of a batch without filter found nothing. Builds the filter
+ * when that has cost as much as building does: one thread does, the others go on without;
+ * so do all without memory, until as much has been lost again.
+ */
+void batch_search_failed(struct spine_batch *batch, const struct lookup_options *options,
+                         uint64_t count);
+/* Memory of the filter, 0 without one. */
+size_t batch_lookup_bytes(const struct spine_batch *batch);
+
+/* ---- Searching many keys ---- */
+
+/* Keys of one column, strictly ascending. */
+struct probe_keys {
+    const struct cell_layout *column;
+    size_t count;
+    /* Every key's word. */
+    const uint64_t *words;
+    /* SHAPE_FIXED and SHAPE_BYTES: every key, with its span; otherwise NULL. */
+    const struct cell *cells;
+};
+
+/* No place of a hit, or of its rows. */
+#define HIT_NONE UINT32_MAX
+/* Hits of more rows are not staged with others. */
+#define HIT_ROWS_MAX 16u
+
+/* Rows [begin, end) of `block` are those of key `key`; it may go on in the next block. */
+struct hit {
+    uint32_t key;
+    uint32_t block;
+    uint16_t begin;
+    uint16_t end;
+    /* Where batch_stage_hits() put the rows, or HIT_NONE. */
+    uint32_t staged;
+    /* The caller's. */
+    uint32_t batch;
+    uint32_t next;
+};
+
+/* The keys in [*begin, *end) are within the least and the greatest of the batch. */
+void batch_probe_range(const struct spine_batch *batch, const struct probe_keys *keys,
+                       size_t *begin, size_t *end);
+/*
+ * Searches the batch for the keys that `candidates`, ascending indexes, name. Writes a
+ * hit for each that is there, in order, and returns how many.
+ */
+size_t batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
+                   const uint32_t *candidates, size_t count, struct hit *hits);
+/*
+ * Appends the rows of hits to `out`, unless they are more than HIT_ROWS_MAX or go on in
+ * the next block, while `out` has less than `rows_max`. Quick when the batch was just
+ * searched. SPINE_NOMEM.
+ */
+enum spine_status batch_stage_hits(const struct spine_batch *batch, struct hit *hits,
+                                   size_t count, struct rows *out, size_t rows_max);
+/* Appends rows [begin, end) of a block to `out`, which has room. Spans borrow from the
+ * batch. */
+void batch_stage(const struct spine_batch *batch, uint32_t block, uint32_t begin,
+                 uint32_t end, struct rows *out);
+/* Where the rows of the first key of the block end. */
+uint32_t batch_first_key_end(const struct spine_batch *batch, uint32_t block);
 
 #endif

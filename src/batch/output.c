@@ -101,6 +101,8 @@ output_seal(struct output *output, struct spine_batch **out, struct spine_error 
 
     if (fences > 0)
         memcpy(batch->fences, output->fences, fences * sizeof *batch->fences);
+    for (size_t i = 0; i < fences; i++)
+        batch->last_his[i] = batch->fences[i].last_hi;
     fill_info(output, batch);
     output->fence_count = 0;
     output->rows = output->keys = output->negative_rows = output->bytes = 0;

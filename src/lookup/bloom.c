@@ -10,7 +10,7 @@
 #define BLOCK_BITS 256u
 #define LINE_BYTES 64u
 /* How far ahead blocks are asked for. */
-#define AHEAD 16u
+#define AHEAD 32u
 /* Bits per key: the least and the most that a filter is made with. */
 #define BITS_MIN 4.0
 #define BITS_MAX 64.0

@@ -25,6 +25,7 @@
  * Building: one thread. A finished filter: any number of threads.
  */
 
+#include "base/ref.h"
 #include "kernel/kernel.h"
 
 #include <stdatomic.h>
@@ -92,6 +93,43 @@ bool lookup_maybe(const struct lookup *lookup, uint64_t word, uint64_t hash);
  */
 size_t lookup_select(const struct lookup *lookup, const uint64_t *words,
                      const uint64_t *hashes, uint32_t *candidates, size_t count);
+
+/* ---- What is asked, and how it ends ---- */
+
+/* Of pairs of a key and a batch. */
+struct lookup_counts {
+    uint64_t searches;
+    /* Ruled out by the least and the greatest key of the batch, by its filter. */
+    uint64_t range_rejections;
+    uint64_t filter_rejections;
+    /* Not ruled out by the filter there is; those of them that were absent after all. */
+    uint64_t filter_passes;
+    uint64_t filter_errors;
+};
+
+/*
+ * How filters are made and what they did, for one spine with its snapshots, cursors and
+ * probes. Readers count for themselves, and add it up here once per call or at their end.
+ */
+struct lookup_ledger {
+    struct ref refs;
+    struct lookup_options options;
+    atomic_uint_least64_t searches;
+    atomic_uint_least64_t range_rejections;
+    atomic_uint_least64_t filter_rejections;
+    atomic_uint_least64_t filter_passes;
+    atomic_uint_least64_t filter_errors;
+};
+
+/* With one reference; NULL without memory. */
+struct lookup_ledger *lookup_ledger_new(const struct lookup_options *options);
+/* NULL is allowed everywhere: nothing is counted, and options are the defaults. */
+struct lookup_ledger *lookup_ledger_ref(struct lookup_ledger *ledger);
+void lookup_ledger_unref(struct lookup_ledger *ledger);
+const struct lookup_options *lookup_ledger_options(const struct lookup_ledger *ledger);
+/* Adds `counts` and clears them. */
+void lookup_ledger_add(struct lookup_ledger *ledger, struct lookup_counts *counts);
+void lookup_ledger_read(struct lookup_ledger *ledger, struct lookup_counts *out);
 
 /* ---- Hashes ---- */
 

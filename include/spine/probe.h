@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_PROBE_H
+#define SPINE_PROBE_H
+
+/*
+ * Probes: the rows of many keys at once, which is what a join needs at each step, and
+ * several times quicker per key than spine_cursor_seek_key_exact().
+ *
+ *     spine_probe_new(&probe, error);
+ *     for (each step) {
+ *         spine_snapshot_probe(snapshot, probe, &keys, NULL, &rows, error);
+ *         for (size_t k = 0, row = 0; k < rows.keys; k++)
+ *             for (; row < rows.ends[k]; row++)
+ *                 use(keys[k], values[row], rows.columns.weights[row]);
+ *     }
+ *     spine_probe_free(probe);
+ *
+ * With a maximum of rows, what is left comes with spine_probe_next():
+ *
+ *     do { ... } while (rows.more && spine_probe_next(probe, &rows, error) == SPINE_OK);
+ */
+
+#include "spine/batch.h"
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct spine_snapshot;
+/* The memory of probes, kept from one to the next. One thread at a time. */
+struct spine_probe;
+
+/* On success the caller owns `*out` and ends it with spine_probe_free(). */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_probe_new(struct spine_probe **out, struct spine_error *error);
+/* NULL is allowed. */
+SPINE_API void spine_probe_free(struct spine_probe *probe);
+
+enum spine_probe_want {
+    /* The rows of each key. */
+    SPINE_PROBE_ROWS = 0,
+    /* Only how many rows each key has: no columns. */
+    SPINE_PROBE_COUNTS
+};
+
+/* All zero means the defaults. */
+struct spine_probe_options {
+    enum spine_probe_want want;
+    /*
+     * The most rows that a call gives; 0: all of them, in one call. Lower: less memory,
+     * more calls. Means nothing to SPINE_PROBE_COUNTS.
+     */
+    size_t rows_max;
+};
+
+/* What a call gives; valid until the next call with the same probe. */
+struct spine_probe_rows {
+    /* This is about `keys` keys, from number `first_key` on. */
+    size_t first_key;
+    size_t keys;
+    /* Those of them that have rows here. */
+    size_t found;
+    /* Key number first_key + i has the rows [ends[i - 1], ends[i]), the first one from 0.
+     */
+    const uint64_t *ends;
+    /*
+     * The rows, sorted, added up, none of weight zero: values, times and weights, as the
+     * schema has them (weights always, keys never). SPINE_PROBE_COUNTS: `rows` is their
+     * number, and there are no arrays.
+     */
+    struct spine_columns columns;
+    /*
+     * Is there more to come? Then the last key here may have more rows: the next call
+     * begins with it.
+     */
+    bool more;
+};
+
+/*
+ * Looks `keys->rows` keys up, strictly ascending, in all batches of the snapshot. Only
+ * `keys->keys` and `keys->key_offsets` are read, during the call. NULL options mean the
+ * defaults.
+ *
+ * SPINE_INVALID for keys that are not ascending or make no sense, SPINE_OVERFLOW when
+ * weights cannot be added, SPINE_NOMEM. After a failure the probe may be used again.
+ * Any thread; the snapshot need not outlive the call.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_snapshot_probe(struct spine_snapshot *snapshot, struct spine_probe *probe,
+                     const struct spine_columns *keys,
+                     const struct spine_probe_options *options,
+                     struct spine_probe_rows *out, struct spine_error *error);
+
+/*
+ * The next rows of the probe. SPINE_MISUSE when there are no more; otherwise as
+ * spine_snapshot_probe().
+ */
+SPINE_API SPINE_CHECKED enum spine_status spine_probe_next(struct spine_probe *probe,
+                                                           struct spine_probe_rows *out,
+                                                           struct spine_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch/block.h"
+
+#include "base/error.h"
+
+/* A search in vain costs about as much as adding so many keys to a filter. */
+#define KEYS_PER_SEARCH 8u
+/* Keys that are handed to a filter at once. */
+#define PIECE 512u
+
+static enum spine_status build(const struct spine_batch *batch,
+                               const struct lookup_options *options, struct lookup **out);
+static struct lookup_facts facts_of(const struct spine_batch *batch);
+static void add_block(struct lookup *lookup, const struct spine_batch *batch,
+                      const struct fence *fence);
+
+void
+batch_search_failed(struct spine_batch *batch, const struct lookup_options *options,
+                    uint64_t count)
+{
+    const uint64_t enough = batch->info.keys / KEYS_PER_SEARCH + 1;
+    struct lookup *lookup;
+    uint64_t before;
+
+    if (count == 0 || batch->info.rows < options->rows_min)
+        return;
+    before =
+        atomic_fetch_add_explicit(&batch->searches_in_vain, count, memory_order_relaxed);
+    /* Whose searches made it enough builds; nobody else until the count begins anew. */
+    if (before >= enough || before + count < enough || batch_lookup(batch) != NULL)
+        return;
+    if (build(batch, options, &lookup) == SPINE_OK)
+        atomic_store_explicit(&batch->lookup, lookup, memory_order_release);
+    else
+        atomic_store_explicit(&batch->searches_in_vain, 0, memory_order_relaxed);
+}
+
+static enum spine_status
+build(const struct spine_batch *batch, const struct lookup_options *options,
+      struct lookup **out)
+{
+    const struct lookup_facts facts = facts_of(batch);
+    struct lookup *lookup = NULL;
+    enum spine_status st;
+
+    TRY(lookup_new(&lookup, &facts, options));
+    for (size_t i = 0; i < batch->fence_count; i++)
+        add_block(lookup, batch, &batch->fences[i]);
+    TRY(lookup_finish(lookup));
+    *out = lookup;
+    lookup = NULL;
+out:
+    lookup_free(lookup);
+    return st;
+}
+
+static struct lookup_facts
+facts_of(const struct spine_batch *batch)
+{
+    const struct cell_layout *column = &batch->layout.key;
+    struct lookup_facts facts = {.rows = batch->info.rows, .keys = batch->info.keys};
+    struct cell min, max;
+
+    if (column->shape != SHAPE_WORD4 && column->shape != SHAPE_WORD8)
+        return facts;
+    facts.words = cell_of_datum(column, batch->info.key_min, &min, NULL) == SPINE_OK &&
+                  cell_of_datum(column, batch->info.key_max, &max, NULL) == SPINE_OK;
+    assert(facts.words);
+    facts.word_min = min.word;
+    facts.word_max = max.word;
+    return facts;
+}
+
+static uint64_t
+hash_of(const struct cell_layout *layout, const struct column *column, size_t at)
+{
+    const struct span span = column_span(layout, column, at);
+    struct cell key = {.span = span};
+
+    if (layout->shape == SHAPE_FIXED && layout->bytes <= 16) {
+        key.word = bytes_prefix(span.data, span.size);
+        key.rest = bytes_prefix(span.data + 8, span.size - 8);
+    }
+    return lookup_hash(layout, &key);
+}
+
+/* All keys of the block but the one that the block before has, too. */
+static void
+add_block(struct lookup *lookup, const struct spine_batch *batch,
+          const struct fence *fence)
+{
+    const struct cell_layout *layout = &batch->layout.key;
+    const struct block *block = fence->block;
+    uint64_t words[PIECE], hashes[PIECE];
+
+    for (size_t at = fence->continues, end; at < block->key_count; at = end) {
+        const size_t left = block->key_count - at;
+        const size_t count = left < PIECE ? left : PIECE;
+
+        end = at + count;
+        switch (layout->shape) {
+        case SHAPE_NONE:
+            memset(words, 0, count * sizeof *words);
+            break;
+        case SHAPE_WORD4:
+            for (size_t i = 0; i < count; i++)
+                words[i] = ((const uint32_t *)block->key.cells)[at + i];
+            break;
+        case SHAPE_WORD8:
+            memcpy(words, (const uint64_t *)block->key.cells + at, count * sizeof *words);
+            break;
+        case SHAPE_FIXED:
+        case SHAPE_BYTES:
+            for (size_t i = 0; i < count; i++)
+                hashes[i] = hash_of(layout, &block->key, at + i);
+            break;
+        }
+        if (layout->shape <= SHAPE_WORD8)
+            for (size_t i = 0; i < count; i++)
+                hashes[i] = lookup_mix(words[i]);
+        lookup_add(lookup, words, hashes, count);
+    }
+}
+
+size_t
+batch_lookup_bytes(const struct spine_batch *batch)
+{
+    const struct lookup *lookup = batch_lookup(batch);
+
+    return lookup != NULL ? lookup_bytes(lookup) : 0;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "probe/probe.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "probe/probe_state.h"
+
+static enum spine_status
+check_input(const struct probe_input *input, struct spine_error *error);
+static enum spine_status
+use_layout(struct spine_probe *probe, const struct layout *layout);
+static void forget_layout(struct spine_probe *probe);
+static enum spine_status
+keep_batches(struct spine_probe *probe, const struct probe_input *input);
+static void let_go(struct spine_probe *probe);
+static enum spine_status give(struct spine_probe *probe, struct spine_probe_rows *out);
+static enum spine_status
+give_columns(struct spine_probe *probe, struct spine_columns *out);
+static enum spine_status fail(enum spine_status status, struct spine_error *error);
+
+enum spine_status
+spine_probe_new(struct spine_probe **out, struct spine_error *error)
+{
+    *out = mem_zalloc(sizeof **out);
+    return *out != NULL ? SPINE_OK : fail_nomem(error, "a probe", sizeof **out);
+}
+
+void
+spine_probe_free(struct spine_probe *probe)
+{
+    if (probe == NULL)
+        return;
+    let_go(probe);
+    forget_layout(probe);
+    probe_search_release(probe);
+    mem_free(probe->batches, probe->batch_capacity * sizeof *probe->batches);
+    mem_free(probe->cells, probe->cell_capacity * sizeof *probe->cells);
+    mem_free(probe->ends, probe->end_capacity * sizeof *probe->ends);
+    mem_free(probe->value_cells, probe->value_capacity);
+    mem_free(probe->value_offsets, probe->offset_capacity * sizeof *probe->value_offsets);
+    mem_free(probe, sizeof *probe);
+}
+
+enum spine_status
+probe_begin(struct spine_probe *probe, const struct probe_input *input,
+            struct spine_probe_rows *out, struct spine_error *error)
+{
+    enum spine_status st;
+
+    *out = (struct spine_probe_rows){0};
+    let_go(probe);
+    TRY(check_input(input, error));
+    TRY(use_layout(probe, input->layout));
+    TRY(probe_take_keys(probe, input->keys, error));
+    st = keep_batches(probe, input);
+    if (st == SPINE_OK)
+        st = give(probe, out);
+    if (st != SPINE_OK)
+        st = fail(st, error);
+out:
+    if (st != SPINE_OK)
+        let_go(probe);
+    return st;
+}
+
+enum spine_status
+spine_probe_next(struct spine_probe *probe, struct spine_probe_rows *out,
+                 struct spine_error *error)
+{
+    enum spine_status st;
+
+    *out = (struct spine_probe_rows){0};
+    if (probe->key == probe->key_count)
+        return spine_fail(error, SPINE_MISUSE, "the probe has nothing more to give");
+    st = give(probe, out);
+    if (st == SPINE_OK)
+        return SPINE_OK;
+    let_go(probe);
+    return fail(st, error);
+}
+
+static enum spine_status
+check_input(const struct probe_input *input, struct spine_error *error)
+{
+    const struct spine_probe_options *options = input->options;
+
+    if (options != NULL && options->want != SPINE_PROBE_ROWS &&
+        options->want != SPINE_PROBE_COUNTS)
+        return spine_fail(error, SPINE_INVALID,
+                          "want is %d, which is no spine_probe_want", (int)options->want);
+    return SPINE_OK;
+}
+
+/* Memory of rows is of one layout; it is kept as long as that stays the same. */
+static enum spine_status
+use_layout(struct spine_probe *probe, const struct layout *layout)
+{
+    const struct spine_schema schema = {.key = layout->schema.key};
+
+    if (probe->has_layout && spine_schema_equal(&probe->layout.schema, &layout->schema))
+        return SPINE_OK;
+    forget_layout(probe);
+    probe->layout = *layout;
+    probe->has_layout = true;
+    return layout_init(&probe->key_layout, &schema, NULL);
+}
+
+static void
+forget_layout(struct spine_probe *probe)
+{
+    if (!probe->has_layout)
+        return;
+    probe_merge_release(probe);
+    rows_release(&probe->key_layout, &probe->key_rows);
+    rows_release(&probe->layout, &probe->rows);
+    rows_release(&probe->layout, &probe->staged);
+    rows_release(&probe->layout, &probe->merged);
+    probe->has_layout = false;
+}
+
+static enum spine_status
+keep_batches(struct spine_probe *probe, const struct probe_input *input)
+{
+    if (!array_reserve(&probe->batches, &probe->batch_capacity, sizeof *probe->batches,
+                       input->batch_count))
+        return SPINE_NOMEM;
+    for (size_t i = 0; i < input->batch_count; i++)
+        probe->batches[i] = spine_batch_ref(input->batches[i]);
+    probe->batch_count = input->batch_count;
+    probe->ledger = lookup_ledger_ref(input->ledger);
+    probe->options =
+        input->options != NULL ? *input->options : (struct spine_probe_options){0};
+    return SPINE_OK;
+}
+
+/* Forgets the keys and the batches, but no memory. */
+static void
+let_go(struct spine_probe *probe)
+{
+    for (size_t i = 0; i < probe->batch_count; i++)
+        spine_batch_unref(probe->batches[i]);
+    probe->batch_count = 0;
+    lookup_ledger_unref(probe->ledger);
+    probe->ledger = NULL;
+    probe->key = probe->key_count = 0;
+    probe->chunk_begin = probe->chunk_end = 0;
+}
+
+static enum spine_status
+give(struct spine_probe *probe, struct spine_probe_rows *out)
+{
+    const size_t first_key = probe->key;
+    struct spine_columns columns = {0};
+    enum spine_status st;
+
+    TRY(probe_fill(probe));
+    columns.rows = (size_t)probe->row_count;
+    if (probe->options.want == SPINE_PROBE_ROWS)
+        TRY(give_columns(probe, &columns));
+    *out = (struct spine_probe_rows){.first_key = first_key,
+                                     .keys = probe->end_count,
+                                     .found = probe->found,
+                                     .ends = probe->ends,
+                                     .columns = columns,
+                                     .more = probe->key < probe->key_count};
+    if (!out->more)
+        let_go(probe);
+out:
+    return st;
+}
+
+/* Columns that rows have in the caller's type are lent as they are. */
+static enum spine_status
+give_columns(struct spine_probe *probe, struct spine_columns *out)
+{
+    const struct layout *layout = &probe->layout;
+    const struct rows *rows = &probe->rows;
+    const struct cell_layout *value = &layout->value;
+    struct spine_column_buffers buffers = {.rows = rows->count};
+    size_t bytes = rows->count * value->native_bytes;
+
+    assert(rows->count == probe->row_count);
+    out->weights = rows->weight;
+    out->times = layout->timed ? rows->time : NULL;
+    if (value->kind == SPINE_NONE || rows->count == 0)
+        return SPINE_OK;
+    if (value->kind == SPINE_U64) {
+        out->values = layout->row_kind == ROW_ONE ? rows->hi : rows->lo;
+        return SPINE_OK;
+    }
+    if (value->kind == SPINE_BYTES) {
+        for (size_t i = 0; i < rows->count; i++)
+            bytes += rows->value[i].size;
+        if (!array_reserve(&probe->value_offsets, &probe->offset_capacity,
+                           sizeof *probe->value_offsets, rows->count + 1))
+            return SPINE_NOMEM;
+    }
+    /* One more, so that there is a place even for no bytes at all. */
+    if (!array_reserve(&probe->value_cells, &probe->value_capacity, 1, bytes + 1))
+        return SPINE_NOMEM;
+    buffers.values = probe->value_cells;
+    buffers.value_bytes = bytes;
+    buffers.value_offsets = value->kind == SPINE_BYTES ? probe->value_offsets : NULL;
+    rows_read(layout, rows, 0, rows->count, &buffers, 0);
+    out->values = buffers.values;
+    out->value_offsets = buffers.value_offsets;
+    return SPINE_OK;
+}
+
+static enum spine_status
+fail(enum spine_status status, struct spine_error *error)
+{
+    if (status == SPINE_OVERFLOW)
+        return spine_fail(error, status,
+                          "the weights of equal rows leave the range of int64_t");
+    return spine_fail(error, status, "no memory for the rows of a probe");
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PROBE_PROBE_H
+#define PROBE_PROBE_H
+
+/*
+ * probe/ -- the rows of many keys at once (spine/probe.h).
+ *
+ * A probe goes batch by batch, each time with all keys (of a chunk of some thousands):
+ *
+ *     keys --range of the batch--> --its filter--> candidates --search--> hits
+ *
+ * Each stage leaves less for the next, which costs more. Hits are chained by key. A key
+ * with one hit is copied from its block; keys that several batches have are merged, all
+ * of them in one k-way merge, which sees only their rows.
+ */
+
+#include "batch/batch.h"
+#include "spine/probe.h"
+
+struct probe_input {
+    const struct layout *layout;
+    /* Of the layout; a reference is kept to each until there is no more to give. */
+    struct spine_batch *const *batches;
+    size_t batch_count;
+    /* May be NULL. A reference is kept as long. */
+    struct lookup_ledger *ledger;
+    const struct spine_columns *keys;
+    /* NULL: the defaults. */
+    const struct spine_probe_options *options;
+};
+
+/* spine_snapshot_probe() of these batches. */
+enum spine_status probe_begin(struct spine_probe *probe, const struct probe_input *input,
+                              struct spine_probe_rows *out, struct spine_error *error);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "probe/probe_state.h"
+
+#include <inttypes.h>
+
+static enum spine_status take_cells(struct spine_probe *probe,
+                                    const struct spine_columns *keys,
+                                    struct spine_error *error);
+static enum spine_status
+check_order(const struct spine_probe *probe, struct spine_error *error);
+static size_t ascending_words(const uint64_t *words, size_t count);
+
+/* The words come as the code of rows that have nothing but a key. */
+enum spine_status
+probe_take_keys(struct spine_probe *probe, const struct spine_columns *keys,
+                struct spine_error *error)
+{
+    const struct spine_columns columns = {
+        .rows = keys->rows, .keys = keys->keys, .key_offsets = keys->key_offsets};
+    const struct layout *layout = &probe->key_layout;
+    enum spine_status st;
+
+    TRY(columns_check(layout, &columns, error));
+    probe->key_count = keys->rows;
+    probe->key_rows.count = 0;
+    if (layout->key.shape == SHAPE_FIXED || layout->key.shape == SHAPE_BYTES) {
+        TRY(take_cells(probe, &columns, error));
+    } else {
+        if (!rows_reserve(layout, &probe->key_rows, keys->rows))
+            return fail_nomem(error, "the keys of a probe", keys->rows * 16);
+        rows_append_columns(layout, &probe->key_rows, &columns, 0, keys->rows);
+    }
+    st = check_order(probe, error);
+out:
+    return st;
+}
+
+static enum spine_status
+take_cells(struct spine_probe *probe, const struct spine_columns *keys,
+           struct spine_error *error)
+{
+    const struct cell_layout *column = &probe->key_layout.key;
+    const uint8_t *data = keys->keys;
+    enum spine_status st = SPINE_OK;
+
+    if (!array_reserve(&probe->cells, &probe->cell_capacity, sizeof *probe->cells,
+                       keys->rows))
+        return fail_nomem(error, "the keys of a probe", keys->rows * sizeof(struct cell));
+    for (size_t i = 0; i < keys->rows; i++) {
+        const bool fixed = column->shape == SHAPE_FIXED;
+        const size_t begin = fixed ? i * column->bytes : (size_t)keys->key_offsets[i];
+        const size_t end =
+            fixed ? begin + column->bytes : (size_t)keys->key_offsets[i + 1];
+        const union spine_datum datum =
+            spine_data(data != NULL ? data + begin : NULL, end - begin);
+
+        TRY(cell_of_datum(column, datum, &probe->cells[i], error));
+    }
+out:
+    return st;
+}
+
+static enum spine_status
+check_order(const struct spine_probe *probe, struct spine_error *error)
+{
+    const size_t count = probe->key_count;
+    size_t ascending = count > 0;
+
+    switch (probe->key_layout.key.shape) {
+    case SHAPE_NONE:
+        break;
+    case SHAPE_WORD4:
+    case SHAPE_WORD8:
+        ascending = ascending_words(probe->key_rows.hi, count);
+        break;
+    case SHAPE_FIXED:
+    case SHAPE_BYTES:
+        while (ascending < count && span_compare(probe->cells[ascending - 1].span,
+                                                 probe->cells[ascending].span) < 0)
+            ascending++;
+        break;
+    }
+    if (ascending < count)
+        return spine_fail(error, SPINE_INVALID,
+                          "key %zu of a probe is not greater than the one before",
+                          ascending);
+    return SPINE_OK;
+}
+
+/* How many of the first words ascend. */
+static size_t
+ascending_words(const uint64_t *words, size_t count)
+{
+    size_t at = count > 0;
+
+    while (at < count && words[at - 1] < words[at])
+        at++;
+    return at;
+}
+
+struct cell
+probe_key(const struct spine_probe *probe, size_t at)
+{
+    if (probe->keys.cells != NULL)
+        return probe->keys.cells[at];
+    return (struct cell){.word = probe->keys.words[at]};
+}

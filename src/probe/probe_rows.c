@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "probe/probe_state.h"
+
+/* Rows that the merge makes at once. */
+#define MERGE_WANT 1024u
+
+static bool reserve_inputs(struct spine_probe *probe);
+static void add_input(struct spine_probe *probe, size_t hit, size_t hit_end);
+static enum spine_status refill(struct kway_input *input, size_t want);
+static void append_hit(const struct spine_probe *probe, const struct hit *hit,
+                       size_t count, struct rows *out);
+static size_t hit_pass(struct spine_probe *probe, struct hit *hit, size_t rows);
+static enum spine_status give_key(struct spine_probe *probe, bool *done);
+static enum spine_status
+give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done);
+static enum spine_status
+give_merged(struct spine_probe *probe, size_t key, size_t room, bool *done);
+static size_t room_left(const struct spine_probe *probe);
+
+enum spine_status
+probe_merge_begin(struct spine_probe *probe)
+{
+    probe->merged.count = probe->merged_at = 0;
+    probe->kway.input_count = 0;
+    if (probe->shared_keys == 0)
+        return SPINE_OK;
+    if (!reserve_inputs(probe))
+        return SPINE_NOMEM;
+    probe->kway.layout = &probe->layout;
+    probe->kway.inputs = probe->inputs;
+    probe->kway.on_refill = refill;
+    for (size_t i = 0; i < probe->batch_count; i++)
+        add_input(probe, probe->hit_begins[i], probe->hit_begins[i + 1]);
+    return SPINE_OK;
+}
+
+/* An input for every batch. */
+static bool
+reserve_inputs(struct spine_probe *probe)
+{
+    const size_t count = probe->batch_count;
+
+    if (count <= probe->input_capacity)
+        return true;
+    probe_merge_release(probe);
+    probe->input_capacity = count;
+    probe->inputs = mem_zalloc(count * sizeof *probe->inputs);
+    probe->sources = mem_zalloc(count * sizeof *probe->sources);
+    if (probe->inputs != NULL && probe->sources != NULL)
+        return true;
+    probe_merge_release(probe);
+    return false;
+}
+
+/* Makes an input of the hits of one batch, unless it has none that needs a merge. */
+static void
+add_input(struct spine_probe *probe, size_t hit, size_t hit_end)
+{
+    struct kway_input *input = &probe->inputs[probe->kway.input_count];
+    struct probe_source *source = &probe->sources[probe->kway.input_count];
+    uint64_t rows = 0;
+
+    for (size_t h = hit; h < hit_end; h++)
+        if (!probe_hit_alone(probe, h))
+            rows += (uint64_t)(probe->hits[h].end - probe->hits[h].begin);
+    if (rows == 0)
+        return;
+    *source = (struct probe_source){.probe = probe, .hit = hit, .hit_end = hit_end};
+    input->rows.count = input->at = 0;
+    input->more = true;
+    input->rows_left = rows;
+    input->source = source;
+    probe->kway.input_count++;
+}
+
+void
+probe_merge_release(struct spine_probe *probe)
+{
+    const size_t capacity = probe->input_capacity;
+
+    for (size_t i = 0; i < capacity && probe->inputs != NULL; i++)
+        rows_release(&probe->layout, &probe->inputs[i].rows);
+    mem_free(probe->inputs, capacity * sizeof *probe->inputs);
+    mem_free(probe->sources, capacity * sizeof *probe->sources);
+    probe->inputs = NULL;
+    probe->sources = NULL;
+    probe->input_capacity = 0;
+    kway_release(&probe->kway);
+}
+
+/* Stages rows of the source's keys, leaving out those that no other batch has. */
+static enum spine_status
+refill(struct kway_input *input, size_t want)
+{
+    struct probe_source *source = input->source;
+    struct spine_probe *probe = source->probe;
+    struct rows *rows = &input->rows;
+    const size_t enough = rows->count - input->at + want;
+
+    rows_drop_front(&probe->layout, rows, input->at);
+    input->at = 0;
+    while (source->hit < source->hit_end && rows->count < enough) {
+        struct hit *hit = &probe->hits[source->hit];
+        const size_t there = (size_t)(hit->end - hit->begin);
+        const size_t room = enough - rows->count;
+        const size_t count = there < room ? there : room;
+
+        if (!probe_hit_alone(probe, source->hit)) {
+            if (!rows_reserve(&probe->layout, rows, rows->count + count))
+                return SPINE_NOMEM;
+            append_hit(probe, hit, count, rows);
+            input->rows_left -= input->rows_left < count ? input->rows_left : count;
+            if (hit_pass(probe, hit, count) > 0)
+                continue;
+        }
+        source->hit++;
+    }
+    while (source->hit < source->hit_end && probe_hit_alone(probe, source->hit))
+        source->hit++;
+    input->more = source->hit < source->hit_end;
+    return SPINE_OK;
+}
+
+/* Appends the hit's first rows; there is room. */
+static void
+append_hit(const struct spine_probe *probe, const struct hit *hit, size_t count,
+           struct rows *out)
+{
+    if (hit->staged != HIT_NONE)
+        rows_append(&probe->layout, out, &probe->staged, hit->staged,
+                    hit->staged + count);
+    else
+        batch_stage(probe->batches[hit->batch], hit->block, hit->begin,
+                    hit->begin + (uint32_t)count, out);
+}
+
+/* Takes the hit's first rows from it; it goes on in the next block if its key does.
+ * Returns the rows that are left, in its block. */
+static size_t
+hit_pass(struct spine_probe *probe, struct hit *hit, size_t rows)
+{
+    const struct spine_batch *batch = probe->batches[hit->batch];
+    const size_t next = (size_t)hit->block + 1;
+
+    assert(rows <= (size_t)(hit->end - hit->begin));
+    hit->begin = (uint16_t)(hit->begin + rows);
+    if (hit->staged != HIT_NONE)
+        hit->staged += (uint32_t)rows;
+    else if (hit->begin == hit->end && hit->end == batch->fences[hit->block].rows &&
+             next < batch->fence_count && batch->fences[next].continues) {
+        hit->block++;
+        hit->begin = 0;
+        hit->end = (uint16_t)batch_first_key_end(batch, hit->block);
+    }
+    return (size_t)(hit->end - hit->begin);
+}
+
+enum spine_status
+probe_fill(struct spine_probe *probe)
+{
+    enum spine_status st = SPINE_OK;
+    bool done = true;
+
+    probe->rows.count = 0;
+    probe->row_count = 0;
+    probe->end_count = 0;
+    probe->found = 0;
+    while (done && probe->key < probe->key_count && room_left(probe) > 0) {
+        const uint64_t rows_before = probe->row_count;
+
+        if (probe->key == probe->chunk_end)
+            TRY(probe_search(probe));
+        if (!array_reserve(&probe->ends, &probe->end_capacity, sizeof *probe->ends,
+                           probe->end_count + (probe->chunk_end - probe->key)))
+            return SPINE_NOMEM;
+        TRY(give_key(probe, &done));
+        probe->ends[probe->end_count++] = probe->row_count;
+        probe->found += probe->row_count > rows_before;
+        probe->key += done;
+    }
+out:
+    return st;
+}
+
+/* Rows that the call may still give. */
+static size_t
+room_left(const struct spine_probe *probe)
+{
+    if (probe->options.want == SPINE_PROBE_COUNTS || probe->options.rows_max == 0)
+        return SIZE_MAX;
+    return probe->options.rows_max - probe->rows.count;
+}
+
+/* Gives rows of the present key, as many as there are (`*done`) or there is room for. */
+static enum spine_status
+give_key(struct spine_probe *probe, bool *done)
+{
+    const size_t key = probe->key - probe->chunk_begin;
+    const uint32_t head = probe->heads[key];
+
+    *done = true;
+    if (head == HIT_NONE)
+        return SPINE_OK;
+    if (probe->hits[head].next == HIT_NONE)
+        return give_hit(probe, &probe->hits[head], room_left(probe), done);
+    return give_merged(probe, key, room_left(probe), done);
+}
+
+static enum spine_status
+give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done)
+{
+    const bool counts_only = probe->options.want == SPINE_PROBE_COUNTS;
+    size_t there = (size_t)(hit->end - hit->begin);
+
+    while (there > 0 && room > 0) {
+        const size_t count = there < room ? there : room;
+
+        if (!counts_only) {
+            if (!rows_reserve(&probe->layout, &probe->rows, probe->rows.count + count))
+                return SPINE_NOMEM;
+            append_hit(probe, hit, count, &probe->rows);
+        }
+        probe->row_count += count;
+        room -= count;
+        there = hit_pass(probe, hit, count);
+    }
+    *done = there == 0;
+    return SPINE_OK;
+}
+
+static enum spine_status
+give_merged(struct spine_probe *probe, size_t key, size_t room, bool *done)
+{
+    const struct cell cell = probe_key(probe, key);
+    struct rows *merged = &probe->merged;
+    uint64_t rows_used = 0;
+    enum spine_status st;
+
+    while (room > 0) {
+        const size_t at = probe->merged_at;
+        size_t count;
+
+        if (at == merged->count && kway_done(&probe->kway))
+            return SPINE_OK;
+        if (at == merged->count) {
+            merged->count = probe->merged_at = 0;
+            TRY(kway_fill(&probe->kway, merged, MERGE_WANT, &rows_used));
+            continue;
+        }
+        count =
+            rows_upper_bound(&probe->layout, merged, at, merged->count, &cell, NULL) - at;
+        if (count == 0)
+            return SPINE_OK;
+        count = count < room ? count : room;
+        if (probe->options.want == SPINE_PROBE_ROWS) {
+            if (!rows_reserve(&probe->layout, &probe->rows, probe->rows.count + count))
+                return SPINE_NOMEM;
+            rows_append(&probe->layout, &probe->rows, merged, at, at + count);
+        }
+        probe->merged_at += count;
+        probe->row_count += count;
+        room -= count;
+    }
+    *done = false;
+    st = SPINE_OK;
+out:
+    return st;
+}

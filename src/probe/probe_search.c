@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "probe/probe_state.h"
+
+static enum spine_status begin_chunk(struct spine_probe *probe);
+static bool reserve_chunk(struct spine_probe *probe, size_t count);
+static void free_chunk(struct spine_probe *probe);
+static enum spine_status search_batch(struct spine_probe *probe, size_t at);
+static size_t
+ask_filter(struct spine_probe *probe, const struct lookup *lookup, size_t count);
+static void hash_keys(struct spine_probe *probe);
+static void chain_hits(struct spine_probe *probe, uint32_t batch);
+
+enum spine_status
+probe_search(struct spine_probe *probe)
+{
+    enum spine_status st;
+
+    TRY(begin_chunk(probe));
+    for (size_t i = 0; i < probe->batch_count; i++) {
+        probe->hit_begins[i] = probe->hit_count;
+        TRY(search_batch(probe, i));
+        chain_hits(probe, (uint32_t)i);
+    }
+    probe->hit_begins[probe->batch_count] = probe->hit_count;
+    lookup_ledger_add(probe->ledger, &probe->counts);
+    st = probe_merge_begin(probe);
+out:
+    return st;
+}
+
+static enum spine_status
+begin_chunk(struct spine_probe *probe)
+{
+    const struct layout *layout = &probe->key_layout;
+    const size_t begin = probe->chunk_end;
+    const size_t left = probe->key_count - begin;
+    const size_t count = left < CHUNK_KEYS ? left : CHUNK_KEYS;
+
+    assert(left > 0);
+    if (!reserve_chunk(probe, count) ||
+        !array_reserve(&probe->hit_begins, &probe->hit_begin_capacity,
+                       sizeof *probe->hit_begins, probe->batch_count + 1))
+        return SPINE_NOMEM;
+
+    probe->chunk_begin = begin;
+    probe->chunk_end = begin + count;
+    probe->hashed = false;
+    probe->hit_count = 0;
+    probe->staged.count = 0;
+    probe->shared_keys = 0;
+    memset(probe->heads, 0xff, count * sizeof *probe->heads);
+    static_assert(HIT_NONE == UINT32_MAX, "heads are set bytewise");
+    probe->keys = (struct probe_keys){.column = &layout->key, .count = count};
+    if (layout->key.shape == SHAPE_FIXED || layout->key.shape == SHAPE_BYTES) {
+        probe->keys.cells = probe->cells + begin;
+        for (size_t i = 0; i < count; i++)
+            probe->words[i] = probe->keys.cells[i].word;
+        probe->keys.words = probe->words;
+    } else {
+        probe->keys.words = probe->key_rows.hi + begin;
+    }
+    return SPINE_OK;
+}
+
+/* What the arrays held is lost. */
+static bool
+reserve_chunk(struct spine_probe *probe, size_t count)
+{
+    if (count <= probe->chunk_capacity)
+        return true;
+    free_chunk(probe);
+    probe->chunk_capacity = count;
+    probe->hashes = mem_alloc_array(count, sizeof *probe->hashes);
+    probe->words = mem_alloc_array(count, sizeof *probe->words);
+    probe->candidates = mem_alloc_array(count, sizeof *probe->candidates);
+    probe->heads = mem_alloc_array(count, sizeof *probe->heads);
+    if (probe->hashes != NULL && probe->words != NULL && probe->candidates != NULL &&
+        probe->heads != NULL)
+        return true;
+    free_chunk(probe);
+    return false;
+}
+
+static void
+free_chunk(struct spine_probe *probe)
+{
+    const size_t capacity = probe->chunk_capacity;
+
+    mem_free(probe->hashes, capacity * sizeof *probe->hashes);
+    mem_free(probe->words, capacity * sizeof *probe->words);
+    mem_free(probe->candidates, capacity * sizeof *probe->candidates);
+    mem_free(probe->heads, capacity * sizeof *probe->heads);
+    probe->hashes = probe->words = NULL;
+    probe->candidates = probe->heads = NULL;
+    probe->chunk_capacity = 0;
+}
+
+void
+probe_search_release(struct spine_probe *probe)
+{
+    free_chunk(probe);
+    mem_free(probe->hits, probe->hit_capacity * sizeof *probe->hits);
+    mem_free(probe->hit_begins, probe->hit_begin_capacity * sizeof *probe->hit_begins);
+}
+
+static enum spine_status
+search_batch(struct spine_probe *probe, size_t at)
+{
+    struct spine_batch *batch = probe->batches[at];
+    const struct lookup *lookup = batch_lookup(batch);
+    struct lookup_counts *counts = &probe->counts;
+    size_t begin, end, candidates, hits;
+    enum spine_status st = SPINE_OK;
+
+    batch_probe_range(batch, &probe->keys, &begin, &end);
+    candidates = end - begin;
+    counts->searches += probe->keys.count;
+    counts->range_rejections += probe->keys.count - candidates;
+    for (size_t i = 0; i < candidates; i++)
+        probe->candidates[i] = (uint32_t)(begin + i);
+    if (lookup != NULL)
+        candidates = ask_filter(probe, lookup, candidates);
+    if (!array_reserve(&probe->hits, &probe->hit_capacity, sizeof *probe->hits,
+                       probe->hit_count + candidates))
+        return SPINE_NOMEM;
+
+    hits = batch_probe(batch, &probe->keys, probe->candidates, candidates,
+                       probe->hits + probe->hit_count);
+    TRY(batch_stage_hits(batch, probe->hits + probe->hit_count, hits, &probe->staged,
+                         probe->options.want == SPINE_PROBE_ROWS ? STAGED_ROWS_MAX : 0));
+    probe->hit_count += hits;
+    if (lookup != NULL)
+        counts->filter_errors += candidates - hits;
+    else
+        batch_search_failed(batch, lookup_ledger_options(probe->ledger),
+                            candidates - hits);
+out:
+    return st;
+}
+
+/* Keeps the candidates that may be there. */
+static size_t
+ask_filter(struct spine_probe *probe, const struct lookup *lookup, size_t count)
+{
+    size_t kept;
+
+    if (!probe->hashed)
+        hash_keys(probe);
+    kept =
+        lookup_select(lookup, probe->keys.words, probe->hashes, probe->candidates, count);
+    probe->counts.filter_rejections += count - kept;
+    probe->counts.filter_passes += kept;
+    return kept;
+}
+
+/* Once for the filters of all batches. */
+static void
+hash_keys(struct spine_probe *probe)
+{
+    const struct probe_keys *keys = &probe->keys;
+
+    if (keys->cells == NULL)
+        for (size_t i = 0; i < keys->count; i++)
+            probe->hashes[i] = lookup_mix(keys->words[i]);
+    else
+        for (size_t i = 0; i < keys->count; i++)
+            probe->hashes[i] = lookup_hash(keys->column, &keys->cells[i]);
+    probe->hashed = true;
+}
+
+/* Puts the new hits, which are those of `batch`, in front of their keys' others. */
+static void
+chain_hits(struct spine_probe *probe, uint32_t batch)
+{
+    for (size_t i = probe->hit_begins[batch]; i < probe->hit_count; i++) {
+        struct hit *hit = &probe->hits[i];
+
+        hit->batch = batch;
+        hit->next = probe->heads[hit->key];
+        probe->heads[hit->key] = (uint32_t)i;
+        probe->shared_keys += hit->next != HIT_NONE;
+    }
+}

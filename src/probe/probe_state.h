@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PROBE_PROBE_STATE_H
+#define PROBE_PROBE_STATE_H
+
+/*
+ * probe/probe_state -- what a probe has between its stages.
+ *
+ *     probe_keys.c      the caller's keys, checked and normalised
+ *     probe_search.c    a chunk of keys in all batches: hits
+ *     probe_rows.c      hits into rows
+ *     probe.c           rows into the caller's columns; the public calls
+ */
+
+#include "probe/probe.h"
+
+/* Keys that go through all batches together: their hits fit into a processor's cache. */
+#define CHUNK_KEYS 16384u
+/* Rows of a chunk that are staged right after a search, at most. */
+#define STAGED_ROWS_MAX (1u << 18)
+
+/* Where the merge gets the rows of one batch. */
+struct probe_source {
+    struct spine_probe *probe;
+    /* The batch's hits that are not staged yet. */
+    size_t hit;
+    size_t hit_end;
+};
+
+struct spine_probe {
+    /* That of the memory below. */
+    struct layout layout;
+    bool has_layout;
+    struct spine_probe_options options;
+
+    /* References, until everything was given. */
+    struct spine_batch **batches;
+    size_t batch_count;
+    size_t batch_capacity;
+    struct lookup_ledger *ledger;
+
+    /* All keys: their words, or cells that borrow from the caller. */
+    struct layout key_layout;
+    struct rows key_rows;
+    struct cell *cells;
+    size_t cell_capacity;
+    size_t key_count;
+
+    /* The chunk: keys [chunk_begin, chunk_end). Its own indexes begin at 0. */
+    size_t chunk_begin;
+    size_t chunk_end;
+    struct probe_keys keys;
+    /* Arrays of `chunk_capacity` entries. Hashes are there when `hashed`. */
+    size_t chunk_capacity;
+    bool hashed;
+    uint64_t *hashes;
+    uint64_t *words;
+    uint32_t *candidates;
+    /* The first of each key's hits; hits of a key are chained by `next`. */
+    uint32_t *heads;
+    /* What rows of a hit are given already is no longer in it. */
+    struct hit *hits;
+    size_t hit_count;
+    size_t hit_capacity;
+    /* Rows of hits that have few. */
+    struct rows staged;
+    /* Of each batch, where its hits begin; one more for the end. */
+    size_t *hit_begins;
+    size_t hit_begin_capacity;
+    /* Keys with more than one hit. */
+    size_t shared_keys;
+
+    /* The merge of those: an input per batch that has one. */
+    struct kway kway;
+    struct kway_input *inputs;
+    struct probe_source *sources;
+    size_t input_capacity;
+    struct rows merged;
+    size_t merged_at;
+
+    /* The next key to give, or to go on with. */
+    size_t key;
+    /* What a call gives. */
+    struct rows rows;
+    uint64_t row_count;
+    uint64_t *ends;
+    size_t end_count;
+    size_t end_capacity;
+    size_t found;
+    uint8_t *value_cells;
+    size_t value_capacity;
+    uint64_t *value_offsets;
+    size_t offset_capacity;
+
+    struct lookup_counts counts;
+};
+
+/* Takes the keys in. SPINE_INVALID, SPINE_NOMEM. */
+enum spine_status probe_take_keys(struct spine_probe *probe,
+                                  const struct spine_columns *keys,
+                                  struct spine_error *error);
+/* Key `at` of the chunk. */
+struct cell probe_key(const struct spine_probe *probe, size_t at);
+
+/* Searches all batches for the next chunk of keys. SPINE_NOMEM. */
+enum spine_status probe_search(struct spine_probe *probe);
+void probe_search_release(struct spine_probe *probe);
+/* Is that hit the only one of its key? */
+static inline bool
+probe_hit_alone(const struct spine_probe *probe, size_t hit)
+{
+    return probe->heads[probe->hits[hit].key] == hit && probe->hits[hit].next == HIT_NONE;
+}
+
+/* Prepares the merge of the chunk's keys that several batches have. SPINE_NOMEM. */
+enum spine_status probe_merge_begin(struct spine_probe *probe);
+void probe_merge_release(struct spine_probe *probe);
+/* Fills `rows` and `ends` with what the next call gives. SPINE_NOMEM, SPINE_OVERFLOW. */
+enum spine_status probe_fill(struct spine_probe *probe);
+
+#endif
