@@ -41,8 +41,8 @@ spine_stats(struct spine *spine, struct spine_stats *out)
         out->levels[level].bytes += entry->batch->info.bytes;
         out->filter_bytes += batch_lookup_bytes(entry->batch);
     }
-    mutex_unlock(&spine->mutex);
     stats_add_lookups(out, spine->ledger);
+    mutex_unlock(&spine->mutex);
 
     out->batches = 0;
     out->rows = 0;

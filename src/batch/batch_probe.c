@@ -237,8 +237,8 @@ load_group(const struct spine_batch *batch, const struct probe_keys *keys,
     }
 }
 
-/* Asks for the lines at `memory` and up to `reach` bytes away on either side; they need not
- * be ours. */
+/* Asks for the lines at `memory` and up to `reach` bytes away on either side; they need
+ * not be ours. */
 static inline void
 prefetch_around(const void *memory, size_t reach)
 {
