@@ -33,8 +33,9 @@ struct spine_runtime {
         struct runtime_watch watches;
         /* Jobs taken so far. */
         uint64_t taken;
-        /* Pumps submitted and not ended. */
+        /* Pumps submitted and not ended; those of them that are in a slice. */
         unsigned pumps_out;
+        unsigned pumps_busy;
         /* Slices running now, in pumps, helpers and callers. */
         unsigned slices_running;
         /* Threads that are handing pumps over. */

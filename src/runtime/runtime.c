@@ -19,6 +19,7 @@ watch_append_locked(struct spine_runtime *runtime, struct runtime_watch *watch);
 static void watch_remove_locked(struct runtime_watch *watch);
 static void ready_append_locked(struct spine_runtime *runtime, struct job *job);
 static void ready_remove_locked(struct spine_runtime *runtime, struct job *job);
+static void leave_pump_locked(struct spine_runtime *runtime, struct job *job);
 static struct job *take_best_locked(struct spine_runtime *runtime, const void *owner);
 static void
 slice_run(struct spine_runtime *runtime, struct job *job, uint64_t *fuel_rows);
@@ -233,6 +234,7 @@ runtime_ready(struct spine_runtime *runtime, struct job *job)
 {
     mutex_lock(&runtime->mutex);
     assert(job->state != JOB_READY);
+    leave_pump_locked(runtime, job);
     job->state = JOB_READY;
     ready_append_locked(runtime, job);
     mutex_unlock(&runtime->mutex);
@@ -243,8 +245,18 @@ runtime_idle(struct spine_runtime *runtime, struct job *job)
 {
     mutex_lock(&runtime->mutex);
     assert(job->state == JOB_RUNNING);
+    leave_pump_locked(runtime, job);
     job->state = JOB_IDLE;
     mutex_unlock(&runtime->mutex);
+}
+
+/* The slice is over: its pump may take the next job. */
+static void
+leave_pump_locked(struct spine_runtime *runtime, struct job *job)
+{
+    if (job->in_pump)
+        runtime->locked.pumps_busy--;
+    job->in_pump = false;
 }
 
 bool
@@ -272,8 +284,10 @@ runtime_kick(struct spine_runtime *runtime)
         return;
     mutex_lock(&runtime->mutex);
     if (!runtime->locked.closed)
+        /* A pump in a slice takes nothing that is ready before the slice ends. */
         while (runtime->locked.pumps_out < runtime->slices_max &&
-               runtime->locked.pumps_out < runtime->locked.ready_count) {
+               runtime->locked.pumps_out - runtime->locked.pumps_busy <
+                   runtime->locked.ready_count) {
             runtime->locked.pumps_out++;
             count++;
         }
@@ -328,6 +342,8 @@ pump_run(struct spine_runtime *runtime)
             mutex_unlock(&runtime->mutex);
             return false;
         }
+        job->in_pump = true;
+        runtime->locked.pumps_busy++;
         mutex_unlock(&runtime->mutex);
         slice_run(runtime, job, &fuel_rows);
         runtime_kick(runtime);

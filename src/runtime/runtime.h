@@ -41,6 +41,8 @@ struct job {
     struct job *next;
     struct job *previous;
     enum job_state state;
+    /* Running in a pump, rather than in a helper. */
+    bool in_pump;
     /* Jobs that had been taken when this one became ready. */
     uint64_t ready_at;
 

@@ -187,13 +187,13 @@ gate_open(void)
     pthread_mutex_unlock(&gate.mutex);
 }
 
-bool
-gate_is_reached(void)
+unsigned
+gate_waiting(void)
 {
     pthread_mutex_lock(&gate.mutex);
-    const bool reached = gate.shut && gate.waiting > 0;
+    const unsigned waiting = gate.shut ? gate.waiting : 0;
     pthread_mutex_unlock(&gate.mutex);
-    return reached;
+    return waiting;
 }
 
 void

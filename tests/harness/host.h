@@ -53,8 +53,8 @@ void host_close(struct host *host);
 void gate_install(void);
 void gate_shut(void);
 void gate_open(void);
-/* A thread waits at the gate. */
-bool gate_is_reached(void);
+/* How many threads wait at the gate. */
+unsigned gate_waiting(void);
 
 /* Aborts, saying what was wrong. */
 void require(bool condition, const char *what);

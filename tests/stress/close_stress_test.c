@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Closing under people who wait. A gate in the allocator keeps a merge slice of the
- * executor from ending, so that inserters run into backpressure and stay there.
+ * Closing under people who wait, and whatever else needs a slice that takes long. A gate
+ * in the allocator keeps the executor's slices from ending, so that inserters run into
+ * backpressure and stay there.
  */
 
 #include "harness/host.h"
@@ -87,7 +88,7 @@ wait_for_jam(struct jam *jam)
 {
     unsigned before;
 
-    while (!gate_is_reached())
+    while (gate_waiting() == 0)
         uv_sleep(1);
     do {
         before = atomic_load(&jam->inserted);
@@ -127,7 +128,7 @@ run_jam(enum first first)
     for (unsigned i = 0; i < INSERTERS; i++)
         uv_thread_join(&inserters[i].thread);
     require(atomic_load(&jam.cancelled) == INSERTERS, "an insert was not cancelled");
-    require(gate_is_reached(), "the slice has not been waited for");
+    require(gate_waiting() > 0, "the slice has not been waited for");
     gate_open();
     uv_thread_join(&closer);
     if (first == RUNTIME_FIRST) {
@@ -210,6 +211,41 @@ test_closed_in_the_middle(void **state)
     watchdog_stop();
 }
 
+/* While a slice of one spine runs, another spine's runs beside it. */
+static void
+test_two_spines_merge_at_the_same_time(void **state)
+{
+    const struct spine_options options = {.help_batches = UINT32_MAX};
+    const struct prefix prefix = {
+        .schema = {.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}},
+        .writers = 1,
+        .rows = 200};
+    struct spine *spines[2];
+    struct host host;
+
+    (void)state;
+    watchdog_start("two spines that merge at the same time", 60);
+    host_open(&host, HOST_EXECUTOR, 2);
+    gate_shut();
+    for (unsigned i = 0; i < 2; i++) {
+        require(spine_open(host.runtime, &prefix.schema, &options, &spines[i], NULL) ==
+                    SPINE_OK,
+                "no spine");
+        for (unsigned j = 0; j < 8; j++) {
+            struct spine_batch *batch = prefix_batch(&prefix, 0, j);
+            require(spine_insert(spines[i], batch, NULL) == SPINE_OK, "no insert");
+            spine_batch_unref(batch);
+        }
+        while (gate_waiting() <= i)
+            uv_sleep(1);
+    }
+    gate_open();
+    spine_close(spines[0]);
+    spine_close(spines[1]);
+    host_close(&host);
+    watchdog_stop();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -217,6 +253,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_spine_closed_under_waiting_inserters),
         cmocka_unit_test(test_runtime_closed_under_waiting_inserters),
         cmocka_unit_test(test_closed_in_the_middle),
+        cmocka_unit_test(test_two_spines_merge_at_the_same_time),
     };
 
     harness_start(argc, argv);
