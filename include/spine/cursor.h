@@ -43,7 +43,8 @@ SPINE_API SPINE_CHECKED enum spine_status spine_batch_cursor(struct spine_batch 
 /* NULL is allowed. */
 SPINE_API void spine_cursor_close(struct spine_cursor *cursor);
 
-/* SPINE_OK, or why the cursor is invalid for good. */
+/* SPINE_OK, or why the cursor is invalid for good; after a read that was refused
+ * SPINE_INVALID until the next read. */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_cursor_status(const struct spine_cursor *cursor);
 
@@ -93,8 +94,9 @@ spine_cursor_seek_key_reverse(struct spine_cursor *cursor, union spine_datum key
 
 /*
  * To exactly `key`, in any direction. True and on its first value when a row of that
- * key exists; otherwise false, and the cursor stands on no key (rewind, fast_forward
- * or another exact seek go on from there). Ascending keys are the quick case.
+ * key exists; otherwise false, and the cursor stands on no key, where the other seeks
+ * leave it (rewind, fast_forward or another exact seek go on from there). Ascending keys
+ * are the quick case.
  */
 SPINE_API bool
 spine_cursor_seek_key_exact(struct spine_cursor *cursor, union spine_datum key);
@@ -138,7 +140,8 @@ struct spine_column_buffers {
  * `buffers` and moves past them: the cursor stands on the row after the last
  * one read, which may be in the middle of a key. Returns the number of rows; 0
  * at the end, on failure, and when the next row's bytes alone do not fit (the
- * status is then SPINE_INVALID and names the bytes needed).
+ * status is then SPINE_INVALID and names the bytes needed; a read with more room goes
+ * on).
  *
  * With times, all times of a value are read in one call: a value that has more of them
  * than `rows` is SPINE_INVALID, naming how many.
