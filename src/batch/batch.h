@@ -44,6 +44,7 @@ struct fence {
     /* Rows of all blocks before this one. */
     uint64_t row_begin;
     uint32_t rows;
+    /* Keys of the block. */
     uint32_t keys;
     /* The first key is the last key of the block before. */
     bool continues;

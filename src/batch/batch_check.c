@@ -71,6 +71,9 @@ check_block(const struct check *check)
     EXPECT(check->batch->fences[check->at].rows == block->row_count,
            "the fence of block %zu has %" PRIu32 " rows, the block %" PRIu32, check->at,
            check->batch->fences[check->at].rows, block->row_count);
+    EXPECT(check->batch->fences[check->at].keys == block->key_count,
+           "the fence of block %zu has %" PRIu32 " keys, the block %" PRIu32, check->at,
+           check->batch->fences[check->at].keys, block->key_count);
     EXPECT(layout->timed == (block->times != NULL), "block %zu: times", check->at);
     TRY(check_ends(check, block->value_ends, block->key_count, block->value_count,
                    "values"));

@@ -48,6 +48,10 @@ struct block {
     void *weights;
 };
 
+/* Where the cells of keys that are words begin: right behind the block, so that they are
+ * found without waiting for it. */
+#define BLOCK_KEY_WORDS ((sizeof(struct block) + 7) & ~(size_t)7)
+
 static_assert(BLOCK_ROWS <= UINT16_MAX, "ends of values and times are 16 bits");
 
 /* Packs rows [begin, end), at most BLOCK_ROWS and at least one, sorted and consolidated.
@@ -84,13 +88,20 @@ bool fence_reaches(const struct layout *layout, const struct fence *fence,
 uint32_t block_search(const struct layout *layout, const struct block *block,
                       const struct target *target);
 
-/* The rows of `key`; none, where they would be, if there are none. `hint` is any number,
- * best that of a key near by, and becomes the number of the key found. */
-void block_find_key(const struct layout *layout, const struct block *block,
+/* The first cell in [begin, end) of a column not less than `cell`, or (`after`) greater.
+ * All of a column of keys that are bytes. */
+size_t column_search(const struct cell_layout *layout, const struct column *column,
+                     size_t begin, size_t end, const struct cell *cell, bool after);
+bool column_equals(const struct cell_layout *layout, const struct column *column,
+                   size_t at, const struct cell *cell);
+/* The rows of `key` in the fence's block; none, where they would be, if there are none.
+ * `hint` is any number, best that of a key near by, and becomes the number of the key
+ * found. */
+void block_find_key(const struct layout *layout, const struct fence *fence,
                     const struct cell *key, uint32_t *hint, uint32_t *begin,
                     uint32_t *end);
 /* Asks the processor for the memory that block_find_key() will probably look at. */
-void block_prefetch_key(const struct layout *layout, const struct block *block,
+void block_prefetch_key(const struct layout *layout, const struct fence *fence,
                         const struct cell *key, uint32_t hint);
 
 /* Fills `out` but for `row_begin` and `continues`. Rows [begin, end) are those that

@@ -327,7 +327,7 @@ static struct block *
 block_alloc(const struct plan *plan)
 {
     const size_t *const parts = plan->part_bytes;
-    size_t at = (sizeof(struct block) + 7) & ~(size_t)7;
+    size_t at = BLOCK_KEY_WORDS;
     size_t bytes = at;
     struct block *block;
 
@@ -346,6 +346,9 @@ block_alloc(const struct plan *plan)
     block->key.samples = take_part(block, &at, parts[PART_KEY_SAMPLES]);
     block->key.ends = take_part(block, &at, parts[PART_KEY_ENDS]);
     block->key.cells = take_part(block, &at, parts[PART_KEY_CELLS]);
+    assert(block->key.samples != NULL || block->key.ends != NULL ||
+           block->key.cells == NULL ||
+           (uint8_t *)block->key.cells == (uint8_t *)block + BLOCK_KEY_WORDS);
     block->value.samples = NULL;
     block->value.ends = take_part(block, &at, parts[PART_VALUE_ENDS]);
     block->value.cells = take_part(block, &at, parts[PART_VALUE_CELLS]);

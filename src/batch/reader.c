@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/block.h"
+#include "batch/word_search.h"
+
+/* A target in more distant blocks is looked for among all. */
+#define NEAR_BLOCKS 4u
+/* With fewer blocks it is not worth it to guess which one. */
+#define GUESS_BLOCKS_MIN 16u
 
 static bool to_block(struct reader *reader, const struct cell *key);
 static void seek(struct reader *reader, const struct target *target);
+static size_t find_block_around(const struct spine_batch *batch, size_t near,
+                                const struct target *target);
 static size_t
 find_block(const struct spine_batch *batch, size_t near, const struct target *target);
 static void complement(const struct layout *layout, struct rows *rows, size_t begin);
@@ -81,9 +89,8 @@ void
 reader_prefetch(struct reader *reader, const struct cell *key)
 {
     if (to_block(reader, key))
-        block_prefetch_key(&reader->batch->layout,
-                           reader->batch->fences[reader->block].block, key,
-                           reader->key_hint);
+        block_prefetch_key(&reader->batch->layout, &reader->batch->fences[reader->block],
+                           key, reader->key_hint);
 }
 
 size_t
@@ -93,8 +100,8 @@ reader_seek_exact(struct reader *reader, const struct cell *key)
 
     if (!to_block(reader, key))
         return 0;
-    block_find_key(&reader->batch->layout, reader->batch->fences[reader->block].block,
-                   key, &reader->key_hint, &reader->row, &end);
+    block_find_key(&reader->batch->layout, &reader->batch->fences[reader->block], key,
+                   &reader->key_hint, &reader->row, &end);
     return end - reader->row;
 }
 
@@ -134,9 +141,8 @@ seek(struct reader *reader, const struct target *target)
 }
 
 /*
- * The first block that reaches the target. Doubles its steps away from `near`, on the
- * side where the target is, and halves what is left: begin - 1 does not reach it, end
- * does or is behind the last.
+ * The first block that reaches the target: `near`, or the one after it, or one near where
+ * it is if first codes are spread evenly.
  */
 static size_t
 find_block(const struct spine_batch *batch, size_t near, const struct target *target)
@@ -144,24 +150,51 @@ find_block(const struct spine_batch *batch, size_t near, const struct target *ta
     const struct layout *layout = &batch->layout;
     const struct fence *fences = batch->fences;
     const size_t count = batch->fence_count;
+
+    if (count < GUESS_BLOCKS_MIN)
+        return find_block_around(batch, near, target);
+    if (near < count && !fence_reaches(layout, &fences[near], target)) {
+        near++;
+        if (near == count || fence_reaches(layout, &fences[near], target))
+            return near;
+    } else if (near == 0 || !fence_reaches(layout, &fences[near - 1], target)) {
+        return near;
+    }
+    near =
+        guess_place(fences[0].last_hi, fences[count - 1].last_hi, 0, count, target->hi);
+    return find_block_around(batch, near, target);
+}
+
+/*
+ * Doubles its steps away from `near`, on the side where the target is, as long as that is
+ * cheaper than to start from all blocks; then halves what is left: begin - 1 does not
+ * reach it, end does or is behind the last.
+ */
+static size_t
+find_block_around(const struct spine_batch *batch, size_t near,
+                  const struct target *target)
+{
+    const struct layout *layout = &batch->layout;
+    const struct fence *fences = batch->fences;
+    const size_t count = batch->fence_count;
     size_t begin = 0, end = count;
-    size_t step = 1;
 
     if (near < count && !fence_reaches(layout, &fences[near], target)) {
         begin = near + 1;
-        while (begin + step < count &&
-               !fence_reaches(layout, &fences[begin + step - 1], target)) {
-            begin += step;
-            step *= 2;
+        for (size_t step = 1; step <= NEAR_BLOCKS && begin + step < end; step *= 2) {
+            if (fence_reaches(layout, &fences[begin + step - 1], target))
+                end = begin + step - 1;
+            else
+                begin += step;
         }
-        end = begin + step < count ? begin + step - 1 : count;
     } else {
         end = near;
-        while (end >= step && fence_reaches(layout, &fences[end - step], target)) {
-            end -= step;
-            step *= 2;
+        for (size_t step = 1; step <= NEAR_BLOCKS && begin + step <= end; step *= 2) {
+            if (fence_reaches(layout, &fences[end - step], target))
+                end -= step;
+            else
+                begin = end - step + 1;
         }
-        begin = end >= step ? end - step + 1 : 0;
     }
     while (begin < end) {
         const size_t middle = begin + (end - begin) / 2;

@@ -104,6 +104,7 @@ damage_to_fences_and_info_is_found(void **state)
     DAMAGE(&world, fence->first_key.size, 0, "first and last");
     DAMAGE(&world, fence->last_key.size, 0, "first and last");
     DAMAGE(&world, fence->row_begin, fence->row_begin + 1, "begins at");
+    DAMAGE(&world, fence->keys, fence->keys - 1, "the fence of block 1");
     DAMAGE(&world, fence->continues, !fence->continues, "go on");
     DAMAGE(&world, batch->info.rows, batch->info.rows + 1, " rows;");
     DAMAGE(&world, batch->info.keys, batch->info.keys + 1, "keys");

@@ -156,6 +156,68 @@ seeks_cross_blocks(void **state)
         }
 }
 
+/* Key `i` of a pattern; rising by at least 2. */
+static uint64_t
+patterned_key(int pattern, uint64_t i)
+{
+    switch (pattern) {
+    case 0:
+        return 2 * i;
+    case 1:
+        return i * i * i + 2 * i;
+    case 2: /* a few far away */
+        return 2 * i + (i % 30000 > 29990 ? i << 32 : 0) + (i / 30000 << 60);
+    default: /* crowds */
+        return (i / 1000 << 40) + 2 * i;
+    }
+}
+
+/* However keys are spread, guesses about where they are do no harm. */
+static void
+seeks_among_many_blocks(void **state)
+{
+    (void)state;
+    const struct spine_schema schema = {.key = {SPINE_U64, 0}};
+    const size_t count = 100000;
+    uint64_t *keys = malloc(count * sizeof *keys);
+
+    for (int pattern = 0; pattern < 4; pattern++) {
+        const struct spine_columns columns = {.rows = count, .keys = keys};
+        struct random random = {(uint64_t)pattern};
+        struct spine_batch *batch;
+        struct reader reader;
+        struct rows rows;
+
+        for (size_t i = 0; i < count; i++)
+            keys[i] = patterned_key(pattern, i);
+        assert_int_equal(spine_batch_from_columns(&schema, &columns, &batch, NULL),
+                         SPINE_OK);
+        assert_int_equal(batch->info.keys, count);
+        assert_true(batch->fence_count > 20);
+        rows = rows_of_batch(batch, BLOCK_ROWS);
+        reader_init(&reader, batch);
+        for (size_t i = 0; i < 3 * count; i++) {
+            const size_t at = i < count ? i : random_below(&random, count);
+            const struct cell key = {.word = rows.hi[at]};
+            const struct cell above = {.word = rows.hi[at] + 1};
+
+            if (i % 3 == 0)
+                reader_prefetch(&reader, &key);
+            assert_int_equal(reader_seek_exact(&reader, &key), 1);
+            assert_int_equal(reader_offset(&reader), at);
+            assert_int_equal(reader_seek_exact(&reader, &above), 0);
+            reader_seek_after(&reader, &key, NULL);
+            assert_int_equal(reader_offset(&reader), at + 1);
+            reader_seek(&reader, &key, NULL);
+            assert_int_equal(reader_offset(&reader), at);
+        }
+        rows_release(&batch->layout, &rows);
+        spine_batch_unref(batch);
+    }
+    free(keys);
+    expect_no_leak();
+}
+
 /* Words at the ends of their range have nothing behind them. */
 static void
 seeks_at_the_ends_of_words(void **state)
@@ -282,6 +344,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(seeks_find_what_a_scan_finds),
         cmocka_unit_test(seeks_cross_blocks),
+        cmocka_unit_test(seeks_among_many_blocks),
         cmocka_unit_test(seeks_at_the_ends_of_words),
         cmocka_unit_test(reverse_staging_mirrors_forward),
         cmocka_unit_test(staging_begins_anywhere),

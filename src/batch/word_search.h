@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCH_WORD_SEARCH_H
+#define BATCH_WORD_SEARCH_H
+
+/*
+ * batch/word_search -- searching sorted words of four or eight bytes. `bytes` is a
+ * constant wherever these are called.
+ */
+
+#include "base/assert.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* So few words are searched by halving alone. */
+#define GUESS_WORDS_MIN 64u
+/* So far from a guess is looked at once. */
+#define GUESS_REACH 16u
+
+#define WORD_SEARCH static inline __attribute__((always_inline))
+
+WORD_SEARCH uint64_t
+word_at(const void *cells, size_t bytes, size_t at)
+{
+    return bytes == 4 ? ((const uint32_t *)cells)[at] : ((const uint64_t *)cells)[at];
+}
+
+/*
+ * Where `word` is in [begin, end), which is not empty, if the words from `first` to
+ * `last` are spread evenly there, as hashed and as counted keys are.
+ */
+static inline size_t
+guess_place(uint64_t first, uint64_t last, size_t begin, size_t end, uint64_t word)
+{
+    if (word <= first)
+        return begin;
+    if (word >= last)
+        return end - 1;
+    return begin + (size_t)((double)(word - first) / (double)(last - first) *
+                            (double)(end - 1 - begin));
+}
+
+/*
+ * The first word in [begin, end) not less than `word`. Looks around `guess` first, then
+ * in steps that double away from it, so that few lines of memory are touched.
+ */
+WORD_SEARCH size_t
+search_around(const void *cells, size_t bytes, size_t begin, size_t end, size_t guess,
+              uint64_t word)
+{
+    size_t low = guess - begin > GUESS_REACH ? guess - GUESS_REACH : begin;
+    size_t high = end - guess > GUESS_REACH ? guess + GUESS_REACH : end;
+    size_t step = GUESS_REACH;
+
+    assert(begin <= guess && guess <= end);
+    while (low > begin && word_at(cells, bytes, low - 1) >= word) {
+        high = low - 1;
+        low = high - begin > step ? high - step : begin;
+        step *= 2;
+    }
+    while (high < end && word_at(cells, bytes, high) < word) {
+        low = high + 1;
+        high = end - low > step ? low + step : end;
+        step *= 2;
+    }
+    /* The number of steps depends on the size only, and a step has no branch to guess. */
+    size_t count = high - low;
+
+    while (count > 1) {
+        const size_t half = count / 2;
+        const size_t less = word_at(cells, bytes, low + half - 1) < word;
+
+        low += half & (0 - less);
+        count -= half;
+    }
+    return low + (count == 1 && word_at(cells, bytes, low) < word);
+}
+
+/* The same without a guess of the caller's. */
+WORD_SEARCH size_t
+search_words(const void *cells, size_t bytes, size_t begin, size_t end, uint64_t word)
+{
+    size_t guess = begin + (end - begin) / 2;
+
+    if (end - begin >= GUESS_WORDS_MIN)
+        guess = guess_place(word_at(cells, bytes, begin), word_at(cells, bytes, end - 1),
+                            begin, end, word);
+    return search_around(cells, bytes, begin, end, guess, word);
+}
+
+#endif
