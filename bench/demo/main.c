@@ -62,7 +62,7 @@ main(int count, char **arguments)
 static void
 settings_parse(struct settings *settings, int count, char **arguments)
 {
-    *settings = (struct settings){.seed = 1, .scale = 20, .threads = 2};
+    *settings = (struct settings){.seed = 1, .scale = 40, .threads = 2};
     for (int at = 1; at < count; at++) {
         const char *const option = arguments[at];
         const char *const value = at + 1 < count ? arguments[at + 1] : NULL;
@@ -115,7 +115,7 @@ usage(FILE *file)
           "                below 2^32, separated by commas; without it, an ontology is\n"
           "                generated\n"
           "  --seed N      of the generated ontology (default 1)\n"
-          "  --scale N     about N thousand concepts, 1 to 1000 (default 20)\n"
+          "  --scale N     about N thousand concepts, 1 to 1000 (default 40)\n"
           "  --threads N   1, or 2: one for p and one for q (default 2); the library's\n"
           "                own threads, which merge, come on top\n"
           "  --check       compare with another evaluation, without spines; slow\n",

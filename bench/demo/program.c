@@ -15,8 +15,8 @@ program_open(struct program *program, const struct facts *facts)
     *program = (struct program){.facts = facts};
     must(spine_runtime_open(NULL, &program->runtime, &error), &error,
          "spine_runtime_open");
-    relation_open(&program->p, program->runtime);
-    relation_open(&program->q, program->runtime);
+    relation_open(&program->p, program->runtime, facts->concept_bits);
+    relation_open(&program->q, program->runtime, facts->concept_bits);
     trace_open(&program->t, program->runtime);
     sink_open(&program->t_derived);
     sink_open(&program->q_by_role);
@@ -79,11 +79,11 @@ add_given(struct program *program)
 
     for (size_t at = 0; at < table_rows(&facts->p); at++) {
         const uint32_t *const row = table_row(&facts->p, at);
-        sink_add(&program->p.derived, row[0], row[1]);
+        relation_add(&program->p, row[0], row[1]);
     }
     for (size_t at = 0; at < table_rows(&facts->q); at++) {
         const uint32_t *const row = table_row(&facts->q, at);
-        sink_add(&program->q.derived, row[0], pack(facts, row[1], row[2]));
+        relation_add(&program->q, row[0], pack(facts, row[1], row[2]));
     }
     relation_absorb(&program->p);
     relation_absorb(&program->q);

@@ -15,6 +15,8 @@ struct known {
     bool has_value;
 };
 
+static void
+absorb_part(struct relation *relation, struct sink *derived, struct known *known);
 static bool known_has(struct known *known, uint32_t key, uint32_t value);
 static void known_seek(struct known *known, uint32_t key);
 
@@ -126,11 +128,13 @@ sink_seal(struct sink *sink)
 }
 
 void
-relation_open(struct relation *relation, struct spine_runtime *runtime)
+relation_open(struct relation *relation, struct spine_runtime *runtime, unsigned a_bits)
 {
+    relation->part_shift = a_bits > PARTS_BITS ? a_bits - PARTS_BITS : 0;
+    for (unsigned part = 0; part < PARTS; part++)
+        sink_open(&relation->derived[part]);
     trace_open(&relation->by_a, runtime);
     trace_open(&relation->by_b, runtime);
-    sink_open(&relation->derived);
     sink_open(&relation->fresh_by_a);
     sink_open(&relation->fresh_by_b);
     relation->rows = 0;
@@ -142,36 +146,34 @@ relation_close(struct relation *relation)
 {
     trace_close(&relation->by_a);
     trace_close(&relation->by_b);
-    sink_close(&relation->derived);
+    for (unsigned part = 0; part < PARTS; part++)
+        sink_close(&relation->derived[part]);
     sink_close(&relation->fresh_by_a);
     sink_close(&relation->fresh_by_b);
 }
 
-/*
- * The derived rows come back sorted, each once, with the number of its derivations as its
- * weight. The number is dropped: in a set, a row weighs 1.
- */
+uint64_t
+relation_derived_rows(const struct relation *relation)
+{
+    uint64_t rows = 0;
+
+    for (unsigned part = 0; part < PARTS; part++)
+        rows += sink_rows(&relation->derived[part]);
+    return rows;
+}
+
 void
 relation_absorb(struct relation *relation)
 {
     struct spine_error error;
-    struct spine_batch *const derived = sink_seal(&relation->derived);
     struct known known = {0};
-    struct scan scan;
-    uint32_t a, b;
 
     must(spine_snapshot_cursor(relation->by_a.now, &known.cursor, &error), &error,
          "spine_snapshot_cursor");
-    scan_open(&scan, derived);
-    while (scan_next(&scan, &a, &b))
-        if (!known_has(&known, a, b)) {
-            sink_add(&relation->fresh_by_a, a, b);
-            sink_add(&relation->fresh_by_b, b, a);
-        }
-    scan_close(&scan);
+    for (unsigned part = 0; part < PARTS; part++)
+        absorb_part(relation, &relation->derived[part], &known);
     must(spine_cursor_error(known.cursor, &error), &error, "reading what is known");
     spine_cursor_close(known.cursor);
-    spine_batch_unref(derived);
 }
 
 void
@@ -207,11 +209,30 @@ known_has(struct known *known, uint32_t key, uint32_t value)
 static void
 known_seek(struct known *known, uint32_t key)
 {
-    spine_cursor_seek_key(known->cursor, spine_u32(key));
     known->key = key;
     known->has_key = true;
-    known->has_value = spine_cursor_key_valid(known->cursor) &&
-                       spine_cursor_key(known->cursor).u32 == key;
+    known->has_value = spine_cursor_seek_key_exact(known->cursor, spine_u32(key));
     if (known->has_value)
         known->value = spine_cursor_val(known->cursor).u32;
+}
+
+/*
+ * The derived rows come back sorted, each once, with the number of its derivations as its
+ * weight. The number is dropped: in a set, a row weighs 1.
+ */
+static void
+absorb_part(struct relation *relation, struct sink *derived, struct known *known)
+{
+    struct spine_batch *const batch = sink_seal(derived);
+    struct scan scan;
+    uint32_t a, b;
+
+    scan_open(&scan, batch);
+    while (scan_next(&scan, &a, &b))
+        if (!known_has(known, a, b)) {
+            sink_add(&relation->fresh_by_a, a, b);
+            sink_add(&relation->fresh_by_b, b, a);
+        }
+    scan_close(&scan);
+    spine_batch_unref(batch);
 }

@@ -65,7 +65,7 @@ scan_next(struct scan *scan, uint32_t *key, uint32_t *value)
 }
 
 /* Where derived rows go: a buffer in front of a batcher. */
-#define SINK_ROWS 4096u
+#define SINK_ROWS 1024u
 struct sink {
     struct spine_batcher *batcher;
     /* Rows that were handed over, ever; rows in the buffer. */
@@ -98,11 +98,17 @@ sink_rows(const struct sink *sink)
     return sink->rows + sink->used;
 }
 
+/* Derived rows are sorted in parts, by ranges of a: rows of one part repeat each other
+   early, and the fewer rows a batcher gets, the less it has to merge. */
+#define PARTS_BITS 6u
+#define PARTS (1u << PARTS_BITS)
+
 struct relation {
     struct trace by_a;
     struct trace by_b;
-    /* Rows (a, b) that the present round derives. */
-    struct sink derived;
+    /* Rows (a, b) that the present round derives; those of part a >> part_shift. */
+    struct sink derived[PARTS];
+    unsigned part_shift;
     /* The next deltas, filled by relation_absorb(). */
     struct sink fresh_by_a;
     struct sink fresh_by_b;
@@ -111,8 +117,20 @@ struct relation {
     uint64_t fresh_rows;
 };
 
-void relation_open(struct relation *relation, struct spine_runtime *runtime);
+/* Numbers a are below 2^a_bits. */
+void
+relation_open(struct relation *relation, struct spine_runtime *runtime, unsigned a_bits);
 void relation_close(struct relation *relation);
+/* All rows that were ever derived, repetitions included. */
+uint64_t relation_derived_rows(const struct relation *relation);
+
+/* Derives (a, b). */
+static inline void
+relation_add(struct relation *relation, uint32_t a, uint32_t b)
+{
+    sink_add(&relation->derived[a >> relation->part_shift], a, b);
+}
+
 /* Of what was derived, finds what is new. Reads the traces; one thread per relation. */
 void relation_absorb(struct relation *relation);
 /* Begins the next round, whose deltas are what was new. Nobody may read meanwhile. */

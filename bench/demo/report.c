@@ -23,8 +23,9 @@ report_facts(const struct facts *facts, double seconds)
 void
 report_head(void)
 {
-    printf("round      new p      new q  derivations  seconds  M rows/s  merges  "
-           "batches per level\n");
+    printf(
+        "round      new p      new q  derivations  seconds  M rows/s  MB held  merges  "
+        "batches per level\n");
 }
 
 void
@@ -35,9 +36,11 @@ report_round(struct program *program, unsigned round, double seconds)
 
     program->derivations_reported += derivations;
     stats_of(program, &stats);
-    printf("%5u %10" PRIu64 " %10" PRIu64 " %12" PRIu64 " %8.2f %9.1f %7" PRIu64 " ",
+    printf("%5u %10" PRIu64 " %10" PRIu64 " %12" PRIu64 " %8.2f %9.1f %8.1f %7" PRIu64
+           " ",
            round, program->p.fresh_rows, program->q.fresh_rows, derivations, seconds,
-           seconds > 0 ? 1e-6 * (double)derivations / seconds : 0, stats.merges);
+           seconds > 0 ? 1e-6 * (double)derivations / seconds : 0,
+           1e-6 * (double)spine_allocated_bytes(), stats.merges);
     unsigned levels = SPINE_LEVELS;
     while (levels > 1 && stats.levels[levels - 1].loose_batches == 0 &&
            stats.levels[levels - 1].merging_batches == 0)
@@ -89,7 +92,8 @@ report_memory(struct program *program)
                stats.rows, stats.batches, (double)stats.bytes / rows, stats.merges,
                (inserted + (double)stats.merge_rows_out) / inserted);
     }
-    printf("the library holds %.1f MB now\n", 1e-6 * (double)spine_allocated_bytes());
+    printf("the library holds %.1f MB now; processor time so far %.2f s\n",
+           1e-6 * (double)spine_allocated_bytes(), processor_seconds());
 }
 
 void

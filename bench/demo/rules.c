@@ -22,7 +22,7 @@ rule6_of(struct program *program, const struct join *join, const struct pair *r)
 static void rule6_delta_second(struct program *program);
 static struct spine_batch *q_delta_by_role_and_a(struct program *program);
 static void
-add_product(struct sink *sink, const struct numbers *keys, const struct numbers *values);
+add_product(struct relation *relation, const struct numbers *a, const struct numbers *b);
 
 void
 program_derive_p(struct program *program)
@@ -49,12 +49,12 @@ program_derive_q(struct program *program)
 static void
 run_rule(struct program *program, void (*rule)(struct program *), unsigned number)
 {
-    struct sink *const sink = number <= 3 ? &program->p.derived : &program->q.derived;
-    const uint64_t rows = sink_rows(sink);
+    const struct relation *const derives = number <= 3 ? &program->p : &program->q;
+    const uint64_t rows = relation_derived_rows(derives);
     const double began = seconds_now();
 
     rule(program);
-    program->derivations[number - 1] += sink_rows(sink) - rows;
+    program->derivations[number - 1] += relation_derived_rows(derives) - rows;
     program->seconds[number - 1] += seconds_now() - began;
 }
 
@@ -71,7 +71,7 @@ rule1(struct program *program)
         join_read(&join);
         numbers_drop(left, join.key);
         numbers_drop(right, join.key);
-        add_product(&program->p.derived, left, right);
+        add_product(&program->p, left, right);
     }
     join_close(&join);
 
@@ -81,7 +81,7 @@ rule1(struct program *program)
         join_read(&join);
         numbers_drop(left, join.key);
         numbers_drop(right, join.key);
-        add_product(&program->p.derived, right, left);
+        add_product(&program->p, right, left);
     }
     join_close(&join);
 }
@@ -96,9 +96,10 @@ rule2(struct program *program)
 
     /* (r, y) -> z in the delta, (r, y) -> x in all. */
     join_open(&join, program->t.delta, program->q.by_b.now);
+    join_limit(&join, 0, 0, JOIN_ALL);
     while (join_next(&join)) {
         join_read(&join);
-        add_product(&program->p.derived, &join.right_values, &join.left_values);
+        add_product(&program->p, &join.right_values, &join.left_values);
     }
     join_close(&join);
 
@@ -106,7 +107,7 @@ rule2(struct program *program)
     join_open(&join, program->q.by_b.delta, program->t.before);
     while (join_next(&join)) {
         join_read(&join);
-        add_product(&program->p.derived, &join.left_values, &join.right_values);
+        add_product(&program->p, &join.left_values, &join.right_values);
     }
     join_close(&join);
 }
@@ -166,7 +167,7 @@ rule3_of(struct program *program, uint32_t x, const struct numbers *all)
         const struct pair *const end = lookup_end(&program->c_by_w, w);
         for (const struct pair *c = lookup_begin(&program->c_by_w, w); c < end; c++)
             if (marks[c->first] >= needed)
-                sink_add(&program->p.derived, x, c->second);
+                relation_add(&program->p, x, c->second);
     }
 }
 
@@ -181,7 +182,7 @@ rule4(struct program *program)
     while (join_next(&join)) {
         join_read(&join);
         numbers_drop(&join.left_values, join.key);
-        add_product(&program->q.derived, &join.left_values, &join.right_values);
+        add_product(&program->q, &join.left_values, &join.right_values);
     }
     join_close(&join);
 
@@ -190,7 +191,7 @@ rule4(struct program *program)
     while (join_next(&join)) {
         join_read(&join);
         numbers_drop(&join.right_values, join.key);
-        add_product(&program->q.derived, &join.right_values, &join.left_values);
+        add_product(&program->q, &join.right_values, &join.left_values);
     }
     join_close(&join);
 }
@@ -209,8 +210,7 @@ rule5(struct program *program)
         const struct pair *const end = lookup_end(s_by_r, role_of(facts, rz));
         for (const struct pair *s = lookup_begin(s_by_r, role_of(facts, rz)); s < end;
              s++)
-            sink_add(&program->q.derived, x,
-                     pack(facts, s->first, concept_of(facts, rz)));
+            relation_add(&program->q, x, pack(facts, s->first, concept_of(facts, rz)));
     }
     scan_close(&scan);
 }
@@ -257,7 +257,7 @@ rule6_of(struct program *program, const struct join *join, const struct pair *r)
     for (; at < uo->count && role_of(facts, uo->cells[at]) == r->first; at++) {
         const uint32_t eo = pack(facts, r->second, concept_of(facts, uo->cells[at]));
         for (size_t i = 0; i < x->count; i++)
-            sink_add(&program->q.derived, x->cells[i], eo);
+            relation_add(&program->q, x->cells[i], eo);
     }
 }
 
@@ -281,7 +281,7 @@ rule6_delta_second(struct program *program)
                 for (size_t at = 0; at < join.left_values.count; at++)
                     join.left_values.cells[at] =
                         pack(facts, r->second, join.left_values.cells[at]);
-                add_product(&program->q.derived, &join.right_values, &join.left_values);
+                add_product(&program->q, &join.right_values, &join.left_values);
             }
         }
     }
@@ -306,11 +306,11 @@ q_delta_by_role_and_a(struct program *program)
     return sink_seal(&program->q_by_role);
 }
 
-/* Every key with every value. */
+/* Derives every a with every b. */
 static void
-add_product(struct sink *sink, const struct numbers *keys, const struct numbers *values)
+add_product(struct relation *relation, const struct numbers *a, const struct numbers *b)
 {
-    for (size_t i = 0; i < keys->count; i++)
-        for (size_t j = 0; j < values->count; j++)
-            sink_add(sink, keys->cells[i], values->cells[j]);
+    for (size_t i = 0; i < a->count; i++)
+        for (size_t j = 0; j < b->count; j++)
+            relation_add(relation, a->cells[i], b->cells[j]);
 }

@@ -50,6 +50,9 @@ void numbers_release(struct numbers *numbers);
 /* Seconds on a clock that never goes back. */
 double seconds_now(void);
 
+/* Seconds of processor time of all threads so far. */
+double processor_seconds(void);
+
 /* The most memory that the program has had so far, in bytes. */
 uint64_t memory_peak(void);
 
