@@ -120,6 +120,18 @@ rows_of_batch(const struct spine_batch *batch, size_t want)
     return rows;
 }
 
+/* Row `at` of sorted `rows` as the caller gives it. */
+static inline struct spine_row
+row_of_rows(const struct layout *layout, const struct rows *rows, size_t at,
+            uint8_t scratch[2][16])
+{
+    return (struct spine_row){.key = rows_key_datum(layout, rows, at, scratch[0]),
+                              .value = rows_value_datum(layout, rows, at, scratch[1]),
+                              .time = rows->time != NULL ? rows->time[at] : 0,
+                              .weight = rows->weight[at * layout->weight_count],
+                              .weights = &rows->weight[at * layout->weight_count]};
+}
+
 /* Nothing of the library's memory is out. */
 static inline void
 expect_no_leak(void)

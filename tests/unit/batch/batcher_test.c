@@ -6,30 +6,17 @@ static void
 add_piece(struct spine_batcher *batcher, const struct spine_schema *schema,
           const struct spine_columns *columns, size_t begin, size_t end, bool whole)
 {
-    const unsigned width = schema->weight_count > 0 ? schema->weight_count : 1;
-    struct spine_columns piece = *columns;
+    const struct spine_columns piece = columns_part(schema, columns, begin, end - begin);
 
-    if (!whole) {
-        for (size_t i = begin; i < end; i++) {
-            const struct spine_row row = row_of_columns(schema, columns, i);
-
-            assert_int_equal(spine_batcher_add(batcher, &row, NULL), SPINE_OK);
-        }
+    if (whole) {
+        assert_int_equal(spine_batcher_add_columns(batcher, &piece, NULL), SPINE_OK);
         return;
     }
-    piece.rows = end - begin;
-    if (schema->key.kind == SPINE_BYTES)
-        piece.key_offsets += begin;
-    else if (schema->key.kind != SPINE_NONE)
-        piece.keys = (const uint8_t *)piece.keys + begin * cell_bytes(schema->key);
-    if (schema->value.kind == SPINE_BYTES)
-        piece.value_offsets += begin;
-    else if (schema->value.kind != SPINE_NONE)
-        piece.values = (const uint8_t *)piece.values + begin * cell_bytes(schema->value);
-    if (piece.times != NULL)
-        piece.times += begin;
-    piece.weights += begin * width;
-    assert_int_equal(spine_batcher_add_columns(batcher, &piece, NULL), SPINE_OK);
+    for (size_t i = begin; i < end; i++) {
+        const struct spine_row row = row_of_columns(schema, columns, i);
+
+        assert_int_equal(spine_batcher_add(batcher, &row, NULL), SPINE_OK);
+    }
 }
 
 /* Adds what `draw` draws in random pieces, and expects the batch of all of it. */

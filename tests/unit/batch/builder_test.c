@@ -1,18 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch_fixture.h"
 
-/* Row `at` of sorted `rows` as the caller gives it. */
-static struct spine_row
-row_of_rows(const struct layout *layout, const struct rows *rows, size_t at,
-            uint8_t scratch[2][16])
-{
-    return (struct spine_row){.key = rows_key_datum(layout, rows, at, scratch[0]),
-                              .value = rows_value_datum(layout, rows, at, scratch[1]),
-                              .time = rows->time != NULL ? rows->time[at] : 0,
-                              .weight = rows->weight[at * layout->weight_count],
-                              .weights = &rows->weight[at * layout->weight_count]};
-}
-
 static void
 build(struct spine_builder *builder, const struct layout *layout, const struct rows *rows,
       struct spine_batch **out)

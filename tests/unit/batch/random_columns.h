@@ -212,4 +212,27 @@ row_of_columns(const struct spine_schema *schema, const struct spine_columns *co
         .weights = &columns->weights[at * width]};
 }
 
+/* `rows` rows of `columns` from row `begin` on. */
+static inline struct spine_columns
+columns_part(const struct spine_schema *schema, const struct spine_columns *columns,
+             size_t begin, size_t rows)
+{
+    const unsigned width = schema->weight_count > 0 ? schema->weight_count : 1;
+    struct spine_columns part = *columns;
+
+    part.rows = rows;
+    if (schema->key.kind == SPINE_BYTES)
+        part.key_offsets += begin;
+    else if (schema->key.kind != SPINE_NONE)
+        part.keys = (const uint8_t *)part.keys + begin * cell_bytes(schema->key);
+    if (schema->value.kind == SPINE_BYTES)
+        part.value_offsets += begin;
+    else if (schema->value.kind != SPINE_NONE)
+        part.values = (const uint8_t *)part.values + begin * cell_bytes(schema->value);
+    if (part.times != NULL)
+        part.times += begin;
+    part.weights += begin * width;
+    return part;
+}
+
 #endif
