@@ -218,8 +218,12 @@ enum spine_status
 spine_snapshot_cursor(struct spine_snapshot *snapshot, struct spine_cursor **out,
                       struct spine_error *error)
 {
-    return cursor_new(out, &snapshot->layout, snapshot->batches, snapshot->batch_count,
-                      error);
+    const enum spine_status st = cursor_new(out, &snapshot->layout, snapshot->batches,
+                                            snapshot->batch_count, error);
+
+    if (st == SPINE_OK)
+        cursor_use_ledger(*out, snapshot->ledger);
+    return st;
 }
 
 enum spine_status

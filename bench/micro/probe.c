@@ -234,7 +234,7 @@ measure(uint64_t rows, const unsigned *shares, const char *name)
     struct spine_snapshot *snapshot = make_snapshot(rows, shares);
 
     printf("%" PRIu64 " rows in %u batches, %s\n", rows, BATCHES, name);
-    printf(" first calls, filters not built\n");
+    printf(" first calls, which build the filters\n");
     for (unsigned i = 0; i < 3; i++)
         compare(snapshot, rows, percents[i], 3);
     build_filters(snapshot, rows);

@@ -47,6 +47,13 @@ out:
     return st;
 }
 
+void
+cursor_use_ledger(struct spine_cursor *cursor, struct lookup_ledger *ledger)
+{
+    assert(cursor->window.ledger == NULL);
+    cursor->window.ledger = lookup_ledger_ref(ledger);
+}
+
 enum spine_status
 spine_batch_cursor(struct spine_batch *batch, struct spine_cursor **out,
                    struct spine_error *error)

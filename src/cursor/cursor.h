@@ -20,5 +20,8 @@
 enum spine_status cursor_new(struct spine_cursor **out, const struct layout *layout,
                              struct spine_batch *const *batches, size_t batch_count,
                              struct spine_error *error);
+/* Takes options of lookup filters from `ledger` and tells it at the end what they did;
+ * keeps a reference. Before the first use. */
+void cursor_use_ledger(struct spine_cursor *cursor, struct lookup_ledger *ledger);
 
 #endif

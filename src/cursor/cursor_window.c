@@ -9,10 +9,15 @@
 #define LIMITED_WANT 64u
 /* The least rows staged from a batch at once. */
 #define STAGE_ROWS_MIN 8u
+/* Searches in vain that a batch is told of together. */
+#define SEARCHES_TOLD 256u
 
 static void window_clear(struct window *window, bool backward);
 static void find_bound(struct source *source, struct window_bound bound);
 static bool reaches(const struct source *source, const struct cell *key);
+static void ask_filters(struct window *window, const struct cell *key);
+static void search_failed(struct window *window, struct source *source);
+static void tell_searches(const struct window *window, struct source *source);
 static void use_sources(struct window *window, bool backward);
 static void use_source(struct window *window, struct source *source);
 static enum spine_status refill(struct kway_input *input, size_t want);
@@ -77,9 +82,12 @@ window_release(struct window *window)
 
     for (size_t i = 0; i < count; i++) {
         rows_release(window->layout, &window->inputs[i].rows);
+        tell_searches(window, &window->sources[i]);
         spine_batch_unref(window->sources[i].batch);
     }
     kway_release(&window->kway);
+    lookup_ledger_add(window->ledger, &window->counts);
+    lookup_ledger_unref(window->ledger);
     if (window->layout != NULL) {
         rows_release(window->layout, &window->rows);
         rows_release(window->layout, &window->spare);
@@ -147,17 +155,13 @@ window_seek_exact(struct window *window, const struct cell *key)
     window->want = LIMITED_WANT;
     window->limited = true;
     window->front_closed = true;
-    for (size_t i = 0; i < window->source_count; i++) {
-        struct source *source = &window->sources[i];
-
-        source->hit = reaches(source, key);
-        if (source->hit && window->source_count > 1)
-            reader_prefetch(&source->reader, key);
-    }
+    ask_filters(window, key);
     for (size_t i = 0; i < window->source_count; i++) {
         struct source *source = &window->sources[i];
         const size_t rows = source->hit ? reader_seek_exact(&source->reader, key) : 0;
 
+        if (source->hit && rows == 0)
+            search_failed(window, source);
         if (rows == 0)
             continue;
         source->stop = reader_offset(&source->reader) + rows;
@@ -171,6 +175,59 @@ window_seek_exact(struct window *window, const struct cell *key)
         }
         use_source(window, source);
     }
+}
+
+/* Decides which batches are searched for the key, and asks for their memory. */
+static void
+ask_filters(struct window *window, const struct cell *key)
+{
+    struct lookup_counts *counts = &window->counts;
+    uint64_t hash = 0;
+    bool hashed = false;
+
+    counts->searches += window->source_count;
+    for (size_t i = 0; i < window->source_count; i++) {
+        struct source *source = &window->sources[i];
+
+        source->hit = reaches(source, key);
+        source->lookup = source->hit ? batch_lookup(source->batch) : NULL;
+        counts->range_rejections += !source->hit;
+        if (source->lookup == NULL)
+            continue;
+        if (!hashed)
+            hash = lookup_hash(&window->layout->key, key);
+        hashed = true;
+        lookup_prefetch(source->lookup, hash);
+    }
+    for (size_t i = 0; i < window->source_count; i++) {
+        struct source *source = &window->sources[i];
+
+        if (source->lookup != NULL) {
+            source->hit = lookup_maybe(source->lookup, key->word, hash);
+            counts->filter_rejections += !source->hit;
+            counts->filter_passes += source->hit;
+        }
+        if (source->hit && window->source_count > 1)
+            reader_prefetch(&source->reader, key);
+    }
+}
+
+/* The key is not in the batch. Many such searches pay for a filter. */
+static void
+search_failed(struct window *window, struct source *source)
+{
+    if (source->lookup != NULL)
+        window->counts.filter_errors++;
+    else if (++source->searches_in_vain >= SEARCHES_TOLD)
+        tell_searches(window, source);
+}
+
+static void
+tell_searches(const struct window *window, struct source *source)
+{
+    batch_search_failed(source->batch, lookup_ledger_options(window->ledger),
+                        source->searches_in_vain);
+    source->searches_in_vain = 0;
 }
 
 enum spine_status

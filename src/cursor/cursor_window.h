@@ -35,8 +35,11 @@ struct source {
     /* The least and the greatest key of the batch. */
     struct cell key_min;
     struct cell key_max;
-    /* Within an exact seek: may the batch have the key? */
+    /* Within an exact seek: may the batch have the key? Its filter, if it was asked. */
     bool hit;
+    const struct lookup *lookup;
+    /* Exact seeks without a filter that found nothing, not told to the batch yet. */
+    uint32_t searches_in_vain;
 };
 
 enum window_staged { STAGED_NONE, STAGED_FORWARD, STAGED_BACKWARD };
@@ -52,6 +55,9 @@ struct window {
     /* Room for one per source; the first kway.input_count are in use. */
     struct kway_input *inputs;
     struct kway kway;
+    /* A reference, or NULL; and what is not added to it yet. */
+    struct lookup_ledger *ledger;
+    struct lookup_counts counts;
     /* The end of the window behind which the inputs stand. */
     enum window_staged staged;
     /* Rows of the next fill. */

@@ -188,6 +188,12 @@ bloom_add(struct bloom *bloom, const uint64_t *hashes, size_t count)
         add_all(bloom, hashes, count);
 }
 
+void
+bloom_prefetch(const struct bloom *bloom, uint64_t hash)
+{
+    __builtin_prefetch(block_of(bloom, hash));
+}
+
 bool
 bloom_maybe(const struct bloom *bloom, uint64_t hash)
 {

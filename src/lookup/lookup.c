@@ -92,6 +92,13 @@ lookup_bytes(const struct lookup *lookup)
     return sizeof *lookup + lookup->bloom.bytes + lookup->roaring.bytes;
 }
 
+void
+lookup_prefetch(const struct lookup *lookup, uint64_t hash)
+{
+    if (lookup->kind == LOOKUP_BLOOM)
+        bloom_prefetch(&lookup->bloom, hash);
+}
+
 bool
 lookup_maybe(const struct lookup *lookup, uint64_t word, uint64_t hash)
 {

@@ -85,6 +85,8 @@ enum lookup_kind lookup_kind(const struct lookup *lookup);
 /* Memory that the filter holds. */
 size_t lookup_bytes(const struct lookup *lookup);
 
+/* Asks for the memory that lookup_maybe() will read. */
+void lookup_prefetch(const struct lookup *lookup, uint64_t hash);
 /* May the key of this word and lookup_hash() be there? */
 bool lookup_maybe(const struct lookup *lookup, uint64_t word, uint64_t hash);
 /*

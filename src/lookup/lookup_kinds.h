@@ -24,6 +24,7 @@ struct bloom {
 enum spine_status bloom_init(struct bloom *bloom, uint64_t keys, double rate);
 void bloom_release(struct bloom *bloom);
 void bloom_add(struct bloom *bloom, const uint64_t *hashes, size_t count);
+void bloom_prefetch(const struct bloom *bloom, uint64_t hash);
 bool bloom_maybe(const struct bloom *bloom, uint64_t hash);
 size_t bloom_select(const struct bloom *bloom, const uint64_t *hashes,
                     uint32_t *candidates, size_t count);
