@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "demo/join.h"
 
-static bool look_up(struct join *join);
-static bool leap(struct join *join);
+static bool join_align(struct join *join);
 static bool
 seek(struct spine_cursor *cursor, uint32_t begin, uint64_t count, uint32_t *key);
 static void read_values(struct spine_cursor *cursor, struct numbers *values);
@@ -12,14 +11,14 @@ join_open(struct join *join, struct spine_batch *left, struct spine_snapshot *ri
 {
     struct spine_error error;
 
-    *join = (struct join){0};
+    *join = (struct join){.count = (uint64_t)UINT32_MAX + 1};
     must(spine_batch_cursor(left, &join->left, &error), &error, "spine_batch_cursor");
     must(spine_snapshot_cursor(right, &join->right, &error), &error,
          "spine_snapshot_cursor");
 }
 
 void
-join_limit(struct join *join, uint32_t left, uint32_t right, uint64_t count)
+join_limit(struct join *join, uint32_t left, uint32_t right, uint32_t count)
 {
     /* Seeks go forward only. */
     if (left <= join->left_begin)
@@ -35,21 +34,15 @@ join_limit(struct join *join, uint32_t left, uint32_t right, uint64_t count)
 bool
 join_next(struct join *join)
 {
-    const bool began = join->began;
-
-    join->began = true;
-    if (join->count == 0) {
-        if (began)
-            spine_cursor_step_key(join->left);
-        return look_up(join);
-    }
-    if (!began)
+    if (!join->began) {
+        join->began = true;
         join->key = 0;
-    else if (join->key + UINT64_C(1) < join->count)
-        join->key++;
-    else
+        return join_align(join);
+    }
+    if (join->key + UINT64_C(1) >= join->count)
         return false;
-    return leap(join);
+    join->key++;
+    return join_align(join);
 }
 
 void
@@ -72,23 +65,9 @@ join_close(struct join *join)
     numbers_release(&join->right_values);
 }
 
-/* To the first key of the left side, from the present one on, that the right one has. */
-static bool
-look_up(struct join *join)
-{
-    for (; spine_cursor_key_valid(join->left); spine_cursor_step_key(join->left)) {
-        const union spine_datum key = spine_cursor_key(join->left);
-        if (spine_cursor_seek_key_exact(join->right, key)) {
-            join->key = key.u32;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* To the first common key not less than `join->key`. */
 static bool
-leap(struct join *join)
+join_align(struct join *join)
 {
     uint32_t left = join->key, right;
 

@@ -96,7 +96,6 @@ rule2(struct program *program)
 
     /* (r, y) -> z in the delta, (r, y) -> x in all. */
     join_open(&join, program->t.delta, program->q.by_b.now);
-    join_limit(&join, 0, 0, JOIN_ALL);
     while (join_next(&join)) {
         join_read(&join);
         add_product(&program->p, &join.right_values, &join.left_values);
