@@ -17,8 +17,12 @@ static union spine_datum pool_bytes(struct generator *generator,
                                     const uint8_t *prefix);
 static union spine_datum near_cell(struct rng *rng, const struct spine_type *type,
                                    union spine_datum cell, uint8_t *scratch);
+static int order_cells(const void *a, const void *b);
 static union spine_datum keep_cell(struct generator *generator,
                                    const struct spine_type *type, union spine_datum cell);
+
+/* qsort() hands its comparison no context. */
+static _Thread_local enum spine_kind sorted_kind;
 
 #define PREFIX_BYTES 24u
 #define SCRATCH_BYTES 64u
@@ -86,6 +90,9 @@ generator_init(struct generator *generator, struct rng *rng,
                                       << rng_below(rng, rng_chance(rng, 50) ? 8 : 40);
     generator->keys = pool_new(generator, &schema->key, drawn->keys);
     generator->values = pool_new(generator, &schema->value, drawn->values);
+    sorted_kind = schema->key.kind;
+    qsort(generator->keys, drawn->keys, sizeof *generator->keys, order_cells);
+    generator->key_end = drawn->keys;
 }
 
 void
@@ -97,10 +104,22 @@ generator_release(struct generator *generator)
     model_release(&generator->pool);
 }
 
+void
+generator_narrow(struct generator *generator)
+{
+    const size_t keys = generator->options.keys;
+
+    generator->key_begin = rng_index(generator->rng, keys);
+    generator->key_end =
+        generator->key_begin + 1 + rng_index(generator->rng, keys - generator->key_begin);
+}
+
 union spine_datum
 generate_key(struct generator *generator)
 {
-    return generator->keys[rng_index(generator->rng, generator->options.keys)];
+    const size_t count = generator->key_end - generator->key_begin;
+
+    return generator->keys[generator->key_begin + rng_index(generator->rng, count)];
 }
 
 union spine_datum
@@ -197,6 +216,13 @@ pool_new(struct generator *generator, const struct spine_type *type, size_t coun
             pool[i] = datum_of_word(type, pool_word(rng, style, i, base));
     }
     return pool;
+}
+
+static int
+order_cells(const void *a, const void *b)
+{
+    return model_cell_compare(sorted_kind, *(const union spine_datum *)a,
+                              *(const union spine_datum *)b);
 }
 
 static uint64_t

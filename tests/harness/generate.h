@@ -34,8 +34,12 @@ struct generator {
     struct spine_schema schema;
     unsigned weight_count;
     struct generate_options options;
+    /* Keys ascend. */
     union spine_datum *keys;
     union spine_datum *values;
+    /* Keys are drawn from [key_begin, key_end) of the pool. */
+    size_t key_begin;
+    size_t key_end;
     /* Owns the bytes of the pools. */
     struct model pool;
     struct model_row recent[64];
@@ -54,6 +58,10 @@ void generator_init(struct generator *generator, struct rng *rng,
                     const struct spine_schema *schema,
                     const struct generate_options *options);
 void generator_release(struct generator *generator);
+
+/* From now on keys come from a part of the pool only, drawn at random; so batches reach
+ * into one another here and there instead of everywhere. */
+void generator_narrow(struct generator *generator);
 
 /* Cells from the pools. Borrowed from the generator. */
 union spine_datum generate_key(struct generator *generator);

@@ -152,6 +152,8 @@ snapshot_adds_up(struct rng *rng, size_t steps)
     model_init(&expected, &schema);
     for (size_t i = 0; i < batch_count; i++) {
         rows.count = 0;
+        if (rng_chance(rng, 40))
+            generator_narrow(&generator);
         generate_rows(&generator, rng_magnitude(rng, steps), &rows);
         batches[i] = batch_of_rows(&rows);
         model_add_rows(&expected, rows.rows, rows.count);

@@ -31,12 +31,17 @@ world_init(struct world *world, struct rng *rng, size_t batches_max, size_t rows
     world->batch_count = rng_magnitude(rng, batches_max);
     for (size_t i = 0; i < world->batch_count; i++) {
         rows.count = 0;
+        if (rng_chance(rng, 40))
+            generator_narrow(&world->generator);
         generate_rows(&world->generator, rng_magnitude(rng, rows_max), &rows);
         world->batches[i] = batch_of_rows(&rows);
         model_add_rows(&world->expected, rows.rows, rows.count);
     }
     model_consolidate(&world->expected);
     model_release(&rows);
+    /* Cursors are asked for all keys. */
+    world->generator.key_begin = 0;
+    world->generator.key_end = world->generator.options.keys;
 }
 
 static void
@@ -54,7 +59,7 @@ walk_over_batch(struct rng *rng, size_t steps)
     struct world world;
     struct spine_cursor *cursor;
 
-    world_init(&world, rng, 1, 1000);
+    world_init(&world, rng, 1, rng_chance(rng, 3) ? 30000 : 1000);
     HOLDS_OK(spine_batch_cursor(world.batches[0], &cursor, NULL));
     HOLDS(check_walk(cursor, &world.expected, &world.generator, steps));
     world_release(&world);
@@ -70,7 +75,7 @@ walk_over_batches(struct rng *rng, size_t steps)
     struct spine_snapshot *snapshot;
     struct spine_cursor *cursor;
 
-    world_init(&world, rng, BATCHES_MAX, 300);
+    world_init(&world, rng, BATCHES_MAX, rng_chance(rng, 3) ? 15000 : 300);
     HOLDS_OK(spine_snapshot_of_batches(&world.schema, world.batches, world.batch_count,
                                        &snapshot, NULL));
     HOLDS_OK(spine_snapshot_cursor(snapshot, &cursor, NULL));

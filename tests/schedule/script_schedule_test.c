@@ -17,7 +17,9 @@
 static bool
 short_scripts_agree(struct rng *rng, size_t steps)
 {
-    const struct script_options options = {.batch_rows = rng_magnitude(rng, 40)};
+    /* Some with merges of more than one slice. */
+    const struct script_options options = {
+        .batch_rows = rng_magnitude(rng, rng_chance(rng, 5) ? 800 : 40)};
     struct script script;
 
     HOLDS(script_init(&script, rng, &options));

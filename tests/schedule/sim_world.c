@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static unsigned draw_rows(struct rng *rng);
 static void on_submit(void *context, void (*run)(void *argument), void *argument);
 
 void
@@ -23,7 +24,7 @@ world_open(struct world *world, uint64_t seed)
     world->prefix = (struct prefix){
         .schema = {.key = {kind, 0}, .value = {kind, 0}},
         .writers = 1 + (unsigned)rng_below(rng, WORLD_INSERTERS),
-        .rows = 3,
+        .rows = draw_rows(rng),
     };
     if (rng_chance(rng, 20))
         world->prefix.schema.time = SPINE_TIME_U64;
@@ -109,6 +110,15 @@ world_require(bool condition, const char *what)
     fprintf(stderr, "schedule, after %llu switches: %s\n",
             (unsigned long long)sim_switches(), what);
     abort();
+}
+
+/* Mostly next to none; now and then so many that merges take more than one slice. */
+static unsigned
+draw_rows(struct rng *rng)
+{
+    const uint64_t kind = rng_below(rng, 100);
+
+    return kind < 88 ? 3 : kind < 98 ? 150 : 800;
 }
 
 static void
