@@ -28,6 +28,7 @@ static size_t
 stage_before(struct source *source, struct rows *out, size_t want, enum spine_status *st);
 static bool is_alone(const struct window *window);
 static enum spine_status fill_rows(struct window *window, struct rows *out, bool *done);
+static size_t want_max(const struct window *window);
 static enum spine_status fill_forward(struct window *window);
 static enum spine_status fill_backward(struct window *window, size_t keep);
 static void turn_round(const struct layout *layout, struct rows *rows);
@@ -320,7 +321,10 @@ window_key_begin(const struct window *window, size_t at)
     return rows_lower_bound(window->layout, rows, 0, at, &key, NULL);
 }
 
-/* No rows, no inputs, nothing known of either end. */
+/*
+ * No rows, no inputs, nothing known of either end. Fills become smaller, not small: a
+ * scan that now and then skips the rest of a key is a scan.
+ */
 static void
 window_clear(struct window *window, bool backward)
 {
@@ -328,7 +332,8 @@ window_clear(struct window *window, bool backward)
     window->kway.input_count = 0;
     window->kway.descending = backward;
     window->staged = backward ? STAGED_BACKWARD : STAGED_FORWARD;
-    window->want = WINDOW_WANT_MIN;
+    window->want =
+        window->want / 4 > WINDOW_WANT_MIN ? window->want / 4 : WINDOW_WANT_MIN;
     window->limited = false;
     window->low_open = window->high_open = true;
     window->front_closed = window->back_closed = false;
@@ -484,10 +489,19 @@ fill_rows(struct window *window, struct rows *out, bool *done)
         }
         if (st != SPINE_OK)
             return st;
-        if (window->want < WINDOW_WANT_MAX)
+        if (window->want < want_max(window))
             window->want *= 2;
     }
     return SPINE_OK;
+}
+
+/* Many batches are merged in larger pieces, so that each gives some rows to a piece. */
+static size_t
+want_max(const struct window *window)
+{
+    const size_t rows = window->kway.input_count * WINDOW_WANT_BATCH;
+
+    return rows > WINDOW_WANT_MAX ? rows : WINDOW_WANT_MAX;
 }
 
 static enum spine_status

@@ -19,9 +19,10 @@
 
 #include "batch/batch.h"
 
-/* Rows of the first fill after a seek, and of the largest. */
+/* Rows of the first fill, and of the largest, which has some of each batch. */
 #define WINDOW_WANT_MIN 16u
 #define WINDOW_WANT_MAX 2048u
+#define WINDOW_WANT_BATCH 96u
 
 /* One batch of the cursor. */
 struct source {
