@@ -8,6 +8,7 @@
 #define GUESS_BLOCKS_MIN 16u
 
 static bool to_block(struct reader *reader, const struct cell *key);
+static bool is_in_block(const struct reader *reader, const struct cell *key);
 static void seek(struct reader *reader, const struct target *target);
 static size_t find_block_around(const struct spine_batch *batch, size_t near,
                                 const struct target *target);
@@ -110,14 +111,31 @@ static bool
 to_block(struct reader *reader, const struct cell *key)
 {
     const struct spine_batch *batch = reader->batch;
-    const struct target target = target_of(&batch->layout, key, NULL, false);
-    const size_t block = find_block(batch, reader->block, &target);
 
-    if (block != reader->block)
-        reader->key_hint = 0;
-    reader->block = block;
+    if (!is_in_block(reader, key)) {
+        const struct target target = target_of(&batch->layout, key, NULL, false);
+        const size_t block = find_block(batch, reader->block, &target);
+
+        if (block != reader->block)
+            reader->key_hint = 0;
+        reader->block = block;
+    }
     reader->row = 0;
-    return block < batch->fence_count;
+    return reader->block < batch->fence_count;
+}
+
+/* Is the place of `key` certainly in the present block? Compares first words alone. */
+static bool
+is_in_block(const struct reader *reader, const struct cell *key)
+{
+    const struct layout *layout = &reader->batch->layout;
+    const struct fence *fence = &reader->batch->fences[reader->block];
+    uint64_t hi = key->word;
+
+    if (layout->row_kind == ROW_ONE)
+        hi = layout->key_shift < 64 ? hi << layout->key_shift : 0;
+    return reader->block < reader->batch->fence_count && fence->last_hi > hi &&
+           (reader->block == 0 || fence[-1].last_hi < hi);
 }
 
 void
