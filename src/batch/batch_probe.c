@@ -14,7 +14,7 @@
 /* Groups between asking for the memory of one step and taking that step. */
 #define GROUPS_AHEAD 2u
 /* Keys on either side of a guess that are looked at first. */
-#define GUESS_REACH 48u
+#define GUESS_REACH 96u
 #define LINE_BYTES 64
 
 /* A group of ascending words, and what is known of each so far. */
