@@ -5,6 +5,7 @@
 #include "core.h"
 #include "cursor/cursor.h"
 #include "probe/probe.h"
+#include "spine/view.h"
 
 /* Room beyond what was counted, for batches that come in between. */
 #define SPARE_BATCHES 8u
@@ -240,6 +241,43 @@ spine_snapshot_probe(struct spine_snapshot *snapshot, struct spine_probe *probe,
                                       .options = options};
 
     return probe_begin(probe, &input, out, error);
+}
+
+enum spine_status
+spine_cursor_open_sources(const struct spine_cursor_source *sources, size_t source_count,
+                          struct spine_cursor **out, struct spine_error *error)
+{
+    struct spine_batch **batches = NULL;
+    size_t count = 0, at = 0;
+    enum spine_status st;
+
+    *out = NULL;
+    if (source_count == 0)
+        return spine_fail(error, SPINE_INVALID, "open_sources: there is no source");
+    for (size_t i = 0; i < source_count; i++) {
+        if (!spine_schema_equal(&sources[i].snapshot->layout.schema,
+                                &sources[0].snapshot->layout.schema))
+            return spine_fail(
+                error, SPINE_INVALID,
+                "open_sources: source %zu has another schema than the first", i);
+        count += sources[i].snapshot->batch_count;
+    }
+    batches = mem_alloc((count + 1) * sizeof *batches);
+    if (batches == NULL)
+        return fail_nomem(error, "the batches of a cursor", count * sizeof *batches);
+    for (size_t i = 0; i < source_count; i++)
+        for (size_t b = 0; b < sources[i].snapshot->batch_count; b++)
+            batches[at++] = sources[i].snapshot->batches[b];
+    TRY(cursor_new(out, &sources[0].snapshot->layout, batches, count, error));
+    at = 0;
+    for (size_t i = 0; i < source_count; i++) {
+        if (sources[i].negated)
+            cursor_negate(*out, at, at + sources[i].snapshot->batch_count);
+        at += sources[i].snapshot->batch_count;
+    }
+out:
+    mem_free(batches, (count + 1) * sizeof *batches);
+    return st;
 }
 
 enum spine_status

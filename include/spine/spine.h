@@ -21,6 +21,7 @@
 #include "spine/tuple.h"
 #include "spine/types.h"
 #include "spine/version.h"
+#include "spine/view.h"
 
 #ifdef __cplusplus
 extern "C" {

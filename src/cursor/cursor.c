@@ -13,6 +13,7 @@ static void land_slowly(struct spine_cursor *cursor, size_t at);
 static void land_after(struct spine_cursor *cursor, const struct cell *key);
 static void land_filled(struct spine_cursor *cursor);
 static void land_filled_reverse(struct spine_cursor *cursor);
+static bool seek_key_exact(struct spine_cursor *cursor, union spine_datum key);
 static bool
 seek_in_window(struct spine_cursor *cursor, const struct cell *key, bool *found);
 
@@ -66,6 +67,7 @@ spine_cursor_close(struct spine_cursor *cursor)
 {
     if (cursor == NULL)
         return;
+    cursor_views_release(cursor);
     window_release(&cursor->window);
     mem_free(cursor, sizeof *cursor);
 }
@@ -189,7 +191,7 @@ spine_cursor_step_key_reverse(struct spine_cursor *cursor)
         cursor_land_reverse(cursor, cursor->key_begin - 1);
     } else if (!window->low_open) {
         cursor_leave(cursor, PLACE_BEFORE);
-    } else if (window->front_closed) {
+    } else if (window->front_closed && !window->ghost) {
         size_t shift;
 
         if (!cursor_backward(cursor, cursor_first_value_rows(cursor), &shift))
@@ -271,6 +273,16 @@ spine_cursor_seek_key_reverse(struct spine_cursor *cursor, union spine_datum key
 
 bool
 spine_cursor_seek_key_exact(struct spine_cursor *cursor, union spine_datum key)
+{
+    const bool found = seek_key_exact(cursor, key);
+
+    if (!found && cursor->on_absent != NULL && cursor->place == PLACE_NOWHERE)
+        return cursor_show_default(cursor, key);
+    return found;
+}
+
+static bool
+seek_key_exact(struct spine_cursor *cursor, union spine_datum key)
 {
     struct cell cell;
     bool found;

@@ -64,6 +64,10 @@ struct spine_cursor {
     enum spine_status status;
     struct spine_error error;
     struct layout layout;
+    /* What spine_cursor_set_default() set, or NULL. */
+    struct cursor_default *on_absent;
+    /* What times_through() gives out. */
+    struct rows times;
     /* What is given out of cells that are no bytes in memory, and of summed weights. */
     uint8_t key_scratch[16];
     uint8_t value_scratch[16];
@@ -97,6 +101,15 @@ bool cursor_backward(struct spine_cursor *cursor, size_t keep, size_t *shift);
 /* `datum` as a cell of `column`. False, and failed, when it is none. */
 bool cursor_cell(struct spine_cursor *cursor, const struct cell_layout *column,
                  union spine_datum datum, struct cell *out);
+
+/* Behind the last value of `key`, which has rows; before its first one. By a new window.
+ */
+void cursor_go_behind_last(struct spine_cursor *cursor, const struct cell *key);
+void cursor_go_before_first(struct spine_cursor *cursor, const struct cell *key);
+/* The default row of the absent `key`; true unless it failed. */
+bool cursor_show_default(struct spine_cursor *cursor, union spine_datum key);
+/* Frees what spine_cursor_set_default() and times_through() keep. */
+void cursor_views_release(struct spine_cursor *cursor);
 
 /* Is the cursor on a key (on a value), after reading what a new one must? */
 static inline bool

@@ -5,8 +5,6 @@
 static void step_val_at_edge(struct spine_cursor *cursor);
 static bool extend_key(struct spine_cursor *cursor, size_t *first);
 static void step_val_reverse_at_edge(struct spine_cursor *cursor);
-static void go_behind_last(struct spine_cursor *cursor, const struct cell *key);
-static void go_before_first(struct spine_cursor *cursor, const struct cell *key);
 
 void
 spine_cursor_rewind_vals(struct spine_cursor *cursor)
@@ -40,7 +38,7 @@ spine_cursor_fast_forward_vals(struct spine_cursor *cursor)
         const struct cell key =
             rows_key(&cursor->layout, &cursor->window.rows, cursor->key_begin);
 
-        go_behind_last(cursor, &key);
+        cursor_go_behind_last(cursor, &key);
         if (cursor->place == PLACE_FAILED)
             return;
     }
@@ -164,7 +162,7 @@ spine_cursor_seek_val(struct spine_cursor *cursor, union spine_datum val)
         cursor_set_key(cursor, 0, window->rows.count);
         cursor_set_value(cursor, 0);
     } else {
-        go_behind_last(cursor, &key);
+        cursor_go_behind_last(cursor, &key);
     }
 }
 
@@ -206,13 +204,13 @@ spine_cursor_seek_val_reverse(struct spine_cursor *cursor, union spine_datum val
         cursor_set_key(cursor, 0, window->rows.count);
         cursor_set_value(cursor, window_value_begin(window, cursor->key_end - 1));
     } else {
-        go_before_first(cursor, &key);
+        cursor_go_before_first(cursor, &key);
     }
 }
 
 /* Behind the last value of `key`, which has rows, by a new window that ends there. */
-static void
-go_behind_last(struct spine_cursor *cursor, const struct cell *key)
+void
+cursor_go_behind_last(struct spine_cursor *cursor, const struct cell *key)
 {
     struct window *window = &cursor->window;
 
@@ -226,8 +224,8 @@ go_behind_last(struct spine_cursor *cursor, const struct cell *key)
 }
 
 /* Before the first value of `key`, which has rows, by a new window that begins there. */
-static void
-go_before_first(struct spine_cursor *cursor, const struct cell *key)
+void
+cursor_go_before_first(struct spine_cursor *cursor, const struct cell *key)
 {
     cursor_seek_key_begin(cursor, key);
     if (cursor->place == PLACE_KEY)

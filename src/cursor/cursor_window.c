@@ -14,6 +14,7 @@
 
 static void window_clear(struct window *window, bool backward);
 static void find_bound(struct source *source, struct window_bound bound);
+static bool is_within(const struct source *source);
 static bool reaches(const struct source *source, const struct cell *key);
 static void ask_filters(struct window *window, const struct cell *key);
 static void search_failed(struct window *window, struct source *source);
@@ -26,6 +27,8 @@ static size_t
 stage(struct source *source, struct rows *out, size_t want, enum spine_status *st);
 static size_t
 stage_before(struct source *source, struct rows *out, size_t want, enum spine_status *st);
+static void negate(const struct layout *layout, struct rows *rows, size_t begin,
+                   enum spine_status *st);
 static bool is_alone(const struct window *window);
 static enum spine_status fill_rows(struct window *window, struct rows *out, bool *done);
 static size_t want_max(const struct window *window);
@@ -63,6 +66,7 @@ window_init(struct window *window, const struct layout *layout,
         assert(spine_schema_equal(&batches[i]->layout.schema, &layout->schema));
         source->window = window;
         source->batch = spine_batch_ref(batches[i]);
+        source->end = batches[i]->info.rows;
         reader_init(&source->reader, batches[i]);
         if (batches[i]->info.rows == 0)
             continue;
@@ -98,13 +102,49 @@ window_release(struct window *window)
 }
 
 void
+window_set_bounds(struct window *window, const struct cell *lower,
+                  const struct cell *upper)
+{
+    window_clear(window, false);
+    for (size_t i = 0; i < window->source_count; i++) {
+        struct source *source = &window->sources[i];
+
+        source->begin = 0;
+        source->end = source->batch->info.rows;
+        if (upper != NULL) {
+            reader_seek(&source->reader, upper, NULL);
+            source->end = reader_offset(&source->reader);
+        }
+        if (lower != NULL) {
+            reader_seek(&source->reader, lower, NULL);
+            source->begin = reader_offset(&source->reader);
+        }
+        if (source->end < source->begin)
+            source->end = source->begin;
+    }
+}
+
+enum spine_status
+window_show_ghost(struct window *window, const struct spine_row *row)
+{
+    window_clear(window, false);
+    window->staged = STAGED_NONE;
+    window->limited = true;
+    window->ghost = true;
+    window->front_closed = window->back_closed = true;
+    if (!rows_reserve(window->layout, &window->rows, 1))
+        return SPINE_NOMEM;
+    return rows_append_row(window->layout, &window->rows, row, NULL);
+}
+
+void
 window_to_start(struct window *window)
 {
     window_clear(window, false);
     window->low_open = false;
     window->front_closed = true;
     for (size_t i = 0; i < window->source_count; i++)
-        reader_init(&window->sources[i].reader, window->sources[i].batch);
+        reader_to_offset(&window->sources[i].reader, window->sources[i].begin);
     use_sources(window, false);
 }
 
@@ -115,7 +155,7 @@ window_to_end(struct window *window)
     window->high_open = false;
     window->back_closed = true;
     for (size_t i = 0; i < window->source_count; i++)
-        reader_to_end(&window->sources[i].reader);
+        reader_to_offset(&window->sources[i].reader, window->sources[i].end);
     use_sources(window, true);
 }
 
@@ -163,7 +203,7 @@ window_seek_exact(struct window *window, const struct cell *key)
 
         if (source->hit && rows == 0)
             search_failed(window, source);
-        if (rows == 0)
+        if (rows == 0 || !is_within(source))
             continue;
         source->stop = reader_offset(&source->reader) + rows;
         if (source->reader.row + rows ==
@@ -335,6 +375,7 @@ window_clear(struct window *window, bool backward)
     window->want =
         window->want / 4 > WINDOW_WANT_MIN ? window->want / 4 : WINDOW_WANT_MIN;
     window->limited = false;
+    window->ghost = false;
     window->low_open = window->high_open = true;
     window->front_closed = window->back_closed = false;
 }
@@ -346,6 +387,22 @@ find_bound(struct source *source, struct window_bound bound)
         reader_seek_after(&source->reader, bound.key, bound.value);
     else
         reader_seek(&source->reader, bound.key, bound.value);
+
+    const uint64_t offset = reader_offset(&source->reader);
+
+    if (offset < source->begin)
+        reader_to_offset(&source->reader, source->begin);
+    else if (offset > source->end)
+        reader_to_offset(&source->reader, source->end);
+}
+
+/* Is the row behind the reader within the bounds? */
+static bool
+is_within(const struct source *source)
+{
+    const uint64_t offset = reader_offset(&source->reader);
+
+    return offset >= source->begin && offset < source->end;
 }
 
 /* May the batch have `key`? */
@@ -372,7 +429,7 @@ use_sources(struct window *window, bool backward)
     for (size_t i = 0; i < window->source_count; i++) {
         struct source *source = &window->sources[i];
 
-        source->stop = backward ? 0 : source->batch->info.rows;
+        source->stop = backward ? source->begin : source->end;
         if (has_more(source))
             use_source(window, source);
     }
@@ -428,9 +485,25 @@ stage(struct source *source, struct rows *out, size_t want, enum spine_status *s
     const bool backward = source->window->kway.descending;
     const uint64_t left = backward ? offset - source->stop : source->stop - offset;
     const size_t count = left < want ? (size_t)left : want;
+    const size_t before = out->count;
+    const size_t staged = backward ? reader_stage_reverse(&source->reader, out, count, st)
+                                   : reader_stage(&source->reader, out, count, st);
 
-    return backward ? reader_stage_reverse(&source->reader, out, count, st)
-                    : reader_stage(&source->reader, out, count, st);
+    if (source->negated)
+        negate(source->window->layout, out, before, st);
+    return staged;
+}
+
+/* Turns the weights of rows from `begin` on round. */
+static void
+negate(const struct layout *layout, struct rows *rows, size_t begin,
+       enum spine_status *st)
+{
+    const size_t end = rows->count * layout->weight_count;
+
+    for (size_t i = begin * layout->weight_count; i < end; i++)
+        if (__builtin_sub_overflow(0, rows->weight[i], &rows->weight[i]))
+            *st = SPINE_OVERFLOW;
 }
 
 /* The same before the reader, but in ascending order. */
@@ -442,7 +515,9 @@ stage_before(struct source *source, struct rows *out, size_t want, enum spine_st
     const uint64_t left = offset - source->stop;
     uint64_t count =
         reader->row > 0 ? reader->row : source->batch->fences[reader->block - 1].rows;
+    const size_t before = out->count;
     struct reader begin;
+    size_t staged;
 
     if (count > left)
         count = left;
@@ -450,7 +525,10 @@ stage_before(struct source *source, struct rows *out, size_t want, enum spine_st
         count = want;
     reader_to_offset(reader, offset - count);
     begin = *reader;
-    return reader_stage(&begin, out, (size_t)count, st);
+    staged = reader_stage(&begin, out, (size_t)count, st);
+    if (source->negated)
+        negate(source->window->layout, out, before, st);
+    return staged;
 }
 
 /* Is there only one batch, which needs no merging? (With times a piece of it could end
@@ -484,7 +562,11 @@ fill_rows(struct window *window, struct rows *out, bool *done)
                 stage(source, out, window->want, &st);
             *done = !has_more(source);
         } else {
+            const size_t rows = out->count;
+            const uint64_t used = rows_used;
+
             st = kway_fill(kway, out, window->want, &rows_used);
+            window->rows_skipped += rows_used - used - (out->count - rows);
             *done = st == SPINE_OK && kway_done(kway);
         }
         if (st != SPINE_OK)

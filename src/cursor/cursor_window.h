@@ -33,6 +33,11 @@ struct source {
     struct reader reader;
     /* The offset in the batch at which staging ends. */
     uint64_t stop;
+    /* The cursor's bounds as offsets in the batch. */
+    uint64_t begin;
+    uint64_t end;
+    /* Its weights count times -1. */
+    bool negated;
     /* The least and the greatest key of the batch. */
     struct cell key_min;
     struct cell key_max;
@@ -64,6 +69,10 @@ struct window {
     /* Rows of the next fill. */
     size_t want;
     bool limited;
+    /* The only row is none of the batches', and goes with the window. */
+    bool ghost;
+    /* Rows that were read and not shown. */
+    uint64_t rows_skipped;
 
     /* May there be rows before the first one, after the last one? */
     bool low_open;
@@ -90,6 +99,14 @@ enum spine_status window_init(struct window *window, const struct layout *layout
                               struct spine_batch *const *batches, size_t batch_count,
                               struct spine_error *error);
 void window_release(struct window *window);
+
+/* Empties the window, and limits it to keys from `lower` on and before `upper`; NULL: no
+ * limit. */
+void window_set_bounds(struct window *window, const struct cell *lower,
+                       const struct cell *upper);
+/* The window is the row `row`, which is in none of the batches; what it borrows outlives
+ * the window's next change. */
+enum spine_status window_show_ghost(struct window *window, const struct spine_row *row);
 
 /* Empty the window, and prepare for filling it forward from the first row, or backward
  * from the last one. */

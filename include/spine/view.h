@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_VIEW_H
+#define SPINE_VIEW_H
+
+/*
+ * More of cursors (spine/cursor.h): seeks by predicate, bounds, positions, clones, and
+ * cursors derived from others. What is said there of positions, errors and threads holds
+ * here.
+ */
+
+#include "spine/cursor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct spine_snapshot;
+
+/* True from some cell on, in the direction of the seek; a pure function that does not use
+ * the cursor. */
+typedef bool spine_predicate_fn(void *context, union spine_datum cell);
+
+/*
+ * Forward to the first key that `on_key` accepts, which must accept all later ones;
+ * backward to the last one that it accepts, with all earlier ones. From the present
+ * position, like spine_cursor_seek_key(): some steps for each doubling of the distance.
+ *
+ * A predicate that is not monotone takes the cursor forward (backward) to some key or to
+ * the end, never elsewhere.
+ */
+SPINE_API void spine_cursor_seek_key_with(struct spine_cursor *cursor,
+                                          spine_predicate_fn *on_key, void *context);
+SPINE_API void spine_cursor_seek_key_with_reverse(struct spine_cursor *cursor,
+                                                  spine_predicate_fn *on_key,
+                                                  void *context);
+
+/* The same for the values of the key; needs key_valid. */
+SPINE_API void spine_cursor_seek_val_with(struct spine_cursor *cursor,
+                                          spine_predicate_fn *on_val, void *context);
+SPINE_API void spine_cursor_seek_val_with_reverse(struct spine_cursor *cursor,
+                                                  spine_predicate_fn *on_val,
+                                                  void *context);
+
+/*
+ * Limits the cursor to the keys from `lower` on and before `upper`, NULL meaning no
+ * limit, for every operation; it is as new afterwards. The cells are read during the call
+ * only.
+ */
+SPINE_API void spine_cursor_set_bounds(struct spine_cursor *cursor,
+                                       const union spine_datum *lower,
+                                       const union spine_datum *upper);
+
+/*
+ * How far the cursor is: rows of all its batches before the present value (before the key
+ * when it is on no value), and rows in all, within its bounds. Rows that cancel or repeat
+ * count each time. Past the end both are equal. Some searches; legal in every state.
+ */
+SPINE_API void
+spine_cursor_position(struct spine_cursor *cursor, uint64_t *offset, uint64_t *total);
+
+/*
+ * spine_cursor_times() of those times that are less than or equal to `upper` in the order
+ * of the schema's times; all when untimed.
+ */
+SPINE_API size_t spine_cursor_times_through(struct spine_cursor *cursor, uint64_t upper,
+                                            const uint64_t **times,
+                                            const int64_t **weights);
+
+/*
+ * Rows that the cursor read and did not show, so far: they summed to zero, or were added
+ * to another row. Many of them in few rows shown mean that a spine_compact() would pay.
+ */
+SPINE_API uint64_t spine_cursor_rows_skipped(const struct spine_cursor *cursor);
+
+/* A cursor over the same rows, at the same position, with the same bounds and default;
+   then independent. A failed one has no clone: its status. */
+SPINE_API SPINE_CHECKED enum spine_status spine_cursor_clone(struct spine_cursor *cursor,
+                                                             struct spine_cursor **out,
+                                                             struct spine_error *error);
+
+/* One of the sources of a cursor. */
+struct spine_cursor_source {
+    struct spine_snapshot *snapshot;
+    /* Its weights count times -1. A weight of INT64_MIN is then SPINE_OVERFLOW. */
+    bool negated;
+};
+
+/*
+ * A cursor over the sum of all sources, of one schema; keeps references. One source is
+ * that source, perhaps negated; two are their sum or, one being negated, what differs.
+ * SPINE_INVALID when schemas differ.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_cursor_open_sources(const struct spine_cursor_source *sources, size_t source_count,
+                          struct spine_cursor **out, struct spine_error *error);
+
+/*
+ * A cursor over the values of the present key as keys, without values and times, each
+ * with its weight added up over the times less than or equal to `through` (all when
+ * untimed); values for which that is zero are not there. Needs key_valid; `cursor` stays
+ * on its key and goes to its first value.
+ *
+ * The group is copied: time and memory follow its number of values.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_cursor_group(struct spine_cursor *cursor, uint64_t through,
+                   struct spine_cursor **out, struct spine_error *error);
+
+/*
+ * From now on spine_cursor_seek_key_exact() of a key that is not there shows it with one
+ * row: this value, weight 1 (all components), time 0, as an outer join wants it. Other
+ * moves leave that row and go on to keys that are there. The value is copied.
+ */
+SPINE_API void
+spine_cursor_set_default(struct spine_cursor *cursor, union spine_datum value);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

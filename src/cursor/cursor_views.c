@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Bounds, positions, clones, groups and defaults (spine/view.h). */
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "cursor/cursor_state.h"
+#include "spine/view.h"
+
+/* The value that absent keys have, and room for the key that is shown with it. */
+struct cursor_default {
+    union spine_datum value;
+    uint8_t *value_bytes;
+    size_t value_capacity;
+    uint8_t *key_bytes;
+    size_t key_capacity;
+};
+
+static bool datum_keep(const struct cell_layout *column, union spine_datum *datum,
+                       uint8_t **bytes, size_t *capacity);
+static uint64_t offset_of(const struct spine_cursor *cursor, const struct source *source);
+static void clone_position(struct spine_cursor *cursor, struct spine_cursor *clone);
+static enum spine_status group_add(struct spine_cursor *cursor, uint64_t through,
+                                   struct spine_builder *builder,
+                                   struct spine_error *error);
+
+void
+cursor_views_release(struct spine_cursor *cursor)
+{
+    struct cursor_default *on_absent = cursor->on_absent;
+
+    if (on_absent != NULL) {
+        mem_free(on_absent->value_bytes, on_absent->value_capacity);
+        mem_free(on_absent->key_bytes, on_absent->key_capacity);
+        mem_free(on_absent, sizeof *on_absent);
+    }
+    rows_release(&cursor->layout, &cursor->times);
+}
+
+void
+cursor_negate(struct spine_cursor *cursor, size_t begin, size_t end)
+{
+    assert(cursor->place == PLACE_NEW && end <= cursor->window.source_count);
+    for (size_t i = begin; i < end; i++)
+        cursor->window.sources[i].negated = true;
+}
+
+void
+spine_cursor_set_bounds(struct spine_cursor *cursor, const union spine_datum *lower,
+                        const union spine_datum *upper)
+{
+    struct cell low, high;
+
+    if (cursor->place == PLACE_FAILED ||
+        (lower != NULL && !cursor_cell(cursor, &cursor->layout.key, *lower, &low)) ||
+        (upper != NULL && !cursor_cell(cursor, &cursor->layout.key, *upper, &high)))
+        return;
+    window_set_bounds(&cursor->window, lower != NULL ? &low : NULL,
+                      upper != NULL ? &high : NULL);
+    cursor_leave(cursor, PLACE_NEW);
+}
+
+void
+spine_cursor_position(struct spine_cursor *cursor, uint64_t *offset, uint64_t *total)
+{
+    *offset = 0;
+    *total = 0;
+    for (size_t i = 0; i < cursor->window.source_count; i++) {
+        const struct source *source = &cursor->window.sources[i];
+
+        *total += source->end - source->begin;
+        *offset += offset_of(cursor, source);
+    }
+}
+
+/* Rows of the source, within bounds, before the present value or key. */
+static uint64_t
+offset_of(const struct spine_cursor *cursor, const struct source *source)
+{
+    const struct rows *rows = &cursor->window.rows;
+    struct reader reader;
+    uint64_t offset;
+
+    if (cursor->place != PLACE_KEY)
+        return cursor->place == PLACE_AFTER ? source->end - source->begin : 0;
+
+    const struct cell key = rows_key(&cursor->layout, rows, cursor->key_begin);
+
+    reader_init(&reader, source->batch);
+    if (cursor->at < cursor->key_end) {
+        const struct cell value = rows_value(&cursor->layout, rows, cursor->at);
+
+        reader_seek(&reader, &key, &value);
+    } else if (cursor->at == VALUE_BEFORE)
+        reader_seek(&reader, &key, NULL);
+    else
+        reader_seek_after(&reader, &key, NULL);
+    offset = reader_offset(&reader);
+    if (offset < source->begin)
+        offset = source->begin;
+    return (offset < source->end ? offset : source->end) - source->begin;
+}
+
+size_t
+spine_cursor_times_through(struct spine_cursor *cursor, uint64_t upper,
+                           const uint64_t **times, const int64_t **weights)
+{
+    const unsigned width = cursor->layout.weight_count;
+    const enum spine_time order = cursor->layout.schema.time;
+    const size_t count = spine_cursor_times(cursor, times, weights);
+    struct rows *kept = &cursor->times;
+
+    if (!cursor->timed || count == 0)
+        return count;
+    if (!rows_reserve(&cursor->layout, kept, count)) {
+        cursor_fail(cursor, SPINE_NOMEM);
+        return 0;
+    }
+    kept->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!spine_time_less_equal(order, (*times)[i], upper))
+            continue;
+        kept->time[kept->count] = (*times)[i];
+        memcpy(kept->weight + kept->count * width, *weights + i * width,
+               width * sizeof **weights);
+        kept->count++;
+    }
+    *times = kept->time;
+    *weights = kept->weight;
+    return kept->count;
+}
+
+uint64_t
+spine_cursor_rows_skipped(const struct spine_cursor *cursor)
+{
+    return cursor->window.rows_skipped;
+}
+
+enum spine_status
+spine_cursor_clone(struct spine_cursor *cursor, struct spine_cursor **out,
+                   struct spine_error *error)
+{
+    const size_t count = cursor->window.source_count;
+    const size_t bytes = (count + 1) * sizeof(struct spine_batch *);
+    struct spine_cursor *clone = NULL;
+    struct spine_batch **batches = NULL;
+    enum spine_status st;
+
+    *out = NULL;
+    TRY(spine_cursor_error(cursor, error));
+    batches = mem_alloc(bytes);
+    if (batches == NULL)
+        return fail_nomem(error, "the batches of a cursor", bytes);
+    for (size_t i = 0; i < count; i++)
+        batches[i] = cursor->window.sources[i].batch;
+    TRY(cursor_new(&clone, &cursor->layout, batches, count, error));
+    for (size_t i = 0; i < count; i++) {
+        clone->window.sources[i].begin = cursor->window.sources[i].begin;
+        clone->window.sources[i].end = cursor->window.sources[i].end;
+        clone->window.sources[i].negated = cursor->window.sources[i].negated;
+    }
+    if (cursor->on_absent != NULL)
+        spine_cursor_set_default(clone, cursor->on_absent->value);
+    clone_position(cursor, clone);
+    TRY(spine_cursor_error(clone, error));
+
+    *out = clone;
+    clone = NULL;
+out:
+    spine_cursor_close(clone);
+    mem_free(batches, bytes);
+    return st;
+}
+
+static void
+clone_position(struct spine_cursor *cursor, struct spine_cursor *clone)
+{
+    const size_t at = cursor->at;
+
+    if (cursor->place != PLACE_KEY) {
+        cursor_leave(clone, cursor->place);
+        return;
+    }
+    (void)spine_cursor_seek_key_exact(clone, spine_cursor_key(cursor)); /* it is there */
+    if (clone->place != PLACE_KEY ||
+        (at == cursor->key_begin && cursor_key_begin_known(cursor)))
+        return;
+    if (at < cursor->key_end)
+        spine_cursor_seek_val(clone, spine_cursor_val(cursor));
+    else if (at == VALUE_BEFORE)
+        clone->at = VALUE_BEFORE;
+    else {
+        spine_cursor_fast_forward_vals(clone);
+        if (clone->place == PLACE_KEY)
+            clone->at = clone->key_end;
+    }
+}
+
+enum spine_status
+spine_cursor_group(struct spine_cursor *cursor, uint64_t through,
+                   struct spine_cursor **out, struct spine_error *error)
+{
+    const struct spine_schema schema = {.key = cursor->layout.schema.value,
+                                        .weight_count = cursor->layout.weight_count};
+    struct spine_builder *builder = NULL;
+    struct spine_batch *batch = NULL;
+    enum spine_status st;
+
+    *out = NULL;
+    if (!cursor_on_key(cursor))
+        cursor_misuse(cursor, "spine_cursor_group", "key");
+    TRY(spine_cursor_error(cursor, error));
+    TRY(spine_builder_new(&schema, &builder, error));
+    spine_cursor_rewind_vals(cursor);
+    for (; spine_cursor_val_valid(cursor); spine_cursor_step_val(cursor))
+        TRY(group_add(cursor, through, builder, error));
+    TRY(spine_cursor_error(cursor, error));
+    spine_cursor_rewind_vals(cursor);
+    TRY(spine_cursor_error(cursor, error));
+    TRY(spine_builder_seal(builder, &batch, error));
+    TRY(spine_batch_cursor(batch, out, error));
+out:
+    spine_batch_unref(batch);
+    spine_builder_free(builder);
+    return st;
+}
+
+/* Adds the present value unless its weights through that time are zero. */
+static enum spine_status
+group_add(struct spine_cursor *cursor, uint64_t through, struct spine_builder *builder,
+          struct spine_error *error)
+{
+    const unsigned width = cursor->layout.weight_count;
+    int64_t sums[SPINE_WEIGHTS_MAX] = {0};
+    struct spine_row row = {.key = spine_cursor_val(cursor), .weights = sums};
+    const uint64_t *times;
+    const int64_t *weights;
+    const size_t count = spine_cursor_times_through(cursor, through, &times, &weights);
+    bool zero = true;
+
+    for (size_t i = 0; i < count * width; i++)
+        if (__builtin_add_overflow(sums[i % width], weights[i], &sums[i % width]))
+            return spine_fail(error, SPINE_OVERFLOW,
+                              "the weights of a value leave the range of int64_t");
+    for (unsigned w = 0; w < width; w++)
+        zero = zero && sums[w] == 0;
+    row.weight = sums[0];
+    return zero ? spine_cursor_error(cursor, error)
+                : spine_builder_add(builder, &row, error);
+}
+
+void
+spine_cursor_set_default(struct spine_cursor *cursor, union spine_datum value)
+{
+    struct cell cell;
+
+    if (cursor->place == PLACE_FAILED ||
+        !cursor_cell(cursor, &cursor->layout.value, value, &cell))
+        return;
+    if (cursor->on_absent == NULL)
+        cursor->on_absent = mem_zalloc(sizeof *cursor->on_absent);
+    if (cursor->on_absent == NULL ||
+        !datum_keep(&cursor->layout.value, &value, &cursor->on_absent->value_bytes,
+                    &cursor->on_absent->value_capacity)) {
+        cursor_fail(cursor, SPINE_NOMEM);
+        return;
+    }
+    cursor->on_absent->value = value;
+}
+
+/* Makes `datum` borrow from `bytes`, if it has bytes. */
+static bool
+datum_keep(const struct cell_layout *column, union spine_datum *datum, uint8_t **bytes,
+           size_t *capacity)
+{
+    if (column->kind != SPINE_FIXED && column->kind != SPINE_BYTES)
+        return true;
+    if (datum->bytes.size == 0)
+        return true;
+    if (!array_reserve(bytes, capacity, 1, datum->bytes.size))
+        return false;
+    memmove(*bytes, datum->bytes.data, datum->bytes.size);
+    datum->bytes.data = *bytes;
+    return true;
+}
+
+bool
+cursor_show_default(struct spine_cursor *cursor, union spine_datum key)
+{
+    static const int64_t ones[SPINE_WEIGHTS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1};
+    struct cursor_default *on_absent = cursor->on_absent;
+    const struct spine_row row = {
+        .key = key, .value = on_absent->value, .weight = 1, .weights = ones};
+    struct spine_row kept = row;
+    enum spine_status st = SPINE_NOMEM;
+
+    if (datum_keep(&cursor->layout.key, &kept.key, &on_absent->key_bytes,
+                   &on_absent->key_capacity))
+        st = window_show_ghost(&cursor->window, &kept);
+    if (st != SPINE_OK) {
+        cursor_fail(cursor, st);
+        return false;
+    }
+    cursor_land(cursor, 0);
+    return true;
+}
