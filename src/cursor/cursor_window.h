@@ -136,6 +136,15 @@ enum spine_status window_forward(struct window *window, bool within_key, size_t 
  */
 enum spine_status window_backward(struct window *window, size_t keep, size_t *shift);
 
+/* Of cursor_fill.c. Append rows ahead of the staged inputs; keep the first `keep` rows
+ * and put others before them. */
+enum spine_status window_fill_forward(struct window *window);
+enum spine_status window_fill_backward(struct window *window, size_t keep);
+/* The kway_refill_fn of cursors. */
+enum spine_status source_refill(struct kway_input *input, size_t want);
+/* Are there rows between the reader and `stop`? */
+bool source_has_more(const struct source *source);
+
 /* The first row of row `at`'s value, and of its key, in the window. */
 size_t window_value_begin(const struct window *window, size_t at);
 size_t window_key_begin(const struct window *window, size_t at);

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+
+/* How a window gets rows: staged from batches, merged, and turned round when backward. */
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "cursor/cursor_window.h"
+
+/* The least rows staged from a batch at once. */
+#define STAGE_ROWS_MIN 8u
+
+static size_t
+stage(struct source *source, struct rows *out, size_t want, enum spine_status *st);
+static size_t
+stage_before(struct source *source, struct rows *out, size_t want, enum spine_status *st);
+static void negate(const struct layout *layout, struct rows *rows, size_t begin,
+                   enum spine_status *st);
+static bool is_alone(const struct window *window);
+static enum spine_status fill_rows(struct window *window, struct rows *out, bool *done);
+static size_t want_max(const struct window *window);
+static void turn_round(const struct layout *layout, struct rows *rows);
+
+bool
+source_has_more(const struct source *source)
+{
+    return reader_offset(&source->reader) != source->stop;
+}
+
+enum spine_status
+source_refill(struct kway_input *input, size_t want)
+{
+    struct source *source = input->source;
+    const struct window *window = source->window;
+    const size_t share = 2 * window->want / window->kway.input_count;
+    const size_t most = share > STAGE_ROWS_MIN ? share : STAGE_ROWS_MIN;
+    enum spine_status st = SPINE_OK;
+
+    assert(input->more);
+    rows_drop_front(window->layout, &input->rows, input->at);
+    input->at = 0;
+    stage(source, &input->rows, want < most ? want : most, &st);
+    input->more = source_has_more(source);
+    input->rows_left =
+        input->rows.count + (source->stop > reader_offset(&source->reader)
+                                 ? source->stop - reader_offset(&source->reader)
+                                 : reader_offset(&source->reader) - source->stop);
+    return st;
+}
+
+/* Stages up to `want` rows on the way to `stop`. */
+static size_t
+stage(struct source *source, struct rows *out, size_t want, enum spine_status *st)
+{
+    const uint64_t offset = reader_offset(&source->reader);
+    const bool backward = source->window->kway.descending;
+    const uint64_t left = backward ? offset - source->stop : source->stop - offset;
+    const size_t count = left < want ? (size_t)left : want;
+    const size_t before = out->count;
+    const size_t staged = backward ? reader_stage_reverse(&source->reader, out, count, st)
+                                   : reader_stage(&source->reader, out, count, st);
+
+    if (source->negated)
+        negate(source->window->layout, out, before, st);
+    return staged;
+}
+
+/* Turns the weights of rows from `begin` on round. */
+static void
+negate(const struct layout *layout, struct rows *rows, size_t begin,
+       enum spine_status *st)
+{
+    const size_t end = rows->count * layout->weight_count;
+
+    for (size_t i = begin * layout->weight_count; i < end; i++)
+        if (__builtin_sub_overflow(0, rows->weight[i], &rows->weight[i]))
+            *st = SPINE_OVERFLOW;
+}
+
+/* The same before the reader, but in ascending order. */
+static size_t
+stage_before(struct source *source, struct rows *out, size_t want, enum spine_status *st)
+{
+    struct reader *reader = &source->reader;
+    const uint64_t offset = reader_offset(reader);
+    const uint64_t left = offset - source->stop;
+    uint64_t count =
+        reader->row > 0 ? reader->row : source->batch->fences[reader->block - 1].rows;
+    const size_t before = out->count;
+    struct reader begin;
+    size_t staged;
+
+    if (count > left)
+        count = left;
+    if (count > want)
+        count = want;
+    reader_to_offset(reader, offset - count);
+    begin = *reader;
+    staged = reader_stage(&begin, out, (size_t)count, st);
+    if (source->negated)
+        negate(source->window->layout, out, before, st);
+    return staged;
+}
+
+/* Is there only one batch, which needs no merging? (With times a piece of it could end
+ * inside a value.) */
+static bool
+is_alone(const struct window *window)
+{
+    return window->kway.input_count == 1 && !window->layout->timed;
+}
+
+/*
+ * Appends at least one row to `out` unless there is none; `*done` when nothing follows.
+ * Rows before the window come descending and complemented, but from one batch alone.
+ */
+static enum spine_status
+fill_rows(struct window *window, struct rows *out, bool *done)
+{
+    struct kway *kway = &window->kway;
+    const size_t before = out->count;
+    enum spine_status st = SPINE_OK;
+    uint64_t rows_used = 0;
+
+    *done = kway->input_count == 0;
+    while (!*done && out->count == before) {
+        if (is_alone(window)) {
+            struct source *source = kway->inputs[0].source;
+
+            if (kway->descending)
+                stage_before(source, out, window->want, &st);
+            else
+                stage(source, out, window->want, &st);
+            *done = !source_has_more(source);
+        } else {
+            const size_t rows = out->count;
+            const uint64_t used = rows_used;
+
+            st = kway_fill(kway, out, window->want, &rows_used);
+            window->rows_skipped += rows_used - used - (out->count - rows);
+            *done = st == SPINE_OK && kway_done(kway);
+        }
+        if (st != SPINE_OK)
+            return st;
+        if (window->want < want_max(window))
+            window->want *= 2;
+    }
+    return SPINE_OK;
+}
+
+/* Many batches are merged in larger pieces, so that each gives some rows to a piece. */
+static size_t
+want_max(const struct window *window)
+{
+    const size_t rows = window->kway.input_count * WINDOW_WANT_BATCH;
+
+    return rows > WINDOW_WANT_MAX ? rows : WINDOW_WANT_MAX;
+}
+
+enum spine_status
+window_fill_forward(struct window *window)
+{
+    enum spine_status st;
+    bool done;
+
+    TRY(fill_rows(window, &window->rows, &done));
+    window->back_closed = done;
+    if (done && !window->limited)
+        window->high_open = false;
+out:
+    return st;
+}
+
+enum spine_status
+window_fill_backward(struct window *window, size_t keep)
+{
+    struct rows *rows = &window->rows, *spare = &window->spare;
+    enum spine_status st;
+    bool done;
+
+    spare->count = 0;
+    TRY(fill_rows(window, spare, &done));
+    window->front_closed = done;
+    if (done && !window->limited)
+        window->low_open = false;
+    if (spare->count == 0)
+        return SPINE_OK;
+    if (!is_alone(window))
+        turn_round(window->layout, spare);
+    if (!rows_reserve(window->layout, spare, spare->count + keep))
+        return SPINE_NOMEM;
+    rows_append(window->layout, spare, rows, 0, keep);
+
+    const struct rows swap = *rows;
+
+    *rows = *spare;
+    *spare = swap;
+out:
+    return st;
+}
+
+/* Makes ascending rows of descending, complemented ones. */
+static void
+turn_round(const struct layout *layout, struct rows *rows)
+{
+    rows_reverse(layout, rows);
+    for (size_t i = 0; i < rows->count; i++)
+        rows->hi[i] = ~rows->hi[i];
+    if (rows->lo != NULL)
+        for (size_t i = 0; i < rows->count; i++)
+            rows->lo[i] = ~rows->lo[i];
+}
