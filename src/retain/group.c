@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "spine/view.h"
 
 /* Which values are needed whatever on_value says. */
 enum bound_kind {
@@ -18,6 +19,12 @@ struct kept_cell {
     struct cell cell;
     uint8_t *bytes;
     size_t capacity;
+};
+
+/* The context of is_rejected(). */
+struct rejection {
+    const struct spine_value_filter *filter;
+    union spine_datum key;
 };
 
 struct group {
@@ -47,6 +54,7 @@ static enum spine_status find_bound(struct group *group,
 static enum spine_status
 steps_to_bound(struct group *group, const struct spine_value_filter *filter,
                union spine_datum key, bool *found, struct spine_error *error);
+static bool is_rejected(void *context, union spine_datum value);
 static enum spine_status
 value_counts(struct group *group, const struct spine_value_filter *filter,
              union spine_datum key, bool *out, struct spine_error *error);
@@ -185,6 +193,12 @@ steps_to_bound(struct group *group, const struct spine_value_filter *filter,
         spine_cursor_rewind_vals(cursor);
     else
         spine_cursor_fast_forward_vals(cursor);
+    /* What is kept lies above all that is rejected, and may be most of the group. */
+    if (filter->retain == SPINE_RETAIN_LAST) {
+        struct rejection rejection = {filter, key};
+
+        spine_cursor_seek_val_with_reverse(cursor, is_rejected, &rejection);
+    }
     while (spine_cursor_val_valid(cursor)) {
         bool counts;
 
@@ -200,6 +214,15 @@ steps_to_bound(struct group *group, const struct spine_value_filter *filter,
     }
 out:
     return st;
+}
+
+static bool
+is_rejected(void *context, union spine_datum value)
+{
+    const struct rejection *rejection = context;
+    const struct spine_value_filter *filter = rejection->filter;
+
+    return !filter->on_value(filter->context, rejection->key, value);
 }
 
 /*
