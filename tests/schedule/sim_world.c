@@ -118,7 +118,7 @@ draw_rows(struct rng *rng)
 {
     const uint64_t kind = rng_below(rng, 100);
 
-    return kind < 88 ? 3 : kind < 98 ? 150 : 800;
+    return kind < 80 ? 3 : kind < 97 ? 400 : 1000;
 }
 
 static void
