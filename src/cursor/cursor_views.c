@@ -155,6 +155,7 @@ spine_cursor_clone(struct spine_cursor *cursor, struct spine_cursor **out,
     for (size_t i = 0; i < count; i++)
         batches[i] = cursor->window.sources[i].batch;
     TRY(cursor_new(&clone, &cursor->layout, batches, count, error));
+    cursor_use_ledger(clone, cursor->window.ledger);
     for (size_t i = 0; i < count; i++) {
         clone->window.sources[i].begin = cursor->window.sources[i].begin;
         clone->window.sources[i].end = cursor->window.sources[i].end;
