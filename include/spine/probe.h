@@ -80,8 +80,8 @@ struct spine_probe_rows {
 
 /*
  * Looks `keys->rows` keys up, strictly ascending, in all batches of the snapshot. Only
- * `keys->keys` and `keys->key_offsets` are read, during the call. NULL options mean the
- * defaults.
+ * `keys->keys` and `keys->key_offsets` are read. They are borrowed for the call; with
+ * `rows_max`, until `out->more` is false. NULL options mean the defaults.
  *
  * SPINE_INVALID for keys that are not ascending or make no sense, SPINE_OVERFLOW when
  * weights cannot be added, SPINE_NOMEM. After a failure the probe may be used again.

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The law of probes: what a probe of any keys gives, whole or in pieces, is what the
+ * model has of them, whatever the schema, the batches and the filters are.
+ */
+
+#include "harness/check.h"
+#include "harness/fault_alloc.h"
+#include "spine/probe.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define BATCHES_MAX 12u
+#define KEYS_MAX 200u
+
+struct world {
+    struct spine_schema schema;
+    struct generator generator;
+    struct model rows;
+    struct spine_runtime *runtime;
+    struct spine *spine;
+    struct spine_snapshot *snapshot;
+};
+
+static bool
+world_init(struct world *world, struct rng *rng)
+{
+    /* Filters from the first row on, or never. */
+    const struct spine_options options = {.filter_rows_min = rng_chance(rng, 50) ? 1 : 0,
+                                          .level0_rows =
+                                              (uint32_t)rng_magnitude(rng, 1000)};
+    const struct spine_runtime_options manual = {.manual = true};
+    const size_t batches = rng_magnitude(rng, BATCHES_MAX);
+    struct model rows;
+
+    generate_schema(rng, &world->schema);
+    generator_init(&world->generator, rng, &world->schema, NULL);
+    model_init(&world->rows, &world->schema);
+    model_init(&rows, &world->schema);
+    HOLDS_OK(spine_runtime_open(&manual, &world->runtime, NULL));
+    HOLDS_OK(spine_open(world->runtime, &world->schema, &options, &world->spine, NULL));
+    for (size_t i = 0; i < batches; i++) {
+        struct spine_batch *batch;
+
+        rows.count = 0;
+        generate_rows(&world->generator, rng_magnitude(rng, 400), &rows);
+        model_add_rows(&world->rows, rows.rows, rows.count);
+        batch = batch_of_rows(&rows);
+        HOLDS_OK(spine_insert(world->spine, batch, NULL));
+        spine_batch_unref(batch);
+        (void)spine_runtime_run(world->runtime, rng_magnitude(rng, 500));
+    }
+    model_consolidate(&world->rows);
+    model_release(&rows);
+    HOLDS_OK(spine_snapshot(world->spine, &world->snapshot, NULL));
+    return true;
+}
+
+static void
+world_release(struct world *world)
+{
+    spine_snapshot_unref(world->snapshot);
+    spine_close(world->spine);
+    spine_runtime_close(world->runtime);
+    model_release(&world->rows);
+    generator_release(&world->generator);
+}
+
+/* Up to KEYS_MAX strictly ascending keys, there or not, as rows of a model. */
+static void
+draw_keys(struct world *world, struct rng *rng, struct model *keys)
+{
+    const size_t count = rng_index(rng, KEYS_MAX + 1);
+    uint8_t scratch[64];
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct model_row row = {
+            .key = rng_chance(rng, 60) ? generate_key(&world->generator)
+                                       : generate_key_near(&world->generator, scratch),
+            .weights = {1}};
+
+        model_add(keys, &row);
+    }
+    model_consolidate(keys);
+    for (size_t i = 0; i < keys->count; i++)
+        if (kept == 0 ||
+            model_cell_compare(keys->schema.key.kind, keys->rows[kept - 1].key,
+                               keys->rows[i].key) < 0)
+            keys->rows[kept++] = keys->rows[i];
+    keys->count = kept;
+}
+
+/* One cell of a column of results. */
+static union spine_datum
+column_cell(const struct spine_type *type, const void *cells, const uint64_t *offsets,
+            size_t at)
+{
+    union spine_datum datum = {0};
+    const uint8_t *bytes = cells;
+
+    switch (type->kind) {
+    case SPINE_NONE:
+        break;
+    case SPINE_U32:
+    case SPINE_I32:
+        memcpy(&datum.u32, bytes + at * sizeof datum.u32, sizeof datum.u32);
+        break;
+    case SPINE_U64:
+    case SPINE_I64:
+    case SPINE_F64:
+        memcpy(&datum.u64, bytes + at * sizeof datum.u64, sizeof datum.u64);
+        break;
+    case SPINE_FIXED:
+        return spine_data(bytes + at * type->size, type->size);
+    case SPINE_BYTES:
+        return spine_data(bytes + offsets[at], (size_t)(offsets[at + 1] - offsets[at]));
+    }
+    return datum;
+}
+
+/* Appends the rows of one answer to `out`, with the keys they were asked by. */
+static bool
+take_rows(const struct model *keys, const struct spine_probe_rows *rows,
+          struct model *out)
+{
+    const unsigned width = out->weight_count;
+    uint64_t row = 0;
+    size_t found = 0;
+
+    HOLDS(rows->first_key + rows->keys <= keys->count);
+    for (size_t k = 0; k < rows->keys; k++) {
+        HOLDS(rows->ends[k] >= row);
+        found += rows->ends[k] > row;
+        for (; row < rows->ends[k]; row++) {
+            struct model_row got = {.key = keys->rows[rows->first_key + k].key};
+
+            got.value = column_cell(&out->schema.value, rows->columns.values,
+                                    rows->columns.value_offsets, row);
+            got.time = out->schema.time != SPINE_UNTIMED ? rows->columns.times[row] : 0;
+            memcpy(got.weights, rows->columns.weights + row * width,
+                   width * sizeof *got.weights);
+            model_add(out, &got);
+        }
+    }
+    HOLDS_EQUAL(found, rows->found);
+    return true;
+}
+
+static bool
+probe_gives(struct world *world, struct rng *rng, struct spine_probe *probe)
+{
+    const struct spine_probe_options options = {
+        .rows_max = rng_chance(rng, 50) ? rng_magnitude(rng, 300) : 0};
+    struct spine_probe_rows rows;
+    struct model keys, expected, observed;
+    struct columns columns;
+    bool more = true;
+
+    model_init(&keys, &world->schema);
+    model_init(&expected, &world->schema);
+    model_init(&observed, &world->schema);
+    draw_keys(world, rng, &keys);
+    for (size_t i = 0; i < keys.count; i++)
+        for (size_t r = 0; r < world->rows.count; r++)
+            if (model_cell_compare(world->schema.key.kind, keys.rows[i].key,
+                                   world->rows.rows[r].key) == 0)
+                model_add(&expected, &world->rows.rows[r]);
+    columns_init(&columns, &keys);
+    HOLDS_OK(spine_snapshot_probe(world->snapshot, probe, &columns.view, &options, &rows,
+                                  NULL));
+    while (more) {
+        HOLDS(take_rows(&keys, &rows, &observed));
+        HOLDS(options.rows_max == 0 || rows.columns.rows <= options.rows_max ||
+              world->schema.time != SPINE_UNTIMED);
+        more = rows.more;
+        if (more)
+            HOLDS_OK(spine_probe_next(probe, &rows, NULL));
+    }
+    HOLDS(model_equal(&expected, &observed, "probe"));
+    columns_release(&columns);
+    model_release(&keys);
+    model_release(&expected);
+    model_release(&observed);
+    return true;
+}
+
+static bool
+probes(struct rng *rng, size_t steps)
+{
+    struct spine_probe *probe;
+    struct world world;
+
+    HOLDS(world_init(&world, rng));
+    HOLDS_OK(spine_probe_new(&probe, NULL));
+    for (size_t i = 0; i < steps; i++)
+        HOLDS(probe_gives(&world, rng, probe));
+    spine_probe_free(probe);
+    world_release(&world);
+    HOLDS_EQUAL(0, fault_alloc_live_bytes());
+    return true;
+}
+
+static void
+test_probes(void **state)
+{
+    const struct property law = {"test_probes", probes, 200, 12};
+
+    (void)state;
+    assert_true(property_holds(&law));
+}
+
+int
+main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_probes)};
+
+    harness_start(argc, argv);
+    fault_alloc_install();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
