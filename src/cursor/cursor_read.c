@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/assert.h"
-#include "base/error.h"
 #include "cursor/cursor_state.h"
+
+#include "base/error.h"
 
 __extension__ typedef __int128 wide_sum;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/assert.h"
 #include "cursor/cursor_state.h"
+
+#include "base/assert.h"
 
 static void step_val_at_edge(struct spine_cursor *cursor);
 static bool extend_key(struct spine_cursor *cursor, size_t *first);

@@ -11,6 +11,7 @@
 #define SEARCHES_TOLD 256u
 
 static void window_clear(struct window *window, bool backward);
+static void want_less(struct window *window);
 static void find_bound(struct source *source, struct window_bound bound);
 static bool is_within(const struct source *source);
 static bool reaches(const struct source *source, const struct cell *key);
@@ -276,6 +277,7 @@ window_forward(struct window *window, bool within_key, size_t *first)
 
         window->kway.descending = false;
         window->limited = false;
+        want_less(window);
         for (size_t i = 0; i < window->source_count; i++)
             reader_seek_after(&window->sources[i].reader, &key, &value);
         use_sources(window, false);
@@ -302,6 +304,7 @@ window_backward(struct window *window, size_t keep, size_t *shift)
 
         window->kway.descending = true;
         window->limited = false;
+        want_less(window);
         for (size_t i = 0; i < window->source_count; i++)
             reader_seek(&window->sources[i].reader, &key, &value);
         use_sources(window, true);
@@ -357,12 +360,21 @@ window_clear(struct window *window, bool backward)
     window->kway.input_count = 0;
     window->kway.descending = backward;
     window->staged = backward ? STAGED_BACKWARD : STAGED_FORWARD;
-    window->want =
-        window->want / 4 > WINDOW_WANT_MIN ? window->want / 4 : WINDOW_WANT_MIN;
+    want_less(window);
     window->limited = false;
     window->ghost = false;
     window->low_open = window->high_open = true;
     window->front_closed = window->back_closed = false;
+}
+
+/* After a seek, and after turning round, fills become smaller, not small: a scan that now
+ * and then skips the rest of a key is a scan. */
+static void
+want_less(struct window *window)
+{
+    const size_t less = window->want / 4;
+
+    window->want = less > WINDOW_WANT_MIN ? less : WINDOW_WANT_MIN;
 }
 
 static void
