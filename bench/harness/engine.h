@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BENCH_HARNESS_ENGINE_H
+#define BENCH_HARNESS_ENGINE_H
+
+/*
+ * What every workload asks of every engine: a relation of rows (key, value) with weights
+ * that are added, and rows of weight zero that do not exist.
+ *
+ * An engine ends the process with bench_fail() when anything fails. One thread calls it;
+ * it may have threads of its own.
+ */
+
+#include "spine/batch.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Rows that were read, in any order: how many, their weights, and a checksum that adds up
+   over rows and weights, so that rows which cancel leave no trace. */
+struct tally {
+    uint64_t rows;
+    int64_t weight;
+    uint64_t checksum;
+};
+
+static inline uint64_t
+row_hash(uint64_t key, uint64_t value)
+{
+    return key ^ (value << 17 | value >> 47);
+}
+
+static inline void
+tally_add(struct tally *tally, uint64_t key, uint64_t value, int64_t weight)
+{
+    tally->rows++;
+    tally->weight += weight;
+    tally->checksum += (uint64_t)weight * row_hash(key, value);
+}
+
+/* What an engine can do beside the rest. */
+enum engine_ability {
+    /* Keys and values of bytes. */
+    ENGINE_BYTES = 1,
+    /* Rows with times, and a frontier. */
+    ENGINE_TIMES = 2,
+    /* Batches stay apart when asked for. */
+    ENGINE_APART = 4,
+    /* Lookups and probes. */
+    ENGINE_LOOKUP = 8,
+    /* The first, the last and the next value of a key. */
+    ENGINE_GROUPS = 16,
+    /* A bulk read beside the one row by row. */
+    ENGINE_BULK = 32
+};
+
+struct engine_setup {
+    const struct spine_schema *schema;
+    /* An empty directory for files. */
+    const char *directory;
+    /* Batches are not merged. */
+    bool apart;
+    /* Rows that will be live at most, for what must be sized beforehand. */
+    uint64_t rows_max;
+};
+
+enum scan_how { SCAN_ROWS, SCAN_ROWS_BACKWARD, SCAN_BULK };
+
+enum group_what { GROUP_FIRST, GROUP_LAST, GROUP_SEEK };
+
+struct engine_space {
+    /* Bytes in files. */
+    uint64_t disk_bytes;
+    /* Rows or bytes written per row or byte inserted; 0: not known. */
+    double write_amplification;
+};
+
+#define NO_VALUE UINT64_MAX
+
+struct engine {
+    const char *name;
+    unsigned abilities;
+    /* One line: version and configuration. */
+    const char *(*describe)(void);
+    void *(*open)(const struct engine_setup *setup);
+    /* Unsorted rows; the columns are the caller's and gone afterwards. */
+    void (*insert)(void *state, const struct spine_columns *rows);
+    /* Waits until no work is left to do in the background. */
+    void (*settle)(void *state);
+    void (*scan)(void *state, enum scan_how how, struct tally *tally);
+    /* All rows of each key, in any order of keys. */
+    void (*lookup)(void *state, const uint64_t *keys, size_t count, struct tally *tally);
+    /* The same of ascending keys; `values`, unless NULL, gets one value of each key,
+       NO_VALUE when there is none. */
+    void (*probe)(void *state, const uint64_t *keys, size_t count, uint64_t *values,
+                  struct tally *tally);
+    /* One value per key: the first, the last, or the first not less than `at[i]`. */
+    void (*group)(void *state, enum group_what what, const uint64_t *keys,
+                  const uint64_t *at, size_t count, struct tally *tally);
+    void (*space)(void *state, struct engine_space *out);
+    /* Times below `frontier` need not be told apart. */
+    void (*advance)(void *state, uint64_t frontier);
+    void (*close)(void *state);
+};
+
+/* The engine of the name, or NULL. */
+const struct engine *engine_find(const char *name);
+/* All engines that were built; ends with NULL. */
+extern const struct engine *const engines[];
+
+/* Says what is wrong and ends the process with status 1. */
+__attribute__((noreturn, format(printf, 1, 2))) void bench_fail(const char *format, ...);
+/* malloc that does not fail. */
+void *bench_alloc(size_t count, size_t size);
+/* Bytes of all files in a directory. */
+uint64_t directory_bytes(const char *directory);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness/measure.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Processor time of the machine, in ticks of all processors. */
+struct machine_time {
+    uint64_t busy;
+    uint64_t all;
+};
+
+static uint64_t status_bytes(const char *field);
+static struct machine_time machine_time_now(void);
+static void sample_child(const struct workload *workload, const struct bench *bench,
+                         const struct engine *engine, int to);
+static bool read_whole(int from, void *memory, size_t size);
+static void directory_empty(const char *directory);
+
+void
+bench_fail(const char *format, ...)
+{
+    va_list arguments;
+
+    fflush(stdout);
+    fputs("error: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    _exit(1);
+}
+
+void *
+bench_alloc(size_t count, size_t size)
+{
+    void *const memory = malloc(count * size + 1);
+
+    if (memory == NULL)
+        bench_fail("no memory for %zu bytes", count * size);
+    return memory;
+}
+
+double
+seconds_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+uint64_t
+memory_now(void)
+{
+    return status_bytes("RssAnon:");
+}
+
+uint64_t
+memory_peak(void)
+{
+    return status_bytes("VmHWM:");
+}
+
+void
+memory_trim(void)
+{
+    malloc_trim(0);
+}
+
+static uint64_t
+status_bytes(const char *field)
+{
+    char line[256];
+    uint64_t kilobytes = 0;
+    FILE *const file = fopen("/proc/self/status", "r");
+
+    if (file == NULL)
+        return 0;
+    while (fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, field, strlen(field)) == 0)
+            kilobytes = strtoull(line + strlen(field), NULL, 10);
+    fclose(file);
+    return kilobytes << 10;
+}
+
+void
+sample_put(struct sample *sample, const char *workload, const char *metric, uint64_t n,
+           double value)
+{
+    if (sample->count == FIGURES_MAX)
+        bench_fail("more than %d figures in a sample", FIGURES_MAX);
+    struct figure *const figure = &sample->figures[sample->count++];
+    snprintf(figure->workload, sizeof figure->workload, "%s", workload);
+    snprintf(figure->metric, sizeof figure->metric, "%s", metric);
+    figure->n = n;
+    figure->value = value;
+}
+
+bool
+sample_take(const struct workload *workload, const struct bench *bench,
+            const struct engine *engine, struct sample *out)
+{
+    int ends[2], outcome;
+    struct rusage used;
+    const struct machine_time before = machine_time_now();
+
+    directory_empty(bench->directory);
+    fflush(NULL);
+    if (pipe(ends) != 0)
+        bench_fail("pipe: %s", strerror(errno));
+    const pid_t child = fork();
+    if (child < 0)
+        bench_fail("fork: %s", strerror(errno));
+    if (child == 0) {
+        close(ends[0]);
+        sample_child(workload, bench, engine, ends[1]);
+    }
+    close(ends[1]);
+    const bool whole = read_whole(ends[0], out, sizeof *out);
+    close(ends[0]);
+    while (wait4(child, &outcome, 0, &used) < 0)
+        if (errno != EINTR)
+            bench_fail("wait4: %s", strerror(errno));
+    directory_empty(bench->directory);
+
+    const struct machine_time after = machine_time_now();
+    const double ticks = (double)sysconf(_SC_CLK_TCK);
+    const double own =
+        ticks * ((double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                 1e-6 * (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec));
+    const double others = (double)(after.busy - before.busy) - own;
+    out->others = others <= 0 || after.all == before.all
+                      ? 0
+                      : others / (double)(after.all - before.all);
+    return whole && WIFEXITED(outcome) && WEXITSTATUS(outcome) == 0;
+}
+
+static void
+sample_child(const struct workload *workload, const struct bench *bench,
+             const struct engine *engine, int to)
+{
+    struct sample *const sample = calloc(1, sizeof *sample);
+    const char *at = (const char *)sample;
+    size_t left = sizeof *sample;
+
+    if (sample == NULL)
+        bench_fail("no memory");
+    workload->run(bench, engine, sample);
+    fflush(stdout);
+    while (left > 0) {
+        const ssize_t put = write(to, at, left);
+        if (put <= 0)
+            _exit(1);
+        at += put;
+        left -= (size_t)put;
+    }
+    _exit(0);
+}
+
+static bool
+read_whole(int from, void *memory, size_t size)
+{
+    char *at = memory;
+
+    while (size > 0) {
+        const ssize_t got = read(from, at, size);
+        if (got == 0 || (got < 0 && errno != EINTR))
+            return false;
+        if (got > 0) {
+            at += got;
+            size -= (size_t)got;
+        }
+    }
+    return true;
+}
+
+static struct machine_time
+machine_time_now(void)
+{
+    struct machine_time time = {0};
+    uint64_t ticks[8] = {0};
+    FILE *const file = fopen("/proc/stat", "r");
+
+    if (file == NULL)
+        return time;
+    if (fscanf(file,
+               "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+               " %" SCNu64 " %" SCNu64,
+               &ticks[0], &ticks[1], &ticks[2], &ticks[3], &ticks[4], &ticks[5],
+               &ticks[6], &ticks[7]) == 8)
+        for (unsigned i = 0; i < 8; i++) {
+            time.all += ticks[i];
+            if (i != 3 && i != 4) /* idle, and waiting for a disk */
+                time.busy += ticks[i];
+        }
+    fclose(file);
+    return time;
+}
+
+void
+tally_check(const char *what, const struct tally *expected, const struct tally *found)
+{
+    if (memcmp(expected, found, sizeof *found) != 0)
+        bench_fail("wrong: %s: expected %" PRIu64 " rows, weight %" PRId64
+                   ", checksum %016" PRIx64 "; found %" PRIu64 ", %" PRId64
+                   ", %016" PRIx64,
+                   what, expected->rows, expected->weight, expected->checksum,
+                   found->rows, found->weight, found->checksum);
+}
+
+const char *
+metric_unit(const char *metric)
+{
+    static const char *const units[][2] = {
+        {"rows_per_s", "rows/s"},
+        {"settled_rows_per_s", "rows/s"},
+        {"backward_rows_per_s", "rows/s"},
+        {"bulk_rows_per_s", "rows/s"},
+        {"probes_per_s", "probes/s"},
+        {"lookups_per_s", "lookups/s"},
+        {"first_per_s", "1/s"},
+        {"last_per_s", "1/s"},
+        {"seek_per_s", "1/s"},
+        {"bytes_per_row", "bytes"},
+        {"peak_bytes_per_row", "bytes"},
+        {"disk_bytes_per_row", "bytes"},
+        {"bytes_per_spine", "bytes"},
+        {"write_amplification", "rows/row"},
+        {"open_close_us", "us"},
+    };
+
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(units[i][0], metric) == 0)
+            return units[i][1];
+    return "ms";
+}
+
+bool
+metric_is_rate(const char *metric)
+{
+    return strstr(metric, "_per_s") != NULL && strstr(metric, "_per_spine") == NULL;
+}
+
+int
+compare_doubles(const void *a, const void *b)
+{
+    const double left = *(const double *)a, right = *(const double *)b;
+
+    return (left > right) - (left < right);
+}
+
+static int
+remove_entry(const char *path, const struct stat *info, int kind, struct FTW *place)
+{
+    (void)info;
+    (void)kind;
+    return place->level == 0 ? 0 : remove(path);
+}
+
+static void
+directory_empty(const char *directory)
+{
+    if (nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0)
+        bench_fail("%s: %s", directory, strerror(errno));
+}
+
+static uint64_t bytes_seen;
+
+static int
+add_entry(const char *path, const struct stat *info, int kind, struct FTW *place)
+{
+    (void)path;
+    (void)place;
+    if (kind == FTW_F)
+        bytes_seen += (uint64_t)info->st_blocks * 512;
+    return 0;
+}
+
+uint64_t
+directory_bytes(const char *directory)
+{
+    bytes_seen = 0;
+    nftw(directory, add_entry, 16, FTW_PHYS);
+    return bytes_seen;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * macro/ingest -- ingest, ascending, churn, window, growth: rows go in, and what is there
+ * in the end is read and compared.
+ */
+
+#include "macro/macro.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What a workload inserts: fills the next batch, false when there is none. Sets the
+   number of rows that are live in the end. */
+struct ingest {
+    struct source *source;
+    uint64_t n;
+    uint64_t seed;
+    bool ascending;
+    /* Rows that are live at most; 0: all. */
+    uint64_t live_max;
+    /* Retract the oldest row, not a random one. */
+    bool oldest_first;
+    uint32_t *live;
+    uint64_t live_count;
+    uint64_t fresh;
+    uint64_t handed;
+    uint64_t state;
+};
+
+static void ingest_run(const struct bench *bench, const struct engine *engine,
+                       struct sample *sample, struct ingest *ingest, const char *name);
+static bool ingest_fill(struct ingest *ingest);
+static void ingest_fresh(struct ingest *ingest);
+static void ingest_retract(struct ingest *ingest);
+
+void
+run_ingest(const struct bench *bench, const struct engine *engine, struct sample *sample)
+{
+    ingest_run(bench, engine, sample, &(struct ingest){.n = bench->n}, "ingest");
+}
+
+void
+run_ascending(const struct bench *bench, const struct engine *engine,
+              struct sample *sample)
+{
+    ingest_run(bench, engine, sample, &(struct ingest){.n = bench->n, .ascending = true},
+               "ascending");
+}
+
+/* 2 M rows live, of 10 M that come in; a fifth of the rows in shorter runs. */
+void
+run_churn(const struct bench *bench, const struct engine *engine, struct sample *sample)
+{
+    ingest_run(bench, engine, sample,
+               &(struct ingest){.n = bench->n, .live_max = live_rows(bench->n)}, "churn");
+}
+
+void
+run_window(const struct bench *bench, const struct engine *engine, struct sample *sample)
+{
+    ingest_run(bench, engine, sample,
+               &(struct ingest){.n = bench->n,
+                                .live_max = live_rows(bench->n),
+                                .ascending = true,
+                                .oldest_first = true},
+               "window");
+}
+
+void
+run_growth(const struct bench *bench, const struct engine *engine, struct sample *sample)
+{
+    for (uint64_t n = 100000; n <= bench->n; n *= 10)
+        ingest_run(bench, engine, sample, &(struct ingest){.n = n}, "growth");
+}
+
+/*
+ * `_per_row` counts live rows. Memory is what came on top of what the source holds.
+ */
+static void
+ingest_run(const struct bench *bench, const struct engine *engine, struct sample *sample,
+           struct ingest *ingest, const char *name)
+{
+    struct engine_space space;
+    struct tally found = {0};
+
+    ingest->source = source_new();
+    ingest->seed = ingest->state = bench->seed;
+    if (ingest->live_max > 0 && !ingest->oldest_first) {
+        ingest->live = bench_alloc(ingest->live_max, sizeof *ingest->live);
+        memset(ingest->live, 0, ingest->live_max * sizeof *ingest->live);
+    }
+    const uint64_t before = memory_now(), peak_before = memory_peak();
+    void *const state = engine->open(&(struct engine_setup){
+        .schema = &schema_u64, .directory = bench->directory, .rows_max = ingest->n});
+
+    const double began = seconds_now();
+    while (ingest_fill(ingest))
+        engine->insert(state, &ingest->source->columns);
+    const double inserted = seconds_now();
+    engine->settle(state);
+    const double settled = seconds_now();
+
+    const double peak = (double)(memory_peak() - peak_before);
+    memory_trim();
+    const double held = (double)memory_now() - (double)before;
+    const double live = (double)ingest->live_count, n = (double)ingest->n;
+    engine->space(state, &space);
+    sample_put(sample, name, "rows_per_s", ingest->n, n / (inserted - began));
+    sample_put(sample, name, "settled_rows_per_s", ingest->n, n / (settled - began));
+    sample_put(sample, name, "bytes_per_row", ingest->n, held / live);
+    sample_put(sample, name, "peak_bytes_per_row", ingest->n, peak / live);
+    if (space.write_amplification > 0)
+        sample_put(sample, name, "write_amplification", ingest->n,
+                   space.write_amplification);
+    if (space.disk_bytes > 0)
+        sample_put(sample, name, "disk_bytes_per_row", ingest->n,
+                   (double)space.disk_bytes / live);
+
+    const double scan_began = seconds_now();
+    engine->scan(state, engine->abilities & ENGINE_BULK ? SCAN_BULK : SCAN_ROWS, &found);
+    if (strcmp(name, "growth") == 0)
+        sample_put(sample, "growth", "scan_rows_per_s", ingest->n,
+                   n / (seconds_now() - scan_began));
+    ingest->source->expected.rows = ingest->live_count;
+    tally_check(name, &ingest->source->expected, &found);
+    engine->close(state);
+    free(ingest->live);
+    source_free(ingest->source);
+}
+
+static bool
+ingest_fill(struct ingest *ingest)
+{
+    source_begin(ingest->source);
+    for (unsigned i = 0; i < BATCH_ROWS && ingest->handed < ingest->n;
+         i++, ingest->handed++)
+        if (ingest->live_max > 0 && ingest->live_count >= ingest->live_max - BATCH_ROWS &&
+            (i % 2 == 1 || ingest->live_count == ingest->live_max))
+            ingest_retract(ingest);
+        else
+            ingest_fresh(ingest);
+    return ingest->source->columns.rows > 0;
+}
+
+static uint64_t
+ingest_key(const struct ingest *ingest, uint64_t number)
+{
+    return ingest->ascending ? number : key_of(ingest->seed, number);
+}
+
+static void
+ingest_fresh(struct ingest *ingest)
+{
+    if (ingest->live != NULL)
+        ingest->live[ingest->live_count] = (uint32_t)ingest->fresh;
+    source_add(ingest->source, ingest_key(ingest, ingest->fresh), ingest->fresh, 1);
+    ingest->live_count++;
+    ingest->fresh++;
+}
+
+static void
+ingest_retract(struct ingest *ingest)
+{
+    uint64_t number = ingest->fresh - ingest->live_count;
+
+    ingest->live_count--;
+    if (ingest->live != NULL) {
+        const uint64_t at = random_below(&ingest->state, ingest->live_count + 1);
+        number = ingest->live[at];
+        ingest->live[at] = ingest->live[ingest->live_count];
+    }
+    source_add(ingest->source, ingest_key(ingest, number), number, -1);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BENCH_MACRO_MACRO_H
+#define BENCH_MACRO_MACRO_H
+
+/*
+ * macro/ -- the workloads. Each runs one engine once, from nothing, checks what the
+ * engine answers against what the generator knows, and puts its figures into the sample.
+ */
+
+#include "harness/measure.h"
+#include "harness/source.h"
+
+void
+run_ingest(const struct bench *bench, const struct engine *engine, struct sample *sample);
+void run_ascending(const struct bench *bench, const struct engine *engine,
+                   struct sample *sample);
+void
+run_churn(const struct bench *bench, const struct engine *engine, struct sample *sample);
+void
+run_window(const struct bench *bench, const struct engine *engine, struct sample *sample);
+void
+run_growth(const struct bench *bench, const struct engine *engine, struct sample *sample);
+void
+run_upsert(const struct bench *bench, const struct engine *engine, struct sample *sample);
+void
+run_join(const struct bench *bench, const struct engine *engine, struct sample *sample);
+void
+run_scan(const struct bench *bench, const struct engine *engine, struct sample *sample);
+void run_scan_apart(const struct bench *bench, const struct engine *engine,
+                    struct sample *sample);
+void
+run_point(const struct bench *bench, const struct engine *engine, struct sample *sample);
+void
+run_groups(const struct bench *bench, const struct engine *engine, struct sample *sample);
+void run_latency(const struct bench *bench, const struct engine *engine,
+                 struct sample *sample);
+void
+run_fleet(const struct bench *bench, const struct engine *engine, struct sample *sample);
+void
+run_bytes(const struct bench *bench, const struct engine *engine, struct sample *sample);
+void
+run_timed(const struct bench *bench, const struct engine *engine, struct sample *sample);
+
+/* Rows that are live in a workload that keeps a fifth of them. */
+static inline uint64_t
+live_rows(uint64_t n)
+{
+    return n / 5 > 2 * BATCH_ROWS ? n / 5 : 2 * BATCH_ROWS;
+}
+
+/* An engine with rows 0 to n - 1 of distinct random keys; the tally of them. */
+void *filled_open(const struct bench *bench, const struct engine *engine, uint64_t n,
+                  struct tally *expected);
+
+#endif

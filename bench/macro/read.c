@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * macro/read -- scan and point: reading what ingest left.
+ */
+
+#include "macro/macro.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { LOOKUPS = 200000 };
+
+void *
+filled_open(const struct bench *bench, const struct engine *engine, uint64_t n,
+            struct tally *expected)
+{
+    struct source *const source = source_new();
+    void *const state = engine->open(&(struct engine_setup){
+        .schema = &schema_u64, .directory = bench->directory, .rows_max = n});
+
+    for (uint64_t number = 0; number < n;) {
+        source_begin(source);
+        for (unsigned i = 0; i < BATCH_ROWS && number < n; i++, number++)
+            source_add(source, key_of(bench->seed, number), number, 1);
+        engine->insert(state, &source->columns);
+    }
+    engine->settle(state);
+    *expected = source->expected;
+    expected->rows = n;
+    source_free(source);
+    return state;
+}
+
+/* Once to warm up, then once measured. */
+static void
+scan_measured(const struct engine *engine, void *state, enum scan_how how,
+              const struct tally *expected, struct sample *sample, const char *name)
+{
+    static const char *const metrics[] = {"rows_per_s", "backward_rows_per_s",
+                                          "bulk_rows_per_s"};
+    double seconds = 0;
+
+    for (unsigned round = 0; round < 2; round++) {
+        struct tally found = {0};
+        const double began = seconds_now();
+        engine->scan(state, how, &found);
+        seconds = seconds_now() - began;
+        tally_check(name, expected, &found);
+    }
+    sample_put(sample, name, metrics[how], expected->rows,
+               (double)expected->rows / seconds);
+}
+
+void
+run_scan(const struct bench *bench, const struct engine *engine, struct sample *sample)
+{
+    struct tally expected;
+    void *const state = filled_open(bench, engine, bench->n, &expected);
+
+    scan_measured(engine, state, SCAN_ROWS, &expected, sample, "scan");
+    if (engine->abilities & ENGINE_BULK)
+        scan_measured(engine, state, SCAN_BULK, &expected, sample, "scan");
+    if (engine->abilities & ENGINE_GROUPS)
+        scan_measured(engine, state, SCAN_ROWS_BACKWARD, &expected, sample, "scan");
+    engine->close(state);
+}
+
+/* 1, 8 and 64 batches of equal size that nobody merges. */
+void
+run_scan_apart(const struct bench *bench, const struct engine *engine,
+               struct sample *sample)
+{
+    static const unsigned counts[] = {1, 8, 64};
+
+    for (unsigned c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+        const uint64_t each = bench->n / counts[c], n = each * counts[c];
+        struct tally expected = {.rows = n};
+        char name[32];
+        uint64_t *const keys = bench_alloc(each, sizeof *keys);
+        uint64_t *const values = bench_alloc(each, sizeof *values);
+        void *const state =
+            engine->open(&(struct engine_setup){.schema = &schema_u64,
+                                                .directory = bench->directory,
+                                                .apart = true,
+                                                .rows_max = n});
+
+        for (uint64_t number = 0; number < n; number++) {
+            const uint64_t at = number % each;
+            keys[at] = key_of(bench->seed, number);
+            values[at] = number;
+            expected.weight++;
+            expected.checksum += row_hash(keys[at], values[at]);
+            if (at + 1 == each)
+                engine->insert(state, &(struct spine_columns){
+                                          .rows = each, .keys = keys, .values = values});
+        }
+        free(keys);
+        free(values);
+        snprintf(name, sizeof name, "scan.%u", counts[c]);
+        scan_measured(engine, state, SCAN_ROWS, &expected, sample, name);
+        if (engine->abilities & ENGINE_BULK)
+            scan_measured(engine, state, SCAN_BULK, &expected, sample, name);
+        engine->close(state);
+    }
+}
+
+static void
+point_measured(const struct engine *engine, void *state, const uint64_t *keys,
+               const struct tally *expected, struct sample *sample, const char *name)
+{
+    double seconds = 0;
+
+    for (unsigned round = 0; round < 2; round++) {
+        struct tally found = {0};
+        const double began = seconds_now();
+        engine->lookup(state, keys, LOOKUPS, &found);
+        seconds = seconds_now() - began;
+        tally_check(name, expected, &found);
+    }
+    sample_put(sample, name, "lookups_per_s", LOOKUPS, LOOKUPS / seconds);
+}
+
+void
+run_point(const struct bench *bench, const struct engine *engine, struct sample *sample)
+{
+    struct tally all, expected = {.rows = LOOKUPS};
+    uint64_t *const keys = bench_alloc(LOOKUPS, sizeof *keys);
+    uint64_t random = bench->seed + 1;
+    void *const state = filled_open(bench, engine, bench->n, &all);
+
+    for (size_t i = 0; i < LOOKUPS; i++) {
+        const uint64_t number = random_below(&random, bench->n);
+        keys[i] = key_of(bench->seed, number);
+        expected.weight++;
+        expected.checksum += row_hash(keys[i], number);
+    }
+    point_measured(engine, state, keys, &expected, sample, "point");
+    for (size_t i = 0; i < LOOKUPS; i++)
+        keys[i] = key_of(bench->seed, bench->n + random_below(&random, UINT32_MAX));
+    point_measured(engine, state, keys, &(struct tally){0}, sample, "point.absent");
+    engine->close(state);
+    free(keys);
+}

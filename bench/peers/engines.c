@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness/engine.h"
+
+#include <string.h>
+
+extern const struct engine engine_spine, engine_naive, engine_sort, engine_map,
+    engine_rocksdb, engine_rocksdb_level, engine_leveldb, engine_lmdb, engine_dbsp;
+
+const struct engine *const engines[] = {
+    &engine_spine,
+#ifdef BENCH_CXX
+    &engine_naive,
+    &engine_sort,
+    &engine_map,
+#endif
+#ifdef BENCH_ROCKSDB
+    &engine_rocksdb,
+    &engine_rocksdb_level,
+#endif
+#ifdef BENCH_LEVELDB
+    &engine_leveldb,
+#endif
+#ifdef BENCH_LMDB
+    &engine_lmdb,
+#endif
+    NULL,
+};
+
+const struct engine *
+engine_find(const char *name)
+{
+    for (const struct engine *const *at = engines; *at != NULL; at++)
+        if (strcmp((*at)->name, name) == 0)
+            return *at;
+    return NULL;
+}

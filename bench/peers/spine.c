@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * peers/spine -- the library itself: a spine with the default options on a runtime with
+ * the default options.
+ */
+
+#include "spine/spine.h"
+#include "harness/engine.h"
+
+#include <stdlib.h>
+
+enum { READ_ROWS = 4096 };
+
+struct state {
+    struct spine_runtime *runtime;
+    struct spine *spine;
+    bool paused;
+};
+
+static void
+must(enum spine_status status, const struct spine_error *error, const char *what)
+{
+    if (status != SPINE_OK)
+        bench_fail("%s: %s: %s", what, spine_status_name(status), error->message);
+}
+
+static const char *
+describe(void)
+{
+    return "default options; libuv pool, one slice less than cores";
+}
+
+static void *
+open_spine(const struct engine_setup *setup)
+{
+    struct state *const state = bench_alloc(1, sizeof *state);
+    struct spine_error error;
+
+    state->paused = setup->apart;
+    must(spine_runtime_open(NULL, &state->runtime, &error), &error, "spine_runtime_open");
+    must(spine_open(state->runtime, setup->schema, NULL, &state->spine, &error), &error,
+         "spine_open");
+    if (state->paused)
+        spine_pause(state->spine);
+    return state;
+}
+
+static void
+insert(void *opaque, const struct spine_columns *rows)
+{
+    struct state *const state = opaque;
+    struct spine_batch *batch;
+    struct spine_error error;
+
+    must(spine_batch_from_columns(spine_schema(state->spine), rows, &batch, &error),
+         &error, "spine_batch_from_columns");
+    must(spine_insert(state->spine, batch, &error), &error, "spine_insert");
+    spine_batch_unref(batch);
+}
+
+static void
+settle(void *opaque)
+{
+    struct state *const state = opaque;
+    struct spine_error error;
+
+    must(spine_wait_idle(state->spine, UINT64_MAX, &error), &error, "spine_wait_idle");
+}
+
+static struct spine_cursor *
+cursor_open(const struct state *state)
+{
+    struct spine_cursor *cursor;
+    struct spine_error error;
+
+    must(spine_cursor_open(state->spine, &cursor, &error), &error, "spine_cursor_open");
+    return cursor;
+}
+
+static void
+cursor_close(struct spine_cursor *cursor)
+{
+    struct spine_error error;
+
+    must(spine_cursor_error(cursor, &error), &error, "reading");
+    spine_cursor_close(cursor);
+}
+
+static void
+key_tally(struct spine_cursor *cursor, struct tally *tally)
+{
+    const uint64_t key = spine_cursor_key(cursor).u64;
+
+    for (; spine_cursor_val_valid(cursor); spine_cursor_step_val(cursor))
+        tally_add(tally, key, spine_cursor_val(cursor).u64, spine_cursor_weight(cursor));
+}
+
+static void
+scan_bulk(struct spine_cursor *cursor, struct tally *tally)
+{
+    static uint64_t keys[READ_ROWS], values[READ_ROWS];
+    static int64_t weights[READ_ROWS];
+    const struct spine_column_buffers buffers = {
+        .rows = READ_ROWS, .keys = keys, .values = values, .weights = weights};
+    size_t rows;
+
+    while ((rows = spine_cursor_read(cursor, &buffers)) > 0)
+        for (size_t i = 0; i < rows; i++)
+            tally_add(tally, keys[i], values[i], weights[i]);
+}
+
+static void
+scan(void *opaque, enum scan_how how, struct tally *tally)
+{
+    struct spine_cursor *const cursor = cursor_open(opaque);
+
+    if (how == SCAN_BULK)
+        scan_bulk(cursor, tally);
+    else if (how == SCAN_ROWS)
+        for (; spine_cursor_key_valid(cursor); spine_cursor_step_key(cursor))
+            key_tally(cursor, tally);
+    else
+        for (spine_cursor_fast_forward(cursor); spine_cursor_key_valid(cursor);
+             spine_cursor_step_key_reverse(cursor))
+            key_tally(cursor, tally);
+    cursor_close(cursor);
+}
+
+static void
+probe(void *opaque, const uint64_t *keys, size_t count, uint64_t *values,
+      struct tally *tally)
+{
+    struct spine_cursor *const cursor = cursor_open(opaque);
+
+    for (size_t i = 0; i < count; i++) {
+        const bool found = spine_cursor_seek_key_exact(cursor, spine_u64(keys[i]));
+        if (values != NULL)
+            values[i] = found ? spine_cursor_val(cursor).u64 : NO_VALUE;
+        if (found)
+            key_tally(cursor, tally);
+    }
+    cursor_close(cursor);
+}
+
+static void
+lookup(void *opaque, const uint64_t *keys, size_t count, struct tally *tally)
+{
+    probe(opaque, keys, count, NULL, tally);
+}
+
+static void
+group(void *opaque, enum group_what what, const uint64_t *keys, const uint64_t *at,
+      size_t count, struct tally *tally)
+{
+    struct spine_cursor *const cursor = cursor_open(opaque);
+
+    for (size_t i = 0; i < count; i++) {
+        if (!spine_cursor_seek_key_exact(cursor, spine_u64(keys[i])))
+            continue;
+        if (what == GROUP_LAST)
+            spine_cursor_fast_forward_vals(cursor);
+        else if (what == GROUP_SEEK)
+            spine_cursor_seek_val(cursor, spine_u64(at[i]));
+        if (spine_cursor_val_valid(cursor))
+            tally_add(tally, keys[i], spine_cursor_val(cursor).u64,
+                      spine_cursor_weight(cursor));
+    }
+    cursor_close(cursor);
+}
+
+static void
+space(void *opaque, struct engine_space *out)
+{
+    const struct state *const state = opaque;
+    struct spine_stats stats;
+
+    spine_stats(state->spine, &stats);
+    *out = (struct engine_space){0};
+    if (stats.inserted_rows > 0)
+        out->write_amplification = (double)(stats.inserted_rows + stats.merge_rows_out) /
+                                   (double)stats.inserted_rows;
+}
+
+static void
+advance(void *opaque, uint64_t frontier)
+{
+    struct state *const state = opaque;
+    struct spine_error error;
+
+    must(spine_set_frontier(state->spine, frontier, &error), &error,
+         "spine_set_frontier");
+}
+
+static void
+close_spine(void *opaque)
+{
+    struct state *const state = opaque;
+
+    if (state->paused)
+        spine_resume(state->spine);
+    spine_close(state->spine);
+    spine_runtime_close(state->runtime);
+    free(state);
+}
+
+extern const struct engine engine_spine;
+const struct engine engine_spine = {
+    .name = "spine",
+    .abilities = ENGINE_BYTES | ENGINE_TIMES | ENGINE_APART | ENGINE_LOOKUP |
+                 ENGINE_GROUPS | ENGINE_BULK,
+    .describe = describe,
+    .open = open_spine,
+    .insert = insert,
+    .settle = settle,
+    .scan = scan,
+    .lookup = lookup,
+    .probe = probe,
+    .group = group,
+    .space = space,
+    .advance = advance,
+    .close = close_spine,
+};
