@@ -104,6 +104,7 @@ struct engine {
     void (*space)(void *state, struct engine_space *out);
     /* Times below `frontier` need not be told apart. */
     void (*advance)(void *state, uint64_t frontier);
+    /* Leaves the directory empty. */
     void (*close)(void *state);
 };
 
@@ -118,6 +119,8 @@ __attribute__((noreturn, format(printf, 1, 2))) void bench_fail(const char *form
 void *bench_alloc(size_t count, size_t size);
 /* Bytes of all files in a directory. */
 uint64_t directory_bytes(const char *directory);
+/* Removes all that is in a directory. */
+void directory_empty(const char *directory);
 
 #ifdef __cplusplus
 }

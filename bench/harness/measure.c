@@ -26,7 +26,6 @@ static struct machine_time machine_time_now(void);
 static void sample_child(const struct workload *workload, const struct bench *bench,
                          const struct engine *engine, int to);
 static bool read_whole(int from, void *memory, size_t size);
-static void directory_empty(const char *directory);
 
 void
 bench_fail(const char *format, ...)
@@ -269,7 +268,7 @@ remove_entry(const char *path, const struct stat *info, int kind, struct FTW *pl
     return place->level == 0 ? 0 : remove(path);
 }
 
-static void
+void
 directory_empty(const char *directory)
 {
     if (nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0)

@@ -10,7 +10,7 @@
 
 #include "macro/macro.h"
 
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -98,8 +98,7 @@ latency_put(struct sample *sample, const char *name, uint64_t n, double *times,
 
     qsort(times, count, sizeof *times, compare_doubles);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        const size_t at = (size_t)(parts[i].part * (double)count);
-        sample_put(sample, name, parts[i].name, n,
-                   1e3 * times[at < count ? at : count - 1]);
+        const size_t at = (size_t)ceil(parts[i].part * (double)count) - 1;
+        sample_put(sample, name, parts[i].name, n, 1e3 * times[at]);
     }
 }

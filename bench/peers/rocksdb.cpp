@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * peers/rocksdb -- RocksDB as an accumulator of weights: an associative operator adds, a
+ * filter drops zeros in compactions, there is no log. "rocksdb" compacts universally,
+ * "rocksdb-level" by levels.
+ */
+
+#include "peers/pairs.h"
+
+#include <memory>
+#include <rocksdb/cache.h>
+#include <rocksdb/compaction_filter.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/merge_operator.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+#include <thread>
+
+namespace
+{
+
+void
+must(const rocksdb::Status &status, const char *what)
+{
+    if (!status.ok())
+        bench_fail("rocksdb: %s: %s", what, status.ToString().c_str());
+}
+
+int64_t
+weight_of(const rocksdb::Slice &slice)
+{
+    int64_t weight = 0;
+
+    memcpy(&weight, slice.data(), sizeof weight);
+    return weight;
+}
+
+class add_weights : public rocksdb::AssociativeMergeOperator
+{
+  public:
+    bool Merge(const rocksdb::Slice &, const rocksdb::Slice *existing,
+               const rocksdb::Slice &value, std::string *out,
+               rocksdb::Logger *) const override
+    {
+        const int64_t sum =
+            weight_of(value) + (existing != nullptr ? weight_of(*existing) : 0);
+
+        out->assign(reinterpret_cast<const char *>(&sum), sizeof sum);
+        return true;
+    }
+    const char *Name() const override
+    {
+        return "add";
+    }
+};
+
+class drop_zeros : public rocksdb::CompactionFilter
+{
+  public:
+    bool Filter(int, const rocksdb::Slice &, const rocksdb::Slice &value, std::string *,
+                bool *) const override
+    {
+        return weight_of(value) == 0;
+    }
+    const char *Name() const override
+    {
+        return "drop zeros";
+    }
+};
+
+struct state {
+    rocksdb::DB *db = nullptr;
+    rocksdb::Options options;
+    rocksdb::WriteOptions write;
+    rocksdb::ReadOptions read;
+    rocksdb::ReadOptions read_all;
+    std::string directory;
+};
+
+drop_zeros zero_filter;
+
+void *
+open(const struct engine_setup *setup, bool universal)
+{
+    auto *const made = new state;
+    rocksdb::BlockBasedTableOptions table;
+    auto &options = made->options;
+
+    if (universal)
+        options.OptimizeUniversalStyleCompaction(256u << 20);
+    else
+        options.OptimizeLevelStyleCompaction(256u << 20);
+    options.create_if_missing = true;
+    options.IncreaseParallelism(2);
+    options.compression = rocksdb::kNoCompression;
+    options.compression_per_level.clear();
+    options.merge_operator = std::make_shared<add_weights>();
+    options.compaction_filter = &zero_filter;
+    options.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(8));
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+    table.whole_key_filtering = false;
+    table.block_cache = rocksdb::NewLRUCache(512u << 20);
+    options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+    made->write.disableWAL = true;
+    made->read.prefix_same_as_start = true;
+    made->read_all.total_order_seek = true;
+    made->read_all.readahead_size = 2u << 20;
+    made->directory = setup->directory;
+    must(rocksdb::DB::Open(options, made->directory, &made->db), "open");
+    return made;
+}
+
+void *
+open_universal(const struct engine_setup *setup)
+{
+    return open(setup, true);
+}
+
+void *
+open_level(const struct engine_setup *setup)
+{
+    return open(setup, false);
+}
+
+void
+insert(void *opaque, const struct spine_columns *columns)
+{
+    const auto &store = *static_cast<state *>(opaque);
+    rocksdb::WriteBatch batch;
+    size_t count;
+    struct pair *const pairs = pairs_of(columns, &count);
+    char key[PAIR_BYTES];
+
+    for (size_t i = 0; i < count; i++) {
+        pair_encode(key, pairs[i].key, pairs[i].value);
+        must(batch.Merge({key, sizeof key},
+                         {reinterpret_cast<const char *>(&pairs[i].weight), 8}),
+             "merge");
+    }
+    must(store.db->Write(store.write, &batch), "write");
+    free(pairs);
+}
+
+bool
+busy(const state &store)
+{
+    for (const char *name :
+         {"rocksdb.compaction-pending", "rocksdb.num-running-compactions",
+          "rocksdb.num-running-flushes", "rocksdb.mem-table-flush-pending"}) {
+        uint64_t number = 0;
+        store.db->GetIntProperty(name, &number);
+        if (number > 0)
+            return true;
+    }
+    return false;
+}
+
+void
+settle(void *opaque)
+{
+    const auto &store = *static_cast<state *>(opaque);
+
+    must(store.db->Flush(rocksdb::FlushOptions()), "flush");
+    while (busy(store))
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+void
+scan(void *opaque, enum scan_how how, struct tally *tally)
+{
+    const auto &store = *static_cast<state *>(opaque);
+    const std::unique_ptr<rocksdb::Iterator> at(store.db->NewIterator(store.read_all));
+
+    if (how == SCAN_ROWS_BACKWARD)
+        bench_fail("rocksdb: scans go forward here");
+    for (at->SeekToFirst(); at->Valid(); at->Next()) {
+        const struct pair row = pair_decode(at->key().data(), at->value().data());
+        if (row.weight != 0)
+            tally_add(tally, row.key, row.value, row.weight);
+    }
+    must(at->status(), "scan");
+}
+
+void
+probe(void *opaque, const uint64_t *keys, size_t count, uint64_t *values,
+      struct tally *tally)
+{
+    const auto &store = *static_cast<state *>(opaque);
+    const std::unique_ptr<rocksdb::Iterator> at(store.db->NewIterator(store.read));
+    char key[PAIR_BYTES];
+
+    for (size_t i = 0; i < count; i++) {
+        if (values != nullptr)
+            values[i] = NO_VALUE;
+        pair_encode(key, keys[i], 0);
+        for (at->Seek({key, sizeof key}); at->Valid(); at->Next()) {
+            const struct pair row = pair_decode(at->key().data(), at->value().data());
+            if (row.key != keys[i])
+                break;
+            if (row.weight == 0)
+                continue;
+            tally_add(tally, row.key, row.value, row.weight);
+            if (values != nullptr)
+                values[i] = row.value;
+        }
+    }
+    must(at->status(), "probe");
+}
+
+void
+lookup(void *opaque, const uint64_t *keys, size_t count, struct tally *tally)
+{
+    probe(opaque, keys, count, nullptr, tally);
+}
+
+void
+space(void *opaque, struct engine_space *out)
+{
+    const auto &store = *static_cast<state *>(opaque);
+
+    *out = {directory_bytes(store.directory.c_str()), 0};
+}
+
+void
+close(void *opaque)
+{
+    auto *const store = static_cast<state *>(opaque);
+
+    delete store->db;
+    directory_empty(store->directory.c_str());
+    delete store;
+}
+
+const char *
+describe()
+{
+    return "add operator, zero filter, no log, prefix bloom 10 bits, universal, "
+           "memtables "
+           "256 MB; Debian's has assertions on: about 2x slower";
+}
+
+const char *
+describe_level()
+{
+    return "the same, by levels";
+}
+
+} // namespace
+
+extern "C" {
+
+extern const struct engine engine_rocksdb, engine_rocksdb_level;
+
+const struct engine engine_rocksdb = {
+    "rocksdb", ENGINE_LOOKUP, describe, open_universal, insert,  settle, scan,
+    lookup,    probe,         nullptr,  space,          nullptr, close,
+};
+const struct engine engine_rocksdb_level = {
+    "rocksdb-level", ENGINE_LOOKUP, describe_level, open_level, insert,  settle, scan,
+    lookup,          probe,         nullptr,        space,      nullptr, close,
+};
+}

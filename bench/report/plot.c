@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/results.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void bars_plot(const struct results *results, size_t first, const char *directory);
+static void
+growth_plot(const struct results *results, const char *metric, const char *directory);
+static FILE *
+script_open(const char *directory, const char *name, const char *title, const char *y);
+
+/* One script per figure that more than one engine has, and two of growth; each writes the
+   SVG of its name. */
+void
+report_plots(const struct results *results, const char *directory)
+{
+    for (size_t i = 0; i < results->count; i++) {
+        const struct result *const at = &results->list[i];
+        bool first = strcmp(at->workload, "growth") != 0;
+        unsigned engines = 0;
+        for (size_t j = 0; j < results->count; j++) {
+            const struct result *const other = &results->list[j];
+            const bool same = strcmp(at->workload, other->workload) == 0 &&
+                              strcmp(at->metric, other->metric) == 0;
+            first = first && !(same && j < i);
+            engines += same;
+        }
+        if (first && engines > 1)
+            bars_plot(results, i, directory);
+    }
+    growth_plot(results, "settled_rows_per_s", directory);
+    growth_plot(results, "scan_rows_per_s", directory);
+}
+
+static FILE *
+script_open(const char *directory, const char *name, const char *title, const char *y)
+{
+    char path[1024];
+
+    snprintf(path, sizeof path, "%s/%s.gp", directory, name);
+    FILE *const script = fopen(path, "w");
+    if (script == NULL)
+        report_fail("%s: %s", path, strerror(errno));
+    fprintf(script,
+            "set terminal svg size 640,400 background 'white'\nset output '%s/%s.svg'\n"
+            "set title '%s'\nset ylabel '%s'\nset grid ytics\n",
+            directory, name, title, y);
+    return script;
+}
+
+/* A bar per engine, from the least to the greatest sample a line. */
+static void
+bars_plot(const struct results *results, size_t first, const char *directory)
+{
+    const struct result *const at = &results->list[first];
+    char name[80], title[80];
+
+    snprintf(name, sizeof name, "%s-%s", at->workload, at->metric);
+    snprintf(title, sizeof title, "%s: %s", at->workload, at->metric);
+    for (char *c = title; *c != '\0'; c++)
+        if (*c == '_')
+            *c = ' ';
+    FILE *const script = script_open(directory, name, title, at->unit);
+    fprintf(script, "set yrange [0:*]\nset xrange [-1:*]\nset boxwidth 0.6\n"
+                    "set style fill solid 0.5\nunset key\n$data << EOD\n");
+    for (size_t j = first, x = 0; j < results->count; j++) {
+        const struct result *const other = &results->list[j];
+        if (strcmp(at->workload, other->workload) == 0 &&
+            strcmp(at->metric, other->metric) == 0)
+            fprintf(script, "%zu \"%s\" %.9g %.9g %.9g\n", x++, other->engine,
+                    other->median, other->min, other->max);
+    }
+    fprintf(script, "EOD\nplot $data using 1:3:xtic(2) with boxes, "
+                    "$data using 1:3:4:5 with yerrorbars lc black pt 0\n");
+    fclose(script);
+}
+
+/* Nanoseconds per row against rows: flat is what one hopes for. */
+static void
+growth_plot(const struct results *results, const char *metric, const char *directory)
+{
+    char name[80], title[80];
+    const char *engines[16];
+    size_t engine_count = 0;
+
+    for (size_t i = 0; i < results->count; i++) {
+        const struct result *const at = &results->list[i];
+        bool known = strcmp(at->workload, "growth") != 0 ||
+                     strcmp(at->metric, metric) != 0 || engine_count == 16;
+        for (size_t e = 0; e < engine_count; e++)
+            known = known || strcmp(engines[e], at->engine) == 0;
+        if (!known)
+            engines[engine_count++] = at->engine;
+    }
+    if (engine_count == 0)
+        return;
+    snprintf(name, sizeof name, "growth-%s", metric);
+    snprintf(title, sizeof title, "growth: %s",
+             strcmp(metric, "scan_rows_per_s") == 0 ? "scan" : "ingest, all merged");
+    FILE *const script = script_open(directory, name, title, "ns per row");
+    fprintf(script, "set logscale xy\nset xlabel 'rows'\nset format x '10^{%%T}'\n"
+                    "set key left top\n");
+    for (size_t e = 0; e < engine_count; e++) {
+        fprintf(script, "$data%zu << EOD\n", e);
+        for (size_t i = 0; i < results->count; i++) {
+            const struct result *const at = &results->list[i];
+            if (strcmp(at->workload, "growth") == 0 && strcmp(at->metric, metric) == 0 &&
+                strcmp(at->engine, engines[e]) == 0)
+                fprintf(script, "%.9g %.9g\n", at->n, 1e9 / at->median);
+        }
+        fprintf(script, "EOD\n");
+    }
+    fprintf(script, "plot ");
+    for (size_t e = 0; e < engine_count; e++)
+        fprintf(script, "%s$data%zu with linespoints title '%s'", e > 0 ? ", " : "", e,
+                engines[e]);
+    fprintf(script, "\n");
+    fclose(script);
+}
