@@ -55,7 +55,9 @@ enum engine_ability {
     /* The first, the last and the next value of a key. */
     ENGINE_GROUPS = 16,
     /* A bulk read beside the one row by row. */
-    ENGINE_BULK = 32
+    ENGINE_BULK = 32,
+    /* Probes that are something else than a lookup of each key. */
+    ENGINE_PROBE = 64
 };
 
 struct engine_setup {
@@ -94,7 +96,7 @@ struct engine {
     void (*scan)(void *state, enum scan_how how, struct tally *tally);
     /* All rows of each key, in any order of keys. */
     void (*lookup)(void *state, const uint64_t *keys, size_t count, struct tally *tally);
-    /* The same of ascending keys; `values`, unless NULL, gets one value of each key,
+    /* The same of strictly ascending keys; `values`, unless NULL, gets one value of each key,
        NO_VALUE when there is none. */
     void (*probe)(void *state, const uint64_t *keys, size_t count, uint64_t *values,
                   struct tally *tally);

@@ -14,7 +14,7 @@
 enum { JOIN_WARM = 10, UPSERT_KEYS = 1000000 };
 
 static void join_run(const struct bench *bench, const struct engine *engine,
-                     struct sample *sample, unsigned percent, const char *name);
+                     struct sample *sample, unsigned percent, bool by_lookup);
 static uint64_t *join_numbers(const struct bench *bench, unsigned percent, uint64_t *n,
                               uint64_t *fresh_end);
 static void sort_keys(uint64_t *keys, size_t count, uint64_t *spare);
@@ -22,9 +22,11 @@ static void sort_keys(uint64_t *keys, size_t count, uint64_t *spare);
 void
 run_join(const struct bench *bench, const struct engine *engine, struct sample *sample)
 {
-    join_run(bench, engine, sample, 50, "join");
-    join_run(bench, engine, sample, 0, "join.0");
-    join_run(bench, engine, sample, 100, "join.100");
+    join_run(bench, engine, sample, 50, false);
+    join_run(bench, engine, sample, 0, false);
+    join_run(bench, engine, sample, 100, false);
+    if (engine->abilities & ENGINE_PROBE)
+        join_run(bench, engine, sample, 50, true);
 }
 
 /*
@@ -33,8 +35,12 @@ run_join(const struct bench *bench, const struct engine *engine, struct sample *
  */
 static void
 join_run(const struct bench *bench, const struct engine *engine, struct sample *sample,
-         unsigned percent, const char *name)
+         unsigned percent, bool by_lookup)
 {
+    const char *const name = by_lookup        ? "join.seek"
+                             : percent == 50  ? "join"
+                             : percent == 100 ? "join.100"
+                                              : "join.0";
     uint64_t n, fresh_end;
     uint64_t *const numbers = join_numbers(bench, percent, &n, &fresh_end);
     struct source *const source = source_new();
@@ -52,7 +58,10 @@ join_run(const struct bench *bench, const struct engine *engine, struct sample *
         memcpy(keys, source->keys, BATCH_ROWS * sizeof *keys);
         const double probe_began = seconds_now();
         sort_keys(keys, BATCH_ROWS, keys + BATCH_ROWS);
-        engine->probe(state, keys, BATCH_ROWS, NULL, &found);
+        if (by_lookup)
+            engine->lookup(state, keys, BATCH_ROWS, &found);
+        else
+            engine->probe(state, keys, BATCH_ROWS, NULL, &found);
         probe_seconds += seconds_now() - probe_began;
         engine->insert(state, &source->columns);
     }
@@ -83,7 +92,8 @@ join_run(const struct bench *bench, const struct engine *engine, struct sample *
     source_free(source);
 }
 
-/* `percent` of the keys of a batch were there before it; the others are new. */
+/* About `percent` of the keys of a batch were there before it, the others are new; a
+   batch has each key once. */
 static uint64_t *
 join_numbers(const struct bench *bench, unsigned percent, uint64_t *n,
              uint64_t *fresh_end)
@@ -92,13 +102,21 @@ join_numbers(const struct bench *bench, unsigned percent, uint64_t *n,
 
     *n = (bench->n + BATCH_ROWS - 1) / BATCH_ROWS * BATCH_ROWS;
     uint64_t *const numbers = bench_alloc(*n, sizeof *numbers);
+    unsigned *const used = bench_alloc(*n, sizeof *used); /* the last batch of a number */
+    memset(used, 0, *n * sizeof *used);
     for (unsigned batch = 0; at < *n; batch++) {
         const uint64_t before = fresh;
         for (unsigned i = 0; i < BATCH_ROWS; i++) {
-            const bool old = batch >= JOIN_WARM && i % 100 < percent;
-            numbers[at++] = old ? random_below(&random, before) : fresh++;
+            uint64_t number = before;
+            if (batch >= JOIN_WARM && i % 100 < percent)
+                number = random_below(&random, before);
+            if (number == before || used[number] == batch)
+                number = fresh++;
+            used[number] = batch;
+            numbers[at++] = number;
         }
     }
+    free(used);
     *fresh_end = fresh;
     return numbers;
 }

@@ -15,6 +15,7 @@ enum { READ_ROWS = 4096 };
 struct state {
     struct spine_runtime *runtime;
     struct spine *spine;
+    struct spine_probe *probe;
     bool paused;
 };
 
@@ -41,6 +42,7 @@ open_spine(const struct engine_setup *setup)
     must(spine_runtime_open(NULL, &state->runtime, &error), &error, "spine_runtime_open");
     must(spine_open(state->runtime, setup->schema, NULL, &state->spine, &error), &error,
          "spine_open");
+    must(spine_probe_new(&state->probe, &error), &error, "spine_probe_new");
     if (state->paused)
         spine_pause(state->spine);
     return state;
@@ -131,22 +133,35 @@ static void
 probe(void *opaque, const uint64_t *keys, size_t count, uint64_t *values,
       struct tally *tally)
 {
-    struct spine_cursor *const cursor = cursor_open(opaque);
+    const struct state *const state = opaque;
+    const struct spine_columns columns = {.rows = count, .keys = keys};
+    struct spine_snapshot *snapshot;
+    struct spine_probe_rows rows;
+    struct spine_error error;
 
-    for (size_t i = 0; i < count; i++) {
-        const bool found = spine_cursor_seek_key_exact(cursor, spine_u64(keys[i]));
+    must(spine_snapshot(state->spine, &snapshot, &error), &error, "spine_snapshot");
+    must(spine_snapshot_probe(snapshot, state->probe, &columns, NULL, &rows, &error),
+         &error, "spine_snapshot_probe");
+    const uint64_t *const found = rows.columns.values;
+    size_t row = 0;
+    for (size_t k = 0; k < rows.keys; k++) {
         if (values != NULL)
-            values[i] = found ? spine_cursor_val(cursor).u64 : NO_VALUE;
-        if (found)
-            key_tally(cursor, tally);
+            values[k] = row < rows.ends[k] ? found[row] : NO_VALUE;
+        for (; row < rows.ends[k]; row++)
+            tally_add(tally, keys[k], found[row], rows.columns.weights[row]);
     }
-    cursor_close(cursor);
+    spine_snapshot_unref(snapshot);
 }
 
 static void
 lookup(void *opaque, const uint64_t *keys, size_t count, struct tally *tally)
 {
-    probe(opaque, keys, count, NULL, tally);
+    struct spine_cursor *const cursor = cursor_open(opaque);
+
+    for (size_t i = 0; i < count; i++)
+        if (spine_cursor_seek_key_exact(cursor, spine_u64(keys[i])))
+            key_tally(cursor, tally);
+    cursor_close(cursor);
 }
 
 static void
@@ -199,6 +214,7 @@ close_spine(void *opaque)
 
     if (state->paused)
         spine_resume(state->spine);
+    spine_probe_free(state->probe);
     spine_close(state->spine);
     spine_runtime_close(state->runtime);
     free(state);
@@ -208,7 +224,7 @@ extern const struct engine engine_spine;
 const struct engine engine_spine = {
     .name = "spine",
     .abilities = ENGINE_BYTES | ENGINE_TIMES | ENGINE_APART | ENGINE_LOOKUP |
-                 ENGINE_GROUPS | ENGINE_BULK,
+                 ENGINE_GROUPS | ENGINE_BULK | ENGINE_PROBE,
     .describe = describe,
     .open = open_spine,
     .insert = insert,
