@@ -96,8 +96,8 @@ struct engine {
     void (*scan)(void *state, enum scan_how how, struct tally *tally);
     /* All rows of each key, in any order of keys. */
     void (*lookup)(void *state, const uint64_t *keys, size_t count, struct tally *tally);
-    /* The same of strictly ascending keys; `values`, unless NULL, gets one value of each key,
-       NO_VALUE when there is none. */
+    /* The same of strictly ascending keys; `values`, unless NULL, gets one value of each
+       key, NO_VALUE when there is none. */
     void (*probe)(void *state, const uint64_t *keys, size_t count, uint64_t *values,
                   struct tally *tally);
     /* One value per key: the first, the last, or the first not less than `at[i]`. */
