@@ -227,6 +227,7 @@ metric_unit(const char *metric)
         {"settled_rows_per_s", "rows/s"},
         {"backward_rows_per_s", "rows/s"},
         {"bulk_rows_per_s", "rows/s"},
+        {"scan_rows_per_s", "rows/s"},
         {"probes_per_s", "probes/s"},
         {"lookups_per_s", "lookups/s"},
         {"first_per_s", "1/s"},
@@ -244,12 +245,6 @@ metric_unit(const char *metric)
         if (strcmp(units[i][0], metric) == 0)
             return units[i][1];
     return "ms";
-}
-
-bool
-metric_is_rate(const char *metric)
-{
-    return strstr(metric, "_per_s") != NULL && strstr(metric, "_per_spine") == NULL;
 }
 
 int

@@ -72,8 +72,6 @@ tally_check(const char *what, const struct tally *expected, const struct tally *
 
 /* The unit of a metric. */
 const char *metric_unit(const char *metric);
-/* Is more of it better? */
-bool metric_is_rate(const char *metric);
 
 int compare_doubles(const void *a, const void *b);
 

@@ -19,6 +19,9 @@ const struct workload workloads[] = {
     {"latency", "time of each insert: flat out, then at 50 and 80 % of that rate", 0,
      false, run_latency},
     {"window", "ascending keys, the oldest are retracted", 0, false, run_window},
+    {"bytes", "keys of 8 to 64 bytes, values of 0 to 200", 0, true, run_bytes},
+    {"timed", "u64 times, a frontier that follows, a quarter is retracted", ENGINE_TIMES,
+     false, run_timed},
     {"fleet", "1,000 spines on one runtime; open and close 10,000", 0, true, run_fleet},
     {"growth", "ingest and scan at 10^5, 10^6, ... rows", 0, false, run_growth},
 };

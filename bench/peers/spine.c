@@ -89,13 +89,18 @@ cursor_close(struct spine_cursor *cursor)
     spine_cursor_close(cursor);
 }
 
+/* A row whose times cancel each other is still there until the frontier makes them equal.
+ */
 static void
 key_tally(struct spine_cursor *cursor, struct tally *tally)
 {
     const uint64_t key = spine_cursor_key(cursor).u64;
 
-    for (; spine_cursor_val_valid(cursor); spine_cursor_step_val(cursor))
-        tally_add(tally, key, spine_cursor_val(cursor).u64, spine_cursor_weight(cursor));
+    for (; spine_cursor_val_valid(cursor); spine_cursor_step_val(cursor)) {
+        const int64_t weight = spine_cursor_weight(cursor);
+        if (weight != 0)
+            tally_add(tally, key, spine_cursor_val(cursor).u64, weight);
+    }
 }
 
 static void
