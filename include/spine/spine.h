@@ -91,7 +91,8 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
 /*
  * Ends a spine: gives up its merges, waits for slices of it that run, wakes
  * whoever waits in it with SPINE_CANCELLED, and returns when they have left. Snapshots,
- * cursors and batches live on. No call may begin after it. NULL is allowed.
+ * cursors and batches live on. Calls that wait may be under way; no call may begin once
+ * this one has. NULL is allowed.
  */
 SPINE_API void spine_close(struct spine *spine);
 
@@ -143,7 +144,8 @@ spine_set_frontier(struct spine *spine, uint64_t frontier, struct spine_error *e
 
 /*
  * Stops merging: no merge starts or goes on until spine_resume(); returns when no slice
- * runs. Inserts are taken and never wait while paused. Pauses nest.
+ * runs. The batches are then those of spine_snapshot(), and stay so but for inserts,
+ * which are taken and never wait while paused. Pauses nest.
  */
 SPINE_API void spine_pause(struct spine *spine);
 SPINE_API void spine_resume(struct spine *spine);
