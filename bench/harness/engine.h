@@ -57,7 +57,9 @@ enum engine_ability {
     /* A bulk read beside the one row by row. */
     ENGINE_BULK = 32,
     /* Probes that are something else than a lookup of each key. */
-    ENGINE_PROBE = 64
+    ENGINE_PROBE = 64,
+    /* Batches that were apart can be merged into one. */
+    ENGINE_UNITE = 128
 };
 
 struct engine_setup {
@@ -103,6 +105,8 @@ struct engine {
     /* One value per key: the first, the last, or the first not less than `at[i]`. */
     void (*group)(void *state, enum group_what what, const uint64_t *keys,
                   const uint64_t *at, size_t count, struct tally *tally);
+    /* Makes one batch of those that were kept apart; needs ENGINE_UNITE. */
+    void (*unite)(void *state);
     void (*space)(void *state, struct engine_space *out);
     /* Times below `frontier` need not be told apart. */
     void (*advance)(void *state, uint64_t frontier);

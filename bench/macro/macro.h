@@ -41,6 +41,9 @@ run_bytes(const struct bench *bench, const struct engine *engine, struct sample 
 void
 run_timed(const struct bench *bench, const struct engine *engine, struct sample *sample);
 
+void
+run_merge(const struct bench *bench, const struct engine *engine, struct sample *sample);
+
 /* Rows that are live in a workload that keeps a fifth of them. */
 static inline uint64_t
 live_rows(uint64_t n)

@@ -16,7 +16,7 @@ mkdir "$work/files" "$work/plots"
 "$macro" --n 1e5 --samples 1 --seed 7 --files "$work/files" --results "$work/r" >"$work/log"
 
 # Of every workload, a figure of spine.
-for name in ingest ascending churn upsert join scan scan.64 point groups.huge latency.80 \
+for name in ingest ascending churn upsert join scan scan.64 merge.32 point groups.huge latency.80 \
     window bytes timed fleet growth; do
     grep -q "\"workload\":\"$name\",\"engine\":\"spine\"" "$work/r" || {
         echo "no figure of spine in $name"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * macro/read -- scan and point: reading what ingest left.
+ * macro/read -- scan and point: reading what ingest left; merge: batches become one.
  */
 
 #include "macro/macro.h"
@@ -66,7 +66,34 @@ run_scan(const struct bench *bench, const struct engine *engine, struct sample *
     engine->close(state);
 }
 
-/* 1, 8 and 64 batches of equal size that nobody merges. */
+/* `count` batches of equal size that nobody merges. */
+static void *
+apart_open(const struct bench *bench, const struct engine *engine, unsigned count,
+           struct tally *expected)
+{
+    const uint64_t each = bench->n / count, n = each * count;
+    uint64_t *const keys = bench_alloc(each, sizeof *keys);
+    uint64_t *const values = bench_alloc(each, sizeof *values);
+    void *const state = engine->open(&(struct engine_setup){.schema = &schema_u64,
+                                                            .directory = bench->directory,
+                                                            .apart = true,
+                                                            .rows_max = n});
+
+    *expected = (struct tally){0};
+    for (uint64_t number = 0; number < n; number++) {
+        const uint64_t at = number % each;
+        keys[at] = key_of(bench->seed, number);
+        values[at] = number;
+        tally_add(expected, keys[at], values[at], 1);
+        if (at + 1 == each)
+            engine->insert(state, &(struct spine_columns){
+                                      .rows = each, .keys = keys, .values = values});
+    }
+    free(keys);
+    free(values);
+    return state;
+}
+
 void
 run_scan_apart(const struct bench *bench, const struct engine *engine,
                struct sample *sample)
@@ -74,33 +101,35 @@ run_scan_apart(const struct bench *bench, const struct engine *engine,
     static const unsigned counts[] = {1, 8, 64};
 
     for (unsigned c = 0; c < sizeof counts / sizeof counts[0]; c++) {
-        const uint64_t each = bench->n / counts[c], n = each * counts[c];
-        struct tally expected = {.rows = n};
+        struct tally expected;
         char name[32];
-        uint64_t *const keys = bench_alloc(each, sizeof *keys);
-        uint64_t *const values = bench_alloc(each, sizeof *values);
-        void *const state =
-            engine->open(&(struct engine_setup){.schema = &schema_u64,
-                                                .directory = bench->directory,
-                                                .apart = true,
-                                                .rows_max = n});
+        void *const state = apart_open(bench, engine, counts[c], &expected);
 
-        for (uint64_t number = 0; number < n; number++) {
-            const uint64_t at = number % each;
-            keys[at] = key_of(bench->seed, number);
-            values[at] = number;
-            expected.weight++;
-            expected.checksum += row_hash(keys[at], values[at]);
-            if (at + 1 == each)
-                engine->insert(state, &(struct spine_columns){
-                                          .rows = each, .keys = keys, .values = values});
-        }
-        free(keys);
-        free(values);
         snprintf(name, sizeof name, "scan.%u", counts[c]);
         scan_measured(engine, state, SCAN_ROWS, &expected, sample, name);
         if (engine->abilities & ENGINE_BULK)
             scan_measured(engine, state, SCAN_BULK, &expected, sample, name);
+        engine->close(state);
+    }
+}
+
+void
+run_merge(const struct bench *bench, const struct engine *engine, struct sample *sample)
+{
+    static const unsigned counts[] = {2, 8, 32, 64};
+
+    for (unsigned c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+        struct tally expected, found = {0};
+        char name[32];
+        void *const state = apart_open(bench, engine, counts[c], &expected);
+
+        snprintf(name, sizeof name, "merge.%u", counts[c]);
+        const double began = seconds_now();
+        engine->unite(state);
+        sample_put(sample, name, "rows_per_s", expected.rows,
+                   (double)expected.rows / (seconds_now() - began));
+        engine->scan(state, SCAN_ROWS, &found);
+        tally_check(name, &expected, &found);
         engine->close(state);
     }
 }

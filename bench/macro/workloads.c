@@ -13,6 +13,8 @@ const struct workload workloads[] = {
      ENGINE_LOOKUP, false, run_join},
     {"scan", "all rows, after ingest", 0, false, run_scan},
     {"scan_apart", "all rows, in 1, 8, 64 batches", ENGINE_APART, false, run_scan_apart},
+    {"merge", "2, 8, 32, 64 batches become one, on all threads there are", ENGINE_UNITE,
+     false, run_merge},
     {"point", "random exact lookups, after ingest", ENGINE_LOOKUP, false, run_point},
     {"groups", "first, last, some value of a key: 100 huge groups, many small ones",
      ENGINE_GROUPS, false, run_groups},

@@ -124,7 +124,7 @@ const struct engine engine_map = {
     insert,   settle,
     scan,     lookup,
     probe,    group,
-    space,    nullptr,
-    close,
+    nullptr,  space,
+    nullptr,  close,
 };
 }

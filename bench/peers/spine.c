@@ -189,6 +189,18 @@ group(void *opaque, enum group_what what, const uint64_t *keys, const uint64_t *
     cursor_close(cursor);
 }
 
+/* With the threads that merge, and this one. */
+static void
+unite(void *opaque)
+{
+    struct state *const state = opaque;
+    struct spine_error error;
+
+    spine_resume(state->spine);
+    state->paused = false;
+    must(spine_consolidate(state->spine, NULL, &error), &error, "spine_consolidate");
+}
+
 static void
 space(void *opaque, struct engine_space *out)
 {
@@ -229,7 +241,7 @@ extern const struct engine engine_spine;
 const struct engine engine_spine = {
     .name = "spine",
     .abilities = ENGINE_BYTES | ENGINE_TIMES | ENGINE_APART | ENGINE_LOOKUP |
-                 ENGINE_GROUPS | ENGINE_BULK | ENGINE_PROBE,
+                 ENGINE_GROUPS | ENGINE_BULK | ENGINE_PROBE | ENGINE_UNITE,
     .describe = describe,
     .open = open_spine,
     .insert = insert,
@@ -238,6 +250,7 @@ const struct engine engine_spine = {
     .lookup = lookup,
     .probe = probe,
     .group = group,
+    .unite = unite,
     .space = space,
     .advance = advance,
     .close = close_spine,
