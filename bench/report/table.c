@@ -104,13 +104,18 @@ title_of(const char *metric)
     return NULL;
 }
 
-/* Engines without a bulk read are compared by their only one. */
+/* Engines without a bulk read are compared by their only one, those with files by memory
+   and files together. */
 static void
 cell_print(const struct results *results, const struct result *spine, const char *engine)
 {
-    char number[24], cell[40];
+    char number[24], more[24], cell[80];
     const struct result *other =
         results_find(results, spine->workload, engine, spine->metric, spine->n);
+    const struct result *const disk = strcmp(spine->metric, "bytes_per_row") == 0
+                                          ? results_find(results, spine->workload, engine,
+                                                         "disk_bytes_per_row", spine->n)
+                                          : NULL;
 
     if (other == NULL && strcmp(spine->metric, "bulk_rows_per_s") == 0)
         other = results_find(results, spine->workload, engine, "rows_per_s", spine->n);
@@ -118,9 +123,15 @@ cell_print(const struct results *results, const struct result *spine, const char
         printf("  %18s", "");
         return;
     }
-    const double ratio = result_ratio(spine, other);
-    snprintf(cell, sizeof cell, "%s (%.*fx)",
-             number_text(number, sizeof number, other->median), ratio < 10 ? 2 : 0,
-             ratio);
+    struct result all = *other;
+    number_text(number, sizeof number, other->median);
+    more[0] = '\0';
+    if (disk != NULL) {
+        all.median += disk->median;
+        more[0] = '+';
+        number_text(more + 1, sizeof more - 1, disk->median);
+    }
+    const double ratio = result_ratio(spine, &all);
+    snprintf(cell, sizeof cell, "%s%s (%.*fx)", number, more, ratio < 10 ? 2 : 0, ratio);
     printf("  %18s", cell);
 }
