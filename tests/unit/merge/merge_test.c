@@ -187,7 +187,7 @@ merge_shares_blocks(struct rng *rng, size_t steps)
     }
     model_consolidate(&sum);
     HOLDS_OK(merge_new(&merge, batches, 6, NULL, NULL));
-    HOLDS_OK(run_merge(merge, rng, rng_index(rng, FUELS)));
+    HOLDS_OK(run_merge(merge, rng, (enum fuel)rng_below(rng, FUELS)));
     merge_counts(merge, &counts);
     HOLDS(counts.blocks_shared >= blocks / 2);
     HOLDS(counts.rows_shared <= counts.rows_in && counts.rows_shared >= 10 * BLOCK_ROWS);
