@@ -4,7 +4,7 @@
 #include <string.h>
 
 extern const struct engine engine_spine, engine_naive, engine_sort, engine_map,
-    engine_rocksdb, engine_rocksdb_level, engine_leveldb, engine_lmdb, engine_dbsp;
+    engine_rocksdb, engine_rocksdb_level, engine_leveldb, engine_lmdb;
 
 const struct engine *const engines[] = {
     &engine_spine,
