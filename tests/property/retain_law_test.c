@@ -214,9 +214,8 @@ gone_where_rejected(const struct filters *filters, const struct content *content
 }
 
 static bool
-steps_hold(struct rng *rng, struct spine *spine, size_t steps)
+steps_hold(struct rng *rng, struct spine *spine, struct filters filters[2], size_t steps)
 {
-    struct filters filters[2] = {{0}};
     unsigned current = 0;
     uint64_t frontier = 0;
     struct content before, after;
@@ -261,13 +260,15 @@ retention_law(struct rng *rng, size_t steps)
     /* Small levels, so that merges seldom have all of a row. */
     const struct spine_options small = {.level0_rows = 1 + (uint32_t)rng_below(rng, 20)};
     const struct spine_runtime_options options = {.manual = true};
+    /* Outlive the spine, which releases them. */
+    struct filters filters[2] = {{0}};
     struct spine_runtime *runtime;
     struct spine *spine;
     bool held;
 
     HOLDS_OK(spine_runtime_open(&options, &runtime, NULL));
     HOLDS_OK(spine_open(runtime, &schema, &small, &spine, NULL));
-    held = steps_hold(rng, spine, steps);
+    held = steps_hold(rng, spine, filters, steps);
     spine_close(spine);
     spine_runtime_close(runtime);
     return held;
