@@ -31,9 +31,6 @@
 /* A block is closed early when its cells' bytes pass this. */
 #define BLOCK_BYTES (256u << 10)
 
-/* Batches of so many rows are encoded. */
-#define ENCODE_ROWS 100000u
-
 struct block; /* private to batch/ */
 
 /* What a batch knows of each block: its first and last row as codes. */
@@ -51,8 +48,6 @@ struct fence {
     uint32_t keys;
     /* The first key is the last key of the block before. */
     bool continues;
-    /* The keys of the block are a frame. */
-    bool key_framed;
 };
 
 struct spine_batch {
@@ -80,15 +75,6 @@ struct spine_batch {
  */
 struct output {
     struct layout layout;
-    /*
-     * A batch of so many rows gets encoded blocks, which have less bytes and take a
-     * little longer to write and to read. ENCODE_ROWS unless the owner of a new output
-     * says otherwise; UINT64_MAX: never.
-     */
-    uint64_t encode_rows;
-    /* The most rows that will come, if known: their blocks are encoded at once, not only
-     * when there are enough of them. The owner sets it, before the first rows. */
-    uint64_t rows_expected;
     struct rows pending;
     struct fence *fences;
     size_t fence_count;

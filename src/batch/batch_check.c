@@ -25,8 +25,6 @@ static enum spine_status check_ends(const struct check *check, const uint16_t *e
 static enum spine_status check_cells(const struct check *check,
                                      const struct cell_layout *layout,
                                      const struct column *column, uint32_t count);
-static enum spine_status
-check_frame(const struct check *check, const struct frame *frame, size_t count);
 static enum spine_status check_block(const struct check *check);
 static enum spine_status stage_block(struct check *check);
 static enum spine_status check_rows(struct check *check);
@@ -76,10 +74,6 @@ check_block(const struct check *check)
     EXPECT(check->batch->fences[check->at].keys == block->key_count,
            "the fence of block %zu has %" PRIu32 " keys, the block %" PRIu32, check->at,
            check->batch->fences[check->at].keys, block->key_count);
-    EXPECT(check->batch->fences[check->at].key_framed == (block->key.frame != NULL) &&
-               (block->key.frame == NULL || (const uint8_t *)block->key.frame ==
-                                                (const uint8_t *)block + BLOCK_KEY_WORDS),
-           "block %zu: the frame of its keys", check->at);
     EXPECT(layout->timed == (block->times != NULL), "block %zu: times", check->at);
     TRY(check_ends(check, block->value_ends, block->key_count, block->value_count,
                    "values"));
@@ -87,11 +81,6 @@ check_block(const struct check *check)
                    "times"));
     TRY(check_cells(check, &layout->key, &block->key, block->key_count));
     TRY(check_cells(check, &layout->value, &block->value, block->value_count));
-    if (block->times_framed)
-        TRY(check_frame(check, block->time_frame, block->row_count));
-    if (block->weights_framed)
-        TRY(check_frame(check, block->weight_frame,
-                        (size_t)block->row_count * layout->weight_count));
 out:
     return st;
 }
@@ -118,36 +107,14 @@ check_ends(const struct check *check, const uint16_t *ends, uint32_t count,
     return SPINE_OK;
 }
 
-/* The bits of `count` words lie in the block, and products do not wrap around. */
-static enum spine_status
-check_frame(const struct check *check, const struct frame *frame, size_t count)
-{
-    const struct block *block = check->batch->fences[check->at].block;
-    const uintptr_t begin = (uintptr_t)block, bits = (uintptr_t)frame->bits;
-
-    EXPECT(frame->width <= 64 && frame->slope_shift < 64 &&
-               (count <= 1 || frame->slope <= UINT64_MAX / (count - 1)),
-           "block %zu: a frame of %u bits", check->at, frame->width);
-    EXPECT(frame->width == 0 ||
-               (bits > begin && frame_bytes(frame, count) <= begin + block->bytes - bits),
-           "block %zu: a frame ends behind it", check->at);
-    return SPINE_OK;
-}
-
 static enum spine_status
 check_cells(const struct check *check, const struct cell_layout *layout,
             const struct column *column, uint32_t count)
 {
     const struct block *block = check->batch->fences[check->at].block;
 
-    EXPECT((column->cells == NULL) ==
-               (layout->shape == SHAPE_NONE || column->frame != NULL),
+    EXPECT((column->cells == NULL) == (layout->shape == SHAPE_NONE),
            "block %zu: a column of cells", check->at);
-    if (column->frame != NULL) {
-        EXPECT(layout->shape == SHAPE_WORD4 || layout->shape == SHAPE_WORD8,
-               "block %zu: a frame instead of bytes", check->at);
-        return check_frame(check, column->frame, count);
-    }
     if (layout->shape != SHAPE_BYTES)
         return SPINE_OK;
     for (uint32_t i = 1; i < count; i++)

@@ -17,9 +17,6 @@
 #define GUESS_REACH 96u
 #define LINE_BYTES 64
 
-/* How the keys of all blocks of a group are stored. */
-enum key_kind { KEYS_WORD4, KEYS_WORD8, KEYS_FRAMED, KEYS_MIXED };
-
 /* A group of ascending words, and what is known of each so far. */
 struct group {
     uint32_t count;
@@ -28,7 +25,6 @@ struct group {
     /* An interval of the block's keys. */
     uint32_t at[GROUP];
     uint32_t length[GROUP];
-    enum key_kind kind;
 };
 
 static size_t probe_all(const struct spine_batch *batch, const uint32_t *candidates,
@@ -210,10 +206,9 @@ find_group(const struct spine_batch *batch, struct group *group, size_t *near)
 static inline void
 prefetch_block(const struct block *block)
 {
-    static_assert(sizeof *block <= 2 * LINE_BYTES, "a frame is in the third line");
+    static_assert(sizeof *block <= 2 * LINE_BYTES, "two lines are asked for");
     __builtin_prefetch(block);
     __builtin_prefetch((const uint8_t *)block + LINE_BYTES);
-    __builtin_prefetch((const uint8_t *)block + 2 * (size_t)LINE_BYTES);
 }
 
 /* Asks for the fences and the blocks of hits that come later. */
@@ -256,107 +251,21 @@ prefetch_around(const void *memory, size_t reach)
     __builtin_prefetch((const void *)(at + reach));
 }
 
-/* The same around word `at` of a frame. */
-static inline void
-prefetch_frame(const struct frame *frame, size_t at)
-{
-    const size_t line = at / FRAME_LANES * frame->width / 64 * FRAME_LANES;
-
-    prefetch_around(frame->bits + line, GUESS_REACH * frame->width / 8);
-}
-
 #define FIND_NAME(step) word4_##step
-#define FIND_KEYS const uint32_t *
-#define FIND_KEYS_OF(column) (column)->cells
-#define FIND_WORD(keys, at) (keys)[at]
-#define FIND_PREFETCH(keys, at) prefetch_around((keys) + (at), GUESS_REACH * sizeof *keys)
+#define FIND_TYPE uint32_t
 #include "batch/find_template.h"
 
 #define FIND_NAME(step) word8_##step
-#define FIND_KEYS const uint64_t *
-#define FIND_KEYS_OF(column) (column)->cells
-#define FIND_WORD(keys, at) (keys)[at]
-#define FIND_PREFETCH(keys, at) prefetch_around((keys) + (at), GUESS_REACH * sizeof *keys)
+#define FIND_TYPE uint64_t
 #include "batch/find_template.h"
-
-#define FIND_NAME(step) framed_##step
-#define FIND_KEYS const struct frame *
-#define FIND_KEYS_OF(column) (column)->frame
-#define FIND_WORD(keys, at) frame_word(keys, at)
-#define FIND_PREFETCH(keys, at) prefetch_frame(keys, at)
-#include "batch/find_template.h"
-
-/* Blocks with keys of both kinds, or in one of them. */
-#define FIND_NAME(step) mixed_##step
-#define FIND_KEYS const struct column *
-#define FIND_KEYS_OF(column) (column)
-#define FIND_WORD(keys, at) column_word(&batch->layout.key, keys, at)
-#define FIND_PREFETCH(keys, at) (void)keys
-#include "batch/find_template.h"
-
-static enum key_kind
-kind_of_block(const struct spine_batch *batch, const struct block *block)
-{
-    return block->key.frame != NULL                 ? KEYS_FRAMED
-           : batch->layout.key.shape == SHAPE_WORD4 ? KEYS_WORD4
-                                                    : KEYS_WORD8;
-}
 
 static void
 guess_group(const struct spine_batch *batch, struct group *group)
 {
-    if (group->count == 0)
-        return;
-    group->kind = kind_of_block(batch, batch->fences[group->block[0]].block);
-    for (uint32_t i = 1; i < group->count; i++)
-        if (group->kind != kind_of_block(batch, batch->fences[group->block[i]].block))
-            group->kind = KEYS_MIXED;
-    switch (group->kind) {
-    case KEYS_WORD4:
+    if (batch->layout.key.shape == SHAPE_WORD4)
         word4_guess(batch, group);
-        break;
-    case KEYS_WORD8:
-        word8_guess(batch, group);
-        break;
-    case KEYS_FRAMED:
-        framed_guess(batch, group);
-        break;
-    case KEYS_MIXED:
-        mixed_guess(batch, group);
-        break;
-    }
-}
-
-static void
-finish_guesses(const struct spine_batch *batch, struct group *group)
-{
-    switch (group->kind) {
-    case KEYS_WORD4:
-        word4_finish(batch, group);
-        break;
-    case KEYS_WORD8:
-        word8_finish(batch, group);
-        break;
-    case KEYS_FRAMED:
-        framed_finish(batch, group);
-        break;
-    case KEYS_MIXED:
-        mixed_finish(batch, group);
-        break;
-    }
-}
-
-static inline void
-prefetch_value(const struct spine_batch *batch, const struct block *block, size_t at)
-{
-    const struct frame *frame = block->value.frame;
-
-    if (frame != NULL)
-        __builtin_prefetch(frame->bits +
-                           at / FRAME_LANES * frame->width / 64 * FRAME_LANES);
     else
-        __builtin_prefetch((const uint8_t *)block->value.cells +
-                           at * batch->layout.value.bytes);
+        word8_guess(batch, group);
 }
 
 /* Writes a hit for each key that is there; returns how many. */
@@ -364,21 +273,26 @@ static size_t
 finish_group(const struct spine_batch *batch, struct group *group, const struct hit *from,
              struct hit *to)
 {
-    const struct cell_layout *layout = &batch->layout.key;
+    const bool word4 = batch->layout.key.shape == SHAPE_WORD4;
     size_t count = 0;
 
-    finish_guesses(batch, group);
+    if (word4)
+        word4_finish(batch, group);
+    else
+        word8_finish(batch, group);
     for (uint32_t i = 0; i < group->count; i++) {
         const struct block *block = batch->fences[group->block[i]].block;
         const uint32_t at = group->at[i], key = from[i].key;
         uint32_t begin, end;
 
         if (at == block->key_count ||
-            column_word(layout, &block->key, at) != group->word[i])
+            (word4 ? ((const uint32_t *)block->key.cells)[at]
+                   : ((const uint64_t *)block->key.cells)[at]) != group->word[i])
             continue;
         begin = block_value_begin(block, at);
         end = block_value_end(block, at);
-        prefetch_value(batch, block, begin);
+        __builtin_prefetch((const uint8_t *)block->value.cells +
+                           (size_t)begin * batch->layout.value.bytes);
         to[count++] = (struct hit){.key = key,
                                    .block = group->block[i],
                                    .begin = (uint16_t)block_row_begin(block, begin),
@@ -418,10 +332,10 @@ stage_pair_of_words(const struct layout *layout, const struct block *block, uint
 
     if (layout->row_kind != ROW_TWO || block->value_ends != NULL ||
         layout->key.shape != SHAPE_WORD8 || layout->value.shape != SHAPE_WORD8 ||
-        block->weight_bytes > 1 || block->weights_framed)
+        block->weight_bytes > 1)
         return false;
-    out->hi[to] = column_word(&layout->key, &block->key, at);
-    out->lo[to] = column_word(&layout->value, &block->value, at);
+    out->hi[to] = ((const uint64_t *)block->key.cells)[at];
+    out->lo[to] = ((const uint64_t *)block->value.cells)[at];
     out->weight[to] = block->weight_bytes == 0 ? 1 : ((const int8_t *)block->weights)[at];
     out->count++;
     return true;

@@ -20,8 +20,6 @@
 #define CELL_SLACK 8u
 
 struct column {
-    /* Words of an encoded column; NULL: they are in `cells`. */
-    const struct frame *frame;
     /* uint32_t or uint64_t words; SHAPE_FIXED and SHAPE_BYTES: the bytes end to end. */
     void *cells;
     /* SHAPE_BYTES: where each cell ends in `cells`. */
@@ -36,11 +34,8 @@ struct block {
     uint32_t value_count;
     uint32_t key_count;
     uint32_t negative_rows;
-    /* Bytes of a weight: 1, 2, 4 or 8; 0 when all are 1, or in a frame. */
-    uint16_t weight_bytes;
-    /* Which of the two below is a frame. */
-    bool times_framed;
-    bool weights_framed;
+    /* Bytes of a weight: 1, 2, 4 or 8; 0 when all are 1. */
+    uint32_t weight_bytes;
     /* Of the whole allocation. */
     size_t bytes;
     struct column key;
@@ -49,14 +44,8 @@ struct block {
     uint16_t *value_ends;
     /* Per value, where its rows end; NULL when every value has one row. */
     uint16_t *time_ends;
-    union {
-        uint64_t *times;
-        const struct frame *time_frame;
-    };
-    union {
-        void *weights;
-        const struct frame *weight_frame;
-    };
+    uint64_t *times;
+    void *weights;
 };
 
 /* Where the cells of keys that are words begin: right behind the block, so that they are
@@ -65,13 +54,10 @@ struct block {
 
 static_assert(BLOCK_ROWS <= UINT16_MAX, "ends of values and times are 16 bits");
 
-/*
- * Packs rows [begin, end), at most BLOCK_ROWS and at least one, sorted and consolidated.
- * With `encode`, words, times and weights are frames (kernel/frame.h) where that saves an
- * eighth. SPINE_NOMEM.
- */
+/* Packs rows [begin, end), at most BLOCK_ROWS and at least one, sorted and consolidated.
+ * SPINE_NOMEM. */
 enum spine_status block_pack(const struct layout *layout, const struct rows *rows,
-                             size_t begin, size_t end, bool encode, struct block **out);
+                             size_t begin, size_t end, struct block **out);
 /* One reference less; the last one frees. */
 void block_unref(struct block *block);
 
@@ -79,9 +65,6 @@ void block_unref(struct block *block);
 void block_stage(const struct layout *layout, const struct block *block, uint32_t begin,
                  uint32_t end, struct rows *out);
 
-/* Writes cells [begin, end) of a column of SHAPE_WORD4 or SHAPE_WORD8 to `words`. */
-void column_words(const struct cell_layout *layout, const struct column *column,
-                  size_t begin, size_t end, uint64_t *words);
 /* The bytes of cell `at`, when the column is SHAPE_FIXED or SHAPE_BYTES. */
 struct span
 column_span(const struct cell_layout *layout, const struct column *column, size_t at);
@@ -139,23 +122,6 @@ enum spine_status batch_of_sorted(const struct layout *layout, const struct rows
 /* The least and the greatest key in the caller's type; as rows_key_datum(). */
 union spine_datum batch_key_min(const struct spine_batch *batch, uint8_t *scratch);
 union spine_datum batch_key_max(const struct spine_batch *batch, uint8_t *scratch);
-
-static inline bool
-block_is_encoded(const struct block *block)
-{
-    return block->key.frame != NULL || block->value.frame != NULL ||
-           block->times_framed || block->weights_framed;
-}
-
-/* Word `at` of a column of SHAPE_WORD4 or SHAPE_WORD8. */
-static inline uint64_t
-column_word(const struct cell_layout *layout, const struct column *column, size_t at)
-{
-    if (column->frame != NULL)
-        return frame_word(column->frame, at);
-    return layout->bytes == 4 ? ((const uint32_t *)column->cells)[at]
-                              : ((const uint64_t *)column->cells)[at];
-}
 
 /* Where the values of a key and the rows of a value lie in the block. */
 static inline uint32_t

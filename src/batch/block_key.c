@@ -20,15 +20,6 @@ static struct doubt doubt_of(const struct layout *layout, const struct fence *fe
                              uint64_t word, uint32_t hint);
 static size_t find_word(const struct layout *layout, const struct fence *fence,
                         uint64_t word, uint32_t hint);
-static size_t find_in_frame(const struct fence *fence, uint64_t word, uint32_t hint);
-
-static const struct frame *
-frame_of_fence(const struct fence *fence)
-{
-    const void *frame = (const uint8_t *)fence->block + BLOCK_KEY_WORDS;
-
-    return frame;
-}
 
 void
 block_find_key(const struct layout *layout, const struct fence *fence,
@@ -58,10 +49,7 @@ block_prefetch_key(const struct layout *layout, const struct fence *fence,
 
     __builtin_prefetch(fence->block);
     __builtin_prefetch(&fence->block->value_ends);
-    /* A frame must be there before it is known where its words are. */
-    if (fence->key_framed)
-        __builtin_prefetch(frame_of_fence(fence));
-    if (!has_words(layout) || fence->key_framed)
+    if (!has_words(layout))
         return;
     doubt = doubt_of(layout, fence, key->word, hint);
     if (doubt.begin == doubt.end)
@@ -109,35 +97,12 @@ static size_t
 find_word(const struct layout *layout, const struct fence *fence, uint64_t word,
           uint32_t hint)
 {
-    struct doubt doubt;
-    size_t guess;
-
-    if (fence->key_framed)
-        return find_in_frame(fence, word, hint);
-    doubt = doubt_of(layout, fence, word, hint);
-    guess = doubt.begin;
+    const struct doubt doubt = doubt_of(layout, fence, word, hint);
+    size_t guess = doubt.begin;
 
     if (doubt.begin < doubt.end)
         guess = guess_place(doubt.first, doubt.last, doubt.begin, doubt.end, word);
     if (layout->key.bytes == 4)
         return search_around(doubt.cells, 4, doubt.begin, doubt.end, guess, word);
     return search_around(doubt.cells, 8, doubt.begin, doubt.end, guess, word);
-}
-
-static size_t
-find_in_frame(const struct fence *fence, uint64_t word, uint32_t hint)
-{
-    const struct frame *frame = frame_of_fence(fence);
-    size_t begin = 0, end = fence->keys;
-
-    if (hint > 0 && hint < end) {
-        if (frame_word(frame, hint) < word)
-            begin = (size_t)hint + 1;
-        else
-            end = hint;
-    }
-    if (begin == end || frame->slope == 0)
-        return search_words(frame, FRAMED, begin, end, word);
-    return search_around(frame, FRAMED, begin, end,
-                         guess_on_line(frame, begin, end, word), word);
 }

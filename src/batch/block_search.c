@@ -114,13 +114,12 @@ column_search(const struct cell_layout *layout, const struct column *column, siz
     case SHAPE_NONE:
         break;
     case SHAPE_WORD4:
+        if (after && cell->word >= UINT32_MAX)
+            return end;
+        return search_words(column->cells, 4, begin, end, cell->word + after);
     case SHAPE_WORD8:
         if (after && cell->word == UINT64_MAX)
             return end;
-        if (column->frame != NULL)
-            return search_words(column->frame, FRAMED, begin, end, cell->word + after);
-        if (layout->shape == SHAPE_WORD4)
-            return search_words(column->cells, 4, begin, end, cell->word + after);
         return search_words(column->cells, 8, begin, end, cell->word + after);
     case SHAPE_FIXED:
     case SHAPE_BYTES:
@@ -192,8 +191,9 @@ column_equals(const struct cell_layout *layout, const struct column *column, siz
     case SHAPE_NONE:
         break;
     case SHAPE_WORD4:
+        return ((const uint32_t *)column->cells)[at] == cell->word;
     case SHAPE_WORD8:
-        return column_word(layout, column, at) == cell->word;
+        return ((const uint64_t *)column->cells)[at] == cell->word;
     case SHAPE_FIXED:
     case SHAPE_BYTES:
         return compare_bytes(layout, column, at, cell) == 0;

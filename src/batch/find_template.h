@@ -6,10 +6,7 @@
  * it defines
  *
  *     FIND_NAME(step)    the functions
- *     FIND_KEYS          a name for the keys of a block
- *     FIND_KEYS_OF(column)
- *     FIND_WORD(keys, at)
- *     FIND_PREFETCH(keys, at)    asks for the memory around a key
+ *     FIND_TYPE          a stored key
  */
 
 /*
@@ -23,7 +20,7 @@ FIND_NAME(guess)(const struct spine_batch *batch, struct group *group)
 
     for (uint32_t i = 0; i < group->count; i++) {
         const struct fence *fence = &batch->fences[group->block[i]];
-        FIND_KEYS keys = FIND_KEYS_OF(&fence->block->key);
+        const FIND_TYPE *cells = fence->block->key.cells;
         const uint64_t first = fence->first_hi >> shift, last = fence->last_hi >> shift;
         const uint64_t word = group->word[i] > first ? group->word[i] : first;
         const double share = (double)(word - first) / ((double)(last - first) + 1);
@@ -31,7 +28,7 @@ FIND_NAME(guess)(const struct spine_batch *batch, struct group *group)
         group->length[i] = fence->block->key_count;
         group->at[i] = (uint32_t)(share * (group->length[i] - 1));
         assert(group->at[i] < group->length[i]);
-        FIND_PREFETCH(keys, group->at[i]);
+        prefetch_around(cells + group->at[i], GUESS_REACH * sizeof *cells);
     }
 }
 
@@ -43,7 +40,7 @@ FIND_NAME(guess)(const struct spine_batch *batch, struct group *group)
 static void
 FIND_NAME(finish)(const struct spine_batch *batch, struct group *group)
 {
-    FIND_KEYS keys[GROUP];
+    const FIND_TYPE *cells[GROUP];
     uint32_t longest = 0;
 
     for (uint32_t i = 0; i < group->count; i++) {
@@ -52,10 +49,9 @@ FIND_NAME(finish)(const struct spine_batch *batch, struct group *group)
         const uint32_t high = guess + GUESS_REACH < count ? guess + GUESS_REACH : count;
         const uint64_t word = group->word[i];
 
-        keys[i] = FIND_KEYS_OF(&batch->fences[group->block[i]].block->key);
-        group->at[i] = FIND_WORD(keys[i], low) < word ? low : 0;
-        group->length[i] =
-            (FIND_WORD(keys[i], high - 1) < word ? count : high) - group->at[i];
+        cells[i] = batch->fences[group->block[i]].block->key.cells;
+        group->at[i] = cells[i][low] < word ? low : 0;
+        group->length[i] = (cells[i][high - 1] < word ? count : high) - group->at[i];
         longest = group->length[i] > longest ? group->length[i] : longest;
     }
     for (; longest > 1; longest -= longest / 2)
@@ -63,16 +59,12 @@ FIND_NAME(finish)(const struct spine_batch *batch, struct group *group)
             const uint32_t half = group->length[i] / 2;
 
             /* Nothing happens at length 1. */
-            group->at[i] +=
-                FIND_WORD(keys[i], group->at[i] + half) < group->word[i] ? half : 0;
+            group->at[i] += cells[i][group->at[i] + half] < group->word[i] ? half : 0;
             group->length[i] -= half;
         }
     for (uint32_t i = 0; i < group->count; i++)
-        group->at[i] += FIND_WORD(keys[i], group->at[i]) < group->word[i];
+        group->at[i] += cells[i][group->at[i]] < group->word[i];
 }
 
 #undef FIND_NAME
-#undef FIND_KEYS
-#undef FIND_KEYS_OF
-#undef FIND_WORD
-#undef FIND_PREFETCH
+#undef FIND_TYPE

@@ -3,12 +3,11 @@
 #define BATCH_WORD_SEARCH_H
 
 /*
- * batch/word_search -- searching sorted words of four or eight bytes, or (FRAMED) of a
- * frame, which `cells` then is. `bytes` is a constant wherever these are called.
+ * batch/word_search -- searching sorted words of four or eight bytes. `bytes` is a
+ * constant wherever these are called.
  */
 
 #include "base/assert.h"
-#include "kernel/kernel.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,15 +17,11 @@
 /* So far from a guess is looked at once. */
 #define GUESS_REACH 16u
 
-#define FRAMED 0u
-
 #define WORD_SEARCH static inline __attribute__((always_inline))
 
 WORD_SEARCH uint64_t
 word_at(const void *cells, size_t bytes, size_t at)
 {
-    if (bytes == FRAMED)
-        return frame_word(cells, at);
     return bytes == 4 ? ((const uint32_t *)cells)[at] : ((const uint64_t *)cells)[at];
 }
 
@@ -79,21 +74,6 @@ search_around(const void *cells, size_t bytes, size_t begin, size_t end, size_t 
         count -= half;
     }
     return low + (count == 1 && word_at(cells, bytes, low) < word);
-}
-
-/* Where `word` is in [begin, end), which is not empty, if it is on the line of the frame,
- * which has a slope. */
-static inline size_t
-guess_on_line(const struct frame *frame, size_t begin, size_t end, uint64_t word)
-{
-    const double rise =
-        (double)frame->slope / (double)(UINT64_C(1) << frame->slope_shift);
-    const uint64_t above = word - frame->base - frame_mask(frame) / 2;
-    const double place = (double)(int64_t)above / rise;
-
-    if (place <= (double)begin)
-        return begin;
-    return place >= (double)end ? end - 1 : (size_t)place;
 }
 
 /* The same without a guess of the caller's. */

@@ -76,9 +76,6 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
                          share > STAGE_ROWS_MIN ? share : STAGE_ROWS_MIN);
         merge->rows_all += batches[i]->info.rows;
     }
-    merge->output.rows_expected = merge->rows_all;
-    if (options != NULL && options->encode_rows > 0)
-        merge->output.encode_rows = options->encode_rows;
     if (options != NULL)
         merge->retain = options->retain;
     *out = merge;

@@ -77,7 +77,7 @@ merge_is_the_sum(struct rng *rng, size_t steps)
     generate_schema(rng, &schema);
     fixture_init(&fixture, rng, &schema, NULL, 1 + rng_magnitude(rng, 15), steps);
     for (enum fuel fuel = 0; fuel < FUELS && same; fuel++) {
-        const struct merge_options options = {.encode_rows = rng_below(rng, 2)};
+        const struct merge_options options = {0};
         struct merge *merge;
 
         HOLDS_OK(merge_new(&merge, fixture.batches, fixture.batch_count, &options, NULL));
@@ -95,8 +95,7 @@ static bool
 merge_advances_times(struct rng *rng, size_t steps)
 {
     struct spine_schema schema;
-    struct merge_options options = {.advance_times = true,
-                                    .encode_rows = rng_below(rng, 2)};
+    struct merge_options options = {.advance_times = true};
     struct fixture fixture;
     struct merge *merge;
 
