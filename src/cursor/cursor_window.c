@@ -282,7 +282,11 @@ window_forward(struct window *window, bool within_key, size_t *first)
             reader_seek_after(&window->sources[i].reader, &key, &value);
         use_sources(window, false);
     }
-    if (keep > 0) {
+    if (window->ghost) {
+        /* No batch has its key, so there is nothing of it to go on from. */
+        window->ghost = false;
+        window->rows.count = 0;
+    } else if (keep > 0) {
         window->front_closed = !window_same_key(window, keep - 1, keep);
         window->low_open = true;
         rows_drop_front(window->layout, &window->rows, keep);

@@ -127,7 +127,7 @@ enum spine_status window_fill(struct window *window);
 /*
  * Goes on behind the last row: forgets all rows but those of the last value and appends
  * new ones from `*first` on, none only at the end (when `within_key`, in a limited
- * window: at the end of the key). Needs rows.
+ * window: at the end of the key). Needs rows. A ghost is forgotten, too.
  */
 enum spine_status window_forward(struct window *window, bool within_key, size_t *first);
 /*

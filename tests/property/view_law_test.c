@@ -317,6 +317,43 @@ groups_and_times(struct rng *rng, size_t steps)
     return true;
 }
 
+/* The row (key, value) with weight 1 and whatever `plain` has after the key are read. */
+static bool
+read_on(struct spine_cursor *cursor, struct spine_cursor *plain, struct rng *rng,
+        const struct model_row *absent, const struct spine_schema *schema)
+{
+    struct buffers buffers;
+    struct model expected, read;
+    size_t rows;
+
+    model_init(&expected, schema);
+    model_init(&read, schema);
+    /* Untimed: any room; otherwise more than a value has times. */
+    buffers_init(&buffers, schema, 2000, 256);
+    if (schema->time == SPINE_UNTIMED)
+        buffers.view.rows = 1 + rng_magnitude(rng, 1999);
+    rows = spine_cursor_read(cursor, &buffers.view);
+    HOLDS(rows > 0);
+    buffers_rows(&buffers, rows, &read);
+    model_add(&expected, absent);
+    spine_cursor_rewind(plain);
+    spine_cursor_seek_key(plain, absent->key);
+    buffers.view.rows = rows - 1;
+    if (rows > 1)
+        HOLDS_EQUAL(rows - 1, spine_cursor_read(plain, &buffers.view));
+    buffers_rows(&buffers, rows - 1, &expected);
+    HOLDS(model_equal(&expected, &read, "the default and what follows"));
+    buffers_release(&buffers);
+    model_release(&expected);
+    model_release(&read);
+    HOLDS(same_position(cursor, plain, schema));
+    if (spine_cursor_key_valid(cursor)) {
+        spine_cursor_step_key_reverse(cursor);
+        spine_cursor_step_key_reverse(plain);
+    }
+    return same_position(cursor, plain, schema);
+}
+
 /* Absent keys show the default, and moves from there go where moves from that key go. */
 static bool
 defaults(struct rng *rng, size_t steps)
@@ -349,6 +386,13 @@ defaults(struct rng *rng, size_t steps)
         HOLDS(!spine_cursor_val_valid(cursor));
         spine_cursor_rewind_vals(cursor);
         HOLDS(spine_cursor_val_valid(cursor));
+        if (rng_chance(rng, 30)) {
+            const struct model_row absent = {
+                .key = key, .value = value, .weights = {1, 1, 1, 1, 1, 1, 1, 1}};
+
+            HOLDS(read_on(cursor, plain, rng, &absent, &world.schema));
+            continue;
+        }
         if (rng_chance(rng, 50)) {
             spine_cursor_rewind(plain);
             spine_cursor_seek_key(plain, key);
