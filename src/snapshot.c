@@ -243,6 +243,16 @@ spine_snapshot_probe(struct spine_snapshot *snapshot, struct spine_probe *probe,
     return probe_begin(probe, &input, out, error);
 }
 
+/* That of the spine that all sources are snapshots of; NULL when there is no such. */
+static struct lookup_ledger *
+common_ledger(const struct spine_cursor_source *sources, size_t source_count)
+{
+    for (size_t i = 1; i < source_count; i++)
+        if (sources[i].snapshot->ledger != sources[0].snapshot->ledger)
+            return NULL;
+    return sources[0].snapshot->ledger;
+}
+
 enum spine_status
 spine_cursor_open_sources(const struct spine_cursor_source *sources, size_t source_count,
                           struct spine_cursor **out, struct spine_error *error)
@@ -275,6 +285,7 @@ spine_cursor_open_sources(const struct spine_cursor_source *sources, size_t sour
             cursor_negate(*out, at, at + sources[i].snapshot->batch_count);
         at += sources[i].snapshot->batch_count;
     }
+    cursor_use_ledger(*out, common_ledger(sources, source_count));
 out:
     mem_free(batches, (count + 1) * sizeof *batches);
     return st;

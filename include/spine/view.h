@@ -88,6 +88,7 @@ struct spine_cursor_source {
 /*
  * A cursor over the sum of all sources, of one schema; keeps references. One source is
  * that source, perhaps negated; two are their sum or, one being negated, what differs.
+ * Snapshots of several spines: its searches count in the metrics of none.
  * SPINE_INVALID when schemas differ.
  */
 SPINE_API SPINE_CHECKED enum spine_status

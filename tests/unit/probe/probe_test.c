@@ -449,6 +449,59 @@ filters_come_when_they_pay(void **state)
     expect_no_leak();
 }
 
+/* What was there at two moments: searches in either count, if both are of one spine. */
+static void
+searches_in_sources_count(void **state)
+{
+    const struct spine_schema schema = {.key = {SPINE_U64, 0}};
+    const struct spine_runtime_options manual = {.manual = true};
+    struct spine_cursor_source sources[2] = {{.negated = true}, {.negated = false}};
+    struct spine_snapshot *foreign;
+    struct spine_runtime *runtime;
+    struct spine *spine;
+    struct spine_cursor *cursor;
+    struct spine_stats stats;
+
+    (void)state;
+    assert_int_equal(spine_runtime_open(&manual, &runtime, NULL), SPINE_OK);
+    assert_int_equal(spine_open(runtime, &schema, NULL, &spine, NULL), SPINE_OK);
+    for (uint64_t i = 0; i < 2; i++) {
+        const uint64_t words[] = {i, 10};
+        const struct spine_columns columns = {.rows = 2, .keys = words};
+        struct spine_batch *batch;
+
+        assert_int_equal(spine_batch_from_columns(&schema, &columns, &batch, NULL),
+                         SPINE_OK);
+        assert_int_equal(spine_insert(spine, batch, NULL), SPINE_OK);
+        spine_batch_unref(batch);
+        assert_int_equal(spine_snapshot(spine, &sources[i].snapshot, NULL), SPINE_OK);
+    }
+    assert_int_equal(spine_cursor_open_sources(sources, 2, &cursor, NULL), SPINE_OK);
+    assert_true(spine_cursor_seek_key_exact(cursor, spine_u64(1)));
+    assert_false(spine_cursor_seek_key_exact(cursor, spine_u64(0)));
+    spine_cursor_close(cursor);
+    spine_stats(spine, &stats);
+    assert_true(stats.lookups > 0);
+
+    const uint64_t lookups = stats.lookups;
+
+    assert_int_equal(spine_snapshot_of_batches(&schema, NULL, 0, &foreign, NULL),
+                     SPINE_OK);
+    spine_snapshot_unref(sources[0].snapshot);
+    sources[0].snapshot = foreign;
+    assert_int_equal(spine_cursor_open_sources(sources, 2, &cursor, NULL), SPINE_OK);
+    assert_true(spine_cursor_seek_key_exact(cursor, spine_u64(0)));
+    spine_cursor_close(cursor);
+    spine_stats(spine, &stats);
+    assert_int_equal(stats.lookups, lookups);
+
+    spine_snapshot_unref(sources[0].snapshot);
+    spine_snapshot_unref(sources[1].snapshot);
+    spine_close(spine);
+    spine_runtime_close(runtime);
+    expect_no_leak();
+}
+
 int
 main(void)
 {
@@ -460,6 +513,7 @@ main(void)
         cmocka_unit_test(sums_that_overflow_are_told),
         cmocka_unit_test(failing_allocations_leave_a_usable_probe),
         cmocka_unit_test(filters_come_when_they_pay),
+        cmocka_unit_test(searches_in_sources_count),
     };
 
     print_message("seed %#llx\n", (unsigned long long)source.state);
