@@ -20,7 +20,7 @@
  * home of the output, on. So nothing under the lock can fail.
  *
  *     insert --> slot.loose --merge starts--> task.inputs --merge ends--> slot.loose
- * (output) ^                             |
+ *                    ^                             |                      (output)
  *                    +-------- merge fails --------+
  *
  * A task is idle, queued (its job is ready or running) or parked (its merge is under way,

@@ -66,10 +66,10 @@ struct spine_stats {
      * batch. Cursors tell when they are closed.
      *
      *     lookups                    all
-     *     lookup_range_rejections    the key is not between the batch's least and
-     * greatest lookup_filter_rejections   the filter ruled it out lookup_filter_passes
-     * the filter did not lookup_filter_errors       it did not, and the key was absent
-     * all the same
+     *     lookup_range_rejections    the key is outside the batch's least and greatest
+     *     lookup_filter_rejections   the filter ruled it out
+     *     lookup_filter_passes       the filter did not
+     *     lookup_filter_errors       it did not, and the key was absent all the same
      */
     uint64_t lookups;
     uint64_t lookup_range_rejections;

@@ -28,9 +28,9 @@
  *                flipped, all bits of negatives          -1.0             30 40 0f ff ...
  *     40         string: its bytes, 00 as 00 ff, then    "hi"             40 68 69 00 00
  *                00 00                                   "a\0"            40 61 00 ff 00
- * 00 41         bytes: the same                         empty            41 00 00 42
- * tuple: its elements, then 00            (5u, null)       42 21 05 02 00 7e nothing:
- * null, nulls last               null             7e
+ *     41         bytes: the same                         empty            41 00 00
+ *     42         tuple: its elements, then 00            (5u, null)       42 21 05 02 00
+ *     7e         nothing: null, nulls last               null             7e
  *
  * Tags are hexadecimal; n is the least number of bytes, 0 to 8, that leaves out leading
  * ones of negative and leading zeros of other numbers. A descending element has every bit

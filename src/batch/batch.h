@@ -10,12 +10,12 @@
  *
  *     keys            k0   k1        k2          one cell per key
  *     value_ends      1    3         4           per key; absent when every key has one
- * value values          v0   v1  v2    v3          one cell per value time_ends       1
- * 2   4     5           per value; absent when each has one time times           t0   t1
- * t2 t3 t4          absent when untimed weights         w0   w1  w2 w3 w4          absent
- * when all are 1, else as narrow as fits
+ *     values          v0   v1  v2    v3          one cell per value
+ *     time_ends       1    2   4     5           per value; absent when each has one time
+ *     times           t0   t1  t2 t3 t4          absent when untimed
+ *     weights         w0   w1  w2 w3 w4          absent when all are 1
  *
- * Rows of one key may go on in the next block (`continues`); rows of one value never do,
+ * Weights are as narrow as fits. Rows of one key may go on in the next block (`continues`); rows of one value never do,
  * unless there are more than BLOCK_ROWS times.
  *
  * Written by output_*, in order, from flat rows (kernel/kernel.h); read by reader_*, into

@@ -8,9 +8,10 @@
  * A lookup filter answers, for a key, either "absent", which is always true, or "maybe".
  * There are two, chosen by lookup_choose() from facts of the batch:
  *
- *     LOOKUP_BLOOM     split-block Bloom filter: 8 bits in one block of 256, so a
- * question costs one cache line; wrong "maybe" at the rate asked for LOOKUP_ROARING
- * Roaring bitmap of (key - least key): exact; for keys of one word that lie densely
+ *     LOOKUP_BLOOM     split-block Bloom filter: 8 bits in one block of 256, so that a
+ *                      question costs one cache line; wrong "maybe" at the rate asked for
+ *     LOOKUP_ROARING   Roaring bitmap of (key - least key): exact; for keys of one word
+ *                      that lie densely
  *
  * A filter is built from all keys of a batch in ascending order, and never changes then:
  *

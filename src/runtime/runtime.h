@@ -11,10 +11,11 @@
  * time is up or nothing is ready. At most `slices_max` pumps are out. The loop thread
  * only starts pumps; it never merges, and nothing waits for it but closing.
  *
- *     idle --runtime_ready()--> ready --(pump, runtime_help, spine_runtime_run)-->
- * running running --runtime_ready()--> ready      by on_slice: there is more to do
- *     running --runtime_idle()---> idle       by on_slice: there is not
- *     ready --runtime_withdraw()-> idle       by the owner, who wants it back
+ *     idle    --runtime_ready()----> ready      by the owner: there is work
+ *     ready   --slice begins-------> running    by a pump, a helper, spine_runtime_run()
+ *     running --runtime_ready()----> ready      by on_slice: there is more to do
+ *     running --runtime_idle()-----> idle       by on_slice: there is not
+ *     ready   --runtime_withdraw()-> idle       by the owner, who wants it back
  *
  * All of these but the start of a slice happen under the owner's lock, so an owner that
  * holds its lock and cannot withdraw a job knows that a slice of it is running and will
