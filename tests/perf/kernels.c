@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * perf_kernels NAME -- runs one kernel on fixed rows, once. What is to be counted happens
+ * within perf_counted(), on which tests/perf/count.sh has callgrind switch its counting
+ * on and off, so that drawing rows and making batches of them costs nothing.
+ *
+ *     perf_kernels        the names
+ */
+
+#include "cursor/cursor.h"
+#include "merge/merge.h"
+#include "spine/spine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BATCHES_MAX = 64,
+    MERGE_ROWS = 1 << 18,
+    BATCH_ROWS = 10000,
+    PROBE_BATCHES = 4,
+    PROBE_BATCH_ROWS = 120000, /* smaller batches get no filters */
+    PROBES = 10000,
+    READ_ROWS = 4096
+};
+
+/* What a kernel works on; main() says how it is made. */
+struct work {
+    struct spine_schema schema;
+    size_t batch_count;
+    size_t batch_rows;
+    /* Each batch has a range of keys of its own. */
+    bool clustered;
+    /* Of the keys that are looked for, in percent, those that are there. */
+    unsigned present;
+    struct spine_batch *batches[BATCHES_MAX];
+};
+
+typedef void work_fn(struct work *work);
+
+static const struct spine_schema u64_u64 = {.key = {SPINE_U64, 0},
+                                            .value = {SPINE_U64, 0}};
+static const struct spine_schema u32_u32 = {.key = {SPINE_U32, 0},
+                                            .value = {SPINE_U32, 0}};
+
+void perf_counted(work_fn *on_work, struct work *work);
+
+/* Its name is that of a symbol, and it returns itself, which callgrind needs to see. */
+__attribute__((noinline)) void
+perf_counted(work_fn *on_work, struct work *work)
+{
+    on_work(work);
+    __asm__ volatile("" ::: "memory");
+}
+
+static void
+require(bool held, const char *what)
+{
+    if (held)
+        return;
+    fprintf(stderr, "perf_kernels: wrong: %s\n", what);
+    exit(1);
+}
+
+/* splitmix64 of a counter: a permutation. */
+static uint64_t
+mix(uint64_t number)
+{
+    number += UINT64_C(0x9e3779b97f4a7c15);
+    number = (number ^ (number >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    number = (number ^ (number >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return number ^ (number >> 31);
+}
+
+static uint64_t
+key_of(const struct work *work, uint64_t number)
+{
+    const uint64_t key = work->clustered ? number : mix(number);
+
+    return work->schema.key.kind == SPINE_U32 ? key & UINT32_MAX : key;
+}
+
+static void *
+allocate(size_t bytes)
+{
+    void *const memory = malloc(bytes);
+
+    require(memory != NULL, "memory");
+    return memory;
+}
+
+/* ---- Rows and batches ---- */
+
+/* Columns with rows `begin` to `end`; the caller frees keys and values. */
+static struct spine_columns
+draw_columns(const struct work *work, uint64_t begin, uint64_t end)
+{
+    const size_t rows = (size_t)(end - begin);
+    uint64_t *const keys = allocate(rows * sizeof *keys);
+    uint64_t *const values = allocate(rows * sizeof *values);
+
+    for (uint64_t number = begin; number < end; number++) {
+        const size_t at = (size_t)(number - begin);
+        if (work->schema.key.kind == SPINE_U32) {
+            ((uint32_t *)keys)[at] = (uint32_t)key_of(work, number);
+            ((uint32_t *)values)[at] = (uint32_t)number;
+        } else {
+            keys[at] = key_of(work, number);
+            values[at] = number;
+        }
+    }
+    return (struct spine_columns){.rows = rows, .keys = keys, .values = values};
+}
+
+static void
+free_columns(struct spine_columns *columns)
+{
+    free((void *)(uintptr_t)columns->keys);
+    free((void *)(uintptr_t)columns->values);
+}
+
+static void
+make_batches(struct work *work)
+{
+    for (size_t b = 0; b < work->batch_count; b++) {
+        struct spine_columns columns =
+            draw_columns(work, b * work->batch_rows, (b + 1) * work->batch_rows);
+        require(spine_batch_from_columns(&work->schema, &columns, &work->batches[b],
+                                         NULL) == SPINE_OK,
+                "a batch");
+        free_columns(&columns);
+    }
+}
+
+static void
+free_batches(struct work *work)
+{
+    for (size_t b = 0; b < work->batch_count; b++)
+        spine_batch_unref(work->batches[b]);
+}
+
+/* ---- Sorting ---- */
+
+static struct rows sort_rows, sort_scratch;
+static struct spine_columns sort_columns;
+
+static void
+sort_counted(struct work *work)
+{
+    const struct layout *const layout = &work->batches[0]->layout;
+
+    rows_append_columns(layout, &sort_rows, &sort_columns, 0, BATCH_ROWS);
+    require(rows_consolidate(layout, &sort_rows, &sort_scratch) == SPINE_OK, "a sort");
+}
+
+/* The second time: the memory is there already. */
+static void
+run_sort(struct work *work)
+{
+    const struct layout *const layout = &work->batches[0]->layout;
+
+    sort_columns = draw_columns(work, 0, BATCH_ROWS);
+    require(rows_reserve(layout, &sort_rows, BATCH_ROWS), "memory");
+    sort_counted(work);
+    sort_rows.count = 0;
+    require(rows_reserve(layout, &sort_rows, BATCH_ROWS), "memory");
+    perf_counted(sort_counted, work);
+    require(sort_rows.count == BATCH_ROWS, "rows that were sorted");
+    rows_release(layout, &sort_rows);
+    rows_release(layout, &sort_scratch);
+    free_columns(&sort_columns);
+}
+
+static void
+batch_counted(struct work *work)
+{
+    require(spine_batch_from_columns(&work->schema, &sort_columns, &work->batches[1],
+                                     NULL) == SPINE_OK,
+            "a batch");
+}
+
+static void
+run_batch(struct work *work)
+{
+    sort_columns = draw_columns(work, 0, BATCH_ROWS);
+    perf_counted(batch_counted, work);
+    require(work->batches[1]->info.rows == BATCH_ROWS, "rows of the batch");
+    spine_batch_unref(work->batches[1]);
+    free_columns(&sort_columns);
+}
+
+/* ---- Merges ---- */
+
+static struct merge *merge;
+
+static void
+merge_counted(struct work *work)
+{
+    (void)work;
+    while (!merge_done(merge)) {
+        uint64_t fuel_rows = 65536;
+        require(merge_step(merge, &fuel_rows, NULL) == SPINE_OK, "a slice");
+    }
+}
+
+static void
+run_merge(struct work *work)
+{
+    struct spine_batch *out;
+
+    require(merge_new(&merge, work->batches, work->batch_count, NULL, NULL) == SPINE_OK,
+            "a merge");
+    perf_counted(merge_counted, work);
+    require(merge_seal(merge, &out, NULL) == SPINE_OK, "a merged batch");
+    require(out->info.rows == work->batch_count * work->batch_rows ||
+                work->schema.key.kind == SPINE_U32,
+            "rows of the merge");
+    spine_batch_unref(out);
+    merge_free(merge);
+}
+
+/* ---- Blocks ---- */
+
+static struct reader reader;
+static struct rows staged;
+static struct output output;
+
+static void
+stage_counted(struct work *work)
+{
+    enum spine_status st = SPINE_OK;
+    uint64_t rows = 0;
+
+    for (size_t got = 1; got > 0; rows += got) {
+        staged.count = 0;
+        got = reader_stage(&reader, &staged, BLOCK_ROWS, &st);
+    }
+    require(st == SPINE_OK && rows == work->batch_rows, "rows that were staged");
+}
+
+static void
+run_stage(struct work *work)
+{
+    reader_init(&reader, work->batches[0]);
+    perf_counted(stage_counted, work);
+    rows_release(&work->batches[0]->layout, &staged);
+}
+
+static void
+pack_counted(struct work *work)
+{
+    (void)work;
+    require(output_flush(&output, false) == SPINE_OK, "blocks");
+}
+
+/* Four blocks at a time, as a merge fills them. */
+static void
+run_pack(struct work *work)
+{
+    struct spine_batch *copy;
+    enum spine_status st = SPINE_OK;
+    size_t got = 1;
+
+    reader_init(&reader, work->batches[0]);
+    output_init(&output, &work->batches[0]->layout);
+    while (got > 0) {
+        for (unsigned i = 0; i < 4 && got > 0; i++)
+            got = reader_stage(&reader, &output.pending, BLOCK_ROWS, &st);
+        perf_counted(pack_counted, work);
+    }
+    require(output_seal(&output, &copy, NULL) == SPINE_OK &&
+                copy->info.rows == work->batch_rows,
+            "rows that were packed");
+    output_release(&output);
+    spine_batch_unref(copy);
+}
+
+/* ---- Reading ---- */
+
+static struct spine_cursor *
+open_cursor(struct work *work)
+{
+    struct spine_snapshot *snapshot;
+    struct spine_cursor *cursor;
+
+    require(spine_snapshot_of_batches(&work->schema, work->batches, work->batch_count,
+                                      &snapshot, NULL) == SPINE_OK &&
+                spine_snapshot_cursor(snapshot, &cursor, NULL) == SPINE_OK,
+            "a cursor");
+    spine_snapshot_unref(snapshot);
+    return cursor;
+}
+
+static void
+scan_bulk_counted(struct work *work)
+{
+    static uint64_t keys[READ_ROWS], values[READ_ROWS];
+    static int64_t weights[READ_ROWS];
+    const struct spine_column_buffers buffers = {
+        .rows = READ_ROWS, .keys = keys, .values = values, .weights = weights};
+    struct spine_cursor *const cursor = open_cursor(work);
+    uint64_t rows = 0;
+
+    for (size_t got; (got = spine_cursor_read(cursor, &buffers)) > 0;)
+        rows += got;
+    require(rows == work->batch_count * work->batch_rows, "rows read in bulk");
+    spine_cursor_close(cursor);
+}
+
+static void
+scan_rows_counted(struct work *work)
+{
+    struct spine_cursor *const cursor = open_cursor(work);
+    uint64_t rows = 0;
+
+    for (; spine_cursor_key_valid(cursor); spine_cursor_step_key(cursor))
+        for (; spine_cursor_val_valid(cursor); spine_cursor_step_val(cursor))
+            rows += (uint64_t)spine_cursor_weight(cursor);
+    require(rows == work->batch_count * work->batch_rows, "rows read one by one");
+    spine_cursor_close(cursor);
+}
+
+static void
+scan_backward_counted(struct work *work)
+{
+    struct spine_cursor *const cursor = open_cursor(work);
+    uint64_t rows = 0;
+
+    for (spine_cursor_fast_forward(cursor); spine_cursor_key_valid(cursor);
+         spine_cursor_step_key_reverse(cursor))
+        for (; spine_cursor_val_valid(cursor); spine_cursor_step_val(cursor))
+            rows += (uint64_t)spine_cursor_weight(cursor);
+    require(rows == work->batch_count * work->batch_rows, "rows read backward");
+    spine_cursor_close(cursor);
+}
+
+static void
+run_scan_bulk(struct work *work)
+{
+    perf_counted(scan_bulk_counted, work);
+}
+
+static void
+run_scan_rows(struct work *work)
+{
+    perf_counted(scan_rows_counted, work);
+}
+
+static void
+run_scan_backward(struct work *work)
+{
+    perf_counted(scan_backward_counted, work);
+}
+
+/* ---- Looking for keys ---- */
+
+static uint64_t probe_keys[PROBES];
+static struct spine_probe *probe;
+static struct spine_snapshot *probed;
+
+static int
+compare_keys(const void *a, const void *b)
+{
+    const uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+/* Ascending keys, `present` percent of them from the batches. */
+static void
+draw_keys(const struct work *work, unsigned present)
+{
+    const uint64_t rows = work->batch_count * work->batch_rows;
+
+    for (uint64_t i = 0; i < PROBES; i++)
+        probe_keys[i] =
+            key_of(work, i % 100 < present ? i * (rows / PROBES) : rows + mix(i) % rows);
+    qsort(probe_keys, PROBES, sizeof *probe_keys, compare_keys);
+    for (size_t i = 1; i < PROBES; i++)
+        if (probe_keys[i] <= probe_keys[i - 1])
+            probe_keys[i] = probe_keys[i - 1] + 1;
+}
+
+static void
+probe_counted(struct work *work)
+{
+    const struct spine_columns columns = {.rows = PROBES, .keys = probe_keys};
+    struct spine_probe_rows rows;
+
+    require(spine_snapshot_probe(probed, probe, &columns, NULL, &rows, NULL) == SPINE_OK,
+            "a probe");
+    require(rows.found >= PROBES * work->present / 100, "keys that were found");
+}
+
+/* The filters are built first, by probes in vain. */
+static void
+run_probe(struct work *work)
+{
+    const unsigned present = work->present;
+
+    require(spine_snapshot_of_batches(&work->schema, work->batches, work->batch_count,
+                                      &probed, NULL) == SPINE_OK &&
+                spine_probe_new(&probe, NULL) == SPINE_OK,
+            "a snapshot");
+    work->present = 0;
+    draw_keys(work, 0);
+    for (unsigned i = 0; i < 100 && batch_lookup(work->batches[0]) == NULL; i++)
+        probe_counted(work);
+    require(batch_lookup(work->batches[PROBE_BATCHES - 1]) != NULL, "filters");
+    work->present = present;
+    draw_keys(work, present);
+    perf_counted(probe_counted, work);
+    spine_probe_free(probe);
+    spine_snapshot_unref(probed);
+}
+
+static void
+seek_counted(struct work *work)
+{
+    struct spine_cursor *const cursor = open_cursor(work);
+    size_t found = 0;
+
+    for (size_t i = 0; i < PROBES; i++)
+        found += spine_cursor_seek_key_exact(cursor, spine_u64(probe_keys[i]));
+    require(found >= PROBES * work->present / 100, "keys that were sought");
+    spine_cursor_close(cursor);
+}
+
+static void
+run_seek(struct work *work)
+{
+    draw_keys(work, work->present);
+    perf_counted(seek_counted, work);
+}
+
+/* ---- All of them ---- */
+
+static const struct kernel {
+    const char *name;
+    work_fn *on_run;
+    struct work work;
+} kernels[] = {
+    {"sort_10000", run_sort, {u64_u64, 1, 16, .present = 0}},
+    {"sort_10000_u32", run_sort, {u32_u32, 1, 16, .present = 0}},
+    {"batch_10000", run_batch, {u64_u64, 1, 16, .present = 0}},
+    {"merge_2", run_merge, {u64_u64, 2, MERGE_ROWS / 2, .present = 0}},
+    {"merge_8", run_merge, {u64_u64, 8, MERGE_ROWS / 8, .present = 0}},
+    {"merge_64", run_merge, {u64_u64, 64, MERGE_ROWS / 64, .present = 0}},
+    {"merge_8_u32", run_merge, {u32_u32, 8, MERGE_ROWS / 8, .present = 0}},
+    {"merge_8_clustered", run_merge, {u64_u64, 8, MERGE_ROWS / 8, .clustered = true}},
+    {"pack", run_pack, {u64_u64, 1, MERGE_ROWS / 2, .present = 0}},
+    {"stage", run_stage, {u64_u64, 1, MERGE_ROWS / 2, .present = 0}},
+    {"scan_bulk", run_scan_bulk, {u64_u64, 8, MERGE_ROWS / 16, .present = 0}},
+    {"scan_rows", run_scan_rows, {u64_u64, 8, MERGE_ROWS / 16, .present = 0}},
+    {"scan_backward", run_scan_backward, {u64_u64, 8, MERGE_ROWS / 16, .present = 0}},
+    {"probe_0", run_probe, {u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .present = 0}},
+    {"probe_50", run_probe, {u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .present = 50}},
+    {"probe_100", run_probe, {u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .present = 100}},
+    {"seek_50", run_seek, {u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .present = 50}},
+};
+
+int
+main(int argc, char **argv)
+{
+    for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; k++) {
+        if (argc < 2) {
+            puts(kernels[k].name);
+        } else if (strcmp(argv[1], kernels[k].name) == 0) {
+            struct work work = kernels[k].work;
+            make_batches(&work);
+            kernels[k].on_run(&work);
+            free_batches(&work);
+            return 0;
+        }
+    }
+    require(argc < 2, "the name of a kernel");
+    return 0;
+}
