@@ -59,7 +59,9 @@ enum engine_ability {
     /* Probes that are something else than a lookup of each key. */
     ENGINE_PROBE = 64,
     /* Batches that were apart can be merged into one. */
-    ENGINE_UNITE = 128
+    ENGINE_UNITE = 128,
+    /* Keys below a bound can be given up. */
+    ENGINE_RETAIN = 256
 };
 
 struct engine_setup {
@@ -110,6 +112,10 @@ struct engine {
     void (*space)(void *state, struct engine_space *out);
     /* Times below `frontier` need not be told apart. */
     void (*advance)(void *state, uint64_t frontier);
+    /* Nobody needs keys below `begin` any more; needs ENGINE_RETAIN. */
+    void (*retain)(void *state, uint64_t begin);
+    /* Sorted runs that a lookup has to look at now; NULL: not known. */
+    uint64_t (*runs)(void *state);
     /* Leaves the directory empty. */
     void (*close)(void *state);
 };

@@ -238,6 +238,9 @@ metric_unit(const char *metric)
         {"disk_bytes_per_row", "bytes"},
         {"bytes_per_spine", "bytes"},
         {"write_amplification", "rows/row"},
+        {"join_rows_per_s", "rows/s"},
+        {"runs_per_probe", "runs"},
+        {"space_growth", "x"},
         {"open_close_us", "us"},
     };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * macro/ingest -- ingest, ascending, churn, window, growth: rows go in, and what is there
+ * macro/ingest -- ingest, ascending, churn, growth: rows go in, and what is there
  * in the end is read and compared.
  */
 
@@ -19,8 +19,6 @@ struct ingest {
     bool ascending;
     /* Rows that are live at most; 0: all. */
     uint64_t live_max;
-    /* Retract the oldest row, not a random one. */
-    bool oldest_first;
     uint32_t *live;
     uint64_t live_count;
     uint64_t fresh;
@@ -57,21 +55,15 @@ run_churn(const struct bench *bench, const struct engine *engine, struct sample 
 }
 
 void
-run_window(const struct bench *bench, const struct engine *engine, struct sample *sample)
-{
-    ingest_run(bench, engine, sample,
-               &(struct ingest){.n = bench->n,
-                                .live_max = live_rows(bench->n),
-                                .ascending = true,
-                                .oldest_first = true},
-               "window");
-}
-
-void
 run_growth(const struct bench *bench, const struct engine *engine, struct sample *sample)
 {
-    for (uint64_t n = 100000; n <= bench->n; n *= 10)
+    for (uint64_t n = 100000; n <= bench->n; n *= 10) {
+        struct bench smaller = *bench;
+        smaller.n = n;
         ingest_run(bench, engine, sample, &(struct ingest){.n = n}, "growth");
+        if (engine->abilities & ENGINE_LOOKUP)
+            run_growing_join(&smaller, engine, sample);
+    }
 }
 
 /*
@@ -86,7 +78,7 @@ ingest_run(const struct bench *bench, const struct engine *engine, struct sample
 
     ingest->source = source_new();
     ingest->seed = ingest->state = bench->seed;
-    if (ingest->live_max > 0 && !ingest->oldest_first) {
+    if (ingest->live_max > 0) {
         ingest->live = bench_alloc(ingest->live_max, sizeof *ingest->live);
         memset(ingest->live, 0, ingest->live_max * sizeof *ingest->live);
     }
@@ -162,13 +154,9 @@ ingest_fresh(struct ingest *ingest)
 static void
 ingest_retract(struct ingest *ingest)
 {
-    uint64_t number = ingest->fresh - ingest->live_count;
+    const uint64_t at = random_below(&ingest->state, ingest->live_count--);
+    const uint64_t number = ingest->live[at];
 
-    ingest->live_count--;
-    if (ingest->live != NULL) {
-        const uint64_t at = random_below(&ingest->state, ingest->live_count + 1);
-        number = ingest->live[at];
-        ingest->live[at] = ingest->live[ingest->live_count];
-    }
+    ingest->live[at] = ingest->live[ingest->live_count];
     source_add(ingest->source, ingest_key(ingest, number), number, -1);
 }

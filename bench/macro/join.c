@@ -13,8 +13,17 @@
 /* Batches before the first probe, so that there is something to find. */
 enum { JOIN_WARM = 10, UPSERT_KEYS = 1000000 };
 
+struct join {
+    const char *name;
+    /* Keys of a batch that are there already. */
+    unsigned percent;
+    bool by_lookup;
+    /* One of several sizes: fewer figures. */
+    bool grows;
+};
+
 static void join_run(const struct bench *bench, const struct engine *engine,
-                     struct sample *sample, unsigned percent, bool by_lookup);
+                     struct sample *sample, const struct join *join);
 static uint64_t *join_numbers(const struct bench *bench, unsigned percent, uint64_t *n,
                               uint64_t *fresh_end);
 static void sort_keys(uint64_t *keys, size_t count, uint64_t *spare);
@@ -22,11 +31,24 @@ static void sort_keys(uint64_t *keys, size_t count, uint64_t *spare);
 void
 run_join(const struct bench *bench, const struct engine *engine, struct sample *sample)
 {
-    join_run(bench, engine, sample, 50, false);
-    join_run(bench, engine, sample, 0, false);
-    join_run(bench, engine, sample, 100, false);
-    if (engine->abilities & ENGINE_PROBE)
-        join_run(bench, engine, sample, 50, true);
+    static const struct join joins[] = {
+        {"join", 50, .by_lookup = false},
+        {"join.0", 0, .by_lookup = false},
+        {"join.100", 100, .by_lookup = false},
+        {"join.seek", 50, .by_lookup = true},
+    };
+    const size_t count = engine->abilities & ENGINE_PROBE ? 4 : 3;
+
+    for (size_t i = 0; i < count; i++)
+        join_run(bench, engine, sample, &joins[i]);
+}
+
+void
+run_growing_join(const struct bench *bench, const struct engine *engine,
+                 struct sample *sample)
+{
+    join_run(bench, engine, sample,
+             &(struct join){.name = "growth", .percent = 50, .grows = true});
 }
 
 /*
@@ -35,14 +57,10 @@ run_join(const struct bench *bench, const struct engine *engine, struct sample *
  */
 static void
 join_run(const struct bench *bench, const struct engine *engine, struct sample *sample,
-         unsigned percent, bool by_lookup)
+         const struct join *join)
 {
-    const char *const name = by_lookup        ? "join.seek"
-                             : percent == 50  ? "join"
-                             : percent == 100 ? "join.100"
-                                              : "join.0";
-    uint64_t n, fresh_end;
-    uint64_t *const numbers = join_numbers(bench, percent, &n, &fresh_end);
+    uint64_t n, fresh_end, runs = 0;
+    uint64_t *const numbers = join_numbers(bench, join->percent, &n, &fresh_end);
     struct source *const source = source_new();
     uint64_t *const keys = bench_alloc(2 * BATCH_ROWS, sizeof *keys);
     struct tally found = {0}, expected = {0};
@@ -58,20 +76,28 @@ join_run(const struct bench *bench, const struct engine *engine, struct sample *
         memcpy(keys, source->keys, BATCH_ROWS * sizeof *keys);
         const double probe_began = seconds_now();
         sort_keys(keys, BATCH_ROWS, keys + BATCH_ROWS);
-        if (by_lookup)
+        if (join->by_lookup)
             engine->lookup(state, keys, BATCH_ROWS, &found);
         else
             engine->probe(state, keys, BATCH_ROWS, NULL, &found);
         probe_seconds += seconds_now() - probe_began;
+        runs += engine->runs != NULL ? engine->runs(state) : 0;
         engine->insert(state, &source->columns);
     }
     const double inserted = seconds_now();
     engine->settle(state);
     const double settled = seconds_now();
     engine->close(state);
-    sample_put(sample, name, "rows_per_s", n, (double)n / (inserted - began));
-    sample_put(sample, name, "settled_rows_per_s", n, (double)n / (settled - began));
-    sample_put(sample, name, "probes_per_s", n, (double)n / probe_seconds);
+    sample_put(sample, join->name, join->grows ? "join_rows_per_s" : "rows_per_s", n,
+               (double)n / (inserted - began));
+    if (!join->grows) {
+        sample_put(sample, join->name, "settled_rows_per_s", n,
+                   (double)n / (settled - began));
+        sample_put(sample, join->name, "probes_per_s", n, (double)n / probe_seconds);
+    }
+    if (runs > 0)
+        sample_put(sample, join->name, "runs_per_probe", n,
+                   (double)runs * BATCH_ROWS / (double)n);
 
     struct tally *const before = bench_alloc(fresh_end, sizeof *before);
     memset(before, 0, fresh_end * sizeof *before);
@@ -85,7 +111,7 @@ join_run(const struct bench *bench, const struct engine *engine, struct sample *
         for (uint64_t at = begin; at < begin + BATCH_ROWS; at++)
             tally_add(&before[numbers[at]], key_of(bench->seed, numbers[at]), at, 1);
     }
-    tally_check(name, &expected, &found);
+    tally_check(join->name, &expected, &found);
     free(before);
     free(numbers);
     free(keys);

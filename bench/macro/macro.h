@@ -18,8 +18,13 @@ void
 run_churn(const struct bench *bench, const struct engine *engine, struct sample *sample);
 void
 run_window(const struct bench *bench, const struct engine *engine, struct sample *sample);
+void run_window_retain(const struct bench *bench, const struct engine *engine,
+                       struct sample *sample);
 void
 run_growth(const struct bench *bench, const struct engine *engine, struct sample *sample);
+/* The join of run_growth(). */
+void run_growing_join(const struct bench *bench, const struct engine *engine,
+                      struct sample *sample);
 void
 run_upsert(const struct bench *bench, const struct engine *engine, struct sample *sample);
 void

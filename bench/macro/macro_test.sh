@@ -17,7 +17,7 @@ mkdir "$work/files" "$work/plots"
 
 # Of every workload, a figure of spine.
 for name in ingest ascending churn upsert join scan scan.64 merge.32 point groups.huge latency.80 \
-    window bytes timed fleet growth; do
+    window window.retain bytes timed fleet growth; do
     grep -q "\"workload\":\"$name\",\"engine\":\"spine\"" "$work/r" || {
         echo "no figure of spine in $name"
         exit 1
@@ -26,7 +26,10 @@ done
 "$report" table "$work/r" | grep -q '^ingest '
 "$report" compare "$work/r" "$work/r" | grep -q ' within the noise'
 "$report" plot "$work/r" "$work/plots"
-[ -s "$work/plots/growth-settled_rows_per_s.gp" ]
+for metric in settled_rows_per_s scan_rows_per_s join_rows_per_s runs_per_probe \
+    write_amplification; do
+    [ -s "$work/plots/growth-$metric.gp" ]
+done
 # Not all of the bar is reached with so few rows, but every line of it must be there.
 "$report" bar "$work/r" >"$work/bar" || [ $? -eq 1 ]
 grep -q '^ingest .*of the goal' "$work/bar"

@@ -21,10 +21,12 @@ const struct workload workloads[] = {
     {"latency", "time of each insert: flat out, then at 50 and 80 % of that rate", 0,
      false, run_latency},
     {"window", "ascending keys, the oldest are retracted", 0, false, run_window},
+    {"window_retain", "the same, a retention filter that moves instead of retractions",
+     ENGINE_RETAIN, false, run_window_retain},
     {"bytes", "keys of 8 to 64 bytes, values of 0 to 200", 0, true, run_bytes},
     {"timed", "u64 times, a frontier that follows, a quarter is retracted", ENGINE_TIMES,
      false, run_timed},
     {"fleet", "1,000 spines on one runtime; open and close 10,000", 0, true, run_fleet},
-    {"growth", "ingest and scan at 10^5, 10^6, ... rows", 0, false, run_growth},
+    {"growth", "ingest, scan and join at 10^5, 10^6, ... rows", 0, false, run_growth},
 };
 const size_t workload_count = sizeof workloads / sizeof workloads[0];

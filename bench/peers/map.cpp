@@ -125,6 +125,7 @@ const struct engine engine_map = {
     scan,     lookup,
     probe,    group,
     nullptr,  space,
+    nullptr,  nullptr,
     nullptr,  close,
 };
 }

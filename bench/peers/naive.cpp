@@ -294,6 +294,12 @@ close(void *opaque)
     delete static_cast<state *>(opaque);
 }
 
+uint64_t
+runs_now(void *opaque)
+{
+    return static_cast<state *>(opaque)->runs.size();
+}
+
 const char *
 describe()
 {
@@ -339,10 +345,11 @@ const struct engine engine_naive = {
     scan,     lookup,
     probe,    nullptr,
     unite,    space,
-    nullptr,  close,
+    nullptr,  nullptr,
+    runs_now, close,
 };
 const struct engine engine_sort = {
-    "sort", 0,     sort_describe, open,  sort_insert, sort_settle, scan,
-    lookup, probe, nullptr,       unite, space,       nullptr,     close,
+    "sort", 0,       sort_describe, open,  sort_insert, sort_settle, scan,     lookup,
+    probe,  nullptr, unite,         space, nullptr,     nullptr,     runs_now, close,
 };
 }

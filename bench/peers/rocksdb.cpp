@@ -254,11 +254,12 @@ extern "C" {
 extern const struct engine engine_rocksdb, engine_rocksdb_level;
 
 const struct engine engine_rocksdb = {
-    "rocksdb", ENGINE_LOOKUP, describe, open_universal, insert, settle,  scan,
-    lookup,    probe,         nullptr,  nullptr,        space,  nullptr, close,
+    "rocksdb", ENGINE_LOOKUP, describe, open_universal, insert,  settle,  scan,    lookup,
+    probe,     nullptr,       nullptr,  space,          nullptr, nullptr, nullptr, close,
 };
 const struct engine engine_rocksdb_level = {
     "rocksdb-level", ENGINE_LOOKUP, describe_level, open_level, insert, settle,  scan,
-    lookup,          probe,         nullptr,        nullptr,    space,  nullptr, close,
+    lookup,          probe,         nullptr,        nullptr,    space,  nullptr, nullptr,
+    nullptr,         close,
 };
 }

@@ -224,6 +224,35 @@ advance(void *opaque, uint64_t frontier)
          "spine_set_frontier");
 }
 
+static bool
+key_is_kept(void *context, union spine_datum key)
+{
+    return key.u64 >= *(const uint64_t *)context;
+}
+
+static void
+retain(void *opaque, uint64_t begin)
+{
+    struct state *const state = opaque;
+    uint64_t *const context = bench_alloc(1, sizeof *context);
+    const struct spine_key_filter filter = {
+        .name = "window", .context = context, .on_key = key_is_kept, .on_release = free};
+    struct spine_error error;
+
+    *context = begin;
+    must(spine_retain_keys(state->spine, &filter, &error), &error, "spine_retain_keys");
+}
+
+static uint64_t
+runs(void *opaque)
+{
+    const struct state *const state = opaque;
+    struct spine_stats stats;
+
+    spine_stats(state->spine, &stats);
+    return stats.batches;
+}
+
 static void
 close_spine(void *opaque)
 {
@@ -241,7 +270,8 @@ extern const struct engine engine_spine;
 const struct engine engine_spine = {
     .name = "spine",
     .abilities = ENGINE_BYTES | ENGINE_TIMES | ENGINE_APART | ENGINE_LOOKUP |
-                 ENGINE_GROUPS | ENGINE_BULK | ENGINE_PROBE | ENGINE_UNITE,
+                 ENGINE_GROUPS | ENGINE_BULK | ENGINE_PROBE | ENGINE_UNITE |
+                 ENGINE_RETAIN,
     .describe = describe,
     .open = open_spine,
     .insert = insert,
@@ -253,5 +283,7 @@ const struct engine engine_spine = {
     .unite = unite,
     .space = space,
     .advance = advance,
+    .retain = retain,
+    .runs = runs,
     .close = close_spine,
 };

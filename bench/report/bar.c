@@ -53,6 +53,8 @@ static const struct bar bars[] = {
     {"merge.8", "rows_per_s", "dbsp", NULL, 10},
     {"merge.32", "rows_per_s", "dbsp", NULL, 8},
     {"merge.64", "rows_per_s", "dbsp", NULL, 6},
+    {"window", "space_growth", NULL, NULL, 1.1},
+    {"window.retain", "space_growth", NULL, NULL, 1.1},
     {"latency", "p50_ms", NULL, NULL, 1},
     {"latency", "p99_ms", NULL, NULL, 3},
     {"latency", "p99.9_ms", NULL, NULL, 8},

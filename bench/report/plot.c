@@ -6,13 +6,12 @@
 #include <string.h>
 
 static void bars_plot(const struct results *results, size_t first, const char *directory);
-static void
-growth_plot(const struct results *results, const char *metric, const char *directory);
+static void growth_plots(const struct results *results, const char *directory);
 static FILE *
 script_open(const char *directory, const char *name, const char *title, const char *y);
 
-/* One script per figure that more than one engine has, and two of growth; each writes the
-   SVG of its name. */
+/* One script per figure that more than one engine has, and those of growth; each writes
+   the SVG of its name. */
 void
 report_plots(const struct results *results, const char *directory)
 {
@@ -30,8 +29,7 @@ report_plots(const struct results *results, const char *directory)
         if (first && engines > 1)
             bars_plot(results, i, directory);
     }
-    growth_plot(results, "settled_rows_per_s", directory);
-    growth_plot(results, "scan_rows_per_s", directory);
+    growth_plots(results, directory);
 }
 
 static FILE *
@@ -77,10 +75,19 @@ bars_plot(const struct results *results, size_t first, const char *directory)
     fclose(script);
 }
 
-/* Nanoseconds per row against rows: flat is what one hopes for. */
+/* What is plotted against the number of rows; rates as nanoseconds per row, which stay
+   flat at best. */
+struct growth {
+    const char *metric;
+    const char *title;
+    const char *y;
+};
+
 static void
-growth_plot(const struct results *results, const char *metric, const char *directory)
+growth_plot(const struct results *results, const struct growth *growth,
+            const char *directory)
 {
+    const char *const metric = growth->metric;
     char name[80], title[80];
     const char *engines[16];
     size_t engine_count = 0;
@@ -97,18 +104,18 @@ growth_plot(const struct results *results, const char *metric, const char *direc
     if (engine_count == 0)
         return;
     snprintf(name, sizeof name, "growth-%s", metric);
-    snprintf(title, sizeof title, "growth: %s",
-             strcmp(metric, "scan_rows_per_s") == 0 ? "scan" : "ingest, all merged");
-    FILE *const script = script_open(directory, name, title, "ns per row");
-    fprintf(script, "set logscale xy\nset xlabel 'rows'\nset format x '10^{%%T}'\n"
-                    "set key left top\n");
+    snprintf(title, sizeof title, "growth: %s", growth->title);
+    FILE *const script = script_open(directory, name, title, growth->y);
+    fprintf(script, "set logscale x\nset yrange [0:*]\nset xlabel 'rows'\n"
+                    "set format x '10^{%%T}'\nset key left top\n");
     for (size_t e = 0; e < engine_count; e++) {
         fprintf(script, "$data%zu << EOD\n", e);
         for (size_t i = 0; i < results->count; i++) {
             const struct result *const at = &results->list[i];
             if (strcmp(at->workload, "growth") == 0 && strcmp(at->metric, metric) == 0 &&
                 strcmp(at->engine, engines[e]) == 0)
-                fprintf(script, "%.9g %.9g\n", at->n, 1e9 / at->median);
+                fprintf(script, "%.9g %.9g\n", at->n,
+                        result_is_rate(at) ? 1e9 / at->median : at->median);
         }
         fprintf(script, "EOD\n");
     }
@@ -118,4 +125,20 @@ growth_plot(const struct results *results, const char *metric, const char *direc
                 engines[e]);
     fprintf(script, "\n");
     fclose(script);
+}
+
+static void
+growth_plots(const struct results *results, const char *directory)
+{
+    static const struct growth growths[] = {
+        {"settled_rows_per_s", "ingest, all merged", "ns per row"},
+        {"scan_rows_per_s", "scan", "ns per row"},
+        {"join_rows_per_s", "join, half of the keys there", "ns per row"},
+        {"runs_per_probe", "what a reader looks at in a join", "batches"},
+        {"write_amplification", "write amplification of ingest",
+         "rows written per row inserted"},
+    };
+
+    for (size_t i = 0; i < sizeof growths / sizeof growths[0]; i++)
+        growth_plot(results, &growths[i], directory);
 }
