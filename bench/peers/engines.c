@@ -4,7 +4,7 @@
 #include <string.h>
 
 extern const struct engine engine_spine, engine_naive, engine_sort, engine_map,
-    engine_rocksdb, engine_rocksdb_level, engine_leveldb, engine_lmdb;
+    engine_rocksdb, engine_rocksdb_level, engine_leveldb, engine_lmdb, engine_dbsp;
 
 const struct engine *const engines[] = {
     &engine_spine,
@@ -22,6 +22,9 @@ const struct engine *const engines[] = {
 #endif
 #ifdef BENCH_LMDB
     &engine_lmdb,
+#endif
+#ifdef BENCH_DBSP
+    &engine_dbsp,
 #endif
     NULL,
 };
