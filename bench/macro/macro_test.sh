@@ -23,7 +23,7 @@ for name in ingest ascending churn upsert join scan scan.64 merge.32 point group
         exit 1
     }
 done
-"$report" table "$work/r" | grep -q '^ingest '
+"$report" table "$work/r" | grep -q '^ingest: '
 "$report" compare "$work/r" "$work/r" | grep -q ' within the noise'
 "$report" plot "$work/r" "$work/plots"
 for metric in settled_rows_per_s scan_rows_per_s join_rows_per_s runs_per_probe \

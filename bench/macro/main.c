@@ -178,12 +178,12 @@ workload_run(const struct settings *settings, const struct workload *workload,
 
     printf("%s: %s; n = %" PRIu64 "\n", workload->name, workload->about,
            settings->bench.n);
-    for (unsigned round = 0; round < settings->samples; round++)
+    for (unsigned round = 0; round < settings->samples; round++) {
+        printf("  sample %u of %u:", round + 1, settings->samples);
         for (size_t e = 0; e < settings->engine_count; e++) {
             if (!workload_fits(workload, settings->engines[e]) || failed[e])
                 continue;
-            printf("  sample %u of %u: %s\n", round + 1, settings->samples,
-                   settings->engines[e]->name);
+            printf(" %s", settings->engines[e]->name);
             fflush(stdout);
             if (sample_take(workload, &settings->bench, settings->engines[e],
                             &samples[e][taken[e]])) {
@@ -195,6 +195,8 @@ workload_run(const struct settings *settings, const struct workload *workload,
             failed[e] = true;
             right = false;
         }
+        printf("\n");
+    }
     for (size_t e = 0; e < settings->engine_count; e++)
         if (taken[e] > 0 && !failed[e])
             engine_report(settings, settings->engines[e], samples[e], taken[e], results);

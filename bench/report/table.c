@@ -36,7 +36,61 @@ static const struct {
     {"open_close_us", "us, open and close"},
 };
 
+/* What the workloads do, in words that need no manual. */
+static const struct {
+    const char *workload;
+    const char *about;
+} abouts[] = {
+    {"ingest", "new rows come in, in batches of 10,000 unsorted ones"},
+    {"ascending", "the same, in the order of their keys"},
+    {"churn", "half of each batch takes earlier rows away"},
+    {"upsert", "read the old value of a key, replace it; some keys much more often"},
+    {"join", "look up 10,000 keys, half of them there, then insert them; and again"},
+    {"join.0", "none of the keys is there"},
+    {"join.100", "all of the keys are there, each many times"},
+    {"join.seek", "half of them, one seek per key instead of a probe of all"},
+    {"scan", "read everything, in order"},
+    {"scan.1", "read everything, which is one batch"},
+    {"scan.8", "the same in 8 batches"},
+    {"scan.64", "the same in 64 batches"},
+    {"merge.2", "2 batches become one"},
+    {"merge.8", "8 batches become one"},
+    {"merge.32", "32 batches become one"},
+    {"merge.64", "64 batches become one"},
+    {"point", "look up single random keys that are there"},
+    {"point.absent", "look up keys that are not there"},
+    {"groups.huge", "first, last, some value of 100 keys with many values each"},
+    {"groups.one", "the same of keys with one value"},
+    {"latency", "how long an insert of 10,000 rows takes, as many as possible"},
+    {"latency.50", "the same at half of the highest rate"},
+    {"latency.80", "the same at 80 % of the highest rate"},
+    {"window", "new rows come in, as many old ones are taken away"},
+    {"window.retain", "a filter says which old rows nobody needs"},
+    {"bytes", "keys of 8 to 64 bytes, values of 0 to 200"},
+    {"timed", "rows with times, a frontier that follows"},
+    {"fleet", "1,000 spines share the threads that merge"},
+    {"growth", "ingest, scan and join at several sizes"},
+};
+
+/* What the engines are. */
+static const struct {
+    const char *engine;
+    const char *about;
+} engine_abouts[] = {
+    {"spine", "this library"},
+    {"naive", "a good afternoon's work: sorted vectors, merged two at a time"},
+    {"sort", "one vector that is sorted once at the end: no reads meanwhile"},
+    {"map", "std::map"},
+    {"rocksdb", "RocksDB, universal compaction"},
+    {"rocksdb-level", "RocksDB, compaction by levels"},
+    {"leveldb", "LevelDB"},
+    {"lmdb", "LMDB"},
+    {"dbsp", "the spine of DBSP, a Rust library for incremental computation"},
+};
+
 static size_t engines_of(const struct results *results, const char **engines);
+static void workload_print(const char *workload);
+static void engine_print(const char *engine);
 static const char *title_of(const char *metric);
 static void
 cell_print(const struct results *results, const struct result *spine, const char *engine);
@@ -50,19 +104,22 @@ report_table(const struct results *results)
     char number[24];
     bool noisy = false;
 
-    printf("%-14s %-21s %10s", "workload", "measure", "spine");
+    engine_print("spine");
+    for (size_t e = 0; e < engine_count; e++)
+        engine_print(engines[e]);
+    printf("Medians; k = 10^3, M = 10^6. In brackets: how many times better spine is.\n"
+           "Above 1 it is better, below 1 worse, whether more or less is better.\n\n");
+    printf("  %-21s %10s", "", "spine");
     for (size_t e = 0; e < engine_count; e++)
         printf("  %18s", engines[e]);
-    printf("\n%-14s %-21s %10s", "", "", "");
-    for (size_t e = 0; e < engine_count; e++)
-        printf("  %18s", "(spine is)");
     printf("\n");
     for (size_t i = 0; i < results->count; i++) {
         const struct result *const at = &results->list[i];
         if (strcmp(at->engine, "spine") != 0 || title_of(at->metric) == NULL)
             continue;
-        const bool same = strcmp(workload, at->workload) == 0;
-        printf("%-14s %-21s %10s", same ? "" : at->workload, title_of(at->metric),
+        if (strcmp(workload, at->workload) != 0)
+            workload_print(at->workload);
+        printf("  %-21s %10s", title_of(at->metric),
                number_text(number, sizeof number, at->median));
         workload = at->workload;
         for (size_t e = 0; e < engine_count; e++)
@@ -74,12 +131,29 @@ report_table(const struct results *results)
         noisy = noisy || at->noisy_samples > 0;
         printf("\n");
     }
-    printf(
-        "\nIn brackets: how many times better spine is; below 1 it is worse. Medians.\n");
     if (noisy)
         printf(
-            "~ other processes used more than a tenth of the machine in some samples:\n"
+            "\n~ other processes used more than a tenth of the machine in some samples:\n"
             "  believe only great differences.\n");
+}
+
+static void
+workload_print(const char *workload)
+{
+    const char *about = "";
+
+    for (size_t i = 0; i < sizeof abouts / sizeof abouts[0]; i++)
+        if (strcmp(abouts[i].workload, workload) == 0)
+            about = abouts[i].about;
+    printf("%s: %s\n", workload, about);
+}
+
+static void
+engine_print(const char *engine)
+{
+    for (size_t i = 0; i < sizeof engine_abouts / sizeof engine_abouts[0]; i++)
+        if (strcmp(engine_abouts[i].engine, engine) == 0)
+            printf("%-14s %s\n", engine, engine_abouts[i].about);
 }
 
 static size_t
