@@ -44,6 +44,32 @@ span_compare(struct span a, struct span b)
     return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
+/* How many bytes both begin with. */
+static inline size_t
+span_shared(struct span a, struct span b)
+{
+    const size_t common = a.size < b.size ? a.size : b.size;
+    size_t at = 0;
+    uint64_t word_a, word_b;
+
+    for (; at + sizeof word_a <= common; at += sizeof word_a) {
+        memcpy(&word_a, a.data + at, sizeof word_a);
+        memcpy(&word_b, b.data + at, sizeof word_b);
+        if (word_a != word_b)
+            break;
+    }
+    while (at < common && a.data[at] == b.data[at])
+        at++;
+    return at;
+}
+
+/* What follows the first `bytes` of it. */
+static inline struct span
+span_behind(struct span span, size_t bytes)
+{
+    return (struct span){bytes > 0 ? span.data + bytes : span.data, span.size - bytes};
+}
+
 static inline uint64_t
 word_of_i64(int64_t number)
 {

@@ -123,9 +123,13 @@ check_cells(const struct check *check, const struct cell_layout *layout,
     EXPECT(column->ends[count - 1] < block->bytes, "block %zu: cells end behind it",
            check->at);
     for (uint32_t i = 0; column->samples != NULL && i < count; i += SAMPLE_STEP) {
-        const struct span span = column_span(layout, column, i);
+        const struct span cell = column_span(layout, column, i);
 
-        EXPECT(column->samples[i / SAMPLE_STEP] == bytes_prefix(span.data, span.size),
+        EXPECT(span_shared(cell, column_span(layout, column, 0)) >= column->shared_bytes,
+               "block %zu: key %" PRIu32 " begins otherwise", check->at, i);
+        const struct span behind = span_behind(cell, column->shared_bytes);
+
+        EXPECT(column->samples[i / SAMPLE_STEP] == bytes_prefix(behind.data, behind.size),
                "block %zu: the sample of key %" PRIu32, check->at, i);
     }
     return SPINE_OK;

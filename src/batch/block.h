@@ -14,8 +14,8 @@
 
 #include "base/assert.h"
 
-/* Every SAMPLE_STEP-th SPINE_BYTES key has its prefix in `samples`. */
-#define SAMPLE_STEP 16u
+/* Every SAMPLE_STEP-th SPINE_BYTES key has a word in `samples`. */
+#define SAMPLE_STEP 8u
 /* Bytes after the last cell that may be read (and, while packing, written). */
 #define CELL_SLACK 8u
 
@@ -24,8 +24,10 @@ struct column {
     void *cells;
     /* SHAPE_BYTES: where each cell ends in `cells`. */
     uint32_t *ends;
-    /* SHAPE_BYTES keys: prefixes of cells 0, SAMPLE_STEP, ... */
+    /* SHAPE_BYTES keys: words of cells 0, SAMPLE_STEP, ..., taken behind the bytes that
+     * all cells begin with. */
     uint64_t *samples;
+    uint32_t shared_bytes;
 };
 
 struct block {
@@ -88,10 +90,12 @@ bool fence_reaches(const struct layout *layout, const struct fence *fence,
 uint32_t block_search(const struct layout *layout, const struct block *block,
                       const struct target *target);
 
-/* The first cell in [begin, end) of a column not less than `cell`, or (`after`) greater.
- * All of a column of keys that are bytes. */
+/* The first cell in [begin, end) of a column not less than `cell`, or (`after`) greater. */
 size_t column_search(const struct cell_layout *layout, const struct column *column,
                      size_t begin, size_t end, const struct cell *cell, bool after);
+/* The same among all cells of a column with samples. */
+size_t column_search_samples(const struct column *column, size_t count,
+                             const struct cell *cell, bool after);
 bool column_equals(const struct cell_layout *layout, const struct column *column,
                    size_t at, const struct cell *cell);
 /* The rows of `key` in the fence's block; none, where they would be, if there are none.

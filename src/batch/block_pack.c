@@ -349,7 +349,9 @@ block_alloc(const struct plan *plan)
     assert(block->key.samples != NULL || block->key.ends != NULL ||
            block->key.cells == NULL ||
            (uint8_t *)block->key.cells == (uint8_t *)block + BLOCK_KEY_WORDS);
+    block->key.shared_bytes = 0;
     block->value.samples = NULL;
+    block->value.shared_bytes = 0;
     block->value.ends = take_part(block, &at, parts[PART_VALUE_ENDS]);
     block->value.cells = take_part(block, &at, parts[PART_VALUE_CELLS]);
     block->value_ends = take_part(block, &at, parts[PART_ENDS_OF_VALUES]);
@@ -458,15 +460,21 @@ pack_fixed(const struct source *source, uint8_t *cells)
 static void
 pack_bytes(const struct source *source, struct column *column)
 {
+    const uint32_t last = source->count - 1;
     uint8_t *const cells = column->cells;
     size_t at = 0;
 
+    if (column->samples != NULL)
+        column->shared_bytes = (uint32_t)span_shared(
+            source->spans[0],
+            source->spans[source->rows != NULL ? source->rows[last] : last]);
     for (uint32_t i = 0; i < source->count; i++) {
         const struct span span =
             source->spans[source->rows != NULL ? source->rows[i] : i];
 
         if (column->samples != NULL && i % SAMPLE_STEP == 0)
-            column->samples[i / SAMPLE_STEP] = bytes_prefix(span.data, span.size);
+            column->samples[i / SAMPLE_STEP] = bytes_prefix(
+                span.data + column->shared_bytes, span.size - column->shared_bytes);
         if (span.size > 0)
             memcpy(cells + at, span.data, span.size);
         at += span.size;

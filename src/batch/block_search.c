@@ -4,9 +4,6 @@
 
 static size_t search_bytes(const struct cell_layout *layout, const struct column *column,
                            size_t begin, size_t end, const struct cell *cell, bool after);
-static void narrow_by_samples(const struct column *column, uint64_t prefix, size_t *begin,
-                              size_t *end);
-
 struct span
 column_span(const struct cell_layout *layout, const struct column *column, size_t at)
 {
@@ -123,6 +120,8 @@ column_search(const struct cell_layout *layout, const struct column *column, siz
         return search_words(column->cells, 8, begin, end, cell->word + after);
     case SHAPE_FIXED:
     case SHAPE_BYTES:
+        if (column->samples != NULL)
+            return column_search_samples(column, end, cell, after);
         return search_bytes(layout, column, begin, end, cell, after);
     }
     /* All cells of SPINE_NONE are equal. */
@@ -151,8 +150,6 @@ static size_t
 search_bytes(const struct cell_layout *layout, const struct column *column, size_t begin,
              size_t end, const struct cell *cell, bool after)
 {
-    if (column->samples != NULL)
-        narrow_by_samples(column, cell->word, &begin, &end);
     while (begin < end) {
         const size_t middle = begin + (end - begin) / 2;
         const int order = compare_bytes(layout, column, middle, cell);
@@ -163,24 +160,6 @@ search_bytes(const struct cell_layout *layout, const struct column *column, size
             begin = middle + 1;
     }
     return begin;
-}
-
-/* Narrows all cells down to those that the prefixes leave in doubt. */
-static void
-narrow_by_samples(const struct column *column, uint64_t prefix, size_t *begin,
-                  size_t *end)
-{
-    const size_t count = (*end + SAMPLE_STEP - 1) / SAMPLE_STEP;
-    const size_t less = search_words(column->samples, 8, 0, count, prefix);
-    size_t above = count;
-
-    assert(*begin == 0);
-    if (prefix < UINT64_MAX)
-        above = search_words(column->samples, 8, less, count, prefix + 1);
-    if (less > 0)
-        *begin = (less - 1) * SAMPLE_STEP + 1;
-    if (above < count)
-        *end = above * SAMPLE_STEP;
 }
 
 bool

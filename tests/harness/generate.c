@@ -14,7 +14,7 @@ pool_word(struct rng *rng, enum pool_style style, size_t index, uint64_t base);
 static union spine_datum datum_of_word(const struct spine_type *type, uint64_t word);
 static union spine_datum pool_bytes(struct generator *generator,
                                     const struct spine_type *type, size_t index,
-                                    const uint8_t *prefix);
+                                    const uint8_t *prefix, size_t common);
 static union spine_datum near_cell(struct rng *rng, const struct spine_type *type,
                                    union spine_datum cell, uint8_t *scratch);
 static int order_cells(const void *a, const void *b);
@@ -24,7 +24,7 @@ static union spine_datum keep_cell(struct generator *generator,
 /* qsort() hands its comparison no context. */
 static _Thread_local enum spine_kind sorted_kind;
 
-#define PREFIX_BYTES 24u
+#define PREFIX_BYTES 64u
 #define SCRATCH_BYTES 64u
 
 void
@@ -203,6 +203,7 @@ pool_new(struct generator *generator, const struct spine_type *type, size_t coun
     struct rng *rng = generator->rng;
     const enum pool_style style = (enum pool_style)rng_below(rng, POOL_STYLES);
     const uint64_t base = rng_next(rng);
+    const size_t common = rng_chance(rng, 50) ? 0 : rng_index(rng, PREFIX_BYTES + 1);
     uint8_t prefix[PREFIX_BYTES];
 
     if (pool == NULL)
@@ -211,7 +212,7 @@ pool_new(struct generator *generator, const struct spine_type *type, size_t coun
         prefix[i] = (uint8_t)(rng_chance(rng, 30) ? 0 : rng_next(rng));
     for (size_t i = 0; i < count; i++) {
         if (type->kind == SPINE_FIXED || type->kind == SPINE_BYTES)
-            pool[i] = pool_bytes(generator, type, i, prefix);
+            pool[i] = pool_bytes(generator, type, i, prefix, common);
         else
             pool[i] = datum_of_word(type, pool_word(rng, style, i, base));
     }
@@ -288,21 +289,23 @@ datum_of_word(const struct spine_type *type, uint64_t word)
     return spine_u64(0);
 }
 
-/* A part of the common prefix, then few different bytes: many ties, and cells that begin
- * one another. */
+/* A part of the prefix, `common` bytes of it in nearly all cells, then few different
+ * bytes: many ties, and cells that begin one another. */
 static union spine_datum
 pool_bytes(struct generator *generator, const struct spine_type *type, size_t index,
-           const uint8_t *prefix)
+           const uint8_t *prefix, size_t common)
 {
     struct rng *rng = generator->rng;
     uint8_t cell[4096];
     size_t size = type->size;
 
     if (type->kind == SPINE_BYTES)
-        size = rng_chance(rng, 5) ? 0 : rng_magnitude(rng, generator->options.bytes_max);
+        size = rng_chance(rng, 5)
+                   ? 0
+                   : common + rng_magnitude(rng, generator->options.bytes_max);
     if (size > sizeof cell)
         size = sizeof cell;
-    const size_t shared = rng_index(rng, PREFIX_BYTES + 1);
+    const size_t shared = common + rng_index(rng, PREFIX_BYTES + 1 - common);
     for (size_t i = 0; i < size; i++) {
         if (i < shared)
             cell[i] = prefix[i];

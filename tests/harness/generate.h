@@ -18,7 +18,7 @@ struct generate_options {
     size_t keys;
     size_t values;
     size_t times;
-    /* The longest SPINE_BYTES cell; 0: drawn. */
+    /* The longest SPINE_BYTES cell, behind what most of them begin with; 0: drawn. */
     size_t bytes_max;
     /* How many of 100 rows take back a row drawn shortly before; SIZE_MAX: drawn. */
     size_t cancel_percent;

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch/block.h"
+#include "batch/word_search.h"
+
+/*
+ * Keys of a block that are bytes. Sorted keys have much in common, so words are taken
+ * from behind the bytes that all of them begin with: there they differ.
+ *
+ *     keys       customer/0041   customer/0042   customer/0107
+ *     words                0041            0042            0107
+ */
+
+static int shared_compare(const struct column *column, struct span key);
+static void
+narrow_by_samples(const struct column *column, uint64_t word, size_t *begin, size_t *end);
+static void
+narrow_by_words(const struct column *column, uint64_t word, size_t *begin, size_t *end);
+static struct span cell_behind(const struct column *column, size_t at);
+
+size_t
+column_search_samples(const struct column *column, size_t count, const struct cell *cell,
+                      bool after)
+{
+    const int order = shared_compare(column, cell->span);
+    size_t begin = 0, end = count;
+
+    if (order != 0)
+        return order < 0 ? count : 0;
+    const struct span behind = span_behind(cell->span, column->shared_bytes);
+    const uint64_t word = bytes_prefix(behind.data, behind.size);
+
+    narrow_by_samples(column, word, &begin, &end);
+    narrow_by_words(column, word, &begin, &end);
+    while (begin < end) {
+        const size_t middle = begin + (end - begin) / 2;
+        const int middle_order = span_compare(cell_behind(column, middle), behind);
+
+        if (after ? middle_order > 0 : middle_order >= 0)
+            end = middle;
+        else
+            begin = middle + 1;
+    }
+    return begin;
+}
+
+/* The sign of (all cells) - (`key`); 0 when it begins with what they have in common. */
+static int
+shared_compare(const struct column *column, struct span key)
+{
+    const size_t shared = column->shared_bytes;
+    const size_t common = key.size < shared ? key.size : shared;
+    const int order = common > 0 ? memcmp(column->cells, key.data, common) : 0;
+
+    return order != 0 ? order : key.size < shared;
+}
+
+/* Narrows all cells down to those that the samples leave in doubt. */
+static void
+narrow_by_samples(const struct column *column, uint64_t word, size_t *begin, size_t *end)
+{
+    const size_t count = (*end + SAMPLE_STEP - 1) / SAMPLE_STEP;
+    const size_t less = search_words(column->samples, 8, 0, count, word);
+    size_t above = less;
+
+    if (above < count && column->samples[above] == word)
+        above = word < UINT64_MAX
+                    ? search_words(column->samples, 8, less, count, word + 1)
+                    : count;
+    if (less > 0)
+        *begin = (less - 1) * SAMPLE_STEP + 1;
+    if (above < count)
+        *end = above * SAMPLE_STEP;
+}
+
+/*
+ * Narrows cells down to those that begin with `word`. Few of them are all looked at: that
+ * waits for memory once, where halving waits at every step.
+ */
+static void
+narrow_by_words(const struct column *column, uint64_t word, size_t *begin, size_t *end)
+{
+    size_t less = 0, equal = 0;
+
+    if (*end - *begin > SAMPLE_STEP)
+        return;
+    for (size_t i = *begin; i < *end; i++) {
+        const struct span behind = cell_behind(column, i);
+        const uint64_t cell_word = cell_prefix(behind.data, behind.size);
+
+        less += cell_word < word;
+        equal += cell_word == word;
+    }
+    *begin += less;
+    *end = *begin + equal;
+}
+
+/* What follows the shared bytes of cell `at`. */
+static struct span
+cell_behind(const struct column *column, size_t at)
+{
+    const size_t begin = at > 0 ? column->ends[at - 1] : 0;
+
+    return (struct span){(const uint8_t *)column->cells + begin + column->shared_bytes,
+                         column->ends[at] - begin - column->shared_bytes};
+}
