@@ -31,11 +31,19 @@ kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
 {
     enum spine_status st;
 
-    if (want < WANT_BY_HEAP || kway->layout->row_kind == ROW_WIDE)
+    if (want < WANT_BY_HEAP)
         return kway_fill_heap(kway, out, want, rows_used);
     TRY(kway_prepare(kway));
-    return kway->layout->row_kind == ROW_ONE ? one_fill(kway, out, want, rows_used)
-                                             : two_fill(kway, out, want, rows_used);
+    switch (kway->layout->row_kind) {
+    case ROW_ONE:
+        return one_fill(kway, out, want, rows_used);
+    case ROW_TWO:
+        return two_fill(kway, out, want, rows_used);
+    case ROW_WIDE:
+        break;
+    }
+    return kway->descending ? wide_fill_heap(kway, out, want, rows_used)
+                            : wide_fill(kway, out, want, rows_used);
 out:
     return st;
 }
@@ -99,6 +107,7 @@ kway_release(struct kway *kway)
     mem_free(work->nodes, work->node_capacity * sizeof *work->nodes);
     mem_free(work->open, work->open_capacity * sizeof *work->open);
     bucket_release(kway->layout, &work->bucket);
+    wide_order_release(&work->wide);
     mem_free(work, sizeof *work);
     kway->work = NULL;
 }

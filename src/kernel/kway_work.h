@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "kernel/bucket.h"
 #include "kernel/kernel.h"
+#include "kernel/wide_order.h"
 
 /* The next row of an input: its code, copied here so that most comparisons stay in the
  * heap's array. */
@@ -36,6 +37,7 @@ struct kway_work {
     size_t open_capacity;
     size_t open_count;
     struct bucket_work bucket;
+    struct wide_order wide;
 };
 
 enum {
@@ -85,10 +87,13 @@ two_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_u
 enum spine_status
 wide_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
 
-/* kway_fill() by windows, which wide rows do not have. */
+/* kway_fill() by windows. */
 enum spine_status
 one_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
 enum spine_status
 two_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+/* Not descending. */
+enum spine_status
+wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
 
 #endif

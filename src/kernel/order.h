@@ -15,10 +15,15 @@ struct order {
     struct rows scratch;
 };
 
+/* Of pairs. */
+extern const struct layout order_layout;
+
 void order_release(struct order *order);
 /* Room for `count` pairs, to be written by the caller. */
 bool order_begin(struct order *order, size_t count);
 /* False without memory. */
 bool order_sort(struct order *order);
+/* Sorts pairs [begin, begin + count) only. */
+bool order_sort_part(struct order *order, size_t begin, size_t count);
 
 #endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_WIDE_ORDER_H
+#define KERNEL_WIDE_ORDER_H
+
+/*
+ * Sorting rows of ROW_WIDE by key and value, without moving them.
+ *
+ * What is sorted are *places*: an input's number, 32 bits, and a row of it, 32 bits. They
+ * are sorted by a word of each row; rows with the same word are sorted among themselves
+ * by a word from behind the bytes that all of them have in common, and so on, first in
+ * their keys, then in their values. So bytes are hardly ever compared, however long the
+ * prefixes are that keys share.
+ *
+ *     keys                     words      words of the ties
+ *     customer/0041            customer   /0041
+ *     customer/0107            customer   /0107
+ *     item/17                  item/17
+ */
+
+#include "kernel/order.h"
+#include "kernel/row_group.h"
+
+struct wide_order {
+    const struct layout *layout;
+    /* The rows of each input, borrowed. */
+    const struct rows **inputs;
+    size_t input_count;
+    size_t input_capacity;
+    /* `lo` the places. */
+    struct order order;
+    size_t count;
+    /* Per place, and one more: has the row the same key and value as the one before? */
+    bool *same;
+    size_t same_capacity;
+    /* One column of each input. */
+    const void **columns;
+    size_t column_capacity;
+};
+
+void wide_order_release(struct wide_order *wide);
+/* Begins anew with no places, with room for so many inputs and rows. */
+bool wide_order_begin(struct wide_order *wide, const struct layout *layout,
+                      size_t input_count, size_t rows);
+/* Adds rows [begin, end) of `rows`, which become an input. There is room. */
+void wide_order_add(struct wide_order *wide, const struct rows *rows, size_t begin,
+                    size_t end);
+/* Sorts. All keys begin with the same `shared` bytes. False without memory. */
+bool wide_order_sort(struct wide_order *wide, size_t shared);
+/*
+ * Appends the rows in order to `out`, which has room: those of one key and value as
+ * group_finish() leaves them, if they are several or `each_row` asks for it.
+ */
+enum spine_status wide_order_write(struct wide_order *wide, const struct group_rule *rule,
+                                   bool each_row, struct rows *out);
+
+#endif
