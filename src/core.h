@@ -6,7 +6,8 @@
  * core -- the state machine of a spine, shared by the files directly in src/.
  *
  *     spine.c        open, close, insert, pause
- *     core.c         starting merges, sticky errors: what the others share
+ *     core.c         sticky errors, aftermaths: what the others share
+ *     start.c        which merges start: those that are due, and merges ahead
  *     wait.c         backpressure and idleness: everything that waits
  *     slots.c        the pure policy                                    (slots.h)
  *     merge_task.c   a merge as a job: begin, slice, publish, give up
@@ -26,9 +27,8 @@
  * A task is idle, queued (its job is ready or running) or parked (its merge is under way,
  * but the spine is paused). Each slot has one task; one more is for compaction.
  *
- * One mutex per spine guards `locked`; functions that need it held end in _locked. Lock
- * order: spine, then runtime. Batches, snapshots and merges are let go of outside the
- * lock.
+ * One mutex per spine guards `locked`; functions that need it held end in _locked.
+ * Batches, snapshots and merges are let go of outside it. Lock order: spine, runtime.
  */
 
 #include "base/thread.h"
@@ -58,6 +58,8 @@ struct merge_task {
     enum task_state state;
     /* Its inputs are wanted back: give up at the end of the slice. */
     bool abandoned;
+    /* It began before it was due; job.spare as long as nobody needs it. */
+    bool ahead;
     struct entry_list inputs;
     /* As they were when the merge began. */
     bool has_frontier;
@@ -118,6 +120,12 @@ struct spine {
         uint64_t wakes;
         uint64_t fuel_average;
         unsigned failures;
+        /* The last merge ahead failed: none until the next insert. */
+        bool ahead_failed;
+        struct job look; /* for a merge ahead, when the runtime has nothing else to do */
+        bool look_queued;
+        /* Threads in spine_wait_idle(): no merge ahead starts. */
+        unsigned idle_waiters;
         enum spine_status status;
         struct spine_error error;
         /* Asked for and not begun, the oldest first; under way (NULL also when given up
@@ -161,8 +169,6 @@ void aftermath_run(struct spine *spine, struct aftermath *after);
 void spine_changed_locked(struct spine *spine, struct aftermath *after);
 /* Makes an entry loose, on the level where `rows` rows belong. */
 void spine_add_locked(struct spine *spine, struct entry *entry, uint64_t rows);
-/* Starts every merge that is due. */
-void spine_start_merges_locked(struct spine *spine, struct aftermath *after);
 /* Makes an error sticky; compactions that have not begun end with it. */
 void spine_set_error_locked(struct spine *spine, const struct spine_error *error,
                             struct aftermath *after);
@@ -171,8 +177,7 @@ enum spine_status
 spine_sticky_locked(const struct spine *spine, struct spine_error *error);
 /* Everybody who waits looks again. */
 void spine_wake_locked(struct spine *spine);
-/* A call begins that lets go of the lock on its way. spine_close() waits until it has
- * left. */
+/* A call begins that lets go of the lock. spine_close() waits until it has left. */
 void spine_enter_locked(struct spine *spine);
 /* It ends: unlocks for good; its caller does not touch the spine any more. */
 void spine_leave_and_unlock(struct spine *spine);
@@ -199,11 +204,19 @@ bool spine_is_full_locked(const struct spine *spine);
 enum spine_status spine_wait_room_locked(struct spine *spine, uint64_t deadline_ns,
                                          struct spine_error *error);
 
+/* ---- start.c ---- */
+
+void spine_look_init(struct spine *spine);
+/* Starts every merge that is due, and has merges ahead looked for. */
+void spine_start_merges_locked(struct spine *spine, struct aftermath *after);
+
 /* ---- merge_task.c ---- */
 
 void merge_task_init(struct merge_task *task, struct spine *spine, unsigned level);
 /* Queues the merge of the task's inputs, which were set. */
 void merge_task_start_locked(struct merge_task *task, struct aftermath *after);
+/* A merge ahead is needed now. */
+void merge_task_hurry_locked(struct merge_task *task);
 /* Gives the merge up: the inputs are loose again, now or when the running slice ends. */
 void merge_task_abandon_locked(struct merge_task *task, struct aftermath *after);
 /* Lets no further slice begin; lets them begin again. */

@@ -18,6 +18,8 @@ struct entry {
     /* Number of the insert that it came with; of an output, the greatest of its inputs.
      */
     uint64_t sequence;
+    /* The level where it is loose, or was before it became an input. */
+    unsigned level;
 };
 
 /* Entries, the oldest first. */

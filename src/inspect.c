@@ -2,8 +2,7 @@
 #include "base/error.h"
 #include "core.h"
 
-static void
-stats_add_list(struct spine_stats *stats, unsigned level, const struct entry_list *list);
+static void stats_add_list(struct spine_stats *stats, const struct entry_list *list);
 static void stats_add_lookups(struct spine_stats *stats, struct lookup_ledger *ledger);
 static enum spine_status
 check_locked(const struct spine *spine, struct spine_error *error);
@@ -26,20 +25,16 @@ spine_stats(struct spine *spine, struct spine_stats *out)
 
         *stats = (struct spine_level_stats){0};
         stats->loose_batches = spine->locked.slots[level].count;
-        stats->merging_batches = spine->locked.tasks[level].inputs.count;
         stats->merges = spine->locked.tasks[level].merges;
-        stats_add_list(out, level, &spine->locked.slots[level]);
-        stats_add_list(out, level, &spine->locked.tasks[level].inputs);
+        stats_add_list(out, &spine->locked.slots[level]);
     }
-    /* What a compaction reads counts where it would be without it. */
-    for (const struct entry *entry = spine->locked.tasks[COMPACTION_TASK].inputs.first;
-         entry != NULL; entry = entry->next) {
-        const unsigned level = slot_level(&spine->policy, entry->batch->info.rows);
+    for (unsigned i = 0; i < TASK_COUNT; i++) {
+        const struct entry_list *inputs = &spine->locked.tasks[i].inputs;
 
-        out->levels[level].merging_batches++;
-        out->levels[level].rows += entry->batch->info.rows;
-        out->levels[level].bytes += entry->batch->info.bytes;
-        out->filter_bytes += batch_lookup_bytes(entry->batch);
+        stats_add_list(out, inputs);
+        for (const struct entry *entry = inputs->first; entry != NULL;
+             entry = entry->next)
+            out->levels[entry->level].merging_batches++;
     }
     stats_add_lookups(out, spine->ledger);
     mutex_unlock(&spine->mutex);
@@ -56,11 +51,11 @@ spine_stats(struct spine *spine, struct spine_stats *out)
 }
 
 static void
-stats_add_list(struct spine_stats *stats, unsigned level, const struct entry_list *list)
+stats_add_list(struct spine_stats *stats, const struct entry_list *list)
 {
     for (const struct entry *entry = list->first; entry != NULL; entry = entry->next) {
-        stats->levels[level].rows += entry->batch->info.rows;
-        stats->levels[level].bytes += entry->batch->info.bytes;
+        stats->levels[entry->level].rows += entry->batch->info.rows;
+        stats->levels[entry->level].bytes += entry->batch->info.bytes;
         stats->filter_bytes += batch_lookup_bytes(entry->batch);
     }
 }
@@ -140,6 +135,11 @@ check_list(const struct entry_list *list, const char *where, unsigned level,
         if (entry->batch->info.rows == 0)
             return spine_fail(error, SPINE_CORRUPT, "level %u: a %s batch is empty",
                               level, where);
+        if (entry->level >= SPINE_LEVELS ||
+            (level < SPINE_LEVELS && entry->level > level))
+            return spine_fail(error, SPINE_CORRUPT,
+                              "level %u: a %s batch belongs to level %u", level, where,
+                              entry->level);
         if (ref_count(&entry->batch->refs) == 0)
             return spine_fail(error, SPINE_CORRUPT,
                               "level %u: a %s batch has no reference", level, where);
@@ -160,7 +160,8 @@ check_task(const struct merge_task *task, struct spine_error *error)
 {
     const bool idle = task->state == TASK_IDLE;
 
-    if (idle != (task->inputs.count == 0) || (idle && task->merge != NULL))
+    if (idle != (task->inputs.count == 0) || (idle && task->merge != NULL) ||
+        (task->job.spare && !task->ahead))
         return spine_fail(error, SPINE_CORRUPT,
                           "level %u: a merge of %zu batches is in state %d", task->level,
                           task->inputs.count, (int)task->state);

@@ -60,6 +60,17 @@ merge_task_start_locked(struct merge_task *task, struct aftermath *after)
 }
 
 void
+merge_task_hurry_locked(struct merge_task *task)
+{
+    const bool ready = task->job.spare && task->state == TASK_QUEUED &&
+                       runtime_withdraw(task->spine->runtime, &task->job);
+
+    task->job.spare = false;
+    if (ready)
+        runtime_ready(task->spine->runtime, &task->job);
+}
+
+void
 merge_task_abandon_locked(struct merge_task *task, struct aftermath *after)
 {
     if (task->state == TASK_IDLE)
@@ -111,8 +122,8 @@ slice_on_worker(struct job *job, uint64_t *fuel_rows)
 
 /*
  * The fuel of the next slice, at most `fuel_rows`: level 0 runs to its end, the others as
- * long as an average merge of level 0 takes, so that no level falls behind. 0: it must
- * not run.
+ * long as an average merge of level 0 takes, so that no level falls behind; what can be
+ * spared soon lets others in. 0: it must not run.
  */
 static uint64_t
 slice_fuel(struct merge_task *task, uint64_t fuel_rows)
@@ -121,7 +132,9 @@ slice_fuel(struct merge_task *task, uint64_t fuel_rows)
     uint64_t fuel = task->level == 0 ? UINT64_MAX : 0;
 
     mutex_lock(&spine->mutex);
-    if (fuel == 0)
+    if (task->job.spare)
+        fuel = SLOT_FUEL_START;
+    else if (fuel == 0)
         fuel = spine->locked.fuel_average;
     if (spine->locked.closing || spine->locked.pauses > 0 || task->abandoned)
         fuel = 0;
@@ -226,9 +239,13 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     stats->merge_blocks_shared += slice->counts.blocks_shared;
     stats->merge_rows_shared += slice->counts.rows_shared;
     stats->retain_rows_dropped += slice->counts.rows_dropped;
+    if (task->ahead) {
+        stats->ahead_merges++;
+        stats->ahead_rows_out += slice->counts.rows_out;
+    }
     task->merges++;
     spine->locked.failures = 0;
-    if (task->level == 0)
+    if (task->level == 0 && !task->ahead)
         spine->locked.fuel_average =
             slot_fuel_average(spine->locked.fuel_average, task->fuel_used);
     if (task->level == COMPACTION_TASK)
@@ -256,13 +273,17 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     spine_changed_locked(spine, after);
 }
 
-/* The inputs are as they were. What may pass is tried again some times. */
+/* The inputs are as they were. What may pass is tried again some times; a merge ahead
+ * when there is more to merge. */
 static void
 fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath *after)
 {
     struct spine *spine = task->spine;
 
-    spine->locked.failures++;
+    if (task->ahead)
+        spine->locked.ahead_failed = true;
+    else
+        spine->locked.failures++;
     if (task->level == COMPACTION_TASK)
         compaction_end_locked(spine, slice->status, NULL, after);
     give_back_locked(task, after);
@@ -270,31 +291,26 @@ fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath
         spine_set_error_locked(spine, &slice->error, after);
 }
 
-/* The inputs are loose again, as the oldest of their level. */
+/* The inputs are loose again, as the oldest of the levels they came from. */
 static void
 give_back_locked(struct merge_task *task, struct aftermath *after)
 {
     struct spine *spine = task->spine;
 
-    if (task->level == COMPACTION_TASK) {
-        while (task->inputs.count > 0) {
+    spine->locked.loose_count += task->inputs.count;
+    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
+        struct entry_list *slot = &spine->locked.slots[level];
+        struct entry_list younger = *slot;
+        const size_t count = task->inputs.count;
+
+        *slot = (struct entry_list){0};
+        for (size_t i = 0; i < count; i++) {
             struct entry *entry = entry_list_take_first(&task->inputs);
 
-            spine_add_locked(spine, entry, entry->batch->info.rows);
+            entry_list_append(entry->level == level ? slot : &task->inputs, entry);
         }
-    } else {
-        struct entry_list *slot = &spine->locked.slots[task->level];
-        struct entry_list younger = *slot;
-
-        spine->locked.loose_count += task->inputs.count;
-        *slot = task->inputs;
-        if (younger.first != NULL) {
-            slot->last->next = younger.first;
-            slot->last = younger.last;
-            slot->count += younger.count;
-            slot->rows += younger.rows;
-        }
-        task->inputs = (struct entry_list){0};
+        while (younger.count > 0)
+            entry_list_append(slot, entry_list_take_first(&younger));
     }
     task_to_idle_locked(task, after);
 }
@@ -311,5 +327,7 @@ task_to_idle_locked(struct merge_task *task, struct aftermath *after)
     task->key_filter = NULL;
     task->value_filter = NULL;
     task->abandoned = false;
+    task->ahead = false;
+    task->job.spare = false;
     task->state = TASK_IDLE;
 }

@@ -7,6 +7,7 @@
 #define MERGE_MAX 64u
 #define FUEL_MEMORY 128u
 #define HELP_STEPS 8u
+#define AHEAD_RATIO 4u
 
 static const unsigned decades_merge_min[SPINE_LEVELS] = {8, 8, 3, 3, 3, 3, 2, 2, 2};
 
@@ -15,6 +16,7 @@ slot_policy_init(struct slot_policy *out, enum spine_policy policy, uint32_t lev
 {
     uint64_t rows_max = level0_rows;
 
+    out->ahead_ratio = AHEAD_RATIO;
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
         const bool fours = policy == SPINE_POLICY_FOURS;
 
@@ -57,6 +59,21 @@ slot_merge_count(const struct slot_policy *policy, unsigned level, size_t loose)
     if (loose < policy->merge_min[level])
         return 0;
     return loose < policy->merge_max[level] ? loose : policy->merge_max[level];
+}
+
+size_t
+slot_ahead_count(const struct slot_policy *policy, const uint64_t *rows, size_t count)
+{
+    uint64_t smaller = 0;
+    size_t taken = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        assert(i == 0 || rows[i - 1] <= rows[i]);
+        if (i > 0 && rows[i] <= policy->ahead_ratio * smaller)
+            taken = i + 1;
+        smaller += rows[i];
+    }
+    return taken;
 }
 
 uint64_t

@@ -19,7 +19,13 @@ struct slot_policy {
     /* Loose batches at which a merge starts, and the most that one takes. */
     unsigned merge_min[SPINE_LEVELS];
     unsigned merge_max[SPINE_LEVELS];
+    /* A merge ahead reads at most so many times the rows of all but its largest input in
+     * the largest. */
+    unsigned ahead_ratio;
 };
+
+/* The most batches that a merge ahead reads. Were there more, one would be due. */
+#define SLOT_AHEAD_MAX 64u
 
 /* Fuel of a slice above level 0 before any level-0 merge has ended. */
 #define SLOT_FUEL_START 10000u
@@ -47,6 +53,19 @@ uint64_t slot_output_rows(uint64_t rows, uint64_t negative_rows, uint32_t multip
 /* How many of a level's `loose` batches, the oldest, a merge takes now: 0 means that none
  * starts. */
 size_t slot_merge_count(const struct slot_policy *policy, unsigned level, size_t loose);
+
+/*
+ * How many of the `count` batches of these rows, ascending, the smallest first, merge
+ * when nothing is due, so that readers see fewer: as many as there may be without the
+ * largest having more than `ahead_ratio` times the rows of the others. 0: none. What is
+ * left are batches each of which has more than so many times the rows of all smaller
+ * ones.
+ *
+ *     ratio 4:   10 30 500      -> 2      10 40 200 1000 5001 -> 4
+ *                10 41          -> 0      1 10 10 -> 3
+ */
+size_t
+slot_ahead_count(const struct slot_policy *policy, const uint64_t *rows, size_t count);
 
 /* The moving average of the fuel of level-0 merges, after one that used `fuel_rows`:
  * 127/128 old. */

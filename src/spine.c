@@ -53,6 +53,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     spine->locked.fuel_average = SLOT_FUEL_START;
     for (unsigned i = 0; i < TASK_COUNT; i++)
         merge_task_init(&spine->locked.tasks[i], spine, i);
+    spine_look_init(spine);
     spine->ledger = ledger_of(&resolved);
     if (spine->ledger == NULL) {
         st = fail_nomem(error, "the counts of a spine", sizeof *spine->ledger);
@@ -162,6 +163,8 @@ spine_close(struct spine *spine)
     compaction_end_locked(spine, SPINE_CANCELLED, NULL, &after);
     for (unsigned i = 0; i < TASK_COUNT; i++)
         merge_task_abandon_locked(&spine->locked.tasks[i], &after);
+    if (runtime_withdraw(spine->runtime, &spine->locked.look))
+        spine->locked.look_queued = false;
     spine_wake_locked(spine);
     mutex_unlock(&spine->mutex);
     aftermath_run(spine, &after);
@@ -177,7 +180,7 @@ spine_close(struct spine *spine)
 static bool
 is_quiet(const struct spine *spine)
 {
-    bool quiet = spine->locked.callers == 0;
+    bool quiet = spine->locked.callers == 0 && !spine->locked.look_queued;
 
     for (unsigned i = 0; i < TASK_COUNT; i++)
         quiet = quiet && spine->locked.tasks[i].state == TASK_IDLE;
@@ -266,6 +269,7 @@ insert_locked(struct spine *spine, struct entry *entry, struct aftermath *after)
     entry->sequence = ++spine->locked.sequence;
     spine->locked.batch_count++;
     spine->locked.dirty = true;
+    spine->locked.ahead_failed = false;
     spine->locked.stats.inserted_batches++;
     spine->locked.stats.inserted_rows += rows;
     spine_add_locked(spine, entry, rows);
@@ -283,7 +287,7 @@ help(struct spine *spine, unsigned slices)
     while (done < slices) {
         uint64_t fuel_rows = HELP_FUEL_ROWS;
 
-        if (!runtime_help(spine->runtime, spine, &fuel_rows))
+        if (!runtime_help_due(spine->runtime, spine, &fuel_rows))
             break;
         done++;
     }
@@ -346,6 +350,7 @@ spine_retry(struct spine *spine)
     spine_enter_locked(spine);
     spine->locked.status = SPINE_OK;
     spine->locked.failures = 0;
+    spine->locked.ahead_failed = false;
     spine_start_merges_locked(spine, &after);
     spine_finish(spine, &after);
 }

@@ -53,7 +53,8 @@ spine_is_full_locked(const struct spine *spine)
         spine->locked.pauses > 0)
         return false;
     for (unsigned i = 0; i < TASK_COUNT; i++)
-        if (spine->locked.tasks[i].state == TASK_QUEUED)
+        if (spine->locked.tasks[i].state == TASK_QUEUED &&
+            !spine->locked.tasks[i].job.spare)
             return true;
     return false;
 }
@@ -99,15 +100,22 @@ spine_insert_wait(struct spine *spine, uint64_t timeout_ns, struct spine_error *
 enum spine_status
 spine_wait_idle(struct spine *spine, uint64_t timeout_ns, struct spine_error *error)
 {
+    struct aftermath after = {0};
     enum spine_status st;
 
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     st = spine_sticky_locked(spine, error);
-    if (st == SPINE_OK)
+    if (st == SPINE_OK) {
+        spine->locked.idle_waiters++;
+        for (unsigned level = 0; level < SPINE_LEVELS; level++)
+            merge_task_hurry_locked(&spine->locked.tasks[level]);
         st = spine_wait_locked(spine, &spine->idle, is_idle, NULL,
                                deadline_after(timeout_ns), error);
-    spine_leave_and_unlock(spine);
+        spine->locked.idle_waiters--;
+        spine_start_merges_locked(spine, &after);
+    }
+    spine_finish(spine, &after);
     return st;
 }
 

@@ -22,7 +22,8 @@ struct spine_level_stats {
     uint64_t merging_batches;
     uint64_t rows;
     uint64_t bytes;
-    /* Merges that ended at the level since the spine was opened. */
+    /* Merges that ended at the level, the highest they read, since the spine was opened.
+     */
     uint64_t merges;
 };
 
@@ -40,6 +41,9 @@ struct spine_stats {
     uint64_t merges;
     uint64_t merge_rows_in;
     uint64_t merge_rows_out;
+    /* Those of them that began before they were due, and the rows they wrote. */
+    uint64_t ahead_merges;
+    uint64_t ahead_rows_out;
     /* Blocks that merges took over without reading them, and their rows (also in
      * merge_rows_in and _out). */
     uint64_t merge_blocks_shared;

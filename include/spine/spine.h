@@ -64,6 +64,13 @@ struct spine_options {
      */
     uint32_t negative_weight_multiplier;
     /*
+     * True: a merge starts only when it is due. Default false: when no merge of any spine
+     * of the runtime is due, batches merge ahead, as long as the largest of them has at
+     * most four times the rows of the others. Readers soon see few batches; more is
+     * written, in time that nobody else wants.
+     */
+    bool only_due_merges;
+    /*
      * How many of 1 absent keys the lookup filter of a batch lets pass to a search.
      * Default 0.001, which takes 17 bits per key; from 1 on there are no filters. Lower:
      * more memory. Higher: probes and exact seeks search more batches in vain. Filters
@@ -150,8 +157,11 @@ spine_set_frontier(struct spine *spine, uint64_t frontier, struct spine_error *e
 SPINE_API void spine_pause(struct spine *spine);
 SPINE_API void spine_resume(struct spine *spine);
 
-/* Waits until no merge runs and none is due. SPINE_OK, SPINE_TIMEOUT, SPINE_CANCELLED, or
-   the sticky error. While paused: when no slice runs. */
+/*
+ * Waits until no merge runs and none is due. SPINE_OK, SPINE_TIMEOUT, SPINE_CANCELLED, or
+ * the sticky error. While paused: when no slice runs. No merge ahead starts while
+ * somebody waits; after that, one may.
+ */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_wait_idle(struct spine *spine, uint64_t timeout_ns, struct spine_error *error);
 

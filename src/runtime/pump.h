@@ -26,9 +26,11 @@ struct spine_runtime {
     /* Signalled when `pumps_out`, `slices_running` or `submitting` falls. */
     struct condition quiet;
     struct {
-        /* Ready jobs, the oldest first, in a ring through this one. */
+        /* Ready jobs, the oldest first, in a ring through this one; those that can be
+         * spared in another. */
         struct job ready;
-        uint64_t ready_count;
+        struct job spare;
+        uint64_t ready_count; /* of both */
         /* A ring of watches through this one, those that were told at its end. */
         struct runtime_watch watches;
         /* Jobs taken so far. */

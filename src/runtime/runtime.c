@@ -20,7 +20,12 @@ static void watch_remove_locked(struct runtime_watch *watch);
 static void ready_append_locked(struct spine_runtime *runtime, struct job *job);
 static void ready_remove_locked(struct spine_runtime *runtime, struct job *job);
 static void leave_pump_locked(struct spine_runtime *runtime, struct job *job);
-static struct job *take_best_locked(struct spine_runtime *runtime, const void *owner);
+static bool help(struct spine_runtime *runtime, const void *owner, bool due_only,
+                 uint64_t *fuel_rows);
+static struct job *
+take_best_locked(struct spine_runtime *runtime, const void *owner, bool due_only);
+static struct job *best_of_locked(const struct spine_runtime *runtime,
+                                  const struct job *ring, const void *owner);
 static void
 slice_run(struct spine_runtime *runtime, struct job *job, uint64_t *fuel_rows);
 static void executor_run(void *argument);
@@ -85,6 +90,8 @@ runtime_new(const struct spine_runtime_options *options, struct spine_runtime **
         (options->run_us > 0 ? options->run_us : RUN_US_DEFAULT) * UINT64_C(1000);
     runtime->locked.ready.next = &runtime->locked.ready;
     runtime->locked.ready.previous = &runtime->locked.ready;
+    runtime->locked.spare.next = &runtime->locked.spare;
+    runtime->locked.spare.previous = &runtime->locked.spare;
     runtime->locked.watches.next = &runtime->locked.watches;
     runtime->locked.watches.previous = &runtime->locked.watches;
 
@@ -312,10 +319,22 @@ runtime_kick(struct spine_runtime *runtime)
 bool
 runtime_help(struct spine_runtime *runtime, const void *owner, uint64_t *fuel_rows)
 {
+    return help(runtime, owner, false, fuel_rows);
+}
+
+bool
+runtime_help_due(struct spine_runtime *runtime, const void *owner, uint64_t *fuel_rows)
+{
+    return help(runtime, owner, true, fuel_rows);
+}
+
+static bool
+help(struct spine_runtime *runtime, const void *owner, bool due_only, uint64_t *fuel_rows)
+{
     struct job *job;
 
     mutex_lock(&runtime->mutex);
-    job = take_best_locked(runtime, owner);
+    job = take_best_locked(runtime, owner, due_only);
     mutex_unlock(&runtime->mutex);
     if (job == NULL)
         return false;
@@ -335,7 +354,7 @@ pump_run(struct spine_runtime *runtime)
         uint64_t fuel_rows = UINT64_MAX;
 
         mutex_lock(&runtime->mutex);
-        job = take_best_locked(runtime, NULL);
+        job = take_best_locked(runtime, NULL, false);
         if (job == NULL) {
             runtime->locked.pumps_out--;
             condition_broadcast(&runtime->quiet);
@@ -394,7 +413,7 @@ slice_run(struct spine_runtime *runtime, struct job *job, uint64_t *fuel_rows)
 static void
 ready_append_locked(struct spine_runtime *runtime, struct job *job)
 {
-    struct job *ring = &runtime->locked.ready;
+    struct job *ring = job->spare ? &runtime->locked.spare : &runtime->locked.ready;
 
     job->next = ring;
     job->previous = ring->previous;
@@ -419,14 +438,31 @@ ready_remove_locked(struct spine_runtime *runtime, struct job *job)
  * NULL when there is none, or when the runtime is closed.
  */
 static struct job *
-take_best_locked(struct spine_runtime *runtime, const void *owner)
+take_best_locked(struct spine_runtime *runtime, const void *owner, bool due_only)
 {
-    struct job *ring = &runtime->locked.ready;
-    struct job *best = NULL;
-    unsigned seen = 0;
+    struct job *best;
 
     if (runtime->locked.closed)
         return NULL;
+    best = best_of_locked(runtime, &runtime->locked.ready, owner);
+    if (best == NULL && !due_only)
+        best = best_of_locked(runtime, &runtime->locked.spare, owner);
+    if (best == NULL)
+        return NULL;
+    ready_remove_locked(runtime, best);
+    best->state = JOB_RUNNING;
+    runtime->locked.taken++;
+    runtime->locked.slices_running++;
+    return best;
+}
+
+static struct job *
+best_of_locked(const struct spine_runtime *runtime, const struct job *ring,
+               const void *owner)
+{
+    struct job *best = NULL;
+    unsigned seen = 0;
+
     for (struct job *job = ring->next; job != ring && seen < JOB_CHOICE;
          job = job->next) {
         if (owner != NULL && job->owner != owner)
@@ -434,16 +470,8 @@ take_best_locked(struct spine_runtime *runtime, const void *owner)
         seen++;
         if (best == NULL || job->rows_left < best->rows_left)
             best = job;
-        if (runtime->locked.taken - job->ready_at >= JOB_PATIENCE) {
-            best = job;
-            break;
-        }
+        if (runtime->locked.taken - job->ready_at >= JOB_PATIENCE)
+            return job;
     }
-    if (best == NULL)
-        return NULL;
-    ready_remove_locked(runtime, best);
-    best->state = JOB_RUNNING;
-    runtime->locked.taken++;
-    runtime->locked.slices_running++;
     return best;
 }

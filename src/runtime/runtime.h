@@ -24,7 +24,8 @@
  * The best job is the one with the least work left among the JOB_CHOICE oldest, unless
  * the oldest has been passed over JOB_PATIENCE times: least-remaining-first keeps the
  * number of batches low (Luo and Carey, "On Performance Stability in LSM-based Storage
- * Systems", VLDB 2019), patience keeps it fair.
+ * Systems", VLDB 2019), patience keeps it fair. A job that can be *spared* runs only
+ * while no other is ready, however long that takes.
  *
  * Lock order: spine, then runtime. Callbacks, on_slice and on_submit, run without locks.
  */
@@ -51,6 +52,8 @@ struct job {
     const void *owner;
     /* Rows of work left: set by the owner while the job is not ready. */
     uint64_t rows_left;
+    /* Nobody needs it done: it runs when nothing else does. Set like `rows_left`. */
+    bool spare;
     /*
      * Runs one slice of at most about `*fuel_rows` input rows and takes what it used from
      * `*fuel_rows`, down to 0. Ends with runtime_ready() or runtime_idle(), under the
@@ -95,10 +98,14 @@ bool runtime_withdraw(struct spine_runtime *runtime, struct job *job);
 void runtime_kick(struct spine_runtime *runtime);
 
 /*
- * Runs one slice of the best ready job of `owner` in the calling thread, with at most
- * `*fuel_rows` rows, and takes what it used from there. False when none is ready, or the
- * runtime is closed. No lock held.
+ * Runs one slice of the best ready job of `owner`, anybody's when NULL, in the calling
+ * thread, with at most `*fuel_rows` rows, and takes what it used from there. False when
+ * none is ready, or the runtime is closed. No lock held.
  */
 bool runtime_help(struct spine_runtime *runtime, const void *owner, uint64_t *fuel_rows);
+
+/* The same of jobs that cannot be spared. */
+bool
+runtime_help_due(struct spine_runtime *runtime, const void *owner, uint64_t *fuel_rows);
 
 #endif

@@ -83,6 +83,7 @@ script_init(struct script *script, struct rng *rng, const struct script_options 
     if (rng_chance(rng, 50))
         spine_options.help_batches =
             rng_chance(rng, 30) ? UINT32_MAX : 1 + (uint32_t)rng_below(rng, 20);
+    spine_options.only_due_merges = rng_chance(rng, 25);
     spine_options.negative_weight_multiplier = (uint32_t)rng_below(rng, 3);
 
     enum spine_status st = spine_runtime_open(&runtime_options, &script->runtime, NULL);

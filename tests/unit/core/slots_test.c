@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -93,6 +94,75 @@ negative_rows_count_more_and_never_wrap(void **state)
     assert_true(slot_output_rows(UINT64_MAX, 1, 1) == UINT64_MAX);
 }
 
+/* Rows are given ascending, up to a zero. */
+static size_t
+ahead_count(const uint64_t *rows)
+{
+    struct slot_policy policy;
+    size_t count = 0;
+
+    slot_policy_init(&policy, SPINE_POLICY_DECADES, 14999);
+    policy.ahead_ratio = 4;
+    while (rows[count] > 0)
+        count++;
+    return slot_ahead_count(&policy, rows, count);
+}
+
+static void
+merges_ahead_take_what_is_in_proportion(void **state)
+{
+    (void)state;
+    assert_int_equal(ahead_count((uint64_t[]){0}), 0);
+    assert_int_equal(ahead_count((uint64_t[]){10, 0}), 0);
+    assert_int_equal(ahead_count((uint64_t[]){10, 40, 0}), 2);
+    assert_int_equal(ahead_count((uint64_t[]){10, 41, 0}), 0);
+    assert_int_equal(ahead_count((uint64_t[]){10, 30, 500, 0}), 2);
+    assert_int_equal(ahead_count((uint64_t[]){10, 40, 200, 1000, 5001, 0}), 4);
+    /* What is tiny goes along. */
+    assert_int_equal(ahead_count((uint64_t[]){1, 10, 10, 0}), 3);
+    assert_int_equal(ahead_count((uint64_t[]){1, 10, 100, 100, 0}), 4);
+    /* Batches of the same size are taken all or not at all. */
+    assert_int_equal(ahead_count((uint64_t[]){1, 10, 1000, 1000, 90000, 90000, 0}), 6);
+    assert_int_equal(ahead_count((uint64_t[]){1, 10, 1000, 1000, 90000, 0}), 4);
+}
+
+/* With an insert now and then, merges ahead keep the batches few, and write each row a
+ * number of times that grows with the logarithm. */
+static void
+merges_ahead_keep_batches_few(void **state)
+{
+    enum { INSERTS = 10000, ROWS = 10000 };
+    struct slot_policy policy;
+    uint64_t rows[64];
+    size_t count = 0, count_max = 0;
+    uint64_t written = 0;
+
+    (void)state;
+    slot_policy_init(&policy, SPINE_POLICY_DECADES, 14999);
+    for (int i = 0; i < INSERTS; i++) {
+        size_t taken;
+        uint64_t sum = 0;
+
+        memmove(rows + 1, rows, count++ * sizeof *rows);
+        rows[0] = ROWS;
+        taken = slot_ahead_count(&policy, rows, count);
+        for (size_t j = 0; j < taken; j++)
+            sum += rows[j];
+        if (taken > 0) {
+            memmove(rows + 1, rows + taken, (count - taken) * sizeof *rows);
+            rows[0] = sum;
+            count -= taken - 1;
+            written += sum;
+        }
+        for (size_t j = 1; j < count; j++)
+            assert_true(rows[j] > rows[j - 1]);
+        if (count > count_max)
+            count_max = count;
+    }
+    assert_in_range(count_max, 2, 7);
+    assert_in_range(written / ((uint64_t)INSERTS * ROWS), 2, 25);
+}
+
 static void
 the_fuel_average_moves_slowly_and_stays_positive(void **state)
 {
@@ -138,6 +208,8 @@ main(void)
         cmocka_unit_test(the_level0_limit_moves_level_0_only),
         cmocka_unit_test(merges_start_at_the_minimum_and_take_at_most_the_maximum),
         cmocka_unit_test(negative_rows_count_more_and_never_wrap),
+        cmocka_unit_test(merges_ahead_take_what_is_in_proportion),
+        cmocka_unit_test(merges_ahead_keep_batches_few),
         cmocka_unit_test(the_fuel_average_moves_slowly_and_stays_positive),
         cmocka_unit_test(help_grows_in_steps),
     };

@@ -114,8 +114,9 @@ stats_of(struct spine *spine)
 static void
 a_level_merges_at_its_minimum(void **state)
 {
+    const struct spine_options options = {.only_due_merges = true};
     struct spine_runtime *runtime = manual_runtime();
-    struct spine *spine = open_spine(runtime, NULL);
+    struct spine *spine = open_spine(runtime, &options);
 
     (void)state;
     for (uint64_t i = 0; i < 7; i++)

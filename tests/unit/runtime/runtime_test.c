@@ -179,6 +179,33 @@ helpers_run_their_own_jobs_only(void **state)
 }
 
 static void
+a_spare_job_waits_for_all_others(void **state)
+{
+    struct spine_runtime *runtime = manual_runtime();
+    struct counted_job jobs[3] = {0};
+    struct owner owner;
+    uint64_t fuel_rows = 1000;
+
+    (void)state;
+    owner_init(&owner, runtime);
+    job_make_ready(&jobs[0], &owner, 0, 1, 2);
+    mutex_lock(&owner.mutex);
+    assert_true(runtime_withdraw(runtime, &jobs[0].job));
+    jobs[0].job.spare = true;
+    runtime_ready(runtime, &jobs[0].job);
+    mutex_unlock(&owner.mutex);
+    assert_false(runtime_help_due(runtime, &owner, &fuel_rows));
+    job_make_ready(&jobs[1], &owner, 1, 1000, 3 * JOB_PATIENCE);
+    assert_true(runtime_help_due(runtime, &owner, &fuel_rows));
+    (void)spine_runtime_run(runtime, UINT64_MAX);
+    for (unsigned i = 0; i < 3 * JOB_PATIENCE; i++)
+        assert_int_equal(owner.order[i], 1);
+    assert_int_equal(owner.order_count, 3 * JOB_PATIENCE + 2);
+    owner_release(&owner);
+    spine_runtime_close(runtime);
+}
+
+static void
 a_withdrawn_job_does_not_run(void **state)
 {
     struct spine_runtime *runtime = manual_runtime();
@@ -414,6 +441,7 @@ main(void)
         cmocka_unit_test(a_large_job_is_not_passed_over_for_ever),
         cmocka_unit_test(fuel_bounds_a_run),
         cmocka_unit_test(helpers_run_their_own_jobs_only),
+        cmocka_unit_test(a_spare_job_waits_for_all_others),
         cmocka_unit_test(a_withdrawn_job_does_not_run),
         cmocka_unit_test(the_pool_runs_everything),
         cmocka_unit_test(the_hosts_loop_runs_everything),

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * start -- which merges start.
+ *
+ * A merge is due when its level has enough loose batches; it starts at once. A merge
+ * ahead is not due: it starts when the runtime has nothing else to do, so that readers
+ * see fewer batches. Whether it has is the runtime's to know: the spine queues a job that
+ * can be spared, the look, and decides only when that runs. The merge itself can be
+ * spared, too, until a merge that is due has to wait for its task, or somebody for the
+ * spine to be idle.
+ */
+
+#include "base/assert.h"
+#include "core.h"
+
+static bool may_start_locked(const struct spine *spine);
+static void
+start_due_locked(struct spine *spine, unsigned level, struct aftermath *after);
+static size_t count_between(const struct entry_list *slot, uint64_t first, uint64_t last);
+static void take_between(struct entry_list *slot, uint64_t first, uint64_t last,
+                         size_t count, struct entry_list *inputs);
+static bool may_look_locked(const struct spine *spine);
+static void look_on_worker(struct job *job, uint64_t *fuel_rows);
+static void start_ahead_locked(struct spine *spine, struct aftermath *after);
+static unsigned free_levels_locked(const struct spine *spine);
+static size_t sort_rows_locked(const struct spine *spine, unsigned levels, uint64_t *rows,
+                               size_t rows_max);
+static void take_small_locked(struct spine *spine, unsigned levels, uint64_t rows_max,
+                              struct entry_list *inputs);
+
+void
+spine_look_init(struct spine *spine)
+{
+    spine->locked.look.owner = spine;
+    spine->locked.look.spare = true;
+    spine->locked.look.on_slice = look_on_worker;
+}
+
+void
+spine_start_merges_locked(struct spine *spine, struct aftermath *after)
+{
+    if (!may_start_locked(spine) || compaction_start_locked(spine, after))
+        return;
+    for (unsigned level = 0; level < SPINE_LEVELS; level++)
+        start_due_locked(spine, level, after);
+    if (spine->locked.look_queued || !may_look_locked(spine))
+        return;
+    spine->locked.look_queued = true;
+    runtime_ready(spine->runtime, &spine->locked.look);
+    after->kick = true;
+}
+
+static bool
+may_start_locked(const struct spine *spine)
+{
+    return !spine->locked.closing && spine->locked.pauses == 0 &&
+           spine->locked.status == SPINE_OK;
+}
+
+/*
+ * Starts a merge of the level if one is due. It never mixes what a compaction that has
+ * yet to begin wants with what came later: its output would be too much for that
+ * compaction, and without it too little.
+ */
+static void
+start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
+{
+    struct entry_list *slot = &spine->locked.slots[level];
+    struct merge_task *task = &spine->locked.tasks[level];
+    const struct compaction *compaction = spine->locked.compactions;
+    uint64_t first = 0;
+
+    if (slot_merge_count(&spine->policy, level, slot->count) == 0)
+        return;
+    if (task->state != TASK_IDLE) {
+        merge_task_hurry_locked(task);
+        return;
+    }
+    for (;;) {
+        const uint64_t last = compaction != NULL ? compaction->sequence : UINT64_MAX;
+        const size_t loose = count_between(slot, first, last);
+        const size_t count = slot_merge_count(&spine->policy, level, loose);
+
+        if (count > 0) {
+            take_between(slot, first, last, count, &task->inputs);
+            merge_task_start_locked(task, after);
+            return;
+        }
+        if (compaction == NULL)
+            return;
+        first = last + 1;
+        compaction = compaction->next;
+    }
+}
+
+/* Entries with a sequence from `first` to `last`. */
+static size_t
+count_between(const struct entry_list *slot, uint64_t first, uint64_t last)
+{
+    size_t count = 0;
+
+    for (const struct entry *entry = slot->first; entry != NULL; entry = entry->next)
+        if (first <= entry->sequence && entry->sequence <= last)
+            count++;
+    return count;
+}
+
+/* Moves the oldest `count` of them to `inputs`. */
+static void
+take_between(struct entry_list *slot, uint64_t first, uint64_t last, size_t count,
+             struct entry_list *inputs)
+{
+    const size_t all = slot->count;
+
+    for (size_t i = 0; i < all; i++) {
+        struct entry *entry = entry_list_take_first(slot);
+        const bool taken =
+            inputs->count < count && first <= entry->sequence && entry->sequence <= last;
+
+        entry_list_append(taken ? inputs : slot, entry);
+    }
+}
+
+static bool
+may_look_locked(const struct spine *spine)
+{
+    return may_start_locked(spine) && !spine->options.only_due_merges &&
+           spine->locked.loose_count > 1 && spine->locked.idle_waiters == 0 &&
+           spine->locked.compactions == NULL && !spine->locked.ahead_failed;
+}
+
+/* The runtime has nothing else to do. */
+static void
+look_on_worker(struct job *job, uint64_t *fuel_rows)
+{
+    struct spine *spine =
+        (struct spine *)((char *)job - offsetof(struct spine, locked.look));
+    struct aftermath after = {0};
+
+    (void)fuel_rows;
+    mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
+    runtime_idle(spine->runtime, job);
+    spine->locked.look_queued = false;
+    if (may_look_locked(spine))
+        start_ahead_locked(spine, &after);
+    spine_finish(spine, &after);
+}
+
+/*
+ * Starts a merge ahead, if one is worth it, as the task of the highest level it reads.
+ * Only below the levels that merge: what is small is not to wait, as an input, for the
+ * end of something large.
+ */
+static void
+start_ahead_locked(struct spine *spine, struct aftermath *after)
+{
+    const unsigned levels = free_levels_locked(spine);
+    uint64_t rows[SLOT_AHEAD_MAX];
+    const size_t loose = sort_rows_locked(spine, levels, rows, SLOT_AHEAD_MAX);
+    const size_t count = slot_ahead_count(&spine->policy, rows, loose);
+    struct entry_list inputs = {0};
+    struct merge_task *task;
+
+    if (count == 0)
+        return;
+    take_small_locked(spine, levels, rows[count - 1], &inputs);
+    assert(inputs.count == count);
+    task = &spine->locked.tasks[inputs.last->level];
+    task->inputs = inputs;
+    task->ahead = true;
+    task->job.spare = true;
+    merge_task_start_locked(task, after);
+}
+
+/* The number of levels, from 0 on, of which none merges. */
+static unsigned
+free_levels_locked(const struct spine *spine)
+{
+    unsigned levels = 0;
+
+    while (levels < SPINE_LEVELS && spine->locked.tasks[levels].state == TASK_IDLE)
+        levels++;
+    return levels;
+}
+
+/* The rows of the loose batches of the first `levels` levels, ascending. None when there
+ * are more than `rows_max`. */
+static size_t
+sort_rows_locked(const struct spine *spine, unsigned levels, uint64_t *rows,
+                 size_t rows_max)
+{
+    size_t count = 0;
+
+    for (unsigned level = 0; level < levels; level++)
+        for (const struct entry *entry = spine->locked.slots[level].first; entry != NULL;
+             entry = entry->next) {
+            size_t at = count++;
+
+            if (count > rows_max)
+                return 0;
+            for (; at > 0 && rows[at - 1] > entry->batch->info.rows; at--)
+                rows[at] = rows[at - 1];
+            rows[at] = entry->batch->info.rows;
+        }
+    return count;
+}
+
+/* Moves the loose batches of those levels that have at most `rows_max` rows to `inputs`,
+ * by level. */
+static void
+take_small_locked(struct spine *spine, unsigned levels, uint64_t rows_max,
+                  struct entry_list *inputs)
+{
+    for (unsigned level = 0; level < levels; level++) {
+        struct entry_list *slot = &spine->locked.slots[level];
+        const size_t all = slot->count;
+
+        for (size_t i = 0; i < all; i++) {
+            struct entry *entry = entry_list_take_first(slot);
+
+            entry_list_append(entry->batch->info.rows <= rows_max ? inputs : slot, entry);
+        }
+    }
+}

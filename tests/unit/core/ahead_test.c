@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Merges ahead: what merges when nothing is due.
+ */
+
+#include "spine/spine.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static const struct spine_schema numbers = {.key = {SPINE_U64, 0},
+                                            .value = {SPINE_NONE, 0}};
+
+struct world {
+    struct spine_runtime *runtime;
+    struct spine *spine;
+    uint64_t rows;
+};
+
+static void
+world_open(struct world *world, const struct spine_options *options)
+{
+    const struct spine_runtime_options manual = {.manual = true};
+
+    *world = (struct world){0};
+    assert_int_equal(spine_runtime_open(&manual, &world->runtime, NULL), SPINE_OK);
+    assert_int_equal(spine_open(world->runtime, &numbers, options, &world->spine, NULL),
+                     SPINE_OK);
+}
+
+/* The spine is as it should be, and goes. */
+static void
+world_close(struct world *world)
+{
+    struct spine_stats stats;
+
+    spine_stats(world->spine, &stats);
+    assert_int_equal(stats.rows, world->rows);
+    assert_int_equal(spine_check(world->spine, NULL), SPINE_OK);
+    spine_close(world->spine);
+    spine_runtime_close(world->runtime);
+}
+
+/* A batch of `rows` new keys. */
+static void
+insert(struct world *world, size_t rows)
+{
+    static uint64_t keys[200000];
+    const struct spine_columns columns = {.rows = rows, .keys = keys};
+    struct spine_batch *batch;
+
+    for (size_t i = 0; i < rows; i++)
+        keys[i] = world->rows++ * UINT64_C(0x9E3779B97F4A7C15);
+    assert_int_equal(spine_batch_from_columns(&numbers, &columns, &batch, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_insert(world->spine, batch, NULL), SPINE_OK);
+    spine_batch_unref(batch);
+}
+
+static struct spine_stats
+stats_of(const struct world *world)
+{
+    struct spine_stats stats;
+
+    spine_stats(world->spine, &stats);
+    return stats;
+}
+
+static void
+a_runtime_without_work_merges_ahead(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world, NULL);
+    insert(&world, 10);
+    assert_int_equal(spine_runtime_run(world.runtime, UINT64_MAX), 0);
+    insert(&world, 10);
+    assert_int_equal(stats_of(&world).batches, 2);
+    assert_int_equal(spine_runtime_run(world.runtime, UINT64_MAX), 20);
+    assert_int_equal(spine_runtime_run(world.runtime, UINT64_MAX), 0);
+    assert_int_equal(stats_of(&world).batches, 1);
+    assert_int_equal(stats_of(&world).merges, 1);
+    assert_int_equal(stats_of(&world).ahead_merges, 1);
+    assert_int_equal(stats_of(&world).ahead_rows_out, 20);
+    /* More than four times as large: it stays. */
+    insert(&world, 81);
+    assert_int_equal(spine_runtime_run(world.runtime, UINT64_MAX), 0);
+    assert_int_equal(stats_of(&world).batches, 2);
+    world_close(&world);
+}
+
+static void
+batches_of_all_levels_merge(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world, NULL);
+    insert(&world, 200000);
+    insert(&world, 50000);
+    insert(&world, 20000);
+    insert(&world, 5000);
+    assert_int_equal(stats_of(&world).levels[0].loose_batches, 1);
+    assert_int_equal(stats_of(&world).levels[1].loose_batches, 2);
+    assert_int_equal(stats_of(&world).levels[2].loose_batches, 1);
+    (void)spine_runtime_run(world.runtime, 30000);
+    assert_int_equal(stats_of(&world).batches, 4);
+    assert_int_equal(stats_of(&world).levels[0].merging_batches, 1);
+    assert_int_equal(stats_of(&world).levels[1].merging_batches, 2);
+    assert_int_equal(stats_of(&world).levels[2].merging_batches, 1);
+    assert_int_equal(spine_check(world.spine, NULL), SPINE_OK);
+    /* A compaction wants them back, each on its level. */
+    assert_int_equal(spine_compact(world.spine, NULL, NULL, NULL), SPINE_OK);
+    assert_int_equal(stats_of(&world).levels[1].merging_batches, 2);
+    (void)spine_runtime_run(world.runtime, UINT64_MAX);
+    assert_int_equal(stats_of(&world).batches, 1);
+    assert_int_equal(stats_of(&world).ahead_merges, 0);
+    world_close(&world);
+}
+
+static void
+given_back_batches_are_where_they_were(void **state)
+{
+    struct world world;
+    struct spine *fork;
+
+    (void)state;
+    world_open(&world, NULL);
+    insert(&world, 200000);
+    insert(&world, 50000);
+    insert(&world, 14000);
+    (void)spine_runtime_run(world.runtime, 30000);
+    assert_int_equal(stats_of(&world).levels[0].merging_batches, 1);
+    /* A paused spine lets its merges rest; a fork of it has all batches. */
+    spine_pause(world.spine);
+    assert_int_equal(spine_fork(world.spine, &fork, NULL), SPINE_OK);
+    assert_true(spine_runtime_run(world.runtime, UINT64_MAX) > 0); /* the fork's */
+    assert_int_equal(stats_of(&world).merges, 0);
+    spine_close(fork);
+    assert_int_equal(spine_compact(world.spine, NULL, NULL, NULL), SPINE_OK);
+    insert(&world, 14000);
+    spine_resume(world.spine);
+    assert_int_equal(stats_of(&world).levels[0].merging_batches, 1);
+    assert_int_equal(stats_of(&world).levels[0].loose_batches, 1);
+    (void)spine_runtime_run(world.runtime, UINT64_MAX);
+    assert_int_equal(stats_of(&world).batches, 2);
+    world_close(&world);
+}
+
+static void
+due_merges_come_first(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world, NULL);
+    for (int i = 0; i < 7; i++)
+        insert(&world, 14000);
+    (void)spine_runtime_run(world.runtime, 30000);
+    assert_int_equal(stats_of(&world).levels[0].merging_batches, 7);
+    /* Eight more are due; they wait for the task, which hurries. */
+    for (int i = 0; i < 8; i++)
+        insert(&world, 10);
+    assert_int_equal(stats_of(&world).levels[0].loose_batches, 8);
+    while (stats_of(&world).ahead_merges == 0)
+        assert_true(spine_runtime_run(world.runtime, 1) > 0);
+    assert_int_equal(stats_of(&world).levels[0].merging_batches, 8);
+    (void)spine_runtime_run(world.runtime, UINT64_MAX);
+    assert_int_equal(stats_of(&world).merges, 2);
+    assert_int_equal(stats_of(&world).ahead_merges, 1);
+    assert_int_equal(stats_of(&world).batches, 2);
+    world_close(&world);
+}
+
+static void
+merges_ahead_do_not_hold_back_inserts(void **state)
+{
+    const struct spine_options options = {.backpressure_batches = 2,
+                                          .help_batches = UINT32_MAX};
+    struct world world;
+
+    (void)state;
+    world_open(&world, &options);
+    insert(&world, 14000);
+    insert(&world, 14000);
+    (void)spine_runtime_run(world.runtime, 10000);
+    assert_int_equal(stats_of(&world).levels[0].merging_batches, 2);
+    for (int i = 0; i < 3; i++)
+        insert(&world, 10);
+    assert_int_equal(stats_of(&world).backpressure_waits, 0);
+    assert_int_equal(stats_of(&world).merges, 0);
+    world_close(&world);
+}
+
+static void
+waiting_for_idleness_ends(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world, NULL);
+    insert(&world, 14000);
+    insert(&world, 14000);
+    /* Nothing is due, and nothing starts for him who waits. */
+    assert_int_equal(spine_wait_idle(world.spine, 0, NULL), SPINE_OK);
+    assert_int_equal(stats_of(&world).batches, 2);
+    assert_true(spine_runtime_run(world.runtime, 1) > 0);
+    assert_int_equal(stats_of(&world).levels[0].merging_batches, 2);
+    /* What runs is waited for. */
+    assert_int_equal(spine_wait_idle(world.spine, 0, NULL), SPINE_TIMEOUT);
+    assert_int_equal(spine_wait_idle(world.spine, UINT64_MAX, NULL), SPINE_OK);
+    assert_int_equal(stats_of(&world).batches, 1);
+    world_close(&world);
+}
+
+static void
+only_what_is_due_merges_if_told_so(void **state)
+{
+    const struct spine_options options = {.only_due_merges = true};
+    struct world world;
+
+    (void)state;
+    world_open(&world, &options);
+    for (int i = 0; i < 7; i++)
+        insert(&world, 10);
+    assert_int_equal(spine_runtime_run(world.runtime, UINT64_MAX), 0);
+    assert_int_equal(stats_of(&world).batches, 7);
+    world_close(&world);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_runtime_without_work_merges_ahead),
+        cmocka_unit_test(batches_of_all_levels_merge),
+        cmocka_unit_test(given_back_batches_are_where_they_were),
+        cmocka_unit_test(due_merges_come_first),
+        cmocka_unit_test(merges_ahead_do_not_hold_back_inserts),
+        cmocka_unit_test(waiting_for_idleness_ends),
+        cmocka_unit_test(only_what_is_due_merges_if_told_so),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
