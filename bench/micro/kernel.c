@@ -29,7 +29,8 @@ enum {
 enum pattern {
     RANDOM,
     CLUSTERED,   /* inputs have ranges of their own */
-    ONE_BIG,     /* the first input has most rows */
+    ONE_BIG,     /* the first input has three quarters of the rows */
+    ONE_HUGE,    /* the first input has 90 % of the rows */
     FEW_KEYS,    /* 100 keys, all values different */
     TEN_PER_KEY, /* random keys with some ten values each */
     DENSE,       /* small numbers, ten values per key */
@@ -224,6 +225,8 @@ measure_merge(const char *shape, const struct spine_schema *schema, size_t input
 
         if (pattern == ONE_BIG)
             count = i == 0 ? MERGE_ROWS * 3 / 4 : MERGE_ROWS / 4 / (inputs - 1);
+        if (pattern == ONE_HUGE)
+            count = i == 0 ? MERGE_ROWS / 10 * 9 : MERGE_ROWS / 10 / (inputs - 1);
         draw_rows(&refill_layout, &sources[i].rows, count, pattern, i, inputs);
         require(rows_consolidate(&refill_layout, &sources[i].rows, &scratch) == SPINE_OK,
                 "rows_consolidate");
@@ -307,6 +310,9 @@ main(int argc, char **argv)
     measure_merge("k=64 u64 -> u64", &u64_u64, 64, RANDOM);
     measure_merge("k=8 clustered", &u64_u64, 8, CLUSTERED);
     measure_merge("k=8 one big", &u64_u64, 8, ONE_BIG);
+    measure_merge("k=8 one huge", &u64_u64, 8, ONE_HUGE);
+    measure_merge("k=2 one huge", &u64_u64, 2, ONE_HUGE);
+    measure_merge("k=2 u32 -> u32", &u32_u32, 2, RANDOM);
     measure_merge("k=8 u32 -> u32", &u32_u32, 8, RANDOM);
     measure_merge("k=64 u32 -> u32", &u32_u32, 64, RANDOM);
     measure_merge("k=8 100 keys", &u64_u64, 8, FEW_KEYS);

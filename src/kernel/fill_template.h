@@ -16,20 +16,32 @@ KERNEL_FN(copy_segment)(const struct segment *segment, struct rows *out)
     out->count += segment->count;
 }
 
-/* The `total` rows of all segments, sorted and added up, behind those of `out`. */
+/* Leaves for all segments, which are rows of inputs. */
+static bool
+KERNEL_FN(plant)(struct merge_tree *tree, const struct bucket_work *work)
+{
+    if (!merge_tree_begin(tree, work->segment_count))
+        return false;
+    for (size_t s = 0; s < work->segment_count; s++) {
+        const struct segment *segment = &work->segments[s];
+
+        tree->nodes[s].run = (struct run){
+            .hi = segment->hi,
+            .stride = (size_t)((const uint64_t *)segment->weight - segment->hi),
+            .count = segment->count,
+        };
+    }
+    return true;
+}
+
+/* The `total` rows of all segments, by buckets. */
 static enum spine_status
-KERNEL_FN(window_merge)(const struct layout *layout, struct bucket_work *work,
-                        struct rows *out, size_t total)
+KERNEL_FN(window_sort)(const struct layout *layout, struct bucket_work *work,
+                       struct rows *out, size_t total)
 {
     const size_t begin = out->count;
     struct bucket_map map;
 
-    if (!rows_reserve(layout, out, begin + total))
-        return SPINE_NOMEM;
-    if (work->segment_count == 1) {
-        KERNEL_FN(copy_segment)(&work->segments[0], out);
-        return SPINE_OK;
-    }
     if (!KERNEL_FN(choose_map)(work, layout, total, true, &map)) {
         for (size_t s = 0; s < work->segment_count; s++)
             KERNEL_FN(copy_segment)(&work->segments[s], out);
@@ -44,6 +56,31 @@ KERNEL_FN(window_merge)(const struct layout *layout, struct bucket_work *work,
          !KERNEL_FN(refine)(work, layout, out, &work->scratch)))
         return SPINE_NOMEM;
     return KERNEL_FN(finish)(out, begin, false);
+}
+
+/* The `total` rows of all segments, sorted and added up, behind those of `out`. */
+static enum spine_status
+KERNEL_FN(window_merge)(const struct layout *layout, struct kway_work *work,
+                        struct rows *out, size_t total)
+{
+    struct rows *spare = &work->bucket.scratch;
+    const size_t begin = out->count;
+
+    if (!rows_reserve(layout, out, begin + total))
+        return SPINE_NOMEM;
+    if (work->bucket.segment_count == 1) {
+        KERNEL_FN(copy_segment)(&work->bucket.segments[0], out);
+        return SPINE_OK;
+    }
+    if (!KERNEL_FN(plant)(&work->tree, &work->bucket))
+        return SPINE_NOMEM;
+    if (!merge_tree_suits(&work->tree, total))
+        return KERNEL_FN(window_sort)(layout, &work->bucket, out, total);
+    if (!rows_reserve(layout, spare, 2 * total))
+        return SPINE_NOMEM;
+    merge_tree_grow(&work->tree);
+    KERNEL_FN(merge_runs)(&work->tree, out, spare);
+    return KERNEL_FN(add_up)(out, begin);
 }
 
 enum spine_status
@@ -64,7 +101,7 @@ KERNEL_FN(fill)(struct kway *kway, struct rows *out, size_t want, uint64_t *rows
             break;
         const size_t total = KERNEL_FN(window_cut)(kway->work, &bound);
 
-        TRY(KERNEL_FN(window_merge)(kway->layout, &kway->work->bucket, out, total));
+        TRY(KERNEL_FN(window_merge)(kway->layout, kway->work, out, total));
         used += total;
     }
 out:

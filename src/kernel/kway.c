@@ -108,6 +108,7 @@ kway_release(struct kway *kway)
     mem_free(work->open, work->open_capacity * sizeof *work->open);
     bucket_release(kway->layout, &work->bucket);
     wide_order_release(&work->wide);
+    merge_tree_release(&work->tree);
     mem_free(work, sizeof *work);
     kway->work = NULL;
 }

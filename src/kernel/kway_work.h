@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "kernel/bucket.h"
 #include "kernel/kernel.h"
+#include "kernel/merge_tree.h"
 #include "kernel/wide_order.h"
 
 /* The next row of an input: its code, copied here so that most comparisons stay in the
@@ -38,6 +39,7 @@ struct kway_work {
     size_t open_count;
     struct bucket_work bucket;
     struct wide_order wide;
+    struct merge_tree tree;
 };
 
 enum {

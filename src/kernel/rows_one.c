@@ -14,4 +14,6 @@
 
 #include "kernel/window_template.h"
 
+#include "kernel/merge_template.h"
+
 #include "kernel/fill_template.h"

@@ -35,6 +35,10 @@ struct plan {
     bool advance;
     /* Inputs have ranges of their own, by key. */
     bool clustered;
+    /* The first input has so many times the rows of another; 0 means once. */
+    size_t lopsided;
+    /* Every input has the least and the greatest row there can be. */
+    bool edges;
 };
 
 typedef enum spine_status
@@ -104,10 +108,15 @@ fixture_setup(struct fixture *fixture, const struct spine_schema *schema,
                                   .frontier = frontier};
     for (size_t i = 0; i < plan->inputs; i++) {
         struct source *source = &fixture->sources[i];
+        const size_t times = i == 0 && plan->lopsided > 0 ? plan->lopsided : 1;
         struct model_rows model =
-            model_draw_rows(&fixture->layout, model_below(seed, plan->rows + 1),
+            model_draw_rows(&fixture->layout, times * model_below(seed, plan->rows + 1),
                             plan->keys, plan->values, seed);
 
+        for (size_t r = 0; plan->edges && r < model.count && r < 2; r++) {
+            model.rows[r].key = r * model_number_max(schema->key);
+            model.rows[r].value = r * model_number_max(schema->value);
+        }
         for (size_t r = 0; plan->clustered && r < model.count; r++)
             model.rows[r].key =
                 (model.rows[r].key % 1000 + i * 1000) & model_number_max(schema->key);
@@ -223,6 +232,34 @@ random_inputs_merge_as_the_model_says(void **state)
         print_message("seed %llu: %zu inputs of %zu rows, keys %d, values %d, want %zu\n",
                       (unsigned long long)round_seed, plan.inputs, plan.rows, plan.keys,
                       plan.values, plan.want);
+        try_plan(&plan, &seed);
+    }
+}
+
+/* Windows of few or of uneven inputs are merged two by two. */
+static void
+uneven_inputs_merge_as_the_model_says(void **state)
+{
+    uint64_t seed = 25;
+
+    (void)state;
+    for (int round = 0; round < 60; round++) {
+        const uint64_t round_seed = seed;
+        const struct plan plan = {
+            .inputs = 2 + model_below(&seed, 8),
+            .rows = few_in(&seed, 3) ? 1 : 1 + model_below(&seed, 150),
+            .keys = (enum model_draw)model_below(&seed, DRAW_COUNT),
+            .values = (enum model_draw)model_below(&seed, DRAW_COUNT),
+            .piece_max = few_in(&seed, 4) ? 20 : 3000,
+            .want = 128 + model_below(&seed, 3000),
+            .descending = few_in(&seed, 2),
+            .lopsided = 1 + model_below(&seed, 50),
+            .edges = few_in(&seed, 2),
+        };
+
+        print_message("seed %llu: %zu inputs of %zu rows, the first %zu times as many\n",
+                      (unsigned long long)round_seed, plan.inputs, plan.rows,
+                      plan.lopsided);
         try_plan(&plan, &seed);
     }
 }
@@ -409,6 +446,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_inputs_merge_as_the_model_says),
+        cmocka_unit_test(uneven_inputs_merge_as_the_model_says),
         cmocka_unit_test(windows_end_before_closed_inputs),
         cmocka_unit_test(no_inputs_are_done),
         cmocka_unit_test(without_memory_nothing_leaks),
