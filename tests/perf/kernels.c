@@ -23,7 +23,10 @@ enum {
     PROBE_BATCHES = 4,
     PROBE_BATCH_ROWS = 120000, /* smaller batches get no filters */
     PROBES = 10000,
-    READ_ROWS = 4096
+    KEY_BYTES = 16,
+    READ_ROWS = 4096,
+    LARGE_ROWS = 1 << 18, /* so large that blocks may be encoded */
+    SMALL_ROWS = 1 << 16
 };
 
 /* What a kernel works on; main() says how it is made. */
@@ -44,6 +47,10 @@ static const struct spine_schema u64_u64 = {.key = {SPINE_U64, 0},
                                             .value = {SPINE_U64, 0}};
 static const struct spine_schema u32_u32 = {.key = {SPINE_U32, 0},
                                             .value = {SPINE_U32, 0}};
+static const struct spine_schema bytes_u64 = {.key = {SPINE_BYTES, 0},
+                                              .value = {SPINE_U64, 0}};
+static const struct spine_schema timed = {
+    .key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}, .time = SPINE_TIME_U64};
 
 void perf_counted(work_fn *on_work, struct work *work);
 
@@ -93,32 +100,56 @@ allocate(size_t bytes)
 
 /* ---- Rows and batches ---- */
 
-/* Columns with rows `begin` to `end`; the caller frees keys and values. */
+/* KEY_BYTES bytes, of which the first seven are those of all keys. */
+static void
+draw_bytes(uint8_t *bytes, uint64_t key)
+{
+    memcpy(bytes, "prefix:suffix-..", KEY_BYTES);
+    for (unsigned i = 0; i < 8; i++)
+        bytes[7 + i] = (uint8_t)(key >> (56 - 8 * i));
+}
+
+/* Columns with rows `begin` to `end`, which the caller frees. */
 static struct spine_columns
 draw_columns(const struct work *work, uint64_t begin, uint64_t end)
 {
     const size_t rows = (size_t)(end - begin);
-    uint64_t *const keys = allocate(rows * sizeof *keys);
+    uint64_t *const keys = allocate(rows * KEY_BYTES);
+    uint64_t *const offsets = allocate((rows + 1) * sizeof *offsets);
     uint64_t *const values = allocate(rows * sizeof *values);
+    uint64_t *const times = allocate(rows * sizeof *times);
 
-    for (uint64_t number = begin; number < end; number++) {
-        const size_t at = (size_t)(number - begin);
+    for (size_t at = 0; at < rows; at++) {
+        const uint64_t key = key_of(work, begin + at);
         if (work->schema.key.kind == SPINE_U32) {
-            ((uint32_t *)keys)[at] = (uint32_t)key_of(work, number);
-            ((uint32_t *)values)[at] = (uint32_t)number;
-        } else {
-            keys[at] = key_of(work, number);
-            values[at] = number;
+            ((uint32_t *)keys)[at] = (uint32_t)key;
+            ((uint32_t *)values)[at] = (uint32_t)(begin + at);
+            continue;
         }
+        if (work->schema.key.kind == SPINE_BYTES)
+            draw_bytes((uint8_t *)keys + at * KEY_BYTES, key);
+        else
+            keys[at] = key;
+        offsets[at] = at * KEY_BYTES;
+        values[at] = begin + at;
+        times[at] = key % 4;
     }
-    return (struct spine_columns){.rows = rows, .keys = keys, .values = values};
+    offsets[rows] = rows * KEY_BYTES;
+    return (struct spine_columns){.rows = rows,
+                                  .keys = keys,
+                                  .key_offsets = offsets,
+                                  .values = values,
+                                  .times =
+                                      work->schema.time == SPINE_TIME_U64 ? times : NULL};
 }
 
 static void
 free_columns(struct spine_columns *columns)
 {
     free((void *)(uintptr_t)columns->keys);
+    free((void *)(uintptr_t)columns->key_offsets);
     free((void *)(uintptr_t)columns->values);
+    free((void *)(uintptr_t)columns->times);
 }
 
 static void
@@ -248,6 +279,8 @@ run_stage(struct work *work)
     rows_release(&work->batches[0]->layout, &staged);
 }
 
+static struct spine_batch *copy;
+
 static void
 pack_counted(struct work *work)
 {
@@ -255,11 +288,18 @@ pack_counted(struct work *work)
     require(output_flush(&output, false) == SPINE_OK, "blocks");
 }
 
+static void
+seal_counted(struct work *work)
+{
+    require(output_seal(&output, &copy, NULL) == SPINE_OK &&
+                copy->info.rows == work->batch_rows,
+            "rows that were packed");
+}
+
 /* Four blocks at a time, as a merge fills them. */
 static void
 run_pack(struct work *work)
 {
-    struct spine_batch *copy;
     enum spine_status st = SPINE_OK;
     size_t got = 1;
 
@@ -270,9 +310,7 @@ run_pack(struct work *work)
             got = reader_stage(&reader, &output.pending, BLOCK_ROWS, &st);
         perf_counted(pack_counted, work);
     }
-    require(output_seal(&output, &copy, NULL) == SPINE_OK &&
-                copy->info.rows == work->batch_rows,
-            "rows that were packed");
+    perf_counted(seal_counted, work);
     output_release(&output);
     spine_batch_unref(copy);
 }
@@ -444,14 +482,19 @@ static const struct kernel {
 } kernels[] = {
     {"sort_10000", run_sort, {u64_u64, 1, 16, .present = 0}},
     {"sort_10000_u32", run_sort, {u32_u32, 1, 16, .present = 0}},
+    {"sort_10000_bytes", run_sort, {bytes_u64, 1, 16, .present = 0}},
     {"batch_10000", run_batch, {u64_u64, 1, 16, .present = 0}},
     {"merge_2", run_merge, {u64_u64, 2, MERGE_ROWS / 2, .present = 0}},
     {"merge_8", run_merge, {u64_u64, 8, MERGE_ROWS / 8, .present = 0}},
     {"merge_64", run_merge, {u64_u64, 64, MERGE_ROWS / 64, .present = 0}},
     {"merge_8_u32", run_merge, {u32_u32, 8, MERGE_ROWS / 8, .present = 0}},
+    {"merge_8_bytes", run_merge, {bytes_u64, 8, MERGE_ROWS / 8, .present = 0}},
+    {"merge_8_timed", run_merge, {timed, 8, MERGE_ROWS / 8, .present = 0}},
     {"merge_8_clustered", run_merge, {u64_u64, 8, MERGE_ROWS / 8, .clustered = true}},
-    {"pack", run_pack, {u64_u64, 1, MERGE_ROWS / 2, .present = 0}},
-    {"stage", run_stage, {u64_u64, 1, MERGE_ROWS / 2, .present = 0}},
+    {"pack", run_pack, {u64_u64, 1, SMALL_ROWS, .present = 0}},
+    {"pack_large", run_pack, {u64_u64, 1, LARGE_ROWS, .present = 0}},
+    {"stage", run_stage, {u64_u64, 1, SMALL_ROWS, .present = 0}},
+    {"stage_large", run_stage, {u64_u64, 1, LARGE_ROWS, .present = 0}},
     {"scan_bulk", run_scan_bulk, {u64_u64, 8, MERGE_ROWS / 16, .present = 0}},
     {"scan_rows", run_scan_rows, {u64_u64, 8, MERGE_ROWS / 16, .present = 0}},
     {"scan_backward", run_scan_backward, {u64_u64, 8, MERGE_ROWS / 16, .present = 0}},
