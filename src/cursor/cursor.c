@@ -9,7 +9,9 @@
 static enum cell_read cell_read_of(const struct cell_layout *column);
 static bool begin(struct spine_cursor *cursor);
 static void step_key_at_edge(struct spine_cursor *cursor);
+static void step_key_reverse_at_edge(struct spine_cursor *cursor);
 static void land_slowly(struct spine_cursor *cursor, size_t at);
+static void land_reverse_slowly(struct spine_cursor *cursor, size_t at);
 static void land_after(struct spine_cursor *cursor, const struct cell *key);
 static void land_filled(struct spine_cursor *cursor);
 static void land_filled_reverse(struct spine_cursor *cursor);
@@ -182,6 +184,17 @@ step_key_at_edge(struct spine_cursor *cursor)
 
 void
 spine_cursor_step_key_reverse(struct spine_cursor *cursor)
+{
+    /* On no key it is 0. */
+    if (cursor->key_begin > 0)
+        cursor_land_reverse(cursor, cursor->key_begin - 1);
+    else
+        step_key_reverse_at_edge(cursor);
+}
+
+/* From the first key of the window. */
+static SLOW_PATH void
+step_key_reverse_at_edge(struct spine_cursor *cursor)
 {
     struct window *window = &cursor->window;
 
@@ -394,6 +407,22 @@ land_slowly(struct spine_cursor *cursor, size_t at)
  */
 void
 cursor_land_reverse(struct spine_cursor *cursor, size_t at)
+{
+    const uint64_t *hi = cursor->window.rows.hi;
+
+    /* A key of one row, with others on both sides. */
+    if (cursor->plain_keys && at > 0 && at + 1 < cursor->window.rows.count &&
+        ((hi[at - 1] ^ hi[at]) & cursor->window.key_hi_mask) != 0) {
+        cursor->place = PLACE_KEY;
+        cursor->at = cursor->key_begin = at;
+        cursor->key_end = cursor->step_end = at + 1;
+        return;
+    }
+    land_reverse_slowly(cursor, at);
+}
+
+static SLOW_PATH void
+land_reverse_slowly(struct spine_cursor *cursor, size_t at)
 {
     struct window *window = &cursor->window;
     size_t begin = window_key_begin(window, at);

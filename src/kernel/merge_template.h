@@ -49,14 +49,14 @@ KERNEL_FN(put_row)(const struct rows *to, size_t at, const uint64_t *from, size_
 /*
  * Merges the `steps` least rows of `first` and `second` to the front of `to`, rows
  * [at, end), and the `steps` greatest to its back; the rows between them are left in the
- * runs. No run has less than `steps` rows.
+ * runs. No run has less than `steps` rows. `alike`: both have the same stride.
  */
-static __attribute__((noinline)) void
-KERNEL_FN(merge_ends)(struct run *first, struct run *second, size_t steps,
+INLINE_ALWAYS void
+KERNEL_FN(merge_ends)(struct run *first, struct run *second, bool alike, size_t steps,
                       const struct rows *to, size_t at, size_t end)
 {
     const struct rows out = *to;
-    const size_t stride_a = first->stride, stride_b = second->stride;
+    const size_t stride_a = first->stride, stride_b = alike ? stride_a : second->stride;
     const uint64_t *a = first->hi, *b = second->hi;
     const uint64_t *last_a = a + first->count - 1, *last_b = b + second->count - 1;
 
@@ -64,19 +64,35 @@ KERNEL_FN(merge_ends)(struct run *first, struct run *second, size_t steps,
         uint64_t mask = mask_of(CODE_AT(b, stride_b) < CODE_AT(a, stride_a));
 
         KERNEL_FN(put_row)
-        (&out, at + i, select_row(mask, b, a), select_word(mask, stride_b, stride_a));
-        b += mask & 1;
-        a += ~mask & 1;
+        (&out, at + i, select_row(mask, b, a),
+         alike ? stride_a : select_word(mask, stride_b, stride_a));
+        b -= (ptrdiff_t)mask;
+        a += (ptrdiff_t)mask + 1;
 
         mask = mask_of(CODE_AT(last_b, stride_b) < CODE_AT(last_a, stride_a));
         KERNEL_FN(put_row)
         (&out, end - 1 - i, select_row(mask, last_a, last_b),
-         select_word(mask, stride_a, stride_b));
-        last_a -= mask & 1;
-        last_b -= ~mask & 1;
+         alike ? stride_a : select_word(mask, stride_a, stride_b));
+        last_a += (ptrdiff_t)mask;
+        last_b -= (ptrdiff_t)mask + 1;
     }
     *first = (struct run){a, stride_a, (size_t)(last_a + 1 - a)};
     *second = (struct run){b, stride_b, (size_t)(last_b + 1 - b)};
+}
+
+/* Apart, so that each loop has the registers for itself. */
+static __attribute__((noinline)) void
+KERNEL_FN(merge_alike)(struct run *first, struct run *second, size_t steps,
+                       const struct rows *to, size_t at, size_t end)
+{
+    KERNEL_FN(merge_ends)(first, second, true, steps, to, at, end);
+}
+
+static __attribute__((noinline)) void
+KERNEL_FN(merge_unlike)(struct run *first, struct run *second, size_t steps,
+                        const struct rows *to, size_t at, size_t end)
+{
+    KERNEL_FN(merge_ends)(first, second, false, steps, to, at, end);
 }
 
 /* How many rows of `run` from `at` on are not after `code`. */
@@ -130,7 +146,10 @@ KERNEL_FN(merge_pair)(struct run first, struct run second, struct rows *to, size
 
         if (fewer * SPARSE_FACTOR < first.count + second.count)
             break;
-        KERNEL_FN(merge_ends)(&first, &second, fewer, to, at, end);
+        if (first.stride == second.stride)
+            KERNEL_FN(merge_alike)(&first, &second, fewer, to, at, end);
+        else
+            KERNEL_FN(merge_unlike)(&first, &second, fewer, to, at, end);
         at += fewer;
         end -= fewer;
     }

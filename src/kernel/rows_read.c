@@ -175,7 +175,8 @@ read_words(const struct cell_layout *column, const uint64_t *words, unsigned shi
 
     switch (column->kind) {
     case SPINE_U64:
-        READ_NUMBERS(uint64_t, word)
+        assert(shift == 0);
+        memcpy(to, words, count * sizeof *words);
         break;
     case SPINE_I64:
         READ_NUMBERS(int64_t, i64_of_word(word))
