@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "batch/marks.h"
 
 struct spine_batch *
 spine_batch_ref(struct spine_batch *batch)
@@ -19,7 +20,7 @@ spine_batch_unref(struct spine_batch *batch)
     for (size_t i = 0; i < batch->fence_count; i++)
         block_unref(batch->fences[i].block);
     lookup_free(atomic_load_explicit(&batch->lookup, memory_order_acquire));
-    mem_free(batch, batch_bytes(batch->fence_count));
+    mem_free(batch, batch_bytes(&batch->layout, batch->fence_count));
 }
 
 void
@@ -35,18 +36,18 @@ spine_batch_schema(const struct spine_batch *batch)
     return &batch->layout.schema;
 }
 
-/* The fences lie behind the batch, and `last_his` behind them. */
+/* The fences lie behind the batch, and the marks behind them. */
 size_t
-batch_bytes(size_t fence_count)
+batch_bytes(const struct layout *layout, size_t fence_count)
 {
-    return sizeof(struct spine_batch) +
-           fence_count * (sizeof(struct fence) + sizeof(uint64_t));
+    return sizeof(struct spine_batch) + fence_count * sizeof(struct fence) +
+           marks_count(layout, fence_count) * sizeof(uint64_t);
 }
 
 struct spine_batch *
 batch_alloc(const struct layout *layout, size_t fence_count)
 {
-    struct spine_batch *batch = mem_zalloc(batch_bytes(fence_count));
+    struct spine_batch *batch = mem_zalloc(batch_bytes(layout, fence_count));
 
     static_assert(sizeof(struct spine_batch) % _Alignof(struct fence) == 0,
                   "the fences lie behind the batch");
@@ -56,7 +57,8 @@ batch_alloc(const struct layout *layout, size_t fence_count)
     batch->layout = *layout;
     batch->fences = (struct fence *)(void *)(batch + 1);
     batch->fence_count = fence_count;
-    batch->last_his = (uint64_t *)(void *)(batch->fences + fence_count);
+    if (marks_count(layout, fence_count) > 0)
+        batch->marks = (uint64_t *)(void *)(batch->fences + fence_count);
     return batch;
 }
 

@@ -30,17 +30,17 @@
 #define BLOCK_ROWS 4096u
 /* A block is closed early when its cells' bytes pass this. */
 #define BLOCK_BYTES (256u << 10)
+/* So many stretches the keys of a block are divided into, when they are words. */
+#define BLOCK_MARKS 32u
 
 struct block; /* private to batch/ */
 
-/* What a batch knows of each block: its first and last row as codes. */
+/* What a batch knows of each block: its first and last row as codes. What searches for
+ * words look at comes first. */
 struct fence {
     struct block *block;
     uint64_t first_hi, first_lo;
     uint64_t last_hi, last_lo;
-    /* ROW_WIDE with spans: borrowed from the block. */
-    struct span first_key, first_value;
-    struct span last_key, last_value;
     /* Rows of all blocks before this one. */
     uint64_t row_begin;
     uint32_t rows;
@@ -48,6 +48,9 @@ struct fence {
     uint32_t keys;
     /* The first key is the last key of the block before. */
     bool continues;
+    /* ROW_WIDE with spans: borrowed from the block. */
+    struct span first_key, first_value;
+    struct span last_key, last_value;
 };
 
 struct spine_batch {
@@ -55,8 +58,9 @@ struct spine_batch {
     struct layout layout;
     struct fence *fences;
     size_t fence_count;
-    /* last_hi of every fence, side by side, for searches of many keys. */
-    uint64_t *last_his;
+    /* Of keys that are words: the first one, then the last one of every stretch of every
+     * block (batch/marks.h), side by side. Otherwise NULL. */
+    uint64_t *marks;
     struct spine_batch_info info;
     /* NULL until a reader has built it; never changes then. */
     _Atomic(struct lookup *) lookup;
@@ -79,6 +83,9 @@ struct output {
     struct fence *fences;
     size_t fence_count;
     size_t fence_capacity;
+    /* Those of the fences, but for the first one. */
+    uint64_t *marks;
+    size_t mark_capacity;
     uint64_t rows;
     uint64_t keys;
     uint64_t negative_rows;

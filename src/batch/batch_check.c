@@ -2,6 +2,7 @@
 #include "batch/block.h"
 
 #include "base/error.h"
+#include "batch/marks.h"
 
 #include <inttypes.h>
 
@@ -29,6 +30,7 @@ static enum spine_status check_block(const struct check *check);
 static enum spine_status stage_block(struct check *check);
 static enum spine_status check_rows(struct check *check);
 static enum spine_status check_fence(struct check *check);
+static enum spine_status check_marks(const struct check *check);
 static enum spine_status check_info(const struct check *check);
 static bool
 datum_equals(const struct cell_layout *layout, union spine_datum a, union spine_datum b);
@@ -50,6 +52,7 @@ spine_batch_check(const struct spine_batch *batch, struct spine_error *error)
         TRY(check_block(&check));
         TRY(stage_block(&check));
         TRY(check_rows(&check));
+        TRY(check_marks(&check));
         TRY(check_fence(&check));
     }
     TRY(check_info(&check));
@@ -211,6 +214,25 @@ check_fence(struct check *check)
 }
 
 static enum spine_status
+check_marks(const struct check *check)
+{
+    const struct spine_batch *batch = check->batch;
+    const struct block *block = batch->fences[check->at].block;
+    const uint64_t *hi = check->rows.hi + check->rows_begin;
+    uint64_t marks[BLOCK_MARKS];
+
+    EXPECT((batch->marks != NULL) == layout_has_marks(&batch->layout), "marks");
+    if (batch->marks == NULL)
+        return SPINE_OK;
+    EXPECT(check->at > 0 || batch->marks[0] == marks_word(&batch->layout, hi[0]),
+           "the first mark is not the first key");
+    marks_of_block(&batch->layout, block, hi, marks);
+    EXPECT(memcmp(batch->marks + 1 + check->at * BLOCK_MARKS, marks, sizeof marks) == 0,
+           "the marks of block %zu are not its keys", check->at);
+    return SPINE_OK;
+}
+
+static enum spine_status
 check_info(const struct check *check)
 {
     const struct spine_batch *batch = check->batch;
@@ -224,7 +246,8 @@ check_info(const struct check *check)
     EXPECT(info->negative_rows == check->negative_seen,
            "%" PRIu64 " negative rows; the batch says %" PRIu64, check->negative_seen,
            info->negative_rows);
-    EXPECT(info->bytes == check->bytes_seen + batch_bytes(batch->fence_count),
+    EXPECT(info->bytes ==
+               check->bytes_seen + batch_bytes(&batch->layout, batch->fence_count),
            "the batch says %" PRIu64 " bytes", info->bytes);
     if (batch->fence_count == 0)
         return SPINE_OK;

@@ -119,13 +119,17 @@ bool fence_continues(const struct layout *layout, const struct fence *before,
 /* The batch that will have `fence_count` fences, with one reference; NULL without memory.
  * What batch_bytes() says is its size. */
 struct spine_batch *batch_alloc(const struct layout *layout, size_t fence_count);
-size_t batch_bytes(size_t fence_count);
+size_t batch_bytes(const struct layout *layout, size_t fence_count);
 /* The batch of sorted, consolidated `rows`, which stay. */
 enum spine_status batch_of_sorted(const struct layout *layout, const struct rows *rows,
                                   struct spine_batch **out, struct spine_error *error);
 /* The least and the greatest key in the caller's type; as rows_key_datum(). */
 union spine_datum batch_key_min(const struct spine_batch *batch, uint8_t *scratch);
 union spine_datum batch_key_max(const struct spine_batch *batch, uint8_t *scratch);
+
+/* batch_probe() of keys that are words. */
+size_t batch_find_words(const struct spine_batch *batch, const struct probe_keys *keys,
+                        const uint32_t *candidates, size_t count, struct hit *hits);
 
 /* Where the values of a key and the rows of a value lie in the block. */
 static inline uint32_t

@@ -1,69 +1,71 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Template: finds the keys of a group in their blocks, in two steps, so that the memory
- * that the first one guesses is there when the second one begins. The file that includes
- * it defines
+ * Template: the steps of a search that look at keys. The file that includes it defines
  *
  *     FIND_NAME(step)    the functions
  *     FIND_TYPE          a stored key
  */
 
-/*
- * Guesses where each key is, as if those of its block were spread evenly, which for keys
- * drawn at random, numbered, or taken from a clock is right within some rows.
- */
-static void
-FIND_NAME(guess)(const struct spine_batch *batch, struct group *group)
+/* The keys of the block, which lie behind it: known without waiting for it. */
+static inline const FIND_TYPE *
+FIND_NAME(cells)(const struct fence *fence)
 {
-    const unsigned shift = batch->layout.key_shift;
+    const void *cells = (const uint8_t *)fence->block + BLOCK_KEY_WORDS;
 
+    return cells;
+}
+
+/* Compilers leave out calls of functions that do nothing but prefetch: none is made. */
+static inline __attribute__((always_inline)) void
+FIND_NAME(prefetch)(const struct group *group)
+{
     for (uint32_t i = 0; i < group->count; i++) {
-        const struct fence *fence = &batch->fences[group->block[i]];
-        const FIND_TYPE *cells = fence->block->key.cells;
-        const uint64_t first = fence->first_hi >> shift, last = fence->last_hi >> shift;
-        const uint64_t word = group->word[i] > first ? group->word[i] : first;
-        const double share = (double)(word - first) / ((double)(last - first) + 1);
+        const uintptr_t at =
+            (uintptr_t)(FIND_NAME(cells)(group->fence[i]) + group->at[i]);
 
-        group->length[i] = fence->block->key_count;
-        group->at[i] = (uint32_t)(share * (group->length[i] - 1));
-        assert(group->at[i] < group->length[i]);
-        prefetch_around(cells + group->at[i], GUESS_REACH * sizeof *cells);
+        /* They need not be ours. */
+        __builtin_prefetch((const void *)(at - GUESS_REACH * sizeof(FIND_TYPE)));
+        __builtin_prefetch((const void *)at);
+        __builtin_prefetch((const void *)(at + GUESS_REACH * sizeof(FIND_TYPE)));
     }
 }
 
+/* The first of the cells [begin, begin + count) not less than `word`. */
+static inline uint32_t
+FIND_NAME(halve)(const FIND_TYPE *cells, uint32_t begin, uint32_t count, uint64_t word)
+{
+    for (; count > 1; count -= count / 2) {
+        const uint32_t less = cells[begin + count / 2 - 1] < word;
+
+        begin += count / 2 & (0 - less);
+    }
+    return begin + (cells[begin] < word);
+}
+
 /*
- * From around the guess, or when that does not enclose the key from all that is on its
- * side, all keys halve their intervals in step. Afterwards `at` is the first key of the
- * block that is not less, key_count if none.
+ * Looks around the guess, or when that does not enclose the word at all that is on its
+ * side of the stretch. Afterwards `at` is the key that is equal, or HIT_NONE.
  */
 static void
-FIND_NAME(finish)(const struct spine_batch *batch, struct group *group)
+FIND_NAME(finish)(struct group *group)
 {
-    const FIND_TYPE *cells[GROUP];
-    uint32_t longest = 0;
-
     for (uint32_t i = 0; i < group->count; i++) {
-        const uint32_t count = group->length[i], guess = group->at[i];
-        const uint32_t low = guess > GUESS_REACH ? guess - GUESS_REACH : 0;
-        const uint32_t high = guess + GUESS_REACH < count ? guess + GUESS_REACH : count;
+        const FIND_TYPE *cells = FIND_NAME(cells)(group->fence[i]);
+        const uint32_t guess = group->at[i];
+        const uint32_t begin = group->stretch[i].begin, end = group->stretch[i].end;
+        const uint32_t low = guess - begin > GUESS_REACH ? guess - GUESS_REACH : begin;
+        const uint32_t high = end - guess > GUESS_REACH ? guess + GUESS_REACH : end;
         const uint64_t word = group->word[i];
+        uint32_t at = FIND_NAME(halve)(cells, low, high - low, word);
 
-        cells[i] = batch->fences[group->block[i]].block->key.cells;
-        group->at[i] = cells[i][low] < word ? low : 0;
-        group->length[i] = (cells[i][high - 1] < word ? count : high) - group->at[i];
-        longest = group->length[i] > longest ? group->length[i] : longest;
+        if (at == high && high < end)
+            at = FIND_NAME(halve)(cells, high, end - high, word);
+        else if (at == low && low > begin)
+            at = FIND_NAME(halve)(cells, begin, low + 1 - begin, word);
+        /* There is a key: the last one of the stretch is not less. */
+        group->at[i] = cells[at] == word ? at : HIT_NONE;
     }
-    for (; longest > 1; longest -= longest / 2)
-        for (uint32_t i = 0; i < group->count; i++) {
-            const uint32_t half = group->length[i] / 2;
-
-            /* Nothing happens at length 1. */
-            group->at[i] += cells[i][group->at[i] + half] < group->word[i] ? half : 0;
-            group->length[i] -= half;
-        }
-    for (uint32_t i = 0; i < group->count; i++)
-        group->at[i] += cells[i][group->at[i]] < group->word[i];
 }
 
 #undef FIND_NAME

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "batch/marks.h"
 
 static enum spine_status
 push_blocks(struct output *output, const struct rows *rows, bool all, size_t *packed);
@@ -14,6 +15,7 @@ static size_t end_by_value(const struct layout *layout, const struct rows *rows,
                            size_t begin, size_t end);
 static enum spine_status
 push_block(struct output *output, const struct rows *rows, size_t begin, size_t end);
+static bool reserve_fence(struct output *output);
 static void push_fence(struct output *output, const struct fence *fence);
 static void fill_info(const struct output *output, struct spine_batch *batch);
 
@@ -29,6 +31,7 @@ output_release(struct output *output)
     for (size_t i = 0; i < output->fence_count; i++)
         block_unref(output->fences[i].block);
     mem_free(output->fences, output->fence_capacity * sizeof *output->fences);
+    mem_free(output->marks, output->mark_capacity * sizeof *output->marks);
     rows_release(&output->layout, &output->pending);
     *output = (struct output){.layout = output->layout};
 }
@@ -69,10 +72,12 @@ output_share_block(struct output *output, const struct spine_batch *batch, size_
 
     assert(index < batch->fence_count);
     TRY(output_flush(output, true));
-    if (!array_reserve(&output->fences, &output->fence_capacity, sizeof *output->fences,
-                       output->fence_count + 1))
+    if (!reserve_fence(output))
         return SPINE_NOMEM;
     ref_take(&batch->fences[index].block->refs);
+    if (batch->marks != NULL)
+        memcpy(output->marks + output->fence_count * BLOCK_MARKS,
+               batch->marks + 1 + index * BLOCK_MARKS, BLOCK_MARKS * sizeof(uint64_t));
     push_fence(output, &batch->fences[index]);
 out:
     return st;
@@ -83,7 +88,7 @@ output_seal(struct output *output, struct spine_batch **out, struct spine_error 
 {
     const struct layout *layout = &output->layout;
     struct spine_batch *batch = NULL;
-    size_t fences;
+    size_t fences = output->fence_count;
     enum spine_status st;
 
     *out = NULL;
@@ -101,8 +106,11 @@ output_seal(struct output *output, struct spine_batch **out, struct spine_error 
 
     if (fences > 0)
         memcpy(batch->fences, output->fences, fences * sizeof *batch->fences);
-    for (size_t i = 0; i < fences; i++)
-        batch->last_his[i] = batch->fences[i].last_hi;
+    if (batch->marks != NULL) {
+        batch->marks[0] = marks_word(layout, batch->fences[0].first_hi);
+        memcpy(batch->marks + 1, output->marks,
+               fences * BLOCK_MARKS * sizeof *batch->marks);
+    }
     fill_info(output, batch);
     output->fence_count = 0;
     output->rows = output->keys = output->negative_rows = output->bytes = 0;
@@ -110,9 +118,9 @@ output_seal(struct output *output, struct spine_batch **out, struct spine_error 
     batch = NULL;
 out:
     if (batch != NULL)
-        mem_free(batch, batch_bytes(batch->fence_count));
+        mem_free(batch, batch_bytes(layout, batch->fence_count));
     if (st == SPINE_NOMEM)
-        return fail_nomem(error, "a batch", batch_bytes(output->fence_count));
+        return fail_nomem(error, "a batch", batch_bytes(layout, fences));
     return st;
 }
 
@@ -201,14 +209,28 @@ push_block(struct output *output, const struct rows *rows, size_t begin, size_t 
     struct block *block;
     enum spine_status st;
 
-    if (!array_reserve(&output->fences, &output->fence_capacity, sizeof *output->fences,
-                       output->fence_count + 1))
+    if (!reserve_fence(output))
         return SPINE_NOMEM;
     TRY(block_pack(&output->layout, rows, begin, end, &block));
     fence_of_block(&output->layout, block, rows, begin, end, &fence);
+    if (marks_count(&output->layout, 1) > 0)
+        marks_of_block(&output->layout, block, rows->hi + begin,
+                       output->marks + output->fence_count * BLOCK_MARKS);
     push_fence(output, &fence);
 out:
     return st;
+}
+
+/* Room for one more, and its marks. */
+static bool
+reserve_fence(struct output *output)
+{
+    const size_t fences = output->fence_count + 1;
+
+    return array_reserve(&output->fences, &output->fence_capacity, sizeof *output->fences,
+                         fences) &&
+           array_reserve(&output->marks, &output->mark_capacity, sizeof *output->marks,
+                         marks_count(&output->layout, fences));
 }
 
 /* There is room for it. */
@@ -234,7 +256,7 @@ fill_info(const struct output *output, struct spine_batch *batch)
     batch->info.rows = output->rows;
     batch->info.keys = output->keys;
     batch->info.negative_rows = output->negative_rows;
-    batch->info.bytes = output->bytes + batch_bytes(batch->fence_count);
+    batch->info.bytes = output->bytes + batch_bytes(&batch->layout, batch->fence_count);
     if (batch->fence_count == 0)
         return;
     batch->info.key_min = batch_key_min(batch, batch->key_scratch[0]);
