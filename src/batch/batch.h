@@ -214,11 +214,12 @@ void batch_probe_range(const struct spine_batch *batch, const struct probe_keys 
 size_t batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
                    const uint32_t *candidates, size_t count, struct hit *hits);
 /*
- * Appends the rows of hits to `out`, unless they are more than HIT_ROWS_MAX or go on in
+ * Appends the rows of hits of `keys` to `out`, unless they are more than HIT_ROWS_MAX or go on in
  * the next block, while `out` has less than `rows_max`. Quick when the batch was just
  * searched. SPINE_NOMEM.
  */
-enum spine_status batch_stage_hits(const struct spine_batch *batch, struct hit *hits,
+enum spine_status batch_stage_hits(const struct spine_batch *batch,
+                                   const struct probe_keys *keys, struct hit *hits,
                                    size_t count, struct rows *out, size_t rows_max);
 /* Appends rows [begin, end) of a block to `out`, which has room. Spans borrow from the
  * batch. */

@@ -104,28 +104,33 @@ probe_cells(const struct spine_batch *batch, const struct probe_keys *keys,
     return hit_count;
 }
 
-/* Rows that are words of one value per key: what batch_stage() would do, without asking.
+/*
+ * Rows of one key that are two words of eight bytes: what batch_stage() would do, without
+ * asking. Every row has a value of its own.
  */
 static inline bool
-stage_pair_of_words(const struct layout *layout, const struct block *block, uint32_t at,
-                    struct rows *out)
+stage_pairs(const struct layout *layout, const struct block *block, uint64_t key,
+            const struct hit *hit, struct rows *out)
 {
-    const size_t to = out->count;
+    const size_t to = out->count, count = (size_t)(hit->end - hit->begin);
+    const uint64_t *values = (const uint64_t *)block->value.cells + hit->begin;
+    const int8_t *weights = block->weights;
 
-    if (layout->row_kind != ROW_TWO || block->value_ends != NULL ||
-        layout->key.shape != SHAPE_WORD8 || layout->value.shape != SHAPE_WORD8 ||
-        block->weight_bytes > 1)
+    if (layout->row_kind != ROW_TWO || layout->key.shape != SHAPE_WORD8 ||
+        layout->value.shape != SHAPE_WORD8 || block->weight_bytes > 1)
         return false;
-    out->hi[to] = ((const uint64_t *)block->key.cells)[at];
-    out->lo[to] = ((const uint64_t *)block->value.cells)[at];
-    out->weight[to] = block->weight_bytes == 0 ? 1 : ((const int8_t *)block->weights)[at];
-    out->count++;
+    for (size_t i = 0; i < count; i++) {
+        out->hi[to + i] = key;
+        out->lo[to + i] = values[i];
+        out->weight[to + i] = block->weight_bytes == 0 ? 1 : weights[hit->begin + i];
+    }
+    out->count += count;
     return true;
 }
 
 enum spine_status
-batch_stage_hits(const struct spine_batch *batch, struct hit *hits, size_t count,
-                 struct rows *out, size_t rows_max)
+batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
+                 struct hit *hits, size_t count, struct rows *out, size_t rows_max)
 {
     const struct layout *layout = &batch->layout;
 
@@ -142,7 +147,7 @@ batch_stage_hits(const struct spine_batch *batch, struct hit *hits, size_t count
         if (!rows_reserve(layout, out, out->count + HIT_ROWS_MAX))
             return SPINE_NOMEM;
         hit->staged = (uint32_t)out->count;
-        if (!stage_pair_of_words(layout, block, hit->begin, out))
+        if (!stage_pairs(layout, block, keys->words[hit->key], hit, out))
             block_stage(layout, block, hit->begin, hit->end, out);
     }
     return SPINE_OK;

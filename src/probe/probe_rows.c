@@ -124,14 +124,39 @@ refill(struct kway_input *input, size_t want)
     return SPINE_OK;
 }
 
+/* rows_append() of rows that are words and few: without calls of memmove(). */
+static inline void
+append_words(struct rows *to, const struct rows *from, size_t begin, size_t end)
+{
+    size_t at = to->count;
+
+    for (size_t i = begin; i < end; i++, at++) {
+        to->hi[at] = from->hi[i];
+        if (to->lo != NULL)
+            to->lo[at] = from->lo[i];
+        to->weight[at] = from->weight[i];
+    }
+    to->count = at;
+}
+
+/* Appends rows [begin, end) of `from`; there is room. */
+static inline void
+append_rows(const struct spine_probe *probe, struct rows *to, const struct rows *from,
+            size_t begin, size_t end)
+{
+    if (probe->layout.row_kind != ROW_WIDE && end - begin <= HIT_ROWS_MAX)
+        append_words(to, from, begin, end);
+    else
+        rows_append(&probe->layout, to, from, begin, end);
+}
+
 /* Appends the hit's first rows; there is room. */
 static void
 append_hit(const struct spine_probe *probe, const struct hit *hit, size_t count,
            struct rows *out)
 {
     if (hit->staged != HIT_NONE)
-        rows_append(&probe->layout, out, &probe->staged, hit->staged,
-                    hit->staged + count);
+        append_rows(probe, out, &probe->staged, hit->staged, hit->staged + count);
     else
         batch_stage(probe->batches[hit->batch], hit->block, hit->begin,
                     hit->begin + (uint32_t)count, out);
@@ -258,7 +283,7 @@ give_merged(struct spine_probe *probe, size_t key, size_t room, bool *done)
         if (probe->options.want == SPINE_PROBE_ROWS) {
             if (!rows_reserve(&probe->layout, &probe->rows, probe->rows.count + count))
                 return SPINE_NOMEM;
-            rows_append(&probe->layout, &probe->rows, merged, at, at + count);
+            append_rows(probe, &probe->rows, merged, at, at + count);
         }
         probe->merged_at += count;
         probe->row_count += count;

@@ -129,7 +129,8 @@ search_batch(struct spine_probe *probe, size_t at)
 
     hits = batch_probe(batch, &probe->keys, probe->candidates, candidates,
                        probe->hits + probe->hit_count);
-    TRY(batch_stage_hits(batch, probe->hits + probe->hit_count, hits, &probe->staged,
+    TRY(batch_stage_hits(batch, &probe->keys, probe->hits + probe->hit_count, hits,
+                         &probe->staged,
                          probe->options.want == SPINE_PROBE_ROWS ? STAGED_ROWS_MAX : 0));
     probe->hit_count += hits;
     if (lookup != NULL)
