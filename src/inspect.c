@@ -9,6 +9,8 @@ check_locked(const struct spine *spine, struct spine_error *error);
 static enum spine_status check_list(const struct entry_list *list, const char *where,
                                     unsigned level, struct spine_error *error);
 static enum spine_status
+check_levels(const struct entry_list *list, unsigned level, struct spine_error *error);
+static enum spine_status
 check_task(const struct merge_task *task, struct spine_error *error);
 
 void
@@ -104,6 +106,7 @@ check_locked(const struct spine *spine, struct spine_error *error)
 
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
         TRY(check_list(&spine->locked.slots[level], "loose", level, error));
+        TRY(check_levels(&spine->locked.slots[level], level, error));
         loose_count += spine->locked.slots[level].count;
     }
     batch_count = loose_count;
@@ -135,11 +138,6 @@ check_list(const struct entry_list *list, const char *where, unsigned level,
         if (entry->batch->info.rows == 0)
             return spine_fail(error, SPINE_CORRUPT, "level %u: a %s batch is empty",
                               level, where);
-        if (entry->level >= SPINE_LEVELS ||
-            (level < SPINE_LEVELS && entry->level > level))
-            return spine_fail(error, SPINE_CORRUPT,
-                              "level %u: a %s batch belongs to level %u", level, where,
-                              entry->level);
         if (ref_count(&entry->batch->refs) == 0)
             return spine_fail(error, SPINE_CORRUPT,
                               "level %u: a %s batch has no reference", level, where);
@@ -152,6 +150,18 @@ check_list(const struct entry_list *list, const char *where, unsigned level,
                           "level %u: %zu %s batches of %llu rows, counted as %zu of %llu",
                           level, count, where, (unsigned long long)rows, list->count,
                           (unsigned long long)list->rows);
+    return SPINE_OK;
+}
+
+/* What is loose knows its level. */
+static enum spine_status
+check_levels(const struct entry_list *list, unsigned level, struct spine_error *error)
+{
+    for (const struct entry *entry = list->first; entry != NULL; entry = entry->next)
+        if (entry->level != level)
+            return spine_fail(error, SPINE_CORRUPT,
+                              "level %u: a loose batch is said to be on level %u", level,
+                              entry->level);
     return SPINE_OK;
 }
 

@@ -8,6 +8,9 @@
 #define FUEL_MEMORY 128u
 #define HELP_STEPS 8u
 #define AHEAD_RATIO 4u
+/* Negative rows per row of the largest batch; rows of it per row of the smallest that merges with it. */
+#define BOTTOM_NEGATIVE_PART 4u
+#define BOTTOM_SMALL_PART 64u
 
 static const unsigned decades_merge_min[SPINE_LEVELS] = {8, 8, 3, 3, 3, 3, 2, 2, 2};
 
@@ -59,6 +62,14 @@ slot_merge_count(const struct slot_policy *policy, unsigned level, size_t loose)
     if (loose < policy->merge_min[level])
         return 0;
     return loose < policy->merge_max[level] ? loose : policy->merge_max[level];
+}
+
+uint64_t
+slot_bottom_rows(uint64_t largest_rows, uint64_t negative_rows)
+{
+    if (negative_rows <= largest_rows / BOTTOM_NEGATIVE_PART)
+        return UINT64_MAX;
+    return largest_rows / BOTTOM_SMALL_PART;
 }
 
 size_t

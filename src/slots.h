@@ -55,6 +55,16 @@ uint64_t slot_output_rows(uint64_t rows, uint64_t negative_rows, uint32_t multip
 size_t slot_merge_count(const struct slot_policy *policy, unsigned level, size_t loose);
 
 /*
+ * The bottom rule: with `negative_rows` rows of negative weight outside the largest batch,
+ * of `largest_rows`, that batch merges with every other that has at least as many rows as
+ * this answers. They surely cancel much of it: what was inserted only is never due here.
+ * UINT64_MAX: it is not due.
+ *
+ *     64,000, 16,000 -> UINT64_MAX     64,000, 16,001 -> 1,000
+ */
+uint64_t slot_bottom_rows(uint64_t largest_rows, uint64_t negative_rows);
+
+/*
  * How many of the `count` batches of these rows, ascending, the smallest first, merge
  * when nothing is due, so that readers see fewer: as many as there may be without the
  * largest having more than `ahead_ratio` times the rows of the others. 0: none. What is

@@ -3,7 +3,8 @@
 /*
  * start -- which merges start.
  *
- * A merge is due when its level has enough loose batches; it starts at once. A merge
+ * A merge is due when its level has enough loose batches, or when much of the largest
+ * batch is retracted in others; it starts at once. A merge
  * ahead is not due: it starts when the runtime has nothing else to do, so that readers
  * see fewer batches. Whether it has is the runtime's to know: the spine queues a job that
  * can be spared, the look, and decides only when that runs. The merge itself can be
@@ -15,6 +16,11 @@
 #include "core.h"
 
 static bool may_start_locked(const struct spine *spine);
+static void start_bottom_locked(struct spine *spine, struct aftermath *after);
+static const struct entry *
+largest_of(const struct entry_list *list, const struct entry *largest);
+static void start_inputs_locked(struct merge_task *task, const struct entry_list *inputs,
+                                bool ahead, struct aftermath *after);
 static void
 start_due_locked(struct spine *spine, unsigned level, struct aftermath *after);
 static size_t count_between(const struct entry_list *slot, uint64_t first, uint64_t last);
@@ -26,8 +32,8 @@ static void start_ahead_locked(struct spine *spine, struct aftermath *after);
 static unsigned free_levels_locked(const struct spine *spine);
 static size_t sort_rows_locked(const struct spine *spine, unsigned levels, uint64_t *rows,
                                size_t rows_max);
-static void take_small_locked(struct spine *spine, unsigned levels, uint64_t rows_max,
-                              struct entry_list *inputs);
+static void take_sized_locked(struct spine *spine, unsigned levels, uint64_t rows_min,
+                              uint64_t rows_max, struct entry_list *inputs);
 
 void
 spine_look_init(struct spine *spine)
@@ -42,6 +48,7 @@ spine_start_merges_locked(struct spine *spine, struct aftermath *after)
 {
     if (!may_start_locked(spine) || compaction_start_locked(spine, after))
         return;
+    start_bottom_locked(spine, after);
     for (unsigned level = 0; level < SPINE_LEVELS; level++)
         start_due_locked(spine, level, after);
     if (spine->locked.look_queued || !may_look_locked(spine))
@@ -56,6 +63,47 @@ may_start_locked(const struct spine *spine)
 {
     return !spine->locked.closing && spine->locked.pauses == 0 &&
            spine->locked.status == SPINE_OK;
+}
+
+/* Starts a merge by the bottom rule, if one is due and the largest batch is loose. Not
+ * for small spines: level 0 merges often enough. */
+static void
+start_bottom_locked(struct spine *spine, struct aftermath *after)
+{
+    const struct entry *largest = NULL;
+    const struct entry *largest_input = NULL;
+    struct entry_list inputs = {0};
+    uint64_t negative_rows = 0;
+    uint64_t rows_min;
+
+    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
+        const struct entry_list *slot = &spine->locked.slots[level];
+
+        largest = largest_of(slot, largest);
+        largest_input = largest_of(&spine->locked.tasks[level].inputs, largest_input);
+        for (const struct entry *entry = slot->first; entry != NULL; entry = entry->next)
+            negative_rows += entry->batch->info.negative_rows;
+    }
+    if (largest == NULL || largest->level == 0 || spine->locked.compactions != NULL ||
+        spine->locked.tasks[largest->level].state != TASK_IDLE ||
+        (largest_input != NULL &&
+         largest_input->batch->info.rows > largest->batch->info.rows))
+        return;
+    rows_min = slot_bottom_rows(largest->batch->info.rows,
+                                negative_rows - largest->batch->info.negative_rows);
+    if (rows_min == UINT64_MAX)
+        return;
+    take_sized_locked(spine, SPINE_LEVELS, rows_min, UINT64_MAX, &inputs);
+    start_inputs_locked(&spine->locked.tasks[largest->level], &inputs, false, after);
+}
+
+static const struct entry *
+largest_of(const struct entry_list *list, const struct entry *largest)
+{
+    for (const struct entry *entry = list->first; entry != NULL; entry = entry->next)
+        if (largest == NULL || entry->batch->info.rows > largest->batch->info.rows)
+            largest = entry;
+    return largest;
 }
 
 /*
@@ -161,17 +209,12 @@ start_ahead_locked(struct spine *spine, struct aftermath *after)
     const size_t loose = sort_rows_locked(spine, levels, rows, SLOT_AHEAD_MAX);
     const size_t count = slot_ahead_count(&spine->policy, rows, loose);
     struct entry_list inputs = {0};
-    struct merge_task *task;
 
     if (count == 0)
         return;
-    take_small_locked(spine, levels, rows[count - 1], &inputs);
+    take_sized_locked(spine, levels, 0, rows[count - 1], &inputs);
     assert(inputs.count == count);
-    task = &spine->locked.tasks[inputs.last->level];
-    task->inputs = inputs;
-    task->ahead = true;
-    task->job.spare = true;
-    merge_task_start_locked(task, after);
+    start_inputs_locked(&spine->locked.tasks[inputs.last->level], &inputs, true, after);
 }
 
 /* The number of levels, from 0 on, of which none merges. */
@@ -207,11 +250,11 @@ sort_rows_locked(const struct spine *spine, unsigned levels, uint64_t *rows,
     return count;
 }
 
-/* Moves the loose batches of those levels that have at most `rows_max` rows to `inputs`,
- * by level. */
+/* Moves the loose batches of those levels that have so many rows to `inputs`, by level.
+ */
 static void
-take_small_locked(struct spine *spine, unsigned levels, uint64_t rows_max,
-                  struct entry_list *inputs)
+take_sized_locked(struct spine *spine, unsigned levels, uint64_t rows_min,
+                  uint64_t rows_max, struct entry_list *inputs)
 {
     for (unsigned level = 0; level < levels; level++) {
         struct entry_list *slot = &spine->locked.slots[level];
@@ -219,8 +262,21 @@ take_small_locked(struct spine *spine, unsigned levels, uint64_t rows_max,
 
         for (size_t i = 0; i < all; i++) {
             struct entry *entry = entry_list_take_first(slot);
+            const uint64_t rows = entry->batch->info.rows;
 
-            entry_list_append(entry->batch->info.rows <= rows_max ? inputs : slot, entry);
+            entry_list_append(rows_min <= rows && rows <= rows_max ? inputs : slot,
+                              entry);
         }
     }
+}
+
+/* Starts a merge of batches of several levels. */
+static void
+start_inputs_locked(struct merge_task *task, const struct entry_list *inputs, bool ahead,
+                    struct aftermath *after)
+{
+    task->inputs = *inputs;
+    task->ahead = ahead;
+    task->job.spare = ahead;
+    merge_task_start_locked(task, after);
 }

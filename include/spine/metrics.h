@@ -22,8 +22,7 @@ struct spine_level_stats {
     uint64_t merging_batches;
     uint64_t rows;
     uint64_t bytes;
-    /* Merges that ended at the level, the highest they read, since the spine was opened.
-     */
+    /* Merges that ended at the level since the spine was opened. */
     uint64_t merges;
 };
 

@@ -94,6 +94,18 @@ negative_rows_count_more_and_never_wrap(void **state)
     assert_true(slot_output_rows(UINT64_MAX, 1, 1) == UINT64_MAX);
 }
 
+static void
+the_bottom_is_due_for_retractions(void **state)
+{
+    (void)state;
+    assert_true(slot_bottom_rows(64000, 0) == UINT64_MAX);
+    assert_true(slot_bottom_rows(64000, 16000) == UINT64_MAX);
+    assert_int_equal(slot_bottom_rows(64000, 16001), 1000);
+    assert_int_equal(slot_bottom_rows(1, 1), 0);
+    assert_true(slot_bottom_rows(0, 0) == UINT64_MAX);
+    assert_true(slot_bottom_rows(UINT64_MAX, UINT64_MAX / 2) == UINT64_MAX / 64);
+}
+
 /* Rows are given ascending, up to a zero. */
 static size_t
 ahead_count(const uint64_t *rows)
@@ -208,6 +220,7 @@ main(void)
         cmocka_unit_test(the_level0_limit_moves_level_0_only),
         cmocka_unit_test(merges_start_at_the_minimum_and_take_at_most_the_maximum),
         cmocka_unit_test(negative_rows_count_more_and_never_wrap),
+        cmocka_unit_test(the_bottom_is_due_for_retractions),
         cmocka_unit_test(merges_ahead_take_what_is_in_proportion),
         cmocka_unit_test(merges_ahead_keep_batches_few),
         cmocka_unit_test(the_fuel_average_moves_slowly_and_stays_positive),

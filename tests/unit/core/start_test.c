@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Merges ahead: what merges when nothing is due.
+ * Merges across levels: ahead, when nothing is due, and by the bottom rule.
  */
 
 #include "spine/spine.h"
@@ -232,6 +232,74 @@ only_what_is_due_merges_if_told_so(void **state)
     world_close(&world);
 }
 
+/* Retracts `rows` rows from the number `first` on. */
+static void
+retract(struct world *world, uint64_t first, size_t rows)
+{
+    static uint64_t keys[100000];
+    static int64_t weights[100000];
+    const struct spine_columns columns = {.rows = rows, .keys = keys, .weights = weights};
+    struct spine_batch *batch;
+
+    for (size_t i = 0; i < rows; i++) {
+        keys[i] = (first + i) * UINT64_C(0x9E3779B97F4A7C15);
+        weights[i] = -1;
+    }
+    assert_int_equal(spine_batch_from_columns(&numbers, &columns, &batch, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_insert(world->spine, batch, NULL), SPINE_OK);
+    spine_batch_unref(batch);
+}
+
+static void
+retractions_meet_the_largest_batch(void **state)
+{
+    const struct spine_options options = {.only_due_merges = true};
+    struct world world;
+
+    (void)state;
+    world_open(&world, &options);
+    insert(&world, 64000);
+    retract(&world, 0, 8000);
+    retract(&world, 8000, 8000);
+    insert(&world, 999);
+    insert(&world, 1000);
+    assert_int_equal(spine_runtime_run(world.runtime, UINT64_MAX), 0);
+    retract(&world, 16000, 1);
+    assert_int_equal(stats_of(&world).levels[0].merging_batches, 3);
+    assert_int_equal(stats_of(&world).levels[1].merging_batches, 1);
+    /* Too small to be worth it. */
+    assert_int_equal(stats_of(&world).levels[0].loose_batches, 2);
+    assert_int_equal(spine_check(world.spine, NULL), SPINE_OK);
+    (void)spine_runtime_run(world.runtime, UINT64_MAX);
+    assert_int_equal(stats_of(&world).batches, 3);
+    assert_int_equal(stats_of(&world).ahead_merges, 0);
+    world.rows = 64000 - 16000 + 1000 + 999 + 1;
+    world_close(&world);
+}
+
+static void
+what_a_compaction_wants_stays_apart(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world, NULL);
+    insert(&world, 64000);
+    insert(&world, 64000);
+    (void)spine_runtime_run(world.runtime, 1);
+    assert_int_equal(spine_compact(world.spine, NULL, NULL, NULL), SPINE_OK);
+    assert_int_equal(spine_compact(world.spine, NULL, NULL, NULL), SPINE_OK);
+    /* The second has yet to begin: its rows do not meet these. */
+    retract(&world, 0, 40000);
+    retract(&world, 40000, 40000);
+    assert_int_equal(stats_of(&world).levels[1].loose_batches, 2);
+    (void)spine_runtime_run(world.runtime, UINT64_MAX);
+    assert_int_equal(stats_of(&world).batches, 1);
+    world.rows = 128000 - 80000;
+    world_close(&world);
+}
+
 int
 main(void)
 {
@@ -243,6 +311,8 @@ main(void)
         cmocka_unit_test(merges_ahead_do_not_hold_back_inserts),
         cmocka_unit_test(waiting_for_idleness_ends),
         cmocka_unit_test(only_what_is_due_merges_if_told_so),
+        cmocka_unit_test(retractions_meet_the_largest_batch),
+        cmocka_unit_test(what_a_compaction_wants_stays_apart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
