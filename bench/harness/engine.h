@@ -120,6 +120,9 @@ struct engine {
     void (*close)(void *state);
 };
 
+/* Spines that are opened from now on merge by `name`: decades, fours, with -due appended
+   only what is due. */
+void engine_spine_policy(const char *name);
 /* The engine of the name, or NULL. */
 const struct engine *engine_find(const char *name);
 /* All engines that were built; ends with NULL. */

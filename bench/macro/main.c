@@ -90,6 +90,8 @@ settings_parse(struct settings *settings, int count, char **arguments)
             settings->bench.seed = parse_number(option, value, 0xffffff);
         else if (strcmp(option, "--samples") == 0)
             settings->samples = (unsigned)parse_number(option, value, SAMPLES_MAX);
+        else if (strcmp(option, "--policy") == 0)
+            engine_spine_policy(value);
         else if (strcmp(option, "--results") == 0)
             settings->results = value;
         else if (strcmp(option, "--files") == 0)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * peers/spine -- the library itself: a spine with the default options on a runtime with
- * the default options.
+ * peers/spine -- the library itself: a spine with the default options, but for its policy
+ * when one is named, on a runtime with the default options.
  */
 
 #include "spine/spine.h"
 #include "harness/engine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { READ_ROWS = 4096 };
 
@@ -26,10 +28,33 @@ must(enum spine_status status, const struct spine_error *error, const char *what
         bench_fail("%s: %s: %s", what, spine_status_name(status), error->message);
 }
 
+static struct spine_options options;
+static const char *policy_name = "default";
+
+void
+engine_spine_policy(const char *name)
+{
+    const char *const due = strstr(name, "-due");
+    const size_t size = due != NULL ? (size_t)(due - name) : strlen(name);
+
+    if (size == 7 && strncmp(name, "decades", size) == 0)
+        options.policy = SPINE_POLICY_DECADES;
+    else if (size == 5 && strncmp(name, "fours", size) == 0)
+        options.policy = SPINE_POLICY_FOURS;
+    else
+        bench_fail("policy %s: decades or fours, with -due or without", name);
+    options.only_due_merges = due != NULL;
+    policy_name = name;
+}
+
 static const char *
 describe(void)
 {
-    return "default options; libuv pool, one slice less than cores";
+    static char line[96];
+
+    snprintf(line, sizeof line, "policy %s; libuv pool, one slice less than cores",
+             policy_name);
+    return line;
 }
 
 static void *
@@ -40,8 +65,8 @@ open_spine(const struct engine_setup *setup)
 
     state->paused = setup->apart;
     must(spine_runtime_open(NULL, &state->runtime, &error), &error, "spine_runtime_open");
-    must(spine_open(state->runtime, setup->schema, NULL, &state->spine, &error), &error,
-         "spine_open");
+    must(spine_open(state->runtime, setup->schema, &options, &state->spine, &error),
+         &error, "spine_open");
     must(spine_probe_new(&state->probe, &error), &error, "spine_probe_new");
     if (state->paused)
         spine_pause(state->spine);
