@@ -116,8 +116,9 @@ struct reader {
     const struct spine_batch *batch;
     size_t block; /* fence_count at the end */
     uint32_t row; /* in the block; flat */
-    /* A key of the block where the next exact seek begins to look, or any number. */
-    uint32_t key_hint;
+    /* Where the next exact seek begins to look among the marks, or any number; since
+     * one, the stretch of its key. */
+    size_t stretch;
 };
 
 void reader_init(struct reader *reader,

@@ -98,15 +98,13 @@ size_t column_search_samples(const struct column *column, size_t count,
                              const struct cell *cell, bool after);
 bool column_equals(const struct cell_layout *layout, const struct column *column,
                    size_t at, const struct cell *cell);
-/* The rows of `key` in the fence's block; none, where they would be, if there are none.
- * `hint` is any number, best that of a key near by, and becomes the number of the key
- * found. */
-void block_find_key(const struct layout *layout, const struct fence *fence,
-                    const struct cell *key, uint32_t *hint, uint32_t *begin,
-                    uint32_t *end);
+/* The rows of `key` in the block; none, where they would be, if there are none. When the
+ * batch has marks, `stretch` is that of the key. */
+void block_find_key(const struct spine_batch *batch, size_t block, size_t stretch,
+                    const struct cell *key, uint32_t *begin, uint32_t *end);
 /* Asks the processor for the memory that block_find_key() will probably look at. */
-void block_prefetch_key(const struct layout *layout, const struct fence *fence,
-                        const struct cell *key, uint32_t hint);
+void block_prefetch_key(const struct spine_batch *batch, size_t block, size_t stretch,
+                        const struct cell *key);
 
 /* Fills `out` but for `row_begin` and `continues`. Rows [begin, end) are those that
  * `block` was packed from. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/marks.h"
+#include "batch/word_search.h"
 
 void
 marks_of_block(const struct layout *layout, const struct block *block, const uint64_t *hi,
@@ -14,4 +15,16 @@ marks_of_block(const struct layout *layout, const struct block *block, const uin
         marks[i] = marks_word(layout,
                               hi[block_row_begin(block, block_value_begin(block, last))]);
     }
+}
+
+size_t
+marks_find(const struct spine_batch *batch, size_t near, uint64_t word)
+{
+    const uint64_t *marks = batch->marks;
+    const size_t count = batch->fence_count * BLOCK_MARKS;
+
+    if (near < count && word <= marks[near + 1] && (near == 0 || marks[near] < word))
+        return near;
+    return search_around(marks + 1, 8, 0, count,
+                         guess_place(marks[0], marks[count], 0, count, word), word);
 }

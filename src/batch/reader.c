@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch/block.h"
+#include "batch/marks.h"
 #include "batch/word_search.h"
 
 /* A target in more distant blocks is looked for among all. */
@@ -90,8 +90,7 @@ void
 reader_prefetch(struct reader *reader, const struct cell *key)
 {
     if (to_block(reader, key))
-        block_prefetch_key(&reader->batch->layout, &reader->batch->fences[reader->block],
-                           key, reader->key_hint);
+        block_prefetch_key(reader->batch, reader->block, reader->stretch, key);
 }
 
 size_t
@@ -101,8 +100,8 @@ reader_seek_exact(struct reader *reader, const struct cell *key)
 
     if (!to_block(reader, key))
         return 0;
-    block_find_key(&reader->batch->layout, &reader->batch->fences[reader->block], key,
-                   &reader->key_hint, &reader->row, &end);
+    block_find_key(reader->batch, reader->block, reader->stretch, key, &reader->row,
+                   &end);
     return end - reader->row;
 }
 
@@ -112,13 +111,13 @@ to_block(struct reader *reader, const struct cell *key)
 {
     const struct spine_batch *batch = reader->batch;
 
-    if (!is_in_block(reader, key)) {
+    if (batch->marks != NULL) {
+        reader->stretch = marks_find(batch, reader->stretch, key->word);
+        reader->block = reader->stretch / BLOCK_MARKS;
+    } else if (!is_in_block(reader, key)) {
         const struct target target = target_of(&batch->layout, key, NULL, false);
-        const size_t block = find_block(batch, reader->block, &target);
 
-        if (block != reader->block)
-            reader->key_hint = 0;
-        reader->block = block;
+        reader->block = find_block(batch, reader->block, &target);
     }
     reader->row = 0;
     return reader->block < batch->fence_count;

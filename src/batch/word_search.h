@@ -15,7 +15,7 @@
 /* So few words are searched by halving alone. */
 #define GUESS_WORDS_MIN 64u
 /* So far from a guess is looked at once. */
-#define GUESS_REACH 16u
+#define GUESS_REACH 8u
 
 #define WORD_SEARCH static inline __attribute__((always_inline))
 
