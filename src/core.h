@@ -60,6 +60,7 @@ struct merge_task {
     bool abandoned;
     /* It began before it was due; job.spare as long as nobody needs it. */
     bool ahead;
+    bool bottom; /* it began by the bottom rule */
     struct entry_list inputs;
     /* As they were when the merge began. */
     bool has_frontier;
@@ -97,8 +98,7 @@ struct spine {
     struct mutex mutex;
     /* Loose batches fell below the limit, or who waits for that must look again. */
     struct condition no_backpressure;
-    /* A task went idle or was parked, a compaction ended, a caller left, or who waits for
-     * that must look again. */
+    /* A task rests, a compaction ended, a caller left, or who waits must look again. */
     struct condition idle;
     struct {
         struct entry_list slots[SPINE_LEVELS];

@@ -4,6 +4,9 @@
 #include "base/error.h"
 #include "core.h"
 
+/* Rows of a merge by the bottom rule that count as one of others. */
+#define BOTTOM_HASTE 16u
+
 /* What a slice came to. Zero: it did nothing. */
 struct slice {
     enum spine_status status;
@@ -17,6 +20,7 @@ struct slice {
     uint64_t ns;
 };
 
+static uint64_t rank_of(const struct merge_task *task, uint64_t rows_left);
 static void slice_on_worker(struct job *job, uint64_t *fuel_rows);
 static uint64_t slice_fuel(struct merge_task *task, uint64_t fuel_rows);
 static void slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice);
@@ -51,12 +55,23 @@ merge_task_start_locked(struct merge_task *task, struct aftermath *after)
     retention_capture_locked(task);
     task->fuel_used = 0;
     task->abandoned = false;
-    task->job.rows_left = task->inputs.rows;
+    task->job.rows_left = rank_of(task, task->inputs.rows);
     task->state = TASK_QUEUED;
     runtime_ready(spine->runtime, &task->job);
     after->kick = true;
     if (!spine_is_full_locked(spine))
         condition_broadcast(&spine->no_backpressure);
+}
+
+/*
+ * What the runtime takes as the work left: what has the least goes first. A merge by the
+ * bottom rule counts less than its rows; it gives memory back, and would be the last of
+ * all under a constant stream of inserts.
+ */
+static uint64_t
+rank_of(const struct merge_task *task, uint64_t rows_left)
+{
+    return task->bottom ? rows_left / BOTTOM_HASTE : rows_left;
 }
 
 void
@@ -213,7 +228,7 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
         task->state = TASK_PARKED;
     } else {
         if (slice->fuel_used > 0)
-            task->job.rows_left = slice->rows_left;
+            task->job.rows_left = rank_of(task, slice->rows_left);
         runtime_ready(spine->runtime, &task->job);
         after->kick = true;
     }
@@ -328,6 +343,7 @@ task_to_idle_locked(struct merge_task *task, struct aftermath *after)
     task->value_filter = NULL;
     task->abandoned = false;
     task->ahead = false;
+    task->bottom = false;
     task->job.spare = false;
     task->state = TASK_IDLE;
 }

@@ -94,6 +94,7 @@ start_bottom_locked(struct spine *spine, struct aftermath *after)
     if (rows_min == UINT64_MAX)
         return;
     take_sized_locked(spine, SPINE_LEVELS, rows_min, UINT64_MAX, &inputs);
+    spine->locked.tasks[largest->level].bottom = true;
     start_inputs_locked(&spine->locked.tasks[largest->level], &inputs, false, after);
 }
 

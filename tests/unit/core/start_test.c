@@ -279,6 +279,30 @@ retractions_meet_the_largest_batch(void **state)
 }
 
 static void
+the_bottom_rule_is_in_haste(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world, NULL);
+    insert(&world, 64000);
+    insert(&world, 10);
+    retract(&world, 0, 10000);
+    retract(&world, 10000, 10000);
+    assert_int_equal(stats_of(&world).levels[1].merging_batches, 1);
+    for (int i = 0; i < 8; i++)
+        insert(&world, 4000);
+    assert_int_equal(stats_of(&world).levels[0].merging_batches, 2 + 8);
+    while (stats_of(&world).merges == 0)
+        assert_true(spine_runtime_run(world.runtime, 1) > 0);
+    assert_int_equal(stats_of(&world).levels[1].merges, 1);
+    assert_int_equal(stats_of(&world).levels[0].merges, 0);
+    (void)spine_runtime_run(world.runtime, UINT64_MAX);
+    world.rows = 64000 - 20000 + 10 + 8 * 4000;
+    world_close(&world);
+}
+
+static void
 what_a_compaction_wants_stays_apart(void **state)
 {
     struct world world;
@@ -312,6 +336,7 @@ main(void)
         cmocka_unit_test(waiting_for_idleness_ends),
         cmocka_unit_test(only_what_is_due_merges_if_told_so),
         cmocka_unit_test(retractions_meet_the_largest_batch),
+        cmocka_unit_test(the_bottom_rule_is_in_haste),
         cmocka_unit_test(what_a_compaction_wants_stays_apart),
     };
 
