@@ -294,10 +294,5 @@ complement(const struct layout *layout, struct rows *rows, size_t begin)
     piece.key = rows->key != NULL ? rows->key + begin : NULL;
     piece.value = rows->value != NULL ? rows->value + begin : NULL;
     piece.time = rows->time != NULL ? rows->time + begin : NULL;
-    rows_reverse(layout, &piece);
-    for (size_t i = 0; i < piece.count; i++)
-        piece.hi[i] = ~piece.hi[i];
-    if (piece.lo != NULL)
-        for (size_t i = 0; i < piece.count; i++)
-            piece.lo[i] = ~piece.lo[i];
+    rows_turn_round(layout, &piece);
 }

@@ -18,7 +18,6 @@ static void negate(const struct layout *layout, struct rows *rows, size_t begin,
 static bool is_alone(const struct window *window);
 static enum spine_status fill_rows(struct window *window, struct rows *out, bool *done);
 static size_t want_max(const struct window *window);
-static void turn_round(const struct layout *layout, struct rows *rows);
 
 bool
 source_has_more(const struct source *source)
@@ -185,7 +184,7 @@ window_fill_backward(struct window *window, size_t keep)
     if (spare->count == 0)
         return SPINE_OK;
     if (!is_alone(window))
-        turn_round(window->layout, spare);
+        rows_turn_round(window->layout, spare);
     if (!rows_reserve(window->layout, spare, spare->count + keep))
         return SPINE_NOMEM;
     rows_append(window->layout, spare, rows, 0, keep);
@@ -196,16 +195,4 @@ window_fill_backward(struct window *window, size_t keep)
     *spare = swap;
 out:
     return st;
-}
-
-/* Makes ascending rows of descending, complemented ones. */
-static void
-turn_round(const struct layout *layout, struct rows *rows)
-{
-    rows_reverse(layout, rows);
-    for (size_t i = 0; i < rows->count; i++)
-        rows->hi[i] = ~rows->hi[i];
-    if (rows->lo != NULL)
-        for (size_t i = 0; i < rows->count; i++)
-            rows->lo[i] = ~rows->lo[i];
 }

@@ -120,8 +120,9 @@ void rows_drop_front(const struct layout *layout, struct rows *rows, size_t coun
 /* Copies rows [begin, end) down to row `to` <= `begin`; `count` stays. */
 void rows_move(const struct layout *layout, struct rows *rows, size_t to, size_t begin,
                size_t end);
-/* Reverses the order of all rows. */
-void rows_reverse(const struct layout *layout, struct rows *rows);
+/* Reverses the order of all rows and complements `hi` and `lo`: ascending rows become
+ * descending ones as struct kway takes them, and the other way round. */
+void rows_turn_round(const struct layout *layout, struct rows *rows);
 
 /* <0, 0, >0 by (key, value) and, if timed, time. For checks and slow paths. */
 int rows_compare(const struct layout *layout, const struct rows *a, size_t at_a,

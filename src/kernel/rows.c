@@ -17,7 +17,7 @@ static void place_columns(const struct layout *layout, struct rows *rows, void *
                           size_t capacity);
 static void move_rows(const struct layout *layout, struct rows *to, size_t to_at,
                       const struct rows *from, size_t from_at, size_t count);
-static void reverse_words(uint64_t *words, size_t count);
+static void reverse_words(uint64_t *words, size_t count, uint64_t flip);
 static void reverse_spans(struct span *spans, size_t count);
 static void reverse_weights(int64_t *weights, size_t count, unsigned weight_count);
 
@@ -146,29 +146,38 @@ rows_move(const struct layout *layout, struct rows *rows, size_t to, size_t begi
 }
 
 void
-rows_reverse(const struct layout *layout, struct rows *rows)
+rows_turn_round(const struct layout *layout, struct rows *rows)
 {
-    reverse_words(rows->hi, rows->count);
+    const uint64_t flip = UINT64_MAX;
+
+    reverse_words(rows->hi, rows->count, flip);
     reverse_weights(rows->weight, rows->count, layout->weight_count);
     if (layout->row_kind != ROW_ONE)
-        reverse_words(rows->lo, rows->count);
+        reverse_words(rows->lo, rows->count, flip);
     if (layout->timed)
-        reverse_words(rows->time, rows->count);
+        reverse_words(rows->time, rows->count, 0);
     if (layout->key.spans)
         reverse_spans(rows->key, rows->count);
     if (layout->value.spans)
         reverse_spans(rows->value, rows->count);
 }
 
+/* Each word becomes another by `flip`, too. */
 static void
-reverse_words(uint64_t *words, size_t count)
+reverse_words(uint64_t *words, size_t count, uint64_t flip)
 {
-    for (size_t i = 0, j = count; i + 1 < j; i++) {
-        const uint64_t word = words[i];
+    uint64_t *restrict const front = words;
+    uint64_t *restrict const back = words + count - count / 2;
+    const size_t half = count / 2;
 
-        words[i] = words[--j];
-        words[j] = word;
+    for (size_t i = 0; i < half; i++) {
+        const uint64_t word = front[i];
+
+        front[i] = back[half - 1 - i] ^ flip;
+        back[half - 1 - i] = word ^ flip;
     }
+    if (count % 2 == 1)
+        words[half] ^= flip;
 }
 
 static void
@@ -185,6 +194,10 @@ reverse_spans(struct span *spans, size_t count)
 static void
 reverse_weights(int64_t *weights, size_t count, unsigned weight_count)
 {
+    if (weight_count == 1) {
+        reverse_words((uint64_t *)weights, count, 0);
+        return;
+    }
     for (size_t i = 0, j = count; i + 1 < j; i++) {
         j--;
         for (unsigned c = 0; c < weight_count; c++) {

@@ -214,18 +214,6 @@ model_to_rows(const struct layout *layout, const struct model_rows *model,
     }
 }
 
-/* Rows read backward: reversed, words complemented. Twice is as it was. */
-static inline void
-rows_turn(const struct layout *layout, struct rows *rows)
-{
-    rows_reverse(layout, rows);
-    for (size_t i = 0; i < rows->count; i++) {
-        rows->hi[i] = ~rows->hi[i];
-        if (layout->row_kind != ROW_ONE)
-            rows->lo[i] = ~rows->lo[i];
-    }
-}
-
 static inline void
 expect_same_rows(const struct layout *layout, const struct rows *got,
                  const struct rows *expected)
