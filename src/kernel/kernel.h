@@ -31,6 +31,7 @@
  */
 
 #include "base/bytes.h"
+#include "kernel/frame.h"
 #include "spine/batch.h"
 #include "spine/cursor.h"
 #include "spine/schema.h"
