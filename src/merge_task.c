@@ -187,9 +187,12 @@ merge_begin(struct merge_task *task, struct spine_error *error)
     const struct entry *entry = task->inputs.first;
     struct spine_batch **batches = mem_alloc_array(count, sizeof(struct spine_batch *));
     struct merge_options options = {.advance_times = task->has_frontier,
-                                    .frontier = task->frontier};
+                                    .frontier = task->frontier,
+                                    .encode_rows = task->spine->options.encode_rows};
     enum spine_status st;
 
+    if (options.encode_rows == UINT32_MAX)
+        options.encode_rows = UINT64_MAX;
     if (batches == NULL)
         return fail_nomem(error, "the inputs of a merge", count * sizeof *batches);
     for (size_t i = 0; i < count; i++, entry = entry->next)

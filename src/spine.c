@@ -86,6 +86,8 @@ options_resolve(const struct spine_options *options, struct spine_options *out,
         out->backpressure_batches = BACKPRESSURE_BATCHES_DEFAULT;
     if (out->help_batches == 0)
         out->help_batches = HELP_BATCHES_DEFAULT;
+    if (out->encode_rows == 0)
+        out->encode_rows = ENCODE_ROWS;
     if (out->filter_false_positive_rate == 0)
         out->filter_false_positive_rate = LOOKUP_RATE_DEFAULT;
     if (out->filter_rows_min == 0)

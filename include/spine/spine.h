@@ -71,6 +71,12 @@ struct spine_options {
      */
     bool only_due_merges;
     /*
+     * Merges of so many rows encode what they write: numbers take the bits that they
+     * need, not the bytes of their type. Default 100,000; UINT32_MAX: never. Lower: small
+     * batches, which are merged away soon, take longer to write. Higher: more memory.
+     */
+    uint32_t encode_rows;
+    /*
      * How many of 1 absent keys the lookup filter of a batch lets pass to a search.
      * Default 0.001, which takes 17 bits per key; from 1 on there are no filters. Lower:
      * more memory. Higher: probes and exact seeks search more batches in vain. Filters

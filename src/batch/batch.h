@@ -33,6 +33,9 @@
 /* So many stretches the keys of a block are divided into, when they are words. */
 #define BLOCK_MARKS 32u
 
+/* Batches of so many rows are encoded. */
+#define ENCODE_ROWS 100000u
+
 struct block; /* private to batch/ */
 
 /* What a batch knows of each block: its first and last row as codes. What searches for
@@ -48,6 +51,9 @@ struct fence {
     uint32_t keys;
     /* The first key is the last key of the block before. */
     bool continues;
+    /* The keys of the block are a frame of so many bits per key. */
+    bool key_framed;
+    uint8_t key_width;
     /* ROW_WIDE with spans: borrowed from the block. */
     struct span first_key, first_value;
     struct span last_key, last_value;
@@ -61,6 +67,8 @@ struct spine_batch {
     /* Of keys that are words: the first one, then the last one of every stretch of every
      * block (batch/marks.h), side by side. Otherwise NULL. */
     uint64_t *marks;
+    /* Keys of some blocks are frames. */
+    bool has_frames;
     struct spine_batch_info info;
     /* NULL until a reader has built it; never changes then. */
     _Atomic(struct lookup *) lookup;
@@ -79,6 +87,15 @@ struct spine_batch {
  */
 struct output {
     struct layout layout;
+    /*
+     * A batch of so many rows gets encoded blocks, which have less bytes and take a
+     * little longer to write and to read. ENCODE_ROWS unless the owner of a new output
+     * says otherwise; UINT64_MAX: never.
+     */
+    uint64_t encode_rows;
+    /* The most rows that will come, if known: their blocks are encoded at once, not only
+     * when there are enough of them. The owner sets it, before the first rows. */
+    uint64_t rows_expected;
     struct rows pending;
     struct fence *fences;
     size_t fence_count;
@@ -101,6 +118,10 @@ enum spine_status output_flush(struct output *output, bool all);
 /* Appends block `index` of `batch` by reference, after flushing what is pending. */
 enum spine_status
 output_share_block(struct output *output, const struct spine_batch *batch, size_t index);
+/* Would rows of this block become smaller if they were appended, not shared? They never
+ * do twice. */
+bool output_encodes_block(const struct output *output, const struct spine_batch *batch,
+                          size_t index);
 /* The batch of all that was appended; a batch of no rows is a batch. The output is empty
    afterwards; after SPINE_NOMEM it is as it was. */
 enum spine_status

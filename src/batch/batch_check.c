@@ -26,6 +26,8 @@ static enum spine_status check_ends(const struct check *check, const uint16_t *e
 static enum spine_status check_cells(const struct check *check,
                                      const struct cell_layout *layout,
                                      const struct column *column, uint32_t count);
+static enum spine_status
+check_frame(const struct check *check, const struct frame *frame, size_t count);
 static enum spine_status check_block(const struct check *check);
 static enum spine_status stage_block(struct check *check);
 static enum spine_status check_rows(struct check *check);
@@ -77,6 +79,12 @@ check_block(const struct check *check)
     EXPECT(check->batch->fences[check->at].keys == block->key_count,
            "the fence of block %zu has %" PRIu32 " keys, the block %" PRIu32, check->at,
            check->batch->fences[check->at].keys, block->key_count);
+    EXPECT(check->batch->fences[check->at].key_framed == (block->key.frame != NULL),
+           "block %zu: are its keys a frame?", check->at);
+    EXPECT(block->key.frame == NULL ||
+               (check->batch->fences[check->at].key_width == block->key.frame->width &&
+                frame_bits(block->key.frame) == (const uint8_t *)block + BLOCK_KEY_WORDS),
+           "block %zu: the frame of its keys", check->at);
     EXPECT(layout->timed == (block->times != NULL), "block %zu: times", check->at);
     TRY(check_ends(check, block->value_ends, block->key_count, block->value_count,
                    "values"));
@@ -84,6 +92,11 @@ check_block(const struct check *check)
                    "times"));
     TRY(check_cells(check, &layout->key, &block->key, block->key_count));
     TRY(check_cells(check, &layout->value, &block->value, block->value_count));
+    if (block->times_framed)
+        TRY(check_frame(check, block->time_frame, block->row_count));
+    if (block->weights_framed)
+        TRY(check_frame(check, block->weight_frame,
+                        (size_t)block->row_count * layout->weight_count));
 out:
     return st;
 }
@@ -110,14 +123,37 @@ check_ends(const struct check *check, const uint16_t *ends, uint32_t count,
     return SPINE_OK;
 }
 
+/* The frame of `count` words lies in the block, and its products do not wrap around. */
+static enum spine_status
+check_frame(const struct check *check, const struct frame *frame, size_t count)
+{
+    const struct block *block = check->batch->fences[check->at].block;
+    const uintptr_t begin = (uintptr_t)block, at = (uintptr_t)frame;
+
+    EXPECT(at > begin && at + sizeof *frame <= begin + block->bytes &&
+               at + frame->bits_at + frame_bytes(frame, count) <= begin + block->bytes,
+           "block %zu: a frame ends behind it", check->at);
+    EXPECT(frame->mask == (frame->width == 0 ? 0 : UINT64_MAX >> (64 - frame->width)) &&
+               (frame->width <= 57 || frame->width == 64) && frame->slope_shift < 64 &&
+               (count <= 1 || frame->slope <= UINT64_MAX / (count - 1)),
+           "block %zu: a frame of %u bits", check->at, frame->width);
+    return SPINE_OK;
+}
+
 static enum spine_status
 check_cells(const struct check *check, const struct cell_layout *layout,
             const struct column *column, uint32_t count)
 {
     const struct block *block = check->batch->fences[check->at].block;
 
-    EXPECT((column->cells == NULL) == (layout->shape == SHAPE_NONE),
+    EXPECT((column->cells == NULL) ==
+               (layout->shape == SHAPE_NONE || column->frame != NULL),
            "block %zu: a column of cells", check->at);
+    if (column->frame != NULL) {
+        EXPECT(layout->shape == SHAPE_WORD4 || layout->shape == SHAPE_WORD8,
+               "block %zu: a frame instead of bytes", check->at);
+        return check_frame(check, column->frame, count);
+    }
     if (layout->shape != SHAPE_BYTES)
         return SPINE_OK;
     for (uint32_t i = 1; i < count; i++)

@@ -46,6 +46,7 @@ static void locate(struct find *find, size_t begin, struct group *group);
 static void find_stretches(struct find *find, struct group *group);
 static void guess(const struct find *find, struct group *group);
 static void finish(const struct find *find, struct group *group);
+static void find_mixed(const struct find *find, struct group *group);
 static size_t give(const struct find *find, const struct group *group, struct hit *to);
 
 size_t
@@ -128,18 +129,58 @@ find_stretches(struct find *find, struct group *group)
 static inline void
 prefetch_block(const struct block *block)
 {
-    static_assert(sizeof *block <= 2 * LINE_BYTES, "two lines are asked for");
+    static_assert(offsetof(struct block, key.ends) <= 2 * LINE_BYTES,
+                  "two lines are asked for");
     __builtin_prefetch(block);
     __builtin_prefetch((const uint8_t *)block + LINE_BYTES);
 }
 
+/* Where the words of a block's keys lie. */
+static inline const void *
+keys_behind(const struct block *block)
+{
+    return (const uint8_t *)block + BLOCK_KEY_WORDS;
+}
+
 #define FIND_NAME(step) word4_##step
-#define FIND_TYPE uint32_t
+#define FIND_KEYS const uint32_t *
+#define FIND_KEYS_OF(block) keys_behind(block)
+#define FIND_WORD(keys, at) (keys)[at]
+#define FIND_BITS(fence) 32
 #include "batch/find_template.h"
 
 #define FIND_NAME(step) word8_##step
-#define FIND_TYPE uint64_t
+#define FIND_KEYS const uint64_t *
+#define FIND_KEYS_OF(block) keys_behind(block)
+#define FIND_WORD(keys, at) (keys)[at]
+#define FIND_BITS(fence) 64
 #include "batch/find_template.h"
+
+#define FIND_NAME(step) framed_##step
+#define FIND_KEYS const struct frame *
+#define FIND_KEYS_OF(block) &(block)->key_frame
+#define FIND_WORD(keys, at) frame_word(keys, at)
+#define FIND_BITS(fence) (fence)->key_width
+#include "batch/find_template.h"
+
+/* Keys of some blocks are frames. */
+static inline __attribute__((always_inline)) void
+prefetch_mixed(const struct find *find, struct group *group)
+{
+    const bool word4 = find->batch->layout.key.shape == SHAPE_WORD4;
+
+    for (uint32_t i = 0; i < group->count; i++) {
+        if (group->fence[i]->key_framed) {
+            __builtin_prefetch(&group->fence[i]->block->key_frame);
+            __builtin_prefetch(&group->fence[i]->block->value_frame);
+            framed_prefetch(group->fence[i], group->at[i]);
+        } else if (word4) {
+            word4_prefetch(group->fence[i], group->at[i]);
+        } else {
+            word8_prefetch(group->fence[i], group->at[i]);
+        }
+    }
+}
 
 static void
 guess(const struct find *find, struct group *group)
@@ -152,10 +193,32 @@ guess(const struct find *find, struct group *group)
             marks_guess(batch->marks, group->at[i], &group->stretch[i], group->word[i]);
         prefetch_block(group->fence[i]->block);
     }
-    if (batch->layout.key.shape == SHAPE_WORD4)
-        word4_prefetch(group);
+    if (batch->has_frames)
+        prefetch_mixed(find, group);
+    else if (batch->layout.key.shape == SHAPE_WORD4)
+        for (uint32_t i = 0; i < group->count; i++)
+            word4_prefetch(group->fence[i], group->at[i]);
     else
-        word8_prefetch(group);
+        for (uint32_t i = 0; i < group->count; i++)
+            word8_prefetch(group->fence[i], group->at[i]);
+}
+
+static void
+find_mixed(const struct find *find, struct group *group)
+{
+    const bool word4 = find->batch->layout.key.shape == SHAPE_WORD4;
+
+    for (uint32_t i = 0; i < group->count; i++) {
+        const struct stretch *stretch = &group->stretch[i];
+        const uint64_t word = group->word[i];
+
+        if (group->fence[i]->key_framed)
+            group->at[i] = framed_find(stretch, group->at[i], word);
+        else if (word4)
+            group->at[i] = word4_find(stretch, group->at[i], word);
+        else
+            group->at[i] = word8_find(stretch, group->at[i], word);
+    }
 }
 
 /* Leaves only the words that are there. */
@@ -164,10 +227,14 @@ finish(const struct find *find, struct group *group)
 {
     uint32_t kept = 0;
 
-    if (find->batch->layout.key.shape == SHAPE_WORD4)
-        word4_finish(group);
+    if (find->batch->has_frames)
+        find_mixed(find, group);
+    else if (find->batch->layout.key.shape == SHAPE_WORD4)
+        for (uint32_t i = 0; i < group->count; i++)
+            group->at[i] = word4_find(&group->stretch[i], group->at[i], group->word[i]);
     else
-        word8_finish(group);
+        for (uint32_t i = 0; i < group->count; i++)
+            group->at[i] = word8_find(&group->stretch[i], group->at[i], group->word[i]);
     for (uint32_t i = 0; i < group->count; i++) {
         const struct block *block = group->fence[i]->block;
 
@@ -192,8 +259,12 @@ give(const struct find *find, const struct group *group, struct hit *to)
         const uint32_t begin = block_value_begin(block, group->at[i]);
         const uint32_t end = block_value_end(block, group->at[i]);
 
-        __builtin_prefetch((const uint8_t *)block->value.cells +
-                           (size_t)begin * batch->layout.value.bytes);
+        if (block->value.frame != NULL)
+            __builtin_prefetch(frame_bits(block->value.frame) +
+                               (size_t)begin * block->value.frame->width / 8);
+        else
+            __builtin_prefetch((const uint8_t *)block->value.cells +
+                               (size_t)begin * batch->layout.value.bytes);
         to[i] = (struct hit){.key = group->key[i],
                              .block = (uint32_t)(group->fence[i] - batch->fences),
                              .begin = (uint16_t)block_row_begin(block, begin),

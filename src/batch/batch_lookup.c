@@ -103,11 +103,8 @@ add_block(struct lookup *lookup, const struct spine_batch *batch,
             memset(words, 0, count * sizeof *words);
             break;
         case SHAPE_WORD4:
-            for (size_t i = 0; i < count; i++)
-                words[i] = ((const uint32_t *)block->key.cells)[at + i];
-            break;
         case SHAPE_WORD8:
-            memcpy(words, (const uint64_t *)block->key.cells + at, count * sizeof *words);
+            column_words(layout, &block->key, at, end, words);
             break;
         case SHAPE_FIXED:
         case SHAPE_BYTES:

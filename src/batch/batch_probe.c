@@ -113,15 +113,18 @@ stage_pairs(const struct layout *layout, const struct block *block, uint64_t key
             const struct hit *hit, struct rows *out)
 {
     const size_t to = out->count, count = (size_t)(hit->end - hit->begin);
-    const uint64_t *values = (const uint64_t *)block->value.cells + hit->begin;
+    const uint64_t *values = block->value.cells;
     const int8_t *weights = block->weights;
 
     if (layout->row_kind != ROW_TWO || layout->key.shape != SHAPE_WORD8 ||
-        layout->value.shape != SHAPE_WORD8 || block->weight_bytes > 1)
+        layout->value.shape != SHAPE_WORD8 || block->weight_bytes > 1 ||
+        block->weights_framed)
         return false;
     for (size_t i = 0; i < count; i++) {
         out->hi[to + i] = key;
-        out->lo[to + i] = values[i];
+        out->lo[to + i] = block->value.frame != NULL
+                              ? frame_word(block->value.frame, hit->begin + i)
+                              : values[hit->begin + i];
         out->weight[to + i] = block->weight_bytes == 0 ? 1 : weights[hit->begin + i];
     }
     out->count += count;

@@ -20,6 +20,8 @@
 #define CELL_SLACK 8u
 
 struct column {
+    /* Words of an encoded column, in the block; NULL: they are in `cells`. */
+    const struct frame *frame;
     /* uint32_t or uint64_t words; SHAPE_FIXED and SHAPE_BYTES: the bytes end to end. */
     void *cells;
     /* SHAPE_BYTES: where each cell ends in `cells`. */
@@ -36,18 +38,32 @@ struct block {
     uint32_t value_count;
     uint32_t key_count;
     uint32_t negative_rows;
-    /* Bytes of a weight: 1, 2, 4 or 8; 0 when all are 1. */
-    uint32_t weight_bytes;
+    /* Bytes of a weight: 1, 2, 4 or 8; 0 when all are 1, or in a frame. */
+    uint8_t weight_bytes;
+    /* Packed to be encoded, whether that paid or not. */
+    bool encoded : 1;
+    /* Which of the two below is a frame. */
+    bool times_framed : 1;
+    bool weights_framed : 1;
     /* Of the whole allocation. */
     size_t bytes;
-    struct column key;
     struct column value;
     /* Per key, where its values end; NULL when every key has one value. */
     uint16_t *value_ends;
     /* Per value, where its rows end; NULL when every value has one row. */
     uint16_t *time_ends;
-    uint64_t *times;
-    void *weights;
+    union {
+        uint64_t *times;
+        struct frame *time_frame;
+    };
+    union {
+        void *weights;
+        struct frame *weight_frame;
+    };
+    struct column key;
+    /* Those of words, if they are frames; only encoded blocks have something here. */
+    struct frame key_frame;
+    struct frame value_frame;
 };
 
 /* Where the cells of keys that are words begin: right behind the block, so that they are
@@ -56,10 +72,13 @@ struct block {
 
 static_assert(BLOCK_ROWS <= UINT16_MAX, "ends of values and times are 16 bits");
 
-/* Packs rows [begin, end), at most BLOCK_ROWS and at least one, sorted and consolidated.
- * SPINE_NOMEM. */
+/*
+ * Packs rows [begin, end), at most BLOCK_ROWS and at least one, sorted and consolidated.
+ * With `encode`, words, times and weights are frames (kernel/frame.h) where that saves an
+ * eighth. SPINE_NOMEM.
+ */
 enum spine_status block_pack(const struct layout *layout, const struct rows *rows,
-                             size_t begin, size_t end, struct block **out);
+                             size_t begin, size_t end, bool encode, struct block **out);
 /* One reference less; the last one frees. */
 void block_unref(struct block *block);
 
@@ -67,6 +86,9 @@ void block_unref(struct block *block);
 void block_stage(const struct layout *layout, const struct block *block, uint32_t begin,
                  uint32_t end, struct rows *out);
 
+/* Writes cells [begin, end) of a column of SHAPE_WORD4 or SHAPE_WORD8 to `words`. */
+void column_words(const struct cell_layout *layout, const struct column *column,
+                  size_t begin, size_t end, uint64_t *words);
 /* The bytes of cell `at`, when the column is SHAPE_FIXED or SHAPE_BYTES. */
 struct span
 column_span(const struct cell_layout *layout, const struct column *column, size_t at);
@@ -96,6 +118,7 @@ size_t column_search(const struct cell_layout *layout, const struct column *colu
 /* The same among all cells of a column with samples. */
 size_t column_search_samples(const struct column *column, size_t count,
                              const struct cell *cell, bool after);
+/* Of a column that is no frame. */
 bool column_equals(const struct cell_layout *layout, const struct column *column,
                    size_t at, const struct cell *cell);
 /* The rows of `key` in the block; none, where they would be, if there are none. When the
@@ -128,6 +151,14 @@ union spine_datum batch_key_max(const struct spine_batch *batch, uint8_t *scratc
 /* batch_probe() of keys that are words. */
 size_t batch_find_words(const struct spine_batch *batch, const struct probe_keys *keys,
                         const uint32_t *candidates, size_t count, struct hit *hits);
+
+/* Is any column a frame? */
+static inline bool
+block_has_frames(const struct block *block)
+{
+    return block->key.frame != NULL || block->value.frame != NULL ||
+           block->times_framed || block->weights_framed;
+}
 
 /* Where the values of a key and the rows of a value lie in the block. */
 static inline uint32_t

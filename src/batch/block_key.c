@@ -32,7 +32,9 @@ block_find_key(const struct spine_batch *batch, size_t block, size_t stretch,
                         ? find_word(batch, stretch, key->word)
                         : column_search(layout, &cells->key, 0, fence->keys, key, false));
     *begin = *end = block_row_begin(cells, block_value_begin(cells, at));
-    if (at < fence->keys && column_equals(layout, &cells->key, at, key))
+    if (at < fence->keys &&
+        (fence->key_framed ? frame_word(&cells->key_frame, at) == key->word
+                           : column_equals(layout, &cells->key, at, key)))
         *end = block_row_begin(cells, block_value_end(cells, at));
 }
 
@@ -41,7 +43,9 @@ block_prefetch_key(const struct spine_batch *batch, size_t block, size_t stretch
                    const struct cell *key)
 {
     const struct fence *fence = &batch->fences[block];
-    const size_t bytes = batch->layout.key.bytes;
+    const size_t bits =
+        fence->key_framed ? fence->key_width : 8 * batch->layout.key.bytes;
+    const size_t reach = GUESS_REACH * bits / 8;
 
     __builtin_prefetch(fence->block);
     __builtin_prefetch(&fence->block->value_ends);
@@ -51,11 +55,13 @@ block_prefetch_key(const struct spine_batch *batch, size_t block, size_t stretch
     const struct stretch keys = marks_stretch(batch, stretch);
     /* The lines around it need not be ours. */
     const uintptr_t at = (uintptr_t)words_of(fence) +
-                         marks_guess(batch->marks, stretch, &keys, key->word) * bytes;
+                         marks_guess(batch->marks, stretch, &keys, key->word) * bits / 8;
 
-    __builtin_prefetch((const void *)(at - GUESS_REACH * bytes));
+    if (fence->key_framed)
+        __builtin_prefetch(&fence->block->key_frame);
+    __builtin_prefetch((const void *)(at - reach));
     __builtin_prefetch((const void *)at);
-    __builtin_prefetch((const void *)(at + GUESS_REACH * bytes));
+    __builtin_prefetch((const void *)(at + reach));
 }
 
 /* The first key of the stretch, which is the word's, that is not less. */
@@ -66,6 +72,9 @@ find_word(const struct spine_batch *batch, size_t number, uint64_t word)
     const uint8_t *cells = words_of(stretch.fence);
     const size_t guess = marks_guess(batch->marks, number, &stretch, word);
 
+    if (stretch.fence->key_framed)
+        return search_around(&stretch.fence->block->key_frame, FRAMED, stretch.begin,
+                             stretch.end, guess, word);
     if (batch->layout.key.bytes == 4)
         return search_around(cells, 4, stretch.begin, stretch.end, guess, word);
     return search_around(cells, 8, stretch.begin, stretch.end, guess, word);

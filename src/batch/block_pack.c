@@ -2,6 +2,8 @@
 #include "batch/block.h"
 
 #include "base/alloc.h"
+#include "batch/block_frames.h"
+#include "batch/block_starts.h"
 
 /* The arrays of a block, in the order in which they lie behind it. */
 enum part {
@@ -17,6 +19,11 @@ enum part {
     PART_COUNT
 };
 
+/* The columns that may be frames, and where they lie. */
+enum frame_part { FRAME_KEY, FRAME_VALUE, FRAME_TIMES, FRAME_WEIGHTS, FRAME_COUNT };
+static const enum part part_of_frame[FRAME_COUNT] = {PART_KEY_CELLS, PART_VALUE_CELLS,
+                                                     PART_TIMES, PART_WEIGHTS};
+
 /* What the first pass over the rows finds out. */
 struct plan {
     const struct layout *layout;
@@ -27,12 +34,14 @@ struct plan {
     uint32_t key_count;
     uint32_t value_count;
     uint32_t negative_rows;
-    uint32_t weight_bytes;
+    uint8_t weight_bytes;
     /* Bytes of all cells. */
     size_t part_bytes[PART_COUNT];
     /* The first row of each key and of each value, unless there is one per row. */
     uint16_t key_rows[BLOCK_ROWS];
     uint16_t value_rows[BLOCK_ROWS];
+    /* None pays when the block is not to be encoded. */
+    struct framed framed[FRAME_COUNT];
 };
 
 /* Where one column comes from. */
@@ -52,13 +61,12 @@ struct source {
 static void plan_keys(struct plan *plan);
 static void plan_values(struct plan *plan);
 static void plan_weights(struct plan *plan);
-static uint32_t find_starts_words(const uint64_t *words, unsigned shift, uint32_t count,
-                                  uint16_t *starts);
-static uint32_t
-find_starts_wide(const struct plan *plan, bool by_value, uint16_t *starts);
 static struct source key_source(const struct plan *plan);
 static struct source value_source(const struct plan *plan);
 static size_t source_bytes(const struct source *source);
+static void plan_frames(struct plan *plan, const struct source *key,
+                        const struct source *value, bool encode);
+static struct frame_source words_of_source(const struct source *source, bool sorted);
 static void
 plan_parts(struct plan *plan, const struct source *key, const struct source *value);
 static struct block *block_alloc(const struct plan *plan);
@@ -69,10 +77,11 @@ static void pack_word8(const struct source *source, uint64_t *cells);
 static void pack_fixed(const struct source *source, uint8_t *cells);
 static void pack_bytes(const struct source *source, struct column *column);
 static void pack_weights(const struct plan *plan, struct block *block);
+static void pack_frames(const struct plan *plan, struct block *block);
 
 enum spine_status
 block_pack(const struct layout *layout, const struct rows *rows, size_t begin, size_t end,
-           struct block **out)
+           bool encode, struct block **out)
 {
     struct plan plan;
     struct source key, value;
@@ -88,18 +97,23 @@ block_pack(const struct layout *layout, const struct rows *rows, size_t begin, s
     plan_weights(&plan);
     key = key_source(&plan);
     value = value_source(&plan);
+    plan_frames(&plan, &key, &value, encode);
     plan_parts(&plan, &key, &value);
 
     block = block_alloc(&plan);
     if (block == NULL)
         return SPINE_NOMEM;
     pack_ends(&plan, block);
-    pack_column(&key, &block->key);
-    pack_column(&value, &block->value);
-    if (block->times != NULL)
+    if (!plan.framed[FRAME_KEY].pays)
+        pack_column(&key, &block->key);
+    if (!plan.framed[FRAME_VALUE].pays)
+        pack_column(&value, &block->value);
+    if (layout->timed && !plan.framed[FRAME_TIMES].pays)
         memcpy(block->times, rows->time + begin, plan.row_count * sizeof *block->times);
-    if (block->weights != NULL)
+    if (plan.weight_bytes > 0 && !plan.framed[FRAME_WEIGHTS].pays)
         pack_weights(&plan, block);
+    pack_frames(&plan, block);
+    block->encoded = encode;
     *out = block;
     return SPINE_OK;
 }
@@ -122,7 +136,8 @@ plan_keys(struct plan *plan)
     if (layout->key.shape == SHAPE_NONE)
         plan->key_count = 1;
     else if (layout->row_kind == ROW_WIDE)
-        plan->key_count = find_starts_wide(plan, false, plan->key_rows);
+        plan->key_count = find_starts_wide(layout, plan->rows, plan->begin,
+                                           plan->row_count, false, plan->key_rows);
     else if (layout->key.shape == SHAPE_FIXED)
         plan->key_count = plan->row_count; /* both words are the key */
     else
@@ -135,61 +150,10 @@ static void
 plan_values(struct plan *plan)
 {
     if (plan->layout->timed)
-        plan->value_count = find_starts_wide(plan, true, plan->value_rows);
+        plan->value_count = find_starts_wide(plan->layout, plan->rows, plan->begin,
+                                             plan->row_count, true, plan->value_rows);
     else
         plan->value_count = plan->row_count;
-}
-
-/* The usual case, that all differ, costs one pass without branches and writes nothing. */
-static uint32_t
-find_starts_words(const uint64_t *words, unsigned shift, uint32_t count, uint16_t *starts)
-{
-    uint32_t distinct = 1;
-    uint32_t found = 1;
-
-    for (uint32_t i = 1; i < count; i++)
-        distinct += (words[i] ^ words[i - 1]) >> shift != 0;
-    if (distinct == count)
-        return count;
-    /* Every row writes itself, and stays there if it is a start. */
-    for (uint32_t i = 1; i < count; i++) {
-        starts[found] = (uint16_t)i;
-        found += (words[i] ^ words[i - 1]) >> shift != 0;
-    }
-    return distinct;
-}
-
-static bool
-span_differs(const struct span *spans, size_t at)
-{
-    const struct span a = spans[at - 1];
-    const struct span b = spans[at];
-
-    if (a.size != b.size)
-        return true;
-    return a.data != b.data && a.size > 0 && memcmp(a.data, b.data, a.size) != 0;
-}
-
-static uint32_t
-find_starts_wide(const struct plan *plan, bool by_value, uint16_t *starts)
-{
-    const struct rows *rows = plan->rows;
-    const bool key_spans = plan->layout->key.spans;
-    const bool value_spans = by_value && plan->layout->value.spans;
-    uint32_t found = 1;
-
-    for (uint32_t i = 1; i < plan->row_count; i++) {
-        const size_t at = plan->begin + i;
-        bool differs = rows->hi[at] != rows->hi[at - 1];
-
-        differs = differs || (key_spans && span_differs(rows->key, at));
-        if (by_value)
-            differs = differs || rows->lo[at] != rows->lo[at - 1];
-        differs = differs || (value_spans && span_differs(rows->value, at));
-        starts[found] = (uint16_t)i;
-        found += differs;
-    }
-    return found;
 }
 
 /* The narrowest bytes that hold all weights, which is said by the bits that are not
@@ -270,6 +234,53 @@ value_source(const struct plan *plan)
     return source;
 }
 
+static void
+plan_frames(struct plan *plan, const struct source *key, const struct source *value,
+            bool encode)
+{
+    const struct layout *layout = plan->layout;
+    struct framed *const framed = plan->framed;
+    const struct frame_source row_words = {.mask = UINT64_MAX, .count = plan->row_count};
+
+    for (int part = 0; part < FRAME_COUNT; part++)
+        framed[part].pays = false;
+    if (!encode)
+        return;
+    if (layout->key.shape == SHAPE_WORD4 || layout->key.shape == SHAPE_WORD8) {
+        framed[FRAME_KEY].source = words_of_source(key, true);
+        framed_fit(&framed[FRAME_KEY], source_bytes(key));
+    }
+    if (layout->value.shape == SHAPE_WORD4 || layout->value.shape == SHAPE_WORD8) {
+        framed[FRAME_VALUE].source = words_of_source(value, false);
+        framed_fit(&framed[FRAME_VALUE], source_bytes(value));
+    }
+    if (layout->timed) {
+        framed[FRAME_TIMES].source = row_words;
+        framed[FRAME_TIMES].source.words = plan->rows->time + plan->begin;
+        framed_fit(&framed[FRAME_TIMES], plan->row_count * sizeof(uint64_t));
+    }
+    /* Several weights of a row have little in common. */
+    if (layout->weight_count == 1) {
+        framed[FRAME_WEIGHTS].source = row_words;
+        framed[FRAME_WEIGHTS].source.words =
+            (const uint64_t *)plan->rows->weight + plan->begin;
+        framed[FRAME_WEIGHTS].source.flip = word_of_i64(0);
+        framed_fit(&framed[FRAME_WEIGHTS], (size_t)plan->row_count * plan->weight_bytes);
+    }
+}
+
+static struct frame_source
+words_of_source(const struct source *source, bool sorted)
+{
+    return (struct frame_source){.words = source->words,
+                                 .shift = source->shift,
+                                 .mask =
+                                     source->layout->bytes == 4 ? UINT32_MAX : UINT64_MAX,
+                                 .rows = source->rows,
+                                 .count = source->count,
+                                 .sorted = sorted};
+}
+
 /* Bytes of the cells, with the slack that loads and stores of whole words need. */
 static size_t
 source_bytes(const struct source *source)
@@ -311,6 +322,10 @@ plan_parts(struct plan *plan, const struct source *key, const struct source *val
         bytes[PART_TIMES] = plan->row_count * sizeof(uint64_t);
     bytes[PART_WEIGHTS] =
         (size_t)plan->row_count * layout->weight_count * plan->weight_bytes;
+    for (int part = 0; part < FRAME_COUNT; part++)
+        if (plan->framed[part].pays)
+            bytes[part_of_frame[part]] = framed_bytes(&plan->framed[part]) +
+                                         (part >= FRAME_TIMES ? sizeof(struct frame) : 0);
 }
 
 /* The next array, NULL when it is not there. */
@@ -506,5 +521,35 @@ pack_weights(const struct plan *plan, struct block *block)
     default:
         memcpy(block->weights, weights, count * sizeof *weights);
         break;
+    }
+}
+
+/* The arrays of columns that are frames have their distances; those of times and weights
+ * the frame in front. */
+static void
+pack_frames(const struct plan *plan, struct block *block)
+{
+    const struct framed *framed = plan->framed;
+
+    block->key.frame = block->value.frame = NULL;
+    if (framed[FRAME_KEY].pays) {
+        framed_write(&framed[FRAME_KEY], &block->key_frame, block->key.cells);
+        block->key.frame = &block->key_frame;
+        block->key.cells = NULL;
+    }
+    if (framed[FRAME_VALUE].pays) {
+        framed_write(&framed[FRAME_VALUE], &block->value_frame, block->value.cells);
+        block->value.frame = &block->value_frame;
+        block->value.cells = NULL;
+    }
+    block->times_framed = framed[FRAME_TIMES].pays;
+    if (block->times_framed)
+        framed_write(&framed[FRAME_TIMES], block->time_frame,
+                     (uint8_t *)(block->time_frame + 1));
+    block->weights_framed = framed[FRAME_WEIGHTS].pays;
+    if (block->weights_framed) {
+        framed_write(&framed[FRAME_WEIGHTS], block->weight_frame,
+                     (uint8_t *)(block->weight_frame + 1));
+        block->weight_bytes = 0;
     }
 }

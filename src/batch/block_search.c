@@ -84,6 +84,15 @@ fence_reaches(const struct layout *layout, const struct fence *fence,
     return target->after ? order > 0 : order >= 0;
 }
 
+static bool
+key_equals(const struct layout *layout, const struct block *block, size_t at,
+           const struct cell *key)
+{
+    if (block->key.frame != NULL)
+        return frame_word(block->key.frame, at) == key->word;
+    return column_equals(&layout->key, &block->key, at, key);
+}
+
 uint32_t
 block_search(const struct layout *layout, const struct block *block,
              const struct target *target)
@@ -95,7 +104,7 @@ block_search(const struct layout *layout, const struct block *block,
     size_t value;
 
     if (!target->has_value || key == block->key_count ||
-        !column_equals(&layout->key, &block->key, key, &target->key))
+        !key_equals(layout, block, key, &target->key))
         return block_row_begin(block, value_begin);
     value = column_search(&layout->value, &block->value, value_begin,
                           block_value_end(block, (uint32_t)key), &target->value,
@@ -113,10 +122,14 @@ column_search(const struct cell_layout *layout, const struct column *column, siz
     case SHAPE_WORD4:
         if (after && cell->word >= UINT32_MAX)
             return end;
+        if (column->frame != NULL)
+            return search_words(column->frame, FRAMED, begin, end, cell->word + after);
         return search_words(column->cells, 4, begin, end, cell->word + after);
     case SHAPE_WORD8:
         if (after && cell->word == UINT64_MAX)
             return end;
+        if (column->frame != NULL)
+            return search_words(column->frame, FRAMED, begin, end, cell->word + after);
         return search_words(column->cells, 8, begin, end, cell->word + after);
     case SHAPE_FIXED:
     case SHAPE_BYTES:

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/block.h"
 
+/* Words of a frame that are unpacked at once where they do not go straight to rows. */
+#define UNPACK_WORDS 256u
+
 /* Rows [begin, end) of one column: those from `begin` on have cell `cell`, and so on. */
 struct piece {
     const struct cell_layout *layout;
     const struct column *column;
     uint32_t cell;
+    uint32_t cell_count;
     uint32_t begin;
     uint32_t end;
     /* Where the rows of each cell of the column end; NULL: row i has cell i. */
@@ -17,6 +21,7 @@ static void find_cells(const struct block *block, struct piece *key, struct piec
 static void stage_one(const struct layout *layout, const struct piece *key,
                       const struct piece *value, uint64_t *hi);
 static void stage_column(const struct piece *piece, uint64_t *words, struct span *spans);
+static void stage_frame(const struct piece *piece, uint64_t *words);
 static void stage_word4(const struct piece *piece, uint64_t *words);
 static void stage_word8(const struct piece *piece, uint64_t *words);
 static void stage_spans(const struct piece *piece, uint64_t *words, struct span *spans);
@@ -40,6 +45,8 @@ block_stage(const struct layout *layout, const struct block *block, uint32_t beg
     assert(out->capacity - out->count >= end - begin);
     value.layout = &layout->value;
     value.column = &block->value;
+    key.cell_count = block->key_count;
+    value.cell_count = block->value_count;
     find_cells(block, &key, &value, scratch);
     if (layout->row_kind == ROW_ONE) {
         stage_one(layout, &key, &value, out->hi + at);
@@ -51,7 +58,9 @@ block_stage(const struct layout *layout, const struct block *block, uint32_t beg
         stage_column(&key, out->hi + at, out->key != NULL ? out->key + at : NULL);
         stage_column(&value, lo, out->value != NULL ? out->value + at : NULL);
     }
-    if (layout->timed)
+    if (block->times_framed)
+        frame_unpack(block->time_frame, begin, end, out->time + at);
+    else if (layout->timed)
         memcpy(out->time + at, block->times + begin, (end - begin) * sizeof *out->time);
     stage_weights(block, (size_t)begin * width, (size_t)(end - begin) * width,
                   out->weight + at * width);
@@ -115,7 +124,10 @@ stage_one(const struct layout *layout, const struct piece *key, const struct pie
         return;
     }
     stage_column(key, hi, NULL);
-    if (layout->value.shape == SHAPE_WORD4) {
+    if (value->column->frame != NULL) {
+        frame_unpack_below(value->column->frame, value->cell, value->cell + count, shift,
+                           hi);
+    } else if (layout->value.shape == SHAPE_WORD4) {
         const uint32_t *values = (const uint32_t *)value->column->cells + value->cell;
 
         for (uint32_t i = 0; i < count; i++)
@@ -129,6 +141,10 @@ stage_one(const struct layout *layout, const struct piece *key, const struct pie
 static void
 stage_column(const struct piece *piece, uint64_t *words, struct span *spans)
 {
+    if (piece->column->frame != NULL) {
+        stage_frame(piece, words);
+        return;
+    }
     switch (piece->layout->shape) {
     case SHAPE_NONE:
         memset(words, 0, (piece->end - piece->begin) * sizeof *words);
@@ -169,6 +185,48 @@ put_run(uint64_t *words, uint64_t word, uint32_t count, uint32_t room)
     for (; done < count; done++)
         words[done] = word;
     return words + count;
+}
+
+void
+column_words(const struct cell_layout *layout, const struct column *column, size_t begin,
+             size_t end, uint64_t *words)
+{
+    const struct piece piece = {.layout = layout,
+                                .column = column,
+                                .cell = (uint32_t)begin,
+                                .begin = (uint32_t)begin,
+                                .end = (uint32_t)end};
+
+    assert(layout->shape == SHAPE_WORD4 || layout->shape == SHAPE_WORD8);
+    stage_column(&piece, words, NULL);
+}
+
+/* Several rows of a cell: unpacked some cells after the others. Every cell has a row, so
+ * no more cells are needed than rows are left. */
+static void
+stage_frame(const struct piece *piece, uint64_t *words)
+{
+    const uint32_t end = piece->end;
+    uint64_t cells[UNPACK_WORDS];
+    uint32_t cell = piece->cell;
+
+    if (piece->row_ends == NULL) {
+        frame_unpack(piece->column->frame, cell, cell + end - piece->begin, words);
+        return;
+    }
+    for (uint32_t at = piece->begin; at < end;) {
+        const uint32_t first = cell;
+        const uint32_t left = min_row(end - at, piece->cell_count - first);
+        const uint32_t stop = first + min_row(UNPACK_WORDS, left);
+
+        frame_unpack(piece->column->frame, first, stop, cells);
+        for (; cell < stop && at < end; cell++) {
+            const uint32_t row_end = min_row(piece->row_ends[cell], end);
+
+            words = put_run(words, cells[cell - first], row_end - at, end - at);
+            at = row_end;
+        }
+    }
 }
 
 static void
@@ -242,6 +300,10 @@ stage_pair(const struct piece *piece, uint64_t *hi, uint64_t *lo)
 static void
 stage_weights(const struct block *block, size_t begin, size_t count, int64_t *weights)
 {
+    if (block->weights_framed) {
+        frame_unpack(block->weight_frame, begin, begin + count, (uint64_t *)weights);
+        return;
+    }
     switch (block->weight_bytes) {
     case 0:
         for (size_t i = 0; i < count; i++)

@@ -5,8 +5,12 @@ void
 fence_of_block(const struct layout *layout, struct block *block, const struct rows *rows,
                size_t begin, size_t end, struct fence *out)
 {
-    *out = (struct fence){
-        .block = block, .rows = block->row_count, .keys = block->key_count};
+    *out = (struct fence){.block = block,
+                          .rows = block->row_count,
+                          .keys = block->key_count,
+                          .key_framed = block->key.frame != NULL};
+    if (out->key_framed)
+        out->key_width = block->key.frame->width;
     out->first_hi = rows->hi[begin];
     out->last_hi = rows->hi[end - 1];
     if (layout->row_kind != ROW_ONE) {

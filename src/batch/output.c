@@ -15,6 +15,9 @@ static size_t end_by_value(const struct layout *layout, const struct rows *rows,
                            size_t begin, size_t end);
 static enum spine_status
 push_block(struct output *output, const struct rows *rows, size_t begin, size_t end);
+static void encode_rest(struct output *output);
+static bool
+encode_fence(const struct layout *layout, struct fence *fence, struct rows *scratch);
 static bool reserve_fence(struct output *output);
 static void push_fence(struct output *output, const struct fence *fence);
 static void fill_info(const struct output *output, struct spine_batch *batch);
@@ -22,7 +25,7 @@ static void fill_info(const struct output *output, struct spine_batch *batch);
 void
 output_init(struct output *output, const struct layout *layout)
 {
-    *output = (struct output){.layout = *layout};
+    *output = (struct output){.layout = *layout, .encode_rows = ENCODE_ROWS};
 }
 
 void
@@ -83,6 +86,20 @@ out:
     return st;
 }
 
+bool
+output_encodes_block(const struct output *output, const struct spine_batch *batch,
+                     size_t index)
+{
+    const struct layout *layout = &output->layout;
+    const bool has_numbers = layout->timed || layout->key.shape == SHAPE_WORD4 ||
+                             layout->key.shape == SHAPE_WORD8 ||
+                             layout->value.shape == SHAPE_WORD4 ||
+                             layout->value.shape == SHAPE_WORD8;
+
+    return has_numbers && output->rows_expected >= output->encode_rows &&
+           !batch->fences[index].block->encoded;
+}
+
 enum spine_status
 output_seal(struct output *output, struct spine_batch **out, struct spine_error *error)
 {
@@ -103,6 +120,7 @@ output_seal(struct output *output, struct spine_batch **out, struct spine_error 
     }
     TRY(output_flush(output, true));
     assert(output->fence_count == fences);
+    encode_rest(output);
 
     if (fences > 0)
         memcpy(batch->fences, output->fences, fences * sizeof *batch->fences);
@@ -111,6 +129,8 @@ output_seal(struct output *output, struct spine_batch **out, struct spine_error 
         memcpy(batch->marks + 1, output->marks,
                fences * BLOCK_MARKS * sizeof *batch->marks);
     }
+    for (size_t i = 0; i < fences; i++)
+        batch->has_frames = batch->has_frames || batch->fences[i].key_framed;
     fill_info(output, batch);
     output->fence_count = 0;
     output->rows = output->keys = output->negative_rows = output->bytes = 0;
@@ -122,6 +142,49 @@ out:
     if (st == SPINE_NOMEM)
         return fail_nomem(error, "a batch", batch_bytes(layout, fences));
     return st;
+}
+
+/* Encodes the blocks that came before it was known that there would be enough rows, as
+ * far as there is memory. */
+static void
+encode_rest(struct output *output)
+{
+    struct rows scratch = {0};
+
+    if (output->rows < output->encode_rows ||
+        output->rows_expected >= output->encode_rows)
+        return;
+    for (size_t i = 0; i < output->fence_count; i++) {
+        struct fence *fence = &output->fences[i];
+        const size_t bytes = fence->block->bytes;
+
+        /* Blocks that are shared with other batches stay. */
+        if (fence->block->encoded || ref_count(&fence->block->refs) > 1)
+            continue;
+        if (!encode_fence(&output->layout, fence, &scratch))
+            break;
+        output->bytes -= bytes - fence->block->bytes;
+    }
+    rows_release(&output->layout, &scratch);
+}
+
+static bool
+encode_fence(const struct layout *layout, struct fence *fence, struct rows *scratch)
+{
+    const struct fence plain = *fence;
+    struct block *block;
+
+    scratch->count = 0;
+    if (!rows_reserve(layout, scratch, plain.rows))
+        return false;
+    block_stage(layout, plain.block, 0, plain.rows, scratch);
+    if (block_pack(layout, scratch, 0, plain.rows, true, &block) != SPINE_OK)
+        return false;
+    fence_of_block(layout, block, scratch, 0, plain.rows, fence);
+    fence->row_begin = plain.row_begin;
+    fence->continues = plain.continues;
+    block_unref(plain.block);
+    return true;
 }
 
 /* Packs rows from `*packed` on: whole blocks, or `all` rows. */
@@ -205,13 +268,15 @@ end_by_value(const struct layout *layout, const struct rows *rows, size_t begin,
 static enum spine_status
 push_block(struct output *output, const struct rows *rows, size_t begin, size_t end)
 {
+    const bool encode = output->rows_expected >= output->encode_rows ||
+                        output->rows + (end - begin) >= output->encode_rows;
     struct fence fence;
     struct block *block;
     enum spine_status st;
 
     if (!reserve_fence(output))
         return SPINE_NOMEM;
-    TRY(block_pack(&output->layout, rows, begin, end, &block));
+    TRY(block_pack(&output->layout, rows, begin, end, encode, &block));
     fence_of_block(&output->layout, block, rows, begin, end, &fence);
     if (marks_count(&output->layout, 1) > 0)
         marks_of_block(&output->layout, block, rows->hi + begin,

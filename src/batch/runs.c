@@ -103,12 +103,13 @@ runs_seal(struct runs *runs, struct spine_batch **out, struct spine_error *error
 
     assert(runs->buffer.count == 0);
     *out = NULL;
-    if (runs->count == 1) {
+    /* One run of many rows is read once more, so that its blocks become encoded. */
+    if (runs->count == 1 && runs->batches[0]->info.rows < ENCODE_ROWS) {
         *out = runs->batches[0];
         runs->count = 0;
         return SPINE_OK;
     }
-    TRY(runs_merge(&runs->layout, runs->batches, runs->count, out, error));
+    TRY(runs_merge(&runs->layout, runs->batches, runs->count, ENCODE_ROWS, out, error));
     drop_runs(runs, 0, runs->count);
 out:
     return st;
@@ -210,7 +211,9 @@ merge_range(struct runs *runs, size_t floor, size_t begin, size_t end,
     struct spine_batch *batch;
     enum spine_status st;
 
-    TRY(runs_merge(&runs->layout, runs->batches + begin, end - begin, &batch, error));
+    /* What will be merged again stays plain. */
+    TRY(runs_merge(&runs->layout, runs->batches + begin, end - begin, UINT64_MAX, &batch,
+                   error));
     drop_runs(runs, begin, end);
     if (batch->info.rows > 0)
         push_run(runs, floor, batch);

@@ -28,7 +28,7 @@ static enum spine_status refill(struct kway_input *input, size_t want);
 
 enum spine_status
 runs_merge(const struct layout *layout, struct spine_batch *const *batches, size_t count,
-           struct spine_batch **out, struct spine_error *error)
+           uint64_t encode_rows, struct spine_batch **out, struct spine_error *error)
 {
     struct runs_merger merger;
     uint64_t rows_used = 0;
@@ -36,6 +36,7 @@ runs_merge(const struct layout *layout, struct spine_batch *const *batches, size
 
     *out = NULL;
     TRY(merger_init(&merger, layout, batches, count));
+    merger.output.encode_rows = encode_rows;
     while (!kway_done(&merger.kway)) {
         TRY(kway_fill(&merger.kway, &merger.output.pending, WINDOW_ROWS, &rows_used));
         TRY(output_flush(&merger.output, false));
@@ -68,6 +69,7 @@ merger_init(struct runs_merger *merger, const struct layout *layout,
     merger->kway.on_refill = refill;
     for (size_t i = 0; i < count; i++) {
         reader_init(&merger->readers[i], batches[i]);
+        merger->output.rows_expected += batches[i]->info.rows;
         merger->inputs[i].source = &merger->readers[i];
         merger->inputs[i].rows_left = batches[i]->info.rows;
         merger->inputs[i].more = batches[i]->info.rows > 0;

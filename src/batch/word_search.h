@@ -3,11 +3,12 @@
 #define BATCH_WORD_SEARCH_H
 
 /*
- * batch/word_search -- searching sorted words of four or eight bytes. `bytes` is a
- * constant wherever these are called.
+ * batch/word_search -- searching sorted words of four or eight bytes, or (FRAMED) of a
+ * frame, which `cells` then is. `bytes` is a constant wherever these are called.
  */
 
 #include "base/assert.h"
+#include "kernel/kernel.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,11 +18,15 @@
 /* So far from a guess is looked at once. */
 #define GUESS_REACH 8u
 
+#define FRAMED 0u
+
 #define WORD_SEARCH static inline __attribute__((always_inline))
 
 WORD_SEARCH uint64_t
 word_at(const void *cells, size_t bytes, size_t at)
 {
+    if (bytes == FRAMED)
+        return frame_word(cells, at);
     return bytes == 4 ? ((const uint32_t *)cells)[at] : ((const uint64_t *)cells)[at];
 }
 

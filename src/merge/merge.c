@@ -76,6 +76,9 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
                          share > STAGE_ROWS_MIN ? share : STAGE_ROWS_MIN);
         merge->rows_all += batches[i]->info.rows;
     }
+    merge->output.rows_expected = merge->rows_all;
+    if (options != NULL && options->encode_rows > 0)
+        merge->output.encode_rows = options->encode_rows;
     if (options != NULL)
         merge->retain = options->retain;
     *out = merge;
@@ -261,7 +264,8 @@ take_front(struct merge *merge, struct merge_input *front, const struct row_code
 
     /* A block taken over ends the block before it, which should not be a small one. */
     if (merge_input_blocks_below(front, bound, blocks_min) == blocks_min &&
-        merge_input_block_is_large(front)) {
+        merge_input_block_is_large(front) &&
+        !output_encodes_block(&merge->output, front->batch, front->reader.block)) {
         *rows_used += 1;
         return share_block(merge, front);
     }

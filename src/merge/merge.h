@@ -32,6 +32,9 @@ struct merge;
 struct merge_options {
     bool advance_times;
     uint64_t frontier;
+    /* When the inputs have so many rows, the output's blocks are encoded; 0: the default
+     * (struct output). */
+    uint64_t encode_rows;
     /* What drops rows of the output, or NULL. Taken by a merge_new() that succeeds. */
     struct retain *retain;
 };

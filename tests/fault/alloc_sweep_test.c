@@ -53,8 +53,10 @@ static void
 fixture_init(struct fixture *at, const struct spine_schema *schema, uint64_t seed)
 {
     const struct spine_runtime_options manual = {.manual = true};
-    const struct spine_options options = {
-        .level0_rows = 60, .backpressure_batches = 4, .help_batches = 2};
+    const struct spine_options options = {.level0_rows = 60,
+                                          .backpressure_batches = 4,
+                                          .help_batches = 2,
+                                          .encode_rows = 100};
     const struct generate_options rows = {
         .keys = 30, .values = 8, .times = 4, .bytes_max = 30, .cancel_percent = 20};
 

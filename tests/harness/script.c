@@ -85,6 +85,9 @@ script_init(struct script *script, struct rng *rng, const struct script_options 
             rng_chance(rng, 30) ? UINT32_MAX : 1 + (uint32_t)rng_below(rng, 20);
     spine_options.only_due_merges = rng_chance(rng, 25);
     spine_options.negative_weight_multiplier = (uint32_t)rng_below(rng, 3);
+    if (rng_chance(rng, 70))
+        spine_options.encode_rows =
+            rng_chance(rng, 20) ? UINT32_MAX : (uint32_t)rng_magnitude(rng, 500);
 
     enum spine_status st = spine_runtime_open(&runtime_options, &script->runtime, NULL);
     if (st == SPINE_OK)

@@ -175,6 +175,7 @@ fuel_does_not_matter(struct rng *rng, size_t steps)
         .policy = rng_chance(rng, 50) ? SPINE_POLICY_FOURS : SPINE_POLICY_DECADES,
         .help_batches = rng_chance(rng, 50) ? UINT32_MAX : 0,
         .negative_weight_multiplier = (uint32_t)rng_below(rng, 3),
+        .encode_rows = (uint32_t)rng_magnitude(rng, 5000),
     };
 
     generate_schema(rng, &schema);

@@ -43,6 +43,7 @@ world_open(struct world *world, uint64_t seed)
     options.backpressure_batches = 1 + (uint32_t)rng_below(rng, 10);
     options.help_batches =
         rng_chance(rng, 50) ? UINT32_MAX : 1 + (uint32_t)rng_below(rng, 8);
+    options.encode_rows = (uint32_t)rng_below(rng, 100);
     world_require(spine_open(world->runtime, &world->prefix.schema, &options,
                              &world->spine, NULL) == SPINE_OK,
                   "a spine");

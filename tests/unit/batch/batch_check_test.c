@@ -24,6 +24,7 @@ world_init(struct world *world)
     assert_int_equal(layout_init(&world->layout, &schema, NULL), SPINE_OK);
     world->columns = columns_draw(&schema, &draw, &random);
     rows = rows_of_columns(&world->layout, &world->columns.columns);
+    next_blocks = BLOCKS_PLAIN;
     world->batch = batch_of_rows(&world->layout, &rows, 5000);
     rows_release(&world->layout, &rows);
     assert_int_equal(spine_batch_check(world->batch, NULL), SPINE_OK);

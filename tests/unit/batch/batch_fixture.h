@@ -83,22 +83,40 @@ expect_rows_equal(const struct layout *layout, const struct rows *a, size_t a_be
     }
 }
 
+/* Which blocks of a batch are encoded: none, all, those with every second piece, or all
+ * once half of the rows are there. */
+enum blocks { BLOCKS_PLAIN, BLOCKS_ENCODED, BLOCKS_MIXED, BLOCKS_LATE };
+#define BLOCKS_COUNT 4
+
+/* What batch_of_rows() makes next: all kinds in turn. */
+static enum blocks next_blocks = BLOCKS_PLAIN;
+
 /* The batch of sorted `rows`, through an output, appended in pieces. */
 static inline struct spine_batch *
 batch_of_rows(const struct layout *layout, const struct rows *rows, size_t piece)
 {
+    const enum blocks blocks = next_blocks;
     struct spine_batch *batch;
     struct output output;
 
+    next_blocks = (enum blocks)((blocks + 1) % BLOCKS_COUNT);
     output_init(&output, layout);
+    output.encode_rows = blocks == BLOCKS_ENCODED ? 1 : UINT64_MAX;
+    if (blocks == BLOCKS_LATE)
+        output.encode_rows = rows->count / 2 + 1;
     for (size_t at = 0; at < rows->count; at += piece) {
         const size_t end = at + piece < rows->count ? at + piece : rows->count;
 
+        if (blocks == BLOCKS_MIXED)
+            output.encode_rows = output.encode_rows == 1 ? UINT64_MAX : 1;
         assert_true(
             rows_reserve(layout, &output.pending, output.pending.count + (end - at)));
         rows_append(layout, &output.pending, rows, at, end);
         assert_int_equal(output_flush(&output, false), SPINE_OK);
     }
+    /* What is encoded stays as it is. */
+    if (blocks == BLOCKS_MIXED)
+        output.encode_rows = UINT64_MAX;
     assert_int_equal(output_seal(&output, &batch, NULL), SPINE_OK);
     output_release(&output);
     return batch;
@@ -130,6 +148,18 @@ row_of_rows(const struct layout *layout, const struct rows *rows, size_t at,
                               .time = rows->time != NULL ? rows->time[at] : 0,
                               .weight = rows->weight[at * layout->weight_count],
                               .weights = &rows->weight[at * layout->weight_count]};
+}
+
+/* Makes the batch anew as batch_of_rows() does. */
+static inline void
+rebuild_batch(struct spine_batch **batch)
+{
+    struct rows rows = rows_of_batch(*batch, 3000);
+    struct spine_batch *copy = batch_of_rows(&(*batch)->layout, &rows, 5000);
+
+    rows_release(&(*batch)->layout, &rows);
+    spine_batch_unref(*batch);
+    *batch = copy;
 }
 
 /* Nothing of the library's memory is out. */

@@ -17,6 +17,9 @@
 
 #define FIXTURE_BATCHES_MAX 64u
 
+/* Every second batch is encoded. */
+static unsigned fixture_turn;
+
 /* A batch of the rows of `model`, which is consolidated. Blocks end after `block_rows`
  * rows, 0: by themselves. NULL without memory. */
 static inline struct spine_batch *
@@ -27,6 +30,7 @@ fixture_batch(const struct layout *layout, const struct model *model, size_t blo
     enum spine_status st = SPINE_OK;
 
     output_init(&output, layout);
+    output.encode_rows = fixture_turn++ % 2 == 0 ? UINT64_MAX : 1;
     for (size_t i = 0; i < model->count && st == SPINE_OK; i++) {
         const struct model_row *from = &model->rows[i];
         const struct spine_row row = {.key = from->key,

@@ -77,7 +77,7 @@ merge_is_the_sum(struct rng *rng, size_t steps)
     generate_schema(rng, &schema);
     fixture_init(&fixture, rng, &schema, NULL, 1 + rng_magnitude(rng, 15), steps);
     for (enum fuel fuel = 0; fuel < FUELS && same; fuel++) {
-        const struct merge_options options = {0};
+        const struct merge_options options = {.encode_rows = rng_below(rng, 2)};
         struct merge *merge;
 
         HOLDS_OK(merge_new(&merge, fixture.batches, fixture.batch_count, &options, NULL));
@@ -95,7 +95,8 @@ static bool
 merge_advances_times(struct rng *rng, size_t steps)
 {
     struct spine_schema schema;
-    struct merge_options options = {.advance_times = true};
+    struct merge_options options = {.advance_times = true,
+                                    .encode_rows = rng_below(rng, 2)};
     struct fixture fixture;
     struct merge *merge;
 
@@ -166,6 +167,7 @@ static bool
 merge_shares_blocks(struct rng *rng, size_t steps)
 {
     const struct spine_schema schema = {.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}};
+    const struct merge_options options = {.encode_rows = UINT64_MAX};
     struct spine_batch *batches[6];
     struct merge_counts counts;
     struct layout layout;
@@ -185,7 +187,7 @@ merge_shares_blocks(struct rng *rng, size_t steps)
         begin += rows - rng_index(rng, 2) * rng_index(rng, 300) + rng_index(rng, 2);
     }
     model_consolidate(&sum);
-    HOLDS_OK(merge_new(&merge, batches, 6, NULL, NULL));
+    HOLDS_OK(merge_new(&merge, batches, 6, &options, NULL));
     HOLDS_OK(run_merge(merge, rng, (enum fuel)rng_below(rng, FUELS)));
     merge_counts(merge, &counts);
     HOLDS(counts.blocks_shared >= blocks / 2);
@@ -198,6 +200,57 @@ merge_shares_blocks(struct rng *rng, size_t steps)
     return same;
 }
 LAW(merge_shares_blocks, 8, 1)
+
+/* Merges two batches to the end; returns how many blocks were taken over. */
+static uint64_t
+shared_by_merge(struct spine_batch *const *batches, const struct merge_options *options,
+                struct spine_batch **out)
+{
+    uint64_t fuel_rows = UINT64_MAX;
+    struct merge_counts counts;
+    struct merge *merge;
+
+    assert_int_equal(merge_new(&merge, batches, 2, options, NULL), SPINE_OK);
+    assert_int_equal(merge_step(merge, &fuel_rows, NULL), SPINE_OK);
+    merge_counts(merge, &counts);
+    assert_int_equal(merge_seal(merge, out, NULL), SPINE_OK);
+    merge_free(merge);
+    return counts.blocks_shared;
+}
+
+/* Blocks that would be smaller are packed anew once, and taken over from then on. */
+static void
+test_blocks_are_encoded_once(void **state)
+{
+    const struct spine_schema schema = {.key = {SPINE_U64, 0}};
+    const struct merge_options options = {.encode_rows = 10 * BLOCK_ROWS};
+    struct spine_batch *batches[2], *small, *all;
+    struct layout layout;
+    struct model sum;
+
+    (void)state;
+    assert_int_equal(layout_init(&layout, &schema, NULL), SPINE_OK);
+    model_init(&sum, &schema);
+    fixture_turn = 0;
+    batches[0] = run_of_keys(&layout, 0, 5 * BLOCK_ROWS, &sum);
+    fixture_turn = 0;
+    batches[1] = run_of_keys(&layout, 10 * BLOCK_ROWS, 5 * BLOCK_ROWS, &sum);
+    assert_int_equal(shared_by_merge(batches, &options, &small), 0);
+    assert_true(small->info.bytes < batches[0]->info.bytes);
+    spine_batch_unref(batches[0]);
+    spine_batch_unref(batches[1]);
+
+    batches[0] = small;
+    fixture_turn = 0;
+    batches[1] = run_of_keys(&layout, 20 * BLOCK_ROWS, 5 * BLOCK_ROWS, &sum);
+    /* Those of the second batch are plain. */
+    assert_int_equal(shared_by_merge(batches, &options, &all), 10);
+    assert_int_equal(spine_batch_check(all, NULL), SPINE_OK);
+    spine_batch_unref(all);
+    spine_batch_unref(batches[0]);
+    spine_batch_unref(batches[1]);
+    model_release(&sum);
+}
 
 static void
 test_shared_blocks_cost_one_row_of_fuel(void **state)
@@ -327,6 +380,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_merge_advances_times),
         cmocka_unit_test(test_merge_cancels),
         cmocka_unit_test(test_merge_shares_blocks),
+        cmocka_unit_test(test_blocks_are_encoded_once),
         cmocka_unit_test(test_shared_blocks_cost_one_row_of_fuel),
         cmocka_unit_test(test_overflow_is_an_error),
         cmocka_unit_test(test_no_memory_is_an_error),

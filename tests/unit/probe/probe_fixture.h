@@ -82,6 +82,7 @@ world_init(struct world *world, const struct spine_schema *schema,
 
         assert_int_equal(
             spine_batch_from_columns(schema, &piece, &world->batches[i], NULL), SPINE_OK);
+        rebuild_batch(&world->batches[i]);
         if (filters && random_below(&source, 4) > 0)
             build_filter(world->batches[i]);
     }

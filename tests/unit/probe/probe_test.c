@@ -223,6 +223,7 @@ skewed_keys(void **state)
     words[count] = UINT64_MAX - 1;
     words[count + 1] = UINT64_MAX;
     assert_int_equal(spine_batch_from_columns(&schema, &columns, &batch, NULL), SPINE_OK);
+    rebuild_batch(&batch);
     assert_int_equal(spine_snapshot_of_batches(&schema, &batch, 1, &snapshot, NULL),
                      SPINE_OK);
     assert_int_equal(spine_probe_new(&probe, NULL), SPINE_OK);

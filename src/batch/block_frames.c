@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch/block_frames.h"
+
+static const uint64_t *take_words(const struct frame_source *source, uint64_t *scratch);
+
+void
+framed_fit(struct framed *framed, size_t plain_bytes)
+{
+    const struct frame_source *source = &framed->source;
+    uint64_t scratch[BLOCK_ROWS];
+
+    framed->pays = false;
+    if (plain_bytes == 0)
+        return;
+    framed->frame = frame_fit(take_words(source, scratch), source->count, source->sorted);
+    framed->pays = framed_bytes(framed) <= plain_bytes - plain_bytes / 8;
+}
+
+size_t
+framed_bytes(const struct framed *framed)
+{
+    return frame_bytes(&framed->frame, framed->source.count);
+}
+
+void
+framed_write(const struct framed *framed, struct frame *out, uint8_t *bits)
+{
+    const struct frame_source *source = &framed->source;
+    uint64_t scratch[BLOCK_ROWS];
+
+    *out = framed->frame;
+    frame_pack(out, take_words(source, scratch), source->count, bits);
+    /* Only the sign bit is ever flipped, which is to add 2^63. */
+    out->base ^= source->flip;
+}
+
+/* Where they are as they should be, otherwise in `scratch`. */
+static const uint64_t *
+take_words(const struct frame_source *source, uint64_t *scratch)
+{
+    const uint64_t *words = source->words;
+    const uint64_t mask = source->mask, flip = source->flip;
+    const unsigned shift = source->shift;
+
+    assert(source->count <= BLOCK_ROWS);
+    if (source->rows != NULL) {
+        for (uint32_t i = 0; i < source->count; i++)
+            scratch[i] = (words[source->rows[i]] >> shift & mask) ^ flip;
+        return scratch;
+    }
+    if (shift == 0 && mask == UINT64_MAX && flip == 0)
+        return words;
+    for (uint32_t i = 0; i < source->count; i++)
+        scratch[i] = (words[i] >> shift & mask) ^ flip;
+    return scratch;
+}

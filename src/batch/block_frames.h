@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCH_BLOCK_FRAMES_H
+#define BATCH_BLOCK_FRAMES_H
+
+/*
+ * batch/block_frames -- which columns of a block become frames (kernel/frame.h), and how
+ * their words are taken from rows.
+ */
+
+#include "batch/block.h"
+
+/* At most BLOCK_ROWS words: (words[row] >> shift & mask) ^ flip. */
+struct frame_source {
+    const uint64_t *words;
+    unsigned shift;
+    uint64_t mask;
+    uint64_t flip;
+    /* Which row has word i; NULL: row i. */
+    const uint16_t *rows;
+    uint32_t count;
+    /* They do not fall. */
+    bool sorted;
+};
+
+/* A column that is a frame, or might be one. */
+struct framed {
+    struct frame_source source;
+    struct frame frame;
+    bool pays;
+};
+
+/* Fits the frame of `source`, which pays when it saves an eighth of `plain_bytes`. */
+void framed_fit(struct framed *framed, size_t plain_bytes);
+size_t framed_bytes(const struct framed *framed);
+/* Writes the frame to `out`, and its distances, framed_bytes(), to `bits` behind it. */
+void framed_write(const struct framed *framed, struct frame *out, uint8_t *bits);
+
+#endif
