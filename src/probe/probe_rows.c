@@ -18,6 +18,7 @@ static enum spine_status
 give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done);
 static enum spine_status
 give_merged(struct spine_probe *probe, size_t key, size_t room, bool *done);
+static bool give_lone(struct spine_probe *probe);
 static size_t room_left(const struct spine_probe *probe);
 
 enum spine_status
@@ -186,6 +187,9 @@ hit_pass(struct spine_probe *probe, struct hit *hit, size_t rows)
 enum spine_status
 probe_fill(struct spine_probe *probe)
 {
+    const bool whole_hits = probe->options.want == SPINE_PROBE_ROWS &&
+                            probe->options.rows_max == 0 &&
+                            probe->layout.row_kind != ROW_WIDE;
     enum spine_status st = SPINE_OK;
     bool done = true;
 
@@ -194,13 +198,18 @@ probe_fill(struct spine_probe *probe)
     probe->end_count = 0;
     probe->found = 0;
     while (done && probe->key < probe->key_count && room_left(probe) > 0) {
-        const uint64_t rows_before = probe->row_count;
+        uint64_t rows_before;
 
         if (probe->key == probe->chunk_end)
             TRY(probe_search(probe));
         if (!array_reserve(&probe->ends, &probe->end_capacity, sizeof *probe->ends,
                            probe->end_count + (probe->chunk_end - probe->key)))
             return SPINE_NOMEM;
+        if (whole_hits && !give_lone(probe))
+            return SPINE_NOMEM;
+        if (probe->key == probe->chunk_end)
+            continue;
+        rows_before = probe->row_count;
         TRY(give_key(probe, &done));
         probe->ends[probe->end_count++] = probe->row_count;
         probe->found += probe->row_count > rows_before;
@@ -208,6 +217,36 @@ probe_fill(struct spine_probe *probe)
     }
 out:
     return st;
+}
+
+/*
+ * Gives the keys of the chunk up to the first that needs more than its few rows copied:
+ * one that has several hits, or whose rows are not staged. False without memory.
+ */
+static bool
+give_lone(struct spine_probe *probe)
+{
+    struct rows *const rows = &probe->rows;
+    const uint32_t *const heads = probe->heads - probe->chunk_begin;
+
+    if (!rows_reserve(&probe->layout, rows, rows->count + probe->staged.count))
+        return false;
+    for (; probe->key < probe->chunk_end; probe->key++) {
+        const uint32_t head = heads[probe->key];
+
+        if (head != HIT_NONE) {
+            const struct hit *const hit = &probe->hits[head];
+            const size_t count = (size_t)(hit->end - hit->begin);
+
+            if (hit->next != HIT_NONE || hit->staged == HIT_NONE)
+                break;
+            append_words(rows, &probe->staged, hit->staged, hit->staged + count);
+            probe->row_count += count;
+            probe->found++;
+        }
+        probe->ends[probe->end_count++] = probe->row_count;
+    }
+    return true;
 }
 
 /* Rows that the call may still give. */

@@ -14,7 +14,7 @@
 #include "probe/probe.h"
 
 /* Keys that go through all batches together: their hits fit into a processor's cache. */
-#define CHUNK_KEYS 16384u
+#define CHUNK_KEYS 2048u
 /* Rows of a chunk that are staged right after a search, at most. */
 #define STAGED_ROWS_MAX (1u << 18)
 
