@@ -129,8 +129,7 @@ find_stretches(struct find *find, struct group *group)
 static inline void
 prefetch_block(const struct block *block)
 {
-    static_assert(offsetof(struct block, key.ends) <= 2 * LINE_BYTES,
-                  "two lines are asked for");
+    static_assert(BLOCK_HEAD_BYTES <= 2 * LINE_BYTES, "two lines are asked for");
     __builtin_prefetch(block);
     __builtin_prefetch((const uint8_t *)block + LINE_BYTES);
 }
@@ -171,8 +170,6 @@ prefetch_mixed(const struct find *find, struct group *group)
 
     for (uint32_t i = 0; i < group->count; i++) {
         if (group->fence[i]->key_framed) {
-            __builtin_prefetch(&group->fence[i]->block->key_frame);
-            __builtin_prefetch(&group->fence[i]->block->value_frame);
             framed_prefetch(group->fence[i], group->at[i]);
         } else if (word4) {
             word4_prefetch(group->fence[i], group->at[i]);

@@ -32,6 +32,7 @@ struct column {
     uint32_t shared_bytes;
 };
 
+/* What a search for a key looks at comes first, in BLOCK_HEAD_BYTES. */
 struct block {
     struct ref refs;
     uint32_t row_count;
@@ -45,26 +46,30 @@ struct block {
     /* Which of the two below is a frame. */
     bool times_framed : 1;
     bool weights_framed : 1;
-    /* Of the whole allocation. */
-    size_t bytes;
-    struct column value;
     /* Per key, where its values end; NULL when every key has one value. */
     uint16_t *value_ends;
+    /* Those of words, if they are frames; only encoded blocks have something here. */
+    struct frame key_frame;
+    struct frame value_frame;
+    union {
+        void *weights;
+        struct frame *weight_frame;
+    };
+    struct column value;
     /* Per value, where its rows end; NULL when every value has one row. */
     uint16_t *time_ends;
     union {
         uint64_t *times;
         struct frame *time_frame;
     };
-    union {
-        void *weights;
-        struct frame *weight_frame;
-    };
     struct column key;
-    /* Those of words, if they are frames; only encoded blocks have something here. */
-    struct frame key_frame;
-    struct frame value_frame;
+    /* Of the whole allocation. */
+    size_t bytes;
 };
+
+#define BLOCK_HEAD_BYTES 128u
+static_assert(offsetof(struct block, value.ends) <= BLOCK_HEAD_BYTES,
+              "where values and weights are is in the head");
 
 /* Where the cells of keys that are words begin: right behind the block, so that they are
  * found without waiting for it. */

@@ -17,6 +17,25 @@ words_of(const struct fence *fence)
     return (const uint8_t *)fence->block + BLOCK_KEY_WORDS;
 }
 
+static inline __attribute__((always_inline)) void
+prefetch_head(const struct block *block)
+{
+    __builtin_prefetch(block);
+    __builtin_prefetch((const uint8_t *)block + BLOCK_HEAD_BYTES / 2);
+}
+
+/* Is key `at` of the fence's block that key? */
+static bool
+key_equals(const struct spine_batch *batch, const struct fence *fence, size_t at,
+           const struct cell *key)
+{
+    if (batch->marks == NULL)
+        return column_equals(&batch->layout.key, &fence->block->key, at, key);
+    if (fence->key_framed)
+        return frame_word(&fence->block->key_frame, at) == key->word;
+    return word_at(words_of(fence), batch->layout.key.bytes, at) == key->word;
+}
+
 void
 block_find_key(const struct spine_batch *batch, size_t block, size_t stretch,
                const struct cell *key, uint32_t *begin, uint32_t *end)
@@ -26,15 +45,12 @@ block_find_key(const struct spine_batch *batch, size_t block, size_t stretch,
     const struct block *cells = fence->block;
     uint32_t at;
 
-    __builtin_prefetch(cells);
-    __builtin_prefetch(&cells->value_ends);
+    prefetch_head(cells);
     at = (uint32_t)(batch->marks != NULL
                         ? find_word(batch, stretch, key->word)
                         : column_search(layout, &cells->key, 0, fence->keys, key, false));
     *begin = *end = block_row_begin(cells, block_value_begin(cells, at));
-    if (at < fence->keys &&
-        (fence->key_framed ? frame_word(&cells->key_frame, at) == key->word
-                           : column_equals(layout, &cells->key, at, key)))
+    if (at < fence->keys && key_equals(batch, fence, at, key))
         *end = block_row_begin(cells, block_value_end(cells, at));
 }
 
@@ -47,8 +63,7 @@ block_prefetch_key(const struct spine_batch *batch, size_t block, size_t stretch
         fence->key_framed ? fence->key_width : 8 * batch->layout.key.bytes;
     const size_t reach = GUESS_REACH * bits / 8;
 
-    __builtin_prefetch(fence->block);
-    __builtin_prefetch(&fence->block->value_ends);
+    prefetch_head(fence->block);
     if (batch->marks == NULL)
         return;
 
@@ -57,8 +72,6 @@ block_prefetch_key(const struct spine_batch *batch, size_t block, size_t stretch
     const uintptr_t at = (uintptr_t)words_of(fence) +
                          marks_guess(batch->marks, stretch, &keys, key->word) * bits / 8;
 
-    if (fence->key_framed)
-        __builtin_prefetch(&fence->block->key_frame);
     __builtin_prefetch((const void *)(at - reach));
     __builtin_prefetch((const void *)at);
     __builtin_prefetch((const void *)(at + reach));
