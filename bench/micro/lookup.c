@@ -70,9 +70,7 @@ ask_many(const struct keys *keys, const struct lookup *lookup)
 {
     static uint32_t candidates[ASKED];
 
-    for (uint32_t i = 0; i < ASKED; i++)
-        candidates[i] = i;
-    return lookup_select(lookup, keys->asked, keys->asked_hashes, candidates, ASKED);
+    return lookup_select(lookup, keys->asked, keys->asked_hashes, 0, ASKED, candidates);
 }
 
 /* In no order, each after the answer to the one before. */

@@ -140,17 +140,19 @@ add_all(struct bloom *bloom, const uint64_t *hashes, size_t count)
 }
 
 INLINE_ALWAYS size_t
-select_all(const struct bloom *bloom, const uint64_t *hashes, uint32_t *candidates,
-           size_t count)
+select_all(const struct bloom *bloom, const uint64_t *hashes, size_t begin, size_t end,
+           uint32_t *candidates)
 {
-    size_t kept = 0;
+    const size_t ahead_end = end - begin > AHEAD ? end - AHEAD : begin;
+    size_t kept = 0, at = begin;
 
-    for (size_t i = 0; i < count; i++) {
-        const uint32_t at = candidates[i];
-        const uint32_t ahead = candidates[i + AHEAD < count ? i + AHEAD : i];
-
-        __builtin_prefetch(block_of(bloom, hashes[ahead]));
-        candidates[kept] = at;
+    for (; at < ahead_end; at++) {
+        __builtin_prefetch(block_of(bloom, hashes[at + AHEAD]));
+        candidates[kept] = (uint32_t)at;
+        kept += block_has(block_of(bloom, hashes[at]), hashes[at]);
+    }
+    for (; at < end; at++) {
+        candidates[kept] = (uint32_t)at;
         kept += block_has(block_of(bloom, hashes[at]), hashes[at]);
     }
     return kept;
@@ -167,10 +169,10 @@ add_avx2(struct bloom *bloom, const uint64_t *hashes, size_t count)
     add_all(bloom, hashes, count);
 }
 __attribute__((target("avx2"))) static size_t
-select_avx2(const struct bloom *bloom, const uint64_t *hashes, uint32_t *candidates,
-            size_t count)
+select_avx2(const struct bloom *bloom, const uint64_t *hashes, size_t begin, size_t end,
+            uint32_t *candidates)
 {
-    return select_all(bloom, hashes, candidates, count);
+    return select_all(bloom, hashes, begin, end, candidates);
 }
 #define HAVE_AVX2 __builtin_cpu_supports("avx2")
 #else
@@ -201,10 +203,10 @@ bloom_maybe(const struct bloom *bloom, uint64_t hash)
 }
 
 size_t
-bloom_select(const struct bloom *bloom, const uint64_t *hashes, uint32_t *candidates,
-             size_t count)
+bloom_select(const struct bloom *bloom, const uint64_t *hashes, size_t begin, size_t end,
+             uint32_t *candidates)
 {
     if (HAVE_AVX2)
-        return select_avx2(bloom, hashes, candidates, count);
-    return select_all(bloom, hashes, candidates, count);
+        return select_avx2(bloom, hashes, begin, end, candidates);
+    return select_all(bloom, hashes, begin, end, candidates);
 }

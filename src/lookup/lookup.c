@@ -108,9 +108,9 @@ lookup_maybe(const struct lookup *lookup, uint64_t word, uint64_t hash)
 
 size_t
 lookup_select(const struct lookup *lookup, const uint64_t *words, const uint64_t *hashes,
-              uint32_t *candidates, size_t count)
+              size_t begin, size_t end, uint32_t *candidates)
 {
     return lookup->kind == LOOKUP_ROARING
-               ? roaring_select(&lookup->roaring, words, candidates, count)
-               : bloom_select(&lookup->bloom, hashes, candidates, count);
+               ? roaring_select(&lookup->roaring, words, begin, end, candidates)
+               : bloom_select(&lookup->bloom, hashes, begin, end, candidates);
 }

@@ -91,11 +91,12 @@ void lookup_prefetch(const struct lookup *lookup, uint64_t hash);
 /* May the key of this word and lookup_hash() be there? */
 bool lookup_maybe(const struct lookup *lookup, uint64_t word, uint64_t hash);
 /*
- * Keeps, of `candidates`, ascending indexes into `words` and `hashes`, those of keys that
- * may be there, at its beginning; returns how many.
+ * Writes to `candidates`, which has room for all, the indexes in [begin, end) of `words`
+ * and `hashes` of keys that may be there; returns how many.
  */
 size_t lookup_select(const struct lookup *lookup, const uint64_t *words,
-                     const uint64_t *hashes, uint32_t *candidates, size_t count);
+                     const uint64_t *hashes, size_t begin, size_t end,
+                     uint32_t *candidates);
 
 /* ---- What is asked, and how it ends ---- */
 

@@ -26,8 +26,8 @@ void bloom_release(struct bloom *bloom);
 void bloom_add(struct bloom *bloom, const uint64_t *hashes, size_t count);
 void bloom_prefetch(const struct bloom *bloom, uint64_t hash);
 bool bloom_maybe(const struct bloom *bloom, uint64_t hash);
-size_t bloom_select(const struct bloom *bloom, const uint64_t *hashes,
-                    uint32_t *candidates, size_t count);
+size_t bloom_select(const struct bloom *bloom, const uint64_t *hashes, size_t begin,
+                    size_t end, uint32_t *candidates);
 
 /* The rate to expect of blocks that have `bits` bits per key. */
 double bloom_rate(double bits);
@@ -54,7 +54,7 @@ void roaring_release(struct roaring *roaring);
 void roaring_add(struct roaring *roaring, const uint64_t *words, size_t count);
 enum spine_status roaring_finish(struct roaring *roaring);
 bool roaring_has(const struct roaring *roaring, uint64_t word);
-size_t roaring_select(const struct roaring *roaring, const uint64_t *words,
-                      uint32_t *candidates, size_t count);
+size_t roaring_select(const struct roaring *roaring, const uint64_t *words, size_t begin,
+                      size_t end, uint32_t *candidates);
 
 #endif

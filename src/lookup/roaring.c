@@ -308,15 +308,13 @@ roaring_has(const struct roaring *roaring, uint64_t word)
 }
 
 size_t
-roaring_select(const struct roaring *roaring, const uint64_t *words, uint32_t *candidates,
-               size_t count)
+roaring_select(const struct roaring *roaring, const uint64_t *words, size_t begin,
+               size_t end, uint32_t *candidates)
 {
     size_t kept = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        const uint32_t at = candidates[i];
-
-        candidates[kept] = at;
+    for (size_t at = begin; at < end; at++) {
+        candidates[kept] = (uint32_t)at;
         kept += roaring_has(roaring, words[at]);
     }
     return kept;

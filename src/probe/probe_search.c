@@ -8,8 +8,8 @@ static enum spine_status begin_chunk(struct spine_probe *probe);
 static bool reserve_chunk(struct spine_probe *probe, size_t count);
 static void free_chunk(struct spine_probe *probe);
 static enum spine_status search_batch(struct spine_probe *probe, size_t at);
-static size_t
-ask_filter(struct spine_probe *probe, const struct lookup *lookup, size_t count);
+static size_t ask_filter(struct spine_probe *probe, const struct lookup *lookup,
+                         size_t begin, size_t end);
 static void hash_keys(struct spine_probe *probe);
 static void chain_hits(struct spine_probe *probe, uint32_t batch);
 
@@ -119,10 +119,11 @@ search_batch(struct spine_probe *probe, size_t at)
     candidates = end - begin;
     counts->searches += probe->keys.count;
     counts->range_rejections += probe->keys.count - candidates;
-    for (size_t i = 0; i < candidates; i++)
-        probe->candidates[i] = (uint32_t)(begin + i);
     if (lookup != NULL)
-        candidates = ask_filter(probe, lookup, candidates);
+        candidates = ask_filter(probe, lookup, begin, end);
+    else
+        for (size_t i = 0; i < candidates; i++)
+            probe->candidates[i] = (uint32_t)(begin + i);
     if (!array_reserve(&probe->hits, &probe->hit_capacity, sizeof *probe->hits,
                        probe->hit_count + candidates))
         return SPINE_NOMEM;
@@ -142,17 +143,18 @@ out:
     return st;
 }
 
-/* Keeps the candidates that may be there. */
+/* Of the keys [begin, end), those that may be there become candidates. */
 static size_t
-ask_filter(struct spine_probe *probe, const struct lookup *lookup, size_t count)
+ask_filter(struct spine_probe *probe, const struct lookup *lookup, size_t begin,
+           size_t end)
 {
     size_t kept;
 
     if (!probe->hashed)
         hash_keys(probe);
-    kept =
-        lookup_select(lookup, probe->keys.words, probe->hashes, probe->candidates, count);
-    probe->counts.filter_rejections += count - kept;
+    kept = lookup_select(lookup, probe->keys.words, probe->hashes, begin, end,
+                         probe->candidates);
+    probe->counts.filter_rejections += end - begin - kept;
     probe->counts.filter_passes += kept;
     return kept;
 }

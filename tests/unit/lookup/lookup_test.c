@@ -57,24 +57,27 @@ lookup_of_words(const uint64_t *words, size_t count, double rate)
     return lookup;
 }
 
-/* Every word is there, one by one and as a set with others between. */
+/* Every word is there, one by one and many at once. */
 static void
 expect_all_there(const struct lookup *lookup, const uint64_t *words, size_t count)
 {
     uint64_t *hashes = calloc(count, sizeof *hashes);
     uint32_t *candidates = malloc(count * sizeof *candidates);
-    size_t half = 0;
+    const size_t part = count / 3;
 
     for (size_t i = 0; i < count; i++) {
         hashes[i] = lookup_mix(words[i]);
         if (!lookup_maybe(lookup, words[i], hashes[i]))
             fail_msg("key %zu is denied", i);
     }
-    for (size_t i = 0; i < count; i += 2)
-        candidates[half++] = (uint32_t)i;
-    assert_int_equal(lookup_select(lookup, words, hashes, candidates, half), half);
-    for (size_t i = 0; i < half; i++)
-        assert_int_equal(candidates[i], 2 * i);
+    /* All, and a part that begins somewhere. */
+    assert_int_equal(lookup_select(lookup, words, hashes, 0, count, candidates), count);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(candidates[i], i);
+    assert_int_equal(lookup_select(lookup, words, hashes, part, count, candidates),
+                     count - part);
+    for (size_t i = part; i < count; i++)
+        assert_int_equal(candidates[i - part], i);
     free(hashes);
     free(candidates);
 }
@@ -91,9 +94,8 @@ measured_rate(const struct lookup *lookup, uint64_t mask, size_t probes)
         for (uint32_t i = 0; i < 1000; i++) {
             words[i] = random_next(&state) & mask;
             hashes[i] = lookup_mix(words[i]);
-            candidates[i] = i;
         }
-        maybe += lookup_select(lookup, words, hashes, candidates, 1000);
+        maybe += lookup_select(lookup, words, hashes, 0, 1000, candidates);
     }
     return (double)maybe / (double)probes;
 }
