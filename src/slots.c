@@ -8,7 +8,8 @@
 #define FUEL_MEMORY 128u
 #define HELP_STEPS 8u
 #define AHEAD_RATIO 4u
-/* Negative rows per row of the largest batch; rows of it per row of the smallest that merges with it. */
+/* Negative rows per row of the largest batch; rows of it per row of the smallest that
+ * merges with it. */
 #define BOTTOM_NEGATIVE_PART 4u
 #define BOTTOM_SMALL_PART 64u
 

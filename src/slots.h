@@ -55,9 +55,10 @@ uint64_t slot_output_rows(uint64_t rows, uint64_t negative_rows, uint32_t multip
 size_t slot_merge_count(const struct slot_policy *policy, unsigned level, size_t loose);
 
 /*
- * The bottom rule: with `negative_rows` rows of negative weight outside the largest batch,
- * of `largest_rows`, that batch merges with every other that has at least as many rows as
- * this answers. They surely cancel much of it: what was inserted only is never due here.
+ * The bottom rule: with `negative_rows` rows of negative weight outside the largest
+ * batch, of `largest_rows`, that batch merges with every other that has at least as many
+ * rows as this answers. They surely cancel much of it: what was inserted only is never
+ * due here.
  * UINT64_MAX: it is not due.
  *
  *     64,000, 16,000 -> UINT64_MAX     64,000, 16,001 -> 1,000

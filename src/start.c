@@ -4,12 +4,11 @@
  * start -- which merges start.
  *
  * A merge is due when its level has enough loose batches, or when much of the largest
- * batch is retracted in others; it starts at once. A merge
- * ahead is not due: it starts when the runtime has nothing else to do, so that readers
- * see fewer batches. Whether it has is the runtime's to know: the spine queues a job that
- * can be spared, the look, and decides only when that runs. The merge itself can be
- * spared, too, until a merge that is due has to wait for its task, or somebody for the
- * spine to be idle.
+ * batch is retracted in others; it starts at once. A merge ahead is not due: it starts
+ * when the runtime has nothing else to do, so that readers see fewer batches. Whether it
+ * has is the runtime's to know: the spine queues a job that can be spared, the look, and
+ * decides only when that runs. The merge itself can be spared, too, until a merge that is
+ * due has to wait for its task, or somebody for the spine to be idle.
  */
 
 #include "base/assert.h"

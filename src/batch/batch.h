@@ -15,8 +15,8 @@
  *     times           t0   t1  t2 t3 t4          absent when untimed
  *     weights         w0   w1  w2 w3 w4          absent when all are 1
  *
- * Weights are as narrow as fits. Rows of one key may go on in the next block (`continues`); rows of one value never do,
- * unless there are more than BLOCK_ROWS times.
+ * Weights are as narrow as fits. Rows of one key may go on in the next block
+ * (`continues`); rows of one value never do, unless there are more than BLOCK_ROWS times.
  *
  * Written by output_*, in order, from flat rows (kernel/kernel.h); read by reader_*, into
  * flat rows again. Nothing else looks inside a block.
@@ -236,9 +236,9 @@ void batch_probe_range(const struct spine_batch *batch, const struct probe_keys 
 size_t batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
                    const uint32_t *candidates, size_t count, struct hit *hits);
 /*
- * Appends the rows of hits of `keys` to `out`, unless they are more than HIT_ROWS_MAX or go on in
- * the next block, while `out` has less than `rows_max`. Quick when the batch was just
- * searched. SPINE_NOMEM.
+ * Appends the rows of hits of `keys` to `out`, unless they are more than HIT_ROWS_MAX or
+ * go on in the next block, while `out` has less than `rows_max`. Quick when the batch was
+ * just searched. SPINE_NOMEM.
  */
 enum spine_status batch_stage_hits(const struct spine_batch *batch,
                                    const struct probe_keys *keys, struct hit *hits,

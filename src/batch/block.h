@@ -117,7 +117,8 @@ bool fence_reaches(const struct layout *layout, const struct fence *fence,
 uint32_t block_search(const struct layout *layout, const struct block *block,
                       const struct target *target);
 
-/* The first cell in [begin, end) of a column not less than `cell`, or (`after`) greater. */
+/* The first cell in [begin, end) of a column not less than `cell`, or greater (`after`).
+ */
 size_t column_search(const struct cell_layout *layout, const struct column *column,
                      size_t begin, size_t end, const struct cell *cell, bool after);
 /* The same among all cells of a column with samples. */

@@ -44,8 +44,8 @@ marks_word(const struct layout *layout, uint64_t hi)
 void marks_of_block(const struct layout *layout, const struct block *block,
                     const uint64_t *hi, uint64_t *marks);
 
-/* The stretch of `word`, the first whose mark is not less, or behind the last one if there
- * is none. Quick when it is `near`, which may be any number. */
+/* The stretch of `word`, the first whose mark is not less, or behind the last one if
+ * there is none. Quick when it is `near`, which may be any number. */
 size_t marks_find(const struct spine_batch *batch, size_t near, uint64_t word);
 
 /* Keys [begin, end) of a block, among which a word is if it is anywhere. */

@@ -17,8 +17,9 @@
  *     x /
  *
  * Distances have `width` bits each and lie end to end somewhere behind the frame, the
- * first in the lowest bits of the first byte. Widths from 58 to 63 are not used: so a distance lies
- * in the eight bytes from the one where it begins, and a word is read without a branch.
+ * first in the lowest bits of the first byte. Widths from 58 to 63 are not used: so a
+ * distance lies in the eight bytes from the one where it begins, and a word is read
+ * without a branch.
  */
 
 #include <stddef.h>

@@ -4,7 +4,8 @@
 #     text.sh SOURCE_DIRECTORY
 #
 # Every source file names its licence in its first three lines; no tabs, no blanks at the
-# end of a line, no notes to ourselves.
+# end of a line, no line of C beyond 90 columns (clang-format leaves comments as they
+# are), no notes to ourselves.
 
 set -eu
 cd "$1"
@@ -28,6 +29,11 @@ tab=$(printf '\t')
 # shellcheck disable=SC2086
 if grep -nE "$tab| +\$" /dev/null $sources; then
     echo "the lines above have tabs, or blanks at their end"
+    bad=1
+fi
+# shellcheck disable=SC2086
+if grep -nE '^.{91}' /dev/null $(echo "$sources" | grep -E '\.[ch](pp)?$'); then
+    echo "the lines above are longer than 90 columns"
     bad=1
 fi
 # shellcheck disable=SC2086
