@@ -66,11 +66,15 @@ slot_merge_count(const struct slot_policy *policy, unsigned level, size_t loose)
 }
 
 uint64_t
-slot_bottom_rows(uint64_t largest_rows, uint64_t negative_rows)
+slot_bottom_rows(uint64_t largest_rows)
 {
-    if (negative_rows <= largest_rows / BOTTOM_NEGATIVE_PART)
-        return UINT64_MAX;
     return largest_rows / BOTTOM_SMALL_PART;
+}
+
+bool
+slot_bottom_due(uint64_t largest_rows, uint64_t negative_rows)
+{
+    return negative_rows > largest_rows / BOTTOM_NEGATIVE_PART;
 }
 
 size_t

@@ -55,15 +55,15 @@ uint64_t slot_output_rows(uint64_t rows, uint64_t negative_rows, uint32_t multip
 size_t slot_merge_count(const struct slot_policy *policy, unsigned level, size_t loose);
 
 /*
- * The bottom rule: with `negative_rows` rows of negative weight outside the largest
- * batch, of `largest_rows`, that batch merges with every other that has at least as many
- * rows as this answers. They surely cancel much of it: what was inserted only is never
- * due here.
- * UINT64_MAX: it is not due.
+ * The bottom rule: the largest batch, of `largest_rows`, merges with every other that has
+ * at least slot_bottom_rows() of rows. That is due when those, and no smaller ones, have
+ * `negative_rows` rows of negative weight: they surely cancel much of it. What was
+ * inserted only is never due here.
  *
- *     64,000, 16,000 -> UINT64_MAX     64,000, 16,001 -> 1,000
+ *     64,000: from 1,000 rows on      16,000 negative -> false, 16,001 -> true
  */
-uint64_t slot_bottom_rows(uint64_t largest_rows, uint64_t negative_rows);
+uint64_t slot_bottom_rows(uint64_t largest_rows);
+bool slot_bottom_due(uint64_t largest_rows, uint64_t negative_rows);
 
 /*
  * How many of the `count` batches of these rows, ascending, the smallest first, merge

@@ -16,6 +16,8 @@
 
 static bool may_start_locked(const struct spine *spine);
 static void start_bottom_locked(struct spine *spine, struct aftermath *after);
+static uint64_t negative_rows_locked(const struct spine *spine,
+                                     const struct entry *largest, uint64_t rows_min);
 static const struct entry *
 largest_of(const struct entry_list *list, const struct entry *largest);
 static void start_inputs_locked(struct merge_task *task, const struct entry_list *inputs,
@@ -72,29 +74,41 @@ start_bottom_locked(struct spine *spine, struct aftermath *after)
     const struct entry *largest = NULL;
     const struct entry *largest_input = NULL;
     struct entry_list inputs = {0};
-    uint64_t negative_rows = 0;
     uint64_t rows_min;
 
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        const struct entry_list *slot = &spine->locked.slots[level];
-
-        largest = largest_of(slot, largest);
+        largest = largest_of(&spine->locked.slots[level], largest);
         largest_input = largest_of(&spine->locked.tasks[level].inputs, largest_input);
-        for (const struct entry *entry = slot->first; entry != NULL; entry = entry->next)
-            negative_rows += entry->batch->info.negative_rows;
     }
     if (largest == NULL || largest->level == 0 || spine->locked.compactions != NULL ||
         spine->locked.tasks[largest->level].state != TASK_IDLE ||
         (largest_input != NULL &&
          largest_input->batch->info.rows > largest->batch->info.rows))
         return;
-    rows_min = slot_bottom_rows(largest->batch->info.rows,
-                                negative_rows - largest->batch->info.negative_rows);
-    if (rows_min == UINT64_MAX)
+    rows_min = slot_bottom_rows(largest->batch->info.rows);
+    if (!slot_bottom_due(largest->batch->info.rows,
+                         negative_rows_locked(spine, largest, rows_min)))
         return;
     take_sized_locked(spine, SPINE_LEVELS, rows_min, UINT64_MAX, &inputs);
+    assert(inputs.count > 1);
     spine->locked.tasks[largest->level].bottom = true;
     start_inputs_locked(&spine->locked.tasks[largest->level], &inputs, false, after);
+}
+
+/* The rows of negative weight in the loose batches of `rows_min` rows and more, without
+ * those of `largest`. */
+static uint64_t
+negative_rows_locked(const struct spine *spine, const struct entry *largest,
+                     uint64_t rows_min)
+{
+    uint64_t negative_rows = 0;
+
+    for (unsigned level = 0; level < SPINE_LEVELS; level++)
+        for (const struct entry *entry = spine->locked.slots[level].first; entry != NULL;
+             entry = entry->next)
+            if (entry != largest && entry->batch->info.rows >= rows_min)
+                negative_rows += entry->batch->info.negative_rows;
+    return negative_rows;
 }
 
 static const struct entry *

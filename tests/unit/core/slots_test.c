@@ -98,12 +98,14 @@ static void
 the_bottom_is_due_for_retractions(void **state)
 {
     (void)state;
-    assert_true(slot_bottom_rows(64000, 0) == UINT64_MAX);
-    assert_true(slot_bottom_rows(64000, 16000) == UINT64_MAX);
-    assert_int_equal(slot_bottom_rows(64000, 16001), 1000);
-    assert_int_equal(slot_bottom_rows(1, 1), 0);
-    assert_true(slot_bottom_rows(0, 0) == UINT64_MAX);
-    assert_true(slot_bottom_rows(UINT64_MAX, UINT64_MAX / 2) == UINT64_MAX / 64);
+    assert_int_equal(slot_bottom_rows(64000), 1000);
+    assert_int_equal(slot_bottom_rows(63), 0);
+    assert_true(slot_bottom_rows(UINT64_MAX) == UINT64_MAX / 64);
+    assert_false(slot_bottom_due(64000, 0));
+    assert_false(slot_bottom_due(64000, 16000));
+    assert_true(slot_bottom_due(64000, 16001));
+    assert_false(slot_bottom_due(0, 0));
+    assert_true(slot_bottom_due(UINT64_MAX, UINT64_MAX / 2));
 }
 
 /* Rows are given ascending, up to a zero. */

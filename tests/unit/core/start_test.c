@@ -265,8 +265,11 @@ retractions_meet_the_largest_batch(void **state)
     insert(&world, 999);
     insert(&world, 1000);
     assert_int_equal(spine_runtime_run(world.runtime, UINT64_MAX), 0);
+    /* A merge with the largest batch would leave this out, so it does not count. */
     retract(&world, 16000, 1);
-    assert_int_equal(stats_of(&world).levels[0].merging_batches, 3);
+    assert_int_equal(spine_runtime_run(world.runtime, UINT64_MAX), 0);
+    retract(&world, 16001, 1000);
+    assert_int_equal(stats_of(&world).levels[0].merging_batches, 4);
     assert_int_equal(stats_of(&world).levels[1].merging_batches, 1);
     /* Too small to be worth it. */
     assert_int_equal(stats_of(&world).levels[0].loose_batches, 2);
@@ -274,7 +277,31 @@ retractions_meet_the_largest_batch(void **state)
     (void)spine_runtime_run(world.runtime, UINT64_MAX);
     assert_int_equal(stats_of(&world).batches, 3);
     assert_int_equal(stats_of(&world).ahead_merges, 0);
-    world.rows = 64000 - 16000 + 1000 + 999 + 1;
+    world.rows = 64000 - 17000 + 1000 + 999 + 1;
+    world_close(&world);
+}
+
+static void
+small_retractions_wait_for_each_other(void **state)
+{
+    const struct spine_options options = {
+        .only_due_merges = true, .backpressure_batches = 100, .help_batches = 100};
+    struct world world;
+
+    (void)state;
+    world_open(&world, &options);
+    insert(&world, 64000);
+    /* Eight are to merge; those that wait for them are too small for the largest. */
+    for (uint64_t i = 0; i < 25; i++)
+        retract(&world, 999 * i, 999);
+    assert_int_equal(stats_of(&world).levels[0].merging_batches, 8);
+    assert_int_equal(stats_of(&world).levels[0].loose_batches, 17);
+    assert_int_equal(stats_of(&world).levels[1].merging_batches, 0);
+    (void)spine_runtime_run(world.runtime, UINT64_MAX);
+    assert_int_equal(stats_of(&world).levels[1].merges, 1);
+    world.rows = 64000 - 25 * 999;
+    assert_int_equal(spine_compact(world.spine, NULL, NULL, NULL), SPINE_OK);
+    (void)spine_runtime_run(world.runtime, UINT64_MAX);
     world_close(&world);
 }
 
@@ -336,6 +363,7 @@ main(void)
         cmocka_unit_test(waiting_for_idleness_ends),
         cmocka_unit_test(only_what_is_due_merges_if_told_so),
         cmocka_unit_test(retractions_meet_the_largest_batch),
+        cmocka_unit_test(small_retractions_wait_for_each_other),
         cmocka_unit_test(the_bottom_rule_is_in_haste),
         cmocka_unit_test(what_a_compaction_wants_stays_apart),
     };
