@@ -78,13 +78,6 @@ enum scan_how { SCAN_ROWS, SCAN_ROWS_BACKWARD, SCAN_BULK };
 
 enum group_what { GROUP_FIRST, GROUP_LAST, GROUP_SEEK };
 
-struct engine_space {
-    /* Bytes in files. */
-    uint64_t disk_bytes;
-    /* Rows or bytes written per row or byte inserted; 0: not known. */
-    double write_amplification;
-};
-
 #define NO_VALUE UINT64_MAX
 
 struct engine {
@@ -98,7 +91,8 @@ struct engine {
     /* Waits until no work is left to do in the background. */
     void (*settle)(void *state);
     void (*scan)(void *state, enum scan_how how, struct tally *tally);
-    /* All rows of each key, in any order of keys. */
+    /* All rows of each key, in any order of keys; NULL: by `probe`, which then takes any
+       order. */
     void (*lookup)(void *state, const uint64_t *keys, size_t count, struct tally *tally);
     /* The same of strictly ascending keys; `values`, unless NULL, gets one value of each
        key, NO_VALUE when there is none. */
@@ -109,7 +103,8 @@ struct engine {
                   const uint64_t *at, size_t count, struct tally *tally);
     /* Makes one batch of those that were kept apart; needs ENGINE_UNITE. */
     void (*unite)(void *state);
-    void (*space)(void *state, struct engine_space *out);
+    /* Rows or bytes written per row or byte inserted; NULL: not known. */
+    double (*written)(void *state);
     /* Times below `frontier` need not be told apart. */
     void (*advance)(void *state, uint64_t frontier);
     /* Nobody needs keys below `begin` any more; needs ENGINE_RETAIN. */
@@ -125,8 +120,20 @@ struct engine {
 void engine_spine_policy(const char *name);
 /* The engine of the name, or NULL. */
 const struct engine *engine_find(const char *name);
+/* The names of all engines, built or not, apart by blanks. */
+extern const char *const engine_names;
 /* All engines that were built; ends with NULL. */
 extern const struct engine *const engines[];
+
+static inline void
+engine_lookup(const struct engine *engine, void *state, const uint64_t *keys,
+              size_t count, struct tally *tally)
+{
+    if (engine->lookup != NULL)
+        engine->lookup(state, keys, count, tally);
+    else
+        engine->probe(state, keys, count, NULL, tally);
+}
 
 /* Says what is wrong and ends the process with status 1. */
 __attribute__((noreturn, format(printf, 1, 2))) void bench_fail(const char *format, ...);

@@ -239,6 +239,7 @@ metric_unit(const char *metric)
         {"bytes_per_spine", "bytes"},
         {"write_amplification", "rows/row"},
         {"join_rows_per_s", "rows/s"},
+        {"join_write_amplification", "rows/row"},
         {"runs_per_probe", "runs"},
         {"space_growth", "x"},
         {"open_close_us", "us"},

@@ -18,6 +18,8 @@ struct bench {
     uint64_t seed;
     /* Where engines may put files. */
     const char *directory;
+    /* One of the workload's variants; NULL: all of them. */
+    const char *variant;
 };
 
 /* One number. `workload` may have a suffix, as in "join.50". */
@@ -43,6 +45,10 @@ struct workload {
     unsigned needs;
     /* True: only for spines. */
     bool spine_only;
+    /* True: runs at 10^5, 10^6, ... up to the rows that are asked for. */
+    bool grows;
+    /* What may be asked for alone, as NAME.VARIANT, apart by blanks; NULL: nothing. */
+    const char *variants;
     void (*run)(const struct bench *bench, const struct engine *engine,
                 struct sample *sample);
 };

@@ -9,18 +9,9 @@
  */
 
 #include "harness/engine.h"
+#include "harness/mix.h"
 
 #define BATCH_ROWS 10000u
-
-/* splitmix64 of a counter: a permutation, so different numbers give different keys. */
-static inline uint64_t
-mix(uint64_t number)
-{
-    number += UINT64_C(0x9e3779b97f4a7c15);
-    number = (number ^ (number >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    number = (number ^ (number >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return number ^ (number >> 31);
-}
 
 /* The key of row `number`; `seed` must be below 2^24, `number` below 2^40. */
 static inline uint64_t

@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_MAX = 64, VALUE_MAX = 200, PROBE_EVERY = 10 };
+enum { VALUE_MAX = 200, PROBE_EVERY = 10 };
 
 static const struct spine_schema schema_bytes = {.key = {.kind = SPINE_BYTES},
                                                  .value = {.kind = SPINE_BYTES}};
 
 struct texts {
-    char keys[BATCH_ROWS * KEY_MAX];
+    char keys[BATCH_ROWS * TEXT_KEY_MAX];
     char values[BATCH_ROWS * VALUE_MAX];
     uint64_t key_offsets[BATCH_ROWS + 1];
     uint64_t value_offsets[BATCH_ROWS + 1];
@@ -47,21 +47,6 @@ bytes_hash(const char *data, size_t size)
     return mix(hash ^ part);
 }
 
-/* The key of a number: up to 56 bytes that 4096 numbers share, and 8 of its own. */
-static size_t
-key_text(uint64_t seed, uint64_t number, char *out)
-{
-    const uint64_t group = key_of(seed, number) % 4096, own = key_of(seed, number);
-    const size_t shared = group % 8 * 8;
-
-    for (size_t at = 0; at < shared; at += 8)
-        memcpy(out + at, "customer", 8);
-    if (shared > 0)
-        memcpy(out + shared - 2, &group, 2);
-    memcpy(out + shared, &own, 8);
-    return shared + 8;
-}
-
 static void
 texts_fill(struct texts *texts, const struct bench *bench, uint64_t begin, size_t rows,
            struct tally *expected)
@@ -72,7 +57,7 @@ texts_fill(struct texts *texts, const struct bench *bench, uint64_t begin, size_
     texts->key_offsets[0] = texts->value_offsets[0] = 0;
     for (size_t i = 0; i < rows; i++) {
         const uint64_t number = begin + i;
-        const size_t key_size = key_text(bench->seed, number, key);
+        const size_t key_size = text_key(key_of(bench->seed, number), key);
         const size_t value_size = mix(number) % (VALUE_MAX + 1);
         memset(value, (int)(number % 251), value_size);
         tally_add(expected, bytes_hash(key, key_size), bytes_hash(value, value_size), 1);
@@ -102,13 +87,13 @@ bytes_probe(struct spine *spine, const struct bench *bench, struct sample *sampl
     struct tally found = {0};
     struct spine_error error;
     struct spine_cursor *cursor;
-    char key[KEY_MAX];
+    char key[TEXT_KEY_MAX];
     const uint64_t count = bench->n / PROBE_EVERY;
 
     must(spine_cursor_open(spine, &cursor, &error), &error);
     const double began = seconds_now();
     for (uint64_t i = 0; i < count; i++) {
-        const size_t size = key_text(bench->seed, i * PROBE_EVERY, key);
+        const size_t size = text_key(key_of(bench->seed, i * PROBE_EVERY), key);
         if (spine_cursor_seek_key_exact(cursor, spine_data(key, size)))
             key_tally(cursor, &found);
     }
@@ -145,6 +130,7 @@ run_bytes(const struct bench *bench, const struct engine *engine, struct sample 
 {
     struct texts *const texts = bench_alloc(1, sizeof *texts);
     struct tally expected = {0};
+    struct intake intake;
     struct spine_runtime *runtime;
     struct spine_batch *batch;
     struct spine_error error;
@@ -152,10 +138,10 @@ run_bytes(const struct bench *bench, const struct engine *engine, struct sample 
 
     (void)engine;
     memset(texts, 0, sizeof *texts);
-    const uint64_t before = memory_now(), peak_before = memory_peak();
+    intake_open(&intake);
     must(spine_runtime_open(NULL, &runtime, &error), &error);
     must(spine_open(runtime, &schema_bytes, NULL, &spine, &error), &error);
-    const double began = seconds_now();
+    intake_begin(&intake);
     for (uint64_t begin = 0; begin < bench->n; begin += BATCH_ROWS) {
         const uint64_t left = bench->n - begin;
         texts_fill(texts, bench, begin, left < BATCH_ROWS ? (size_t)left : BATCH_ROWS,
@@ -169,16 +155,9 @@ run_bytes(const struct bench *bench, const struct engine *engine, struct sample 
         must(spine_insert(spine, batch, &error), &error);
         spine_batch_unref(batch);
     }
-    const double inserted = seconds_now();
+    intake_end(&intake);
     must(spine_wait_idle(spine, UINT64_MAX, &error), &error);
-    const double settled = seconds_now(), n = (double)bench->n;
-    const double peak = (double)(memory_peak() - peak_before);
-    memory_trim();
-    const double held = (double)memory_now() - (double)before;
-    sample_put(sample, "bytes", "rows_per_s", bench->n, n / (inserted - began));
-    sample_put(sample, "bytes", "settled_rows_per_s", bench->n, n / (settled - began));
-    sample_put(sample, "bytes", "bytes_per_row", bench->n, held / n);
-    sample_put(sample, "bytes", "peak_bytes_per_row", bench->n, peak / n);
+    intake_put(&intake, sample, "bytes", bench->n, (double)bench->n);
     bytes_scan(spine, bench, &expected, sample);
     bytes_probe(spine, bench, sample);
     spine_close(spine);

@@ -57,13 +57,9 @@ run_churn(const struct bench *bench, const struct engine *engine, struct sample 
 void
 run_growth(const struct bench *bench, const struct engine *engine, struct sample *sample)
 {
-    for (uint64_t n = 100000; n <= bench->n; n *= 10) {
-        struct bench smaller = *bench;
-        smaller.n = n;
-        ingest_run(bench, engine, sample, &(struct ingest){.n = n}, "growth");
-        if (engine->abilities & ENGINE_LOOKUP)
-            run_growing_join(&smaller, engine, sample);
-    }
+    ingest_run(bench, engine, sample, &(struct ingest){.n = bench->n}, "growth");
+    if (engine->abilities & ENGINE_LOOKUP)
+        run_growing_join(bench, engine, sample);
 }
 
 /*
@@ -73,7 +69,7 @@ static void
 ingest_run(const struct bench *bench, const struct engine *engine, struct sample *sample,
            struct ingest *ingest, const char *name)
 {
-    struct engine_space space;
+    struct intake intake;
     struct tally found = {0};
 
     ingest->source = source_new();
@@ -82,38 +78,29 @@ ingest_run(const struct bench *bench, const struct engine *engine, struct sample
         ingest->live = bench_alloc(ingest->live_max, sizeof *ingest->live);
         memset(ingest->live, 0, ingest->live_max * sizeof *ingest->live);
     }
-    const uint64_t before = memory_now(), peak_before = memory_peak();
+    intake_open(&intake);
     void *const state = engine->open(&(struct engine_setup){
         .schema = &schema_u64, .directory = bench->directory, .rows_max = ingest->n});
 
-    const double began = seconds_now();
+    intake_begin(&intake);
     while (ingest_fill(ingest))
         engine->insert(state, &ingest->source->columns);
-    const double inserted = seconds_now();
+    intake_end(&intake);
     engine->settle(state);
-    const double settled = seconds_now();
+    const double live = (double)ingest->live_count;
+    intake_put(&intake, sample, name, ingest->n, live);
+    written_put(sample, name, ingest->n, engine, state);
+    disk_put(sample, name, ingest->n, bench, live);
 
-    const double peak = (double)(memory_peak() - peak_before);
-    memory_trim();
-    const double held = (double)memory_now() - (double)before;
-    const double live = (double)ingest->live_count, n = (double)ingest->n;
-    engine->space(state, &space);
-    sample_put(sample, name, "rows_per_s", ingest->n, n / (inserted - began));
-    sample_put(sample, name, "settled_rows_per_s", ingest->n, n / (settled - began));
-    sample_put(sample, name, "bytes_per_row", ingest->n, held / live);
-    sample_put(sample, name, "peak_bytes_per_row", ingest->n, peak / live);
-    if (space.write_amplification > 0)
-        sample_put(sample, name, "write_amplification", ingest->n,
-                   space.write_amplification);
-    if (space.disk_bytes > 0)
-        sample_put(sample, name, "disk_bytes_per_row", ingest->n,
-                   (double)space.disk_bytes / live);
-
-    const double scan_began = seconds_now();
-    engine->scan(state, engine->abilities & ENGINE_BULK ? SCAN_BULK : SCAN_ROWS, &found);
-    if (strcmp(name, "growth") == 0)
+    const enum scan_how how = engine->abilities & ENGINE_BULK ? SCAN_BULK : SCAN_ROWS;
+    engine->scan(state, how, &found);
+    if (strcmp(name, "growth") == 0) {
+        struct tally again = {0};
+        const double scan_began = seconds_now();
+        engine->scan(state, how, &again);
         sample_put(sample, "growth", "scan_rows_per_s", ingest->n,
-                   n / (seconds_now() - scan_began));
+                   (double)ingest->n / (seconds_now() - scan_began));
+    }
     ingest->source->expected.rows = ingest->live_count;
     tally_check(name, &ingest->source->expected, &found);
     engine->close(state);

@@ -10,11 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Batches before the first probe, so that there is something to find. */
-enum { JOIN_WARM = 10, UPSERT_KEYS = 1000000 };
+enum {
+    /* So many batches of new keys go before the first that has old ones, at least a
+       hundredth of all: a key has about a hundred rows at most. */
+    JOIN_WARM = 10,
+    UPSERT_KEYS = 1000000
+};
 
 struct join {
     const char *name;
+    /* What it is called when it is asked for alone. */
+    const char *variant;
     /* Keys of a batch that are there already. */
     unsigned percent;
     bool by_lookup;
@@ -24,6 +30,10 @@ struct join {
 
 static void join_run(const struct bench *bench, const struct engine *engine,
                      struct sample *sample, const struct join *join);
+static void growing_put(struct sample *sample, uint64_t n, const struct engine *engine,
+                        void *state, double seconds);
+static struct tally join_expect(const struct bench *bench, const uint64_t *numbers,
+                                uint64_t n, uint64_t fresh_end);
 static uint64_t *join_numbers(const struct bench *bench, unsigned percent, uint64_t *n,
                               uint64_t *fresh_end);
 static void sort_keys(uint64_t *keys, size_t count, uint64_t *spare);
@@ -32,15 +42,16 @@ void
 run_join(const struct bench *bench, const struct engine *engine, struct sample *sample)
 {
     static const struct join joins[] = {
-        {"join", 50, .by_lookup = false},
-        {"join.0", 0, .by_lookup = false},
-        {"join.100", 100, .by_lookup = false},
-        {"join.seek", 50, .by_lookup = true},
+        {"join", "50", 50, .by_lookup = false},
+        {"join.0", "0", 0, .by_lookup = false},
+        {"join.100", "100", 100, .by_lookup = false},
+        {"join.seek", "seek", 50, .by_lookup = true},
     };
     const size_t count = engine->abilities & ENGINE_PROBE ? 4 : 3;
 
     for (size_t i = 0; i < count; i++)
-        join_run(bench, engine, sample, &joins[i]);
+        if (bench->variant == NULL || strcmp(bench->variant, joins[i].variant) == 0)
+            join_run(bench, engine, sample, &joins[i]);
 }
 
 void
@@ -63,7 +74,7 @@ join_run(const struct bench *bench, const struct engine *engine, struct sample *
     uint64_t *const numbers = join_numbers(bench, join->percent, &n, &fresh_end);
     struct source *const source = source_new();
     uint64_t *const keys = bench_alloc(2 * BATCH_ROWS, sizeof *keys);
-    struct tally found = {0}, expected = {0};
+    struct tally found = {0};
     double probe_seconds = 0;
     void *const state = engine->open(&(struct engine_setup){
         .schema = &schema_u64, .directory = bench->directory, .rows_max = n});
@@ -77,7 +88,7 @@ join_run(const struct bench *bench, const struct engine *engine, struct sample *
         const double probe_began = seconds_now();
         sort_keys(keys, BATCH_ROWS, keys + BATCH_ROWS);
         if (join->by_lookup)
-            engine->lookup(state, keys, BATCH_ROWS, &found);
+            engine_lookup(engine, state, keys, BATCH_ROWS, &found);
         else
             engine->probe(state, keys, BATCH_ROWS, NULL, &found);
         probe_seconds += seconds_now() - probe_began;
@@ -87,19 +98,46 @@ join_run(const struct bench *bench, const struct engine *engine, struct sample *
     const double inserted = seconds_now();
     engine->settle(state);
     const double settled = seconds_now();
-    engine->close(state);
-    sample_put(sample, join->name, join->grows ? "join_rows_per_s" : "rows_per_s", n,
-               (double)n / (inserted - began));
-    if (!join->grows) {
-        sample_put(sample, join->name, "settled_rows_per_s", n,
-                   (double)n / (settled - began));
-        sample_put(sample, join->name, "probes_per_s", n, (double)n / probe_seconds);
-    }
     if (runs > 0)
         sample_put(sample, join->name, "runs_per_probe", n,
                    (double)runs * BATCH_ROWS / (double)n);
+    if (join->grows)
+        growing_put(sample, n, engine, state, inserted - began);
+    else {
+        sample_put(sample, join->name, "rows_per_s", n, (double)n / (inserted - began));
+        sample_put(sample, join->name, "settled_rows_per_s", n,
+                   (double)n / (settled - began));
+        sample_put(sample, join->name, "probes_per_s", n, (double)n / probe_seconds);
+        written_put(sample, join->name, n, engine, state);
+    }
+    engine->close(state);
 
+    const struct tally expected = join_expect(bench, numbers, n, fresh_end);
+    tally_check(join->name, &expected, &found);
+    free(numbers);
+    free(keys);
+    source_free(source);
+}
+
+/* By names that the ingest of the same workload leaves free. */
+static void
+growing_put(struct sample *sample, uint64_t n, const struct engine *engine, void *state,
+            double seconds)
+{
+    sample_put(sample, "growth", "join_rows_per_s", n, (double)n / seconds);
+    if (engine->written != NULL)
+        sample_put(sample, "growth", "join_write_amplification", n,
+                   engine->written(state));
+}
+
+/* What all probes must find together. */
+static struct tally
+join_expect(const struct bench *bench, const uint64_t *numbers, uint64_t n,
+            uint64_t fresh_end)
+{
     struct tally *const before = bench_alloc(fresh_end, sizeof *before);
+    struct tally expected = {0};
+
     memset(before, 0, fresh_end * sizeof *before);
     for (uint64_t begin = 0; begin < n; begin += BATCH_ROWS) {
         for (uint64_t at = begin; at < begin + BATCH_ROWS; at++) {
@@ -111,11 +149,8 @@ join_run(const struct bench *bench, const struct engine *engine, struct sample *
         for (uint64_t at = begin; at < begin + BATCH_ROWS; at++)
             tally_add(&before[numbers[at]], key_of(bench->seed, numbers[at]), at, 1);
     }
-    tally_check(join->name, &expected, &found);
     free(before);
-    free(numbers);
-    free(keys);
-    source_free(source);
+    return expected;
 }
 
 /* About `percent` of the keys of a batch were there before it, the others are new; a
@@ -125,6 +160,8 @@ join_numbers(const struct bench *bench, unsigned percent, uint64_t *n,
              uint64_t *fresh_end)
 {
     uint64_t fresh = 0, at = 0, random = bench->seed + 2;
+    const uint64_t hundredth = bench->n / BATCH_ROWS / 100;
+    const uint64_t warm = hundredth > JOIN_WARM ? hundredth : JOIN_WARM;
 
     *n = (bench->n + BATCH_ROWS - 1) / BATCH_ROWS * BATCH_ROWS;
     uint64_t *const numbers = bench_alloc(*n, sizeof *numbers);
@@ -134,7 +171,7 @@ join_numbers(const struct bench *bench, unsigned percent, uint64_t *n,
         const uint64_t before = fresh;
         for (unsigned i = 0; i < BATCH_ROWS; i++) {
             uint64_t number = before;
-            if (batch >= JOIN_WARM && i % 100 < percent)
+            if (batch >= warm && i % 100 < percent)
                 number = random_below(&random, before);
             if (number == before || used[number] == batch)
                 number = fresh++;

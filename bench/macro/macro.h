@@ -49,6 +49,30 @@ run_timed(const struct bench *bench, const struct engine *engine, struct sample 
 void
 run_merge(const struct bench *bench, const struct engine *engine, struct sample *sample);
 
+/* Time and memory of rows that go in. */
+struct intake {
+    uint64_t memory;
+    uint64_t peak;
+    double began;
+    double inserted;
+};
+
+/* Before the engine is opened; before the first insert; after the last. */
+void intake_open(struct intake *intake);
+void intake_begin(struct intake *intake);
+void intake_end(struct intake *intake);
+/* Once the engine has settled: puts rates of `rows`, and what came into memory since
+   intake_open() for each of `live` rows. */
+void intake_put(const struct intake *intake, struct sample *sample, const char *name,
+                uint64_t rows, double live);
+
+/* How often rows were written, if the engine says. */
+void written_put(struct sample *sample, const char *name, uint64_t rows,
+                 const struct engine *engine, void *state);
+/* What is in files for each of `live` rows, if there are any. */
+void disk_put(struct sample *sample, const char *name, uint64_t rows,
+              const struct bench *bench, double live);
+
 /* Rows that are live in a workload that keeps a fifth of them. */
 static inline uint64_t
 live_rows(uint64_t n)

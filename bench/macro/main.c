@@ -14,7 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SAMPLES_MAX = 99, ENGINES_MAX = 16, WORKLOADS_MAX = 32 };
+enum {
+    SAMPLES_MAX = 99,
+    ENGINES_MAX = 16,
+    WORKLOADS_MAX = 32,
+    GROWTH_ROWS_MIN = 100000,
+    ROWS_MIN = 100000
+};
 
 /* Other processes that used more than this part of the machine make a sample noisy. */
 #define OTHERS_MAX 0.1
@@ -24,19 +30,26 @@ struct settings {
     unsigned samples;
     const struct engine *engines[ENGINES_MAX];
     size_t engine_count;
-    const struct workload *workloads[WORKLOADS_MAX];
-    size_t workload_count;
+    struct {
+        const struct workload *workload;
+        const char *variant;
+    } chosen[WORKLOADS_MAX];
+    size_t chosen_count;
     const char *results;
     const char *commit;
 };
 
+static void list_print(void);
 static void settings_parse(struct settings *settings, int count, char **arguments);
 static uint64_t parse_number(const char *option, const char *text, uint64_t max);
 static void parse_engines(struct settings *settings, char *names);
+static bool engine_is_meant(const struct engine *engine, const char *name);
 static void parse_workloads(struct settings *settings, char *names);
+static void choose(struct settings *settings, const char *name);
+static bool word_is_in(const char *words, const char *word);
 static bool workload_fits(const struct workload *workload, const struct engine *engine);
 static bool workload_run(const struct settings *settings, const struct workload *workload,
-                         FILE *results);
+                         const struct bench *bench, FILE *results);
 static void engine_report(const struct settings *settings, const struct engine *engine,
                           const struct sample *samples, size_t count, FILE *results);
 
@@ -53,8 +66,17 @@ main(int count, char **arguments)
     for (size_t e = 0; e < settings.engine_count; e++)
         printf("  %-14s %s\n", settings.engines[e]->name,
                settings.engines[e]->describe());
-    for (size_t w = 0; w < settings.workload_count; w++)
-        right = workload_run(&settings, settings.workloads[w], results) && right;
+    for (size_t w = 0; w < settings.chosen_count; w++) {
+        const struct workload *const workload = settings.chosen[w].workload;
+        struct bench bench = settings.bench;
+        bench.variant = settings.chosen[w].variant;
+        for (bench.n = workload->grows ? GROWTH_ROWS_MIN : bench.n;
+             bench.n <= settings.bench.n; bench.n *= 10) {
+            right = workload_run(&settings, workload, &bench, results) && right;
+            if (!workload->grows)
+                break;
+        }
+    }
     if (fclose(results) != 0)
         bench_fail("%s: %s", settings.results, strerror(errno));
     return right ? 0 : 1;
@@ -74,8 +96,7 @@ settings_parse(struct settings *settings, int count, char **arguments)
         const char *const option = arguments[at];
         char *const value = at + 1 < count ? arguments[at + 1] : NULL;
         if (strcmp(option, "--list") == 0) {
-            for (size_t w = 0; w < workload_count; w++)
-                printf("%-12s %s\n", workloads[w].name, workloads[w].about);
+            list_print();
             exit(0);
         }
         if (value == NULL)
@@ -101,8 +122,8 @@ settings_parse(struct settings *settings, int count, char **arguments)
         else
             bench_fail("unknown option %s", option);
     }
-    if (settings->bench.n < 100000 || settings->samples == 0)
-        bench_fail("--n must be at least 100000 and --samples at least 1");
+    if (settings->bench.n < ROWS_MIN || settings->samples == 0)
+        bench_fail("--n must be at least %d and --samples at least 1", ROWS_MIN);
     if (settings->bench.directory == NULL)
         bench_fail("--files DIR, an empty directory, is needed");
     parse_engines(settings, peers);
@@ -122,42 +143,98 @@ parse_number(const char *option, const char *text, uint64_t max)
 }
 
 static void
+list_print(void)
+{
+    for (size_t w = 0; w < workload_count; w++) {
+        const struct workload *const at = &workloads[w];
+        printf("%-13s %s", at->name, at->about);
+        if (at->variants != NULL)
+            printf("; alone: %s.V, V one of %s", at->name, at->variants);
+        printf("\n");
+    }
+}
+
+static void
 parse_engines(struct settings *settings, char *names)
 {
-    if (strcmp(names, "all") == 0) {
-        for (; engines[settings->engine_count] != NULL; settings->engine_count++)
-            settings->engines[settings->engine_count] = engines[settings->engine_count];
-        return;
-    }
-    settings->engines[settings->engine_count++] = engine_find("spine");
+    const bool all = strcmp(names, "all") == 0;
+    bool meant[ENGINES_MAX] = {true}; /* spine */
+
     for (char *name = strtok(names, ","); name != NULL; name = strtok(NULL, ",")) {
-        const struct engine *const engine = engine_find(name);
-        if (strcmp(name, "spine") == 0 || strcmp(name, "none") == 0)
-            continue;
-        if (engine == NULL)
+        bool built = all || strcmp(name, "none") == 0;
+        if (!built && !word_is_in(engine_names, name))
+            bench_fail("unknown peer %s", name);
+        for (size_t e = 0; engines[e] != NULL; e++)
+            if (all || engine_is_meant(engines[e], name))
+                built = meant[e] = true;
+        if (!built)
             printf("  %-14s skipped: it was not built (bench/peers/install)\n", name);
-        else if (settings->engine_count < ENGINES_MAX)
-            settings->engines[settings->engine_count++] = engine;
     }
+    for (size_t e = 0; engines[e] != NULL; e++)
+        if (meant[e])
+            settings->engines[settings->engine_count++] = engines[e];
+}
+
+/* By its name, or by what is before the "-" in its name: "rocksdb" are both
+   configurations of RocksDB. */
+static bool
+engine_is_meant(const struct engine *engine, const char *name)
+{
+    const size_t size = strlen(name);
+
+    return strncmp(engine->name, name, size) == 0 &&
+           (engine->name[size] == '\0' || engine->name[size] == '-');
 }
 
 static void
 parse_workloads(struct settings *settings, char *names)
 {
-    if (strcmp(names, "all") == 0) {
+    if (strcmp(names, "all") == 0)
         for (size_t w = 0; w < workload_count; w++)
-            settings->workloads[settings->workload_count++] = &workloads[w];
+            settings->chosen[settings->chosen_count++].workload = &workloads[w];
+    else
+        for (char *name = strtok(names, ","); name != NULL; name = strtok(NULL, ","))
+            choose(settings, name);
+    if (settings->chosen_count == 0)
+        bench_fail("--only names no workload");
+}
+
+/* A workload, or one of its variants: NAME.VARIANT. */
+static void
+choose(struct settings *settings, const char *name)
+{
+    const size_t size = strcspn(name, ".");
+    const char *const variant = name[size] == '.' ? name + size + 1 : NULL;
+
+    for (size_t w = 0; w < workload_count; w++) {
+        if (strncmp(workloads[w].name, name, size) != 0 ||
+            workloads[w].name[size] != '\0')
+            continue;
+        if (variant != NULL && !word_is_in(workloads[w].variants, variant))
+            bench_fail("%s has no variant %s alone", workloads[w].name, variant);
+        if (settings->chosen_count == WORKLOADS_MAX)
+            bench_fail("more than %d workloads", WORKLOADS_MAX);
+        settings->chosen[settings->chosen_count].workload = &workloads[w];
+        settings->chosen[settings->chosen_count++].variant = variant;
         return;
     }
-    for (char *name = strtok(names, ","); name != NULL; name = strtok(NULL, ",")) {
-        const struct workload *found = NULL;
-        for (size_t w = 0; w < workload_count; w++)
-            if (strcmp(workloads[w].name, name) == 0)
-                found = &workloads[w];
-        if (found == NULL || settings->workload_count == WORKLOADS_MAX)
-            bench_fail("unknown workload %s", name);
-        settings->workloads[settings->workload_count++] = found;
+    bench_fail("unknown workload %s", name);
+}
+
+/* Is `word` one of `words`, which are apart by blanks? None is in NULL. */
+static bool
+word_is_in(const char *words, const char *word)
+{
+    const size_t size = strlen(word);
+    const char *at = words;
+
+    while (at != NULL && size > 0) {
+        if (strncmp(at, word, size) == 0 && (at[size] == '\0' || at[size] == ' '))
+            return true;
+        at = strchr(at, ' ');
+        at = at != NULL ? at + 1 : NULL;
     }
+    return false;
 }
 
 static bool
@@ -171,15 +248,14 @@ workload_fits(const struct workload *workload, const struct engine *engine)
    of them. */
 static bool
 workload_run(const struct settings *settings, const struct workload *workload,
-             FILE *results)
+             const struct bench *bench, FILE *results)
 {
     static struct sample samples[ENGINES_MAX][SAMPLES_MAX];
     size_t taken[ENGINES_MAX] = {0};
     bool failed[ENGINES_MAX] = {false};
     bool right = true;
 
-    printf("%s: %s; n = %" PRIu64 "\n", workload->name, workload->about,
-           settings->bench.n);
+    printf("%s: %s; n = %" PRIu64 "\n", workload->name, workload->about, bench->n);
     for (unsigned round = 0; round < settings->samples; round++) {
         printf("  sample %u of %u:", round + 1, settings->samples);
         for (size_t e = 0; e < settings->engine_count; e++) {
@@ -187,7 +263,7 @@ workload_run(const struct settings *settings, const struct workload *workload,
                 continue;
             printf(" %s", settings->engines[e]->name);
             fflush(stdout);
-            if (sample_take(workload, &settings->bench, settings->engines[e],
+            if (sample_take(workload, bench, settings->engines[e],
                             &samples[e][taken[e]])) {
                 taken[e]++;
                 continue;

@@ -143,7 +143,7 @@ point_measured(const struct engine *engine, void *state, const uint64_t *keys,
     for (unsigned round = 0; round < 2; round++) {
         struct tally found = {0};
         const double began = seconds_now();
-        engine->lookup(state, keys, LOOKUPS, &found);
+        engine_lookup(engine, state, keys, LOOKUPS, &found);
         seconds = seconds_now() - began;
         tally_check(name, expected, &found);
     }

@@ -2,7 +2,8 @@
 
 /*
  * macro/timed -- rows with u64 times and a frontier that follows them: each batch has a
- * time of its own, and half of its rows retract rows that came eight batches before.
+ * time of its own, and a third of its rows retract half of those that came eight batches
+ * before.
  */
 
 #include "macro/macro.h"
@@ -39,11 +40,13 @@ run_timed(const struct bench *bench, const struct engine *engine, struct sample 
     const uint64_t batches = bench->n / BATCH_ROWS;
     struct tally found = {0};
     uint64_t handed = 0;
-    const uint64_t before = memory_now(), peak_before = memory_peak();
+    struct intake intake;
+
+    intake_open(&intake);
     void *const state = engine->open(&(struct engine_setup){
         .schema = &schema_timed, .directory = bench->directory, .rows_max = bench->n});
 
-    const double began = seconds_now();
+    intake_begin(&intake);
     for (uint64_t batch = 0; batch < batches; batch++) {
         timed_fill(source, bench->seed, batch);
         for (size_t i = 0; i < source->columns.rows; i++)
@@ -53,19 +56,11 @@ run_timed(const struct bench *bench, const struct engine *engine, struct sample 
         engine->advance(state, batch);
         handed += source->columns.rows;
     }
-    const double inserted = seconds_now();
+    intake_end(&intake);
     engine->settle(state);
-    const double settled = seconds_now();
-    const double peak = (double)(memory_peak() - peak_before);
-    memory_trim();
-    const double held = (double)memory_now() - (double)before;
     const double live = (double)source->expected.weight;
-    sample_put(sample, "timed", "rows_per_s", handed,
-               (double)handed / (inserted - began));
-    sample_put(sample, "timed", "settled_rows_per_s", handed,
-               (double)handed / (settled - began));
-    sample_put(sample, "timed", "bytes_per_row", handed, held / live);
-    sample_put(sample, "timed", "peak_bytes_per_row", handed, peak / live);
+    intake_put(&intake, sample, "timed", handed, live);
+    written_put(sample, "timed", handed, engine, state);
 
     const double scanning = seconds_now();
     engine->scan(state, SCAN_ROWS, &found);

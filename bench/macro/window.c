@@ -121,25 +121,20 @@ window_run(const struct bench *bench, const struct engine *engine, struct sample
                                             ? bench->n / WINDOWS
                                             : 2 * BATCH_ROWS,
                             .by_filter = by_filter};
+    struct intake intake;
     struct tally found = {0};
-    const uint64_t before = memory_now(), peak_before = memory_peak();
+    intake_open(&intake);
     void *const state = engine->open(&(struct engine_setup){
         .schema = &schema_u64, .directory = bench->directory, .rows_max = bench->n});
 
-    const double began = seconds_now();
-    window_insert_all(&window, engine, state, before);
-    const double inserted = seconds_now();
+    intake_begin(&intake);
+    window_insert_all(&window, engine, state, intake.memory);
+    intake_end(&intake);
     engine->settle(state);
-    const double settled = seconds_now();
-
-    const double peak = (double)(memory_peak() - peak_before);
-    memory_trim();
-    const double held = (double)memory_now() - (double)before;
-    const double rows = (double)(window.end - window.begin), n = (double)bench->n;
-    sample_put(sample, name, "rows_per_s", bench->n, n / (inserted - began));
-    sample_put(sample, name, "settled_rows_per_s", bench->n, n / (settled - began));
-    sample_put(sample, name, "bytes_per_row", bench->n, held / rows);
-    sample_put(sample, name, "peak_bytes_per_row", bench->n, peak / rows);
+    const double rows = (double)(window.end - window.begin);
+    intake_put(&intake, sample, name, bench->n, rows);
+    written_put(sample, name, bench->n, engine, state);
+    disk_put(sample, name, bench->n, bench, rows);
     if (window.looks[0] > 0 && window.looks[1] > 0)
         sample_put(sample, name, "space_growth", bench->n,
                    window.held[1] / window.looks[1] * window.looks[0] / window.held[0]);

@@ -19,7 +19,6 @@
 #include "spine/spine.h"
 
 #define BATCH_ROWS 10000u
-#define KEY_MAX 64u
 #define VALUE_MAX 32u
 #define FAN_IN 8u
 #define RUNS 5u
@@ -31,7 +30,7 @@ static const struct spine_schema schema = {.key = {SPINE_BYTES, 0},
                                            .value = {SPINE_BYTES, 0}};
 
 struct texts {
-    char keys[BATCH_ROWS * KEY_MAX];
+    char keys[BATCH_ROWS * TEXT_KEY_MAX];
     char values[BATCH_ROWS * VALUE_MAX];
     uint64_t key_offsets[BATCH_ROWS + 1];
     uint64_t value_offsets[BATCH_ROWS + 1];
@@ -72,15 +71,7 @@ composite_key(uint64_t number, char *out)
 static size_t
 nested_key(uint64_t number, char *out)
 {
-    const uint64_t own = mix(number), group = own % 4096;
-    const size_t shared = group % 8 * 8;
-
-    for (size_t at = 0; at < shared; at += 8)
-        memcpy(out + at, "customer", 8);
-    if (shared > 0)
-        memcpy(out + shared - 2, &group, 2);
-    memcpy(out + shared, &own, 8);
-    return shared + 8;
+    return text_key(mix(number), out);
 }
 
 static void
@@ -190,7 +181,7 @@ measure_seeks(struct spine_batch *const *batches, size_t count, key_fn *key_of,
     struct spine_snapshot *snapshot;
     struct samples samples = {0};
     struct spine_cursor *cursor;
-    char key[KEY_MAX], line[64];
+    char key[TEXT_KEY_MAX], line[64];
     size_t found = 0;
 
     require(spine_snapshot_of_batches(&schema, batches, count, &snapshot, NULL) ==

@@ -8,6 +8,7 @@
  */
 
 #include "batch/batch.h"
+#include "harness/mix.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,17 +67,6 @@ require(bool held, const char *what)
         return;
     fprintf(stderr, "wrong: %s\n", what);
     exit(1);
-}
-
-/* splitmix64 of a counter: a permutation, so that different numbers give different keys.
- */
-static inline uint64_t
-mix(uint64_t number)
-{
-    number += UINT64_C(0x9e3779b97f4a7c15);
-    number = (number ^ (number >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    number = (number ^ (number >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return number ^ (number >> 31);
 }
 
 /* A batch of the given keys with their values. */

@@ -37,19 +37,6 @@ scan(void *state, enum scan_how how, struct tally *tally)
     dbsp_scan(state, tally);
 }
 
-static void
-lookup(void *state, const uint64_t *keys, size_t count, struct tally *tally)
-{
-    dbsp_probe(state, keys, count, NULL, tally);
-}
-
-static void
-space(void *state, struct engine_space *out)
-{
-    (void)state;
-    *out = (struct engine_space){0};
-}
-
 static const char *
 describe(void)
 {
@@ -66,10 +53,8 @@ const struct engine engine_dbsp = {
     .insert = insert,
     .settle = dbsp_settle,
     .scan = scan,
-    .lookup = lookup,
     .probe = dbsp_probe,
     .unite = dbsp_unite,
-    .space = space,
     .runs = dbsp_runs,
     .close = dbsp_close,
 };

@@ -6,6 +6,8 @@
 extern const struct engine engine_spine, engine_naive, engine_sort, engine_map,
     engine_rocksdb, engine_rocksdb_level, engine_leveldb, engine_lmdb, engine_dbsp;
 
+const char *const engine_names =
+    "spine naive sort map rocksdb rocksdb-level leveldb lmdb dbsp";
 const struct engine *const engines[] = {
     &engine_spine,
 #ifdef BENCH_CXX

@@ -147,20 +147,6 @@ probe(void *opaque, const uint64_t *keys, size_t count, uint64_t *values,
 }
 
 static void
-lookup(void *opaque, const uint64_t *keys, size_t count, struct tally *tally)
-{
-    probe(opaque, keys, count, NULL, tally);
-}
-
-static void
-space(void *opaque, struct engine_space *out)
-{
-    const struct state *const state = opaque;
-
-    *out = (struct engine_space){.disk_bytes = directory_bytes(state->directory)};
-}
-
-static void
 close_store(void *opaque)
 {
     struct state *const state = opaque;
@@ -188,8 +174,6 @@ const struct engine engine_leveldb = {
     .insert = insert,
     .settle = settle,
     .scan = scan,
-    .lookup = lookup,
     .probe = probe,
-    .space = space,
     .close = close_store,
 };

@@ -70,12 +70,6 @@ probe(void *opaque, const uint64_t *keys, size_t count, uint64_t *values,
 }
 
 void
-lookup(void *opaque, const uint64_t *keys, size_t count, struct tally *tally)
-{
-    probe(opaque, keys, count, nullptr, tally);
-}
-
-void
 group(void *opaque, enum group_what what, const uint64_t *keys, const uint64_t *from,
       size_t count, struct tally *tally)
 {
@@ -92,12 +86,6 @@ group(void *opaque, enum group_what what, const uint64_t *keys, const uint64_t *
         if (at != rows.end() && at->first.first == keys[i])
             tally_add(tally, keys[i], at->first.second, at->second);
     }
-}
-
-void
-space(void *, struct engine_space *out)
-{
-    *out = {};
 }
 
 void
@@ -122,9 +110,9 @@ const struct engine engine_map = {
     "map",    ENGINE_LOOKUP | ENGINE_GROUPS,
     describe, open,
     insert,   settle,
-    scan,     lookup,
+    scan,     nullptr,
     probe,    group,
-    nullptr,  space,
+    nullptr,  nullptr,
     nullptr,  nullptr,
     nullptr,  close,
 };

@@ -252,12 +252,6 @@ probe(void *opaque, const uint64_t *keys, size_t count, uint64_t *values,
     }
 }
 
-void
-lookup(void *opaque, const uint64_t *keys, size_t count, struct tally *tally)
-{
-    probe(opaque, keys, count, nullptr, tally);
-}
-
 /* Two at a time, the shortest first, so that no row is merged more often than it must. */
 void
 unite(void *opaque)
@@ -277,15 +271,12 @@ unite(void *opaque)
     }
 }
 
-void
-space(void *opaque, struct engine_space *out)
+double
+written(void *opaque)
 {
     const auto &naive = *static_cast<state *>(opaque);
 
-    *out = {};
-    if (naive.inserted > 0)
-        out->write_amplification =
-            static_cast<double>(naive.written) / static_cast<double>(naive.inserted);
+    return static_cast<double>(naive.written) / static_cast<double>(naive.inserted);
 }
 
 void
@@ -342,14 +333,14 @@ const struct engine engine_naive = {
     "naive",  ENGINE_APART | ENGINE_LOOKUP | ENGINE_UNITE,
     describe, open,
     insert,   settle,
-    scan,     lookup,
+    scan,     nullptr,
     probe,    nullptr,
-    unite,    space,
+    unite,    written,
     nullptr,  nullptr,
     runs_now, close,
 };
 const struct engine engine_sort = {
-    "sort", 0,       sort_describe, open,  sort_insert, sort_settle, scan,     lookup,
-    probe,  nullptr, unite,         space, nullptr,     nullptr,     runs_now, close,
+    "sort", 0,       sort_describe, open,    sort_insert, sort_settle, scan,     nullptr,
+    probe,  nullptr, unite,         nullptr, nullptr,     nullptr,     runs_now, close,
 };
 }

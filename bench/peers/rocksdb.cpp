@@ -210,20 +210,6 @@ probe(void *opaque, const uint64_t *keys, size_t count, uint64_t *values,
 }
 
 void
-lookup(void *opaque, const uint64_t *keys, size_t count, struct tally *tally)
-{
-    probe(opaque, keys, count, nullptr, tally);
-}
-
-void
-space(void *opaque, struct engine_space *out)
-{
-    const auto &store = *static_cast<state *>(opaque);
-
-    *out = {directory_bytes(store.directory.c_str()), 0};
-}
-
-void
 close(void *opaque)
 {
     auto *const store = static_cast<state *>(opaque);
@@ -254,12 +240,13 @@ extern "C" {
 extern const struct engine engine_rocksdb, engine_rocksdb_level;
 
 const struct engine engine_rocksdb = {
-    "rocksdb", ENGINE_LOOKUP, describe, open_universal, insert,  settle,  scan,    lookup,
-    probe,     nullptr,       nullptr,  space,          nullptr, nullptr, nullptr, close,
+    "rocksdb", ENGINE_LOOKUP, describe, open_universal, insert,  settle,
+    scan,      nullptr,       probe,    nullptr,        nullptr, nullptr,
+    nullptr,   nullptr,       nullptr,  close,
 };
 const struct engine engine_rocksdb_level = {
-    "rocksdb-level", ENGINE_LOOKUP, describe_level, open_level, insert, settle,  scan,
-    lookup,          probe,         nullptr,        nullptr,    space,  nullptr, nullptr,
+    "rocksdb-level", ENGINE_LOOKUP, describe_level, open_level, insert,  settle,  scan,
+    nullptr,         probe,         nullptr,        nullptr,    nullptr, nullptr, nullptr,
     nullptr,         close,
 };
 }

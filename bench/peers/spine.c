@@ -226,17 +226,15 @@ unite(void *opaque)
     must(spine_consolidate(state->spine, NULL, &error), &error, "spine_consolidate");
 }
 
-static void
-space(void *opaque, struct engine_space *out)
+static double
+written(void *opaque)
 {
     const struct state *const state = opaque;
     struct spine_stats stats;
 
     spine_stats(state->spine, &stats);
-    *out = (struct engine_space){0};
-    if (stats.inserted_rows > 0)
-        out->write_amplification = (double)(stats.inserted_rows + stats.merge_rows_out) /
-                                   (double)stats.inserted_rows;
+    return (double)(stats.inserted_rows + stats.merge_rows_out) /
+           (double)stats.inserted_rows;
 }
 
 static void
@@ -306,7 +304,7 @@ const struct engine engine_spine = {
     .probe = probe,
     .group = group,
     .unite = unite,
-    .space = space,
+    .written = written,
     .advance = advance,
     .retain = retain,
     .runs = runs,
