@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-#     macro_test.sh BENCH_MACRO BENCH_REPORT
+#     macro_test.sh BENCH_MACRO BENCH_REPORT MICRO_POLICY
 #
 # Every workload on every engine that was built, on few rows: all answers must be right,
 # and the reports must be able to read what comes out.
@@ -9,6 +9,7 @@
 set -eu
 macro=$1
 report=$2
+policy_simulation=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/files" "$work/plots"
@@ -30,13 +31,35 @@ for metric in settled_rows_per_s scan_rows_per_s join_rows_per_s runs_per_probe 
     write_amplification; do
     [ -s "$work/plots/growth-$metric.gp" ]
 done
+# Policies side by side, and their growth; a simulation that is not there is an error.
+for policy in decades decades-due; do
+    "$macro" --only growth,join.50,window --peers none --n 1e5 --samples 1 --policy $policy \
+        --files "$work/files" --results "$work/$policy.jsonl" >"$work/log"
+done
+"$report" policies "$work/decades.jsonl" "$work/decades-due.jsonl" >"$work/tables"
+grep -q '^### `join`$' "$work/tables"
+grep -q '^| 100 k | `decades-due`.*[0-9] |' "$work/tables"
+! grep -q 'join\.100' "$work/decades.jsonl"
+"$policy_simulation" 1e5 "$work/simulation.jsonl" >"$work/log"
+"$report" curves "$work/plots" "$work/simulation.jsonl" "$work/decades.jsonl" "$work/decades-due.jsonl"
+for plot in growth written batches; do
+    [ -s "$work/plots/$plot.gp" ]
+done
 # Not all of the bar is reached with so few rows, but every line of it must be there.
 "$report" bar "$work/r" >"$work/bar" || [ $? -eq 1 ]
 grep -q '^ingest .*of the goal' "$work/bar"
 
 # What is wrong must not pass.
-if "$report" bar /dev/null 2>/dev/null || "$macro" --only nothing --files "$work/files" \
-    >/dev/null 2>&1; then
-    echo "an error went unnoticed"
-    exit 1
-fi
+must_fail() {
+    if "$@" >/dev/null 2>"$work/message" || ! grep -q '^error: ' "$work/message"; then
+        echo "an error went unnoticed: $*"
+        exit 1
+    fi
+}
+must_fail "$report" bar /dev/null
+must_fail "$report" curves "$work/plots" "$work/decades.jsonl" "$work/decades-due.jsonl"
+for wrong in '--only nothing' '--only ,' '--only ingest.50' '--only join.51' '--peers nobody' \
+    '--n 1' '--n many' '--samples 0' '--seed -1' '--policy threes' '--colour red' '--n'; do
+    # shellcheck disable=SC2086
+    must_fail "$macro" --files "$work/files" --results "$work/r" $wrong
+done

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "report/results.h"
+#include "report/script.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 static void bars_plot(const struct results *results, size_t first, const char *directory);
 static void growth_plots(const struct results *results, const char *directory);
-static FILE *
-script_open(const char *directory, const char *name, const char *title, const char *y);
 
 /* One script per figure that more than one engine has, and those of growth; each writes
    the SVG of its name. */
@@ -30,22 +27,6 @@ report_plots(const struct results *results, const char *directory)
             bars_plot(results, i, directory);
     }
     growth_plots(results, directory);
-}
-
-static FILE *
-script_open(const char *directory, const char *name, const char *title, const char *y)
-{
-    char path[1024];
-
-    snprintf(path, sizeof path, "%s/%s.gp", directory, name);
-    FILE *const script = fopen(path, "w");
-    if (script == NULL)
-        report_fail("%s: %s", path, strerror(errno));
-    fprintf(script,
-            "set terminal svg size 640,400 background 'white'\nset output '%s/%s.svg'\n"
-            "set title '%s'\nset ylabel '%s'\nset grid ytics\n",
-            directory, name, title, y);
-    return script;
 }
 
 /* A bar per engine, from the least to the greatest sample a line. */
@@ -72,7 +53,7 @@ bars_plot(const struct results *results, size_t first, const char *directory)
     }
     fprintf(script, "EOD\nplot $data using 1:3:xtic(2) with boxes, "
                     "$data using 1:3:4:5 with yerrorbars lc black pt 0\n");
-    fclose(script);
+    script_close(script);
 }
 
 /* What is plotted against the number of rows; rates as nanoseconds per row, which stay
@@ -106,8 +87,8 @@ growth_plot(const struct results *results, const struct growth *growth,
     snprintf(name, sizeof name, "growth-%s", metric);
     snprintf(title, sizeof title, "growth: %s", growth->title);
     FILE *const script = script_open(directory, name, title, growth->y);
-    fprintf(script, "set logscale x\nset yrange [0:*]\nset xlabel 'rows'\n"
-                    "set format x '10^{%%T}'\nset key left top\n");
+    fprintf(script, "set yrange [0:*]\n");
+    script_rows_axis(script);
     for (size_t e = 0; e < engine_count; e++) {
         fprintf(script, "$data%zu << EOD\n", e);
         for (size_t i = 0; i < results->count; i++) {
@@ -124,7 +105,7 @@ growth_plot(const struct results *results, const struct growth *growth,
         fprintf(script, "%s$data%zu with linespoints title '%s'", e > 0 ? ", " : "", e,
                 engines[e]);
     fprintf(script, "\n");
-    fclose(script);
+    script_close(script);
 }
 
 static void

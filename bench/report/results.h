@@ -56,4 +56,18 @@ void report_compare(const struct results *a, const struct results *b);
 bool report_bar(const struct results *results);
 void report_plots(const struct results *results, const char *directory);
 
+/* Results of spines of one policy, or of simulations. */
+struct policy_results {
+    const char *name;
+    struct results results;
+};
+
+/* A Markdown table per workload, a line per policy and number of rows. */
+void report_policies(const struct policy_results *policies, size_t count);
+/* What rows cost as they grow more, and what was predicted and measured of that: scripts
+   of growth.svg, written.svg, batches.svg. "simulation" is the name of what was
+   predicted. */
+void
+report_curves(const struct policy_results *policies, size_t count, const char *directory);
+
 #endif

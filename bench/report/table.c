@@ -26,6 +26,7 @@ static const struct {
     {"peak_bytes_per_row", "bytes per row, peak"},
     {"disk_bytes_per_row", "bytes per row, disk"},
     {"write_amplification", "write amplification"},
+    {"join_write_amplification", "the same in a join"},
     {"runs_per_probe", "batches to look at"},
     {"space_growth", "space, end / begin"},
     {"p50_ms", "ms, median insert"},
