@@ -15,6 +15,7 @@ entry_list_append(struct entry_list *list, struct entry *entry)
     list->last = entry;
     list->count++;
     list->rows += entry->batch->info.rows;
+    list->negative_rows += entry->batch->info.negative_rows;
 }
 
 struct entry *
@@ -28,6 +29,7 @@ entry_list_take_first(struct entry_list *list)
         list->last = NULL;
     list->count--;
     list->rows -= entry->batch->info.rows;
+    list->negative_rows -= entry->batch->info.negative_rows;
     entry->next = NULL;
     return entry;
 }

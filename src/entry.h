@@ -28,6 +28,7 @@ struct entry_list {
     struct entry *last;
     size_t count;
     uint64_t rows;
+    uint64_t negative_rows;
 };
 
 void entry_list_append(struct entry_list *list, struct entry *entry);

@@ -16,6 +16,8 @@
 
 static bool may_start_locked(const struct spine *spine);
 static void start_bottom_locked(struct spine *spine, struct aftermath *after);
+static const struct entry *
+largest_locked(struct spine *spine, struct merge_task **reader);
 static uint64_t negative_rows_locked(const struct spine *spine,
                                      const struct entry *largest, uint64_t rows_min);
 static const struct entry *
@@ -66,33 +68,55 @@ may_start_locked(const struct spine *spine)
            spine->locked.status == SPINE_OK;
 }
 
-/* Starts a merge by the bottom rule, if one is due and the largest batch is loose. Not
- * for small spines: level 0 merges often enough. */
+/* Starts a merge by the bottom rule, if one is due; what is in its way ahead of time has
+ * to hurry. Not for small spines: level 0 merges often enough. */
 static void
 start_bottom_locked(struct spine *spine, struct aftermath *after)
 {
-    const struct entry *largest = NULL;
-    const struct entry *largest_input = NULL;
+    struct merge_task *reader = NULL;
+    const struct entry *largest = largest_locked(spine, &reader);
     struct entry_list inputs = {0};
     uint64_t rows_min;
 
-    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        largest = largest_of(&spine->locked.slots[level], largest);
-        largest_input = largest_of(&spine->locked.tasks[level].inputs, largest_input);
-    }
-    if (largest == NULL || largest->level == 0 || spine->locked.compactions != NULL ||
-        spine->locked.tasks[largest->level].state != TASK_IDLE ||
-        (largest_input != NULL &&
-         largest_input->batch->info.rows > largest->batch->info.rows))
+    if (largest == NULL || largest->level == 0 || spine->locked.compactions != NULL)
         return;
     rows_min = slot_bottom_rows(largest->batch->info.rows);
     if (!slot_bottom_due(largest->batch->info.rows,
                          negative_rows_locked(spine, largest, rows_min)))
         return;
+    if (reader == NULL)
+        reader = &spine->locked.tasks[largest->level];
+    if (reader->state != TASK_IDLE) {
+        merge_task_hurry_locked(reader);
+        return;
+    }
     take_sized_locked(spine, SPINE_LEVELS, rows_min, UINT64_MAX, &inputs);
     assert(inputs.count > 1);
-    spine->locked.tasks[largest->level].bottom = true;
-    start_inputs_locked(&spine->locked.tasks[largest->level], &inputs, false, after);
+    reader->bottom = true;
+    start_inputs_locked(reader, &inputs, false, after);
+}
+
+/* The batch with the most rows, and the task that reads it, NULL while it is loose. */
+static const struct entry *
+largest_locked(struct spine *spine, struct merge_task **reader)
+{
+    const struct entry *largest = NULL;
+
+    for (unsigned i = 0; i < TASK_COUNT; i++) {
+        const struct entry *input = largest_of(&spine->locked.tasks[i].inputs, largest);
+
+        if (input != largest)
+            *reader = &spine->locked.tasks[i];
+        largest = input;
+    }
+    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
+        const struct entry *loose = largest_of(&spine->locked.slots[level], largest);
+
+        if (loose != largest)
+            *reader = NULL;
+        largest = loose;
+    }
+    return largest;
 }
 
 /* The rows of negative weight in the loose batches of `rows_min` rows and more, without
@@ -103,11 +127,15 @@ negative_rows_locked(const struct spine *spine, const struct entry *largest,
 {
     uint64_t negative_rows = 0;
 
-    for (unsigned level = 0; level < SPINE_LEVELS; level++)
-        for (const struct entry *entry = spine->locked.slots[level].first; entry != NULL;
-             entry = entry->next)
+    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
+        const struct entry_list *slot = &spine->locked.slots[level];
+
+        if (slot->negative_rows == 0)
+            continue;
+        for (const struct entry *entry = slot->first; entry != NULL; entry = entry->next)
             if (entry != largest && entry->batch->info.rows >= rows_min)
                 negative_rows += entry->batch->info.negative_rows;
+    }
     return negative_rows;
 }
 

@@ -330,6 +330,36 @@ the_bottom_rule_is_in_haste(void **state)
 }
 
 static void
+the_bottom_rule_does_not_wait_for_spare_time(void **state)
+{
+    struct world world;
+    struct world other = {0};
+
+    (void)state;
+    world_open(&world, NULL);
+    insert(&world, 20000);
+    insert(&world, 6000);
+    (void)spine_runtime_run(world.runtime, 1);
+    assert_int_equal(stats_of(&world).levels[1].merging_batches, 1);
+    for (uint64_t i = 0; i < 7; i++)
+        retract(&world, 1000 * i, 1000);
+    /* Another spine always has something due. */
+    other.runtime = world.runtime;
+    assert_int_equal(spine_open(world.runtime, &numbers, NULL, &other.spine, NULL),
+                     SPINE_OK);
+    for (unsigned i = 0; i < 1000 && stats_of(&world).merges < 2; i++) {
+        for (unsigned k = 0; k < 8; k++)
+            insert(&other, 10);
+        (void)spine_runtime_run(world.runtime, 80);
+    }
+    assert_int_equal(stats_of(&world).merges, 2);
+    assert_int_equal(stats_of(&world).batches, 1);
+    spine_close(other.spine);
+    world.rows = 26000 - 7000;
+    world_close(&world);
+}
+
+static void
 what_a_compaction_wants_stays_apart(void **state)
 {
     struct world world;
@@ -365,6 +395,7 @@ main(void)
         cmocka_unit_test(retractions_meet_the_largest_batch),
         cmocka_unit_test(small_retractions_wait_for_each_other),
         cmocka_unit_test(the_bottom_rule_is_in_haste),
+        cmocka_unit_test(the_bottom_rule_does_not_wait_for_spare_time),
         cmocka_unit_test(what_a_compaction_wants_stays_apart),
     };
 
