@@ -42,7 +42,7 @@
 #define COMPACTION_TASK SPINE_LEVELS
 #define TASK_COUNT (SPINE_LEVELS + 1)
 
-/* Failed merges in a row after which an error that may pass is sticky. */
+/* Failed merges of a task in a row after which an error that may pass is sticky. */
 #define MERGE_FAILURES_MAX 3u
 
 enum task_state { TASK_IDLE, TASK_QUEUED, TASK_PARKED };
@@ -70,7 +70,8 @@ struct merge_task {
     /* NULL until the first slice. */
     struct merge *merge;
     uint64_t fuel_used;
-    uint64_t merges; /* that ended */
+    uint64_t merges;   /* that ended */
+    unsigned failures; /* since one did */
 };
 
 /* A wish to have everything up to `sequence` in one batch. */
@@ -119,12 +120,11 @@ struct spine {
         /* Times that waiting threads were told to look again. */
         uint64_t wakes;
         uint64_t fuel_average;
-        unsigned failures;
-        /* The last merge ahead failed: none until the next insert. */
-        bool ahead_failed;
+        /* Rows to be inserted before merges ahead begin again: one failed. */
+        uint64_t ahead_wait_rows;
         struct job look; /* for a merge ahead, when the runtime has nothing else to do */
         bool look_queued;
-        /* Threads in spine_wait_idle(): no merge ahead starts. */
+        /* Threads in spine_wait_idle(): no merge ahead. */
         unsigned idle_waiters;
         enum spine_status status;
         struct spine_error error;

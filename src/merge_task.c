@@ -262,7 +262,7 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
         stats->ahead_rows_out += slice->counts.rows_out;
     }
     task->merges++;
-    spine->locked.failures = 0;
+    task->failures = 0;
     if (task->level == 0 && !task->ahead)
         spine->locked.fuel_average =
             slot_fuel_average(spine->locked.fuel_average, task->fuel_used);
@@ -291,22 +291,23 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     spine_changed_locked(spine, after);
 }
 
-/* The inputs are as they were. What may pass is tried again some times; a merge ahead
- * when there is more to merge. */
+/*
+ * The inputs are as they were. What may pass is tried again some times. A merge ahead,
+ * which nobody needs, never makes an error sticky: it is tried again when there is much
+ * more to merge.
+ */
 static void
 fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath *after)
 {
     struct spine *spine = task->spine;
 
-    if (task->ahead)
-        spine->locked.ahead_failed = true;
-    else
-        spine->locked.failures++;
     if (task->level == COMPACTION_TASK)
         compaction_end_locked(spine, slice->status, NULL, after);
-    give_back_locked(task, after);
-    if (slice->status == SPINE_OVERFLOW || spine->locked.failures >= MERGE_FAILURES_MAX)
+    if (task->ahead)
+        spine->locked.ahead_wait_rows = task->inputs.rows;
+    else if (++task->failures >= MERGE_FAILURES_MAX || slice->status == SPINE_OVERFLOW)
         spine_set_error_locked(spine, &slice->error, after);
+    give_back_locked(task, after);
 }
 
 /* The inputs are loose again, as the oldest of the levels they came from. */
@@ -315,6 +316,10 @@ give_back_locked(struct merge_task *task, struct aftermath *after)
 {
     struct spine *spine = task->spine;
 
+    if (task->fuel_used > 0) {
+        spine->locked.stats.given_up_merges++;
+        spine->locked.stats.given_up_rows_in += task->fuel_used;
+    }
     spine->locked.loose_count += task->inputs.count;
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
         struct entry_list *slot = &spine->locked.slots[level];

@@ -271,7 +271,8 @@ insert_locked(struct spine *spine, struct entry *entry, struct aftermath *after)
     entry->sequence = ++spine->locked.sequence;
     spine->locked.batch_count++;
     spine->locked.dirty = true;
-    spine->locked.ahead_failed = false;
+    spine->locked.ahead_wait_rows -=
+        rows < spine->locked.ahead_wait_rows ? rows : spine->locked.ahead_wait_rows;
     spine->locked.stats.inserted_batches++;
     spine->locked.stats.inserted_rows += rows;
     spine_add_locked(spine, entry, rows);
@@ -351,8 +352,9 @@ spine_retry(struct spine *spine)
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     spine->locked.status = SPINE_OK;
-    spine->locked.failures = 0;
-    spine->locked.ahead_failed = false;
+    spine->locked.ahead_wait_rows = 0;
+    for (unsigned i = 0; i < TASK_COUNT; i++)
+        spine->locked.tasks[i].failures = 0;
     spine_start_merges_locked(spine, &after);
     spine_finish(spine, &after);
 }

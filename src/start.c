@@ -217,7 +217,7 @@ may_look_locked(const struct spine *spine)
 {
     return may_start_locked(spine) && !spine->options.only_due_merges &&
            spine->locked.loose_count > 1 && spine->locked.idle_waiters == 0 &&
-           spine->locked.compactions == NULL && !spine->locked.ahead_failed;
+           spine->locked.compactions == NULL && spine->locked.ahead_wait_rows == 0;
 }
 
 /* The runtime has nothing else to do. */

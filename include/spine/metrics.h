@@ -43,6 +43,10 @@ struct spine_stats {
     /* Those of them that began before they were due, and the rows they wrote. */
     uint64_t ahead_merges;
     uint64_t ahead_rows_out;
+    /* Merges that failed or were given up for a compaction, and about as many rows as
+     * they had read: work that was lost. */
+    uint64_t given_up_merges;
+    uint64_t given_up_rows_in;
     /* Blocks that merges took over without reading them, and their rows (also in
      * merge_rows_in and _out). */
     uint64_t merge_blocks_shared;
