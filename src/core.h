@@ -197,8 +197,8 @@ typedef bool spine_done_fn(const struct spine *spine, const void *context);
 enum spine_status spine_wait_locked(struct spine *spine, struct condition *condition,
                                     spine_done_fn *is_done, const void *context,
                                     uint64_t deadline_ns, struct spine_error *error);
-/* True when an insert has to wait: too many loose batches, and a merge that will change
- * that. */
+/* True when an insert has to wait: too many loose batches, of which some are due and wait
+ * for the task of their level. */
 bool spine_is_full_locked(const struct spine *spine);
 /* Waits until that is not so, and counts the wait. */
 enum spine_status spine_wait_room_locked(struct spine *spine, uint64_t deadline_ns,

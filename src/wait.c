@@ -52,9 +52,10 @@ spine_is_full_locked(const struct spine *spine)
     if (spine->locked.loose_count < spine->options.backpressure_batches ||
         spine->locked.pauses > 0)
         return false;
-    for (unsigned i = 0; i < TASK_COUNT; i++)
-        if (spine->locked.tasks[i].state == TASK_QUEUED &&
-            !spine->locked.tasks[i].job.spare)
+    for (unsigned level = 0; level < SPINE_LEVELS; level++)
+        if (spine->locked.tasks[level].state == TASK_QUEUED &&
+            !spine->locked.tasks[level].job.spare &&
+            slot_merge_count(&spine->policy, level, spine->locked.slots[level].count) > 0)
             return true;
     return false;
 }

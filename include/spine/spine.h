@@ -48,8 +48,8 @@ struct spine_options {
      * Higher: more rows are merged in one go, without pause.
      */
     uint32_t level0_rows;
-    /* Loose batches at which an insert waits. Default 128. Higher: fewer waits, slower
-     * readers. */
+    /* Loose batches at which an insert waits, if a level has enough of them for a merge
+     * while it still merges. Default 128. Higher: fewer waits, slower readers. */
     uint32_t backpressure_batches;
     /*
      * Batches, loose and merging, from which on an insert runs merge slices of its own

@@ -197,6 +197,30 @@ merges_ahead_do_not_hold_back_inserts(void **state)
 }
 
 static void
+only_merges_that_make_room_hold_back_inserts(void **state)
+{
+    const struct spine_options options = {
+        .backpressure_batches = 5, .help_batches = UINT32_MAX, .only_due_merges = true};
+    struct world world;
+
+    (void)state;
+    world_open(&world, &options);
+    insert(&world, 64000);
+    insert(&world, 64000);
+    assert_int_equal(spine_compact(world.spine, NULL, NULL, NULL), SPINE_OK);
+    (void)spine_runtime_run(world.runtime, 1);
+    for (int i = 0; i < 7; i++)
+        insert(&world, 10);
+    assert_int_equal(stats_of(&world).backpressure_waits, 0);
+    assert_int_equal(stats_of(&world).merges, 0);
+    /* Eight are due, which begin at once; eight more wait for them. */
+    for (int i = 0; i < 16; i++)
+        insert(&world, 10);
+    assert_int_equal(stats_of(&world).backpressure_waits, 1);
+    world_close(&world);
+}
+
+static void
 waiting_for_idleness_ends(void **state)
 {
     struct world world;
@@ -390,6 +414,7 @@ main(void)
         cmocka_unit_test(given_back_batches_are_where_they_were),
         cmocka_unit_test(due_merges_come_first),
         cmocka_unit_test(merges_ahead_do_not_hold_back_inserts),
+        cmocka_unit_test(only_merges_that_make_room_hold_back_inserts),
         cmocka_unit_test(waiting_for_idleness_ends),
         cmocka_unit_test(only_what_is_due_merges_if_told_so),
         cmocka_unit_test(retractions_meet_the_largest_batch),
