@@ -19,7 +19,7 @@ watch_append_locked(struct spine_runtime *runtime, struct runtime_watch *watch);
 static void watch_remove_locked(struct runtime_watch *watch);
 static void ready_append_locked(struct spine_runtime *runtime, struct job *job);
 static void ready_remove_locked(struct spine_runtime *runtime, struct job *job);
-static void leave_pump_locked(struct spine_runtime *runtime, struct job *job);
+static void pump_free_locked(struct spine_runtime *runtime, bool *busy);
 static bool help(struct spine_runtime *runtime, const void *owner, bool due_only,
                  uint64_t *fuel_rows);
 static struct job *
@@ -241,7 +241,10 @@ runtime_ready(struct spine_runtime *runtime, struct job *job)
 {
     mutex_lock(&runtime->mutex);
     assert(job->state != JOB_READY);
-    leave_pump_locked(runtime, job);
+    /* The slice is as good as over: its pump may take the next job. */
+    if (job->pump_busy != NULL)
+        pump_free_locked(runtime, job->pump_busy);
+    job->pump_busy = NULL;
     job->state = JOB_READY;
     ready_append_locked(runtime, job);
     mutex_unlock(&runtime->mutex);
@@ -252,18 +255,19 @@ runtime_idle(struct spine_runtime *runtime, struct job *job)
 {
     mutex_lock(&runtime->mutex);
     assert(job->state == JOB_RUNNING);
-    leave_pump_locked(runtime, job);
+    /* Its pump is busy until on_slice returns: there may be much to free, and callbacks
+     * of the host to call. */
+    job->pump_busy = NULL;
     job->state = JOB_IDLE;
     mutex_unlock(&runtime->mutex);
 }
 
-/* The slice is over: its pump may take the next job. */
 static void
-leave_pump_locked(struct spine_runtime *runtime, struct job *job)
+pump_free_locked(struct spine_runtime *runtime, bool *busy)
 {
-    if (job->in_pump)
+    if (*busy)
         runtime->locked.pumps_busy--;
-    job->in_pump = false;
+    *busy = false;
 }
 
 bool
@@ -352,6 +356,7 @@ pump_run(struct spine_runtime *runtime)
     do {
         struct job *job;
         uint64_t fuel_rows = UINT64_MAX;
+        bool busy = true;
 
         mutex_lock(&runtime->mutex);
         job = take_best_locked(runtime, NULL, false);
@@ -361,10 +366,13 @@ pump_run(struct spine_runtime *runtime)
             mutex_unlock(&runtime->mutex);
             return false;
         }
-        job->in_pump = true;
+        job->pump_busy = &busy;
         runtime->locked.pumps_busy++;
         mutex_unlock(&runtime->mutex);
         slice_run(runtime, job, &fuel_rows);
+        mutex_lock(&runtime->mutex);
+        pump_free_locked(runtime, &busy);
+        mutex_unlock(&runtime->mutex);
         runtime_kick(runtime);
     } while (clock_now_ns() < end_ns);
 

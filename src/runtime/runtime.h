@@ -43,8 +43,8 @@ struct job {
     struct job *next;
     struct job *previous;
     enum job_state state;
-    /* Running in a pump, rather than in a helper. */
-    bool in_pump;
+    /* While it runs in a pump: that one's, which is busy. NULL in a helper. */
+    bool *pump_busy;
     /* Jobs that had been taken when this one became ready. */
     uint64_t ready_at;
 

@@ -362,6 +362,75 @@ the_hosts_executor_runs_everything(void **state)
     mutex_release(&executor.mutex);
 }
 
+/* Runs that are kept, for the test to begin them. */
+struct kept_runs {
+    struct thread_run runs[16];
+    unsigned count;
+};
+
+static void
+keep_run(void *context, void (*run)(void *argument), void *argument)
+{
+    struct kept_runs *kept = context;
+
+    assert_in_range(kept->count, 0, 15);
+    kept->runs[kept->count++] = (struct thread_run){run, argument};
+}
+
+/* A job that ends and then, still in its slice, has another run, which need not wait. */
+struct long_end {
+    struct job job;
+    struct counted_job *next;
+    struct owner *owner;
+    struct kept_runs *kept;
+};
+
+static void
+end_at_length(struct job *job, uint64_t *fuel_rows)
+{
+    struct long_end *end =
+        (struct long_end *)((char *)job - offsetof(struct long_end, job));
+
+    *fuel_rows = 0;
+    mutex_lock(&end->owner->mutex);
+    runtime_idle(end->owner->runtime, job);
+    mutex_unlock(&end->owner->mutex);
+    job_make_ready(end->next, end->owner, 7, 1, 1);
+    runtime_kick(end->owner->runtime);
+    assert_int_equal(end->kept->count, 2);
+    end->kept->runs[1].run(end->kept->runs[1].argument);
+    assert_int_equal(end->owner->order_count, 1);
+}
+
+static void
+nothing_waits_for_what_an_ended_job_has_to_do(void **state)
+{
+    static struct kept_runs kept;
+    const struct spine_executor door = {.context = &kept, .on_submit = keep_run};
+    const struct spine_runtime_options options = {.executor = &door, .slices_max = 2};
+    struct spine_runtime *runtime;
+    struct counted_job next;
+    struct owner owner;
+    struct long_end end = {.next = &next, .owner = &owner, .kept = &kept};
+
+    (void)state;
+    assert_int_equal(spine_runtime_open(&options, &runtime, NULL), SPINE_OK);
+    owner_init(&owner, runtime);
+    end.job.owner = &owner;
+    end.job.on_slice = end_at_length;
+    mutex_lock(&owner.mutex);
+    runtime_ready(runtime, &end.job);
+    mutex_unlock(&owner.mutex);
+    runtime_kick(runtime);
+    assert_int_equal(kept.count, 1);
+    kept.runs[0].run(kept.runs[0].argument);
+    assert_int_equal(owner.order_count, 1);
+    assert_int_equal(owner.order[0], 7);
+    assert_int_equal(kept.count, 2);
+    spine_runtime_close(runtime);
+    owner_release(&owner);
+}
+
 struct told_watch {
     struct runtime_watch watch;
     unsigned told;
@@ -446,6 +515,7 @@ main(void)
         cmocka_unit_test(the_pool_runs_everything),
         cmocka_unit_test(the_hosts_loop_runs_everything),
         cmocka_unit_test(the_hosts_executor_runs_everything),
+        cmocka_unit_test(nothing_waits_for_what_an_ended_job_has_to_do),
         cmocka_unit_test(closing_tells_each_watch_once),
         cmocka_unit_test(a_closed_runtime_runs_nothing),
         cmocka_unit_test(options_that_contradict_are_refused),
