@@ -108,9 +108,10 @@ spine_cursor_group(struct spine_cursor *cursor, uint64_t through,
                    struct spine_cursor **out, struct spine_error *error);
 
 /*
- * From now on spine_cursor_seek_key_exact() of a key that is not there shows it with one
- * row: this value, weight 1 (all components), time 0, as an outer join wants it. Other
- * moves leave that row and go on to keys that are there. The value is copied.
+ * From now on spine_cursor_seek_key_exact() of a key that is not there, or not within the
+ * bounds, shows it with one row: this value, weight 1 (all components), time 0, as an
+ * outer join wants it. Other moves leave that row and go on to keys that are there. The
+ * value is copied.
  */
 SPINE_API void
 spine_cursor_set_default(struct spine_cursor *cursor, union spine_datum value);

@@ -279,11 +279,12 @@ window_forward(struct window *window, bool within_key, size_t *first)
         window->limited = false;
         want_less(window);
         for (size_t i = 0; i < window->source_count; i++)
-            reader_seek_after(&window->sources[i].reader, &key, &value);
+            find_bound(&window->sources[i],
+                       (struct window_bound){&key, window->ghost ? NULL : &value, true});
         use_sources(window, false);
     }
     if (window->ghost) {
-        /* No batch has its key, so there is nothing of it to go on from. */
+        /* The cursor's rows have nothing of its key to go on from. */
         window->ghost = false;
         window->rows.count = 0;
     } else if (keep > 0) {
@@ -310,7 +311,7 @@ window_backward(struct window *window, size_t keep, size_t *shift)
         window->limited = false;
         want_less(window);
         for (size_t i = 0; i < window->source_count; i++)
-            reader_seek(&window->sources[i].reader, &key, &value);
+            find_bound(&window->sources[i], (struct window_bound){&key, &value, false});
         use_sources(window, true);
     }
     if (keep < rows->count) {

@@ -354,20 +354,29 @@ read_on(struct spine_cursor *cursor, struct spine_cursor *plain, struct rng *rng
     return same_position(cursor, plain, schema);
 }
 
-/* Absent keys show the default, and moves from there go where moves from that key go. */
+/* Absent keys show the default, and moves from there go where moves from that key go; so
+ * do keys out of bounds. */
 static bool
 defaults(struct rng *rng, size_t steps)
 {
     struct spine_cursor *cursor, *plain;
     union spine_datum value;
     struct world world;
-    uint8_t scratch[64];
+    uint8_t scratch[64], upper_scratch[64];
 
     HOLDS(world_init(&world, rng, NULL));
     HOLDS_OK(spine_snapshot_cursor(world.snapshots[0], &cursor, NULL));
     HOLDS_OK(spine_snapshot_cursor(world.snapshots[0], &plain, NULL));
     value = generate_value(&world.generator);
     spine_cursor_set_default(cursor, value);
+    if (rng_chance(rng, 50)) {
+        const union spine_datum lower = generate_key_near(&world.generator, scratch);
+        const union spine_datum upper =
+            generate_key_near(&world.generator, upper_scratch);
+
+        spine_cursor_set_bounds(cursor, &lower, &upper);
+        spine_cursor_set_bounds(plain, &lower, &upper);
+    }
     for (size_t i = 0; i < steps; i++) {
         const union spine_datum key = generate_key_near(&world.generator, scratch);
         const bool found = spine_cursor_seek_key_exact(plain, key);
