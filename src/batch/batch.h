@@ -118,6 +118,10 @@ enum spine_status output_flush(struct output *output, bool all);
 /* Appends block `index` of `batch` by reference, after flushing what is pending. */
 enum spine_status
 output_share_block(struct output *output, const struct spine_batch *batch, size_t index);
+/* What is left of `batch` from row `begin` on: its blocks by reference, but for the one
+ * that begins before that row, of which it copies the rest. */
+enum spine_status batch_rest(const struct spine_batch *batch, uint64_t begin,
+                             struct spine_batch **out, struct spine_error *error);
 /* Would rows of this block become smaller if they were appended, not shared? They never
  * do twice. */
 bool output_encodes_block(const struct output *output, const struct spine_batch *batch,

@@ -86,6 +86,34 @@ out:
     return st;
 }
 
+enum spine_status
+batch_rest(const struct spine_batch *batch, uint64_t begin, struct spine_batch **out,
+           struct spine_error *error)
+{
+    struct output output;
+    struct reader reader;
+    enum spine_status st;
+
+    *out = NULL;
+    output_init(&output, &batch->layout);
+    reader_init(&reader, batch);
+    reader_to_offset(&reader, begin);
+    if (reader.row > 0) {
+        /* The copy is encoded if the block is. */
+        output.encode_rows = batch->fences[reader.block].block->encoded ? 0 : UINT64_MAX;
+        (void)reader_stage(&reader, &output.pending, BLOCK_ROWS, &st); /* all of it */
+        TRY(st);
+    }
+    for (size_t i = reader.block; i < batch->fence_count; i++)
+        TRY(output_share_block(&output, batch, i));
+    TRY(output_seal(&output, out, NULL));
+out:
+    output_release(&output);
+    if (st != SPINE_OK)
+        return spine_fail(error, st, "no memory for what is left of a batch");
+    return st;
+}
+
 bool
 output_encodes_block(const struct output *output, const struct spine_batch *batch,
                      size_t index)

@@ -253,6 +253,69 @@ shared_blocks_are_read_in_both(void **state)
     expect_no_leak();
 }
 
+/* batch_rest() has the rows from `begin` on, in blocks of the batch but for one. */
+static void
+expect_rest(const struct layout *layout, const struct spine_batch *batch,
+            const struct rows *rows, uint64_t begin)
+{
+    struct rows left = {0};
+    struct spine_batch *rest;
+    size_t from_batch = 0;
+
+    assert_int_equal(batch_rest(batch, begin, &rest, NULL), SPINE_OK);
+    assert_true(rows_reserve(layout, &left, rows->count + 1));
+    rows_append(layout, &left, rows, begin, rows->count);
+    expect_batch(layout, rest, &left);
+    for (size_t i = 0; i < rest->fence_count; i++)
+        for (size_t k = 0; k < batch->fence_count; k++)
+            from_batch += rest->fences[i].block == batch->fences[k].block;
+    assert_true(from_batch + 1 >= rest->fence_count);
+    rows_release(layout, &left);
+    spine_batch_unref(rest);
+}
+
+static void
+rests_are_what_is_left(void **state)
+{
+    static const struct spine_schema schemas[] = {
+        {.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}},
+        {.key = {SPINE_BYTES, 0}, .value = {SPINE_U32, 0}},
+        {.key = {SPINE_U32, 0}, .value = {SPINE_BYTES, 0}, .weight_count = 3},
+        {.key = {SPINE_I64, 0}, .value = {SPINE_U32, 0}, .time = SPINE_TIME_U64}};
+    const struct draw draw = {
+        .rows = 20000, .keys = 900, .values = 100000, .magnitude = 3};
+    struct random random = {6};
+
+    (void)state;
+    for (size_t i = 0; i < 4 * BLOCKS_COUNT; i++) {
+        const struct spine_schema *schema = &schemas[i / BLOCKS_COUNT];
+        struct owned_columns columns = columns_draw(schema, &draw, &random);
+        struct spine_batch *batch;
+        struct layout layout;
+        struct rows rows;
+
+        assert_int_equal(layout_init(&layout, schema, NULL), SPINE_OK);
+        rows = rows_of_columns(&layout, &columns.columns);
+        batch = batch_of_rows(&layout, &rows, 5000);
+        assert_true(batch->fence_count > 1);
+        const uint64_t begins[] = {0,
+                                   1,
+                                   batch->fences[1].row_begin - 1,
+                                   batch->fences[1].row_begin,
+                                   batch->fences[1].row_begin + 1,
+                                   random_below(&random, rows.count),
+                                   rows.count - 1,
+                                   rows.count};
+
+        for (size_t k = 0; k < sizeof begins / sizeof *begins; k++)
+            expect_rest(&layout, batch, &rows, begins[k]);
+        rows_release(&layout, &rows);
+        spine_batch_unref(batch);
+        columns_free(&columns);
+    }
+    expect_no_leak();
+}
+
 int
 main(void)
 {
@@ -265,6 +328,7 @@ main(void)
         cmocka_unit_test(plain_rows_are_small),
         cmocka_unit_test(no_rows_are_a_batch),
         cmocka_unit_test(shared_blocks_are_read_in_both),
+        cmocka_unit_test(rests_are_what_is_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
