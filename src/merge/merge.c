@@ -36,6 +36,8 @@ struct merge {
 static enum spine_status
 merge_alloc(struct merge **out, size_t input_count, struct spine_error *error);
 static enum spine_status
+take_written(struct merge *merge, const struct spine_batch *written);
+static enum spine_status
 take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *rows_used);
 static enum spine_status find_front(struct merge *merge, struct merge_input **front,
                                     struct row_code *bound, bool *bounded);
@@ -79,9 +81,27 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
     merge->output.rows_expected = merge->rows_all;
     if (options != NULL && options->encode_rows > 0)
         merge->output.encode_rows = options->encode_rows;
+    if (options != NULL && options->written != NULL)
+        TRY(take_written(merge, options->written));
     if (options != NULL)
         merge->retain = options->retain;
     *out = merge;
+    merge = NULL;
+out:
+    merge_free(merge);
+    if (st == SPINE_NOMEM)
+        return fail_nomem(error, "a merge", sizeof *merge);
+    return st;
+}
+
+static enum spine_status
+take_written(struct merge *merge, const struct spine_batch *written)
+{
+    enum spine_status st = SPINE_OK;
+
+    merge->output.rows_expected += written->info.rows;
+    for (size_t i = 0; i < written->fence_count; i++)
+        TRY(output_share_block(&merge->output, written, i));
 out:
     return st;
 }
@@ -146,6 +166,40 @@ merge_seal(struct merge *merge, struct spine_batch **out, struct spine_error *er
 {
     assert(merge_done(merge));
     return output_seal(&merge->output, out, error);
+}
+
+bool
+merge_may_split(const struct merge *merge)
+{
+    return merge->retain == NULL;
+}
+
+enum spine_status
+merge_split(struct merge *merge, struct spine_batch **written, struct spine_batch **rests,
+            struct spine_error *error)
+{
+    enum spine_status st = SPINE_OK;
+
+    assert(merge_may_split(merge));
+    *written = NULL;
+    for (size_t i = 0; i < merge->input_count; i++)
+        rests[i] = NULL;
+    for (size_t i = 0; i < merge->input_count; i++) {
+        struct merge_input *input = &merge->inputs[i];
+        const uint64_t rows = input->batch->info.rows;
+
+        merge_input_update(input);
+        if (input->staged->rows_left > 0)
+            TRY(batch_rest(input->batch, rows - input->staged->rows_left, &rests[i],
+                           error));
+    }
+    TRY(output_seal(&merge->output, written, error));
+out:
+    for (size_t i = 0; st != SPINE_OK && i < merge->input_count; i++) {
+        spine_batch_unref(rests[i]);
+        rests[i] = NULL;
+    }
+    return st;
 }
 
 void

@@ -35,6 +35,11 @@ struct merge_options {
     /* When the inputs have so many rows, the output's blocks are encoded; 0: the default
      * (struct output). */
     uint64_t encode_rows;
+    /*
+     * What a merge that was split has written, or NULL: rows before all of the inputs'.
+     * Its blocks come first in the output, by reference; they are not counted as read.
+     */
+    const struct spine_batch *written;
     /* What drops rows of the output, or NULL. Taken by a merge_new() that succeeds. */
     struct retain *retain;
 };
@@ -68,6 +73,19 @@ void merge_counts(const struct merge *merge, struct merge_counts *out);
 /* After merge_done(). SPINE_NOMEM: may be called again. */
 enum spine_status
 merge_seal(struct merge *merge, struct spine_batch **out, struct spine_error *error);
+/*
+ * Stops a merge half way: `*written` is what it has written, maybe a batch of no rows,
+ * and `rests[i]` what it has yet to read of input i, or NULL when that is nothing. A
+ * merge of the rests with that `written` goes on where this one stops; of this one only
+ * merge_counts() and merge_free() are allowed. SPINE_NOMEM: it goes on itself.
+ *
+ *     input 0    a c e | h        written  a b c d e
+ *     input 1    b d   | f g      rests    h, f g
+ */
+enum spine_status merge_split(struct merge *merge, struct spine_batch **written,
+                              struct spine_batch **rests, struct spine_error *error);
+/* Can it be split? Not when rows are dropped: groups are judged as a whole. */
+bool merge_may_split(const struct merge *merge);
 void merge_free(struct merge *merge);
 
 #endif

@@ -114,6 +114,106 @@ merge_advances_times(struct rng *rng, size_t steps)
 }
 LAW(merge_advances_times, 50, 3000)
 
+/* What a merge that is split has written and has yet to read add up to all there was. */
+static bool
+halves_are_the_sum(const struct spine_batch *written, struct spine_batch *const *rests,
+                   size_t count, const struct merge_options *options,
+                   const struct model *expected)
+{
+    struct model rows;
+
+    model_init(&rows, &expected->schema);
+    HOLDS(fixture_rows(written, &rows));
+    HOLDS_OK(spine_batch_check(written, NULL));
+    for (size_t i = 0; i < count; i++)
+        if (rests[i] != NULL) {
+            HOLDS(rests[i]->info.rows > 0);
+            HOLDS_OK(spine_batch_check(rests[i], NULL));
+            HOLDS(fixture_rows(rests[i], &rows));
+        }
+    if (options->advance_times)
+        model_advance(&rows, options->frontier);
+    else
+        model_consolidate(&rows);
+    const bool same = model_equal(expected, &rows, "both halves");
+    model_release(&rows);
+    return same;
+}
+
+/* A merge, split again and again, and its fixture's batches, which it uses up. */
+struct split_merge {
+    struct fixture *fixture;
+    struct merge *merge;
+    struct merge_options options;
+    struct spine_batch *written;
+};
+
+/* Splits the merge, unless that needs the memory that is not there: then it goes on. */
+static bool
+split_once(struct split_merge *split, struct rng *rng)
+{
+    struct fixture *fixture = split->fixture;
+    struct spine_batch *rests[FIXTURE_BATCHES_MAX], *written;
+    const size_t count = fixture->batch_count;
+
+    HOLDS(merge_may_split(split->merge));
+    fault_alloc_arm(FAULT_ONCE, 1 + rng_below(rng, 40));
+    const enum spine_status st = merge_split(split->merge, &written, rests, NULL);
+    const bool fired = fault_alloc_disarm();
+    HOLDS_EQUAL(fired ? SPINE_NOMEM : SPINE_OK, st);
+    if (fired)
+        return true;
+    HOLDS(halves_are_the_sum(written, rests, count, &split->options, &fixture->sum));
+    merge_free(split->merge);
+    split->merge = NULL;
+    spine_batch_unref(split->written);
+    split->written = written;
+    split->options.written = written;
+    fixture->batch_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        spine_batch_unref(fixture->batches[i]);
+        if (rests[i] != NULL)
+            fixture->batches[fixture->batch_count++] = rests[i];
+    }
+    return true;
+}
+
+static bool
+merge_goes_on_when_split(struct rng *rng, size_t steps)
+{
+    struct spine_schema schema;
+    struct fixture fixture;
+    struct split_merge split = {.fixture = &fixture,
+                                .options.encode_rows = rng_magnitude(rng, 8000)};
+
+    fault_alloc_install();
+    generate_schema(rng, &schema);
+    fixture_init(&fixture, rng, &schema, NULL, 1 + rng_magnitude(rng, 8), steps);
+    split.options.advance_times = schema.time != SPINE_UNTIMED && rng_chance(rng, 50);
+    if (split.options.advance_times) {
+        split.options.frontier = generate_time(&fixture.generator);
+        model_advance(&fixture.sum, split.options.frontier);
+    }
+    for (bool done = false; !done;) {
+        uint64_t fuel_rows = 1 + rng_below(rng, 4000);
+
+        if (split.merge == NULL)
+            HOLDS_OK(merge_new(&split.merge, fixture.batches, fixture.batch_count,
+                               &split.options, NULL));
+        HOLDS_OK(merge_step(split.merge, &fuel_rows, NULL));
+        done = merge_done(split.merge);
+        if (!done && rng_chance(rng, 70))
+            HOLDS(split_once(&split, rng));
+    }
+    const bool same = merged_equals(split.merge, &fixture.sum);
+    merge_free(split.merge);
+    spine_batch_unref(split.written);
+    fixture_release(&fixture);
+    fault_alloc_remove();
+    return same;
+}
+LAW(merge_goes_on_when_split, 60, 8000)
+
 /* A batch and its opposite leave nothing. */
 static bool
 merge_cancels(struct rng *rng, size_t steps)
@@ -378,6 +478,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_merge_is_the_sum),
         cmocka_unit_test(test_merge_advances_times),
+        cmocka_unit_test(test_merge_goes_on_when_split),
         cmocka_unit_test(test_merge_cancels),
         cmocka_unit_test(test_merge_shares_blocks),
         cmocka_unit_test(test_blocks_are_encoded_once),
