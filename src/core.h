@@ -11,6 +11,7 @@
  *     wait.c         backpressure and idleness: everything that waits
  *     slots.c        the pure policy                                    (slots.h)
  *     merge_task.c   a merge as a job: begin, slice, publish, give up
+ *     split.c        what a large merge has written replaces what it has read (split.h)
  *     compaction.c   everything into one batch: spine_consolidate, spine_compact
  *     snapshot.c     immutable lists of batches; fork
  *     retention.c    the filters of a spine, and what a merge makes of them
@@ -60,8 +61,10 @@ struct merge_task {
     bool abandoned;
     /* It began before it was due; job.spare as long as nobody needs it. */
     bool ahead;
-    bool bottom; /* it began by the bottom rule */
+    bool bottom;      /* it began by the bottom rule */
+    bool has_written; /* it was split: the first input is what it has written */
     struct entry_list inputs;
+    uint64_t largest_rows; /* of an input when the merge began; 0 when idle */
     /* As they were when the merge began. */
     bool has_frontier;
     uint64_t frontier;
@@ -115,13 +118,10 @@ struct spine {
         bool dirty;
         bool closing;
         unsigned pauses;
-        /* Threads inside calls that may wait. */
-        unsigned callers;
-        /* Times that waiting threads were told to look again. */
-        uint64_t wakes;
+        unsigned callers; /* threads inside calls that may wait */
+        uint64_t wakes;   /* times that waiting threads were told to look again */
         uint64_t fuel_average;
-        /* Rows to be inserted before merges ahead begin again: one failed. */
-        uint64_t ahead_wait_rows;
+        uint64_t ahead_wait_rows; /* to be inserted before merges ahead: one failed */
         struct job look; /* for a merge ahead, when the runtime has nothing else to do */
         bool look_queued;
         /* Threads in spine_wait_idle(): no merge ahead. */

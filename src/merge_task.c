@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "core.h"
+#include "split.h"
 
 /* Rows of a merge by the bottom rule that count as one of others. */
 #define BOTTOM_HASTE 16u
@@ -15,6 +16,9 @@ struct slice {
     bool done;
     struct spine_batch *output;
     struct merge_counts counts; /* when done */
+    /* It was split: the merge goes on with other inputs. */
+    bool is_split;
+    struct split split;
     uint64_t fuel_used;
     uint64_t rows_left;
     uint64_t ns;
@@ -50,6 +54,10 @@ merge_task_start_locked(struct merge_task *task, struct aftermath *after)
 
     assert(task->state == TASK_IDLE && task->inputs.count > 0 && task->merge == NULL);
     spine->locked.loose_count -= task->inputs.count;
+    for (const struct entry *entry = task->inputs.first; entry != NULL;
+         entry = entry->next)
+        if (entry->batch->info.rows > task->largest_rows)
+            task->largest_rows = entry->batch->info.rows;
     task->has_frontier = spine->locked.has_frontier;
     task->frontier = spine->locked.frontier;
     retention_capture_locked(task);
@@ -133,6 +141,7 @@ slice_on_worker(struct job *job, uint64_t *fuel_rows)
     spine_enter_locked(spine);
     slice_end_locked(task, &slice, &after);
     spine_finish(spine, &after);
+    split_release(&slice.split);
 }
 
 /*
@@ -173,6 +182,8 @@ slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
         slice->done = true;
     }
     slice->rows_left = merge_rows_left(task->merge);
+    if (!slice->done)
+        slice->is_split = split_make(task, &slice->split);
 out:
     slice->status = st;
     /* At least 1: a slice that did nothing is not free. */
@@ -183,8 +194,8 @@ out:
 static enum spine_status
 merge_begin(struct merge_task *task, struct spine_error *error)
 {
-    const size_t count = task->inputs.count;
     const struct entry *entry = task->inputs.first;
+    const size_t count = task->inputs.count - task->has_written;
     struct spine_batch **batches = mem_alloc_array(count, sizeof(struct spine_batch *));
     struct merge_options options = {.advance_times = task->has_frontier,
                                     .frontier = task->frontier,
@@ -195,6 +206,10 @@ merge_begin(struct merge_task *task, struct spine_error *error)
         options.encode_rows = UINT64_MAX;
     if (batches == NULL)
         return fail_nomem(error, "the inputs of a merge", count * sizeof *batches);
+    if (task->has_written) {
+        options.written = entry->batch;
+        entry = entry->next;
+    }
     for (size_t i = 0; i < count; i++, entry = entry->next)
         batches[i] = entry->batch;
     TRY(retention_of_task(task, &options.retain, error));
@@ -216,6 +231,10 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
     if (slice->ns > stats->slice_ns_max)
         stats->slice_ns_max = slice->ns;
     task->fuel_used += slice->fuel_used;
+    if (slice->is_split) {
+        split_publish_locked(task, &slice->split, after);
+        task->fuel_used = 0; /* none of it would be lost */
+    }
 
     if (slice->status != SPINE_OK) {
         runtime_idle(spine->runtime, &task->job);
@@ -352,6 +371,8 @@ task_to_idle_locked(struct merge_task *task, struct aftermath *after)
     task->abandoned = false;
     task->ahead = false;
     task->bottom = false;
+    task->has_written = false;
+    task->largest_rows = 0;
     task->job.spare = false;
     task->state = TASK_IDLE;
 }

@@ -12,6 +12,10 @@
  * merges with it. */
 #define BOTTOM_NEGATIVE_PART 4u
 #define BOTTOM_SMALL_PART 64u
+/* A merge is split when it has read such a part of its rows, and level 0 so many times,
+ * and once more per input. */
+#define SPLIT_PART 8u
+#define SPLIT_LEVELS0 8u
 
 static const unsigned decades_merge_min[SPINE_LEVELS] = {8, 8, 3, 3, 3, 3, 2, 2, 2};
 
@@ -90,6 +94,15 @@ slot_ahead_count(const struct slot_policy *policy, const uint64_t *rows, size_t 
         smaller += rows[i];
     }
     return taken;
+}
+
+bool
+slot_split_is_due(const struct slot_policy *policy, uint64_t rows_read, uint64_t rows,
+                  size_t count)
+{
+    const uint64_t rows_min = (SPLIT_LEVELS0 + count) * policy->rows_max[0];
+
+    return rows_read >= rows_min && rows_read >= rows / SPLIT_PART;
 }
 
 uint64_t

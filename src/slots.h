@@ -78,6 +78,17 @@ bool slot_bottom_due(uint64_t largest_rows, uint64_t negative_rows);
 size_t
 slot_ahead_count(const struct slot_policy *policy, const uint64_t *rows, size_t count);
 
+/*
+ * True when a merge that has read `rows_read` rows, of `count` batches of `rows` rows in
+ * all, is to be split, so that what it has read can go: often enough that little is there
+ * twice, rarely enough that cutting the batches costs little.
+ *
+ *     level 0 up to 14,999; 4 batches of 4,000,000:   499,999 -> false   500,000 -> true
+ *                                    1,000,000:       179,987 -> false   179,988 -> true
+ */
+bool slot_split_is_due(const struct slot_policy *policy, uint64_t rows_read,
+                       uint64_t rows, size_t count);
+
 /* The moving average of the fuel of level-0 merges, after one that used `fuel_rows`:
  * 127/128 old. */
 uint64_t slot_fuel_average(uint64_t average, uint64_t fuel_rows);

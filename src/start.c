@@ -16,8 +16,8 @@
 
 static bool may_start_locked(const struct spine *spine);
 static void start_bottom_locked(struct spine *spine, struct aftermath *after);
-static const struct entry *
-largest_locked(struct spine *spine, struct merge_task **reader);
+static uint64_t largest_locked(struct spine *spine, const struct entry **loose,
+                               struct merge_task **reader);
 static uint64_t negative_rows_locked(const struct spine *spine,
                                      const struct entry *largest, uint64_t rows_min);
 static const struct entry *
@@ -73,19 +73,18 @@ may_start_locked(const struct spine *spine)
 static void
 start_bottom_locked(struct spine *spine, struct aftermath *after)
 {
-    struct merge_task *reader = NULL;
-    const struct entry *largest = largest_locked(spine, &reader);
+    const struct entry *largest;
+    struct merge_task *reader;
+    const uint64_t largest_rows = largest_locked(spine, &largest, &reader);
     struct entry_list inputs = {0};
     uint64_t rows_min;
 
-    if (largest == NULL || largest->level == 0 || spine->locked.compactions != NULL)
+    if (slot_level(&spine->policy, largest_rows) == 0 ||
+        spine->locked.compactions != NULL)
         return;
-    rows_min = slot_bottom_rows(largest->batch->info.rows);
-    if (!slot_bottom_due(largest->batch->info.rows,
-                         negative_rows_locked(spine, largest, rows_min)))
+    rows_min = slot_bottom_rows(largest_rows);
+    if (!slot_bottom_due(largest_rows, negative_rows_locked(spine, largest, rows_min)))
         return;
-    if (reader == NULL)
-        reader = &spine->locked.tasks[largest->level];
     if (reader->state != TASK_IDLE) {
         merge_task_hurry_locked(reader);
         return;
@@ -96,27 +95,32 @@ start_bottom_locked(struct spine *spine, struct aftermath *after)
     start_inputs_locked(reader, &inputs, false, after);
 }
 
-/* The batch with the most rows, and the task that reads it, NULL while it is loose. */
-static const struct entry *
-largest_locked(struct spine *spine, struct merge_task **reader)
+/*
+ * The rows of the largest batch, which a merge that reads it may have split meanwhile; 0
+ * when there is none. `*loose` is that batch, unless a merge reads it, and `*reader` the
+ * task that does or would.
+ */
+static uint64_t
+largest_locked(struct spine *spine, const struct entry **loose,
+               struct merge_task **reader)
 {
-    const struct entry *largest = NULL;
+    uint64_t rows = 0;
 
-    for (unsigned i = 0; i < TASK_COUNT; i++) {
-        const struct entry *input = largest_of(&spine->locked.tasks[i].inputs, largest);
-
-        if (input != largest)
+    *loose = NULL;
+    *reader = NULL;
+    for (unsigned level = 0; level < SPINE_LEVELS; level++)
+        *loose = largest_of(&spine->locked.slots[level], *loose);
+    if (*loose != NULL) {
+        rows = (*loose)->batch->info.rows;
+        *reader = &spine->locked.tasks[(*loose)->level];
+    }
+    for (unsigned i = 0; i < TASK_COUNT; i++)
+        if (spine->locked.tasks[i].largest_rows > rows) {
+            rows = spine->locked.tasks[i].largest_rows;
+            *loose = NULL;
             *reader = &spine->locked.tasks[i];
-        largest = input;
-    }
-    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        const struct entry *loose = largest_of(&spine->locked.slots[level], largest);
-
-        if (loose != largest)
-            *reader = NULL;
-        largest = loose;
-    }
-    return largest;
+        }
+    return rows;
 }
 
 /* The rows of negative weight in the loose batches of `rows_min` rows and more, without

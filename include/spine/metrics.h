@@ -47,6 +47,9 @@ struct spine_stats {
      * they had read: work that was lost. */
     uint64_t given_up_merges;
     uint64_t given_up_rows_in;
+    /* Times that a merge under way handed over what it had written, so that the memory of
+     * what it had read could go. */
+    uint64_t merge_splits;
     /* Blocks that merges took over without reading them, and their rows (also in
      * merge_rows_in and _out). */
     uint64_t merge_blocks_shared;

@@ -108,6 +108,24 @@ the_bottom_is_due_for_retractions(void **state)
     assert_true(slot_bottom_due(UINT64_MAX, UINT64_MAX / 2));
 }
 
+static void
+large_merges_are_split_some_times(void **state)
+{
+    struct slot_policy policy;
+
+    (void)state;
+    slot_policy_init(&policy, SPINE_POLICY_DECADES, 14999);
+    assert_false(slot_split_is_due(&policy, 0, 4000000, 4));
+    assert_false(slot_split_is_due(&policy, 499999, 4000000, 4));
+    assert_true(slot_split_is_due(&policy, 500000, 4000000, 4));
+    assert_false(slot_split_is_due(&policy, 179987, 1000000, 4));
+    assert_true(slot_split_is_due(&policy, 179988, 1000000, 4));
+    /* Each input is cut, which costs the more the more there are. */
+    assert_false(slot_split_is_due(&policy, 179988, 1000000, 5));
+    assert_false(slot_split_is_due(&policy, UINT64_MAX / 8 - 1, UINT64_MAX, 2));
+    assert_true(slot_split_is_due(&policy, UINT64_MAX / 8, UINT64_MAX, 2));
+}
+
 /* Rows are given ascending, up to a zero. */
 static size_t
 ahead_count(const uint64_t *rows)
@@ -223,6 +241,7 @@ main(void)
         cmocka_unit_test(merges_start_at_the_minimum_and_take_at_most_the_maximum),
         cmocka_unit_test(negative_rows_count_more_and_never_wrap),
         cmocka_unit_test(the_bottom_is_due_for_retractions),
+        cmocka_unit_test(large_merges_are_split_some_times),
         cmocka_unit_test(merges_ahead_take_what_is_in_proportion),
         cmocka_unit_test(merges_ahead_keep_batches_few),
         cmocka_unit_test(the_fuel_average_moves_slowly_and_stays_positive),

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Large merges are split: memory goes while they run, and nothing else is seen of it.
+ */
+
+#include "harness/check.h"
+#include "harness/fault_alloc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define BATCHES 8u
+#define BATCH_ROWS 90000u
+
+static const struct spine_runtime_options manual = {.manual = true};
+static const struct spine_schema numbers = {.key = {SPINE_U64, 0},
+                                            .value = {SPINE_NONE, 0}};
+
+/* Times that merges were split in all. */
+static uint64_t splits;
+
+struct world {
+    struct spine_runtime *runtime;
+    struct spine *spine;
+};
+
+/* A spine of BATCHES batches of distinct keys, a merge of which is due. */
+static void
+world_open(struct world *world, const struct spine_options *options)
+{
+    static uint64_t keys[BATCH_ROWS];
+    const struct spine_columns columns = {.rows = BATCH_ROWS, .keys = keys};
+    uint64_t next = 0;
+
+    assert_int_equal(spine_runtime_open(&manual, &world->runtime, NULL), SPINE_OK);
+    assert_int_equal(spine_open(world->runtime, &numbers, options, &world->spine, NULL),
+                     SPINE_OK);
+    spine_pause(world->spine);
+    for (unsigned i = 0; i < BATCHES; i++) {
+        struct spine_batch *batch;
+
+        for (size_t row = 0; row < BATCH_ROWS; row++)
+            keys[row] = next++ * UINT64_C(0x9E3779B97F4A7C15);
+        assert_int_equal(spine_batch_from_columns(&numbers, &columns, &batch, NULL),
+                         SPINE_OK);
+        assert_int_equal(spine_insert(world->spine, batch, NULL), SPINE_OK);
+        spine_batch_unref(batch);
+    }
+    spine_resume(world->spine);
+}
+
+/* Nothing of the library's is left. */
+static void
+world_close(struct world *world)
+{
+    struct spine_stats stats;
+
+    spine_stats(world->spine, &stats);
+    assert_int_equal(stats.rows, BATCHES * BATCH_ROWS);
+    assert_int_equal(spine_check(world->spine, NULL), SPINE_OK);
+    spine_close(world->spine);
+    spine_runtime_close(world->runtime);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static struct spine_stats
+stats_of(const struct world *world)
+{
+    struct spine_stats stats;
+
+    spine_stats(world->spine, &stats);
+    return stats;
+}
+
+/* Merges until the first split. */
+static void
+run_to_split(const struct world *world)
+{
+    while (stats_of(world).merge_splits == 0)
+        assert_true(spine_runtime_run(world->runtime, 10000) > 0);
+}
+
+/* The most memory there is until the merge has ended. */
+static size_t
+peak_of(struct world *world)
+{
+    size_t peak = 0;
+
+    while (stats_of(world).merges == 0) {
+        assert_true(spine_runtime_run(world->runtime, 10000) > 0);
+        if (spine_allocated_bytes() > peak)
+            peak = spine_allocated_bytes();
+    }
+    return peak;
+}
+
+static void
+what_was_read_goes_while_a_merge_runs(void **state)
+{
+    /* Keys are 8 bytes before and after. */
+    const struct spine_options plain = {
+        .level0_rows = 5000, .encode_rows = UINT32_MAX, .only_due_merges = true};
+    struct spine_snapshot *snapshot;
+    struct world world;
+
+    (void)state;
+    world_open(&world, &plain);
+    const size_t bytes = spine_allocated_bytes();
+    const size_t peak = peak_of(&world);
+    assert_true(peak < bytes * 3 / 2);
+    assert_in_range(stats_of(&world).merge_splits, 4, 8);
+    assert_int_equal(stats_of(&world).batches, 1);
+    assert_int_equal(stats_of(&world).merge_rows_in, BATCHES * BATCH_ROWS);
+    assert_int_equal(stats_of(&world).merge_rows_out, BATCHES * BATCH_ROWS);
+    world_close(&world);
+
+    /* A snapshot keeps what it has. */
+    world_open(&world, &plain);
+    assert_int_equal(spine_snapshot(world.spine, &snapshot, NULL), SPINE_OK);
+    assert_true(peak_of(&world) > bytes * 9 / 5);
+    assert_int_equal(spine_snapshot_batch_count(snapshot), BATCHES);
+    spine_snapshot_unref(snapshot);
+    world_close(&world);
+}
+
+static void
+a_merge_given_up_leaves_what_it_has_written(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world, NULL);
+    run_to_split(&world);
+    assert_int_equal(stats_of(&world).batches, BATCHES + 1);
+    assert_int_equal(spine_check(world.spine, NULL), SPINE_OK);
+    /* The compaction takes the pieces from the merge that was due. */
+    assert_int_equal(spine_consolidate(world.spine, NULL, NULL), SPINE_OK);
+    assert_int_equal(stats_of(&world).batches, 1);
+    assert_int_equal(stats_of(&world).merges, 1);
+    world_close(&world);
+
+    world_open(&world, NULL);
+    run_to_split(&world);
+    world_close(&world);
+}
+
+static void
+paused_merges_go_on_from_a_split(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world, NULL);
+    run_to_split(&world);
+    spine_pause(world.spine);
+    assert_int_equal(spine_runtime_run(world.runtime, UINT64_MAX), 0);
+    assert_int_equal(spine_check(world.spine, NULL), SPINE_OK);
+    spine_resume(world.spine);
+    (void)peak_of(&world);
+    assert_int_equal(stats_of(&world).batches, 1);
+    world_close(&world);
+}
+
+static bool
+key_is_kept(void *context, union spine_datum key)
+{
+    (void)context;
+    return key.u64 != 1; /* which there is not */
+}
+
+static void
+merges_that_drop_rows_are_not_split(void **state)
+{
+    const struct spine_key_filter filter = {.name = "some", .on_key = key_is_kept};
+    struct world world;
+
+    (void)state;
+    world_open(&world, NULL);
+    (void)peak_of(&world);
+    assert_true(stats_of(&world).merge_splits > 0);
+    world_close(&world);
+
+    world_open(&world, NULL);
+    spine_pause(world.spine);
+    assert_int_equal(spine_retain_keys(world.spine, &filter, NULL), SPINE_OK);
+    spine_resume(world.spine);
+    /* Begins anew, with the filter. */
+    assert_int_equal(spine_consolidate(world.spine, NULL, NULL), SPINE_OK);
+    assert_int_equal(stats_of(&world).merge_splits, 0);
+    world_close(&world);
+}
+
+/* What a spine is asked to do while merges, split as often as can be, run a little at a
+ * time. */
+static void
+disturb(struct rng *rng, struct spine *spine)
+{
+    if (rng_chance(rng, 15))
+        property_ok(__FILE__, __LINE__, spine_compact(spine, NULL, NULL, NULL), NULL);
+    if (rng_chance(rng, 15)) {
+        spine_pause(spine);
+        spine_resume(spine);
+    }
+}
+
+static bool
+splits_change_nothing(struct rng *rng, size_t steps)
+{
+    const struct spine_options options = {
+        .level0_rows = 1 + (uint32_t)rng_below(rng, 30),
+        .policy = rng_chance(rng, 50) ? SPINE_POLICY_FOURS : SPINE_POLICY_DECADES,
+        .help_batches = rng_chance(rng, 50) ? UINT32_MAX : 0,
+        .encode_rows = (uint32_t)rng_magnitude(rng, 5000)};
+    struct generate_options many = {.keys = 4000, .values = 3, .times = 4};
+    struct spine_snapshot *snapshot = NULL;
+    struct model rows, expected, then;
+    struct spine_schema schema;
+    struct generator generator;
+    struct spine_runtime *runtime;
+    struct spine_stats stats;
+    struct spine *spine;
+    uint64_t frontier = 0;
+
+    generate_schema(rng, &schema);
+    generator_init(&generator, rng, &schema, &many);
+    model_init(&rows, &schema);
+    model_init(&expected, &schema);
+    model_init(&then, &schema);
+    HOLDS_OK(spine_runtime_open(&manual, &runtime, NULL));
+    HOLDS_OK(spine_open(runtime, &schema, &options, &spine, NULL));
+    if (schema.time != SPINE_UNTIMED && rng_chance(rng, 50)) {
+        frontier = generate_time(&generator);
+        HOLDS_OK(spine_set_frontier(spine, frontier, NULL));
+    }
+    for (size_t i = 0; i < 20; i++) {
+        rows.count = 0;
+        generate_rows(&generator, rng_below(rng, steps), &rows);
+        struct spine_batch *batch = batch_of_rows(&rows);
+        HOLDS_OK(spine_insert(spine, batch, NULL));
+        spine_batch_unref(batch);
+        model_add_rows(&expected, rows.rows, rows.count);
+        model_consolidate(&expected);
+        if (snapshot == NULL && rng_chance(rng, 20)) {
+            HOLDS_OK(spine_snapshot(spine, &snapshot, NULL));
+            model_copy(&then, &expected);
+        }
+        for (uint64_t runs = rng_below(rng, 4); runs > 0; runs--) {
+            (void)spine_runtime_run(runtime, rng_magnitude(rng, 3000));
+            disturb(rng, spine);
+            HOLDS_OK(spine_check(spine, NULL));
+        }
+        if (rng_chance(rng, 30))
+            HOLDS(check_spine_since(spine, &expected, frontier, "while merging"));
+    }
+    if (snapshot != NULL)
+        HOLDS(check_snapshot_since(snapshot, &then, frontier, "as it was"));
+    spine_snapshot_unref(snapshot);
+    HOLDS(check_spine_since(spine, &expected, frontier, "in the end"));
+    spine_stats(spine, &stats);
+    splits += stats.merge_splits;
+    spine_close(spine);
+    spine_runtime_close(runtime);
+    model_release(&rows);
+    model_release(&expected);
+    model_release(&then);
+    generator_release(&generator);
+    HOLDS_EQUAL(0, fault_alloc_live_bytes());
+    return true;
+}
+
+static void
+test_splits_change_nothing(void **state)
+{
+    const struct property law = {"test_splits_change_nothing", splits_change_nothing, 60,
+                                 3000};
+
+    (void)state;
+    fault_alloc_install();
+    splits = 0;
+    assert_true(property_holds(&law));
+    printf("%llu splits\n", (unsigned long long)splits);
+    if (harness_cases(law.cases) >= law.cases)
+        assert_true(splits > 100);
+    fault_alloc_remove();
+}
+
+int
+main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_read_goes_while_a_merge_runs),
+        cmocka_unit_test(a_merge_given_up_leaves_what_it_has_written),
+        cmocka_unit_test(paused_merges_go_on_from_a_split),
+        cmocka_unit_test(merges_that_drop_rows_are_not_split),
+        cmocka_unit_test(test_splits_change_nothing),
+    };
+
+    harness_start(argc, argv);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
