@@ -10,9 +10,12 @@
  * eight bytes, read big-endian, before memcmp.
  */
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a little-endian machine");
 
 /* Bytes somewhere else. */
 struct span {

@@ -9,7 +9,6 @@
 #define GROUP_WORDS 8u
 #define HALF_WORDS (GROUP_WORDS / 2)
 /* Wider distances have 64 bits. */
-#define WIDTH_MAX 57u
 
 #define INLINE_ALWAYS static inline __attribute__((always_inline))
 
@@ -32,8 +31,6 @@ frame_bytes(const struct frame *frame, size_t count)
 static inline void
 store_bits(uint8_t *to, uint64_t word)
 {
-    if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
-        word = __builtin_bswap64(word);
     memcpy(to, &word, sizeof word);
 }
 
@@ -44,8 +41,8 @@ frame_pack(struct frame *frame, const uint64_t *words, size_t count, uint8_t *bi
 
     assert(bits > (uint8_t *)frame && bits - (uint8_t *)frame <= UINT32_MAX);
     frame->bits_at = (uint32_t)(bits - (uint8_t *)frame);
-    assert(frame->width <= WIDTH_MAX || frame->width == 64);
-    if (frame->width <= WIDTH_MAX)
+    assert(frame->width <= FRAME_WIDTH_MAX || frame->width == 64);
+    if (frame->width <= FRAME_WIDTH_MAX)
         whole = count / GROUP_WORDS * GROUP_WORDS;
     pack_groups(frame, words, whole, bits);
     pack_rest(frame, words, whole, count, bits + whole / GROUP_WORDS * frame->width);

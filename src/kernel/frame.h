@@ -28,6 +28,8 @@
 
 /* Bytes behind the distances that may be read. */
 #define FRAME_SLACK 8u
+/* The widest distance below 64 bits. */
+#define FRAME_WIDTH_MAX 57u
 
 struct frame {
     uint64_t base;
@@ -60,14 +62,14 @@ void frame_unpack(const struct frame *frame, size_t begin, size_t end, uint64_t 
 void frame_unpack_below(const struct frame *frame, size_t begin, size_t end,
                         unsigned shift, uint64_t *words);
 
-/* Eight bytes at `bits`, the first one lowest. */
+/* Eight bytes at `bits`, the first one lowest as everywhere: see base/bytes.h. */
 static inline uint64_t
 frame_load(const uint8_t *bits)
 {
     uint64_t word;
 
     memcpy(&word, bits, sizeof word);
-    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? word : __builtin_bswap64(word);
+    return word;
 }
 
 /* Word `at`. */

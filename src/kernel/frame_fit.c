@@ -6,7 +6,6 @@
 #include <stdbool.h>
 
 /* Wider distances have 64 bits. */
-#define WIDTH_MAX 57u
 /* The slope has so many bits behind the point at most. */
 #define SLOPE_SHIFT_MAX 32u
 /* Of words in no order so many are looked at before a slope is tried on all. */
@@ -54,7 +53,7 @@ frame_fit(const uint64_t *words, size_t count, bool sorted)
         if (bits_of((uint64_t)reach.most - (uint64_t)reach.least) + 1 >= level.width)
             return level;
     }
-    if (sorted && count >= 8 * COARSE_STEP && level.width < 60 &&
+    if (sorted && count >= 8 * COARSE_STEP && level.width <= FRAME_WIDTH_MAX &&
         fit_coarsely(words, count, &line))
         return line.width < level.width ? line : level;
     reach = reach_of_line(words, count, 1, &line);
@@ -132,7 +131,7 @@ reach_any(const uint64_t *words, size_t count, size_t step, const struct frame *
 static void
 set_width(struct frame *frame, unsigned width)
 {
-    width = width > WIDTH_MAX ? 64 : width;
+    width = width > FRAME_WIDTH_MAX ? 64 : width;
     frame->width = (uint8_t)width;
     frame->mask = width == 0 ? 0 : UINT64_MAX >> (64 - width);
 }
