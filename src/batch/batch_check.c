@@ -19,6 +19,7 @@ struct check {
     uint64_t keys_seen;
     uint64_t negative_seen;
     uint64_t bytes_seen;
+    bool has_frames;
 };
 
 static enum spine_status check_ends(const struct check *check, const uint16_t *ends,
@@ -131,10 +132,12 @@ check_frame(const struct check *check, const struct frame *frame, size_t count)
     const uintptr_t begin = (uintptr_t)block, at = (uintptr_t)frame;
 
     EXPECT(at > begin && at + sizeof *frame <= begin + block->bytes &&
+               frame->bits_at >= sizeof *frame &&
                at + frame->bits_at + frame_bytes(frame, count) <= begin + block->bytes,
            "block %zu: a frame ends behind it", check->at);
     EXPECT(frame->mask == (frame->width == 0 ? 0 : UINT64_MAX >> (64 - frame->width)) &&
-               (frame->width <= 57 || frame->width == 64) && frame->slope_shift < 64 &&
+               (frame->width <= FRAME_WIDTH_MAX || frame->width == 64) &&
+               frame->slope_shift < 64 &&
                (count <= 1 || frame->slope <= UINT64_MAX / (count - 1)),
            "block %zu: a frame of %u bits", check->at, frame->width);
     return SPINE_OK;
@@ -244,6 +247,7 @@ check_fence(struct check *check)
            check->at, fence->row_begin, check->rows_seen);
     EXPECT(fence->continues == continues, "block %zu: does its first key go on?",
            check->at);
+    check->has_frames = check->has_frames || fence->key_framed;
     check->rows_seen += fence->rows;
     check->bytes_seen += fence->block->bytes;
     return SPINE_OK;
@@ -285,6 +289,7 @@ check_info(const struct check *check)
     EXPECT(info->bytes ==
                check->bytes_seen + batch_bytes(&batch->layout, batch->fence_count),
            "the batch says %" PRIu64 " bytes", info->bytes);
+    EXPECT(batch->has_frames == check->has_frames, "are keys of the batch in frames?");
     if (batch->fence_count == 0)
         return SPINE_OK;
     EXPECT(datum_equals(&batch->layout.key, info->key_min, batch_key_min(batch, scratch)),

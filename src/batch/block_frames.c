@@ -4,7 +4,7 @@
 static const uint64_t *take_words(const struct frame_source *source, uint64_t *scratch);
 
 void
-framed_fit(struct framed *framed, size_t plain_bytes)
+framed_fit(struct framed *framed, size_t plain_bytes, size_t head_bytes)
 {
     const struct frame_source *source = &framed->source;
     uint64_t scratch[BLOCK_ROWS];
@@ -13,7 +13,7 @@ framed_fit(struct framed *framed, size_t plain_bytes)
     if (plain_bytes == 0)
         return;
     framed->frame = frame_fit(take_words(source, scratch), source->count, source->sorted);
-    framed->pays = framed_bytes(framed) <= plain_bytes - plain_bytes / 8;
+    framed->pays = head_bytes + framed_bytes(framed) <= plain_bytes - plain_bytes / 8;
 }
 
 size_t

@@ -29,8 +29,9 @@ struct framed {
     bool pays;
 };
 
-/* Fits the frame of `source`, which pays when it saves an eighth of `plain_bytes`. */
-void framed_fit(struct framed *framed, size_t plain_bytes);
+/* Fits the frame of `source`, which pays when it, with `head_bytes` more, saves an eighth
+ * of `plain_bytes`. */
+void framed_fit(struct framed *framed, size_t plain_bytes, size_t head_bytes);
 size_t framed_bytes(const struct framed *framed);
 /* Writes the frame to `out`, and its distances, framed_bytes(), to `bits` behind it. */
 void framed_write(const struct framed *framed, struct frame *out, uint8_t *bits);

@@ -248,16 +248,17 @@ plan_frames(struct plan *plan, const struct source *key, const struct source *va
         return;
     if (layout->key.shape == SHAPE_WORD4 || layout->key.shape == SHAPE_WORD8) {
         framed[FRAME_KEY].source = words_of_source(key, true);
-        framed_fit(&framed[FRAME_KEY], source_bytes(key));
+        framed_fit(&framed[FRAME_KEY], source_bytes(key), 0);
     }
     if (layout->value.shape == SHAPE_WORD4 || layout->value.shape == SHAPE_WORD8) {
         framed[FRAME_VALUE].source = words_of_source(value, false);
-        framed_fit(&framed[FRAME_VALUE], source_bytes(value));
+        framed_fit(&framed[FRAME_VALUE], source_bytes(value), 0);
     }
     if (layout->timed) {
         framed[FRAME_TIMES].source = row_words;
         framed[FRAME_TIMES].source.words = plan->rows->time + plan->begin;
-        framed_fit(&framed[FRAME_TIMES], plan->row_count * sizeof(uint64_t));
+        framed_fit(&framed[FRAME_TIMES], plan->row_count * sizeof(uint64_t),
+                   sizeof(struct frame));
     }
     /* Several weights of a row have little in common. */
     if (layout->weight_count == 1) {
@@ -265,7 +266,8 @@ plan_frames(struct plan *plan, const struct source *key, const struct source *va
         framed[FRAME_WEIGHTS].source.words =
             (const uint64_t *)plan->rows->weight + plan->begin;
         framed[FRAME_WEIGHTS].source.flip = word_of_i64(0);
-        framed_fit(&framed[FRAME_WEIGHTS], (size_t)plan->row_count * plan->weight_bytes);
+        framed_fit(&framed[FRAME_WEIGHTS], (size_t)plan->row_count * plan->weight_bytes,
+                   sizeof(struct frame));
     }
 }
 

@@ -31,12 +31,14 @@ output_init(struct output *output, const struct layout *layout)
 void
 output_release(struct output *output)
 {
+    const struct layout layout = output->layout;
+
     for (size_t i = 0; i < output->fence_count; i++)
         block_unref(output->fences[i].block);
     mem_free(output->fences, output->fence_capacity * sizeof *output->fences);
     mem_free(output->marks, output->mark_capacity * sizeof *output->marks);
     rows_release(&output->layout, &output->pending);
-    *output = (struct output){.layout = output->layout};
+    output_init(output, &layout);
 }
 
 enum spine_status
