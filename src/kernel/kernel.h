@@ -95,7 +95,9 @@ enum spine_status cell_of_datum(const struct cell_layout *column, union spine_da
 
 /*
  * Flat rows as columns. Which are in use follows from the layout; the others are NULL.
- * `weight` has weight_count numbers per row. `time` only when timed.
+ * `weight` has weight_count numbers per row. `time` only when timed. Untimed codes of one
+ * weight lie in one piece of memory, equally far apart: hi, weight, lo, as rows_reserve()
+ * makes them; windows are merged by that.
  */
 struct rows {
     uint64_t *hi;
@@ -260,8 +262,8 @@ void kway_release(struct kway *kway);
 
 /*
  * The same as kway_fill() by a heap with the code in the node, one row at a time: the
- * reference that the other is tested against, and what serves ROW_WIDE, small `want` and
- * skewed windows.
+ * reference that the other is tested against; it serves small `want`, skewed windows and
+ * wide rows in descending order, too.
  */
 enum spine_status
 kway_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
