@@ -7,7 +7,7 @@
  */
 
 #include "harness/check.h"
-#include "harness/fault_alloc.h"
+#include "harness/fault_sweep.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,6 @@
 #include <cmocka.h>
 
 #define PARTS 6u
-#define POINTS_MAX 100000u
 
 /* What every call finds. Made without faults. */
 struct fixture {
@@ -474,27 +473,17 @@ one_point(const struct spine_schema *schema, size_t call, enum fault_mode mode,
     return true;
 }
 
-static bool
-sweep(const struct spine_schema *schema, const char *schema_name)
+static const char *
+call_name(size_t call)
 {
-    uint64_t points = 0;
-
-    for (size_t call = 0; call < sizeof calls / sizeof calls[0]; call++)
-        for (int mode = FAULT_ONCE; mode <= FAULT_FOREVER; mode++) {
-            bool fired = true;
-            for (uint64_t nth = 1; fired && nth < POINTS_MAX; nth++) {
-                if (!one_point(schema, call, (enum fault_mode)mode, nth, &fired))
-                    return property_fail(calls[call].name, __LINE__,
-                                         "%s, allocation %llu failing %s", schema_name,
-                                         (unsigned long long)nth,
-                                         mode == FAULT_ONCE ? "once" : "for good");
-                points += fired;
-            }
-        }
-    printf("%s: %llu allocation failures visited\n", schema_name,
-           (unsigned long long)points);
-    return points > 0;
+    return calls[call].name;
 }
+
+static const struct fault_sweep sweep = {
+    .call_count = sizeof calls / sizeof calls[0],
+    .on_name = call_name,
+    .on_point = one_point,
+};
 
 static void
 test_sweep_one_word(void **state)
@@ -502,7 +491,7 @@ test_sweep_one_word(void **state)
     const struct spine_schema schema = {.key = {SPINE_U32, 0}, .value = {SPINE_I32, 0}};
 
     (void)state;
-    assert_true(sweep(&schema, "u32 -> i32"));
+    assert_true(fault_sweep(&sweep, &schema, "u32 -> i32"));
 }
 
 static void
@@ -511,7 +500,7 @@ test_sweep_two_words(void **state)
     const struct spine_schema schema = {.key = {SPINE_U64, 0}, .value = {SPINE_F64, 0}};
 
     (void)state;
-    assert_true(sweep(&schema, "u64 -> f64"));
+    assert_true(fault_sweep(&sweep, &schema, "u64 -> f64"));
 }
 
 static void
@@ -521,7 +510,7 @@ test_sweep_bytes(void **state)
                                         .value = {SPINE_FIXED, 20}};
 
     (void)state;
-    assert_true(sweep(&schema, "bytes -> fixed 20"));
+    assert_true(fault_sweep(&sweep, &schema, "bytes -> fixed 20"));
 }
 
 static void
@@ -533,7 +522,7 @@ test_sweep_timed(void **state)
                                         .time = SPINE_TIME_PAIR};
 
     (void)state;
-    assert_true(sweep(&schema, "i64 -> bytes, three weights, times"));
+    assert_true(fault_sweep(&sweep, &schema, "i64 -> bytes, three weights, times"));
 }
 
 int
