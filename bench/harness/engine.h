@@ -10,6 +10,7 @@
  * it may have threads of its own.
  */
 
+#include "harness/fail.h"
 #include "spine/batch.h"
 
 #include <stdbool.h>
@@ -135,8 +136,6 @@ engine_lookup(const struct engine *engine, void *state, const uint64_t *keys,
         engine->probe(state, keys, count, NULL, tally);
 }
 
-/* Says what is wrong and ends the process with status 1. */
-__attribute__((noreturn, format(printf, 1, 2))) void bench_fail(const char *format, ...);
 /* malloc that does not fail. */
 void *bench_alloc(size_t count, size_t size);
 /* Bytes of all files in a directory. */

@@ -5,7 +5,6 @@
 #include <ftw.h>
 #include <inttypes.h>
 #include <malloc.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,20 +25,6 @@ static struct machine_time machine_time_now(void);
 static void sample_child(const struct workload *workload, const struct bench *bench,
                          const struct engine *engine, int to);
 static bool read_whole(int from, void *memory, size_t size);
-
-void
-bench_fail(const char *format, ...)
-{
-    va_list arguments;
-
-    fflush(stdout);
-    fputs("error: ", stderr);
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-    _exit(1);
-}
 
 void *
 bench_alloc(size_t count, size_t size)

@@ -39,7 +39,7 @@ report_compare(const struct results *a, const struct results *b)
         unclear += !differ;
     }
     if (better + worse + unclear == 0)
-        report_fail("the two have no figure in common");
+        bench_fail("the two have no figure in common");
     printf("\n%u better, %u worse, %u within the noise. ~: other processes were busy.\n",
            better, worse, unclear);
 }

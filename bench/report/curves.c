@@ -151,6 +151,6 @@ curve_data(const struct curve *curve, const struct policy_results *policies, siz
         }
     }
     if (points == 0)
-        report_fail("%s: no %s of %s to draw", curve->policy, curve->metric,
-                    curve->workload);
+        bench_fail("%s: no %s of %s to draw", curve->policy, curve->metric,
+                   curve->workload);
 }

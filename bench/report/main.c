@@ -56,8 +56,8 @@ main(int count, char **arguments)
                       arguments[2]);
         return 0;
     }
-    report_fail("usage: bench_report table|bar FILE, compare A B, plot FILE DIR, "
-                "policies FILE..., curves DIR FILE...");
+    bench_fail("usage: bench_report table|bar FILE, compare A B, plot FILE DIR, "
+               "policies FILE..., curves DIR FILE...");
 }
 
 /* The name of a policy is that of its file without directories and ".jsonl". */
@@ -65,7 +65,7 @@ static size_t
 policies_read(struct policy_results *policies, int count, char **paths)
 {
     if (count > POLICIES_MAX)
-        report_fail("more than %d policies", POLICIES_MAX);
+        bench_fail("more than %d policies", POLICIES_MAX);
     for (int i = 0; i < count; i++) {
         char *const slash = strrchr(paths[i], '/');
         results_read(&policies[i].results, paths[i]);

@@ -2,7 +2,6 @@
 #include "report/results.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,27 +12,13 @@ static bool same_figure(const struct result *a, const struct result *b);
 static void results_unite(struct results *results);
 
 void
-report_fail(const char *format, ...)
-{
-    va_list arguments;
-
-    fflush(stdout);
-    fputs("error: ", stderr);
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-    exit(2);
-}
-
-void
 results_read(struct results *results, const char *path)
 {
     char line[1024];
     FILE *const file = fopen(path, "r");
 
     if (file == NULL)
-        report_fail("%s: %s", path, strerror(errno));
+        bench_fail("%s: %s", path, strerror(errno));
     while (fgets(line, sizeof line, file) != NULL) {
         struct result result = {0};
         if (!field_text(line, "workload", result.workload, sizeof result.workload) ||
@@ -52,13 +37,13 @@ results_read(struct results *results, const char *path)
             results->list =
                 realloc(results->list, results->capacity * sizeof *results->list);
             if (results->list == NULL)
-                report_fail("no memory");
+                bench_fail("no memory");
         }
         results->list[results->count++] = result;
     }
     fclose(file);
     if (results->count == 0)
-        report_fail("%s: there are no results in it", path);
+        bench_fail("%s: there are no results in it", path);
     results_unite(results);
 }
 
@@ -122,7 +107,7 @@ results_unite(struct results *results)
     size_t put = 0;
 
     if (same == NULL)
-        report_fail("no memory");
+        bench_fail("no memory");
     for (size_t at = 0; at < results->count; at++) {
         size_t count = 0;
         bool earlier = false;

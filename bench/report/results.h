@@ -6,6 +6,8 @@
  * report/results -- figures read back from files of JSON lines.
  */
 
+#include "harness/fail.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,8 +48,6 @@ double result_ratio(const struct result *result, const struct result *other);
 
 /* A number of three digits, with k, M or G: "9.61 M". */
 const char *number_text(char *text, size_t size, double number);
-
-__attribute__((noreturn, format(printf, 1, 2))) void report_fail(const char *format, ...);
 
 /* One table for everybody; what changed from `a` to `b`; each line of the bar (false: not
    reached); plots as gnuplot scripts in a directory. */

@@ -12,7 +12,7 @@ script_open(const char *directory, const char *name, const char *title, const ch
     snprintf(path, sizeof path, "%s/%s.gp", directory, name);
     FILE *const script = fopen(path, "w");
     if (script == NULL)
-        report_fail("%s: %s", path, strerror(errno));
+        bench_fail("%s: %s", path, strerror(errno));
     fprintf(script,
             "set terminal svg size 640,440 background 'white'\nset output '%s/%s.svg'\n"
             "set title '%s'\nset ylabel '%s'\nset grid ytics\n",
@@ -33,5 +33,5 @@ script_close(FILE *script)
     const bool written = ferror(script) == 0;
 
     if (fclose(script) != 0 || !written)
-        report_fail("a script of a plot: %s", strerror(errno));
+        bench_fail("a script of a plot: %s", strerror(errno));
 }
