@@ -36,6 +36,7 @@ have_gnuplot() {
 # Every script in directory $1 draws the SVG of its name.
 draw() {
     for script in "$1"/*.gp; do
+        [ -e "$script" ] || continue
         gnuplot "$script" 2>/dev/null || say "gnuplot cannot draw $script"
     done
 }

@@ -134,9 +134,10 @@ run_merge(const struct bench *bench, const struct engine *engine, struct sample 
     }
 }
 
-static void
-point_measured(const struct engine *engine, void *state, const uint64_t *keys,
-               const struct tally *expected, struct sample *sample, const char *name)
+/* Lookups per second of LOOKUPS keys, once to warm up, then once measured. */
+static double
+lookups_per_s(const struct engine *engine, void *state, const uint64_t *keys,
+              const struct tally *expected, const char *name)
 {
     double seconds = 0;
 
@@ -147,7 +148,7 @@ point_measured(const struct engine *engine, void *state, const uint64_t *keys,
         seconds = seconds_now() - began;
         tally_check(name, expected, &found);
     }
-    sample_put(sample, name, "lookups_per_s", LOOKUPS, LOOKUPS / seconds);
+    return LOOKUPS / seconds;
 }
 
 void
@@ -164,10 +165,12 @@ run_point(const struct bench *bench, const struct engine *engine, struct sample 
         expected.weight++;
         expected.checksum += row_hash(keys[i], number);
     }
-    point_measured(engine, state, keys, &expected, sample, "point");
+    sample_put(sample, "point", "lookups_per_s", bench->n,
+               lookups_per_s(engine, state, keys, &expected, "point"));
     for (size_t i = 0; i < LOOKUPS; i++)
         keys[i] = key_of(bench->seed, bench->n + random_below(&random, UINT32_MAX));
-    point_measured(engine, state, keys, &(struct tally){0}, sample, "point.absent");
+    sample_put(sample, "point.absent", "lookups_per_s", bench->n,
+               lookups_per_s(engine, state, keys, &(struct tally){0}, "point.absent"));
     engine->close(state);
     free(keys);
 }
