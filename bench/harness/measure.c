@@ -20,7 +20,7 @@ struct machine_time {
     uint64_t all;
 };
 
-static uint64_t status_bytes(const char *field);
+static uint64_t field_bytes(const char *path, const char *field);
 static struct machine_time machine_time_now(void);
 static void sample_child(const struct workload *workload, const struct bench *bench,
                          const struct engine *engine, int to);
@@ -48,13 +48,19 @@ seconds_now(void)
 uint64_t
 memory_now(void)
 {
-    return status_bytes("RssAnon:");
+    return field_bytes("/proc/self/status", "RssAnon:");
 }
 
 uint64_t
 memory_peak(void)
 {
-    return status_bytes("VmHWM:");
+    return field_bytes("/proc/self/status", "VmHWM:");
+}
+
+uint64_t
+memory_available(void)
+{
+    return field_bytes("/proc/meminfo", "MemAvailable:");
 }
 
 void
@@ -64,11 +70,11 @@ memory_trim(void)
 }
 
 static uint64_t
-status_bytes(const char *field)
+field_bytes(const char *path, const char *field)
 {
     char line[256];
     uint64_t kilobytes = 0;
-    FILE *const file = fopen("/proc/self/status", "r");
+    FILE *const file = fopen(path, "r");
 
     if (file == NULL)
         return 0;

@@ -47,6 +47,9 @@ struct workload {
     bool spine_only;
     /* True: runs at 10^5, 10^6, ... up to the rows that are asked for. */
     bool grows;
+    /* Memory that a row takes at the peak, if much more than a hundred bytes: what does
+       not fit is left out. */
+    unsigned row_bytes;
     /* What may be asked for alone, as NAME.VARIANT, apart by blanks; NULL: nothing. */
     const char *variants;
     void (*run)(const struct bench *bench, const struct engine *engine,
@@ -62,6 +65,8 @@ double seconds_now(void);
 /* Anonymous memory of the process now, and the most of all memory so far, in bytes. */
 uint64_t memory_now(void);
 uint64_t memory_peak(void);
+/* Bytes that processes may still take. */
+uint64_t memory_available(void);
 /* Gives what is free back to the system, so that memory_now() counts what is in use. */
 void memory_trim(void);
 

@@ -256,6 +256,10 @@ workload_run(const struct settings *settings, const struct workload *workload,
     bool right = true;
 
     printf("%s: %s; n = %" PRIu64 "\n", workload->name, workload->about, bench->n);
+    if (workload->row_bytes * bench->n > memory_available()) {
+        printf("  skipped: it takes %u bytes of memory per row\n", workload->row_bytes);
+        return true;
+    }
     for (unsigned round = 0; round < settings->samples; round++) {
         printf("  sample %u of %u:", round + 1, settings->samples);
         for (size_t e = 0; e < settings->engine_count; e++) {

@@ -48,6 +48,7 @@ const struct workload workloads[] = {
     {.name = "bytes",
      .about = "keys of 8 to 64 bytes, values of 0 to 200",
      .spine_only = true,
+     .row_bytes = 300,
      .run = run_bytes},
     {.name = "timed",
      .about = "u64 times, a frontier that follows, half of the rows is retracted",

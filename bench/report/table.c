@@ -93,7 +93,7 @@ static size_t engines_of(const struct results *results, const char **engines);
 static void workload_print(const char *workload);
 static void engine_print(const char *engine);
 static const char *title_of(const char *metric);
-static void
+static bool
 cell_print(const struct results *results, const struct result *spine, const char *engine);
 
 void
@@ -123,14 +123,13 @@ report_table(const struct results *results)
         printf("  %-21s %10s", title_of(at->metric),
                number_text(number, sizeof number, at->median));
         workload = at->workload;
+        bool line_noisy = at->noisy_samples > 0;
         for (size_t e = 0; e < engine_count; e++)
-            cell_print(results, at, engines[e]);
+            line_noisy = cell_print(results, at, engines[e]) || line_noisy;
         if (strcmp(at->workload, "growth") == 0)
             printf("  n = %.0e", at->n);
-        if (at->noisy_samples > 0)
-            printf("  ~");
-        noisy = noisy || at->noisy_samples > 0;
-        printf("\n");
+        printf("%s\n", line_noisy ? "  ~" : "");
+        noisy = noisy || line_noisy;
     }
     if (noisy)
         printf(
@@ -183,8 +182,8 @@ title_of(const char *metric)
 }
 
 /* Engines without a bulk read are compared by their only one, those with files by memory
-   and files together. */
-static void
+   and files together. True: its samples were noisy. */
+static bool
 cell_print(const struct results *results, const struct result *spine, const char *engine)
 {
     char number[24], more[24], cell[80];
@@ -199,7 +198,7 @@ cell_print(const struct results *results, const struct result *spine, const char
         other = results_find(results, spine->workload, engine, "rows_per_s", spine->n);
     if (other == NULL) {
         printf("  %18s", "");
-        return;
+        return false;
     }
     struct result all = *other;
     number_text(number, sizeof number, other->median);
@@ -212,4 +211,5 @@ cell_print(const struct results *results, const struct result *spine, const char
     const double ratio = result_ratio(spine, &all);
     snprintf(cell, sizeof cell, "%s%s (%.*fx)", number, more, ratio < 10 ? 2 : 0, ratio);
     printf("  %18s", cell);
+    return other->noisy_samples > 0;
 }
