@@ -84,7 +84,7 @@ struct spine_options {
      * filter.
      */
     double filter_false_positive_rate;
-    /* The least rows of a batch that may get a filter. Default 100,000. Lower: memory for
+    /* The least rows of a batch that may get a filter. Default 4,096. Lower: memory for
      * filters of batches that are searched quickly anyway, and are merged away soon. */
     uint64_t filter_rows_min;
 };

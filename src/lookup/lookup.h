@@ -44,7 +44,7 @@ struct lookup_options {
 };
 
 #define LOOKUP_RATE_DEFAULT 1e-3
-#define LOOKUP_ROWS_MIN_DEFAULT UINT64_C(100000)
+#define LOOKUP_ROWS_MIN_DEFAULT UINT64_C(4096)
 static const struct lookup_options lookup_defaults = {
     .false_positive_rate = LOOKUP_RATE_DEFAULT,
     .rows_min = LOOKUP_ROWS_MIN_DEFAULT,

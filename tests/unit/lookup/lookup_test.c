@@ -247,7 +247,9 @@ static const struct {
     bool words;
     enum lookup_kind kind;
 } choices[] = {
-    {99999, 99999, 0, 99999, true, LOOKUP_NONE},
+    {4095, 4095, 0, 4095, true, LOOKUP_NONE},
+    {4096, 4096, 0, 4095, true, LOOKUP_ROARING},
+    {4096, 5, 0, 4095, true, LOOKUP_BLOOM},
     {100000, 100000, 0, 99999, true, LOOKUP_ROARING},
     {100000, 5, 0, 99999, true, LOOKUP_BLOOM},
     {1000000, 1000000, 7, 15900000, true, LOOKUP_ROARING},
