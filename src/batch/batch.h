@@ -251,6 +251,10 @@ enum spine_status batch_stage_hits(const struct spine_batch *batch,
  * batch. */
 void batch_stage(const struct spine_batch *batch, uint32_t block, uint32_t begin,
                  uint32_t end, struct rows *out);
+/* The same of rows that all have one key, whose word is `key`; untimed and of one weight:
+ * without a look at keys where the word is all of it. */
+void batch_stage_key(const struct spine_batch *batch, uint32_t block, uint64_t key,
+                     uint32_t begin, uint32_t end, struct rows *out);
 /* Where the rows of the first key of the block end. */
 uint32_t batch_first_key_end(const struct spine_batch *batch, uint32_t block);
 

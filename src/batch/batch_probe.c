@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch/block.h"
+#include "batch/marks.h"
 
 #include "base/assert.h"
 
@@ -161,6 +161,18 @@ batch_stage(const struct spine_batch *batch, uint32_t block, uint32_t begin, uin
             struct rows *out)
 {
     block_stage(&batch->layout, batch->fences[block].block, begin, end, out);
+}
+
+void
+batch_stage_key(const struct spine_batch *batch, uint32_t block, uint64_t key,
+                uint32_t begin, uint32_t end, struct rows *out)
+{
+    const struct layout *layout = &batch->layout;
+
+    if (layout_has_marks(layout))
+        block_stage_key(layout, batch->fences[block].block, key, begin, end, out);
+    else
+        block_stage(layout, batch->fences[block].block, begin, end, out);
 }
 
 uint32_t

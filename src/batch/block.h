@@ -91,6 +91,11 @@ void block_unref(struct block *block);
 void block_stage(const struct layout *layout, const struct block *block, uint32_t begin,
                  uint32_t end, struct rows *out);
 
+/* The same of rows that all have the key `key`, without a look at keys. Untimed rows of
+ * one weight, whose key is a word. */
+void block_stage_key(const struct layout *layout, const struct block *block, uint64_t key,
+                     uint32_t begin, uint32_t end, struct rows *out);
+
 /* Writes cells [begin, end) of a column of SHAPE_WORD4 or SHAPE_WORD8 to `words`. */
 void column_words(const struct cell_layout *layout, const struct column *column,
                   size_t begin, size_t end, uint64_t *words);

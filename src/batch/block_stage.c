@@ -20,6 +20,8 @@ static void find_cells(const struct block *block, struct piece *key, struct piec
                        uint16_t *scratch);
 static void stage_one(const struct layout *layout, const struct piece *key,
                       const struct piece *value, uint64_t *hi);
+static void
+add_values(const struct layout *layout, const struct piece *value, uint64_t *hi);
 static void stage_column(const struct piece *piece, uint64_t *words, struct span *spans);
 static void stage_frame(const struct piece *piece, uint64_t *words);
 static void stage_word4(const struct piece *piece, uint64_t *words);
@@ -65,6 +67,33 @@ block_stage(const struct layout *layout, const struct block *block, uint32_t beg
     stage_weights(block, (size_t)begin * width, (size_t)(end - begin) * width,
                   out->weight + at * width);
     out->count += end - begin;
+}
+
+void
+block_stage_key(const struct layout *layout, const struct block *block, uint64_t key,
+                uint32_t begin, uint32_t end, struct rows *out)
+{
+    const size_t at = out->count;
+    const uint32_t count = end - begin;
+    /* Every row has a value of its own. */
+    const struct piece value = {.layout = &layout->value,
+                                .column = &block->value,
+                                .cell = begin,
+                                .cell_count = block->value_count,
+                                .begin = begin,
+                                .end = end};
+
+    assert(begin < end && end <= block->row_count);
+    assert(out->capacity - out->count >= count);
+    assert(layout->row_kind != ROW_WIDE && block->time_ends == NULL);
+    for (uint32_t i = 0; i < count; i++)
+        out->hi[at + i] = key;
+    if (layout->row_kind == ROW_ONE)
+        add_values(layout, &value, out->hi + at);
+    else
+        stage_column(&value, out->lo + at, NULL);
+    stage_weights(block, begin, count, out->weight + at);
+    out->count += count;
 }
 
 /* The first of `ends` above `at`. */
@@ -116,14 +145,21 @@ static void
 stage_one(const struct layout *layout, const struct piece *key, const struct piece *value,
           uint64_t *hi)
 {
-    const uint32_t count = key->end - key->begin;
-    const unsigned shift = layout->key_shift;
-
     if (layout->key.shape == SHAPE_NONE) {
         stage_column(value, hi, NULL);
         return;
     }
     stage_column(key, hi, NULL);
+    add_values(layout, value, hi);
+}
+
+/* Puts values below the keys in `hi`. */
+static void
+add_values(const struct layout *layout, const struct piece *value, uint64_t *hi)
+{
+    const uint32_t count = value->end - value->begin;
+    const unsigned shift = layout->key_shift;
+
     if (value->column->frame != NULL) {
         frame_unpack_below(value->column->frame, value->cell, value->cell + count, shift,
                            hi);

@@ -35,6 +35,7 @@ spine_probe_free(struct spine_probe *probe)
     forget_layout(probe);
     probe_search_release(probe);
     mem_free(probe->batches, probe->batch_capacity * sizeof *probe->batches);
+    mem_free(probe->runs, probe->run_capacity * sizeof *probe->runs);
     mem_free(probe->cells, probe->cell_capacity * sizeof *probe->cells);
     mem_free(probe->ends, probe->end_capacity * sizeof *probe->ends);
     mem_free(probe->value_cells, probe->value_capacity);
@@ -122,6 +123,8 @@ forget_layout(struct spine_probe *probe)
 static enum spine_status
 keep_batches(struct spine_probe *probe, const struct probe_input *input)
 {
+    const struct layout *const layout = input->layout;
+
     if (!array_reserve(&probe->batches, &probe->batch_capacity, sizeof *probe->batches,
                        input->batch_count))
         return SPINE_NOMEM;
@@ -131,6 +134,9 @@ keep_batches(struct spine_probe *probe, const struct probe_input *input)
     probe->ledger = lookup_ledger_ref(input->ledger);
     probe->options =
         input->options != NULL ? *input->options : (struct spine_probe_options){0};
+    probe->whole = probe->options.want == SPINE_PROBE_ROWS &&
+                   probe->options.rows_max == 0 && layout->row_kind != ROW_WIDE &&
+                   layout->value.shape != SHAPE_FIXED;
     return SPINE_OK;
 }
 

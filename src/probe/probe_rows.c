@@ -10,15 +10,11 @@
 static bool reserve_inputs(struct spine_probe *probe);
 static void add_input(struct spine_probe *probe, size_t hit, size_t hit_end);
 static enum spine_status refill(struct kway_input *input, size_t want);
-static void append_hit(const struct spine_probe *probe, const struct hit *hit,
-                       size_t count, struct rows *out);
-static size_t hit_pass(struct spine_probe *probe, struct hit *hit, size_t rows);
 static enum spine_status give_key(struct spine_probe *probe, bool *done);
 static enum spine_status
 give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done);
 static enum spine_status
 give_merged(struct spine_probe *probe, size_t key, size_t room, bool *done);
-static bool give_lone(struct spine_probe *probe);
 static size_t room_left(const struct spine_probe *probe);
 
 enum spine_status
@@ -26,7 +22,7 @@ probe_merge_begin(struct spine_probe *probe)
 {
     probe->merged.count = probe->merged_at = 0;
     probe->kway.input_count = 0;
-    if (probe->shared_keys == 0)
+    if (probe->shared_keys == 0 || probe->whole)
         return SPINE_OK;
     if (!reserve_inputs(probe))
         return SPINE_NOMEM;
@@ -112,9 +108,9 @@ refill(struct kway_input *input, size_t want)
         if (!probe_hit_alone(probe, source->hit)) {
             if (!rows_reserve(&probe->layout, rows, rows->count + count))
                 return SPINE_NOMEM;
-            append_hit(probe, hit, count, rows);
+            probe_append_hit(probe, hit, count, rows);
             input->rows_left -= input->rows_left < count ? input->rows_left : count;
-            if (hit_pass(probe, hit, count) > 0)
+            if (probe_hit_pass(probe, hit, count) > 0)
                 continue;
         }
         source->hit++;
@@ -125,48 +121,34 @@ refill(struct kway_input *input, size_t want)
     return SPINE_OK;
 }
 
-/* rows_append() of rows that are words and few: without calls of memmove(). */
-static inline void
-append_words(struct rows *to, const struct rows *from, size_t begin, size_t end)
-{
-    size_t at = to->count;
-
-    for (size_t i = begin; i < end; i++, at++) {
-        to->hi[at] = from->hi[i];
-        if (to->lo != NULL)
-            to->lo[at] = from->lo[i];
-        to->weight[at] = from->weight[i];
-    }
-    to->count = at;
-}
-
 /* Appends rows [begin, end) of `from`; there is room. */
 static inline void
 append_rows(const struct spine_probe *probe, struct rows *to, const struct rows *from,
             size_t begin, size_t end)
 {
     if (probe->layout.row_kind != ROW_WIDE && end - begin <= HIT_ROWS_MAX)
-        append_words(to, from, begin, end);
+        probe_append_words(to, from, begin, end);
     else
         rows_append(&probe->layout, to, from, begin, end);
 }
 
-/* Appends the hit's first rows; there is room. */
-static void
-append_hit(const struct spine_probe *probe, const struct hit *hit, size_t count,
-           struct rows *out)
+void
+probe_append_hit(const struct spine_probe *probe, const struct hit *hit, size_t count,
+                 struct rows *out)
 {
+    const uint32_t end = hit->begin + (uint32_t)count;
+
     if (hit->staged != HIT_NONE)
         append_rows(probe, out, &probe->staged, hit->staged, hit->staged + count);
+    else if (probe->whole)
+        batch_stage_key(probe->batches[hit->batch], hit->block,
+                        probe->keys.words[hit->key], hit->begin, end, out);
     else
-        batch_stage(probe->batches[hit->batch], hit->block, hit->begin,
-                    hit->begin + (uint32_t)count, out);
+        batch_stage(probe->batches[hit->batch], hit->block, hit->begin, end, out);
 }
 
-/* Takes the hit's first rows from it; it goes on in the next block if its key does.
- * Returns the rows that are left, in its block. */
-static size_t
-hit_pass(struct spine_probe *probe, struct hit *hit, size_t rows)
+size_t
+probe_hit_pass(struct spine_probe *probe, struct hit *hit, size_t rows)
 {
     const struct spine_batch *batch = probe->batches[hit->batch];
     const size_t next = (size_t)hit->block + 1;
@@ -187,9 +169,6 @@ hit_pass(struct spine_probe *probe, struct hit *hit, size_t rows)
 enum spine_status
 probe_fill(struct spine_probe *probe)
 {
-    const bool whole_hits = probe->options.want == SPINE_PROBE_ROWS &&
-                            probe->options.rows_max == 0 &&
-                            probe->layout.row_kind != ROW_WIDE;
     enum spine_status st = SPINE_OK;
     bool done = true;
 
@@ -205,10 +184,10 @@ probe_fill(struct spine_probe *probe)
         if (!array_reserve(&probe->ends, &probe->end_capacity, sizeof *probe->ends,
                            probe->end_count + (probe->chunk_end - probe->key)))
             return SPINE_NOMEM;
-        if (whole_hits && !give_lone(probe))
-            return SPINE_NOMEM;
-        if (probe->key == probe->chunk_end)
+        if (probe->whole) {
+            TRY(probe_give_whole(probe));
             continue;
+        }
         rows_before = probe->row_count;
         TRY(give_key(probe, &done));
         probe->ends[probe->end_count++] = probe->row_count;
@@ -217,36 +196,6 @@ probe_fill(struct spine_probe *probe)
     }
 out:
     return st;
-}
-
-/*
- * Gives the keys of the chunk up to the first that needs more than its few rows copied:
- * one that has several hits, or whose rows are not staged. False without memory.
- */
-static bool
-give_lone(struct spine_probe *probe)
-{
-    struct rows *const rows = &probe->rows;
-    const uint32_t *const heads = probe->heads - probe->chunk_begin;
-
-    if (!rows_reserve(&probe->layout, rows, rows->count + probe->staged.count))
-        return false;
-    for (; probe->key < probe->chunk_end; probe->key++) {
-        const uint32_t head = heads[probe->key];
-
-        if (head != HIT_NONE) {
-            const struct hit *const hit = &probe->hits[head];
-            const size_t count = (size_t)(hit->end - hit->begin);
-
-            if (hit->next != HIT_NONE || hit->staged == HIT_NONE)
-                break;
-            append_words(rows, &probe->staged, hit->staged, hit->staged + count);
-            probe->row_count += count;
-            probe->found++;
-        }
-        probe->ends[probe->end_count++] = probe->row_count;
-    }
-    return true;
 }
 
 /* Rows that the call may still give. */
@@ -285,11 +234,11 @@ give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done)
         if (!counts_only) {
             if (!rows_reserve(&probe->layout, &probe->rows, probe->rows.count + count))
                 return SPINE_NOMEM;
-            append_hit(probe, hit, count, &probe->rows);
+            probe_append_hit(probe, hit, count, &probe->rows);
         }
         probe->row_count += count;
         room -= count;
-        there = hit_pass(probe, hit, count);
+        there = probe_hit_pass(probe, hit, count);
     }
     *done = there == 0;
     return SPINE_OK;

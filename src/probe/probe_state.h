@@ -8,6 +8,7 @@
  *     probe_keys.c      the caller's keys, checked and normalised
  *     probe_search.c    a chunk of keys in all batches: hits
  *     probe_rows.c      hits into rows
+ *     probe_whole.c     the same of keys that are given whole
  *     probe.c           rows into the caller's columns; the public calls
  */
 
@@ -17,6 +18,12 @@
 #define CHUNK_KEYS 2048u
 /* Rows of a chunk that are staged right after a search, at most. */
 #define STAGED_ROWS_MAX (1u << 18)
+
+/* The rows of one hit of a key, which begin at `begin` of the rows to give. */
+struct probe_run {
+    size_t begin;
+    uint32_t hit;
+};
 
 /* Where the merge gets the rows of one batch. */
 struct probe_source {
@@ -31,6 +38,8 @@ struct spine_probe {
     struct layout layout;
     bool has_layout;
     struct spine_probe_options options;
+    /* Every key is given whole, and its rows differ in one word alone: no k-way merge. */
+    bool whole;
 
     /* References, until everything was given. */
     struct spine_batch **batches;
@@ -76,6 +85,9 @@ struct spine_probe {
     size_t input_capacity;
     struct rows merged;
     size_t merged_at;
+    /* Runs of a key that is given whole; `merged` is room to merge them. */
+    struct probe_run *runs;
+    size_t run_capacity;
 
     /* The next key to give, or to go on with. */
     size_t key;
@@ -111,9 +123,34 @@ probe_hit_alone(const struct spine_probe *probe, size_t hit)
     return probe->heads[probe->hits[hit].key] == hit && probe->hits[hit].next == HIT_NONE;
 }
 
+/* rows_append() of rows that are words and few: without calls of memmove(). */
+static inline void
+probe_append_words(struct rows *to, const struct rows *from, size_t begin, size_t end)
+{
+    size_t at = to->count;
+
+    for (size_t i = begin; i < end; i++, at++) {
+        to->hi[at] = from->hi[i];
+        if (to->lo != NULL)
+            to->lo[at] = from->lo[i];
+        to->weight[at] = from->weight[i];
+    }
+    to->count = at;
+}
+
 /* Prepares the merge of the chunk's keys that several batches have. SPINE_NOMEM. */
 enum spine_status probe_merge_begin(struct spine_probe *probe);
 void probe_merge_release(struct spine_probe *probe);
+/* Appends the hit's first rows; there is room. */
+void probe_append_hit(const struct spine_probe *probe, const struct hit *hit,
+                      size_t count, struct rows *out);
+/* Takes the hit's first rows from it; it goes on in the next block if its key does.
+ * Returns the rows that are left, in its block. */
+size_t probe_hit_pass(struct spine_probe *probe, struct hit *hit, size_t rows);
+/* Gives all keys of the chunk that are left; there is room for their ends.
+ * SPINE_NOMEM, SPINE_OVERFLOW. */
+enum spine_status probe_give_whole(struct spine_probe *probe);
+
 /* Fills `rows` and `ends` with what the next call gives. SPINE_NOMEM, SPINE_OVERFLOW. */
 enum spine_status probe_fill(struct spine_probe *probe);
 

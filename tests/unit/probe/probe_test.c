@@ -187,6 +187,13 @@ large(void **state)
         {{{SPINE_U64, 0}, {SPINE_I64, 0}, 1, SPINE_UNTIMED},
          {.rows = 100000, .keys = 3, .values = 1000000},
          10},
+        /* Runs of some dozens of rows, some of which meet and cancel each other. */
+        {{{SPINE_U64, 0}, {SPINE_U64, 0}, 1, SPINE_UNTIMED},
+         {.rows = 200000, .keys = 1000, .values = 2000, .magnitude = 1},
+         1500},
+        {{{SPINE_I32, 0}, {SPINE_U32, 0}, 1, SPINE_UNTIMED},
+         {.rows = 100000, .keys = 500, .values = 100000, .magnitude = 1},
+         800},
         {{{SPINE_BYTES, 0}, {SPINE_BYTES, 0}, 1, SPINE_TIME_U64},
          {.rows = 60000, .keys = 5000, .values = 10, .times = 20},
          5000},
