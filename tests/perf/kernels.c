@@ -21,7 +21,7 @@ enum {
     MERGE_ROWS = 1 << 18,
     BATCH_ROWS = 10000,
     PROBE_BATCHES = 4,
-    PROBE_BATCH_ROWS = 120000, /* smaller batches get no filters */
+    PROBE_BATCH_ROWS = 120000, /* smaller batches are not encoded */
     PROBES = 10000,
     KEY_BYTES = 16,
     READ_ROWS = 4096,
@@ -466,10 +466,13 @@ seek_counted(struct work *work)
     spine_cursor_close(cursor);
 }
 
+/* The filters are built first, by seeks in vain. */
 static void
 run_seek(struct work *work)
 {
     draw_keys(work, work->present);
+    for (int i = 0; i < 2; i++)
+        seek_counted(work);
     perf_counted(seek_counted, work);
 }
 
