@@ -45,6 +45,12 @@ grep -q '^| 100 k | `decades-due`.*[0-9] |' "$work/tables"
 for plot in growth written batches; do
     [ -s "$work/plots/$plot.gp" ]
 done
+# A figure of two runs is between them.
+for median in 10 20; do
+    printf '{"workload":"ingest","engine":"spine","metric":"rows_per_s","unit":"rows/s",'
+    printf '"n":100000,"median":%s,"min":9,"max":21,"samples":1}\n' $median
+done >"$work/two"
+"$report" policies "$work/two" | grep -q '| 15.0 (9.00 to 21.0) |'
 # Not all of the bar is reached with so few rows, but every line of it must be there.
 "$report" bar "$work/r" >"$work/bar" || [ $? -eq 1 ]
 grep -q '^ingest .*of the goal' "$work/bar"
@@ -59,7 +65,7 @@ must_fail() {
 must_fail "$report" bar /dev/null
 must_fail "$report" curves "$work/plots" "$work/decades.jsonl" "$work/decades-due.jsonl"
 for wrong in '--only nothing' '--only ,' '--only ingest.50' '--only join.51' '--peers nobody' \
-    '--n 1' '--n many' '--samples 0' '--seed -1' '--policy threes' '--colour red' '--n'; do
+    '--n 1' '--n many' '--samples 0' '--seed -1' '--policy threes' '--policy decades-dues' '--colour red' '--n'; do
     # shellcheck disable=SC2086
     must_fail "$macro" --files "$work/files" --results "$work/r" $wrong
 done

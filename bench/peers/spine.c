@@ -36,10 +36,11 @@ engine_spine_policy(const char *name)
 {
     const char *const due = strstr(name, "-due");
     const size_t size = due != NULL ? (size_t)(due - name) : strlen(name);
+    const bool whole = due == NULL || strcmp(due, "-due") == 0;
 
-    if (size == 7 && strncmp(name, "decades", size) == 0)
+    if (whole && size == 7 && strncmp(name, "decades", size) == 0)
         options.policy = SPINE_POLICY_DECADES;
-    else if (size == 5 && strncmp(name, "fours", size) == 0)
+    else if (whole && size == 5 && strncmp(name, "fours", size) == 0)
         options.policy = SPINE_POLICY_FOURS;
     else
         bench_fail("policy %s: decades or fours, with -due or without", name);

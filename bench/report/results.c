@@ -120,6 +120,8 @@ results_unite(struct results *results)
                 same[count++] = results->list[i];
         qsort(same, count, sizeof *same, compare_medians);
         struct result united = same[count / 2];
+        if (count % 2 == 0)
+            united.median = (united.median + same[count / 2 - 1].median) / 2;
         united.samples = united.noisy_samples = 0;
         for (size_t i = 0; i < count; i++) {
             united.min = same[i].min < united.min ? same[i].min : united.min;
