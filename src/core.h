@@ -61,8 +61,9 @@ struct merge_task {
     bool abandoned;
     /* It began before it was due; job.spare as long as nobody needs it. */
     bool ahead;
-    bool bottom;      /* it began by the bottom rule */
-    bool has_written; /* it was split: the first input is what it has written */
+    bool bottom;          /* it began by the bottom rule */
+    bool has_written;     /* it was split: the first input is what it has written */
+    uint32_t batch_count; /* of the spine when the merge began */
     struct entry_list inputs;
     uint64_t largest_rows; /* of an input when the merge began; 0 when idle */
     /* As they were when the merge began. */
@@ -128,8 +129,7 @@ struct spine {
         unsigned idle_waiters;
         enum spine_status status;
         struct spine_error error;
-        /* Asked for and not begun, the oldest first; under way (NULL also when given up
-         * by its caller). */
+        /* Not begun, the oldest first; under way (NULL also when its caller gave up). */
         struct compaction *compactions;
         struct compaction *compaction;
         /* The list as it is now, kept until it changes; or NULL. */

@@ -58,6 +58,7 @@ merge_task_start_locked(struct merge_task *task, struct aftermath *after)
          entry = entry->next)
         if (entry->batch->info.rows > task->largest_rows)
             task->largest_rows = entry->batch->info.rows;
+    task->batch_count = (uint32_t)spine->locked.batch_count;
     task->has_frontier = spine->locked.has_frontier;
     task->frontier = spine->locked.frontier;
     retention_capture_locked(task);
@@ -197,13 +198,13 @@ merge_begin(struct merge_task *task, struct spine_error *error)
     const struct entry *entry = task->inputs.first;
     const size_t count = task->inputs.count - task->has_written;
     struct spine_batch **batches = mem_alloc_array(count, sizeof(struct spine_batch *));
-    struct merge_options options = {.advance_times = task->has_frontier,
-                                    .frontier = task->frontier,
-                                    .encode_rows = task->spine->options.encode_rows};
+    struct merge_options options = {
+        .advance_times = task->has_frontier,
+        .frontier = task->frontier,
+        .encode_rows =
+            slot_encode_rows(task->spine->options.encode_rows, task->batch_count)};
     enum spine_status st;
 
-    if (options.encode_rows == UINT32_MAX)
-        options.encode_rows = UINT64_MAX;
     if (batches == NULL)
         return fail_nomem(error, "the inputs of a merge", count * sizeof *batches);
     if (task->has_written) {

@@ -16,6 +16,9 @@
  * and once more per input. */
 #define SPLIT_PART 8u
 #define SPLIT_LEVELS0 8u
+/* So many batches are many; merges of such a part of `encode_rows` encode then. */
+#define CROWD_BATCHES 16u
+#define CROWD_ENCODE_PART 4u
 
 static const unsigned decades_merge_min[SPINE_LEVELS] = {8, 8, 3, 3, 3, 3, 2, 2, 2};
 
@@ -103,6 +106,16 @@ slot_split_is_due(const struct slot_policy *policy, uint64_t rows_read, uint64_t
     const uint64_t rows_min = (SPLIT_LEVELS0 + count) * policy->rows_max[0];
 
     return rows_read >= rows_min && rows_read >= rows / SPLIT_PART;
+}
+
+uint64_t
+slot_encode_rows(uint32_t encode_rows, size_t batches)
+{
+    if (encode_rows == UINT32_MAX)
+        return UINT64_MAX;
+    if (batches >= CROWD_BATCHES)
+        encode_rows /= CROWD_ENCODE_PART;
+    return encode_rows > 0 ? encode_rows : 1;
 }
 
 uint64_t

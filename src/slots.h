@@ -89,6 +89,16 @@ slot_ahead_count(const struct slot_policy *policy, const uint64_t *rows, size_t 
 bool slot_split_is_due(const struct slot_policy *policy, uint64_t rows_read,
                        uint64_t rows, size_t count);
 
+/*
+ * From how many rows on a merge encodes what it writes, which begins with `batches`,
+ * loose and merging, in its spine: `encode_rows`, and a quarter of that when there are
+ * many, because inserts are ahead of merges. What small merges write then waits for large
+ * ones to end, and takes memory meanwhile. UINT32_MAX, never, is UINT64_MAX.
+ *
+ *     100,000, 15 batches -> 100,000     100,000, 16 batches -> 25,000
+ */
+uint64_t slot_encode_rows(uint32_t encode_rows, size_t batches);
+
 /* The moving average of the fuel of level-0 merges, after one that used `fuel_rows`:
  * 127/128 old. */
 uint64_t slot_fuel_average(uint64_t average, uint64_t fuel_rows);

@@ -109,6 +109,18 @@ the_bottom_is_due_for_retractions(void **state)
 }
 
 static void
+crowded_spines_encode_smaller_outputs(void **state)
+{
+    (void)state;
+    assert_int_equal(slot_encode_rows(100000, 0), 100000);
+    assert_int_equal(slot_encode_rows(100000, 15), 100000);
+    assert_int_equal(slot_encode_rows(100000, 16), 25000);
+    assert_int_equal(slot_encode_rows(3, 128), 1);
+    assert_true(slot_encode_rows(UINT32_MAX, 0) == UINT64_MAX);
+    assert_true(slot_encode_rows(UINT32_MAX, 128) == UINT64_MAX);
+}
+
+static void
 large_merges_are_split_some_times(void **state)
 {
     struct slot_policy policy;
@@ -241,6 +253,7 @@ main(void)
         cmocka_unit_test(merges_start_at_the_minimum_and_take_at_most_the_maximum),
         cmocka_unit_test(negative_rows_count_more_and_never_wrap),
         cmocka_unit_test(the_bottom_is_due_for_retractions),
+        cmocka_unit_test(crowded_spines_encode_smaller_outputs),
         cmocka_unit_test(large_merges_are_split_some_times),
         cmocka_unit_test(merges_ahead_take_what_is_in_proportion),
         cmocka_unit_test(merges_ahead_keep_batches_few),

@@ -275,7 +275,7 @@ splits_change_nothing(struct rng *rng, size_t steps)
 static void
 test_splits_change_nothing(void **state)
 {
-    const struct property law = {"test_splits_change_nothing", splits_change_nothing, 60,
+    const struct property law = {"test_splits_change_nothing", splits_change_nothing, 40,
                                  3000};
 
     (void)state;
