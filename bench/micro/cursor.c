@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * cursor [rows [samples [scans|seeks]]]: scans and exact seeks over equal batches, in
- * millions of rows or seeks per second: median, least, most.
+ * cursor [rows [samples [scans|skewed|seeks]]]: scans over equal batches, scans over
+ * batches each of which is a fifth of the one before, and exact seeks, in millions of
+ * rows or seeks per second: median, least, most.
  */
 
 #include "cursor/cursor.h"
@@ -10,6 +11,7 @@
 #include "micro/micro.h"
 
 #define BULK_ROWS 4096u
+#define SKEW 5u
 
 static struct spine_cursor *
 open_cursor(struct spine_batch **batches, size_t count)
@@ -71,16 +73,18 @@ scan_reverse(struct spine_cursor *cursor, uint64_t rows)
 }
 
 static void
-bench_scans(size_t count, size_t rows, size_t per_key, unsigned samples_wanted)
+time_scans(struct spine_batch **batches, size_t count, const char *what,
+           unsigned samples_wanted)
 {
     static const struct {
         const char *name;
         work_fn *on_cursor;
     } scans[] = {
         {"bulk", scan_bulk}, {"row by row", scan_rows}, {"backward", scan_reverse}};
-    struct spine_batch *batches[64];
+    uint64_t rows = 0;
 
-    batches_new(batches, count, rows, per_key, false);
+    for (size_t b = 0; b < count; b++)
+        rows += batches[b]->info.rows;
     for (size_t i = 0; i < sizeof scans / sizeof scans[0]; i++) {
         struct samples samples = {.count = 0};
         char name[64];
@@ -89,14 +93,50 @@ bench_scans(size_t count, size_t rows, size_t per_key, unsigned samples_wanted)
             struct spine_cursor *cursor = open_cursor(batches, count);
             const uint64_t began_ns = now_ns();
 
-            samples_add(&samples, scans[i].on_cursor(cursor, rows / count * count),
-                        began_ns);
+            samples_add(&samples, scans[i].on_cursor(cursor, rows), began_ns);
             spine_cursor_close(cursor);
         }
-        (void)snprintf(name, sizeof name, "scan, %s, %zu batches, %zu per key",
-                       scans[i].name, count, per_key);
+        (void)snprintf(name, sizeof name, "scan, %s, %zu batches, %s", scans[i].name,
+                       count, what);
         samples_print(&samples, name);
     }
+}
+
+static void
+bench_scans(size_t count, size_t rows, size_t per_key, unsigned samples_wanted)
+{
+    struct spine_batch *batches[64];
+    char what[32];
+
+    batches_new(batches, count, rows, per_key, false);
+    (void)snprintf(what, sizeof what, "%zu per key", per_key);
+    time_scans(batches, count, what, samples_wanted);
+    batches_free(batches, count);
+}
+
+/* What merging leaves behind. */
+static void
+bench_skewed(size_t count, size_t rows, unsigned samples_wanted)
+{
+    struct spine_batch *batches[64];
+    uint64_t *keys = malloc(rows * sizeof *keys), *values = malloc(rows * sizeof *values);
+    size_t begin = 0;
+
+    require(keys != NULL && values != NULL, "memory");
+    for (size_t i = 0; i < rows; i++) {
+        keys[i] = mix(i);
+        values[i] = i;
+    }
+    for (size_t b = 0; b < count; b++) {
+        const size_t left = rows - begin;
+        const size_t each = b + 1 < count ? left - left / SKEW : left;
+
+        batches[b] = batch_of_keys(keys + begin, values + begin, each);
+        begin += each;
+    }
+    free(keys);
+    free(values);
+    time_scans(batches, count, "skewed", samples_wanted);
     batches_free(batches, count);
 }
 
@@ -151,7 +191,7 @@ main(int argc, char **argv)
 {
     const size_t rows = argc > 1 ? strtoul(argv[1], NULL, 0) : 1000000;
     const unsigned samples = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : 9;
-    const char *only = argc > 3 ? argv[3] : "scans seeks";
+    const char *only = argc > 3 ? argv[3] : "scans skewed seeks";
     static const size_t counts[] = {1, 8, 64};
 
     if (strstr(only, "scans") != NULL) {
@@ -160,6 +200,9 @@ main(int argc, char **argv)
         bench_scans(1, rows, 100, samples);
         bench_scans(8, rows, 100, samples);
     }
+    if (strstr(only, "skewed") != NULL)
+        for (size_t count = 2; count <= 4; count++)
+            bench_skewed(count, rows, samples);
     if (strstr(only, "seeks") != NULL) {
         bench_seeks(1, rows, true, samples);
         bench_seeks(1, rows, false, samples);
