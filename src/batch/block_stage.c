@@ -334,6 +334,18 @@ stage_pair(const struct piece *piece, uint64_t *hi, uint64_t *lo)
 }
 
 static void
+fill_ones(int64_t *weights, size_t count)
+{
+    static const int64_t ones[] = {1, 1, 1, 1, 1, 1, 1, 1};
+    const size_t step = sizeof ones / sizeof ones[0];
+
+    for (; count >= step; count -= step, weights += step)
+        memcpy(weights, ones, sizeof ones);
+    for (size_t i = 0; i < count; i++)
+        weights[i] = 1;
+}
+
+static void
 stage_weights(const struct block *block, size_t begin, size_t count, int64_t *weights)
 {
     if (block->weights_framed) {
@@ -342,8 +354,7 @@ stage_weights(const struct block *block, size_t begin, size_t count, int64_t *we
     }
     switch (block->weight_bytes) {
     case 0:
-        for (size_t i = 0; i < count; i++)
-            weights[i] = 1;
+        fill_ones(weights, count);
         break;
     case 1:
         for (size_t i = 0; i < count; i++)
