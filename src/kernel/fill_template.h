@@ -79,7 +79,8 @@ KERNEL_FN(window_merge)(const struct layout *layout, struct kway_work *work,
     if (!rows_reserve(layout, spare, 2 * total))
         return SPINE_NOMEM;
     merge_tree_grow(&work->tree);
-    KERNEL_FN(merge_runs)(&work->tree, out, spare);
+    if (!KERNEL_FN(merge_runs)(&work->tree, out, spare))
+        return SPINE_OK;
     return KERNEL_FN(add_up)(out, begin);
 }
 

@@ -1,50 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Merges sorted runs of rows that are codes, two by two; insertion_template.h comes
- * before.
+ * Merges sorted runs of rows that are codes, two by two; insertion_template.h and
+ * sparse_template.h come before.
  *
  * Two runs are merged from the front and from the back at once, without branches that
  * depend on rows: neither waits for the other, and nothing is mispredicted. Of equal rows
  * that of the first run comes first, seen from either end. They are added up at last,
  * when the whole tree is merged.
  */
-
-#if KERNEL_WORDS == 1
-typedef uint64_t one_code;
-#define KERNEL_CODE one_code
-#define CODE_OF(rows, at) ((rows)->hi[at])
-#define CODE_AT(hi, stride) ((void)(stride), *(hi))
-#else
-__extension__ typedef unsigned __int128 two_code;
-#define KERNEL_CODE two_code
-#define CODE_OF(rows, at) ((two_code)(rows)->hi[at] << 64 | (rows)->lo[at])
-/* The columns of a row at `hi` are `stride` words apart. */
-#define CODE_AT(hi, stride) ((two_code)(hi)[0] << 64 | (hi)[2 * (stride)])
-#endif
-
-/* Copies rows [begin, end) of `from` to row `at` of `to`. */
-static void
-KERNEL_FN(copy_run)(const struct run *from, size_t begin, size_t end, struct rows *to,
-                    size_t at)
-{
-    const size_t bytes = (end - begin) * sizeof(uint64_t);
-
-    memcpy(to->hi + at, from->hi + begin, bytes);
-    memcpy(to->weight + at, from->hi + from->stride + begin, bytes);
-    if (KERNEL_WORDS == 2)
-        memcpy(to->lo + at, from->hi + 2 * from->stride + begin, bytes);
-}
-
-/* Row `at` of `to` becomes the row at `from`, whose columns are `stride` words apart. */
-INLINE_ALWAYS void
-KERNEL_FN(put_row)(const struct rows *to, size_t at, const uint64_t *from, size_t stride)
-{
-    to->hi[at] = from[0];
-    to->weight[at] = (int64_t)from[stride];
-    if (KERNEL_WORDS == 2)
-        to->lo[at] = from[2 * stride];
-}
 
 /*
  * Merges the `steps` least rows of `first` and `second` to the front of `to`, rows
@@ -95,57 +59,19 @@ KERNEL_FN(merge_unlike)(struct run *first, struct run *second, size_t steps,
     KERNEL_FN(merge_ends)(first, second, false, steps, to, at, end);
 }
 
-/* How many rows of `run` from `at` on are not after `code`. */
-static size_t
-KERNEL_FN(gallop)(const struct run *run, size_t at, KERNEL_CODE code)
-{
-    const size_t left = run->count - at;
-    size_t bound = 8;
-
-    while (bound < left && CODE_AT(run->hi + at + bound, run->stride) <= code)
-        bound *= 2;
-    size_t base = at + (bound > 8 ? bound / 2 : 0);
-    size_t count = (bound < left ? at + bound : run->count) - base;
-
-    while (count > 0) {
-        const size_t half = (count + 1) / 2;
-
-        base += CODE_AT(run->hi + base + half - 1, run->stride) <= code ? half : 0;
-        count -= half;
-    }
-    return base - at;
-}
-
-/* Copies `many`, with the rows of `few` put in their places. */
-static void
-KERNEL_FN(merge_sparse)(const struct run *many, const struct run *few, struct rows *to,
-                        size_t at)
-{
-    size_t done = 0;
-
-    for (size_t i = 0; i < few->count; i++) {
-        const size_t count =
-            KERNEL_FN(gallop)(many, done, CODE_AT(few->hi + i, few->stride));
-
-        KERNEL_FN(copy_run)(many, done, done + count, to, at);
-        done += count;
-        at += count;
-        KERNEL_FN(copy_run)(few, i, i + 1, to, at++);
-    }
-    KERNEL_FN(copy_run)(many, done, many->count, to, at);
-}
-
-/* The rows of both from row `at` of `to` on. */
-static void
+/* The rows of both from row `at` of `to` on. Returns whether two may be equal. */
+static bool
 KERNEL_FN(merge_pair)(struct run first, struct run second, struct rows *to, size_t at)
 {
     size_t end = at + first.count + second.count;
+    bool equal = false;
 
     while (first.count > 0 && second.count > 0) {
         const size_t fewer = first.count < second.count ? first.count : second.count;
 
-        if (fewer * SPARSE_FACTOR < first.count + second.count)
+        if (fewer * PIECES_FACTOR < first.count + second.count)
             break;
+        equal = true;
         if (first.stride == second.stride)
             KERNEL_FN(merge_alike)(&first, &second, fewer, to, at, end);
         else
@@ -153,18 +79,22 @@ KERNEL_FN(merge_pair)(struct run first, struct run second, struct rows *to, size
         at += fewer;
         end -= fewer;
     }
-    if (first.count > second.count)
-        KERNEL_FN(merge_sparse)(&first, &second, to, at);
-    else
-        KERNEL_FN(merge_sparse)(&second, &first, to, at);
+    struct run *const many = first.count > second.count ? &first : &second;
+    struct run *const few = many == &first ? &second : &first;
+
+    if (few->count * SPARSE_FACTOR >= many->count)
+        equal |= KERNEL_FN(merge_pieces)(many, few, to, &at);
+    return KERNEL_FN(merge_sparse)(many, few, to, at) || equal;
 }
 
 /* Merges the runs of the tree: their rows are behind those of `out` then, equal ones side
- * by side. `out` has room for all and `spare` for twice as many. */
-static void
+ * by side. `out` has room for all and `spare` for twice as many. Returns whether there
+ * may be equal rows. */
+static bool
 KERNEL_FN(merge_runs)(struct merge_tree *tree, struct rows *out, struct rows *spare)
 {
     const size_t root = 2 * tree->leaf_count - 2;
+    bool equal = false;
 
     for (size_t n = tree->leaf_count; n <= root; n++) {
         struct merge_node *node = &tree->nodes[n];
@@ -172,12 +102,13 @@ KERNEL_FN(merge_runs)(struct merge_tree *tree, struct rows *out, struct rows *sp
         const struct run second = tree->nodes[node->right].run;
 
         if (n < root)
-            KERNEL_FN(merge_pair)(first, second, spare, node->begin);
+            equal |= KERNEL_FN(merge_pair)(first, second, spare, node->begin);
         else
-            KERNEL_FN(merge_pair)(first, second, out, out->count);
+            equal |= KERNEL_FN(merge_pair)(first, second, out, out->count);
         node->run = run_of(spare, node->begin, node->run.count);
     }
     out->count += tree->nodes[root].run.count;
+    return equal;
 }
 
 /* The first row from `begin` on that equals the one after it; the last row if none. */
@@ -190,6 +121,11 @@ KERNEL_FN(find_equal)(const struct rows *rows, size_t begin)
         size_t equal = 0;
 
         end = last - piece > EQUAL_PIECE ? piece + EQUAL_PIECE : last;
+        for (size_t i = piece; i < end; i++)
+            equal += rows->hi[i] == rows->hi[i + 1];
+        if (equal == 0)
+            continue;
+        equal = 0;
         for (size_t i = piece; i < end; i++)
             equal += CODE_OF(rows, i) == CODE_OF(rows, i + 1);
         if (equal == 0)

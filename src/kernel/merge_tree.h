@@ -14,12 +14,16 @@
  *     level 2, spare, right  |           |leaf 9| 8 3|
  */
 
+#include "base/assert.h"
 #include "kernel/kernel.h"
 
 enum {
-    /* A run so many times smaller than another is merged row by row, and the rows of the
-     * other between them are copied. */
-    SPARSE_FACTOR = 24,
+    /* A run so many times smaller than both together is merged row by row, and of the
+     * other so many rows are copied at once. */
+    PIECES_FACTOR = 4,
+    PIECE_ROWS = 8,
+    /* One so many times smaller than the other: all rows between two of it are. */
+    SPARSE_FACTOR = 48,
     /* Rows looked through for equal ones at once. */
     EQUAL_PIECE = 512
 };

@@ -14,6 +14,8 @@
 
 #include "kernel/window_template.h"
 
+#include "kernel/sparse_template.h"
+
 #include "kernel/merge_template.h"
 
 #include "kernel/fill_template.h"
