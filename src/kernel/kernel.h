@@ -254,6 +254,11 @@ struct kway {
 enum spine_status
 kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
 
+/* The most rows that kway_fill() appends beyond a `want` of KWAY_WINDOW_MIN or more; not
+ * for ROW_WIDE. */
+#define KWAY_WINDOW_MIN 128u
+size_t kway_beyond(const struct kway *kway);
+
 /* True when no input has rows left. */
 bool kway_done(const struct kway *kway);
 

@@ -6,9 +6,6 @@
 #include "base/error.h"
 #include "kernel/kway_work.h"
 
-/* Below this many rows a window is not worth its counters. */
-enum { WANT_BY_HEAP = 128 };
-
 enum spine_status
 rows_consolidate(const struct layout *layout, struct rows *rows, struct rows *scratch)
 {
@@ -31,7 +28,7 @@ kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
 {
     enum spine_status st;
 
-    if (want < WANT_BY_HEAP)
+    if (want < KWAY_WINDOW_MIN)
         return kway_fill_heap(kway, out, want, rows_used);
     TRY(kway_prepare(kway));
     switch (kway->layout->row_kind) {
@@ -65,6 +62,13 @@ kway_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
     }
 out:
     return st;
+}
+
+/* The last window is not smaller, and takes a row of each input at least. */
+size_t
+kway_beyond(const struct kway *kway)
+{
+    return KWAY_WINDOW_MIN + kway->input_count;
 }
 
 bool

@@ -44,7 +44,7 @@ struct kway_work {
 
 enum {
     /* Windows of this many rows keep output and counters in the second-level cache. */
-    WINDOW_ROWS_MIN = 128,
+    WINDOW_ROWS_MIN = KWAY_WINDOW_MIN,
     WINDOW_ROWS_MAX = 4096,
     /* How often the inputs of a window are narrowed down; each time to less than half. */
     WINDOW_ROUNDS = 6

@@ -71,6 +71,8 @@ KERNEL_FN(window_share)(struct kway *kway, size_t want, uint64_t left,
 {
     const double part = (double)want / (double)left;
     struct kway_work *work = kway->work;
+    /* What the other inputs leave of it, whatever the owners' estimates. */
+    size_t room = want + 1;
 
     for (size_t i = 0; i < work->open_count; i++) {
         struct window_input *open = &work->open[i];
@@ -78,9 +80,12 @@ KERNEL_FN(window_share)(struct kway *kway, size_t want, uint64_t left,
         size_t share = (size_t)((double)kway_left(input) * part) + 1;
         size_t staged = input->rows.count - input->at;
 
+        if (share > room)
+            share = room;
+
         while (staged < share && input->more) {
             const enum spine_status st =
-                kway->on_refill(input, share - staged + share / 2);
+                kway->on_refill(input, share - staged + share / 4);
 
             if (st != SPINE_OK)
                 return st;
@@ -89,6 +94,7 @@ KERNEL_FN(window_share)(struct kway *kway, size_t want, uint64_t left,
         if (share > staged)
             share = staged;
         open->share = share;
+        room -= share - 1;
         if (staged > share || input->more) {
             const size_t last = input->at + share - 1;
 
