@@ -7,6 +7,7 @@
 #include "cursor/cursor_state.h"
 
 static enum cell_read cell_read_of(const struct cell_layout *column);
+static bool are_words(const struct layout *layout);
 static bool begin(struct spine_cursor *cursor);
 static void step_key_at_edge(struct spine_cursor *cursor);
 static void step_key_reverse_at_edge(struct spine_cursor *cursor);
@@ -43,6 +44,7 @@ cursor_new(struct spine_cursor **out, const struct layout *layout,
     TRY(window_init(&cursor->window, &cursor->layout, batches, batch_count, error));
     cursor->plain_keys =
         cursor->plain && cursor->window.key_lo_mask == 0 && !layout->key.spans;
+    cursor->plain_words = cursor->plain && are_words(layout);
     *out = cursor;
     cursor = NULL;
 out:
@@ -555,6 +557,16 @@ land_filled_reverse(struct spine_cursor *cursor)
         cursor_land_reverse(cursor, cursor->window.rows.count - 1);
     else
         cursor_leave(cursor, PLACE_BEFORE);
+}
+
+/* Is there a word for each column, and are words what the caller knows? */
+static bool
+are_words(const struct layout *layout)
+{
+    const enum spine_kind key = layout->key.kind, value = layout->value.kind;
+
+    return (key == SPINE_U64 && (value == SPINE_U64 || value == SPINE_NONE)) ||
+           (key == SPINE_NONE && value == SPINE_U64);
 }
 
 static enum cell_read

@@ -170,6 +170,38 @@ out:
 }
 
 enum spine_status
+window_read(struct window *window, struct rows *out, bool *done)
+{
+    const size_t beyond = is_alone(window) ? 0 : kway_beyond(&window->kway);
+    struct rows *rows = &window->rows;
+    enum spine_status st = SPINE_OK;
+
+    assert(window_reads_on(window));
+    *done = false;
+    while (!*done && out->capacity - out->count >= WINDOW_WANT_READ + beyond) {
+        window->want = out->capacity - out->count - beyond;
+        TRY(fill_rows(window, out, done));
+    }
+    window->want = WINDOW_WANT_READ;
+    if (*done) {
+        window->back_closed = true;
+        window->high_open = false;
+    }
+    if (out->count == 0)
+        goto out;
+    /* With two rows the window knows whether the second one is its key's first. */
+    if (!rows_reserve(window->layout, rows, 2))
+        return SPINE_NOMEM;
+    rows->count = 0;
+    rows_append(window->layout, rows, out, out->count - (out->count > 1 ? 2 : 1),
+                out->count);
+    window->low_open = true;
+    window->front_closed = false;
+out:
+    return st;
+}
+
+enum spine_status
 window_fill_backward(struct window *window, size_t keep)
 {
     struct rows *rows = &window->rows, *spare = &window->spare;

@@ -15,6 +15,12 @@ static const int64_t *sum_weights(struct spine_cursor *cursor);
 static bool stand_on_row(struct spine_cursor *cursor);
 static size_t read_rows(struct spine_cursor *cursor,
                         const struct spine_column_buffers *buffers, size_t *at);
+static bool read_words(struct spine_cursor *cursor,
+                       const struct spine_column_buffers *buffers, size_t *total,
+                       size_t *at);
+static bool words_of(const struct spine_cursor *cursor,
+                     const struct spine_column_buffers *buffers, size_t total,
+                     struct rows *out);
 static size_t read_fit(const struct spine_cursor *cursor, size_t at,
                        const struct spine_column_buffers *buffers, size_t total);
 static void stand_on(struct spine_cursor *cursor, size_t at);
@@ -207,11 +213,63 @@ read_rows(struct spine_cursor *cursor, const struct spine_column_buffers *buffer
         *at += count;
         if (*at < window->rows.count || !window->high_open)
             return total;
+        if (cursor->plain_words && !read_words(cursor, buffers, &total, at))
+            return 0;
+        if (!window->high_open)
+            return total;
         if (!cursor_forward(cursor, false, at))
             return 0;
         if (*at == window->rows.count)
             return total;
     }
+}
+
+/*
+ * Reads rows behind the window straight into the caller's memory, as many as are worth
+ * it. False when it failed, with the cursor.
+ */
+static bool
+read_words(struct spine_cursor *cursor, const struct spine_column_buffers *buffers,
+           size_t *total, size_t *at)
+{
+    struct window *window = &cursor->window;
+    struct rows rows;
+    enum spine_status st;
+    bool done;
+
+    if (!window_reads_on(window) || !words_of(cursor, buffers, *total, &rows))
+        return true;
+    st = window_read(window, &rows, &done);
+    if (st != SPINE_OK) {
+        cursor_fail(cursor, st);
+        return false;
+    }
+    *total += rows.count;
+    *at = window->rows.count;
+    return true;
+}
+
+/* The caller's memory from row `total` on as rows. False when a column is not wanted, or
+ * not aligned. */
+static bool
+words_of(const struct spine_cursor *cursor, const struct spine_column_buffers *buffers,
+         size_t total, struct rows *out)
+{
+    const struct layout *layout = &cursor->layout;
+    uint64_t *keys = buffers->keys, *values = buffers->values;
+
+    *out = (struct rows){.capacity = buffers->rows - total};
+    if (layout->key.shape == SHAPE_NONE)
+        keys = values;
+    else if (layout->value.shape == SHAPE_NONE)
+        values = keys;
+    if (keys == NULL || values == NULL || buffers->weights == NULL ||
+        ((uintptr_t)keys | (uintptr_t)values) % sizeof *keys != 0)
+        return false;
+    out->hi = keys + total;
+    out->lo = layout->row_kind == ROW_TWO ? values + total : NULL;
+    out->weight = buffers->weights + total;
+    return true;
 }
 
 /* How many rows from `at` on fit, in whole values. */

@@ -47,6 +47,8 @@ struct spine_cursor {
     bool timed;
     /* The same, and the key is in `hi` alone. */
     bool plain_keys;
+    /* The same, and all of a row's words are numbers of the caller's as they are. */
+    bool plain_words;
     enum cell_read key_read;
     enum cell_read value_read;
     /* The first row of the value. */

@@ -23,6 +23,9 @@
 #define WINDOW_WANT_MIN 16u
 #define WINDOW_WANT_MAX 2048u
 #define WINDOW_WANT_BATCH 96u
+/* The least that is read past the window, and what the window is filled with behind that.
+ */
+#define WINDOW_WANT_READ KWAY_WINDOW_MIN
 
 /* One batch of the cursor. */
 struct source {
@@ -137,6 +140,12 @@ enum spine_status window_forward(struct window *window, bool within_key, size_t 
  * `*shift` new ones before them, none only when there are none.
  */
 enum spine_status window_backward(struct window *window, size_t keep, size_t *shift);
+/*
+ * Appends the rows behind the last one to `out`, which is not grown, until that has
+ * little room or `*done`, there are no more; the window then ends with the last of them.
+ * May append nothing. For rows that are codes, of windows that window_reads_on().
+ */
+enum spine_status window_read(struct window *window, struct rows *out, bool *done);
 
 /* Of cursor_fill.c. Append rows ahead of the staged inputs; keep the first `keep` rows
  * and put others before them. */
@@ -146,6 +155,13 @@ enum spine_status window_fill_backward(struct window *window, size_t keep);
 enum spine_status source_refill(struct kway_input *input, size_t want);
 /* Are there rows between the reader and `stop`? */
 bool source_has_more(const struct source *source);
+
+/* Do the inputs go on behind the last row? */
+static inline bool
+window_reads_on(const struct window *window)
+{
+    return window->staged == STAGED_FORWARD && !window->limited && !window->ghost;
+}
 
 /* The first row of row `at`'s value, and of its key, in the window. */
 size_t window_value_begin(const struct window *window, size_t at);

@@ -38,8 +38,9 @@ static const char *const move_names[MOVES] = {
     "read",
 };
 
-/* More times than the generator draws for one value: reading must not be refused. */
-#define READ_ROWS_TIMED 160u
+/* More times than the generator draws for one value: reading must not be refused. And
+ * enough for a cursor to read past its window. */
+#define READ_ROWS 2000u
 #define TRAIL 24u
 
 struct walk {
@@ -74,7 +75,7 @@ check_walk(struct spine_cursor *cursor, const struct model *expected,
     bool same = true;
 
     model_cursor_init(&walk.model, expected);
-    buffers_init(&walk.buffers, &expected->schema, READ_ROWS_TIMED, 64);
+    buffers_init(&walk.buffers, &expected->schema, READ_ROWS, 64);
     spine_cursor_rewind(cursor);
     for (size_t i = 0; i < moves && same; i++) {
         move = draw_move(&walk, move);

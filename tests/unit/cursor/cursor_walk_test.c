@@ -119,7 +119,7 @@ wander(const struct fixture *fixture, struct rng *rng)
     struct buffers buffers;
     enum spine_status st;
 
-    buffers_init(&buffers, &fixture->schema, 200, 64);
+    buffers_init(&buffers, &fixture->schema, 1000, 64);
     st = cursor_new(&cursor, &fixture->layout, fixture->batches, fixture->batch_count,
                     NULL);
     for (unsigned i = 0; st == SPINE_OK && i < 60; i++) {
