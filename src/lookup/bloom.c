@@ -168,6 +168,11 @@ add_avx2(struct bloom *bloom, const uint64_t *hashes, size_t count)
 {
     add_all(bloom, hashes, count);
 }
+__attribute__((target("avx2"))) static bool
+maybe_avx2(const struct bloom *bloom, uint64_t hash)
+{
+    return block_has(block_of(bloom, hash), hash);
+}
 __attribute__((target("avx2"))) static size_t
 select_avx2(const struct bloom *bloom, const uint64_t *hashes, size_t begin, size_t end,
             uint32_t *candidates)
@@ -177,6 +182,7 @@ select_avx2(const struct bloom *bloom, const uint64_t *hashes, size_t begin, siz
 #define HAVE_AVX2 __builtin_cpu_supports("avx2")
 #else
 #define add_avx2 add_all
+#define maybe_avx2(bloom, hash) block_has(block_of(bloom, hash), hash)
 #define select_avx2 select_all
 #define HAVE_AVX2 0
 #endif
@@ -199,7 +205,7 @@ bloom_prefetch(const struct bloom *bloom, uint64_t hash)
 bool
 bloom_maybe(const struct bloom *bloom, uint64_t hash)
 {
-    return block_has(block_of(bloom, hash), hash);
+    return HAVE_AVX2 ? maybe_avx2(bloom, hash) : block_has(block_of(bloom, hash), hash);
 }
 
 size_t
