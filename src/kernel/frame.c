@@ -82,7 +82,8 @@ frame_unpack(const struct frame *frame, size_t begin, size_t end, uint64_t *word
     for (; begin < end && begin % GROUP_WORDS > 0; begin++)
         *words++ = frame_word(frame, begin);
     whole = (end - begin) / GROUP_WORDS * GROUP_WORDS;
-    unpack_groups(frame, begin, begin + whole, words, false, 0);
+    if (whole > 0)
+        unpack_groups(frame, begin, begin + whole, words, false, 0);
     for (words += whole, begin += whole; begin < end; begin++)
         *words++ = frame_word(frame, begin);
 }
@@ -96,7 +97,8 @@ frame_unpack_below(const struct frame *frame, size_t begin, size_t end, unsigned
     for (; begin < end && begin % GROUP_WORDS > 0; begin++, words++)
         *words = (*words << shift) + frame_word(frame, begin);
     whole = (end - begin) / GROUP_WORDS * GROUP_WORDS;
-    unpack_groups(frame, begin, begin + whole, words, true, shift);
+    if (whole > 0)
+        unpack_groups(frame, begin, begin + whole, words, true, shift);
     for (words += whole, begin += whole; begin < end; begin++, words++)
         *words = (*words << shift) + frame_word(frame, begin);
 }
