@@ -54,6 +54,10 @@ struct fence {
     /* The keys of the block are a frame of so many bits per key. */
     bool key_framed;
     uint8_t key_width;
+    /* Of values that are words, of keys that have one each: their bits, and where in the
+     * block they lie, in bytes; otherwise 0. */
+    uint8_t value_width;
+    uint32_t values_at;
     /* ROW_WIDE with spans: borrowed from the block. */
     struct span first_key, first_value;
     struct span last_key, last_value;

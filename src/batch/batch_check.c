@@ -64,6 +64,20 @@ out:
     return st;
 }
 
+/* Does the fence say where values are, if it says so? */
+static bool
+values_are_found(const struct fence *fence)
+{
+    const struct block *block = fence->block;
+    const struct frame *frame = block->value.frame;
+    const uint8_t *cells = frame != NULL ? frame_bits(frame) : block->value.cells;
+
+    if (fence->value_width == 0)
+        return fence->values_at == 0 || frame != NULL;
+    return block->value_ends == NULL &&
+           cells == (const uint8_t *)block + fence->values_at;
+}
+
 /* The counts and ends, before anything is read by them. */
 static enum spine_status
 check_block(const struct check *check)
@@ -86,6 +100,8 @@ check_block(const struct check *check)
                (check->batch->fences[check->at].key_width == block->key.frame->width &&
                 frame_bits(block->key.frame) == (const uint8_t *)block + BLOCK_KEY_WORDS),
            "block %zu: the frame of its keys", check->at);
+    EXPECT(values_are_found(&check->batch->fences[check->at]),
+           "block %zu: where its values lie", check->at);
     EXPECT(layout->timed == (block->times != NULL), "block %zu: times", check->at);
     TRY(check_ends(check, block->value_ends, block->key_count, block->value_count,
                    "values"));

@@ -5,7 +5,7 @@
 /*
  * Exact keys: what joins ask for most. In a large batch the time goes into waiting for
  * memory, so the guess is made from marks and fence alone, and the block itself is
- * fetched at the same time as the words around the guess.
+ * fetched at the same time as the words around the guess, and the value that is there.
  */
 
 static size_t find_word(const struct spine_batch *batch, size_t number, uint64_t word);
@@ -68,13 +68,16 @@ block_prefetch_key(const struct spine_batch *batch, size_t block, size_t stretch
         return;
 
     const struct stretch keys = marks_stretch(batch, stretch);
+    const size_t guess = marks_guess(batch->marks, stretch, &keys, key->word);
     /* The lines around it need not be ours. */
-    const uintptr_t at = (uintptr_t)words_of(fence) +
-                         marks_guess(batch->marks, stretch, &keys, key->word) * bits / 8;
+    const uintptr_t at = (uintptr_t)words_of(fence) + guess * bits / 8;
 
     __builtin_prefetch((const void *)(at - reach));
     __builtin_prefetch((const void *)at);
     __builtin_prefetch((const void *)(at + reach));
+    if (fence->value_width > 0)
+        __builtin_prefetch((const uint8_t *)fence->block + fence->values_at +
+                           guess * fence->value_width / 8);
 }
 
 /* The first key of the stretch, which is the word's, that is not less. */

@@ -1,6 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/block.h"
 
+/* Values of keys that have one each are found by the number of the key alone. */
+static void
+find_values(const struct layout *layout, const struct block *block, struct fence *out)
+{
+    const struct frame *frame = block->value.frame;
+    const uint8_t *cells = frame != NULL ? frame_bits(frame) : block->value.cells;
+
+    if (block->value_ends != NULL ||
+        (layout->value.shape != SHAPE_WORD4 && layout->value.shape != SHAPE_WORD8))
+        return;
+    out->value_width = frame != NULL ? frame->width : (uint8_t)(8 * layout->value.bytes);
+    out->values_at = (uint32_t)(cells - (const uint8_t *)block);
+}
+
 void
 fence_of_block(const struct layout *layout, struct block *block, const struct rows *rows,
                size_t begin, size_t end, struct fence *out)
@@ -11,6 +25,7 @@ fence_of_block(const struct layout *layout, struct block *block, const struct ro
                           .key_framed = block->key.frame != NULL};
     if (out->key_framed)
         out->key_width = block->key.frame->width;
+    find_values(layout, block, out);
     out->first_hi = rows->hi[begin];
     out->last_hi = rows->hi[end - 1];
     if (layout->row_kind != ROW_ONE) {
