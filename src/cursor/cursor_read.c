@@ -2,8 +2,7 @@
 #include "cursor/cursor_state.h"
 
 #include "base/error.h"
-
-__extension__ typedef __int128 wide_sum;
+#include "base/wide_sum.h"
 
 static const uint64_t no_times[1];
 static const int64_t no_weights[SPINE_WEIGHTS_MAX];
@@ -147,7 +146,7 @@ sum_weights(struct spine_cursor *cursor)
         for (size_t row = cursor->at; row < cursor->value_end; row++)
             sum += cursor->window.rows.weight[row * weight_count + c];
         cursor->sums[c] = (int64_t)sum;
-        if (cursor->sums[c] != sum) {
+        if (!wide_sum_fits(sum)) {
             cursor_fail(cursor, SPINE_OVERFLOW);
             return no_weights;
         }

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/wide_sum.h"
 #include "cursor/cursor_state.h"
 #include "spine/view.h"
 
@@ -240,12 +241,17 @@ group_add(struct spine_cursor *cursor, uint64_t through, struct spine_builder *b
     const size_t count = spine_cursor_times_through(cursor, through, &times, &weights);
     bool zero = true;
 
-    for (size_t i = 0; i < count * width; i++)
-        if (__builtin_add_overflow(sums[i % width], weights[i], &sums[i % width]))
+    for (unsigned w = 0; w < width; w++) {
+        wide_sum sum = 0;
+
+        for (size_t i = 0; i < count; i++)
+            sum += weights[i * width + w];
+        if (!wide_sum_fits(sum))
             return spine_fail(error, SPINE_OVERFLOW,
                               "the weights of a value leave the range of int64_t");
-    for (unsigned w = 0; w < width; w++)
-        zero = zero && sums[w] == 0;
+        sums[w] = (int64_t)sum;
+        zero = zero && sum == 0;
+    }
     row.weight = sums[0];
     return zero ? spine_cursor_error(cursor, error)
                 : spine_builder_add(builder, &row, error);

@@ -7,6 +7,7 @@
  */
 
 #include "base/error.h"
+#include "base/wide_sum.h"
 #include "kernel/kernel.h"
 
 /* Rows somewhere, as columns. */
@@ -82,6 +83,14 @@ enum {
     BUCKET_ROWS_MAX = 20,
     /* So few rows are sorted without buckets. */
     CONSOLIDATE_BY_INSERTION = 48
+};
+
+/* What an insertion pass leaves to be done. */
+enum {
+    /* Some rows weigh nothing. */
+    LEFT_ZEROS = 1,
+    /* Some rows are equal, side by side: their sum is not in int64_t, or not yet. */
+    LEFT_EQUALS = 2
 };
 
 enum spine_status

@@ -23,13 +23,12 @@ KERNEL_FN(fill_heap)(struct kway *kway, struct rows *out, size_t want,
         return SPINE_NOMEM;
     while (work->node_count > 0 && used < want) {
         const struct heap_node first = work->nodes[0];
-        int64_t sum = 0;
+        wide_sum sum = 0;
 
         do {
             const struct kway_input *input = &kway->inputs[work->nodes[0].input];
 
-            if (__builtin_add_overflow(sum, input->rows.weight[input->at], &sum))
-                return SPINE_OVERFLOW;
+            sum += input->rows.weight[input->at];
             used++;
             TRY(KERNEL_FN(heap_advance)(kway, piece));
         } while (work->node_count > 0 && KERNEL_SAME(&work->nodes[0], &first));
@@ -37,7 +36,9 @@ KERNEL_FN(fill_heap)(struct kway *kway, struct rows *out, size_t want,
 #if KERNEL_WORDS == 2
         out->lo[count] = first.lo;
 #endif
-        out->weight[count] = sum;
+        if (!wide_sum_fits(sum))
+            return SPINE_OVERFLOW;
+        out->weight[count] = (int64_t)sum;
         count += sum != 0;
     }
 out:

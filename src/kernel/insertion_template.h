@@ -18,10 +18,10 @@
 #define LO_OF(segment, at) (segment)->lo[at]
 #endif
 
-/* Rows [begin, kept) are sorted and different: row `at` joins them, or is added to its
- * equal. */
-static __attribute__((noinline)) enum spine_status
-KERNEL_FN(insert)(struct rows *rows, size_t begin, size_t *kept, size_t at, bool *zeros)
+/* Rows [begin, kept) are sorted: row `at` joins them, or is added to its equal. */
+static __attribute__((noinline)) void
+KERNEL_FN(insert)(struct rows *rows, size_t begin, size_t *kept, size_t at,
+                  unsigned *left)
 {
     uint64_t *hi = rows->hi, *lo = rows->lo;
     const uint64_t row_hi = hi[at], row_lo = KERNEL_WORDS == 2 ? lo[at] : 0;
@@ -32,12 +32,14 @@ KERNEL_FN(insert)(struct rows *rows, size_t begin, size_t *kept, size_t at, bool
         hole--;
     if (hole > begin && hi[hole - 1] == row_hi &&
         (KERNEL_WORDS == 1 || lo[hole - 1] == row_lo)) {
-        int64_t *sum = &rows->weight[hole - 1];
+        int64_t sum;
 
-        if (__builtin_add_overflow(*sum, row_weight, sum))
-            return SPINE_OVERFLOW;
-        *zeros |= *sum == 0;
-        return SPINE_OK;
+        if (!__builtin_add_overflow(rows->weight[hole - 1], row_weight, &sum)) {
+            rows->weight[hole - 1] = sum;
+            *left |= sum == 0 ? LEFT_ZEROS : 0;
+            return;
+        }
+        *left |= LEFT_EQUALS;
     }
     for (size_t i = (*kept)++; i > hole; i--) {
         hi[i] = hi[i - 1];
@@ -49,6 +51,33 @@ KERNEL_FN(insert)(struct rows *rows, size_t begin, size_t *kept, size_t at, bool
     if (KERNEL_WORDS == 2)
         lo[hole] = row_lo;
     rows->weight[hole] = row_weight;
+}
+
+/* Adds up equal rows among the sorted ones from `begin` on, whatever their sums are on
+ * the way, and drops zeros. */
+static __attribute__((noinline, cold)) enum spine_status
+KERNEL_FN(add_widely)(struct rows *rows, size_t begin)
+{
+    const uint64_t *hi = rows->hi, *lo = rows->lo;
+    size_t kept = begin;
+
+    (void)lo;
+    for (size_t at = begin, end; at < rows->count; at = end) {
+        wide_sum sum = 0;
+
+        for (end = at; end < rows->count && hi[end] == hi[at] &&
+                       (KERNEL_WORDS == 1 || lo[end] == lo[at]);
+             end++)
+            sum += rows->weight[end];
+        if (!wide_sum_fits(sum))
+            return SPINE_OVERFLOW;
+        rows->hi[kept] = hi[at];
+        if (KERNEL_WORDS == 2)
+            rows->lo[kept] = lo[at];
+        rows->weight[kept] = (int64_t)sum;
+        kept += sum != 0;
+    }
+    rows->count = kept;
     return SPINE_OK;
 }
 
@@ -74,7 +103,7 @@ KERNEL_FN(finish)(struct rows *rows, size_t begin, bool zeros)
 {
     uint64_t *hi = rows->hi, *lo = rows->lo;
     const size_t end = rows->count;
-    enum spine_status st = SPINE_OK;
+    unsigned left = zeros ? LEFT_ZEROS : 0;
     size_t at = begin + 1, kept = at;
 
     (void)lo;
@@ -83,11 +112,11 @@ KERNEL_FN(finish)(struct rows *rows, size_t begin, bool zeros)
         if (CODE_BEFORE(hi[at - 1], lo[at - 1], hi[at], lo[at]))
             kept++;
         else
-            TRY(KERNEL_FN(insert)(rows, begin, &kept, at, &zeros));
+            KERNEL_FN(insert)(rows, begin, &kept, at, &left);
     }
     for (; at < end; at++) {
         if (!CODE_BEFORE(hi[kept - 1], lo[kept - 1], hi[at], lo[at])) {
-            TRY(KERNEL_FN(insert)(rows, begin, &kept, at, &zeros));
+            KERNEL_FN(insert)(rows, begin, &kept, at, &left);
             continue;
         }
         hi[kept] = hi[at];
@@ -96,8 +125,9 @@ KERNEL_FN(finish)(struct rows *rows, size_t begin, bool zeros)
         rows->weight[kept++] = rows->weight[at];
     }
     rows->count = kept < end ? kept : end;
-    if (zeros)
+    if (left & LEFT_EQUALS)
+        return KERNEL_FN(add_widely)(rows, begin);
+    if (left & LEFT_ZEROS)
         KERNEL_FN(drop_zeros)(rows, begin);
-out:
-    return st;
+    return SPINE_OK;
 }

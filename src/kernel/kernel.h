@@ -191,7 +191,9 @@ size_t rows_read_fit(const struct layout *layout, const struct rows *rows, size_
  * Sorts all of `rows`, adds up equal ones, drops zeros. `scratch` is any rows of the
  * layout, overwritten; it may be swapped with `rows`. Best at 2,000 to 16,000 rows;
  * 2^32 rows and more are SPINE_INVALID.
- * SPINE_NOMEM leaves the rows in any order, SPINE_OVERFLOW undefined but releasable.
+ * SPINE_OVERFLOW when the sum of equal rows, in whatever order they come, is not in
+ * int64_t; the rows are undefined then, but releasable. SPINE_NOMEM leaves them in any
+ * order.
  */
 enum spine_status
 rows_consolidate(const struct layout *layout, struct rows *rows, struct rows *scratch);
@@ -248,8 +250,9 @@ struct kway {
  * rows consumed. Appends nothing only when all inputs are at their end, or when all that
  * was consumed cancelled: kway_done() tells.
  *
- * SPINE_OVERFLOW: a sum left int64_t. SPINE_NOMEM, or what a refill said. After a failure
- * the inputs are somewhere in between; only kway_release() is allowed.
+ * SPINE_OVERFLOW: the sum of equal rows, all of them, is not in int64_t. SPINE_NOMEM, or
+ * what a refill said. After a failure the inputs are somewhere in between; only
+ * kway_release() is allowed.
  */
 enum spine_status
 kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);

@@ -159,7 +159,7 @@ KERNEL_FN(add_up)(struct rows *rows, size_t begin)
     size_t kept = KERNEL_FN(find_equal)(rows, begin), at = kept + 1;
     KERNEL_CODE code = CODE_OF(rows, kept);
     int64_t sum = rows->weight[kept];
-    bool overflow = false;
+    bool widely = false;
 
     if (at == rows->count)
         return SPINE_OK;
@@ -169,10 +169,15 @@ KERNEL_FN(add_up)(struct rows *rows, size_t begin)
 
         KERNEL_FN(put)(rows, kept, code, sum);
         kept += differs & (sum != 0);
-        overflow |= __builtin_add_overflow(differs ? 0 : sum, rows->weight[at], &sum);
+        if (__builtin_add_overflow(differs ? 0 : sum, rows->weight[at], &sum)) {
+            /* Two rows for now: others may bring their sum back. */
+            sum = rows->weight[at];
+            kept++;
+            widely = true;
+        }
         code = next;
     }
     KERNEL_FN(put)(rows, kept, code, sum);
     rows->count = kept + (sum != 0);
-    return overflow ? SPINE_OVERFLOW : SPINE_OK;
+    return widely ? KERNEL_FN(add_widely)(rows, begin) : SPINE_OK;
 }

@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "base/error.h"
+#include "base/wide_sum.h"
 #include "kernel/order.h"
 #include "kernel/row_weights.h"
 
@@ -13,19 +13,26 @@ static bool
 sort_times(const struct layout *layout, bool descending, struct rows *rows, size_t begin);
 static bool sort_many_times(const struct layout *layout, uint64_t flip, struct rows *rows,
                             size_t begin);
+static bool add_widely(const struct layout *layout, struct rows *rows, size_t to,
+                       size_t begin, size_t end);
 static void
 move_row(const struct layout *layout, struct rows *rows, size_t to, size_t from);
 
-enum spine_status
+/* Rows of one group. */
+static inline bool
+same_time(const struct layout *layout, const struct rows *rows, size_t a, size_t b)
+{
+    return !layout->timed || rows->time[a] == rows->time[b];
+}
+
+void
 group_fold(const struct layout *layout, struct rows *rows, size_t begin)
 {
     const size_t last = rows->count - 1;
 
     assert(begin <= last);
-    if (last == begin)
-        return SPINE_OK;
-    rows->count = last;
-    return weights_add(layout, rows, begin, last);
+    if (last > begin && weights_add(layout, rows, begin, last))
+        rows->count = last;
 }
 
 enum spine_status
@@ -34,7 +41,6 @@ group_finish(const struct layout *layout, const struct group_rule *rule,
 {
     const size_t end = rows->count;
     size_t kept = begin;
-    enum spine_status st = SPINE_OK;
 
     if (layout->timed && rule->advance_times)
         for (size_t i = begin; i < end; i++)
@@ -44,14 +50,42 @@ group_finish(const struct layout *layout, const struct group_rule *rule,
         return SPINE_NOMEM;
     for (size_t at = begin; at < end; kept++) {
         move_row(layout, rows, kept, at++);
-        for (; at < end && (!layout->timed || rows->time[at] == rows->time[kept]); at++)
-            TRY(weights_add(layout, rows, kept, at));
+        while (at < end && same_time(layout, rows, kept, at) &&
+               weights_add(layout, rows, kept, at))
+            at++;
+        if (at < end && same_time(layout, rows, kept, at)) {
+            const size_t rest = at;
+
+            while (at < end && same_time(layout, rows, kept, at))
+                at++;
+            if (!add_widely(layout, rows, kept, rest, at))
+                return SPINE_OVERFLOW;
+        }
         if (weights_are_zero(layout, rows, kept))
             kept--;
     }
     rows->count = kept;
-out:
-    return st;
+    return SPINE_OK;
+}
+
+/* Adds the weights of rows [begin, end) to those of row `to`, whatever the sums are on
+ * the way. False when one leaves int64_t at last. */
+static bool
+add_widely(const struct layout *layout, struct rows *rows, size_t to, size_t begin,
+           size_t end)
+{
+    const unsigned width = layout->weight_count;
+
+    for (unsigned c = 0; c < width; c++) {
+        wide_sum sum = rows->weight[to * width + c];
+
+        for (size_t at = begin; at < end; at++)
+            sum += rows->weight[at * width + c];
+        if (!wide_sum_fits(sum))
+            return false;
+        rows->weight[to * width + c] = (int64_t)sum;
+    }
+    return true;
 }
 
 /* False without memory. */

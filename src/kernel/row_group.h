@@ -15,9 +15,9 @@ struct group_rule {
 };
 
 /* Adds the weights of the last row to those of row `begin` and drops it, unless it is
- * row `begin` itself. For rows without times. */
-enum spine_status
-group_fold(const struct layout *layout, struct rows *rows, size_t begin);
+ * row `begin` itself or a sum leaves int64_t: group_finish() settles that. For rows
+ * without times. */
+void group_fold(const struct layout *layout, struct rows *rows, size_t begin);
 
 /* Brings the rows from `begin` on in order of their times, moved up to the frontier if
  * asked for; adds up those of one time, and drops those that are zero. */

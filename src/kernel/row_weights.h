@@ -8,17 +8,23 @@
 
 #include "kernel/kernel.h"
 
-/* Adds those of row `from` to those of row `to`: SPINE_OK or SPINE_OVERFLOW. */
-static inline enum spine_status
+/* Adds those of row `from` to those of row `to`. False, and nothing is added, when a sum
+ * leaves int64_t. */
+static inline bool
 weights_add(const struct layout *layout, const struct rows *rows, size_t to, size_t from)
 {
     int64_t *sums = rows->weight + to * layout->weight_count;
     const int64_t *weights = rows->weight + from * layout->weight_count;
 
+    bool overflow = false;
+
     for (unsigned c = 0; c < layout->weight_count; c++)
-        if (__builtin_add_overflow(sums[c], weights[c], &sums[c]))
-            return SPINE_OVERFLOW;
-    return SPINE_OK;
+        overflow |= __builtin_add_overflow(sums[c], weights[c], &sums[c]);
+    if (!overflow)
+        return true;
+    for (unsigned c = 0; c < layout->weight_count; c++)
+        sums[c] = (int64_t)((uint64_t)sums[c] - (uint64_t)weights[c]);
+    return false;
 }
 
 static inline bool

@@ -77,7 +77,7 @@ take_group(struct kway *kway, struct rows *out, size_t piece, size_t *used)
         append_one(layout, out, &input->rows, input->at);
         ++*used;
         if (!layout->timed)
-            TRY(group_fold(layout, out, begin));
+            group_fold(layout, out, begin);
         TRY(wide_heap_advance(kway, piece));
     } while (next_is_like(kway, out, begin));
 out:

@@ -194,12 +194,159 @@ test_sum_over_times(void **state)
     assert_int_equal(fault_alloc_live_bytes(), 0);
 }
 
+/* Weights of one row, and what they are in all; NULL: what is not in int64_t. */
+struct heavy {
+    const struct spine_schema *schema;
+    const int64_t *weights;
+    size_t count;
+    const int64_t *sum;
+    enum spine_status expected;
+};
+
+/* Makers of batches add them up. */
+static void
+expect_made(const struct heavy *heavy, const struct columns *columns)
+{
+    struct spine_batcher *batcher;
+    struct spine_batch *batch;
+
+    assert_int_equal(spine_batcher_new(heavy->schema, &batcher, NULL), SPINE_OK);
+    for (size_t i = 0; i < heavy->count; i++) {
+        const struct model_row row = heavy_row(heavy->schema, heavy->weights[i]);
+        const struct spine_row added = row_of_model(&row);
+
+        assert_int_equal(spine_batcher_add(batcher, &added, NULL), SPINE_OK);
+    }
+    assert_int_equal(spine_batcher_seal(batcher, &batch, NULL), heavy->expected);
+    spine_batch_unref(batch);
+    spine_batcher_free(batcher);
+    assert_int_equal(
+        spine_batch_from_columns(heavy->schema, &columns->view, &batch, NULL),
+        heavy->expected);
+    spine_batch_unref(batch);
+}
+
+/* Closes the cursor, which should be on the row. */
+static void
+expect_on_sum(const struct heavy *heavy, struct spine_cursor *cursor)
+{
+    assert_int_equal(spine_cursor_key_valid(cursor), heavy->sum != NULL);
+    assert_int_equal(spine_cursor_status(cursor), heavy->expected);
+    if (heavy->sum != NULL)
+        assert_true(spine_cursor_weights(cursor)[heavy->schema->weight_count > 1] ==
+                    *heavy->sum);
+    spine_cursor_close(cursor);
+}
+
+static struct spine_cursor *
+cursor_of(struct spine_snapshot *snapshot)
+{
+    struct spine_cursor *cursor;
+
+    assert_int_equal(spine_snapshot_cursor(snapshot, &cursor, NULL), SPINE_OK);
+    return cursor;
+}
+
+/* Readers of batches with one of them each add them up, one by one and in bulk. */
+static void
+expect_read(const struct heavy *heavy, struct spine_snapshot *snapshot,
+            struct columns *columns)
+{
+    const bool second = heavy->schema->weight_count > 1;
+    struct spine_cursor *cursor = cursor_of(snapshot);
+    struct spine_probe *probe;
+    struct spine_probe_rows found;
+    struct buffers buffers;
+
+    expect_on_sum(heavy, cursor);
+    cursor = cursor_of(snapshot);
+    spine_cursor_fast_forward(cursor);
+    expect_on_sum(heavy, cursor);
+    cursor = cursor_of(snapshot);
+    (void)spine_cursor_seek_key_exact(cursor, heavy_row(heavy->schema, 1).key);
+    expect_on_sum(heavy, cursor);
+
+    buffers_init(&buffers, heavy->schema, 300, 8);
+    cursor = cursor_of(snapshot);
+    assert_int_equal(spine_cursor_read(cursor, &buffers.view), heavy->sum != NULL);
+    assert_int_equal(spine_cursor_status(cursor), heavy->expected);
+    if (heavy->sum != NULL)
+        assert_true(buffers.view.weights[second] == *heavy->sum);
+    spine_cursor_close(cursor);
+    buffers_release(&buffers);
+
+    assert_int_equal(spine_probe_new(&probe, NULL), SPINE_OK);
+    columns->view.rows = 1;
+    assert_int_equal(
+        spine_snapshot_probe(snapshot, probe, &columns->view, NULL, &found, NULL),
+        heavy->expected);
+    if (heavy->sum != NULL)
+        assert_true(found.columns.weights[second] == *heavy->sum);
+    spine_probe_free(probe);
+}
+
+static void
+expect_sum(const struct heavy *heavy)
+{
+    struct spine_batch *batches[8];
+    struct spine_snapshot *snapshot;
+    struct columns columns;
+    struct model model;
+
+    model_init(&model, heavy->schema);
+    for (size_t i = 0; i < heavy->count; i++) {
+        const struct model_row row = heavy_row(heavy->schema, heavy->weights[i]);
+
+        batches[i] = heavy_batch(heavy->schema, heavy->weights[i]);
+        model_add(&model, &row);
+    }
+    columns_init(&columns, &model);
+    assert_int_equal(
+        spine_snapshot_of_batches(heavy->schema, batches, heavy->count, &snapshot, NULL),
+        SPINE_OK);
+    expect_made(heavy, &columns);
+    expect_read(heavy, snapshot, &columns);
+    spine_snapshot_unref(snapshot);
+    for (size_t i = 0; i < heavy->count; i++)
+        spine_batch_unref(batches[i]);
+    columns_release(&columns);
+    model_release(&model);
+    assert_int_equal(fault_alloc_live_bytes(), 0);
+}
+
+/* In whatever order weights come, their sum is the same, or the same error. */
+static void
+test_orders(void **state)
+{
+    static const int64_t weights[][3] = {
+        {INT64_MAX, 1, -1}, {INT64_MIN, -1, 1}, {INT64_MAX, INT64_MIN, -1},
+        {INT64_MAX, 1, 1},  {INT64_MIN, -5, 4},
+    };
+    static const int64_t sums[] = {INT64_MAX, INT64_MIN, -2};
+
+    (void)state;
+    for (size_t i = 0; i < SCHEMAS; i++)
+        for (size_t w = 0; w < sizeof weights / sizeof weights[0]; w++)
+            for (unsigned order = 0; order < 6; order++) {
+                const unsigned first = order % 3, second = (first + 1 + order / 3) % 3;
+                const int64_t ordered[] = {weights[w][first], weights[w][second],
+                                           weights[w][3 - first - second]};
+
+                const struct heavy heavy = {&schemas[i], ordered, 3,
+                                            w < 3 ? &sums[w] : NULL,
+                                            w < 3 ? SPINE_OK : SPINE_OVERFLOW};
+
+                expect_sum(&heavy);
+            }
+}
+
 int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_columns_and_batcher),
         cmocka_unit_test(test_extremes_are_weights),
+        cmocka_unit_test(test_orders),
         cmocka_unit_test(test_spine),
         cmocka_unit_test(test_sum_over_times),
     };
