@@ -18,7 +18,8 @@ KERNEL_FN(fill_heap)(struct kway *kway, struct rows *out, size_t want,
     enum spine_status st;
     size_t used = 0, count = out->count;
 
-    TRY(KERNEL_FN(heap_build)(kway, piece));
+    if (!work->heap_kept)
+        TRY(KERNEL_FN(heap_build)(kway, piece));
     if (!rows_reserve(kway->layout, out, count + want))
         return SPINE_NOMEM;
     while (work->node_count > 0 && used < want) {

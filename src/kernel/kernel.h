@@ -236,11 +236,14 @@ struct kway {
     bool advance_times;
     uint64_t frontier;
     /*
-     * The kernel's own scratch. Zero at first. It says nothing about the inputs: between
-     * two fills the owner may stage, drop or move their rows, change `input_count` and
-     * `descending`.
+     * The kernel's own scratch. Zero at first. It says nothing about the inputs, unless
+     * they are `untouched`: between two fills the owner may stage, drop or move their
+     * rows, change `input_count` and `descending`.
      */
     struct kway_work *work;
+    /* Nothing of all that was done since the last fill, which may go on where it was,
+     * without a look at every input. */
+    bool untouched;
 };
 
 /*

@@ -6,6 +6,12 @@
 #include "base/error.h"
 #include "kernel/kway_work.h"
 
+enum {
+    /* With more inputs a window would end after a few rows of each: what it costs to look
+     * at all of them would be that of a few rows. */
+    INPUTS_BY_WINDOW = WINDOW_ROWS_MAX / 8
+};
+
 enum spine_status
 rows_consolidate(const struct layout *layout, struct rows *rows, struct rows *scratch)
 {
@@ -28,9 +34,10 @@ kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
 {
     enum spine_status st;
 
-    if (want < KWAY_WINDOW_MIN)
+    if (want < KWAY_WINDOW_MIN || kway->input_count > INPUTS_BY_WINDOW)
         return kway_fill_heap(kway, out, want, rows_used);
     TRY(kway_prepare(kway));
+    kway->work->heap_kept = false;
     switch (kway->layout->row_kind) {
     case ROW_ONE:
         return one_fill(kway, out, want, rows_used);
@@ -52,14 +59,19 @@ kway_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
 
     assert(want > 0);
     TRY(kway_prepare(kway));
+    kway->work->heap_kept = kway->work->heap_kept && kway->untouched;
     switch (kway->layout->row_kind) {
     case ROW_ONE:
-        return one_fill_heap(kway, out, want, rows_used);
+        st = one_fill_heap(kway, out, want, rows_used);
+        break;
     case ROW_TWO:
-        return two_fill_heap(kway, out, want, rows_used);
+        st = two_fill_heap(kway, out, want, rows_used);
+        break;
     case ROW_WIDE:
-        return wide_fill_heap(kway, out, want, rows_used);
+        st = wide_fill_heap(kway, out, want, rows_used);
+        break;
     }
+    kway->work->heap_kept = st == SPINE_OK;
 out:
     return st;
 }

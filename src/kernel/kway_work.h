@@ -34,6 +34,9 @@ struct kway_work {
     struct heap_node *nodes;
     size_t node_capacity;
     size_t node_count;
+    /* The nodes are those of the last fill, which was by the heap; the inputs stand where
+     * it left them. */
+    bool heap_kept;
     struct window_input *open;
     size_t open_capacity;
     size_t open_count;

@@ -130,7 +130,8 @@ wide_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
     enum spine_status st;
     size_t used = 0;
 
-    TRY(wide_heap_build(kway, piece));
+    if (!work->heap_kept)
+        TRY(wide_heap_build(kway, piece));
     if (!rows_reserve(layout, out, out->count + want))
         return SPINE_NOMEM;
     while (work->node_count > 0 && used < want) {

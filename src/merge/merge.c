@@ -13,6 +13,11 @@
 #define WINDOW_ROWS_MIN 1024u
 /* The least rows worth staging from an input at once. */
 #define STAGE_ROWS_MIN 64u
+/* More inputs than this are opened slice by slice and looked at only when it pays, and a
+ * row of them costs more. */
+#define FEW_INPUTS 64u
+/* Rows that are staged of each then. */
+#define OPEN_ROWS 8u
 /* So many blocks in a row are worth a small block before them. */
 #define SHARE_BLOCKS_MIN 4u
 
@@ -22,10 +27,16 @@ struct merge {
     /* As many as `inputs`, which their sources point to. */
     struct kway_input *staged;
     size_t input_count;
+    /* So many are open. */
+    size_t opened;
     struct kway kway;
     struct output output;
     /* Rows of the next window, if there is fuel for it. */
     size_t window_rows;
+    /* The fuel of a merged row. */
+    uint64_t row_fuel;
+    /* From so many `rows_in` on it is looked for what needs no merging. */
+    uint64_t look_rows_in;
     uint64_t rows_all;
     uint64_t rows_in;
     uint64_t blocks_shared;
@@ -35,17 +46,20 @@ struct merge {
 
 static enum spine_status
 merge_alloc(struct merge **out, size_t input_count, struct spine_error *error);
+static uint64_t pass_fuel(const struct merge *merge);
 static enum spine_status
 take_written(struct merge *merge, const struct spine_batch *written);
 static enum spine_status
-take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *rows_used);
+open_inputs(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used);
+static enum spine_status
+take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used);
 static enum spine_status find_front(struct merge *merge, struct merge_input **front,
                                     struct row_code *bound, bool *bounded);
 static enum spine_status take_front(struct merge *merge, struct merge_input *front,
-                                    const struct row_code *bound, uint64_t *rows_used);
+                                    const struct row_code *bound, uint64_t *fuel_used);
 static enum spine_status share_block(struct merge *merge, struct merge_input *front);
 static enum spine_status merge_window(struct merge *merge, uint64_t fuel_rows,
-                                      uint64_t *rows_used, struct spine_error *error);
+                                      uint64_t *fuel_used, struct spine_error *error);
 static enum spine_status fail(enum spine_status status, struct spine_error *error);
 
 enum spine_status
@@ -61,6 +75,9 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
     merge->layout = batches[0]->layout;
     output_init(&merge->output, &merge->layout);
     merge->window_rows = WINDOW_ROWS;
+    merge->row_fuel = 1;
+    for (size_t few = FEW_INPUTS; few < batch_count; few *= 2)
+        merge->row_fuel++;
     merge->kway = (struct kway){.layout = &merge->layout,
                                 .inputs = merge->staged,
                                 .input_count = batch_count,
@@ -112,17 +129,20 @@ merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error)
     enum spine_status st = SPINE_OK;
 
     while (*fuel_rows > 0 && !merge_done(merge)) {
-        uint64_t rows_used = 0;
+        const uint64_t rows_before = merge->rows_in;
+        uint64_t fuel_used = 0;
 
-        TRY(take_over(merge, *fuel_rows, &rows_used));
-        if (rows_used == 0) {
-            st = merge_window(merge, *fuel_rows, &rows_used, error);
+        TRY(open_inputs(merge, *fuel_rows, &fuel_used));
+        if (fuel_used < *fuel_rows)
+            TRY(take_over(merge, *fuel_rows, &fuel_used));
+        if (fuel_used < *fuel_rows && merge->rows_in == rows_before) {
+            st = merge_window(merge, *fuel_rows, &fuel_used, error);
             if (st != SPINE_OK)
                 return st;
         }
         TRY(output_flush(&merge->output, false));
-        assert(rows_used > 0);
-        *fuel_rows -= rows_used < *fuel_rows ? rows_used : *fuel_rows;
+        assert(fuel_used > 0);
+        *fuel_rows -= fuel_used < *fuel_rows ? fuel_used : *fuel_rows;
     }
 out:
     return st == SPINE_OK ? st : fail(st, error);
@@ -140,7 +160,7 @@ fail(enum spine_status status, struct spine_error *error)
 bool
 merge_done(const struct merge *merge)
 {
-    return kway_done(&merge->kway);
+    return merge->rows_in == merge->rows_all;
 }
 
 uint64_t
@@ -240,16 +260,47 @@ merge_alloc(struct merge **out, size_t input_count, struct spine_error *error)
     return SPINE_OK;
 }
 
+/* The fuel of a look at every input. Few are not worth counting. */
+static uint64_t
+pass_fuel(const struct merge *merge)
+{
+    return merge->input_count > FEW_INPUTS ? merge->input_count : 0;
+}
+
+/* Stages the first rows of many inputs, each for a row's fuel. A large first block may
+ * yet be taken over. */
+static enum spine_status
+open_inputs(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used)
+{
+    enum spine_status st = SPINE_OK;
+
+    if (merge->input_count <= FEW_INPUTS)
+        return SPINE_OK;
+    while (merge->opened < merge->input_count && *fuel_used < fuel_rows) {
+        struct merge_input *input = &merge->inputs[merge->opened];
+
+        if (input->staged->more && !merge_input_block_is_large(input))
+            TRY(merge_input_refill(input->staged, OPEN_ROWS));
+        merge->opened++;
+        ++*fuel_used;
+    }
+out:
+    return st;
+}
+
 /*
  * Moves what needs no merging: pieces of the input with the least next row that lie below
- * the next row of every other input. `*rows_used` stays 0 when there is no such piece.
+ * the next row of every other input, if there are such pieces. With many inputs and small
+ * pieces that costs more than merging: then not before as many rows are merged as there
+ * are inputs.
  *
  *     input 0    a a a a|a a a a|a a d d      both blocks of a, not the third
  *     input 1                       c c e e
  */
 static enum spine_status
-take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *rows_used)
+take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used)
 {
+    const uint64_t rows_at_first = merge->rows_in;
     struct merge_input *front;
     struct row_code bound;
     bool bounded;
@@ -257,14 +308,19 @@ take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *rows_used)
     enum spine_status st;
 
     /* Rows whose times move, or that may be dropped, must be read. */
-    if (merge->kway.advance_times || merge->retain != NULL)
+    if (merge->kway.advance_times || merge->retain != NULL ||
+        merge->rows_in < merge->look_rows_in)
         return SPINE_OK;
+    merge->kway.untouched = false;
+    *fuel_used += pass_fuel(merge);
     TRY(find_front(merge, &front, &bound, &bounded));
     do {
-        rows_before = *rows_used;
-        TRY(take_front(merge, front, bounded ? &bound : NULL, rows_used));
-    } while (*rows_used > rows_before && *rows_used < fuel_rows &&
+        rows_before = merge->rows_in;
+        TRY(take_front(merge, front, bounded ? &bound : NULL, fuel_used));
+    } while (merge->rows_in > rows_before && *fuel_used < fuel_rows &&
              front->staged->rows_left > 0);
+    if (merge->rows_in - rows_at_first < pass_fuel(merge) / 8)
+        merge->look_rows_in = merge->rows_in + merge->input_count;
 out:
     return st;
 }
@@ -309,7 +365,7 @@ out:
  * rows. */
 static enum spine_status
 take_front(struct merge *merge, struct merge_input *front, const struct row_code *bound,
-           uint64_t *rows_used)
+           uint64_t *fuel_used)
 {
     const size_t pending = merge->output.pending.count;
     const size_t blocks_min =
@@ -320,14 +376,14 @@ take_front(struct merge *merge, struct merge_input *front, const struct row_code
     if (merge_input_blocks_below(front, bound, blocks_min) == blocks_min &&
         merge_input_block_is_large(front) &&
         !output_encodes_block(&merge->output, front->batch, front->reader.block)) {
-        *rows_used += 1;
+        *fuel_used += 1;
         return share_block(merge, front);
     }
 
     const size_t count =
         merge_input_copy_below(front, bound, &merge->output.pending, &st);
 
-    *rows_used += count;
+    *fuel_used += count;
     merge->rows_in += count;
     if (st == SPINE_OK)
         st = output_flush(&merge->output, false);
@@ -354,21 +410,24 @@ out:
 
 /* Merges one window. */
 static enum spine_status
-merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *rows_used,
+merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
              struct spine_error *error)
 {
-    const size_t want = fuel_rows >= merge->window_rows ? merge->window_rows
-                        : fuel_rows >= WINDOW_ROWS_MIN  ? (size_t)fuel_rows
-                                                        : WINDOW_ROWS_MIN;
+    const uint64_t fuel = fuel_rows > WINDOW_ROWS_MIN ? fuel_rows : WINDOW_ROWS_MIN;
+    const uint64_t most = fuel / merge->row_fuel;
+    const size_t want = most < merge->window_rows ? (size_t)most : merge->window_rows;
     const size_t begin = merge->output.pending.count;
+    uint64_t rows_used = 0;
     enum spine_status st;
 
-    for (size_t i = 0; i < merge->input_count; i++)
-        merge_input_update(&merge->inputs[i]);
-    st = kway_fill(&merge->kway, &merge->output.pending, want, rows_used);
+    st = kway_fill(&merge->kway, &merge->output.pending, want, &rows_used);
     if (st != SPINE_OK)
         return fail(st, error);
-    merge->rows_in += *rows_used;
+    merge->rows_in += rows_used;
+    *fuel_used += rows_used * merge->row_fuel;
+    if (!merge->kway.untouched)
+        *fuel_used += pass_fuel(merge);
+    merge->kway.untouched = true;
     if (merge->window_rows < WINDOW_ROWS)
         merge->window_rows *= 2;
     if (merge->retain != NULL)

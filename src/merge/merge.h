@@ -60,9 +60,11 @@ enum spine_status merge_new(struct merge **out, struct spine_batch *const *batch
                             size_t batch_count, const struct merge_options *options,
                             struct spine_error *error);
 /*
- * Merges until the inputs are used up or `*fuel_rows` input rows are (by at most a
- * window, some thousands, more; a block taken over counts as one row), and takes what it
- * used from `*fuel_rows`, down to 0. After a failure only merge_free() is allowed.
+ * Merges until the inputs are used up or `*fuel_rows` are, and takes what it used from
+ * `*fuel_rows`, down to 0: by at most a window, some thousands, and twice the number of
+ * inputs more. An input row counts as one row, and once more for each time that the
+ * inputs are twice as many as 64; a block taken over counts as one row, and a look at an
+ * input as one, if they are more than 64. After a failure only merge_free() is allowed.
  */
 enum spine_status
 merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error);

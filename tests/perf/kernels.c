@@ -17,7 +17,7 @@
 #include <string.h>
 
 enum {
-    BATCHES_MAX = 64,
+    BATCHES_MAX = 5000,
     MERGE_ROWS = 1 << 18,
     BATCH_ROWS = 10000,
     PROBE_BATCHES = 4,
@@ -490,6 +490,7 @@ static const struct kernel {
     {"merge_2", run_merge, {u64_u64, 2, MERGE_ROWS / 2, .present = 0}},
     {"merge_8", run_merge, {u64_u64, 8, MERGE_ROWS / 8, .present = 0}},
     {"merge_64", run_merge, {u64_u64, 64, MERGE_ROWS / 64, .present = 0}},
+    {"merge_5000", run_merge, {u64_u64, BATCHES_MAX, 1, .present = 0}},
     {"merge_8_u32", run_merge, {u32_u32, 8, MERGE_ROWS / 8, .present = 0}},
     {"merge_8_bytes", run_merge, {bytes_u64, 8, MERGE_ROWS / 8, .present = 0}},
     {"merge_8_timed", run_merge, {timed, 8, MERGE_ROWS / 8, .present = 0}},
@@ -514,7 +515,8 @@ main(int argc, char **argv)
         if (argc < 2) {
             puts(kernels[k].name);
         } else if (strcmp(argv[1], kernels[k].name) == 0) {
-            struct work work = kernels[k].work;
+            static struct work work;
+            work = kernels[k].work;
             make_batches(&work);
             kernels[k].on_run(&work);
             free_batches(&work);

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FIXTURE_BATCHES_MAX 64u
+#define FIXTURE_BATCHES_MAX 2000u
 
 /* Every second batch is encoded. */
 static unsigned fixture_turn;

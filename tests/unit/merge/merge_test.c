@@ -90,6 +90,35 @@ merge_is_the_sum(struct rng *rng, size_t steps)
 }
 LAW(merge_is_the_sum, 80, 4000)
 
+/* So many inputs that they are merged by a heap, and opened slice by slice. Some are
+ * large enough for blocks to be taken over. */
+static bool
+many_inputs_merge_alike(struct rng *rng, size_t steps)
+{
+    struct spine_schema schema;
+    static struct fixture fixture;
+    bool same = true;
+
+    generate_schema(rng, &schema);
+    fixture_init(&fixture, rng, &schema, NULL, 65 + rng_magnitude(rng, 1500), steps);
+    for (enum fuel fuel = FUEL_ALL; fuel < FUELS && same; fuel += 2) {
+        struct merge *merge;
+
+        HOLDS_OK(merge_new(&merge, fixture.batches, fixture.batch_count, NULL, NULL));
+        while (!merge_done(merge)) {
+            uint64_t fuel_rows =
+                fuel == FUEL_ALL ? UINT64_MAX : 1 + rng_magnitude(rng, 10000);
+
+            HOLDS_OK(merge_step(merge, &fuel_rows, NULL));
+        }
+        same = merged_equals(merge, &fixture.sum);
+        merge_free(merge);
+    }
+    fixture_release(&fixture);
+    return same;
+}
+LAW(many_inputs_merge_alike, 12, 100)
+
 /* Times below the frontier become one. */
 static bool
 merge_advances_times(struct rng *rng, size_t steps)
@@ -388,6 +417,44 @@ test_shared_blocks_cost_one_row_of_fuel(void **state)
     spine_batch_unref(batches[1]);
 }
 
+/* However many inputs there are, a slice does what its fuel allows, and all slices
+ * together do not do much more per row. */
+static void
+test_slices_of_many_inputs_are_short(void **state)
+{
+    enum { INPUTS = 5000, FUEL = 1000 };
+    static struct spine_batch *batches[INPUTS];
+    const struct spine_schema schema = {.key = {SPINE_U64, 0}};
+    struct spine_batch *out;
+    struct merge *merge;
+    size_t steps = 0;
+
+    (void)state;
+    for (uint64_t i = 0; i < INPUTS; i++) {
+        const uint64_t key = i * 3001 % INPUTS;
+        const struct spine_columns columns = {.rows = 1, .keys = &key};
+
+        assert_int_equal(spine_batch_from_columns(&schema, &columns, &batches[i], NULL),
+                         SPINE_OK);
+    }
+    assert_int_equal(merge_new(&merge, batches, INPUTS, NULL, NULL), SPINE_OK);
+    for (; !merge_done(merge); steps++) {
+        const uint64_t left = merge_rows_left(merge);
+        uint64_t fuel_rows = FUEL;
+
+        assert_int_equal(merge_step(merge, &fuel_rows, NULL), SPINE_OK);
+        assert_true(left - merge_rows_left(merge) <= FUEL / 4);
+    }
+    /* Opening, a look or two, and eight for a row. */
+    assert_in_range(steps, 9 * INPUTS / FUEL, 14 * INPUTS / FUEL);
+    assert_int_equal(merge_seal(merge, &out, NULL), SPINE_OK);
+    assert_int_equal(out->info.rows, INPUTS);
+    spine_batch_unref(out);
+    merge_free(merge);
+    for (size_t i = 0; i < INPUTS; i++)
+        spine_batch_unref(batches[i]);
+}
+
 static void
 test_overflow_is_an_error(void **state)
 {
@@ -477,6 +544,8 @@ main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_merge_is_the_sum),
+        cmocka_unit_test(test_many_inputs_merge_alike),
+        cmocka_unit_test(test_slices_of_many_inputs_are_short),
         cmocka_unit_test(test_merge_advances_times),
         cmocka_unit_test(test_merge_goes_on_when_split),
         cmocka_unit_test(test_merge_cancels),
