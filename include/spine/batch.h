@@ -57,7 +57,7 @@ struct spine_columns {
  * rows, drops what sums to zero. The caller owns the reference in `*out`.
  *
  * SPINE_INVALID for a schema or a column that makes no sense, SPINE_OVERFLOW
- * when weights cannot be added, SPINE_NOMEM. Any thread.
+ * when a sum is not in int64_t, SPINE_NOMEM. Any thread.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_batch_from_columns(const struct spine_schema *schema,
@@ -124,8 +124,8 @@ SPINE_API void spine_builder_free(struct spine_builder *builder);
  * Batcher: rows in any order, one by one or as columns. What repeats is added
  * up on the way, so memory follows the number of different rows. A call that
  * fails with SPINE_INVALID or SPINE_NOMEM takes nothing of what it was given.
- * SPINE_OVERFLOW while adding up is sticky until spine_batcher_clear(). One thread at a
- * time.
+ * SPINE_OVERFLOW is sticky until spine_batcher_clear(): a sum is not in int64_t when the
+ * batch is made, or is dozens of times too large on the way. One thread at a time.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_batcher_new(const struct spine_schema *schema, struct spine_batcher **out,

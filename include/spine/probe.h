@@ -83,8 +83,8 @@ struct spine_probe_rows {
  * `keys->keys` and `keys->key_offsets` are read. They are borrowed for the call; with
  * `rows_max`, until `out->more` is false. NULL options mean the defaults.
  *
- * SPINE_INVALID for keys that are not ascending or make no sense, SPINE_OVERFLOW when
- * weights cannot be added, SPINE_NOMEM. After a failure the probe may be used again.
+ * SPINE_INVALID for keys that are not ascending or make no sense, SPINE_OVERFLOW when a
+ * sum is not in int64_t, SPINE_NOMEM. After a failure the probe may be used again.
  * Any thread; the snapshot need not outlive the call.
  */
 SPINE_API SPINE_CHECKED enum spine_status

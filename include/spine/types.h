@@ -35,7 +35,7 @@ enum spine_status {
     SPINE_CANCELLED = -4,
     /* An argument, option or schema makes no sense; nothing was changed. */
     SPINE_INVALID = -5,
-    /* A sum of weights left the range of int64_t. */
+    /* A sum of weights is not in int64_t. */
     SPINE_OVERFLOW = -6,
     /* The call would have to wait and was asked not to; nothing was taken. */
     SPINE_BUSY = -7,

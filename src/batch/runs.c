@@ -13,11 +13,16 @@
  * and are many or have so many bytes that it matters. */
 #define REST_FACTOR 2u
 #define REST_BYTES (16u << 20)
+/* The most runs that are made of one buffer, as if a sum could be so many times too
+ * large. */
+#define LAYERS_MAX 64u
 
 static enum spine_status
 close_buffer_above(struct runs *runs, size_t floor, struct spine_error *error);
 static enum spine_status
 settle_above(struct runs *runs, size_t floor, struct spine_error *error);
+static enum spine_status
+add_run(struct runs *runs, size_t floor, struct spine_error *error);
 static void choose(const struct runs *runs, size_t floor, size_t *begin, size_t *end);
 static unsigned class_of(uint64_t bytes);
 static enum spine_status merge_range(struct runs *runs, size_t floor, size_t begin,
@@ -46,6 +51,7 @@ runs_clear(struct runs *runs)
 {
     drop_runs(runs, 0, runs->count);
     runs->buffer.count = 0;
+    runs->apart = false;
 }
 
 enum spine_status
@@ -111,6 +117,7 @@ runs_seal(struct runs *runs, struct spine_batch **out, struct spine_error *error
     }
     TRY(runs_merge(&runs->layout, runs->batches, runs->count, ENCODE_ROWS, out, error));
     drop_runs(runs, 0, runs->count);
+    runs->apart = false;
 out:
     return st;
 }
@@ -118,26 +125,48 @@ out:
 static enum spine_status
 close_buffer_above(struct runs *runs, size_t floor, struct spine_error *error)
 {
+    enum spine_status st = SPINE_OK;
+
+    for (unsigned layer = 0; st == SPINE_OK && runs->buffer.count > 0; layer++) {
+        if (layer == LAYERS_MAX) {
+            runs->buffer.count = 0;
+            return spine_fail(error, SPINE_OVERFLOW,
+                              "the weights of equal rows leave int64_t by far");
+        }
+        st = add_run(runs, floor, error);
+    }
+    return st;
+}
+
+/* Makes a run of the buffer and leaves in it what cannot be added to its rows, or not
+ * before others come. */
+static enum spine_status
+add_run(struct runs *runs, size_t floor, struct spine_error *error)
+{
     const struct layout *layout = &runs->layout;
     struct spine_batch *batch;
     enum spine_status st;
 
-    if (runs->buffer.count == 0)
-        return SPINE_OK;
+    runs->scratch.count = 0;
     if (!array_reserve(&runs->batches, &runs->capacity, sizeof(struct spine_batch *),
                        runs->count + 1))
         return fail_nomem(error, "runs of a batcher", runs->count + 1);
     st = rows_consolidate(layout, &runs->buffer, &runs->scratch);
-    if (st == SPINE_NOMEM)
+    runs->scratch.count = 0;
+    if (st == SPINE_NOMEM || (st == SPINE_OVERFLOW &&
+                              !rows_take_repeats(layout, &runs->buffer, &runs->scratch)))
         return fail_nomem(error, "rows to sort with", runs->buffer.count);
-    if (st != SPINE_OK) {
-        runs->buffer.count = 0;
-        return spine_fail(error, st, "the weights of equal rows leave int64_t");
-    }
+    if (st != SPINE_OVERFLOW)
+        TRY(st);
     if (runs->buffer.count == 0)
         return SPINE_OK;
-    TRY(batch_of_sorted(layout, &runs->buffer, &batch, error));
+    st = batch_of_sorted(layout, &runs->buffer, &batch, error);
+    if (st != SPINE_OK) {
+        rows_append(layout, &runs->buffer, &runs->scratch, 0, runs->scratch.count);
+        return st;
+    }
     runs->buffer.count = 0;
+    rows_append(layout, &runs->buffer, &runs->scratch, 0, runs->scratch.count);
     push_run(runs, floor, batch);
 out:
     return st;
@@ -148,15 +177,18 @@ settle_above(struct runs *runs, size_t floor, struct spine_error *error)
 {
     enum spine_status st = SPINE_OK;
 
-    for (;;) {
+    while (st == SPINE_OK && !runs->apart) {
         size_t begin, end;
 
         choose(runs, floor, &begin, &end);
         if (begin == end)
             break;
-        TRY(merge_range(runs, floor, begin, end, error));
+        st = merge_range(runs, floor, begin, end, error);
     }
-out:
+    if (st == SPINE_OVERFLOW) {
+        runs->apart = true;
+        st = SPINE_OK;
+    }
     return st;
 }
 

@@ -9,7 +9,8 @@
  * batch of its own. Runs of about the same size are merged when there are RUN_FAN_IN of
  * them; all runs are merged when the smaller ones together are twice the largest. So a
  * row is merged a few times only, and the runs are at most about three times as large as
- * what is different in them.
+ * what is different in them. Rows whose sum is not in int64_t, or not yet, go into
+ * several runs.
  */
 
 #include "batch/batch.h"
@@ -26,6 +27,9 @@ struct runs {
     struct spine_batch **batches;
     size_t count;
     size_t capacity;
+    /* The sum of some was not in int64_t: no merge until all are merged, which may bring
+     * it back. */
+    bool apart;
 };
 
 void runs_init(struct runs *runs, const struct layout *layout);
@@ -36,14 +40,15 @@ void runs_clear(struct runs *runs);
 
 /*
  * Makes a run of the buffer, which is empty afterwards. SPINE_NOMEM: nothing is lost,
- * but rows may have been added up. SPINE_OVERFLOW: the buffer is lost.
+ * but rows may have been added up. SPINE_OVERFLOW, when a sum is very much too large: the
+ * buffer is lost.
  */
 enum spine_status runs_close_buffer(struct runs *runs, struct spine_error *error);
 /* Makes runs of all rows of checked `columns`; the buffer is empty before and after. On
  * failure the runs are what they were. */
 enum spine_status runs_add_columns(struct runs *runs, const struct spine_columns *columns,
                                    struct spine_error *error);
-/* Merges what is to be merged. SPINE_NOMEM: nothing is lost. SPINE_OVERFLOW. */
+/* Merges what is to be merged. SPINE_NOMEM: nothing is lost. */
 enum spine_status runs_settle(struct runs *runs, struct spine_error *error);
 /* The batch of all runs; none are left. The buffer must be empty. On failure the runs are
  * as they were. */

@@ -30,7 +30,9 @@ wide_consolidate(const struct layout *layout, struct rows *rows, struct rows *sc
     wide_order_add(&wide, rows, 0, rows->count);
     if (!wide_order_sort(&wide, 0))
         goto out;
-    TRY(wide_order_write(&wide, &rule, zeros, scratch));
+    st = wide_order_write(&wide, &rule, zeros, scratch);
+    if (st != SPINE_OK && st != SPINE_OVERFLOW)
+        goto out;
 
     const struct rows sorted = *scratch;
 

@@ -53,12 +53,23 @@ KERNEL_FN(insert)(struct rows *rows, size_t begin, size_t *kept, size_t at,
     rows->weight[hole] = row_weight;
 }
 
+static inline void
+KERNEL_FN(move_row)(struct rows *rows, size_t to, size_t from, int64_t weight)
+{
+    rows->hi[to] = rows->hi[from];
+    if (KERNEL_WORDS == 2)
+        rows->lo[to] = rows->lo[from];
+    rows->weight[to] = weight;
+}
+
 /* Adds up equal rows among the sorted ones from `begin` on, whatever their sums are on
- * the way, and drops zeros. */
+ * the way, and drops zeros. Those whose sum is not in int64_t at last stay as they are:
+ * SPINE_OVERFLOW. */
 static __attribute__((noinline, cold)) enum spine_status
 KERNEL_FN(add_widely)(struct rows *rows, size_t begin)
 {
     const uint64_t *hi = rows->hi, *lo = rows->lo;
+    enum spine_status st = SPINE_OK;
     size_t kept = begin;
 
     (void)lo;
@@ -69,16 +80,17 @@ KERNEL_FN(add_widely)(struct rows *rows, size_t begin)
                        (KERNEL_WORDS == 1 || lo[end] == lo[at]);
              end++)
             sum += rows->weight[end];
-        if (!wide_sum_fits(sum))
-            return SPINE_OVERFLOW;
-        rows->hi[kept] = hi[at];
-        if (KERNEL_WORDS == 2)
-            rows->lo[kept] = lo[at];
-        rows->weight[kept] = (int64_t)sum;
-        kept += sum != 0;
+        if (wide_sum_fits(sum)) {
+            KERNEL_FN(move_row)(rows, kept, at, (int64_t)sum);
+            kept += sum != 0;
+            continue;
+        }
+        st = SPINE_OVERFLOW;
+        for (size_t i = at; i < end; i++)
+            KERNEL_FN(move_row)(rows, kept++, i, rows->weight[i]);
     }
     rows->count = kept;
-    return SPINE_OK;
+    return st;
 }
 
 /* Drops rows from `begin` on that weigh nothing. */

@@ -192,11 +192,16 @@ size_t rows_read_fit(const struct layout *layout, const struct rows *rows, size_
  * layout, overwritten; it may be swapped with `rows`. Best at 2,000 to 16,000 rows;
  * 2^32 rows and more are SPINE_INVALID.
  * SPINE_OVERFLOW when the sum of equal rows, in whatever order they come, is not in
- * int64_t; the rows are undefined then, but releasable. SPINE_NOMEM leaves them in any
- * order.
+ * int64_t: all others are sorted and added up, and those are side by side. SPINE_NOMEM
+ * leaves rows in any order.
  */
 enum spine_status
 rows_consolidate(const struct layout *layout, struct rows *rows, struct rows *scratch);
+
+/* Moves every row that equals the one before it from sorted `rows` to the empty
+ * `repeats`. False without memory, and nothing is moved. */
+bool
+rows_take_repeats(const struct layout *layout, struct rows *rows, struct rows *repeats);
 
 /* ---- Merging k inputs ---- */
 

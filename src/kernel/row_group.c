@@ -13,6 +13,8 @@ static bool
 sort_times(const struct layout *layout, bool descending, struct rows *rows, size_t begin);
 static bool sort_many_times(const struct layout *layout, uint64_t flip, struct rows *rows,
                             size_t begin);
+static bool add_rest(const struct layout *layout, struct rows *rows, size_t *kept,
+                     size_t *at, size_t end);
 static bool add_widely(const struct layout *layout, struct rows *rows, size_t to,
                        size_t begin, size_t end);
 static void
@@ -40,6 +42,7 @@ group_finish(const struct layout *layout, const struct group_rule *rule,
              struct rows *rows, size_t begin)
 {
     const size_t end = rows->count;
+    enum spine_status st = SPINE_OK;
     size_t kept = begin;
 
     if (layout->timed && rule->advance_times)
@@ -53,28 +56,43 @@ group_finish(const struct layout *layout, const struct group_rule *rule,
         while (at < end && same_time(layout, rows, kept, at) &&
                weights_add(layout, rows, kept, at))
             at++;
-        if (at < end && same_time(layout, rows, kept, at)) {
-            const size_t rest = at;
-
-            while (at < end && same_time(layout, rows, kept, at))
-                at++;
-            if (!add_widely(layout, rows, kept, rest, at))
-                return SPINE_OVERFLOW;
-        }
+        if (at < end && same_time(layout, rows, kept, at) &&
+            !add_rest(layout, rows, &kept, &at, end))
+            st = SPINE_OVERFLOW;
         if (weights_are_zero(layout, rows, kept))
             kept--;
     }
     rows->count = kept;
-    return SPINE_OK;
+    return st;
+}
+
+/*
+ * Adds up what has the time of row `*kept` but did not fit: rows from `*at` on. Leaves
+ * `*at` behind them. False when the sum is not in int64_t: they are kept side by side.
+ */
+static bool
+add_rest(const struct layout *layout, struct rows *rows, size_t *kept, size_t *at,
+         size_t end)
+{
+    const size_t begin = *at;
+
+    while (*at < end && same_time(layout, rows, *kept, *at))
+        ++*at;
+    if (add_widely(layout, rows, *kept, begin, *at))
+        return true;
+    for (size_t i = begin; i < *at; i++)
+        move_row(layout, rows, ++*kept, i);
+    return false;
 }
 
 /* Adds the weights of rows [begin, end) to those of row `to`, whatever the sums are on
- * the way. False when one leaves int64_t at last. */
+ * the way. False, and nothing is added, when one is not in int64_t at last. */
 static bool
 add_widely(const struct layout *layout, struct rows *rows, size_t to, size_t begin,
            size_t end)
 {
     const unsigned width = layout->weight_count;
+    int64_t sums[SPINE_WEIGHTS_MAX];
 
     for (unsigned c = 0; c < width; c++) {
         wide_sum sum = rows->weight[to * width + c];
@@ -83,8 +101,9 @@ add_widely(const struct layout *layout, struct rows *rows, size_t to, size_t beg
             sum += rows->weight[at * width + c];
         if (!wide_sum_fits(sum))
             return false;
-        rows->weight[to * width + c] = (int64_t)sum;
+        sums[c] = (int64_t)sum;
     }
+    memcpy(rows->weight + to * width, sums, width * sizeof *sums);
     return true;
 }
 

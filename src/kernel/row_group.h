@@ -20,7 +20,8 @@ struct group_rule {
 void group_fold(const struct layout *layout, struct rows *rows, size_t begin);
 
 /* Brings the rows from `begin` on in order of their times, moved up to the frontier if
- * asked for; adds up those of one time, and drops those that are zero. */
+ * asked for; adds up those of one time, and drops those that are zero. SPINE_OVERFLOW
+ * when a sum is not in int64_t: its rows stay side by side. SPINE_NOMEM. */
 enum spine_status group_finish(const struct layout *layout, const struct group_rule *rule,
                                struct rows *rows, size_t begin);
 

@@ -127,6 +127,22 @@ rows_append(const struct layout *layout, struct rows *to, const struct rows *fro
     to->count += end - begin;
 }
 
+bool
+rows_take_repeats(const struct layout *layout, struct rows *rows, struct rows *repeats)
+{
+    size_t kept = 0;
+
+    if (!rows_reserve(layout, repeats, rows->count))
+        return false;
+    for (size_t at = 0; at < rows->count; at++)
+        if (at > 0 && rows_compare(layout, rows, kept - 1, rows, at) == 0)
+            rows_append(layout, repeats, rows, at, at + 1);
+        else
+            rows_move(layout, rows, kept++, at, at + 1);
+    rows->count = kept;
+    return true;
+}
+
 void
 rows_drop_front(const struct layout *layout, struct rows *rows, size_t count)
 {

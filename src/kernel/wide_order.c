@@ -255,7 +255,7 @@ wide_order_write(struct wide_order *wide, const struct group_rule *rule, bool ea
                  struct rows *out)
 {
     const bool *same = wide->same;
-    enum spine_status st = SPINE_OK;
+    enum spine_status st = SPINE_OK, sums = SPINE_OK;
 
     for (size_t at = 0, end; at < wide->count; at = end) {
         const size_t begin = out->count;
@@ -271,10 +271,13 @@ wide_order_write(struct wide_order *wide, const struct group_rule *rule, bool ea
             end++;
         while (same[end]);
         write_rows(wide, at, end, out);
-        TRY(group_finish(wide->layout, rule, out, begin));
+        st = group_finish(wide->layout, rule, out, begin);
+        if (st == SPINE_OVERFLOW)
+            sums = st;
+        else if (st != SPINE_OK)
+            return st;
     }
-out:
-    return st;
+    return sums;
 }
 
 /* Appends the rows at places [begin, end). */

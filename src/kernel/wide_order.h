@@ -48,7 +48,8 @@ void wide_order_add(struct wide_order *wide, const struct rows *rows, size_t beg
 bool wide_order_sort(struct wide_order *wide, size_t shared);
 /*
  * Appends the rows in order to `out`, which has room: those of one key and value as
- * group_finish() leaves them, if they are several or `each_row` asks for it.
+ * group_finish() leaves them, if they are several or `each_row` asks for it; all of them
+ * when it says SPINE_OVERFLOW, too.
  */
 enum spine_status wide_order_write(struct wide_order *wide, const struct group_rule *rule,
                                    bool each_row, struct rows *out);

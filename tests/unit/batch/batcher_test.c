@@ -224,6 +224,53 @@ overflow_sticks_until_clear(void **state)
     expect_no_leak();
 }
 
+/* Weights that cannot be added yet, far from those that make their sum fit: one by one,
+ * and as columns. */
+static void
+sums_may_leave_and_come_back(void **state)
+{
+    enum { ROWS = 60000 };
+    static uint64_t keys[ROWS];
+    static int64_t weights[ROWS];
+    const struct spine_schema schema = {.key = {SPINE_U64, 0}};
+    const struct spine_columns columns = {.rows = ROWS, .keys = keys, .weights = weights};
+    struct spine_batcher *batcher;
+    struct spine_batch *batch;
+    struct spine_cursor *cursor;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS; i++) {
+        keys[i] = i;
+        weights[i] = 1;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        keys[1000 * i] = keys[ROWS - 1 - 5000 * i] = 7;
+        weights[1000 * i] = INT64_MAX - 1;
+        weights[ROWS - 1 - 5000 * i] = -INT64_MAX;
+    }
+    assert_int_equal(spine_batcher_new(&schema, &batcher, NULL), SPINE_OK);
+    for (int way = 0; way < 2; way++) {
+        for (size_t i = 0; i < ROWS && way == 0; i++) {
+            const struct spine_row row = {.key = spine_u64(keys[i]),
+                                          .weight = weights[i]};
+
+            assert_int_equal(spine_batcher_add(batcher, &row, NULL), SPINE_OK);
+        }
+        if (way == 1)
+            assert_int_equal(spine_batcher_add_columns(batcher, &columns, NULL),
+                             SPINE_OK);
+        assert_int_equal(spine_batcher_seal(batcher, &batch, NULL), SPINE_OK);
+        assert_int_equal(batch->info.rows, ROWS - 8);
+        assert_int_equal(spine_batch_cursor(batch, &cursor, NULL), SPINE_OK);
+        assert_true(spine_cursor_seek_key_exact(cursor, spine_u64(7)));
+        assert_true(spine_cursor_weight(cursor) == -3);
+        spine_cursor_close(cursor);
+        spine_batch_unref(batch);
+    }
+    spine_batcher_free(batcher);
+    expect_no_leak();
+}
+
 int
 main(void)
 {
@@ -234,6 +281,7 @@ main(void)
         cmocka_unit_test(long_cells_do_not_pile_up),
         cmocka_unit_test(refused_rows_change_nothing),
         cmocka_unit_test(overflow_sticks_until_clear),
+        cmocka_unit_test(sums_may_leave_and_come_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
