@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/wide_sum.h"
 #include "probe/probe_state.h"
 
 static inline bool give_lone(struct spine_probe *probe, const struct hit *hit);
@@ -181,13 +182,14 @@ add_up(struct spine_probe *probe, size_t begin)
 
     for (size_t at = begin; at < rows->count;) {
         const uint64_t word = words[at];
-        int64_t sum = rows->weight[at++];
+        wide_sum sum = rows->weight[at++];
 
         for (; at < rows->count && words[at] == word; at++)
-            if (__builtin_add_overflow(sum, rows->weight[at], &sum))
-                return SPINE_OVERFLOW;
+            sum += rows->weight[at];
+        if (!wide_sum_fits(sum))
+            return SPINE_OVERFLOW;
         words[to] = word;
-        rows->weight[to] = sum;
+        rows->weight[to] = (int64_t)sum;
         to += sum != 0;
     }
     rows->count = to;
