@@ -20,6 +20,7 @@ take_from_tasks_locked(struct spine *spine, uint64_t sequence, struct aftermath 
 static void
 take_loose_locked(struct spine *spine, struct merge_task *task, uint64_t sequence);
 static bool task_reads(const struct merge_task *task, uint64_t sequence);
+static bool settles_next_locked(const struct spine *spine);
 static void begin_locked(struct spine *spine, struct aftermath *after);
 static void end_one_locked(struct spine *spine, struct compaction *compaction,
                            enum spine_status status, struct spine_batch *batch,
@@ -34,12 +35,37 @@ compaction_start_locked(struct spine *spine, struct aftermath *after)
 {
     const struct merge_task *task = &spine->locked.tasks[COMPACTION_TASK];
 
-    while (spine->locked.compactions != NULL && task->state == TASK_IDLE) {
-        if (take_from_tasks_locked(spine, spine->locked.compactions->sequence, after))
+    while (task->state == TASK_IDLE) {
+        const bool settles = settles_next_locked(spine);
+
+        if (!settles && spine->locked.compactions == NULL)
+            break;
+        if (take_from_tasks_locked(spine,
+                                   settles ? spine->locked.settle_sequence
+                                           : spine->locked.compactions->sequence,
+                                   after))
             return true;
         begin_locked(spine, after);
     }
-    return false;
+    /* What is to be settled would fail again. */
+    return spine->locked.settle_sequence > 0;
+}
+
+/* Is the next compaction one that nobody asked for? Not before one of fewer batches: that
+ * must not find them merged with others. */
+static bool
+settles_next_locked(const struct spine *spine)
+{
+    const struct compaction *compaction = spine->locked.compactions;
+    const uint64_t sequence = spine->locked.settle_sequence;
+
+    return sequence > 0 && (compaction == NULL || sequence < compaction->sequence);
+}
+
+void
+compaction_settle_locked(struct spine *spine)
+{
+    spine->locked.settle_sequence = spine->locked.sequence;
 }
 
 /* Gives up the merges that read what is wanted. True when one has yet to end its slice.
@@ -75,12 +101,18 @@ task_reads(const struct merge_task *task, uint64_t sequence)
 static void
 begin_locked(struct spine *spine, struct aftermath *after)
 {
-    struct compaction *compaction = spine->locked.compactions;
+    struct compaction *compaction = NULL;
     struct merge_task *task = &spine->locked.tasks[COMPACTION_TASK];
 
-    spine->locked.compactions = compaction->next;
-    compaction->next = NULL;
-    take_loose_locked(spine, task, compaction->sequence);
+    if (settles_next_locked(spine)) {
+        take_loose_locked(spine, task, spine->locked.settle_sequence);
+        spine->locked.settle_sequence = 0;
+    } else {
+        compaction = spine->locked.compactions;
+        spine->locked.compactions = compaction->next;
+        compaction->next = NULL;
+        take_loose_locked(spine, task, compaction->sequence);
+    }
 
     if (task->inputs.count == 0)
         end_one_locked(spine, compaction, SPINE_OK, NULL, after);
@@ -121,8 +153,7 @@ compaction_end_locked(struct spine *spine, enum spine_status status,
     struct compaction *compaction = spine->locked.compaction;
 
     spine->locked.compaction = NULL;
-    if (compaction != NULL)
-        end_one_locked(spine, compaction, status, batch, after);
+    end_one_locked(spine, compaction, status, batch, after);
 }
 
 void
@@ -145,6 +176,9 @@ end_one_locked(struct spine *spine, struct compaction *compaction,
 {
     struct compaction **end = &after->compactions;
 
+    /* Its caller has given it up, or there was none. */
+    if (compaction == NULL)
+        return;
     compaction->status = status;
     compaction->done = true;
     if (compaction->waited_for) {

@@ -113,9 +113,9 @@ struct spine {
         size_t batch_count;
         uint64_t sequence;
         uint64_t frontier;
-        bool has_frontier;
         struct key_filter *key_filter;
         struct value_filter *value_filter;
+        bool has_frontier;
         bool dirty;
         bool closing;
         unsigned pauses;
@@ -125,10 +125,10 @@ struct spine {
         uint64_t ahead_wait_rows; /* to be inserted before merges ahead: one failed */
         struct job look; /* for a merge ahead, when the runtime has nothing else to do */
         bool look_queued;
-        /* Threads in spine_wait_idle(): no merge ahead. */
-        unsigned idle_waiters;
+        unsigned idle_waiters; /* threads in spine_wait_idle(): no merge ahead */
         enum spine_status status;
         struct spine_error error;
+        uint64_t settle_sequence; /* compaction_settle_locked(); 0: nothing to settle */
         /* Not begun, the oldest first; under way (NULL also when its caller gave up). */
         struct compaction *compactions;
         struct compaction *compaction;
@@ -215,8 +215,7 @@ void spine_start_merges_locked(struct spine *spine, struct aftermath *after);
 void merge_task_init(struct merge_task *task, struct spine *spine, unsigned level);
 /* Queues the merge of the task's inputs, which were set. */
 void merge_task_start_locked(struct merge_task *task, struct aftermath *after);
-/* A merge ahead is needed now. */
-void merge_task_hurry_locked(struct merge_task *task);
+void merge_task_hurry_locked(struct merge_task *task); /* a merge ahead is needed now */
 /* Gives the merge up: the inputs are loose again, now or when the running slice ends. */
 void merge_task_abandon_locked(struct merge_task *task, struct aftermath *after);
 /* Lets no further slice begin; lets them begin again. */
@@ -225,12 +224,13 @@ void merge_task_unpark_locked(struct merge_task *task, struct aftermath *after);
 
 /* ---- compaction.c ---- */
 
-/* Starts compactions asked for, in turn. True when one has to wait for merges given up
- * for it: no merge may start. */
+/* Starts them in turn. True when merges given up for one still run: none may start. */
 bool compaction_start_locked(struct spine *spine, struct aftermath *after);
 /* The one under way ended; keeps a reference to `batch`, NULL for none. */
 void compaction_end_locked(struct spine *spine, enum spine_status status,
                            struct spine_batch *batch, struct aftermath *after);
+/* A merge of some batches had a sum beyond int64_t: has all merged, which settles it. */
+void compaction_settle_locked(struct spine *spine);
 /* Those that have not begun end with `status`. */
 void compaction_refuse_locked(struct spine *spine, enum spine_status status,
                               struct aftermath *after);

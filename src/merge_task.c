@@ -314,7 +314,7 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
 /*
  * The inputs are as they were. What may pass is tried again some times. A merge ahead,
  * which nobody needs, never makes an error sticky: it is tried again when there is much
- * more to merge.
+ * more to merge. Neither does a sum of some batches only.
  */
 static void
 fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath *after)
@@ -325,6 +325,8 @@ fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath
         compaction_end_locked(spine, slice->status, NULL, after);
     if (task->ahead)
         spine->locked.ahead_wait_rows = task->inputs.rows;
+    else if (slice->status == SPINE_OVERFLOW && task->level != COMPACTION_TASK)
+        compaction_settle_locked(spine);
     else if (++task->failures >= MERGE_FAILURES_MAX || slice->status == SPINE_OVERFLOW)
         spine_set_error_locked(spine, &slice->error, after);
     give_back_locked(task, after);

@@ -135,8 +135,11 @@ SPINE_API SPINE_CHECKED enum spine_status spine_try_insert(struct spine *spine,
 SPINE_API SPINE_CHECKED enum spine_status
 spine_insert_wait(struct spine *spine, uint64_t timeout_ns, struct spine_error *error);
 
-/* The sticky error of the spine: SPINE_OK, or why a merge could not be done. Its inputs
- * are as they were. */
+/*
+ * The sticky error of the spine: SPINE_OK, or why a merge could not be done. Its inputs
+ * are as they were. SPINE_OVERFLOW: the sum of a row over all batches was not in int64_t;
+ * where it is so over some of them only, they are merged with all others at once.
+ */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_status(struct spine *spine, struct spine_error *error);
 

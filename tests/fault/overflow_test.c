@@ -163,6 +163,72 @@ test_spine(void **state)
     }
 }
 
+static struct spine_batch *
+batch_with_values(const struct spine_schema *schema, int64_t weight, uint64_t values)
+{
+    struct model_row row = heavy_row(schema, weight);
+    struct model model;
+
+    model_init(&model, schema);
+    model_add(&model, &row);
+    for (uint64_t i = 1; i < values; i++) {
+        row = heavy_row(schema, 1);
+        row.value = spine_u64(100 + i);
+        model_add(&model, &row);
+    }
+    struct spine_batch *batch = batch_of_rows(&model);
+    model_release(&model);
+    return batch;
+}
+
+/* What some batches add up to is not in int64_t, what all of them do is: no error comes
+ * of it, whichever merges begin. */
+static void
+test_settled_by_others(void **state)
+{
+    static const int64_t weights[] = {INT64_MAX, 1, INT64_MAX, 7, 8, 9, -6, -1, -5};
+    const struct spine_runtime_options manual = {.manual = true};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * SCHEMAS; i++) {
+        const struct spine_schema *schema = &schemas[i / 2];
+        const struct spine_options options = {.level0_rows = 10,
+                                              .only_due_merges = i % 2 == 1};
+        const int64_t sum = INT64_MAX - 87;
+        struct spine_batch *batch = batch_with_values(schema, -INT64_MAX, 20);
+        struct spine_runtime *runtime;
+        struct spine_cursor *cursor;
+        struct spine_stats stats;
+        struct spine *spine;
+
+        assert_int_equal(spine_runtime_open(&manual, &runtime, NULL), SPINE_OK);
+        assert_int_equal(spine_open(runtime, schema, &options, &spine, NULL), SPINE_OK);
+        assert_int_equal(spine_insert(spine, batch, NULL), SPINE_OK);
+        spine_batch_unref(batch);
+        batch = heavy_batch(schema, -100);
+        assert_int_equal(spine_insert(spine, batch, NULL), SPINE_OK);
+        spine_batch_unref(batch);
+        for (size_t w = 0; w < sizeof weights / sizeof weights[0]; w++) {
+            batch = heavy_batch(schema, weights[w]);
+            assert_int_equal(spine_insert(spine, batch, NULL), SPINE_OK);
+            spine_batch_unref(batch);
+        }
+        while (spine_runtime_run(runtime, 1000) > 0)
+            ;
+        assert_int_equal(spine_status(spine, NULL), SPINE_OK);
+        spine_stats(spine, &stats);
+        assert_true(stats.given_up_merges > 0);
+        assert_int_equal(spine_cursor_open(spine, &cursor, NULL), SPINE_OK);
+        assert_true(spine_cursor_val_valid(cursor));
+        assert_true(spine_cursor_weights(cursor)[schema->weight_count > 1] == sum);
+        spine_cursor_close(cursor);
+        assert_int_equal(spine_consolidate(spine, NULL, NULL), SPINE_OK);
+        spine_close(spine);
+        spine_runtime_close(runtime);
+        assert_int_equal(fault_alloc_live_bytes(), 0);
+    }
+}
+
 /* The weights of a row's times are fine one by one; their sum is not. */
 static void
 test_sum_over_times(void **state)
@@ -348,6 +414,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_extremes_are_weights),
         cmocka_unit_test(test_orders),
         cmocka_unit_test(test_spine),
+        cmocka_unit_test(test_settled_by_others),
         cmocka_unit_test(test_sum_over_times),
     };
 
