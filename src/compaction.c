@@ -174,8 +174,6 @@ end_one_locked(struct spine *spine, struct compaction *compaction,
                enum spine_status status, struct spine_batch *batch,
                struct aftermath *after)
 {
-    struct compaction **end = &after->compactions;
-
     /* Its caller has given it up, or there was none. */
     if (compaction == NULL)
         return;
@@ -184,24 +182,8 @@ end_one_locked(struct spine *spine, struct compaction *compaction,
     if (compaction->waited_for) {
         compaction->batch = batch != NULL ? spine_batch_ref(batch) : NULL;
         condition_broadcast(&spine->idle);
-        return;
-    }
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = compaction;
-}
-
-void
-compactions_report(struct compaction *compactions)
-{
-    while (compactions != NULL) {
-        struct compaction *next = compactions->next;
-
-        if (compactions->on_done != NULL)
-            compactions->on_done(compactions->context, compactions->status);
-        mem_free(compactions, sizeof *compactions);
-        compactions = next;
-    }
+    } else
+        report_later_locked(spine, compaction, after);
 }
 
 static void

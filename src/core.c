@@ -16,7 +16,6 @@ aftermath_run(struct spine *spine, struct aftermath *after)
     entries_free(after->entries);
     spine_batch_unref(after->batch);
     spine_snapshot_unref(after->snapshot);
-    compactions_report(after->compactions);
 }
 
 void

@@ -13,6 +13,7 @@
  *     merge_task.c   a merge as a job: begin, slice, publish, give up
  *     split.c        what a large merge has written replaces what it has read (split.h)
  *     compaction.c   everything into one batch: spine_consolidate, spine_compact
+ *     report.c       tells who asked for a compaction that it ended
  *     snapshot.c     immutable lists of batches; fork
  *     retention.c    the filters of a spine, and what a merge makes of them
  *     inspect.c      statistics and the invariants
@@ -132,6 +133,11 @@ struct spine {
         /* Not begun, the oldest first; under way (NULL also when its caller gave up). */
         struct compaction *compactions;
         struct compaction *compaction;
+        /* Ended and not reported, the first to end first; the job that reports them is
+         * ready or running. */
+        struct compaction *ended;
+        struct job report;
+        bool report_queued;
         /* The list as it is now, kept until it changes; or NULL. */
         struct spine_snapshot *snapshot;
         struct spine_stats stats; /* its sums and levels are filled in by spine_stats() */
@@ -156,8 +162,7 @@ struct aftermath {
     struct spine_batch *batch;
     struct entry *entries;
     struct merge *merges[TASK_COUNT];
-    size_t task_count;              /* of these three arrays; NULL where there was none */
-    struct compaction *compactions; /* ended, to be reported */
+    size_t task_count; /* of these three arrays; NULL where there was none */
     bool kick;
 };
 
@@ -234,8 +239,18 @@ void compaction_settle_locked(struct spine *spine);
 /* Those that have not begun end with `status`. */
 void compaction_refuse_locked(struct spine *spine, enum spine_status status,
                               struct aftermath *after);
-/* Tells who asked for them, and frees them. No lock held. */
-void compactions_report(struct compaction *compactions);
+
+/* ---- report.c ---- */
+
+void report_init(struct spine *spine);
+/* Has a thread of the runtime tell who asked for it, and free it. */
+void report_later_locked(struct spine *spine, struct compaction *compaction,
+                         struct aftermath *after);
+/*
+ * The spine or its runtime closes: nobody else will. Reports what is left, or leaves it
+ * to the job that runs, which the caller waits for. No lock held.
+ */
+void report_rest(struct spine *spine);
 
 /* ---- retention.c ---- */
 

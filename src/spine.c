@@ -54,6 +54,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     for (unsigned i = 0; i < TASK_COUNT; i++)
         merge_task_init(&spine->locked.tasks[i], spine, i);
     spine_look_init(spine);
+    report_init(spine);
     spine->ledger = ledger_of(&resolved);
     if (spine->ledger == NULL) {
         st = fail_nomem(error, "the counts of a spine", sizeof *spine->ledger);
@@ -138,7 +139,7 @@ no_mutex:
     return spine_fail(error, SPINE_NOMEM, "no memory for the locks of a spine");
 }
 
-/* The runtime closes: whoever waits for a merge looks again. */
+/* The runtime closes: whoever waits for a merge looks again; no job will run. */
 static void
 on_runtime_close(struct runtime_watch *watch)
 {
@@ -147,6 +148,7 @@ on_runtime_close(struct runtime_watch *watch)
     mutex_lock(&spine->mutex);
     spine_wake_locked(spine);
     mutex_unlock(&spine->mutex);
+    report_rest(spine);
 }
 
 void
@@ -170,6 +172,7 @@ spine_close(struct spine *spine)
     spine_wake_locked(spine);
     mutex_unlock(&spine->mutex);
     aftermath_run(spine, &after);
+    report_rest(spine);
 
     mutex_lock(&spine->mutex);
     while (!is_quiet(spine))
@@ -182,7 +185,8 @@ spine_close(struct spine *spine)
 static bool
 is_quiet(const struct spine *spine)
 {
-    bool quiet = spine->locked.callers == 0 && !spine->locked.look_queued;
+    bool quiet = spine->locked.callers == 0 && !spine->locked.look_queued &&
+                 !spine->locked.report_queued;
 
     for (unsigned i = 0; i < TASK_COUNT; i++)
         quiet = quiet && spine->locked.tasks[i].state == TASK_IDLE;

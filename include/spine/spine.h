@@ -186,10 +186,14 @@ SPINE_API SPINE_CHECKED enum spine_status spine_consolidate(struct spine *spine,
                                                             struct spine_error *error);
 
 /*
- * Asks for the same in the background. `on_done(context, status)` is called exactly
- * once, from a thread that merges or from spine_close() (SPINE_CANCELLED), without locks,
- * when every batch that was there at the request has been merged into one; it may call
- * the library but not close the spine. A NULL `on_done` is allowed.
+ * Asks for the same in the background; while paused, to begin when resumed. When this
+ * answers SPINE_OK, `on_done(context, status)` is called exactly once, otherwise never.
+ * SPINE_OK: every batch that was there at the request has been merged into one.
+ *
+ * It is called by a thread of the runtime (libuv's pool, the host's executor, the caller
+ * of spine_runtime_run()), or by spine_close() or spine_runtime_close(): never inside
+ * another call, without locks, one at a time for a spine. It may call the library, this
+ * function too, but not close the spine or its runtime. A NULL `on_done` is allowed.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_compact(struct spine *spine,

@@ -48,7 +48,8 @@ struct job {
     /* Jobs that had been taken when this one became ready. */
     uint64_t ready_at;
 
-    /* Who it belongs to, for runtime_help(). */
+    /* Who it belongs to, for runtime_help(). NULL: it runs in pumps and in
+     * spine_runtime_run() only. */
     const void *owner;
     /* Rows of work left: set by the owner while the job is not ready. */
     uint64_t rows_left;

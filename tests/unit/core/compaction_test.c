@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Compactions in the background: who is told of their end, when, and in which thread.
+ */
+
+#include "spine/spine.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static const struct spine_schema numbers = {.key = {SPINE_U64, 0},
+                                            .value = {SPINE_NONE, 0}};
+
+struct world {
+    struct spine_runtime *runtime;
+    struct spine *spine;
+    unsigned reports;
+    enum spine_status status;
+    /* Reports that ask for the next compaction; calls of on_done that are under way, and
+     * the most there were. */
+    unsigned again;
+    unsigned depth;
+    unsigned depth_max;
+};
+
+static void
+world_open(struct world *world)
+{
+    const struct spine_runtime_options manual = {.manual = true};
+
+    *world = (struct world){0};
+    assert_int_equal(spine_runtime_open(&manual, &world->runtime, NULL), SPINE_OK);
+    assert_int_equal(spine_open(world->runtime, &numbers, NULL, &world->spine, NULL),
+                     SPINE_OK);
+}
+
+static void
+world_close(struct world *world)
+{
+    spine_close(world->spine);
+    spine_runtime_close(world->runtime);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static void
+insert(struct world *world, uint64_t key)
+{
+    const struct spine_columns columns = {.rows = 1, .keys = &key};
+    struct spine_batch *batch;
+
+    assert_int_equal(spine_batch_from_columns(&numbers, &columns, &batch, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_insert(world->spine, batch, NULL), SPINE_OK);
+    spine_batch_unref(batch);
+}
+
+static void
+on_done(void *context, enum spine_status status)
+{
+    struct world *world = context;
+
+    world->reports++;
+    world->status = status;
+    world->depth++;
+    if (world->depth > world->depth_max)
+        world->depth_max = world->depth;
+    if (world->again > 0) {
+        world->again--;
+        assert_int_equal(spine_compact(world->spine, on_done, world, NULL), SPINE_OK);
+    }
+    world->depth--;
+}
+
+static void
+compact(struct world *world)
+{
+    assert_int_equal(spine_compact(world->spine, on_done, world, NULL), SPINE_OK);
+}
+
+/* Runs all there is to run. */
+static void
+run(struct world *world)
+{
+    while (spine_runtime_run(world->runtime, UINT64_MAX) > 0)
+        ;
+}
+
+static void
+nothing_to_merge_is_reported_by_the_runtime(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world);
+    compact(&world);
+    assert_int_equal(world.reports, 0);
+    run(&world);
+    assert_int_equal(world.reports, 1);
+    insert(&world, 1);
+    compact(&world);
+    assert_int_equal(world.reports, 1);
+    run(&world);
+    assert_int_equal(world.reports, 2);
+    assert_int_equal(world.status, SPINE_OK);
+    world_close(&world);
+}
+
+/* A compaction of one batch, asked for in a pause, can end in any call. */
+static void
+no_other_call_reports(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world);
+    insert(&world, 1);
+    spine_pause(world.spine);
+    compact(&world);
+    run(&world);
+    assert_int_equal(world.reports, 0);
+    spine_resume(world.spine);
+    spine_retry(world.spine);
+    insert(&world, 2);
+    assert_int_equal(spine_wait_idle(world.spine, UINT64_MAX, NULL), SPINE_OK);
+    assert_int_equal(spine_insert_wait(world.spine, UINT64_MAX, NULL), SPINE_OK);
+    compact(&world);
+    assert_int_equal(spine_consolidate(world.spine, NULL, NULL), SPINE_OK);
+    assert_int_equal(world.reports, 0);
+    run(&world);
+    assert_int_equal(world.reports, 2);
+    world_close(&world);
+}
+
+static void
+a_report_may_ask_again(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world);
+    insert(&world, 1);
+    world.again = 100000;
+    compact(&world);
+    assert_int_equal(spine_runtime_run(world.runtime, 10), 10);
+    assert_int_equal(world.reports, 10);
+    run(&world);
+    assert_int_equal(world.reports, 100001);
+    assert_int_equal(world.depth_max, 1);
+    world_close(&world);
+}
+
+static void
+closing_reports_what_nobody_ran(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world);
+    compact(&world);
+    spine_close(world.spine);
+    assert_int_equal(world.reports, 1);
+    assert_int_equal(world.status, SPINE_OK);
+    assert_int_equal(spine_open(world.runtime, &numbers, NULL, &world.spine, NULL),
+                     SPINE_OK);
+    compact(&world);
+    spine_runtime_close(world.runtime);
+    world.runtime = NULL;
+    assert_int_equal(world.reports, 2);
+    world_close(&world);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_to_merge_is_reported_by_the_runtime),
+        cmocka_unit_test(no_other_call_reports),
+        cmocka_unit_test(a_report_may_ask_again),
+        cmocka_unit_test(closing_reports_what_nobody_ran),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
