@@ -169,6 +169,14 @@ compaction_refuse_locked(struct spine *spine, enum spine_status status,
     }
 }
 
+void
+compaction_cancel_locked(struct spine *spine, struct aftermath *after)
+{
+    compaction_refuse_locked(spine, SPINE_CANCELLED, after);
+    compaction_end_locked(spine, SPINE_CANCELLED, NULL, after);
+    merge_task_abandon_locked(&spine->locked.tasks[COMPACTION_TASK], after);
+}
+
 static void
 end_one_locked(struct spine *spine, struct compaction *compaction,
                enum spine_status status, struct spine_batch *batch,
@@ -215,9 +223,11 @@ spine_compact(struct spine *spine,
 
     mutex_lock(&spine->mutex);
     st = spine_sticky_locked(spine, error);
-    /* Only what is asked for before the spine closes is still reported. */
+    /* Only what is asked for before the spine or its runtime closes is reported. */
     if (st == SPINE_OK && spine->locked.closing)
         st = spine_fail(error, SPINE_CANCELLED, "compact: the spine is being closed");
+    if (st == SPINE_OK && runtime_is_closed(spine->runtime))
+        st = spine_fail(error, SPINE_CANCELLED, "compact: the runtime is closed");
     if (st != SPINE_OK) {
         mutex_unlock(&spine->mutex);
         mem_free(compaction, sizeof *compaction);

@@ -236,6 +236,8 @@ void compaction_end_locked(struct spine *spine, enum spine_status status,
                            struct spine_batch *batch, struct aftermath *after);
 /* A merge of some batches had a sum beyond int64_t: has all merged, which settles it. */
 void compaction_settle_locked(struct spine *spine);
+/* Those that have not begun end with SPINE_CANCELLED, and so does the one under way. */
+void compaction_cancel_locked(struct spine *spine, struct aftermath *after);
 /* Those that have not begun end with `status`. */
 void compaction_refuse_locked(struct spine *spine, enum spine_status status,
                               struct aftermath *after);

@@ -139,15 +139,19 @@ no_mutex:
     return spine_fail(error, SPINE_NOMEM, "no memory for the locks of a spine");
 }
 
-/* The runtime closes: whoever waits for a merge looks again; no job will run. */
+/* The runtime closes, no job will run: whoever waits for a merge looks again, and
+ * compactions end. */
 static void
 on_runtime_close(struct runtime_watch *watch)
 {
     struct spine *spine = (struct spine *)((char *)watch - offsetof(struct spine, watch));
+    struct aftermath after = {0};
 
     mutex_lock(&spine->mutex);
+    compaction_cancel_locked(spine, &after);
     spine_wake_locked(spine);
     mutex_unlock(&spine->mutex);
+    aftermath_run(spine, &after);
     report_rest(spine);
 }
 
@@ -163,8 +167,7 @@ spine_close(struct spine *spine)
     mutex_lock(&spine->mutex);
     assert(!spine->locked.closing);
     spine->locked.closing = true;
-    compaction_refuse_locked(spine, SPINE_CANCELLED, &after);
-    compaction_end_locked(spine, SPINE_CANCELLED, NULL, &after);
+    compaction_cancel_locked(spine, &after);
     for (unsigned i = 0; i < TASK_COUNT; i++)
         merge_task_abandon_locked(&spine->locked.tasks[i], &after);
     if (runtime_withdraw(spine->runtime, &spine->locked.look))

@@ -189,6 +189,8 @@ SPINE_API SPINE_CHECKED enum spine_status spine_consolidate(struct spine *spine,
  * Asks for the same in the background; while paused, to begin when resumed. When this
  * answers SPINE_OK, `on_done(context, status)` is called exactly once, otherwise never.
  * SPINE_OK: every batch that was there at the request has been merged into one.
+ * SPINE_CANCELLED: the spine or its runtime was closed before; this function answers the
+ * same on a closed runtime. Otherwise: why the merge failed.
  *
  * It is called by a thread of the runtime (libuv's pool, the host's executor, the caller
  * of spine_runtime_run()), or by spine_close() or spine_runtime_close(): never inside

@@ -172,6 +172,36 @@ closing_reports_what_nobody_ran(void **state)
     world_close(&world);
 }
 
+static void
+closing_the_runtime_cancels(void **state)
+{
+    struct world world;
+    struct spine_error error = {0};
+
+    (void)state;
+    world_open(&world);
+    for (uint64_t key = 0; key < 30; key++)
+        insert(&world, key);
+    /* One is under way, one waits for it. */
+    compact(&world);
+    assert_int_equal(spine_runtime_run(world.runtime, 1), 1);
+    insert(&world, 30);
+    compact(&world);
+    spine_runtime_close(world.runtime);
+    world.runtime = NULL;
+    assert_int_equal(world.reports, 2);
+    assert_int_equal(world.status, SPINE_CANCELLED);
+    assert_int_equal(spine_compact(world.spine, on_done, &world, &error),
+                     SPINE_CANCELLED);
+    assert_int_equal(error.status, SPINE_CANCELLED);
+    assert_int_equal(spine_check(world.spine, NULL), SPINE_OK);
+    assert_int_equal(spine_consolidate(world.spine, NULL, NULL), SPINE_CANCELLED);
+    spine_close(world.spine);
+    world.spine = NULL;
+    assert_int_equal(world.reports, 2);
+    world_close(&world);
+}
+
 int
 main(void)
 {
@@ -180,6 +210,7 @@ main(void)
         cmocka_unit_test(no_other_call_reports),
         cmocka_unit_test(a_report_may_ask_again),
         cmocka_unit_test(closing_reports_what_nobody_ran),
+        cmocka_unit_test(closing_the_runtime_cancels),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
