@@ -22,6 +22,8 @@ static void spine_free(struct spine *spine);
 static enum spine_status batch_check_fits(const struct spine *spine,
                                           const struct spine_batch *batch,
                                           struct spine_error *error);
+static enum spine_status
+may_take_locked(const struct spine *spine, bool may_wait, struct spine_error *error);
 static void
 insert_locked(struct spine *spine, struct entry *entry, struct aftermath *after);
 static void help(struct spine *spine, unsigned slices);
@@ -225,6 +227,7 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
     struct entry *entry;
     enum spine_status st = batch_check_fits(spine, batch, error);
     unsigned help_slices = 0;
+    bool closing;
 
     if (st != SPINE_OK || batch->info.rows == 0)
         return st;
@@ -233,7 +236,7 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
         return fail_nomem(error, "the place of a batch in a spine", sizeof *entry);
 
     mutex_lock(&spine->mutex);
-    st = spine_sticky_locked(spine, error);
+    st = may_take_locked(spine, true, error);
     if (st != SPINE_OK) {
         mutex_unlock(&spine->mutex);
         entries_free(entry);
@@ -253,9 +256,11 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
     mutex_lock(&spine->mutex);
     if (spine_is_full_locked(spine))
         st = spine_wait_room_locked(spine, UINT64_MAX, error);
+    closing = spine->locked.closing;
     spine_leave_and_unlock(spine);
-    /* The batch is in: an error of a merge is for the next call to report. */
-    return st == SPINE_CANCELLED ? st : SPINE_OK;
+    /* The batch is in: an error of a merge, and a runtime that was closed, are for the
+     * next call to report. There is none after spine_close(). */
+    return st == SPINE_CANCELLED && closing ? st : SPINE_OK;
 }
 
 static enum spine_status
@@ -267,6 +272,23 @@ batch_check_fits(const struct spine *spine, const struct spine_batch *batch,
     if (!spine_schema_equal(&spine->layout.schema, &batch->layout.schema))
         return spine_fail(error, SPINE_INVALID,
                           "insert: the batch's schema is not the spine's");
+    return SPINE_OK;
+}
+
+/* SPINE_OK, or why a batch is not taken. */
+static enum spine_status
+may_take_locked(const struct spine *spine, bool may_wait, struct spine_error *error)
+{
+    const enum spine_status st = spine_sticky_locked(spine, error);
+
+    if (st != SPINE_OK || !spine_is_full_locked(spine))
+        return st;
+    if (runtime_is_closed(spine->runtime))
+        return spine_fail(error, SPINE_CANCELLED,
+                          "insert: the runtime is closed; no merge will make room");
+    if (!may_wait)
+        return spine_fail(error, SPINE_BUSY, "try_insert: %zu batches wait to be merged",
+                          spine->locked.loose_count);
     return SPINE_OK;
 }
 
@@ -322,13 +344,7 @@ spine_try_insert(struct spine *spine, struct spine_batch *batch,
         return fail_nomem(error, "the place of a batch in a spine", sizeof *entry);
 
     mutex_lock(&spine->mutex);
-    st = spine_sticky_locked(spine, error);
-    if (st == SPINE_OK && spine_is_full_locked(spine))
-        st = runtime_is_closed(spine->runtime)
-                 ? spine_fail(error, SPINE_CANCELLED, "try_insert: the runtime is closed")
-                 : spine_fail(error, SPINE_BUSY,
-                              "try_insert: %zu batches wait to be merged",
-                              spine->locked.loose_count);
+    st = may_take_locked(spine, false, error);
     if (st != SPINE_OK) {
         mutex_unlock(&spine->mutex);
         entries_free(entry);

@@ -72,9 +72,10 @@ spine_runtime_open(const struct spine_runtime_options *options,
 
 /*
  * Ends a runtime: waits for slices that run, not for merges that are under way. Spines
- * that are still open stay readable and closable; whoever waits in them gets
- * SPINE_CANCELLED, and so does every later call that would have to merge. NULL is
- * allowed.
+ * that are still open stay readable and closable, and take batches while they have room.
+ * Whoever waits for a merge in them, compactions included, gets SPINE_CANCELLED, and so
+ * does every later call that would have to; an insert whose batch is in gets SPINE_OK.
+ * NULL is allowed.
  *
  * With `loop`: on the loop's thread; the loop must run once more afterwards to let go of
  * its handle. With `executor`: waits until the outstanding runs were called. Not from a

@@ -117,15 +117,19 @@ SPINE_API const struct spine_schema *spine_schema(const struct spine *spine);
  * nothing. Then, under backpressure, waits until there is room, running merges of
  * this spine meanwhile.
  *
- * SPINE_INVALID when the schemas differ, SPINE_NOMEM, and the spine's sticky error:
- * nothing was taken. SPINE_CANCELLED when the spine was closed during the wait:
- * the batch was taken.
+ * SPINE_OK: the batch was taken. SPINE_INVALID when `batch` is NULL or its schema is not
+ * the spine's, SPINE_NOMEM, the spine's sticky error, and SPINE_CANCELLED when there is no
+ * room and the runtime is closed: nothing was taken. The one exception is a spine_close()
+ * during the wait: SPINE_CANCELLED, and the batch went with the spine.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error *error);
 
-/* The same, but never waits nor merges: under backpressure it takes nothing and answers
- * SPINE_BUSY. */
+/*
+ * Adds a batch, but never waits nor merges. SPINE_OK: the batch was taken. With any other
+ * status nothing was: SPINE_BUSY under backpressure, and those of spine_insert() for the
+ * same reasons.
+ */
 SPINE_API SPINE_CHECKED enum spine_status spine_try_insert(struct spine *spine,
                                                            struct spine_batch *batch,
                                                            struct spine_error *error);

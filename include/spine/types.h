@@ -31,7 +31,7 @@ enum spine_status {
     SPINE_IO = -2,
     /* Stored bytes are not what was written. */
     SPINE_CORRUPT = -3,
-    /* The spine or its runtime was closed while the call waited. */
+    /* The spine or its runtime was closed before what the call wants was done. */
     SPINE_CANCELLED = -4,
     /* An argument, option or schema makes no sense; nothing was changed. */
     SPINE_INVALID = -5,

@@ -504,9 +504,14 @@ a_closed_runtime_leaves_spines_readable(void **state)
     spine_runtime_close(runtime);
     for (; i < 15; i++)
         assert_int_equal(insert(spine, i, 1, 1), SPINE_OK);
-    /* Taken, but nobody will make room. */
-    assert_int_equal(insert(spine, i++, 1, 1), SPINE_CANCELLED);
-    assert_int_equal(try_insert(spine, i, 1, 1), SPINE_CANCELLED);
+    /* The last that is taken: nobody will make room. */
+    assert_int_equal(insert(spine, i++, 1, 1), SPINE_OK);
+    for (int again = 0; again < 3; again++) {
+        assert_int_equal(insert(spine, i, 1, 1), SPINE_CANCELLED);
+        assert_int_equal(try_insert(spine, i, 1, 1), SPINE_CANCELLED);
+    }
+    assert_int_equal(stats_of(spine).inserted_batches, 16);
+    assert_int_equal(spine_insert_wait(spine, UINT64_MAX, NULL), SPINE_CANCELLED);
     assert_int_equal(spine_wait_idle(spine, UINT64_MAX, NULL), SPINE_CANCELLED);
     assert_int_equal(spine_consolidate(spine, NULL, NULL), SPINE_CANCELLED);
     assert_int_equal(see(spine).rows, 16);
