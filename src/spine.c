@@ -227,6 +227,7 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
     struct entry *entry;
     enum spine_status st = batch_check_fits(spine, batch, error);
     unsigned help_slices = 0;
+    struct spine_error wait_error;
     bool closing;
 
     if (st != SPINE_OK || batch->info.rows == 0)
@@ -255,12 +256,16 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
 
     mutex_lock(&spine->mutex);
     if (spine_is_full_locked(spine))
-        st = spine_wait_room_locked(spine, UINT64_MAX, error);
+        st = spine_wait_room_locked(spine, UINT64_MAX, &wait_error);
     closing = spine->locked.closing;
     spine_leave_and_unlock(spine);
     /* The batch is in: an error of a merge, and a runtime that was closed, are for the
      * next call to report. There is none after spine_close(). */
-    return st == SPINE_CANCELLED && closing ? st : SPINE_OK;
+    if (st != SPINE_CANCELLED || !closing)
+        return SPINE_OK;
+    if (error != NULL)
+        *error = wait_error;
+    return st;
 }
 
 static enum spine_status

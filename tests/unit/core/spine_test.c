@@ -519,6 +519,29 @@ a_closed_runtime_leaves_spines_readable(void **state)
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
+/* Why a wait came to nothing, after the batch was taken, is for the next call to tell. */
+static void
+an_insert_that_succeeds_tells_no_error(void **state)
+{
+    const struct spine_options options = {.backpressure_batches = 8,
+                                          .help_batches = UINT32_MAX};
+    struct spine_runtime *runtime = manual_runtime();
+    struct spine *spine = open_spine(runtime, &options);
+    struct spine_batch *batch = batch_of(1, 1, 1);
+    struct spine_error error = {.status = SPINE_OK};
+
+    (void)state;
+    spine_runtime_close(runtime);
+    for (int i = 0; i < 16; i++)
+        assert_int_equal(spine_insert(spine, batch, &error), SPINE_OK);
+    assert_int_equal(error.status, SPINE_OK);
+    assert_string_equal(error.message, "");
+    assert_int_equal(spine_insert(spine, batch, &error), SPINE_CANCELLED);
+    assert_int_equal(error.status, SPINE_CANCELLED);
+    spine_batch_unref(batch);
+    spine_close(spine);
+}
+
 static void
 an_idle_spine_is_small(void **state)
 {
@@ -556,6 +579,7 @@ main(void)
         cmocka_unit_test(dirt_comes_with_rows),
         cmocka_unit_test(bad_options_are_named),
         cmocka_unit_test(a_closed_runtime_leaves_spines_readable),
+        cmocka_unit_test(an_insert_that_succeeds_tells_no_error),
         cmocka_unit_test(an_idle_spine_is_small),
     };
 
