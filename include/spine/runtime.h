@@ -47,7 +47,7 @@ struct spine_runtime_options {
     /* True: no thread of the library ever runs a merge. */
     bool manual;
     /*
-     * Merge slices that run at the same time. Default: one less than there are cores or
+     * Merge slices that run at the same time, at most 1024. Default: one less than there are cores or
      * threads in libuv's pool, whichever is less, but at least 1. Higher: merges keep up
      * with more inserting threads, but take cores from them, and threads of libuv's pool
      * from the host's file and DNS calls.
@@ -64,7 +64,8 @@ struct spine_runtime_options {
 /*
  * Opens a runtime. On success the caller owns `*out` and ends it with
  * spine_runtime_close(). NULL options mean the defaults. More than one of `loop`,
- * `executor` and `manual`: SPINE_INVALID. Any thread (with `loop`: the loop's).
+ * `executor` and `manual`, or an option out of its range: SPINE_INVALID. Any thread (with
+ * `loop`: the loop's).
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_runtime_open(const struct spine_runtime_options *options,

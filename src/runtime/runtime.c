@@ -7,6 +7,8 @@
 #include "runtime/pump.h"
 
 #define RUN_US_DEFAULT 2000u
+/* That of threads in libuv's pool. */
+#define SLICES_MAX_LIMIT 1024u
 
 static enum spine_status
 options_check(const struct spine_runtime_options *options, struct spine_error *error);
@@ -67,6 +69,10 @@ options_check(const struct spine_runtime_options *options, struct spine_error *e
     if (options->executor != NULL && options->executor->on_submit == NULL)
         return spine_fail(error, SPINE_INVALID,
                           "runtime options: executor.on_submit is NULL");
+    if (options->slices_max > SLICES_MAX_LIMIT)
+        return spine_fail(error, SPINE_INVALID,
+                          "runtime options: slices_max is %u, more than %u",
+                          options->slices_max, SLICES_MAX_LIMIT);
     return SPINE_OK;
 }
 

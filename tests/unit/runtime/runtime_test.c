@@ -502,6 +502,22 @@ options_that_contradict_are_refused(void **state)
     assert_non_null(strstr(error.message, "on_submit"));
 }
 
+static void
+more_slices_than_libuv_has_threads_are_refused(void **state)
+{
+    struct spine_runtime_options options = {.manual = true, .slices_max = 1025};
+    struct spine_runtime *runtime;
+    struct spine_error error = {0};
+
+    (void)state;
+    assert_int_equal(spine_runtime_open(&options, &runtime, &error), SPINE_INVALID);
+    assert_null(runtime);
+    assert_non_null(strstr(error.message, "slices_max"));
+    options.slices_max = 1024;
+    assert_int_equal(spine_runtime_open(&options, &runtime, &error), SPINE_OK);
+    spine_runtime_close(runtime);
+}
+
 int
 main(void)
 {
@@ -519,6 +535,7 @@ main(void)
         cmocka_unit_test(closing_tells_each_watch_once),
         cmocka_unit_test(a_closed_runtime_runs_nothing),
         cmocka_unit_test(options_that_contradict_are_refused),
+        cmocka_unit_test(more_slices_than_libuv_has_threads_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
