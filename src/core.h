@@ -227,6 +227,12 @@ void merge_task_abandon_locked(struct merge_task *task, struct aftermath *after)
 void merge_task_park_locked(struct merge_task *task);
 void merge_task_unpark_locked(struct merge_task *task, struct aftermath *after);
 
+/* ---- snapshot.c ---- */
+
+/* spine_snapshot(), also with a sticky SPINE_OVERFLOW. */
+enum spine_status snapshot_of_anything(struct spine *spine, struct spine_snapshot **out,
+                                       struct spine_error *error);
+
 /* ---- compaction.c ---- */
 
 /* Starts them in turn. True when merges given up for one still run: none may start. */

@@ -86,7 +86,7 @@ spine_check(struct spine *spine, struct spine_error *error)
     st = check_locked(spine, error);
     mutex_unlock(&spine->mutex);
     TRY(st);
-    TRY(spine_snapshot(spine, &snapshot, error));
+    TRY(snapshot_of_anything(spine, &snapshot, error));
     for (size_t i = 0; i < spine_snapshot_batch_count(snapshot); i++)
         TRY(spine_batch_check(spine_snapshot_batch(snapshot, i), error));
 out:

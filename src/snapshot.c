@@ -19,9 +19,9 @@ struct content {
     struct value_filter *value_filter;
 };
 
-static enum spine_status snapshot_take(struct spine *spine, struct spine_snapshot **out,
-                                       struct content *content,
-                                       struct spine_error *error);
+static enum spine_status
+snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out,
+              struct content *content, struct spine_error *error);
 static void content_read_locked(const struct spine *spine, struct content *content);
 static struct spine_snapshot *
 snapshot_new(const struct layout *layout, struct lookup_ledger *ledger, size_t capacity);
@@ -38,17 +38,25 @@ enum spine_status
 spine_snapshot(struct spine *spine, struct spine_snapshot **out,
                struct spine_error *error)
 {
-    return snapshot_take(spine, out, NULL, error);
+    return snapshot_take(spine, true, out, NULL, error);
+}
+
+enum spine_status
+snapshot_of_anything(struct spine *spine, struct spine_snapshot **out,
+                     struct spine_error *error)
+{
+    return snapshot_take(spine, false, out, NULL, error);
 }
 
 /*
- * The present content; with `content`, unless it is NULL, of the same moment. The list is
+ * The present content; with `content`, unless it is NULL, of the same moment. A sticky
+ * SPINE_OVERFLOW is that of who wants to add it up. The list is
  * kept by the spine until it changes, so a snapshot usually costs one reference; a new
  * list is allocated with the lock open, until its room suffices.
  */
 static enum spine_status
-snapshot_take(struct spine *spine, struct spine_snapshot **out, struct content *content,
-              struct spine_error *error)
+snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out,
+              struct content *content, struct spine_error *error)
 {
     struct spine_snapshot *fresh = NULL;
     enum spine_status st = SPINE_OK;
@@ -72,7 +80,7 @@ snapshot_take(struct spine *spine, struct spine_snapshot **out, struct content *
         if (fresh == NULL)
             TRY(fail_nomem(error, "a snapshot", snapshot_bytes(count + SPARE_BATCHES)));
     }
-    if (spine->locked.status == SPINE_OVERFLOW)
+    if (must_add_up && spine->locked.status == SPINE_OVERFLOW)
         TRY(spine_sticky_locked(spine, error));
     if (content != NULL)
         content_read_locked(spine, content);
@@ -321,7 +329,7 @@ spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     mutex_unlock(&spine->mutex);
-    TRY(snapshot_take(spine, &snapshot, &content, error));
+    TRY(snapshot_take(spine, false, &snapshot, &content, error));
     TRY(entries_of_snapshot(snapshot, &entries, error));
     TRY(spine_open(spine->runtime, &spine->layout.schema, &spine->options, &fork, error));
 
@@ -338,6 +346,8 @@ spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
         struct entry *next = entries->next;
 
         fork->locked.batch_count++;
+        fork->locked.stats.inserted_batches++;
+        fork->locked.stats.inserted_rows += entries->batch->info.rows;
         spine_add_locked(fork, entries, entries->batch->info.rows);
         entries = next;
     }

@@ -22,7 +22,8 @@ struct spine_level_stats {
     uint64_t merging_batches;
     uint64_t rows;
     uint64_t bytes;
-    /* Merges that ended at the level since the spine was opened. */
+    /* Merges that ended at the level since the spine was opened; a compaction is at
+     * none. */
     uint64_t merges;
 };
 
@@ -32,11 +33,12 @@ struct spine_stats {
     uint64_t batches;
     uint64_t rows;
     uint64_t bytes;
-    /* Inserted so far. */
+    /* Inserted so far; a fork counts what it began with. */
     uint64_t inserted_batches;
     uint64_t inserted_rows;
-    /* Merges that ended, rows they read and rows they wrote. Write amplification is
-       (inserted_rows + merge_rows_out) / inserted_rows. */
+    /* Merges that ended, those of the levels and compactions, rows they read and rows
+       they wrote. Write amplification is (inserted_rows + merge_rows_out) /
+       inserted_rows; of a fork, since it began. */
     uint64_t merges;
     uint64_t merge_rows_in;
     uint64_t merge_rows_out;
@@ -65,7 +67,8 @@ struct spine_stats {
     /* Slices that an inserting thread ran, and the time it spent in them. */
     uint64_t help_slices;
     uint64_t help_ns;
-    /* Inserts that had to wait, and for how long in all and at most. */
+    /* Calls of spine_insert() and spine_insert_wait() that found no room, and how long
+     * they waited in all and at most. */
     uint64_t backpressure_waits;
     uint64_t backpressure_ns;
     uint64_t backpressure_ns_max;

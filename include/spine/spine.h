@@ -207,7 +207,8 @@ spine_compact(struct spine *spine,
               struct spine_error *error);
 
 /* An independent spine of the same content, options, frontier, filters and dirty flag;
-   costs some references. Not its pauses, compactions or sticky error. */
+   costs some references. Not its pauses, compactions, statistics or sticky error, which
+   its merges may meet again. */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_fork(struct spine *spine, struct spine **out, struct spine_error *error);
 
@@ -215,7 +216,7 @@ spine_fork(struct spine *spine, struct spine **out, struct spine_error *error);
 SPINE_API void spine_stats(struct spine *spine, struct spine_stats *out);
 
 /* Checks the invariants of the spine and of every batch in it (reads all rows).
-   SPINE_CORRUPT names the first that fails. */
+   SPINE_CORRUPT names the first that fails. Sticky errors do not matter to it. */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_check(struct spine *spine, struct spine_error *error);
 

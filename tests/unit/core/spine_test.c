@@ -335,6 +335,8 @@ a_fork_goes_its_own_way(void **state)
         assert_int_equal(insert(spine, i * 10, 10, 1), SPINE_OK);
     assert_int_equal(spine_fork(spine, &fork, NULL), SPINE_OK);
     assert_true(spine_is_dirty(fork));
+    assert_int_equal(stats_of(fork).inserted_rows, 90);
+    assert_int_equal(stats_of(fork).inserted_batches, stats_of(fork).batches);
     assert_int_equal(insert(fork, 0, 90, -1), SPINE_OK);
     assert_int_equal(see(fork).rows, 0);
     assert_int_equal(see(spine).rows, 90);
@@ -387,6 +389,7 @@ overflow_is_sticky_and_loses_nothing(void **state)
     struct spine_snapshot *snapshot;
     struct spine_cursor *cursor;
     struct spine_error error = {0};
+    struct spine *fork;
 
     (void)state;
     assert_int_equal(insert(spine, 1, 1, INT64_MAX), SPINE_OK);
@@ -406,6 +409,14 @@ overflow_is_sticky_and_loses_nothing(void **state)
     assert_int_equal(spine_wait_idle(spine, 0, NULL), SPINE_OVERFLOW);
     assert_int_equal(spine_consolidate(spine, NULL, NULL), SPINE_OVERFLOW);
     assert_int_equal(stats_of(spine).batches, 8);
+    assert_int_equal(spine_check(spine, NULL), SPINE_OK);
+    /* A fork has the rows, and not the error. */
+    assert_int_equal(spine_fork(spine, &fork, NULL), SPINE_OK);
+    assert_int_equal(spine_status(fork, NULL), SPINE_OK);
+    spine_pause(fork);
+    assert_int_equal(insert(fork, 1, 1, -INT64_MAX), SPINE_OK);
+    assert_int_equal(stats_of(fork).batches, 9);
+    spine_close(fork);
     /* Taking the rows back mends it. */
     spine_pause(spine);
     spine_retry(spine);
