@@ -11,6 +11,7 @@
  * time.
  */
 
+#include "compaction.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "core.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core.h"
+#include "compaction.h"
 
 #include "base/assert.h"
 

@@ -13,7 +13,7 @@
  *     merge_task.c   a merge as a job: begin, slice, publish, give up
  *     split.c        what a large merge has written replaces what it has read (split.h)
  *     compaction.c   everything into one batch: spine_consolidate, spine_compact
- *     report.c       tells who asked for a compaction that it ended
+ *     report.c       tells who asked for a compaction that it ended     (compaction.h)
  *     snapshot.c     immutable lists of batches; fork
  *     retention.c    the filters of a spine, and what a merge makes of them
  *     inspect.c      statistics and the invariants
@@ -79,18 +79,7 @@ struct merge_task {
     unsigned failures; /* since one did */
 };
 
-/* A wish to have everything up to `sequence` in one batch. */
-struct compaction {
-    struct compaction *next;
-    uint64_t sequence;
-    void (*on_done)(void *context, enum spine_status status);
-    void *context;
-    /* It is in the frame of spine_consolidate(), which waits, rather than on the heap. */
-    bool waited_for;
-    bool done;
-    enum spine_status status;
-    struct spine_batch *batch; /* a reference, or NULL when empty */
-};
+struct compaction;
 
 struct spine {
     struct layout layout;
@@ -232,33 +221,6 @@ void merge_task_unpark_locked(struct merge_task *task, struct aftermath *after);
 /* spine_snapshot(), also with a sticky SPINE_OVERFLOW. */
 enum spine_status snapshot_of_anything(struct spine *spine, struct spine_snapshot **out,
                                        struct spine_error *error);
-
-/* ---- compaction.c ---- */
-
-/* Starts them in turn. True when merges given up for one still run: none may start. */
-bool compaction_start_locked(struct spine *spine, struct aftermath *after);
-/* The one under way ended; keeps a reference to `batch`, NULL for none. */
-void compaction_end_locked(struct spine *spine, enum spine_status status,
-                           struct spine_batch *batch, struct aftermath *after);
-/* A merge of some batches had a sum beyond int64_t: has all merged, which settles it. */
-void compaction_settle_locked(struct spine *spine);
-/* Those that have not begun end with SPINE_CANCELLED, and so does the one under way. */
-void compaction_cancel_locked(struct spine *spine, struct aftermath *after);
-/* Those that have not begun end with `status`. */
-void compaction_refuse_locked(struct spine *spine, enum spine_status status,
-                              struct aftermath *after);
-
-/* ---- report.c ---- */
-
-void report_init(struct spine *spine);
-/* Has a thread of the runtime tell who asked for it, and free it. */
-void report_later_locked(struct spine *spine, struct compaction *compaction,
-                         struct aftermath *after);
-/*
- * The spine or its runtime closes: nobody else will. Reports what is left, or leaves it
- * to the job that runs, which the caller waits for. No lock held.
- */
-void report_rest(struct spine *spine);
 
 /* ---- retention.c ---- */
 

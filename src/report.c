@@ -10,6 +10,7 @@
  */
 
 #include "base/alloc.h"
+#include "compaction.h"
 #include "core.h"
 
 static void report_on_worker(struct job *job, uint64_t *fuel_rows);

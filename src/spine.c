@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "compaction.h"
 #include "core.h"
 
 #define LEVEL0_ROWS_DEFAULT 14999u

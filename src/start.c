@@ -12,6 +12,7 @@
  */
 
 #include "base/assert.h"
+#include "compaction.h"
 #include "core.h"
 
 static bool may_start_locked(const struct spine *spine);

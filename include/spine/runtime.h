@@ -47,10 +47,10 @@ struct spine_runtime_options {
     /* True: no thread of the library ever runs a merge. */
     bool manual;
     /*
-     * Merge slices that run at the same time, at most 1024. Default: one less than there are cores or
-     * threads in libuv's pool, whichever is less, but at least 1. Higher: merges keep up
-     * with more inserting threads, but take cores from them, and threads of libuv's pool
-     * from the host's file and DNS calls.
+     * Merge slices that run at the same time, at most 1024. Default: one less than there
+     * are cores or threads in libuv's pool, whichever is less, but at least 1. Higher:
+     * merges keep up with more inserting threads, but take cores from them, and threads
+     * of libuv's pool from the host's file and DNS calls.
      */
     unsigned slices_max;
     /*

@@ -118,9 +118,9 @@ SPINE_API const struct spine_schema *spine_schema(const struct spine *spine);
  * this spine meanwhile.
  *
  * SPINE_OK: the batch was taken. SPINE_INVALID when `batch` is NULL or its schema is not
- * the spine's, SPINE_NOMEM, the spine's sticky error, and SPINE_CANCELLED when there is no
- * room and the runtime is closed: nothing was taken. The one exception is a spine_close()
- * during the wait: SPINE_CANCELLED, and the batch went with the spine.
+ * the spine's, SPINE_NOMEM, the spine's sticky error, and SPINE_CANCELLED when there is
+ * no room and the runtime is closed: nothing was taken. The one exception is a
+ * spine_close() during the wait: SPINE_CANCELLED, and the batch went with the spine.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error *error);
