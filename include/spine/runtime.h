@@ -27,10 +27,11 @@ struct uv_loop_s;
 /*
  * The host's executor. The library calls `on_submit` when there is work; the host
  * then calls `run(argument)` exactly once, in any thread, soon, and not from
- * inside `on_submit`. A run takes some milliseconds at most and submits again when
- * work is left. At most `slices_max` runs are outstanding. `on_submit` may be called
- * from any thread that uses a spine of the runtime, must not block, and must not call
- * the library.
+ * inside `on_submit`. A run ends with the first slice that is over after `run_us`, and
+ * submits again when work is left. A slice takes some milliseconds; some tens where many
+ * full batches of level 0 are merged in one go. At most `slices_max` runs are
+ * outstanding. `on_submit` may be called from any thread that uses a spine of the
+ * runtime, must not block, and must not call the library.
  */
 struct spine_executor {
     void *context;
@@ -54,9 +55,9 @@ struct spine_runtime_options {
      */
     unsigned slices_max;
     /*
-     * How long one run on a pool thread may go on before it makes room for others, in
-     * microseconds. Default 2000. Higher: less hand-over. Lower: less delay for the
-     * host's own work.
+     * How long one run, on a pool thread or the executor, goes on before it makes room
+     * for others, in microseconds. Default 2000. Higher: less hand-over. Lower: less
+     * delay for the host's own work.
      */
     unsigned run_us;
 };

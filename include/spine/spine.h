@@ -183,7 +183,8 @@ spine_wait_idle(struct spine *spine, uint64_t timeout_ns, struct spine_error *er
  * Merges all that is in the spine at the time of the call into one batch, in the calling
  * thread and those of the runtime, and waits for it. Unless `out` is NULL, `*out` is a
  * reference to the batch of exactly that content, or NULL when it is empty. Inserts go on
- * meanwhile. SPINE_BUSY when the spine is paused.
+ * meanwhile. SPINE_BUSY when the spine is paused already; a pause that comes later is
+ * waited out. Otherwise the statuses of spine_wait_idle().
  */
 SPINE_API SPINE_CHECKED enum spine_status spine_consolidate(struct spine *spine,
                                                             struct spine_batch **out,

@@ -138,11 +138,12 @@ struct spine_allocator {
 };
 
 /*
- * Replaces malloc and free for the whole library. Must come before any other
- * call, or when nothing that the library returned is alive; NULL goes back to
- * malloc. One thread.
+ * Replaces malloc and free for the whole library; NULL goes back to malloc. Before any
+ * other call, or when nothing that the library returned is alive: otherwise SPINE_MISUSE.
+ * SPINE_INVALID when a function is NULL. Either way nothing was changed. One thread.
  */
-SPINE_API void spine_set_allocator(const struct spine_allocator *allocator);
+SPINE_API SPINE_CHECKED enum spine_status
+spine_set_allocator(const struct spine_allocator *allocator);
 
 /* Bytes that the library holds from its allocator at this moment. Any thread. */
 SPINE_API size_t spine_allocated_bytes(void);

@@ -24,13 +24,16 @@ static struct spine_allocator allocator = {
 };
 static atomic_size_t allocated_bytes;
 
-void
+enum spine_status
 spine_set_allocator(const struct spine_allocator *replacement)
 {
-    assert(atomic_load(&allocated_bytes) == 0);
-    assert(replacement == NULL || replacement->on_alloc != NULL);
-    assert(replacement == NULL || replacement->on_free != NULL);
+    if (replacement != NULL &&
+        (replacement->on_alloc == NULL || replacement->on_free == NULL))
+        return SPINE_INVALID;
+    if (atomic_load(&allocated_bytes) != 0)
+        return SPINE_MISUSE;
     allocator = replacement != NULL ? *replacement : malloc_allocator;
+    return SPINE_OK;
 }
 
 size_t

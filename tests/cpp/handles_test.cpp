@@ -205,14 +205,14 @@ every_allocation_may_fail()
     std::size_t first = 0;
 
     CHECK(spine_allocated_bytes() == 0);
-    spine_set_allocator(&allocator);
+    CHECK(spine_set_allocator(&allocator) == SPINE_OK);
     do {
         granted = first;
         CHECK(first++ < 10000);
     } while (!works_without_exceptions());
     CHECK(first > 10);
     CHECK(spine_allocated_bytes() == 0);
-    spine_set_allocator(nullptr);
+    CHECK(spine_set_allocator(nullptr) == SPINE_OK);
 }
 
 static void

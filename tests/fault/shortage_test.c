@@ -73,7 +73,7 @@ world_open(struct world *world, bool only_due, unsigned large)
     const struct spine_options options = {.only_due_merges = only_due};
 
     *world = (struct world){0};
-    spine_set_allocator(&allocator);
+    assert_int_equal(spine_set_allocator(&allocator), SPINE_OK);
     assert_int_equal(spine_runtime_open(&manual, &world->runtime, NULL), SPINE_OK);
     assert_int_equal(spine_open(world->runtime, &numbers, &options, &world->spine, NULL),
                      SPINE_OK);
@@ -104,7 +104,7 @@ world_close(struct world *world)
     spine_close(world->spine);
     spine_runtime_close(world->runtime);
     assert_int_equal(spine_allocated_bytes(), 0);
-    spine_set_allocator(NULL);
+    assert_int_equal(spine_set_allocator(NULL), SPINE_OK);
 }
 
 static void

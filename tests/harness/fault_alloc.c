@@ -42,13 +42,15 @@ fault_alloc_install(void)
     const struct spine_allocator allocator = {NULL, on_alloc, on_free};
 
     fault_alloc_disarm();
-    spine_set_allocator(&allocator);
+    if (spine_set_allocator(&allocator) != SPINE_OK)
+        complain("is alive as the allocator changes", spine_allocated_bytes());
 }
 
 void
 fault_alloc_remove(void)
 {
-    spine_set_allocator(NULL);
+    if (spine_set_allocator(NULL) != SPINE_OK)
+        complain("is alive as the allocator changes", spine_allocated_bytes());
 }
 
 void

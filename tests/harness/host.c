@@ -167,7 +167,7 @@ gate_install(void)
 {
     const struct spine_allocator allocator = {NULL, gate_alloc, gate_free};
 
-    spine_set_allocator(&allocator);
+    require(spine_set_allocator(&allocator) == SPINE_OK, "memory is alive");
 }
 
 void

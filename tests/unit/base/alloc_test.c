@@ -130,7 +130,7 @@ a_given_allocator_is_used_for_all(void **state)
     static struct counting counting;
     const struct spine_allocator allocator = {&counting, counting_alloc, counting_free};
 
-    spine_set_allocator(&allocator);
+    assert_int_equal(spine_set_allocator(&allocator), SPINE_OK);
     unsigned char *memory = mem_alloc(20);
     assert_non_null(memory);
     memset(memory, 7, 20);
@@ -144,11 +144,31 @@ a_given_allocator_is_used_for_all(void **state)
     assert_int_equal(spine_allocated_bytes(), 40);
     mem_free(memory, 40);
     assert_int_equal(counting.bytes, 0);
-    spine_set_allocator(NULL);
+    assert_int_equal(spine_set_allocator(NULL), SPINE_OK);
 
     memory = mem_alloc(1);
     assert_non_null(memory);
     assert_int_equal(counting.allocs, 2);
+    mem_free(memory, 1);
+}
+
+static void
+an_allocator_does_not_change_under_live_memory(void **state)
+{
+    static struct counting counting;
+    const struct spine_allocator allocator = {&counting, counting_alloc, counting_free};
+    const struct spine_allocator half = {&counting, counting_alloc, NULL};
+    void *memory = mem_alloc(1);
+
+    (void)state;
+    assert_non_null(memory);
+    assert_int_equal(spine_set_allocator(&allocator), SPINE_MISUSE);
+    assert_int_equal(spine_set_allocator(NULL), SPINE_MISUSE);
+    mem_free(memory, 1);
+    assert_int_equal(counting.frees, 0);
+    assert_int_equal(spine_set_allocator(&half), SPINE_INVALID);
+    memory = mem_alloc(1);
+    assert_int_equal(counting.allocs, 0);
     mem_free(memory, 1);
 }
 
@@ -159,7 +179,7 @@ refusals_change_nothing(void **state)
     static struct counting counting;
     const struct spine_allocator allocator = {&counting, counting_alloc, counting_free};
 
-    spine_set_allocator(&allocator);
+    assert_int_equal(spine_set_allocator(&allocator), SPINE_OK);
     uint32_t *items = NULL;
     size_t capacity = 0;
     assert_true(array_reserve(&items, &capacity, sizeof *items, 4));
@@ -179,7 +199,7 @@ refusals_change_nothing(void **state)
     assert_int_equal(spine_allocated_bytes(), capacity * sizeof *items);
 
     mem_free(items, capacity * sizeof *items);
-    spine_set_allocator(NULL);
+    assert_int_equal(spine_set_allocator(NULL), SPINE_OK);
 }
 
 int
@@ -191,6 +211,7 @@ main(void)
         cmocka_unit_test(products_that_overflow_are_refused),
         cmocka_unit_test(arrays_grow_by_half_and_keep_their_items),
         cmocka_unit_test(a_given_allocator_is_used_for_all),
+        cmocka_unit_test(an_allocator_does_not_change_under_live_memory),
         cmocka_unit_test(refusals_change_nothing),
     };
 

@@ -166,7 +166,7 @@ without_memory_nothing_leaks(void **state)
             test_free(model.rows);
             test_free(cells);
             assert_int_equal(spine_allocated_bytes(), 0);
-            spine_set_allocator(NULL);
+            assert_int_equal(spine_set_allocator(NULL), SPINE_OK);
             assert_true(left < 100);
         }
     }

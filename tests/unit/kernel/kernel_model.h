@@ -266,7 +266,7 @@ scarce_begin(struct scarce *scarce)
     const struct spine_allocator allocator = {scarce, scarce_alloc, scarce_free};
 
     *scarce = (struct scarce){.left = SIZE_MAX};
-    spine_set_allocator(&allocator);
+    assert_int_equal(spine_set_allocator(&allocator), SPINE_OK);
 }
 
 /* One schema of every sort that kernels tell apart. */

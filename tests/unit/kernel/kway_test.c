@@ -347,7 +347,7 @@ without_memory_nothing_leaks(void **state)
             assert_int_equal(st, scarce.refused ? SPINE_NOMEM : SPINE_OK);
             rows_release(&fixture.layout, &out);
             fixture_teardown(&fixture);
-            spine_set_allocator(NULL);
+            assert_int_equal(spine_set_allocator(NULL), SPINE_OK);
             assert_true(left < 1000);
         }
     }

@@ -391,7 +391,7 @@ failing_allocations_leave_nothing(void **state)
     uint64_t needed = 0;
 
     (void)state;
-    spine_set_allocator(&allocator);
+    assert_int_equal(spine_set_allocator(&allocator), SPINE_OK);
     while (!build_with(needed, sparse, 2))
         needed++;
     assert_int_equal(needed, 2);
@@ -414,7 +414,7 @@ failing_allocations_leave_nothing(void **state)
         assert_int_equal(spine_allocated_bytes(), 0);
     } while (st != SPINE_OK);
     assert_int_equal(needed, 5);
-    spine_set_allocator(NULL);
+    assert_int_equal(spine_set_allocator(NULL), SPINE_OK);
 }
 
 int

@@ -378,7 +378,7 @@ failing_allocations_leave_a_usable_probe(void **state)
     const struct draw draw = {.rows = 1500, .keys = 300, .values = 4, .times = 3};
 
     (void)state;
-    spine_set_allocator(&allocator);
+    assert_int_equal(spine_set_allocator(&allocator), SPINE_OK);
     for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
         struct world world;
         struct key_set keys;
@@ -393,7 +393,7 @@ failing_allocations_leave_a_usable_probe(void **state)
         world_release(&world);
         expect_no_leak();
     }
-    spine_set_allocator(NULL);
+    assert_int_equal(spine_set_allocator(NULL), SPINE_OK);
 }
 
 /* ---- Filters ---- */
