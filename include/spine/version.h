@@ -4,11 +4,16 @@
 
 #include "spine/types.h"
 
-/* The version of these headers. The build reads its own version from here. */
+/*
+ * The version of these headers. The build reads its own version from here.
+ *
+ * While the major version is 0, the minor one rises whenever a structure or a function
+ * changes: a program must be compiled anew, and the shared library has another soname.
+ */
 #define SPINE_VERSION_MAJOR 0
-#define SPINE_VERSION_MINOR 1
+#define SPINE_VERSION_MINOR 2
 #define SPINE_VERSION_PATCH 0
-#define SPINE_VERSION_STRING "0.1.0"
+#define SPINE_VERSION_STRING "0.2.0"
 
 #ifdef __cplusplus
 extern "C" {

@@ -44,6 +44,13 @@ expect() {
     echo "$1: ok"
 }
 
+# A program of another minor version of 0 does not find this library.
+soname=$(readelf -d "$libraries/libspine.so" | sed -n 's/.*soname: \[\(.*\)\]/\1/p')
+if [ "$soname" != "libspine.so.${version%.*}" ]; then
+    echo "libspine.so $version: its soname is '$soname'" >&2
+    exit 1
+fi
+
 flags="-std=c11 -Wall -Wextra -Wpedantic -Werror"
 # shellcheck disable=SC2046,SC2086
 "$compiler" $flags -o "$work/shared" "$here/program.c" $(pkg-config --cflags --libs spine)
