@@ -13,6 +13,9 @@
 #include "spine/schema.h"
 
 #ifdef __cplusplus
+/* A function may bear the name of a struct, whose constructor nobody misses. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 extern "C" {
 #endif
 
@@ -148,6 +151,7 @@ SPINE_API void spine_batcher_free(struct spine_batcher *batcher);
 
 #ifdef __cplusplus
 }
+#pragma GCC diagnostic pop
 #endif
 
 #endif

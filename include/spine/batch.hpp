@@ -75,111 +75,112 @@ class batch : public handle<spine_batch, spine_batch_unref>
 };
 
 /* What batchers and builders have in common; Calls are the C functions. */
-template <class K, class V, enum spine_time Time, class Calls>
-class row_writer : public handle<typename Calls::raw, Calls::free> {
-    public : using batch_type = batch<K, V, Time>;
+template <class Calls, class K, class V, enum spine_time Time = SPINE_UNTIMED>
+class row_writer : public handle<typename Calls::raw, Calls::free>
+{
+  public:
+    using batch_type = batch<K, V, Time>;
     using key_argument = typename codec<K>::argument;
     using value_argument = typename codec<V>::argument;
 
-    row_writer() : row_writer(open(std::nothrow).value()){}
+    row_writer() : row_writer(open(std::nothrow).value())
+    {
+    }
 
     /* Adds a row (key, value, time, weight). */
     template <class Value = V, if_value<Value> = 0>
-    void add(key_argument key, value_argument value, int64_t weight = 1,
-             uint64_t time = 0){spine_error error;
+    void
+    add(key_argument key, value_argument value, int64_t weight = 1, uint64_t time = 0)
+    {
+        spine_error error;
 
-                                if (put(key, value, weight, time, &error) != SPINE_OK)
-                                    raise(error);}
+        if (put(key, value, weight, time, &error) != SPINE_OK)
+            raise(error);
+    }
 
-template <class Value = V, if_value<Value> = 0>
-result<void>
-add(std::nothrow_t, key_argument key, value_argument value, int64_t weight = 1,
-    uint64_t time = 0) noexcept
-{
-    spine_error error;
+    template <class Value = V, if_value<Value> = 0>
+    result<void> add(std::nothrow_t, key_argument key, value_argument value,
+                     int64_t weight = 1, uint64_t time = 0) noexcept
+    {
+        spine_error error;
 
-    if (put(key, value, weight, time, &error) != SPINE_OK)
-        return error;
-    return {};
-}
+        if (put(key, value, weight, time, &error) != SPINE_OK)
+            return error;
+        return {};
+    }
 
-/* The same for sets. */
-template <class Value = V, if_no_value<Value> = 0>
-void
-add(key_argument key, int64_t weight = 1, uint64_t time = 0)
-{
-    spine_error error;
+    /* The same for sets. */
+    template <class Value = V, if_no_value<Value> = 0>
+    void add(key_argument key, int64_t weight = 1, uint64_t time = 0)
+    {
+        spine_error error;
 
-    if (put(key, {}, weight, time, &error) != SPINE_OK)
-        raise(error);
-}
+        if (put(key, {}, weight, time, &error) != SPINE_OK)
+            raise(error);
+    }
 
-template <class Value = V, if_no_value<Value> = 0>
-result<void>
-add(std::nothrow_t, key_argument key, int64_t weight = 1, uint64_t time = 0) noexcept
-{
-    spine_error error;
+    template <class Value = V, if_no_value<Value> = 0>
+    result<void>
+    add(std::nothrow_t, key_argument key, int64_t weight = 1, uint64_t time = 0) noexcept
+    {
+        spine_error error;
 
-    if (put(key, {}, weight, time, &error) != SPINE_OK)
-        return error;
-    return {};
-}
+        if (put(key, {}, weight, time, &error) != SPINE_OK)
+            return error;
+        return {};
+    }
 
-/* The batch of all rows added; nothing is left here. */
-batch_type
-seal()
-{
-    return seal(std::nothrow).value();
-}
+    /* The batch of all rows added; nothing is left here. */
+    batch_type seal()
+    {
+        return seal(std::nothrow).value();
+    }
 
-result<batch_type>
-seal(std::nothrow_t) noexcept
-{
-    spine_batch *raw = nullptr;
-    spine_error error;
+    result<batch_type> seal(std::nothrow_t) noexcept
+    {
+        spine_batch *raw = nullptr;
+        spine_error error;
 
-    if (Calls::seal(this->get(), &raw, &error) != SPINE_OK)
-        return error;
-    return batch_type(raw);
-}
+        if (Calls::seal(this->get(), &raw, &error) != SPINE_OK)
+            return error;
+        return batch_type(raw);
+    }
 
-protected:
-using base = handle<typename Calls::raw, Calls::free>;
+  protected:
+    using base = handle<typename Calls::raw, Calls::free>;
 
-explicit row_writer(typename Calls::raw *raw) noexcept : base(raw)
-{
-}
+    explicit row_writer(typename Calls::raw *raw) noexcept : base(raw)
+    {
+    }
 
-static result<row_writer>
-open(std::nothrow_t) noexcept
-{
-    const struct spine_schema schema = schema_of<K, V, Time>();
-    typename Calls::raw *raw = nullptr;
-    spine_error error;
+    static result<row_writer> open(std::nothrow_t) noexcept
+    {
+        const struct spine_schema schema = schema_of<K, V, Time>();
+        typename Calls::raw *raw = nullptr;
+        spine_error error;
 
-    if (Calls::open(&schema, &raw, &error) != SPINE_OK)
-        return error;
-    return row_writer(raw);
-}
+        if (Calls::open(&schema, &raw, &error) != SPINE_OK)
+            return error;
+        return row_writer(raw);
+    }
 
-private:
-enum spine_status
-put(key_argument key, value_argument value, int64_t weight, uint64_t time,
-    spine_error *error) noexcept
-{
-    spine_row row = {};
-    enum spine_status status = codec<K>::encode(key, key_encoder_, &row.key, error);
+  private:
+    enum spine_status put(key_argument key, value_argument value, int64_t weight,
+                          uint64_t time, spine_error *error) noexcept
+    {
+        spine_row row = {};
+        enum spine_status status = codec<K>::encode(key, key_encoder_, &row.key, error);
 
-    if (status == SPINE_OK)
-        status = codec<V>::encode(value, value_encoder_, &row.value, error);
-    row.weight = weight;
-    row.time = time;
-    return status == SPINE_OK ? Calls::add(this->get(), &row, error) : status;
-}
+        if (status == SPINE_OK)
+            status = codec<V>::encode(value, value_encoder_, &row.value, error);
+        row.weight = weight;
+        row.time = time;
+        return status == SPINE_OK ? Calls::add(this->get(), &row, error) : status;
+    }
 
-typename codec<K>::encoder key_encoder_;
-typename codec<V>::encoder value_encoder_;
-}; // namespace SPINE_CPP_MODE
+    typename codec<K>::encoder key_encoder_;
+    typename codec<V>::encoder value_encoder_;
+};
 
 struct batcher_calls {
     using raw = spine_batcher;
@@ -199,9 +200,9 @@ struct builder_calls {
 
 /* Rows in any order. The constructor throws when there is no memory. */
 template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
-class batcher : public row_writer<K, V, Time, batcher_calls>
+class batcher : public row_writer<batcher_calls, K, V, Time>
 {
-    using row_writer_type = row_writer<K, V, Time, batcher_calls>;
+    using row_writer_type = row_writer<batcher_calls, K, V, Time>;
 
   public:
     batcher() = default;
@@ -242,9 +243,9 @@ class batcher : public row_writer<K, V, Time, batcher_calls>
 
 /* Rows in strictly ascending order of (key, value, time). */
 template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
-class builder : public row_writer<K, V, Time, builder_calls>
+class builder : public row_writer<builder_calls, K, V, Time>
 {
-    using row_writer_type = row_writer<K, V, Time, builder_calls>;
+    using row_writer_type = row_writer<builder_calls, K, V, Time>;
 
   public:
     builder() = default;
@@ -263,7 +264,7 @@ class builder : public row_writer<K, V, Time, builder_calls>
     }
 };
 
-} // namespace spine_cpp
+} // namespace SPINE_CPP_MODE
 } /* namespace spine_cpp */
 
 #endif

@@ -76,7 +76,9 @@ spine_schema_equal(const struct spine_schema *a, const struct spine_schema *b);
 static inline uint64_t
 spine_time_pair(uint32_t outer, uint32_t inner)
 {
-    return (uint64_t)outer << 32 | inner;
+    const uint64_t high = outer;
+
+    return high << 32 | inner;
 }
 
 /* True when `a` is less than or equal to `b` in the order of `time`. True when untimed.

@@ -24,6 +24,9 @@
 #include "spine/view.h"
 
 #ifdef __cplusplus
+/* A function may bear the name of a struct, whose constructor nobody misses. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 extern "C" {
 #endif
 
@@ -257,6 +260,7 @@ SPINE_API SPINE_CHECKED enum spine_status spine_cursor_open(struct spine *spine,
 
 #ifdef __cplusplus
 }
+#pragma GCC diagnostic pop
 #endif
 
 #endif

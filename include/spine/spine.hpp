@@ -208,7 +208,13 @@ class map : public handle<::spine, spine_close>
         return unless(SPINE_TIMEOUT, spine_wait_idle, timeout_ns);
     }
 
-    /* Throws the sticky error, if there is one. */
+    /* The sticky error, if there is one; status().value() throws it. */
+    result<void> status() const noexcept
+    {
+        return done(spine_status);
+    }
+
+    /* Checks the invariants of the spine and of every batch in it; reads all rows. */
     void check() const
     {
         check(std::nothrow).value();
@@ -216,7 +222,7 @@ class map : public handle<::spine, spine_close>
 
     result<void> check(std::nothrow_t) const noexcept
     {
-        return done(spine_status);
+        return done(spine_check);
     }
 
     /* Forgets a sticky error and lets merges be tried again. */

@@ -110,6 +110,7 @@ failures_throw_or_are_told()
     auto map = words::open(runtime);
     CHECK_THROWS(SPINE_INVALID, map.set_frontier(3));
     CHECK(map.set_frontier(std::nothrow, 3).status() == SPINE_INVALID);
+    CHECK(map.status());
     CHECK(map.check(std::nothrow));
 
     keys::builder ascending;

@@ -4,13 +4,15 @@
 #     headers.sh SOURCE_DIRECTORY C_COMPILER
 #
 # Every header compiles alone: public ones as C11 and as C++17 (*.hpp as the latter, with
-# and without exceptions), private ones as C11.
+# and without exceptions) with the warnings that their users may have turned on, private
+# ones as C11. clang++, when it is here, sees the two that include all others.
 # Templates (*_template.h) are no headers: they need the macros of who includes them.
 
 set -eu
 cd "$1"
 compiler=$2
 warnings="-Wall -Wextra -Wpedantic -Werror -fsyntax-only"
+cpp_warnings="-Wshadow -Wconversion -Wold-style-cast"
 bad=0
 
 # compile_alone HEADER COMPILER FLAGS...
@@ -33,13 +35,21 @@ for header in $public; do
 done
 if command -v c++ >/dev/null 2>&1; then
     for header in $public $public_cpp; do
-        compile_alone "$header" c++ -x c++ -std=c++17
+        # shellcheck disable=SC2086
+        compile_alone "$header" c++ -x c++ -std=c++17 $cpp_warnings
     done
     for header in $public_cpp; do
-        compile_alone "$header" c++ -x c++ -std=c++17 -fno-exceptions
+        # shellcheck disable=SC2086
+        compile_alone "$header" c++ -x c++ -std=c++17 $cpp_warnings -fno-exceptions
     done
 else
     echo "C++17: skipped, there is no C++ compiler"
+fi
+if command -v clang++ >/dev/null 2>&1; then
+    for header in spine/spine.h spine/spine.hpp; do
+        # shellcheck disable=SC2086
+        compile_alone "$header" clang++ -x c++ -std=c++17 $cpp_warnings
+    done
 fi
 for header in $private; do
     compile_alone "$header" "$compiler" -x c -std=c11 -D_POSIX_C_SOURCE=200809L -Isrc
