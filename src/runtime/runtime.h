@@ -42,19 +42,19 @@ struct job {
     /* The runtime's, under its lock. */
     struct job *next;
     struct job *previous;
-    enum job_state state;
     /* While it runs in a pump: that one's, which is busy. NULL in a helper. */
     bool *pump_busy;
     /* Jobs that had been taken when this one became ready. */
     uint64_t ready_at;
+    enum job_state state;
 
+    /* Nobody needs it done: it runs when nothing else does. Set like `rows_left`. */
+    bool spare;
     /* Who it belongs to, for runtime_help(). NULL: it runs in pumps and in
      * spine_runtime_run() only. */
     const void *owner;
     /* Rows of work left: set by the owner while the job is not ready. */
     uint64_t rows_left;
-    /* Nobody needs it done: it runs when nothing else does. Set like `rows_left`. */
-    bool spare;
     /*
      * Runs one slice of at most about `*fuel_rows` input rows and takes what it used from
      * `*fuel_rows`, down to 0. Ends with runtime_ready() or runtime_idle(), under the
