@@ -17,8 +17,9 @@
 /*
  * Makes one page of the LARGE_PAGE_BYTES, aligned to that, around `memory`, if nearly all
  * of them are in use, whoever uses them. That takes as long as to copy them. It is a
- * wish: nothing happens where the system has no such call (Linux 6.1 has), no large page,
- * or where memory is from an allocator of the host's. Any thread, while others use them.
+ * wish: nothing happens where the system has no such call (Linux 6.1 has), no large page
+ * or the setting "never", or where memory is from an allocator of the host's. Any thread,
+ * while others use them.
  */
 void pages_enlarge(void *memory);
 
