@@ -80,7 +80,7 @@ mem_resize(void *memory, size_t old_bytes, size_t new_bytes)
     assert((memory == NULL) == (old_bytes == 0));
     if (memory == NULL)
         return mem_alloc(new_bytes);
-    if (!mem_is_from_malloc())
+    if (allocator.on_alloc != malloc_alloc)
         return memory_resize_by_copy(memory, old_bytes, new_bytes);
 
     void *resized = realloc(memory, new_bytes);
@@ -123,12 +123,6 @@ array_reserve(void *items, size_t *capacity, size_t item_bytes, size_t needed)
     memcpy(items, &memory, sizeof memory);
     *capacity = wanted;
     return true;
-}
-
-bool
-mem_is_from_malloc(void)
-{
-    return allocator.on_alloc == malloc_alloc;
 }
 
 static void *

@@ -39,9 +39,6 @@ void mem_free(void *memory, size_t bytes);
  */
 bool array_reserve(void *items, size_t *capacity, size_t item_bytes, size_t needed);
 
-/* Is there no allocator of the host's? */
-bool mem_is_from_malloc(void);
-
 #ifndef BASE_ALLOC_C
 #pragma GCC poison malloc calloc realloc free
 #endif

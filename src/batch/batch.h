@@ -78,8 +78,6 @@ struct spine_batch {
     _Atomic(struct lookup *) lookup;
     /* Searches in vain that a filter would have saved. */
     atomic_uint_least64_t searches_in_vain;
-    /* Searches that waited for pages of the batch. */
-    atomic_uint_least64_t searches;
     /* Where key_min and key_max of short fixed keys live. */
     uint8_t key_scratch[2][16];
 };
@@ -205,15 +203,6 @@ void batch_search_failed(struct spine_batch *batch, const struct lookup_options 
                          uint64_t count);
 /* Memory of the filter, 0 without one. */
 size_t batch_lookup_bytes(const struct spine_batch *batch);
-
-/* ---- Pages ---- */
-
-/*
- * Tells that there were `count` searches, each of which looked at blocks wherever they
- * lie. Large batches get large pages (base/pages.h) share by share, each when searches
- * lost as much as it costs. Any thread.
- */
-void batch_searched(struct spine_batch *batch, uint64_t count);
 
 /* ---- Searching many keys ---- */
 

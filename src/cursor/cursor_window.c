@@ -7,7 +7,7 @@
 
 /* Rows of the first fill of a limited window. */
 #define LIMITED_WANT 64u
-/* Searches that a batch is told of together. */
+/* Searches in vain that a batch is told of together. */
 #define SEARCHES_TOLD 256u
 
 static void window_clear(struct window *window, bool backward);
@@ -16,7 +16,7 @@ static void find_bound(struct source *source, struct window_bound bound);
 static bool is_within(const struct source *source);
 static bool reaches(const struct source *source, const struct cell *key);
 static void ask_filters(struct window *window, const struct cell *key);
-static void count_search(struct window *window, struct source *source, bool found);
+static void search_failed(struct window *window, struct source *source);
 static void tell_searches(const struct window *window, struct source *source);
 static void use_sources(struct window *window, bool backward);
 static void use_source(struct window *window, struct source *source);
@@ -186,8 +186,8 @@ window_seek_exact(struct window *window, const struct cell *key)
         struct source *source = &window->sources[i];
         const size_t rows = source->hit ? reader_seek_exact(&source->reader, key) : 0;
 
-        if (source->hit)
-            count_search(window, source, rows > 0);
+        if (source->hit && rows == 0)
+            search_failed(window, source);
         if (rows == 0 || !is_within(source))
             continue;
         source->stop = reader_offset(&source->reader) + rows;
@@ -238,26 +238,22 @@ ask_filters(struct window *window, const struct cell *key)
     }
 }
 
-/* Many searches in vain pay for a filter, many of any kind for large pages. */
+/* The key is not in the batch. Many such searches pay for a filter. */
 static void
-count_search(struct window *window, struct source *source, bool found)
+search_failed(struct window *window, struct source *source)
 {
-    source->searches++;
-    if (!found && source->lookup != NULL)
+    if (source->lookup != NULL)
         window->counts.filter_errors++;
-    else if (!found)
-        source->searches_in_vain++;
-    if (source->searches == SEARCHES_TOLD)
+    else if (++source->searches_in_vain >= SEARCHES_TOLD)
         tell_searches(window, source);
 }
 
 static void
 tell_searches(const struct window *window, struct source *source)
 {
-    batch_searched(source->batch, source->searches);
     batch_search_failed(source->batch, lookup_ledger_options(window->ledger),
                         source->searches_in_vain);
-    source->searches = source->searches_in_vain = 0;
+    source->searches_in_vain = 0;
 }
 
 enum spine_status

@@ -47,9 +47,7 @@ struct source {
     /* Within an exact seek: may the batch have the key? Its filter, if it was asked. */
     bool hit;
     const struct lookup *lookup;
-    /* Exact seeks in the batch that it was not told of yet, and those of them that found
-     * nothing, without a filter. */
-    uint32_t searches;
+    /* Exact seeks without a filter that found nothing, not told to the batch yet. */
     uint32_t searches_in_vain;
 };
 
