@@ -129,7 +129,8 @@ struct spine {
         bool report_queued;
         /* The list as it is now, kept until it changes; or NULL. */
         struct spine_snapshot *snapshot;
-        struct spine_stats stats; /* its sums and levels are filled in by spine_stats() */
+        struct spine_stats
+            stats; /* its sums and levels are filled in by spine_get_stats() */
     } locked;
 };
 
@@ -218,7 +219,7 @@ void merge_task_unpark_locked(struct merge_task *task, struct aftermath *after);
 
 /* ---- snapshot.c ---- */
 
-/* spine_snapshot(), also with a sticky SPINE_OVERFLOW. */
+/* spine_take_snapshot(), also with a sticky SPINE_OVERFLOW. */
 enum spine_status snapshot_of_anything(struct spine *spine, struct spine_snapshot **out,
                                        struct spine_error *error);
 

@@ -14,7 +14,7 @@ static enum spine_status
 check_task(const struct merge_task *task, struct spine_error *error);
 
 void
-spine_stats(struct spine *spine, struct spine_stats *out)
+spine_get_stats(struct spine *spine, struct spine_stats *out)
 {
     mutex_lock(&spine->mutex);
     *out = spine->locked.stats;

@@ -23,13 +23,13 @@
 static const unsigned decades_merge_min[SPINE_LEVELS] = {8, 8, 3, 3, 3, 3, 2, 2, 2};
 
 void
-slot_policy_init(struct slot_policy *out, enum spine_policy policy, uint32_t level0_rows)
+slot_policy_init(struct slot_policy *out, enum slot_levels levels, uint32_t level0_rows)
 {
     uint64_t rows_max = level0_rows;
 
     out->ahead_ratio = AHEAD_RATIO;
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        const bool fours = policy == SPINE_POLICY_FOURS;
+        const bool fours = levels == SLOT_FOURS;
 
         out->rows_max[level] = level + 1 < SPINE_LEVELS ? rows_max : UINT64_MAX;
         out->merge_min[level] = fours ? 4 : decades_merge_min[level];

@@ -12,6 +12,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* How levels grow, and how many loose batches start a merge. */
+enum slot_levels {
+    /* By decades of rows; merges start at 8 8 3 3 3 3 2 2 2 batches. What spines use. */
+    SLOT_DECADES,
+    /* By powers of four; every merge starts at 4 batches. Simulated by bench/micro. */
+    SLOT_FOURS
+};
+
 /* What decides; a value, so that policies differ in numbers only. */
 struct slot_policy {
     /* The most rows of a batch on each level; UINT64_MAX on the last. */
@@ -31,13 +39,13 @@ struct slot_policy {
 #define SLOT_FUEL_START 10000u
 
 /*
- * The policy named by `policy`, with level 0 up to `level0_rows` rows.
+ * The policy whose levels grow by `levels`, with level 0 up to `level0_rows` rows.
  *
  *     DECADES, 14,999:  14,999  99,999  999,999  9,999,999 ...
  *     FOURS, 14,999:    14,999  59,996  239,984  959,936 ...
  */
 void
-slot_policy_init(struct slot_policy *out, enum spine_policy policy, uint32_t level0_rows);
+slot_policy_init(struct slot_policy *out, enum slot_levels levels, uint32_t level0_rows);
 
 /* The level of a batch of `rows` rows. DECADES: 14,999 -> 0, 15,000 -> 1, 99,999 -> 1,
  * 100,000 -> 2. */

@@ -35,8 +35,8 @@ static enum spine_status entries_of_snapshot(const struct spine_snapshot *snapsh
                                              struct spine_error *error);
 
 enum spine_status
-spine_snapshot(struct spine *spine, struct spine_snapshot **out,
-               struct spine_error *error)
+spine_take_snapshot(struct spine *spine, struct spine_snapshot **out,
+                    struct spine_error *error)
 {
     return snapshot_take(spine, true, out, NULL, error);
 }
@@ -307,7 +307,7 @@ spine_cursor_open(struct spine *spine, struct spine_cursor **out,
     enum spine_status st;
 
     *out = NULL;
-    st = spine_snapshot(spine, &snapshot, error);
+    st = spine_take_snapshot(spine, &snapshot, error);
     if (st != SPINE_OK)
         return st;
     st = spine_snapshot_cursor(snapshot, out, error);

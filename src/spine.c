@@ -52,7 +52,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
         return fail_nomem(error, "a spine", sizeof *spine);
     spine->layout = layout;
     spine->options = resolved;
-    slot_policy_init(&spine->policy, resolved.policy, resolved.level0_rows);
+    slot_policy_init(&spine->policy, SLOT_DECADES, resolved.level0_rows);
     spine->locked.fuel_average = SLOT_FUEL_START;
     for (unsigned i = 0; i < TASK_COUNT; i++)
         merge_task_init(&spine->locked.tasks[i], spine, i);
@@ -100,9 +100,6 @@ options_resolve(const struct spine_options *options, struct spine_options *out,
         return spine_fail(error, SPINE_INVALID,
                           "spine options: filter_false_positive_rate is %g",
                           out->filter_false_positive_rate);
-    if (out->policy != SPINE_POLICY_DECADES && out->policy != SPINE_POLICY_FOURS)
-        return spine_fail(error, SPINE_INVALID, "spine options: policy %d is unknown",
-                          (int)out->policy);
     if (out->level0_rows > LEVEL0_ROWS_MAX)
         return spine_fail(error, SPINE_INVALID,
                           "spine options: level0_rows is %u, more than %u",
@@ -216,7 +213,7 @@ spine_free(struct spine *spine)
 }
 
 const struct spine_schema *
-spine_schema(const struct spine *spine)
+spine_get_schema(const struct spine *spine)
 {
     return &spine->layout.schema;
 }
@@ -363,7 +360,7 @@ spine_try_insert(struct spine *spine, struct spine_batch *batch,
 }
 
 enum spine_status
-spine_status(struct spine *spine, struct spine_error *error)
+spine_get_status(struct spine *spine, struct spine_error *error)
 {
     enum spine_status st;
 

@@ -21,7 +21,7 @@ lookup_init(struct lookup *lookup, const struct table *table,
     struct spine_batch_info info;
     struct spine_batch *const batch = lookup_batch(table, columns);
 
-    spine_batch_info(batch, &info);
+    spine_batch_get_info(batch, &info);
     if (info.rows > UINT32_MAX)
         fail("%llu rows are too many", (unsigned long long)info.rows);
     lookup->begins = grow(NULL, (size_t)count + 1, sizeof *lookup->begins);

@@ -28,7 +28,8 @@ trace_open(struct trace *trace, struct spine_runtime *runtime)
     *trace = (struct trace){0};
     must(spine_open(runtime, &pair_schema, NULL, &trace->spine, &error), &error,
          "spine_open");
-    must(spine_snapshot(trace->spine, &trace->now, &error), &error, "spine_snapshot");
+    must(spine_take_snapshot(trace->spine, &trace->now, &error), &error,
+         "spine_snapshot");
 }
 
 void
@@ -50,9 +51,11 @@ trace_advance(struct trace *trace, struct spine_batch *delta)
     spine_snapshot_unref(trace->now);
     spine_batch_unref(trace->delta);
     trace->delta = delta;
-    must(spine_snapshot(trace->spine, &trace->before, &error), &error, "spine_snapshot");
+    must(spine_take_snapshot(trace->spine, &trace->before, &error), &error,
+         "spine_snapshot");
     must(spine_insert(trace->spine, delta, &error), &error, "spine_insert");
-    must(spine_snapshot(trace->spine, &trace->now, &error), &error, "spine_snapshot");
+    must(spine_take_snapshot(trace->spine, &trace->now, &error), &error,
+         "spine_snapshot");
 }
 
 void
@@ -182,7 +185,7 @@ relation_advance(struct relation *relation)
     struct spine_batch *const by_a = sink_seal(&relation->fresh_by_a);
     struct spine_batch_info info;
 
-    spine_batch_info(by_a, &info);
+    spine_batch_get_info(by_a, &info);
     relation->fresh_rows = info.rows;
     relation->rows += info.rows;
     trace_advance(&relation->by_a, by_a);

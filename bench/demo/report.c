@@ -85,7 +85,7 @@ report_memory(struct program *program)
 
     printf("trace              rows  batches  bytes/row  merges  written/inserted\n");
     for (unsigned at = 0; at < 5; at++) {
-        spine_stats(traces[at]->spine, &stats);
+        spine_get_stats(traces[at]->spine, &stats);
         const double rows = stats.rows > 0 ? (double)stats.rows : 1;
         const double inserted = stats.rows > 0 ? (double)stats.inserted_rows : 1;
         printf("%-12s %10" PRIu64 " %8" PRIu64 " %10.2f %7" PRIu64 " %17.2f\n", names[at],
@@ -144,7 +144,7 @@ add_stats(struct spine_stats *sum, struct trace *trace)
 {
     struct spine_stats stats;
 
-    spine_stats(trace->spine, &stats);
+    spine_get_stats(trace->spine, &stats);
     sum->merges += stats.merges;
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
         sum->levels[level].loose_batches += stats.levels[level].loose_batches;

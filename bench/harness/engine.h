@@ -116,8 +116,8 @@ struct engine {
     void (*close)(void *state);
 };
 
-/* Spines that are opened from now on merge by `name`: decades, fours, with -due appended
-   only what is due. */
+/* Spines that are opened from now on merge by `name`: decades; decades-due: only what is
+ * due. */
 void engine_spine_policy(const char *name);
 /* The engine of the name, or NULL. */
 const struct engine *engine_find(const char *name);

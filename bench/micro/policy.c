@@ -23,7 +23,7 @@
 
 struct scenario {
     const char *name;
-    enum spine_policy policy;
+    enum slot_levels levels;
     bool ahead;
     /* There is nothing else to do after every so many inserts; 0: never. */
     unsigned idle_every;
@@ -33,17 +33,17 @@ struct scenario {
 };
 
 static const struct scenario scenarios[] = {
-    {"decades-due", SPINE_POLICY_DECADES, .ahead = false},
-    {"fours-due", SPINE_POLICY_FOURS, .ahead = false},
-    {"decades", SPINE_POLICY_DECADES, .ahead = true, .idle_every = 1},
-    {"fours", SPINE_POLICY_FOURS, .ahead = true, .idle_every = 1},
-    {"start-2-8", SPINE_POLICY_DECADES, false, 1, .start_idle = 2, .start_busy = 8},
-    {"start-3-8", SPINE_POLICY_DECADES, false, 1, .start_idle = 3, .start_busy = 8},
-    {"decades/10", SPINE_POLICY_DECADES, .ahead = true, .idle_every = 10},
-    {"fours/10", SPINE_POLICY_FOURS, .ahead = true, .idle_every = 10},
-    {"start-2-8/10", SPINE_POLICY_DECADES, false, 10, .start_idle = 2, .start_busy = 8},
-    {"start-3-8/10", SPINE_POLICY_DECADES, false, 10, .start_idle = 3, .start_busy = 8},
-    {"start-8", SPINE_POLICY_DECADES, false, 0, .start_busy = 8},
+    {"decades-due", SLOT_DECADES, .ahead = false},
+    {"fours-due", SLOT_FOURS, .ahead = false},
+    {"decades", SLOT_DECADES, .ahead = true, .idle_every = 1},
+    {"fours", SLOT_FOURS, .ahead = true, .idle_every = 1},
+    {"start-2-8", SLOT_DECADES, false, 1, .start_idle = 2, .start_busy = 8},
+    {"start-3-8", SLOT_DECADES, false, 1, .start_idle = 3, .start_busy = 8},
+    {"decades/10", SLOT_DECADES, .ahead = true, .idle_every = 10},
+    {"fours/10", SLOT_FOURS, .ahead = true, .idle_every = 10},
+    {"start-2-8/10", SLOT_DECADES, false, 10, .start_idle = 2, .start_busy = 8},
+    {"start-3-8/10", SLOT_DECADES, false, 10, .start_idle = 3, .start_busy = 8},
+    {"start-8", SLOT_DECADES, false, 0, .start_busy = 8},
 };
 
 struct world {
@@ -73,7 +73,7 @@ simulate(const struct scenario *scenario, uint64_t rows, FILE *results)
     double next = 10 * BATCH_ROWS, decade = next;
 
     world = (struct world){0};
-    slot_policy_init(&world.policy, scenario->policy, 14999);
+    slot_policy_init(&world.policy, scenario->levels, 14999);
     while (world.inserted < rows) {
         world_insert(&world, scenario);
         world.count_sum += world.count;

@@ -171,7 +171,7 @@ filter_bytes(struct spine_snapshot *snapshot)
     uint64_t bytes = 0;
 
     for (size_t i = 0; i < spine_snapshot_batch_count(snapshot); i++) {
-        spine_batch_info(spine_snapshot_batch(snapshot, i), &info);
+        spine_batch_get_info(spine_snapshot_batch(snapshot, i), &info);
         bytes += info.filter_bytes;
     }
     return bytes;

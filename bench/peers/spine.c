@@ -34,17 +34,11 @@ static const char *policy_name = "default";
 void
 engine_spine_policy(const char *name)
 {
-    const char *const due = strstr(name, "-due");
-    const size_t size = due != NULL ? (size_t)(due - name) : strlen(name);
-    const bool whole = due == NULL || strcmp(due, "-due") == 0;
+    const bool only_due = strcmp(name, "decades-due") == 0;
 
-    if (whole && size == 7 && strncmp(name, "decades", size) == 0)
-        options.policy = SPINE_POLICY_DECADES;
-    else if (whole && size == 5 && strncmp(name, "fours", size) == 0)
-        options.policy = SPINE_POLICY_FOURS;
-    else
-        bench_fail("policy %s: decades or fours, with -due or without", name);
-    options.only_due_merges = due != NULL;
+    if (!only_due && strcmp(name, "decades") != 0)
+        bench_fail("policy %s: decades or decades-due", name);
+    options.only_due_merges = only_due;
     policy_name = name;
 }
 
@@ -81,7 +75,7 @@ insert(void *opaque, const struct spine_columns *rows)
     struct spine_batch *batch;
     struct spine_error error;
 
-    must(spine_batch_from_columns(spine_schema(state->spine), rows, &batch, &error),
+    must(spine_batch_from_columns(spine_get_schema(state->spine), rows, &batch, &error),
          &error, "spine_batch_from_columns");
     must(spine_insert(state->spine, batch, &error), &error, "spine_insert");
     spine_batch_unref(batch);
@@ -170,7 +164,7 @@ probe(void *opaque, const uint64_t *keys, size_t count, uint64_t *values,
     struct spine_probe_rows rows;
     struct spine_error error;
 
-    must(spine_snapshot(state->spine, &snapshot, &error), &error, "spine_snapshot");
+    must(spine_take_snapshot(state->spine, &snapshot, &error), &error, "spine_snapshot");
     must(spine_snapshot_probe(snapshot, state->probe, &columns, NULL, &rows, &error),
          &error, "spine_snapshot_probe");
     const uint64_t *const found = rows.columns.values;
@@ -233,7 +227,7 @@ written(void *opaque)
     const struct state *const state = opaque;
     struct spine_stats stats;
 
-    spine_stats(state->spine, &stats);
+    spine_get_stats(state->spine, &stats);
     return (double)(stats.inserted_rows + stats.merge_rows_out) /
            (double)stats.inserted_rows;
 }
@@ -273,7 +267,7 @@ runs(void *opaque)
     const struct state *const state = opaque;
     struct spine_stats stats;
 
-    spine_stats(state->spine, &stats);
+    spine_get_stats(state->spine, &stats);
     return stats.batches;
 }
 

@@ -13,9 +13,6 @@
 #include "spine/schema.h"
 
 #ifdef __cplusplus
-/* A function may bear the name of a struct, whose constructor nobody misses. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow"
 extern "C" {
 #endif
 
@@ -93,12 +90,12 @@ struct spine_batch_info {
 };
 
 SPINE_API void
-spine_batch_info(const struct spine_batch *batch, struct spine_batch_info *out);
+spine_batch_get_info(const struct spine_batch *batch, struct spine_batch_info *out);
 SPINE_API const struct spine_schema *spine_batch_schema(const struct spine_batch *batch);
 
 /*
  * Checks every invariant of the batch: order, uniqueness, no zero weight, the
- * numbers of spine_batch_info(). SPINE_CORRUPT names the first that fails.
+ * numbers of spine_batch_get_info(). SPINE_CORRUPT names the first that fails.
  * Reads all rows. Any thread.
  */
 SPINE_API SPINE_CHECKED enum spine_status
@@ -151,7 +148,6 @@ SPINE_API void spine_batcher_free(struct spine_batcher *batcher);
 
 #ifdef __cplusplus
 }
-#pragma GCC diagnostic pop
 #endif
 
 #endif

@@ -36,7 +36,7 @@ class batch : public handle<spine_batch, spine_batch_unref>
     {
         struct spine_batch_info info;
 
-        spine_batch_info(get(), &info);
+        spine_batch_get_info(get(), &info);
         return info;
     }
 

@@ -49,7 +49,7 @@ struct no_scratch {
  *     encode(), decode() SPINE_OK, or a status with `*error` filled
  */
 template <class T, class = void> struct codec {
-    static_assert(never<T>, "spine::map: no column can be of this type");
+    static_assert(never<T>, "spine_cpp::map: no column can be of this type");
 };
 
 template <> struct codec<void> {
@@ -166,7 +166,7 @@ template <class Byte, std::size_t N>
 struct codec<std::array<Byte, N>, std::enable_if_t<std::is_same_v<Byte, unsigned char> ||
                                                    std::is_same_v<Byte, std::byte> ||
                                                    std::is_same_v<Byte, char>>> {
-    static_assert(N >= 1 && N <= SPINE_FIXED_MAX, "spine::map: 1 to 65535 bytes");
+    static_assert(N >= 1 && N <= SPINE_FIXED_MAX, "spine_cpp::map: 1 to 65535 bytes");
     using argument = const std::array<Byte, N> &;
     using view = std::array<Byte, N>;
     using encoder = no_scratch;

@@ -7,7 +7,7 @@
  *
  * Every call that can fail has two forms, side by side in every translation unit:
  *
- *     batch rows = batcher.seal();                          throws spine::error
+ *     batch rows = batcher.seal();                          throws spine_cpp::error
  *     result<batch> rows = batcher.seal(std::nothrow);      tells
  *
  * A macro that chose between them would make one function two different ones in
@@ -111,7 +111,7 @@ template <class T> class [[nodiscard]] result
         return *std::get_if<1>(&content_);
     }
 
-    /* Throws spine::error when there is none. */
+    /* Throws spine_cpp::error when there is none. */
     T &value() &
     {
         check();

@@ -24,27 +24,14 @@
 #include "spine/view.h"
 
 #ifdef __cplusplus
-/* A function may bear the name of a struct, whose constructor nobody misses. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow"
 extern "C" {
 #endif
 
 struct spine;
 struct spine_snapshot;
 
-/* How batches are put on levels and when levels merge. */
-enum spine_policy {
-    /* Levels by decades of rows; merges start at 8 8 3 3 3 3 2 2 2 batches. */
-    SPINE_POLICY_DECADES = 0,
-    /* Levels by powers of four; every merge starts at 4 batches. Writes less from 10^8
-       rows on. */
-    SPINE_POLICY_FOURS
-};
-
 /* All zero means the defaults. Copied at open. */
 struct spine_options {
-    enum spine_policy policy;
     /*
      * The most rows of a batch at level 0, 1 to 99,999. Default 14,999. Lower: batches of
      * 10,000 rows start at level 1 and are merged less often but in longer merges.
@@ -113,7 +100,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
  */
 SPINE_API void spine_close(struct spine *spine);
 
-SPINE_API const struct spine_schema *spine_schema(const struct spine *spine);
+SPINE_API const struct spine_schema *spine_get_schema(const struct spine *spine);
 
 /*
  * Adds a batch, of which the spine keeps a reference; a batch without rows is
@@ -148,7 +135,7 @@ spine_insert_wait(struct spine *spine, uint64_t timeout_ns, struct spine_error *
  * where it is so over some of them only, they are merged with all others at once.
  */
 SPINE_API SPINE_CHECKED enum spine_status
-spine_status(struct spine *spine, struct spine_error *error);
+spine_get_status(struct spine *spine, struct spine_error *error);
 
 /* Forgets a sticky error and lets merges be tried again. */
 SPINE_API void spine_retry(struct spine *spine);
@@ -168,7 +155,7 @@ spine_set_frontier(struct spine *spine, uint64_t frontier, struct spine_error *e
 
 /*
  * Stops merging: no merge starts or goes on until spine_resume(); returns when no slice
- * runs. The batches are then those of spine_snapshot(), and stay so but for inserts,
+ * runs. The batches are then those of spine_take_snapshot(), and stay so but for inserts,
  * which are taken and never wait while paused. Pauses nest.
  */
 SPINE_API void spine_pause(struct spine *spine);
@@ -217,7 +204,7 @@ SPINE_API SPINE_CHECKED enum spine_status
 spine_fork(struct spine *spine, struct spine **out, struct spine_error *error);
 
 /* What the spine holds and has done. A short lock; cheap enough to call every second. */
-SPINE_API void spine_stats(struct spine *spine, struct spine_stats *out);
+SPINE_API void spine_get_stats(struct spine *spine, struct spine_stats *out);
 
 /* Checks the invariants of the spine and of every batch in it (reads all rows).
    SPINE_CORRUPT names the first that fails. Sticky errors do not matter to it. */
@@ -228,9 +215,9 @@ spine_check(struct spine *spine, struct spine_error *error);
  * The content of the spine at this moment, immutable, whatever is inserted or merged
  * later. The caller owns the reference. With a sticky SPINE_OVERFLOW: that status.
  */
-SPINE_API SPINE_CHECKED enum spine_status spine_snapshot(struct spine *spine,
-                                                         struct spine_snapshot **out,
-                                                         struct spine_error *error);
+SPINE_API SPINE_CHECKED enum spine_status spine_take_snapshot(struct spine *spine,
+                                                              struct spine_snapshot **out,
+                                                              struct spine_error *error);
 /* A snapshot of batches of one schema; keeps references. */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_snapshot_of_batches(const struct spine_schema *schema,
@@ -260,7 +247,6 @@ SPINE_API SPINE_CHECKED enum spine_status spine_cursor_open(struct spine *spine,
 
 #ifdef __cplusplus
 }
-#pragma GCC diagnostic pop
 #endif
 
 #endif

@@ -5,9 +5,9 @@
 /*
  * Spines for C++17: typed, move-only handles over spine.h. Header only.
  *
- *     using counts = spine::map<std::string, uint64_t>;
+ *     using counts = spine_cpp::map<std::string, uint64_t>;
  *
- *     auto runtime = spine::runtime::open();
+ *     auto runtime = spine_cpp::runtime::open();
  *     auto lines = counts::open(runtime);
  *     counts::batcher rows;
  *     rows.add("apple", 7);                  weight 1
@@ -16,17 +16,16 @@
  *     for (const auto &[key, value, weight] : lines.cursor())
  *         use(key, value, weight);
  *
- * Names. C++ does not allow a namespace that is called as struct spine is. So all is in
- * namespace spine_cpp, and struct spine, opaque in C, has aliases of it: spine::map is
- * spine_cpp::map. Specialisations and using declarations name spine_cpp.
+ * Names. All is in namespace spine_cpp, because C++ allows no namespace with the name of
+ * struct spine.
  *
  * Types. codec.hpp says which C++ type is which column, tuple.hpp which is an element of
  * a tuple. Rows have one weight; Time is that of the schema. For rows with several
  * weights, and whatever else these handles do not offer, get() is the C handle.
  *
- * Errors. A call that can fail throws spine::error, or, called with std::nothrow first,
- * answers a result<T>: see result.hpp. std::bad_alloc comes out of both where std::string
- * or a container of a std::tuple is filled.
+ * Errors. A call that can fail throws spine_cpp::error, or, called with std::nothrow
+ * first, answers a result<T>: see result.hpp. std::bad_alloc comes out of both where
+ * std::string or a container of a std::tuple is filled.
  *
  * Handles. An empty one (moved from, or never filled) may only be assigned to, asked
  * and destroyed. Batches and snapshots are shared: share() is one more reference. Threads
@@ -211,7 +210,7 @@ class map : public handle<::spine, spine_close>
     /* The sticky error, if there is one; status().value() throws it. */
     result<void> status() const noexcept
     {
-        return done(spine_status);
+        return done(spine_get_status);
     }
 
     /* Checks the invariants of the spine and of every batch in it; reads all rows. */
@@ -297,7 +296,7 @@ class map : public handle<::spine, spine_close>
     {
         struct spine_stats stats;
 
-        spine_stats(get(), &stats);
+        spine_get_stats(get(), &stats);
         return stats;
     }
 
@@ -312,7 +311,7 @@ class map : public handle<::spine, spine_close>
         struct spine_snapshot *raw = nullptr;
         spine_error error;
 
-        if (spine_snapshot(get(), &raw, &error) != SPINE_OK)
+        if (spine_take_snapshot(get(), &raw, &error) != SPINE_OK)
             return error;
         return snapshot_type(raw);
     }
@@ -363,34 +362,5 @@ template <class K, enum spine_time Time = SPINE_UNTIMED> using set = map<K, void
 
 } // namespace SPINE_CPP_MODE
 } /* namespace spine_cpp */
-
-/* The names by which programs know all this. */
-struct spine {
-    spine() = delete;
-    ~spine() = delete;
-
-    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
-    using map = spine_cpp::map<K, V, Time>;
-    template <class K, enum spine_time Time = SPINE_UNTIMED>
-    using set = spine_cpp::set<K, Time>;
-    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
-    using batch = spine_cpp::batch<K, V, Time>;
-    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
-    using batcher = spine_cpp::batcher<K, V, Time>;
-    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
-    using builder = spine_cpp::builder<K, V, Time>;
-    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
-    using snapshot = spine_cpp::snapshot<K, V, Time>;
-    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
-    using cursor = spine_cpp::cursor<K, V, Time>;
-    template <class T> using result = spine_cpp::result<T>;
-    template <class T, enum spine_tuple_order Order>
-    using ordered = spine_cpp::ordered<T, Order>;
-    template <class T> using descending = spine_cpp::descending<T>;
-    template <class T> using nulls_last = spine_cpp::nulls_last<T>;
-    template <class T> using descending_nulls_last = spine_cpp::descending_nulls_last<T>;
-    using runtime = spine_cpp::runtime;
-    using error = spine_cpp::error;
-};
 
 #endif

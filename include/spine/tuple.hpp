@@ -87,7 +87,7 @@ template <class T> using descending_nulls_last = ordered<T, SPINE_DESCENDING_NUL
  * get() is handed the element that was read, and says whether that is a T.
  */
 template <class T, class = void> struct tuple_element {
-    static_assert(never<T>, "spine::map: no element of a tuple can be of this type");
+    static_assert(never<T>, "spine_cpp::map: no element of a tuple can be of this type");
 };
 
 template <> struct tuple_element<bool> {
@@ -201,7 +201,8 @@ template <class T, enum spine_tuple_order Order>
 struct is_ordered<ordered<T, Order>> : std::true_type {};
 
 template <class T> struct tuple_element<std::optional<T>> {
-    static_assert(!is_ordered<T>::value, "spine::map: ordered<std::optional<T>>, please");
+    static_assert(!is_ordered<T>::value,
+                  "spine_cpp::map: ordered<std::optional<T>>, please");
 
     static void put(spine_tuple_writer &writer, const std::optional<T> &maybe,
                     enum spine_tuple_order order) noexcept

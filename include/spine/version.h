@@ -11,9 +11,9 @@
  * changes: a program must be compiled anew, and the shared library has another soname.
  */
 #define SPINE_VERSION_MAJOR 0
-#define SPINE_VERSION_MINOR 2
+#define SPINE_VERSION_MINOR 3
 #define SPINE_VERSION_PATCH 0
-#define SPINE_VERSION_STRING "0.2.0"
+#define SPINE_VERSION_STRING "0.3.0"
 
 #ifdef __cplusplus
 extern "C" {

@@ -24,7 +24,7 @@ spine_batch_unref(struct spine_batch *batch)
 }
 
 void
-spine_batch_info(const struct spine_batch *batch, struct spine_batch_info *out)
+spine_batch_get_info(const struct spine_batch *batch, struct spine_batch_info *out)
 {
     *out = batch->info;
     out->filter_bytes = batch_lookup_bytes(batch);

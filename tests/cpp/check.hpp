@@ -21,13 +21,13 @@
         }                                                                                \
     } while (0)
 
-/* Ends the test unless `expression` throws spine::error of `expected`. */
+/* Ends the test unless `expression` throws spine_cpp::error of `expected`. */
 #define CHECK_THROWS(expected, expression)                                               \
     do {                                                                                 \
         bool thrown = false;                                                             \
         try {                                                                            \
             (void)(expression);                                                          \
-        } catch (const spine::error &error) {                                            \
+        } catch (const spine_cpp::error &error) {                                        \
             thrown = error.status() == (expected) && error.what()[0] != '\0';            \
         }                                                                                \
         CHECK(thrown);                                                                   \

@@ -17,13 +17,13 @@
 #include <string>
 #include <tuple>
 
-using word_map = spine::map<std::string, uint64_t>;
-using count_set = spine::set<std::tuple<spine::descending<int64_t>, std::string>>;
+using word_map = spine_cpp::map<std::string, uint64_t>;
+using count_set = spine_cpp::set<std::tuple<spine_cpp::descending<int64_t>, std::string>>;
 
 class word_counter
 {
   public:
-    explicit word_counter(const spine::runtime &runtime)
+    explicit word_counter(const spine_cpp::runtime &runtime)
         : words_(word_map::open(runtime)), counts_(count_set::open(runtime))
     {
     }
@@ -90,7 +90,7 @@ int
 main()
 {
     try {
-        const auto runtime = spine::runtime::open();
+        const auto runtime = spine_cpp::runtime::open();
         word_counter counter(runtime);
 
         const std::string rose = "a rose is a rose is a rose";
@@ -109,7 +109,7 @@ main()
         counter.change(1, rose, nothing);
         std::cout << counter.top(10);
         return counter.top(10) == "2 to\n1 be\n1 do\n1 is\n" ? 0 : 1;
-    } catch (const spine::error &error) {
+    } catch (const spine_cpp::error &error) {
         std::cerr << error.what() << '\n';
         return 1;
     }

@@ -6,8 +6,8 @@
 #include <type_traits>
 #include <utility>
 
-using words = spine::map<std::string, uint64_t>;
-using keys = spine::set<uint64_t>;
+using words = spine_cpp::map<std::string, uint64_t>;
+using keys = spine_cpp::set<uint64_t>;
 
 template <class T>
 constexpr bool
@@ -18,24 +18,34 @@ moves_only()
            std::is_nothrow_move_assignable_v<T> && std::is_nothrow_destructible_v<T>;
 }
 
-static_assert(moves_only<spine::runtime>());
+static_assert(moves_only<spine_cpp::runtime>());
 static_assert(moves_only<words>());
 static_assert(moves_only<words::batch>());
 static_assert(moves_only<words::batcher>());
 static_assert(moves_only<words::builder>());
 static_assert(moves_only<words::snapshot_type>());
 static_assert(moves_only<words::cursor_type>());
-static_assert(moves_only<spine::cursor<std::tuple<uint64_t>, std::tuple<int64_t>>>());
-static_assert(!std::is_default_constructible_v<::spine>);
+static_assert(moves_only<spine_cpp::cursor<std::tuple<uint64_t>, std::tuple<int64_t>>>());
 static_assert(std::is_same_v<words, spine_cpp::map<std::string, uint64_t>>);
-static_assert(noexcept(words::open(std::nothrow, std::declval<spine::runtime &>())));
+static_assert(noexcept(words::open(std::nothrow, std::declval<spine_cpp::runtime &>())));
 
-static spine::runtime
+/* The structures of C by their plain names, as no function bears one of these. */
+struct plain_names {
+    spine_schema schema = {};
+    spine_stats stats = {};
+    spine_batch_info info = {};
+    spine_status status = SPINE_OK;
+    spine_snapshot *snapshot = nullptr;
+    spine *state = nullptr;
+};
+static_assert(std::is_copy_constructible_v<plain_names>);
+
+static spine_cpp::runtime
 open_manual()
 {
     spine_runtime_options options = {};
     options.manual = true;
-    return spine::runtime::open(options);
+    return spine_cpp::runtime::open(options);
 }
 
 static void
@@ -96,8 +106,8 @@ failures_throw_or_are_told()
     spine_executor executor = {};
     twice.manual = true;
     twice.executor = &executor;
-    CHECK_THROWS(SPINE_INVALID, spine::runtime::open(twice));
-    const auto told = spine::runtime::open(std::nothrow, twice);
+    CHECK_THROWS(SPINE_INVALID, spine_cpp::runtime::open(twice));
+    const auto told = spine_cpp::runtime::open(std::nothrow, twice);
     CHECK(!told && told.status() == SPINE_INVALID);
     CHECK(std::string(told.error().message).size() > 0);
 
@@ -130,7 +140,7 @@ failures_throw_or_are_told()
     for (const auto &row : cursor.rows(std::nothrow))
         CHECK(row.weight == 0 && false);
 
-    spine::result<int> number = 7;
+    spine_cpp::result<int> number = 7;
     CHECK(number && *number == 7 && number.value() == 7 && number.status() == SPINE_OK);
     const auto copy = number;
     CHECK(copy.value() == 7 && copy.has_value());
@@ -165,8 +175,8 @@ works_without_exceptions()
 {
     spine_runtime_options options = {};
     options.manual = true;
-    using tuples = spine::map<std::tuple<std::string>, uint64_t>;
-    auto runtime = spine::runtime::open(std::nothrow, options);
+    using tuples = spine_cpp::map<std::tuple<std::string>, uint64_t>;
+    auto runtime = spine_cpp::runtime::open(std::nothrow, options);
     if (!runtime)
         return ran_out_of_memory(runtime);
     auto map = tuples::open(std::nothrow, *runtime);
@@ -219,7 +229,7 @@ every_allocation_may_fail()
 static void
 spines_do_what_they_are_asked()
 {
-    auto runtime = spine::runtime::open();
+    auto runtime = spine_cpp::runtime::open();
     auto map = keys::open(runtime);
     keys::batcher rows;
 

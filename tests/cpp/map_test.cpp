@@ -13,12 +13,12 @@
 #include <utility>
 #include <vector>
 
-static spine::runtime
+static spine_cpp::runtime
 open_manual()
 {
     spine_runtime_options options = {};
     options.manual = true;
-    return spine::runtime::open(options);
+    return spine_cpp::runtime::open(options);
 }
 
 /* `ascending` comes back in this order, as keys and as values. */
@@ -26,8 +26,8 @@ template <class T>
 static void
 check_type(const std::vector<T> &ascending)
 {
-    using keys = spine::set<T>;
-    using values = spine::map<uint32_t, T>;
+    using keys = spine_cpp::set<T>;
+    using values = spine_cpp::map<uint32_t, T>;
     auto runtime = open_manual();
     auto set = keys::open(runtime);
     auto map = values::open(runtime);
@@ -81,14 +81,14 @@ types_are_columns()
     check_type<bytes>({bytes{0, 0, 1}, bytes{1, 0, 0}, bytes{255, 0, 0}});
     check_type<chars>({chars{'a', 'b'}, chars{'b', 'a'}});
     check_type<std::tuple<int32_t, std::string>>({{-1, "b"}, {-1, "c"}, {0, "a"}});
-    static_assert(
-        std::is_same_v<spine::cursor<std::string, double>::key_view, std::string_view>);
+    static_assert(std::is_same_v<spine_cpp::cursor<std::string, double>::key_view,
+                                 std::string_view>);
 }
 
 static void
 cursors_walk_both_ways()
 {
-    using pairs = spine::map<uint64_t, int64_t>;
+    using pairs = spine_cpp::map<uint64_t, int64_t>;
     pairs::builder rows;
     for (uint64_t key = 0; key < 100; key += 10) {
         for (int64_t value = -1; value <= 1; value++)
@@ -134,7 +134,7 @@ cursors_walk_both_ways()
 static void
 rows_have_times()
 {
-    using timed = spine::map<uint64_t, uint64_t, SPINE_TIME_U64>;
+    using timed = spine_cpp::map<uint64_t, uint64_t, SPINE_TIME_U64>;
     auto runtime = open_manual();
     auto map = timed::open(runtime);
     timed::batcher rows;
@@ -154,7 +154,7 @@ rows_have_times()
 static void
 columns_are_taken()
 {
-    using pairs = spine::map<uint64_t, double>;
+    using pairs = spine_cpp::map<uint64_t, double>;
     const std::vector<uint64_t> keys = {5, 3, 5};
     const std::vector<double> values = {1.0, 2.0, 1.0};
     spine_columns columns = {};
@@ -178,9 +178,9 @@ columns_are_taken()
 static void
 a_map_is_what_was_inserted(uint64_t seed)
 {
-    using words = spine::map<std::string, int32_t>;
+    using words = spine_cpp::map<std::string, int32_t>;
     random_numbers random(seed);
-    auto runtime = spine::runtime::open();
+    auto runtime = spine_cpp::runtime::open();
     spine_options options = {};
     options.level0_rows = 100;
     auto map = words::open(runtime, options);

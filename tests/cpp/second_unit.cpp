@@ -6,10 +6,10 @@
 uint64_t
 count_without_exceptions()
 {
-    using map = spine::map<uint64_t, uint64_t>;
+    using map = spine_cpp::map<uint64_t, uint64_t>;
     spine_runtime_options options = {};
     options.manual = true;
-    auto runtime = spine::runtime::open(std::nothrow, options);
+    auto runtime = spine_cpp::runtime::open(std::nothrow, options);
     CHECK(runtime);
     auto opened = map::open(std::nothrow, *runtime);
     CHECK(opened);

@@ -44,20 +44,20 @@ types_are_elements()
     check_bytes("05", std::tuple(true));
     check_bytes("210511", std::tuple(5u, 0));
     check_bytes("0ffe", std::tuple(int8_t{-2}));
-    check_bytes("defa", std::tuple(spine::descending<uint64_t>(5)));
+    check_bytes("defa", std::tuple(spine_cpp::descending<uint64_t>(5)));
     check_bytes("30bff0000000000000", std::tuple(1.0));
     check_bytes("406100ff0000", std::tuple(std::string("a\0", 2)));
     check_bytes("410100ff0000", std::tuple(bytes{1, 0}));
     check_bytes("41ff0000", std::tuple(std::vector<std::byte>{std::byte{255}}));
     check_bytes("02", std::tuple(std::optional<int>()));
     check_bytes("1201", std::tuple(std::optional<int>(1)));
-    check_bytes("7e", std::tuple(spine::nulls_last<std::optional<int>>()));
-    check_bytes("fd", std::tuple(spine::descending_nulls_last<std::optional<int>>()));
-    check_bytes("81", std::tuple(spine::descending<std::optional<int>>()));
+    check_bytes("7e", std::tuple(spine_cpp::nulls_last<std::optional<int>>()));
+    check_bytes("fd", std::tuple(spine_cpp::descending_nulls_last<std::optional<int>>()));
+    check_bytes("81", std::tuple(spine_cpp::descending<std::optional<int>>()));
     check_bytes("4221050200", std::make_tuple(std::tuple(5u, std::optional<int>())));
     using nested = std::tuple<uint64_t, bool>;
     check_bytes("bddefafaff",
-                std::make_tuple(spine::descending<nested>(nested(5, true))));
+                std::make_tuple(spine_cpp::descending<nested>(nested(5, true))));
     CHECK(hex(encode_tuple(std::tuple(std::string_view("hi")))) == "4068690000");
 }
 
@@ -86,12 +86,13 @@ other_elements_are_refused()
     CHECK(decode_tuple<std::tuple<int8_t>>(encode_tuple(std::tuple(-128))) ==
           std::tuple(int8_t{-128}));
     /* Another order, another side of nulls. */
-    check_refused<std::tuple<spine::descending<uint64_t>>>(SPINE_INVALID,
-                                                           encode_tuple(std::tuple(5u)));
+    check_refused<std::tuple<spine_cpp::descending<uint64_t>>>(
+        SPINE_INVALID, encode_tuple(std::tuple(5u)));
     check_refused<std::tuple<uint64_t>>(
-        SPINE_INVALID, encode_tuple(std::tuple(spine::descending<uint64_t>(5))));
+        SPINE_INVALID, encode_tuple(std::tuple(spine_cpp::descending<uint64_t>(5))));
     check_refused<std::tuple<std::optional<int>>>(
-        SPINE_INVALID, encode_tuple(std::tuple(spine::nulls_last<std::optional<int>>())));
+        SPINE_INVALID,
+        encode_tuple(std::tuple(spine_cpp::nulls_last<std::optional<int>>())));
     /* Nested: too few and too many elements. */
     using nested = std::tuple<std::tuple<int, int>, int>;
     check_refused<nested>(SPINE_INVALID, encode_tuple(std::make_tuple(std::tuple(1), 1)));
@@ -103,7 +104,7 @@ other_elements_are_refused()
  */
 
 using inner = std::tuple<bool, std::string>;
-using key = std::tuple<std::optional<int64_t>, spine::descending<std::string>, inner,
+using key = std::tuple<std::optional<int64_t>, spine_cpp::descending<std::string>, inner,
                        uint16_t, double>;
 
 static std::string
@@ -173,11 +174,12 @@ bytes_order_as_tuples()
 static void
 maps_have_tuples_as_keys()
 {
-    using visits = spine::map<std::tuple<std::string, spine::descending<uint64_t>>,
-                              std::tuple<std::optional<std::string>>>;
+    using visits =
+        spine_cpp::map<std::tuple<std::string, spine_cpp::descending<uint64_t>>,
+                       std::tuple<std::optional<std::string>>>;
     spine_runtime_options options = {};
     options.manual = true;
-    auto runtime = spine::runtime::open(options);
+    auto runtime = spine_cpp::runtime::open(options);
     auto map = visits::open(runtime);
     visits::batcher rows;
 
@@ -217,8 +219,8 @@ maps_have_tuples_as_keys()
 static void
 keys_of_another_type_are_refused()
 {
-    using texts = spine::set<std::string>;
-    using tuples = spine::set<std::tuple<uint64_t>>;
+    using texts = spine_cpp::set<std::string>;
+    using tuples = spine_cpp::set<std::tuple<uint64_t>>;
     texts::batcher rows;
     rows.add(encode_tuple(std::tuple(1u)));
     rows.add("x");

@@ -274,7 +274,7 @@ call_snapshot(struct fixture *at)
     struct spine_snapshot *snapshot = NULL;
     struct spine_cursor *cursor = NULL;
 
-    ATTEMPT(spine_snapshot(at->spine, &snapshot, NULL));
+    ATTEMPT(spine_take_snapshot(at->spine, &snapshot, NULL));
     ATTEMPT(spine_snapshot_cursor(snapshot, &cursor, NULL));
     fault_alloc_disarm();
     HOLDS(read_all(cursor, &at->content, 3));
@@ -345,7 +345,7 @@ call_runtime_run(struct fixture *at)
     HOLDS(insert_rest(at, false));
     while (spine_runtime_run(at->runtime, 50) > 0)
         ;
-    const enum spine_status st = spine_status(at->spine, &error);
+    const enum spine_status st = spine_get_status(at->spine, &error);
     HOLDS(st == SPINE_OK || (st == SPINE_NOMEM && error.message[0] != 0));
     return true;
 }
@@ -394,7 +394,7 @@ call_compact(struct fixture *at)
         ;
     fault_alloc_disarm();
     if (report.calls == 0) {
-        HOLDS_STATUS(SPINE_NOMEM, spine_status(at->spine, NULL));
+        HOLDS_STATUS(SPINE_NOMEM, spine_get_status(at->spine, NULL));
         spine_retry(at->spine);
         while (spine_runtime_run(at->runtime, 50) > 0)
             ;
@@ -439,7 +439,7 @@ static const struct {
     {"spine_cursor_*, reverse", call_cursor_reverse},
     {"spine_cursor_*, exact", call_cursor_exact},
     {"spine_batch_cursor", call_batch_cursor},
-    {"spine_snapshot", call_snapshot},
+    {"spine_take_snapshot", call_snapshot},
     {"spine_snapshot_of_batches", call_snapshot_of_batches},
     {"spine_insert", call_insert},
     {"spine_try_insert", call_try_insert},

@@ -83,7 +83,7 @@ test_columns_and_batcher(void **state)
         spine_batcher_clear(batcher);
         assert_int_equal(spine_batcher_add(batcher, &heavy, NULL), SPINE_OK);
         assert_int_equal(spine_batcher_seal(batcher, &batch, NULL), SPINE_OK);
-        spine_batch_info(batch, &info);
+        spine_batch_get_info(batch, &info);
         assert_int_equal(info.rows, 1);
         spine_batch_unref(batch);
         spine_batcher_free(batcher);
@@ -146,14 +146,14 @@ test_spine(void **state)
 
         while (spine_runtime_run(runtime, 1000) > 0)
             ;
-        assert_int_equal(spine_status(spine, &error), SPINE_OVERFLOW);
+        assert_int_equal(spine_get_status(spine, &error), SPINE_OVERFLOW);
         assert_int_equal(error.status, SPINE_OVERFLOW);
         assert_int_equal(spine_insert(spine, heavy, NULL), SPINE_OVERFLOW);
         assert_int_equal(spine_try_insert(spine, heavy, NULL), SPINE_OVERFLOW);
         assert_int_equal(spine_wait_idle(spine, UINT64_MAX, NULL), SPINE_OVERFLOW);
         assert_int_equal(spine_consolidate(spine, NULL, NULL), SPINE_OVERFLOW);
-        assert_int_equal(spine_snapshot(spine, &snapshot, NULL), SPINE_OVERFLOW);
-        spine_stats(spine, &stats);
+        assert_int_equal(spine_take_snapshot(spine, &snapshot, NULL), SPINE_OVERFLOW);
+        spine_get_stats(spine, &stats);
         assert_int_equal(stats.batches, 9);
         assert_int_equal(stats.rows, 9);
         spine_close(spine);
@@ -215,8 +215,8 @@ test_settled_by_others(void **state)
         }
         while (spine_runtime_run(runtime, 1000) > 0)
             ;
-        assert_int_equal(spine_status(spine, NULL), SPINE_OK);
-        spine_stats(spine, &stats);
+        assert_int_equal(spine_get_status(spine, NULL), SPINE_OK);
+        spine_get_stats(spine, &stats);
         assert_true(stats.given_up_merges > 0);
         assert_int_equal(spine_cursor_open(spine, &cursor, NULL), SPINE_OK);
         assert_true(spine_cursor_val_valid(cursor));

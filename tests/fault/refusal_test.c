@@ -128,7 +128,7 @@ test_columns(void **state)
                    &error, words[i]);
     }
     assert_int_equal(spine_batcher_seal(batcher, &batch, NULL), SPINE_OK);
-    spine_batch_info(batch, &info);
+    spine_batch_get_info(batch, &info);
     assert_int_equal(info.rows, 2);
     spine_batch_unref(batch);
     spine_batcher_free(batcher);
@@ -165,11 +165,11 @@ test_cells(void **state)
         }
     }
     assert_int_equal(spine_batcher_seal(batcher, &batch, NULL), SPINE_OK);
-    spine_batch_info(batch, &info);
+    spine_batch_get_info(batch, &info);
     assert_int_equal(info.rows, 1);
     spine_batch_unref(batch);
     assert_int_equal(spine_builder_seal(builder, &batch, NULL), SPINE_OK);
-    spine_batch_info(batch, &info);
+    spine_batch_get_info(batch, &info);
     assert_int_equal(info.rows, 1);
     spine_batch_unref(batch);
     spine_batcher_free(batcher);
@@ -185,7 +185,6 @@ test_runtimes_and_options(void **state)
     const struct spine_runtime_options deaf = {.executor = &nothing};
     const struct spine_runtime_options manual = {.manual = true};
     const struct spine_options too_many = {.level0_rows = 100000};
-    const struct spine_options unknown = {.policy = (enum spine_policy)5};
     struct spine_runtime *runtime = NULL;
     struct spine_error error = {0};
     struct spine *spine;
@@ -200,9 +199,6 @@ test_runtimes_and_options(void **state)
     refused_as(SPINE_INVALID,
                spine_open(runtime, &number_schema, &too_many, &spine, &error), &error,
                "level0_rows");
-    refused_as(SPINE_INVALID,
-               spine_open(runtime, &number_schema, &unknown, &spine, &error), &error,
-               "policy");
     spine_runtime_close(runtime);
     spine_runtime_close(NULL);
     spine_close(NULL);
@@ -240,7 +236,7 @@ test_strangers_in_a_spine(void **state)
     refused_as(SPINE_INVALID, spine_set_frontier(spine, 1, &error), &error, "");
     assert_int_equal(spine_insert(spine, nothing, NULL), SPINE_OK);
     assert_false(spine_is_dirty(spine));
-    spine_stats(spine, &stats);
+    spine_get_stats(spine, &stats);
     assert_int_equal(stats.batches, 0);
     assert_int_equal(stats.inserted_batches, 0);
     assert_int_equal(spine_insert(spine, mine, NULL), SPINE_OK);

@@ -87,7 +87,7 @@ stats_of(const struct world *world)
 {
     struct spine_stats stats;
 
-    spine_stats(world->spine, &stats);
+    spine_get_stats(world->spine, &stats);
     return stats;
 }
 
@@ -98,7 +98,7 @@ world_close(struct world *world)
     short_of_memory = false;
     spine_retry(world->spine);
     (void)spine_runtime_run(world->runtime, UINT64_MAX);
-    assert_int_equal(spine_status(world->spine, NULL), SPINE_OK);
+    assert_int_equal(spine_get_status(world->spine, NULL), SPINE_OK);
     assert_int_equal(stats_of(world).rows, world->rows);
     assert_int_equal(spine_check(world->spine, NULL), SPINE_OK);
     spine_close(world->spine);
@@ -115,13 +115,13 @@ merges_of_other_levels_do_not_hide_a_failing_one(void **state)
 
     (void)state;
     world_open(&world, true, 8);
-    while (spine_status(world.spine, NULL) == SPINE_OK) {
+    while (spine_get_status(world.spine, NULL) == SPINE_OK) {
         assert_true(rounds++ < 10);
         for (unsigned i = 0; i < 8; i++)
             (void)insert(&world, 10);
         (void)spine_runtime_run(world.runtime, LARGE_ROWS / 2);
     }
-    assert_int_equal(spine_status(world.spine, NULL), SPINE_NOMEM);
+    assert_int_equal(spine_get_status(world.spine, NULL), SPINE_NOMEM);
     assert_true(stats_of(&world).levels[0].merges > 0);
     assert_int_equal(stats_of(&world).levels[1].merges, 0);
     assert_int_equal(stats_of(&world).given_up_merges, 3);
@@ -140,7 +140,7 @@ a_merge_ahead_is_not_tried_at_every_insert(void **state)
         assert_int_equal(insert(&world, 10), SPINE_OK);
         (void)spine_runtime_run(world.runtime, UINT64_MAX);
     }
-    assert_int_equal(spine_status(world.spine, NULL), SPINE_OK);
+    assert_int_equal(spine_get_status(world.spine, NULL), SPINE_OK);
     assert_true(stats_of(&world).levels[0].merges > 0);
     assert_int_equal(stats_of(&world).given_up_merges, 1);
     /* As many rows come as it was to read. */
@@ -149,7 +149,7 @@ a_merge_ahead_is_not_tried_at_every_insert(void **state)
     assert_int_equal(insert(&world, LARGE_ROWS), SPINE_OK);
     short_of_memory = true;
     (void)spine_runtime_run(world.runtime, UINT64_MAX);
-    assert_int_equal(spine_status(world.spine, NULL), SPINE_OK);
+    assert_int_equal(spine_get_status(world.spine, NULL), SPINE_OK);
     assert_int_equal(stats_of(&world).given_up_merges, 2);
     world_close(&world);
 }

@@ -59,7 +59,7 @@ fixture_init(struct fixture *at, const struct spine_schema *schema)
         spine_batch_unref(batch);
     }
     model_consolidate(&at->content);
-    HOLDS_OK(spine_snapshot(at->spine, &at->snapshot, NULL));
+    HOLDS_OK(spine_take_snapshot(at->spine, &at->snapshot, NULL));
     return true;
 }
 

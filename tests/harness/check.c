@@ -101,7 +101,7 @@ check_batch(struct spine_batch *batch, const struct model *expected, const char 
     if (!same)
         return false;
 
-    spine_batch_info(batch, &info);
+    spine_batch_get_info(batch, &info);
     HOLDS_EQUAL(expected->count, info.rows);
     HOLDS_EQUAL(model_key_count(expected), info.keys);
     HOLDS_EQUAL(model_negative_count(expected), info.negative_rows);
@@ -135,7 +135,8 @@ check_spine(struct spine *spine, const struct model *expected, const char *what)
     struct spine_snapshot *snapshot;
     struct spine_error error;
 
-    if (!property_ok(what, __LINE__, spine_snapshot(spine, &snapshot, &error), &error))
+    if (!property_ok(what, __LINE__, spine_take_snapshot(spine, &snapshot, &error),
+                     &error))
         return false;
     const bool same = check_snapshot(snapshot, expected, what);
     spine_snapshot_unref(snapshot);
@@ -166,7 +167,8 @@ check_spine_since(struct spine *spine, const struct model *expected, uint64_t fr
     struct spine_snapshot *snapshot;
     struct spine_error error;
 
-    if (!property_ok(what, __LINE__, spine_snapshot(spine, &snapshot, &error), &error))
+    if (!property_ok(what, __LINE__, spine_take_snapshot(spine, &snapshot, &error),
+                     &error))
         return false;
     const bool same = check_snapshot_since(snapshot, expected, frontier, what);
     spine_snapshot_unref(snapshot);

@@ -55,7 +55,7 @@ bool observe_bulk(struct spine_cursor *cursor, size_t rows_max, struct model *ou
 /* Reads `cursor` forward, backward and in bulk: each time the rows of `expected`. */
 bool
 check_cursor(struct spine_cursor *cursor, const struct model *expected, const char *what);
-/* The same of a new cursor, with spine_batch_check() and spine_batch_info(). */
+/* The same of a new cursor, with spine_batch_check() and spine_batch_get_info(). */
 bool
 check_batch(struct spine_batch *batch, const struct model *expected, const char *what);
 bool check_snapshot(struct spine_snapshot *snapshot, const struct model *expected,

@@ -74,8 +74,6 @@ script_init(struct script *script, struct rng *rng, const struct script_options 
         schema = *script->options.schema;
     else
         generate_schema(rng, &schema);
-    spine_options.policy =
-        rng_chance(rng, 50) ? SPINE_POLICY_DECADES : SPINE_POLICY_FOURS;
     if (rng_chance(rng, 70))
         spine_options.level0_rows = (uint32_t)rng_magnitude(rng, 500);
     if (rng_chance(rng, 60))
@@ -204,7 +202,7 @@ insert_rows(struct script *script, struct script_spine *at, const struct model *
         return batch == NULL;
     HOLDS_OK(st);
 
-    spine_batch_info(batch, &info);
+    spine_batch_get_info(batch, &info);
     if (rng_chance(script->rng, 50))
         st = spine_insert(at->spine, batch, NULL);
     else
@@ -236,7 +234,7 @@ step_run(struct script *script, struct script_spine *at)
     for (uint64_t runs = 1 + rng_below(script->rng, 3); runs > 0; runs--)
         if (spine_runtime_run(script->runtime, fuel) == 0)
             break;
-    if (script->options.faulty && spine_status(at->spine, NULL) == SPINE_NOMEM)
+    if (script->options.faulty && spine_get_status(at->spine, NULL) == SPINE_NOMEM)
         spine_retry(at->spine);
     return true;
 }
@@ -245,7 +243,7 @@ static bool
 step_snapshot(struct script *script, struct script_spine *at)
 {
     struct script_view *view = free_view(script);
-    const enum spine_status st = spine_snapshot(at->spine, &view->snapshot, NULL);
+    const enum spine_status st = spine_take_snapshot(at->spine, &view->snapshot, NULL);
 
     if (refused(script, st))
         return view->snapshot == NULL;
@@ -459,9 +457,9 @@ spine_is_sound(struct script *script, struct script_spine *at)
     fault_alloc_pause();
     if (!property_ok(__FILE__, __LINE__, spine_check(at->spine, &error), &error))
         return false;
-    HOLDS_OK(spine_snapshot(at->spine, &snapshot, NULL));
+    HOLDS_OK(spine_take_snapshot(at->spine, &snapshot, NULL));
     HOLDS_OK(spine_snapshot_cursor(snapshot, &cursor, NULL));
-    spine_stats(at->spine, &stats);
+    spine_get_stats(at->spine, &stats);
     HOLDS_EQUAL(spine_snapshot_batch_count(snapshot), stats.batches);
     HOLDS_EQUAL(spine_snapshot_rows(snapshot), stats.rows);
     HOLDS_EQUAL(spine_snapshot_bytes(snapshot), stats.bytes);

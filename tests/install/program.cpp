@@ -23,7 +23,7 @@ rows_of_batch()
     const std::unique_ptr<struct spine_batch, decltype(&spine_batch_unref)> batch(
         made, &spine_batch_unref);
     struct spine_batch_info info;
-    spine_batch_info(batch.get(), &info);
+    spine_batch_get_info(batch.get(), &info);
     return info.rows;
 }
 
@@ -31,7 +31,7 @@ rows_of_batch()
 static std::uint64_t
 rows_of_handles()
 {
-    spine::set<std::uint64_t>::batcher rows;
+    spine_cpp::set<std::uint64_t>::batcher rows;
     rows.add(3);
     rows.add(1);
     rows.add(3);

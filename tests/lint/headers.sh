@@ -6,6 +6,7 @@
 # Every header compiles alone: public ones as C11 and as C++17 (*.hpp as the latter, with
 # and without exceptions) with the warnings that their users may have turned on, private
 # ones as C11. clang++, when it is here, sees the two that include all others.
+# No function bears the name of a type, and no header turns warnings off.
 # Templates (*_template.h) are no headers: they need the macros of who includes them.
 
 set -eu
@@ -61,5 +62,19 @@ grep -nE '^ *# *include' $(printf 'include/%s ' $public) |
 # One of C++ may include the whole standard library.
 grep -nE '^ *# *include' $(printf 'include/%s ' $public_cpp) |
     grep -vE 'include "spine/|include <[a-z_]+>' && bad=1
+
+# No function bears the name of a type: in C++ the plain type name would then not compile.
+# shellcheck disable=SC2086
+types=$(sed -nE 's/^(struct|enum|union) (spine[a-z0-9_]*).*/\2/p' $(printf 'include/%s ' $public) | sort -u)
+for type in $types; do
+    # shellcheck disable=SC2086
+    if grep -nE "(^|[^a-z0-9_])$type\(" $(printf 'include/%s ' $public); then
+        echo "$type: a type and a function"
+        bad=1
+    fi
+done
+# Nobody who includes a header has its warnings turned off.
+# shellcheck disable=SC2086
+grep -nE 'pragma (GCC|clang) diagnostic' $(printf 'include/%s ' $public $public_cpp) && bad=1
 
 exit $bad

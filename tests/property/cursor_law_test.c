@@ -94,7 +94,6 @@ walk_over_spine(struct rng *rng, size_t steps)
     const struct spine_runtime_options manual = {.manual = true};
     const struct spine_options options = {
         .level0_rows = (uint32_t)rng_magnitude(rng, 1000),
-        .policy = rng_chance(rng, 50) ? SPINE_POLICY_FOURS : SPINE_POLICY_DECADES,
     };
     struct world world;
     struct spine_runtime *runtime;

@@ -39,10 +39,10 @@ merge(const struct spine_schema *schema, struct spine_batch *const *batches, siz
     if (frontier > 0)
         HOLDS_OK(spine_set_frontier(spine, frontier, NULL));
     HOLDS_OK(spine_consolidate(spine, out, NULL));
-    HOLDS_OK(spine_snapshot(spine, &snapshot, NULL));
+    HOLDS_OK(spine_take_snapshot(spine, &snapshot, NULL));
     HOLDS_EQUAL(*out == NULL ? 0 : 1, spine_snapshot_batch_count(snapshot));
     spine_snapshot_unref(snapshot);
-    spine_stats(spine, &stats);
+    spine_get_stats(spine, &stats);
     blocks_shared += stats.merge_blocks_shared;
     spine_close(spine);
     spine_runtime_close(runtime);
@@ -175,7 +175,6 @@ fuel_does_not_matter(struct rng *rng, size_t steps)
     struct spine *spine;
     const struct spine_options options = {
         .level0_rows = (uint32_t)rng_magnitude(rng, 20000),
-        .policy = rng_chance(rng, 50) ? SPINE_POLICY_FOURS : SPINE_POLICY_DECADES,
         .help_batches = rng_chance(rng, 50) ? UINT32_MAX : 0,
         .negative_weight_multiplier = (uint32_t)rng_below(rng, 3),
         .encode_rows = (uint32_t)rng_magnitude(rng, 5000),
@@ -208,7 +207,7 @@ fuel_does_not_matter(struct rng *rng, size_t steps)
     HOLDS_OK(spine_wait_idle(spine, 0, NULL));
     HOLDS_OK(spine_check(spine, NULL));
     HOLDS(check_spine(spine, &expected, "after merging"));
-    spine_stats(spine, &stats);
+    spine_get_stats(spine, &stats);
     HOLDS_EQUAL(stats.inserted_rows + stats.merge_rows_out,
                 stats.rows + stats.merge_rows_in);
     merge_splits += stats.merge_splits;

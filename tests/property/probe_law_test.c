@@ -58,7 +58,7 @@ world_init(struct world *world, struct rng *rng)
     }
     model_consolidate(&world->rows);
     model_release(&rows);
-    HOLDS_OK(spine_snapshot(world->spine, &world->snapshot, NULL));
+    HOLDS_OK(spine_take_snapshot(world->spine, &world->snapshot, NULL));
     return true;
 }
 

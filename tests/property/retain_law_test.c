@@ -163,7 +163,7 @@ read_content(struct spine *spine, uint64_t frontier, struct content *content)
 static bool
 insert_some(struct rng *rng, struct spine *spine, bool retract)
 {
-    const struct spine_schema *schema = spine_schema(spine);
+    const struct spine_schema *schema = spine_get_schema(spine);
     const size_t rows = 1 + rng_index(rng, 12);
     struct spine_batcher *batcher;
     struct spine_batch *batch;
@@ -219,7 +219,7 @@ steps_hold(struct rng *rng, struct spine *spine, struct filters filters[2], size
     unsigned current = 0;
     uint64_t frontier = 0;
     struct content before, after;
-    bool timed = spine_schema(spine)->time != SPINE_UNTIMED;
+    bool timed = spine_get_schema(spine)->time != SPINE_UNTIMED;
 
     for (size_t step = 0; step < steps; step++) {
         if (rng_chance(rng, 15)) {
@@ -317,7 +317,7 @@ a_moving_bound_keeps_space_flat(void **state)
         assert_int_equal(spine_insert(spine, batch, NULL), SPINE_OK);
         spine_batch_unref(batch);
         assert_int_equal(spine_wait_idle(spine, UINT64_MAX, NULL), SPINE_OK);
-        spine_stats(spine, &stats);
+        spine_get_stats(spine, &stats);
         if (stats.rows > rows_max)
             rows_max = stats.rows;
     }
@@ -348,7 +348,7 @@ filters_are_released_once(void **state)
     assert_int_equal(spine_retain_keys(spine, &missing, &error), SPINE_INVALID);
     assert_non_null(strstr(error.message, "on_key"));
     assert_true(set_filters(spine, &filters[0]));
-    spine_stats(spine, &stats);
+    spine_get_stats(spine, &stats);
     assert_string_equal(stats.key_filter, "from the least key");
     assert_string_equal(stats.value_filter, "by a mask");
     assert_int_equal(spine_fork(spine, &fork, NULL), SPINE_OK);

@@ -204,7 +204,7 @@ compaction_leaves_one(struct rng *rng, size_t steps)
     HOLDS_OK(spine_compact(spine, NULL, NULL, NULL));
     for (size_t i = 0; spine_runtime_run(runtime, 1 + rng_below(rng, 500)) > 0; i++)
         HOLDS(i < 1000000);
-    spine_stats(spine, &stats);
+    spine_get_stats(spine, &stats);
     HOLDS_EQUAL(model.count == 0 ? 0 : 1, stats.batches);
     HOLDS_EQUAL(model.count, stats.rows);
     HOLDS(check_spine_quickly(spine, &model, "compacted"));

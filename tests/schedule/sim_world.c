@@ -38,7 +38,6 @@ world_open(struct world *world, uint64_t seed)
     world_require(spine_runtime_open(&runtime_options, &world->runtime, NULL) == SPINE_OK,
                   "a runtime");
 
-    options.policy = rng_chance(rng, 50) ? SPINE_POLICY_FOURS : SPINE_POLICY_DECADES;
     options.level0_rows = 1 + (uint32_t)rng_below(rng, 20);
     options.backpressure_batches = 1 + (uint32_t)rng_below(rng, 10);
     options.help_batches =

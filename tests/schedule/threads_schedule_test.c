@@ -230,7 +230,7 @@ be_reader(void *context)
 
         world_bounds_begin(world, &bounds);
         sim_enter();
-        world_require(spine_snapshot(world->spine, &snapshot, NULL) == SPINE_OK,
+        world_require(spine_take_snapshot(world->spine, &snapshot, NULL) == SPINE_OK,
                       "snapshot");
         sim_leave();
         world_require(spine_snapshot_cursor(snapshot, &cursor, NULL) == SPINE_OK,
@@ -395,7 +395,7 @@ be_looker(void *context)
         sim_enter();
         switch (rng_below(&self->rng, 3)) {
         case 0:
-            spine_stats(world->spine, &stats);
+            spine_get_stats(world->spine, &stats);
             world_require(stats.inserted_rows ==
                               stats.inserted_batches * (world->prefix.rows + 1),
                           "statistics do not agree");
@@ -404,7 +404,8 @@ be_looker(void *context)
             world_require(spine_check(world->spine, NULL) == SPINE_OK, "spine_check");
             break;
         default:
-            world_require(spine_status(world->spine, NULL) == SPINE_OK, "a sticky error");
+            world_require(spine_get_status(world->spine, NULL) == SPINE_OK,
+                          "a sticky error");
             break;
         }
         sim_leave();

@@ -131,7 +131,7 @@ read_together(struct spine_runtime *runtime, uint64_t seed)
 
     assert_int_equal(spine_open(runtime, &schema, &options, &spine, NULL), SPINE_OK);
     insert_batches(spine, &schema);
-    assert_int_equal(spine_snapshot(spine, &snapshot, NULL), SPINE_OK);
+    assert_int_equal(spine_take_snapshot(spine, &snapshot, NULL), SPINE_OK);
     for (unsigned i = 0; i < THREADS; i++) {
         readers[i] = (struct reader){.snapshot = snapshot,
                                      .seed = seed + i * 1009,
@@ -147,7 +147,7 @@ read_together(struct spine_runtime *runtime, uint64_t seed)
         if (readers[i].wrong != NULL)
             fail_msg("reader %u: %s", i, readers[i].wrong);
 
-    spine_stats(spine, &stats);
+    spine_get_stats(spine, &stats);
     assert_true(stats.filter_bytes > 0);
     assert_int_equal(stats.lookups, THREADS * ROUNDS * KEYS * BATCHES);
     spine_snapshot_unref(snapshot);

@@ -185,7 +185,7 @@ be_operator(void *context)
             (void)spine_runtime_run(crowd->host.runtime, 5000);
             break;
         default:
-            spine_stats(crowd->spine, &stats);
+            spine_get_stats(crowd->spine, &stats);
             require(stats.rows >= stats.batches, "statistics do not agree");
             break;
         }

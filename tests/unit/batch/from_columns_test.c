@@ -77,7 +77,7 @@ no_rows_give_an_empty_batch(void **state)
     struct spine_batch *batch;
 
     assert_int_equal(spine_batch_from_columns(&schema, &columns, &batch, NULL), SPINE_OK);
-    spine_batch_info(batch, &info);
+    spine_batch_get_info(batch, &info);
     assert_int_equal(info.rows, 0);
     assert_int_equal(spine_batch_check(batch, NULL), SPINE_OK);
     assert_ptr_equal(spine_batch_ref(batch), batch);

@@ -199,7 +199,7 @@ no_rows_are_a_batch(void **state)
 
     assert_int_equal(layout_init(&layout, &schema, NULL), SPINE_OK);
     batch = batch_of_rows(&layout, &rows, 1);
-    spine_batch_info(batch, &info);
+    spine_batch_get_info(batch, &info);
     assert_int_equal(info.rows, 0);
     assert_int_equal(info.keys, 0);
     assert_int_equal(info.bytes, spine_allocated_bytes());

@@ -25,7 +25,7 @@ decades_put_batches_by_rows(void **state)
     struct slot_policy policy;
 
     (void)state;
-    slot_policy_init(&policy, SPINE_POLICY_DECADES, 14999);
+    slot_policy_init(&policy, SLOT_DECADES, 14999);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_int_equal(slot_level(&policy, cases[i].rows), cases[i].level);
 }
@@ -36,7 +36,7 @@ fours_put_batches_by_powers_of_four(void **state)
     struct slot_policy policy;
 
     (void)state;
-    slot_policy_init(&policy, SPINE_POLICY_FOURS, 14999);
+    slot_policy_init(&policy, SLOT_FOURS, 14999);
     assert_int_equal(slot_level(&policy, 14999), 0);
     assert_int_equal(slot_level(&policy, 15000), 1);
     assert_int_equal(slot_level(&policy, 59996), 1);
@@ -52,12 +52,12 @@ the_level0_limit_moves_level_0_only(void **state)
     struct slot_policy policy;
 
     (void)state;
-    slot_policy_init(&policy, SPINE_POLICY_DECADES, 1);
+    slot_policy_init(&policy, SLOT_DECADES, 1);
     assert_int_equal(slot_level(&policy, 1), 0);
     assert_int_equal(slot_level(&policy, 2), 1);
     assert_int_equal(slot_level(&policy, 99999), 1);
     assert_int_equal(slot_level(&policy, 100000), 2);
-    slot_policy_init(&policy, SPINE_POLICY_DECADES, 99999);
+    slot_policy_init(&policy, SLOT_DECADES, 99999);
     assert_int_equal(slot_level(&policy, 99999), 0);
     assert_int_equal(slot_level(&policy, 100000), 2);
 }
@@ -69,7 +69,7 @@ merges_start_at_the_minimum_and_take_at_most_the_maximum(void **state)
     struct slot_policy policy;
 
     (void)state;
-    slot_policy_init(&policy, SPINE_POLICY_DECADES, 14999);
+    slot_policy_init(&policy, SLOT_DECADES, 14999);
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
         assert_int_equal(slot_merge_count(&policy, level, 0), 0);
         assert_int_equal(slot_merge_count(&policy, level, minimum[level] - 1), 0);
@@ -79,7 +79,7 @@ merges_start_at_the_minimum_and_take_at_most_the_maximum(void **state)
         assert_int_equal(slot_merge_count(&policy, level, 65), 64);
         assert_int_equal(slot_merge_count(&policy, level, 1000), 64);
     }
-    slot_policy_init(&policy, SPINE_POLICY_FOURS, 14999);
+    slot_policy_init(&policy, SLOT_FOURS, 14999);
     assert_int_equal(slot_merge_count(&policy, 5, 3), 0);
     assert_int_equal(slot_merge_count(&policy, 5, 4), 4);
 }
@@ -126,7 +126,7 @@ large_merges_are_split_some_times(void **state)
     struct slot_policy policy;
 
     (void)state;
-    slot_policy_init(&policy, SPINE_POLICY_DECADES, 14999);
+    slot_policy_init(&policy, SLOT_DECADES, 14999);
     assert_false(slot_split_is_due(&policy, 0, 4000000, 4));
     assert_false(slot_split_is_due(&policy, 499999, 4000000, 4));
     assert_true(slot_split_is_due(&policy, 500000, 4000000, 4));
@@ -145,7 +145,7 @@ ahead_count(const uint64_t *rows)
     struct slot_policy policy;
     size_t count = 0;
 
-    slot_policy_init(&policy, SPINE_POLICY_DECADES, 14999);
+    slot_policy_init(&policy, SLOT_DECADES, 14999);
     policy.ahead_ratio = 4;
     while (rows[count] > 0)
         count++;
@@ -182,7 +182,7 @@ merges_ahead_keep_batches_few(void **state)
     uint64_t written = 0;
 
     (void)state;
-    slot_policy_init(&policy, SPINE_POLICY_DECADES, 14999);
+    slot_policy_init(&policy, SLOT_DECADES, 14999);
     for (int i = 0; i < INSERTS; i++) {
         size_t taken;
         uint64_t sum = 0;

@@ -107,7 +107,7 @@ stats_of(struct spine *spine)
 {
     struct spine_stats stats;
 
-    spine_stats(spine, &stats);
+    spine_get_stats(spine, &stats);
     return stats;
 }
 
@@ -246,7 +246,7 @@ consolidate_takes_what_was_there(void **state)
     for (uint64_t i = 0; i < 20; i++)
         assert_int_equal(insert(spine, i, 10, 1), SPINE_OK);
     assert_int_equal(spine_consolidate(spine, &batch, NULL), SPINE_OK);
-    spine_batch_info(batch, &info);
+    spine_batch_get_info(batch, &info);
     assert_int_equal(info.rows, 29);
     assert_int_equal(stats_of(spine).batches, 1);
     spine_batch_unref(batch);
@@ -360,8 +360,8 @@ a_snapshot_does_not_change(void **state)
     (void)state;
     assert_int_equal(insert(spine, 0, 100, 1), SPINE_OK);
     assert_int_equal(insert(spine, 50, 100, 2), SPINE_OK);
-    assert_int_equal(spine_snapshot(spine, &snapshot, NULL), SPINE_OK);
-    assert_int_equal(spine_snapshot(spine, &again, NULL), SPINE_OK);
+    assert_int_equal(spine_take_snapshot(spine, &snapshot, NULL), SPINE_OK);
+    assert_int_equal(spine_take_snapshot(spine, &again, NULL), SPINE_OK);
     assert_ptr_equal(snapshot, again);
     spine_snapshot_unref(again);
     assert_int_equal(spine_snapshot_cursor(snapshot, &cursor, NULL), SPINE_OK);
@@ -401,18 +401,18 @@ overflow_is_sticky_and_loses_nothing(void **state)
     for (uint64_t i = 0; i < 6; i++)
         assert_int_equal(insert(spine, 10 + i, 1, 1), SPINE_OK);
     (void)spine_runtime_run(runtime, UINT64_MAX);
-    assert_int_equal(spine_status(spine, &error), SPINE_OVERFLOW);
+    assert_int_equal(spine_get_status(spine, &error), SPINE_OVERFLOW);
     assert_int_equal(error.status, SPINE_OVERFLOW);
     assert_int_equal(insert(spine, 99, 1, 1), SPINE_OVERFLOW);
     assert_int_equal(try_insert(spine, 99, 1, 1), SPINE_OVERFLOW);
-    assert_int_equal(spine_snapshot(spine, &snapshot, NULL), SPINE_OVERFLOW);
+    assert_int_equal(spine_take_snapshot(spine, &snapshot, NULL), SPINE_OVERFLOW);
     assert_int_equal(spine_wait_idle(spine, 0, NULL), SPINE_OVERFLOW);
     assert_int_equal(spine_consolidate(spine, NULL, NULL), SPINE_OVERFLOW);
     assert_int_equal(stats_of(spine).batches, 8);
     assert_int_equal(spine_check(spine, NULL), SPINE_OK);
     /* A fork has the rows, and not the error. */
     assert_int_equal(spine_fork(spine, &fork, NULL), SPINE_OK);
-    assert_int_equal(spine_status(fork, NULL), SPINE_OK);
+    assert_int_equal(spine_get_status(fork, NULL), SPINE_OK);
     spine_pause(fork);
     assert_int_equal(insert(fork, 1, 1, -INT64_MAX), SPINE_OK);
     assert_int_equal(stats_of(fork).batches, 9);
@@ -478,7 +478,6 @@ bad_options_are_named(void **state)
         const char *culprit;
     } cases[] = {
         {{.level0_rows = 100000}, "level0_rows"},
-        {{.policy = (enum spine_policy)7}, "policy"},
     };
     const struct spine_schema set = {.key = {SPINE_U64, 0}};
     struct spine_runtime *runtime = manual_runtime();

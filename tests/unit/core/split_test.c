@@ -59,7 +59,7 @@ world_close(struct world *world)
 {
     struct spine_stats stats;
 
-    spine_stats(world->spine, &stats);
+    spine_get_stats(world->spine, &stats);
     assert_int_equal(stats.rows, BATCHES * BATCH_ROWS);
     assert_int_equal(spine_check(world->spine, NULL), SPINE_OK);
     spine_close(world->spine);
@@ -72,7 +72,7 @@ stats_of(const struct world *world)
 {
     struct spine_stats stats;
 
-    spine_stats(world->spine, &stats);
+    spine_get_stats(world->spine, &stats);
     return stats;
 }
 
@@ -120,7 +120,7 @@ what_was_read_goes_while_a_merge_runs(void **state)
 
     /* A snapshot keeps what it has. */
     world_open(&world, &plain);
-    assert_int_equal(spine_snapshot(world.spine, &snapshot, NULL), SPINE_OK);
+    assert_int_equal(spine_take_snapshot(world.spine, &snapshot, NULL), SPINE_OK);
     assert_true(peak_of(&world) > bytes * 9 / 5);
     assert_int_equal(spine_snapshot_batch_count(snapshot), BATCHES);
     spine_snapshot_unref(snapshot);
@@ -212,7 +212,6 @@ splits_change_nothing(struct rng *rng, size_t steps)
 {
     const struct spine_options options = {
         .level0_rows = 1 + (uint32_t)rng_below(rng, 30),
-        .policy = rng_chance(rng, 50) ? SPINE_POLICY_FOURS : SPINE_POLICY_DECADES,
         .help_batches = rng_chance(rng, 50) ? UINT32_MAX : 0,
         .encode_rows = (uint32_t)rng_magnitude(rng, 5000)};
     struct generate_options many = {.keys = 4000, .values = 3, .times = 4};
@@ -245,7 +244,7 @@ splits_change_nothing(struct rng *rng, size_t steps)
         model_add_rows(&expected, rows.rows, rows.count);
         model_consolidate(&expected);
         if (snapshot == NULL && rng_chance(rng, 20)) {
-            HOLDS_OK(spine_snapshot(spine, &snapshot, NULL));
+            HOLDS_OK(spine_take_snapshot(spine, &snapshot, NULL));
             model_copy(&then, &expected);
         }
         for (uint64_t runs = rng_below(rng, 4); runs > 0; runs--) {
@@ -260,7 +259,7 @@ splits_change_nothing(struct rng *rng, size_t steps)
         HOLDS(check_snapshot_since(snapshot, &then, frontier, "as it was"));
     spine_snapshot_unref(snapshot);
     HOLDS(check_spine_since(spine, &expected, frontier, "in the end"));
-    spine_stats(spine, &stats);
+    spine_get_stats(spine, &stats);
     splits += stats.merge_splits;
     spine_close(spine);
     spine_runtime_close(runtime);

@@ -37,7 +37,7 @@ world_close(struct world *world)
 {
     struct spine_stats stats;
 
-    spine_stats(world->spine, &stats);
+    spine_get_stats(world->spine, &stats);
     assert_int_equal(stats.rows, world->rows);
     assert_int_equal(spine_check(world->spine, NULL), SPINE_OK);
     spine_close(world->spine);
@@ -65,7 +65,7 @@ stats_of(const struct world *world)
 {
     struct spine_stats stats;
 
-    spine_stats(world->spine, &stats);
+    spine_get_stats(world->spine, &stats);
     return stats;
 }
 

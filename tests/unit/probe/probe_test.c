@@ -425,17 +425,17 @@ filters_come_when_they_pay(void **state)
     assert_int_equal(spine_open(runtime, &schema, &options, &spine, NULL), SPINE_OK);
     assert_int_equal(spine_batch_from_columns(&schema, &columns, &batch, NULL), SPINE_OK);
     assert_int_equal(spine_insert(spine, batch, NULL), SPINE_OK);
-    assert_int_equal(spine_snapshot(spine, &snapshot, NULL), SPINE_OK);
+    assert_int_equal(spine_take_snapshot(spine, &snapshot, NULL), SPINE_OK);
     assert_int_equal(spine_probe_new(&probe, NULL), SPINE_OK);
 
     assert_int_equal(spine_snapshot_probe(snapshot, probe, &columns, NULL, &rows, NULL),
                      SPINE_OK);
     assert_int_equal(rows.found, 2000);
-    spine_stats(spine, &stats);
+    spine_get_stats(spine, &stats);
     assert_int_equal(stats.filter_bytes, 0);
     assert_int_equal(spine_snapshot_probe(snapshot, probe, &keys, NULL, &rows, NULL),
                      SPINE_OK);
-    spine_stats(spine, &stats);
+    spine_get_stats(spine, &stats);
     assert_true(stats.filter_bytes > 2000);
     assert_int_equal(stats.lookups, 3999);
     assert_int_equal(stats.lookup_filter_rejections + stats.lookup_filter_passes, 0);
@@ -443,7 +443,7 @@ filters_come_when_they_pay(void **state)
     assert_int_equal(spine_snapshot_probe(snapshot, probe, &keys, NULL, &rows, NULL),
                      SPINE_OK);
     assert_int_equal(rows.found, 0);
-    spine_stats(spine, &stats);
+    spine_get_stats(spine, &stats);
     assert_int_equal(stats.lookups, 5998);
     assert_int_equal(stats.lookup_filter_rejections + stats.lookup_filter_passes, 1999);
     assert_int_equal(stats.lookup_filter_passes, stats.lookup_filter_errors);
@@ -482,13 +482,14 @@ searches_in_sources_count(void **state)
                          SPINE_OK);
         assert_int_equal(spine_insert(spine, batch, NULL), SPINE_OK);
         spine_batch_unref(batch);
-        assert_int_equal(spine_snapshot(spine, &sources[i].snapshot, NULL), SPINE_OK);
+        assert_int_equal(spine_take_snapshot(spine, &sources[i].snapshot, NULL),
+                         SPINE_OK);
     }
     assert_int_equal(spine_cursor_open_sources(sources, 2, &cursor, NULL), SPINE_OK);
     assert_true(spine_cursor_seek_key_exact(cursor, spine_u64(1)));
     assert_false(spine_cursor_seek_key_exact(cursor, spine_u64(0)));
     spine_cursor_close(cursor);
-    spine_stats(spine, &stats);
+    spine_get_stats(spine, &stats);
     assert_true(stats.lookups > 0);
 
     const uint64_t lookups = stats.lookups;
@@ -500,7 +501,7 @@ searches_in_sources_count(void **state)
     assert_int_equal(spine_cursor_open_sources(sources, 2, &cursor, NULL), SPINE_OK);
     assert_true(spine_cursor_seek_key_exact(cursor, spine_u64(0)));
     spine_cursor_close(cursor);
-    spine_stats(spine, &stats);
+    spine_get_stats(spine, &stats);
     assert_int_equal(stats.lookups, lookups);
 
     spine_snapshot_unref(sources[0].snapshot);
