@@ -38,8 +38,9 @@
 
 struct block; /* private to batch/ */
 
-/* What a batch knows of each block: its first and last row as codes. What searches for
- * words look at comes first. */
+/* What a batch knows of each block without a look into it: its first and last row as
+ * codes, and how much of everything it has. What searches for words look at comes first.
+ */
 struct fence {
     struct block *block;
     uint64_t first_hi, first_lo;
@@ -58,6 +59,13 @@ struct fence {
      * block they lie, in bytes; otherwise 0. */
     uint8_t value_width;
     uint32_t values_at;
+    /* Bytes of the block. */
+    size_t bytes;
+    uint32_t values;
+    /* Rows of which a weight is negative. */
+    uint32_t negative_rows;
+    /* Packed to be encoded, whether that paid or not. */
+    bool encoded;
     /* ROW_WIDE with spans: borrowed from the block. */
     struct span first_key, first_value;
     struct span last_key, last_value;

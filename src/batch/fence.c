@@ -22,6 +22,10 @@ fence_of_block(const struct layout *layout, struct block *block, const struct ro
     *out = (struct fence){.block = block,
                           .rows = block->row_count,
                           .keys = block->key_count,
+                          .values = block->value_count,
+                          .negative_rows = block->negative_rows,
+                          .bytes = block->bytes,
+                          .encoded = block->encoded,
                           .key_framed = block->key.frame != NULL};
     if (out->key_framed)
         out->key_width = block->key.frame->width;

@@ -102,7 +102,7 @@ batch_rest(const struct spine_batch *batch, uint64_t begin, struct spine_batch *
     reader_to_offset(&reader, begin);
     if (reader.row > 0) {
         /* The copy is encoded if the block is. */
-        output.encode_rows = batch->fences[reader.block].block->encoded ? 0 : UINT64_MAX;
+        output.encode_rows = batch->fences[reader.block].encoded ? 0 : UINT64_MAX;
         (void)reader_stage(&reader, &output.pending, BLOCK_ROWS, &st); /* all of it */
         TRY(st);
     }
@@ -127,7 +127,7 @@ output_encodes_block(const struct output *output, const struct spine_batch *batc
                              layout->value.shape == SHAPE_WORD8;
 
     return has_numbers && output->rows_expected >= output->encode_rows &&
-           !batch->fences[index].block->encoded;
+           !batch->fences[index].encoded;
 }
 
 enum spine_status
@@ -186,14 +186,14 @@ encode_rest(struct output *output)
         return;
     for (size_t i = 0; i < output->fence_count; i++) {
         struct fence *fence = &output->fences[i];
-        const size_t bytes = fence->block->bytes;
+        const size_t bytes = fence->bytes;
 
         /* Blocks that are shared with other batches stay. */
-        if (fence->block->encoded || ref_count(&fence->block->refs) > 1)
+        if (fence->encoded || ref_count(&fence->block->refs) > 1)
             continue;
         if (!encode_fence(&output->layout, fence, &scratch))
             break;
-        output->bytes -= bytes - fence->block->bytes;
+        output->bytes -= bytes - fence->bytes;
     }
     rows_release(&output->layout, &scratch);
 }
@@ -340,9 +340,9 @@ push_fence(struct output *output, const struct fence *fence)
         output->fence_count > 0 && fence_continues(&output->layout, to - 1, to);
     output->fence_count++;
     output->rows += fence->rows;
-    output->keys += fence->block->key_count - to->continues;
-    output->negative_rows += fence->block->negative_rows;
-    output->bytes += fence->block->bytes;
+    output->keys += fence->keys - to->continues;
+    output->negative_rows += fence->negative_rows;
+    output->bytes += fence->bytes;
 }
 
 static void

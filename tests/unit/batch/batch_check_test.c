@@ -72,7 +72,10 @@ damage_to_a_block_is_found(void **state)
     assert_int_equal(block->weight_bytes, 2);
     DAMAGE(&world, block->row_count, 0, "rows");
     DAMAGE(&world, block->row_count, block->row_count - 1, "the fence of block 2");
-    DAMAGE(&world, block->value_count, block->value_count + 1, "end at");
+    DAMAGE(&world, block->value_count, block->value_count + 1, "values");
+    DAMAGE(&world, block->negative_rows, block->negative_rows + 1, "negative rows");
+    DAMAGE(&world, block->value_ends[block->key_count - 1], block->value_count + 1,
+           "end at");
     DAMAGE(&world, block->value_ends, NULL, "no ends of its values");
     DAMAGE(&world, block->value_ends[3], block->value_ends[2], "values do not rise");
     DAMAGE(&world, block->time_ends[3], block->time_ends[2], "times do not rise");
@@ -106,6 +109,10 @@ damage_to_fences_and_info_is_found(void **state)
     DAMAGE(&world, fence->last_key.size, 0, "first and last");
     DAMAGE(&world, fence->row_begin, fence->row_begin + 1, "begins at");
     DAMAGE(&world, fence->keys, fence->keys - 1, "the fence of block 1");
+    DAMAGE(&world, fence->values, fence->values + 1, "says");
+    DAMAGE(&world, fence->negative_rows, 0, "negative rows");
+    DAMAGE(&world, fence->bytes, fence->bytes + 8, "bytes");
+    DAMAGE(&world, fence->encoded, !fence->encoded, "to be encoded");
     DAMAGE(&world, fence->continues, !fence->continues, "go on");
     DAMAGE(&world, batch->info.rows, batch->info.rows + 1, " rows;");
     DAMAGE(&world, batch->info.keys, batch->info.keys + 1, "keys");
