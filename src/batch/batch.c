@@ -18,7 +18,7 @@ spine_batch_unref(struct spine_batch *batch)
     if (batch == NULL || !ref_drop(&batch->refs))
         return;
     for (size_t i = 0; i < batch->fence_count; i++)
-        block_unref(batch->fences[i].block);
+        fence_release(&batch->fences[i]);
     lookup_free(atomic_load_explicit(&batch->lookup, memory_order_acquire));
     mem_free(batch, batch_bytes(&batch->layout, batch->fence_count));
 }
@@ -68,7 +68,8 @@ batch_key_min(const struct spine_batch *batch, uint8_t *scratch)
     struct fence *fence = &batch->fences[0];
     const struct rows row = {.hi = &fence->first_hi,
                              .lo = &fence->first_lo,
-                             .key = &fence->first_key,
+                             .key =
+                                 fence->cells != NULL ? &fence->cells->first_key : NULL,
                              .count = 1};
 
     return rows_key_datum(&batch->layout, &row, 0, scratch);
@@ -80,7 +81,7 @@ batch_key_max(const struct spine_batch *batch, uint8_t *scratch)
     struct fence *fence = &batch->fences[batch->fence_count - 1];
     const struct rows row = {.hi = &fence->last_hi,
                              .lo = &fence->last_lo,
-                             .key = &fence->last_key,
+                             .key = fence->cells != NULL ? &fence->cells->last_key : NULL,
                              .count = 1};
 
     return rows_key_datum(&batch->layout, &row, 0, scratch);

@@ -38,6 +38,17 @@
 
 struct block; /* private to batch/ */
 
+/*
+ * The first and the last key and value of a block of ROW_WIDE rows, where these are
+ * spans: copies, which lie behind the struct. Spans of other columns are empty.
+ */
+struct fence_cells {
+    struct span first_key, first_value;
+    struct span last_key, last_value;
+    /* Of the struct and what lies behind it. */
+    size_t bytes;
+};
+
 /* What a batch knows of each block without a look into it: its first and last row as
  * codes, and how much of everything it has. What searches for words look at comes first.
  */
@@ -66,9 +77,8 @@ struct fence {
     uint32_t negative_rows;
     /* Packed to be encoded, whether that paid or not. */
     bool encoded;
-    /* ROW_WIDE with spans: borrowed from the block. */
-    struct span first_key, first_value;
-    struct span last_key, last_value;
+    /* Owned; NULL unless rows have spans. */
+    struct fence_cells *cells;
 };
 
 struct spine_batch {

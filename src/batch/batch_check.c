@@ -270,15 +270,18 @@ check_fence(struct check *check)
         check->at > 0 && rows_key_end(layout, rows, first - 1, first + 1) > first;
     bool right = fence->first_hi == rows->hi[first] && fence->last_hi == rows->hi[last];
 
+    EXPECT((fence->cells != NULL) == (layout->key.spans || layout->value.spans),
+           "the fence of block %zu: has it cells?", check->at);
     if (layout->row_kind != ROW_ONE)
         right = right && fence->first_lo == rows->lo[first] &&
                 fence->last_lo == rows->lo[last];
     if (layout->key.spans)
-        right = right && span_compare(fence->first_key, rows->key[first]) == 0 &&
-                span_compare(fence->last_key, rows->key[last]) == 0;
+        right = right && span_compare(fence->cells->first_key, rows->key[first]) == 0 &&
+                span_compare(fence->cells->last_key, rows->key[last]) == 0;
     if (layout->value.spans)
-        right = right && span_compare(fence->first_value, rows->value[first]) == 0 &&
-                span_compare(fence->last_value, rows->value[last]) == 0;
+        right = right &&
+                span_compare(fence->cells->first_value, rows->value[first]) == 0 &&
+                span_compare(fence->cells->last_value, rows->value[last]) == 0;
     EXPECT(right, "the fence of block %zu is not its first and last row", check->at);
     EXPECT(fence->row_begin == check->rows_seen,
            "the fence of block %zu begins at row"
@@ -288,7 +291,7 @@ check_fence(struct check *check)
            check->at);
     check->has_frames = check->has_frames || fence->key_framed;
     check->rows_seen += fence->rows;
-    check->bytes_seen += fence->bytes;
+    check->bytes_seen += fence_bytes(fence);
     return SPINE_OK;
 }
 

@@ -140,10 +140,21 @@ void block_find_key(const struct spine_batch *batch, size_t block, size_t stretc
 void block_prefetch_key(const struct spine_batch *batch, size_t block, size_t stretch,
                         const struct cell *key);
 
-/* Fills `out` but for `row_begin` and `continues`. Rows [begin, end) are those that
- * `block` was packed from. */
-void fence_of_block(const struct layout *layout, struct block *block,
-                    const struct rows *rows, size_t begin, size_t end, struct fence *out);
+/* Fills `out` but for `row_begin` and `continues`, and takes the reference to `block`,
+ * which was packed from rows [begin, end). SPINE_NOMEM. */
+enum spine_status fence_init(struct fence *out, const struct layout *layout,
+                             struct block *block, const struct rows *rows, size_t begin,
+                             size_t end);
+/* Makes `out` a fence of the same block, with a reference of its own. SPINE_NOMEM. */
+enum spine_status fence_copy(struct fence *out, const struct fence *from);
+/* Lets go of the block and frees the cells. */
+void fence_release(struct fence *fence);
+/* Puts `block`, which has the same rows, in the place of the fence's, and takes the
+ * reference. */
+void fence_replace_block(struct fence *fence, const struct layout *layout,
+                         struct block *block);
+/* Bytes of the block and of the cells. */
+size_t fence_bytes(const struct fence *fence);
 /* Is the first key of `after` the last key of `before`? */
 bool fence_continues(const struct layout *layout, const struct fence *before,
                      const struct fence *after);

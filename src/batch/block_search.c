@@ -64,7 +64,7 @@ fence_compare(const struct layout *layout, const struct fence *fence,
     if (layout->row_kind == ROW_ONE)
         return 0;
     if (layout->key.spans) {
-        order = span_compare(fence->last_key, target->key.span);
+        order = span_compare(fence->cells->last_key, target->key.span);
         if (order != 0)
             return order;
     }
@@ -72,7 +72,9 @@ fence_compare(const struct layout *layout, const struct fence *fence,
         return 0;
     if (fence->last_lo != target->lo)
         return fence->last_lo < target->lo ? -1 : 1;
-    return layout->value.spans ? span_compare(fence->last_value, target->value.span) : 0;
+    return layout->value.spans
+               ? span_compare(fence->cells->last_value, target->value.span)
+               : 0;
 }
 
 bool

@@ -1,51 +1,141 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/block.h"
 
-/* Values of keys that have one each are found by the number of the key alone. */
+#include "base/alloc.h"
+
 static void
-find_values(const struct layout *layout, const struct block *block, struct fence *out)
-{
-    const struct frame *frame = block->value.frame;
-    const uint8_t *cells = frame != NULL ? frame_bits(frame) : block->value.cells;
+look_into_block(struct fence *fence, const struct layout *layout, struct block *block);
+static void
+find_values(struct fence *fence, const struct layout *layout, const struct block *block);
+static struct fence_cells *cells_new(struct span first_key, struct span first_value,
+                                     struct span last_key, struct span last_value);
+static struct span copy_span(uint8_t **at, struct span span);
 
-    if (block->value_ends != NULL ||
-        (layout->value.shape != SHAPE_WORD4 && layout->value.shape != SHAPE_WORD8))
-        return;
-    out->value_width = frame != NULL ? frame->width : (uint8_t)(8 * layout->value.bytes);
-    out->values_at = (uint32_t)(cells - (const uint8_t *)block);
-}
-
-void
-fence_of_block(const struct layout *layout, struct block *block, const struct rows *rows,
-               size_t begin, size_t end, struct fence *out)
+enum spine_status
+fence_init(struct fence *out, const struct layout *layout, struct block *block,
+           const struct rows *rows, size_t begin, size_t end)
 {
-    *out = (struct fence){.block = block,
-                          .rows = block->row_count,
-                          .keys = block->key_count,
-                          .values = block->value_count,
-                          .negative_rows = block->negative_rows,
-                          .bytes = block->bytes,
-                          .encoded = block->encoded,
-                          .key_framed = block->key.frame != NULL};
-    if (out->key_framed)
-        out->key_width = block->key.frame->width;
-    find_values(layout, block, out);
-    out->first_hi = rows->hi[begin];
-    out->last_hi = rows->hi[end - 1];
+    const struct span none = {0};
+    const bool keys = layout->key.spans, values = layout->value.spans;
+
+    *out = (struct fence){.first_hi = rows->hi[begin], .last_hi = rows->hi[end - 1]};
     if (layout->row_kind != ROW_ONE) {
         out->first_lo = rows->lo[begin];
         out->last_lo = rows->lo[end - 1];
     }
-    /* The rows' own spans borrow from elsewhere. */
-    if (layout->key.spans) {
-        out->first_key = column_span(&layout->key, &block->key, 0);
-        out->last_key = column_span(&layout->key, &block->key, block->key_count - 1);
+    if (keys || values) {
+        out->cells = cells_new(
+            keys ? rows->key[begin] : none, values ? rows->value[begin] : none,
+            keys ? rows->key[end - 1] : none, values ? rows->value[end - 1] : none);
+        if (out->cells == NULL)
+            return SPINE_NOMEM;
     }
-    if (layout->value.spans) {
-        out->first_value = column_span(&layout->value, &block->value, 0);
-        out->last_value =
-            column_span(&layout->value, &block->value, block->value_count - 1);
+    look_into_block(out, layout, block);
+    return SPINE_OK;
+}
+
+enum spine_status
+fence_copy(struct fence *out, const struct fence *from)
+{
+    const struct fence_cells *cells = from->cells;
+    struct fence_cells *copy = NULL;
+
+    if (cells != NULL) {
+        copy = cells_new(cells->first_key, cells->first_value, cells->last_key,
+                         cells->last_value);
+        if (copy == NULL)
+            return SPINE_NOMEM;
     }
+    *out = *from;
+    out->cells = copy;
+    ref_take(&out->block->refs);
+    return SPINE_OK;
+}
+
+void
+fence_release(struct fence *fence)
+{
+    block_unref(fence->block);
+    mem_free(fence->cells, fence->cells != NULL ? fence->cells->bytes : 0);
+}
+
+void
+fence_replace_block(struct fence *fence, const struct layout *layout, struct block *block)
+{
+    block_unref(fence->block);
+    look_into_block(fence, layout, block);
+}
+
+size_t
+fence_bytes(const struct fence *fence)
+{
+    return fence->bytes + (fence->cells != NULL ? fence->cells->bytes : 0);
+}
+
+/* What is known of a block from the block alone. */
+static void
+look_into_block(struct fence *fence, const struct layout *layout, struct block *block)
+{
+    fence->block = block;
+    fence->rows = block->row_count;
+    fence->keys = block->key_count;
+    fence->values = block->value_count;
+    fence->negative_rows = block->negative_rows;
+    fence->bytes = block->bytes;
+    fence->encoded = block->encoded;
+    fence->key_framed = block->key.frame != NULL;
+    fence->key_width = fence->key_framed ? block->key.frame->width : 0;
+    find_values(fence, layout, block);
+}
+
+/* Values of keys that have one each are found by the number of the key alone. */
+static void
+find_values(struct fence *fence, const struct layout *layout, const struct block *block)
+{
+    const struct frame *frame = block->value.frame;
+    const uint8_t *cells = frame != NULL ? frame_bits(frame) : block->value.cells;
+
+    fence->value_width = 0;
+    fence->values_at = 0;
+    if (block->value_ends != NULL ||
+        (layout->value.shape != SHAPE_WORD4 && layout->value.shape != SHAPE_WORD8))
+        return;
+    fence->value_width =
+        frame != NULL ? frame->width : (uint8_t)(8 * layout->value.bytes);
+    fence->values_at = (uint32_t)(cells - (const uint8_t *)block);
+}
+
+/* Copies of the spans; NULL without memory. */
+static struct fence_cells *
+cells_new(struct span first_key, struct span first_value, struct span last_key,
+          struct span last_value)
+{
+    const size_t bytes = sizeof(struct fence_cells) + first_key.size + first_value.size +
+                         last_key.size + last_value.size;
+    struct fence_cells *cells = mem_alloc(bytes);
+    uint8_t *at;
+
+    if (cells == NULL)
+        return NULL;
+    at = (uint8_t *)(cells + 1);
+    cells->first_key = copy_span(&at, first_key);
+    cells->first_value = copy_span(&at, first_value);
+    cells->last_key = copy_span(&at, last_key);
+    cells->last_value = copy_span(&at, last_value);
+    cells->bytes = bytes;
+    return cells;
+}
+
+/* Copies the bytes to `*at` and moves it behind them. */
+static struct span
+copy_span(uint8_t **at, struct span span)
+{
+    const struct span copy = {.data = *at, .size = span.size};
+
+    if (span.size > 0)
+        memcpy(*at, span.data, span.size);
+    *at += span.size;
+    return copy;
 }
 
 bool
@@ -59,6 +149,6 @@ fence_continues(const struct layout *layout, const struct fence *before,
     if (before->last_hi != after->first_hi)
         return false;
     if (layout->key.spans)
-        return span_compare(before->last_key, after->first_key) == 0;
+        return span_compare(before->cells->last_key, after->cells->first_key) == 0;
     return layout->key.shape != SHAPE_FIXED || before->last_lo == after->first_lo;
 }

@@ -34,7 +34,7 @@ output_release(struct output *output)
     const struct layout layout = output->layout;
 
     for (size_t i = 0; i < output->fence_count; i++)
-        block_unref(output->fences[i].block);
+        fence_release(&output->fences[i]);
     mem_free(output->fences, output->fence_capacity * sizeof *output->fences);
     mem_free(output->marks, output->mark_capacity * sizeof *output->marks);
     rows_release(&output->layout, &output->pending);
@@ -73,17 +73,18 @@ out:
 enum spine_status
 output_share_block(struct output *output, const struct spine_batch *batch, size_t index)
 {
+    struct fence fence;
     enum spine_status st;
 
     assert(index < batch->fence_count);
     TRY(output_flush(output, true));
     if (!reserve_fence(output))
         return SPINE_NOMEM;
-    ref_take(&batch->fences[index].block->refs);
+    TRY(fence_copy(&fence, &batch->fences[index]));
     if (batch->marks != NULL)
         memcpy(output->marks + output->fence_count * BLOCK_MARKS,
                batch->marks + 1 + index * BLOCK_MARKS, BLOCK_MARKS * sizeof(uint64_t));
-    push_fence(output, &batch->fences[index]);
+    push_fence(output, &fence);
 out:
     return st;
 }
@@ -201,19 +202,15 @@ encode_rest(struct output *output)
 static bool
 encode_fence(const struct layout *layout, struct fence *fence, struct rows *scratch)
 {
-    const struct fence plain = *fence;
     struct block *block;
 
     scratch->count = 0;
-    if (!rows_reserve(layout, scratch, plain.rows))
+    if (!rows_reserve(layout, scratch, fence->rows))
         return false;
-    block_stage(layout, plain.block, 0, plain.rows, scratch);
-    if (block_pack(layout, scratch, 0, plain.rows, true, &block) != SPINE_OK)
+    block_stage(layout, fence->block, 0, fence->rows, scratch);
+    if (block_pack(layout, scratch, 0, fence->rows, true, &block) != SPINE_OK)
         return false;
-    fence_of_block(layout, block, scratch, 0, plain.rows, fence);
-    fence->row_begin = plain.row_begin;
-    fence->continues = plain.continues;
-    block_unref(plain.block);
+    fence_replace_block(fence, layout, block);
     return true;
 }
 
@@ -300,19 +297,21 @@ push_block(struct output *output, const struct rows *rows, size_t begin, size_t 
 {
     const bool encode = output->rows_expected >= output->encode_rows ||
                         output->rows + (end - begin) >= output->encode_rows;
+    struct block *block = NULL;
     struct fence fence;
-    struct block *block;
     enum spine_status st;
 
     if (!reserve_fence(output))
         return SPINE_NOMEM;
     TRY(block_pack(&output->layout, rows, begin, end, encode, &block));
-    fence_of_block(&output->layout, block, rows, begin, end, &fence);
+    TRY(fence_init(&fence, &output->layout, block, rows, begin, end));
     if (marks_count(&output->layout, 1) > 0)
         marks_of_block(&output->layout, block, rows->hi + begin,
                        output->marks + output->fence_count * BLOCK_MARKS);
     push_fence(output, &fence);
+    block = NULL;
 out:
+    block_unref(block);
     return st;
 }
 
@@ -328,7 +327,7 @@ reserve_fence(struct output *output)
                          marks_count(&output->layout, fences));
 }
 
-/* There is room for it. */
+/* Takes the fence; there is room for it. */
 static void
 push_fence(struct output *output, const struct fence *fence)
 {
@@ -342,7 +341,7 @@ push_fence(struct output *output, const struct fence *fence)
     output->rows += fence->rows;
     output->keys += fence->keys - to->continues;
     output->negative_rows += fence->negative_rows;
-    output->bytes += fence->bytes;
+    output->bytes += fence_bytes(fence);
 }
 
 static void

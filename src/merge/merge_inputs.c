@@ -187,15 +187,25 @@ code_of_row(const struct layout *layout, const struct rows *rows, size_t at)
 static struct row_code
 code_of_first(const struct fence *fence)
 {
-    return (struct row_code){fence->first_hi, fence->first_lo, fence->first_key,
-                             fence->first_value};
+    struct row_code code = {.hi = fence->first_hi, .lo = fence->first_lo};
+
+    if (fence->cells != NULL) {
+        code.key = fence->cells->first_key;
+        code.value = fence->cells->first_value;
+    }
+    return code;
 }
 
 static struct row_code
 code_of_last(const struct fence *fence)
 {
-    return (struct row_code){fence->last_hi, fence->last_lo, fence->last_key,
-                             fence->last_value};
+    struct row_code code = {.hi = fence->last_hi, .lo = fence->last_lo};
+
+    if (fence->cells != NULL) {
+        code.key = fence->cells->last_key;
+        code.value = fence->cells->last_value;
+    }
+    return code;
 }
 
 static bool

@@ -105,8 +105,8 @@ damage_to_fences_and_info_is_found(void **state)
     DAMAGE(&world, fence->last_hi, fence->last_hi + 1, "first and last");
     DAMAGE(&world, fence->first_lo, fence->first_lo + 1, "first and last");
     DAMAGE(&world, fence->last_lo, fence->last_lo + 1, "first and last");
-    DAMAGE(&world, fence->first_key.size, 0, "first and last");
-    DAMAGE(&world, fence->last_key.size, 0, "first and last");
+    DAMAGE(&world, fence->cells->first_key.size, 0, "first and last");
+    DAMAGE(&world, fence->cells->last_key.size, 0, "first and last");
     DAMAGE(&world, fence->row_begin, fence->row_begin + 1, "begins at");
     DAMAGE(&world, fence->keys, fence->keys - 1, "the fence of block 1");
     DAMAGE(&world, fence->values, fence->values + 1, "says");

@@ -253,6 +253,55 @@ shared_blocks_are_read_in_both(void **state)
     expect_no_leak();
 }
 
+/* Has `block` the bytes of `span`? */
+static bool
+lies_in(const struct block *block, struct span span)
+{
+    const uintptr_t begin = (uintptr_t)block, at = (uintptr_t)span.data;
+
+    return span.size > 0 && at >= begin && at < begin + block->bytes;
+}
+
+/* What fences and the batch say of keys and values needs no block, here and in a batch
+ * that shares its blocks. */
+static void
+fences_own_their_cells(void **state)
+{
+    (void)state;
+    const struct spine_schema schema = {.key = {SPINE_BYTES, 0},
+                                        .value = {SPINE_BYTES, 0}};
+    const struct draw draw = {
+        .rows = 9000, .keys = 5000, .values = 5000, .cell_bytes = 40};
+    struct random random = {11};
+    struct owned_columns columns = columns_draw(&schema, &draw, &random);
+    struct spine_batch *batches[2];
+    struct layout layout;
+    struct rows rows;
+
+    assert_int_equal(layout_init(&layout, &schema, NULL), SPINE_OK);
+    rows = rows_of_columns(&layout, &columns.columns);
+    batches[0] = batch_of_rows(&layout, &rows, 3000);
+    assert_int_equal(batch_rest(batches[0], 100, &batches[1], NULL), SPINE_OK);
+    for (size_t b = 0; b < 2; b++)
+        for (size_t i = 0; i < batches[b]->fence_count; i++) {
+            const struct fence *fence = &batches[b]->fences[i];
+
+            assert_false(lies_in(fence->block, fence->cells->first_key));
+            assert_false(lies_in(fence->block, fence->cells->last_key));
+            assert_false(lies_in(fence->block, fence->cells->first_value));
+            assert_false(lies_in(fence->block, fence->cells->last_value));
+            assert_ptr_not_equal(batches[0]->fences[i].cells,
+                                 batches[1]->fences[i].cells);
+        }
+    spine_batch_unref(batches[0]);
+    assert_int_equal(spine_batch_check(batches[1], NULL), SPINE_OK);
+    rows_release(&layout, &rows);
+    assert_int_equal(batches[1]->info.bytes, spine_allocated_bytes());
+    spine_batch_unref(batches[1]);
+    columns_free(&columns);
+    expect_no_leak();
+}
+
 /* batch_rest() has the rows from `begin` on, in blocks of the batch but for one. */
 static void
 expect_rest(const struct layout *layout, const struct spine_batch *batch,
@@ -328,6 +377,7 @@ main(void)
         cmocka_unit_test(plain_rows_are_small),
         cmocka_unit_test(no_rows_are_a_batch),
         cmocka_unit_test(shared_blocks_are_read_in_both),
+        cmocka_unit_test(fences_own_their_cells),
         cmocka_unit_test(rests_are_what_is_left),
     };
 
