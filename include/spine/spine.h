@@ -10,8 +10,10 @@
  * between spine_open() and spine_close() of the spine.
  */
 
+#include "spine/backend.h"
 #include "spine/batch.h"
 #include "spine/cursor.h"
+#include "spine/fault.h"
 #include "spine/filter.h"
 #include "spine/metrics.h"
 #include "spine/probe.h"

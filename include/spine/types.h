@@ -42,7 +42,11 @@ enum spine_status {
     /* The time given ran out. */
     SPINE_TIMEOUT = -8,
     /* A call was made in a state that does not allow it. */
-    SPINE_MISUSE = -9
+    SPINE_MISUSE = -9,
+    /* There is no object of that name in a store. */
+    SPINE_NOT_FOUND = -10,
+    /* There is one already; nothing was changed. */
+    SPINE_EXISTS = -11
 };
 
 /* The name of `status`, such as "SPINE_NOMEM"; "unknown status" for anything else. Any

@@ -31,6 +31,10 @@ spine_status_name(enum spine_status status)
         return "SPINE_TIMEOUT";
     case SPINE_MISUSE:
         return "SPINE_MISUSE";
+    case SPINE_NOT_FOUND:
+        return "SPINE_NOT_FOUND";
+    case SPINE_EXISTS:
+        return "SPINE_EXISTS";
     }
     return "unknown status";
 }

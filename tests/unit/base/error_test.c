@@ -17,10 +17,10 @@ every_status_has_a_name_of_its_own(void **state)
     (void)state;
     assert_string_equal(spine_status_name(SPINE_OK), "SPINE_OK");
     assert_string_equal(spine_status_name(SPINE_NOMEM), "SPINE_NOMEM");
-    for (int a = SPINE_MISUSE; a <= SPINE_OK; a++) {
+    for (int a = SPINE_EXISTS; a <= SPINE_OK; a++) {
         const char *name = spine_status_name((enum spine_status)a);
         assert_memory_equal(name, "SPINE_", 6);
-        for (int b = SPINE_MISUSE; b < a; b++)
+        for (int b = SPINE_EXISTS; b < a; b++)
             assert_string_not_equal(name, spine_status_name((enum spine_status)b));
     }
     assert_string_equal(spine_status_name((enum spine_status)1), "unknown status");

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The backend whose objects are the files of a directory.
+ *
+ *     create      NAME.tmp is opened; it must not be there
+ *     write       in parts of FILE_WRITE_BYTES
+ *     finish      NAME.tmp becomes NAME, unless there is one
+ *     put_new     NAME.tmp is written and synced, becomes NAME, the directory is synced
+ *
+ * A file NAME.tmp belongs to the process that holds the lock, so those that are there
+ * when the directory is opened belong to nobody.
+ */
+
+#include "store/backend.h"
+#include "store/store.h"
+#include "store/system_directory.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct directory_writer {
+    struct file_writer writer;
+    char name[SPINE_NAME_MAX + 1];
+};
+
+struct directory_object {
+    struct system_file file;
+    char name[SPINE_NAME_MAX + 1];
+};
+
+struct objects_only {
+    spine_name_fn *on_name;
+    void *argument;
+};
+
+static enum spine_status directory_create(void *context, const char *name, void **writer,
+                                          struct spine_error *error);
+static enum spine_status directory_write(void *context, void *writer, const void *data,
+                                         size_t size, struct spine_error *error);
+static enum spine_status
+directory_finish(void *context, void *writer, struct spine_error *error);
+static void directory_abort(void *context, void *writer);
+static enum spine_status directory_open(void *context, const char *name, void **object,
+                                        uint64_t *bytes, struct spine_error *error);
+static enum spine_status directory_read_at(void *context, void *object, uint64_t offset,
+                                           void *data, size_t size,
+                                           struct spine_error *error);
+static void directory_close(void *context, void *object);
+static enum spine_status
+directory_sync(void *context, void *object, struct spine_error *error);
+static enum spine_status directory_sync_names(void *context, struct spine_error *error);
+static enum spine_status directory_put_new(void *context, const char *name,
+                                           const void *data, size_t size,
+                                           struct spine_error *error);
+static enum spine_status
+directory_remove(void *context, const char *name, struct spine_error *error);
+static enum spine_status directory_list(void *context, spine_name_fn *on_name,
+                                        void *argument, struct spine_error *error);
+static enum spine_status
+list_object(void *argument, const char *name, uint64_t bytes, struct spine_error *error);
+static void directory_release(void *context);
+
+enum spine_status
+spine_directory_backend(const char *path, const struct spine_directory_options *options,
+                        struct spine_backend *out, struct spine_error *error)
+{
+    struct directory *directory;
+    enum spine_status st;
+
+    if (out == NULL)
+        return spine_fail(error, SPINE_INVALID, "spine_directory_backend: out is NULL");
+    *out = (struct spine_backend){0};
+    if (path == NULL || path[0] == '\0')
+        return spine_fail(error, SPINE_INVALID, "spine_directory_backend: path is %s",
+                          path == NULL ? "NULL" : "empty");
+    st = directory_enter(path, options != NULL && options->buffered, &directory, error);
+    if (st == SPINE_OK)
+        *out = (struct spine_backend){.context = directory,
+                                      .create = directory_create,
+                                      .write = directory_write,
+                                      .finish = directory_finish,
+                                      .abort = directory_abort,
+                                      .open = directory_open,
+                                      .read_at = directory_read_at,
+                                      .close = directory_close,
+                                      .sync = directory_sync,
+                                      .sync_names = directory_sync_names,
+                                      .put_new = directory_put_new,
+                                      .remove = directory_remove,
+                                      .list = directory_list,
+                                      .release = directory_release};
+    return st;
+}
+
+static enum spine_status
+directory_create(void *context, const char *name, void **writer,
+                 struct spine_error *error)
+{
+    const struct directory *directory = context;
+    struct system_file file = directory_file(directory, -1, name);
+    struct directory_writer *made = NULL;
+    char temporary[TEMPORARY_NAME_BYTES];
+    enum spine_status st;
+
+    *writer = NULL;
+    TRY(name_check(name, error));
+    temporary_name(name, temporary);
+    if (faccessat(directory->descriptor, name, F_OK, 0) == 0) {
+        errno = EEXIST;
+        return file_fail(&file, "create it", error);
+    }
+    file.descriptor = directory_open_file(directory, temporary,
+                                          O_WRONLY | O_CREAT | O_EXCL, &file.direct);
+    if (file.descriptor < 0)
+        return file_fail(&file, "create it", error);
+
+    made = mem_zalloc(sizeof *made);
+    if (made == NULL) {
+        st = fail_nomem(error, "the writer of a file", sizeof *made);
+        goto out;
+    }
+    strcpy(made->name, name);
+    file.name = made->name;
+    TRY(file_writer_init(&made->writer, &file, error));
+    *writer = made;
+    made = NULL;
+    file.descriptor = -1;
+out:
+    if (file.descriptor >= 0) {
+        (void)close_descriptor(file.descriptor);
+        (void)unlinkat(directory->descriptor, temporary, 0);
+    }
+    mem_free(made, sizeof *made);
+    return st;
+}
+
+static enum spine_status
+directory_write(void *context, void *writer, const void *data, size_t size,
+                struct spine_error *error)
+{
+    struct directory_writer *to = writer;
+
+    (void)context;
+    return file_writer_append(&to->writer, data, size, error);
+}
+
+static enum spine_status
+directory_finish(void *context, void *writer, struct spine_error *error)
+{
+    struct directory *directory = context;
+    struct directory_writer *done = writer;
+    const struct system_file file = done->writer.file;
+    char temporary[TEMPORARY_NAME_BYTES];
+    enum spine_status st;
+
+    temporary_name(done->name, temporary);
+    TRY(file_writer_finish(&done->writer, error));
+    done->writer.file.descriptor = -1;
+    if (close_descriptor(file.descriptor) != 0)
+        st = file_fail(&file, "close it", error);
+    else if (directory_rename_new(directory, temporary, done->name) != 0)
+        st = file_fail(&file, "name it", error);
+    if (st != SPINE_OK)
+        goto out;
+    file_writer_release(&done->writer);
+    mem_free(done, sizeof *done);
+    return SPINE_OK;
+out:
+    directory_abort(directory, done);
+    return st;
+}
+
+static void
+directory_abort(void *context, void *writer)
+{
+    const struct directory *directory = context;
+    struct directory_writer *failed = writer;
+    char temporary[TEMPORARY_NAME_BYTES];
+
+    temporary_name(failed->name, temporary);
+    if (failed->writer.file.descriptor >= 0)
+        (void)close_descriptor(failed->writer.file.descriptor);
+    (void)unlinkat(directory->descriptor, temporary, 0);
+    file_writer_release(&failed->writer);
+    mem_free(failed, sizeof *failed);
+}
+
+static enum spine_status
+directory_open(void *context, const char *name, void **object, uint64_t *bytes,
+               struct spine_error *error)
+{
+    const struct directory *directory = context;
+    struct system_file file = directory_file(directory, -1, name);
+    struct directory_object *opened = NULL;
+    struct stat about;
+    enum spine_status st;
+
+    *object = NULL;
+    TRY(name_check(name, error));
+    file.descriptor = directory_open_file(directory, name, O_RDONLY, &file.direct);
+    if (file.descriptor < 0)
+        return file_fail(&file, "open it", error);
+    if (fstat(file.descriptor, &about) != 0) {
+        st = file_fail(&file, "ask for its size", error);
+        goto out;
+    }
+    opened = mem_alloc(sizeof *opened);
+    if (opened == NULL) {
+        st = fail_nomem(error, "an open file", sizeof *opened);
+        goto out;
+    }
+    strcpy(opened->name, name);
+    opened->file = file;
+    opened->file.name = opened->name;
+    *bytes = (uint64_t)about.st_size;
+    *object = opened;
+    file.descriptor = -1;
+out:
+    if (file.descriptor >= 0)
+        (void)close_descriptor(file.descriptor);
+    return st;
+}
+
+static enum spine_status
+directory_read_at(void *context, void *object, uint64_t offset, void *data, size_t size,
+                  struct spine_error *error)
+{
+    const struct directory_object *from = object;
+
+    (void)context;
+    return file_read_at(&from->file, offset, data, size, error);
+}
+
+static void
+directory_close(void *context, void *object)
+{
+    struct directory_object *opened = object;
+
+    (void)context;
+    (void)close_descriptor(opened->file.descriptor);
+    mem_free(opened, sizeof *opened);
+}
+
+static enum spine_status
+directory_sync(void *context, void *object, struct spine_error *error)
+{
+    const struct directory_object *opened = object;
+
+    (void)context;
+    if (sync_descriptor(opened->file.descriptor) != 0)
+        return file_fail(&opened->file, "sync it", error);
+    return SPINE_OK;
+}
+
+static enum spine_status
+directory_sync_names(void *context, struct spine_error *error)
+{
+    const struct directory *directory = context;
+    const struct system_file itself =
+        directory_file(directory, directory->descriptor, ".");
+
+    if (sync_descriptor(directory->descriptor) != 0)
+        return file_fail(&itself, "sync the directory", error);
+    return SPINE_OK;
+}
+
+/* Small and soon synced, so through the cache of the system. */
+static enum spine_status
+directory_put_new(void *context, const char *name, const void *data, size_t size,
+                  struct spine_error *error)
+{
+    const struct directory *directory = context;
+    struct system_file file = directory_file(directory, -1, name);
+    char temporary[TEMPORARY_NAME_BYTES];
+    bool failed;
+    enum spine_status st;
+
+    TRY(name_check(name, error));
+    temporary_name(name, temporary);
+    file.descriptor = openat(directory->descriptor, temporary,
+                             O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file.descriptor < 0)
+        return file_fail(&file, "create it", error);
+    st = file_write_all(&file, data, size, error);
+    if (st == SPINE_OK && sync_descriptor(file.descriptor) != 0)
+        st = file_fail(&file, "sync it", error);
+    failed = close_descriptor(file.descriptor) != 0;
+    if (st == SPINE_OK && failed)
+        st = file_fail(&file, "close it", error);
+    if (st == SPINE_OK && directory_rename_new(directory, temporary, name) != 0)
+        st = file_fail(&file, "name it", error);
+    if (st == SPINE_OK)
+        return directory_sync_names(context, error);
+    (void)unlinkat(directory->descriptor, temporary, 0);
+out:
+    return st;
+}
+
+static enum spine_status
+directory_remove(void *context, const char *name, struct spine_error *error)
+{
+    const struct directory *directory = context;
+    const struct system_file file = directory_file(directory, -1, name);
+    enum spine_status st;
+
+    TRY(name_check(name, error));
+    if (unlinkat(directory->descriptor, name, 0) != 0)
+        st = file_fail(&file, "remove it", error);
+out:
+    return st;
+}
+
+static enum spine_status
+directory_list(void *context, spine_name_fn *on_name, void *argument,
+               struct spine_error *error)
+{
+    struct objects_only list = {.on_name = on_name, .argument = argument};
+
+    return directory_each_file(context, list_object, &list, error);
+}
+
+/* Other files may lie in the directory; the library does not touch these. */
+static enum spine_status
+list_object(void *argument, const char *name, uint64_t bytes, struct spine_error *error)
+{
+    const struct objects_only *list = argument;
+
+    if (!spine_name_is_valid(name))
+        return SPINE_OK;
+    return list->on_name(list->argument, name, bytes, error);
+}
+
+static void
+directory_release(void *context)
+{
+    directory_leave(context);
+}
