@@ -1,119 +1,85 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Compactions: everything that was there at the request, and nothing else, into one
- * batch.
+ * Compactions: everything into one batch.
  *
- * A compaction is a merge of its own beside those of the levels. When it begins, merges
- * under way that read some of what it wants are given up, their inputs being loose again,
- * and it takes every batch whose sequence is not greater than the request's. Later
- * inserts stay out of it and merge on their levels meanwhile. One compaction runs at a
- * time.
+ * A compaction is a merge of its own beside those of the levels. When it begins, the
+ * merges under way are given up, their inputs being loose again, and it takes every
+ * batch. Later inserts stay out of it and merge on their levels meanwhile, so it always
+ * ends. What is asked for while it runs is for the next one.
  */
 
 #include "compaction.h"
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "core.h"
 
-static bool
-take_from_tasks_locked(struct spine *spine, uint64_t sequence, struct aftermath *after);
-static void
-take_loose_locked(struct spine *spine, struct merge_task *task, uint64_t sequence);
-static bool task_reads(const struct merge_task *task, uint64_t sequence);
-static bool settles_next_locked(const struct spine *spine);
+static bool give_up_merges_locked(struct spine *spine, struct aftermath *after);
 static void begin_locked(struct spine *spine, struct aftermath *after);
+static bool has_everything_locked(const struct merge_task *task);
 static void end_one_locked(struct spine *spine, struct compaction *compaction,
                            enum spine_status status, struct spine_batch *batch,
                            struct aftermath *after);
-static void request_locked(struct spine *spine, struct compaction *compaction,
-                           struct aftermath *after);
+static struct compaction *compaction_new(void);
+static struct compaction *join_locked(struct spine *spine, struct compaction **fresh);
+static enum spine_status
+may_compact_locked(struct spine *spine, struct spine_error *error);
+static void
+request_append(struct compaction *compaction, struct compaction_request *request);
+static enum spine_status
+wait_for_locked(struct spine *spine, const struct compaction *compaction,
+                struct spine_batch **out, struct spine_error *error);
 static bool compaction_is_done(const struct spine *spine, const void *context);
-static void forget_locked(struct spine *spine, const struct compaction *compaction);
+static bool leave_locked(struct spine *spine, struct compaction *compaction);
 
 bool
 compaction_start_locked(struct spine *spine, struct aftermath *after)
 {
     const struct merge_task *task = &spine->locked.tasks[COMPACTION_TASK];
 
-    while (task->state == TASK_IDLE) {
-        const bool settles = settles_next_locked(spine);
-
-        if (!settles && spine->locked.compactions == NULL)
-            break;
-        if (take_from_tasks_locked(spine,
-                                   settles ? spine->locked.settle_sequence
-                                           : spine->locked.compactions->sequence,
-                                   after))
+    if (task->state == TASK_IDLE &&
+        (spine->locked.settles || spine->locked.next_compaction != NULL)) {
+        if (give_up_merges_locked(spine, after))
             return true;
         begin_locked(spine, after);
     }
     /* What is to be settled would fail again. */
-    return spine->locked.settle_sequence > 0;
-}
-
-/* Is the next compaction one that nobody asked for? Not before one of fewer batches: that
- * must not find them merged with others. */
-static bool
-settles_next_locked(const struct spine *spine)
-{
-    const struct compaction *compaction = spine->locked.compactions;
-    const uint64_t sequence = spine->locked.settle_sequence;
-
-    return sequence > 0 && (compaction == NULL || sequence < compaction->sequence);
+    return spine->locked.settles;
 }
 
 void
 compaction_settle_locked(struct spine *spine)
 {
-    spine->locked.settle_sequence = spine->locked.sequence;
+    spine->locked.settles = true;
 }
 
-/* Gives up the merges that read what is wanted. True when one has yet to end its slice.
- */
+/* Gives up the merges of all levels. True when one has yet to end its slice. */
 static bool
-take_from_tasks_locked(struct spine *spine, uint64_t sequence, struct aftermath *after)
+give_up_merges_locked(struct spine *spine, struct aftermath *after)
 {
     bool waits = false;
 
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        struct merge_task *task = &spine->locked.tasks[level];
-
-        if (!task_reads(task, sequence))
-            continue;
-        merge_task_abandon_locked(task, after);
-        waits = waits || task->state != TASK_IDLE;
+        merge_task_abandon_locked(&spine->locked.tasks[level], after);
+        waits = waits || spine->locked.tasks[level].state != TASK_IDLE;
     }
     return waits;
 }
 
-static bool
-task_reads(const struct merge_task *task, uint64_t sequence)
-{
-    for (const struct entry *entry = task->inputs.first; entry != NULL;
-         entry = entry->next)
-        if (entry->sequence <= sequence)
-            return true;
-    return false;
-}
-
-/* Begins the oldest compaction asked for; ends it at once when there is nothing to merge.
- */
+/* Begins the next compaction with all batches, which are loose; ends it at once when
+ * there is nothing to merge. */
 static void
 begin_locked(struct spine *spine, struct aftermath *after)
 {
-    struct compaction *compaction = NULL;
+    struct compaction *compaction = spine->locked.next_compaction;
     struct merge_task *task = &spine->locked.tasks[COMPACTION_TASK];
 
-    if (settles_next_locked(spine)) {
-        take_loose_locked(spine, task, spine->locked.settle_sequence);
-        spine->locked.settle_sequence = 0;
-    } else {
-        compaction = spine->locked.compactions;
-        spine->locked.compactions = compaction->next;
-        compaction->next = NULL;
-        take_loose_locked(spine, task, compaction->sequence);
-    }
+    spine->locked.next_compaction = NULL;
+    spine->locked.settles = false;
+    for (unsigned level = 0; level < SPINE_LEVELS; level++)
+        entry_list_take_all(&spine->locked.slots[level], &task->inputs);
+    assert(task->inputs.count == spine->locked.batch_count);
 
     if (task->inputs.count == 0)
         end_one_locked(spine, compaction, SPINE_OK, NULL, after);
@@ -127,23 +93,6 @@ begin_locked(struct spine *spine, struct aftermath *after)
     } else {
         spine->locked.compaction = compaction;
         merge_task_start_locked(task, after);
-    }
-}
-
-/* Moves the loose batches up to `sequence` to the task, which still counts them as loose.
- */
-static void
-take_loose_locked(struct spine *spine, struct merge_task *task, uint64_t sequence)
-{
-    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        struct entry_list *slot = &spine->locked.slots[level];
-        const size_t count = slot->count;
-
-        for (size_t i = 0; i < count; i++) {
-            struct entry *entry = entry_list_take_first(slot);
-
-            entry_list_append(entry->sequence <= sequence ? &task->inputs : slot, entry);
-        }
     }
 }
 
@@ -161,51 +110,91 @@ void
 compaction_refuse_locked(struct spine *spine, enum spine_status status,
                          struct aftermath *after)
 {
-    while (spine->locked.compactions != NULL) {
-        struct compaction *compaction = spine->locked.compactions;
+    struct compaction *compaction = spine->locked.next_compaction;
 
-        spine->locked.compactions = compaction->next;
-        compaction->next = NULL;
-        end_one_locked(spine, compaction, status, NULL, after);
-    }
+    spine->locked.next_compaction = NULL;
+    end_one_locked(spine, compaction, status, NULL, after);
 }
 
 void
 compaction_cancel_locked(struct spine *spine, struct aftermath *after)
 {
-    compaction_refuse_locked(spine, SPINE_CANCELLED, after);
     compaction_end_locked(spine, SPINE_CANCELLED, NULL, after);
+    compaction_refuse_locked(spine, SPINE_CANCELLED, after);
     merge_task_abandon_locked(&spine->locked.tasks[COMPACTION_TASK], after);
 }
 
+/* Ends a compaction, which may be NULL: nobody asked for it. */
 static void
 end_one_locked(struct spine *spine, struct compaction *compaction,
                enum spine_status status, struct spine_batch *batch,
                struct aftermath *after)
 {
-    /* Its caller has given it up, or there was none. */
     if (compaction == NULL)
         return;
     compaction->status = status;
     compaction->done = true;
-    if (compaction->waited_for) {
+    if (compaction->waiters > 0) {
         compaction->batch = batch != NULL ? spine_batch_ref(batch) : NULL;
         condition_broadcast(&spine->idle);
-    } else
+    }
+    if (compaction->first != NULL) {
         report_later_locked(spine, compaction, after);
+    } else {
+        compaction->next = after->compactions;
+        after->compactions = compaction;
+    }
 }
 
-static void
-request_locked(struct spine *spine, struct compaction *compaction,
-               struct aftermath *after)
+static struct compaction *
+compaction_new(void)
 {
-    struct compaction **end = &spine->locked.compactions;
+    struct compaction *compaction = mem_zalloc(sizeof *compaction);
 
-    compaction->sequence = spine->locked.sequence;
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = compaction;
-    spine_start_merges_locked(spine, after);
+    if (compaction != NULL)
+        ref_init(&compaction->refs);
+    return compaction;
+}
+
+void
+compaction_unref(struct compaction *compaction)
+{
+    if (compaction == NULL || !ref_drop(&compaction->refs))
+        return;
+    assert(compaction->first == NULL);
+    spine_batch_unref(compaction->batch);
+    mem_free(compaction, sizeof *compaction);
+}
+
+/* The compaction that has everything that is there now: one that there is, or `*fresh`,
+ * which it then takes. */
+static struct compaction *
+join_locked(struct spine *spine, struct compaction **fresh)
+{
+    const bool joins_running =
+        has_everything_locked(&spine->locked.tasks[COMPACTION_TASK]);
+    struct compaction **at =
+        joins_running ? &spine->locked.compaction : &spine->locked.next_compaction;
+
+    if (*at == NULL) {
+        *at = *fresh;
+        *fresh = NULL;
+    }
+    return *at;
+}
+
+/* True when a merge under way reads all batches, and makes of them what one that begins
+ * now would. */
+static bool
+has_everything_locked(const struct merge_task *task)
+{
+    const struct spine *spine = task->spine;
+
+    return task->state != TASK_IDLE && task->inputs.count == spine->locked.batch_count &&
+           task->has_frontier == spine->locked.has_frontier &&
+           task->frontier == spine->locked.frontier &&
+           task->key_filter == spine->locked.key_filter &&
+           task->value_filter == spine->locked.value_filter;
 }
 
 enum spine_status
@@ -214,30 +203,57 @@ spine_compact(struct spine *spine,
               struct spine_error *error)
 {
     struct aftermath after = {0};
-    struct compaction *compaction = mem_zalloc(sizeof *compaction);
+    struct compaction *fresh = compaction_new();
+    struct compaction_request *request = mem_zalloc(sizeof *request);
     enum spine_status st;
 
-    if (compaction == NULL)
-        return fail_nomem(error, "a compaction", sizeof *compaction);
-    compaction->on_done = on_done;
-    compaction->context = context;
+    if (fresh == NULL || request == NULL) {
+        st = fail_nomem(error, "a compaction", sizeof *fresh + sizeof *request);
+        goto out;
+    }
+    request->on_done = on_done;
+    request->context = context;
 
     mutex_lock(&spine->mutex);
-    st = spine_sticky_locked(spine, error);
-    /* Only what is asked for before the spine or its runtime closes is reported. */
-    if (st == SPINE_OK && spine->locked.closing)
-        st = spine_fail(error, SPINE_CANCELLED, "compact: the spine is being closed");
-    if (st == SPINE_OK && runtime_is_closed(spine->runtime))
-        st = spine_fail(error, SPINE_CANCELLED, "compact: the runtime is closed");
+    st = may_compact_locked(spine, error);
     if (st != SPINE_OK) {
         mutex_unlock(&spine->mutex);
-        mem_free(compaction, sizeof *compaction);
-        return st;
+        goto out;
     }
     spine_enter_locked(spine);
-    request_locked(spine, compaction, &after);
+    request_append(join_locked(spine, &fresh), request);
+    request = NULL;
+    spine_start_merges_locked(spine, &after);
     spine_finish(spine, &after);
+out:
+    compaction_unref(fresh);
+    mem_free(request, sizeof *request);
+    return st;
+}
+
+/* Only what is asked for before the spine or its runtime closes is reported. */
+static enum spine_status
+may_compact_locked(struct spine *spine, struct spine_error *error)
+{
+    const enum spine_status st = spine_sticky_locked(spine, error);
+
+    if (st != SPINE_OK)
+        return st;
+    if (spine->locked.closing)
+        return spine_fail(error, SPINE_CANCELLED, "compact: the spine is being closed");
+    if (runtime_is_closed(spine->runtime))
+        return spine_fail(error, SPINE_CANCELLED, "compact: the runtime is closed");
     return SPINE_OK;
+}
+
+static void
+request_append(struct compaction *compaction, struct compaction_request *request)
+{
+    if (compaction->last != NULL)
+        compaction->last->next = request;
+    else
+        compaction->first = request;
+    compaction->last = request;
 }
 
 enum spine_status
@@ -245,35 +261,55 @@ spine_consolidate(struct spine *spine, struct spine_batch **out,
                   struct spine_error *error)
 {
     struct aftermath after = {0};
-    struct compaction compaction = {.waited_for = true};
+    struct compaction *fresh = compaction_new();
+    struct compaction *compaction = NULL;
+    struct compaction *unwanted = NULL;
     enum spine_status st;
 
     if (out != NULL)
         *out = NULL;
+    if (fresh == NULL)
+        return fail_nomem(error, "a compaction", sizeof *fresh);
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     st = spine_sticky_locked(spine, error);
     if (st == SPINE_OK && spine->locked.pauses > 0)
         st = spine_fail(error, SPINE_BUSY, "consolidate: the spine is paused");
     if (st == SPINE_OK) {
-        request_locked(spine, &compaction, &after);
+        compaction = join_locked(spine, &fresh);
+        ref_take(&compaction->refs);
+        compaction->waiters++;
+        spine_start_merges_locked(spine, &after);
         mutex_unlock(&spine->mutex);
         aftermath_run(spine, &after);
         mutex_lock(&spine->mutex);
-        st = spine_wait_locked(spine, &spine->idle, compaction_is_done, &compaction,
-                               UINT64_MAX, error);
-        forget_locked(spine, &compaction);
+        st = wait_for_locked(spine, compaction, out, error);
+        if (leave_locked(spine, compaction))
+            unwanted = compaction;
     }
     spine_leave_and_unlock(spine);
-
-    if (st == SPINE_OK && compaction.status != SPINE_OK)
-        st = spine_fail(error, compaction.status, "consolidate: the merge failed: %s",
-                        spine_status_name(compaction.status));
-    if (st == SPINE_OK && out != NULL)
-        *out = compaction.batch;
-    else
-        spine_batch_unref(compaction.batch);
+    compaction_unref(unwanted);
+    compaction_unref(compaction);
+    compaction_unref(fresh);
     return st;
+}
+
+/* Waits until the compaction has ended, and takes a reference to its batch. */
+static enum spine_status
+wait_for_locked(struct spine *spine, const struct compaction *compaction,
+                struct spine_batch **out, struct spine_error *error)
+{
+    const enum spine_status st = spine_wait_locked(
+        spine, &spine->idle, compaction_is_done, compaction, UINT64_MAX, error);
+
+    if (st != SPINE_OK)
+        return st;
+    if (compaction->status != SPINE_OK)
+        return spine_fail(error, compaction->status, "consolidate: the merge failed: %s",
+                          spine_status_name(compaction->status));
+    if (out != NULL && compaction->batch != NULL)
+        *out = spine_batch_ref(compaction->batch);
+    return SPINE_OK;
 }
 
 static bool
@@ -285,16 +321,15 @@ compaction_is_done(const struct spine *spine, const void *context)
     return compaction->done;
 }
 
-/* Its caller waits no longer: nobody may write to it any more. */
-static void
-forget_locked(struct spine *spine, const struct compaction *compaction)
+/* A call waits no longer. True when nobody wants the compaction any more, which has yet
+ * to begin: the spine's reference is the caller's. */
+static bool
+leave_locked(struct spine *spine, struct compaction *compaction)
 {
-    if (spine->locked.compaction == compaction)
-        spine->locked.compaction = NULL;
-    for (struct compaction **at = &spine->locked.compactions; *at != NULL;
-         at = &(*at)->next)
-        if (*at == compaction) {
-            *at = compaction->next;
-            break;
-        }
+    compaction->waiters--;
+    if (spine->locked.next_compaction != compaction || compaction->waiters > 0 ||
+        compaction->first != NULL)
+        return false;
+    spine->locked.next_compaction = NULL;
+    return true;
 }

@@ -5,45 +5,64 @@
 /*
  * compaction -- everything into one batch, and who is told of it. Part of core.h.
  *
- *     asked for --begins--> under way --ends--> ended --reported--> freed
+ *     next --begins--> under way --ends--> ended --reported--> freed
  *
- * One that is waited for is not reported: it is in the frame of its caller.
+ * Requests share a compaction: at most one is under way, and at most one is next, however
+ * many requests there are. A request joins the one under way while that has everything,
+ * and otherwise the next one, which takes everything that is there when it begins. So no
+ * request has to keep batches apart, and nothing under the lock walks the requests.
  */
 
+#include "base/ref.h"
 #include "core.h"
 
-/* A wish to have everything up to `sequence` in one batch. */
-struct compaction {
-    struct compaction *next;
-    uint64_t sequence;
+/* One call of spine_compact(). */
+struct compaction_request {
+    struct compaction_request *next;
     void (*on_done)(void *context, enum spine_status status);
     void *context;
-    /* It is in the frame of spine_consolidate(), which waits, rather than on the heap. */
-    bool waited_for;
+};
+
+/*
+ * What requests share. Has a reference of the spine's until it is reported, and one of
+ * each spine_consolidate() that waits for it.
+ */
+struct compaction {
+    struct ref refs;
+    /* The one that ended after it and is not reported either. */
+    struct compaction *next;
+    /* Of spine_compact(), the oldest first. */
+    struct compaction_request *first;
+    struct compaction_request *last;
+    /* Calls that wait for it. */
+    unsigned waiters;
     bool done;
     enum spine_status status;
-    struct spine_batch *batch; /* a reference, or NULL when empty */
+    /* When it ended well with somebody waiting: a reference, or NULL when empty. */
+    struct spine_batch *batch;
 };
 
 /* ---- compaction.c ---- */
 
-/* Starts them in turn. True when merges given up for one still run: none may start. */
+/* Lets go of a reference; NULL is allowed. No lock held. */
+void compaction_unref(struct compaction *compaction);
+/* Begins the next one. True when merges given up for it still run: none may start. */
 bool compaction_start_locked(struct spine *spine, struct aftermath *after);
 /* The one under way ended; keeps a reference to `batch`, NULL for none. */
 void compaction_end_locked(struct spine *spine, enum spine_status status,
                            struct spine_batch *batch, struct aftermath *after);
 /* A merge of some batches had a sum beyond int64_t: has all merged, which settles it. */
 void compaction_settle_locked(struct spine *spine);
-/* Those that have not begun end with SPINE_CANCELLED, and so does the one under way. */
+/* The next one ends with SPINE_CANCELLED, and so does the one under way. */
 void compaction_cancel_locked(struct spine *spine, struct aftermath *after);
-/* Those that have not begun end with `status`. */
+/* The next one ends with `status`. */
 void compaction_refuse_locked(struct spine *spine, enum spine_status status,
                               struct aftermath *after);
 
 /* ---- report.c ---- */
 
 void report_init(struct spine *spine);
-/* Has a thread of the runtime tell who asked for it, and free it. */
+/* Has a thread of the runtime tell who asked for it. Takes the spine's reference. */
 void report_later_locked(struct spine *spine, struct compaction *compaction,
                          struct aftermath *after);
 /*

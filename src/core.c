@@ -14,6 +14,12 @@ aftermath_run(struct spine *spine, struct aftermath *after)
         key_filter_unref(after->key_filters[i]);
         value_filter_unref(after->value_filters[i]);
     }
+    while (after->compactions != NULL) {
+        struct compaction *compaction = after->compactions;
+
+        after->compactions = compaction->next;
+        compaction_unref(compaction);
+    }
     entries_free(after->entries);
     spine_batch_unref(after->batch);
     spine_snapshot_unref(after->snapshot);

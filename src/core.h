@@ -101,7 +101,6 @@ struct spine {
         /* Sums over slots; over slots and task inputs. */
         size_t loose_count;
         size_t batch_count;
-        uint64_t sequence;
         uint64_t frontier;
         struct key_filter *key_filter;
         struct value_filter *value_filter;
@@ -118,13 +117,14 @@ struct spine {
         unsigned idle_waiters; /* threads in spine_wait_idle(): no merge ahead */
         enum spine_status status;
         struct spine_error error;
-        uint64_t settle_sequence; /* compaction_settle_locked(); 0: nothing to settle */
-        /* Not begun, the oldest first; under way (NULL also when its caller gave up). */
-        struct compaction *compactions;
+        bool settles; /* the next compaction is due: compaction_settle_locked() */
+        /* What asks for the next compaction, and for the one under way; NULL: nobody. */
+        struct compaction *next_compaction;
         struct compaction *compaction;
         /* Ended and not reported, the first to end first; the job that reports them is
          * ready or running. */
         struct compaction *ended;
+        struct compaction *ended_last; /* valid while there is one */
         struct job report;
         bool report_queued;
         /* The list as it is now, kept until it changes; or NULL. */
@@ -151,6 +151,7 @@ struct aftermath {
     struct spine_snapshot *snapshot;
     struct spine_batch *batch;
     struct entry *entries;
+    struct compaction *compactions; /* a chain */
     struct merge *merges[TASK_COUNT];
     size_t task_count; /* of these three arrays; NULL where there was none */
     bool kick;
@@ -164,7 +165,7 @@ void aftermath_run(struct spine *spine, struct aftermath *after);
 void spine_changed_locked(struct spine *spine, struct aftermath *after);
 /* Makes an entry loose, on the level where `rows` rows belong. */
 void spine_add_locked(struct spine *spine, struct entry *entry, uint64_t rows);
-/* Makes an error sticky; compactions that have not begun end with it. */
+/* Makes an error sticky; a compaction that has not begun ends with it. */
 void spine_set_error_locked(struct spine *spine, const struct spine_error *error,
                             struct aftermath *after);
 /* Fills `error` with the sticky error and returns it; SPINE_OK when there is none. */

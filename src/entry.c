@@ -34,6 +34,22 @@ entry_list_take_first(struct entry_list *list)
     return entry;
 }
 
+void
+entry_list_take_all(struct entry_list *from, struct entry_list *to)
+{
+    if (from->first == NULL)
+        return;
+    if (to->last != NULL)
+        to->last->next = from->first;
+    else
+        to->first = from->first;
+    to->last = from->last;
+    to->count += from->count;
+    to->rows += from->rows;
+    to->negative_rows += from->negative_rows;
+    *from = (struct entry_list){0};
+}
+
 struct entry *
 entry_new(struct spine_batch *batch)
 {

@@ -15,9 +15,6 @@
 struct entry {
     struct entry *next;
     struct spine_batch *batch;
-    /* Number of the insert that it came with; of an output, the greatest of its inputs.
-     */
-    uint64_t sequence;
     /* The level where it is loose, or was before it became an input. */
     unsigned level;
 };
@@ -33,6 +30,8 @@ struct entry_list {
 
 void entry_list_append(struct entry_list *list, struct entry *entry);
 struct entry *entry_list_take_first(struct entry_list *list);
+/* Moves all entries of `from` to the end of `to`. */
+void entry_list_take_all(struct entry_list *from, struct entry_list *to);
 /* A new entry that keeps a reference to `batch`; NULL without memory. */
 struct entry *entry_new(struct spine_batch *batch);
 /* Frees a chain of entries and their references. */

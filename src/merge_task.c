@@ -294,10 +294,6 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     if (info->rows > 0) {
         struct entry *home = entry_list_take_first(&task->inputs);
 
-        for (const struct entry *entry = task->inputs.first; entry != NULL;
-             entry = entry->next)
-            if (entry->sequence > home->sequence)
-                home->sequence = entry->sequence;
         after->batch = home->batch;
         home->batch = output;
         spine->locked.batch_count++;

@@ -10,12 +10,19 @@
  */
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "compaction.h"
 #include "core.h"
 
+/* The most reports of a slice. */
+#define SLICE_REPORTS 64u
+
 static void report_on_worker(struct job *job, uint64_t *fuel_rows);
 static bool is_last_chance_locked(const struct spine *spine);
-static void report_locked(struct spine *spine);
+static size_t report_some_locked(struct spine *spine, size_t reports_max);
+static struct compaction_request *
+take_requests(struct compaction *compaction, size_t requests_max, size_t *count);
+static void tell(struct compaction_request *request, enum spine_status status);
 
 void
 report_init(struct spine *spine)
@@ -27,11 +34,12 @@ void
 report_later_locked(struct spine *spine, struct compaction *compaction,
                     struct aftermath *after)
 {
-    struct compaction **end = &spine->locked.ended;
-
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = compaction;
+    assert(compaction->done && compaction->first != NULL && compaction->next == NULL);
+    if (spine->locked.ended != NULL)
+        spine->locked.ended_last->next = compaction;
+    else
+        spine->locked.ended = compaction;
+    spine->locked.ended_last = compaction;
     if (spine->locked.report_queued)
         return;
     spine->locked.report_queued = true;
@@ -45,7 +53,7 @@ report_rest(struct spine *spine)
     mutex_lock(&spine->mutex);
     if (runtime_withdraw(spine->runtime, &spine->locked.report)) {
         while (spine->locked.ended != NULL)
-            report_locked(spine);
+            (void)report_some_locked(spine, SLICE_REPORTS);
         spine->locked.report_queued = false;
     }
     mutex_unlock(&spine->mutex);
@@ -56,15 +64,16 @@ report_on_worker(struct job *job, uint64_t *fuel_rows)
 {
     struct spine *spine =
         (struct spine *)((char *)job - offsetof(struct spine, locked.report));
+    const size_t reports_max =
+        *fuel_rows < SLICE_REPORTS ? (size_t)*fuel_rows : SLICE_REPORTS;
     struct aftermath after = {0};
 
-    /* Not free, so that a callback that asks again and again comes to an end. */
-    *fuel_rows -= *fuel_rows > 0;
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
-    do
-        report_locked(spine);
-    while (spine->locked.ended != NULL && is_last_chance_locked(spine));
+    /* Not free, so that a callback that asks again and again comes to an end. */
+    *fuel_rows -= report_some_locked(spine, reports_max);
+    while (spine->locked.ended != NULL && is_last_chance_locked(spine))
+        (void)report_some_locked(spine, SLICE_REPORTS);
     if (spine->locked.ended != NULL) {
         runtime_ready(spine->runtime, job);
         after.kick = true;
@@ -82,21 +91,57 @@ is_last_chance_locked(const struct spine *spine)
     return spine->locked.closing || runtime_is_closed(spine->runtime);
 }
 
-/* Reports those that ended until now, with the lock open. */
-static void
-report_locked(struct spine *spine)
+/* Reports the oldest requests of the compaction that ended first, with the lock open, and
+ * lets go of a compaction that has no more. Returns how many. */
+static size_t
+report_some_locked(struct spine *spine, size_t reports_max)
 {
     struct compaction *compaction = spine->locked.ended;
+    const enum spine_status status = compaction->status;
+    struct compaction_request *request;
+    size_t count;
 
-    spine->locked.ended = NULL;
+    request = take_requests(compaction, reports_max, &count);
+    if (compaction->first == NULL)
+        spine->locked.ended = compaction->next;
+    else
+        compaction = NULL;
     mutex_unlock(&spine->mutex);
-    while (compaction != NULL) {
-        struct compaction *next = compaction->next;
-
-        if (compaction->on_done != NULL)
-            compaction->on_done(compaction->context, compaction->status);
-        mem_free(compaction, sizeof *compaction);
-        compaction = next;
-    }
+    tell(request, status);
+    compaction_unref(compaction);
     mutex_lock(&spine->mutex);
+    return count;
+}
+
+/* Takes the oldest requests, as a chain. */
+static struct compaction_request *
+take_requests(struct compaction *compaction, size_t requests_max, size_t *count)
+{
+    struct compaction_request *chain = compaction->first;
+    struct compaction_request *last = chain;
+
+    assert(requests_max > 0);
+    *count = 1;
+    while (*count < requests_max && last->next != NULL) {
+        last = last->next;
+        ++*count;
+    }
+    compaction->first = last->next;
+    if (compaction->first == NULL)
+        compaction->last = NULL;
+    last->next = NULL;
+    return chain;
+}
+
+static void
+tell(struct compaction_request *request, enum spine_status status)
+{
+    while (request != NULL) {
+        struct compaction_request *next = request->next;
+
+        if (request->on_done != NULL)
+            request->on_done(request->context, status);
+        mem_free(request, sizeof *request);
+        request = next;
+    }
 }

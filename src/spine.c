@@ -300,7 +300,6 @@ insert_locked(struct spine *spine, struct entry *entry, struct aftermath *after)
 {
     const uint64_t rows = entry->batch->info.rows;
 
-    entry->sequence = ++spine->locked.sequence;
     spine->locked.batch_count++;
     spine->locked.dirty = true;
     spine->locked.ahead_wait_rows -=

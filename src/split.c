@@ -113,9 +113,6 @@ place_written(struct merge_task *task, struct split *split, struct entry_list *i
     assert(rows > 0 || !task->has_written);
     if (rows == 0)
         return;
-    for (const struct entry *entry = inputs->first; entry != NULL; entry = entry->next)
-        if (entry->sequence > home->sequence)
-            home->sequence = entry->sequence;
     split->home = task->has_written ? entry_list_take_first(inputs) : NULL;
     home->level = slot_level(&task->spine->policy, rows);
     swap(&home->batch, &split->written);

@@ -27,9 +27,6 @@ static void start_inputs_locked(struct merge_task *task, const struct entry_list
                                 bool ahead, struct aftermath *after);
 static void
 start_due_locked(struct spine *spine, unsigned level, struct aftermath *after);
-static size_t count_between(const struct entry_list *slot, uint64_t first, uint64_t last);
-static void take_between(struct entry_list *slot, uint64_t first, uint64_t last,
-                         size_t count, struct entry_list *inputs);
 static bool may_look_locked(const struct spine *spine);
 static void look_on_worker(struct job *job, uint64_t *fuel_rows);
 static void start_ahead_locked(struct spine *spine, struct aftermath *after);
@@ -80,8 +77,7 @@ start_bottom_locked(struct spine *spine, struct aftermath *after)
     struct entry_list inputs = {0};
     uint64_t rows_min;
 
-    if (slot_level(&spine->policy, largest_rows) == 0 ||
-        spine->locked.compactions != NULL)
+    if (slot_level(&spine->policy, largest_rows) == 0)
         return;
     rows_min = slot_bottom_rows(largest_rows);
     if (!slot_bottom_due(largest_rows, negative_rows_locked(spine, largest, rows_min)))
@@ -153,68 +149,23 @@ largest_of(const struct entry_list *list, const struct entry *largest)
     return largest;
 }
 
-/*
- * Starts a merge of the level if one is due. It never mixes what a compaction that has
- * yet to begin wants with what came later: its output would be too much for that
- * compaction, and without it too little.
- */
+/* Starts a merge of the level's oldest loose batches if one is due. */
 static void
 start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
 {
     struct entry_list *slot = &spine->locked.slots[level];
     struct merge_task *task = &spine->locked.tasks[level];
-    const struct compaction *compaction = spine->locked.compactions;
-    uint64_t first = 0;
+    const size_t count = slot_merge_count(&spine->policy, level, slot->count);
 
-    if (slot_merge_count(&spine->policy, level, slot->count) == 0)
+    if (count == 0)
         return;
     if (task->state != TASK_IDLE) {
         merge_task_hurry_locked(task);
         return;
     }
-    for (;;) {
-        const uint64_t last = compaction != NULL ? compaction->sequence : UINT64_MAX;
-        const size_t loose = count_between(slot, first, last);
-        const size_t count = slot_merge_count(&spine->policy, level, loose);
-
-        if (count > 0) {
-            take_between(slot, first, last, count, &task->inputs);
-            merge_task_start_locked(task, after);
-            return;
-        }
-        if (compaction == NULL)
-            return;
-        first = last + 1;
-        compaction = compaction->next;
-    }
-}
-
-/* Entries with a sequence from `first` to `last`. */
-static size_t
-count_between(const struct entry_list *slot, uint64_t first, uint64_t last)
-{
-    size_t count = 0;
-
-    for (const struct entry *entry = slot->first; entry != NULL; entry = entry->next)
-        if (first <= entry->sequence && entry->sequence <= last)
-            count++;
-    return count;
-}
-
-/* Moves the oldest `count` of them to `inputs`. */
-static void
-take_between(struct entry_list *slot, uint64_t first, uint64_t last, size_t count,
-             struct entry_list *inputs)
-{
-    const size_t all = slot->count;
-
-    for (size_t i = 0; i < all; i++) {
-        struct entry *entry = entry_list_take_first(slot);
-        const bool taken =
-            inputs->count < count && first <= entry->sequence && entry->sequence <= last;
-
-        entry_list_append(taken ? inputs : slot, entry);
-    }
+    while (task->inputs.count < count)
+        entry_list_append(&task->inputs, entry_list_take_first(slot));
+    merge_task_start_locked(task, after);
 }
 
 static bool
@@ -222,7 +173,7 @@ may_look_locked(const struct spine *spine)
 {
     return may_start_locked(spine) && !spine->options.only_due_merges &&
            spine->locked.loose_count > 1 && spine->locked.idle_waiters == 0 &&
-           spine->locked.compactions == NULL && spine->locked.ahead_wait_rows == 0;
+           spine->locked.next_compaction == NULL && spine->locked.ahead_wait_rows == 0;
 }
 
 /* The runtime has nothing else to do. */

@@ -128,7 +128,7 @@ is_idle(const struct spine *spine, const void *context)
     const bool paused = spine->locked.pauses > 0;
 
     (void)context;
-    if (!paused && spine->locked.compactions != NULL)
+    if (!paused && spine->locked.next_compaction != NULL)
         return false;
     for (unsigned i = 0; i < TASK_COUNT; i++) {
         const enum task_state state = spine->locked.tasks[i].state;

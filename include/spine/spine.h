@@ -172,11 +172,12 @@ SPINE_API SPINE_CHECKED enum spine_status
 spine_wait_idle(struct spine *spine, uint64_t timeout_ns, struct spine_error *error);
 
 /*
- * Merges all that is in the spine at the time of the call into one batch, in the calling
- * thread and those of the runtime, and waits for it. Unless `out` is NULL, `*out` is a
- * reference to the batch of exactly that content, or NULL when it is empty. Inserts go on
- * meanwhile. SPINE_BUSY when the spine is paused already; a pause that comes later is
- * waited out. Otherwise the statuses of spine_wait_idle().
+ * Merges all that is in the spine into one batch, in the calling thread and those of the
+ * runtime, and waits for it. Unless `out` is NULL, `*out` is a reference to the batch of
+ * exactly what was in the spine at one moment during the call, or NULL when that is
+ * empty. Inserts go on meanwhile. Calls at the same time may share one merge. SPINE_BUSY
+ * when the spine is paused already; a pause that comes later is waited out. Otherwise
+ * SPINE_NOMEM or the statuses of spine_wait_idle().
  */
 SPINE_API SPINE_CHECKED enum spine_status spine_consolidate(struct spine *spine,
                                                             struct spine_batch **out,
@@ -185,7 +186,9 @@ SPINE_API SPINE_CHECKED enum spine_status spine_consolidate(struct spine *spine,
 /*
  * Asks for the same in the background; while paused, to begin when resumed. When this
  * answers SPINE_OK, `on_done(context, status)` is called exactly once, otherwise never.
- * SPINE_OK: every batch that was there at the request has been merged into one.
+ * SPINE_OK: every batch that was there at the request has been merged into one, maybe
+ * with some that came later. However many requests there are, they share two merges at
+ * most: the one that runs, if nothing has changed since it began, and the next.
  * SPINE_CANCELLED: the spine or its runtime was closed before; this function answers the
  * same on a closed runtime. Otherwise: why the merge failed.
  *

@@ -142,8 +142,8 @@ given_back_batches_are_where_they_were(void **state)
     assert_int_equal(stats_of(&world).merges, 0);
     spine_close(fork);
     assert_int_equal(spine_compact(world.spine, NULL, NULL, NULL), SPINE_OK);
-    insert(&world, 14000);
     spine_resume(world.spine);
+    insert(&world, 14000);
     assert_int_equal(stats_of(&world).levels[0].merging_batches, 1);
     assert_int_equal(stats_of(&world).levels[0].loose_batches, 1);
     (void)spine_runtime_run(world.runtime, UINT64_MAX);
@@ -384,7 +384,7 @@ the_bottom_rule_does_not_wait_for_spare_time(void **state)
 }
 
 static void
-what_a_compaction_wants_stays_apart(void **state)
+retractions_wait_for_a_compaction_of_the_largest(void **state)
 {
     struct world world;
 
@@ -395,7 +395,7 @@ what_a_compaction_wants_stays_apart(void **state)
     (void)spine_runtime_run(world.runtime, 1);
     assert_int_equal(spine_compact(world.spine, NULL, NULL, NULL), SPINE_OK);
     assert_int_equal(spine_compact(world.spine, NULL, NULL, NULL), SPINE_OK);
-    /* The second has yet to begin: its rows do not meet these. */
+    /* The largest batch is being read; they meet what becomes of it. */
     retract(&world, 0, 40000);
     retract(&world, 40000, 40000);
     assert_int_equal(stats_of(&world).levels[1].loose_batches, 2);
@@ -421,7 +421,7 @@ main(void)
         cmocka_unit_test(small_retractions_wait_for_each_other),
         cmocka_unit_test(the_bottom_rule_is_in_haste),
         cmocka_unit_test(the_bottom_rule_does_not_wait_for_spare_time),
-        cmocka_unit_test(what_a_compaction_wants_stays_apart),
+        cmocka_unit_test(retractions_wait_for_a_compaction_of_the_largest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
