@@ -193,6 +193,8 @@ void reader_seek_after(struct reader *reader, const struct cell *key,
  * end of a block. 0: end, or no memory (*st). */
 size_t
 reader_stage(struct reader *reader, struct rows *out, size_t want, enum spine_status *st);
+/* reader_stage() of codes into columns that are lent, as far as they have room. */
+size_t reader_stage_lent(struct reader *reader, struct lent_rows *out, size_t want);
 /* Appends up to `want` rows before the position, nearest first, hi and lo complemented,
  * and moves before them. */
 size_t reader_stage_reverse(struct reader *reader, struct rows *out, size_t want,

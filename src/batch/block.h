@@ -90,6 +90,9 @@ void block_unref(struct block *block);
 /* Appends rows [begin, end) of the block to `out`, which has room. */
 void block_stage(const struct layout *layout, const struct block *block, uint32_t begin,
                  uint32_t end, struct rows *out);
+/* The same of codes. */
+void block_stage_lent(const struct layout *layout, const struct block *block,
+                      uint32_t begin, uint32_t end, struct lent_rows *out);
 
 /* The same of rows that all have the key `key`, without a look at keys. Untimed rows of
  * one weight, whose key is a word. */

@@ -16,6 +16,10 @@ struct piece {
     const uint16_t *row_ends;
 };
 
+static void stage_wide(const struct layout *layout, const struct block *block,
+                       uint32_t begin, uint32_t end, struct rows *out);
+static void find_pieces(const struct layout *layout, const struct block *block,
+                        struct piece *key, struct piece *value, uint16_t *scratch);
 static void find_cells(const struct block *block, struct piece *key, struct piece *value,
                        uint16_t *scratch);
 static void stage_one(const struct layout *layout, const struct piece *key,
@@ -35,31 +39,56 @@ void
 block_stage(const struct layout *layout, const struct block *block, uint32_t begin,
             uint32_t end, struct rows *out)
 {
+    if (layout->row_kind == ROW_WIDE) {
+        stage_wide(layout, block, begin, end, out);
+    } else {
+        struct lent_rows lent = rows_lend(out);
+
+        block_stage_lent(layout, block, begin, end, &lent);
+        out->count = lent.count;
+    }
+}
+
+void
+block_stage_lent(const struct layout *layout, const struct block *block, uint32_t begin,
+                 uint32_t end, struct lent_rows *out)
+{
+    const size_t at = out->count;
+    uint16_t scratch[BLOCK_ROWS];
+    struct piece key = {.begin = begin, .end = end}, value = key;
+
+    assert(layout->row_kind != ROW_WIDE);
+    assert(begin < end && end <= block->row_count);
+    assert(lent_rows_room(out) >= end - begin);
+    find_pieces(layout, block, &key, &value, scratch);
+    if (layout->row_kind == ROW_ONE) {
+        stage_one(layout, &key, &value, out->hi + at);
+    } else if (layout->key.shape == SHAPE_FIXED) {
+        stage_pair(&key, out->hi + at, out->lo + at);
+    } else if (layout->value.shape == SHAPE_FIXED) {
+        stage_pair(&value, out->hi + at, out->lo + at);
+    } else {
+        stage_column(&key, out->hi + at, NULL);
+        stage_column(&value, out->lo + at, NULL);
+    }
+    stage_weights(block, begin, end - begin, out->weight + at);
+    out->count += end - begin;
+}
+
+static void
+stage_wide(const struct layout *layout, const struct block *block, uint32_t begin,
+           uint32_t end, struct rows *out)
+{
     const size_t at = out->count;
     const unsigned width = layout->weight_count;
-    uint64_t *const lo = out->lo != NULL ? out->lo + at : NULL;
     uint16_t scratch[BLOCK_ROWS];
-    struct piece key = {
-        .layout = &layout->key, .column = &block->key, .begin = begin, .end = end};
-    struct piece value = key;
+    struct piece key = {.begin = begin, .end = end}, value = key;
 
     assert(begin < end && end <= block->row_count);
     assert(out->capacity - out->count >= end - begin);
-    value.layout = &layout->value;
-    value.column = &block->value;
-    key.cell_count = block->key_count;
-    value.cell_count = block->value_count;
-    find_cells(block, &key, &value, scratch);
-    if (layout->row_kind == ROW_ONE) {
-        stage_one(layout, &key, &value, out->hi + at);
-    } else if (layout->row_kind == ROW_TWO && layout->key.shape == SHAPE_FIXED) {
-        stage_pair(&key, out->hi + at, lo);
-    } else if (layout->row_kind == ROW_TWO && layout->value.shape == SHAPE_FIXED) {
-        stage_pair(&value, out->hi + at, lo);
-    } else {
-        stage_column(&key, out->hi + at, out->key != NULL ? out->key + at : NULL);
-        stage_column(&value, lo, out->value != NULL ? out->value + at : NULL);
-    }
+    find_pieces(layout, block, &key, &value, scratch);
+    stage_column(&key, out->hi + at, out->key != NULL ? out->key + at : NULL);
+    stage_column(&value, out->lo + at, out->value != NULL ? out->value + at : NULL);
     if (block->times_framed)
         frame_unpack(block->time_frame, begin, end, out->time + at);
     else if (layout->timed)
@@ -94,6 +123,20 @@ block_stage_key(const struct layout *layout, const struct block *block, uint64_t
         stage_column(&value, out->lo + at, NULL);
     stage_weights(block, begin, count, out->weight + at);
     out->count += count;
+}
+
+/* Where the rows of the pieces have their cells. */
+static void
+find_pieces(const struct layout *layout, const struct block *block, struct piece *key,
+            struct piece *value, uint16_t *scratch)
+{
+    key->layout = &layout->key;
+    key->column = &block->key;
+    key->cell_count = block->key_count;
+    value->layout = &layout->value;
+    value->column = &block->value;
+    value->cell_count = block->value_count;
+    find_cells(block, key, value, scratch);
 }
 
 /* The first of `ends` above `at`. */

@@ -14,7 +14,8 @@ static size_t find_block_around(const struct spine_batch *batch, size_t near,
                                 const struct target *target);
 static size_t
 find_block(const struct spine_batch *batch, size_t near, const struct target *target);
-static void complement(const struct layout *layout, struct rows *rows, size_t begin);
+static size_t rows_ahead(const struct reader *reader, size_t want);
+static void pass(struct reader *reader, size_t rows);
 
 void
 reader_init(struct reader *reader, const struct spine_batch *batch)
@@ -228,28 +229,58 @@ size_t
 reader_stage(struct reader *reader, struct rows *out, size_t want, enum spine_status *st)
 {
     const struct spine_batch *batch = reader->batch;
-    const struct fence *fence;
-    size_t rows;
+    const size_t rows = rows_ahead(reader, want);
 
     *st = SPINE_OK;
-    if (reader->block == batch->fence_count || want == 0)
+    if (rows == 0)
         return 0;
-    fence = &batch->fences[reader->block];
-    rows = fence->rows - reader->row;
-    if (rows > want)
-        rows = want;
     if (!rows_reserve(&batch->layout, out, out->count + rows)) {
         *st = SPINE_NOMEM;
         return 0;
     }
-    block_stage(&batch->layout, fence->block, reader->row, reader->row + (uint32_t)rows,
-                out);
+    block_stage(&batch->layout, batch->fences[reader->block].block, reader->row,
+                reader->row + (uint32_t)rows, out);
+    pass(reader, rows);
+    return rows;
+}
+
+size_t
+reader_stage_lent(struct reader *reader, struct lent_rows *out, size_t want)
+{
+    const struct spine_batch *batch = reader->batch;
+    const size_t room = lent_rows_room(out);
+    const size_t rows = rows_ahead(reader, want < room ? want : room);
+
+    if (rows == 0)
+        return 0;
+    block_stage_lent(&batch->layout, batch->fences[reader->block].block, reader->row,
+                     reader->row + (uint32_t)rows, out);
+    pass(reader, rows);
+    return rows;
+}
+
+/* Of `want` rows those that are left in the block. */
+static size_t
+rows_ahead(const struct reader *reader, size_t want)
+{
+    const struct spine_batch *batch = reader->batch;
+    size_t rows;
+
+    if (reader->block == batch->fence_count)
+        return 0;
+    rows = batch->fences[reader->block].rows - reader->row;
+    return rows < want ? rows : want;
+}
+
+/* Moves past rows of the block. */
+static void
+pass(struct reader *reader, size_t rows)
+{
     reader->row += (uint32_t)rows;
-    if (reader->row == fence->rows) {
+    if (reader->row == reader->batch->fences[reader->block].rows) {
         reader->block++;
         reader->row = 0;
     }
-    return rows;
 }
 
 size_t
@@ -277,22 +308,6 @@ reader_stage_reverse(struct reader *reader, struct rows *out, size_t want,
     block_stage(layout, batch->fences[reader->block].block, reader->row - (uint32_t)rows,
                 reader->row, out);
     reader->row -= (uint32_t)rows;
-    complement(layout, out, at);
+    rows_turn_round(layout, out, at);
     return rows;
-}
-
-/* Rows from `begin` on get the opposite order. */
-static void
-complement(const struct layout *layout, struct rows *rows, size_t begin)
-{
-    struct rows piece = {.hi = rows->hi + begin,
-                         .weight = rows->weight + begin * layout->weight_count,
-                         .count = rows->count - begin,
-                         .capacity = rows->capacity - begin};
-
-    piece.lo = rows->lo != NULL ? rows->lo + begin : NULL;
-    piece.key = rows->key != NULL ? rows->key + begin : NULL;
-    piece.value = rows->value != NULL ? rows->value + begin : NULL;
-    piece.time = rows->time != NULL ? rows->time + begin : NULL;
-    rows_turn_round(layout, &piece);
 }

@@ -13,11 +13,13 @@ static size_t
 stage(struct source *source, struct rows *out, size_t want, enum spine_status *st);
 static size_t
 stage_before(struct source *source, struct rows *out, size_t want, enum spine_status *st);
-static void negate(const struct layout *layout, struct rows *rows, size_t begin,
-                   enum spine_status *st);
+static void negate(int64_t *weights, size_t count, enum spine_status *st);
+static enum spine_status stage_lent(struct source *source, struct lent_rows *out);
 static bool is_alone(const struct window *window);
 static enum spine_status fill_rows(struct window *window, struct rows *out, bool *done);
 static size_t want_max(const struct window *window);
+static enum spine_status
+fill_lent(struct window *window, struct lent_rows *out, bool *done);
 
 bool
 source_has_more(const struct source *source)
@@ -54,25 +56,39 @@ stage(struct source *source, struct rows *out, size_t want, enum spine_status *s
     const bool backward = source->window->kway.descending;
     const uint64_t left = backward ? offset - source->stop : source->stop - offset;
     const size_t count = left < want ? (size_t)left : want;
-    const size_t before = out->count;
+    const size_t before = out->count, width = source->window->layout->weight_count;
     const size_t staged = backward ? reader_stage_reverse(&source->reader, out, count, st)
                                    : reader_stage(&source->reader, out, count, st);
 
     if (source->negated)
-        negate(source->window->layout, out, before, st);
+        negate(out->weight + before * width, (out->count - before) * width, st);
     return staged;
 }
 
-/* Turns the weights of rows from `begin` on round. */
 static void
-negate(const struct layout *layout, struct rows *rows, size_t begin,
-       enum spine_status *st)
+negate(int64_t *weights, size_t count, enum spine_status *st)
 {
-    const size_t end = rows->count * layout->weight_count;
-
-    for (size_t i = begin * layout->weight_count; i < end; i++)
-        if (__builtin_sub_overflow(0, rows->weight[i], &rows->weight[i]))
+    for (size_t i = 0; i < count; i++)
+        if (__builtin_sub_overflow(0, weights[i], &weights[i]))
             *st = SPINE_OVERFLOW;
+}
+
+/* Stages on the way to `stop` until `out` is full. */
+static enum spine_status
+stage_lent(struct source *source, struct lent_rows *out)
+{
+    struct reader *reader = &source->reader;
+    const size_t begin = out->count;
+    enum spine_status st = SPINE_OK;
+
+    while (source_has_more(source) && lent_rows_room(out) > 0) {
+        const uint64_t left = source->stop - reader_offset(reader);
+
+        reader_stage_lent(reader, out, left < SIZE_MAX ? (size_t)left : SIZE_MAX);
+    }
+    if (source->negated)
+        negate(out->weight + begin, out->count - begin, &st);
+    return st;
 }
 
 /* The same before the reader, but in ascending order. */
@@ -84,7 +100,7 @@ stage_before(struct source *source, struct rows *out, size_t want, enum spine_st
     const uint64_t left = offset - source->stop;
     uint64_t count =
         reader->row > 0 ? reader->row : source->batch->fences[reader->block - 1].rows;
-    const size_t before = out->count;
+    const size_t before = out->count, width = source->window->layout->weight_count;
     struct reader begin;
     size_t staged;
 
@@ -96,7 +112,7 @@ stage_before(struct source *source, struct rows *out, size_t want, enum spine_st
     begin = *reader;
     staged = reader_stage(&begin, out, (size_t)count, st);
     if (source->negated)
-        negate(source->window->layout, out, before, st);
+        negate(out->weight + before * width, (out->count - before) * width, st);
     return staged;
 }
 
@@ -170,20 +186,15 @@ out:
 }
 
 enum spine_status
-window_read(struct window *window, struct rows *out, bool *done)
+window_read(struct window *window, struct lent_rows *out)
 {
-    const size_t beyond = is_alone(window) ? 0 : kway_beyond(&window->kway);
     struct rows *rows = &window->rows;
-    enum spine_status st = SPINE_OK;
+    enum spine_status st;
+    bool done;
 
-    assert(window_reads_on(window));
-    *done = false;
-    while (!*done && out->capacity - out->count >= WINDOW_WANT_READ + beyond) {
-        window->want = out->capacity - out->count - beyond;
-        TRY(fill_rows(window, out, done));
-    }
-    window->want = WINDOW_WANT_READ;
-    if (*done) {
+    assert(window_reads_on(window) && out->count == 0);
+    TRY(fill_lent(window, out, &done));
+    if (done) {
         window->back_closed = true;
         window->high_open = false;
     }
@@ -193,11 +204,44 @@ window_read(struct window *window, struct rows *out, bool *done)
     if (!rows_reserve(window->layout, rows, 2))
         return SPINE_NOMEM;
     rows->count = 0;
-    rows_append(window->layout, rows, out, out->count - (out->count > 1 ? 2 : 1),
-                out->count);
+    for (size_t at = out->count - (out->count > 1 ? 2 : 1); at < out->count; at++) {
+        rows->hi[rows->count] = out->hi[at];
+        if (rows->lo != NULL)
+            rows->lo[rows->count] = out->lo[at];
+        rows->weight[rows->count++] = out->weight[at];
+    }
     window->low_open = true;
     window->front_closed = false;
 out:
+    return st;
+}
+
+/* Appends rows as long as `out` has room for those that come next; `*done` when nothing
+ * follows. */
+static enum spine_status
+fill_lent(struct window *window, struct lent_rows *out, bool *done)
+{
+    struct kway *kway = &window->kway;
+    const size_t before = out->count;
+    uint64_t rows_used = 0, used_before;
+    enum spine_status st;
+
+    /* Inputs stage as much as goes into the room. */
+    window->want = lent_rows_room(out);
+    if (is_alone(window)) {
+        struct source *source = kway->inputs[0].source;
+
+        st = stage_lent(source, out);
+        *done = !source_has_more(source);
+    } else {
+        do {
+            used_before = rows_used;
+            st = kway_fill_lent(kway, out, &rows_used);
+            *done = kway_done(kway);
+        } while (st == SPINE_OK && !*done && rows_used > used_before);
+        window->rows_skipped += rows_used - (out->count - before);
+    }
+    window->want = WINDOW_WANT_READ;
     return st;
 }
 
@@ -216,7 +260,7 @@ window_fill_backward(struct window *window, size_t keep)
     if (spare->count == 0)
         return SPINE_OK;
     if (!is_alone(window))
-        rows_turn_round(window->layout, spare);
+        rows_turn_round(window->layout, spare, 0);
     if (!rows_reserve(window->layout, spare, spare->count + keep))
         return SPINE_NOMEM;
     rows_append(window->layout, spare, rows, 0, keep);

@@ -19,7 +19,7 @@ static bool read_words(struct spine_cursor *cursor,
                        size_t *at);
 static bool words_of(const struct spine_cursor *cursor,
                      const struct spine_column_buffers *buffers, size_t total,
-                     struct rows *out);
+                     struct lent_rows *out);
 static size_t read_fit(const struct spine_cursor *cursor, size_t at,
                        const struct spine_column_buffers *buffers, size_t total);
 static void stand_on(struct spine_cursor *cursor, size_t at);
@@ -232,13 +232,12 @@ read_words(struct spine_cursor *cursor, const struct spine_column_buffers *buffe
            size_t *total, size_t *at)
 {
     struct window *window = &cursor->window;
-    struct rows rows;
+    struct lent_rows rows;
     enum spine_status st;
-    bool done;
 
     if (!window_reads_on(window) || !words_of(cursor, buffers, *total, &rows))
         return true;
-    st = window_read(window, &rows, &done);
+    st = window_read(window, &rows);
     if (st != SPINE_OK) {
         cursor_fail(cursor, st);
         return false;
@@ -248,16 +247,16 @@ read_words(struct spine_cursor *cursor, const struct spine_column_buffers *buffe
     return true;
 }
 
-/* The caller's memory from row `total` on as rows. False when a column is not wanted, or
- * not aligned. */
+/* The caller's memory from row `total` on. False when a column is not wanted, or not
+ * aligned. */
 static bool
 words_of(const struct spine_cursor *cursor, const struct spine_column_buffers *buffers,
-         size_t total, struct rows *out)
+         size_t total, struct lent_rows *out)
 {
     const struct layout *layout = &cursor->layout;
     uint64_t *keys = buffers->keys, *values = buffers->values;
 
-    *out = (struct rows){.capacity = buffers->rows - total};
+    *out = (struct lent_rows){.capacity = buffers->rows - total};
     if (layout->key.shape == SHAPE_NONE)
         keys = values;
     else if (layout->value.shape == SHAPE_NONE)

@@ -139,11 +139,11 @@ enum spine_status window_forward(struct window *window, bool within_key, size_t 
  */
 enum spine_status window_backward(struct window *window, size_t keep, size_t *shift);
 /*
- * Appends the rows behind the last one to `out`, which is not grown, until that has
- * little room or `*done`, there are no more; the window then ends with the last of them.
- * May append nothing. For rows that are codes, of windows that window_reads_on().
+ * Writes the rows behind the last one to the empty `out` until that has little room or
+ * there are no more; the window then ends with the last of them. May write nothing. For
+ * rows that are codes, of windows that window_reads_on().
  */
-enum spine_status window_read(struct window *window, struct rows *out, bool *done);
+enum spine_status window_read(struct window *window, struct lent_rows *out);
 
 /* Of cursor_fill.c. Append rows ahead of the staged inputs; keep the first `keep` rows
  * and put others before them. */

@@ -93,10 +93,14 @@ enum {
     LEFT_EQUALS = 2
 };
 
-enum spine_status
-one_consolidate(const struct layout *layout, struct rows *rows, struct rows *scratch);
-enum spine_status
-two_consolidate(const struct layout *layout, struct rows *rows, struct rows *scratch);
+/*
+ * rows_consolidate() of codes, which come to be in `rows`, or in `scratch` (`*moved`),
+ * which is as large then; also without memory.
+ */
+enum spine_status one_sort(const struct layout *layout, struct lent_rows *rows,
+                           struct rows *scratch, bool *moved);
+enum spine_status two_sort(const struct layout *layout, struct lent_rows *rows,
+                           struct rows *scratch, bool *moved);
 enum spine_status
 wide_consolidate(const struct layout *layout, struct rows *rows, struct rows *scratch);
 

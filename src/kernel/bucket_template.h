@@ -44,7 +44,7 @@ KERNEL_FN(count_by)(struct bucket_work *work, const struct bucket_map *from, int
 
 INLINE_ALWAYS void
 KERNEL_FN(scatter_by)(struct bucket_work *work, const struct bucket_map *from, int by,
-                      struct rows *to, size_t at)
+                      struct lent_rows *to, size_t at)
 {
     const struct bucket_map map = *from;
     uint32_t *counts = work->counts;
@@ -73,7 +73,7 @@ KERNEL_FN(scatter_by)(struct bucket_work *work, const struct bucket_map *from, i
 /* Moves the rows of all segments to rows [at, ...) of `to`, by bucket. */
 static bool
 KERNEL_FN(scatter)(struct bucket_work *work, const struct bucket_map *map,
-                   struct rows *to, size_t at)
+                   struct lent_rows *to, size_t at)
 {
     if (!bucket_begin(work, map))
         return false;
@@ -175,7 +175,7 @@ KERNEL_FN(choose_map)(const struct bucket_work *work, const struct layout *layou
  * has room for the largest. */
 static bool
 KERNEL_FN(refine)(struct bucket_work *work, const struct layout *layout,
-                  struct rows *rows, struct rows *scratch)
+                  struct lent_rows *rows, struct lent_rows *scratch)
 {
     while (work->piece_count > 0) {
         const struct piece piece = work->pieces[--work->piece_count];
@@ -205,17 +205,19 @@ KERNEL_FN(refine)(struct bucket_work *work, const struct layout *layout,
 }
 
 enum spine_status
-KERNEL_FN(consolidate)(const struct layout *layout, struct rows *rows,
-                       struct rows *scratch)
+KERNEL_FN(sort)(const struct layout *layout, struct lent_rows *rows, struct rows *scratch,
+                bool *moved)
 {
     struct bucket_work work = {0};
     const size_t count = rows->count;
     struct segment segment = {rows->hi, rows->lo, rows->weight, count};
     struct bucket_map map;
+    struct lent_rows to;
     enum spine_status st = SPINE_OK;
     bool zeros = false;
     size_t sorted = 1;
 
+    *moved = false;
     for (size_t i = 0; i < count; i++)
         zeros |= rows->weight[i] == 0;
     while (sorted < count && CODE_BEFORE(rows->hi[sorted - 1], LO_OF(rows, sorted - 1),
@@ -228,18 +230,17 @@ KERNEL_FN(consolidate)(const struct layout *layout, struct rows *rows,
         return KERNEL_FN(finish)(rows, 0, zeros);
 
     st = SPINE_NOMEM;
-    if (!rows_reserve(layout, scratch, count) ||
-        !KERNEL_FN(scatter)(&work, &map, scratch, 0))
+    if (!rows_reserve(layout, scratch, count))
         goto out;
-    scratch->count = count;
-    const struct rows moved = *scratch;
-    *scratch = *rows;
-    *rows = moved;
-    if (work.fullest > BUCKET_ROWS_MAX &&
-        (!bucket_collect(&work, &map, 0) ||
-         !KERNEL_FN(refine)(&work, layout, rows, scratch)))
+    to = rows_lend(scratch);
+    if (!KERNEL_FN(scatter)(&work, &map, &to, 0))
         goto out;
-    TRY(KERNEL_FN(finish)(rows, 0, zeros));
+    *moved = true;
+    to.count = count;
+    if (work.fullest <= BUCKET_ROWS_MAX ||
+        (bucket_collect(&work, &map, 0) && KERNEL_FN(refine)(&work, layout, &to, rows)))
+        st = KERNEL_FN(finish)(&to, 0, zeros);
+    scratch->count = to.count;
 out:
     work.segments = NULL;
     bucket_release(layout, &work);

@@ -6,7 +6,7 @@
  */
 
 static void
-KERNEL_FN(copy_segment)(const struct segment *segment, struct rows *out)
+KERNEL_FN(copy_segment)(const struct segment *segment, struct lent_rows *out)
 {
     memcpy(out->hi + out->count, segment->hi, segment->count * sizeof *out->hi);
     if (KERNEL_WORDS == 2)
@@ -37,10 +37,11 @@ KERNEL_FN(plant)(struct merge_tree *tree, const struct bucket_work *work)
 /* The `total` rows of all segments, by buckets. */
 static enum spine_status
 KERNEL_FN(window_sort)(const struct layout *layout, struct bucket_work *work,
-                       struct rows *out, size_t total)
+                       struct lent_rows *out, size_t total)
 {
     const size_t begin = out->count;
     struct bucket_map map;
+    struct lent_rows scratch;
 
     if (!KERNEL_FN(choose_map)(work, layout, total, true, &map)) {
         for (size_t s = 0; s < work->segment_count; s++)
@@ -50,24 +51,27 @@ KERNEL_FN(window_sort)(const struct layout *layout, struct bucket_work *work,
     if (!KERNEL_FN(scatter)(work, &map, out, begin))
         return SPINE_NOMEM;
     out->count = begin + total;
-    if (work->fullest > BUCKET_ROWS_MAX &&
-        (!bucket_collect(work, &map, begin) ||
-         !rows_reserve(layout, &work->scratch, work->fullest) ||
-         !KERNEL_FN(refine)(work, layout, out, &work->scratch)))
-        return SPINE_NOMEM;
+    if (work->fullest > BUCKET_ROWS_MAX) {
+        if (!bucket_collect(work, &map, begin) ||
+            !rows_reserve(layout, &work->scratch, work->fullest))
+            return SPINE_NOMEM;
+        scratch = rows_lend(&work->scratch);
+        if (!KERNEL_FN(refine)(work, layout, out, &scratch))
+            return SPINE_NOMEM;
+    }
     return KERNEL_FN(finish)(out, begin, false);
 }
 
-/* The `total` rows of all segments, sorted and added up, behind those of `out`. */
+/* The `total` rows of all segments, sorted and added up, behind those of `out`, which has
+ * room. */
 static enum spine_status
 KERNEL_FN(window_merge)(const struct layout *layout, struct kway_work *work,
-                        struct rows *out, size_t total)
+                        struct lent_rows *out, size_t total)
 {
-    struct rows *spare = &work->bucket.scratch;
     const size_t begin = out->count;
+    struct lent_rows spare;
 
-    if (!rows_reserve(layout, out, begin + total))
-        return SPINE_NOMEM;
+    assert(total <= lent_rows_room(out));
     if (work->bucket.segment_count == 1) {
         KERNEL_FN(copy_segment)(&work->bucket.segments[0], out);
         return SPINE_OK;
@@ -76,10 +80,11 @@ KERNEL_FN(window_merge)(const struct layout *layout, struct kway_work *work,
         return SPINE_NOMEM;
     if (!merge_tree_suits(&work->tree, total))
         return KERNEL_FN(window_sort)(layout, &work->bucket, out, total);
-    if (!rows_reserve(layout, spare, 2 * total))
+    if (!rows_reserve(layout, &work->bucket.scratch, 2 * total))
         return SPINE_NOMEM;
+    spare = rows_lend(&work->bucket.scratch);
     merge_tree_grow(&work->tree);
-    if (!KERNEL_FN(merge_runs)(&work->tree, out, spare))
+    if (!KERNEL_FN(merge_runs)(&work->tree, out, &spare))
         return SPINE_OK;
     return KERNEL_FN(add_up)(out, begin);
 }
@@ -91,21 +96,52 @@ KERNEL_FN(fill)(struct kway *kway, struct rows *out, size_t want, uint64_t *rows
     size_t used = 0;
 
     while (used < want) {
-        const size_t left = want - used;
-        const size_t window = left < WINDOW_ROWS_MIN   ? WINDOW_ROWS_MIN
-                              : left > WINDOW_ROWS_MAX ? WINDOW_ROWS_MAX
-                                                       : left;
         struct KERNEL_FN(bound) bound;
+        struct lent_rows lent;
 
-        TRY(KERNEL_FN(window_plan)(kway, window, &bound));
+        TRY(KERNEL_FN(window_plan)(kway, window_rows(want - used), &bound));
         if (kway->work->open_count == 0)
             break;
-        const size_t total = KERNEL_FN(window_cut)(kway->work, &bound);
+        const size_t total = KERNEL_FN(window_measure)(kway->work, &bound);
 
-        TRY(KERNEL_FN(window_merge)(kway->layout, kway->work, out, total));
+        if (!rows_reserve(kway->layout, out, out->count + total)) {
+            st = SPINE_NOMEM;
+            break;
+        }
+        KERNEL_FN(window_take)(kway->work);
+        lent = rows_lend(out);
+        st = KERNEL_FN(window_merge)(kway->layout, kway->work, &lent, total);
+        out->count = lent.count;
+        TRY(st);
         used += total;
     }
 out:
     *rows_used += used;
+    return st;
+}
+
+/* A window has a row more than was wanted of each input, at most. */
+enum spine_status
+KERNEL_FN(fill_lent)(struct kway *kway, struct lent_rows *out, uint64_t *rows_used)
+{
+    const size_t beyond = kway->input_count;
+    enum spine_status st = SPINE_OK;
+
+    while (lent_rows_room(out) >= WINDOW_ROWS_MIN + beyond) {
+        const size_t want = lent_rows_room(out) - beyond;
+        struct KERNEL_FN(bound) bound;
+
+        TRY(KERNEL_FN(window_plan)(kway, window_rows(want), &bound));
+        if (kway->work->open_count == 0)
+            break;
+        const size_t total = KERNEL_FN(window_measure)(kway->work, &bound);
+
+        if (total > lent_rows_room(out))
+            break;
+        KERNEL_FN(window_take)(kway->work);
+        TRY(KERNEL_FN(window_merge)(kway->layout, kway->work, out, total));
+        *rows_used += total;
+    }
+out:
     return st;
 }

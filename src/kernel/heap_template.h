@@ -10,7 +10,7 @@
 #include "kernel/sift_template.h"
 
 enum spine_status
-KERNEL_FN(fill_heap)(struct kway *kway, struct rows *out, size_t want,
+KERNEL_FN(fill_heap)(struct kway *kway, struct lent_rows *out, size_t want,
                      uint64_t *rows_used)
 {
     const size_t piece = kway_piece(kway, want);
@@ -18,10 +18,9 @@ KERNEL_FN(fill_heap)(struct kway *kway, struct rows *out, size_t want,
     enum spine_status st;
     size_t used = 0, count = out->count;
 
+    assert(want <= lent_rows_room(out));
     if (!work->heap_kept)
         TRY(KERNEL_FN(heap_build)(kway, piece));
-    if (!rows_reserve(kway->layout, out, count + want))
-        return SPINE_NOMEM;
     while (work->node_count > 0 && used < want) {
         const struct heap_node first = work->nodes[0];
         wide_sum sum = 0;

@@ -20,7 +20,7 @@
 
 /* Rows [begin, kept) are sorted: row `at` joins them, or is added to its equal. */
 static __attribute__((noinline)) void
-KERNEL_FN(insert)(struct rows *rows, size_t begin, size_t *kept, size_t at,
+KERNEL_FN(insert)(struct lent_rows *rows, size_t begin, size_t *kept, size_t at,
                   unsigned *left)
 {
     uint64_t *hi = rows->hi, *lo = rows->lo;
@@ -54,7 +54,7 @@ KERNEL_FN(insert)(struct rows *rows, size_t begin, size_t *kept, size_t at,
 }
 
 static inline void
-KERNEL_FN(move_row)(struct rows *rows, size_t to, size_t from, int64_t weight)
+KERNEL_FN(move_row)(struct lent_rows *rows, size_t to, size_t from, int64_t weight)
 {
     rows->hi[to] = rows->hi[from];
     if (KERNEL_WORDS == 2)
@@ -66,7 +66,7 @@ KERNEL_FN(move_row)(struct rows *rows, size_t to, size_t from, int64_t weight)
  * the way, and drops zeros. Those whose sum is not in int64_t at last stay as they are:
  * SPINE_OVERFLOW. */
 static __attribute__((noinline, cold)) enum spine_status
-KERNEL_FN(add_widely)(struct rows *rows, size_t begin)
+KERNEL_FN(add_widely)(struct lent_rows *rows, size_t begin)
 {
     const uint64_t *hi = rows->hi, *lo = rows->lo;
     enum spine_status st = SPINE_OK;
@@ -95,7 +95,7 @@ KERNEL_FN(add_widely)(struct rows *rows, size_t begin)
 
 /* Drops rows from `begin` on that weigh nothing. */
 static void
-KERNEL_FN(drop_zeros)(struct rows *rows, size_t begin)
+KERNEL_FN(drop_zeros)(struct lent_rows *rows, size_t begin)
 {
     size_t kept = begin;
 
@@ -111,7 +111,7 @@ KERNEL_FN(drop_zeros)(struct rows *rows, size_t begin)
 
 /* The insertion pass over the rows from `begin` on. */
 static enum spine_status
-KERNEL_FN(finish)(struct rows *rows, size_t begin, bool zeros)
+KERNEL_FN(finish)(struct lent_rows *rows, size_t begin, bool zeros)
 {
     uint64_t *hi = rows->hi, *lo = rows->lo;
     const size_t end = rows->count;

@@ -32,6 +32,7 @@
 
 #include "base/bytes.h"
 #include "kernel/frame.h"
+#include "kernel/lent_rows.h"
 #include "spine/batch.h"
 #include "spine/cursor.h"
 #include "spine/schema.h"
@@ -110,6 +111,14 @@ struct rows {
     size_t capacity;
 };
 
+/* Columns of codes, lent with all their room. The lender takes the new `count` back. */
+static inline struct lent_rows
+rows_lend(const struct rows *rows)
+{
+    return (struct lent_rows){rows->hi, rows->lo, rows->weight, rows->count,
+                              rows->capacity};
+}
+
 /* Room for `needed` rows in all. False without memory, rows as they were. */
 bool rows_reserve(const struct layout *layout, struct rows *rows, size_t needed);
 /* Frees the columns; zeroed afterwards, twice is harmless. */
@@ -123,9 +132,9 @@ void rows_drop_front(const struct layout *layout, struct rows *rows, size_t coun
 /* Copies rows [begin, end) down to row `to` <= `begin`; `count` stays. */
 void rows_move(const struct layout *layout, struct rows *rows, size_t to, size_t begin,
                size_t end);
-/* Reverses the order of all rows and complements `hi` and `lo`: ascending rows become
- * descending ones as struct kway takes them, and the other way round. */
-void rows_turn_round(const struct layout *layout, struct rows *rows);
+/* Reverses the order of the rows from `begin` on and complements `hi` and `lo`: ascending
+ * rows become descending ones as struct kway takes them, and the other way round. */
+void rows_turn_round(const struct layout *layout, struct rows *rows, size_t begin);
 
 /* <0, 0, >0 by (key, value) and, if timed, time. For checks and slow paths. */
 int rows_compare(const struct layout *layout, const struct rows *a, size_t at_a,
@@ -265,10 +274,13 @@ struct kway {
 enum spine_status
 kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
 
-/* The most rows that kway_fill() appends beyond a `want` of KWAY_WINDOW_MIN or more; not
- * for ROW_WIDE. */
+/* A smaller `want` is filled by the heap. */
 #define KWAY_WINDOW_MIN 128u
-size_t kway_beyond(const struct kway *kway);
+
+/* The same for codes while `out` has room for more than a few rows of each input; it may
+ * have some left then. Takes no row when it has little to begin with. */
+enum spine_status
+kway_fill_lent(struct kway *kway, struct lent_rows *out, uint64_t *rows_used);
 
 /* True when no input has rows left. */
 bool kway_done(const struct kway *kway);

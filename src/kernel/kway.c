@@ -12,21 +12,33 @@ enum {
     INPUTS_BY_WINDOW = WINDOW_ROWS_MAX / 8
 };
 
+static enum spine_status codes_fill_heap(struct kway *kway, struct lent_rows *out,
+                                         size_t want, uint64_t *rows_used);
+
 enum spine_status
 rows_consolidate(const struct layout *layout, struct rows *rows, struct rows *scratch)
 {
     /* Buckets count in 32 bits. */
     if (rows->count > UINT32_MAX)
         return SPINE_INVALID;
-    switch (layout->row_kind) {
-    case ROW_ONE:
-        return one_consolidate(layout, rows, scratch);
-    case ROW_TWO:
-        return two_consolidate(layout, rows, scratch);
-    case ROW_WIDE:
-        break;
+    if (layout->row_kind == ROW_WIDE)
+        return wide_consolidate(layout, rows, scratch);
+
+    struct lent_rows lent = rows_lend(rows);
+    bool moved;
+    const enum spine_status st = layout->row_kind == ROW_ONE
+                                     ? one_sort(layout, &lent, scratch, &moved)
+                                     : two_sort(layout, &lent, scratch, &moved);
+
+    if (moved) {
+        const struct rows sorted = *scratch;
+
+        *scratch = *rows;
+        *rows = sorted;
+    } else {
+        rows->count = lent.count;
     }
-    return wide_consolidate(layout, rows, scratch);
+    return st;
 }
 
 enum spine_status
@@ -60,27 +72,45 @@ kway_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
     assert(want > 0);
     TRY(kway_prepare(kway));
     kway->work->heap_kept = kway->work->heap_kept && kway->untouched;
-    switch (kway->layout->row_kind) {
-    case ROW_ONE:
-        st = one_fill_heap(kway, out, want, rows_used);
-        break;
-    case ROW_TWO:
-        st = two_fill_heap(kway, out, want, rows_used);
-        break;
-    case ROW_WIDE:
+    if (kway->layout->row_kind == ROW_WIDE) {
         st = wide_fill_heap(kway, out, want, rows_used);
-        break;
+    } else if (!rows_reserve(kway->layout, out, out->count + want)) {
+        st = SPINE_NOMEM;
+    } else {
+        struct lent_rows lent = rows_lend(out);
+
+        st = codes_fill_heap(kway, &lent, want, rows_used);
+        out->count = lent.count;
     }
     kway->work->heap_kept = st == SPINE_OK;
 out:
     return st;
 }
 
-/* The last window is not smaller, and takes a row of each input at least. */
-size_t
-kway_beyond(const struct kway *kway)
+static enum spine_status
+codes_fill_heap(struct kway *kway, struct lent_rows *out, size_t want,
+                uint64_t *rows_used)
 {
-    return KWAY_WINDOW_MIN + kway->input_count;
+    return kway->layout->row_kind == ROW_ONE ? one_fill_heap(kway, out, want, rows_used)
+                                             : two_fill_heap(kway, out, want, rows_used);
+}
+
+enum spine_status
+kway_fill_lent(struct kway *kway, struct lent_rows *out, uint64_t *rows_used)
+{
+    enum spine_status st;
+
+    assert(kway->layout->row_kind != ROW_WIDE);
+    TRY(kway_prepare(kway));
+    kway->work->heap_kept = false;
+    if (kway->input_count > INPUTS_BY_WINDOW)
+        st = codes_fill_heap(kway, out, lent_rows_room(out), rows_used);
+    else if (kway->layout->row_kind == ROW_ONE)
+        st = one_fill_lent(kway, out, rows_used);
+    else
+        st = two_fill_lent(kway, out, rows_used);
+out:
+    return st;
 }
 
 bool

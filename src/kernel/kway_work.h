@@ -53,6 +53,15 @@ enum {
     WINDOW_ROUNDS = 6
 };
 
+/* The rows of a window when `left` are wanted. */
+static inline size_t
+window_rows(size_t left)
+{
+    return left < WINDOW_ROWS_MIN   ? WINDOW_ROWS_MIN
+           : left > WINDOW_ROWS_MAX ? WINDOW_ROWS_MAX
+                                    : left;
+}
+
 /* Rows not used yet; at least one, whatever the owner's estimate. */
 static inline uint64_t
 kway_left(const struct kway_input *input)
@@ -85,10 +94,11 @@ kway_piece(const struct kway *kway, size_t want)
     return want / (kway->input_count + 1) + 8;
 }
 
+/* kway_fill_heap(). Of codes, `out` has room for `want` rows. */
 enum spine_status
-one_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+one_fill_heap(struct kway *kway, struct lent_rows *out, size_t want, uint64_t *rows_used);
 enum spine_status
-two_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+two_fill_heap(struct kway *kway, struct lent_rows *out, size_t want, uint64_t *rows_used);
 enum spine_status
 wide_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
 
@@ -97,6 +107,11 @@ enum spine_status
 one_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
 enum spine_status
 two_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+/* The same while `out` has room for the least window. */
+enum spine_status
+one_fill_lent(struct kway *kway, struct lent_rows *out, uint64_t *rows_used);
+enum spine_status
+two_fill_lent(struct kway *kway, struct lent_rows *out, uint64_t *rows_used);
 /* Not descending. */
 enum spine_status
 wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);

@@ -17,9 +17,9 @@
  */
 INLINE_ALWAYS void
 KERNEL_FN(merge_ends)(struct run *first, struct run *second, bool alike, size_t steps,
-                      const struct rows *to, size_t at, size_t end)
+                      const struct lent_rows *to, size_t at, size_t end)
 {
-    const struct rows out = *to;
+    const struct lent_rows out = *to;
     const size_t stride_a = first->stride, stride_b = alike ? stride_a : second->stride;
     const uint64_t *a = first->hi, *b = second->hi;
     const uint64_t *last_a = a + first->count - 1, *last_b = b + second->count - 1;
@@ -47,21 +47,22 @@ KERNEL_FN(merge_ends)(struct run *first, struct run *second, bool alike, size_t 
 /* Apart, so that each loop has the registers for itself. */
 static __attribute__((noinline)) void
 KERNEL_FN(merge_alike)(struct run *first, struct run *second, size_t steps,
-                       const struct rows *to, size_t at, size_t end)
+                       const struct lent_rows *to, size_t at, size_t end)
 {
     KERNEL_FN(merge_ends)(first, second, true, steps, to, at, end);
 }
 
 static __attribute__((noinline)) void
 KERNEL_FN(merge_unlike)(struct run *first, struct run *second, size_t steps,
-                        const struct rows *to, size_t at, size_t end)
+                        const struct lent_rows *to, size_t at, size_t end)
 {
     KERNEL_FN(merge_ends)(first, second, false, steps, to, at, end);
 }
 
 /* The rows of both from row `at` of `to` on. Returns whether two may be equal. */
 static bool
-KERNEL_FN(merge_pair)(struct run first, struct run second, struct rows *to, size_t at)
+KERNEL_FN(merge_pair)(struct run first, struct run second, struct lent_rows *to,
+                      size_t at)
 {
     size_t end = at + first.count + second.count;
     bool equal = false;
@@ -91,7 +92,8 @@ KERNEL_FN(merge_pair)(struct run first, struct run second, struct rows *to, size
  * by side. `out` has room for all and `spare` for twice as many. Returns whether there
  * may be equal rows. */
 static bool
-KERNEL_FN(merge_runs)(struct merge_tree *tree, struct rows *out, struct rows *spare)
+KERNEL_FN(merge_runs)(struct merge_tree *tree, struct lent_rows *out,
+                      struct lent_rows *spare)
 {
     const size_t root = 2 * tree->leaf_count - 2;
     bool equal = false;
@@ -113,7 +115,7 @@ KERNEL_FN(merge_runs)(struct merge_tree *tree, struct rows *out, struct rows *sp
 
 /* The first row from `begin` on that equals the one after it; the last row if none. */
 static size_t
-KERNEL_FN(find_equal)(const struct rows *rows, size_t begin)
+KERNEL_FN(find_equal)(const struct lent_rows *rows, size_t begin)
 {
     const size_t last = rows->count - 1;
 
@@ -138,7 +140,7 @@ KERNEL_FN(find_equal)(const struct rows *rows, size_t begin)
 }
 
 static inline void
-KERNEL_FN(put)(struct rows *rows, size_t at, KERNEL_CODE code, int64_t weight)
+KERNEL_FN(put)(struct lent_rows *rows, size_t at, KERNEL_CODE code, int64_t weight)
 {
 #if KERNEL_WORDS == 2
     rows->hi[at] = (uint64_t)(code >> 64);
@@ -152,7 +154,7 @@ KERNEL_FN(put)(struct rows *rows, size_t at, KERNEL_CODE code, int64_t weight)
 /* Adds up equal rows among the sorted ones from `begin` on, and drops zeros. Without
  * branches that depend on rows. */
 static enum spine_status
-KERNEL_FN(add_up)(struct rows *rows, size_t begin)
+KERNEL_FN(add_up)(struct lent_rows *rows, size_t begin)
 {
     if (rows->count - begin < 2)
         return SPINE_OK;

@@ -28,8 +28,8 @@ enum {
     EQUAL_PIECE = 512
 };
 
-/* Rows of a struct rows, whose columns are equally far from one another, in this order:
- * hi, weight, lo. */
+/* Rows whose columns are equally far from one another, in this order: hi, weight, lo; as
+ * rows_reserve() makes them. */
 struct run {
     const uint64_t *hi;
     /* From column to column, in words. */
@@ -68,7 +68,7 @@ bool merge_tree_suits(const struct merge_tree *tree, size_t total);
 void merge_tree_grow(struct merge_tree *tree);
 
 static inline struct run
-run_of(const struct rows *rows, size_t begin, size_t count)
+run_of(const struct lent_rows *rows, size_t begin, size_t count)
 {
     return (struct run){
         .hi = rows->hi + begin,

@@ -38,22 +38,20 @@ order_sort(struct order *order)
 bool
 order_sort_part(struct order *order, size_t begin, size_t count)
 {
-    const struct rows place = {.hi = order->pairs.hi + begin,
-                               .lo = order->pairs.lo + begin,
-                               .weight = order->pairs.weight + begin,
-                               .count = count,
-                               .capacity = count};
-    struct rows part = place;
-    const enum spine_status st = rows_consolidate(&order_layout, &part, &order->scratch);
+    const struct rows *sorted = &order->scratch;
+    struct lent_rows part = {.hi = order->pairs.hi + begin,
+                             .lo = order->pairs.lo + begin,
+                             .weight = order->pairs.weight + begin,
+                             .count = count,
+                             .capacity = count};
+    bool moved;
 
-    /* The two may have been swapped; what is sorted goes back to its place. */
-    if (part.hi != place.hi) {
-        const struct rows sorted = part;
-
-        memcpy(place.hi, sorted.hi, count * sizeof *place.hi);
-        memcpy(place.lo, sorted.lo, count * sizeof *place.lo);
-        memcpy(place.weight, sorted.weight, count * sizeof *place.weight);
-        order->scratch = sorted;
+    if (two_sort(&order_layout, &part, &order->scratch, &moved) != SPINE_OK)
+        return false;
+    if (moved) {
+        memcpy(part.hi, sorted->hi, count * sizeof *part.hi);
+        memcpy(part.lo, sorted->lo, count * sizeof *part.lo);
+        memcpy(part.weight, sorted->weight, count * sizeof *part.weight);
     }
-    return st == SPINE_OK;
+    return true;
 }

@@ -162,20 +162,25 @@ rows_move(const struct layout *layout, struct rows *rows, size_t to, size_t begi
 }
 
 void
-rows_turn_round(const struct layout *layout, struct rows *rows)
+rows_turn_round(const struct layout *layout, struct rows *rows, size_t begin)
 {
+    const size_t count = rows->count - begin;
     const uint64_t flip = UINT64_MAX;
 
-    reverse_words(rows->hi, rows->count, flip);
-    reverse_weights(rows->weight, rows->count, layout->weight_count);
+    assert(begin <= rows->count);
+    if (count == 0)
+        return;
+    reverse_words(rows->hi + begin, count, flip);
+    reverse_weights(rows->weight + begin * layout->weight_count, count,
+                    layout->weight_count);
     if (layout->row_kind != ROW_ONE)
-        reverse_words(rows->lo, rows->count, flip);
+        reverse_words(rows->lo + begin, count, flip);
     if (layout->timed)
-        reverse_words(rows->time, rows->count, 0);
+        reverse_words(rows->time + begin, count, 0);
     if (layout->key.spans)
-        reverse_spans(rows->key, rows->count);
+        reverse_spans(rows->key + begin, count);
     if (layout->value.spans)
-        reverse_spans(rows->value, rows->count);
+        reverse_spans(rows->value + begin, count);
 }
 
 /* Each word becomes another by `flip`, too. */

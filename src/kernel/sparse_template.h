@@ -21,8 +21,8 @@ __extension__ typedef unsigned __int128 two_code;
 
 /* Copies rows [begin, end) of `from` to row `at` of `to`. */
 static void
-KERNEL_FN(copy_run)(const struct run *from, size_t begin, size_t end, struct rows *to,
-                    size_t at)
+KERNEL_FN(copy_run)(const struct run *from, size_t begin, size_t end,
+                    struct lent_rows *to, size_t at)
 {
     const size_t bytes = (end - begin) * sizeof(uint64_t);
 
@@ -34,7 +34,8 @@ KERNEL_FN(copy_run)(const struct run *from, size_t begin, size_t end, struct row
 
 /* Row `at` of `to` becomes the row at `from`, whose columns are `stride` words apart. */
 INLINE_ALWAYS void
-KERNEL_FN(put_row)(const struct rows *to, size_t at, const uint64_t *from, size_t stride)
+KERNEL_FN(put_row)(const struct lent_rows *to, size_t at, const uint64_t *from,
+                   size_t stride)
 {
     to->hi[at] = from[0];
     to->weight[at] = (int64_t)from[stride];
@@ -66,8 +67,8 @@ KERNEL_FN(gallop)(const struct run *run, size_t at, KERNEL_CODE code)
 /* Copies `many`, with the rows of `few` put in their places. Returns whether two rows are
  * equal. */
 static bool
-KERNEL_FN(merge_sparse)(const struct run *many, const struct run *few, struct rows *to,
-                        size_t at)
+KERNEL_FN(merge_sparse)(const struct run *many, const struct run *few,
+                        struct lent_rows *to, size_t at)
 {
     bool equal = false;
     size_t done = 0;
@@ -87,7 +88,7 @@ KERNEL_FN(merge_sparse)(const struct run *many, const struct run *few, struct ro
 }
 
 INLINE_ALWAYS void
-KERNEL_FN(copy_piece)(const struct run *from, const struct rows *to, size_t at)
+KERNEL_FN(copy_piece)(const struct run *from, const struct lent_rows *to, size_t at)
 {
     const size_t bytes = PIECE_ROWS * sizeof(uint64_t);
 
@@ -128,11 +129,11 @@ KERNEL_FN(piece_before)(const struct run *run, KERNEL_CODE code)
  * `many` has more than a piece, and leaves the rest in the runs, for row `*at` on.
  */
 static __attribute__((noinline)) bool
-KERNEL_FN(merge_pieces)(struct run *many, struct run *few, const struct rows *to,
+KERNEL_FN(merge_pieces)(struct run *many, struct run *few, const struct lent_rows *to,
                         size_t *at)
 {
     struct run from = *many, put = *few;
-    const struct rows out = *to;
+    const struct lent_rows out = *to;
     bool equal = false;
     size_t row = *at;
 

@@ -36,10 +36,7 @@ wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
     size_t used = 0;
 
     while (used < want) {
-        const size_t left = want - used;
-        const size_t window = left < WINDOW_ROWS_MIN   ? WINDOW_ROWS_MIN
-                              : left > WINDOW_ROWS_MAX ? WINDOW_ROWS_MAX
-                                                       : left;
+        const size_t window = window_rows(want - used);
         uint64_t rows_left, used_by_heap = 0;
         struct bound bound = {0};
 

@@ -173,14 +173,14 @@ KERNEL_FN(rows_within)(const struct kway_input *input, size_t count,
     return base + 1 - input->at;
 }
 
-/* Takes the window's rows out of the inputs; returns how many they are. */
+/* Makes segments of the window's rows; returns how many they are. */
 static size_t
-KERNEL_FN(window_cut)(struct kway_work *work, const struct KERNEL_FN(bound) * bound)
+KERNEL_FN(window_measure)(struct kway_work *work, const struct KERNEL_FN(bound) * bound)
 {
     size_t total = 0;
 
     for (size_t i = 0; i < work->open_count; i++) {
-        struct kway_input *input = work->open[i].input;
+        const struct kway_input *input = work->open[i].input;
         const size_t count = KERNEL_FN(rows_within)(input, work->open[i].share, bound);
 
         work->bucket.segments[i] = (struct segment){
@@ -189,10 +189,21 @@ KERNEL_FN(window_cut)(struct kway_work *work, const struct KERNEL_FN(bound) * bo
             .weight = input->rows.weight + input->at,
             .count = count,
         };
-        input->at += count;
-        input->rows_left -= count < input->rows_left ? count : input->rows_left;
         total += count;
     }
     work->bucket.segment_count = work->open_count;
     return total;
+}
+
+/* Takes them out of the inputs, which keep them until they are asked for more. */
+static void
+KERNEL_FN(window_take)(struct kway_work *work)
+{
+    for (size_t i = 0; i < work->open_count; i++) {
+        struct kway_input *input = work->open[i].input;
+        const size_t count = work->bucket.segments[i].count;
+
+        input->at += count;
+        input->rows_left -= count < input->rows_left ? count : input->rows_left;
+    }
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The sweep of alloc_sweep_test.c for views, samples, retention and probes: every
- * allocation fails once, and for good from there. A call answers SPINE_NOMEM, or a cursor
- * has it as its status; with memory the same succeeds; nothing leaks and the spine holds
- * what it held.
+ * The sweep of alloc_sweep_test.c for views, bulk reads, samples, retention and probes:
+ * every allocation fails once, and for good from there. A call answers SPINE_NOMEM, or a
+ * cursor has it as its status; with memory the same succeeds; nothing leaks and the spine
+ * holds what it held.
  */
 
 #include "harness/check.h"
@@ -160,6 +160,30 @@ call_sources_and_groups(struct fixture *at)
     return st;
 }
 
+/* Into rooms that hold what several batches have, and into one that does not. */
+static enum spine_status
+call_reads(struct fixture *at)
+{
+    static const size_t rooms[] = {200, 20};
+    struct spine_cursor *cursor;
+    enum spine_status st = spine_snapshot_cursor(at->snapshot, &cursor, NULL);
+
+    if (st != SPINE_OK)
+        return st;
+    for (unsigned i = 0; i < 2; i++) {
+        struct buffers buffers;
+
+        buffers_init(&buffers, &at->schema, rooms[i], 64);
+        spine_cursor_rewind(cursor);
+        while (spine_cursor_read(cursor, &buffers.view) > 0)
+            ;
+        buffers_release(&buffers);
+    }
+    st = spine_cursor_status(cursor);
+    spine_cursor_close(cursor);
+    return st;
+}
+
 static enum spine_status
 call_samples(struct fixture *at)
 {
@@ -246,6 +270,7 @@ static const struct {
     {"predicates and bounds", call_predicates_and_bounds},
     {"clone and default", call_clone_and_default},
     {"sources and groups", call_sources_and_groups},
+    {"bulk reads", call_reads},
     {"sample and partition", call_samples},
     {"retention", call_retention},
     {"probe", call_probe},

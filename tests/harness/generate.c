@@ -196,6 +196,18 @@ generate_rows(struct generator *generator, size_t count, struct model *out)
     }
 }
 
+void
+generate_cancelled(struct generator *generator, size_t count, struct model *out,
+                   struct model *back)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct model_row row;
+        generate_row(generator, &row);
+        model_add(out, &row);
+        model_add_times(back, &row, -1);
+    }
+}
+
 static union spine_datum *
 pool_new(struct generator *generator, const struct spine_type *type, size_t count)
 {

@@ -74,5 +74,9 @@ uint64_t generate_time(struct generator *generator);
 void generate_row(struct generator *generator, struct model_row *out);
 /* `count` rows, not consolidated, appended to `out`. */
 void generate_rows(struct generator *generator, size_t count, struct model *out);
+/* The same, and for each row appended to `out` one to `back` that takes it back: both
+ * together are nothing. */
+void generate_cancelled(struct generator *generator, size_t count, struct model *out,
+                        struct model *back);
 
 #endif

@@ -293,7 +293,7 @@ reverse_staging_mirrors_forward(void **state)
             assert_int_equal(st, SPINE_OK);
             assert_int_equal(reader_offset(&reader), 0);
             assert_int_equal(back.count, from);
-            rows_turn_round(&world.layout, &back);
+            rows_turn_round(&world.layout, &back, 0);
             expect_rows_equal(&world.layout, &back, 0, &world.rows, 0, from);
             rows_release(&world.layout, &back);
             world_release(&world);

@@ -126,7 +126,7 @@ fixture_setup(struct fixture *fixture, const struct spine_schema *schema,
         source->seed = model_random(seed);
         model_to_rows(&fixture->layout, &model, &source->rows, &source->cells);
         if (plan->descending)
-            rows_turn_round(&fixture->layout, &source->rows);
+            rows_turn_round(&fixture->layout, &source->rows, 0);
         fixture->inputs[i].source = source;
         fixture->rows_in += model.count;
         append_model(&all, &model);
@@ -181,7 +181,7 @@ run_fills(struct fixture *fixture, fill_fn *fill, size_t want)
     }
     assert_int_equal(used, fixture->rows_in);
     if (fixture->kway.descending)
-        rows_turn_round(&fixture->layout, &out);
+        rows_turn_round(&fixture->layout, &out, 0);
     expect_same_rows(&fixture->layout, &out, &fixture->expected);
     rows_release(&fixture->layout, &out);
 }

@@ -190,9 +190,9 @@ moving_rows_keeps_them(struct fixture *fixture, uint64_t *seed)
         if (layout->row_kind != ROW_ONE)
             turned.lo[i] = ~turned.lo[i];
     }
-    rows_turn_round(layout, &copy);
+    rows_turn_round(layout, &copy, 0);
     expect_same_rows(layout, &copy, &turned);
-    rows_turn_round(layout, &copy);
+    rows_turn_round(layout, &copy, 0);
     expect_same_rows(layout, &copy, &fixture->rows);
 
     rows_drop_front(layout, &copy, cut);
