@@ -22,8 +22,12 @@
  * SPINE_NOMEM with theirs. spine_cursor_status() tells whether the walk ended
  * at the end.
  *
- * A cursor keeps the batches that it reads, whatever happens to the spine. What
- * it gives out (bytes, times, weights) is valid until its next move.
+ * Moves. What a cursor gives out (bytes, times, weights) is valid until its next
+ * move: rewind, fast_forward, steps and seeks of keys and values, reads in bulk,
+ * and what spine/view.h calls a move. Other calls leave it as it is, whether they
+ * succeed or fail.
+ *
+ * A cursor keeps the batches that it reads, whatever happens to the spine.
  * One thread at a time; different cursors in different threads need no lock.
  */
 

@@ -26,7 +26,7 @@ typedef bool spine_predicate_fn(void *context, union spine_datum cell);
  * position, like spine_cursor_seek_key(): some steps for each doubling of the distance.
  *
  * A predicate that is not monotone takes the cursor forward (backward) to some key or to
- * the end, never elsewhere.
+ * the end, never elsewhere. All four are moves.
  */
 SPINE_API void spine_cursor_seek_key_with(struct spine_cursor *cursor,
                                           spine_predicate_fn *on_key, void *context);
@@ -43,8 +43,8 @@ SPINE_API void spine_cursor_seek_val_with_reverse(struct spine_cursor *cursor,
 
 /*
  * Limits the cursor to the keys from `lower` on and before `upper`, NULL meaning no
- * limit, for every operation; it is as new afterwards. The cells are read during the call
- * only.
+ * limit, for every operation; it is as new afterwards, so this is a move. The cells are
+ * read during the call only.
  */
 SPINE_API void spine_cursor_set_bounds(struct spine_cursor *cursor,
                                        const union spine_datum *lower,
@@ -60,7 +60,8 @@ spine_cursor_position(struct spine_cursor *cursor, uint64_t *offset, uint64_t *t
 
 /*
  * spine_cursor_times() of those times that are less than or equal to `upper` in the order
- * of the schema's times; all when untimed.
+ * of the schema's times; all when untimed. No move; but pairs of times are written over
+ * by the next call of this function.
  */
 SPINE_API size_t spine_cursor_times_through(struct spine_cursor *cursor, uint64_t upper,
                                             const uint64_t **times,
@@ -73,7 +74,7 @@ SPINE_API size_t spine_cursor_times_through(struct spine_cursor *cursor, uint64_
 SPINE_API uint64_t spine_cursor_rows_skipped(const struct spine_cursor *cursor);
 
 /* A cursor over the same rows, at the same position, with the same bounds and default;
-   then independent. A failed one has no clone: its status. */
+   then independent. A failed one has no clone: its status. No move of `cursor`. */
 SPINE_API SPINE_CHECKED enum spine_status spine_cursor_clone(struct spine_cursor *cursor,
                                                              struct spine_cursor **out,
                                                              struct spine_error *error);
@@ -98,8 +99,8 @@ spine_cursor_open_sources(const struct spine_cursor_source *sources, size_t sour
 /*
  * A cursor over the values of the present key as keys, without values and times, each
  * with its weight added up over the times less than or equal to `through` (all when
- * untimed); values for which that is zero are not there. Needs key_valid; `cursor` stays
- * on its key and goes to its first value.
+ * untimed); values for which that is zero are not there. Needs key_valid. A move:
+ * `cursor` stays on its key and goes to its first value.
  *
  * The group is copied: time and memory follow its number of values.
  */
@@ -111,7 +112,7 @@ spine_cursor_group(struct spine_cursor *cursor, uint64_t through,
  * From now on spine_cursor_seek_key_exact() of a key that is not there, or not within the
  * bounds, shows it with one row: this value, weight 1 (all components), time 0, as an
  * outer join wants it. Other moves leave that row and go on to keys that are there. The
- * value is copied.
+ * value is copied. No move: a row that is shown already keeps the default that it has.
  */
 SPINE_API void
 spine_cursor_set_default(struct spine_cursor *cursor, union spine_datum value);

@@ -68,7 +68,7 @@ struct spine_cursor {
     struct layout layout;
     /* What spine_cursor_set_default() set, or NULL. */
     struct cursor_default *on_absent;
-    /* What times_through() gives out. */
+    /* What times_through() gives out of pairs. */
     struct rows times;
     /* What is given out of cells that are no bytes in memory, and of summed weights. */
     uint8_t key_scratch[16];
@@ -108,7 +108,7 @@ bool cursor_cell(struct spine_cursor *cursor, const struct cell_layout *column,
  */
 void cursor_go_behind_last(struct spine_cursor *cursor, const struct cell *key);
 void cursor_go_before_first(struct spine_cursor *cursor, const struct cell *key);
-/* The default row of the absent `key`; true unless it failed. */
+/* The row of the absent `key` with the default value; true unless it failed. */
 bool cursor_show_default(struct spine_cursor *cursor, union spine_datum key);
 /* Frees what spine_cursor_set_default() and times_through() keep. */
 void cursor_views_release(struct spine_cursor *cursor);

@@ -9,18 +9,27 @@
 #include "cursor/cursor_state.h"
 #include "spine/view.h"
 
-/* The value that absent keys have, and room for the key that is shown with it. */
+/* Bytes of a cell that the cursor keeps. */
+struct kept_bytes {
+    uint8_t *data;
+    size_t capacity;
+};
+
+/* The value that absent keys have, and the row that is shown: it has bytes of its own, so
+ * that a new default does not touch what the cursor gave out. */
 struct cursor_default {
     union spine_datum value;
-    uint8_t *value_bytes;
-    size_t value_capacity;
-    uint8_t *key_bytes;
-    size_t key_capacity;
+    struct kept_bytes value_bytes;
+    struct kept_bytes shown_key;
+    struct kept_bytes shown_value;
 };
 
 static bool datum_keep(const struct cell_layout *column, union spine_datum *datum,
-                       uint8_t **bytes, size_t *capacity);
+                       struct kept_bytes *bytes);
+static bool
+show_default(struct spine_cursor *cursor, union spine_datum key, union spine_datum value);
 static uint64_t offset_of(const struct spine_cursor *cursor, const struct source *source);
+static size_t times_before(const uint64_t *times, size_t count, uint64_t upper);
 static void clone_position(struct spine_cursor *cursor, struct spine_cursor *clone);
 static enum spine_status group_add(struct spine_cursor *cursor, uint64_t through,
                                    struct spine_builder *builder,
@@ -32,8 +41,9 @@ cursor_views_release(struct spine_cursor *cursor)
     struct cursor_default *on_absent = cursor->on_absent;
 
     if (on_absent != NULL) {
-        mem_free(on_absent->value_bytes, on_absent->value_capacity);
-        mem_free(on_absent->key_bytes, on_absent->key_capacity);
+        mem_free(on_absent->value_bytes.data, on_absent->value_bytes.capacity);
+        mem_free(on_absent->shown_key.data, on_absent->shown_key.capacity);
+        mem_free(on_absent->shown_value.data, on_absent->shown_value.capacity);
         mem_free(on_absent, sizeof *on_absent);
     }
     rows_release(&cursor->layout, &cursor->times);
@@ -114,6 +124,8 @@ spine_cursor_times_through(struct spine_cursor *cursor, uint64_t upper,
 
     if (!cursor->timed || count == 0)
         return count;
+    if (order == SPINE_TIME_U64)
+        return times_before(*times, count, upper);
     if (!rows_reserve(&cursor->layout, kept, count)) {
         cursor_fail(cursor, SPINE_NOMEM);
         return 0;
@@ -130,6 +142,25 @@ spine_cursor_times_through(struct spine_cursor *cursor, uint64_t upper,
     *times = kept->time;
     *weights = kept->weight;
     return kept->count;
+}
+
+/* How many of the ascending `times` are not greater than `upper`. */
+static size_t
+times_before(const uint64_t *times, size_t count, uint64_t upper)
+{
+    size_t begin = 0;
+
+    while (count > 0) {
+        const size_t half = count / 2;
+
+        if (times[begin + half] <= upper) {
+            begin += half + 1;
+            count -= half + 1;
+        } else {
+            count = half;
+        }
+    }
+    return begin;
 }
 
 uint64_t
@@ -164,6 +195,7 @@ spine_cursor_clone(struct spine_cursor *cursor, struct spine_cursor **out,
     }
     if (cursor->on_absent != NULL)
         spine_cursor_set_default(clone, cursor->on_absent->value);
+    TRY(spine_cursor_error(clone, error));
     clone_position(cursor, clone);
     TRY(spine_cursor_error(clone, error));
 
@@ -179,12 +211,18 @@ static void
 clone_position(struct spine_cursor *cursor, struct spine_cursor *clone)
 {
     const size_t at = cursor->at;
+    uint8_t scratch[16];
 
     if (cursor->place != PLACE_KEY) {
         cursor_leave(clone, cursor->place);
         return;
     }
-    (void)spine_cursor_seek_key_exact(clone, spine_cursor_key(cursor)); /* it is there */
+    /* The row that is shown, which may be that of a default of before. */
+    if (cursor->window.ghost)
+        show_default(clone, spine_cursor_key(cursor),
+                     rows_value_datum(&cursor->layout, &cursor->window.rows, 0, scratch));
+    else
+        (void)spine_cursor_seek_key_exact(clone, spine_cursor_key(cursor)); /* is there */
     if (clone->place != PLACE_KEY ||
         (at == cursor->key_begin && cursor_key_begin_known(cursor)))
         return;
@@ -268,8 +306,7 @@ spine_cursor_set_default(struct spine_cursor *cursor, union spine_datum value)
     if (cursor->on_absent == NULL)
         cursor->on_absent = mem_zalloc(sizeof *cursor->on_absent);
     if (cursor->on_absent == NULL ||
-        !datum_keep(&cursor->layout.value, &value, &cursor->on_absent->value_bytes,
-                    &cursor->on_absent->value_capacity)) {
+        !datum_keep(&cursor->layout.value, &value, &cursor->on_absent->value_bytes)) {
         cursor_fail(cursor, SPINE_NOMEM);
         return;
     }
@@ -278,33 +315,37 @@ spine_cursor_set_default(struct spine_cursor *cursor, union spine_datum value)
 
 /* Makes `datum` borrow from `bytes`, if it has bytes. */
 static bool
-datum_keep(const struct cell_layout *column, union spine_datum *datum, uint8_t **bytes,
-           size_t *capacity)
+datum_keep(const struct cell_layout *column, union spine_datum *datum,
+           struct kept_bytes *bytes)
 {
     if (column->kind != SPINE_FIXED && column->kind != SPINE_BYTES)
         return true;
     if (datum->bytes.size == 0)
         return true;
-    if (!array_reserve(bytes, capacity, 1, datum->bytes.size))
+    if (!array_reserve(&bytes->data, &bytes->capacity, 1, datum->bytes.size))
         return false;
-    memmove(*bytes, datum->bytes.data, datum->bytes.size);
-    datum->bytes.data = *bytes;
+    memmove(bytes->data, datum->bytes.data, datum->bytes.size);
+    datum->bytes.data = bytes->data;
     return true;
 }
 
 bool
 cursor_show_default(struct spine_cursor *cursor, union spine_datum key)
 {
+    return show_default(cursor, key, cursor->on_absent->value);
+}
+
+static bool
+show_default(struct spine_cursor *cursor, union spine_datum key, union spine_datum value)
+{
     static const int64_t ones[SPINE_WEIGHTS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1};
     struct cursor_default *on_absent = cursor->on_absent;
-    const struct spine_row row = {
-        .key = key, .value = on_absent->value, .weight = 1, .weights = ones};
-    struct spine_row kept = row;
+    struct spine_row row = {.key = key, .value = value, .weight = 1, .weights = ones};
     enum spine_status st = SPINE_NOMEM;
 
-    if (datum_keep(&cursor->layout.key, &kept.key, &on_absent->key_bytes,
-                   &on_absent->key_capacity))
-        st = window_show_ghost(&cursor->window, &kept);
+    if (datum_keep(&cursor->layout.key, &row.key, &on_absent->shown_key) &&
+        datum_keep(&cursor->layout.value, &row.value, &on_absent->shown_value))
+        st = window_show_ghost(&cursor->window, &row);
     if (st != SPINE_OK) {
         cursor_fail(cursor, st);
         return false;
