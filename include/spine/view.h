@@ -51,9 +51,12 @@ SPINE_API void spine_cursor_set_bounds(struct spine_cursor *cursor,
                                        const union spine_datum *upper);
 
 /*
- * How far the cursor is: rows of all its batches before the present value (before the key
- * when it is on no value), and rows in all, within its bounds. Rows that cancel or repeat
- * count each time. Past the end both are equal. Some searches; legal in every state.
+ * How far the cursor is: `*total` is the number of rows of all its batches within its
+ * bounds, and `*offset` how many of them lie before the present value. On no value of a
+ * key these are the rows before the key, as long as its first value is ahead, and those
+ * of the key too, once its last value lies behind. Past the end both numbers are equal;
+ * on no key otherwise `*offset` is 0. Rows that cancel or repeat count each time.
+ * Some searches; legal in every state; no move.
  */
 SPINE_API void
 spine_cursor_position(struct spine_cursor *cursor, uint64_t *offset, uint64_t *total);
