@@ -87,6 +87,7 @@ struct spine {
     struct slot_policy policy;
     struct spine_runtime *runtime;
     struct runtime_watch watch;
+    struct job_owner jobs;
     /* Shared with snapshots, which may outlive the spine. */
     struct lookup_ledger *ledger;
 

@@ -44,7 +44,7 @@ merge_task_init(struct merge_task *task, struct spine *spine, unsigned level)
 {
     task->spine = spine;
     task->level = level;
-    task->job.owner = spine;
+    task->job.owner = &spine->jobs;
     task->job.on_slice = slice_on_worker;
 }
 

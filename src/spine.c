@@ -321,7 +321,7 @@ help(struct spine *spine, unsigned slices)
     while (done < slices) {
         uint64_t fuel_rows = HELP_FUEL_ROWS;
 
-        if (!runtime_help_due(spine->runtime, spine, &fuel_rows))
+        if (!runtime_help_due(spine->runtime, &spine->jobs, &fuel_rows))
             break;
         done++;
     }

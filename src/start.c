@@ -39,7 +39,7 @@ static void take_sized_locked(struct spine *spine, unsigned levels, uint64_t row
 void
 spine_look_init(struct spine *spine)
 {
-    spine->locked.look.owner = spine;
+    spine->locked.look.owner = &spine->jobs;
     spine->locked.look.spare = true;
     spine->locked.look.on_slice = look_on_worker;
 }

@@ -30,7 +30,7 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
 
         mutex_unlock(&spine->mutex);
         runtime_closed = runtime_is_closed(spine->runtime);
-        helped = runtime_help(spine->runtime, spine, &fuel_rows);
+        helped = runtime_help(spine->runtime, &spine->jobs, &fuel_rows);
         mutex_lock(&spine->mutex);
 
         /* Whatever happened while the lock was open is looked at before any sleep. */

@@ -64,7 +64,7 @@ int
 main(int argc, char **argv)
 {
     const size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : 10000;
-    struct hand_over over = {.job = {.on_slice = on_slice, .owner = &over}};
+    struct hand_over over = {.job = {.on_slice = on_slice}};
     double *const waits = malloc((count + 1) * sizeof *waits);
 
     require(count > 0 && waits != NULL, "a number of hand-overs");

@@ -33,8 +33,9 @@ struct spine_runtime {
         uint64_t ready_count; /* of both */
         /* A ring of watches through this one, those that were told at its end. */
         struct runtime_watch watches;
-        /* Jobs taken so far. */
+        /* Jobs taken so far; ready jobs that were looked at on the way. */
         uint64_t taken;
+        uint64_t steps;
         /* Pumps submitted and not ended; those of them that are in a slice. */
         unsigned pumps_out;
         unsigned pumps_busy;
@@ -46,6 +47,20 @@ struct spine_runtime {
     } locked;
 };
 
+/* ---- ready.c ---- */
+
+/* Puts a job behind those that are ready; takes it out from among them. */
+void ready_append_locked(struct spine_runtime *runtime, struct job *job);
+void ready_remove_locked(struct spine_runtime *runtime, struct job *job);
+/*
+ * Takes the best ready job of `owner`, of anybody when NULL: it is running from now on.
+ * NULL when there is none, or when the runtime is closed.
+ */
+struct job *ready_take_locked(struct spine_runtime *runtime,
+                              const struct job_owner *owner, bool due_only);
+
+/* ---- runtime.c ---- */
+
 /*
  * One run of a pump: slices until the time is up or nothing is ready. True when it wants
  * to be submitted again; otherwise it has ended and does not touch the runtime any more.
@@ -55,6 +70,8 @@ bool pump_run(struct spine_runtime *runtime);
 
 /* Ends a pump that was counted in `pumps_out` but not run. */
 void pump_give_up(struct spine_runtime *runtime);
+
+/* ---- loop_driver.c ---- */
 
 /* Opens the libuv side: a private loop on a thread of its own when `loop` is NULL. */
 enum spine_status loop_driver_open(struct spine_runtime *runtime, struct uv_loop_s *loop,

@@ -19,15 +19,9 @@ static void tell_watches_locked(struct spine_runtime *runtime);
 static void
 watch_append_locked(struct spine_runtime *runtime, struct runtime_watch *watch);
 static void watch_remove_locked(struct runtime_watch *watch);
-static void ready_append_locked(struct spine_runtime *runtime, struct job *job);
-static void ready_remove_locked(struct spine_runtime *runtime, struct job *job);
 static void pump_free_locked(struct spine_runtime *runtime, bool *busy);
-static bool help(struct spine_runtime *runtime, const void *owner, bool due_only,
-                 uint64_t *fuel_rows);
-static struct job *
-take_best_locked(struct spine_runtime *runtime, const void *owner, bool due_only);
-static struct job *best_of_locked(const struct spine_runtime *runtime,
-                                  const struct job *ring, const void *owner);
+static bool help(struct spine_runtime *runtime, const struct job_owner *owner,
+                 bool due_only, uint64_t *fuel_rows);
 static void
 slice_run(struct spine_runtime *runtime, struct job *job, uint64_t *fuel_rows);
 static void executor_run(void *argument);
@@ -248,9 +242,8 @@ runtime_ready(struct spine_runtime *runtime, struct job *job)
     mutex_lock(&runtime->mutex);
     assert(job->state != JOB_READY);
     /* The slice is as good as over: its pump may take the next job. */
-    if (job->pump_busy != NULL)
+    if (job->state == JOB_RUNNING && job->pump_busy != NULL)
         pump_free_locked(runtime, job->pump_busy);
-    job->pump_busy = NULL;
     job->state = JOB_READY;
     ready_append_locked(runtime, job);
     mutex_unlock(&runtime->mutex);
@@ -327,24 +320,26 @@ runtime_kick(struct spine_runtime *runtime)
 }
 
 bool
-runtime_help(struct spine_runtime *runtime, const void *owner, uint64_t *fuel_rows)
+runtime_help(struct spine_runtime *runtime, struct job_owner *owner, uint64_t *fuel_rows)
 {
     return help(runtime, owner, false, fuel_rows);
 }
 
 bool
-runtime_help_due(struct spine_runtime *runtime, const void *owner, uint64_t *fuel_rows)
+runtime_help_due(struct spine_runtime *runtime, struct job_owner *owner,
+                 uint64_t *fuel_rows)
 {
     return help(runtime, owner, true, fuel_rows);
 }
 
 static bool
-help(struct spine_runtime *runtime, const void *owner, bool due_only, uint64_t *fuel_rows)
+help(struct spine_runtime *runtime, const struct job_owner *owner, bool due_only,
+     uint64_t *fuel_rows)
 {
     struct job *job;
 
     mutex_lock(&runtime->mutex);
-    job = take_best_locked(runtime, owner, due_only);
+    job = ready_take_locked(runtime, owner, due_only);
     mutex_unlock(&runtime->mutex);
     if (job == NULL)
         return false;
@@ -365,7 +360,7 @@ pump_run(struct spine_runtime *runtime)
         bool busy = true;
 
         mutex_lock(&runtime->mutex);
-        job = take_best_locked(runtime, NULL, false);
+        job = ready_take_locked(runtime, NULL, false);
         if (job == NULL) {
             runtime->locked.pumps_out--;
             condition_broadcast(&runtime->quiet);
@@ -422,70 +417,4 @@ slice_run(struct spine_runtime *runtime, struct job *job, uint64_t *fuel_rows)
     if (runtime->locked.slices_running == 0)
         condition_broadcast(&runtime->quiet);
     mutex_unlock(&runtime->mutex);
-}
-
-static void
-ready_append_locked(struct spine_runtime *runtime, struct job *job)
-{
-    struct job *ring = job->spare ? &runtime->locked.spare : &runtime->locked.ready;
-
-    job->next = ring;
-    job->previous = ring->previous;
-    ring->previous->next = job;
-    ring->previous = job;
-    job->ready_at = runtime->locked.taken;
-    runtime->locked.ready_count++;
-}
-
-static void
-ready_remove_locked(struct spine_runtime *runtime, struct job *job)
-{
-    job->previous->next = job->next;
-    job->next->previous = job->previous;
-    job->next = NULL;
-    job->previous = NULL;
-    runtime->locked.ready_count--;
-}
-
-/*
- * Takes the best ready job of `owner`, of anybody when NULL: it is running from now on.
- * NULL when there is none, or when the runtime is closed.
- */
-static struct job *
-take_best_locked(struct spine_runtime *runtime, const void *owner, bool due_only)
-{
-    struct job *best;
-
-    if (runtime->locked.closed)
-        return NULL;
-    best = best_of_locked(runtime, &runtime->locked.ready, owner);
-    if (best == NULL && !due_only)
-        best = best_of_locked(runtime, &runtime->locked.spare, owner);
-    if (best == NULL)
-        return NULL;
-    ready_remove_locked(runtime, best);
-    best->state = JOB_RUNNING;
-    runtime->locked.taken++;
-    runtime->locked.slices_running++;
-    return best;
-}
-
-static struct job *
-best_of_locked(const struct spine_runtime *runtime, const struct job *ring,
-               const void *owner)
-{
-    struct job *best = NULL;
-    unsigned seen = 0;
-
-    for (struct job *job = ring->next; job != ring && seen < JOB_CHOICE;
-         job = job->next) {
-        if (owner != NULL && job->owner != owner)
-            continue;
-        seen++;
-        if (best == NULL || job->rows_left < best->rows_left)
-            best = job;
-        if (runtime->locked.taken - job->ready_at >= JOB_PATIENCE)
-            return job;
-    }
-    return best;
 }

@@ -25,7 +25,8 @@
  * the oldest has been passed over JOB_PATIENCE times: least-remaining-first keeps the
  * number of batches low (Luo and Carey, "On Performance Stability in LSM-based Storage
  * Systems", VLDB 2019), patience keeps it fair. A job that can be *spared* runs only
- * while no other is ready, however long that takes.
+ * while no other is ready, however long that takes. A thread that helps an owner looks at
+ * the ready jobs of this owner only: what it costs does not depend on other owners.
  *
  * Lock order: spine, then runtime. Callbacks, on_slice and on_submit, run without locks.
  */
@@ -38,12 +39,25 @@
 
 enum job_state { JOB_IDLE, JOB_READY, JOB_RUNNING };
 
+struct job;
+
+/* Whoever owns jobs and may want to run them itself, by runtime_help(). Zero at first. */
+struct job_owner {
+    /* Its ready jobs, the youngest first, by `owner_next`. The runtime's, under its lock.
+     */
+    struct job *ready;
+};
+
 struct job {
     /* The runtime's, under its lock. */
     struct job *next;
     struct job *previous;
-    /* While it runs in a pump: that one's, which is busy. NULL in a helper. */
-    bool *pump_busy;
+    union {
+        /* While it is ready: an older ready job of its owner, or NULL. */
+        struct job *owner_next;
+        /* While it runs in a pump: this pump's mark that it is busy. NULL in a helper. */
+        bool *pump_busy;
+    };
     /* Jobs that had been taken when this one became ready. */
     uint64_t ready_at;
     enum job_state state;
@@ -52,7 +66,7 @@ struct job {
     bool spare;
     /* Who it belongs to, for runtime_help(). NULL: it runs in pumps and in
      * spine_runtime_run() only. */
-    const void *owner;
+    struct job_owner *owner;
     /* Rows of work left: set by the owner while the job is not ready. */
     uint64_t rows_left;
     /*
@@ -103,10 +117,11 @@ void runtime_kick(struct spine_runtime *runtime);
  * thread, with at most `*fuel_rows` rows, and takes what it used from there. False when
  * none is ready, or the runtime is closed. No lock held.
  */
-bool runtime_help(struct spine_runtime *runtime, const void *owner, uint64_t *fuel_rows);
+bool
+runtime_help(struct spine_runtime *runtime, struct job_owner *owner, uint64_t *fuel_rows);
 
 /* The same of jobs that cannot be spared. */
-bool
-runtime_help_due(struct spine_runtime *runtime, const void *owner, uint64_t *fuel_rows);
+bool runtime_help_due(struct spine_runtime *runtime, struct job_owner *owner,
+                      uint64_t *fuel_rows);
 
 #endif

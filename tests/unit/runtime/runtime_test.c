@@ -1,140 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "runtime/runtime.h"
+#include "unit/runtime/job_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
 #include <uv.h>
-
-#include <cmocka.h>
 
 #define JOBS_MAX 128
 #define WAIT_NS UINT64_C(10000000000)
-
-/* An owner of jobs: each needs a number of slices, and the order in which they ran is
- * kept. */
-struct owner {
-    struct spine_runtime *runtime;
-    struct mutex mutex;
-    struct condition ended;
-    unsigned idle_count;
-    unsigned order[1024];
-    unsigned order_count;
-};
-
-struct counted_job {
-    struct job job;
-    struct owner *owner;
-    unsigned index;
-    unsigned slices_left;
-};
-
-static void
-on_slice(struct job *job, uint64_t *fuel_rows)
-{
-    struct counted_job *counted =
-        (struct counted_job *)((char *)job - offsetof(struct counted_job, job));
-    struct owner *owner = counted->owner;
-
-    *fuel_rows -= *fuel_rows < 10 ? *fuel_rows : 10;
-    mutex_lock(&owner->mutex);
-    if (owner->order_count < sizeof owner->order / sizeof owner->order[0])
-        owner->order[owner->order_count++] = counted->index;
-    if (--counted->slices_left > 0)
-        runtime_ready(owner->runtime, job);
-    else {
-        runtime_idle(owner->runtime, job);
-        owner->idle_count++;
-        condition_broadcast(&owner->ended);
-    }
-    mutex_unlock(&owner->mutex);
-}
-
-static void
-owner_init(struct owner *owner, struct spine_runtime *runtime)
-{
-    memset(owner, 0, sizeof *owner);
-    owner->runtime = runtime;
-    assert_int_equal(mutex_init(&owner->mutex), SPINE_OK);
-    assert_int_equal(condition_init(&owner->ended), SPINE_OK);
-}
-
-static void
-owner_release(struct owner *owner)
-{
-    condition_release(&owner->ended);
-    mutex_release(&owner->mutex);
-}
-
-static void
-job_make_ready(struct counted_job *counted, struct owner *owner, unsigned index,
-               uint64_t rows_left, unsigned slices)
-{
-    memset(counted, 0, sizeof *counted);
-    counted->owner = owner;
-    counted->index = index;
-    counted->slices_left = slices;
-    counted->job.owner = owner;
-    counted->job.rows_left = rows_left;
-    counted->job.on_slice = on_slice;
-    mutex_lock(&owner->mutex);
-    runtime_ready(owner->runtime, &counted->job);
-    mutex_unlock(&owner->mutex);
-}
-
-static struct spine_runtime *
-manual_runtime(void)
-{
-    const struct spine_runtime_options options = {.manual = true};
-    struct spine_runtime *runtime;
-
-    assert_int_equal(spine_runtime_open(&options, &runtime, NULL), SPINE_OK);
-    return runtime;
-}
-
-static void
-the_job_with_the_least_left_runs_first(void **state)
-{
-    struct spine_runtime *runtime = manual_runtime();
-    struct counted_job jobs[3];
-    struct owner owner;
-
-    (void)state;
-    owner_init(&owner, runtime);
-    job_make_ready(&jobs[0], &owner, 0, 300, 1);
-    job_make_ready(&jobs[1], &owner, 1, 100, 2);
-    job_make_ready(&jobs[2], &owner, 2, 200, 1);
-    assert_int_equal(spine_runtime_run(runtime, 1000), 40);
-    assert_int_equal(owner.order_count, 4);
-    assert_int_equal(owner.order[0], 1);
-    assert_int_equal(owner.order[1], 1);
-    assert_int_equal(owner.order[2], 2);
-    assert_int_equal(owner.order[3], 0);
-    assert_int_equal(spine_runtime_run(runtime, 1000), 0);
-    owner_release(&owner);
-    spine_runtime_close(runtime);
-}
-
-static void
-a_large_job_is_not_passed_over_for_ever(void **state)
-{
-    struct spine_runtime *runtime = manual_runtime();
-    struct counted_job jobs[2];
-    struct owner owner;
-    unsigned position = 0;
-
-    (void)state;
-    owner_init(&owner, runtime);
-    job_make_ready(&jobs[0], &owner, 0, 1000000, 1);
-    job_make_ready(&jobs[1], &owner, 1, 1, 500);
-    (void)spine_runtime_run(runtime, UINT64_MAX);
-    while (owner.order[position] != 0)
-        position++;
-    assert_int_equal(position, JOB_PATIENCE);
-    owner_release(&owner);
-    spine_runtime_close(runtime);
-}
 
 static void
 fuel_bounds_a_run(void **state)
@@ -150,57 +20,6 @@ fuel_bounds_a_run(void **state)
     assert_int_equal(owner.order_count, 3);
     assert_int_equal(spine_runtime_run(runtime, UINT64_MAX), 70);
     assert_int_equal(owner.idle_count, 1);
-    owner_release(&owner);
-    spine_runtime_close(runtime);
-}
-
-static void
-helpers_run_their_own_jobs_only(void **state)
-{
-    struct spine_runtime *runtime = manual_runtime();
-    struct counted_job jobs[2];
-    struct owner owners[2];
-    uint64_t fuel_rows = 1000;
-
-    (void)state;
-    owner_init(&owners[0], runtime);
-    owner_init(&owners[1], runtime);
-    job_make_ready(&jobs[0], &owners[0], 0, 1, 1);
-    job_make_ready(&jobs[1], &owners[1], 1, 2, 1);
-    assert_true(runtime_help(runtime, &owners[1], &fuel_rows));
-    assert_int_equal(fuel_rows, 990);
-    assert_false(runtime_help(runtime, &owners[1], &fuel_rows));
-    assert_int_equal(owners[0].order_count, 0);
-    assert_int_equal(owners[1].order_count, 1);
-    assert_true(runtime_help(runtime, NULL, &fuel_rows));
-    owner_release(&owners[0]);
-    owner_release(&owners[1]);
-    spine_runtime_close(runtime);
-}
-
-static void
-a_spare_job_waits_for_all_others(void **state)
-{
-    struct spine_runtime *runtime = manual_runtime();
-    struct counted_job jobs[3] = {0};
-    struct owner owner;
-    uint64_t fuel_rows = 1000;
-
-    (void)state;
-    owner_init(&owner, runtime);
-    job_make_ready(&jobs[0], &owner, 0, 1, 2);
-    mutex_lock(&owner.mutex);
-    assert_true(runtime_withdraw(runtime, &jobs[0].job));
-    jobs[0].job.spare = true;
-    runtime_ready(runtime, &jobs[0].job);
-    mutex_unlock(&owner.mutex);
-    assert_false(runtime_help_due(runtime, &owner, &fuel_rows));
-    job_make_ready(&jobs[1], &owner, 1, 1000, 3 * JOB_PATIENCE);
-    assert_true(runtime_help_due(runtime, &owner, &fuel_rows));
-    (void)spine_runtime_run(runtime, UINT64_MAX);
-    for (unsigned i = 0; i < 3 * JOB_PATIENCE; i++)
-        assert_int_equal(owner.order[i], 1);
-    assert_int_equal(owner.order_count, 3 * JOB_PATIENCE + 2);
     owner_release(&owner);
     spine_runtime_close(runtime);
 }
@@ -416,7 +235,7 @@ nothing_waits_for_what_an_ended_job_has_to_do(void **state)
     (void)state;
     assert_int_equal(spine_runtime_open(&options, &runtime, NULL), SPINE_OK);
     owner_init(&owner, runtime);
-    end.job.owner = &owner;
+    end.job.owner = &owner.jobs;
     end.job.on_slice = end_at_length;
     mutex_lock(&owner.mutex);
     runtime_ready(runtime, &end.job);
@@ -522,11 +341,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_job_with_the_least_left_runs_first),
-        cmocka_unit_test(a_large_job_is_not_passed_over_for_ever),
         cmocka_unit_test(fuel_bounds_a_run),
-        cmocka_unit_test(helpers_run_their_own_jobs_only),
-        cmocka_unit_test(a_spare_job_waits_for_all_others),
         cmocka_unit_test(a_withdrawn_job_does_not_run),
         cmocka_unit_test(the_pool_runs_everything),
         cmocka_unit_test(the_hosts_loop_runs_everything),

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The ready jobs of a runtime, and which of them is the best.
+ */
+
+#include "base/assert.h"
+#include "runtime/pump.h"
+
+static struct job *
+best_of_ring_locked(struct spine_runtime *runtime, const struct job *ring);
+static struct job *best_of_owner_locked(struct spine_runtime *runtime,
+                                        const struct job_owner *owner, bool spare);
+static bool
+is_passed_over_locked(const struct spine_runtime *runtime, const struct job *job);
+
+void
+ready_append_locked(struct spine_runtime *runtime, struct job *job)
+{
+    struct job *ring = job->spare ? &runtime->locked.spare : &runtime->locked.ready;
+
+    assert(job->next == NULL);
+    job->next = ring;
+    job->previous = ring->previous;
+    ring->previous->next = job;
+    ring->previous = job;
+    job->ready_at = runtime->locked.taken;
+    runtime->locked.ready_count++;
+    if (job->owner != NULL) {
+        job->owner_next = job->owner->ready;
+        job->owner->ready = job;
+    }
+}
+
+void
+ready_remove_locked(struct spine_runtime *runtime, struct job *job)
+{
+    assert(job->state == JOB_READY);
+    job->previous->next = job->next;
+    job->next->previous = job->previous;
+    job->next = NULL;
+    job->previous = NULL;
+    runtime->locked.ready_count--;
+    if (job->owner != NULL) {
+        /* Short: an owner has about a dozen jobs. */
+        struct job **at = &job->owner->ready;
+
+        while (*at != job) {
+            assert(*at != NULL && (*at)->owner == job->owner);
+            at = &(*at)->owner_next;
+        }
+        *at = job->owner_next;
+    }
+    job->pump_busy = NULL;
+}
+
+struct job *
+ready_take_locked(struct spine_runtime *runtime, const struct job_owner *owner,
+                  bool due_only)
+{
+    struct job *best;
+
+    if (runtime->locked.closed)
+        return NULL;
+    best = owner != NULL ? best_of_owner_locked(runtime, owner, false)
+                         : best_of_ring_locked(runtime, &runtime->locked.ready);
+    if (best == NULL && !due_only)
+        best = owner != NULL ? best_of_owner_locked(runtime, owner, true)
+                             : best_of_ring_locked(runtime, &runtime->locked.spare);
+    if (best == NULL)
+        return NULL;
+    ready_remove_locked(runtime, best);
+    best->state = JOB_RUNNING;
+    runtime->locked.taken++;
+    runtime->locked.slices_running++;
+    return best;
+}
+
+static struct job *
+best_of_ring_locked(struct spine_runtime *runtime, const struct job *ring)
+{
+    struct job *best = NULL;
+    unsigned seen = 0;
+
+    /* The oldest comes first. */
+    if (ring->next != ring && is_passed_over_locked(runtime, ring->next)) {
+        runtime->locked.steps++;
+        return ring->next;
+    }
+    for (struct job *job = ring->next; job != ring && seen < JOB_CHOICE;
+         job = job->next) {
+        seen++;
+        if (best == NULL || job->rows_left < best->rows_left)
+            best = job;
+    }
+    runtime->locked.steps += seen;
+    return best;
+}
+
+/* Among the ready jobs of `owner` that can be spared, or that cannot. */
+static struct job *
+best_of_owner_locked(struct spine_runtime *runtime, const struct job_owner *owner,
+                     bool spare)
+{
+    struct job *best = NULL;
+    struct job *oldest = NULL;
+
+    for (struct job *job = owner->ready; job != NULL; job = job->owner_next) {
+        runtime->locked.steps++;
+        if (job->spare != spare)
+            continue;
+        /* Of those with as little left, the oldest: the list has the youngest first. */
+        if (best == NULL || job->rows_left <= best->rows_left)
+            best = job;
+        oldest = job;
+    }
+    return oldest != NULL && is_passed_over_locked(runtime, oldest) ? oldest : best;
+}
+
+static bool
+is_passed_over_locked(const struct spine_runtime *runtime, const struct job *job)
+{
+    return runtime->locked.taken - job->ready_at >= JOB_PATIENCE;
+}
