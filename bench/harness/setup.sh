@@ -13,8 +13,8 @@
 # `root` must be set. SPINE_JOBS is the number of compilers at a time (default: cores).
 # SPINE_COMPILER chooses the C compiler; its builds are in build/PRESET-COMPILER.
 
-build_packages="gcc g++ cmake ninja-build pkg-config libuv1-dev libxxhash-dev libroaring-dev \
-libcmocka-dev"
+build_packages="gcc g++ cmake ninja-build pkg-config libuv1-dev libxxhash-dev liblz4-dev libzstd-dev \
+libroaring-dev libcmocka-dev"
 
 : "${root:?set it to the top of the source tree}"
 : "${SPINE_COMPILER:=}"
@@ -34,6 +34,8 @@ have_package() {
     case $1 in
     libuv1-dev) pkg-config --exists libuv ;;
     libxxhash-dev) pkg-config --exists libxxhash ;;
+    liblz4-dev) pkg-config --exists liblz4 ;;
+    libzstd-dev) pkg-config --exists libzstd ;;
     libcmocka-dev) pkg-config --exists cmocka ;;
     libroaring-dev) echo '#include <roaring/roaring.h>' | gcc -E - ;;
     libc6-dev) echo '#include <stdio.h>' | gcc -E - ;;

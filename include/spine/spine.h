@@ -20,6 +20,7 @@
 #include "spine/runtime.h"
 #include "spine/sample.h"
 #include "spine/schema.h"
+#include "spine/store.h"
 #include "spine/tuple.h"
 #include "spine/types.h"
 #include "spine/version.h"

@@ -4,18 +4,125 @@
 
 /*
  * store/ -- where batches are kept outside memory: backends of immutable objects
- * (spine/backend.h).
+ * (spine/backend.h), and batch files in them (FORMAT.md). It knows images and sections as
+ * bytes; what they mean is said by batch/.
  *
  *     backend.c            names; what all backends share
  *     directory_backend.c  the files of a directory
+ *     system_directory.c   a directory of the system and its lock
  *     system_file.c        reading and writing one file around the page cache
  *     memory_backend.c     memory, which knows what a crash would leave
  *     fault_backend.c      another backend, with faults
+ *     store.c              a backend that is shared, and what is counted
+ *     wire.c               numbers as bytes
+ *     file_format.c        the parts of a batch file as bytes
+ *     file_writer.c        writes a batch file
+ *     store_file.c         reads one; removes it when the last reference goes
+ *
+ *     store_writer_new(store, &writer, error);
+ *     store_writer_block(...);     for each block, in order
+ *     store_writer_section(...);   for each section, by ascending kind
+ *     store_writer_finish(writer, &file, error);   or at any point: store_writer_abort()
+ *
+ *     store_file_section(file, ...); store_file_read(file, ...);  any number of threads
+ *     store_file_unref(file);
  *
  * Backends block, so they are called by threads of the pool and by those of callers,
  * never by the loop thread, and never under a lock of a spine.
  */
 
-#include "spine/backend.h"
+#include "base/ref.h"
+#include "spine/store.h"
+#include "store/file_format.h"
+
+/* The bytes of a write, but for the last one of a file. */
+#define STORE_WRITE_BYTES (1u << 20)
+/* Letters of the name of a batch file: its id in hexadecimal and an ending. */
+#define STORE_FILE_ENDING ".batch"
+
+/* What a store has done, in all. */
+struct store_counts {
+    uint64_t writes, write_bytes;
+    uint64_t reads, read_bytes;
+    uint64_t files; /* there are now */
+    uint64_t file_bytes;
+};
+
+struct spine_store *store_ref(struct spine_store *store);
+void store_unref(struct spine_store *store);
+void store_counts(struct spine_store *store, struct store_counts *out);
+
+/* ---- Writing ---- */
+
+struct store_file;
+struct store_writer;
+
+enum spine_status store_writer_new(struct spine_store *store, struct store_writer **out,
+                                   struct spine_error *error);
+/* Appends the image of a block. With `compress`, its bytes are worth an attempt. */
+enum spine_status store_writer_block(struct store_writer *writer, const void *image,
+                                     size_t bytes, bool compress,
+                                     struct spine_error *error);
+enum spine_status store_writer_section(struct store_writer *writer, uint32_t kind,
+                                       const void *data, size_t bytes,
+                                       struct spine_error *error);
+/* What is in the file so far, in bytes. */
+uint64_t store_writer_bytes(const struct store_writer *writer);
+/* The file is whole, has its name, and is open for reading. Takes the writer, also when
+ * it fails. */
+enum spine_status store_writer_finish(struct store_writer *writer,
+                                      struct store_file **out, struct spine_error *error);
+/* There will be no file. NULL is allowed. */
+void store_writer_abort(struct store_writer *writer);
+
+/* ---- Reading ---- */
+
+/* A batch file, open. Shared by counting references; immutable but for `kept`. */
+struct store_file {
+    struct ref refs;
+    struct spine_store *store;
+    void *object;
+    struct file_table table;
+    struct file_footer footer;
+    /* It stays when the last reference goes: a checkpoint needs it. */
+    atomic_bool kept;
+    char name[SPINE_NAME_MAX + 1];
+};
+
+/* Opens the file of a name and reads its footer and its table. It is kept until somebody
+ * says otherwise. SPINE_NOT_FOUND, SPINE_CORRUPT, SPINE_INVALID for another version. */
+enum spine_status store_file_open(struct spine_store *store, const char *name,
+                                  struct store_file **out, struct spine_error *error);
+struct store_file *store_file_ref(struct store_file *file);
+/* The last one removes the file, unless it is kept. NULL is allowed. */
+void store_file_unref(struct store_file *file);
+void store_file_keep(struct store_file *file, bool kept);
+
+/* Reads block `index` into `image`, which has image_bytes of the table, and checks it. */
+enum spine_status store_file_read(struct store_file *file, uint32_t index, void *image,
+                                  struct spine_error *error);
+
+/* How many blocks, from `index` on and before `end`, one read of at most `bytes_max`
+ * bytes takes, at least one; where they lie. */
+uint32_t store_file_extent(const struct store_file *file, uint32_t index, uint32_t end,
+                           uint64_t bytes_max, uint64_t *offset, size_t *bytes);
+enum spine_status store_file_read_extent(struct store_file *file, uint64_t offset,
+                                         void *data, size_t bytes,
+                                         struct spine_error *error);
+/* The image of block `index`, whose stored bytes are at `stored`. */
+enum spine_status store_file_unpack(struct store_file *file, uint32_t index,
+                                    const void *stored, void *image,
+                                    struct spine_error *error);
+
+/*
+ * Reads a section whole and checks it: `*data` of `*bytes`, which the caller ends with
+ * mem_free(); NULL and 0 when there is none of this kind, or it is empty.
+ */
+enum spine_status store_file_section(struct store_file *file, uint32_t kind,
+                                     uint8_t **data, size_t *bytes,
+                                     struct spine_error *error);
+
+/* Reads all of it and checks every byte that FORMAT.md speaks of. */
+enum spine_status store_file_verify(struct store_file *file, struct spine_error *error);
 
 #endif

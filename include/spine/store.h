@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_STORE_H
+#define SPINE_STORE_H
+
+/*
+ * Stores: batches and checkpoints as objects of a backend (spine/backend.h).
+ *
+ * A runtime that was opened with a store keeps in files what does not fit into its
+ * memory. A file is written once, and removed when nothing refers to it any more.
+ */
+
+#include "spine/backend.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct spine_store;
+
+/* How blocks with keys or values of SPINE_FIXED or SPINE_BYTES are compressed, where that
+ * saves an eighth. */
+enum spine_compression {
+    SPINE_COMPRESSION_LZ4 = 0,
+    /* Smaller files, slower to write and to read. */
+    SPINE_COMPRESSION_ZSTD,
+    SPINE_COMPRESSION_NONE
+};
+
+/* All zero means the defaults. Copied at open. */
+struct spine_store_options {
+    enum spine_compression compression;
+};
+
+/*
+ * Opens a store in `backend`, which is taken: it is released when the store was closed
+ * and no batch refers to it any more. NULL options mean the defaults. On success the
+ * caller owns `*out` and ends it with spine_store_close(); otherwise the backend stays
+ * the caller's.
+ *
+ * SPINE_INVALID for a backend that lacks a function or an unknown option, SPINE_NOMEM.
+ * Any thread.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_store_open(const struct spine_backend *backend,
+                 const struct spine_store_options *options, struct spine_store **out,
+                 struct spine_error *error);
+
+/* Ends a store. Runtimes and batches that use it keep it alive. NULL is allowed. */
+SPINE_API void spine_store_close(struct spine_store *store);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

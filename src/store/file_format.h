@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORE_FILE_FORMAT_H
+#define STORE_FILE_FORMAT_H
+
+/*
+ * The parts of a batch file as structures, and as the bytes of FORMAT.md. Decoding checks
+ * everything that can be checked without reading blocks, whatever the bytes are.
+ */
+
+#include "base/bytes.h"
+#include "spine/types.h"
+#include "store/wire.h"
+
+#include <stdbool.h>
+
+#define FILE_VERSION 1u
+#define FILE_HEADER_BYTES 64u
+#define FILE_FOOTER_BYTES 128u
+#define FILE_PART_ALIGNMENT 64u
+/* Of a block or a section in the table. */
+#define FILE_ENTRY_BYTES 32u
+/* Images of blocks are not larger. */
+#define FILE_IMAGE_BYTES_MAX (1u << 30)
+
+/* Unique over all processes and machines: 128 random bits. */
+struct file_id {
+    uint64_t low, high;
+};
+
+enum file_codec { CODEC_NONE = 0, CODEC_LZ4 = 1, CODEC_ZSTD = 2 };
+
+struct file_block {
+    uint64_t offset;
+    uint64_t checksum;
+    uint32_t stored_bytes;
+    uint32_t image_bytes;
+    uint8_t codec;
+};
+
+struct file_section {
+    uint64_t offset;
+    uint64_t bytes;
+    uint64_t checksum;
+    uint32_t kind;
+};
+
+struct file_table {
+    struct file_block *blocks;
+    struct file_section *sections;
+    uint32_t block_count;
+    uint32_t section_count;
+    /* Of the arrays. */
+    size_t block_capacity;
+    size_t section_capacity;
+};
+
+struct file_footer {
+    struct file_id id;
+    uint64_t file_bytes;
+    uint64_t table_offset;
+    uint64_t table_bytes;
+    uint64_t table_checksum;
+};
+
+/* The checksum of bytes that lie at `offset` of the file `id`. */
+uint64_t
+file_checksum(const struct file_id *id, uint64_t offset, const void *data, size_t size);
+
+void file_header_encode(const struct file_id *id, struct wire_writer *out);
+void file_table_encode(const struct file_table *table, struct wire_writer *out);
+void file_footer_encode(const struct file_footer *footer, struct wire_writer *out);
+
+/* SPINE_CORRUPT, with `name` in the message; SPINE_INVALID for a version or a feature
+ * that this library does not know. */
+enum spine_status file_header_check(const char *name, struct span bytes,
+                                    const struct file_id *id, struct spine_error *error);
+/* `bytes` are the last FILE_FOOTER_BYTES of a file of `file_bytes`. */
+enum spine_status file_footer_decode(const char *name, struct span bytes,
+                                     uint64_t file_bytes, struct file_footer *out,
+                                     struct spine_error *error);
+/* On success the caller ends `*out` with file_table_release(). Also SPINE_NOMEM. */
+enum spine_status file_table_decode(const char *name, struct span bytes,
+                                    const struct file_footer *footer,
+                                    struct file_table *out, struct spine_error *error);
+void file_table_release(struct file_table *table);
+
+#endif

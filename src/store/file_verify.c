@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Verifying a batch file: every byte of it is covered by a checksum, or must be zero.
+ */
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "store/codec.h"
+#include "store/store_state.h"
+
+#include <inttypes.h>
+
+static enum spine_status
+verify_header(struct store_file *file, struct spine_error *error);
+static enum spine_status
+verify_blocks(struct store_file *file, uint64_t *end, struct spine_error *error);
+static enum spine_status
+verify_sections(struct store_file *file, uint64_t *end, struct spine_error *error);
+static enum spine_status verify_zeros(struct store_file *file, uint64_t *end,
+                                      uint64_t offset, struct spine_error *error);
+
+enum spine_status
+store_file_verify(struct store_file *file, struct spine_error *error)
+{
+    uint64_t end = FILE_HEADER_BYTES;
+    enum spine_status st;
+
+    TRY(verify_header(file, error));
+    TRY(verify_blocks(file, &end, error));
+    TRY(verify_sections(file, &end, error));
+    TRY(verify_zeros(file, &end, file->footer.table_offset, error));
+    end = file->footer.table_offset + file->footer.table_bytes;
+    TRY(verify_zeros(file, &end, file->footer.file_bytes - FILE_FOOTER_BYTES, error));
+out:
+    return st;
+}
+
+static enum spine_status
+verify_header(struct store_file *file, struct spine_error *error)
+{
+    uint8_t bytes[FILE_HEADER_BYTES];
+    const enum spine_status st =
+        store_read(file->store, file->object, 0, bytes, sizeof bytes, error);
+
+    if (st != SPINE_OK)
+        return st;
+    return file_header_check(file->name, (struct span){bytes, sizeof bytes},
+                             &file->footer.id, error);
+}
+
+static enum spine_status
+verify_blocks(struct store_file *file, uint64_t *end, struct spine_error *error)
+{
+    struct scratch image = {0};
+    enum spine_status st = SPINE_OK;
+
+    for (uint32_t i = 0; i < file->table.block_count; i++) {
+        const struct file_block *block = &file->table.blocks[i];
+
+        TRY(verify_zeros(file, end, block->offset, error));
+        TRY(scratch_reserve(&image, block->image_bytes, error));
+        TRY(store_file_read(file, i, image.bytes, error));
+        *end = block->offset + block->stored_bytes;
+    }
+out:
+    scratch_release(&image);
+    return st;
+}
+
+static enum spine_status
+verify_sections(struct store_file *file, uint64_t *end, struct spine_error *error)
+{
+    enum spine_status st = SPINE_OK;
+
+    for (uint32_t i = 0; i < file->table.section_count; i++) {
+        const struct file_section *section = &file->table.sections[i];
+        uint8_t *data;
+        size_t bytes;
+
+        TRY(verify_zeros(file, end, section->offset, error));
+        TRY(store_file_section(file, section->kind, &data, &bytes, error));
+        mem_free(data, bytes);
+        *end = section->offset + section->bytes;
+    }
+out:
+    return st;
+}
+
+/* The bytes from `*end` on and before `offset`, where the next part begins. */
+static enum spine_status
+verify_zeros(struct store_file *file, uint64_t *end, uint64_t offset,
+             struct spine_error *error)
+{
+    uint8_t bytes[FILE_PART_ALIGNMENT];
+    struct wire_reader in;
+    size_t size;
+    enum spine_status st;
+
+    if (offset < *end || offset - *end >= sizeof bytes)
+        return spine_fail(error, SPINE_CORRUPT,
+                          "%s: there is no part of the file at %" PRIu64, file->name,
+                          *end);
+    size = (size_t)(offset - *end);
+    if (size == 0)
+        return SPINE_OK;
+    st = store_read(file->store, file->object, *end, bytes, size, error);
+    if (st != SPINE_OK)
+        return st;
+    in = wire_reader_of(bytes, size);
+    if (!wire_get_zeros(&in, size))
+        return spine_fail(error, SPINE_CORRUPT, "%s: bytes are not zero, at %" PRIu64,
+                          file->name, *end);
+    return SPINE_OK;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "store/codec.h"
+#include "store/store_state.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* What opening reads at the end of a file in one go: in most files, all that it needs. */
+#define TAIL_BYTES (64u << 10)
+
+static enum spine_status file_new(struct spine_store *store, const char *name,
+                                  struct store_file **out, uint64_t *bytes,
+                                  struct spine_error *error);
+static enum spine_status
+read_table(struct store_file *file, uint64_t bytes, struct spine_error *error);
+static enum spine_status fail_block(const struct store_file *file, uint32_t index,
+                                    const char *what, struct spine_error *error);
+static const struct file_section *
+find_section(const struct store_file *file, uint32_t kind);
+
+enum spine_status
+store_file_open(struct spine_store *store, const char *name, struct store_file **out,
+                struct spine_error *error)
+{
+    struct store_file *file;
+    uint64_t bytes;
+    enum spine_status st = file_new(store, name, &file, &bytes, error);
+
+    *out = NULL;
+    if (st != SPINE_OK)
+        return st;
+    atomic_init(&file->kept, true);
+    st = read_table(file, bytes, error);
+    if (st != SPINE_OK) {
+        store_file_unref(file);
+        return st;
+    }
+    *out = file;
+    return SPINE_OK;
+}
+
+enum spine_status
+store_file_of_written(struct spine_store *store, const char *name,
+                      struct file_table *table, const struct file_footer *footer,
+                      struct store_file **out, struct spine_error *error)
+{
+    struct store_file *file;
+    uint64_t bytes;
+    const enum spine_status st = file_new(store, name, &file, &bytes, error);
+
+    if (st != SPINE_OK)
+        return st;
+    file->table = *table;
+    *table = (struct file_table){0};
+    file->footer = *footer;
+    *out = file;
+    return SPINE_OK;
+}
+
+struct store_file *
+store_file_ref(struct store_file *file)
+{
+    ref_take(&file->refs);
+    return file;
+}
+
+void
+store_file_unref(struct store_file *file)
+{
+    struct spine_store *store;
+
+    if (file == NULL || !ref_drop(&file->refs))
+        return;
+    store = file->store;
+    store->backend.close(store->backend.context, file->object);
+    /* What cannot be removed is found by a sweep. */
+    if (!atomic_load(&file->kept))
+        (void)store->backend.remove(store->backend.context, file->name, NULL);
+    store_uncount(&store->files, 1);
+    store_uncount(&store->file_bytes, file->footer.file_bytes);
+    file_table_release(&file->table);
+    mem_free(file, sizeof *file);
+    store_unref(store);
+}
+
+void
+store_file_keep(struct store_file *file, bool kept)
+{
+    atomic_store(&file->kept, kept);
+}
+
+enum spine_status
+store_file_read(struct store_file *file, uint32_t index, void *image,
+                struct spine_error *error)
+{
+    const struct file_block *block = &file->table.blocks[index];
+    const bool compressed = block->codec != CODEC_NONE;
+    struct scratch scratch = {0};
+    void *stored = image;
+    enum spine_status st;
+
+    assert(index < file->table.block_count);
+    if (compressed) {
+        TRY(scratch_reserve(&scratch, block->stored_bytes, error));
+        stored = scratch.bytes;
+    }
+    TRY(store_read(file->store, file->object, block->offset, stored, block->stored_bytes,
+                   error));
+    TRY(store_file_unpack(file, index, stored, image, error));
+out:
+    scratch_release(&scratch);
+    return st;
+}
+
+uint32_t
+store_file_extent(const struct store_file *file, uint32_t index, uint32_t end,
+                  uint64_t bytes_max, uint64_t *offset, size_t *bytes)
+{
+    const struct file_block *first = &file->table.blocks[index];
+    uint32_t count = 1;
+
+    assert(index < end && end <= file->table.block_count);
+    *offset = first->offset;
+    *bytes = first->stored_bytes;
+    while (index + count < end) {
+        const struct file_block *block = &first[count];
+        const uint64_t more = block->offset + block->stored_bytes - first->offset;
+
+        if (more > bytes_max)
+            break;
+        *bytes = (size_t)more;
+        count++;
+    }
+    return count;
+}
+
+enum spine_status
+store_file_read_extent(struct store_file *file, uint64_t offset, void *data, size_t bytes,
+                       struct spine_error *error)
+{
+    return store_read(file->store, file->object, offset, data, bytes, error);
+}
+
+enum spine_status
+store_file_unpack(struct store_file *file, uint32_t index, const void *stored,
+                  void *image, struct spine_error *error)
+{
+    const struct file_block *block = &file->table.blocks[index];
+
+    if (file_checksum(&file->footer.id, block->offset, stored, block->stored_bytes) !=
+        block->checksum)
+        return fail_block(file, index, "is not what was written", error);
+    if (stored != image && !codec_expand(block->codec, stored, block->stored_bytes, image,
+                                         block->image_bytes))
+        return fail_block(file, index, "cannot be expanded", error);
+    return SPINE_OK;
+}
+
+enum spine_status
+store_file_section(struct store_file *file, uint32_t kind, uint8_t **data, size_t *bytes,
+                   struct spine_error *error)
+{
+    const struct file_section *section = find_section(file, kind);
+    uint8_t *read;
+    enum spine_status st;
+
+    *data = NULL;
+    *bytes = 0;
+    if (section == NULL || section->bytes == 0)
+        return SPINE_OK;
+    read = mem_alloc((size_t)section->bytes);
+    if (read == NULL)
+        return fail_nomem(error, "a section of a file", (size_t)section->bytes);
+    TRY(store_read(file->store, file->object, section->offset, read,
+                   (size_t)section->bytes, error));
+    if (file_checksum(&file->footer.id, section->offset, read, (size_t)section->bytes) !=
+        section->checksum) {
+        st = spine_fail(error, SPINE_CORRUPT,
+                        "%s: section %" PRIu32 " is not what was written, at %" PRIu64,
+                        file->name, kind, section->offset);
+        goto out;
+    }
+    *data = read;
+    *bytes = (size_t)section->bytes;
+    read = NULL;
+out:
+    mem_free(read, (size_t)section->bytes);
+    return st;
+}
+
+static enum spine_status
+file_new(struct spine_store *store, const char *name, struct store_file **out,
+         uint64_t *bytes, struct spine_error *error)
+{
+    struct store_file *file = mem_zalloc(sizeof *file);
+    enum spine_status st;
+
+    if (file == NULL)
+        return fail_nomem(error, "an open file", sizeof *file);
+    st = store->backend.open(store->backend.context, name, &file->object, bytes, error);
+    if (st != SPINE_OK) {
+        mem_free(file, sizeof *file);
+        return st;
+    }
+    ref_init(&file->refs);
+    file->store = store_ref(store);
+    atomic_init(&file->kept, false);
+    memcpy(file->name, name, strlen(name) + 1);
+    file->footer.file_bytes = *bytes;
+    store_count(&store->files, 1);
+    store_count(&store->file_bytes, *bytes);
+    *out = file;
+    return SPINE_OK;
+}
+
+/* The footer and the table, in one read where the table is small. */
+static enum spine_status
+read_table(struct store_file *file, uint64_t bytes, struct spine_error *error)
+{
+    const size_t tail_bytes = bytes < TAIL_BYTES ? (size_t)bytes : TAIL_BYTES;
+    struct scratch tail = {0}, whole = {0};
+    struct span table;
+    uint64_t from_end;
+    enum spine_status st;
+
+    if (tail_bytes < FILE_FOOTER_BYTES)
+        return file_footer_decode(file->name, (struct span){0}, bytes, &file->footer,
+                                  error);
+    TRY(scratch_reserve(&tail, tail_bytes, error));
+    TRY(store_read(file->store, file->object, bytes - tail_bytes, tail.bytes, tail_bytes,
+                   error));
+    TRY(file_footer_decode(
+        file->name,
+        (struct span){tail.bytes + tail_bytes - FILE_FOOTER_BYTES, FILE_FOOTER_BYTES},
+        bytes, &file->footer, error));
+    table.size = (size_t)file->footer.table_bytes;
+    from_end = bytes - file->footer.table_offset;
+    if (from_end <= tail_bytes)
+        table.data = tail.bytes + (tail_bytes - from_end);
+    else {
+        TRY(scratch_reserve(&whole, table.size, error));
+        TRY(store_read(file->store, file->object, file->footer.table_offset, whole.bytes,
+                       table.size, error));
+        table.data = whole.bytes;
+    }
+    TRY(file_table_decode(file->name, table, &file->footer, &file->table, error));
+out:
+    /* What was counted is taken back by this number. */
+    file->footer.file_bytes = bytes;
+    scratch_release(&tail);
+    scratch_release(&whole);
+    return st;
+}
+
+static enum spine_status
+fail_block(const struct store_file *file, uint32_t index, const char *what,
+           struct spine_error *error)
+{
+    return spine_fail(error, SPINE_CORRUPT, "%s: block %" PRIu32 " %s, at %" PRIu64,
+                      file->name, index, what, file->table.blocks[index].offset);
+}
+
+static const struct file_section *
+find_section(const struct store_file *file, uint32_t kind)
+{
+    for (uint32_t i = 0; i < file->table.section_count; i++)
+        if (file->table.sections[i].kind == kind)
+            return &file->table.sections[i];
+    return NULL;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORE_STORE_STATE_H
+#define STORE_STORE_STATE_H
+
+/*
+ * A store as the files of this folder see it.
+ */
+
+#include "store/store.h"
+
+struct spine_store {
+    struct ref refs;
+    struct spine_backend backend;
+    struct spine_store_options options;
+    atomic_uint_least64_t writes, write_bytes;
+    atomic_uint_least64_t reads, read_bytes;
+    atomic_uint_least64_t files, file_bytes;
+};
+
+/* Opens a file that was just written, with one reference; it takes the table when it
+ * succeeds. */
+enum spine_status
+store_file_of_written(struct spine_store *store, const char *name,
+                      struct file_table *table, const struct file_footer *footer,
+                      struct store_file **out, struct spine_error *error);
+
+/* Reads and counts. */
+enum spine_status store_read(struct spine_store *store, void *object, uint64_t offset,
+                             void *data, size_t bytes, struct spine_error *error);
+
+static inline void
+store_count(atomic_uint_least64_t *count, uint64_t more)
+{
+    atomic_fetch_add_explicit(count, more, memory_order_relaxed);
+}
+
+static inline void
+store_uncount(atomic_uint_least64_t *count, uint64_t less)
+{
+    atomic_fetch_sub_explicit(count, less, memory_order_relaxed);
+}
+
+#endif
