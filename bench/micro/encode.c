@@ -5,7 +5,7 @@
  * several kinds of keys and values. Weights are 1.
  */
 
-#include "batch/block.h"
+#include "batch/fence.h"
 #include "merge/merge.h"
 #include "micro/micro.h"
 

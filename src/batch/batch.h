@@ -5,38 +5,23 @@
 /*
  * batch/ -- batches and how they are made and read.
  *
- * A batch is an array of immutable, reference-counted blocks and what is known of them
- * without reading them. A block is a small columnar trie of at most BLOCK_ROWS rows:
- *
- *     keys            k0   k1        k2          one cell per key
- *     value_ends      1    3         4           per key; absent when every key has one
- *     values          v0   v1  v2    v3          one cell per value
- *     time_ends       1    2   4     5           per value; absent when each has one time
- *     times           t0   t1  t2 t3 t4          absent when untimed
- *     weights         w0   w1  w2 w3 w4          absent when all are 1
- *
- * Weights are as narrow as fits. Rows of one key may go on in the next block
+ * A batch is an array of immutable, reference-counted blocks (block/block.h) and what is
+ * known of them without reading them. Rows of one key may go on in the next block
  * (`continues`); rows of one value never do, unless there are more than BLOCK_ROWS times.
  *
  * Written by output_*, in order, from flat rows (kernel/kernel.h); read by reader_*, into
- * flat rows again. Nothing else looks inside a block.
+ * flat rows again.
  */
 
 #include "base/ref.h"
-#include "kernel/kernel.h"
+#include "block/block.h"
 #include "lookup/lookup.h"
 
-/* The most rows of a block. */
-#define BLOCK_ROWS 4096u
-/* A block is closed early when its cells' bytes pass this. */
-#define BLOCK_BYTES (256u << 10)
 /* So many stretches the keys of a block are divided into, when they are words. */
 #define BLOCK_MARKS 32u
 
 /* Batches of so many rows are encoded. */
 #define ENCODE_ROWS 100000u
-
-struct block; /* private to batch/ */
 
 /*
  * The first and the last key and value of a block of ROW_WIDE rows, where these are

@@ -17,8 +17,6 @@
  */
 #define GROUP 16u
 #define STEPS 4u
-/* Keys on either side of a guess that are looked at first. */
-#define GUESS_REACH 8u
 #define LINE_BYTES 64
 
 /* A group of ascending words, and what is known of each so far. */

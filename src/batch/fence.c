@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch/block.h"
+#include "batch/fence.h"
 
 #include "base/alloc.h"
 
@@ -151,4 +151,38 @@ fence_continues(const struct layout *layout, const struct fence *before,
     if (layout->key.spans)
         return span_compare(before->cells->last_key, after->cells->first_key) == 0;
     return layout->key.shape != SHAPE_FIXED || before->last_lo == after->first_lo;
+}
+
+/* The sign of (last row of the fence) - (what the target names). */
+static int
+fence_compare(const struct layout *layout, const struct fence *fence,
+              const struct target *target)
+{
+    int order;
+
+    if (fence->last_hi != target->hi)
+        return fence->last_hi < target->hi ? -1 : 1;
+    if (layout->row_kind == ROW_ONE)
+        return 0;
+    if (layout->key.spans) {
+        order = span_compare(fence->cells->last_key, target->key.span);
+        if (order != 0)
+            return order;
+    }
+    if (layout->row_kind == ROW_WIDE && !target->has_value)
+        return 0;
+    if (fence->last_lo != target->lo)
+        return fence->last_lo < target->lo ? -1 : 1;
+    return layout->value.spans
+               ? span_compare(fence->cells->last_value, target->value.span)
+               : 0;
+}
+
+bool
+fence_reaches(const struct layout *layout, const struct fence *fence,
+              const struct target *target)
+{
+    const int order = fence_compare(layout, fence, target);
+
+    return target->after ? order > 0 : order >= 0;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/marks.h"
-#include "batch/word_search.h"
 
 void
 marks_of_block(const struct layout *layout, const struct block *block, const uint64_t *hi,

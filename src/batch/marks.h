@@ -17,7 +17,7 @@
  * they lead to some hundred keys, of which two are known.
  */
 
-#include "batch/block.h"
+#include "batch/fence.h"
 
 static inline bool
 layout_has_marks(const struct layout *layout)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch/block.h"
+#include "batch/fence.h"
 
 #include "base/alloc.h"
 #include "base/error.h"

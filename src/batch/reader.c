@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/marks.h"
-#include "batch/word_search.h"
 
 /* A target in more distant blocks is looked for among all. */
 #define NEAR_BLOCKS 4u
@@ -91,7 +90,7 @@ void
 reader_prefetch(struct reader *reader, const struct cell *key)
 {
     if (to_block(reader, key))
-        block_prefetch_key(reader->batch, reader->block, reader->stretch, key);
+        batch_prefetch_key(reader->batch, reader->block, reader->stretch, key);
 }
 
 size_t
@@ -101,7 +100,7 @@ reader_seek_exact(struct reader *reader, const struct cell *key)
 
     if (!to_block(reader, key))
         return 0;
-    block_find_key(reader->batch, reader->block, reader->stretch, key, &reader->row,
+    batch_find_key(reader->batch, reader->block, reader->stretch, key, &reader->row,
                    &end);
     return end - reader->row;
 }

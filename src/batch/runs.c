@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
-#include "batch/block.h"
+#include "batch/fence.h"
 #include "batch/runs_merge.h"
 
 /* Runs of up to so many bytes are of the lowest class: more than most buffers become. */

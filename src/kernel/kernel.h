@@ -31,7 +31,6 @@
  */
 
 #include "base/bytes.h"
-#include "kernel/frame.h"
 #include "kernel/lent_rows.h"
 #include "spine/batch.h"
 #include "spine/cursor.h"

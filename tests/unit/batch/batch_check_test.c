@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch_fixture.h"
 
-#include "batch/block.h"
+#include "batch/fence.h"
 
 /* Every kind of damage to a batch in memory is found and named. */
 

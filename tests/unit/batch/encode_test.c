@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch_fixture.h"
 
-#include "batch/block.h"
+#include "batch/fence.h"
 
 /* Encoded blocks are the plain ones in fewer bytes. */
 

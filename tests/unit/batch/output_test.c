@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch_fixture.h"
 
-#include "batch/block.h"
+#include "batch/fence.h"
 
 /* Draws rows, makes a batch of them, reads it, and compares. */
 static void

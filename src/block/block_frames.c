@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch/block_frames.h"
+#include "block/block_frames.h"
 
 static const uint64_t *take_words(const struct frame_source *source, uint64_t *scratch);
 

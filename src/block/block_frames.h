@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BATCH_BLOCK_FRAMES_H
-#define BATCH_BLOCK_FRAMES_H
+#ifndef BLOCK_BLOCK_FRAMES_H
+#define BLOCK_BLOCK_FRAMES_H
 
 /*
- * batch/block_frames -- which columns of a block become frames (kernel/frame.h), and how
+ * block/block_frames -- which columns of a block become frames (block/frame.h), and how
  * their words are taken from rows.
  */
 
-#include "batch/block.h"
+#include "block/block.h"
 
 /* At most BLOCK_ROWS words: (words[row] >> shift & mask) ^ flip. */
 struct frame_source {

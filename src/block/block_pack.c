@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch/block.h"
+#include "block/block.h"
 
 #include "base/alloc.h"
-#include "batch/block_frames.h"
-#include "batch/block_starts.h"
+#include "block/block_frames.h"
+#include "block/block_starts.h"
 
 /* The arrays of a block, in the order in which they lie behind it. */
 enum part {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch/block.h"
-#include "batch/word_search.h"
+#include "block/block.h"
 
 static size_t search_bytes(const struct cell_layout *layout, const struct column *column,
                            size_t begin, size_t end, const struct cell *cell, bool after);
@@ -50,40 +49,6 @@ target_of(const struct layout *layout, const struct cell *key, const struct cell
         target.lo = value != NULL ? value->rest : rest;
     }
     return target;
-}
-
-/* The sign of (last row of the fence) - (what the target names). */
-static int
-fence_compare(const struct layout *layout, const struct fence *fence,
-              const struct target *target)
-{
-    int order;
-
-    if (fence->last_hi != target->hi)
-        return fence->last_hi < target->hi ? -1 : 1;
-    if (layout->row_kind == ROW_ONE)
-        return 0;
-    if (layout->key.spans) {
-        order = span_compare(fence->cells->last_key, target->key.span);
-        if (order != 0)
-            return order;
-    }
-    if (layout->row_kind == ROW_WIDE && !target->has_value)
-        return 0;
-    if (fence->last_lo != target->lo)
-        return fence->last_lo < target->lo ? -1 : 1;
-    return layout->value.spans
-               ? span_compare(fence->cells->last_value, target->value.span)
-               : 0;
-}
-
-bool
-fence_reaches(const struct layout *layout, const struct fence *fence,
-              const struct target *target)
-{
-    const int order = fence_compare(layout, fence, target);
-
-    return target->after ? order > 0 : order >= 0;
 }
 
 static bool

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch/block.h"
-#include "batch/word_search.h"
+#include "block/block.h"
 
 /*
  * Keys of a block that are bytes. Sorted keys have much in common, so words are taken

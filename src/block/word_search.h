@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BATCH_WORD_SEARCH_H
-#define BATCH_WORD_SEARCH_H
+#ifndef BLOCK_WORD_SEARCH_H
+#define BLOCK_WORD_SEARCH_H
 
 /*
- * batch/word_search -- searching sorted words of four or eight bytes, or (FRAMED) of a
+ * block/word_search -- searching sorted words of four or eight bytes, or (FRAMED) of a
  * frame, which `cells` then is. `bytes` is a constant wherever these are called.
  */
 
 #include "base/assert.h"
-#include "kernel/kernel.h"
+#include "block/frame.h"
 
 #include <stddef.h>
 #include <stdint.h>

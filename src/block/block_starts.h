@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BATCH_BLOCK_STARTS_H
-#define BATCH_BLOCK_STARTS_H
+#ifndef BLOCK_BLOCK_STARTS_H
+#define BLOCK_BLOCK_STARTS_H
 
 /*
- * batch/block_starts -- where keys and values begin among sorted rows.
+ * block/block_starts -- where keys and values begin among sorted rows.
  */
 
-#include "batch/block.h"
+#include "block/block.h"
 
 /* How many different words, shifted right, there are. Writes where each begins, unless
  * all differ. */

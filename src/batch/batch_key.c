@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/marks.h"
-#include "batch/word_search.h"
 
 /*
  * Exact keys: what joins ask for most. In a large batch the time goes into waiting for
@@ -37,7 +36,7 @@ key_equals(const struct spine_batch *batch, const struct fence *fence, size_t at
 }
 
 void
-block_find_key(const struct spine_batch *batch, size_t block, size_t stretch,
+batch_find_key(const struct spine_batch *batch, size_t block, size_t stretch,
                const struct cell *key, uint32_t *begin, uint32_t *end)
 {
     const struct cell_layout *layout = &batch->layout.key;
@@ -55,7 +54,7 @@ block_find_key(const struct spine_batch *batch, size_t block, size_t stretch,
 }
 
 void
-block_prefetch_key(const struct spine_batch *batch, size_t block, size_t stretch,
+batch_prefetch_key(const struct spine_batch *batch, size_t block, size_t stretch,
                    const struct cell *key)
 {
     const struct fence *fence = &batch->fences[block];

@@ -1,18 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BATCH_BLOCK_H
-#define BATCH_BLOCK_H
+#ifndef BLOCK_BLOCK_H
+#define BLOCK_BLOCK_H
 
 /*
- * batch/block -- one block: packed from flat rows, expanded into them, searched.
+ * block/ -- one block: packed from flat rows, expanded into them, searched.
+ *
+ * A block is a small columnar trie of at most BLOCK_ROWS rows:
+ *
+ *     keys            k0   k1        k2          one cell per key
+ *     value_ends      1    3         4           per key; absent when every key has one
+ *     values          v0   v1  v2    v3          one cell per value
+ *     time_ends       1    2   4     5           per value; absent when each has one time
+ *     times           t0   t1  t2 t3 t4          absent when untimed
+ *     weights         w0   w1  w2 w3 w4          absent when all are 1
+ *
+ * Weights are as narrow as fits.
  *
  * A block is a single allocation: this struct, then its arrays. Nothing in it changes
  * after block_pack(), so any number of batches and threads share it by its reference
- * count.
+ * count. Only batch/ and this folder look inside.
  */
 
-#include "batch/batch.h"
-
 #include "base/assert.h"
+#include "base/ref.h"
+#include "block/frame.h"
+#include "block/word_search.h"
+#include "kernel/kernel.h"
+
+/* The most rows of a block. */
+#define BLOCK_ROWS 4096u
+/* A block is closed early when its cells' bytes pass this. */
+#define BLOCK_BYTES (256u << 10)
 
 /* Every SAMPLE_STEP-th SPINE_BYTES key has a word in `samples`. */
 #define SAMPLE_STEP 8u
@@ -79,7 +97,7 @@ static_assert(BLOCK_ROWS <= UINT16_MAX, "ends of values and times are 16 bits");
 
 /*
  * Packs rows [begin, end), at most BLOCK_ROWS and at least one, sorted and consolidated.
- * With `encode`, words, times and weights are frames (kernel/frame.h) where that saves an
+ * With `encode`, words, times and weights are frames (block/frame.h) where that saves an
  * eighth. SPINE_NOMEM.
  */
 enum spine_status block_pack(const struct layout *layout, const struct rows *rows,
@@ -118,9 +136,6 @@ struct target {
 
 struct target target_of(const struct layout *layout, const struct cell *key,
                         const struct cell *value, bool after);
-/* Is the last row of `fence` at or behind the place that `target` names? */
-bool fence_reaches(const struct layout *layout, const struct fence *fence,
-                   const struct target *target);
 /* The first row of the block at or behind that place; row_count if none. */
 uint32_t block_search(const struct layout *layout, const struct block *block,
                       const struct target *target);
@@ -135,48 +150,6 @@ size_t column_search_samples(const struct column *column, size_t count,
 /* Of a column that is no frame. */
 bool column_equals(const struct cell_layout *layout, const struct column *column,
                    size_t at, const struct cell *cell);
-/* The rows of `key` in the block; none, where they would be, if there are none. When the
- * batch has marks, `stretch` is that of the key. */
-void block_find_key(const struct spine_batch *batch, size_t block, size_t stretch,
-                    const struct cell *key, uint32_t *begin, uint32_t *end);
-/* Asks the processor for the memory that block_find_key() will probably look at. */
-void block_prefetch_key(const struct spine_batch *batch, size_t block, size_t stretch,
-                        const struct cell *key);
-
-/* Fills `out` but for `row_begin` and `continues`, and takes the reference to `block`,
- * which was packed from rows [begin, end). SPINE_NOMEM. */
-enum spine_status fence_init(struct fence *out, const struct layout *layout,
-                             struct block *block, const struct rows *rows, size_t begin,
-                             size_t end);
-/* Makes `out` a fence of the same block, with a reference of its own. SPINE_NOMEM. */
-enum spine_status fence_copy(struct fence *out, const struct fence *from);
-/* Lets go of the block and frees the cells. */
-void fence_release(struct fence *fence);
-/* Puts `block`, which has the same rows, in the place of the fence's, and takes the
- * reference. */
-void fence_replace_block(struct fence *fence, const struct layout *layout,
-                         struct block *block);
-/* Bytes of the block and of the cells. */
-size_t fence_bytes(const struct fence *fence);
-/* Is the first key of `after` the last key of `before`? */
-bool fence_continues(const struct layout *layout, const struct fence *before,
-                     const struct fence *after);
-
-/* The batch that will have `fence_count` fences, with one reference; NULL without memory.
- * What batch_bytes() says is its size. */
-struct spine_batch *batch_alloc(const struct layout *layout, size_t fence_count);
-size_t batch_bytes(const struct layout *layout, size_t fence_count);
-/* The batch of sorted, consolidated `rows`, which stay. */
-enum spine_status batch_of_sorted(const struct layout *layout, const struct rows *rows,
-                                  struct spine_batch **out, struct spine_error *error);
-/* The least and the greatest key in the caller's type; as rows_key_datum(). */
-union spine_datum batch_key_min(const struct spine_batch *batch, uint8_t *scratch);
-union spine_datum batch_key_max(const struct spine_batch *batch, uint8_t *scratch);
-
-/* batch_probe() of keys that are words. */
-size_t batch_find_words(const struct spine_batch *batch, const struct probe_keys *keys,
-                        const uint32_t *candidates, size_t count, struct hit *hits);
-
 /* Is any column a frame? */
 static inline bool
 block_has_frames(const struct block *block)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "kernel/frame.h"
+#include "block/frame.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

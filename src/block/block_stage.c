@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch/block.h"
+#include "block/block.h"
 
 /* Words of a frame that are unpacked at once where they do not go straight to rows. */
 #define UNPACK_WORDS 256u

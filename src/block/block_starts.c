@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch/block_starts.h"
+#include "block/block_starts.h"
 
 /* The usual case, that all differ, costs one pass without branches and writes nothing. */
 uint32_t

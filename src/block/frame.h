@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef KERNEL_FRAME_H
-#define KERNEL_FRAME_H
+#ifndef BLOCK_FRAME_H
+#define BLOCK_FRAME_H
 
 /*
- * kernel/frame -- words in as few bits as they need.
+ * block/frame -- words in as few bits as they need.
  *
  * A frame is a line that runs below the words, and the distance of each word from it:
  *

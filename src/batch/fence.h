@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCH_FENCE_H
+#define BATCH_FENCE_H
+
+/*
+ * batch/fence -- what the files of batch/ share: fences, and batches while they are made
+ * and searched.
+ */
+
+#include "batch/batch.h"
+
+/* Fills `out` but for `row_begin` and `continues`, and takes the reference to `block`,
+ * which was packed from rows [begin, end). SPINE_NOMEM. */
+enum spine_status fence_init(struct fence *out, const struct layout *layout,
+                             struct block *block, const struct rows *rows, size_t begin,
+                             size_t end);
+/* Makes `out` a fence of the same block, with a reference of its own. SPINE_NOMEM. */
+enum spine_status fence_copy(struct fence *out, const struct fence *from);
+/* Lets go of the block and frees the cells. */
+void fence_release(struct fence *fence);
+/* Puts `block`, which has the same rows, in the place of the fence's, and takes the
+ * reference. */
+void fence_replace_block(struct fence *fence, const struct layout *layout,
+                         struct block *block);
+/* Bytes of the block and of the cells. */
+size_t fence_bytes(const struct fence *fence);
+/* Is the first key of `after` the last key of `before`? */
+bool fence_continues(const struct layout *layout, const struct fence *before,
+                     const struct fence *after);
+/* Is the last row of `fence` at or behind the place that `target` names? */
+bool fence_reaches(const struct layout *layout, const struct fence *fence,
+                   const struct target *target);
+
+/* The rows of `key` in the block; none, where they would be, if there are none. When the
+ * batch has marks, `stretch` is that of the key. */
+void batch_find_key(const struct spine_batch *batch, size_t block, size_t stretch,
+                    const struct cell *key, uint32_t *begin, uint32_t *end);
+/* Asks the processor for the memory that batch_find_key() will probably look at. */
+void batch_prefetch_key(const struct spine_batch *batch, size_t block, size_t stretch,
+                        const struct cell *key);
+/* batch_probe() of keys that are words. */
+size_t batch_find_words(const struct spine_batch *batch, const struct probe_keys *keys,
+                        const uint32_t *candidates, size_t count, struct hit *hits);
+
+/* The batch that will have `fence_count` fences, with one reference; NULL without memory.
+ * What batch_bytes() says is its size. */
+struct spine_batch *batch_alloc(const struct layout *layout, size_t fence_count);
+size_t batch_bytes(const struct layout *layout, size_t fence_count);
+/* The batch of sorted, consolidated `rows`, which stay. */
+enum spine_status batch_of_sorted(const struct layout *layout, const struct rows *rows,
+                                  struct spine_batch **out, struct spine_error *error);
+/* The least and the greatest key in the caller's type; as rows_key_datum(). */
+union spine_datum batch_key_min(const struct spine_batch *batch, uint8_t *scratch);
+union spine_datum batch_key_max(const struct spine_batch *batch, uint8_t *scratch);
+
+#endif
