@@ -19,8 +19,10 @@
  *
  * Errors. Reading at no position and an illegal step set the cursor's sticky
  * status to SPINE_MISUSE and make it invalid; so do SPINE_OVERFLOW and
- * SPINE_NOMEM with theirs. spine_cursor_status() tells whether the walk ended
- * at the end.
+ * SPINE_NOMEM with theirs. What is read then is nothing: a datum of zeros, whose
+ * bytes are of size 0, weight 0, weights that are all 0, no times.
+ * spine_cursor_status() tells whether the walk ended at the end.
+ * A NULL cursor does nothing, gives nothing and is SPINE_INVALID.
  *
  * Moves. What a cursor gives out (bytes, times, weights) is valid until its next
  * move: rewind, fast_forward, steps and seeks of keys and values, reads in bulk,
@@ -72,7 +74,7 @@ SPINE_API const int64_t *spine_cursor_weights(struct spine_cursor *cursor);
 /*
  * The times of (key, value) in ascending order (of the number), each once, and their
  * weights (`weight_count` each, side by side). Returns how many there are; untimed: 1,
- * with time 0.
+ * with time 0. Without a value 0, and both point to a zero. Either may be NULL.
  */
 SPINE_API size_t spine_cursor_times(struct spine_cursor *cursor, const uint64_t **times,
                                     const int64_t **weights);
@@ -148,7 +150,7 @@ struct spine_column_buffers {
  * on).
  *
  * With times, all times of a value are read in one call: a value that has more of them
- * than `rows` is SPINE_INVALID, naming how many.
+ * than `rows` is SPINE_INVALID, naming how many. So are NULL `buffers`.
  */
 SPINE_API size_t spine_cursor_read(struct spine_cursor *cursor,
                                    const struct spine_column_buffers *buffers);

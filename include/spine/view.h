@@ -26,7 +26,8 @@ typedef bool spine_predicate_fn(void *context, union spine_datum cell);
  * position, like spine_cursor_seek_key(): some steps for each doubling of the distance.
  *
  * A predicate that is not monotone takes the cursor forward (backward) to some key or to
- * the end, never elsewhere. All four are moves.
+ * the end, never elsewhere. A NULL one makes the cursor fail with SPINE_INVALID. All four
+ * are moves.
  */
 SPINE_API void spine_cursor_seek_key_with(struct spine_cursor *cursor,
                                           spine_predicate_fn *on_key, void *context);
@@ -56,15 +57,15 @@ SPINE_API void spine_cursor_set_bounds(struct spine_cursor *cursor,
  * key these are the rows before the key, as long as its first value is ahead, and those
  * of the key too, once its last value lies behind. Past the end both numbers are equal;
  * on no key otherwise `*offset` is 0. Rows that cancel or repeat count each time.
- * Some searches; legal in every state; no move.
+ * Either may be NULL. Some searches; legal in every state; no move.
  */
 SPINE_API void
 spine_cursor_position(struct spine_cursor *cursor, uint64_t *offset, uint64_t *total);
 
 /*
  * spine_cursor_times() of those times that are less than or equal to `upper` in the order
- * of the schema's times; all when untimed. No move; but pairs of times are written over
- * by the next call of this function.
+ * of the schema's times, of which there may be none; all when untimed. No move; but pairs
+ * of times are written over by the next call of this function.
  */
 SPINE_API size_t spine_cursor_times_through(struct spine_cursor *cursor, uint64_t upper,
                                             const uint64_t **times,

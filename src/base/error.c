@@ -60,3 +60,9 @@ fail_nomem(struct spine_error *error, const char *what, size_t bytes)
 {
     return spine_fail(error, SPINE_NOMEM, "no memory for %zu bytes of %s", bytes, what);
 }
+
+enum spine_status
+fail_null(struct spine_error *error, const char *call, const char *argument)
+{
+    return spine_fail(error, SPINE_INVALID, "%s: %s is NULL", call, argument);
+}

@@ -40,11 +40,17 @@ spine_fail(struct spine_error *error, enum spine_status status, const char *form
 /* spine_fail() for an allocation of `bytes` bytes for `what`. */
 enum spine_status fail_nomem(struct spine_error *error, const char *what, size_t bytes);
 
-/* The static analyzer sees one file at a time: tells it that neither returns SPINE_OK. */
+/* spine_fail() with SPINE_INVALID for the `argument` of the public function `call`. */
+enum spine_status
+fail_null(struct spine_error *error, const char *call, const char *argument);
+
+/* The static analyzer sees one file at a time: tells it that none returns SPINE_OK. */
 #if defined(__clang_analyzer__) && !defined(BASE_ERROR_C)
 #define spine_fail(error, status, ...)                                                   \
     ((void)spine_fail(error, status, __VA_ARGS__), (status))
 #define fail_nomem(error, what, bytes) ((void)fail_nomem(error, what, bytes), SPINE_NOMEM)
+#define fail_null(error, call, argument)                                                 \
+    ((void)fail_null(error, call, argument), SPINE_INVALID)
 #endif
 
 #endif

@@ -8,17 +8,16 @@
 
 static enum cell_read cell_read_of(const struct cell_layout *column);
 static bool are_words(const struct layout *layout);
-static bool begin(struct spine_cursor *cursor);
+static bool has_key_slowly(struct spine_cursor *cursor);
+static void step_key_slowly(struct spine_cursor *cursor);
 static void step_key_at_edge(struct spine_cursor *cursor);
+static void step_key_reverse_slowly(struct spine_cursor *cursor);
 static void step_key_reverse_at_edge(struct spine_cursor *cursor);
+static inline bool land_on_row(struct spine_cursor *cursor, size_t at, size_t next);
 static void land_slowly(struct spine_cursor *cursor, size_t at);
+static inline bool land_on_row_reverse(struct spine_cursor *cursor, size_t at);
 static void land_reverse_slowly(struct spine_cursor *cursor, size_t at);
 static void land_after(struct spine_cursor *cursor, const struct cell *key);
-static void land_filled(struct spine_cursor *cursor);
-static void land_filled_reverse(struct spine_cursor *cursor);
-static bool seek_key_exact(struct spine_cursor *cursor, union spine_datum key);
-static bool
-seek_in_window(struct spine_cursor *cursor, const struct cell *key, bool *found);
 
 enum spine_status
 cursor_new(struct spine_cursor **out, const struct layout *layout,
@@ -42,8 +41,8 @@ cursor_new(struct spine_cursor **out, const struct layout *layout,
     cursor->value_mask =
         layout->row_kind == ROW_ONE && layout->key_shift == 32 ? UINT32_MAX : UINT64_MAX;
     TRY(window_init(&cursor->window, &cursor->layout, batches, batch_count, error));
-    cursor->plain_keys =
-        cursor->plain && cursor->window.key_lo_mask == 0 && !layout->key.spans;
+    if (cursor->plain && cursor->window.key_lo_mask == 0 && !layout->key.spans)
+        cursor->plain_key_mask = cursor->window.key_hi_mask;
     cursor->plain_words = cursor->plain && are_words(layout);
     *out = cursor;
     cursor = NULL;
@@ -63,6 +62,8 @@ enum spine_status
 spine_batch_cursor(struct spine_batch *batch, struct spine_cursor **out,
                    struct spine_error *error)
 {
+    if (batch == NULL || out == NULL)
+        return fail_null(error, "spine_batch_cursor", batch == NULL ? "batch" : "out");
     return cursor_new(out, &batch->layout, &batch, 1, error);
 }
 
@@ -79,12 +80,14 @@ spine_cursor_close(struct spine_cursor *cursor)
 enum spine_status
 spine_cursor_status(const struct spine_cursor *cursor)
 {
-    return cursor->status;
+    return cursor != NULL ? cursor->status : SPINE_INVALID;
 }
 
 enum spine_status
 spine_cursor_error(const struct spine_cursor *cursor, struct spine_error *error)
 {
+    if (cursor == NULL)
+        return fail_null(error, "spine_cursor_error", "cursor");
     if (cursor->status != SPINE_OK && error != NULL)
         *error = cursor->error;
     return cursor->status;
@@ -93,66 +96,80 @@ spine_cursor_error(const struct spine_cursor *cursor, struct spine_error *error)
 bool
 spine_cursor_key_valid(struct spine_cursor *cursor)
 {
-    return cursor->place == PLACE_NEW ? begin(cursor) : cursor->place == PLACE_KEY;
+    return (cursor != NULL && cursor->place == PLACE_KEY) || has_key_slowly(cursor);
 }
 
 bool
 spine_cursor_val_valid(struct spine_cursor *cursor)
 {
-    return cursor->place == PLACE_NEW ? begin(cursor) : cursor->at < cursor->key_end;
+    if (cursor == NULL || cursor->place == PLACE_NEW)
+        return has_key_slowly(cursor);
+    return cursor->at < cursor->key_end;
 }
 
-/* A new cursor reads for the first time. True when there is a row. */
+/* A new cursor reads for the first time: it stands on a value iff it stands on a key. */
 static SLOW_PATH bool
-begin(struct spine_cursor *cursor)
+has_key_slowly(struct spine_cursor *cursor)
 {
-    spine_cursor_rewind(cursor);
+    if (cursor == NULL)
+        return false;
+    if (cursor->place == PLACE_NEW)
+        spine_cursor_rewind(cursor);
     return cursor->place == PLACE_KEY;
 }
 
 void
 spine_cursor_rewind(struct spine_cursor *cursor)
 {
-    if (cursor->place == PLACE_FAILED)
+    if (cursor_is_dead(cursor))
         return;
     if (!cursor->window.low_open && cursor->window.rows.count > 0) {
         cursor_land(cursor, 0);
         return;
     }
     window_to_start(&cursor->window);
-    land_filled(cursor);
+    cursor_land_filled(cursor);
 }
 
 void
 spine_cursor_fast_forward(struct spine_cursor *cursor)
 {
-    if (cursor->place == PLACE_FAILED)
+    if (cursor_is_dead(cursor))
         return;
     window_to_end(&cursor->window);
-    land_filled_reverse(cursor);
+    cursor_land_filled_reverse(cursor);
 }
 
 void
 spine_cursor_step_key(struct spine_cursor *cursor)
 {
-    /* On no key `key_end` is 0, which is not less than it is here. */
-    if (cursor->key_end - 1 < cursor->window.rows.count - 1)
-        cursor_land(cursor, cursor->key_end);
+    /* On no key `key_end` is 0. */
+    if (cursor == NULL || cursor->key_end == 0 ||
+        !land_on_row(cursor, cursor->key_end, cursor->key_end + 1))
+        step_key_slowly(cursor);
+}
+
+static SLOW_PATH void
+step_key_slowly(struct spine_cursor *cursor)
+{
+    if (cursor_on_key(cursor) && cursor->key_end < cursor->window.rows.count)
+        land_slowly(cursor, cursor->key_end);
     else
         step_key_at_edge(cursor);
 }
 
 /* From the last key of the window. Few rows of the key are read over, many are skipped.
  */
-static SLOW_PATH void
+static void
 step_key_at_edge(struct spine_cursor *cursor)
 {
-    struct window *window = &cursor->window;
+    struct window *window;
 
     if (!cursor_on_key(cursor)) {
         cursor_misuse(cursor, "spine_cursor_step_key", "key");
         return;
     }
+    window = &cursor->window;
     if (cursor->key_end < window->rows.count) {
         cursor_land(cursor, cursor->key_end);
         return;
@@ -188,23 +205,32 @@ void
 spine_cursor_step_key_reverse(struct spine_cursor *cursor)
 {
     /* On no key it is 0. */
-    if (cursor->key_begin > 0)
-        cursor_land_reverse(cursor, cursor->key_begin - 1);
+    if (cursor == NULL || cursor->key_begin <= 1 ||
+        !land_on_row_reverse(cursor, cursor->key_begin - 1))
+        step_key_reverse_slowly(cursor);
+}
+
+static SLOW_PATH void
+step_key_reverse_slowly(struct spine_cursor *cursor)
+{
+    if (cursor_on_key(cursor) && cursor->key_begin > 0)
+        land_reverse_slowly(cursor, cursor->key_begin - 1);
     else
         step_key_reverse_at_edge(cursor);
 }
 
 /* From the first key of the window. */
-static SLOW_PATH void
+static void
 step_key_reverse_at_edge(struct spine_cursor *cursor)
 {
-    struct window *window = &cursor->window;
+    struct window *window;
 
     if (!cursor_on_key(cursor)) {
         cursor_misuse(cursor, "spine_cursor_step_key_reverse", "key");
-    } else if (cursor->key_begin > 0) {
-        cursor_land_reverse(cursor, cursor->key_begin - 1);
-    } else if (!window->low_open) {
+        return;
+    }
+    window = &cursor->window;
+    if (!window->low_open) {
         cursor_leave(cursor, PLACE_BEFORE);
     } else if (window->front_closed && !window->ghost) {
         size_t shift;
@@ -219,129 +245,8 @@ step_key_reverse_at_edge(struct spine_cursor *cursor)
         const struct cell key = rows_key(&cursor->layout, &window->rows, 0);
 
         window_seek(window, (struct window_bound){.key = &key}, true);
-        land_filled_reverse(cursor);
+        cursor_land_filled_reverse(cursor);
     }
-}
-
-void
-spine_cursor_seek_key(struct spine_cursor *cursor, union spine_datum key)
-{
-    struct window *window = &cursor->window;
-    struct cell cell;
-
-    if (cursor->place == PLACE_FAILED ||
-        !cursor_cell(cursor, &cursor->layout.key, key, &cell))
-        return;
-    if (cursor->place == PLACE_KEY) {
-        const size_t end = window->rows.count;
-        const size_t row = rows_lower_bound(&cursor->layout, &window->rows,
-                                            cursor->key_end - 1, end, &cell, NULL);
-
-        if (row == cursor->key_end - 1)
-            return;
-        if (row < end) {
-            cursor_land(cursor, row);
-            return;
-        }
-        if (!window->high_open) {
-            cursor_leave(cursor, PLACE_AFTER);
-            return;
-        }
-    } else if (cursor->place == PLACE_AFTER || cursor->place == PLACE_NOWHERE) {
-        return;
-    }
-    window_seek(window, (struct window_bound){.key = &cell}, false);
-    land_filled(cursor);
-}
-
-void
-spine_cursor_seek_key_reverse(struct spine_cursor *cursor, union spine_datum key)
-{
-    struct window *window = &cursor->window;
-    struct cell cell;
-
-    if (cursor->place == PLACE_FAILED ||
-        !cursor_cell(cursor, &cursor->layout.key, key, &cell))
-        return;
-    if (cursor->place == PLACE_NEW && !spine_cursor_key_valid(cursor))
-        return;
-    if (cursor->place == PLACE_KEY) {
-        const size_t row = rows_upper_bound(&cursor->layout, &window->rows, 0,
-                                            cursor->key_end, &cell, NULL);
-
-        if (row == cursor->key_end)
-            return;
-        if (row > 0) {
-            cursor_land_reverse(cursor, row - 1);
-            return;
-        }
-        if (!window->low_open) {
-            cursor_leave(cursor, PLACE_BEFORE);
-            return;
-        }
-    } else if (cursor->place == PLACE_BEFORE || cursor->place == PLACE_NOWHERE) {
-        return;
-    }
-    window_seek(window, (struct window_bound){.key = &cell, .after = true}, true);
-    land_filled_reverse(cursor);
-}
-
-bool
-spine_cursor_seek_key_exact(struct spine_cursor *cursor, union spine_datum key)
-{
-    const bool found = seek_key_exact(cursor, key);
-
-    if (!found && cursor->on_absent != NULL && cursor->place == PLACE_NOWHERE)
-        return cursor_show_default(cursor, key);
-    return found;
-}
-
-static bool
-seek_key_exact(struct spine_cursor *cursor, union spine_datum key)
-{
-    struct cell cell;
-    bool found;
-
-    if (cursor->place == PLACE_FAILED ||
-        !cursor_cell(cursor, &cursor->layout.key, key, &cell))
-        return false;
-    if (seek_in_window(cursor, &cell, &found))
-        return found;
-    window_seek_exact(&cursor->window, &cell);
-    if (!cursor_fill(cursor))
-        return false;
-    if (cursor->window.rows.count == 0) {
-        cursor_leave(cursor, PLACE_NOWHERE);
-        return false;
-    }
-    cursor_land(cursor, 0);
-    return true;
-}
-
-/*
- * Settles an exact seek when the window tells: `key` lies between two of its rows, or is
- * that of a row and has its first row there. A window of one key has nothing to tell.
- */
-static bool
-seek_in_window(struct spine_cursor *cursor, const struct cell *key, bool *found)
-{
-    const struct window *window = &cursor->window;
-    const struct rows *rows = &window->rows;
-    size_t row;
-
-    if (window->limited || rows->count == 0)
-        return false;
-    row = rows_lower_bound(&cursor->layout, rows, 0, rows->count, key, NULL);
-    if (row == rows->count)
-        return false;
-    *found = rows_upper_bound(&cursor->layout, rows, row, row + 1, key, NULL) > row;
-    if (row == 0 && !(*found && window->front_closed))
-        return false;
-    if (*found)
-        cursor_land(cursor, row);
-    else
-        cursor_leave(cursor, PLACE_NOWHERE);
-    return true;
 }
 
 void
@@ -363,12 +268,21 @@ cursor_fail(struct spine_cursor *cursor, enum spine_status status)
 void
 cursor_misuse(struct spine_cursor *cursor, const char *call, const char *what)
 {
-    if (cursor->place == PLACE_FAILED)
+    if (cursor_is_dead(cursor))
         return;
     cursor_leave(cursor, PLACE_FAILED);
     cursor->status = SPINE_MISUSE;
     (void)spine_fail(&cursor->error, SPINE_MISUSE, "%s needs a %s; the cursor is on none",
                      call, what);
+}
+
+void
+cursor_fail_null(struct spine_cursor *cursor, const char *call, const char *argument)
+{
+    if (cursor_is_dead(cursor))
+        return;
+    cursor_leave(cursor, PLACE_FAILED);
+    cursor->status = fail_null(&cursor->error, call, argument);
 }
 
 void
@@ -382,18 +296,24 @@ cursor_leave(struct spine_cursor *cursor, enum cursor_place place)
 void
 cursor_land(struct spine_cursor *cursor, size_t at)
 {
-    const struct window *window = &cursor->window;
-    const size_t next = at + 1;
+    cursor->place = PLACE_KEY;
+    if (!land_on_row(cursor, at, at + 1))
+        land_slowly(cursor, at);
+}
 
-    /* A key of one row, with others behind it. */
-    if (cursor->plain_keys && next < window->rows.count &&
-        ((window->rows.hi[at] ^ window->rows.hi[next]) & window->key_hi_mask) != 0) {
-        cursor->place = PLACE_KEY;
-        cursor->at = cursor->key_begin = at;
-        cursor->key_end = cursor->step_end = next;
-        return;
-    }
-    land_slowly(cursor, at);
+/* On the key of row `at`, which has no other row, from a key. False when it has, or when
+ * that is not known, and the cursor has not moved. */
+static inline bool
+land_on_row(struct spine_cursor *cursor, size_t at, size_t next)
+{
+    const struct window *window = &cursor->window;
+
+    if (next >= window->rows.count ||
+        ((window->rows.hi[at] ^ window->rows.hi[next]) & cursor->plain_key_mask) == 0)
+        return false;
+    cursor->at = cursor->key_begin = at;
+    cursor->key_end = cursor->step_end = next;
+    return true;
 }
 
 static SLOW_PATH void
@@ -410,17 +330,23 @@ land_slowly(struct spine_cursor *cursor, size_t at)
 void
 cursor_land_reverse(struct spine_cursor *cursor, size_t at)
 {
+    cursor->place = PLACE_KEY;
+    if (at == 0 || !land_on_row_reverse(cursor, at))
+        land_reverse_slowly(cursor, at);
+}
+
+/* As land_on_row(), for a row with others on both sides. */
+static inline bool
+land_on_row_reverse(struct spine_cursor *cursor, size_t at)
+{
     const uint64_t *hi = cursor->window.rows.hi;
 
-    /* A key of one row, with others on both sides. */
-    if (cursor->plain_keys && at > 0 && at + 1 < cursor->window.rows.count &&
-        ((hi[at - 1] ^ hi[at]) & cursor->window.key_hi_mask) != 0) {
-        cursor->place = PLACE_KEY;
-        cursor->at = cursor->key_begin = at;
-        cursor->key_end = cursor->step_end = at + 1;
-        return;
-    }
-    land_reverse_slowly(cursor, at);
+    if (at + 1 >= cursor->window.rows.count ||
+        ((hi[at - 1] ^ hi[at]) & cursor->plain_key_mask) == 0)
+        return false;
+    cursor->at = cursor->key_begin = at;
+    cursor->key_end = cursor->step_end = at + 1;
+    return true;
 }
 
 static SLOW_PATH void
@@ -451,7 +377,7 @@ void
 cursor_seek_key_begin(struct spine_cursor *cursor, const struct cell *key)
 {
     window_seek(&cursor->window, (struct window_bound){.key = key}, false);
-    land_filled(cursor);
+    cursor_land_filled(cursor);
 }
 
 void
@@ -532,12 +458,11 @@ static void
 land_after(struct spine_cursor *cursor, const struct cell *key)
 {
     window_seek(&cursor->window, (struct window_bound){.key = key, .after = true}, false);
-    land_filled(cursor);
+    cursor_land_filled(cursor);
 }
 
-/* On the first row ahead of a seek. */
-static void
-land_filled(struct spine_cursor *cursor)
+void
+cursor_land_filled(struct spine_cursor *cursor)
 {
     if (!cursor_fill(cursor))
         return;
@@ -547,9 +472,8 @@ land_filled(struct spine_cursor *cursor)
         cursor_leave(cursor, PLACE_AFTER);
 }
 
-/* On the last row behind a backward seek. */
-static void
-land_filled_reverse(struct spine_cursor *cursor)
+void
+cursor_land_filled_reverse(struct spine_cursor *cursor)
 {
     if (!cursor_fill(cursor))
         return;

@@ -52,6 +52,10 @@ spine_cursor_seek_key_with(struct spine_cursor *cursor, spine_predicate_fn *on_k
     const bool on_some_key = cursor_on_key(cursor);
     struct cell key;
 
+    if (on_key == NULL)
+        cursor_fail_null(cursor, "spine_cursor_seek_key_with", "on_key");
+    if (cursor_is_dead(cursor))
+        return;
     if (!on_some_key && cursor->place != PLACE_BEFORE)
         return;
     if (on_some_key) {
@@ -76,6 +80,10 @@ spine_cursor_seek_key_with_reverse(struct spine_cursor *cursor,
     const bool on_some_key = cursor_on_key(cursor);
     struct cell key;
 
+    if (on_key == NULL)
+        cursor_fail_null(cursor, "spine_cursor_seek_key_with_reverse", "on_key");
+    if (cursor_is_dead(cursor))
+        return;
     if (!on_some_key && cursor->place != PLACE_AFTER)
         return;
     if (on_some_key) {
@@ -100,6 +108,10 @@ spine_cursor_seek_val_with(struct spine_cursor *cursor, spine_predicate_fn *on_v
 
     if (!cursor_on_key(cursor)) {
         cursor_misuse(cursor, "spine_cursor_seek_val_with", "key");
+        return;
+    }
+    if (on_val == NULL) {
+        cursor_fail_null(cursor, "spine_cursor_seek_val_with", "on_val");
         return;
     }
     if (cursor->at == VALUE_BEFORE)
@@ -132,6 +144,10 @@ spine_cursor_seek_val_with_reverse(struct spine_cursor *cursor,
 
     if (!cursor_on_key(cursor)) {
         cursor_misuse(cursor, "spine_cursor_seek_val_with_reverse", "key");
+        return;
+    }
+    if (on_val == NULL) {
+        cursor_fail_null(cursor, "spine_cursor_seek_val_with_reverse", "on_val");
         return;
     }
     if (cursor->at == VALUE_BEFORE)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "cursor/cursor_state.h"
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/wide_sum.h"
+
+static_assert(PLACE_KEY == 0 && CELL_U64 == 0, "spine_cursor_key() asks both at once");
 
 static const uint64_t no_times[1];
 static const int64_t no_weights[SPINE_WEIGHTS_MAX];
@@ -29,7 +32,8 @@ static void refuse_row(struct spine_cursor *cursor, size_t at,
 union spine_datum
 spine_cursor_key(struct spine_cursor *cursor)
 {
-    if (cursor->place == PLACE_KEY && cursor->key_read == CELL_U64)
+    /* Both are 0: that and nothing else is the quick case. */
+    if (cursor != NULL && ((unsigned)cursor->place | (unsigned)cursor->key_read) == 0)
         return spine_u64(cursor->window.rows.hi[cursor->key_begin]);
     return read_key(cursor);
 }
@@ -37,12 +41,13 @@ spine_cursor_key(struct spine_cursor *cursor)
 static SLOW_PATH union spine_datum
 read_key(struct spine_cursor *cursor)
 {
-    const struct rows *rows = &cursor->window.rows;
+    const struct rows *rows;
 
     if (!cursor_on_key(cursor)) {
         cursor_misuse(cursor, "spine_cursor_key", "key");
-        return (union spine_datum){0};
+        return (union spine_datum){.bytes = {0}};
     }
+    rows = &cursor->window.rows;
     if (cursor->key_read == CELL_OTHER)
         return rows_key_datum(&cursor->layout, rows, cursor->key_begin,
                               cursor->key_scratch);
@@ -53,23 +58,26 @@ read_key(struct spine_cursor *cursor)
 union spine_datum
 spine_cursor_val(struct spine_cursor *cursor)
 {
-    const struct rows *rows = &cursor->window.rows;
+    if (cursor != NULL && cursor->at < cursor->key_end &&
+        cursor->value_read == CELL_U64) {
+        const struct rows *rows = &cursor->window.rows;
 
-    if (cursor->at < cursor->key_end && cursor->value_read == CELL_U64)
         return spine_u64((rows->lo != NULL ? rows->lo : rows->hi)[cursor->at]);
+    }
     return read_value(cursor);
 }
 
 static SLOW_PATH union spine_datum
 read_value(struct spine_cursor *cursor)
 {
-    const struct rows *rows = &cursor->window.rows;
+    const struct rows *rows;
     const uint64_t *words;
 
     if (!cursor_on_value(cursor)) {
         cursor_misuse(cursor, "spine_cursor_val", "value");
-        return (union spine_datum){0};
+        return (union spine_datum){.bytes = {0}};
     }
+    rows = &cursor->window.rows;
     if (cursor->value_read == CELL_OTHER)
         return rows_value_datum(&cursor->layout, rows, cursor->at, cursor->value_scratch);
     words = rows->lo != NULL ? rows->lo : rows->hi;
@@ -98,7 +106,7 @@ datum_of_word(enum cell_read read, uint64_t word)
 int64_t
 spine_cursor_weight(struct spine_cursor *cursor)
 {
-    if (cursor->at < cursor->key_end && cursor->plain)
+    if (cursor != NULL && cursor->at < cursor->key_end && cursor->plain)
         return cursor->window.rows.weight[cursor->at];
     return spine_cursor_weights(cursor)[0];
 }
@@ -119,19 +127,19 @@ size_t
 spine_cursor_times(struct spine_cursor *cursor, const uint64_t **times,
                    const int64_t **weights)
 {
-    const struct rows *rows = &cursor->window.rows;
+    const bool on_value = cursor_on_value(cursor);
+    const struct rows *rows = on_value ? &cursor->window.rows : NULL;
 
-    *times = no_times;
-    *weights = no_weights;
-    if (!cursor_on_value(cursor)) {
+    if (times != NULL)
+        *times = on_value && cursor->timed ? rows->time + cursor->at : no_times;
+    if (weights != NULL)
+        *weights = on_value ? rows->weight + cursor->at * cursor->layout.weight_count
+                            : no_weights;
+    if (!on_value) {
         cursor_misuse(cursor, "spine_cursor_times", "value");
         return 0;
     }
-    *weights = rows->weight + cursor->at * cursor->layout.weight_count;
-    if (!cursor->timed)
-        return 1;
-    *times = rows->time + cursor->at;
-    return cursor->value_end - cursor->at;
+    return cursor->timed ? cursor->value_end - cursor->at : 1;
 }
 
 /* Over all times; what leaves int64_t on the way may come back. */
@@ -157,14 +165,19 @@ sum_weights(struct spine_cursor *cursor)
 size_t
 spine_cursor_read(struct spine_cursor *cursor, const struct spine_column_buffers *buffers)
 {
-    struct window *window = &cursor->window;
+    struct window *window;
     size_t total, at;
 
-    if (cursor->place == PLACE_FAILED)
+    if (cursor_is_dead(cursor))
         return 0;
     cursor->status = SPINE_OK;
+    if (buffers == NULL) {
+        cursor->status = fail_null(&cursor->error, "spine_cursor_read", "buffers");
+        return 0;
+    }
     if (!stand_on_row(cursor))
         return 0;
+    window = &cursor->window;
     at = cursor->at;
     if (window->want < buffers->rows)
         window->want = buffers->rows < WINDOW_WANT_MAX ? buffers->rows : WINDOW_WANT_MAX;

@@ -45,8 +45,6 @@ struct spine_cursor {
     /* No times and one weight: a value is a row and has its weight. */
     bool plain;
     bool timed;
-    /* The same, and the key is in `hi` alone. */
-    bool plain_keys;
     /* The same, and all of a row's words are numbers of the caller's as they are. */
     bool plain_words;
     enum cell_read key_read;
@@ -61,6 +59,9 @@ struct spine_cursor {
     size_t key_begin;
     size_t key_end;
     struct window window;
+    /* The bits of `hi` that are the key, where that is all of it and a row is plain;
+     * otherwise 0. */
+    uint64_t plain_key_mask;
     unsigned key_shift;
     uint64_t value_mask;
     enum spine_status status;
@@ -78,8 +79,12 @@ struct spine_cursor {
 
 /* Fails for good, unless it did before. The message of `status` is made here. */
 void cursor_fail(struct spine_cursor *cursor, enum spine_status status);
-/* The same for `call`, which is illegal because there is no `what`. */
+/* The same for `call`, which is illegal because there is no `what`. No cursor at all is
+ * nothing. */
 void cursor_misuse(struct spine_cursor *cursor, const char *call, const char *what);
+/* The same for `call`, one of whose arguments is NULL. */
+void
+cursor_fail_null(struct spine_cursor *cursor, const char *call, const char *argument);
 
 /* On no key. */
 void cursor_leave(struct spine_cursor *cursor, enum cursor_place place);
@@ -87,6 +92,10 @@ void cursor_leave(struct spine_cursor *cursor, enum cursor_place place);
 void cursor_land(struct spine_cursor *cursor, size_t at);
 /* On the key of row `at`, which is the key's last. */
 void cursor_land_reverse(struct spine_cursor *cursor, size_t at);
+/* Fills the window after a seek, and lands on the first row ahead of it; on the last row
+ * behind a backward one. */
+void cursor_land_filled(struct spine_cursor *cursor);
+void cursor_land_filled_reverse(struct spine_cursor *cursor);
 /* To the first row of the present key, which is known to exist. Clears the window. */
 void cursor_seek_key_begin(struct spine_cursor *cursor, const struct cell *key);
 /* The present key is rows [begin, end) of the window. */
@@ -113,17 +122,27 @@ bool cursor_show_default(struct spine_cursor *cursor, union spine_datum key);
 /* Frees what spine_cursor_set_default() and times_through() keep. */
 void cursor_views_release(struct spine_cursor *cursor);
 
-/* Is the cursor on a key (on a value), after reading what a new one must? */
+/* Is there no cursor, or one that failed? */
+static inline bool
+cursor_is_dead(const struct spine_cursor *cursor)
+{
+    return cursor == NULL || cursor->place == PLACE_FAILED;
+}
+
+/* Is there a cursor, and is it on a key (on a value), after reading what a new one must?
+ */
 static inline bool
 cursor_on_key(struct spine_cursor *cursor)
 {
-    return cursor->place == PLACE_KEY || spine_cursor_key_valid(cursor);
+    return (cursor != NULL && cursor->place == PLACE_KEY) ||
+           spine_cursor_key_valid(cursor);
 }
 
 static inline bool
 cursor_on_value(struct spine_cursor *cursor)
 {
-    return cursor->at < cursor->key_end || spine_cursor_val_valid(cursor);
+    return (cursor != NULL && cursor->at < cursor->key_end) ||
+           spine_cursor_val_valid(cursor);
 }
 
 /* Is the key's last (first) row in the window? */

@@ -49,7 +49,7 @@ spine_cursor_fast_forward_vals(struct spine_cursor *cursor)
 void
 spine_cursor_step_val(struct spine_cursor *cursor)
 {
-    if (cursor->at < cursor->step_end)
+    if (cursor != NULL && cursor->at < cursor->step_end)
         cursor->at++;
     else
         step_val_at_edge(cursor);
@@ -132,7 +132,7 @@ step_val_reverse_at_edge(struct spine_cursor *cursor)
 void
 spine_cursor_seek_val(struct spine_cursor *cursor, union spine_datum val)
 {
-    struct window *window = &cursor->window;
+    struct window *window;
     struct cell key, value;
     size_t begin, row;
 
@@ -140,6 +140,7 @@ spine_cursor_seek_val(struct spine_cursor *cursor, union spine_datum val)
         cursor_misuse(cursor, "spine_cursor_seek_val", "key");
         return;
     }
+    window = &cursor->window;
     if (!cursor_cell(cursor, &cursor->layout.value, val, &value) ||
         cursor->at == cursor->key_end)
         return;
@@ -170,7 +171,7 @@ spine_cursor_seek_val(struct spine_cursor *cursor, union spine_datum val)
 void
 spine_cursor_seek_val_reverse(struct spine_cursor *cursor, union spine_datum val)
 {
-    struct window *window = &cursor->window;
+    struct window *window;
     struct cell key, value;
     size_t end, row;
 
@@ -178,6 +179,7 @@ spine_cursor_seek_val_reverse(struct spine_cursor *cursor, union spine_datum val
         cursor_misuse(cursor, "spine_cursor_seek_val_reverse", "key");
         return;
     }
+    window = &cursor->window;
     if (!cursor_cell(cursor, &cursor->layout.value, val, &value) ||
         cursor->at == VALUE_BEFORE)
         return;

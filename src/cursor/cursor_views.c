@@ -28,6 +28,8 @@ static bool datum_keep(const struct cell_layout *column, union spine_datum *datu
                        struct kept_bytes *bytes);
 static bool
 show_default(struct spine_cursor *cursor, union spine_datum key, union spine_datum value);
+static size_t keep_through(struct spine_cursor *cursor, uint64_t upper,
+                           const uint64_t *times, const int64_t *weights, size_t count);
 static uint64_t offset_of(const struct spine_cursor *cursor, const struct source *source);
 static size_t times_before(const uint64_t *times, size_t count, uint64_t upper);
 static void clone_position(struct spine_cursor *cursor, struct spine_cursor *clone);
@@ -63,7 +65,7 @@ spine_cursor_set_bounds(struct spine_cursor *cursor, const union spine_datum *lo
 {
     struct cell low, high;
 
-    if (cursor->place == PLACE_FAILED ||
+    if (cursor_is_dead(cursor) ||
         (lower != NULL && !cursor_cell(cursor, &cursor->layout.key, *lower, &low)) ||
         (upper != NULL && !cursor_cell(cursor, &cursor->layout.key, *upper, &high)))
         return;
@@ -75,14 +77,19 @@ spine_cursor_set_bounds(struct spine_cursor *cursor, const union spine_datum *lo
 void
 spine_cursor_position(struct spine_cursor *cursor, uint64_t *offset, uint64_t *total)
 {
-    *offset = 0;
-    *total = 0;
-    for (size_t i = 0; i < cursor->window.source_count; i++) {
+    const size_t count = cursor != NULL ? cursor->window.source_count : 0;
+    uint64_t before = 0, all = 0;
+
+    for (size_t i = 0; i < count; i++) {
         const struct source *source = &cursor->window.sources[i];
 
-        *total += source->end - source->begin;
-        *offset += offset_of(cursor, source);
+        all += source->end - source->begin;
+        before += offset_of(cursor, source);
     }
+    if (offset != NULL)
+        *offset = before;
+    if (total != NULL)
+        *total = all;
 }
 
 /* Rows of the source, within bounds, before the present value or key. */
@@ -117,30 +124,46 @@ size_t
 spine_cursor_times_through(struct spine_cursor *cursor, uint64_t upper,
                            const uint64_t **times, const int64_t **weights)
 {
+    const uint64_t *all_times;
+    const int64_t *all_weights;
+    size_t count = spine_cursor_times(cursor, &all_times, &all_weights);
+
+    if (count > 0 && cursor->layout.schema.time == SPINE_TIME_U64) {
+        count = times_before(all_times, count, upper);
+    } else if (count > 0 && cursor->timed) {
+        count = keep_through(cursor, upper, all_times, all_weights, count);
+        all_times = cursor->times.time;
+        all_weights = cursor->times.weight;
+    }
+    if (times != NULL)
+        *times = all_times;
+    if (weights != NULL)
+        *weights = all_weights;
+    return count;
+}
+
+/* Copies those of `count` times that are less than or equal to `upper`, with their
+ * weights, to what times_through() gives out. Returns how many. */
+static size_t
+keep_through(struct spine_cursor *cursor, uint64_t upper, const uint64_t *times,
+             const int64_t *weights, size_t count)
+{
     const unsigned width = cursor->layout.weight_count;
-    const enum spine_time order = cursor->layout.schema.time;
-    const size_t count = spine_cursor_times(cursor, times, weights);
     struct rows *kept = &cursor->times;
 
-    if (!cursor->timed || count == 0)
-        return count;
-    if (order == SPINE_TIME_U64)
-        return times_before(*times, count, upper);
     if (!rows_reserve(&cursor->layout, kept, count)) {
         cursor_fail(cursor, SPINE_NOMEM);
         return 0;
     }
     kept->count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!spine_time_less_equal(order, (*times)[i], upper))
+        if (!spine_time_less_equal(cursor->layout.schema.time, times[i], upper))
             continue;
-        kept->time[kept->count] = (*times)[i];
-        memcpy(kept->weight + kept->count * width, *weights + i * width,
-               width * sizeof **weights);
+        kept->time[kept->count] = times[i];
+        memcpy(kept->weight + kept->count * width, weights + i * width,
+               width * sizeof *weights);
         kept->count++;
     }
-    *times = kept->time;
-    *weights = kept->weight;
     return kept->count;
 }
 
@@ -166,21 +189,24 @@ times_before(const uint64_t *times, size_t count, uint64_t upper)
 uint64_t
 spine_cursor_rows_skipped(const struct spine_cursor *cursor)
 {
-    return cursor->window.rows_skipped;
+    return cursor != NULL ? cursor->window.rows_skipped : 0;
 }
 
 enum spine_status
 spine_cursor_clone(struct spine_cursor *cursor, struct spine_cursor **out,
                    struct spine_error *error)
 {
-    const size_t count = cursor->window.source_count;
-    const size_t bytes = (count + 1) * sizeof(struct spine_batch *);
     struct spine_cursor *clone = NULL;
     struct spine_batch **batches = NULL;
+    size_t count = 0, bytes = 0;
     enum spine_status st;
 
+    if (cursor == NULL || out == NULL)
+        return fail_null(error, "spine_cursor_clone", out == NULL ? "out" : "cursor");
     *out = NULL;
     TRY(spine_cursor_error(cursor, error));
+    count = cursor->window.source_count;
+    bytes = (count + 1) * sizeof(struct spine_batch *);
     batches = mem_alloc(bytes);
     if (batches == NULL)
         return fail_nomem(error, "the batches of a cursor", bytes);
@@ -241,13 +267,16 @@ enum spine_status
 spine_cursor_group(struct spine_cursor *cursor, uint64_t through,
                    struct spine_cursor **out, struct spine_error *error)
 {
-    const struct spine_schema schema = {.key = cursor->layout.schema.value,
-                                        .weight_count = cursor->layout.weight_count};
+    struct spine_schema schema = {0};
     struct spine_builder *builder = NULL;
     struct spine_batch *batch = NULL;
     enum spine_status st;
 
+    if (cursor == NULL || out == NULL)
+        return fail_null(error, "spine_cursor_group", out == NULL ? "out" : "cursor");
     *out = NULL;
+    schema.key = cursor->layout.schema.value;
+    schema.weight_count = cursor->layout.weight_count;
     if (!cursor_on_key(cursor))
         cursor_misuse(cursor, "spine_cursor_group", "key");
     TRY(spine_cursor_error(cursor, error));
@@ -300,7 +329,7 @@ spine_cursor_set_default(struct spine_cursor *cursor, union spine_datum value)
 {
     struct cell cell;
 
-    if (cursor->place == PLACE_FAILED ||
+    if (cursor_is_dead(cursor) ||
         !cursor_cell(cursor, &cursor->layout.value, value, &cell))
         return;
     if (cursor->on_absent == NULL)
