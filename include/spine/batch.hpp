@@ -32,10 +32,17 @@ class batch : public handle<spine_batch, spine_batch_unref>
         return batch(get() != nullptr ? spine_batch_ref(get()) : nullptr);
     }
 
-    struct spine_batch_info info() const noexcept
+    struct spine_batch_info info() const
+    {
+        return info(std::nothrow).value();
+    }
+
+    result<spine_batch_info> info(std::nothrow_t) const noexcept
     {
         struct spine_batch_info info;
 
+        if (!*this)
+            return this->empty("batch");
         spine_batch_get_info(get(), &info);
         return info;
     }
@@ -63,6 +70,8 @@ class batch : public handle<spine_batch, spine_batch_unref>
         spine_cursor *raw = nullptr;
         spine_error error;
 
+        if (!*this)
+            return this->empty("batch");
         if (spine_batch_cursor(get(), &raw, &error) != SPINE_OK)
             return error;
         return cursor_type(raw);
@@ -141,6 +150,8 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
         spine_batch *raw = nullptr;
         spine_error error;
 
+        if (!*this)
+            return this->empty(Calls::name);
         if (Calls::seal(this->get(), &raw, &error) != SPINE_OK)
             return error;
         return batch_type(raw);
@@ -169,6 +180,11 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
                           uint64_t time, spine_error *error) noexcept
     {
         spine_row row = {};
+
+        if (!*this) {
+            *error = this->empty(Calls::name);
+            return error->status;
+        }
         enum spine_status status = codec<K>::encode(key, key_encoder_, &row.key, error);
 
         if (status == SPINE_OK)
@@ -184,6 +200,7 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
 
 struct batcher_calls {
     using raw = spine_batcher;
+    static constexpr const char *name = "batcher";
     static constexpr auto open = spine_batcher_new;
     static constexpr auto add = spine_batcher_add;
     static constexpr auto seal = spine_batcher_seal;
@@ -192,6 +209,7 @@ struct batcher_calls {
 
 struct builder_calls {
     using raw = spine_builder;
+    static constexpr const char *name = "builder";
     static constexpr auto open = spine_builder_new;
     static constexpr auto add = spine_builder_add;
     static constexpr auto seal = spine_builder_seal;
@@ -224,15 +242,25 @@ class batcher : public row_writer<batcher_calls, K, V, Time>
     {
         spine_error error;
 
+        if (!*this)
+            return this->empty("batcher");
         if (spine_batcher_add_columns(this->get(), &columns, &error) != SPINE_OK)
             return error;
         return {};
     }
 
     /* Forgets all rows and a sticky error. */
-    void clear() noexcept
+    void clear()
     {
+        clear(std::nothrow).value();
+    }
+
+    result<void> clear(std::nothrow_t) noexcept
+    {
+        if (!*this)
+            return this->empty("batcher");
         spine_batcher_clear(this->get());
+        return {};
     }
 
   private:

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <iterator>
 #include <tuple>
 #include <type_traits>
@@ -70,6 +71,19 @@ template <class Raw, void (*Release)(Raw *)> class handle
         Raw *const old = std::exchange(raw_, raw);
         if (old != nullptr)
             Release(old);
+    }
+
+  protected:
+    /* SPINE_MISUSE: what a call of `type` says when its handle is empty. */
+    static spine_error empty(const char *type) noexcept
+    {
+        spine_error error;
+
+        error.status = SPINE_MISUSE;
+        (void)std::snprintf(error.message, sizeof error.message,
+                            "a spine_cpp::%s is empty: moved from, or never filled",
+                            type);
+        return error;
     }
 
   private:
@@ -156,12 +170,17 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
 
         if (failure_.status != SPINE_OK)
             return failure_;
+        if (!*this)
+            return this->empty("cursor");
         if (spine_cursor_error(get(), &error) != SPINE_OK)
             return error;
         return {};
     }
 
-    /* Reading needs a position, as in spine/cursor.h. */
+    /*
+     * Reading needs a position: without one it is SPINE_MISUSE, and the cursor fails as
+     * spine/cursor.h says. A cursor that failed before says why.
+     */
     key_view key()
     {
         return key(std::nothrow).value();
@@ -169,7 +188,11 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
 
     result<key_view> key(std::nothrow_t)
     {
-        return decoded<K>(spine_cursor_key(get()), key_decoder_);
+        const union spine_datum cell = spine_cursor_key(get());
+
+        if (cell.bytes.size == 0 && !key_valid())
+            return check(std::nothrow).error();
+        return decoded<K>(cell, key_decoder_);
     }
 
     template <class Value = V, if_value<Value> = 0> value_view value()
@@ -180,22 +203,44 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
     template <class Value = V, if_value<Value> = 0>
     result<value_view> value(std::nothrow_t)
     {
-        return decoded<V>(spine_cursor_val(get()), value_decoder_);
+        const union spine_datum cell = spine_cursor_val(get());
+
+        if (cell.bytes.size == 0 && !val_valid())
+            return check(std::nothrow).error();
+        return decoded<V>(cell, value_decoder_);
     }
 
-    int64_t weight() noexcept
+    int64_t weight()
     {
-        return spine_cursor_weight(get());
+        return weight(std::nothrow).value();
     }
 
-    times_view times() noexcept
+    result<int64_t> weight(std::nothrow_t) noexcept
+    {
+        const int64_t weight = spine_cursor_weight(get());
+
+        if (weight == 0 && !val_valid())
+            return check(std::nothrow).error();
+        return weight;
+    }
+
+    times_view times()
+    {
+        return times(std::nothrow).value();
+    }
+
+    result<times_view> times(std::nothrow_t) noexcept
     {
         times_view view = {nullptr, nullptr, 0};
 
         view.count = spine_cursor_times(get(), &view.times, &view.weights);
+        if (view.count == 0 && !val_valid())
+            return check(std::nothrow).error();
         return view;
     }
 
+    /* A move where there is nothing to move from fails the cursor: the next read throws,
+     * and so do a seek and check(). */
     void rewind() noexcept
     {
         spine_cursor_rewind(get());
@@ -269,7 +314,12 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
 
         if (codec<K>::encode(key, key_encoder_, &cell, &error) != SPINE_OK)
             return error;
-        return spine_cursor_seek_key_exact(get(), cell);
+        if (spine_cursor_seek_key_exact(get(), cell))
+            return true;
+        const auto sound = check(std::nothrow);
+        if (!sound)
+            return sound.error();
+        return false;
     }
 
     /* std::tuple keys: forward to the first key that is not less than all that begin with
@@ -313,7 +363,8 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
     /*
      * Rows (key, value, weight), or (key, weight) of a set, from where the cursor stands
      * to the end; the row is the cursor's, and changes when the iterator moves. When the
-     * cursor fails, moving throws or, when Throws is false, is at the end.
+     * cursor fails, moving throws or, when Throws is false, is at the end. To read or to
+     * move at the end throws SPINE_MISUSE, whatever Throws is.
      */
     template <bool Throws> class iterator
     {
@@ -332,19 +383,19 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
             load();
         }
 
-        reference operator*() const noexcept
+        reference operator*() const
         {
-            return cursor_->row_;
+            return owner().row_;
         }
 
-        pointer operator->() const noexcept
+        pointer operator->() const
         {
-            return &cursor_->row_;
+            return &owner().row_;
         }
 
         iterator &operator++()
         {
-            cursor_->step_row();
+            owner().step_row();
             load();
             return *this;
         }
@@ -365,6 +416,13 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
         }
 
       private:
+        class cursor &owner() const
+        {
+            if (cursor_ == nullptr)
+                raise(at_end());
+            return *cursor_;
+        }
+
         void load()
         {
             if (cursor_->load_row())
@@ -416,6 +474,14 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
     }
 
   private:
+    static spine_error at_end() noexcept
+    {
+        spine_error error;
+
+        (void)fail(&error, SPINE_MISUSE, "an iterator of a cursor is at the end");
+        return error;
+    }
+
     template <class T>
     static result<typename codec<T>::view>
     decoded(const union spine_datum &cell, typename codec<T>::decoder &decoder)
@@ -439,7 +505,7 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
         if (codec<T>::encode(to, encoder, &cell, &error) != SPINE_OK)
             return error;
         move(get(), cell);
-        return {};
+        return key_valid() ? result<void>() : check(std::nothrow);
     }
 
     void step_row() noexcept

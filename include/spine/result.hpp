@@ -74,6 +74,14 @@ raise(const spine_error &cause)
 #endif
 }
 
+/* The error of a result that has a value. */
+inline const spine_error &
+no_error() noexcept
+{
+    static const spine_error none = {SPINE_OK, ""};
+    return none;
+}
+
 /* A T, or why there is none. */
 template <class T> class [[nodiscard]] result
 {
@@ -102,53 +110,52 @@ template <class T> class [[nodiscard]] result
     /* SPINE_OK when there is a value. */
     enum spine_status status() const noexcept
     {
-        return has_value() ? SPINE_OK : error().status;
+        return error().status;
     }
 
-    /* Needs a failure. */
+    /* Its status is SPINE_OK and its message empty when there is a value. */
     const spine_error &error() const noexcept
     {
-        return *std::get_if<1>(&content_);
+        return has_value() ? no_error() : *std::get_if<1>(&content_);
     }
 
-    /* Throws spine_cpp::error when there is none. */
+    /* Throws spine_cpp::error when there is none; so do * and ->. */
     T &value() &
     {
         check();
-        return **this;
+        return *std::get_if<0>(&content_);
     }
 
     const T &value() const &
     {
         check();
-        return **this;
+        return *std::get_if<0>(&content_);
     }
 
     T value() &&
     {
         check();
-        return std::move(**this);
+        return std::move(*std::get_if<0>(&content_));
     }
 
-    /* Need a value. */
-    T &operator*() noexcept
+    T &operator*()
     {
-        return *std::get_if<0>(&content_);
+        return value();
     }
 
-    const T &operator*() const noexcept
+    const T &operator*() const
     {
-        return *std::get_if<0>(&content_);
+        return value();
     }
 
-    T *operator->() noexcept
+    T *operator->()
     {
-        return std::get_if<0>(&content_);
+        return &value();
     }
 
-    const T *operator->() const noexcept
+    const T *operator->() const
     {
-        return std::get_if<0>(&content_);
+        return &value();
     }
 
   private:
@@ -185,12 +192,12 @@ template <> class [[nodiscard]] result<void>
 
     enum spine_status status() const noexcept
     {
-        return has_value() ? SPINE_OK : error().status;
+        return error().status;
     }
 
     const spine_error &error() const noexcept
     {
-        return *std::get_if<1>(&content_);
+        return has_value() ? no_error() : *std::get_if<1>(&content_);
     }
 
     void value() const

@@ -27,11 +27,12 @@
  * first, answers a result<T>: see result.hpp. std::bad_alloc comes out of both where
  * std::string or a container of a std::tuple is filled.
  *
- * Handles. An empty one (moved from, or never filled) may only be assigned to, asked
- * and destroyed. Batches and snapshots are shared: share() is one more reference. Threads
- * are those of the C calls: one at a time for batchers, builders and cursors, any for the
- * rest. Destroying a map closes the spine; a runtime may go before it, see
- * spine/runtime.h.
+ * Handles. An empty one (moved from, or never filled) may be assigned to, asked with
+ * bool() or get(), shared and destroyed: any other call of it is SPINE_MISUSE, and as an
+ * argument it is SPINE_INVALID. Batches and snapshots are shared: share() is one more
+ * reference. Threads are those of the C calls: one at a time for batchers, builders and
+ * cursors, any for the rest. Destroying a map closes the spine; a runtime may go before
+ * it, see spine/runtime.h.
  */
 
 #include "spine/batch.hpp"
@@ -73,8 +74,15 @@ class runtime : public handle<spine_runtime, spine_runtime_close>
     }
 
     /* Runs merges in this thread; the rows used, 0 when there is nothing to do. */
-    uint64_t run(uint64_t fuel_rows) noexcept
+    uint64_t run(uint64_t fuel_rows)
     {
+        return run(std::nothrow, fuel_rows).value();
+    }
+
+    result<uint64_t> run(std::nothrow_t, uint64_t fuel_rows) noexcept
+    {
+        if (!*this)
+            return empty("runtime");
         return spine_runtime_run(get(), fuel_rows);
     }
 };
@@ -95,24 +103,58 @@ class snapshot : public handle<struct spine_snapshot, spine_snapshot_unref>
         return snapshot(get() != nullptr ? spine_snapshot_ref(get()) : nullptr);
     }
 
-    std::size_t batch_count() const noexcept
+    std::size_t batch_count() const
     {
+        return batch_count(std::nothrow).value();
+    }
+
+    result<std::size_t> batch_count(std::nothrow_t) const noexcept
+    {
+        if (!*this)
+            return this->empty("snapshot");
         return spine_snapshot_batch_count(get());
     }
 
-    batch_type batch(std::size_t index) const noexcept
+    /* SPINE_INVALID unless `index` is less than batch_count(). */
+    batch_type batch(std::size_t index) const
     {
-        return batch_type(spine_batch_ref(spine_snapshot_batch(get(), index)));
+        return batch(std::nothrow, index).value();
+    }
+
+    result<batch_type> batch(std::nothrow_t, std::size_t index) const noexcept
+    {
+        spine_error error;
+
+        if (!*this)
+            return this->empty("snapshot");
+        if (index < spine_snapshot_batch_count(get()))
+            return batch_type(spine_batch_ref(spine_snapshot_batch(get(), index)));
+        (void)fail(&error, SPINE_INVALID, "a snapshot has no batch of that index");
+        return error;
     }
 
     /* Rows and bytes of all batches: rows that cancel across batches count. */
-    uint64_t rows() const noexcept
+    uint64_t rows() const
     {
+        return rows(std::nothrow).value();
+    }
+
+    result<uint64_t> rows(std::nothrow_t) const noexcept
+    {
+        if (!*this)
+            return this->empty("snapshot");
         return spine_snapshot_rows(get());
     }
 
-    uint64_t bytes() const noexcept
+    uint64_t bytes() const
     {
+        return bytes(std::nothrow).value();
+    }
+
+    result<uint64_t> bytes(std::nothrow_t) const noexcept
+    {
+        if (!*this)
+            return this->empty("snapshot");
         return spine_snapshot_bytes(get());
     }
 
@@ -121,6 +163,8 @@ class snapshot : public handle<struct spine_snapshot, spine_snapshot_unref>
         spine_cursor *raw = nullptr;
         spine_error error;
 
+        if (!*this)
+            return this->empty("snapshot");
         if (spine_snapshot_cursor(get(), &raw, &error) != SPINE_OK)
             return error;
         return cursor_type(raw);
@@ -225,19 +269,36 @@ class map : public handle<::spine, spine_close>
     }
 
     /* Forgets a sticky error and lets merges be tried again. */
-    void retry() noexcept
+    void retry()
     {
-        spine_retry(get());
+        retry(std::nothrow).value();
     }
 
-    bool is_dirty() const noexcept
+    result<void> retry(std::nothrow_t) noexcept
     {
+        return tell(spine_retry);
+    }
+
+    bool is_dirty() const
+    {
+        return is_dirty(std::nothrow).value();
+    }
+
+    result<bool> is_dirty(std::nothrow_t) const noexcept
+    {
+        if (!*this)
+            return this->empty("map");
         return spine_is_dirty(get());
     }
 
-    void clear_dirty() noexcept
+    void clear_dirty()
     {
-        spine_clear_dirty(get());
+        clear_dirty(std::nothrow).value();
+    }
+
+    result<void> clear_dirty(std::nothrow_t) noexcept
+    {
+        return tell(spine_clear_dirty);
     }
 
     void set_frontier(uint64_t frontier)
@@ -250,14 +311,24 @@ class map : public handle<::spine, spine_close>
         return done(spine_set_frontier, frontier);
     }
 
-    void pause() noexcept
+    void pause()
     {
-        spine_pause(get());
+        pause(std::nothrow).value();
     }
 
-    void resume() noexcept
+    result<void> pause(std::nothrow_t) noexcept
     {
-        spine_resume(get());
+        return tell(spine_pause);
+    }
+
+    void resume()
+    {
+        resume(std::nothrow).value();
+    }
+
+    result<void> resume(std::nothrow_t) noexcept
+    {
+        return tell(spine_resume);
     }
 
     /* Merges everything into one batch; an empty handle when there are no rows. */
@@ -271,6 +342,8 @@ class map : public handle<::spine, spine_close>
         spine_batch *raw = nullptr;
         spine_error error;
 
+        if (!*this)
+            return this->empty("map");
         if (spine_consolidate(get(), &raw, &error) != SPINE_OK)
             return error;
         return batch(raw);
@@ -287,15 +360,24 @@ class map : public handle<::spine, spine_close>
         ::spine *raw = nullptr;
         spine_error error;
 
+        if (!*this)
+            return this->empty("map");
         if (spine_fork(get(), &raw, &error) != SPINE_OK)
             return error;
         return map(raw);
     }
 
-    struct spine_stats stats() const noexcept
+    struct spine_stats stats() const
+    {
+        return stats(std::nothrow).value();
+    }
+
+    result<spine_stats> stats(std::nothrow_t) const noexcept
     {
         struct spine_stats stats;
 
+        if (!*this)
+            return this->empty("map");
         spine_get_stats(get(), &stats);
         return stats;
     }
@@ -311,6 +393,8 @@ class map : public handle<::spine, spine_close>
         struct spine_snapshot *raw = nullptr;
         spine_error error;
 
+        if (!*this)
+            return this->empty("map");
         if (spine_take_snapshot(get(), &raw, &error) != SPINE_OK)
             return error;
         return snapshot_type(raw);
@@ -327,6 +411,8 @@ class map : public handle<::spine, spine_close>
         spine_cursor *raw = nullptr;
         spine_error error;
 
+        if (!*this)
+            return this->empty("map");
         if (spine_cursor_open(get(), &raw, &error) != SPINE_OK)
             return error;
         return cursor_type(raw);
@@ -338,8 +424,19 @@ class map : public handle<::spine, spine_close>
     {
         spine_error error;
 
+        if (!*this)
+            return this->empty("map");
         if (call(get(), arguments..., &error) != SPINE_OK)
             return error;
+        return {};
+    }
+
+    /* The same of a call that cannot fail. */
+    result<void> tell(void (*call)(::spine *)) const noexcept
+    {
+        if (!*this)
+            return this->empty("map");
+        call(get());
         return {};
     }
 
@@ -349,6 +446,9 @@ class map : public handle<::spine, spine_close>
     unless(enum spine_status expected, Call call, Arguments... arguments) const noexcept
     {
         spine_error error;
+
+        if (!*this)
+            return this->empty("map");
         const enum spine_status status = call(get(), arguments..., &error);
 
         if (status != SPINE_OK && status != expected)

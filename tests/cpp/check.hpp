@@ -62,4 +62,7 @@ class random_numbers
 /* In a translation unit of its own, compiled without exceptions: rows it counted. */
 uint64_t count_without_exceptions();
 
+/* In the same one: what throws elsewhere ends a child process by SIGABRT. */
+void misuse_aborts_without_exceptions();
+
 #endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Reads at no position, ends of iterators, empty handles: each throws, or tells. */
+
+#include "check.hpp"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+
+using array = std::array<unsigned char, 5>;
+using long_array = std::array<char, 40>;
+using key_tuple = std::tuple<uint32_t, std::optional<std::string>>;
+using value_tuple = std::tuple<spine_cpp::descending<int64_t>>;
+
+static spine_cpp::runtime
+open_manual()
+{
+    spine_runtime_options options = {};
+    options.manual = true;
+    return spine_cpp::runtime::open(options);
+}
+
+/* Both forms of a call that must be refused with `expected`. */
+#define CHECK_REFUSED(expected, throwing, telling)                                       \
+    do {                                                                                 \
+        CHECK_THROWS(expected, throwing);                                                \
+        const auto told = (telling);                                                     \
+        CHECK(!told && told.status() == (expected));                                     \
+        CHECK(told.error().message[0] != '\0');                                          \
+    } while (0)
+
+/* Every read of `stand()`, a cursor on no value; on no key either unless `on_key`. */
+template <class Stand>
+static void
+check_reads(Stand stand, bool on_key)
+{
+    CHECK_THROWS(SPINE_MISUSE, stand().value());
+    CHECK_THROWS(SPINE_MISUSE, stand().weight());
+    CHECK_THROWS(SPINE_MISUSE, stand().times());
+    CHECK(stand().value(std::nothrow).status() == SPINE_MISUSE);
+    CHECK(stand().weight(std::nothrow).status() == SPINE_MISUSE);
+    CHECK(stand().times(std::nothrow).status() == SPINE_MISUSE);
+    if (on_key) {
+        CHECK(stand().key(std::nothrow));
+        return;
+    }
+    CHECK_THROWS(SPINE_MISUSE, stand().key());
+    CHECK(stand().key(std::nothrow).status() == SPINE_MISUSE);
+
+    /* The first one stays: it names the call. */
+    auto cursor = stand();
+    const auto first = cursor.value(std::nothrow);
+    const auto second = cursor.key(std::nothrow);
+    CHECK(std::string(first.error().message) == second.error().message);
+    CHECK(!cursor.key_valid() && !cursor.val_valid());
+    CHECK_REFUSED(SPINE_MISUSE, (cursor.check(), 0), cursor.check(std::nothrow));
+    CHECK_THROWS(SPINE_MISUSE, cursor.begin());
+}
+
+/* Of cursors over nothing, and over one row, whose cells are all zero. */
+template <class K, class V, spine_time Time = SPINE_UNTIMED>
+static void
+reads_need_a_position()
+{
+    using map = spine_cpp::map<K, V, Time>;
+    const auto runtime = open_manual();
+    auto state = map::open(runtime);
+
+    check_reads([&state] { return state.cursor(); }, false);
+    typename map::batcher rows;
+    rows.add(K{}, V{}, 3, 0);
+    state.insert(rows.seal());
+
+    auto cursor = state.cursor();
+    CHECK(cursor.key() == K{} && cursor.value() == V{} && cursor.weight() == 3);
+    CHECK(cursor.times().count == 1 && cursor.times().weights[0] == 3);
+    check_reads(
+        [&state] {
+            auto cursor = state.cursor();
+            cursor.step_key();
+            return cursor;
+        },
+        false);
+    check_reads(
+        [&state] {
+            auto cursor = state.cursor();
+            cursor.step_key_reverse();
+            return cursor;
+        },
+        false);
+    check_reads(
+        [&state] {
+            auto cursor = state.cursor();
+            cursor.step_val();
+            return cursor;
+        },
+        true);
+    check_reads(
+        [&state] {
+            auto cursor = state.cursor();
+            cursor.step_val_reverse();
+            return cursor;
+        },
+        true);
+    check_reads([] { return typename map::cursor_type(); }, false);
+}
+
+/* A move from nowhere fails the cursor, and the next call that can tells. */
+static void
+moves_need_a_position()
+{
+    using map = spine_cpp::map<uint64_t, std::string>;
+    const auto runtime = open_manual();
+    const auto state = map::open(runtime);
+    const auto fail = [&state] {
+        auto cursor = state.cursor();
+        cursor.check();
+        cursor.step_key();
+        return cursor;
+    };
+
+    CHECK_REFUSED(SPINE_MISUSE, fail().key(), fail().key(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, (fail().seek_key(1), 0),
+                  fail().seek_key(std::nothrow, 1));
+    CHECK_REFUSED(SPINE_MISUSE, (fail().seek_key_reverse(1), 0),
+                  fail().seek_key_reverse(std::nothrow, 1));
+    CHECK_REFUSED(SPINE_MISUSE, fail().seek_key_exact(1),
+                  fail().seek_key_exact(std::nothrow, 1));
+    CHECK_REFUSED(SPINE_MISUSE, (fail().seek_val("a"), 0),
+                  fail().seek_val(std::nothrow, "a"));
+    CHECK_REFUSED(SPINE_MISUSE, (fail().seek_val_reverse("a"), 0),
+                  fail().seek_val_reverse(std::nothrow, "a"));
+    CHECK_THROWS(SPINE_MISUSE, fail().begin());
+
+    auto cursor = state.cursor();
+    CHECK(!cursor.seek_key_exact(1));
+    cursor.seek_key(1);
+    cursor.check();
+    CHECK_THROWS(SPINE_MISUSE, (cursor.seek_val("a"), 0));
+}
+
+static void
+iterators_end()
+{
+    using map = spine_cpp::map<uint64_t, std::string>;
+    const auto runtime = open_manual();
+    auto state = map::open(runtime);
+    map::batcher rows;
+    rows.add(1, "one");
+    state.insert(rows.seal());
+
+    auto cursor = state.cursor();
+    auto row = cursor.begin();
+    CHECK(row->key == 1 && (*row).value == "one");
+    ++row;
+    CHECK(row == cursor.end());
+    CHECK_THROWS(SPINE_MISUSE, (*row).weight);
+    CHECK_THROWS(SPINE_MISUSE, row->key);
+    CHECK_THROWS(SPINE_MISUSE, ++row);
+    CHECK_THROWS(SPINE_MISUSE, (row++, 0));
+    cursor.check();
+
+    auto quiet = cursor.rows(std::nothrow).begin();
+    CHECK(quiet == cursor.rows(std::nothrow).end());
+    CHECK_THROWS(SPINE_MISUSE, quiet->key);
+    CHECK_THROWS(SPINE_MISUSE, ++quiet);
+
+    /* Of a cursor that went elsewhere. */
+    cursor.rewind();
+    auto left = cursor.begin();
+    const auto other = std::move(cursor);
+    CHECK_THROWS(SPINE_MISUSE, ++left);
+    CHECK_THROWS(SPINE_MISUSE, map::cursor_type().begin());
+    for (const auto &each : map::cursor_type().rows(std::nothrow))
+        CHECK(each.weight == 0 && false);
+}
+
+static void
+results_are_asked_in_vain()
+{
+    const spine_error cause = {SPINE_TIMEOUT, "too late"};
+    spine_cpp::result<std::string> failed = cause;
+    const spine_cpp::result<std::string> constant = cause;
+    const spine_cpp::result<std::string> text = std::string("text");
+
+    CHECK_THROWS(SPINE_TIMEOUT, *failed);
+    CHECK_THROWS(SPINE_TIMEOUT, failed->size());
+    CHECK_THROWS(SPINE_TIMEOUT, failed.value());
+    CHECK_THROWS(SPINE_TIMEOUT, *constant);
+    CHECK_THROWS(SPINE_TIMEOUT, constant->size());
+    CHECK(text->size() == 4 && *text == "text");
+    CHECK(text.error().status == SPINE_OK && text.error().message[0] == '\0');
+    CHECK(spine_cpp::result<void>().error().status == SPINE_OK);
+}
+
+template <class Writer>
+static void
+empty_writers_refuse()
+{
+    Writer full;
+    full.add(1, 2);
+    Writer other = std::move(full);
+
+    CHECK_REFUSED(SPINE_MISUSE, (full.add(1, 2), 0), full.add(std::nothrow, 1, 2));
+    CHECK_REFUSED(SPINE_MISUSE, full.seal(), full.seal(std::nothrow));
+    CHECK(other.seal().info().rows == 1);
+}
+
+static void
+empty_handles_refuse()
+{
+    using map = spine_cpp::map<uint64_t, uint64_t>;
+    const spine_columns none = {};
+    map::batcher batcher;
+    map::batcher taken = std::move(batcher);
+    spine_cpp::runtime runtime;
+    map::batch batch;
+    map::snapshot_type snapshot;
+
+    empty_writers_refuse<map::batcher>();
+    empty_writers_refuse<map::builder>();
+    CHECK_REFUSED(SPINE_MISUSE, (batcher.clear(), 0), batcher.clear(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, (batcher.add_columns(none), 0),
+                  batcher.add_columns(std::nothrow, none));
+    CHECK_REFUSED(SPINE_MISUSE, runtime.run(1), runtime.run(std::nothrow, 1));
+    CHECK_REFUSED(SPINE_MISUSE, batch.info(), batch.info(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, batch.cursor(), batch.cursor(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, snapshot.rows(), snapshot.rows(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, snapshot.bytes(), snapshot.bytes(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, snapshot.cursor(), snapshot.cursor(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, snapshot.batch(0), snapshot.batch(std::nothrow, 0));
+    CHECK_REFUSED(SPINE_MISUSE, snapshot.batch_count(),
+                  snapshot.batch_count(std::nothrow));
+    CHECK(!batch.share() && !snapshot.share());
+
+    runtime = open_manual();
+    auto state = map::open(runtime);
+    snapshot = state.snapshot();
+    CHECK_REFUSED(SPINE_INVALID, snapshot.batch(0), snapshot.batch(std::nothrow, 0));
+    CHECK_REFUSED(SPINE_INVALID, (state.insert(batch), 0),
+                  state.insert(std::nothrow, batch));
+    runtime.reset();
+    CHECK_REFUSED(SPINE_INVALID, map::open(runtime), map::open(std::nothrow, runtime));
+}
+
+static void
+empty_maps_refuse()
+{
+    using map = spine_cpp::map<uint64_t, uint64_t>;
+    map::batcher rows;
+    const auto batch = rows.seal();
+    map empty;
+
+    CHECK_REFUSED(SPINE_MISUSE, (empty.insert(batch), 0),
+                  empty.insert(std::nothrow, batch));
+    CHECK_REFUSED(SPINE_MISUSE, empty.try_insert(batch),
+                  empty.try_insert(std::nothrow, batch));
+    CHECK_REFUSED(SPINE_MISUSE, empty.insert_wait(), empty.insert_wait(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, empty.wait_idle(), empty.wait_idle(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, (empty.status().value(), 0), empty.status());
+    CHECK_REFUSED(SPINE_MISUSE, (empty.check(), 0), empty.check(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, (empty.retry(), 0), empty.retry(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, empty.is_dirty(), empty.is_dirty(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, (empty.clear_dirty(), 0),
+                  empty.clear_dirty(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, (empty.set_frontier(1), 0),
+                  empty.set_frontier(std::nothrow, 1));
+    CHECK_REFUSED(SPINE_MISUSE, (empty.pause(), 0), empty.pause(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, (empty.resume(), 0), empty.resume(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, empty.consolidate(), empty.consolidate(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, empty.fork(), empty.fork(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, empty.stats(), empty.stats(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, empty.snapshot(), empty.snapshot(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, empty.cursor(), empty.cursor(std::nothrow));
+}
+
+int
+main()
+{
+    reads_need_a_position<uint64_t, uint64_t>();
+    reads_need_a_position<int32_t, uint32_t>();
+    reads_need_a_position<int64_t, double>();
+    reads_need_a_position<uint64_t, std::string>();
+    reads_need_a_position<std::string, std::string>();
+    reads_need_a_position<array, long_array>();
+    reads_need_a_position<key_tuple, value_tuple>();
+    reads_need_a_position<uint64_t, uint64_t, SPINE_TIME_U64>();
+    moves_need_a_position();
+    iterators_end();
+    results_are_asked_in_vain();
+    empty_handles_refuse();
+    empty_maps_refuse();
+    misuse_aborts_without_exceptions();
+    CHECK(spine_allocated_bytes() == 0);
+    return 0;
+}
