@@ -7,6 +7,11 @@
  * merges under way are given up, their inputs being loose again, and it takes every
  * batch. Later inserts stay out of it and merge on their levels meanwhile, so it always
  * ends. What is asked for while it runs is for the next one.
+ *
+ * A compaction also settles a sum beyond int64_t that a merge of some batches met: it is
+ * an error only if the sum of all batches is beyond, too. While one settles, more may
+ * come in, which brings the sum back or does not: then it is for the next one to settle.
+ * After SETTLE_ATTEMPTS_MAX of them inserts wait, so that the next one has everything.
  */
 
 #include "compaction.h"
@@ -15,9 +20,14 @@
 #include "base/error.h"
 #include "core.h"
 
+/* Compactions that may fail because something came in meanwhile. */
+#define SETTLE_ATTEMPTS_MAX 2u
+
 static bool give_up_merges_locked(struct spine *spine, struct aftermath *after);
 static void begin_locked(struct spine *spine, struct aftermath *after);
-static bool has_everything_locked(const struct merge_task *task);
+static bool has_present_rules_locked(const struct merge_task *task);
+static void postpone_locked(struct spine *spine, struct aftermath *after);
+static void let_go_locked(struct compaction *compaction, struct aftermath *after);
 static void end_one_locked(struct spine *spine, struct compaction *compaction,
                            enum spine_status status, struct spine_batch *batch,
                            struct aftermath *after);
@@ -25,13 +35,15 @@ static struct compaction *compaction_new(void);
 static struct compaction *join_locked(struct spine *spine, struct compaction **fresh);
 static enum spine_status
 may_compact_locked(struct spine *spine, struct spine_error *error);
-static void
-request_append(struct compaction *compaction, struct compaction_request *request);
+static void requests_append(struct compaction *compaction,
+                            struct compaction_request *first,
+                            struct compaction_request *last);
 static enum spine_status
 wait_for_locked(struct spine *spine, const struct compaction *compaction,
                 struct spine_batch **out, struct spine_error *error);
 static bool compaction_is_done(const struct spine *spine, const void *context);
-static bool leave_locked(struct spine *spine, struct compaction *compaction);
+static struct compaction *
+leave_locked(struct spine *spine, struct compaction *compaction);
 
 bool
 compaction_start_locked(struct spine *spine, struct aftermath *after)
@@ -48,10 +60,49 @@ compaction_start_locked(struct spine *spine, struct aftermath *after)
     return spine->locked.settles;
 }
 
-void
-compaction_settle_locked(struct spine *spine)
+bool
+compaction_settle_locked(struct merge_task *task, struct aftermath *after)
 {
+    struct spine *spine = task->spine;
+
+    if (task->level == COMPACTION_TASK) {
+        if (task->inputs.count == spine->locked.batch_count &&
+            (compaction_presses_locked(spine) || has_present_rules_locked(task)))
+            return false;
+        spine->locked.settle_attempts++;
+        postpone_locked(spine, after);
+    }
     spine->locked.settles = true;
+    return true;
+}
+
+bool
+compaction_presses_locked(const struct spine *spine)
+{
+    return spine->locked.settle_attempts >= SETTLE_ATTEMPTS_MAX;
+}
+
+/* The requests of the compaction under way wait for the next one, as those of the next
+ * one do. */
+static void
+postpone_locked(struct spine *spine, struct aftermath *after)
+{
+    struct compaction *compaction = spine->locked.compaction;
+    struct compaction *next = spine->locked.next_compaction;
+
+    if (compaction == NULL)
+        return;
+    spine->locked.compaction = NULL;
+    spine->locked.next_compaction = compaction;
+    if (next == NULL)
+        return;
+    requests_append(compaction, next->first, next->last);
+    compaction->waiters += next->waiters;
+    next->first = NULL;
+    next->last = NULL;
+    ref_take(&compaction->refs);
+    next->heir = compaction;
+    let_go_locked(next, after);
 }
 
 /* Gives up the merges of all levels. True when one has yet to end its slice. */
@@ -103,6 +154,7 @@ compaction_end_locked(struct spine *spine, enum spine_status status,
     struct compaction *compaction = spine->locked.compaction;
 
     spine->locked.compaction = NULL;
+    spine->locked.settle_attempts = 0;
     end_one_locked(spine, compaction, status, batch, after);
 }
 
@@ -138,12 +190,18 @@ end_one_locked(struct spine *spine, struct compaction *compaction,
         compaction->batch = batch != NULL ? spine_batch_ref(batch) : NULL;
         condition_broadcast(&spine->idle);
     }
-    if (compaction->first != NULL) {
+    if (compaction->first != NULL)
         report_later_locked(spine, compaction, after);
-    } else {
-        compaction->next = after->compactions;
-        after->compactions = compaction;
-    }
+    else
+        let_go_locked(compaction, after);
+}
+
+/* Lets go of the spine's reference when the lock is open. */
+static void
+let_go_locked(struct compaction *compaction, struct aftermath *after)
+{
+    compaction->next = after->compactions;
+    after->compactions = compaction;
 }
 
 static struct compaction *
@@ -162,6 +220,7 @@ compaction_unref(struct compaction *compaction)
     if (compaction == NULL || !ref_drop(&compaction->refs))
         return;
     assert(compaction->first == NULL);
+    compaction_unref(compaction->heir);
     spine_batch_unref(compaction->batch);
     mem_free(compaction, sizeof *compaction);
 }
@@ -171,8 +230,12 @@ compaction_unref(struct compaction *compaction)
 static struct compaction *
 join_locked(struct spine *spine, struct compaction **fresh)
 {
-    const bool joins_running =
-        has_everything_locked(&spine->locked.tasks[COMPACTION_TASK]);
+    const struct merge_task *task = &spine->locked.tasks[COMPACTION_TASK];
+    /* What a merge under way reads is all there is, and it makes of that what one that
+     * begins now would. */
+    const bool joins_running = task->state != TASK_IDLE && !task->abandoned &&
+                               task->inputs.count == spine->locked.batch_count &&
+                               has_present_rules_locked(task);
     struct compaction **at =
         joins_running ? &spine->locked.compaction : &spine->locked.next_compaction;
 
@@ -183,15 +246,13 @@ join_locked(struct spine *spine, struct compaction **fresh)
     return *at;
 }
 
-/* True when a merge under way reads all batches, and makes of them what one that begins
- * now would. */
+/* True when frontier and filters are those that the merge began with. */
 static bool
-has_everything_locked(const struct merge_task *task)
+has_present_rules_locked(const struct merge_task *task)
 {
     const struct spine *spine = task->spine;
 
-    return task->state != TASK_IDLE && task->inputs.count == spine->locked.batch_count &&
-           task->has_frontier == spine->locked.has_frontier &&
+    return task->has_frontier == spine->locked.has_frontier &&
            task->frontier == spine->locked.frontier &&
            task->key_filter == spine->locked.key_filter &&
            task->value_filter == spine->locked.value_filter;
@@ -221,7 +282,7 @@ spine_compact(struct spine *spine,
         goto out;
     }
     spine_enter_locked(spine);
-    request_append(join_locked(spine, &fresh), request);
+    requests_append(join_locked(spine, &fresh), request, request);
     request = NULL;
     spine_start_merges_locked(spine, &after);
     spine_finish(spine, &after);
@@ -246,14 +307,18 @@ may_compact_locked(struct spine *spine, struct spine_error *error)
     return SPINE_OK;
 }
 
+/* Appends a chain of requests, which may be NULL. */
 static void
-request_append(struct compaction *compaction, struct compaction_request *request)
+requests_append(struct compaction *compaction, struct compaction_request *first,
+                struct compaction_request *last)
 {
+    if (first == NULL)
+        return;
     if (compaction->last != NULL)
-        compaction->last->next = request;
+        compaction->last->next = first;
     else
-        compaction->first = request;
-    compaction->last = request;
+        compaction->first = first;
+    compaction->last = last;
 }
 
 enum spine_status
@@ -284,8 +349,7 @@ spine_consolidate(struct spine *spine, struct spine_batch **out,
         aftermath_run(spine, &after);
         mutex_lock(&spine->mutex);
         st = wait_for_locked(spine, compaction, out, error);
-        if (leave_locked(spine, compaction))
-            unwanted = compaction;
+        unwanted = leave_locked(spine, compaction);
     }
     spine_leave_and_unlock(spine);
     compaction_unref(unwanted);
@@ -294,7 +358,8 @@ spine_consolidate(struct spine *spine, struct spine_batch **out,
     return st;
 }
 
-/* Waits until the compaction has ended, and takes a reference to its batch. */
+/* Waits until the compaction has ended, and takes a reference to its batch. How it ended
+ * counts, whatever else went wrong meanwhile. */
 static enum spine_status
 wait_for_locked(struct spine *spine, const struct compaction *compaction,
                 struct spine_batch **out, struct spine_error *error)
@@ -302,7 +367,9 @@ wait_for_locked(struct spine *spine, const struct compaction *compaction,
     const enum spine_status st = spine_wait_locked(
         spine, &spine->idle, compaction_is_done, compaction, UINT64_MAX, error);
 
-    if (st != SPINE_OK)
+    if (compaction->heir != NULL)
+        compaction = compaction->heir;
+    if (!compaction->done)
         return st;
     if (compaction->status != SPINE_OK)
         return spine_fail(error, compaction->status, "consolidate: the merge failed: %s",
@@ -318,18 +385,20 @@ compaction_is_done(const struct spine *spine, const void *context)
     const struct compaction *compaction = context;
 
     (void)spine;
-    return compaction->done;
+    return compaction->heir != NULL ? compaction->heir->done : compaction->done;
 }
 
-/* A call waits no longer. True when nobody wants the compaction any more, which has yet
- * to begin: the spine's reference is the caller's. */
-static bool
+/* A call waits no longer. Returns the compaction if nobody wants it any more and it has
+ * yet to begin: the spine's reference is the caller's. */
+static struct compaction *
 leave_locked(struct spine *spine, struct compaction *compaction)
 {
+    if (compaction->heir != NULL)
+        compaction = compaction->heir;
     compaction->waiters--;
     if (spine->locked.next_compaction != compaction || compaction->waiters > 0 ||
         compaction->first != NULL)
-        return false;
+        return NULL;
     spine->locked.next_compaction = NULL;
-    return true;
+    return compaction;
 }

@@ -29,6 +29,9 @@ struct compaction_request {
  */
 struct compaction {
     struct ref refs;
+    /* The one that took its requests over, and tells how they end: a reference, or NULL.
+     * That one has not been taken over itself. */
+    struct compaction *heir;
     /* The one that ended after it and is not reported either. */
     struct compaction *next;
     /* Of spine_compact(), the oldest first. */
@@ -51,8 +54,14 @@ bool compaction_start_locked(struct spine *spine, struct aftermath *after);
 /* The one under way ended; keeps a reference to `batch`, NULL for none. */
 void compaction_end_locked(struct spine *spine, enum spine_status status,
                            struct spine_batch *batch, struct aftermath *after);
-/* A merge of some batches had a sum beyond int64_t: has all merged, which settles it. */
-void compaction_settle_locked(struct spine *spine);
+/*
+ * The task's merge had a sum beyond int64_t. True: a compaction of all that there is will
+ * settle it, and so do requests wait for that one. False: this was such a compaction, so
+ * all that there is overflows.
+ */
+bool compaction_settle_locked(struct merge_task *task, struct aftermath *after);
+/* True when nothing may come in before a compaction that has everything has ended. */
+bool compaction_presses_locked(const struct spine *spine);
 /* The next one ends with SPINE_CANCELLED, and so does the one under way. */
 void compaction_cancel_locked(struct spine *spine, struct aftermath *after);
 /* The next one ends with `status`. */

@@ -50,6 +50,7 @@ spine_set_error_locked(struct spine *spine, const struct spine_error *error,
     assert(error->status != SPINE_OK);
     spine->locked.status = error->status;
     spine->locked.error = *error;
+    spine->locked.errors++;
     compaction_refuse_locked(spine, error->status, after);
     spine_wake_locked(spine);
 }

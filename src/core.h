@@ -117,8 +117,10 @@ struct spine {
         bool look_queued;
         unsigned idle_waiters; /* threads in spine_wait_idle(): no merge ahead */
         enum spine_status status;
-        struct spine_error error;
+        struct spine_error error; /* the last one, even if it was cleared */
+        uint64_t errors;          /* that were sticky */
         bool settles; /* the next compaction is due: compaction_settle_locked() */
+        unsigned settle_attempts; /* compactions in a row that did not settle it */
         /* What asks for the next compaction, and for the one under way; NULL: nobody. */
         struct compaction *next_compaction;
         struct compaction *compaction;
@@ -186,16 +188,16 @@ void spine_finish(struct spine *spine, struct aftermath *after);
 typedef bool spine_done_fn(const struct spine *spine, const void *context);
 
 /*
- * Waits until `is_done`, running slices of this spine meanwhile. SPINE_OK;
- * SPINE_CANCELLED when the spine or its runtime closes, the sticky error, or
- * SPINE_TIMEOUT after `deadline_ns` of clock_now_ns(), unless done by then. Inside
- * spine_enter_locked().
+ * Waits until `is_done`, running slices of this spine meanwhile. SPINE_OK; an error that
+ * is sticky or became so meanwhile, even if `is_done`; SPINE_CANCELLED when the spine or
+ * its runtime closes, or SPINE_TIMEOUT after `deadline_ns` of clock_now_ns(), unless done
+ * by then. Inside spine_enter_locked().
  */
 enum spine_status spine_wait_locked(struct spine *spine, struct condition *condition,
                                     spine_done_fn *is_done, const void *context,
                                     uint64_t deadline_ns, struct spine_error *error);
-/* True when an insert has to wait: too many loose batches, of which some are due and wait
- * for the task of their level. */
+/* True when an insert has to wait: too many loose batches, of which some are due and held
+ * back by a merge of their level or a compaction; or a sum that is being settled. */
 bool spine_is_full_locked(const struct spine *spine);
 /* Waits until that is not so, and counts the wait. */
 enum spine_status spine_wait_room_locked(struct spine *spine, uint64_t deadline_ns,

@@ -318,14 +318,14 @@ fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath
 {
     struct spine *spine = task->spine;
 
-    if (task->level == COMPACTION_TASK)
-        compaction_end_locked(spine, slice->status, NULL, after);
     if (task->ahead)
         spine->locked.ahead_wait_rows = task->inputs.rows;
-    else if (slice->status == SPINE_OVERFLOW && task->level != COMPACTION_TASK)
-        compaction_settle_locked(spine);
-    else if (++task->failures >= MERGE_FAILURES_MAX || slice->status == SPINE_OVERFLOW)
-        spine_set_error_locked(spine, &slice->error, after);
+    else if (slice->status != SPINE_OVERFLOW || !compaction_settle_locked(task, after)) {
+        if (task->level == COMPACTION_TASK)
+            compaction_end_locked(spine, slice->status, NULL, after);
+        if (++task->failures >= MERGE_FAILURES_MAX || slice->status == SPINE_OVERFLOW)
+            spine_set_error_locked(spine, &slice->error, after);
+    }
     give_back_locked(task, after);
 }
 

@@ -235,13 +235,15 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
         return fail_nomem(error, "the place of a batch in a spine", sizeof *entry);
 
     mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
     st = may_take_locked(spine, true, error);
+    if (st == SPINE_OK && compaction_presses_locked(spine))
+        st = spine_wait_room_locked(spine, UINT64_MAX, error);
     if (st != SPINE_OK) {
-        mutex_unlock(&spine->mutex);
+        spine_leave_and_unlock(spine);
         entries_free(entry);
         return st;
     }
-    spine_enter_locked(spine);
     insert_locked(spine, entry, &after);
     if (spine->locked.pauses == 0)
         help_slices =
@@ -289,6 +291,9 @@ may_take_locked(const struct spine *spine, bool may_wait, struct spine_error *er
     if (runtime_is_closed(spine->runtime))
         return spine_fail(error, SPINE_CANCELLED,
                           "insert: the runtime is closed; no merge will make room");
+    if (!may_wait && compaction_presses_locked(spine))
+        return spine_fail(error, SPINE_BUSY,
+                          "try_insert: a sum beyond int64_t is being settled");
     if (!may_wait)
         return spine_fail(error, SPINE_BUSY, "try_insert: %zu batches wait to be merged",
                           spine->locked.loose_count);
@@ -378,6 +383,7 @@ spine_retry(struct spine *spine)
     spine_enter_locked(spine);
     spine->locked.status = SPINE_OK;
     spine->locked.ahead_wait_rows = 0;
+    spine->locked.settle_attempts = 0;
     for (unsigned i = 0; i < TASK_COUNT; i++)
         spine->locked.tasks[i].failures = 0;
     spine_start_merges_locked(spine, &after);

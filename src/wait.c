@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
+#include "compaction.h"
 #include "core.h"
 
 /* Input rows that a waiting thread merges in one go. */
@@ -9,22 +10,31 @@ static bool has_room(const struct spine *spine, const void *context);
 static bool is_idle(const struct spine *spine, const void *context);
 static uint64_t deadline_after(uint64_t timeout_ns);
 
+/* A merge that fails leaves nothing to wait for; so errors are looked at before what is
+ * waited for. */
 enum spine_status
 spine_wait_locked(struct spine *spine, struct condition *condition,
                   spine_done_fn *is_done, const void *context, uint64_t deadline_ns,
                   struct spine_error *error)
 {
-    while (!is_done(spine, context)) {
+    const uint64_t errors = spine->locked.errors;
+
+    for (;;) {
         const uint64_t wakes = spine->locked.wakes;
         uint64_t fuel_rows = WAIT_FUEL_ROWS;
         bool runtime_closed;
         bool helped;
 
+        if (spine->locked.status != SPINE_OK || spine->locked.errors != errors) {
+            if (error != NULL)
+                *error = spine->locked.error;
+            return spine->locked.error.status;
+        }
+        if (is_done(spine, context))
+            return SPINE_OK;
         if (spine->locked.closing)
             return spine_fail(error, SPINE_CANCELLED,
                               "the spine was closed during a wait");
-        if (spine->locked.status != SPINE_OK)
-            return spine_sticky_locked(spine, error);
         if (deadline_ns != UINT64_MAX && clock_now_ns() >= deadline_ns)
             return spine_fail(error, SPINE_TIMEOUT, "the time given to a wait ran out");
 
@@ -34,28 +44,28 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
         mutex_lock(&spine->mutex);
 
         /* Whatever happened while the lock was open is looked at before any sleep. */
-        if (is_done(spine, context))
-            return SPINE_OK;
+        if (helped || spine->locked.wakes != wakes)
+            continue;
         if (runtime_closed)
             return spine_fail(error, SPINE_CANCELLED,
                               "the runtime was closed during a wait");
-        if (!helped && spine->locked.wakes == wakes)
-            (void)condition_wait_until(condition, &spine->mutex,
-                                       deadline_ns); /* looks again */
+        (void)condition_wait_until(condition, &spine->mutex,
+                                   deadline_ns); /* looks again */
     }
-    return SPINE_OK;
 }
 
 bool
 spine_is_full_locked(const struct spine *spine)
 {
-    if (spine->locked.loose_count < spine->options.backpressure_batches ||
-        spine->locked.pauses > 0)
+    if (spine->locked.pauses > 0)
         return false;
+    if (compaction_presses_locked(spine))
+        return true;
+    if (spine->locked.loose_count < spine->options.backpressure_batches)
+        return false;
+    /* What is due and could begin has begun. */
     for (unsigned level = 0; level < SPINE_LEVELS; level++)
-        if (spine->locked.tasks[level].state == TASK_QUEUED &&
-            !spine->locked.tasks[level].job.spare &&
-            slot_merge_count(&spine->policy, level, spine->locked.slots[level].count) > 0)
+        if (slot_merge_count(&spine->policy, level, spine->locked.slots[level].count) > 0)
             return true;
     return false;
 }
@@ -128,7 +138,7 @@ is_idle(const struct spine *spine, const void *context)
     const bool paused = spine->locked.pauses > 0;
 
     (void)context;
-    if (!paused && spine->locked.next_compaction != NULL)
+    if (!paused && (spine->locked.settles || spine->locked.next_compaction != NULL))
         return false;
     for (unsigned i = 0; i < TASK_COUNT; i++) {
         const enum task_state state = spine->locked.tasks[i].state;

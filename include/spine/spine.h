@@ -42,7 +42,8 @@ struct spine_options {
      */
     uint32_t level0_rows;
     /* Loose batches at which an insert waits, if a level has enough of them for a merge
-     * while it still merges. Default 128. Higher: fewer waits, slower readers. */
+     * that is held back: the level still merges, or a sum of all batches comes first.
+     * Default 128. Higher: fewer waits, slower readers. */
     uint32_t backpressure_batches;
     /*
      * Batches, loose and merging, from which on an insert runs merge slices of its own
@@ -110,6 +111,10 @@ SPINE_API const struct spine_schema *spine_get_schema(const struct spine *spine)
  * nothing. Then, under backpressure, waits until there is room, running merges of
  * this spine meanwhile.
  *
+ * There is backpressure when merges that are due are held back and there are too many
+ * batches for them (spine_options), and while the last word is due on a sum beyond
+ * int64_t (spine_get_status()): then the wait comes before the batch is taken.
+ *
  * SPINE_OK: the batch was taken. SPINE_INVALID when `batch` is NULL or its schema is not
  * the spine's, SPINE_NOMEM, the spine's sticky error, and SPINE_CANCELLED when there is
  * no room and the runtime is closed: nothing was taken. The one exception is a
@@ -128,14 +133,17 @@ SPINE_API SPINE_CHECKED enum spine_status spine_try_insert(struct spine *spine,
                                                            struct spine_error *error);
 
 /* Waits until there is no backpressure: SPINE_OK, SPINE_TIMEOUT after `timeout_ns`
-   (UINT64_MAX: for ever), SPINE_CANCELLED on close, or the sticky error. */
+   (UINT64_MAX: for ever), SPINE_CANCELLED on close, or the error that is sticky or became
+   so during the wait. */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_insert_wait(struct spine *spine, uint64_t timeout_ns, struct spine_error *error);
 
 /*
  * The sticky error of the spine: SPINE_OK, or why a merge could not be done. Its inputs
  * are as they were. SPINE_OVERFLOW: the sum of a row over all batches was not in int64_t;
- * where it is so over some of them only, they are merged with all others at once.
+ * where it is so over some of them only, they are merged with all others at once. What
+ * comes in meanwhile counts, too, up to a point: after two such merges inserts wait for
+ * the third.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_get_status(struct spine *spine, struct spine_error *error);
@@ -166,8 +174,9 @@ SPINE_API void spine_resume(struct spine *spine);
 
 /*
  * Waits until no merge runs and none is due. SPINE_OK, SPINE_TIMEOUT, SPINE_CANCELLED, or
- * the sticky error. While paused: when no slice runs. No merge ahead starts while
- * somebody waits; after that, one may.
+ * the error that is sticky or became so during the wait, even if it was cleared since.
+ * While paused: when no slice runs. No merge ahead starts while somebody waits; after
+ * that, one may.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_wait_idle(struct spine *spine, uint64_t timeout_ns, struct spine_error *error);
