@@ -29,6 +29,11 @@ enum spine_compression {
 /* All zero means the defaults. Copied at open. */
 struct spine_store_options {
     enum spine_compression compression;
+    /*
+     * The most bytes of blocks of files that are kept in memory although nobody reads
+     * them. Default 64 MiB. Higher: fewer reads of the backend.
+     */
+    size_t cache_bytes;
 };
 
 /*

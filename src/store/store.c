@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "store/store_state.h"
 
+#define CACHE_BYTES_DEFAULT ((size_t)64 << 20)
+
 static const char *missing_function(const struct spine_backend *backend);
 
 enum spine_status
@@ -16,6 +18,7 @@ spine_store_open(const struct spine_backend *backend,
         options != NULL ? *options : (struct spine_store_options){0};
     struct spine_store *store;
     const char *missing;
+    enum spine_status st;
 
     if (out == NULL)
         return spine_fail(error, SPINE_INVALID, "spine_store_open: out is NULL");
@@ -33,6 +36,13 @@ spine_store_open(const struct spine_backend *backend,
     store = mem_zalloc(sizeof *store);
     if (store == NULL)
         return fail_nomem(error, "a store", sizeof *store);
+    st = cache_init(&store->cache,
+                    resolved.cache_bytes > 0 ? resolved.cache_bytes : CACHE_BYTES_DEFAULT,
+                    error);
+    if (st != SPINE_OK) {
+        mem_free(store, sizeof *store);
+        return st;
+    }
     ref_init(&store->refs);
     store->backend = *backend;
     store->options = resolved;
@@ -58,6 +68,7 @@ store_unref(struct spine_store *store)
 {
     if (store == NULL || !ref_drop(&store->refs))
         return;
+    cache_release(&store->cache);
     spine_backend_release(&store->backend);
     mem_free(store, sizeof *store);
 }
@@ -72,6 +83,12 @@ store_counts(struct spine_store *store, struct store_counts *out)
         .read_bytes = atomic_load_explicit(&store->read_bytes, memory_order_relaxed),
         .files = atomic_load_explicit(&store->files, memory_order_relaxed),
         .file_bytes = atomic_load_explicit(&store->file_bytes, memory_order_relaxed)};
+}
+
+void
+store_cache_set_bytes(struct spine_store *store, size_t bytes_max)
+{
+    cache_set_bytes(&store->cache, bytes_max);
 }
 
 enum spine_status

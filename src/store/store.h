@@ -18,6 +18,10 @@
  *     file_format.c        the parts of a batch file as bytes
  *     file_writer.c        writes a batch file
  *     store_file.c         reads one; removes it when the last reference goes
+ *     file_verify.c        looks at every byte of one
+ *     cache.c              images in memory
+ *     cache_queue.c        which of them stay
+ *     read_ahead.c         several images at a time
  *
  *     store_writer_new(store, &writer, error);
  *     store_writer_block(...);     for each block, in order
@@ -86,6 +90,13 @@ struct store_file {
     struct file_footer footer;
     /* It stays when the last reference goes: a checkpoint needs it. */
     atomic_bool kept;
+    /* Per block, what the cache knows of it (store/cache.h). */
+    uintptr_t *slots;
+    /* Checks an image that came from the backend; NULL: nothing to check. Set, with its
+     * context, by the owner of the first reference. */
+    enum spine_status (*on_check)(const struct store_file *file, uint32_t index,
+                                  const void *image, struct spine_error *error);
+    const void *check_context;
     char name[SPINE_NAME_MAX + 1];
 };
 
@@ -121,6 +132,40 @@ enum spine_status store_file_unpack(struct store_file *file, uint32_t index,
 enum spine_status store_file_section(struct store_file *file, uint32_t kind,
                                      uint8_t **data, size_t *bytes,
                                      struct spine_error *error);
+
+/* ---- The cache ---- */
+
+struct cache_frame;
+
+/*
+ * Pins block `index`: its image stays in memory until store_unpin(). Reads it when it is
+ * not there; whoever wants it at the same time waits for that read. `transient`: a merge
+ * that will not want it again. The file must have a reference as long as the pin is held.
+ */
+enum spine_status store_pin(struct store_file *file, uint32_t index, bool transient,
+                            struct cache_frame **out, struct spine_error *error);
+/* The same of what is in memory; NULL, without waiting, when it is not. */
+struct cache_frame *
+store_pin_resident(struct store_file *file, uint32_t index, bool transient);
+/*
+ * Pins the blocks [index, index + count): `out` has room for `count` frames. What is not
+ * in memory is read together, so they should be the blocks of an extent. All or none.
+ */
+enum spine_status store_pin_run(struct store_file *file, uint32_t index, size_t count,
+                                bool transient, struct cache_frame **out,
+                                struct spine_error *error);
+void store_unpin(struct cache_frame *frame);
+/* Aligned to 64 bytes. */
+const void *store_image(const struct cache_frame *frame);
+
+/* What the cache of a store has done. Readers only: merges neither hit nor miss. */
+struct store_cache_counts {
+    uint64_t hits, misses, evictions;
+    uint64_t bytes; /* in memory now, pinned ones included */
+};
+void store_cache_counts(struct spine_store *store, struct store_cache_counts *out);
+/* The most bytes of images in memory that nobody has pinned. */
+void store_cache_set_bytes(struct spine_store *store, size_t bytes_max);
 
 /* Reads all of it and checks every byte that FORMAT.md speaks of. */
 enum spine_status store_file_verify(struct store_file *file, struct spine_error *error);

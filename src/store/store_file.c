@@ -16,6 +16,7 @@ static enum spine_status file_new(struct spine_store *store, const char *name,
                                   struct spine_error *error);
 static enum spine_status
 read_table(struct store_file *file, uint64_t bytes, struct spine_error *error);
+static enum spine_status slots_new(struct store_file *file, struct spine_error *error);
 static enum spine_status fail_block(const struct store_file *file, uint32_t index,
                                     const char *what, struct spine_error *error);
 static const struct file_section *
@@ -34,6 +35,8 @@ store_file_open(struct spine_store *store, const char *name, struct store_file *
         return st;
     atomic_init(&file->kept, true);
     st = read_table(file, bytes, error);
+    if (st == SPINE_OK)
+        st = slots_new(file, error);
     if (st != SPINE_OK) {
         store_file_unref(file);
         return st;
@@ -49,13 +52,20 @@ store_file_of_written(struct spine_store *store, const char *name,
 {
     struct store_file *file;
     uint64_t bytes;
-    const enum spine_status st = file_new(store, name, &file, &bytes, error);
+    enum spine_status st = file_new(store, name, &file, &bytes, error);
 
     if (st != SPINE_OK)
         return st;
+    file->footer = *footer;
+    file->table.block_count = table->block_count;
+    st = slots_new(file, error);
+    if (st != SPINE_OK) {
+        file->table.block_count = 0;
+        store_file_unref(file);
+        return st;
+    }
     file->table = *table;
     *table = (struct file_table){0};
-    file->footer = *footer;
     *out = file;
     return SPINE_OK;
 }
@@ -75,6 +85,10 @@ store_file_unref(struct store_file *file)
     if (file == NULL || !ref_drop(&file->refs))
         return;
     store = file->store;
+    if (file->slots != NULL) {
+        cache_forget(&store->cache, file);
+        mem_free(file->slots, file->table.block_count * sizeof *file->slots);
+    }
     store->backend.close(store->backend.context, file->object);
     /* What cannot be removed is found by a sweep. */
     if (!atomic_load(&file->kept))
@@ -253,6 +267,17 @@ out:
     scratch_release(&tail);
     scratch_release(&whole);
     return st;
+}
+
+static enum spine_status
+slots_new(struct store_file *file, struct spine_error *error)
+{
+    const size_t bytes = file->table.block_count * sizeof *file->slots;
+
+    if (bytes == 0)
+        return SPINE_OK;
+    file->slots = mem_zalloc(bytes);
+    return file->slots != NULL ? SPINE_OK : fail_nomem(error, "an open file", bytes);
 }
 
 static enum spine_status

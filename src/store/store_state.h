@@ -6,12 +6,14 @@
  * A store as the files of this folder see it.
  */
 
+#include "store/cache.h"
 #include "store/store.h"
 
 struct spine_store {
     struct ref refs;
     struct spine_backend backend;
     struct spine_store_options options;
+    struct block_cache cache;
     atomic_uint_least64_t writes, write_bytes;
     atomic_uint_least64_t reads, read_bytes;
     atomic_uint_least64_t files, file_bytes;

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORE_CACHE_H
+#define STORE_CACHE_H
+
+/*
+ * The cache of block images: bounded by bytes, sharded, one read per block however many
+ * readers want it.
+ *
+ * S3-FIFO (Yang, Zhang, Qiu, Yue, Vigfusson: "FIFO queues are all you need for cache
+ * eviction", SOSP 2023): a block that is new waits in a small queue, a tenth of the
+ * bytes. If it was wanted again when it comes to the end there, it goes on to the main
+ * queue, otherwise it leaves and only its number is remembered for a while (it is a
+ * *ghost*). A ghost that is wanted goes to the main queue at once. At the end of the main
+ * queue, what was wanted since it came there begins anew, the rest leaves. So a scan does
+ * not push out what is read again and again, and a hit writes a byte.
+ *
+ *     miss --> small --wanted again--> main --not wanted--> gone
+ *                |                      ^ |
+ *                +--not wanted--> ghost-+ +--wanted--> main, from its beginning
+ *
+ * Each file has a slot per block, so finding one takes no hash table. A slot is 0, points
+ * to a frame, or holds the number of a ghost. A frame that is pinned stays.
+ *
+ * A merge reads each block once and leaves it: its frames are *transient*. They go with
+ * their last pin, unless a reader wanted them meanwhile, and push nobody out.
+ *
+ * A shard's lock guards its queues, and the slots and frames of the blocks that belong to
+ * it. It is held for some instructions, never during a read.
+ */
+
+#include "base/thread.h"
+#include "store/store.h"
+
+#define CACHE_SHARDS 16u
+/* How often a block can have been wanted before it leaves the main queue. */
+#define CACHE_WANTED_MAX 3u
+
+enum cache_queue_kind { QUEUE_NONE, QUEUE_SMALL, QUEUE_MAIN, QUEUE_KINDS };
+
+/* The image of a block of a file, in memory. */
+struct cache_frame {
+    struct cache_frame *next;
+    struct cache_frame *previous;
+    struct store_file *file; /* not a reference: a pin is one */
+    uint32_t index;
+    /* Those who use it or wait for it. */
+    uint32_t pins;
+    uint8_t queue; /* enum cache_queue_kind */
+    uint8_t wanted;
+    bool loading;
+    /* Its read failed; those who wait for it look again. */
+    bool failed;
+    /* It goes with its last pin. */
+    bool transient;
+    size_t bytes; /* of the allocation */
+    /* The slot of the block before this frame was there. */
+    uintptr_t slot_before;
+    void *image;
+};
+
+/* First in, first out: the newest is `first`. */
+struct cache_queue {
+    struct cache_frame *first;
+    struct cache_frame *last;
+    size_t bytes;
+    size_t count;
+};
+
+struct cache_shard {
+    struct mutex mutex;
+    /* A read of the shard has ended. */
+    struct condition loaded;
+    struct cache_queue queues[QUEUE_KINDS];
+    size_t bytes_max;
+    /* Of transient frames, and of those that are loading. */
+    size_t other_bytes;
+    /* Blocks that became ghosts so far. */
+    uint64_t ghosts;
+    uint64_t hits, misses, evictions;
+};
+
+struct block_cache {
+    struct cache_shard shards[CACHE_SHARDS];
+    unsigned shard_count; /* whose locks are there */
+};
+
+enum spine_status
+cache_init(struct block_cache *cache, size_t bytes_max, struct spine_error *error);
+/* No frame is pinned. Twice is harmless. */
+void cache_release(struct block_cache *cache);
+/* Another bound; evicts what is above it. */
+void cache_set_bytes(struct block_cache *cache, size_t bytes_max);
+/* The file goes: frees all its frames, none of which is pinned. */
+void cache_forget(struct block_cache *cache, struct store_file *file);
+
+/*
+ * Makes a pinned frame for a block that has none, which the caller then reads into it and
+ * ends the load. NULL when there is one by now, or no memory.
+ */
+struct cache_frame *
+cache_begin_load(struct store_file *file, uint32_t index, bool transient);
+/* The frame has its image, as `st` says; if not, it is gone. */
+void cache_end_load(struct cache_frame *frame, enum spine_status st);
+/* Checks an image that came from the backend, as the owner of the file wants it. */
+enum spine_status cache_check(const struct cache_frame *frame, struct spine_error *error);
+
+/* ---- cache_queue.c: the shard's lock is held ---- */
+
+/* Puts a frame that was read where S3-FIFO wants it. */
+void cache_enter_locked(struct cache_shard *shard, struct cache_frame *frame);
+void cache_leave_locked(struct cache_shard *shard, struct cache_frame *frame);
+/* Takes out what is above the bound and not pinned; a list of frames to be freed. */
+struct cache_frame *cache_evict_locked(struct cache_shard *shard);
+
+static inline bool
+slot_is_frame(uintptr_t slot)
+{
+    return slot != 0 && (slot & 1) == 0;
+}
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Reading neighbours ahead: one read of the backend for a run of blocks that are not in
+ * memory.
+ *
+ * Blocks that somebody else is reading are left out at first: whoever waited for them
+ * while others wait for what it is reading itself would wait for ever.
+ */
+
+#include "store/cache.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "store/codec.h"
+#include "store/store_state.h"
+
+static size_t run_begin(struct store_file *file, uint32_t index, size_t count,
+                        bool transient, struct cache_frame **frames);
+static enum spine_status run_read(struct store_file *file, struct cache_frame **frames,
+                                  size_t count, struct spine_error *error);
+static enum spine_status run_unpack(struct store_file *file, struct cache_frame *frame,
+                                    const uint8_t *stored, struct spine_error *error);
+
+enum spine_status
+store_pin_run(struct store_file *file, uint32_t index, size_t count, bool transient,
+              struct cache_frame **out, struct spine_error *error)
+{
+    enum spine_status st = SPINE_OK;
+    size_t at = 0;
+
+    assert(index + count <= file->table.block_count);
+    memset(out, 0, count * sizeof(struct cache_frame *));
+    while (at < count && st == SPINE_OK) {
+        const uint32_t first = index + (uint32_t)at;
+        size_t run;
+
+        out[at] = store_pin_resident(file, first, transient);
+        if (out[at] != NULL) {
+            at++;
+            continue;
+        }
+        run = run_begin(file, first, count - at, transient, out + at);
+        if (run == 0) {
+            /* There is no memory, or somebody reads it: as for a single block. */
+            st = store_pin(file, first, transient, &out[at], error);
+            run = 1;
+        } else
+            st = run_read(file, out + at, run, error);
+        at += run;
+    }
+    if (st == SPINE_OK)
+        return SPINE_OK;
+    for (size_t i = 0; i < count; i++)
+        if (out[i] != NULL) {
+            store_unpin(out[i]);
+            out[i] = NULL;
+        }
+    return st;
+}
+
+/* Begins the loads of blocks that have no frame, from `index` on, until one has. Their
+ * number. */
+static size_t
+run_begin(struct store_file *file, uint32_t index, size_t count, bool transient,
+          struct cache_frame **frames)
+{
+    size_t begun = 0;
+
+    while (begun < count) {
+        struct cache_frame *frame =
+            cache_begin_load(file, index + (uint32_t)begun, transient);
+
+        if (frame == NULL)
+            break;
+        frames[begun++] = frame;
+    }
+    return begun;
+}
+
+/* Reads a run that was begun and ends its loads: those that failed are NULL then. */
+static enum spine_status
+run_read(struct store_file *file, struct cache_frame **frames, size_t count,
+         struct spine_error *error)
+{
+    const uint32_t first = frames[0]->index;
+    struct scratch stored = {0};
+    uint64_t offset;
+    size_t bytes;
+    enum spine_status st;
+
+    (void)store_file_extent(file, first, first + (uint32_t)count, UINT64_MAX, &offset,
+                            &bytes);
+    st = scratch_reserve(&stored, bytes, error);
+    if (st == SPINE_OK)
+        st = store_file_read_extent(file, offset, stored.bytes, bytes, error);
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t at = file->table.blocks[first + i].offset - offset;
+
+        if (st == SPINE_OK)
+            st = run_unpack(file, frames[i], stored.bytes + at, error);
+        cache_end_load(frames[i], st);
+        if (st != SPINE_OK)
+            frames[i] = NULL;
+    }
+    scratch_release(&stored);
+    return st;
+}
+
+static enum spine_status
+run_unpack(struct store_file *file, struct cache_frame *frame, const uint8_t *stored,
+           struct spine_error *error)
+{
+    const enum spine_status st =
+        store_file_unpack(file, frame->index, stored, frame->image, error);
+
+    return st == SPINE_OK ? cache_check(frame, error) : st;
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+#include "unit/store/file_fixture.h"
+
+#include "harness/fault_alloc.h"
+#include "spine/fault.h"
+#include "store/cache.h"
+
+#include <math.h>
+
+/* A backend that counts reads, fails them or flips a bit on demand. */
+struct disk {
+    uint64_t reads;
+    bool fails;
+    bool flips;
+};
+
+static void
+on_operation(void *argument, enum spine_operation operation, const char *name,
+             uint64_t offset, size_t size, struct spine_fault *fault)
+{
+    struct disk *disk = argument;
+
+    (void)name;
+    (void)offset;
+    (void)size;
+    if (operation != SPINE_OPERATION_READ_AT)
+        return;
+    disk->reads++;
+    if (disk->fails)
+        fault->status = SPINE_IO;
+    if (disk->flips)
+        fault->flip_bit = 5;
+}
+
+static struct spine_store *
+open_on_disk(struct disk *disk, size_t cache_bytes)
+{
+    const struct spine_store_options options = {.cache_bytes = cache_bytes};
+    struct spine_backend inner, backend;
+    struct spine_store *store;
+
+    assert_int_equal(spine_memory_backend(&inner, NULL), SPINE_OK);
+    assert_int_equal(spine_fault_backend(&inner, on_operation, disk, &backend, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_store_open(&backend, &options, &store, NULL), SPINE_OK);
+    return store;
+}
+
+static void
+expect_image(const struct store_file *file, uint32_t index,
+             const struct cache_frame *frame)
+{
+    uint8_t expected[IMAGE_BYTES_MAX];
+
+    assert_int_equal((uintptr_t)store_image(frame) % 64, 0);
+    assert_int_equal(image_of(index, expected), file->table.blocks[index].image_bytes);
+    assert_memory_equal(store_image(frame), expected,
+                        file->table.blocks[index].image_bytes);
+}
+
+static void
+a_block_is_read_once_and_stays_while_there_is_room(void **state)
+{
+    struct disk disk = {0};
+    struct spine_store *store = open_on_disk(&disk, 64u << 20);
+    struct store_cache_counts counts;
+    struct cache_frame *frame, *same;
+    struct store_file *file;
+
+    (void)state;
+    assert_int_equal(write_file(store, 50, 0, &file, NULL), SPINE_OK);
+    for (unsigned round = 0; round < 3; round++)
+        for (uint32_t i = 0; i < 50; i++) {
+            assert_int_equal(store_pin(file, i, false, &frame, NULL), SPINE_OK);
+            expect_image(file, i, frame);
+            assert_int_equal(store_pin(file, i, false, &same, NULL), SPINE_OK);
+            assert_ptr_equal(frame, same);
+            store_unpin(same);
+            store_unpin(frame);
+        }
+    assert_int_equal(disk.reads, 50);
+    store_cache_counts(store, &counts);
+    assert_int_equal(counts.misses, 50);
+    assert_int_equal(counts.hits, 250);
+    assert_int_equal(counts.evictions, 0);
+    assert_true(counts.bytes > 0);
+    store_file_unref(file);
+    store_cache_counts(store, &counts);
+    assert_int_equal(counts.bytes, 0);
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static void
+the_bound_holds_and_pinned_blocks_stay(void **state)
+{
+    const size_t bytes_max = 400000;
+    struct disk disk = {0};
+    struct spine_store *store = open_on_disk(&disk, bytes_max);
+    struct cache_frame *pinned[40], *frame;
+    struct store_cache_counts counts;
+    struct store_file *file;
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 3);
+    assert_int_equal(write_file(store, 400, 0, &file, NULL), SPINE_OK);
+    for (unsigned i = 0; i < 20000; i++) {
+        const uint32_t index = (uint32_t)rng_below(&rng, 400);
+
+        assert_int_equal(store_pin(file, index, rng_chance(&rng, 20), &frame, NULL),
+                         SPINE_OK);
+        expect_image(file, index, frame);
+        store_unpin(frame);
+        store_cache_counts(store, &counts);
+        assert_true(counts.bytes <= bytes_max);
+    }
+    assert_true(counts.evictions > 100 && counts.hits > 100);
+
+    /* More than the bound, all pinned: above it, but only as long as they are. */
+    for (uint32_t i = 0; i < 40; i++)
+        assert_int_equal(store_pin(file, i * 10, false, &pinned[i], NULL), SPINE_OK);
+    store_cache_set_bytes(store, 1000);
+    for (uint32_t i = 0; i < 40; i++) {
+        assert_ptr_equal(store_pin_resident(file, i * 10, false), pinned[i]);
+        store_unpin(pinned[i]);
+        expect_image(file, i * 10, pinned[i]);
+        store_unpin(pinned[i]);
+    }
+    store_cache_counts(store, &counts);
+    assert_true(counts.bytes <= 1000);
+    assert_int_equal(store_pin(file, 7, false, &frame, NULL), SPINE_OK);
+    expect_image(file, 7, frame);
+    store_unpin(frame);
+    store_file_unref(file);
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static void
+what_a_merge_reads_goes_unless_a_reader_wants_it(void **state)
+{
+    struct disk disk = {0};
+    struct spine_store *store = open_on_disk(&disk, 64u << 20);
+    struct cache_frame *merge, *reader;
+    struct store_cache_counts counts;
+    struct store_file *file;
+
+    (void)state;
+    assert_int_equal(write_file(store, 4, 0, &file, NULL), SPINE_OK);
+    assert_int_equal(store_pin(file, 0, true, &merge, NULL), SPINE_OK);
+    store_unpin(merge);
+    assert_null(store_pin_resident(file, 0, false));
+    store_cache_counts(store, &counts);
+    assert_int_equal(counts.bytes, 0);
+    assert_int_equal(counts.hits + counts.misses, 0);
+
+    assert_int_equal(store_pin(file, 1, true, &merge, NULL), SPINE_OK);
+    assert_int_equal(store_pin(file, 1, false, &reader, NULL), SPINE_OK);
+    assert_ptr_equal(merge, reader);
+    store_unpin(merge);
+    store_unpin(reader);
+    merge = store_pin_resident(file, 1, true);
+    assert_non_null(merge);
+    store_unpin(merge);
+    assert_int_equal(disk.reads, 2);
+    reader = store_pin_resident(file, 1, false);
+    assert_non_null(reader);
+    store_unpin(reader);
+    store_file_unref(file);
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static void
+runs_are_read_together(void **state)
+{
+    struct disk disk = {0};
+    struct spine_store *store = open_on_disk(&disk, 64u << 20);
+    struct cache_frame *frames[30], *one;
+    struct store_file *file;
+
+    (void)state;
+    assert_int_equal(write_file(store, 30, 0, &file, NULL), SPINE_OK);
+    assert_int_equal(store_pin_run(file, 0, 30, true, frames, NULL), SPINE_OK);
+    assert_int_equal(disk.reads, 1);
+    for (uint32_t i = 0; i < 30; i++) {
+        expect_image(file, i, frames[i]);
+        store_unpin(frames[i]);
+    }
+    /* Two runs around one that is there. */
+    assert_int_equal(store_pin(file, 10, false, &one, NULL), SPINE_OK);
+    assert_int_equal(store_pin_run(file, 5, 15, false, frames, NULL), SPINE_OK);
+    assert_int_equal(disk.reads, 4);
+    assert_ptr_equal(frames[5], one);
+    for (uint32_t i = 0; i < 15; i++) {
+        expect_image(file, 5 + i, frames[i]);
+        store_unpin(frames[i]);
+    }
+    store_unpin(one);
+    store_file_unref(file);
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static void
+a_read_that_fails_is_tried_again_by_the_next(void **state)
+{
+    struct disk disk = {.fails = true};
+    struct spine_store *store = open_on_disk(&disk, 64u << 20);
+    struct cache_frame *frames[8], *frame;
+    struct spine_error error = {0};
+    struct store_file *file;
+
+    (void)state;
+    assert_int_equal(write_file(store, 8, 0, &file, NULL), SPINE_OK);
+    assert_int_equal(store_pin(file, 3, false, &frame, &error), SPINE_IO);
+    assert_null(frame);
+    assert_int_equal(store_pin_run(file, 0, 8, false, frames, &error), SPINE_IO);
+    disk.fails = false;
+    disk.flips = true;
+    assert_int_equal(store_pin(file, 3, false, &frame, &error), SPINE_CORRUPT);
+    assert_non_null(strstr(error.message, "block 3"));
+    /* The first bytes of the extent are those of block 0. */
+    assert_int_equal(store_pin_run(file, 0, 8, false, frames, &error), SPINE_CORRUPT);
+    assert_non_null(strstr(error.message, "block 0"));
+    disk.flips = false;
+    assert_int_equal(store_pin_run(file, 0, 8, false, frames, &error), SPINE_OK);
+    for (uint32_t i = 0; i < 8; i++) {
+        expect_image(file, i, frames[i]);
+        store_unpin(frames[i]);
+    }
+    store_file_unref(file);
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static enum spine_status
+refuse_block_2(const struct store_file *file, uint32_t index, const void *image,
+               struct spine_error *error)
+{
+    assert_non_null(image);
+    assert_ptr_equal(file->check_context, error);
+    return index == 2 ? SPINE_CORRUPT : SPINE_OK;
+}
+
+static void
+an_image_is_checked_when_it_comes_in(void **state)
+{
+    struct disk disk = {0};
+    struct spine_store *store = open_on_disk(&disk, 64u << 20);
+    struct cache_frame *frames[4], *frame;
+    struct spine_error error = {0};
+    struct store_file *file;
+
+    (void)state;
+    assert_int_equal(write_file(store, 4, 0, &file, NULL), SPINE_OK);
+    file->on_check = refuse_block_2;
+    file->check_context = &error;
+    assert_int_equal(store_pin(file, 1, false, &frame, &error), SPINE_OK);
+    store_unpin(frame);
+    assert_int_equal(store_pin(file, 2, false, &frame, &error), SPINE_CORRUPT);
+    assert_int_equal(store_pin_run(file, 0, 4, false, frames, &error), SPINE_CORRUPT);
+    store_file_unref(file);
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static void
+every_allocation_may_fail(void **state)
+{
+    uint64_t points = 0;
+
+    (void)state;
+    fault_alloc_install();
+    for (uint64_t nth = 1;; nth++) {
+        struct spine_store *store = open_store(SPINE_COMPRESSION_LZ4);
+        struct cache_frame *frames[20];
+        struct spine_error error = {0};
+        struct store_file *file;
+        enum spine_status st;
+
+        assert_int_equal(write_file(store, 20, 0, &file, NULL), SPINE_OK);
+        fault_alloc_arm(FAULT_ONCE, nth);
+        st = store_pin_run(file, 0, 20, false, frames, &error);
+        if (st == SPINE_OK)
+            for (uint32_t i = 0; i < 20; i++) {
+                expect_image(file, i, frames[i]);
+                store_unpin(frames[i]);
+            }
+        if (!fault_alloc_disarm())
+            nth = 0;
+        else {
+            points++;
+            assert_true(st == SPINE_NOMEM || st == SPINE_OK);
+        }
+        store_file_unref(file);
+        spine_store_close(store);
+        assert_int_equal(spine_allocated_bytes(), 0);
+        if (nth == 0)
+            break;
+    }
+    fault_alloc_remove();
+    assert_true(points > 20);
+}
+
+/* ---- the policy ---- */
+
+#define ZIPF_BLOCKS 2000u
+
+/* Block numbers as Zipf has them, by the cumulated probabilities. */
+static uint32_t
+zipf(struct rng *rng, const double *cumulated)
+{
+    const double at = (double)rng_below(rng, UINT64_C(1) << 52) / (double)(1ull << 52);
+    uint32_t low = 0, high = ZIPF_BLOCKS - 1;
+
+    while (low < high) {
+        const uint32_t middle = (low + high) / 2;
+
+        if (cumulated[middle] < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Hits of a cache of `room` blocks that keeps what was used last. */
+static uint64_t
+lru_hits(const uint32_t *wanted, size_t count, size_t room)
+{
+    uint32_t *order = test_malloc(room * sizeof *order);
+    uint64_t hits = 0;
+    size_t used = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t at = 0;
+
+        while (at < used && order[at] != wanted[i])
+            at++;
+        if (at < used)
+            hits++;
+        else if (used < room)
+            used++;
+        else
+            at = room - 1;
+        memmove(order + 1, order, at * sizeof *order);
+        order[0] = wanted[i];
+    }
+    test_free(order);
+    return hits;
+}
+
+/* Zipf 0.99, with a scan of all blocks now and then: at least as good as LRU. */
+static void
+hits_are_at_least_those_of_lru(void **state)
+{
+    enum { COUNT = 40000 };
+    uint32_t *wanted = test_malloc(COUNT * sizeof *wanted);
+    double *cumulated = test_malloc(ZIPF_BLOCKS * sizeof *cumulated);
+    double sum = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < ZIPF_BLOCKS; i++)
+        sum += pow(i + 1, -0.99);
+    for (uint32_t i = 0; i < ZIPF_BLOCKS; i++)
+        cumulated[i] = (i > 0 ? cumulated[i - 1] : 0) + pow(i + 1, -0.99) / sum;
+    for (unsigned scans = 0; scans < 2; scans++)
+        for (size_t room = 100; room <= 800; room *= 2) {
+            const size_t image = 400, frame = sizeof(struct cache_frame) + 64 + image;
+            struct disk disk = {0};
+            struct spine_store *store = open_on_disk(&disk, room * frame);
+            struct store_cache_counts counts;
+            struct store_writer *writer;
+            struct store_file *file;
+            uint8_t bytes[400] = {0};
+            uint64_t lru;
+            struct rng rng;
+
+            rng_init(&rng, 17);
+            assert_int_equal(store_writer_new(store, &writer, NULL), SPINE_OK);
+            for (uint32_t i = 0; i < ZIPF_BLOCKS; i++)
+                assert_int_equal(
+                    store_writer_block(writer, bytes, sizeof bytes, false, NULL),
+                    SPINE_OK);
+            assert_int_equal(store_writer_finish(writer, &file, NULL), SPINE_OK);
+            for (size_t i = 0; i < COUNT; i++)
+                wanted[i] = scans == 1 && i % 10000 < ZIPF_BLOCKS ? (uint32_t)(i % 10000)
+                                                                  : zipf(&rng, cumulated);
+            for (size_t i = 0; i < COUNT; i++) {
+                struct cache_frame *frame_of;
+
+                assert_int_equal(store_pin(file, wanted[i], false, &frame_of, NULL),
+                                 SPINE_OK);
+                store_unpin(frame_of);
+            }
+            store_cache_counts(store, &counts);
+            lru = lru_hits(wanted, COUNT, room);
+            print_message("%s, room for %zu of %u: %.1f %% hits, LRU %.1f %%\n",
+                          scans == 1 ? "Zipf and scans" : "Zipf", room, ZIPF_BLOCKS,
+                          100.0 * (double)counts.hits / COUNT,
+                          100.0 * (double)lru / COUNT);
+            assert_true(counts.hits >= lru);
+            assert_int_equal(counts.hits + counts.misses, COUNT);
+            store_file_unref(file);
+            spine_store_close(store);
+        }
+    test_free(cumulated);
+    test_free(wanted);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_is_read_once_and_stays_while_there_is_room),
+        cmocka_unit_test(the_bound_holds_and_pinned_blocks_stay),
+        cmocka_unit_test(what_a_merge_reads_goes_unless_a_reader_wants_it),
+        cmocka_unit_test(runs_are_read_together),
+        cmocka_unit_test(a_read_that_fails_is_tried_again_by_the_next),
+        cmocka_unit_test(an_image_is_checked_when_it_comes_in),
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(hits_are_at_least_those_of_lru),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
