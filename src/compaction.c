@@ -66,7 +66,7 @@ compaction_settle_locked(struct merge_task *task, struct aftermath *after)
     struct spine *spine = task->spine;
 
     if (task->level == COMPACTION_TASK) {
-        if (task->inputs.count == spine->locked.batch_count &&
+        if (entry_set_sums(&task->inputs).count == spine->locked.batch_count &&
             (compaction_presses_locked(spine) || has_present_rules_locked(task)))
             return false;
         spine->locked.settle_attempts++;
@@ -125,21 +125,21 @@ begin_locked(struct spine *spine, struct aftermath *after)
 {
     struct compaction *compaction = spine->locked.next_compaction;
     struct merge_task *task = &spine->locked.tasks[COMPACTION_TASK];
+    size_t count;
 
     spine->locked.next_compaction = NULL;
     spine->locked.settles = false;
-    for (unsigned level = 0; level < SPINE_LEVELS; level++)
-        entry_list_take_all(&spine->locked.slots[level], &task->inputs);
-    assert(task->inputs.count == spine->locked.batch_count);
+    entry_set_unite(&task->inputs, &spine->locked.loose);
+    count = entry_set_sums(&task->inputs).count;
+    assert(count == spine->locked.batch_count);
 
-    if (task->inputs.count == 0)
+    if (count == 0)
         end_one_locked(spine, compaction, SPINE_OK, NULL, after);
-    else if (task->inputs.count == 1 && !spine->locked.has_frontier &&
+    else if (count == 1 && !spine->locked.has_frontier &&
              !retention_is_set_locked(spine)) {
-        struct entry *entry = entry_list_take_first(&task->inputs);
+        struct entry *entry = entry_set_take_any(&task->inputs);
 
         end_one_locked(spine, compaction, SPINE_OK, entry->batch, after);
-        spine->locked.loose_count--;
         spine_add_locked(spine, entry, entry->batch->info.rows);
     } else {
         spine->locked.compaction = compaction;
@@ -233,9 +233,10 @@ join_locked(struct spine *spine, struct compaction **fresh)
     const struct merge_task *task = &spine->locked.tasks[COMPACTION_TASK];
     /* What a merge under way reads is all there is, and it makes of that what one that
      * begins now would. */
-    const bool joins_running = task->state != TASK_IDLE && !task->abandoned &&
-                               task->inputs.count == spine->locked.batch_count &&
-                               has_present_rules_locked(task);
+    const bool joins_running =
+        task->state != TASK_IDLE && !task->abandoned &&
+        entry_set_sums(&task->inputs).count == spine->locked.batch_count &&
+        has_present_rules_locked(task);
     struct compaction **at =
         joins_running ? &spine->locked.compaction : &spine->locked.next_compaction;
 

@@ -20,7 +20,7 @@ aftermath_run(struct spine *spine, struct aftermath *after)
         after->compactions = compaction->next;
         compaction_unref(compaction);
     }
-    entries_free(after->entries);
+    entry_set_free(&after->entries);
     spine_batch_unref(after->batch);
     spine_snapshot_unref(after->snapshot);
 }
@@ -39,8 +39,7 @@ void
 spine_add_locked(struct spine *spine, struct entry *entry, uint64_t rows)
 {
     entry->level = slot_level(&spine->policy, rows);
-    entry_list_append(&spine->locked.slots[entry->level], entry);
-    spine->locked.loose_count++;
+    entry_set_add(&spine->locked.loose, entry);
 }
 
 void

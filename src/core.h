@@ -14,17 +14,18 @@
  *     split.c        what a large merge has written replaces what it has read (split.h)
  *     compaction.c   everything into one batch: spine_consolidate, spine_compact
  *     report.c       tells who asked for a compaction that it ended     (compaction.h)
+ *     listing.c      every batch of a spine, in sections            (listing.h)
  *     snapshot.c     immutable lists of batches; fork
  *     retention.c    the filters of a spine, and what a merge makes of them
  *     inspect.c      statistics and the invariants
  *
  * A batch lives in an *entry*, which is allocated by the insert before the lock is taken
- * and then only moved: from a slot's loose list to a task's inputs, and back or, as the
- * home of the output, on. So nothing under the lock can fail.
+ * and then only moved: from the loose ones to a task's inputs, and back or, as the home
+ * of the output, on. So nothing under the lock can fail.
  *
- *     insert --> slot.loose --merge starts--> task.inputs --merge ends--> slot.loose
- *                    ^                             |                      (output)
- *                    +-------- merge fails --------+
+ *     insert --> loose --merge starts--> task.inputs --merge ends--> loose
+ *                  ^                         |                      (output)
+ *                  +------ merge fails ------+
  *
  * A task is idle, queued (its job is ready or running) or parked (its merge is under way,
  * but the spine is paused). Each slot has one task; one more is for compaction.
@@ -63,9 +64,10 @@ struct merge_task {
     /* It began before it was due; job.spare as long as nobody needs it. */
     bool ahead;
     bool bottom;          /* it began by the bottom rule */
-    bool has_written;     /* it was split: the first input is what it has written */
     uint32_t batch_count; /* of the spine when the merge began */
-    struct entry_list inputs;
+    struct entry_set inputs;
+    /* One of the inputs: what a merge that was split has written. Otherwise NULL. */
+    const struct entry *written;
     uint64_t largest_rows; /* of an input when the merge began; 0 when idle */
     /* As they were when the merge began. */
     bool has_frontier;
@@ -97,11 +99,11 @@ struct spine {
     /* A task rests, a compaction ended, a caller left, or who waits must look again. */
     struct condition idle;
     struct {
-        struct entry_list slots[SPINE_LEVELS];
+        struct entry_set loose;
         struct merge_task tasks[TASK_COUNT];
-        /* Sums over slots; over slots and task inputs. */
-        size_t loose_count;
+        /* Loose, and those that are inputs of tasks. */
         size_t batch_count;
+        uint64_t sequence; /* of the last batch that came in */
         uint64_t frontier;
         struct key_filter *key_filter;
         struct value_filter *value_filter;
@@ -130,6 +132,8 @@ struct spine {
         struct compaction *ended_last; /* valid while there is one */
         struct job report;
         bool report_queued;
+        unsigned lists;              /* under way; merges do not end meanwhile */
+        unsigned publishers_waiting; /* threads with a merge that would end */
         /* The list as it is now, kept until it changes; or NULL. */
         struct spine_snapshot *snapshot;
         struct spine_stats
@@ -153,7 +157,7 @@ struct aftermath {
     struct value_filter *value_filters[TASK_COUNT];
     struct spine_snapshot *snapshot;
     struct spine_batch *batch;
-    struct entry *entries;
+    struct entry_set entries;
     struct compaction *compactions; /* a chain */
     struct merge *merges[TASK_COUNT];
     size_t task_count; /* of these three arrays; NULL where there was none */

@@ -1,45 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "core.h"
+#include "listing.h"
 
-static void stats_add_list(struct spine_stats *stats, const struct entry_list *list);
+/* What a look at the entries of a set finds. */
+struct census {
+    const char *where;
+    unsigned level;
+    size_t count;
+    uint64_t rows;
+    uint64_t sequence; /* of the last one */
+    enum spine_status status;
+    struct spine_error *error;
+};
+
+static void level_stats_locked(const struct spine *spine, unsigned level,
+                               struct spine_level_stats *out);
+static void add_filter_bytes(struct entry *entry, void *context);
 static void stats_add_lookups(struct spine_stats *stats, struct lookup_ledger *ledger);
 static enum spine_status
 check_locked(const struct spine *spine, struct spine_error *error);
-static enum spine_status check_list(const struct entry_list *list, const char *where,
-                                    unsigned level, struct spine_error *error);
 static enum spine_status
-check_levels(const struct entry_list *list, unsigned level, struct spine_error *error);
+check_set(const struct entry_set *set, const char *where, struct spine_error *error);
+static void check_entry(struct entry *entry, void *context);
 static enum spine_status
 check_task(const struct merge_task *task, struct spine_error *error);
 
 void
 spine_get_stats(struct spine *spine, struct spine_stats *out)
 {
+    uint64_t filter_bytes = 0;
+
     mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
+    spine_list_wait_locked(spine);
     *out = spine->locked.stats;
     memcpy(out->key_filter, key_filter_name(spine->locked.key_filter),
            strlen(key_filter_name(spine->locked.key_filter)) + 1);
     memcpy(out->value_filter, value_filter_name(spine->locked.value_filter),
            strlen(value_filter_name(spine->locked.value_filter)) + 1);
-    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        struct spine_level_stats *stats = &out->levels[level];
-
-        *stats = (struct spine_level_stats){0};
-        stats->loose_batches = spine->locked.slots[level].count;
-        stats->merges = spine->locked.tasks[level].merges;
-        stats_add_list(out, &spine->locked.slots[level]);
-    }
-    for (unsigned i = 0; i < TASK_COUNT; i++) {
-        const struct entry_list *inputs = &spine->locked.tasks[i].inputs;
-
-        stats_add_list(out, inputs);
-        for (const struct entry *entry = inputs->first; entry != NULL;
-             entry = entry->next)
-            out->levels[entry->level].merging_batches++;
-    }
+    for (unsigned level = 0; level < SPINE_LEVELS; level++)
+        level_stats_locked(spine, level, &out->levels[level]);
+    spine_list_locked(spine, add_filter_bytes, &filter_bytes);
     stats_add_lookups(out, spine->ledger);
-    mutex_unlock(&spine->mutex);
+    spine_leave_and_unlock(spine);
+    out->filter_bytes = filter_bytes;
 
     out->batches = 0;
     out->rows = 0;
@@ -53,13 +58,31 @@ spine_get_stats(struct spine *spine, struct spine_stats *out)
 }
 
 static void
-stats_add_list(struct spine_stats *stats, const struct entry_list *list)
+level_stats_locked(const struct spine *spine, unsigned level,
+                   struct spine_level_stats *out)
 {
-    for (const struct entry *entry = list->first; entry != NULL; entry = entry->next) {
-        stats->levels[entry->level].rows += entry->batch->info.rows;
-        stats->levels[entry->level].bytes += entry->batch->info.bytes;
-        stats->filter_bytes += batch_lookup_bytes(entry->batch);
+    const struct entry_sums loose = entry_set_level(&spine->locked.loose, level);
+
+    *out = (struct spine_level_stats){.loose_batches = loose.count,
+                                      .rows = loose.rows,
+                                      .bytes = loose.bytes,
+                                      .merges = spine->locked.tasks[level].merges};
+    for (unsigned i = 0; i < TASK_COUNT; i++) {
+        const struct entry_sums merging =
+            entry_set_level(&spine->locked.tasks[i].inputs, level);
+
+        out->merging_batches += merging.count;
+        out->rows += merging.rows;
+        out->bytes += merging.bytes;
     }
+}
+
+static void
+add_filter_bytes(struct entry *entry, void *context)
+{
+    uint64_t *filter_bytes = context;
+
+    *filter_bytes += batch_lookup_bytes(entry->batch);
 }
 
 static void
@@ -96,84 +119,81 @@ out:
     return st;
 }
 
-/* Every batch is in exactly one list, and the sums are those of the lists. */
+/* Every batch is in exactly one set, and the sums are those of the sets. */
 static enum spine_status
 check_locked(const struct spine *spine, struct spine_error *error)
 {
-    size_t loose_count = 0;
-    size_t batch_count = 0;
+    size_t batch_count = entry_set_sums(&spine->locked.loose).count;
     enum spine_status st = SPINE_OK;
 
-    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        TRY(check_list(&spine->locked.slots[level], "loose", level, error));
-        TRY(check_levels(&spine->locked.slots[level], level, error));
-        loose_count += spine->locked.slots[level].count;
-    }
-    batch_count = loose_count;
+    TRY(check_set(&spine->locked.loose, "loose", error));
     for (unsigned i = 0; i < TASK_COUNT; i++) {
-        TRY(check_list(&spine->locked.tasks[i].inputs, "merging", i, error));
+        TRY(check_set(&spine->locked.tasks[i].inputs, "merging", error));
         TRY(check_task(&spine->locked.tasks[i], error));
-        batch_count += spine->locked.tasks[i].inputs.count;
+        batch_count += entry_set_sums(&spine->locked.tasks[i].inputs).count;
     }
-    if (loose_count != spine->locked.loose_count ||
-        batch_count != spine->locked.batch_count)
-        return spine_fail(
-            error, SPINE_CORRUPT,
-            "spine: %zu loose batches and %zu in all, counted as %zu and %zu",
-            loose_count, batch_count, spine->locked.loose_count,
-            spine->locked.batch_count);
+    if (batch_count != spine->locked.batch_count)
+        return spine_fail(error, SPINE_CORRUPT, "spine: %zu batches, counted as %zu",
+                          batch_count, spine->locked.batch_count);
 out:
     return st;
 }
 
 static enum spine_status
-check_list(const struct entry_list *list, const char *where, unsigned level,
-           struct spine_error *error)
+check_set(const struct entry_set *set, const char *where, struct spine_error *error)
 {
-    size_t count = 0;
-    uint64_t rows = 0;
-    const struct entry *last = NULL;
+    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
+        const struct entry_sums sums = entry_set_level(set, level);
+        const struct entry_range range = {level, level + 1, 0, UINT64_MAX};
+        struct census census = {.where = where, .level = level, .error = error};
 
-    for (const struct entry *entry = list->first; entry != NULL; entry = entry->next) {
-        if (entry->batch->info.rows == 0)
-            return spine_fail(error, SPINE_CORRUPT, "level %u: a %s batch is empty",
-                              level, where);
-        if (ref_count(&entry->batch->refs) == 0)
-            return spine_fail(error, SPINE_CORRUPT,
-                              "level %u: a %s batch has no reference", level, where);
-        count++;
-        rows += entry->batch->info.rows;
-        last = entry;
+        entry_set_each(set, range, check_entry, &census);
+        if (census.status != SPINE_OK)
+            return census.status;
+        if (census.count != sums.count || census.rows != sums.rows)
+            return spine_fail(
+                error, SPINE_CORRUPT,
+                "level %u: %zu %s batches of %llu rows, counted as %zu of %llu", level,
+                census.count, where, (unsigned long long)census.rows, sums.count,
+                (unsigned long long)sums.rows);
     }
-    if (count != list->count || rows != list->rows || last != list->last)
-        return spine_fail(error, SPINE_CORRUPT,
-                          "level %u: %zu %s batches of %llu rows, counted as %zu of %llu",
-                          level, count, where, (unsigned long long)rows, list->count,
-                          (unsigned long long)list->rows);
     return SPINE_OK;
 }
 
-/* What is loose knows its level. */
-static enum spine_status
-check_levels(const struct entry_list *list, unsigned level, struct spine_error *error)
+/* It knows its level, and comes after those that were looked at. */
+static void
+check_entry(struct entry *entry, void *context)
 {
-    for (const struct entry *entry = list->first; entry != NULL; entry = entry->next)
-        if (entry->level != level)
-            return spine_fail(error, SPINE_CORRUPT,
-                              "level %u: a loose batch is said to be on level %u", level,
-                              entry->level);
-    return SPINE_OK;
+    struct census *census = context;
+    const char *fault = NULL;
+
+    if (entry->level != census->level)
+        fault = "is said to be on another level";
+    else if (entry->sequence < census->sequence)
+        fault = "is out of order";
+    else if (entry->batch->info.rows == 0)
+        fault = "is empty";
+    else if (ref_count(&entry->batch->refs) == 0)
+        fault = "has no reference";
+    if (fault != NULL && census->status == SPINE_OK)
+        census->status =
+            spine_fail(census->error, SPINE_CORRUPT, "level %u: a %s batch %s",
+                       census->level, census->where, fault);
+    census->count++;
+    census->rows += entry->batch->info.rows;
+    census->sequence = entry->sequence;
 }
 
 static enum spine_status
 check_task(const struct merge_task *task, struct spine_error *error)
 {
     const bool idle = task->state == TASK_IDLE;
+    const size_t count = entry_set_sums(&task->inputs).count;
 
-    if (idle != (task->inputs.count == 0) || (idle && task->merge != NULL) ||
+    if (idle != (count == 0) || (idle && task->merge != NULL) ||
         (task->job.spare && !task->ahead))
         return spine_fail(error, SPINE_CORRUPT,
                           "level %u: a merge of %zu batches is in state %d", task->level,
-                          task->inputs.count, (int)task->state);
+                          count, (int)task->state);
     return SPINE_OK;
 }

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "compaction.h"
 #include "core.h"
+#include "listing.h"
 #include "split.h"
 
 /* Rows of a merge by the bottom rule that count as one of others. */
@@ -25,11 +26,19 @@ struct slice {
     uint64_t ns;
 };
 
+/* The inputs of a task but for what its merge has written. */
+struct unread {
+    const struct entry *written;
+    struct spine_batch **batches;
+    size_t count;
+};
+
 static uint64_t rank_of(const struct merge_task *task, uint64_t rows_left);
 static void slice_on_worker(struct job *job, uint64_t *fuel_rows);
 static uint64_t slice_fuel(struct merge_task *task, uint64_t fuel_rows);
 static void slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice);
 static enum spine_status merge_begin(struct merge_task *task, struct spine_error *error);
+static void append_unread(struct entry *entry, void *context);
 static void
 slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath *after);
 static void
@@ -52,20 +61,17 @@ void
 merge_task_start_locked(struct merge_task *task, struct aftermath *after)
 {
     struct spine *spine = task->spine;
+    const struct entry_sums inputs = entry_set_sums(&task->inputs);
 
-    assert(task->state == TASK_IDLE && task->inputs.count > 0 && task->merge == NULL);
-    spine->locked.loose_count -= task->inputs.count;
-    for (const struct entry *entry = task->inputs.first; entry != NULL;
-         entry = entry->next)
-        if (entry->batch->info.rows > task->largest_rows)
-            task->largest_rows = entry->batch->info.rows;
+    assert(task->state == TASK_IDLE && inputs.count > 0 && task->merge == NULL);
+    task->largest_rows = inputs.rows_most;
     task->batch_count = (uint32_t)spine->locked.batch_count;
     task->has_frontier = spine->locked.has_frontier;
     task->frontier = spine->locked.frontier;
     retention_capture_locked(task);
     task->fuel_used = 0;
     task->abandoned = false;
-    task->job.rows_left = rank_of(task, task->inputs.rows);
+    task->job.rows_left = rank_of(task, inputs.rows);
     task->state = TASK_QUEUED;
     runtime_ready(spine->runtime, &task->job);
     after->kick = true;
@@ -141,6 +147,8 @@ slice_on_worker(struct job *job, uint64_t *fuel_rows)
 
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
+    if (slice.done || slice.is_split)
+        spine_publish_wait_locked(spine);
     slice_end_locked(task, &slice, &after);
     spine_finish(spine, &after);
     split_release(&slice.split);
@@ -196,9 +204,8 @@ out:
 static enum spine_status
 merge_begin(struct merge_task *task, struct spine_error *error)
 {
-    const struct entry *entry = task->inputs.first;
-    const size_t count = task->inputs.count - task->has_written;
-    struct spine_batch **batches = mem_alloc_array(count, sizeof(struct spine_batch *));
+    const size_t count = entry_set_sums(&task->inputs).count - (task->written != NULL);
+    struct unread unread = {.written = task->written};
     struct merge_options options = {
         .advance_times = task->has_frontier,
         .frontier = task->frontier,
@@ -206,21 +213,29 @@ merge_begin(struct merge_task *task, struct spine_error *error)
             slot_encode_rows(task->spine->options.encode_rows, task->batch_count)};
     enum spine_status st;
 
-    if (batches == NULL)
-        return fail_nomem(error, "the inputs of a merge", count * sizeof *batches);
-    if (task->has_written) {
-        options.written = entry->batch;
-        entry = entry->next;
-    }
-    for (size_t i = 0; i < count; i++, entry = entry->next)
-        batches[i] = entry->batch;
+    unread.batches = mem_alloc_array(count, sizeof(struct spine_batch *));
+    if (unread.batches == NULL)
+        return fail_nomem(error, "the inputs of a merge", count * sizeof *unread.batches);
+    entry_set_each(&task->inputs, entries_all, append_unread, &unread);
+    assert(unread.count == count);
+    if (task->written != NULL)
+        options.written = task->written->batch;
     TRY(retention_of_task(task, &options.retain, error));
-    TRY(merge_new(&task->merge, batches, count, &options, error));
+    TRY(merge_new(&task->merge, unread.batches, count, &options, error));
     options.retain = NULL;
 out:
     retain_free(options.retain);
-    mem_free(batches, count * sizeof *batches);
+    mem_free(unread.batches, count * sizeof *unread.batches);
     return st;
+}
+
+static void
+append_unread(struct entry *entry, void *context)
+{
+    struct unread *unread = context;
+
+    if (entry != unread->written)
+        unread->batches[unread->count++] = entry->batch;
 }
 
 static void
@@ -261,8 +276,8 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
 }
 
 /*
- * Replaces the inputs by the output, in one go: the first input's entry becomes the home
- * of the output, which so needs no memory. Cannot fail.
+ * Replaces the inputs by the output, in one go: an input's entry becomes the home of the
+ * output, which so needs no memory. Cannot fail.
  */
 static void
 publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *after)
@@ -271,6 +286,7 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     struct spine_stats *stats = &spine->locked.stats;
     struct spine_batch *output = slice->output;
     const struct spine_batch_info *info = &output->info;
+    const struct entry_sums inputs = entry_set_sums(&task->inputs);
 
     stats->merges++;
     stats->merge_rows_in += slice->counts.rows_in;
@@ -290,10 +306,11 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     if (task->level == COMPACTION_TASK)
         compaction_end_locked(spine, SPINE_OK, info->rows > 0 ? output : NULL, after);
 
-    spine->locked.batch_count -= task->inputs.count;
+    spine->locked.batch_count -= inputs.count;
     if (info->rows > 0) {
-        struct entry *home = entry_list_take_first(&task->inputs);
+        struct entry *home = entry_set_take_any(&task->inputs);
 
+        home->sequence = inputs.sequence_most;
         after->batch = home->batch;
         home->batch = output;
         spine->locked.batch_count++;
@@ -302,8 +319,7 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
                                           spine->options.negative_weight_multiplier));
     } else
         after->batch = output;
-    after->entries = task->inputs.first;
-    task->inputs = (struct entry_list){0};
+    entry_set_unite(&after->entries, &task->inputs);
     task_to_idle_locked(task, after);
     spine_changed_locked(spine, after);
 }
@@ -319,7 +335,7 @@ fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath
     struct spine *spine = task->spine;
 
     if (task->ahead)
-        spine->locked.ahead_wait_rows = task->inputs.rows;
+        spine->locked.ahead_wait_rows = entry_set_sums(&task->inputs).rows;
     else if (slice->status != SPINE_OVERFLOW || !compaction_settle_locked(task, after)) {
         if (task->level == COMPACTION_TASK)
             compaction_end_locked(spine, slice->status, NULL, after);
@@ -329,7 +345,7 @@ fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath
     give_back_locked(task, after);
 }
 
-/* The inputs are loose again, as the oldest of the levels they came from. */
+/* The inputs are loose again, on the levels they came from. */
 static void
 give_back_locked(struct merge_task *task, struct aftermath *after)
 {
@@ -339,28 +355,14 @@ give_back_locked(struct merge_task *task, struct aftermath *after)
         spine->locked.stats.given_up_merges++;
         spine->locked.stats.given_up_rows_in += task->fuel_used;
     }
-    spine->locked.loose_count += task->inputs.count;
-    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        struct entry_list *slot = &spine->locked.slots[level];
-        struct entry_list younger = *slot;
-        const size_t count = task->inputs.count;
-
-        *slot = (struct entry_list){0};
-        for (size_t i = 0; i < count; i++) {
-            struct entry *entry = entry_list_take_first(&task->inputs);
-
-            entry_list_append(entry->level == level ? slot : &task->inputs, entry);
-        }
-        while (younger.count > 0)
-            entry_list_append(slot, entry_list_take_first(&younger));
-    }
+    entry_set_unite(&spine->locked.loose, &task->inputs);
     task_to_idle_locked(task, after);
 }
 
 static void
 task_to_idle_locked(struct merge_task *task, struct aftermath *after)
 {
-    assert(task->inputs.count == 0);
+    assert(entry_set_sums(&task->inputs).count == 0);
     after->merges[after->task_count] = task->merge;
     after->key_filters[after->task_count] = task->key_filter;
     after->value_filters[after->task_count] = task->value_filter;
@@ -371,7 +373,7 @@ task_to_idle_locked(struct merge_task *task, struct aftermath *after)
     task->abandoned = false;
     task->ahead = false;
     task->bottom = false;
-    task->has_written = false;
+    task->written = NULL;
     task->largest_rows = 0;
     task->job.spare = false;
     task->state = TASK_IDLE;

@@ -105,7 +105,8 @@ slot_split_is_due(const struct slot_policy *policy, uint64_t rows_read, uint64_t
 {
     const uint64_t rows_min = (SPLIT_LEVELS0 + count) * policy->rows_max[0];
 
-    return rows_read >= rows_min && rows_read >= rows / SPLIT_PART;
+    return count <= SLOT_SPLIT_MAX && rows_read >= rows_min &&
+           rows_read >= rows / SPLIT_PART;
 }
 
 uint64_t

@@ -35,6 +35,13 @@ struct slot_policy {
 /* The most batches that a merge ahead reads. Were there more, one would be due. */
 #define SLOT_AHEAD_MAX 64u
 
+/* The most batches, of the levels that it may take some of, that the bottom rule looks
+ * at. Were there more, merges of these levels would be due. */
+#define SLOT_BOTTOM_MAX 128u
+
+/* The most batches of a merge that is split. */
+#define SLOT_SPLIT_MAX 256u
+
 /* Fuel of a slice above level 0 before any level-0 merge has ended. */
 #define SLOT_FUEL_START 10000u
 
@@ -89,7 +96,8 @@ slot_ahead_count(const struct slot_policy *policy, const uint64_t *rows, size_t 
 /*
  * True when a merge that has read `rows_read` rows, of `count` batches of `rows` rows in
  * all, is to be split, so that what it has read can go: often enough that little is there
- * twice, rarely enough that cutting the batches costs little.
+ * twice, rarely enough that cutting the batches costs little. Never with more than
+ * SLOT_SPLIT_MAX batches, all of which are replaced at once.
  *
  *     level 0 up to 14,999; 4 batches of 4,000,000:   499,999 -> false   500,000 -> true
  *                                    1,000,000:       179,987 -> false   179,988 -> true

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "core.h"
 #include "cursor/cursor.h"
+#include "listing.h"
 #include "probe/probe.h"
 #include "spine/view.h"
 
@@ -27,12 +28,12 @@ static struct spine_snapshot *
 snapshot_new(const struct layout *layout, struct lookup_ledger *ledger, size_t capacity);
 static size_t snapshot_bytes(size_t capacity);
 static void snapshot_free(struct spine_snapshot *snapshot);
-static void
-snapshot_fill_locked(const struct spine *spine, struct spine_snapshot *snapshot);
-static void list_append(struct spine_snapshot *snapshot, const struct entry_list *list);
-static enum spine_status entries_of_snapshot(const struct spine_snapshot *snapshot,
-                                             struct entry **out,
-                                             struct spine_error *error);
+static struct spine_snapshot *
+snapshot_fill_locked(struct spine *spine, struct spine_snapshot *fresh);
+static void append_batch(struct entry *entry, void *context);
+static enum spine_status
+entries_of_snapshot(const struct spine *spine, const struct spine_snapshot *snapshot,
+                    struct entry_set *out, struct spine_error *error);
 
 enum spine_status
 spine_take_snapshot(struct spine *spine, struct spine_snapshot **out,
@@ -50,9 +51,9 @@ snapshot_of_anything(struct spine *spine, struct spine_snapshot **out,
 
 /*
  * The present content; with `content`, unless it is NULL, of the same moment. A sticky
- * SPINE_OVERFLOW is that of who wants to add it up. The list is
- * kept by the spine until it changes, so a snapshot usually costs one reference; a new
- * list is allocated with the lock open, until its room suffices.
+ * SPINE_OVERFLOW is that of who wants to add it up. The list is kept by the spine until
+ * it changes, so a snapshot usually costs one reference; a new list is allocated with the
+ * lock open, until its room suffices.
  */
 static enum spine_status
 snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out,
@@ -64,15 +65,13 @@ snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out
     *out = NULL;
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
-    while (spine->locked.snapshot == NULL) {
+    for (;;) {
+        spine_list_wait_locked(spine);
+
         const size_t count = spine->locked.batch_count;
 
-        if (fresh != NULL && fresh->capacity >= count) {
-            snapshot_fill_locked(spine, fresh);
-            spine->locked.snapshot = fresh;
-            fresh = NULL;
+        if (spine->locked.snapshot != NULL || (fresh != NULL && fresh->capacity >= count))
             break;
-        }
         mutex_unlock(&spine->mutex);
         snapshot_free(fresh);
         fresh = snapshot_new(&spine->layout, spine->ledger, count + SPARE_BATCHES);
@@ -84,7 +83,12 @@ snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out
         TRY(spine_sticky_locked(spine, error));
     if (content != NULL)
         content_read_locked(spine, content);
-    *out = spine_snapshot_ref(spine->locked.snapshot);
+    if (spine->locked.snapshot != NULL)
+        *out = spine_snapshot_ref(spine->locked.snapshot);
+    else {
+        *out = snapshot_fill_locked(spine, fresh);
+        fresh = NULL;
+    }
 out:
     spine_leave_and_unlock(spine);
     snapshot_free(fresh);
@@ -132,21 +136,28 @@ snapshot_free(struct spine_snapshot *snapshot)
     mem_free(snapshot, snapshot_bytes(snapshot->capacity));
 }
 
-static void
-snapshot_fill_locked(const struct spine *spine, struct spine_snapshot *snapshot)
+/* Fills a list that has room, and has the spine keep a reference if it has not changed
+ * meanwhile. */
+static struct spine_snapshot *
+snapshot_fill_locked(struct spine *spine, struct spine_snapshot *fresh)
 {
-    for (unsigned level = 0; level < SPINE_LEVELS; level++)
-        list_append(snapshot, &spine->locked.slots[level]);
-    for (unsigned i = 0; i < TASK_COUNT; i++)
-        list_append(snapshot, &spine->locked.tasks[i].inputs);
-    assert(snapshot->batch_count == spine->locked.batch_count);
+    const uint64_t sequence = spine->locked.sequence;
+
+    spine_list_locked(spine, append_batch, fresh);
+    if (spine->locked.sequence == sequence && spine->locked.snapshot == NULL) {
+        assert(fresh->batch_count == spine->locked.batch_count);
+        spine->locked.snapshot = spine_snapshot_ref(fresh);
+    }
+    return fresh;
 }
 
 static void
-list_append(struct spine_snapshot *snapshot, const struct entry_list *list)
+append_batch(struct entry *entry, void *context)
 {
-    for (const struct entry *entry = list->first; entry != NULL; entry = entry->next)
-        snapshot->batches[snapshot->batch_count++] = spine_batch_ref(entry->batch);
+    struct spine_snapshot *snapshot = context;
+
+    assert(snapshot->batch_count < snapshot->capacity);
+    snapshot->batches[snapshot->batch_count++] = spine_batch_ref(entry->batch);
 }
 
 enum spine_status
@@ -319,7 +330,7 @@ enum spine_status
 spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
 {
     struct spine_snapshot *snapshot = NULL;
-    struct entry *entries = NULL;
+    struct entry_set entries = {0};
     struct spine *fork = NULL;
     struct aftermath after = {0};
     struct content content = {0};
@@ -330,8 +341,10 @@ spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
     spine_enter_locked(spine);
     mutex_unlock(&spine->mutex);
     TRY(snapshot_take(spine, false, &snapshot, &content, error));
-    TRY(entries_of_snapshot(snapshot, &entries, error));
+    TRY(entries_of_snapshot(spine, snapshot, &entries, error));
     TRY(spine_open(spine->runtime, &spine->layout.schema, &spine->options, &fork, error));
+
+    const struct entry_sums sums = entry_set_sums(&entries);
 
     mutex_lock(&fork->mutex);
     spine_enter_locked(fork);
@@ -342,45 +355,37 @@ spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
     fork->locked.value_filter = content.value_filter;
     content.key_filter = NULL;
     content.value_filter = NULL;
-    while (entries != NULL) {
-        struct entry *next = entries->next;
-
-        fork->locked.batch_count++;
-        fork->locked.stats.inserted_batches++;
-        fork->locked.stats.inserted_rows += entries->batch->info.rows;
-        spine_add_locked(fork, entries, entries->batch->info.rows);
-        entries = next;
-    }
+    fork->locked.sequence = sums.sequence_most;
+    fork->locked.batch_count = sums.count;
+    fork->locked.stats.inserted_batches = sums.count;
+    fork->locked.stats.inserted_rows = sums.rows;
+    entry_set_unite(&fork->locked.loose, &entries);
     spine_start_merges_locked(fork, &after);
     spine_finish(fork, &after);
     *out = fork;
 out:
     key_filter_unref(content.key_filter);
     value_filter_unref(content.value_filter);
-    entries_free(entries);
+    entry_set_free(&entries);
     spine_snapshot_unref(snapshot);
     mutex_lock(&spine->mutex);
     spine_leave_and_unlock(spine);
     return st;
 }
 
-/* An entry for each batch of the snapshot, as a chain. */
+/* An entry for each batch of the snapshot of a spine, on its level. */
 static enum spine_status
-entries_of_snapshot(const struct spine_snapshot *snapshot, struct entry **out,
-                    struct spine_error *error)
+entries_of_snapshot(const struct spine *spine, const struct spine_snapshot *snapshot,
+                    struct entry_set *out, struct spine_error *error)
 {
-    struct entry *chain = NULL;
-
     for (size_t i = 0; i < snapshot->batch_count; i++) {
         struct entry *entry = entry_new(snapshot->batches[i]);
 
-        if (entry == NULL) {
-            entries_free(chain);
+        if (entry == NULL)
             return fail_nomem(error, "the place of a batch in a fork", sizeof *entry);
-        }
-        entry->next = chain;
-        chain = entry;
+        entry->sequence = i + 1;
+        entry->level = slot_level(&spine->policy, entry->batch->info.rows);
+        entry_set_add(out, entry);
     }
-    *out = chain;
     return SPINE_OK;
 }

@@ -199,8 +199,7 @@ is_quiet(const struct spine *spine)
 static void
 spine_free(struct spine *spine)
 {
-    for (unsigned level = 0; level < SPINE_LEVELS; level++)
-        entries_free(spine->locked.slots[level].first);
+    entry_set_free(&spine->locked.loose);
     spine_snapshot_unref(spine->locked.snapshot);
     key_filter_unref(spine->locked.key_filter);
     value_filter_unref(spine->locked.value_filter);
@@ -241,7 +240,7 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
         st = spine_wait_room_locked(spine, UINT64_MAX, error);
     if (st != SPINE_OK) {
         spine_leave_and_unlock(spine);
-        entries_free(entry);
+        entry_free(entry);
         return st;
     }
     insert_locked(spine, entry, &after);
@@ -296,7 +295,7 @@ may_take_locked(const struct spine *spine, bool may_wait, struct spine_error *er
                           "try_insert: a sum beyond int64_t is being settled");
     if (!may_wait)
         return spine_fail(error, SPINE_BUSY, "try_insert: %zu batches wait to be merged",
-                          spine->locked.loose_count);
+                          entry_set_sums(&spine->locked.loose).count);
     return SPINE_OK;
 }
 
@@ -305,6 +304,7 @@ insert_locked(struct spine *spine, struct entry *entry, struct aftermath *after)
 {
     const uint64_t rows = entry->batch->info.rows;
 
+    entry->sequence = ++spine->locked.sequence;
     spine->locked.batch_count++;
     spine->locked.dirty = true;
     spine->locked.ahead_wait_rows -=
@@ -354,7 +354,7 @@ spine_try_insert(struct spine *spine, struct spine_batch *batch,
     st = may_take_locked(spine, false, error);
     if (st != SPINE_OK) {
         mutex_unlock(&spine->mutex);
-        entries_free(entry);
+        entry_free(entry);
         return st;
     }
     spine_enter_locked(spine);

@@ -5,20 +5,22 @@
 #include "base/assert.h"
 
 static bool inputs_are_searched(const struct merge_task *task);
+static void find_searched(struct entry *entry, void *context);
 static bool split_new(const struct merge_task *task, struct split *split);
-static void
-place_written(struct merge_task *task, struct split *split, struct entry_list *inputs);
+static void place_written(struct merge_task *task, struct split *split,
+                          struct entry *home, uint64_t sequence);
 static void swap(struct spine_batch **a, struct spine_batch **b);
 
 bool
 split_make(struct merge_task *task, struct split *split)
 {
+    const struct entry_sums inputs = entry_set_sums(&task->inputs);
     struct merge_counts counts;
     struct spine_error error;
 
     merge_counts(task->merge, &counts);
-    if (!slot_split_is_due(&task->spine->policy, counts.rows_in, task->inputs.rows,
-                           task->inputs.count) ||
+    if (!slot_split_is_due(&task->spine->policy, counts.rows_in, inputs.rows,
+                           inputs.count) ||
         !merge_may_split(task->merge) || inputs_are_searched(task) ||
         !split_new(task, split))
         return false;
@@ -36,23 +38,30 @@ split_make(struct merge_task *task, struct split *split)
 static bool
 inputs_are_searched(const struct merge_task *task)
 {
-    for (const struct entry *entry = task->inputs.first; entry != NULL;
-         entry = entry->next)
-        if (batch_lookup(entry->batch) != NULL)
-            return true;
-    return false;
+    bool searched = false;
+
+    entry_set_each(&task->inputs, entries_all, find_searched, &searched);
+    return searched;
+}
+
+static void
+find_searched(struct entry *entry, void *context)
+{
+    bool *searched = context;
+
+    *searched = *searched || batch_lookup(entry->batch) != NULL;
 }
 
 /* Everything that takes memory, so that nothing fails once the merge is split. */
 static bool
 split_new(const struct merge_task *task, struct split *split)
 {
-    struct spine_batch *first = task->inputs.first->batch;
+    const size_t count = entry_set_sums(&task->inputs).count;
 
-    *split = (struct split){.count = task->inputs.count - task->has_written};
+    *split = (struct split){.count = count - (task->written != NULL)};
     split->rests = mem_zalloc(split->count * sizeof *split->rests);
     /* The batch is only there until the entry gets the one that is written. */
-    split->home = entry_new(first);
+    split->home = entry_new(entry_set_largest(&task->inputs)->batch);
     if (split->rests != NULL && split->home != NULL)
         return true;
     split_release(split);
@@ -66,7 +75,7 @@ split_release(struct split *split)
         spine_batch_unref(split->rests[i]);
     mem_free(split->rests, split->count * sizeof *split->rests);
     spine_batch_unref(split->written);
-    entries_free(split->home);
+    entry_free(split->home);
     *split = (struct split){0};
 }
 
@@ -76,48 +85,56 @@ split_publish_locked(struct merge_task *task, struct split *split,
                      struct aftermath *after)
 {
     struct spine *spine = task->spine;
-    struct entry_list inputs = task->inputs;
+    const struct entry_sums sums = entry_set_sums(&task->inputs);
+    struct spine_batch **rest = split->rests;
+    struct entry *home = NULL;
 
-    assert(task->merge == NULL && after->entries == NULL);
+    assert(task->merge == NULL);
     spine->locked.stats.merge_splits++;
     spine->locked.stats.merge_rows_in += split->counts.rows_in;
     spine->locked.stats.merge_blocks_shared += split->counts.blocks_shared;
     spine->locked.stats.merge_rows_shared += split->counts.rows_shared;
-    spine->locked.batch_count -= inputs.count;
 
-    task->inputs = (struct entry_list){0};
-    place_written(task, split, &inputs);
-    for (size_t i = 0; i < split->count; i++) {
-        struct entry *entry = entry_list_take_first(&inputs);
+    for (struct entry *entry = entry_set_take_chain(&task->inputs); entry != NULL;) {
+        struct entry *next = entry->greater;
 
-        if (split->rests[i] != NULL) {
-            swap(&entry->batch, &split->rests[i]);
-            entry_list_append(&task->inputs, entry);
-        } else {
-            entry->next = after->entries;
-            after->entries = entry;
+        if (entry == task->written)
+            home = entry;
+        else if (*rest++ == NULL)
+            entry_set_add(&after->entries, entry);
+        else {
+            swap(&entry->batch, &rest[-1]);
+            entry_set_add(&task->inputs, entry);
         }
+        entry = next;
     }
-    spine->locked.batch_count += task->inputs.count;
+    assert(rest == split->rests + split->count);
+    place_written(task, split, home, sums.sequence_most);
+    spine->locked.batch_count += entry_set_sums(&task->inputs).count;
+    spine->locked.batch_count -= sums.count;
     spine_changed_locked(spine, after);
 }
 
-/* The first input is what was written before, if anything was: it is part of what is
- * written now. */
+/* What is written now lives at `home`, where what was written before does, which is part
+ * of it, or at a new place when `home` is NULL. */
 static void
-place_written(struct merge_task *task, struct split *split, struct entry_list *inputs)
+place_written(struct merge_task *task, struct split *split, struct entry *home,
+              uint64_t sequence)
 {
     const uint64_t rows = split->written->info.rows;
-    struct entry *home = split->home;
 
-    assert(rows > 0 || !task->has_written);
+    assert(rows > 0 || home == NULL);
     if (rows == 0)
         return;
-    split->home = task->has_written ? entry_list_take_first(inputs) : NULL;
+    if (home == NULL) {
+        home = split->home;
+        split->home = NULL;
+    }
+    home->sequence = sequence;
     home->level = slot_level(&task->spine->policy, rows);
     swap(&home->batch, &split->written);
-    entry_list_append(&task->inputs, home);
-    task->has_written = true;
+    entry_set_add(&task->inputs, home);
+    task->written = home;
 }
 
 static void

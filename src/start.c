@@ -15,26 +15,39 @@
 #include "compaction.h"
 #include "core.h"
 
+/* Rows of batches, ascending. */
+struct sorted_rows {
+    uint64_t rows[SLOT_AHEAD_MAX];
+    size_t count;
+};
+
+/* Batches of at least `rows_min` rows, and the sum of their rows of negative weight. */
+struct negatives {
+    uint64_t rows_min;
+    const struct entry *except;
+    uint64_t negative_rows;
+};
+
 static bool may_start_locked(const struct spine *spine);
 static void start_bottom_locked(struct spine *spine, struct aftermath *after);
 static uint64_t largest_locked(struct spine *spine, const struct entry **loose,
                                struct merge_task **reader);
-static uint64_t negative_rows_locked(const struct spine *spine,
-                                     const struct entry *largest, uint64_t rows_min);
-static const struct entry *
-largest_of(const struct entry_list *list, const struct entry *largest);
-static void start_inputs_locked(struct merge_task *task, const struct entry_list *inputs,
+static bool bottom_is_due_locked(const struct spine *spine, const struct entry *largest,
+                                 uint64_t largest_rows, uint64_t rows_min);
+static struct entry_range
+levels_from(const struct slot_policy *policy, uint64_t rows_min);
+static void add_negatives(struct entry *entry, void *context);
+static void start_inputs_locked(struct merge_task *task, const struct entry_set *inputs,
                                 bool ahead, struct aftermath *after);
 static void
 start_due_locked(struct spine *spine, unsigned level, struct aftermath *after);
 static bool may_look_locked(const struct spine *spine);
 static void look_on_worker(struct job *job, uint64_t *fuel_rows);
 static void start_ahead_locked(struct spine *spine, struct aftermath *after);
-static unsigned free_levels_locked(const struct spine *spine);
-static size_t sort_rows_locked(const struct spine *spine, unsigned levels, uint64_t *rows,
-                               size_t rows_max);
-static void take_sized_locked(struct spine *spine, unsigned levels, uint64_t rows_min,
-                              uint64_t rows_max, struct entry_list *inputs);
+static struct entry_range free_levels_locked(const struct spine *spine);
+static void sort_in(struct entry *entry, void *context);
+static void take_sized(struct entry_set *loose, struct entry_range range,
+                       uint64_t rows_min, uint64_t rows_max, struct entry_set *inputs);
 
 void
 spine_look_init(struct spine *spine)
@@ -74,20 +87,19 @@ start_bottom_locked(struct spine *spine, struct aftermath *after)
     const struct entry *largest;
     struct merge_task *reader;
     const uint64_t largest_rows = largest_locked(spine, &largest, &reader);
-    struct entry_list inputs = {0};
-    uint64_t rows_min;
+    const uint64_t rows_min = slot_bottom_rows(largest_rows);
+    struct entry_set inputs = {0};
 
-    if (slot_level(&spine->policy, largest_rows) == 0)
-        return;
-    rows_min = slot_bottom_rows(largest_rows);
-    if (!slot_bottom_due(largest_rows, negative_rows_locked(spine, largest, rows_min)))
+    if (slot_level(&spine->policy, largest_rows) == 0 ||
+        !bottom_is_due_locked(spine, largest, largest_rows, rows_min))
         return;
     if (reader->state != TASK_IDLE) {
         merge_task_hurry_locked(reader);
         return;
     }
-    take_sized_locked(spine, SPINE_LEVELS, rows_min, UINT64_MAX, &inputs);
-    assert(inputs.count > 1);
+    take_sized(&spine->locked.loose, levels_from(&spine->policy, rows_min), rows_min,
+               UINT64_MAX, &inputs);
+    assert(entry_set_sums(&inputs).count > 1);
     reader->bottom = true;
     start_inputs_locked(reader, &inputs, false, after);
 }
@@ -103,10 +115,8 @@ largest_locked(struct spine *spine, const struct entry **loose,
 {
     uint64_t rows = 0;
 
-    *loose = NULL;
+    *loose = entry_set_largest(&spine->locked.loose);
     *reader = NULL;
-    for (unsigned level = 0; level < SPINE_LEVELS; level++)
-        *loose = largest_of(&spine->locked.slots[level], *loose);
     if (*loose != NULL) {
         rows = (*loose)->batch->info.rows;
         *reader = &spine->locked.tasks[(*loose)->level];
@@ -120,42 +130,50 @@ largest_locked(struct spine *spine, const struct entry **loose,
     return rows;
 }
 
-/* The rows of negative weight in the loose batches of `rows_min` rows and more, without
- * those of `largest`. */
-static uint64_t
-negative_rows_locked(const struct spine *spine, const struct entry *largest,
-                     uint64_t rows_min)
+/* Not while there are very many batches to look at: then merges of the levels are due,
+ * and leave fewer. */
+static bool
+bottom_is_due_locked(const struct spine *spine, const struct entry *largest,
+                     uint64_t largest_rows, uint64_t rows_min)
 {
-    uint64_t negative_rows = 0;
+    const struct entry_range range = levels_from(&spine->policy, rows_min);
+    const struct entry_sums sums = entry_set_sums_in(&spine->locked.loose, range);
+    struct negatives negatives = {.rows_min = rows_min, .except = largest};
 
-    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        const struct entry_list *slot = &spine->locked.slots[level];
-
-        if (slot->negative_rows == 0)
-            continue;
-        for (const struct entry *entry = slot->first; entry != NULL; entry = entry->next)
-            if (entry != largest && entry->batch->info.rows >= rows_min)
-                negative_rows += entry->batch->info.negative_rows;
-    }
-    return negative_rows;
+    if (sums.count > SLOT_BOTTOM_MAX ||
+        !slot_bottom_due(largest_rows, sums.negative_rows))
+        return false;
+    entry_set_each(&spine->locked.loose, range, add_negatives, &negatives);
+    return slot_bottom_due(largest_rows, negatives.negative_rows);
 }
 
-static const struct entry *
-largest_of(const struct entry_list *list, const struct entry *largest)
+/* The levels of batches of at least so many rows. */
+static struct entry_range
+levels_from(const struct slot_policy *policy, uint64_t rows_min)
 {
-    for (const struct entry *entry = list->first; entry != NULL; entry = entry->next)
-        if (largest == NULL || entry->batch->info.rows > largest->batch->info.rows)
-            largest = entry;
-    return largest;
+    struct entry_range range = entries_all;
+
+    range.level_begin = slot_level(policy, rows_min);
+    return range;
+}
+
+static void
+add_negatives(struct entry *entry, void *context)
+{
+    struct negatives *negatives = context;
+
+    if (entry != negatives->except && entry->batch->info.rows >= negatives->rows_min)
+        negatives->negative_rows += entry->batch->info.negative_rows;
 }
 
 /* Starts a merge of the level's oldest loose batches if one is due. */
 static void
 start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
 {
-    struct entry_list *slot = &spine->locked.slots[level];
+    struct entry_set *loose = &spine->locked.loose;
     struct merge_task *task = &spine->locked.tasks[level];
-    const size_t count = slot_merge_count(&spine->policy, level, slot->count);
+    const size_t count =
+        slot_merge_count(&spine->policy, level, entry_set_level(loose, level).count);
 
     if (count == 0)
         return;
@@ -163,8 +181,8 @@ start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
         merge_task_hurry_locked(task);
         return;
     }
-    while (task->inputs.count < count)
-        entry_list_append(&task->inputs, entry_list_take_first(slot));
+    entry_set_take(loose, (struct entry_range){level, level + 1, 0, UINT64_MAX}, count,
+                   &task->inputs);
     merge_task_start_locked(task, after);
 }
 
@@ -172,8 +190,9 @@ static bool
 may_look_locked(const struct spine *spine)
 {
     return may_start_locked(spine) && !spine->options.only_due_merges &&
-           spine->locked.loose_count > 1 && spine->locked.idle_waiters == 0 &&
-           spine->locked.next_compaction == NULL && spine->locked.ahead_wait_rows == 0;
+           entry_set_sums(&spine->locked.loose).count > 1 &&
+           spine->locked.idle_waiters == 0 && spine->locked.next_compaction == NULL &&
+           spine->locked.ahead_wait_rows == 0;
 }
 
 /* The runtime has nothing else to do. */
@@ -202,75 +221,69 @@ look_on_worker(struct job *job, uint64_t *fuel_rows)
 static void
 start_ahead_locked(struct spine *spine, struct aftermath *after)
 {
-    const unsigned levels = free_levels_locked(spine);
-    uint64_t rows[SLOT_AHEAD_MAX];
-    const size_t loose = sort_rows_locked(spine, levels, rows, SLOT_AHEAD_MAX);
-    const size_t count = slot_ahead_count(&spine->policy, rows, loose);
-    struct entry_list inputs = {0};
+    struct entry_set *loose = &spine->locked.loose;
+    const struct entry_range range = free_levels_locked(spine);
+    struct sorted_rows sorted = {0};
+    struct entry_set inputs = {0};
+    size_t count;
 
+    if (entry_set_sums_in(loose, range).count > SLOT_AHEAD_MAX)
+        return;
+    entry_set_each(loose, range, sort_in, &sorted);
+    count = slot_ahead_count(&spine->policy, sorted.rows, sorted.count);
     if (count == 0)
         return;
-    take_sized_locked(spine, levels, 0, rows[count - 1], &inputs);
-    assert(inputs.count == count);
-    start_inputs_locked(&spine->locked.tasks[inputs.last->level], &inputs, true, after);
+    take_sized(loose, range, 0, sorted.rows[count - 1], &inputs);
+    assert(entry_set_sums(&inputs).count == count);
+    start_inputs_locked(&spine->locked.tasks[entry_set_top_level(&inputs)], &inputs, true,
+                        after);
 }
 
-/* The number of levels, from 0 on, of which none merges. */
-static unsigned
+/* The levels, from 0 on, of which none merges. */
+static struct entry_range
 free_levels_locked(const struct spine *spine)
 {
-    unsigned levels = 0;
+    struct entry_range range = entries_all;
 
-    while (levels < SPINE_LEVELS && spine->locked.tasks[levels].state == TASK_IDLE)
-        levels++;
-    return levels;
+    range.level_end = 0;
+    while (range.level_end < SPINE_LEVELS &&
+           spine->locked.tasks[range.level_end].state == TASK_IDLE)
+        range.level_end++;
+    return range;
 }
 
-/* The rows of the loose batches of the first `levels` levels, ascending. None when there
- * are more than `rows_max`. */
-static size_t
-sort_rows_locked(const struct spine *spine, unsigned levels, uint64_t *rows,
-                 size_t rows_max)
-{
-    size_t count = 0;
-
-    for (unsigned level = 0; level < levels; level++)
-        for (const struct entry *entry = spine->locked.slots[level].first; entry != NULL;
-             entry = entry->next) {
-            size_t at = count++;
-
-            if (count > rows_max)
-                return 0;
-            for (; at > 0 && rows[at - 1] > entry->batch->info.rows; at--)
-                rows[at] = rows[at - 1];
-            rows[at] = entry->batch->info.rows;
-        }
-    return count;
-}
-
-/* Moves the loose batches of those levels that have so many rows to `inputs`, by level.
- */
 static void
-take_sized_locked(struct spine *spine, unsigned levels, uint64_t rows_min,
-                  uint64_t rows_max, struct entry_list *inputs)
+sort_in(struct entry *entry, void *context)
 {
-    for (unsigned level = 0; level < levels; level++) {
-        struct entry_list *slot = &spine->locked.slots[level];
-        const size_t all = slot->count;
+    struct sorted_rows *sorted = context;
+    const uint64_t rows = entry->batch->info.rows;
+    size_t at = sorted->count++;
 
-        for (size_t i = 0; i < all; i++) {
-            struct entry *entry = entry_list_take_first(slot);
-            const uint64_t rows = entry->batch->info.rows;
+    for (; at > 0 && sorted->rows[at - 1] > rows; at--)
+        sorted->rows[at] = sorted->rows[at - 1];
+    sorted->rows[at] = rows;
+}
 
-            entry_list_append(rows_min <= rows && rows <= rows_max ? inputs : slot,
-                              entry);
-        }
+/* Moves those in the range, which are not many, that have so many rows to `inputs`. */
+static void
+take_sized(struct entry_set *loose, struct entry_range range, uint64_t rows_min,
+           uint64_t rows_max, struct entry_set *inputs)
+{
+    struct entry_set all = {0};
+
+    entry_set_take(loose, range, SIZE_MAX, &all);
+    for (struct entry *entry = entry_set_take_chain(&all); entry != NULL;) {
+        struct entry *next = entry->greater;
+        const uint64_t rows = entry->batch->info.rows;
+
+        entry_set_add(rows_min <= rows && rows <= rows_max ? inputs : loose, entry);
+        entry = next;
     }
 }
 
 /* Starts a merge of batches of several levels. */
 static void
-start_inputs_locked(struct merge_task *task, const struct entry_list *inputs, bool ahead,
+start_inputs_locked(struct merge_task *task, const struct entry_set *inputs, bool ahead,
                     struct aftermath *after)
 {
     task->inputs = *inputs;

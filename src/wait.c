@@ -57,15 +57,18 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
 bool
 spine_is_full_locked(const struct spine *spine)
 {
+    const struct entry_set *loose = &spine->locked.loose;
+
     if (spine->locked.pauses > 0)
         return false;
     if (compaction_presses_locked(spine))
         return true;
-    if (spine->locked.loose_count < spine->options.backpressure_batches)
+    if (entry_set_sums(loose).count < spine->options.backpressure_batches)
         return false;
     /* What is due and could begin has begun. */
     for (unsigned level = 0; level < SPINE_LEVELS; level++)
-        if (slot_merge_count(&spine->policy, level, spine->locked.slots[level].count) > 0)
+        if (slot_merge_count(&spine->policy, level, entry_set_level(loose, level).count) >
+            0)
             return true;
     return false;
 }

@@ -2,6 +2,7 @@
 #include "base/thread.h"
 
 #include "base/assert.h"
+#include "base/steps.h"
 
 #include <uv.h>
 
@@ -38,11 +39,13 @@ void
 mutex_lock(struct mutex *mutex)
 {
     uv_mutex_lock(&mutex->handle);
+    steps_section_begin();
 }
 
 void
 mutex_unlock(struct mutex *mutex)
 {
+    steps_section_end();
     uv_mutex_unlock(&mutex->handle);
 }
 
@@ -61,7 +64,9 @@ condition_release(struct condition *condition)
 void
 condition_wait(struct condition *condition, struct mutex *mutex)
 {
+    steps_section_end();
     uv_cond_wait(&condition->handle, &mutex->handle);
+    steps_section_begin();
 }
 
 bool
@@ -78,7 +83,9 @@ condition_wait_until(struct condition *condition, struct mutex *mutex,
         return false;
     const uint64_t left_ns = deadline_ns - now_ns;
     const uint64_t timeout_ns = left_ns < TIMEOUT_NS_MAX ? left_ns : TIMEOUT_NS_MAX;
+    steps_section_end();
     const int outcome = uv_cond_timedwait(&condition->handle, &mutex->handle, timeout_ns);
+    steps_section_begin();
     assert(outcome == 0 || outcome == UV_ETIMEDOUT);
     return outcome == 0;
 }

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/steps.h"
+
+#ifdef NDEBUG
+
+/* A file is not empty in C. */
+typedef int steps_are_counted_in_debug_builds;
+
+#else
+
+#include "base/assert.h"
+
+#include <stdatomic.h>
+
+static _Thread_local uint64_t section_steps;
+static _Thread_local unsigned sections_open;
+static atomic_uint_least64_t most;
+
+void
+steps_count(void)
+{
+    section_steps++;
+}
+
+void
+steps_section_begin(void)
+{
+    if (sections_open++ == 0)
+        section_steps = 0;
+}
+
+void
+steps_section_end(void)
+{
+    uint_least64_t before = atomic_load_explicit(&most, memory_order_relaxed);
+
+    assert(sections_open > 0);
+    if (--sections_open > 0)
+        return;
+    while (section_steps > before &&
+           !atomic_compare_exchange_weak_explicit(
+               &most, &before, section_steps, memory_order_relaxed, memory_order_relaxed))
+        continue;
+}
+
+uint64_t
+steps_take_most(void)
+{
+    return atomic_exchange_explicit(&most, 0, memory_order_relaxed);
+}
+
+#endif

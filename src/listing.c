@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "listing.h"
+
+/* Sequences that are listed in one section: few where threads are simulated, so that
+ * tests see what happens in between. */
+#ifdef SPINE_SIMULATED_THREADS
+#define SECTION_SEQUENCES 2u
+#else
+#define SECTION_SEQUENCES 256u
+#endif
+
+static bool is_short(const struct spine *spine);
+static uint64_t next_of_all(const struct spine *spine, uint64_t sequence);
+static void each_in_range(const struct spine *spine, struct entry_range range,
+                          entry_fn *on_entry, void *context);
+
+void
+spine_list_wait_locked(struct spine *spine)
+{
+    while (spine->locked.publishers_waiting > 0 && !is_short(spine))
+        condition_wait(&spine->idle, &spine->mutex);
+}
+
+void
+spine_list_locked(struct spine *spine, entry_fn *on_entry, void *context)
+{
+    struct entry_range range = entries_all;
+    const uint64_t last = spine->locked.sequence;
+
+    if (is_short(spine)) {
+        each_in_range(spine, range, on_entry, context);
+        return;
+    }
+    spine->locked.lists++;
+    range.first = next_of_all(spine, 0);
+    while (range.first <= last) {
+        range.last = range.first + (SECTION_SEQUENCES - 1);
+        if (range.last > last)
+            range.last = last;
+        each_in_range(spine, range, on_entry, context);
+        mutex_unlock(&spine->mutex);
+        thread_pause_point("between sections of a list");
+        mutex_lock(&spine->mutex);
+        range.first = next_of_all(spine, range.last);
+    }
+    if (--spine->locked.lists == 0)
+        condition_broadcast(&spine->idle);
+}
+
+void
+spine_publish_wait_locked(struct spine *spine)
+{
+    spine->locked.publishers_waiting++;
+    while (spine->locked.lists > 0)
+        condition_wait(&spine->idle, &spine->mutex);
+    spine->locked.publishers_waiting--;
+}
+
+/* So few that one section does. */
+static bool
+is_short(const struct spine *spine)
+{
+    return spine->locked.batch_count <= SECTION_SEQUENCES;
+}
+
+/* The least sequence in the spine that is greater than `sequence`; UINT64_MAX when there
+ * is none. */
+static uint64_t
+next_of_all(const struct spine *spine, uint64_t sequence)
+{
+    uint64_t next = entry_set_next(&spine->locked.loose, sequence);
+
+    for (unsigned i = 0; i < TASK_COUNT; i++) {
+        const uint64_t in_task = entry_set_next(&spine->locked.tasks[i].inputs, sequence);
+
+        next = in_task < next ? in_task : next;
+    }
+    return next;
+}
+
+static void
+each_in_range(const struct spine *spine, struct entry_range range, entry_fn *on_entry,
+              void *context)
+{
+    entry_set_each(&spine->locked.loose, range, on_entry, context);
+    for (unsigned i = 0; i < TASK_COUNT; i++)
+        entry_set_each(&spine->locked.tasks[i].inputs, range, on_entry, context);
+}
