@@ -15,7 +15,9 @@
  * the key's values, or on none. A new cursor stands on the first key. Every key
  * move, forward or backward, puts the value position on the key's first value.
  * Only rows whose weights do not sum to zero are seen, and only keys that have
- * such a row.
+ * such a row. With times, a row (key, value) is seen when the weights of some time
+ * do not sum to zero; the sum over all its times may be zero. A cursor that shows
+ * what there is at a time: spine_cursor_set_through() in spine/view.h.
  *
  * Errors. Reading at no position and an illegal step set the cursor's sticky
  * status to SPINE_MISUSE and make it invalid; so do SPINE_OVERFLOW and
@@ -66,8 +68,8 @@ SPINE_API bool spine_cursor_val_valid(struct spine_cursor *cursor);
 SPINE_API union spine_datum spine_cursor_key(struct spine_cursor *cursor);
 /* The value; needs val_valid, like all that follows here. */
 SPINE_API union spine_datum spine_cursor_val(struct spine_cursor *cursor);
-/* The weight of (key, value), added up over all times when there are times. The first one
-   when rows have several weights. */
+/* The weight of (key, value): with times, the sum over all of them, which may be zero. The
+   first one when rows have several weights. */
 SPINE_API int64_t spine_cursor_weight(struct spine_cursor *cursor);
 /* `weight_count` weights of (key, value), added up over all times. */
 SPINE_API const int64_t *spine_cursor_weights(struct spine_cursor *cursor);

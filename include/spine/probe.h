@@ -53,6 +53,13 @@ struct spine_probe_options {
      * more calls. Means nothing to SPINE_PROBE_COUNTS.
      */
     size_t rows_max;
+    /*
+     * With times: each row's weights added up over the times less than or equal to
+     * `through`, in the order of the schema's times; rows for which that is zero are not
+     * there, and there are no times. See spine_cursor_set_through().
+     */
+    bool has_through;
+    uint64_t through;
 };
 
 /* What a call gives; valid until the next call with the same probe. */
@@ -67,8 +74,8 @@ struct spine_probe_rows {
     const uint64_t *ends;
     /*
      * The rows, sorted, added up, none of weight zero: values, times and weights, as the
-     * schema has them (weights always, keys never). SPINE_PROBE_COUNTS: `rows` is their
-     * number, and there are no arrays.
+     * schema has them (weights always, keys never; no times through a time).
+     * SPINE_PROBE_COUNTS: `rows` is their number, and there are no arrays.
      */
     struct spine_columns columns;
     /*

@@ -3,8 +3,9 @@
 #define SPINE_SAMPLE_H
 
 /*
- * Samples and partitions of the keys of a snapshot. A key is *live* when the snapshot has
- * a row of it whose weights do not sum to zero.
+ * Samples and partitions of the keys of a snapshot. A key is *live* when a cursor of
+ * the snapshot shows it: with times, when some row of it has a time whose weights do not
+ * sum to zero.
  *
  * Keys come as a batch: the snapshot's key type, no value, untimed, weight 1; read it
  * with a cursor. The same seed on the same batches gives the same keys.

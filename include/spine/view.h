@@ -3,8 +3,8 @@
 #define SPINE_VIEW_H
 
 /*
- * More of cursors (spine/cursor.h): seeks by predicate, bounds, positions, clones, and
- * cursors derived from others. What is said there of positions, errors and threads holds
+ * More of cursors (spine/cursor.h): seeks by predicate, bounds, views through a time,
+ * positions, clones, and cursors derived from others. What is said there of positions, errors and threads holds
  * here.
  */
 
@@ -52,6 +52,21 @@ SPINE_API void spine_cursor_set_bounds(struct spine_cursor *cursor,
                                        const union spine_datum *upper);
 
 /*
+ * A view through a time: from now on the cursor shows the rows as they are at `through`,
+ * without times. The weights of each (key, value) are added up over the times less than
+ * or equal to it, in the order of the schema's times; values for which that is zero are
+ * not there, nor are keys without values; sums that are not in int64_t are
+ * SPINE_OVERFLOW. So it is in every operation: a value has one weight, at the time 0 where
+ * times are given, and to ask for times or groups through another time changes nothing.
+ * The cursor is as new afterwards, so this is a move. May be called again with another
+ * time. Means nothing when untimed.
+ *
+ * Rows at times before the frontier may have been moved up to it: what there was at a
+ * time is only told when the frontier is less than or equal to that.
+ */
+SPINE_API void spine_cursor_set_through(struct spine_cursor *cursor, uint64_t through);
+
+/*
  * How far the cursor is: `*total` is the number of rows of all its batches within its
  * bounds, and `*offset` how many of them lie before the present value. On no value of a
  * key these are the rows before the key, as long as its first value is ahead, and those
@@ -64,8 +79,9 @@ spine_cursor_position(struct spine_cursor *cursor, uint64_t *offset, uint64_t *t
 
 /*
  * spine_cursor_times() of those times that are less than or equal to `upper` in the order
- * of the schema's times, of which there may be none; all when untimed. No move; but pairs
- * of times are written over by the next call of this function.
+ * of the schema's times, of which there may be none; all when untimed, or in a view
+ * through a time. No move; but pairs of times are written over by the next call of this
+ * function.
  */
 SPINE_API size_t spine_cursor_times_through(struct spine_cursor *cursor, uint64_t upper,
                                             const uint64_t **times,
@@ -77,8 +93,11 @@ SPINE_API size_t spine_cursor_times_through(struct spine_cursor *cursor, uint64_
  */
 SPINE_API uint64_t spine_cursor_rows_skipped(const struct spine_cursor *cursor);
 
-/* A cursor over the same rows, at the same position, with the same bounds and default;
-   then independent. A failed one has no clone: its status. No move of `cursor`. */
+/*
+ * A cursor over the same rows, at the same position, with the same bounds, default and
+ * time of a view; then independent. A failed one has no clone: its status. No move of
+ * `cursor`.
+ */
 SPINE_API SPINE_CHECKED enum spine_status spine_cursor_clone(struct spine_cursor *cursor,
                                                              struct spine_cursor **out,
                                                              struct spine_error *error);
@@ -103,8 +122,8 @@ spine_cursor_open_sources(const struct spine_cursor_source *sources, size_t sour
 /*
  * A cursor over the values of the present key as keys, without values and times, each
  * with its weight added up over the times less than or equal to `through` (all when
- * untimed); values for which that is zero are not there. Needs key_valid. A move:
- * `cursor` stays on its key and goes to its first value.
+ * untimed, or in a view through a time); values for which that is zero are not there.
+ * Needs key_valid. A move: `cursor` stays on its key and goes to its first value.
  *
  * The group is copied: time and memory follow its number of values.
  */

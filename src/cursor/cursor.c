@@ -32,8 +32,6 @@ cursor_new(struct spine_cursor **out, const struct layout *layout,
     if (cursor == NULL)
         return fail_nomem(error, "a cursor", sizeof *cursor);
     cursor->layout = *layout;
-    cursor->timed = layout->timed;
-    cursor->plain = !layout->timed && layout->weight_count == 1;
     cursor->place = PLACE_NEW;
     cursor->key_read = cell_read_of(&layout->key);
     cursor->value_read = cell_read_of(&layout->value);
@@ -41,14 +39,26 @@ cursor_new(struct spine_cursor **out, const struct layout *layout,
     cursor->value_mask =
         layout->row_kind == ROW_ONE && layout->key_shift == 32 ? UINT32_MAX : UINT64_MAX;
     TRY(window_init(&cursor->window, &cursor->layout, batches, batch_count, error));
-    if (cursor->plain && cursor->window.key_lo_mask == 0 && !layout->key.spans)
-        cursor->plain_key_mask = cursor->window.key_hi_mask;
-    cursor->plain_words = cursor->plain && are_words(layout);
+    cursor_set_timed(cursor, layout->timed);
     *out = cursor;
     cursor = NULL;
 out:
     mem_free(cursor, sizeof *cursor);
     return st;
+}
+
+void
+cursor_set_timed(struct spine_cursor *cursor, bool timed)
+{
+    const struct layout *layout = &cursor->layout;
+
+    cursor->timed = timed;
+    cursor->plain = !timed && layout->weight_count == 1;
+    cursor->plain_key_mask =
+        cursor->plain && cursor->window.key_lo_mask == 0 && !layout->key.spans
+            ? cursor->window.key_hi_mask
+            : 0;
+    cursor->plain_words = cursor->plain && !layout->timed && are_words(layout);
 }
 
 void

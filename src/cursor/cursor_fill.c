@@ -9,8 +9,10 @@
 /* The least rows staged from a batch at once. */
 #define STAGE_ROWS_MIN 8u
 
-static size_t
+static void
 stage(struct source *source, struct rows *out, size_t want, enum spine_status *st);
+static void
+stage_rows(struct source *source, struct rows *out, size_t want, enum spine_status *st);
 static size_t
 stage_before(struct source *source, struct rows *out, size_t want, enum spine_status *st);
 static void negate(int64_t *weights, size_t count, enum spine_status *st);
@@ -48,21 +50,37 @@ source_refill(struct kway_input *input, size_t want)
     return st;
 }
 
-/* Stages up to `want` rows on the way to `stop`. */
-static size_t
+/* Stages up to `want` rows on the way to `stop`; through a time some of them at least, if
+ * any is left. */
+static void
 stage(struct source *source, struct rows *out, size_t want, enum spine_status *st)
+{
+    struct window *window = source->window;
+    const size_t width = window->layout->weight_count, before = out->count;
+
+    do {
+        stage_rows(source, out, want, st);
+        if (window->has_through)
+            window->rows_skipped +=
+                rows_keep_through(window->layout, out, before, window->through);
+    } while (out->count == before && *st == SPINE_OK && window->has_through &&
+             source_has_more(source));
+    if (source->negated)
+        negate(out->weight + before * width, (out->count - before) * width, st);
+}
+
+static void
+stage_rows(struct source *source, struct rows *out, size_t want, enum spine_status *st)
 {
     const uint64_t offset = reader_offset(&source->reader);
     const bool backward = source->window->kway.descending;
     const uint64_t left = backward ? offset - source->stop : source->stop - offset;
     const size_t count = left < want ? (size_t)left : want;
-    const size_t before = out->count, width = source->window->layout->weight_count;
-    const size_t staged = backward ? reader_stage_reverse(&source->reader, out, count, st)
-                                   : reader_stage(&source->reader, out, count, st);
 
-    if (source->negated)
-        negate(out->weight + before * width, (out->count - before) * width, st);
-    return staged;
+    if (backward)
+        reader_stage_reverse(&source->reader, out, count, st);
+    else
+        reader_stage(&source->reader, out, count, st);
 }
 
 static void
@@ -159,6 +177,9 @@ fill_rows(struct window *window, struct rows *out, bool *done)
         if (window->want < want_max(window))
             window->want *= 2;
     }
+    /* The merge left the time that the view is through: it shows rows without times. */
+    if (window->has_through)
+        memset(out->time + before, 0, (out->count - before) * sizeof *out->time);
     return SPINE_OK;
 }
 

@@ -44,6 +44,7 @@ struct spine_cursor {
     enum cursor_place place;
     /* No times and one weight: a value is a row and has its weight. */
     bool plain;
+    /* A value may have several rows, one for each of its times. Not through a time. */
     bool timed;
     /* The same, and all of a row's words are numbers of the caller's as they are. */
     bool plain_words;
@@ -86,6 +87,8 @@ void cursor_misuse(struct spine_cursor *cursor, const char *call, const char *wh
 void
 cursor_fail_null(struct spine_cursor *cursor, const char *call, const char *argument);
 
+/* Sets `timed` and what follows from it. */
+void cursor_set_timed(struct spine_cursor *cursor, bool timed);
 /* On no key. */
 void cursor_leave(struct spine_cursor *cursor, enum cursor_place place);
 /* On the key of row `at`, which is the key's first, and on its first value. */

@@ -75,6 +75,18 @@ spine_cursor_set_bounds(struct spine_cursor *cursor, const union spine_datum *lo
 }
 
 void
+spine_cursor_set_through(struct spine_cursor *cursor, uint64_t through)
+{
+    if (cursor_is_dead(cursor))
+        return;
+    if (cursor->layout.timed) {
+        window_set_through(&cursor->window, through);
+        cursor_set_timed(cursor, false);
+    }
+    cursor_leave(cursor, PLACE_NEW);
+}
+
+void
 spine_cursor_position(struct spine_cursor *cursor, uint64_t *offset, uint64_t *total)
 {
     const size_t count = cursor != NULL ? cursor->window.source_count : 0;
@@ -128,7 +140,7 @@ spine_cursor_times_through(struct spine_cursor *cursor, uint64_t upper,
     const int64_t *all_weights;
     size_t count = spine_cursor_times(cursor, &all_times, &all_weights);
 
-    if (count > 0 && cursor->layout.schema.time == SPINE_TIME_U64) {
+    if (count > 0 && cursor->timed && cursor->layout.schema.time == SPINE_TIME_U64) {
         count = times_before(all_times, count, upper);
     } else if (count > 0 && cursor->timed) {
         count = keep_through(cursor, upper, all_times, all_weights, count);
@@ -219,6 +231,8 @@ spine_cursor_clone(struct spine_cursor *cursor, struct spine_cursor **out,
         clone->window.sources[i].end = cursor->window.sources[i].end;
         clone->window.sources[i].negated = cursor->window.sources[i].negated;
     }
+    if (cursor->window.has_through)
+        spine_cursor_set_through(clone, cursor->window.through);
     if (cursor->on_absent != NULL)
         spine_cursor_set_default(clone, cursor->on_absent->value);
     TRY(spine_cursor_error(clone, error));

@@ -109,6 +109,18 @@ window_set_bounds(struct window *window, const struct cell *lower,
     }
 }
 
+void
+window_set_through(struct window *window, uint64_t through)
+{
+    assert(window->layout->timed);
+    window_clear(window, false);
+    window->has_through = true;
+    window->through = through;
+    /* All times that are left join the frontier to it. */
+    window->kway.advance_times = true;
+    window->kway.frontier = through;
+}
+
 enum spine_status
 window_show_ghost(struct window *window, const struct spine_row *row)
 {

@@ -72,6 +72,9 @@ struct window {
     /* Rows of the next fill. */
     size_t want;
     bool limited;
+    /* Rows are without times: added up over those less than or equal to `through`. */
+    bool has_through;
+    uint64_t through;
     /* The only row is none of the batches', and goes with the window. */
     bool ghost;
     /* Rows that were read and not shown. */
@@ -107,6 +110,9 @@ void window_release(struct window *window);
  * limit. */
 void window_set_bounds(struct window *window, const struct cell *lower,
                        const struct cell *upper);
+/* Empties the window, and adds the rows of each value up over the times less than or
+ * equal to `through`. Timed. */
+void window_set_through(struct window *window, uint64_t through);
 /* The window is the row `row`, which is in none of the batches; what it borrows outlives
  * the window's next change. */
 enum spine_status window_show_ghost(struct window *window, const struct spine_row *row);

@@ -32,6 +32,7 @@
 
 #include "base/bytes.h"
 #include "kernel/lent_rows.h"
+#include "kernel/through.h"
 #include "spine/batch.h"
 #include "spine/cursor.h"
 #include "spine/schema.h"

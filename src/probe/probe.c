@@ -134,6 +134,7 @@ keep_batches(struct spine_probe *probe, const struct probe_input *input)
     probe->ledger = lookup_ledger_ref(input->ledger);
     probe->options =
         input->options != NULL ? *input->options : (struct spine_probe_options){0};
+    probe->has_through = probe->options.has_through && layout->timed;
     probe->whole = probe->options.want == SPINE_PROBE_ROWS &&
                    probe->options.rows_max == 0 && layout->row_kind != ROW_WIDE &&
                    layout->value.shape != SHAPE_FIXED;
@@ -188,7 +189,7 @@ give_columns(struct spine_probe *probe, struct spine_columns *out)
 
     assert(rows->count == probe->row_count);
     out->weights = rows->weight;
-    out->times = layout->timed ? rows->time : NULL;
+    out->times = layout->timed && !probe->has_through ? rows->time : NULL;
     if (value->kind == SPINE_NONE || rows->count == 0)
         return SPINE_OK;
     if (value->kind == SPINE_U64) {

@@ -22,13 +22,16 @@ probe_merge_begin(struct spine_probe *probe)
 {
     probe->merged.count = probe->merged_at = 0;
     probe->kway.input_count = 0;
-    if (probe->shared_keys == 0 || probe->whole)
+    if ((probe->shared_keys == 0 && !probe->has_through) || probe->whole)
         return SPINE_OK;
     if (!reserve_inputs(probe))
         return SPINE_NOMEM;
     probe->kway.layout = &probe->layout;
     probe->kway.inputs = probe->inputs;
     probe->kway.on_refill = refill;
+    /* All times that are left join the frontier to it. */
+    probe->kway.advance_times = probe->has_through;
+    probe->kway.frontier = probe->options.through;
     for (size_t i = 0; i < probe->batch_count; i++)
         add_input(probe, probe->hit_begins[i], probe->hit_begins[i + 1]);
     return SPINE_OK;
@@ -108,7 +111,11 @@ refill(struct kway_input *input, size_t want)
         if (!probe_hit_alone(probe, source->hit)) {
             if (!rows_reserve(&probe->layout, rows, rows->count + count))
                 return SPINE_NOMEM;
+            const size_t before = rows->count;
+
             probe_append_hit(probe, hit, count, rows);
+            if (probe->has_through)
+                rows_keep_through(&probe->layout, rows, before, probe->options.through);
             input->rows_left -= input->rows_left < count ? input->rows_left : count;
             if (probe_hit_pass(probe, hit, count) > 0)
                 continue;
@@ -217,7 +224,7 @@ give_key(struct spine_probe *probe, bool *done)
     *done = true;
     if (head == HIT_NONE)
         return SPINE_OK;
-    if (probe->hits[head].next == HIT_NONE)
+    if (probe_hit_alone(probe, head))
         return give_hit(probe, &probe->hits[head], room_left(probe), done);
     return give_merged(probe, key, room_left(probe), done);
 }

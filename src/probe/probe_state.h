@@ -38,6 +38,9 @@ struct spine_probe {
     struct layout layout;
     bool has_layout;
     struct spine_probe_options options;
+    /* Rows are added up over the times through options.through: all go through the
+     * merge. */
+    bool has_through;
     /* Every key is given whole, and its rows differ in one word alone: no k-way merge. */
     bool whole;
 
@@ -78,7 +81,7 @@ struct spine_probe {
     /* Keys with more than one hit. */
     size_t shared_keys;
 
-    /* The merge of those: an input per batch that has one. */
+    /* The merge of hits that are not alone: an input per batch that has one. */
     struct kway kway;
     struct kway_input *inputs;
     struct probe_source *sources;
@@ -116,11 +119,13 @@ struct cell probe_key(const struct spine_probe *probe, size_t at);
 /* Searches all batches for the next chunk of keys. SPINE_NOMEM. */
 enum spine_status probe_search(struct spine_probe *probe);
 void probe_search_release(struct spine_probe *probe);
-/* Is that hit the only one of its key? */
+/* Are the rows of that hit given as they are, without a merge: is it the only one of its
+ * key? */
 static inline bool
 probe_hit_alone(const struct spine_probe *probe, size_t hit)
 {
-    return probe->heads[probe->hits[hit].key] == hit && probe->hits[hit].next == HIT_NONE;
+    return !probe->has_through && probe->heads[probe->hits[hit].key] == hit &&
+           probe->hits[hit].next == HIT_NONE;
 }
 
 /* rows_append() of rows that are words and few: without calls of memmove(). */

@@ -160,6 +160,40 @@ call_sources_and_groups(struct fixture *at)
     return st;
 }
 
+/* Views through a time and what comes of them; untimed: of everything. */
+static enum spine_status
+call_through(struct fixture *at)
+{
+    const union spine_datum value = generate_value(&at->generator);
+    struct spine_cursor *cursor;
+    struct spine_cursor *clone;
+    struct spine_cursor *group = NULL;
+    uint8_t scratch[64];
+    enum spine_status st = spine_snapshot_cursor(at->snapshot, &cursor, NULL);
+
+    if (st != SPINE_OK)
+        return st;
+    spine_cursor_fast_forward(cursor);
+    spine_cursor_set_through(cursor, generate_time(&at->generator));
+    spine_cursor_set_default(cursor, value);
+    (void)spine_cursor_seek_key_exact(cursor, generate_key_near(&at->generator, scratch));
+    spine_cursor_fast_forward(cursor);
+    st = spine_cursor_clone(cursor, &clone, NULL);
+    if (st == SPINE_OK) {
+        if (spine_cursor_key_valid(clone))
+            st = spine_cursor_group(clone, 0, &group, NULL);
+        else
+            st = spine_cursor_error(clone, NULL);
+        if (st == SPINE_OK && group != NULL)
+            st = walk_and_close(group);
+        spine_cursor_close(clone);
+    }
+    if (st == SPINE_OK)
+        return walk_and_close(cursor);
+    spine_cursor_close(cursor);
+    return st;
+}
+
 /* Into rooms that hold what several batches have, and into one that does not. */
 static enum spine_status
 call_reads(struct fixture *at)
@@ -236,7 +270,7 @@ call_retention(struct fixture *at)
 static enum spine_status
 call_probe(struct fixture *at)
 {
-    const struct spine_probe_options options = {.rows_max = 7};
+    struct spine_probe_options options = {.rows_max = 7};
     struct spine_probe_rows rows = {.more = false};
     struct spine_probe *probe;
     struct columns columns;
@@ -257,6 +291,13 @@ call_probe(struct fixture *at)
     st = spine_snapshot_probe(at->snapshot, probe, &columns.view, &options, &rows, NULL);
     while (st == SPINE_OK && rows.more)
         st = spine_probe_next(probe, &rows, NULL);
+    options.has_through = true;
+    options.through = generate_time(&at->generator);
+    if (st == SPINE_OK)
+        st = spine_snapshot_probe(at->snapshot, probe, &columns.view, &options, &rows,
+                                  NULL);
+    while (st == SPINE_OK && rows.more)
+        st = spine_probe_next(probe, &rows, NULL);
     columns_release(&columns);
     model_release(&keys);
     spine_probe_free(probe);
@@ -270,6 +311,7 @@ static const struct {
     {"predicates and bounds", call_predicates_and_bounds},
     {"clone and default", call_clone_and_default},
     {"sources and groups", call_sources_and_groups},
+    {"through a time", call_through},
     {"bulk reads", call_reads},
     {"sample and partition", call_samples},
     {"retention", call_retention},

@@ -26,6 +26,10 @@ struct columns {
 void columns_init(struct columns *columns, const struct model *rows);
 void columns_release(struct columns *columns);
 
+/* Cell `at` of a column; borrows from it. */
+union spine_datum column_cell(const struct spine_type *type, const void *cells,
+                              const uint64_t *offsets, size_t at);
+
 /* Room for `rows` rows of at most `cell_bytes` bytes a cell. */
 struct buffers {
     struct spine_column_buffers view;

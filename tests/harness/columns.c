@@ -7,8 +7,6 @@
 static void *allocate(size_t bytes);
 static size_t number_bytes(enum spine_kind kind);
 static void *column_new(const struct model *rows, bool values, uint64_t **offsets);
-static union spine_datum column_cell(const struct spine_type *type, const void *cells,
-                                     const uint64_t *offsets, size_t at);
 
 void
 columns_init(struct columns *columns, const struct model *rows)
@@ -192,7 +190,7 @@ column_new(const struct model *rows, bool values, uint64_t **offsets)
     return cells;
 }
 
-static union spine_datum
+union spine_datum
 column_cell(const struct spine_type *type, const void *cells, const uint64_t *offsets,
             size_t at)
 {

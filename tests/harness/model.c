@@ -165,6 +165,29 @@ model_advance(struct model *model, uint64_t frontier)
 }
 
 void
+model_through(struct model *model, uint64_t through)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < model->count; i++) {
+        const uint64_t time = model->rows[i].time;
+        bool keep = true;
+
+        if (model->schema.time == SPINE_TIME_U64)
+            keep = time <= through;
+        else if (model->schema.time == SPINE_TIME_PAIR)
+            keep = time >> 32 <= through >> 32 &&
+                   (time & UINT32_MAX) <= (through & UINT32_MAX);
+        if (!keep)
+            continue;
+        model->rows[kept] = model->rows[i];
+        model->rows[kept++].time = 0;
+    }
+    model->count = kept;
+    model_consolidate(model);
+}
+
+void
 model_sum(const struct model *model, int64_t sum[SPINE_WEIGHTS_MAX])
 {
     for (unsigned i = 0; i < SPINE_WEIGHTS_MAX; i++) {

@@ -51,6 +51,9 @@ void model_add_times(struct model *model, const struct model_row *row, int64_t f
 void model_consolidate(struct model *model);
 /* Replaces every time t by join(t, frontier), and consolidates. */
 void model_advance(struct model *model, uint64_t frontier);
+/* Keeps the rows at times less than or equal to `through`, at the time 0, and
+ * consolidates. */
+void model_through(struct model *model, uint64_t through);
 /* Adds up all weights, component by component. */
 void model_sum(const struct model *model, int64_t sum[SPINE_WEIGHTS_MAX]);
 

@@ -25,6 +25,7 @@ struct world {
     struct model rows;
     struct spine_runtime *runtime;
     struct spine *spine;
+    uint64_t frontier;
     struct spine_snapshot *snapshot;
 };
 
@@ -39,6 +40,7 @@ world_init(struct world *world, struct rng *rng)
     const size_t batches = rng_magnitude(rng, BATCHES_MAX);
     struct model rows;
 
+    *world = (struct world){0};
     generate_schema(rng, &world->schema);
     generator_init(&world->generator, rng, &world->schema, NULL);
     model_init(&world->rows, &world->schema);
@@ -54,6 +56,11 @@ world_init(struct world *world, struct rng *rng)
         batch = batch_of_rows(&rows);
         HOLDS_OK(spine_insert(world->spine, batch, NULL));
         spine_batch_unref(batch);
+        if (world->schema.time != SPINE_UNTIMED && rng_chance(rng, 20)) {
+            world->frontier = spine_time_join(world->schema.time, world->frontier,
+                                              generate_time(&world->generator));
+            HOLDS_OK(spine_set_frontier(world->spine, world->frontier, NULL));
+        }
         (void)spine_runtime_run(world->runtime, rng_magnitude(rng, 500));
     }
     model_consolidate(&world->rows);
@@ -97,43 +104,16 @@ draw_keys(struct world *world, struct rng *rng, struct model *keys)
     keys->count = kept;
 }
 
-/* One cell of a column of results. */
-static union spine_datum
-column_cell(const struct spine_type *type, const void *cells, const uint64_t *offsets,
-            size_t at)
-{
-    union spine_datum datum = {0};
-    const uint8_t *bytes = cells;
-
-    switch (type->kind) {
-    case SPINE_NONE:
-        break;
-    case SPINE_U32:
-    case SPINE_I32:
-        memcpy(&datum.u32, bytes + at * sizeof datum.u32, sizeof datum.u32);
-        break;
-    case SPINE_U64:
-    case SPINE_I64:
-    case SPINE_F64:
-        memcpy(&datum.u64, bytes + at * sizeof datum.u64, sizeof datum.u64);
-        break;
-    case SPINE_FIXED:
-        return spine_data(bytes + at * type->size, type->size);
-    case SPINE_BYTES:
-        return spine_data(bytes + offsets[at], (size_t)(offsets[at + 1] - offsets[at]));
-    }
-    return datum;
-}
-
 /* Appends the rows of one answer to `out`, with the keys they were asked by. */
 static bool
-take_rows(const struct model *keys, const struct spine_probe_rows *rows,
+take_rows(const struct model *keys, const struct spine_probe_rows *rows, bool has_times,
           struct model *out)
 {
     const unsigned width = out->weight_count;
     uint64_t row = 0;
     size_t found = 0;
 
+    HOLDS(has_times == (rows->columns.times != NULL) || rows->columns.rows == 0);
     HOLDS(rows->first_key + rows->keys <= keys->count);
     for (size_t k = 0; k < rows->keys; k++) {
         HOLDS(rows->ends[k] >= row);
@@ -143,7 +123,7 @@ take_rows(const struct model *keys, const struct spine_probe_rows *rows,
 
             got.value = column_cell(&out->schema.value, rows->columns.values,
                                     rows->columns.value_offsets, row);
-            got.time = out->schema.time != SPINE_UNTIMED ? rows->columns.times[row] : 0;
+            got.time = has_times ? rows->columns.times[row] : 0;
             memcpy(got.weights, rows->columns.weights + row * width,
                    width * sizeof *got.weights);
             model_add(out, &got);
@@ -153,11 +133,33 @@ take_rows(const struct model *keys, const struct spine_probe_rows *rows,
     return true;
 }
 
+/* The same probe that counts finds as many rows, unless a frontier added some up. */
+static bool
+counts_are(struct world *world, struct spine_probe *probe,
+           const struct spine_columns *keys, const struct spine_probe_options *options,
+           const struct model *observed)
+{
+    struct spine_probe_options counting = *options;
+    struct spine_probe_rows rows;
+
+    counting.want = SPINE_PROBE_COUNTS;
+    HOLDS_OK(spine_snapshot_probe(world->snapshot, probe, keys, &counting, &rows, NULL));
+    HOLDS(!rows.more);
+    if (world->frontier == 0 || options->has_through)
+        HOLDS_EQUAL(observed->count, rows.columns.rows);
+    return true;
+}
+
 static bool
 probe_gives(struct world *world, struct rng *rng, struct spine_probe *probe)
 {
+    const enum spine_time time = world->schema.time;
     const struct spine_probe_options options = {
-        .rows_max = rng_chance(rng, 50) ? rng_magnitude(rng, 300) : 0};
+        .rows_max = rng_chance(rng, 50) ? rng_magnitude(rng, 300) : 0,
+        .has_through = rng_chance(rng, 40),
+        .through =
+            spine_time_join(time, world->frontier, generate_time(&world->generator))};
+    const bool has_times = time != SPINE_UNTIMED && !options.has_through;
     struct spine_probe_rows rows;
     struct model keys, expected, observed;
     struct columns columns;
@@ -176,14 +178,19 @@ probe_gives(struct world *world, struct rng *rng, struct spine_probe *probe)
     HOLDS_OK(spine_snapshot_probe(world->snapshot, probe, &columns.view, &options, &rows,
                                   NULL));
     while (more) {
-        HOLDS(take_rows(&keys, &rows, &observed));
+        HOLDS(take_rows(&keys, &rows, has_times, &observed));
         HOLDS(options.rows_max == 0 || rows.columns.rows <= options.rows_max ||
               world->schema.time != SPINE_UNTIMED);
         more = rows.more;
         if (more)
             HOLDS_OK(spine_probe_next(probe, &rows, NULL));
     }
+    if (options.has_through)
+        model_through(&expected, options.through);
+    model_advance(&expected, has_times ? world->frontier : 0);
+    model_advance(&observed, has_times ? world->frontier : 0);
     HOLDS(model_equal(&expected, &observed, "probe"));
+    HOLDS(counts_are(world, probe, &columns.view, &options, &observed));
     columns_release(&columns);
     model_release(&keys);
     model_release(&expected);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_THROUGH_H
+#define KERNEL_THROUGH_H
+
+/*
+ * kernel/through -- rows as they are seen through a time: those whose times are less than
+ * or equal to it. A kway that advances times to that time then adds them up, whatever
+ * their times were.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct layout;
+struct rows;
+
+/* Of timed rows from `begin` on, drops those whose time is not less than or equal to
+ * `through`. Returns how many those were. */
+size_t rows_keep_through(const struct layout *layout, struct rows *rows, size_t begin,
+                         uint64_t through);
+
+#endif
