@@ -68,8 +68,8 @@ SPINE_API bool spine_cursor_val_valid(struct spine_cursor *cursor);
 SPINE_API union spine_datum spine_cursor_key(struct spine_cursor *cursor);
 /* The value; needs val_valid, like all that follows here. */
 SPINE_API union spine_datum spine_cursor_val(struct spine_cursor *cursor);
-/* The weight of (key, value): with times, the sum over all of them, which may be zero. The
-   first one when rows have several weights. */
+/* The weight of (key, value): with times, the sum over all of them, which may be zero.
+   The first one when rows have several weights. */
 SPINE_API int64_t spine_cursor_weight(struct spine_cursor *cursor);
 /* `weight_count` weights of (key, value), added up over all times. */
 SPINE_API const int64_t *spine_cursor_weights(struct spine_cursor *cursor);

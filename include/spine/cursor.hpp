@@ -9,6 +9,7 @@
 #include "spine/codec.hpp"
 #include "spine/cursor.h"
 #include "spine/result.hpp"
+#include "spine/view.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -116,7 +117,8 @@ template <class K> struct row<K, void> {
     int64_t weight = 0;
 };
 
-/* Times of one (key, value) and their weights; valid until the cursor moves. */
+/* Times of one (key, value) and their weights, of a view through a time the time 0; valid
+ * until the cursor moves. */
 struct times_view {
     const uint64_t *times;
     const int64_t *weights;
@@ -124,6 +126,8 @@ struct times_view {
 };
 
 template <class V> using if_value = std::enable_if_t<!std::is_void_v<V>, int>;
+template <enum spine_time Time>
+using if_timed = std::enable_if_t<Time != SPINE_UNTIMED, int>;
 template <class V> using if_no_value = std::enable_if_t<std::is_void_v<V>, int>;
 
 /* The type of the first elements of a std::tuple, as many as there are Indexes. */
@@ -237,6 +241,14 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
         if (view.count == 0 && !val_valid())
             return check(std::nothrow).error();
         return view;
+    }
+
+    /* From now on, from the first key on, rows as they are at `through`, without times:
+     * as spine_cursor_set_through(). */
+    template <enum spine_time T = Time, if_timed<T> = 0>
+    void set_through(uint64_t through) noexcept
+    {
+        spine_cursor_set_through(get(), through);
     }
 
     /* A move where there is nothing to move from fails the cursor: the next read throws,

@@ -4,8 +4,8 @@
 
 /*
  * More of cursors (spine/cursor.h): seeks by predicate, bounds, views through a time,
- * positions, clones, and cursors derived from others. What is said there of positions, errors and threads holds
- * here.
+ * positions, clones, and cursors derived from others. What is said there of positions,
+ * errors and threads holds here.
  */
 
 #include "spine/cursor.h"
@@ -56,10 +56,10 @@ SPINE_API void spine_cursor_set_bounds(struct spine_cursor *cursor,
  * without times. The weights of each (key, value) are added up over the times less than
  * or equal to it, in the order of the schema's times; values for which that is zero are
  * not there, nor are keys without values; sums that are not in int64_t are
- * SPINE_OVERFLOW. So it is in every operation: a value has one weight, at the time 0 where
- * times are given, and to ask for times or groups through another time changes nothing.
- * The cursor is as new afterwards, so this is a move. May be called again with another
- * time. Means nothing when untimed.
+ * SPINE_OVERFLOW. So it is in every operation: a value has one weight, at the time 0
+ * where times are given, and to ask for times or groups through another time changes
+ * nothing. The cursor is as new afterwards, so this is a move. May be called again with
+ * another time. Means nothing when untimed.
  *
  * Rows at times before the frontier may have been moved up to it: what there was at a
  * time is only told when the frontier is less than or equal to that.
@@ -88,8 +88,9 @@ SPINE_API size_t spine_cursor_times_through(struct spine_cursor *cursor, uint64_
                                             const int64_t **weights);
 
 /*
- * Rows that the cursor read and did not show, so far: they summed to zero, or were added
- * to another row. Many of them in few rows shown mean that a spine_compact() would pay.
+ * Rows that the cursor read and did not show, so far: they summed to zero, were added to
+ * another row, or belong to none of the times of a view. Many of them in few rows shown
+ * mean that a spine_compact() would pay.
  */
 SPINE_API uint64_t spine_cursor_rows_skipped(const struct spine_cursor *cursor);
 

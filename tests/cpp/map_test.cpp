@@ -151,6 +151,43 @@ rows_have_times()
     CHECK(times.count == 2 && times.times[1] == 60 && times.weights[0] == 3);
 }
 
+template <class Cursor, class = void> struct has_set_through : std::false_type {
+};
+template <class Cursor>
+struct has_set_through<Cursor,
+                       std::void_t<decltype(std::declval<Cursor &>().set_through(0))>>
+    : std::true_type {
+};
+
+static void
+rows_through_a_time()
+{
+    using timed = spine_cpp::set<std::string, SPINE_TIME_U64>;
+    using untimed = spine_cpp::set<std::string>;
+    auto runtime = open_manual();
+    auto set = timed::open(runtime);
+    timed::batcher rows;
+
+    static_assert(has_set_through<timed::cursor_type>::value, "there are times");
+    static_assert(!has_set_through<untimed::cursor_type>::value, "there are none");
+    rows.add("apple", 3, 10);
+    rows.add("apple", -3, 20);
+    rows.add("pear", 1, 20);
+    set.insert(rows.seal());
+    auto cursor = set.cursor();
+    CHECK(cursor.weight() == 0);
+    cursor.set_through(10);
+    CHECK(cursor.key() == "apple" && cursor.weight() == 3);
+    CHECK(cursor.times().count == 1 && cursor.times().times[0] == 0);
+    CHECK(!cursor.seek_key_exact("pear"));
+    cursor.set_through(20);
+    for (const auto &row : cursor)
+        CHECK(row.key == "pear" && row.weight == 1);
+    cursor.set_through(9);
+    CHECK(!cursor.key_valid());
+    cursor.check();
+}
+
 static void
 columns_are_taken()
 {
@@ -219,6 +256,7 @@ main()
     types_are_columns();
     cursors_walk_both_ways();
     rows_have_times();
+    rows_through_a_time();
     columns_are_taken();
     a_map_is_what_was_inserted(1);
     a_map_is_what_was_inserted(2);

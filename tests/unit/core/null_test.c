@@ -126,6 +126,8 @@ no_cursor_has_no_views(void **state)
               (spine_cursor_seek_val_with_reverse(none, on_cell, NULL), true));
     TOLERATES(spine_cursor_set_bounds, cursor,
               (spine_cursor_set_bounds(none, &one, &one), true));
+    TOLERATES(spine_cursor_set_through, cursor,
+              (spine_cursor_set_through(none, 1), true));
     TOLERATES(spine_cursor_position, cursor,
               (spine_cursor_position(none, &offset, &total), offset == 0 && total == 0));
     TOLERATES(spine_cursor_rows_skipped, cursor, spine_cursor_rows_skipped(none) == 0);
