@@ -102,6 +102,20 @@ condition_broadcast(struct condition *condition)
     uv_cond_broadcast(&condition->handle);
 }
 
+struct thread
+thread_self(void)
+{
+    return (struct thread){uv_thread_self()};
+}
+
+bool
+thread_is_self(const struct thread *thread)
+{
+    const uv_thread_t self = uv_thread_self();
+
+    return uv_thread_equal(&self, &thread->handle) != 0;
+}
+
 uint64_t
 clock_now_ns(void)
 {

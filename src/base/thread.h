@@ -3,7 +3,8 @@
 #define BASE_THREAD_H
 
 /*
- * base/thread -- mutexes, condition variables and the clock, as the library uses them.
+ * base/thread -- mutexes, condition variables, threads and the clock, as the library uses
+ * them.
  *
  * In the library they are libuv's. Compiled with SPINE_SIMULATED_THREADS, for
  * tests/schedule, they are those of a seeded cooperative scheduler, which switches at
@@ -22,6 +23,9 @@ struct mutex {
 struct condition {
     int id;
 };
+struct thread {
+    int number;
+};
 #else
 #include <uv.h>
 struct mutex {
@@ -29,6 +33,9 @@ struct mutex {
 };
 struct condition {
     uv_cond_t handle;
+};
+struct thread {
+    uv_thread_t handle;
 };
 #endif
 
@@ -47,6 +54,10 @@ bool condition_wait_until(struct condition *condition, struct mutex *mutex,
                           uint64_t deadline_ns);
 void condition_signal(struct condition *condition);
 void condition_broadcast(struct condition *condition);
+
+/* The calling thread; is it that one? */
+struct thread thread_self(void);
+bool thread_is_self(const struct thread *thread);
 
 /* Monotonic, in nanoseconds. */
 uint64_t clock_now_ns(void);

@@ -298,6 +298,18 @@ condition_broadcast(struct condition *condition)
     pass("broadcast");
 }
 
+struct thread
+thread_self(void)
+{
+    return (struct thread){sim.current};
+}
+
+bool
+thread_is_self(const struct thread *thread)
+{
+    return thread->number == sim.current;
+}
+
 uint64_t
 clock_now_ns(void)
 {

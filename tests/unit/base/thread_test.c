@@ -151,11 +151,37 @@ mutexes_exclude_and_broadcasts_wake_all(void **state)
     assert_int_equal(meeting->total, (uint64_t)THREADS * ROUNDS);
 }
 
+static void
+compare_with_self(void *argument)
+{
+    struct thread *const threads = argument;
+
+    threads[1] = thread_self();
+    threads[2] = thread_self();
+    assert_true(thread_is_self(&threads[1]) && thread_is_self(&threads[2]));
+    assert_false(thread_is_self(&threads[0]));
+}
+
+static void
+a_thread_knows_itself(void **state)
+{
+    struct thread threads[3];
+    uv_thread_t thread;
+
+    (void)state;
+    threads[0] = thread_self();
+    assert_true(thread_is_self(&threads[0]));
+    assert_int_equal(uv_thread_create(&thread, compare_with_self, threads), 0);
+    assert_int_equal(uv_thread_join(&thread), 0);
+    assert_false(thread_is_self(&threads[1]));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_clock_never_goes_back),
+        cmocka_unit_test(a_thread_knows_itself),
         cmocka_unit_test_setup_teardown(a_wait_ends_at_its_deadline, meeting_setup,
                                         meeting_teardown),
         cmocka_unit_test_setup_teardown(a_deadline_that_passed_is_no_wait, meeting_setup,
