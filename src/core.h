@@ -110,6 +110,7 @@ struct spine {
         bool has_frontier;
         bool dirty;
         bool closing;
+        bool closed_inside; /* by a callback of this spine: its job frees the spine */
         unsigned pauses;
         unsigned callers; /* threads inside calls that may wait */
         uint64_t wakes;   /* times that waiting threads were told to look again */
@@ -186,6 +187,11 @@ void spine_enter_locked(struct spine *spine);
 void spine_leave_and_unlock(struct spine *spine);
 /* It ends with something left to do: unlocks, does it, leaves. */
 void spine_finish(struct spine *spine, struct aftermath *after);
+
+/* ---- spine.c ---- */
+
+/* The last step of spine_close(). */
+void spine_free(struct spine *spine);
 
 /* ---- wait.c ---- */
 

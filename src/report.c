@@ -6,7 +6,8 @@
  * A host's callback may take locks that its callers hold, and ask for the next compaction
  * at once: so it never runs inside the call that made it due, but as a job, which belongs
  * to nobody in the eyes of the runtime: threads that help a spine leave it alone. Only
- * one thread at a time reports for a spine.
+ * one thread at a time reports for a spine. A callback may close the spine: then it is
+ * this job that frees it.
  */
 
 #include "base/alloc.h"
@@ -19,10 +20,7 @@
 
 static void report_on_worker(struct job *job, uint64_t *fuel_rows);
 static bool is_last_chance_locked(const struct spine *spine);
-static size_t report_some_locked(struct spine *spine, size_t reports_max);
-static struct compaction_request *
-take_requests(struct compaction *compaction, size_t requests_max, size_t *count);
-static void tell(struct compaction_request *request, enum spine_status status);
+static void report_locked(struct spine *spine);
 
 void
 report_init(struct spine *spine)
@@ -50,12 +48,14 @@ report_later_locked(struct spine *spine, struct compaction *compaction,
 void
 report_rest(struct spine *spine)
 {
-    mutex_lock(&spine->mutex);
-    if (runtime_withdraw(spine->runtime, &spine->locked.report)) {
-        while (spine->locked.ended != NULL)
-            (void)report_some_locked(spine, SLICE_REPORTS);
-        spine->locked.report_queued = false;
+    if (!runtime_is_inside(spine->runtime, &spine->locked.report)) {
+        (void)runtime_run_here(spine->runtime, &spine->locked.report);
+        return;
     }
+    /* A callback closes: the job goes on when it returns, and finds nothing left. */
+    mutex_lock(&spine->mutex);
+    while (spine->locked.ended != NULL)
+        report_locked(spine);
     mutex_unlock(&spine->mutex);
 }
 
@@ -64,16 +64,19 @@ report_on_worker(struct job *job, uint64_t *fuel_rows)
 {
     struct spine *spine =
         (struct spine *)((char *)job - offsetof(struct spine, locked.report));
-    const size_t reports_max =
-        *fuel_rows < SLICE_REPORTS ? (size_t)*fuel_rows : SLICE_REPORTS;
     struct aftermath after = {0};
+    unsigned reports = 0;
+    bool closed;
 
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
-    /* Not free, so that a callback that asks again and again comes to an end. */
-    *fuel_rows -= report_some_locked(spine, reports_max);
-    while (spine->locked.ended != NULL && is_last_chance_locked(spine))
-        (void)report_some_locked(spine, SLICE_REPORTS);
+    while (spine->locked.ended != NULL && ((*fuel_rows > 0 && reports < SLICE_REPORTS) ||
+                                           is_last_chance_locked(spine))) {
+        report_locked(spine);
+        /* Not free, so that a callback that asks again and again comes to an end. */
+        *fuel_rows -= *fuel_rows > 0;
+        reports++;
+    }
     if (spine->locked.ended != NULL) {
         runtime_ready(spine->runtime, job);
         after.kick = true;
@@ -81,67 +84,38 @@ report_on_worker(struct job *job, uint64_t *fuel_rows)
         runtime_idle(spine->runtime, job);
         spine->locked.report_queued = false;
     }
+    closed = spine->locked.closed_inside;
     spine_finish(spine, &after);
+    if (closed)
+        spine_free(spine);
 }
 
-/* The spine or its runtime closes, and could not withdraw the job that runs. */
+/* The spine or its runtime closes, and could not run the job that runs already. */
 static bool
 is_last_chance_locked(const struct spine *spine)
 {
     return spine->locked.closing || runtime_is_closed(spine->runtime);
 }
 
-/* Reports the oldest requests of the compaction that ended first, with the lock open, and
- * lets go of a compaction that has no more. Returns how many. */
-static size_t
-report_some_locked(struct spine *spine, size_t reports_max)
+/* Reports the oldest request of the compaction that ended first, with the lock open, and
+ * lets go of a compaction that has no more. */
+static void
+report_locked(struct spine *spine)
 {
     struct compaction *compaction = spine->locked.ended;
+    struct compaction_request *request = compaction->first;
     const enum spine_status status = compaction->status;
-    struct compaction_request *request;
-    size_t count;
 
-    request = take_requests(compaction, reports_max, &count);
-    if (compaction->first == NULL)
+    compaction->first = request->next;
+    if (compaction->first == NULL) {
+        compaction->last = NULL;
         spine->locked.ended = compaction->next;
-    else
+    } else
         compaction = NULL;
     mutex_unlock(&spine->mutex);
-    tell(request, status);
+    if (request->on_done != NULL)
+        request->on_done(request->context, status);
+    mem_free(request, sizeof *request);
     compaction_unref(compaction);
     mutex_lock(&spine->mutex);
-    return count;
-}
-
-/* Takes the oldest requests, as a chain. */
-static struct compaction_request *
-take_requests(struct compaction *compaction, size_t requests_max, size_t *count)
-{
-    struct compaction_request *chain = compaction->first;
-    struct compaction_request *last = chain;
-
-    assert(requests_max > 0);
-    *count = 1;
-    while (*count < requests_max && last->next != NULL) {
-        last = last->next;
-        ++*count;
-    }
-    compaction->first = last->next;
-    if (compaction->first == NULL)
-        compaction->last = NULL;
-    last->next = NULL;
-    return chain;
-}
-
-static void
-tell(struct compaction_request *request, enum spine_status status)
-{
-    while (request != NULL) {
-        struct compaction_request *next = request->next;
-
-        if (request->on_done != NULL)
-            request->on_done(request->context, status);
-        mem_free(request, sizeof *request);
-        request = next;
-    }
 }

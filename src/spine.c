@@ -18,8 +18,7 @@ static enum spine_status options_resolve(const struct spine_options *options,
 static struct lookup_ledger *ledger_of(const struct spine_options *options);
 static enum spine_status locks_init(struct spine *spine, struct spine_error *error);
 static void on_runtime_close(struct runtime_watch *watch);
-static bool is_quiet(const struct spine *spine);
-static void spine_free(struct spine *spine);
+static bool is_quiet(const struct spine *spine, bool inside);
 static enum spine_status batch_check_fits(const struct spine *spine,
                                           const struct spine_batch *batch,
                                           struct spine_error *error);
@@ -159,9 +158,11 @@ void
 spine_close(struct spine *spine)
 {
     struct aftermath after = {0};
+    bool inside;
 
-    if (spine == NULL)
+    if (spine == NULL || runtime_is_lost(spine->runtime))
         return;
+    inside = runtime_is_inside(spine->runtime, &spine->locked.report);
     runtime_watch_end(spine->runtime, &spine->watch);
 
     mutex_lock(&spine->mutex);
@@ -178,25 +179,28 @@ spine_close(struct spine *spine)
     report_rest(spine);
 
     mutex_lock(&spine->mutex);
-    while (!is_quiet(spine))
+    while (!is_quiet(spine, inside))
         condition_wait(&spine->idle, &spine->mutex);
+    spine->locked.closed_inside = inside;
     mutex_unlock(&spine->mutex);
-    spine_free(spine);
+    if (!inside)
+        spine_free(spine);
 }
 
-/* No task of it is in any thread, and no caller is inside. */
+/* No task of it is in any thread, and no caller is inside, but for the report that the
+ * calling thread is `inside`. */
 static bool
-is_quiet(const struct spine *spine)
+is_quiet(const struct spine *spine, bool inside)
 {
-    bool quiet = spine->locked.callers == 0 && !spine->locked.look_queued &&
-                 !spine->locked.report_queued;
+    bool quiet = spine->locked.callers == inside && !spine->locked.look_queued &&
+                 spine->locked.report_queued == inside;
 
     for (unsigned i = 0; i < TASK_COUNT; i++)
         quiet = quiet && spine->locked.tasks[i].state == TASK_IDLE;
     return quiet;
 }
 
-static void
+void
 spine_free(struct spine *spine)
 {
     entry_set_free(&spine->locked.loose);

@@ -40,8 +40,7 @@ struct spine_executor {
 
 /* All zero means the defaults. Copied at open. */
 struct spine_runtime_options {
-    /* The host's loop, which must outlive the runtime; opened and closed on its thread.
-     */
+    /* The host's loop, which must outlive the runtime; opened on its thread. */
     struct uv_loop_s *loop;
     /* The host's executor; NULL for none. */
     const struct spine_executor *executor;
@@ -73,15 +72,20 @@ spine_runtime_open(const struct spine_runtime_options *options,
                    struct spine_runtime **out, struct spine_error *error);
 
 /*
- * Ends a runtime: waits for slices that run, not for merges that are under way. Spines
+ * Ends a runtime: waits for slices that run in other threads, not for merges that are
+ * under way, nor for anything of the host's in libuv's pool or on its executor. Spines
  * that are still open stay readable and closable, and take batches while they have room.
  * Whoever waits for a merge in them, compactions included, gets SPINE_CANCELLED, and so
  * does every later call that would have to; an insert whose batch is in gets SPINE_OK.
  * NULL is allowed.
  *
- * With `loop`: on the loop's thread; the loop must run once more afterwards to let go of
- * its handle. With `executor`: waits until the outstanding runs were called. Not from a
- * callback of the library.
+ * Any thread, one of libuv's pool and one of the executor too. With `loop`: on the loop's
+ * thread, and the loop must run once more afterwards, to let go of its handle; or in
+ * another thread while the loop runs and something of the host's keeps it alive. With
+ * `executor`: `on_submit` is not called any more; the host calls the runs that are
+ * outstanding all the same, and they do nothing. Of the callbacks of the library,
+ * `on_done` of spine_compact() may close the runtime: what is left of it is then freed
+ * soon after that returns.
  */
 SPINE_API void spine_runtime_close(struct spine_runtime *runtime);
 

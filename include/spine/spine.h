@@ -101,6 +101,10 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
  * whoever waits in it with SPINE_CANCELLED, and returns when they have left. Snapshots,
  * cursors and batches live on. Calls that wait may be under way; no call may begin once
  * this one has. NULL is allowed.
+ *
+ * An `on_done` of spine_compact() may close its spine. The `on_done`s of the spine that
+ * are left are then called by this function, inside that one, and some memory is freed
+ * only when that one returns.
  */
 SPINE_API void spine_close(struct spine *spine);
 
@@ -205,7 +209,8 @@ SPINE_API SPINE_CHECKED enum spine_status spine_consolidate(struct spine *spine,
  * It is called by a thread of the runtime (libuv's pool, the host's executor, the caller
  * of spine_runtime_run()), or by spine_close() or spine_runtime_close(): never inside
  * another call, without locks, one at a time for a spine. It may call the library, this
- * function too, but not close the spine or its runtime. A NULL `on_done` is allowed.
+ * function too, and may close the spine and its runtime (see spine_close()). A NULL
+ * `on_done` is allowed.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_compact(struct spine *spine,

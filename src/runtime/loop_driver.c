@@ -7,13 +7,20 @@
  * libuv's pool is one per process, shared with the host's file and DNS calls, and runs
  * items in order of arrival: that is why the number of pumps is capped, and why each
  * makes room after some milliseconds.
+ *
+ * What the host has given to the pool may take for ever, and may wait for the very thread
+ * that closes the runtime. So closing takes back what the pool has not begun, and waits
+ * for pumps that run only.
  */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "runtime/process.h"
 #include "runtime/pump.h"
 
 #ifndef SPINE_SIMULATED_THREADS
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <uv.h>
 
@@ -33,14 +40,20 @@ struct loop_driver {
     uv_loop_t *loop;
     uv_async_t wake;
     bool loop_is_private;
+    /* That of the host's loop. */
+    struct thread loop_thread;
+    /* When it is private. */
     uv_loop_t private_loop;
-    uv_thread_t thread;
+    uv_thread_t private_thread;
+    struct private_loop at_exit;
 
     struct mutex mutex;
     struct {
         /* Pumps asked for and not queued yet. */
         unsigned wanted;
         bool closing;
+        /* Nobody joins the private thread: it frees the driver itself. */
+        bool detached;
     } locked;
 
     /* The loop thread's. */
@@ -54,10 +67,14 @@ static size_t driver_bytes(unsigned pump_count);
 static enum spine_status
 private_loop_open(struct loop_driver *driver, struct spine_error *error);
 static enum spine_status wake_open(struct loop_driver *driver, struct spine_error *error);
-static void loop_thread(void *argument);
+static int thread_start(struct loop_driver *driver);
+static void run_private_loop(void *argument);
+static void private_loop_free(struct loop_driver *driver);
+static void ask_at_exit(struct private_loop *at_exit);
 static void on_wake(uv_async_t *wake);
 static void driver_advance(struct loop_driver *driver);
-static void pump_queue(struct pump *pump);
+static void pumps_queue(struct loop_driver *driver, unsigned count);
+static void pumps_cancel(struct loop_driver *driver);
 static void on_work(uv_work_t *work);
 static void on_work_done(uv_work_t *work, int uv_status);
 static void on_wake_closed(uv_handle_t *handle);
@@ -132,8 +149,11 @@ private_loop_open(struct loop_driver *driver, struct spine_error *error)
         (void)uv_loop_close(driver->loop); /* nothing is open in it */
         return st;
     }
-    uv_status = uv_thread_create(&driver->thread, loop_thread, driver);
+    driver->at_exit.on_exit = ask_at_exit;
+    private_loop_begin(&driver->at_exit);
+    uv_status = thread_start(driver);
     if (uv_status != 0) {
+        private_loop_end(&driver->at_exit);
         uv_close((uv_handle_t *)&driver->wake, NULL);
         (void)uv_run(driver->loop, UV_RUN_DEFAULT); /* lets go of the handle */
         (void)uv_loop_close(driver->loop);
@@ -141,6 +161,21 @@ private_loop_open(struct loop_driver *driver, struct spine_error *error)
                           uv_strerror(uv_status));
     }
     return SPINE_OK;
+}
+
+/* A new thread blocks what its creator blocks: here all signals. So do the threads of
+ * libuv's pool, if it is the first pump that has libuv start them. */
+static int
+thread_start(struct loop_driver *driver)
+{
+    sigset_t all, before;
+    int uv_status;
+
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* fails only for other verbs */
+    uv_status = uv_thread_create(&driver->private_thread, run_private_loop, driver);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return uv_status;
 }
 
 static enum spine_status
@@ -151,6 +186,7 @@ wake_open(struct loop_driver *driver, struct spine_error *error)
     if (uv_status != 0)
         return spine_fail(error, SPINE_IO, "uv_async_init: %s", uv_strerror(uv_status));
     driver->wake.data = driver;
+    driver->loop_thread = thread_self();
     /* A runtime with nothing to do does not keep the host's loop alive. */
     if (!driver->loop_is_private)
         uv_unref((uv_handle_t *)&driver->wake);
@@ -169,30 +205,60 @@ loop_driver_submit(struct loop_driver *driver, unsigned count)
 }
 
 void
-loop_driver_close(struct loop_driver *driver)
+loop_driver_close(struct loop_driver *driver, bool in_pump)
 {
+    const bool detached = driver->loop_is_private && in_pump;
+    const bool here = !driver->loop_is_private && thread_is_self(&driver->loop_thread);
+
+    if (driver->loop_is_private)
+        private_loop_end(&driver->at_exit);
     mutex_lock(&driver->mutex);
     driver->locked.closing = true;
-    if (driver->loop_is_private)
+    driver->locked.detached = detached;
+    if (!here)
         (void)uv_async_send(&driver->wake); /* see loop_driver_submit() */
     mutex_unlock(&driver->mutex);
 
-    if (!driver->loop_is_private) {
+    if (here)
         driver_advance(driver);
-        return;
+    else if (detached)
+        /* It is there as long as the pump that calls this runs. */
+        (void)pthread_detach(driver->private_thread);
+    else if (driver->loop_is_private) {
+        (void)uv_thread_join(&driver->private_thread); /* fails only for strangers */
+        private_loop_free(driver);
     }
-    (void)uv_thread_join(&driver->thread); /* fails only for a thread that is not ours */
-    (void)uv_loop_close(driver->loop);     /* its one handle is closed */
+}
+
+static void
+run_private_loop(void *argument)
+{
+    struct loop_driver *driver = argument;
+    bool detached;
+
+    (void)uv_run(driver->loop, UV_RUN_DEFAULT); /* ends when the last handle is closed */
+    mutex_lock(&driver->mutex);
+    detached = driver->locked.detached;
+    mutex_unlock(&driver->mutex);
+    if (detached)
+        private_loop_free(driver);
+}
+
+static void
+private_loop_free(struct loop_driver *driver)
+{
+    (void)uv_loop_close(driver->loop); /* its one handle is closed */
     driver->loop = NULL;
     driver_free_if_unused(driver);
 }
 
 static void
-loop_thread(void *argument)
+ask_at_exit(struct private_loop *at_exit)
 {
-    struct loop_driver *driver = argument;
+    struct loop_driver *driver =
+        (struct loop_driver *)((char *)at_exit - offsetof(struct loop_driver, at_exit));
 
-    (void)uv_run(driver->loop, UV_RUN_DEFAULT); /* ends when the last handle is closed */
+    (void)uv_async_send(&driver->wake); /* see loop_driver_submit() */
 }
 
 static void
@@ -201,17 +267,21 @@ on_wake(uv_async_t *wake)
     driver_advance(wake->data);
 }
 
-/* Queues the pumps that are wanted; once closing, gives them up and closes the handle. */
+/*
+ * Queues the pumps that are wanted. Once closing, or when exit() has begun, gives them up
+ * instead and takes back those that were queued; once closing, closes the handle, too.
+ */
 static void
 driver_advance(struct loop_driver *driver)
 {
     unsigned starts = 0;
     unsigned give_ups = 0;
+    const enum pool_state pool = pool_hold();
     bool closing;
 
     mutex_lock(&driver->mutex);
     closing = driver->locked.closing;
-    if (closing) {
+    if (closing || pool != POOL_OPEN) {
         give_ups = driver->locked.wanted;
         driver->locked.wanted = 0;
     } else {
@@ -222,26 +292,45 @@ driver_advance(struct loop_driver *driver)
     }
     mutex_unlock(&driver->mutex);
 
+    pumps_queue(driver, starts);
+    if (pool == POOL_ENDING || (pool == POOL_OPEN && closing))
+        pumps_cancel(driver);
+    if (pool == POOL_ENDING && driver->loop_is_private)
+        private_loop_is_still(&driver->at_exit);
+    pool_release();
+
     for (unsigned i = 0; i < give_ups; i++)
         pump_give_up(driver->runtime);
-    for (unsigned i = 0; i < driver->pump_count && starts > 0; i++)
-        if (!driver->pumps[i].queued) {
-            pump_queue(&driver->pumps[i]);
-            starts--;
-        }
     if (closing && !uv_is_closing((uv_handle_t *)&driver->wake))
         uv_close((uv_handle_t *)&driver->wake, on_wake_closed);
 }
 
+/* The pool is held. */
 static void
-pump_queue(struct pump *pump)
+pumps_queue(struct loop_driver *driver, unsigned count)
 {
-    struct loop_driver *driver = pump->driver;
+    if (count > 0)
+        pool_used();
+    for (unsigned i = 0; i < driver->pump_count && count > 0; i++) {
+        struct pump *pump = &driver->pumps[i];
 
-    pump->queued = true;
-    driver->queued_count++;
-    (void)uv_queue_work(driver->loop, &pump->work, on_work,
-                        on_work_done); /* callback is set */
+        if (pump->queued)
+            continue;
+        pump->queued = true;
+        driver->queued_count++;
+        count--;
+        (void)uv_queue_work(driver->loop, &pump->work, on_work,
+                            on_work_done); /* fails only without a callback */
+    }
+}
+
+/* Those that the pool has not begun end soon, with UV_ECANCELED. The pool is held. */
+static void
+pumps_cancel(struct loop_driver *driver)
+{
+    for (unsigned i = 0; i < driver->pump_count; i++)
+        if (driver->pumps[i].queued)
+            (void)uv_cancel((uv_req_t *)&driver->pumps[i].work); /* or it ends itself */
 }
 
 static void
@@ -249,7 +338,11 @@ on_work(uv_work_t *work)
 {
     struct pump *pump = (struct pump *)((char *)work - offsetof(struct pump, work));
 
-    pump->again = pump_run(pump->driver->runtime);
+    pump->again = false;
+    if (pool_state() == POOL_OPEN)
+        pump->again = pump_run(pump->driver->runtime);
+    else
+        pump_give_up(pump->driver->runtime);
 }
 
 static void
@@ -260,14 +353,16 @@ on_work_done(uv_work_t *work, int uv_status)
 
     pump->queued = false;
     driver->queued_count--;
-    if (uv_status != 0) /* cancelled by a host that tears its loop down: it never ran */
+    if (uv_status != 0) /* it never ran */
         pump_give_up(driver->runtime);
-    else if (pump->again)
-        pump_queue(pump);
+    else if (pump->again) {
+        mutex_lock(&driver->mutex);
+        driver->locked.wanted++;
+        mutex_unlock(&driver->mutex);
+    }
+    driver_advance(driver);
     if (driver->wake_closed)
         driver_free_if_unused(driver);
-    else
-        driver_advance(driver);
 }
 
 static void
@@ -317,9 +412,10 @@ loop_driver_submit(struct loop_driver *driver, unsigned count)
 }
 
 void
-loop_driver_close(struct loop_driver *driver)
+loop_driver_close(struct loop_driver *driver, bool in_pump)
 {
     (void)driver;
+    (void)in_pump;
 }
 
 #endif

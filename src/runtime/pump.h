@@ -13,9 +13,21 @@ enum runtime_kind { RUNTIME_MANUAL, RUNTIME_EXECUTOR, RUNTIME_LOOP };
 
 struct loop_driver;
 
+/* A slice that runs now, in the frame of its thread. */
+struct running {
+    struct running *next;
+    struct running *previous;
+    struct thread thread;
+    /* It runs in a pump, which takes no other job before the slice is as good as over. */
+    bool in_pump;
+    bool pump_busy;
+};
+
 struct spine_runtime {
     struct ref refs;
     enum runtime_kind kind;
+    /* process_generation() when it was opened. */
+    unsigned generation;
     unsigned slices_max;
     uint64_t run_ns;
     struct spine_executor executor;
@@ -23,7 +35,8 @@ struct spine_runtime {
     struct loop_driver *driver;
 
     struct mutex mutex;
-    /* Signalled when `pumps_out`, `slices_running` or `submitting` falls. */
+    /* Signalled when `submitting` falls, and, once closed, when a slice ends or a watch
+     * was told. */
     struct condition quiet;
     struct {
         /* Ready jobs, the oldest first, in a ring through this one; those that can be
@@ -31,16 +44,19 @@ struct spine_runtime {
         struct job ready;
         struct job spare;
         uint64_t ready_count; /* of both */
-        /* A ring of watches through this one, those that were told at its end. */
+        /* A ring of watches through this one, those that were told at its end; the one
+         * that is being told, by the thread that closes. */
         struct runtime_watch watches;
+        struct runtime_watch *telling;
+        struct thread teller;
         /* Jobs taken so far; ready jobs that were looked at on the way. */
         uint64_t taken;
         uint64_t steps;
         /* Pumps submitted and not ended; those of them that are in a slice. */
         unsigned pumps_out;
         unsigned pumps_busy;
-        /* Slices running now, in pumps, helpers and callers. */
-        unsigned slices_running;
+        /* A ring of slices that run now, in pumps, helpers and callers, through this. */
+        struct running running;
         /* Threads that are handing pumps over. */
         unsigned submitting;
         bool closed;
@@ -53,11 +69,15 @@ struct spine_runtime {
 void ready_append_locked(struct spine_runtime *runtime, struct job *job);
 void ready_remove_locked(struct spine_runtime *runtime, struct job *job);
 /*
- * Takes the best ready job of `owner`, of anybody when NULL: it is running from now on.
- * NULL when there is none, or when the runtime is closed.
+ * Takes the best ready job of `owner`, of anybody when NULL: it is running from now on,
+ * as `out` says. NULL when there is none, or when the runtime is closed.
  */
 struct job *ready_take_locked(struct spine_runtime *runtime,
-                              const struct job_owner *owner, bool due_only);
+                              const struct job_owner *owner, bool due_only,
+                              struct running *out);
+/* Takes this job, which is ready. */
+void ready_take_job_locked(struct spine_runtime *runtime, struct job *job,
+                           struct running *out);
 
 /* ---- runtime.c ---- */
 
@@ -84,10 +104,11 @@ void loop_driver_submit(struct loop_driver *driver, unsigned count);
 unsigned loop_driver_slices(void);
 
 /*
- * Closes the libuv side, after the runtime was marked closed. A private loop has ended
- * when this returns; a host's loop lets go of its handle when it runs next. Takes
- * `driver`.
+ * Closes the libuv side, after the runtime was marked closed. Any thread; `in_pump` when
+ * a pump of this driver runs in it. A private loop has ended when this returns, unless in
+ * a pump: then it ends soon after it. A host's loop lets go of its handle when it runs
+ * next. Takes `driver`.
  */
-void loop_driver_close(struct loop_driver *driver);
+void loop_driver_close(struct loop_driver *driver, bool in_pump);
 
 #endif

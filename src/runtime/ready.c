@@ -51,12 +51,12 @@ ready_remove_locked(struct spine_runtime *runtime, struct job *job)
         }
         *at = job->owner_next;
     }
-    job->pump_busy = NULL;
+    job->owner_next = NULL;
 }
 
 struct job *
 ready_take_locked(struct spine_runtime *runtime, const struct job_owner *owner,
-                  bool due_only)
+                  bool due_only, struct running *out)
 {
     struct job *best;
 
@@ -67,13 +67,24 @@ ready_take_locked(struct spine_runtime *runtime, const struct job_owner *owner,
     if (best == NULL && !due_only)
         best = owner != NULL ? best_of_owner_locked(runtime, owner, true)
                              : best_of_ring_locked(runtime, &runtime->locked.spare);
-    if (best == NULL)
-        return NULL;
-    ready_remove_locked(runtime, best);
-    best->state = JOB_RUNNING;
-    runtime->locked.taken++;
-    runtime->locked.slices_running++;
+    if (best != NULL)
+        ready_take_job_locked(runtime, best, out);
     return best;
+}
+
+void
+ready_take_job_locked(struct spine_runtime *runtime, struct job *job, struct running *out)
+{
+    struct running *ring = &runtime->locked.running;
+
+    ready_remove_locked(runtime, job);
+    job->state = JOB_RUNNING;
+    job->running = out;
+    runtime->locked.taken++;
+    *out = (struct running){
+        .next = ring, .previous = ring->previous, .thread = thread_self()};
+    ring->previous->next = out;
+    ring->previous = out;
 }
 
 static struct job *

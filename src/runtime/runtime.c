@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "runtime/process.h"
 #include "runtime/pump.h"
 
 #define RUN_US_DEFAULT 2000u
@@ -15,15 +16,12 @@ options_check(const struct spine_runtime_options *options, struct spine_error *e
 static enum spine_status runtime_new(const struct spine_runtime_options *options,
                                      struct spine_runtime **out,
                                      struct spine_error *error);
-static void tell_watches_locked(struct spine_runtime *runtime);
-static void
-watch_append_locked(struct spine_runtime *runtime, struct runtime_watch *watch);
-static void watch_remove_locked(struct runtime_watch *watch);
-static void pump_free_locked(struct spine_runtime *runtime, bool *busy);
 static bool help(struct spine_runtime *runtime, const struct job_owner *owner,
                  bool due_only, uint64_t *fuel_rows);
-static void
-slice_run(struct spine_runtime *runtime, struct job *job, uint64_t *fuel_rows);
+static void pump_free_locked(struct spine_runtime *runtime, struct running *running);
+static void slice_run(struct spine_runtime *runtime, struct job *job,
+                      struct running *running, uint64_t *fuel_rows);
+static void submitted(struct spine_runtime *runtime);
 static void executor_run(void *argument);
 
 enum spine_status
@@ -39,6 +37,8 @@ spine_runtime_open(const struct spine_runtime_options *options,
         options = &defaults;
     TRY(options_check(options, error));
     TRY(runtime_new(options, &runtime, error));
+    if (runtime->kind != RUNTIME_MANUAL)
+        TRY(process_init(error));
     if (runtime->kind == RUNTIME_LOOP)
         TRY(loop_driver_open(runtime, options->loop, error));
 
@@ -79,6 +79,7 @@ runtime_new(const struct spine_runtime_options *options, struct spine_runtime **
     if (runtime == NULL)
         return fail_nomem(error, "a runtime", sizeof *runtime);
     ref_init(&runtime->refs);
+    runtime->generation = process_generation();
     runtime->kind = options->manual             ? RUNTIME_MANUAL
                     : options->executor != NULL ? RUNTIME_EXECUTOR
                                                 : RUNTIME_LOOP;
@@ -94,6 +95,8 @@ runtime_new(const struct spine_runtime_options *options, struct spine_runtime **
     runtime->locked.spare.previous = &runtime->locked.spare;
     runtime->locked.watches.next = &runtime->locked.watches;
     runtime->locked.watches.previous = &runtime->locked.watches;
+    runtime->locked.running.next = &runtime->locked.running;
+    runtime->locked.running.previous = &runtime->locked.running;
 
     if (mutex_init(&runtime->mutex) != SPINE_OK)
         goto no_mutex;
@@ -109,56 +112,16 @@ no_mutex:
     return spine_fail(error, SPINE_NOMEM, "no memory for a mutex of the runtime");
 }
 
-void
-spine_runtime_close(struct spine_runtime *runtime)
-{
-    struct loop_driver *driver;
-
-    if (runtime == NULL)
-        return;
-    mutex_lock(&runtime->mutex);
-    assert(!runtime->locked.closed);
-    runtime->locked.closed = true;
-    driver = runtime->driver;
-    tell_watches_locked(runtime);
-    while (runtime->locked.slices_running > 0 || runtime->locked.submitting > 0 ||
-           (runtime->kind == RUNTIME_EXECUTOR && runtime->locked.pumps_out > 0))
-        condition_wait(&runtime->quiet, &runtime->mutex);
-    mutex_unlock(&runtime->mutex);
-
-    if (driver != NULL)
-        loop_driver_close(driver);
-    runtime_unref(runtime);
-}
-
-/* Tells each watch that has not been told, letting go of the lock meanwhile. */
-static void
-tell_watches_locked(struct spine_runtime *runtime)
-{
-    struct runtime_watch *ring = &runtime->locked.watches;
-
-    while (ring->next != ring && !ring->next->told) {
-        struct runtime_watch *watch = ring->next;
-
-        watch_remove_locked(watch);
-        watch_append_locked(runtime, watch);
-        watch->told = true;
-        watch->being_told = true;
-        mutex_unlock(&runtime->mutex);
-        watch->on_close(watch);
-        mutex_lock(&runtime->mutex);
-        watch->being_told = false;
-        condition_broadcast(&runtime->quiet);
-    }
-}
-
 uint64_t
 spine_runtime_run(struct spine_runtime *runtime, uint64_t fuel_rows)
 {
     uint64_t fuel_left = fuel_rows;
 
+    /* A callback may close it. */
+    (void)runtime_ref(runtime);
     while (fuel_left > 0 && runtime_help(runtime, NULL, &fuel_left))
         ;
+    runtime_unref(runtime);
     return fuel_rows - fuel_left;
 }
 
@@ -175,65 +138,10 @@ runtime_unref(struct spine_runtime *runtime)
     if (!ref_drop(&runtime->refs))
         return;
     assert(runtime->locked.ready_count == 0);
+    assert(runtime->locked.running.next == &runtime->locked.running);
     condition_release(&runtime->quiet);
     mutex_release(&runtime->mutex);
     mem_free(runtime, sizeof *runtime);
-}
-
-void
-runtime_watch_begin(struct spine_runtime *runtime, struct runtime_watch *watch)
-{
-    mutex_lock(&runtime->mutex);
-    watch->told = runtime->locked.closed;
-    watch->being_told = false;
-    if (watch->told)
-        watch_append_locked(runtime, watch);
-    else {
-        watch->next = runtime->locked.watches.next;
-        watch->previous = &runtime->locked.watches;
-        watch->next->previous = watch;
-        watch->previous->next = watch;
-    }
-    mutex_unlock(&runtime->mutex);
-}
-
-void
-runtime_watch_end(struct spine_runtime *runtime, struct runtime_watch *watch)
-{
-    mutex_lock(&runtime->mutex);
-    while (watch->being_told)
-        condition_wait(&runtime->quiet, &runtime->mutex);
-    watch_remove_locked(watch);
-    mutex_unlock(&runtime->mutex);
-}
-
-static void
-watch_append_locked(struct spine_runtime *runtime, struct runtime_watch *watch)
-{
-    struct runtime_watch *ring = &runtime->locked.watches;
-
-    watch->next = ring;
-    watch->previous = ring->previous;
-    ring->previous->next = watch;
-    ring->previous = watch;
-}
-
-static void
-watch_remove_locked(struct runtime_watch *watch)
-{
-    watch->previous->next = watch->next;
-    watch->next->previous = watch->previous;
-}
-
-bool
-runtime_is_closed(struct spine_runtime *runtime)
-{
-    bool closed;
-
-    mutex_lock(&runtime->mutex);
-    closed = runtime->locked.closed;
-    mutex_unlock(&runtime->mutex);
-    return closed;
 }
 
 void
@@ -242,8 +150,8 @@ runtime_ready(struct spine_runtime *runtime, struct job *job)
     mutex_lock(&runtime->mutex);
     assert(job->state != JOB_READY);
     /* The slice is as good as over: its pump may take the next job. */
-    if (job->state == JOB_RUNNING && job->pump_busy != NULL)
-        pump_free_locked(runtime, job->pump_busy);
+    if (job->state == JOB_RUNNING)
+        pump_free_locked(runtime, job->running);
     job->state = JOB_READY;
     ready_append_locked(runtime, job);
     mutex_unlock(&runtime->mutex);
@@ -256,17 +164,17 @@ runtime_idle(struct spine_runtime *runtime, struct job *job)
     assert(job->state == JOB_RUNNING);
     /* Its pump is busy until on_slice returns: there may be much to free, and callbacks
      * of the host to call. */
-    job->pump_busy = NULL;
+    job->running = NULL;
     job->state = JOB_IDLE;
     mutex_unlock(&runtime->mutex);
 }
 
 static void
-pump_free_locked(struct spine_runtime *runtime, bool *busy)
+pump_free_locked(struct spine_runtime *runtime, struct running *running)
 {
-    if (*busy)
+    if (running->pump_busy)
         runtime->locked.pumps_busy--;
-    *busy = false;
+    running->pump_busy = false;
 }
 
 bool
@@ -290,7 +198,7 @@ runtime_kick(struct spine_runtime *runtime)
 {
     unsigned count = 0;
 
-    if (runtime->kind == RUNTIME_MANUAL)
+    if (runtime->kind == RUNTIME_MANUAL || runtime_is_lost(runtime))
         return;
     mutex_lock(&runtime->mutex);
     if (!runtime->locked.closed)
@@ -311,8 +219,15 @@ runtime_kick(struct spine_runtime *runtime)
         loop_driver_submit(runtime->driver, count);
     else
         for (unsigned i = 0; i < count; i++)
-            runtime->executor.on_submit(runtime->executor.context, executor_run, runtime);
+            runtime->executor.on_submit(runtime->executor.context, executor_run,
+                                        runtime_ref(runtime));
+    submitted(runtime);
+}
 
+/* The calling thread has handed over what it counted in `submitting`. */
+static void
+submitted(struct spine_runtime *runtime)
+{
     mutex_lock(&runtime->mutex);
     runtime->locked.submitting--;
     condition_broadcast(&runtime->quiet);
@@ -336,16 +251,45 @@ static bool
 help(struct spine_runtime *runtime, const struct job_owner *owner, bool due_only,
      uint64_t *fuel_rows)
 {
+    struct running running;
     struct job *job;
 
     mutex_lock(&runtime->mutex);
-    job = ready_take_locked(runtime, owner, due_only);
+    job = ready_take_locked(runtime, owner, due_only, &running);
     mutex_unlock(&runtime->mutex);
     if (job == NULL)
         return false;
-    slice_run(runtime, job, fuel_rows);
+    slice_run(runtime, job, &running, fuel_rows);
     runtime_kick(runtime);
     return true;
+}
+
+bool
+runtime_run_here(struct spine_runtime *runtime, struct job *job)
+{
+    struct running running;
+    uint64_t fuel_rows = UINT64_MAX;
+    bool ready;
+
+    mutex_lock(&runtime->mutex);
+    ready = job->state == JOB_READY;
+    if (ready)
+        ready_take_job_locked(runtime, job, &running);
+    mutex_unlock(&runtime->mutex);
+    if (ready)
+        slice_run(runtime, job, &running, &fuel_rows);
+    return ready;
+}
+
+bool
+runtime_is_inside(struct spine_runtime *runtime, const struct job *job)
+{
+    bool inside;
+
+    mutex_lock(&runtime->mutex);
+    inside = job->state == JOB_RUNNING && thread_is_self(&job->running->thread);
+    mutex_unlock(&runtime->mutex);
+    return inside;
 }
 
 bool
@@ -355,34 +299,31 @@ pump_run(struct spine_runtime *runtime)
     bool again;
 
     do {
+        struct running running;
         struct job *job;
         uint64_t fuel_rows = UINT64_MAX;
-        bool busy = true;
 
         mutex_lock(&runtime->mutex);
-        job = ready_take_locked(runtime, NULL, false);
+        job = ready_take_locked(runtime, NULL, false, &running);
         if (job == NULL) {
             runtime->locked.pumps_out--;
-            condition_broadcast(&runtime->quiet);
             mutex_unlock(&runtime->mutex);
             return false;
         }
-        job->pump_busy = &busy;
+        running.in_pump = true;
+        running.pump_busy = true;
         runtime->locked.pumps_busy++;
         mutex_unlock(&runtime->mutex);
-        slice_run(runtime, job, &fuel_rows);
-        mutex_lock(&runtime->mutex);
-        pump_free_locked(runtime, &busy);
-        mutex_unlock(&runtime->mutex);
+        slice_run(runtime, job, &running, &fuel_rows);
         runtime_kick(runtime);
-    } while (clock_now_ns() < end_ns);
+    } while (clock_now_ns() < end_ns && pool_state() == POOL_OPEN);
 
     mutex_lock(&runtime->mutex);
     again = runtime->locked.ready_count > 0 && !runtime->locked.closed;
-    if (!again) {
+    if (!again)
         runtime->locked.pumps_out--;
-        condition_broadcast(&runtime->quiet);
-    }
+    else if (runtime->kind == RUNTIME_EXECUTOR)
+        runtime->locked.submitting++;
     mutex_unlock(&runtime->mutex);
     return again;
 }
@@ -392,29 +333,36 @@ pump_give_up(struct spine_runtime *runtime)
 {
     mutex_lock(&runtime->mutex);
     runtime->locked.pumps_out--;
-    condition_broadcast(&runtime->quiet);
     mutex_unlock(&runtime->mutex);
 }
 
-/* A run on the host's executor. */
+/* A run on the host's executor, which has a reference to the runtime: it may be closed
+ * before the host calls this. */
 static void
 executor_run(void *argument)
 {
     struct spine_runtime *runtime = argument;
 
-    if (pump_run(runtime))
-        runtime->executor.on_submit(runtime->executor.context, executor_run, runtime);
+    if (pump_run(runtime)) {
+        runtime->executor.on_submit(runtime->executor.context, executor_run,
+                                    runtime_ref(runtime));
+        submitted(runtime);
+    }
+    runtime_unref(runtime);
 }
 
 /* Runs one slice of a job that was taken. The job may be gone afterwards. */
 static void
-slice_run(struct spine_runtime *runtime, struct job *job, uint64_t *fuel_rows)
+slice_run(struct spine_runtime *runtime, struct job *job, struct running *running,
+          uint64_t *fuel_rows)
 {
     job->on_slice(job, fuel_rows);
 
     mutex_lock(&runtime->mutex);
-    runtime->locked.slices_running--;
-    if (runtime->locked.slices_running == 0)
+    pump_free_locked(runtime, running);
+    running->previous->next = running->next;
+    running->next->previous = running->previous;
+    if (runtime->locked.closed)
         condition_broadcast(&runtime->quiet);
     mutex_unlock(&runtime->mutex);
 }

@@ -40,6 +40,7 @@
 enum job_state { JOB_IDLE, JOB_READY, JOB_RUNNING };
 
 struct job;
+struct running;
 
 /* Whoever owns jobs and may want to run them itself, by runtime_help(). Zero at first. */
 struct job_owner {
@@ -55,8 +56,8 @@ struct job {
     union {
         /* While it is ready: an older ready job of its owner, or NULL. */
         struct job *owner_next;
-        /* While it runs in a pump: this pump's mark that it is busy. NULL in a helper. */
-        bool *pump_busy;
+        /* While it runs: the slice. */
+        struct running *running;
     };
     /* Jobs that had been taken when this one became ready. */
     uint64_t ready_at;
@@ -81,22 +82,26 @@ struct job {
 struct spine_runtime *runtime_ref(struct spine_runtime *runtime);
 void runtime_unref(struct spine_runtime *runtime);
 
-/* Someone who must know that the runtime closes: waits of his will never end. */
+/* Someone who must know that the runtime closes: its waits will never end. */
 struct runtime_watch {
     struct runtime_watch *next;
     struct runtime_watch *previous;
     bool told;
-    bool being_told;
-    /* Called once, without locks. */
+    /* Called once, without locks. It may end the watch. */
     void (*on_close)(struct runtime_watch *watch);
 };
 
 void runtime_watch_begin(struct spine_runtime *runtime, struct runtime_watch *watch);
-/* Returns when no on_close of it runs. No lock held. */
+/* Returns when no on_close of it runs, but for one that calls this. No lock held. */
 void runtime_watch_end(struct spine_runtime *runtime, struct runtime_watch *watch);
 
-/* True once spine_runtime_close() has begun: nothing will be run any more. */
+/* True once spine_runtime_close() has begun, and when the runtime is lost: nothing will
+ * be run any more. */
 bool runtime_is_closed(struct spine_runtime *runtime);
+
+/* True in a child of fork(), of what its parent opened and may have had threads in: what
+ * they held is held for ever. Nothing of it may be waited for, locked or freed. */
+bool runtime_is_lost(const struct spine_runtime *runtime);
 
 /* Idle or running becomes ready. Owner's lock held; call runtime_kick() after letting go
  * of it. */
@@ -123,5 +128,12 @@ runtime_help(struct spine_runtime *runtime, struct job_owner *owner, uint64_t *f
 /* The same of jobs that cannot be spared. */
 bool runtime_help_due(struct spine_runtime *runtime, struct job_owner *owner,
                       uint64_t *fuel_rows);
+
+/* Runs one slice of this job in the calling thread, also when the runtime is closed.
+ * False when it is not ready. No lock held. */
+bool runtime_run_here(struct spine_runtime *runtime, struct job *job);
+
+/* True when the calling thread is inside a slice of this job. No lock held. */
+bool runtime_is_inside(struct spine_runtime *runtime, const struct job *job);
 
 #endif

@@ -54,10 +54,15 @@ host_close_runtime(struct host *host)
     if (host->kind == HOST_LOOP) {
         uv_async_send(&host->stop);
         uv_thread_join(&host->threads[0]);
-    } else {
+    } else if (!atomic_load(&host->runtime_is_closed)) {
         spine_runtime_close(host->runtime);
     }
     host->runtime = NULL;
+    if (host->kind != HOST_EXECUTOR)
+        return;
+    uv_mutex_lock(&host->mutex);
+    host->submits_ended = true;
+    uv_mutex_unlock(&host->mutex);
 }
 
 void
@@ -67,12 +72,12 @@ host_close(struct host *host)
     if (host->kind != HOST_EXECUTOR)
         return;
     uv_mutex_lock(&host->mutex);
-    require(host->queued == 0, "a run was submitted and not called");
     host->threads_stop = true;
     uv_cond_broadcast(&host->work);
     uv_mutex_unlock(&host->mutex);
     for (unsigned i = 0; i < HOST_THREADS; i++)
         uv_thread_join(&host->threads[i]);
+    require(host->queued == 0, "a run was submitted and not called");
     uv_cond_destroy(&host->work);
     uv_mutex_destroy(&host->mutex);
 }
@@ -99,7 +104,8 @@ on_stop(uv_async_t *async)
     struct host *host = async->data;
 
     uv_close((uv_handle_t *)async, NULL);
-    spine_runtime_close(host->runtime);
+    if (!atomic_load(&host->runtime_is_closed))
+        spine_runtime_close(host->runtime);
 }
 
 static void
@@ -132,6 +138,7 @@ on_submit(void *context, void (*run)(void *argument), void *argument)
     struct host *host = context;
 
     uv_mutex_lock(&host->mutex);
+    require(!host->submits_ended, "a run is submitted after the runtime was closed");
     require(host->queued < HOST_QUEUE, "more runs than slices_max allows");
     host->queue[host->queued].run = run;
     host->queue[host->queued++].argument = argument;

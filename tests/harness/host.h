@@ -24,6 +24,8 @@ enum host_kind { HOST_DEFAULT, HOST_LOOP, HOST_EXECUTOR, HOST_KINDS };
 struct host {
     enum host_kind kind;
     struct spine_runtime *runtime;
+    /* Set by a test that has closed the runtime itself. */
+    atomic_bool runtime_is_closed;
     /* HOST_LOOP: the loop and its thread, which opens and closes the runtime. */
     uv_loop_t loop;
     uv_async_t stop;
@@ -38,6 +40,7 @@ struct host {
         void *argument;
     } queue[HOST_QUEUE];
     unsigned queued;
+    bool submits_ended;
     bool threads_stop;
 };
 

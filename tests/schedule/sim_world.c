@@ -20,6 +20,7 @@ world_open(struct world *world, uint64_t seed)
     rng_init(&world->rng, seed);
     struct rng *rng = &world->rng;
     world->manual = rng_chance(rng, 30);
+    world->report_may_close = rng_chance(rng, 30);
     const enum spine_kind kind = rng_chance(rng, 30) ? SPINE_U32 : SPINE_U64;
     world->prefix = (struct prefix){
         .schema = {.key = {kind, 0}, .value = {kind, 0}},

@@ -29,6 +29,11 @@ struct world {
     unsigned returned[WORLD_INSERTERS];
     /* No call may begin any more. */
     bool spine_closing;
+    /* The first report of a compaction closes the spine, unless somebody else does; it
+     * has begun, and it has done so. */
+    bool report_may_close;
+    bool report_closes;
+    bool report_closed;
     bool runtime_closing;
     /* Threads in a call of the runtime itself. */
     unsigned in_runtime;

@@ -114,7 +114,10 @@ be_main(void *context)
         close_now(world, rng);
     for (unsigned i = 0; i < count; i++)
         sim_join(threads[i]);
-    if (!in_the_middle)
+    while (world->report_closes && !world->report_closed)
+        sim_yield();
+    world->report_may_close = false;
+    if (!world->spine_closing)
         close_at_the_end(world);
     if (world->runtime != NULL)
         spine_runtime_close(world->runtime);
@@ -163,6 +166,8 @@ close_now(struct world *world, struct rng *rng)
         for (uint64_t i = rng_below(rng, 60); i > 0; i--)
             sim_yield();
     }
+    if (world->spine_closing)
+        return;
     world->spine_closing = true;
     while (!sim_all_entered())
         sim_yield();
@@ -303,6 +308,14 @@ on_compacted(void *context, enum spine_status status)
     world_require(status == SPINE_OK || status == SPINE_CANCELLED,
                   "a compaction reports what it must not");
     world->compactions_done++;
+    if (!world->report_may_close || world->spine_closing)
+        return;
+    world->spine_closing = true;
+    world->report_closes = true;
+    while (!sim_all_entered())
+        sim_yield();
+    spine_close(world->spine);
+    world->report_closed = true;
 }
 
 static void
