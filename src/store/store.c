@@ -91,16 +91,6 @@ store_cache_set_bytes(struct spine_store *store, size_t bytes_max)
     cache_set_bytes(&store->cache, bytes_max);
 }
 
-enum spine_status
-store_read(struct spine_store *store, void *object, uint64_t offset, void *data,
-           size_t bytes, struct spine_error *error)
-{
-    store_count(&store->reads, 1);
-    store_count(&store->read_bytes, bytes);
-    return store->backend.read_at(store->backend.context, object, offset, data, bytes,
-                                  error);
-}
-
 /* `release` alone may be missing. */
 static const char *
 missing_function(const struct spine_backend *backend)

@@ -17,7 +17,8 @@
  *     wire.c               numbers as bytes
  *     file_format.c        the parts of a batch file as bytes
  *     file_writer.c        writes a batch file
- *     store_file.c         reads one; removes it when the last reference goes
+ *     file_read.c          reads what is in one
+ *     store_file.c         opens one; removes it when the last reference goes
  *     file_verify.c        looks at every byte of one
  *     cache.c              images in memory
  *     cache_queue.c        which of them stay

@@ -26,10 +26,6 @@ store_file_of_written(struct spine_store *store, const char *name,
                       struct file_table *table, const struct file_footer *footer,
                       struct store_file **out, struct spine_error *error);
 
-/* Reads and counts. */
-enum spine_status store_read(struct spine_store *store, void *object, uint64_t offset,
-                             void *data, size_t bytes, struct spine_error *error);
-
 static inline void
 store_count(atomic_uint_least64_t *count, uint64_t more)
 {
@@ -40,6 +36,17 @@ static inline void
 store_uncount(atomic_uint_least64_t *count, uint64_t less)
 {
     atomic_fetch_sub_explicit(count, less, memory_order_relaxed);
+}
+
+/* Reads and counts. */
+static inline enum spine_status
+store_read(struct spine_store *store, void *object, uint64_t offset, void *data,
+           size_t bytes, struct spine_error *error)
+{
+    store_count(&store->reads, 1);
+    store_count(&store->read_bytes, bytes);
+    return store->backend.read_at(store->backend.context, object, offset, data, bytes,
+                                  error);
 }
 
 #endif

@@ -10,7 +10,7 @@
 
 set -eu
 cd "$1"
-layers="checkpoint tuple cursor probe merge retain batch lookup block kernel store runtime observe base"
+layers=$(cat tests/lint/order.txt)
 
 find src -name '*.[ch]' | sort | xargs awk -v layers="$layers" '
     BEGIN {

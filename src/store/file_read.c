@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "store/codec.h"
+#include "store/store_state.h"
+
+#include <inttypes.h>
+
+static enum spine_status fail_block(const struct store_file *file, uint32_t index,
+                                    const char *what, struct spine_error *error);
+static const struct file_section *
+find_section(const struct store_file *file, uint32_t kind);
+
+enum spine_status
+store_file_read(struct store_file *file, uint32_t index, void *image,
+                struct spine_error *error)
+{
+    const struct file_block *block = &file->table.blocks[index];
+    const bool compressed = block->codec != CODEC_NONE;
+    struct scratch scratch = {0};
+    void *stored = image;
+    enum spine_status st;
+
+    assert(index < file->table.block_count);
+    if (compressed) {
+        TRY(scratch_reserve(&scratch, block->stored_bytes, error));
+        stored = scratch.bytes;
+    }
+    TRY(store_read(file->store, file->object, block->offset, stored, block->stored_bytes,
+                   error));
+    TRY(store_file_unpack(file, index, stored, image, error));
+out:
+    scratch_release(&scratch);
+    return st;
+}
+
+uint32_t
+store_file_extent(const struct store_file *file, uint32_t index, uint32_t end,
+                  uint64_t bytes_max, uint64_t *offset, size_t *bytes)
+{
+    const struct file_block *first = &file->table.blocks[index];
+    uint32_t count = 1;
+
+    assert(index < end && end <= file->table.block_count);
+    *offset = first->offset;
+    *bytes = first->stored_bytes;
+    while (index + count < end) {
+        const struct file_block *block = &first[count];
+        const uint64_t more = block->offset + block->stored_bytes - first->offset;
+
+        if (more > bytes_max)
+            break;
+        *bytes = (size_t)more;
+        count++;
+    }
+    return count;
+}
+
+enum spine_status
+store_file_read_extent(struct store_file *file, uint64_t offset, void *data, size_t bytes,
+                       struct spine_error *error)
+{
+    return store_read(file->store, file->object, offset, data, bytes, error);
+}
+
+enum spine_status
+store_file_unpack(struct store_file *file, uint32_t index, const void *stored,
+                  void *image, struct spine_error *error)
+{
+    const struct file_block *block = &file->table.blocks[index];
+
+    if (file_checksum(&file->footer.id, block->offset, stored, block->stored_bytes) !=
+        block->checksum)
+        return fail_block(file, index, "is not what was written", error);
+    if (stored != image && !codec_expand(block->codec, stored, block->stored_bytes, image,
+                                         block->image_bytes))
+        return fail_block(file, index, "cannot be expanded", error);
+    return SPINE_OK;
+}
+
+enum spine_status
+store_file_section(struct store_file *file, uint32_t kind, uint8_t **data, size_t *bytes,
+                   struct spine_error *error)
+{
+    const struct file_section *section = find_section(file, kind);
+    uint8_t *read;
+    enum spine_status st;
+
+    *data = NULL;
+    *bytes = 0;
+    if (section == NULL || section->bytes == 0)
+        return SPINE_OK;
+    read = mem_alloc((size_t)section->bytes);
+    if (read == NULL)
+        return fail_nomem(error, "a section of a file", (size_t)section->bytes);
+    TRY(store_read(file->store, file->object, section->offset, read,
+                   (size_t)section->bytes, error));
+    if (file_checksum(&file->footer.id, section->offset, read, (size_t)section->bytes) !=
+        section->checksum) {
+        st = spine_fail(error, SPINE_CORRUPT,
+                        "%s: section %" PRIu32 " is not what was written, at %" PRIu64,
+                        file->name, kind, section->offset);
+        goto out;
+    }
+    *data = read;
+    *bytes = (size_t)section->bytes;
+    read = NULL;
+out:
+    mem_free(read, (size_t)section->bytes);
+    return st;
+}
+
+static enum spine_status
+fail_block(const struct store_file *file, uint32_t index, const char *what,
+           struct spine_error *error)
+{
+    return spine_fail(error, SPINE_CORRUPT, "%s: block %" PRIu32 " %s, at %" PRIu64,
+                      file->name, index, what, file->table.blocks[index].offset);
+}
+
+static const struct file_section *
+find_section(const struct store_file *file, uint32_t kind)
+{
+    for (uint32_t i = 0; i < file->table.section_count; i++)
+        if (file->table.sections[i].kind == kind)
+            return &file->table.sections[i];
+    return NULL;
+}

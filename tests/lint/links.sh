@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+#     links.sh SOURCE_DIRECTORY OBJECT_DIRECTORY
+#
+# Who calls whom, as the linker sees it: the objects of OBJECT_DIRECTORY, which lie there as
+# their sources do in src/. A folder uses names of folders below it only (order.txt; the
+# files directly in src/ are above all), whatever headers say; and no files use each other
+# in a circle, but for those of the core that `circle` lists.
+
+set -eu
+cd "$1"
+objects=$2
+layers=$(cat tests/lint/order.txt)
+# The state machine of a spine: what starts a merge ends in what a merge's end starts.
+circle='^(compaction|core|merge_task|report|retention|snapshot|spine|split|start|wait)$'
+# To be opened.
+circle="$circle|^cursor/|^kernel/|^probe/|^runtime/"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+bad=0
+
+# One line per name: kind, name, file without its ending.
+(cd "$objects" && find . -name '*.o' | sort | while read -r object; do
+    file=${object#./}
+    nm "$object" | awk -v file="${file%%.*}" '
+        NF == 2 && $1 == "U" { print "uses", $2, file }
+        NF == 3 && $2 ~ /^[TDBRCVW]$/ { print "has", $3, file }'
+done) >"$work/names"
+grep -q '^has ' "$work/names" || {
+    echo "no objects in $objects"
+    exit 1
+}
+
+# One line per pair: who uses, who has.
+awk '
+    $1 == "has" { owner[$2] = $3 }
+    $1 == "uses" { count++; name[count] = $2; user[count] = $3 }
+    END {
+        for (i = 1; i <= count; i++)
+            if (name[i] in owner && owner[name[i]] != user[i])
+                print user[i], owner[name[i]], name[i]
+    }' "$work/names" | sort -u >"$work/uses"
+
+awk -v layers="$layers" '
+    function depth_of(file,    parts, path) {
+        parts = split(file, path, "/")
+        return parts == 1 ? 0 : depth[path[1]]
+    }
+    function folder_of(file,    path) {
+        return split(file, path, "/") == 1 ? "" : path[1]
+    }
+    BEGIN {
+        count = split(layers, names, " ")
+        for (i = 1; i <= count; i++)
+            depth[names[i]] = i
+    }
+    folder_of($1) != folder_of($2) && depth_of($2) <= depth_of($1) {
+        printf "%s uses %s() of %s, which is not below it\n", $1, $3, $2
+        bad = 1
+    }
+    END { exit bad }' "$work/uses" || bad=1
+
+awk -v circle="$circle" '!($1 ~ circle && $2 ~ circle) { print $1, $2 }' "$work/uses" |
+    sort -u | tsort >/dev/null 2>"$work/loops" || bad=1
+[ ! -s "$work/loops" ] || {
+    sed 's/^tsort: //; s/^-: input contains a loop:/files that use each other in a circle:/' "$work/loops"
+    bad=1
+}
+exit $bad
