@@ -34,7 +34,7 @@ enum spine_kind {
 };
 
 /* The longest SPINE_BYTES cell. */
-#define SPINE_BYTES_MAX 2147483647u
+#define SPINE_BYTES_MAX 268435456u
 /* The largest `size` of SPINE_FIXED. */
 #define SPINE_FIXED_MAX 65535u
 /* The largest number of weights in a row. */
