@@ -125,37 +125,37 @@ find_stretches(struct find *find, struct group *group)
 }
 
 static inline void
-prefetch_block(const struct block *block)
+prefetch_head(const struct image *image)
 {
-    static_assert(BLOCK_HEAD_BYTES <= 2 * LINE_BYTES, "two lines are asked for");
-    __builtin_prefetch(block);
-    __builtin_prefetch((const uint8_t *)block + LINE_BYTES);
+    static_assert(IMAGE_HEAD_BYTES <= 2 * LINE_BYTES, "two lines are asked for");
+    __builtin_prefetch(image);
+    __builtin_prefetch((const uint8_t *)image + LINE_BYTES);
 }
 
-/* Where the words of a block's keys lie. */
+/* Where the words of the keys lie. */
 static inline const void *
-keys_behind(const struct block *block)
+words_of(const struct image *image)
 {
-    return (const uint8_t *)block + BLOCK_KEY_WORDS;
+    return image_key_words(image);
 }
 
 #define FIND_NAME(step) word4_##step
 #define FIND_KEYS const uint32_t *
-#define FIND_KEYS_OF(block) keys_behind(block)
+#define FIND_KEYS_OF(image) words_of(image)
 #define FIND_WORD(keys, at) (keys)[at]
 #define FIND_BITS(fence) 32
 #include "batch/find_template.h"
 
 #define FIND_NAME(step) word8_##step
 #define FIND_KEYS const uint64_t *
-#define FIND_KEYS_OF(block) keys_behind(block)
+#define FIND_KEYS_OF(image) words_of(image)
 #define FIND_WORD(keys, at) (keys)[at]
 #define FIND_BITS(fence) 64
 #include "batch/find_template.h"
 
 #define FIND_NAME(step) framed_##step
 #define FIND_KEYS const struct frame *
-#define FIND_KEYS_OF(block) &(block)->key_frame
+#define FIND_KEYS_OF(image) &(image)->key_frame
 #define FIND_WORD(keys, at) frame_word(keys, at)
 #define FIND_BITS(fence) (fence)->key_width
 #include "batch/find_template.h"
@@ -186,7 +186,7 @@ guess(const struct find *find, struct group *group)
         group->stretch[i] = marks_stretch(batch, group->at[i]);
         group->at[i] =
             marks_guess(batch->marks, group->at[i], &group->stretch[i], group->word[i]);
-        prefetch_block(group->fence[i]->block);
+        prefetch_head(block_image(group->fence[i]->block));
     }
     if (batch->has_frames)
         prefetch_mixed(find, group);
@@ -231,15 +231,16 @@ finish(const struct find *find, struct group *group)
         for (uint32_t i = 0; i < group->count; i++)
             group->at[i] = word8_find(&group->stretch[i], group->at[i], group->word[i]);
     for (uint32_t i = 0; i < group->count; i++) {
-        const struct block *block = group->fence[i]->block;
+        const struct image *image = block_image(group->fence[i]->block);
 
         if (group->at[i] == HIT_NONE)
             continue;
         group->key[kept] = group->key[i];
         group->fence[kept] = group->fence[i];
         group->at[kept++] = group->at[i];
-        if (block->value_ends != NULL)
-            __builtin_prefetch(block->value_ends + group->at[i]);
+        if (image->at[PART_ENDS_OF_VALUES] != 0)
+            __builtin_prefetch((const uint8_t *)image + image->at[PART_ENDS_OF_VALUES] +
+                               group->at[i] * sizeof(uint16_t));
     }
     group->count = kept;
 }
@@ -250,20 +251,19 @@ give(const struct find *find, const struct group *group, struct hit *to)
     const struct spine_batch *batch = find->batch;
 
     for (uint32_t i = 0; i < group->count; i++) {
-        const struct block *block = group->fence[i]->block;
-        const uint32_t begin = block_value_begin(block, group->at[i]);
-        const uint32_t end = block_value_end(block, group->at[i]);
+        const struct image *image = block_image(group->fence[i]->block);
+        const uint32_t begin = image_value_begin(image, group->at[i]);
+        const uint32_t end = image_value_end(image, group->at[i]);
+        const size_t bits = image_has(image, IMAGE_VALUES_FRAMED)
+                                ? image->value_frame.width
+                                : 8 * batch->layout.value.bytes;
 
-        if (block->value.frame != NULL)
-            __builtin_prefetch(frame_bits(block->value.frame) +
-                               (size_t)begin * block->value.frame->width / 8);
-        else
-            __builtin_prefetch((const uint8_t *)block->value.cells +
-                               (size_t)begin * batch->layout.value.bytes);
+        __builtin_prefetch((const uint8_t *)image + image->at[PART_VALUE_CELLS] +
+                           begin * bits / 8);
         to[i] = (struct hit){.key = group->key[i],
                              .block = (uint32_t)(group->fence[i] - batch->fences),
-                             .begin = (uint16_t)block_row_begin(block, begin),
-                             .end = (uint16_t)block_row_end(block, end - 1)};
+                             .begin = (uint16_t)image_row_begin(image, begin),
+                             .end = (uint16_t)image_row_end(image, end - 1)};
     }
     return group->count;
 }

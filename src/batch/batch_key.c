@@ -9,18 +9,11 @@
 
 static size_t find_word(const struct spine_batch *batch, size_t number, uint64_t word);
 
-/* The keys, which are words, lie behind their block. */
-static inline const uint8_t *
-words_of(const struct fence *fence)
-{
-    return (const uint8_t *)fence->block + BLOCK_KEY_WORDS;
-}
-
 static inline __attribute__((always_inline)) void
-prefetch_head(const struct block *block)
+prefetch_head(const struct image *image)
 {
-    __builtin_prefetch(block);
-    __builtin_prefetch((const uint8_t *)block + BLOCK_HEAD_BYTES / 2);
+    __builtin_prefetch(image);
+    __builtin_prefetch((const uint8_t *)image + IMAGE_HEAD_BYTES / 2);
 }
 
 /* Is key `at` of the fence's block that key? */
@@ -28,29 +21,38 @@ static bool
 key_equals(const struct spine_batch *batch, const struct fence *fence, size_t at,
            const struct cell *key)
 {
-    if (batch->marks == NULL)
-        return column_equals(&batch->layout.key, &fence->block->key, at, key);
+    const struct image *image = block_image(fence->block);
+
+    if (batch->marks == NULL) {
+        const struct column keys = image_keys(image);
+
+        return column_equals(&batch->layout.key, &keys, at, key);
+    }
     if (fence->key_framed)
-        return frame_word(&fence->block->key_frame, at) == key->word;
-    return word_at(words_of(fence), batch->layout.key.bytes, at) == key->word;
+        return frame_word(&image->key_frame, at) == key->word;
+    return word_at(image_key_words(image), batch->layout.key.bytes, at) == key->word;
 }
 
 void
 batch_find_key(const struct spine_batch *batch, size_t block, size_t stretch,
                const struct cell *key, uint32_t *begin, uint32_t *end)
 {
-    const struct cell_layout *layout = &batch->layout.key;
     const struct fence *fence = &batch->fences[block];
-    const struct block *cells = fence->block;
+    const struct image *image = block_image(fence->block);
     uint32_t at;
 
-    prefetch_head(cells);
-    at = (uint32_t)(batch->marks != NULL
-                        ? find_word(batch, stretch, key->word)
-                        : column_search(layout, &cells->key, 0, fence->keys, key, false));
-    *begin = *end = block_row_begin(cells, block_value_begin(cells, at));
+    prefetch_head(image);
+    if (batch->marks != NULL) {
+        at = (uint32_t)find_word(batch, stretch, key->word);
+    } else {
+        const struct column keys = image_keys(image);
+
+        at = (uint32_t)column_search(&batch->layout.key, &keys, 0, fence->keys, key,
+                                     false);
+    }
+    *begin = *end = image_row_begin(image, image_value_begin(image, at));
     if (at < fence->keys && key_equals(batch, fence, at, key))
-        *end = block_row_begin(cells, block_value_end(cells, at));
+        *end = image_row_begin(image, image_value_end(image, at));
 }
 
 void
@@ -61,21 +63,22 @@ batch_prefetch_key(const struct spine_batch *batch, size_t block, size_t stretch
     const size_t bits =
         fence->key_framed ? fence->key_width : 8 * batch->layout.key.bytes;
     const size_t reach = GUESS_REACH * bits / 8;
+    const struct image *image = block_image(fence->block);
 
-    prefetch_head(fence->block);
+    prefetch_head(image);
     if (batch->marks == NULL)
         return;
 
     const struct stretch keys = marks_stretch(batch, stretch);
     const size_t guess = marks_guess(batch->marks, stretch, &keys, key->word);
     /* The lines around it need not be ours. */
-    const uintptr_t at = (uintptr_t)words_of(fence) + guess * bits / 8;
+    const uintptr_t at = (uintptr_t)image_key_words(image) + guess * bits / 8;
 
     __builtin_prefetch((const void *)(at - reach));
     __builtin_prefetch((const void *)at);
     __builtin_prefetch((const void *)(at + reach));
     if (fence->value_width > 0)
-        __builtin_prefetch((const uint8_t *)fence->block + fence->values_at +
+        __builtin_prefetch((const uint8_t *)image + fence->values_at +
                            guess * fence->value_width / 8);
 }
 
@@ -84,12 +87,13 @@ static size_t
 find_word(const struct spine_batch *batch, size_t number, uint64_t word)
 {
     const struct stretch stretch = marks_stretch(batch, number);
-    const uint8_t *cells = words_of(stretch.fence);
+    const struct image *image = block_image(stretch.fence->block);
+    const uint8_t *cells = image_key_words(image);
     const size_t guess = marks_guess(batch->marks, number, &stretch, word);
 
     if (stretch.fence->key_framed)
-        return search_around(&stretch.fence->block->key_frame, FRAMED, stretch.begin,
-                             stretch.end, guess, word);
+        return search_around(&image->key_frame, FRAMED, stretch.begin, stretch.end, guess,
+                             word);
     if (batch->layout.key.bytes == 4)
         return search_around(cells, 4, stretch.begin, stretch.end, guess, word);
     return search_around(cells, 8, stretch.begin, stretch.end, guess, word);

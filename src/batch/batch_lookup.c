@@ -90,11 +90,11 @@ add_block(struct lookup *lookup, const struct spine_batch *batch,
           const struct fence *fence)
 {
     const struct cell_layout *layout = &batch->layout.key;
-    const struct block *block = fence->block;
+    const struct column keys = image_keys(block_image(fence->block));
     uint64_t words[PIECE], hashes[PIECE];
 
-    for (size_t at = fence->continues, end; at < block->key_count; at = end) {
-        const size_t left = block->key_count - at;
+    for (size_t at = fence->continues, end; at < fence->keys; at = end) {
+        const size_t left = fence->keys - at;
         const size_t count = left < PIECE ? left : PIECE;
 
         end = at + count;
@@ -104,12 +104,12 @@ add_block(struct lookup *lookup, const struct spine_batch *batch,
             break;
         case SHAPE_WORD4:
         case SHAPE_WORD8:
-            column_words(layout, &block->key, at, end, words);
+            column_words(layout, &keys, at, end, words);
             break;
         case SHAPE_FIXED:
         case SHAPE_BYTES:
             for (size_t i = 0; i < count; i++)
-                hashes[i] = hash_of(layout, &block->key, at + i);
+                hashes[i] = hash_of(layout, &keys, at + i);
             break;
         }
         if (layout->shape <= SHAPE_WORD8)

@@ -109,23 +109,23 @@ probe_cells(const struct spine_batch *batch, const struct probe_keys *keys,
  * asking. Every row has a value of its own.
  */
 static inline bool
-stage_pairs(const struct layout *layout, const struct block *block, uint64_t key,
+stage_pairs(const struct layout *layout, const struct image *image, uint64_t key,
             const struct hit *hit, struct rows *out)
 {
     const size_t to = out->count, count = (size_t)(hit->end - hit->begin);
-    const uint64_t *values = block->value.cells;
-    const int8_t *weights = block->weights;
+    const uint64_t *values = image_part(image, PART_VALUE_CELLS);
+    const int8_t *weights = image_part(image, PART_WEIGHTS);
+    const bool framed = image_has(image, IMAGE_VALUES_FRAMED);
 
     if (layout->row_kind != ROW_TWO || layout->key.shape != SHAPE_WORD8 ||
-        layout->value.shape != SHAPE_WORD8 || block->weight_bytes > 1 ||
-        block->weights_framed)
+        layout->value.shape != SHAPE_WORD8 || image->weight_bytes > 1 ||
+        image_has(image, IMAGE_WEIGHTS_FRAMED))
         return false;
     for (size_t i = 0; i < count; i++) {
         out->hi[to + i] = key;
-        out->lo[to + i] = block->value.frame != NULL
-                              ? frame_word(block->value.frame, hit->begin + i)
-                              : values[hit->begin + i];
-        out->weight[to + i] = block->weight_bytes == 0 ? 1 : weights[hit->begin + i];
+        out->lo[to + i] = framed ? frame_word(&image->value_frame, hit->begin + i)
+                                 : values[hit->begin + i];
+        out->weight[to + i] = image->weight_bytes == 0 ? 1 : weights[hit->begin + i];
     }
     out->count += count;
     return true;
@@ -139,19 +139,20 @@ batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
 
     for (size_t i = 0; i < count; i++) {
         struct hit *hit = &hits[i];
-        const struct block *block = batch->fences[hit->block].block;
+        const struct fence *fence = &batch->fences[hit->block];
+        const struct image *image = block_image(fence->block);
         const size_t next = (size_t)hit->block + 1;
 
         hit->staged = HIT_NONE;
         if (hit->end - hit->begin > (int)HIT_ROWS_MAX || out->count >= rows_max ||
-            (hit->end == block->row_count && next < batch->fence_count &&
+            (hit->end == fence->rows && next < batch->fence_count &&
              batch->fences[next].continues))
             continue;
         if (!rows_reserve(layout, out, out->count + HIT_ROWS_MAX))
             return SPINE_NOMEM;
         hit->staged = (uint32_t)out->count;
-        if (!stage_pairs(layout, block, keys->words[hit->key], hit, out))
-            block_stage(layout, block, hit->begin, hit->end, out);
+        if (!stage_pairs(layout, image, keys->words[hit->key], hit, out))
+            image_stage(layout, image, hit->begin, hit->end, out);
     }
     return SPINE_OK;
 }
@@ -160,7 +161,7 @@ void
 batch_stage(const struct spine_batch *batch, uint32_t block, uint32_t begin, uint32_t end,
             struct rows *out)
 {
-    block_stage(&batch->layout, batch->fences[block].block, begin, end, out);
+    image_stage(&batch->layout, block_image(batch->fences[block].block), begin, end, out);
 }
 
 void
@@ -170,15 +171,16 @@ batch_stage_key(const struct spine_batch *batch, uint32_t block, uint64_t key,
     const struct layout *layout = &batch->layout;
 
     if (layout_has_marks(layout))
-        block_stage_key(layout, batch->fences[block].block, key, begin, end, out);
+        image_stage_key(layout, block_image(batch->fences[block].block), key, begin, end,
+                        out);
     else
-        block_stage(layout, batch->fences[block].block, begin, end, out);
+        image_stage(layout, block_image(batch->fences[block].block), begin, end, out);
 }
 
 uint32_t
 batch_first_key_end(const struct spine_batch *batch, uint32_t block)
 {
-    const struct block *first = batch->fences[block].block;
+    const struct image *image = block_image(batch->fences[block].block);
 
-    return block_row_end(first, block_value_end(first, 0) - 1);
+    return image_row_end(image, image_value_end(image, 0) - 1);
 }

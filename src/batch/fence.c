@@ -6,7 +6,7 @@
 static void
 look_into_block(struct fence *fence, const struct layout *layout, struct block *block);
 static void
-find_values(struct fence *fence, const struct layout *layout, const struct block *block);
+find_values(struct fence *fence, const struct layout *layout, const struct image *image);
 static struct fence_cells *cells_new(struct span first_key, struct span first_value,
                                      struct span last_key, struct span last_value);
 static struct span copy_span(uint8_t **at, struct span span);
@@ -76,33 +76,33 @@ fence_bytes(const struct fence *fence)
 static void
 look_into_block(struct fence *fence, const struct layout *layout, struct block *block)
 {
+    const struct image *image = block_image(block);
+
     fence->block = block;
-    fence->rows = block->row_count;
-    fence->keys = block->key_count;
-    fence->values = block->value_count;
-    fence->negative_rows = block->negative_rows;
+    fence->rows = image->row_count;
+    fence->keys = image->key_count;
+    fence->values = image->value_count;
+    fence->negative_rows = image->negative_rows;
     fence->bytes = block->bytes;
-    fence->encoded = block->encoded;
-    fence->key_framed = block->key.frame != NULL;
-    fence->key_width = fence->key_framed ? block->key.frame->width : 0;
-    find_values(fence, layout, block);
+    fence->encoded = image_has(image, IMAGE_ENCODED);
+    fence->key_framed = image_has(image, IMAGE_KEYS_FRAMED);
+    fence->key_width = image->key_frame.width;
+    find_values(fence, layout, image);
 }
 
 /* Values of keys that have one each are found by the number of the key alone. */
 static void
-find_values(struct fence *fence, const struct layout *layout, const struct block *block)
+find_values(struct fence *fence, const struct layout *layout, const struct image *image)
 {
-    const struct frame *frame = block->value.frame;
-    const uint8_t *cells = frame != NULL ? frame_bits(frame) : block->value.cells;
-
     fence->value_width = 0;
     fence->values_at = 0;
-    if (block->value_ends != NULL ||
+    if (image->key_count != image->value_count ||
         (layout->value.shape != SHAPE_WORD4 && layout->value.shape != SHAPE_WORD8))
         return;
-    fence->value_width =
-        frame != NULL ? frame->width : (uint8_t)(8 * layout->value.bytes);
-    fence->values_at = (uint32_t)(cells - (const uint8_t *)block);
+    fence->value_width = image_has(image, IMAGE_VALUES_FRAMED)
+                             ? image->value_frame.width
+                             : (uint8_t)(8 * layout->value.bytes);
+    fence->values_at = image->at[PART_VALUE_CELLS];
 }
 
 /* Copies of the spans; NULL without memory. */

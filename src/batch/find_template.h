@@ -5,7 +5,7 @@
  *
  *     FIND_NAME(step)        the functions
  *     FIND_KEYS              what has the keys of a block
- *     FIND_KEYS_OF(block)    that of a block; without waiting for it
+ *     FIND_KEYS_OF(image)    that of an image; without waiting for it
  *     FIND_WORD(keys, at)    one of them
  *     FIND_BITS(fence)       bits of each
  */
@@ -16,7 +16,8 @@ static inline __attribute__((always_inline)) void
 FIND_NAME(prefetch)(const struct fence *fence, uint32_t at)
 {
     const size_t bits = FIND_BITS(fence), reach = GUESS_REACH * bits / 8;
-    const uintptr_t middle = (uintptr_t)fence->block + BLOCK_KEY_WORDS + at * bits / 8;
+    const uintptr_t middle =
+        (uintptr_t)image_key_words(block_image(fence->block)) + at * bits / 8;
 
     /* They need not be ours. */
     __builtin_prefetch((const void *)(middle - reach));
@@ -43,7 +44,7 @@ FIND_NAME(halve)(FIND_KEYS keys, uint32_t begin, uint32_t count, uint64_t word)
 static inline uint32_t
 FIND_NAME(find)(const struct stretch *stretch, uint32_t guess, uint64_t word)
 {
-    FIND_KEYS keys = FIND_KEYS_OF(stretch->fence->block);
+    FIND_KEYS keys = FIND_KEYS_OF(block_image(stretch->fence->block));
     const uint32_t begin = stretch->begin, end = stretch->end;
     const uint32_t low = guess - begin > GUESS_REACH ? guess - GUESS_REACH : begin;
     const uint32_t high = end - guess > GUESS_REACH ? guess + GUESS_REACH : end;

@@ -41,7 +41,7 @@ marks_word(const struct layout *layout, uint64_t hi)
 }
 
 /* Writes the BLOCK_MARKS marks of a block; `hi` are the codes of its rows. */
-void marks_of_block(const struct layout *layout, const struct block *block,
+void marks_of_image(const struct layout *layout, const struct image *image,
                     const uint64_t *hi, uint64_t *marks);
 
 /* The stretch of `word`, the first whose mark is not less, or behind the last one if

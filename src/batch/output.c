@@ -207,7 +207,7 @@ encode_fence(const struct layout *layout, struct fence *fence, struct rows *scra
     scratch->count = 0;
     if (!rows_reserve(layout, scratch, fence->rows))
         return false;
-    block_stage(layout, fence->block, 0, fence->rows, scratch);
+    image_stage(layout, block_image(fence->block), 0, fence->rows, scratch);
     if (block_pack(layout, scratch, 0, fence->rows, true, &block) != SPINE_OK)
         return false;
     fence_replace_block(fence, layout, block);
@@ -306,7 +306,7 @@ push_block(struct output *output, const struct rows *rows, size_t begin, size_t 
     TRY(block_pack(&output->layout, rows, begin, end, encode, &block));
     TRY(fence_init(&fence, &output->layout, block, rows, begin, end));
     if (marks_count(&output->layout, 1) > 0)
-        marks_of_block(&output->layout, block, rows->hi + begin,
+        marks_of_image(&output->layout, block_image(block), rows->hi + begin,
                        output->marks + output->fence_count * BLOCK_MARKS);
     push_fence(output, &fence);
     block = NULL;

@@ -72,9 +72,9 @@ reader_to_key(struct reader *reader, size_t block, uint32_t key)
     reader->block = block;
     reader->row = 0;
     if (key > 0) {
-        const uint32_t values = block_value_end(fence->block, key - 1);
+        const struct image *image = block_image(fence->block);
 
-        reader->row = block_row_end(fence->block, values - 1);
+        reader->row = image_row_end(image, image_value_end(image, key - 1) - 1);
     }
 }
 
@@ -153,8 +153,8 @@ seek(struct reader *reader, const struct target *target)
     reader->block = find_block(batch, reader->block, target);
     reader->row = 0;
     if (reader->block < batch->fence_count)
-        reader->row =
-            block_search(&batch->layout, batch->fences[reader->block].block, target);
+        reader->row = image_search(
+            &batch->layout, block_image(batch->fences[reader->block].block), target);
 }
 
 /*
@@ -237,8 +237,8 @@ reader_stage(struct reader *reader, struct rows *out, size_t want, enum spine_st
         *st = SPINE_NOMEM;
         return 0;
     }
-    block_stage(&batch->layout, batch->fences[reader->block].block, reader->row,
-                reader->row + (uint32_t)rows, out);
+    image_stage(&batch->layout, block_image(batch->fences[reader->block].block),
+                reader->row, reader->row + (uint32_t)rows, out);
     pass(reader, rows);
     return rows;
 }
@@ -252,8 +252,8 @@ reader_stage_lent(struct reader *reader, struct lent_rows *out, size_t want)
 
     if (rows == 0)
         return 0;
-    block_stage_lent(&batch->layout, batch->fences[reader->block].block, reader->row,
-                     reader->row + (uint32_t)rows, out);
+    image_stage_lent(&batch->layout, block_image(batch->fences[reader->block].block),
+                     reader->row, reader->row + (uint32_t)rows, out);
     pass(reader, rows);
     return rows;
 }
@@ -304,8 +304,8 @@ reader_stage_reverse(struct reader *reader, struct rows *out, size_t want,
         reader->row = batch->fences[reader->block].rows;
     }
     rows = rows < want ? rows : want;
-    block_stage(layout, batch->fences[reader->block].block, reader->row - (uint32_t)rows,
-                reader->row, out);
+    image_stage(layout, block_image(batch->fences[reader->block].block),
+                reader->row - (uint32_t)rows, reader->row, out);
     reader->row -= (uint32_t)rows;
     rows_turn_round(layout, out, at);
     return rows;

@@ -1,119 +1,45 @@
 /* SPDX-License-Identifier: MIT */
-#include "block/block.h"
+#include "block/block_plan.h"
 
 #include "base/alloc.h"
-#include "block/block_frames.h"
-#include "block/block_starts.h"
 
-/* The arrays of a block, in the order in which they lie behind it. */
-enum part {
-    PART_KEY_SAMPLES,
-    PART_KEY_ENDS,
-    PART_KEY_CELLS,
-    PART_VALUE_ENDS,
-    PART_VALUE_CELLS,
-    PART_ENDS_OF_VALUES,
-    PART_ENDS_OF_TIMES,
-    PART_TIMES,
-    PART_WEIGHTS,
-    PART_COUNT
-};
-
-/* The columns that may be frames, and where they lie. */
-enum frame_part { FRAME_KEY, FRAME_VALUE, FRAME_TIMES, FRAME_WEIGHTS, FRAME_COUNT };
-static const enum part part_of_frame[FRAME_COUNT] = {PART_KEY_CELLS, PART_VALUE_CELLS,
-                                                     PART_TIMES, PART_WEIGHTS};
-
-/* What the first pass over the rows finds out. */
-struct plan {
-    const struct layout *layout;
-    const struct rows *rows;
-    /* The first row in `rows`. */
-    size_t begin;
-    uint32_t row_count;
-    uint32_t key_count;
-    uint32_t value_count;
-    uint32_t negative_rows;
-    uint8_t weight_bytes;
-    /* Bytes of all cells. */
-    size_t part_bytes[PART_COUNT];
-    /* The first row of each key and of each value, unless there is one per row. */
-    uint16_t key_rows[BLOCK_ROWS];
-    uint16_t value_rows[BLOCK_ROWS];
-    /* None pays when the block is not to be encoded. */
-    struct framed framed[FRAME_COUNT];
-};
-
-/* Where one column comes from. */
-struct source {
-    const struct cell_layout *layout;
-    /* The words are these shifted right. */
-    const uint64_t *words;
-    unsigned shift;
-    /* Bytes of SHAPE_FIXED without spans: `words` has the first eight, this the rest. */
-    const uint64_t *low_words;
-    const struct span *spans;
-    /* Which row has cell i; NULL: row i. */
-    const uint16_t *rows;
-    uint32_t count;
-};
-
-static void plan_keys(struct plan *plan);
-static void plan_values(struct plan *plan);
-static void plan_weights(struct plan *plan);
-static struct source key_source(const struct plan *plan);
-static struct source value_source(const struct plan *plan);
-static size_t source_bytes(const struct source *source);
-static void plan_frames(struct plan *plan, const struct source *key,
-                        const struct source *value, bool encode);
-static struct frame_source words_of_source(const struct source *source, bool sorted);
-static void
-plan_parts(struct plan *plan, const struct source *key, const struct source *value);
-static struct block *block_alloc(const struct plan *plan);
-static void pack_ends(const struct plan *plan, struct block *block);
-static void pack_column(const struct source *source, struct column *column);
+static struct block *block_alloc(size_t image_bytes);
+static void pack_head(const struct plan *plan, struct image *image);
+static void pack_padding(struct image *image, const size_t *part_bytes);
+static void pack_parts(const struct plan *plan, struct image *image);
+static void pack_ends(const struct plan *plan, struct image *image);
+static void pack_column(const struct source *source, void *cells, uint32_t *ends);
 static void pack_word4(const struct source *source, uint32_t *cells);
 static void pack_word8(const struct source *source, uint64_t *cells);
 static void pack_fixed(const struct source *source, uint8_t *cells);
-static void pack_bytes(const struct source *source, struct column *column);
-static void pack_weights(const struct plan *plan, struct block *block);
-static void pack_frames(const struct plan *plan, struct block *block);
+static void pack_bytes(const struct source *source, uint8_t *cells, uint32_t *ends);
+static void pack_samples(const struct source *source, struct image *image);
+static void pack_times(const struct plan *plan, uint64_t *times);
+static void pack_weights(const struct plan *plan, void *to);
 
 enum spine_status
 block_pack(const struct layout *layout, const struct rows *rows, size_t begin, size_t end,
            bool encode, struct block **out)
 {
+    uint32_t at[PART_COUNT];
     struct plan plan;
-    struct source key, value;
     struct block *block;
+    struct image *image;
+    size_t bytes;
 
-    assert(begin < end && end <= rows->count && end - begin <= BLOCK_ROWS);
-    plan.layout = layout;
-    plan.rows = rows;
-    plan.begin = begin;
-    plan.row_count = (uint32_t)(end - begin);
-    plan_keys(&plan);
-    plan_values(&plan);
-    plan_weights(&plan);
-    key = key_source(&plan);
-    value = value_source(&plan);
-    plan_frames(&plan, &key, &value, encode);
-    plan_parts(&plan, &key, &value);
-
-    block = block_alloc(&plan);
+    plan_rows(&plan, layout, rows, begin, end, encode);
+    bytes = image_place(plan.part_bytes, at);
+    if (bytes > IMAGE_BYTES_MAX)
+        return SPINE_INVALID;
+    block = block_alloc(bytes);
     if (block == NULL)
         return SPINE_NOMEM;
-    pack_ends(&plan, block);
-    if (!plan.framed[FRAME_KEY].pays)
-        pack_column(&key, &block->key);
-    if (!plan.framed[FRAME_VALUE].pays)
-        pack_column(&value, &block->value);
-    if (layout->timed && !plan.framed[FRAME_TIMES].pays)
-        memcpy(block->times, rows->time + begin, plan.row_count * sizeof *block->times);
-    if (plan.weight_bytes > 0 && !plan.framed[FRAME_WEIGHTS].pays)
-        pack_weights(&plan, block);
-    pack_frames(&plan, block);
-    block->encoded = encode;
+    image = (struct image *)(void *)(block + 1);
+    *image = (struct image){.bytes = (uint32_t)bytes, .version = IMAGE_VERSION};
+    memcpy(image->at, at, sizeof at);
+    pack_head(&plan, image);
+    pack_padding(image, plan.part_bytes);
+    pack_parts(&plan, image);
     *out = block;
     return SPINE_OK;
 }
@@ -122,305 +48,152 @@ void
 block_unref(struct block *block)
 {
     if (block != NULL && ref_drop(&block->refs))
-        mem_free(block, block->bytes);
+        mem_free(block->memory, block->bytes);
 }
 
-static void
-plan_keys(struct plan *plan)
-{
-    const struct layout *layout = plan->layout;
-    const uint64_t *hi = plan->rows->hi + plan->begin;
-
-    plan->key_rows[0] = 0;
-    plan->value_rows[0] = 0;
-    if (layout->key.shape == SHAPE_NONE)
-        plan->key_count = 1;
-    else if (layout->row_kind == ROW_WIDE)
-        plan->key_count = find_starts_wide(layout, plan->rows, plan->begin,
-                                           plan->row_count, false, plan->key_rows);
-    else if (layout->key.shape == SHAPE_FIXED)
-        plan->key_count = plan->row_count; /* both words are the key */
-    else
-        plan->key_count =
-            find_starts_words(hi, layout->row_kind == ROW_ONE ? layout->key_shift : 0,
-                              plan->row_count, plan->key_rows);
-}
-
-static void
-plan_values(struct plan *plan)
-{
-    if (plan->layout->timed)
-        plan->value_count = find_starts_wide(plan->layout, plan->rows, plan->begin,
-                                             plan->row_count, true, plan->value_rows);
-    else
-        plan->value_count = plan->row_count;
-}
-
-/* The narrowest bytes that hold all weights, which is said by the bits that are not
- * copies of the sign. */
-static void
-plan_weights(struct plan *plan)
-{
-    const unsigned width = plan->layout->weight_count;
-    const int64_t *weights = plan->rows->weight + plan->begin * width;
-    const size_t count = (size_t)plan->row_count * width;
-    uint64_t not_one = 0, magnitude = 0, negative = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        const uint64_t weight = (uint64_t)weights[i];
-
-        not_one |= weight ^ 1;
-        magnitude |= weight ^ (0 - (weight >> 63));
-        negative += weight >> 63;
-    }
-    if (width > 1) {
-        negative = 0;
-        for (size_t i = 0; i < count; i += width) {
-            bool below = false;
-
-            for (unsigned w = 0; w < width; w++)
-                below = below || weights[i + w] < 0;
-            negative += below;
-        }
-    }
-    plan->negative_rows = (uint32_t)negative;
-    plan->weight_bytes = not_one == 0           ? 0
-                         : magnitude < 1u << 7  ? 1
-                         : magnitude < 1u << 15 ? 2
-                         : magnitude < 1u << 31 ? 4
-                                                : 8;
-}
-
-static struct source
-key_source(const struct plan *plan)
-{
-    const struct layout *layout = plan->layout;
-    const struct rows *rows = plan->rows;
-    const bool one_per_row = plan->key_count == plan->row_count;
-    struct source source = {.layout = &layout->key,
-                            .words = rows->hi + plan->begin,
-                            .count = plan->key_count};
-
-    if (layout->row_kind == ROW_ONE && layout->key_shift < 64)
-        source.shift = layout->key_shift;
-    if (layout->key.spans)
-        source.spans = rows->key + plan->begin;
-    else if (layout->key.shape == SHAPE_FIXED)
-        source.low_words = rows->lo + plan->begin;
-    source.rows = one_per_row ? NULL : plan->key_rows;
-    return source;
-}
-
-static struct source
-value_source(const struct plan *plan)
-{
-    const struct layout *layout = plan->layout;
-    const struct rows *rows = plan->rows;
-    const bool one_per_row = plan->value_count == plan->row_count;
-    struct source source = {.layout = &layout->value, .count = plan->value_count};
-
-    if (layout->value.spans)
-        source.spans = rows->value + plan->begin;
-    if (layout->row_kind == ROW_ONE) {
-        /* A word of four bytes is the low half of the code. */
-        source.words = rows->hi + plan->begin;
-    } else if (layout->value.shape == SHAPE_FIXED && !layout->value.spans) {
-        source.words = rows->hi + plan->begin;
-        source.low_words = rows->lo + plan->begin;
-    } else {
-        source.words = rows->lo + plan->begin;
-    }
-    source.rows = one_per_row ? NULL : plan->value_rows;
-    return source;
-}
-
-static void
-plan_frames(struct plan *plan, const struct source *key, const struct source *value,
-            bool encode)
-{
-    const struct layout *layout = plan->layout;
-    struct framed *const framed = plan->framed;
-    const struct frame_source row_words = {.mask = UINT64_MAX, .count = plan->row_count};
-
-    for (int part = 0; part < FRAME_COUNT; part++)
-        framed[part].pays = false;
-    if (!encode)
-        return;
-    if (layout->key.shape == SHAPE_WORD4 || layout->key.shape == SHAPE_WORD8) {
-        framed[FRAME_KEY].source = words_of_source(key, true);
-        framed_fit(&framed[FRAME_KEY], source_bytes(key), 0);
-    }
-    if (layout->value.shape == SHAPE_WORD4 || layout->value.shape == SHAPE_WORD8) {
-        framed[FRAME_VALUE].source = words_of_source(value, false);
-        framed_fit(&framed[FRAME_VALUE], source_bytes(value), 0);
-    }
-    if (layout->timed) {
-        framed[FRAME_TIMES].source = row_words;
-        framed[FRAME_TIMES].source.words = plan->rows->time + plan->begin;
-        framed_fit(&framed[FRAME_TIMES], plan->row_count * sizeof(uint64_t),
-                   sizeof(struct frame));
-    }
-    /* Several weights of a row have little in common. */
-    if (layout->weight_count == 1) {
-        framed[FRAME_WEIGHTS].source = row_words;
-        framed[FRAME_WEIGHTS].source.words =
-            (const uint64_t *)plan->rows->weight + plan->begin;
-        framed[FRAME_WEIGHTS].source.flip = word_of_i64(0);
-        framed_fit(&framed[FRAME_WEIGHTS], (size_t)plan->row_count * plan->weight_bytes,
-                   sizeof(struct frame));
-    }
-}
-
-static struct frame_source
-words_of_source(const struct source *source, bool sorted)
-{
-    return (struct frame_source){.words = source->words,
-                                 .shift = source->shift,
-                                 .mask =
-                                     source->layout->bytes == 4 ? UINT32_MAX : UINT64_MAX,
-                                 .rows = source->rows,
-                                 .count = source->count,
-                                 .sorted = sorted};
-}
-
-/* Bytes of the cells, with the slack that loads and stores of whole words need. */
-static size_t
-source_bytes(const struct source *source)
-{
-    size_t bytes = 0;
-
-    if (source->layout->shape == SHAPE_WORD4 || source->layout->shape == SHAPE_WORD8)
-        return (size_t)source->count * source->layout->bytes;
-    if (source->layout->shape == SHAPE_FIXED)
-        return (size_t)source->count * source->layout->bytes + CELL_SLACK;
-    if (source->layout->shape == SHAPE_NONE)
-        return 0;
-    for (uint32_t i = 0; i < source->count; i++)
-        bytes += source->spans[source->rows != NULL ? source->rows[i] : i].size;
-    return bytes + CELL_SLACK;
-}
-
-static void
-plan_parts(struct plan *plan, const struct source *key, const struct source *value)
-{
-    const struct layout *layout = plan->layout;
-    size_t *const bytes = plan->part_bytes;
-
-    memset(bytes, 0, sizeof plan->part_bytes);
-    if (layout->key.shape == SHAPE_BYTES) {
-        bytes[PART_KEY_SAMPLES] =
-            (key->count + SAMPLE_STEP - 1) / SAMPLE_STEP * sizeof(uint64_t);
-        bytes[PART_KEY_ENDS] = key->count * sizeof(uint32_t);
-    }
-    bytes[PART_KEY_CELLS] = source_bytes(key);
-    if (layout->value.shape == SHAPE_BYTES)
-        bytes[PART_VALUE_ENDS] = value->count * sizeof(uint32_t);
-    bytes[PART_VALUE_CELLS] = source_bytes(value);
-    if (plan->key_count < plan->value_count)
-        bytes[PART_ENDS_OF_VALUES] = plan->key_count * sizeof(uint16_t);
-    if (plan->value_count < plan->row_count)
-        bytes[PART_ENDS_OF_TIMES] = plan->value_count * sizeof(uint16_t);
-    if (layout->timed)
-        bytes[PART_TIMES] = plan->row_count * sizeof(uint64_t);
-    bytes[PART_WEIGHTS] =
-        (size_t)plan->row_count * layout->weight_count * plan->weight_bytes;
-    for (int part = 0; part < FRAME_COUNT; part++)
-        if (plan->framed[part].pays)
-            bytes[part_of_frame[part]] = framed_bytes(&plan->framed[part]) +
-                                         (part >= FRAME_TIMES ? sizeof(struct frame) : 0);
-}
-
-/* The next array, NULL when it is not there. */
-static void *
-take_part(struct block *block, size_t *at, size_t bytes)
-{
-    const size_t begin = *at;
-
-    *at += (bytes + 7) & ~(size_t)7;
-    return bytes > 0 ? (uint8_t *)block + begin : NULL;
-}
-
+/* With one reference, and room behind it for an image at a multiple of
+ * IMAGE_ALIGNMENT. */
 static struct block *
-block_alloc(const struct plan *plan)
+block_alloc(size_t image_bytes)
 {
-    const size_t *const parts = plan->part_bytes;
-    size_t at = BLOCK_KEY_WORDS;
-    size_t bytes = at;
+    const size_t bytes =
+        sizeof(struct block) + image_bytes + (IMAGE_ALIGNMENT - _Alignof(max_align_t));
+    uint8_t *const memory = mem_alloc(bytes);
+    const uintptr_t least = (uintptr_t)memory + sizeof(struct block);
     struct block *block;
 
-    for (int part = 0; part < PART_COUNT; part++)
-        bytes += (parts[part] + 7) & ~(size_t)7;
-    block = mem_alloc(bytes);
-    if (block == NULL)
+    static_assert(sizeof(struct block) % _Alignof(max_align_t) == 0,
+                  "what is left of the alignment is enough");
+    if (memory == NULL)
         return NULL;
+    block = (struct block *)(void *)(memory + (0 - least) % IMAGE_ALIGNMENT);
     ref_init(&block->refs);
-    block->row_count = plan->row_count;
-    block->value_count = plan->value_count;
-    block->key_count = plan->key_count;
-    block->negative_rows = plan->negative_rows;
-    block->weight_bytes = plan->weight_bytes;
+    block->memory = memory;
     block->bytes = bytes;
-    block->key.samples = take_part(block, &at, parts[PART_KEY_SAMPLES]);
-    block->key.ends = take_part(block, &at, parts[PART_KEY_ENDS]);
-    block->key.cells = take_part(block, &at, parts[PART_KEY_CELLS]);
-    assert(block->key.samples != NULL || block->key.ends != NULL ||
-           block->key.cells == NULL ||
-           (uint8_t *)block->key.cells == (uint8_t *)block + BLOCK_KEY_WORDS);
-    block->key.shared_bytes = 0;
-    block->value.samples = NULL;
-    block->value.shared_bytes = 0;
-    block->value.ends = take_part(block, &at, parts[PART_VALUE_ENDS]);
-    block->value.cells = take_part(block, &at, parts[PART_VALUE_CELLS]);
-    block->value_ends = take_part(block, &at, parts[PART_ENDS_OF_VALUES]);
-    block->time_ends = take_part(block, &at, parts[PART_ENDS_OF_TIMES]);
-    block->times = take_part(block, &at, parts[PART_TIMES]);
-    block->weights = take_part(block, &at, parts[PART_WEIGHTS]);
-    assert(at == bytes);
     return block;
+}
+
+/* A present array. */
+static void *
+part_of(struct image *image, enum image_part part)
+{
+    return image->at[part] != 0 ? (uint8_t *)image + image->at[part] : NULL;
+}
+
+static struct span
+span_of(const struct source *source, uint32_t cell)
+{
+    return source->spans[source->rows != NULL ? source->rows[cell] : cell];
+}
+
+static void
+pack_head(const struct plan *plan, struct image *image)
+{
+    const struct framed *framed = plan->framed;
+
+    image->row_count = plan->row_count;
+    image->value_count = plan->value_count;
+    image->key_count = plan->key_count;
+    image->negative_rows = plan->negative_rows;
+    image->flags = plan->encode ? IMAGE_ENCODED : 0;
+    image->flags |= framed[FRAME_KEY].pays ? IMAGE_KEYS_FRAMED : 0;
+    image->flags |= framed[FRAME_VALUE].pays ? IMAGE_VALUES_FRAMED : 0;
+    image->flags |= framed[FRAME_TIMES].pays ? IMAGE_TIMES_FRAMED : 0;
+    image->flags |= framed[FRAME_WEIGHTS].pays ? IMAGE_WEIGHTS_FRAMED : 0;
+    if (!framed[FRAME_WEIGHTS].pays)
+        image->weight_bytes = plan->weight_bytes;
+}
+
+/* The last eight bytes of every array are zero before it is packed, so that what it does
+ * not fill is. */
+static void
+pack_padding(struct image *image, const size_t *part_bytes)
+{
+    for (int part = 0; part < PART_COUNT; part++)
+        if (part_bytes[part] > 0)
+            memset((uint8_t *)part_of(image, (enum image_part)part) +
+                       (part_bytes[part] - 1) / 8 * 8,
+                   0, 8);
+}
+
+static void
+pack_parts(const struct plan *plan, struct image *image)
+{
+    const struct framed *framed = plan->framed;
+    const struct source key = plan_key_source(plan), value = plan_value_source(plan);
+    uint8_t *const keys = part_of(image, PART_KEY_CELLS);
+    uint8_t *const values = part_of(image, PART_VALUE_CELLS);
+    uint8_t *const times = part_of(image, PART_TIMES);
+    uint8_t *const weights = part_of(image, PART_WEIGHTS);
+
+    pack_ends(plan, image);
+    if (framed[FRAME_KEY].pays)
+        framed_write(&framed[FRAME_KEY], &image->key_frame, keys);
+    else
+        pack_column(&key, keys, part_of(image, PART_KEY_ENDS));
+    if (image->at[PART_KEY_SAMPLES] != 0)
+        pack_samples(&key, image);
+    if (framed[FRAME_VALUE].pays)
+        framed_write(&framed[FRAME_VALUE], &image->value_frame, values);
+    else
+        pack_column(&value, values, part_of(image, PART_VALUE_ENDS));
+    if (framed[FRAME_TIMES].pays)
+        framed_write(&framed[FRAME_TIMES], (struct frame *)(void *)times,
+                     times + sizeof(struct frame));
+    else if (times != NULL)
+        pack_times(plan, (uint64_t *)(void *)times);
+    if (framed[FRAME_WEIGHTS].pays)
+        framed_write(&framed[FRAME_WEIGHTS], (struct frame *)(void *)weights,
+                     weights + sizeof(struct frame));
+    else if (weights != NULL)
+        pack_weights(plan, weights);
 }
 
 /* A key ends where the next one starts; its start among values is how many values start
  * before it. */
 static void
-pack_ends(const struct plan *plan, struct block *block)
+pack_ends(const struct plan *plan, struct image *image)
 {
-    if (block->time_ends != NULL) {
+    uint16_t *const value_ends = part_of(image, PART_ENDS_OF_VALUES);
+    uint16_t *const time_ends = part_of(image, PART_ENDS_OF_TIMES);
+
+    if (time_ends != NULL) {
         for (uint32_t v = 0; v + 1 < plan->value_count; v++)
-            block->time_ends[v] = plan->value_rows[v + 1];
-        block->time_ends[plan->value_count - 1] = (uint16_t)plan->row_count;
+            time_ends[v] = plan->value_rows[v + 1];
+        time_ends[plan->value_count - 1] = (uint16_t)plan->row_count;
     }
-    if (block->value_ends == NULL)
+    if (value_ends == NULL)
         return;
-    if (block->time_ends == NULL) {
+    if (time_ends == NULL) {
         for (uint32_t k = 0; k + 1 < plan->key_count; k++)
-            block->value_ends[k] = plan->key_rows[k + 1];
+            value_ends[k] = plan->key_rows[k + 1];
     } else {
         for (uint32_t k = 0, v = 0; k + 1 < plan->key_count; k++) {
             while (plan->value_rows[v] < plan->key_rows[k + 1])
                 v++;
-            block->value_ends[k] = (uint16_t)v;
+            value_ends[k] = (uint16_t)v;
         }
     }
-    block->value_ends[plan->key_count - 1] = (uint16_t)plan->value_count;
+    value_ends[plan->key_count - 1] = (uint16_t)plan->value_count;
 }
 
 static void
-pack_column(const struct source *source, struct column *column)
+pack_column(const struct source *source, void *cells, uint32_t *ends)
 {
     switch (source->layout->shape) {
     case SHAPE_NONE:
         break;
     case SHAPE_WORD4:
-        pack_word4(source, column->cells);
+        pack_word4(source, cells);
         break;
     case SHAPE_WORD8:
-        pack_word8(source, column->cells);
+        pack_word8(source, cells);
         break;
     case SHAPE_FIXED:
-        pack_fixed(source, column->cells);
+        pack_fixed(source, cells);
         break;
     case SHAPE_BYTES:
-        pack_bytes(source, column);
+        pack_bytes(source, cells, ends);
         break;
     }
 }
@@ -475,33 +248,43 @@ pack_fixed(const struct source *source, uint8_t *cells)
 }
 
 static void
-pack_bytes(const struct source *source, struct column *column)
+pack_bytes(const struct source *source, uint8_t *cells, uint32_t *ends)
 {
-    const uint32_t last = source->count - 1;
-    uint8_t *const cells = column->cells;
     size_t at = 0;
 
-    if (column->samples != NULL)
-        column->shared_bytes = (uint32_t)span_shared(
-            source->spans[0],
-            source->spans[source->rows != NULL ? source->rows[last] : last]);
     for (uint32_t i = 0; i < source->count; i++) {
-        const struct span span =
-            source->spans[source->rows != NULL ? source->rows[i] : i];
+        const struct span span = span_of(source, i);
 
-        if (column->samples != NULL && i % SAMPLE_STEP == 0)
-            column->samples[i / SAMPLE_STEP] = bytes_prefix(
-                span.data + column->shared_bytes, span.size - column->shared_bytes);
         if (span.size > 0)
             memcpy(cells + at, span.data, span.size);
         at += span.size;
-        column->ends[i] = (uint32_t)at;
+        ends[i] = (uint32_t)at;
     }
     memset(cells + at, 0, CELL_SLACK);
 }
 
 static void
-pack_weights(const struct plan *plan, struct block *block)
+pack_samples(const struct source *source, struct image *image)
+{
+    uint64_t *const samples = part_of(image, PART_KEY_SAMPLES);
+
+    image->shared_bytes =
+        (uint32_t)span_shared(span_of(source, 0), span_of(source, source->count - 1));
+    for (uint32_t i = 0; i < source->count; i += SAMPLE_STEP) {
+        const struct span behind = span_behind(span_of(source, i), image->shared_bytes);
+
+        samples[i / SAMPLE_STEP] = bytes_prefix(behind.data, behind.size);
+    }
+}
+
+static void
+pack_times(const struct plan *plan, uint64_t *times)
+{
+    memcpy(times, plan->rows->time + plan->begin, plan->row_count * sizeof *times);
+}
+
+static void
+pack_weights(const struct plan *plan, void *to)
 {
     const unsigned width = plan->layout->weight_count;
     const int64_t *weights = plan->rows->weight + plan->begin * width;
@@ -510,48 +293,18 @@ pack_weights(const struct plan *plan, struct block *block)
     switch (plan->weight_bytes) {
     case 1:
         for (size_t i = 0; i < count; i++)
-            ((int8_t *)block->weights)[i] = (int8_t)weights[i];
+            ((int8_t *)to)[i] = (int8_t)weights[i];
         break;
     case 2:
         for (size_t i = 0; i < count; i++)
-            ((int16_t *)block->weights)[i] = (int16_t)weights[i];
+            ((int16_t *)to)[i] = (int16_t)weights[i];
         break;
     case 4:
         for (size_t i = 0; i < count; i++)
-            ((int32_t *)block->weights)[i] = (int32_t)weights[i];
+            ((int32_t *)to)[i] = (int32_t)weights[i];
         break;
     default:
-        memcpy(block->weights, weights, count * sizeof *weights);
+        memcpy(to, weights, count * sizeof *weights);
         break;
-    }
-}
-
-/* The arrays of columns that are frames have their distances; those of times and weights
- * the frame in front. */
-static void
-pack_frames(const struct plan *plan, struct block *block)
-{
-    const struct framed *framed = plan->framed;
-
-    block->key.frame = block->value.frame = NULL;
-    if (framed[FRAME_KEY].pays) {
-        framed_write(&framed[FRAME_KEY], &block->key_frame, block->key.cells);
-        block->key.frame = &block->key_frame;
-        block->key.cells = NULL;
-    }
-    if (framed[FRAME_VALUE].pays) {
-        framed_write(&framed[FRAME_VALUE], &block->value_frame, block->value.cells);
-        block->value.frame = &block->value_frame;
-        block->value.cells = NULL;
-    }
-    block->times_framed = framed[FRAME_TIMES].pays;
-    if (block->times_framed)
-        framed_write(&framed[FRAME_TIMES], block->time_frame,
-                     (uint8_t *)(block->time_frame + 1));
-    block->weights_framed = framed[FRAME_WEIGHTS].pays;
-    if (block->weights_framed) {
-        framed_write(&framed[FRAME_WEIGHTS], block->weight_frame,
-                     (uint8_t *)(block->weight_frame + 1));
-        block->weight_bytes = 0;
     }
 }

@@ -51,32 +51,24 @@ target_of(const struct layout *layout, const struct cell *key, const struct cell
     return target;
 }
 
-static bool
-key_equals(const struct layout *layout, const struct block *block, size_t at,
-           const struct cell *key)
-{
-    if (block->key.frame != NULL)
-        return frame_word(block->key.frame, at) == key->word;
-    return column_equals(&layout->key, &block->key, at, key);
-}
-
 uint32_t
-block_search(const struct layout *layout, const struct block *block,
+image_search(const struct layout *layout, const struct image *image,
              const struct target *target)
 {
     const bool after_key = target->after && !target->has_value;
-    const size_t key = column_search(&layout->key, &block->key, 0, block->key_count,
-                                     &target->key, after_key);
-    const uint32_t value_begin = block_value_begin(block, (uint32_t)key);
+    const struct column keys = image_keys(image), values = image_values(image);
+    const size_t key =
+        column_search(&layout->key, &keys, 0, image->key_count, &target->key, after_key);
+    const uint32_t value_begin = image_value_begin(image, (uint32_t)key);
     size_t value;
 
-    if (!target->has_value || key == block->key_count ||
-        !key_equals(layout, block, key, &target->key))
-        return block_row_begin(block, value_begin);
-    value = column_search(&layout->value, &block->value, value_begin,
-                          block_value_end(block, (uint32_t)key), &target->value,
+    if (!target->has_value || key == image->key_count ||
+        !column_equals(&layout->key, &keys, key, &target->key))
+        return image_row_begin(image, value_begin);
+    value = column_search(&layout->value, &values, value_begin,
+                          image_value_end(image, (uint32_t)key), &target->value,
                           target->after);
-    return block_row_begin(block, (uint32_t)value);
+    return image_row_begin(image, (uint32_t)value);
 }
 
 size_t
@@ -146,6 +138,8 @@ bool
 column_equals(const struct cell_layout *layout, const struct column *column, size_t at,
               const struct cell *cell)
 {
+    if (column->frame != NULL)
+        return frame_word(column->frame, at) == cell->word;
     switch (layout->shape) {
     case SHAPE_NONE:
         break;

@@ -7,7 +7,10 @@
 /* Rows [begin, end) of one column: those from `begin` on have cell `cell`, and so on. */
 struct piece {
     const struct cell_layout *layout;
-    const struct column *column;
+    /* As those of struct column. */
+    const struct frame *frame;
+    const void *cells;
+    const uint32_t *ends;
     uint32_t cell;
     uint32_t cell_count;
     uint32_t begin;
@@ -16,11 +19,9 @@ struct piece {
     const uint16_t *row_ends;
 };
 
-static void stage_wide(const struct layout *layout, const struct block *block,
+static void stage_wide(const struct layout *layout, const struct image *image,
                        uint32_t begin, uint32_t end, struct rows *out);
-static void find_pieces(const struct layout *layout, const struct block *block,
-                        struct piece *key, struct piece *value, uint16_t *scratch);
-static void find_cells(const struct block *block, struct piece *key, struct piece *value,
+static void find_cells(const struct image *image, struct piece *key, struct piece *value,
                        uint16_t *scratch);
 static void stage_one(const struct layout *layout, const struct piece *key,
                       const struct piece *value, uint64_t *hi);
@@ -33,24 +34,44 @@ static void stage_word8(const struct piece *piece, uint64_t *words);
 static void stage_spans(const struct piece *piece, uint64_t *words, struct span *spans);
 static void stage_pair(const struct piece *piece, uint64_t *hi, uint64_t *lo);
 static void
-stage_weights(const struct block *block, size_t begin, size_t count, int64_t *weights);
+stage_times(const struct image *image, uint32_t begin, uint32_t end, uint64_t *times);
+static void
+stage_weights(const struct image *image, size_t begin, size_t count, int64_t *weights);
+
+/* Where the rows of the pieces have their cells. */
+static inline __attribute__((always_inline)) void
+find_pieces(const struct layout *layout, const struct image *image, struct piece *key,
+            struct piece *value, uint16_t *scratch)
+{
+    key->layout = &layout->key;
+    key->frame = image_has(image, IMAGE_KEYS_FRAMED) ? &image->key_frame : NULL;
+    key->cells = image_array(image, PART_KEY_CELLS);
+    key->ends = image_array(image, PART_KEY_ENDS);
+    key->cell_count = image->key_count;
+    value->layout = &layout->value;
+    value->frame = image_has(image, IMAGE_VALUES_FRAMED) ? &image->value_frame : NULL;
+    value->cells = image_array(image, PART_VALUE_CELLS);
+    value->ends = image_array(image, PART_VALUE_ENDS);
+    value->cell_count = image->value_count;
+    find_cells(image, key, value, scratch);
+}
 
 void
-block_stage(const struct layout *layout, const struct block *block, uint32_t begin,
+image_stage(const struct layout *layout, const struct image *image, uint32_t begin,
             uint32_t end, struct rows *out)
 {
     if (layout->row_kind == ROW_WIDE) {
-        stage_wide(layout, block, begin, end, out);
+        stage_wide(layout, image, begin, end, out);
     } else {
         struct lent_rows lent = rows_lend(out);
 
-        block_stage_lent(layout, block, begin, end, &lent);
+        image_stage_lent(layout, image, begin, end, &lent);
         out->count = lent.count;
     }
 }
 
 void
-block_stage_lent(const struct layout *layout, const struct block *block, uint32_t begin,
+image_stage_lent(const struct layout *layout, const struct image *image, uint32_t begin,
                  uint32_t end, struct lent_rows *out)
 {
     const size_t at = out->count;
@@ -58,9 +79,9 @@ block_stage_lent(const struct layout *layout, const struct block *block, uint32_
     struct piece key = {.begin = begin, .end = end}, value = key;
 
     assert(layout->row_kind != ROW_WIDE);
-    assert(begin < end && end <= block->row_count);
+    assert(begin < end && end <= image->row_count);
     assert(lent_rows_room(out) >= end - begin);
-    find_pieces(layout, block, &key, &value, scratch);
+    find_pieces(layout, image, &key, &value, scratch);
     if (layout->row_kind == ROW_ONE) {
         stage_one(layout, &key, &value, out->hi + at);
     } else if (layout->key.shape == SHAPE_FIXED) {
@@ -71,12 +92,12 @@ block_stage_lent(const struct layout *layout, const struct block *block, uint32_
         stage_column(&key, out->hi + at, NULL);
         stage_column(&value, out->lo + at, NULL);
     }
-    stage_weights(block, begin, end - begin, out->weight + at);
+    stage_weights(image, begin, end - begin, out->weight + at);
     out->count += end - begin;
 }
 
 static void
-stage_wide(const struct layout *layout, const struct block *block, uint32_t begin,
+stage_wide(const struct layout *layout, const struct image *image, uint32_t begin,
            uint32_t end, struct rows *out)
 {
     const size_t at = out->count;
@@ -84,59 +105,45 @@ stage_wide(const struct layout *layout, const struct block *block, uint32_t begi
     uint16_t scratch[BLOCK_ROWS];
     struct piece key = {.begin = begin, .end = end}, value = key;
 
-    assert(begin < end && end <= block->row_count);
+    assert(begin < end && end <= image->row_count);
     assert(out->capacity - out->count >= end - begin);
-    find_pieces(layout, block, &key, &value, scratch);
+    find_pieces(layout, image, &key, &value, scratch);
     stage_column(&key, out->hi + at, out->key != NULL ? out->key + at : NULL);
     stage_column(&value, out->lo + at, out->value != NULL ? out->value + at : NULL);
-    if (block->times_framed)
-        frame_unpack(block->time_frame, begin, end, out->time + at);
-    else if (layout->timed)
-        memcpy(out->time + at, block->times + begin, (end - begin) * sizeof *out->time);
-    stage_weights(block, (size_t)begin * width, (size_t)(end - begin) * width,
+    if (layout->timed)
+        stage_times(image, begin, end, out->time + at);
+    stage_weights(image, (size_t)begin * width, (size_t)(end - begin) * width,
                   out->weight + at * width);
     out->count += end - begin;
 }
 
 void
-block_stage_key(const struct layout *layout, const struct block *block, uint64_t key,
+image_stage_key(const struct layout *layout, const struct image *image, uint64_t key,
                 uint32_t begin, uint32_t end, struct rows *out)
 {
     const size_t at = out->count;
     const uint32_t count = end - begin;
     /* Every row has a value of its own. */
+    const struct column values = image_values(image);
     const struct piece value = {.layout = &layout->value,
-                                .column = &block->value,
+                                .frame = values.frame,
+                                .cells = values.cells,
                                 .cell = begin,
-                                .cell_count = block->value_count,
+                                .cell_count = image->value_count,
                                 .begin = begin,
                                 .end = end};
 
-    assert(begin < end && end <= block->row_count);
+    assert(begin < end && end <= image->row_count);
     assert(out->capacity - out->count >= count);
-    assert(layout->row_kind != ROW_WIDE && block->time_ends == NULL);
+    assert(layout->row_kind != ROW_WIDE && image->at[PART_ENDS_OF_TIMES] == 0);
     for (uint32_t i = 0; i < count; i++)
         out->hi[at + i] = key;
     if (layout->row_kind == ROW_ONE)
         add_values(layout, &value, out->hi + at);
     else
         stage_column(&value, out->lo + at, NULL);
-    stage_weights(block, begin, count, out->weight + at);
+    stage_weights(image, begin, count, out->weight + at);
     out->count += count;
-}
-
-/* Where the rows of the pieces have their cells. */
-static void
-find_pieces(const struct layout *layout, const struct block *block, struct piece *key,
-            struct piece *value, uint16_t *scratch)
-{
-    key->layout = &layout->key;
-    key->column = &block->key;
-    key->cell_count = block->key_count;
-    value->layout = &layout->value;
-    value->column = &block->value;
-    value->cell_count = block->value_count;
-    find_cells(block, key, value, scratch);
 }
 
 /* The first of `ends` above `at`. */
@@ -157,27 +164,30 @@ find_end(const uint16_t *ends, uint32_t count, uint32_t at)
 
 /* Where the cells of the pieces begin, and where their rows end. */
 static void
-find_cells(const struct block *block, struct piece *key, struct piece *value,
+find_cells(const struct image *image, struct piece *key, struct piece *value,
            uint16_t *scratch)
 {
+    const uint16_t *value_ends = image_part(image, PART_ENDS_OF_VALUES);
+    const uint16_t *time_ends = image_part(image, PART_ENDS_OF_TIMES);
+
     value->cell = value->begin;
-    value->row_ends = block->time_ends;
-    if (block->time_ends != NULL)
-        value->cell = find_end(block->time_ends, block->value_count, value->begin);
+    value->row_ends = time_ends;
+    if (time_ends != NULL)
+        value->cell = find_end(time_ends, image->value_count, value->begin);
     key->cell = value->cell;
-    key->row_ends = block->time_ends;
-    if (block->value_ends == NULL)
+    key->row_ends = time_ends;
+    if (value_ends == NULL)
         return;
 
-    key->cell = find_end(block->value_ends, block->key_count, value->cell);
-    key->row_ends = block->value_ends;
-    if (block->time_ends == NULL)
+    key->cell = find_end(value_ends, image->key_count, value->cell);
+    key->row_ends = value_ends;
+    if (time_ends == NULL)
         return;
     /* Keys have several values and values several times: only here the rows of a key are
      * two steps away. */
     key->row_ends = scratch;
-    for (uint32_t k = key->cell; k < block->key_count; k++) {
-        scratch[k] = block->time_ends[block->value_ends[k] - 1];
+    for (uint32_t k = key->cell; k < image->key_count; k++) {
+        scratch[k] = time_ends[value_ends[k] - 1];
         if (scratch[k] >= key->end)
             break;
     }
@@ -203,11 +213,10 @@ add_values(const struct layout *layout, const struct piece *value, uint64_t *hi)
     const uint32_t count = value->end - value->begin;
     const unsigned shift = layout->key_shift;
 
-    if (value->column->frame != NULL) {
-        frame_unpack_below(value->column->frame, value->cell, value->cell + count, shift,
-                           hi);
+    if (value->frame != NULL) {
+        frame_unpack_below(value->frame, value->cell, value->cell + count, shift, hi);
     } else if (layout->value.shape == SHAPE_WORD4) {
-        const uint32_t *values = (const uint32_t *)value->column->cells + value->cell;
+        const uint32_t *values = (const uint32_t *)value->cells + value->cell;
 
         for (uint32_t i = 0; i < count; i++)
             hi[i] = hi[i] << shift | values[i];
@@ -220,7 +229,7 @@ add_values(const struct layout *layout, const struct piece *value, uint64_t *hi)
 static void
 stage_column(const struct piece *piece, uint64_t *words, struct span *spans)
 {
-    if (piece->column->frame != NULL) {
+    if (piece->frame != NULL) {
         stage_frame(piece, words);
         return;
     }
@@ -271,7 +280,8 @@ column_words(const struct cell_layout *layout, const struct column *column, size
              size_t end, uint64_t *words)
 {
     const struct piece piece = {.layout = layout,
-                                .column = column,
+                                .frame = column->frame,
+                                .cells = column->cells,
                                 .cell = (uint32_t)begin,
                                 .begin = (uint32_t)begin,
                                 .end = (uint32_t)end};
@@ -290,7 +300,7 @@ stage_frame(const struct piece *piece, uint64_t *words)
     uint32_t cell = piece->cell;
 
     if (piece->row_ends == NULL) {
-        frame_unpack(piece->column->frame, cell, cell + end - piece->begin, words);
+        frame_unpack(piece->frame, cell, cell + end - piece->begin, words);
         return;
     }
     for (uint32_t at = piece->begin; at < end;) {
@@ -298,7 +308,7 @@ stage_frame(const struct piece *piece, uint64_t *words)
         const uint32_t left = min_row(end - at, piece->cell_count - first);
         const uint32_t stop = first + min_row(UNPACK_WORDS, left);
 
-        frame_unpack(piece->column->frame, first, stop, cells);
+        frame_unpack(piece->frame, first, stop, cells);
         for (; cell < stop && at < end; cell++) {
             const uint32_t row_end = min_row(piece->row_ends[cell], end);
 
@@ -311,7 +321,7 @@ stage_frame(const struct piece *piece, uint64_t *words)
 static void
 stage_word4(const struct piece *piece, uint64_t *words)
 {
-    const uint32_t *cells = (const uint32_t *)piece->column->cells + piece->cell;
+    const uint32_t *cells = (const uint32_t *)piece->cells + piece->cell;
     const uint16_t *ends = piece->row_ends;
 
     if (ends == NULL) {
@@ -329,7 +339,7 @@ stage_word4(const struct piece *piece, uint64_t *words)
 static void
 stage_word8(const struct piece *piece, uint64_t *words)
 {
-    const uint64_t *cells = (const uint64_t *)piece->column->cells + piece->cell;
+    const uint64_t *cells = (const uint64_t *)piece->cells + piece->cell;
     const uint16_t *ends = piece->row_ends;
 
     if (ends == NULL) {
@@ -346,11 +356,12 @@ stage_word8(const struct piece *piece, uint64_t *words)
 static void
 stage_spans(const struct piece *piece, uint64_t *words, struct span *spans)
 {
+    const struct column column = {.cells = piece->cells, .ends = piece->ends};
     const uint16_t *ends = piece->row_ends;
     uint32_t cell = piece->cell;
 
     for (uint32_t at = piece->begin; at < piece->end; cell++) {
-        const struct span span = column_span(piece->layout, piece->column, cell);
+        const struct span span = column_span(piece->layout, &column, cell);
         const uint64_t prefix = cell_prefix(span.data, span.size);
         const uint32_t stop = ends != NULL ? min_row(ends[cell], piece->end) : at + 1;
 
@@ -366,7 +377,7 @@ static void
 stage_pair(const struct piece *piece, uint64_t *hi, uint64_t *lo)
 {
     const size_t size = piece->layout->bytes;
-    const uint8_t *cells = (const uint8_t *)piece->column->cells + piece->cell * size;
+    const uint8_t *cells = (const uint8_t *)piece->cells + piece->cell * size;
     const uint64_t mask = size >= 16 ? UINT64_MAX : ~(UINT64_MAX >> (8 * (size - 8)));
 
     assert(piece->row_ends == NULL);
@@ -389,30 +400,43 @@ fill_ones(int64_t *weights, size_t count)
 }
 
 static void
-stage_weights(const struct block *block, size_t begin, size_t count, int64_t *weights)
+stage_times(const struct image *image, uint32_t begin, uint32_t end, uint64_t *times)
 {
-    if (block->weights_framed) {
-        frame_unpack(block->weight_frame, begin, begin + count, (uint64_t *)weights);
+    const void *const stored = image_part(image, PART_TIMES);
+
+    if (image_has(image, IMAGE_TIMES_FRAMED))
+        frame_unpack(stored, begin, end, times);
+    else
+        memcpy(times, (const uint64_t *)stored + begin, (end - begin) * sizeof *times);
+}
+
+static void
+stage_weights(const struct image *image, size_t begin, size_t count, int64_t *weights)
+{
+    const void *const stored = image_part(image, PART_WEIGHTS);
+
+    if (image_has(image, IMAGE_WEIGHTS_FRAMED)) {
+        frame_unpack(stored, begin, begin + count, (uint64_t *)weights);
         return;
     }
-    switch (block->weight_bytes) {
+    switch (image->weight_bytes) {
     case 0:
         fill_ones(weights, count);
         break;
     case 1:
         for (size_t i = 0; i < count; i++)
-            weights[i] = ((const int8_t *)block->weights)[begin + i];
+            weights[i] = ((const int8_t *)stored)[begin + i];
         break;
     case 2:
         for (size_t i = 0; i < count; i++)
-            weights[i] = ((const int16_t *)block->weights)[begin + i];
+            weights[i] = ((const int16_t *)stored)[begin + i];
         break;
     case 4:
         for (size_t i = 0; i < count; i++)
-            weights[i] = ((const int32_t *)block->weights)[begin + i];
+            weights[i] = ((const int32_t *)stored)[begin + i];
         break;
     default:
-        memcpy(weights, (const int64_t *)block->weights + begin, count * sizeof *weights);
+        memcpy(weights, (const int64_t *)stored + begin, count * sizeof *weights);
         break;
     }
 }

@@ -40,6 +40,8 @@ struct frame {
     uint32_t bits_at;
     uint8_t slope_shift;
     uint8_t width;
+    /* No padding, whose bytes would be anything. */
+    uint16_t zero;
 };
 
 static inline const uint8_t *

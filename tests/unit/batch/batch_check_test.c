@@ -58,35 +58,51 @@ expect_found(const struct world *world, const char *word)
         (place) = before;                                                                \
     } while (0)
 
+static void *
+array_of(struct image *image, enum image_part part)
+{
+    assert_true(image->at[part] != 0);
+    return (uint8_t *)image + image->at[part];
+}
+
 static void
 damage_to_a_block_is_found(void **state)
 {
     (void)state;
     struct world world;
-    struct block *block;
-    uint64_t *values;
+    struct image *image;
+    uint16_t *value_ends, *time_ends;
+    uint32_t *key_ends;
+    uint64_t *samples, *values, *times;
+    int16_t *weights;
 
     world_init(&world);
-    block = world.batch->fences[2].block;
-    values = block->value.cells;
-    assert_int_equal(block->weight_bytes, 2);
-    DAMAGE(&world, block->row_count, 0, "rows");
-    DAMAGE(&world, block->row_count, block->row_count - 1, "the fence of block 2");
-    DAMAGE(&world, block->value_count, block->value_count + 1, "values");
-    DAMAGE(&world, block->negative_rows, block->negative_rows + 1, "negative rows");
-    DAMAGE(&world, block->value_ends[block->key_count - 1], block->value_count + 1,
-           "end at");
-    DAMAGE(&world, block->value_ends, NULL, "no ends of its values");
-    DAMAGE(&world, block->value_ends[3], block->value_ends[2], "values do not rise");
-    DAMAGE(&world, block->time_ends[3], block->time_ends[2], "times do not rise");
-    DAMAGE(&world, block->key.ends[3], block->key.ends[2] - 1, "ends of cells fall");
-    DAMAGE(&world, block->key.samples[1], block->key.samples[1] + 1, "the sample");
+    image = (struct image *)(void *)(world.batch->fences[2].block + 1);
+    samples = array_of(image, PART_KEY_SAMPLES);
+    key_ends = array_of(image, PART_KEY_ENDS);
+    values = array_of(image, PART_VALUE_CELLS);
+    value_ends = array_of(image, PART_ENDS_OF_VALUES);
+    time_ends = array_of(image, PART_ENDS_OF_TIMES);
+    times = array_of(image, PART_TIMES);
+    weights = array_of(image, PART_WEIGHTS);
+    assert_int_equal(image->weight_bytes, 2);
+    DAMAGE(&world, image->version, 0, "version 0");
+    DAMAGE(&world, image->bytes, image->bytes + 8, "bytes");
+    DAMAGE(&world, image->row_count, 0, "0 rows");
+    DAMAGE(&world, image->row_count, image->row_count - 1, "end at");
+    DAMAGE(&world, image->value_count, image->value_count + 1, "array");
+    DAMAGE(&world, image->key_count, image->key_count - 1, "array");
+    DAMAGE(&world, image->negative_rows, image->negative_rows + 1, "negative rows");
+    DAMAGE(&world, image->at[PART_ENDS_OF_VALUES], 0, "array");
+    DAMAGE(&world, value_ends[image->key_count - 1], image->value_count + 1, "end at");
+    DAMAGE(&world, value_ends[3], value_ends[2], "values do not rise");
+    DAMAGE(&world, time_ends[3], time_ends[2], "times do not rise");
+    DAMAGE(&world, key_ends[3], key_ends[2] - 1, "ends of cells fall");
+    DAMAGE(&world, samples[1], samples[1] + 1, "the sample");
     DAMAGE(&world, values[1], values[0], "is not greater");
-    DAMAGE(&world, block->times[1], block->times[0] - 100, "is not greater");
-    DAMAGE(&world, ((int16_t *)block->weights)[7], 0, "weight 0");
-    DAMAGE(&world, ((int16_t *)block->weights)[7], -((int16_t *)block->weights)[7],
-           "negative rows");
-    DAMAGE(&world, block->bytes, block->bytes + 1, "bytes");
+    DAMAGE(&world, times[1], times[0] - 100, "is not greater");
+    DAMAGE(&world, weights[7], 0, "weight 0");
+    DAMAGE(&world, weights[7], -weights[7], "negative rows");
     world_release(&world);
 }
 
@@ -105,14 +121,16 @@ damage_to_fences_and_info_is_found(void **state)
     DAMAGE(&world, fence->last_hi, fence->last_hi + 1, "first and last");
     DAMAGE(&world, fence->first_lo, fence->first_lo + 1, "first and last");
     DAMAGE(&world, fence->last_lo, fence->last_lo + 1, "first and last");
-    DAMAGE(&world, fence->cells->first_key.size, 0, "first and last");
-    DAMAGE(&world, fence->cells->last_key.size, 0, "first and last");
+    DAMAGE(&world, fence->cells->first_key.size, 0, "cells of the fence");
+    DAMAGE(&world, fence->cells->last_key.size, 0, "cells of the fence");
     DAMAGE(&world, fence->row_begin, fence->row_begin + 1, "begins at");
     DAMAGE(&world, fence->keys, fence->keys - 1, "the fence of block 1");
     DAMAGE(&world, fence->values, fence->values + 1, "says");
     DAMAGE(&world, fence->negative_rows, 0, "negative rows");
     DAMAGE(&world, fence->bytes, fence->bytes + 8, "bytes");
-    DAMAGE(&world, fence->encoded, !fence->encoded, "to be encoded");
+    DAMAGE(&world, fence->encoded, !fence->encoded, "encoded");
+    DAMAGE(&world, fence->key_framed, true, "framed keys");
+    DAMAGE(&world, fence->values_at, 8, "place of values");
     DAMAGE(&world, fence->continues, !fence->continues, "go on");
     DAMAGE(&world, batch->info.rows, batch->info.rows + 1, " rows;");
     DAMAGE(&world, batch->info.keys, batch->info.keys + 1, "keys");

@@ -78,7 +78,7 @@ encoded_blocks(const struct spine_batch *batch)
     size_t count = 0;
 
     for (size_t i = 0; i < batch->fence_count; i++)
-        count += block_has_frames(batch->fences[i].block);
+        count += (block_image(batch->fences[i].block)->flags & ~IMAGE_ENCODED) != 0;
     return count;
 }
 

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include "block/block_plan.h"
+
+#include "block/block_starts.h"
+
+static const enum image_part part_of_frame[FRAME_COUNT] = {
+    PART_KEY_CELLS, PART_VALUE_CELLS, PART_TIMES, PART_WEIGHTS};
+
+static void plan_keys(struct plan *plan);
+static void plan_values(struct plan *plan);
+static void plan_weights(struct plan *plan);
+static size_t source_bytes(const struct source *source);
+static void plan_frames(struct plan *plan, const struct source *key,
+                        const struct source *value, bool encode);
+static struct frame_source words_of_source(const struct source *source, bool sorted);
+static void
+plan_parts(struct plan *plan, const struct source *key, const struct source *value);
+
+void
+plan_rows(struct plan *plan, const struct layout *layout, const struct rows *rows,
+          size_t begin, size_t end, bool encode)
+{
+    struct source key, value;
+
+    assert(begin < end && end <= rows->count && end - begin <= BLOCK_ROWS);
+    plan->layout = layout;
+    plan->rows = rows;
+    plan->begin = begin;
+    plan->row_count = (uint32_t)(end - begin);
+    plan->encode = encode;
+    plan_keys(plan);
+    plan_values(plan);
+    plan_weights(plan);
+    key = plan_key_source(plan);
+    value = plan_value_source(plan);
+    plan_frames(plan, &key, &value, encode);
+    plan_parts(plan, &key, &value);
+}
+
+static void
+plan_keys(struct plan *plan)
+{
+    const struct layout *layout = plan->layout;
+    const uint64_t *hi = plan->rows->hi + plan->begin;
+
+    plan->key_rows[0] = 0;
+    plan->value_rows[0] = 0;
+    if (layout->key.shape == SHAPE_NONE)
+        plan->key_count = 1;
+    else if (layout->row_kind == ROW_WIDE)
+        plan->key_count = find_starts_wide(layout, plan->rows, plan->begin,
+                                           plan->row_count, false, plan->key_rows);
+    else if (layout->key.shape == SHAPE_FIXED)
+        plan->key_count = plan->row_count; /* both words are the key */
+    else
+        plan->key_count =
+            find_starts_words(hi, layout->row_kind == ROW_ONE ? layout->key_shift : 0,
+                              plan->row_count, plan->key_rows);
+}
+
+static void
+plan_values(struct plan *plan)
+{
+    if (plan->layout->timed)
+        plan->value_count = find_starts_wide(plan->layout, plan->rows, plan->begin,
+                                             plan->row_count, true, plan->value_rows);
+    else
+        plan->value_count = plan->row_count;
+}
+
+/* The narrowest bytes that hold all weights, which is said by the bits that are not
+ * copies of the sign. */
+static void
+plan_weights(struct plan *plan)
+{
+    const unsigned width = plan->layout->weight_count;
+    const int64_t *weights = plan->rows->weight + plan->begin * width;
+    const size_t count = (size_t)plan->row_count * width;
+    uint64_t not_one = 0, magnitude = 0, negative = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t weight = (uint64_t)weights[i];
+
+        not_one |= weight ^ 1;
+        magnitude |= weight ^ (0 - (weight >> 63));
+        negative += weight >> 63;
+    }
+    if (width > 1) {
+        negative = 0;
+        for (size_t i = 0; i < count; i += width) {
+            bool below = false;
+
+            for (unsigned w = 0; w < width; w++)
+                below = below || weights[i + w] < 0;
+            negative += below;
+        }
+    }
+    plan->negative_rows = (uint32_t)negative;
+    plan->weight_bytes = weight_bytes_of(not_one, magnitude);
+}
+
+struct source
+plan_key_source(const struct plan *plan)
+{
+    const struct layout *layout = plan->layout;
+    const struct rows *rows = plan->rows;
+    const bool one_per_row = plan->key_count == plan->row_count;
+    struct source source = {.layout = &layout->key,
+                            .words = rows->hi + plan->begin,
+                            .count = plan->key_count};
+
+    if (layout->row_kind == ROW_ONE && layout->key_shift < 64)
+        source.shift = layout->key_shift;
+    if (layout->key.spans)
+        source.spans = rows->key + plan->begin;
+    else if (layout->key.shape == SHAPE_FIXED)
+        source.low_words = rows->lo + plan->begin;
+    source.rows = one_per_row ? NULL : plan->key_rows;
+    return source;
+}
+
+struct source
+plan_value_source(const struct plan *plan)
+{
+    const struct layout *layout = plan->layout;
+    const struct rows *rows = plan->rows;
+    const bool one_per_row = plan->value_count == plan->row_count;
+    struct source source = {.layout = &layout->value, .count = plan->value_count};
+
+    if (layout->value.spans)
+        source.spans = rows->value + plan->begin;
+    if (layout->row_kind == ROW_ONE) {
+        /* A word of four bytes is the low half of the code. */
+        source.words = rows->hi + plan->begin;
+    } else if (layout->value.shape == SHAPE_FIXED && !layout->value.spans) {
+        source.words = rows->hi + plan->begin;
+        source.low_words = rows->lo + plan->begin;
+    } else {
+        source.words = rows->lo + plan->begin;
+    }
+    source.rows = one_per_row ? NULL : plan->value_rows;
+    return source;
+}
+
+static void
+plan_frames(struct plan *plan, const struct source *key, const struct source *value,
+            bool encode)
+{
+    const struct layout *layout = plan->layout;
+    struct framed *const framed = plan->framed;
+    const struct frame_source row_words = {.mask = UINT64_MAX, .count = plan->row_count};
+
+    for (int part = 0; part < FRAME_COUNT; part++)
+        framed[part].pays = false;
+    if (!encode)
+        return;
+    if (layout->key.shape == SHAPE_WORD4 || layout->key.shape == SHAPE_WORD8) {
+        framed[FRAME_KEY].source = words_of_source(key, true);
+        framed_fit(&framed[FRAME_KEY], source_bytes(key), 0);
+    }
+    if (layout->value.shape == SHAPE_WORD4 || layout->value.shape == SHAPE_WORD8) {
+        framed[FRAME_VALUE].source = words_of_source(value, false);
+        framed_fit(&framed[FRAME_VALUE], source_bytes(value), 0);
+    }
+    if (layout->timed) {
+        framed[FRAME_TIMES].source = row_words;
+        framed[FRAME_TIMES].source.words = plan->rows->time + plan->begin;
+        framed_fit(&framed[FRAME_TIMES], plan->row_count * sizeof(uint64_t),
+                   sizeof(struct frame));
+    }
+    /* Several weights of a row have little in common. */
+    if (layout->weight_count == 1) {
+        framed[FRAME_WEIGHTS].source = row_words;
+        framed[FRAME_WEIGHTS].source.words =
+            (const uint64_t *)plan->rows->weight + plan->begin;
+        framed[FRAME_WEIGHTS].source.flip = word_of_i64(0);
+        framed_fit(&framed[FRAME_WEIGHTS], (size_t)plan->row_count * plan->weight_bytes,
+                   sizeof(struct frame));
+    }
+}
+
+static struct frame_source
+words_of_source(const struct source *source, bool sorted)
+{
+    return (struct frame_source){.words = source->words,
+                                 .shift = source->shift,
+                                 .mask =
+                                     source->layout->bytes == 4 ? UINT32_MAX : UINT64_MAX,
+                                 .rows = source->rows,
+                                 .count = source->count,
+                                 .sorted = sorted};
+}
+
+/* Bytes of the cells, with the slack that loads and stores of whole words need. */
+static size_t
+source_bytes(const struct source *source)
+{
+    size_t bytes = 0;
+
+    if (source->layout->shape == SHAPE_WORD4 || source->layout->shape == SHAPE_WORD8)
+        return (size_t)source->count * source->layout->bytes;
+    if (source->layout->shape == SHAPE_FIXED)
+        return (size_t)source->count * source->layout->bytes + CELL_SLACK;
+    if (source->layout->shape == SHAPE_NONE)
+        return 0;
+    for (uint32_t i = 0; i < source->count; i++)
+        bytes += source->spans[source->rows != NULL ? source->rows[i] : i].size;
+    return bytes + CELL_SLACK;
+}
+
+static void
+plan_parts(struct plan *plan, const struct source *key, const struct source *value)
+{
+    const struct layout *layout = plan->layout;
+    size_t *const bytes = plan->part_bytes;
+
+    memset(bytes, 0, sizeof plan->part_bytes);
+    if (layout->key.shape == SHAPE_BYTES) {
+        bytes[PART_KEY_SAMPLES] =
+            (key->count + SAMPLE_STEP - 1) / SAMPLE_STEP * sizeof(uint64_t);
+        bytes[PART_KEY_ENDS] = key->count * sizeof(uint32_t);
+    }
+    bytes[PART_KEY_CELLS] = source_bytes(key);
+    if (layout->value.shape == SHAPE_BYTES)
+        bytes[PART_VALUE_ENDS] = value->count * sizeof(uint32_t);
+    bytes[PART_VALUE_CELLS] = source_bytes(value);
+    if (plan->key_count < plan->value_count)
+        bytes[PART_ENDS_OF_VALUES] = plan->key_count * sizeof(uint16_t);
+    if (plan->value_count < plan->row_count)
+        bytes[PART_ENDS_OF_TIMES] = plan->value_count * sizeof(uint16_t);
+    if (layout->timed)
+        bytes[PART_TIMES] = plan->row_count * sizeof(uint64_t);
+    bytes[PART_WEIGHTS] =
+        (size_t)plan->row_count * layout->weight_count * plan->weight_bytes;
+    for (int part = 0; part < FRAME_COUNT; part++)
+        if (plan->framed[part].pays)
+            bytes[part_of_frame[part]] = framed_bytes(&plan->framed[part]) +
+                                         (part >= FRAME_TIMES ? sizeof(struct frame) : 0);
+}

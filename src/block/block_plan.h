@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BLOCK_BLOCK_PLAN_H
+#define BLOCK_BLOCK_PLAN_H
+
+/*
+ * block/block_plan -- what is found out of rows before they are packed: how many keys and
+ * values they have, which columns become frames, and how many bytes each array takes.
+ */
+
+#include "block/block_frames.h"
+
+/* The columns that may be frames. */
+enum frame_part { FRAME_KEY, FRAME_VALUE, FRAME_TIMES, FRAME_WEIGHTS, FRAME_COUNT };
+
+/* What the first pass over the rows finds out. */
+struct plan {
+    const struct layout *layout;
+    const struct rows *rows;
+    /* The first row in `rows`. */
+    size_t begin;
+    uint32_t row_count;
+    uint32_t key_count;
+    uint32_t value_count;
+    uint32_t negative_rows;
+    uint8_t weight_bytes;
+    bool encode;
+    /* Bytes of all cells. */
+    size_t part_bytes[PART_COUNT];
+    /* The first row of each key and of each value, unless there is one per row. */
+    uint16_t key_rows[BLOCK_ROWS];
+    uint16_t value_rows[BLOCK_ROWS];
+    /* None pays when the block is not to be encoded. */
+    struct framed framed[FRAME_COUNT];
+};
+
+/* Where one column comes from. */
+struct source {
+    const struct cell_layout *layout;
+    /* The words are these shifted right. */
+    const uint64_t *words;
+    unsigned shift;
+    /* Bytes of SHAPE_FIXED without spans: `words` has the first eight, this the rest. */
+    const uint64_t *low_words;
+    const struct span *spans;
+    /* Which row has cell i; NULL: row i. */
+    const uint16_t *rows;
+    uint32_t count;
+};
+
+/* Plans rows [begin, end). The plan is large: it is the caller's. */
+void plan_rows(struct plan *plan, const struct layout *layout, const struct rows *rows,
+               size_t begin, size_t end, bool encode);
+/* Where the cells of the columns come from. */
+struct source plan_key_source(const struct plan *plan);
+struct source plan_value_source(const struct plan *plan);
+
+#endif

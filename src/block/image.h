@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BLOCK_IMAGE_H
+#define BLOCK_IMAGE_H
+
+/*
+ * block/image -- the bytes of a block.
+ *
+ * An image is a head of IMAGE_HEAD_BYTES and the arrays behind it, in this order, each
+ * from a multiple of eight bytes on, with zeros between them:
+ *
+ *     samples of keys       SPINE_BYTES keys: words of every SAMPLE_STEP-th one
+ *     ends of keys          SPINE_BYTES keys: where each ends among the cells, 4 bytes
+ *     cells of keys         words of 4 or 8 bytes, or bytes end to end and CELL_SLACK
+ *                           bytes more
+ *     ends of values        SPINE_BYTES values
+ *     cells of values
+ *     ends of a key's values     2 bytes per key; absent when every key has one value
+ *     ends of a value's times    2 bytes per value; absent when every value has one row
+ *     times                 8 bytes each; absent when untimed
+ *     weights               1, 2, 4 or 8 bytes each; absent when all are 1
+ *
+ * Instead of words, times and weights there may be a frame (block/frame.h): the distances
+ * of words are where the words would be, the frames of keys and values in the head, those
+ * of times and weights in front of their distances.
+ *
+ * Nothing in an image is a pointer: it is the same in memory and in a file, at any
+ * address that is a multiple of eight. (Those in memory begin at a multiple of
+ * IMAGE_ALIGNMENT, so that a search waits for two lines of memory.) Numbers are
+ * little-endian. The same rows of the same layout, encoded or not, give the same bytes.
+ */
+
+#include "base/assert.h"
+#include "block/frame.h"
+#include "kernel/kernel.h"
+
+/* The image is one of this version. */
+#define IMAGE_VERSION 1u
+/* The most bytes of an image. */
+#define IMAGE_BYTES_MAX (1u << 30)
+#define IMAGE_HEAD_BYTES 128u
+#define IMAGE_ALIGNMENT 64u
+
+/* Every SAMPLE_STEP-th SPINE_BYTES key has a word among the samples. */
+#define SAMPLE_STEP 8u
+/* Bytes after the last cell that may be read (and, while packing, written). */
+#define CELL_SLACK 8u
+
+/* The arrays, in their order. */
+enum image_part {
+    PART_KEY_SAMPLES,
+    PART_KEY_ENDS,
+    PART_KEY_CELLS,
+    PART_VALUE_ENDS,
+    PART_VALUE_CELLS,
+    PART_ENDS_OF_VALUES,
+    PART_ENDS_OF_TIMES,
+    PART_TIMES,
+    PART_WEIGHTS,
+    PART_COUNT
+};
+
+/* What is true of an image. */
+enum image_flag {
+    /* Packed to be encoded, whether that paid or not. */
+    IMAGE_ENCODED = 1,
+    /* These are a frame. */
+    IMAGE_KEYS_FRAMED = 2,
+    IMAGE_VALUES_FRAMED = 4,
+    IMAGE_TIMES_FRAMED = 8,
+    IMAGE_WEIGHTS_FRAMED = 16
+};
+#define IMAGE_FLAGS 31u
+
+/* The head. */
+struct image {
+    /* Of all of the image; a multiple of eight. */
+    uint32_t bytes;
+    uint8_t version;
+    uint8_t flags;
+    /* Bytes of a weight: 1, 2, 4 or 8; 0 when all are 1, or in a frame. */
+    uint8_t weight_bytes;
+    uint8_t zero;
+
+    uint32_t row_count;
+    uint32_t value_count;
+    uint32_t key_count;
+    /* Rows of which a weight is negative. */
+    uint32_t negative_rows;
+
+    /* Where each array begins, in bytes from here; 0 when it is absent. */
+    uint32_t at[PART_COUNT];
+    /* Bytes that all SPINE_BYTES keys begin with. */
+    uint32_t shared_bytes;
+
+    /* All zero where words are no frame. */
+    struct frame key_frame;
+    struct frame value_frame;
+};
+
+static_assert(sizeof(struct image) == IMAGE_HEAD_BYTES, "the head has no padding");
+static_assert(offsetof(struct image, key_frame) == IMAGE_HEAD_BYTES / 2,
+              "counts and places lie in one line of memory");
+
+/* Keys that are words lie right behind the head: they are found without a look at it. */
+#define IMAGE_KEY_WORDS IMAGE_HEAD_BYTES
+
+/* Writes where arrays of so many bytes begin, and returns the bytes of the image. Those
+ * of an image of more than IMAGE_BYTES_MAX are wrong. */
+size_t image_place(const size_t *part_bytes, uint32_t *at);
+
+/* The narrowest bytes that hold weights, of which `not_one` has the bits that differ from
+ * those of 1, and `magnitude` those that are no copies of the sign; 0 when all are 1. */
+static inline uint8_t
+weight_bytes_of(uint64_t not_one, uint64_t magnitude)
+{
+    return not_one == 0           ? 0
+           : magnitude < 1u << 7  ? 1
+           : magnitude < 1u << 15 ? 2
+           : magnitude < 1u << 31 ? 4
+                                  : 8;
+}
+
+static inline bool
+image_has(const struct image *image, enum image_flag flag)
+{
+    return (image->flags & flag) != 0;
+}
+
+/* An array, NULL when it is absent. */
+static inline const void *
+image_part(const struct image *image, enum image_part part)
+{
+    const uint32_t at = image->at[part];
+
+    return at != 0 ? (const uint8_t *)image + at : NULL;
+}
+
+/* The words of keys, or their distances. */
+static inline const uint8_t *
+image_key_words(const struct image *image)
+{
+    return (const uint8_t *)image + IMAGE_KEY_WORDS;
+}
+
+/* An array that is present. */
+static inline const void *
+image_array(const struct image *image, enum image_part part)
+{
+    return (const uint8_t *)image + image->at[part];
+}
+
+/* Where the values of a key and the rows of a value lie. */
+static inline uint32_t
+image_value_end(const struct image *image, uint32_t key)
+{
+    if (image->at[PART_ENDS_OF_VALUES] == 0)
+        return key + 1;
+    return ((const uint16_t *)image_array(image, PART_ENDS_OF_VALUES))[key];
+}
+
+static inline uint32_t
+image_row_end(const struct image *image, uint32_t value)
+{
+    if (image->at[PART_ENDS_OF_TIMES] == 0)
+        return value + 1;
+    return ((const uint16_t *)image_array(image, PART_ENDS_OF_TIMES))[value];
+}
+
+static inline uint32_t
+image_value_begin(const struct image *image, uint32_t key)
+{
+    return key == 0 ? 0 : image_value_end(image, key - 1);
+}
+
+static inline uint32_t
+image_row_begin(const struct image *image, uint32_t value)
+{
+    return value == 0 ? 0 : image_row_end(image, value - 1);
+}
+
+/* The cells of keys or values. What an image has not is not to be looked at. */
+struct column {
+    /* Of words that are a frame; otherwise NULL. */
+    const struct frame *frame;
+    /* uint32_t or uint64_t words; SHAPE_FIXED and SHAPE_BYTES: the bytes end to end. */
+    const void *cells;
+    /* SHAPE_BYTES: where each cell ends in `cells`. */
+    const uint32_t *ends;
+    /* SHAPE_BYTES keys, otherwise NULL: words of cells 0, SAMPLE_STEP, ..., taken behind
+     * the bytes that all cells begin with. */
+    const uint64_t *samples;
+    uint32_t shared_bytes;
+};
+
+static inline struct column
+image_keys(const struct image *image)
+{
+    struct column keys = {.cells = image_array(image, PART_KEY_CELLS),
+                          .ends = image_array(image, PART_KEY_ENDS),
+                          .samples = image_part(image, PART_KEY_SAMPLES),
+                          .shared_bytes = image->shared_bytes};
+
+    if (image_has(image, IMAGE_KEYS_FRAMED))
+        keys.frame = &image->key_frame;
+    return keys;
+}
+
+static inline struct column
+image_values(const struct image *image)
+{
+    struct column values = {.cells = image_array(image, PART_VALUE_CELLS),
+                            .ends = image_array(image, PART_VALUE_ENDS)};
+
+    if (image_has(image, IMAGE_VALUES_FRAMED))
+        values.frame = &image->value_frame;
+    return values;
+}
+
+#endif

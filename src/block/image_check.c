@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Is this an image? The bytes are trusted in nothing: a place, a count or an end is used
+ * only after it was compared with what the layout and the parts before it allow. There is
+ * one right place for every array, and one right value for every byte between them.
+ */
+
+#include "block/block.h"
+
+#include "base/error.h"
+
+#include <inttypes.h>
+
+/* Rows that are looked at together. */
+#define CHECK_ROWS 64u
+
+struct check {
+    const struct layout *layout;
+    const struct image *image;
+    size_t size;
+    struct spine_error *error;
+    /* Where the arrays that were looked at end. */
+    size_t end;
+};
+
+/* What the rows are found to be. */
+struct findings {
+    uint64_t keys;
+    uint64_t values;
+    uint64_t negative_rows;
+    /* Bits that differ from those of 1, and that are no copies of a sign. */
+    uint64_t not_one;
+    uint64_t magnitude;
+};
+
+static enum spine_status check_head(const struct check *check);
+static enum spine_status check_counts(const struct check *check);
+static enum spine_status
+check_column(struct check *check, const struct cell_layout *layout, bool is_key);
+static enum spine_status check_cell_ends(const struct check *check, const uint32_t *ends,
+                                         uint32_t count, uint32_t shared_bytes);
+static enum spine_status
+check_ends(struct check *check, enum image_part part, uint32_t count, uint32_t total);
+static enum spine_status check_times(struct check *check);
+static enum spine_status check_weights(struct check *check);
+static enum spine_status
+check_framed_part(struct check *check, enum image_part part, size_t count);
+static enum spine_status
+check_frame(const struct check *check, const struct frame *frame, size_t count);
+static enum spine_status
+check_array(struct check *check, enum image_part part, size_t bytes);
+static enum spine_status
+check_part(struct check *check, enum image_part part, size_t bytes, size_t bits);
+static enum spine_status check_words(const struct check *check,
+                                     const struct cell_layout *layout,
+                                     const struct column *column, uint32_t count);
+static enum spine_status check_samples(const struct check *check);
+static enum spine_status check_rows(const struct check *check);
+static enum spine_status look_at_rows(const struct check *check, const struct rows *rows,
+                                      uint32_t first, struct findings *findings);
+static bool look_at_weights(const struct layout *layout, const int64_t *weights,
+                            struct findings *findings);
+static bool is_zero(const uint8_t *bytes, size_t begin, size_t end);
+
+/* One fact about the image. */
+#define EXPECT(fact, ...)                                                                \
+    do {                                                                                 \
+        if (!(fact))                                                                     \
+            return spine_fail(check->error, SPINE_CORRUPT, __VA_ARGS__);                 \
+    } while (0)
+
+enum spine_status
+image_check_shape(const struct layout *layout, const void *bytes, size_t size,
+                  struct spine_error *error)
+{
+    struct check check = {.layout = layout,
+                          .image = bytes,
+                          .size = size,
+                          .error = error,
+                          .end = IMAGE_HEAD_BYTES};
+    const struct image *image = bytes;
+    enum spine_status st;
+
+    assert((uintptr_t)bytes % _Alignof(struct image) == 0);
+    TRY(check_head(&check));
+    TRY(check_counts(&check));
+    TRY(check_column(&check, &layout->key, true));
+    TRY(check_column(&check, &layout->value, false));
+    TRY(check_ends(&check, PART_ENDS_OF_VALUES, image->key_count, image->value_count));
+    TRY(check_ends(&check, PART_ENDS_OF_TIMES, image->value_count, image->row_count));
+    TRY(check_times(&check));
+    TRY(check_weights(&check));
+    if (check.end != size)
+        st = spine_fail(error, SPINE_CORRUPT, "a block of %zu bytes has %zu more",
+                        check.end, size - check.end);
+out:
+    return st;
+}
+
+enum spine_status
+image_check(const struct layout *layout, const void *bytes, size_t size,
+            struct spine_error *error)
+{
+    const struct image *image = bytes;
+    const struct check check = {
+        .layout = layout, .image = image, .size = size, .error = error};
+    enum spine_status st;
+
+    TRY(image_check_shape(layout, bytes, size, error));
+
+    const struct column keys = image_keys(image), values = image_values(image);
+
+    TRY(check_words(&check, &layout->key, &keys, image->key_count));
+    TRY(check_words(&check, &layout->value, &values, image->value_count));
+    TRY(check_samples(&check));
+    TRY(check_rows(&check));
+out:
+    return st;
+}
+
+static enum spine_status
+check_head(const struct check *check)
+{
+    const struct image *image = check->image;
+    const struct layout *layout = check->layout;
+    const bool key_is_word =
+        layout->key.shape == SHAPE_WORD4 || layout->key.shape == SHAPE_WORD8;
+    const bool value_is_word =
+        layout->value.shape == SHAPE_WORD4 || layout->value.shape == SHAPE_WORD8;
+
+    EXPECT(check->size >= sizeof *image, "a block of %zu bytes is cut off", check->size);
+    EXPECT(image->version == IMAGE_VERSION,
+           "a block of version %u; this library knows version %u", image->version,
+           IMAGE_VERSION);
+    EXPECT(image->bytes == check->size, "a block of %" PRIu32 " bytes in %zu",
+           image->bytes, check->size);
+    EXPECT(check->size <= IMAGE_BYTES_MAX && check->size % 8 == 0, "a block of %zu bytes",
+           check->size);
+    EXPECT((image->flags & ~IMAGE_FLAGS) == 0 && image->zero == 0,
+           "a block has unknown flags %u", image->flags);
+    EXPECT(image_has(image, IMAGE_ENCODED) || image->flags == 0,
+           "a block that is not encoded has frames");
+    EXPECT((key_is_word || !image_has(image, IMAGE_KEYS_FRAMED)) &&
+               (value_is_word || !image_has(image, IMAGE_VALUES_FRAMED)) &&
+               (layout->timed || !image_has(image, IMAGE_TIMES_FRAMED)) &&
+               (layout->weight_count == 1 || !image_has(image, IMAGE_WEIGHTS_FRAMED)),
+           "a block has frames of what is no words");
+    return SPINE_OK;
+}
+
+static enum spine_status
+check_counts(const struct check *check)
+{
+    const struct image *image = check->image;
+    const struct layout *layout = check->layout;
+    const uint32_t rows = image->row_count, values = image->value_count;
+
+    EXPECT(rows >= 1 && rows <= BLOCK_ROWS, "a block of %" PRIu32 " rows", rows);
+    EXPECT(values >= 1 && values <= rows,
+           "a block of %" PRIu32 " rows and %" PRIu32 " values", rows, values);
+    EXPECT(layout->timed || values == rows,
+           "values of an untimed block have several rows");
+    EXPECT(image->key_count >= 1 && image->key_count <= values,
+           "a block of %" PRIu32 " values and %" PRIu32 " keys", values,
+           image->key_count);
+    EXPECT(layout->key.shape != SHAPE_NONE || image->key_count == 1,
+           "a block without keys has %" PRIu32 " of them", image->key_count);
+    EXPECT(layout->value.shape != SHAPE_NONE || image->key_count == values,
+           "keys of a block without values have several");
+    EXPECT(image->negative_rows <= rows,
+           "a block of %" PRIu32 " rows, %" PRIu32 " negative", rows,
+           image->negative_rows);
+    return SPINE_OK;
+}
+
+/* The cells of keys or values, and what belongs to them. */
+static enum spine_status
+check_column(struct check *check, const struct cell_layout *layout, bool is_key)
+{
+    const struct image *image = check->image;
+    const uint32_t count = is_key ? image->key_count : image->value_count;
+    const enum image_part ends = is_key ? PART_KEY_ENDS : PART_VALUE_ENDS;
+    const enum image_part cells = is_key ? PART_KEY_CELLS : PART_VALUE_CELLS;
+    const bool framed =
+        image_has(image, is_key ? IMAGE_KEYS_FRAMED : IMAGE_VALUES_FRAMED);
+    const struct frame *frame = is_key ? &image->key_frame : &image->value_frame;
+    const bool has_ends = layout->shape == SHAPE_BYTES;
+    size_t bytes = (size_t)count * layout->bytes;
+    enum spine_status st;
+
+    if (is_key)
+        TRY(check_array(check, PART_KEY_SAMPLES,
+                        has_ends ? (count + SAMPLE_STEP - 1) / SAMPLE_STEP * 8 : 0));
+    TRY(check_array(check, ends, has_ends ? count * sizeof(uint32_t) : 0));
+    EXPECT(!is_key || has_ends || image->shared_bytes == 0,
+           "keys of a block have %" PRIu32 " bytes in common", image->shared_bytes);
+    if (has_ends) {
+        TRY(check_cell_ends(check, image_part(image, ends), count,
+                            is_key ? image->shared_bytes : 0));
+        bytes = ((const uint32_t *)image_part(image, ends))[count - 1];
+    }
+    if (!framed) {
+        EXPECT(is_zero((const uint8_t *)frame, 0, sizeof *frame),
+               "a block has a frame of words that are in none");
+        if (layout->shape == SHAPE_FIXED || has_ends)
+            return check_part(check, cells, bytes + CELL_SLACK, 8 * bytes);
+        return check_array(check, cells, bytes);
+    }
+    TRY(check_frame(check, frame, count));
+    TRY(check_part(check, cells, frame_bytes(frame, count),
+                   (size_t)count * frame->width));
+    EXPECT(frame_bits(frame) == image_part(image, cells),
+           "a frame of a block has its words elsewhere");
+out:
+    return st;
+}
+
+/* Ends of bytes, of which each cell has at least `shared_bytes`. */
+static enum spine_status
+check_cell_ends(const struct check *check, const uint32_t *ends, uint32_t count,
+                uint32_t shared_bytes)
+{
+    uint32_t before = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        EXPECT(ends[i] >= before, "ends of cells fall at %" PRIu32, i);
+        EXPECT(ends[i] - before >= shared_bytes,
+               "key %" PRIu32 " has less than the %" PRIu32 " bytes that all begin with",
+               i, shared_bytes);
+        before = ends[i];
+    }
+    return SPINE_OK;
+}
+
+/* `count` ends of `total` things; absent when each has one. */
+static enum spine_status
+check_ends(struct check *check, enum image_part part, uint32_t count, uint32_t total)
+{
+    const char *const what = part == PART_ENDS_OF_VALUES ? "values" : "times";
+    const uint16_t *ends;
+    uint32_t before = 0;
+    enum spine_status st;
+
+    TRY(check_array(check, part, count < total ? count * sizeof *ends : 0));
+    ends = image_part(check->image, part);
+    for (uint32_t i = 0; ends != NULL && i < count; i++) {
+        EXPECT(ends[i] > before, "ends of %s do not rise at %" PRIu32, what, i);
+        before = ends[i];
+    }
+    EXPECT(ends == NULL || before == total, "%s end at %" PRIu32 " of %" PRIu32, what,
+           before, total);
+out:
+    return st;
+}
+
+static enum spine_status
+check_times(struct check *check)
+{
+    const struct image *image = check->image;
+
+    if (image_has(image, IMAGE_TIMES_FRAMED))
+        return check_framed_part(check, PART_TIMES, image->row_count);
+    return check_array(check, PART_TIMES,
+                       check->layout->timed ? image->row_count * sizeof(uint64_t) : 0);
+}
+
+static enum spine_status
+check_weights(struct check *check)
+{
+    const struct image *image = check->image;
+    const unsigned bytes = image->weight_bytes;
+
+    EXPECT(bytes <= 8 && (bytes & (bytes - 1)) == 0, "a block has weights of %u bytes",
+           bytes);
+    if (!image_has(image, IMAGE_WEIGHTS_FRAMED))
+        return check_array(check, PART_WEIGHTS,
+                           (size_t)image->row_count * check->layout->weight_count *
+                               bytes);
+    EXPECT(bytes == 0, "framed weights of a block have %u bytes, too", bytes);
+    return check_framed_part(check, PART_WEIGHTS, image->row_count);
+}
+
+/* A frame and its distances behind it. */
+static enum spine_status
+check_framed_part(struct check *check, enum image_part part, size_t count)
+{
+    const struct frame *frame;
+    enum spine_status st;
+
+    EXPECT(check->image->at[part] == check->end &&
+               check->size - check->end >= sizeof *frame,
+           "a frame of a block is not where it should be");
+    frame = image_part(check->image, part);
+    TRY(check_frame(check, frame, count));
+    EXPECT(frame->bits_at == sizeof *frame, "a frame of a block has its words elsewhere");
+    TRY(check_part(check, part, sizeof *frame + frame_bytes(frame, count),
+                   8 * sizeof *frame + count * frame->width));
+out:
+    return st;
+}
+
+/* The products of a frame of `count` words do not wrap around. */
+static enum spine_status
+check_frame(const struct check *check, const struct frame *frame, size_t count)
+{
+    EXPECT((frame->width <= FRAME_WIDTH_MAX || frame->width == 64) &&
+               frame->mask ==
+                   (frame->width == 0 ? 0 : UINT64_MAX >> (64 - frame->width)) &&
+               frame->slope_shift < 64 && frame->zero == 0 &&
+               (count <= 1 || frame->slope <= UINT64_MAX / (count - 1)),
+           "a block has a frame of %u bits", frame->width);
+    return SPINE_OK;
+}
+
+/* The next array has so many bytes; none: it is absent. */
+static enum spine_status
+check_array(struct check *check, enum image_part part, size_t bytes)
+{
+    return check_part(check, part, bytes, 8 * bytes);
+}
+
+/* The same of an array of which the first `bits` bits are used, and the others zero. */
+static enum spine_status
+check_part(struct check *check, enum image_part part, size_t bytes, size_t bits)
+{
+    const size_t begin = check->end, padded = (bytes + 7) & ~(size_t)7;
+    const uint8_t *const image = (const uint8_t *)check->image;
+    size_t used = begin + bits / 8;
+
+    EXPECT(check->image->at[part] == (bytes > 0 ? begin : 0),
+           "array %d of a block is at %" PRIu32 " instead of %zu", (int)part,
+           check->image->at[part], bytes > 0 ? begin : 0);
+    EXPECT(bytes <= check->size && padded <= check->size - begin,
+           "array %d of a block ends behind it", (int)part);
+    check->end += padded;
+    if (bits % 8 > 0) {
+        EXPECT(image[used] >> bits % 8 == 0, "bits behind array %d of a block",
+               (int)part);
+        used++;
+    }
+    EXPECT(is_zero(image, used, check->end), "bytes behind array %d of a block",
+           (int)part);
+    return SPINE_OK;
+}
+
+static bool
+is_zero(const uint8_t *bytes, size_t begin, size_t end)
+{
+    while (begin < end && bytes[begin] == 0)
+        begin++;
+    return begin == end;
+}
+
+/* Words are no longer than the cells that they stand for, which bits could say and a
+ * comparison of rows would not. */
+static enum spine_status
+check_words(const struct check *check, const struct cell_layout *layout,
+            const struct column *column, uint32_t count)
+{
+    const unsigned bits = 8 * (unsigned)layout->bytes;
+    const unsigned padding = bits - 8 * (unsigned)layout->native_bytes;
+    uint64_t words[CHECK_ROWS];
+    uint64_t foreign = 0;
+
+    if (layout->shape != SHAPE_WORD4 && layout->shape != SHAPE_WORD8)
+        return SPINE_OK;
+    if (layout->shape == SHAPE_WORD4)
+        foreign = UINT64_MAX << 32;
+    if (padding > 0)
+        foreign |= UINT64_MAX >> (64 - padding);
+    for (uint32_t at = 0, end; foreign != 0 && at < count; at = end) {
+        end = count - at < CHECK_ROWS ? count : at + CHECK_ROWS;
+        column_words(layout, column, at, end, words);
+        for (uint32_t i = at; i < end; i++)
+            EXPECT((words[i - at] & foreign) == 0, "cell %" PRIu32 " is no cell", i);
+    }
+    return SPINE_OK;
+}
+
+static enum spine_status
+check_samples(const struct check *check)
+{
+    const struct cell_layout *layout = &check->layout->key;
+    const struct image *image = check->image;
+    const struct column keys = image_keys(image);
+    const uint32_t last = image->key_count - 1;
+
+    if (keys.samples == NULL)
+        return SPINE_OK;
+    EXPECT(keys.shared_bytes == span_shared(column_span(layout, &keys, 0),
+                                            column_span(layout, &keys, last)),
+           "keys of a block have not %" PRIu32 " bytes in common", keys.shared_bytes);
+    for (uint32_t i = 0; i <= last; i += SAMPLE_STEP) {
+        const struct span behind =
+            span_behind(column_span(layout, &keys, i), keys.shared_bytes);
+
+        EXPECT(keys.samples[i / SAMPLE_STEP] == bytes_prefix(behind.data, behind.size),
+               "the sample of key %" PRIu32, i);
+    }
+    return SPINE_OK;
+}
+
+/* All rows, some at a time behind the last one of those before. */
+static enum spine_status
+check_rows(const struct check *check)
+{
+    const struct layout *layout = check->layout;
+    const struct image *image = check->image;
+    uint64_t hi[CHECK_ROWS + 1], lo[CHECK_ROWS + 1], time[CHECK_ROWS + 1];
+    struct span key[CHECK_ROWS + 1], value[CHECK_ROWS + 1];
+    int64_t weight[(CHECK_ROWS + 1) * SPINE_WEIGHTS_MAX];
+    struct rows rows = {.hi = hi, .weight = weight, .capacity = CHECK_ROWS + 1};
+    struct findings found = {0};
+    unsigned narrowest;
+    enum spine_status st = SPINE_OK;
+
+    rows.lo = layout->row_kind != ROW_ONE ? lo : NULL;
+    rows.key = layout->key.spans ? key : NULL;
+    rows.value = layout->value.spans ? value : NULL;
+    rows.time = layout->timed ? time : NULL;
+    for (uint32_t at = 0, end; at < image->row_count; at = end) {
+        end = image->row_count - at < CHECK_ROWS ? image->row_count : at + CHECK_ROWS;
+        if (rows.count > 0)
+            rows_drop_front(layout, &rows, rows.count - 1);
+        image_stage(layout, image, at, end, &rows);
+        TRY(look_at_rows(check, &rows, at, &found));
+    }
+    narrowest = weight_bytes_of(found.not_one, found.magnitude);
+    EXPECT(found.keys == image->key_count,
+           "%" PRIu32 " keys, of which %" PRIu64 " differ", image->key_count, found.keys);
+    EXPECT(found.values == image->value_count,
+           "%" PRIu32 " values, of which %" PRIu64 " differ", image->value_count,
+           found.values);
+    EXPECT(found.negative_rows == image->negative_rows,
+           "%" PRIu64 " negative rows; the block says %" PRIu32, found.negative_rows,
+           image->negative_rows);
+    EXPECT(image_has(image, IMAGE_WEIGHTS_FRAMED) || narrowest == image->weight_bytes,
+           "weights of %u bytes would have room in %u", image->weight_bytes, narrowest);
+out:
+    return st;
+}
+
+/* Rows from number `first` on; the one in front of them is the one before, if any. */
+static enum spine_status
+look_at_rows(const struct check *check, const struct rows *rows, uint32_t first,
+             struct findings *findings)
+{
+    const struct layout *layout = check->layout;
+    const size_t begin = first > 0;
+
+    for (size_t i = begin; i < rows->count; i++) {
+        const size_t number = first + i - begin;
+
+        EXPECT(look_at_weights(layout, rows->weight + i * layout->weight_count, findings),
+               "row %zu has weight 0", number);
+        EXPECT(number == 0 || rows_compare(layout, rows, i - 1, rows, i) < 0,
+               "row %zu is not greater than the one before", number);
+        findings->keys += number == 0 || rows_key_end(layout, rows, i - 1, i + 1) == i;
+        findings->values +=
+            number == 0 || rows_value_end(layout, rows, i - 1, i + 1) == i;
+    }
+    return SPINE_OK;
+}
+
+/* False when all are 0. */
+static bool
+look_at_weights(const struct layout *layout, const int64_t *weights,
+                struct findings *findings)
+{
+    bool zero = true, negative = false;
+
+    for (unsigned w = 0; w < layout->weight_count; w++) {
+        const uint64_t weight = (uint64_t)weights[w];
+
+        zero = zero && weight == 0;
+        negative = negative || weights[w] < 0;
+        findings->not_one |= weight ^ 1;
+        findings->magnitude |= weight ^ (0 - (weight >> 63));
+    }
+    findings->negative_rows += negative;
+    return !zero;
+}
