@@ -10,11 +10,11 @@
  *     start.c        which merges start: those that are due, and merges ahead
  *     wait.c         backpressure and idleness: everything that waits
  *     slots.c        the pure policy                                    (slots.h)
- *     merge_task.c   a merge as a job: begin, slice, publish, give up
+ *     merge_task.c   a merge as a job: begin, slice, publish, give up   (merge_task.h)
  *     split.c        what a large merge has written replaces what it has read (split.h)
  *     compaction.c   everything into one batch: spine_consolidate, spine_compact
  *     report.c       tells who asked for a compaction that it ended     (compaction.h)
- *     listing.c      every batch of a spine, in sections            (listing.h)
+ *     listing.c      every batch of a spine, in sections                (listing.h)
  *     snapshot.c     immutable lists of batches; fork
  *     retention.c    the filters of a spine, and what a merge makes of them
  *     inspect.c      statistics and the invariants
@@ -27,59 +27,17 @@
  *                  ^                         |                      (output)
  *                  +------ merge fails ------+
  *
- * A task is idle, queued (its job is ready or running) or parked (its merge is under way,
- * but the spine is paused). Each slot has one task; one more is for compaction.
- *
  * One mutex per spine guards `locked`; functions that need it held end in _locked.
  * Batches, snapshots and merges are let go of outside it. Lock order: spine, runtime.
  */
 
 #include "base/thread.h"
-#include "entry.h"
-#include "merge/merge.h"
-#include "runtime/runtime.h"
+#include "merge_task.h"
 #include "slots.h"
-#include "spine/spine.h"
 
 /* The task beside the levels' that makes one batch of everything. */
 #define COMPACTION_TASK SPINE_LEVELS
 #define TASK_COUNT (SPINE_LEVELS + 1)
-
-/* Failed merges of a task in a row after which an error that may pass is sticky. */
-#define MERGE_FAILURES_MAX 3u
-
-enum task_state { TASK_IDLE, TASK_QUEUED, TASK_PARKED };
-
-/*
- * A merge of one slot. While its job runs, the worker owns `merge`; all else is guarded
- * by the spine's lock.
- */
-struct merge_task {
-    struct job job;
-    struct spine *spine;
-    unsigned level;
-    enum task_state state;
-    /* Its inputs are wanted back: give up at the end of the slice. */
-    bool abandoned;
-    /* It began before it was due; job.spare as long as nobody needs it. */
-    bool ahead;
-    bool bottom;          /* it began by the bottom rule */
-    uint32_t batch_count; /* of the spine when the merge began */
-    struct entry_set inputs;
-    /* One of the inputs: what a merge that was split has written. Otherwise NULL. */
-    const struct entry *written;
-    uint64_t largest_rows; /* of an input when the merge began; 0 when idle */
-    /* As they were when the merge began. */
-    bool has_frontier;
-    uint64_t frontier;
-    struct key_filter *key_filter;
-    struct value_filter *value_filter;
-    /* NULL until the first slice. */
-    struct merge *merge;
-    uint64_t fuel_used;
-    uint64_t merges;   /* that ended */
-    unsigned failures; /* since one did */
-};
 
 struct compaction;
 
@@ -218,18 +176,6 @@ enum spine_status spine_wait_room_locked(struct spine *spine, uint64_t deadline_
 void spine_look_init(struct spine *spine);
 /* Starts every merge that is due, and has merges ahead looked for. */
 void spine_start_merges_locked(struct spine *spine, struct aftermath *after);
-
-/* ---- merge_task.c ---- */
-
-void merge_task_init(struct merge_task *task, struct spine *spine, unsigned level);
-/* Queues the merge of the task's inputs, which were set. */
-void merge_task_start_locked(struct merge_task *task, struct aftermath *after);
-void merge_task_hurry_locked(struct merge_task *task); /* a merge ahead is needed now */
-/* Gives the merge up: the inputs are loose again, now or when the running slice ends. */
-void merge_task_abandon_locked(struct merge_task *task, struct aftermath *after);
-/* Lets no further slice begin; lets them begin again. */
-void merge_task_park_locked(struct merge_task *task);
-void merge_task_unpark_locked(struct merge_task *task, struct aftermath *after);
 
 /* ---- snapshot.c ---- */
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MERGE_TASK_H
+#define MERGE_TASK_H
+
+/*
+ * merge_task -- a merge as a job: begin, slice, publish, give up. Part of core.h.
+ *
+ * A task is idle, queued (its job is ready or running) or parked (its merge is under way,
+ * but the spine is paused). Each slot has one task; one more is for compaction.
+ */
+
+#include "entry.h"
+#include "merge/merge.h"
+#include "runtime/runtime.h"
+
+struct spine;
+struct aftermath;
+
+/* Failed merges of a task in a row after which an error that may pass is sticky. */
+#define MERGE_FAILURES_MAX 3u
+
+enum task_state { TASK_IDLE, TASK_QUEUED, TASK_PARKED };
+
+/*
+ * A merge of one slot. While its job runs, the worker owns `merge`; all else is guarded
+ * by the spine's lock.
+ */
+struct merge_task {
+    struct job job;
+    struct spine *spine;
+    unsigned level;
+    enum task_state state;
+    /* Its inputs are wanted back: give up at the end of the slice. */
+    bool abandoned;
+    /* It began before it was due; job.spare as long as nobody needs it. */
+    bool ahead;
+    bool bottom;          /* it began by the bottom rule */
+    uint32_t batch_count; /* of the spine when the merge began */
+    struct entry_set inputs;
+    /* One of the inputs: what a merge that was split has written. Otherwise NULL. */
+    const struct entry *written;
+    uint64_t largest_rows; /* of an input when the merge began; 0 when idle */
+    /* As they were when the merge began. */
+    bool has_frontier;
+    uint64_t frontier;
+    struct key_filter *key_filter;
+    struct value_filter *value_filter;
+    /* NULL until the first slice. */
+    struct merge *merge;
+    uint64_t fuel_used;
+    uint64_t merges;   /* that ended */
+    unsigned failures; /* since one did */
+};
+
+void merge_task_init(struct merge_task *task, struct spine *spine, unsigned level);
+/* Queues the merge of the task's inputs, which were set. */
+void merge_task_start_locked(struct merge_task *task, struct aftermath *after);
+void merge_task_hurry_locked(struct merge_task *task); /* a merge ahead is needed now */
+/* Gives the merge up: the inputs are loose again, now or when the running slice ends. */
+void merge_task_abandon_locked(struct merge_task *task, struct aftermath *after);
+/* Lets no further slice begin; lets them begin again. */
+void merge_task_park_locked(struct merge_task *task);
+void merge_task_unpark_locked(struct merge_task *task, struct aftermath *after);
+
+#endif
