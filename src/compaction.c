@@ -140,7 +140,7 @@ begin_locked(struct spine *spine, struct aftermath *after)
         struct entry *entry = entry_set_take_any(&task->inputs);
 
         end_one_locked(spine, compaction, SPINE_OK, entry->batch, after);
-        spine_add_locked(spine, entry, entry->batch->info.rows);
+        spine_add_locked(spine, entry);
     } else {
         spine->locked.compaction = compaction;
         merge_task_start_locked(task, after);

@@ -36,9 +36,26 @@ spine_changed_locked(struct spine *spine, struct aftermath *after)
 }
 
 void
-spine_add_locked(struct spine *spine, struct entry *entry, uint64_t rows)
+spine_add_locked(struct spine *spine, struct entry *entry)
 {
-    entry->level = slot_level(&spine->policy, rows);
+    entry->level = slot_level(&spine->policy, entry->batch->info.rows);
+    entry_set_add(&spine->locked.loose, entry);
+}
+
+void
+spine_add_output_locked(struct spine *spine, struct entry *entry)
+{
+    const struct spine_batch_info *info = &entry->batch->info;
+    unsigned top_level = entry_set_top_level(&spine->locked.loose);
+
+    for (unsigned i = 0; i < TASK_COUNT; i++) {
+        const unsigned level = entry_set_top_level(&spine->locked.tasks[i].inputs);
+
+        top_level = level > top_level ? level : top_level;
+    }
+    entry->level =
+        slot_output_level(&spine->policy, info->rows, info->negative_rows,
+                          spine->options.negative_weight_multiplier, top_level);
     entry_set_add(&spine->locked.loose, entry);
 }
 

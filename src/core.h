@@ -129,8 +129,10 @@ struct aftermath {
 void aftermath_run(struct spine *spine, struct aftermath *after);
 /* The list of batches changed. */
 void spine_changed_locked(struct spine *spine, struct aftermath *after);
-/* Makes an entry loose, on the level where `rows` rows belong. */
-void spine_add_locked(struct spine *spine, struct entry *entry, uint64_t rows);
+/* Makes an entry loose, on the level of its batch's rows; of a merge output, maybe
+ * higher. */
+void spine_add_locked(struct spine *spine, struct entry *entry);
+void spine_add_output_locked(struct spine *spine, struct entry *entry);
 /* Makes an error sticky; a compaction that has not begun ends with it. */
 void spine_set_error_locked(struct spine *spine, const struct spine_error *error,
                             struct aftermath *after);

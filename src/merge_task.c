@@ -314,12 +314,12 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
         after->batch = home->batch;
         home->batch = output;
         spine->locked.batch_count++;
-        spine_add_locked(spine, home,
-                         slot_output_rows(info->rows, info->negative_rows,
-                                          spine->options.negative_weight_multiplier));
-    } else
+        entry_set_unite(&after->entries, &task->inputs);
+        spine_add_output_locked(spine, home);
+    } else {
         after->batch = output;
-    entry_set_unite(&after->entries, &task->inputs);
+        entry_set_unite(&after->entries, &task->inputs);
+    }
     task_to_idle_locked(task, after);
     spine_changed_locked(spine, after);
 }

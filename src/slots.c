@@ -52,16 +52,22 @@ slot_level(const struct slot_policy *policy, uint64_t rows)
     return level;
 }
 
-uint64_t
-slot_output_rows(uint64_t rows, uint64_t negative_rows, uint32_t multiplier)
+unsigned
+slot_output_level(const struct slot_policy *policy, uint64_t rows, uint64_t negative_rows,
+                  uint32_t multiplier, unsigned top_level)
 {
+    const unsigned level = slot_level(policy, rows);
     uint64_t extra;
     uint64_t sum;
+    unsigned raised;
 
     if (__builtin_mul_overflow(negative_rows, (uint64_t)multiplier, &extra) ||
         __builtin_add_overflow(rows, extra, &sum))
-        return UINT64_MAX;
-    return sum;
+        sum = UINT64_MAX;
+    raised = slot_level(policy, sum);
+    if (raised > top_level)
+        raised = top_level;
+    return raised > level ? raised : level;
 }
 
 size_t

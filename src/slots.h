@@ -59,11 +59,17 @@ slot_policy_init(struct slot_policy *out, enum slot_levels levels, uint32_t leve
 unsigned slot_level(const struct slot_policy *policy, uint64_t rows);
 
 /*
- * What a merge output counts as when its level is chosen: each row of negative weight
- * counts 1 + multiplier times, so that retractions rise until they meet what they cancel.
- * Never for inserts: a retraction must not overtake its insertion. Saturates.
+ * The level of a merge output of `rows` rows, for which each of `negative_rows` of them
+ * counts 1 + `multiplier` times: so retractions rise until they meet what they cancel,
+ * which is at most on `top_level`, the highest level that holds other batches. Never for
+ * inserts: a retraction must not overtake its insertion.
+ *
+ *     DECADES, 14,999; 10,000 rows, 1,000 of them negative, multiplier 100:
+ *         top level 3 -> 2    top level 1 -> 1    top level 0 -> 0
  */
-uint64_t slot_output_rows(uint64_t rows, uint64_t negative_rows, uint32_t multiplier);
+unsigned slot_output_level(const struct slot_policy *policy, uint64_t rows,
+                           uint64_t negative_rows, uint32_t multiplier,
+                           unsigned top_level);
 
 /* How many of a level's `loose` batches, the oldest, a merge takes now: 0 means that none
  * starts. */

@@ -315,7 +315,7 @@ insert_locked(struct spine *spine, struct entry *entry, struct aftermath *after)
         rows < spine->locked.ahead_wait_rows ? rows : spine->locked.ahead_wait_rows;
     spine->locked.stats.inserted_batches++;
     spine->locked.stats.inserted_rows += rows;
-    spine_add_locked(spine, entry, rows);
+    spine_add_locked(spine, entry);
     spine_changed_locked(spine, after);
     spine_start_merges_locked(spine, after);
 }

@@ -53,8 +53,8 @@ struct spine_options {
     uint32_t help_batches;
     /*
      * How often more a row of negative weight counts when a merge output is put on a
-     * level. Default 0. Higher: retractions meet what they cancel sooner, merges write
-     * more.
+     * level, which is at most the highest that holds other batches. Default 0. Higher:
+     * retractions meet what they cancel sooner, merges write more.
      */
     uint32_t negative_weight_multiplier;
     /*

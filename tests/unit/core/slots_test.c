@@ -87,11 +87,31 @@ merges_start_at_the_minimum_and_take_at_most_the_maximum(void **state)
 static void
 negative_rows_count_more_and_never_wrap(void **state)
 {
+    struct slot_policy policy;
+
     (void)state;
-    assert_int_equal(slot_output_rows(100, 40, 0), 100);
-    assert_int_equal(slot_output_rows(100, 40, 2), 180);
-    assert_true(slot_output_rows(100, UINT64_MAX, 2) == UINT64_MAX);
-    assert_true(slot_output_rows(UINT64_MAX, 1, 1) == UINT64_MAX);
+    slot_policy_init(&policy, SLOT_DECADES, 14999);
+    assert_int_equal(slot_output_level(&policy, 100, 40, 0, 8), 0);
+    assert_int_equal(slot_output_level(&policy, 10000, 4999, 1, 8), 0);
+    assert_int_equal(slot_output_level(&policy, 10000, 5000, 1, 8), 1);
+    assert_int_equal(slot_output_level(&policy, 10000, 1000, 100, 8), 2);
+    assert_int_equal(slot_output_level(&policy, 100, UINT64_MAX, 2, 8), 8);
+    assert_int_equal(slot_output_level(&policy, UINT64_MAX, 1, 1, 8), 8);
+}
+
+static void
+negative_rows_rise_to_what_they_may_meet(void **state)
+{
+    struct slot_policy policy;
+
+    (void)state;
+    slot_policy_init(&policy, SLOT_DECADES, 14999);
+    assert_int_equal(slot_output_level(&policy, 10000, 1000, 100, 3), 2);
+    assert_int_equal(slot_output_level(&policy, 10000, 1000, 100, 1), 1);
+    assert_int_equal(slot_output_level(&policy, 10000, 1000, 100, 0), 0);
+    /* By its rows alone it is higher than all others. */
+    assert_int_equal(slot_output_level(&policy, 100000, 1000, 100, 0), 2);
+    assert_int_equal(slot_output_level(&policy, 100000, 0, UINT32_MAX, 5), 2);
 }
 
 static void
@@ -252,6 +272,7 @@ main(void)
         cmocka_unit_test(the_level0_limit_moves_level_0_only),
         cmocka_unit_test(merges_start_at_the_minimum_and_take_at_most_the_maximum),
         cmocka_unit_test(negative_rows_count_more_and_never_wrap),
+        cmocka_unit_test(negative_rows_rise_to_what_they_may_meet),
         cmocka_unit_test(the_bottom_is_due_for_retractions),
         cmocka_unit_test(crowded_spines_encode_smaller_outputs),
         cmocka_unit_test(large_merges_are_split_some_times),

@@ -405,6 +405,48 @@ retractions_wait_for_a_compaction_of_the_largest(void **state)
     world_close(&world);
 }
 
+/*
+ * Rows that are held after `rounds` small retractions of a large batch, with merges that
+ * are due only, and how many were written.
+ */
+static uint64_t
+rows_held_after_retractions(uint32_t multiplier, uint64_t *written)
+{
+    const struct spine_options options = {.negative_weight_multiplier = multiplier,
+                                          .only_due_merges = true};
+    struct world world;
+    uint64_t held;
+
+    world_open(&world, &options);
+    insert(&world, 120000);
+    for (uint64_t i = 0; i < 200; i++) {
+        retract(&world, 100 * i, 100);
+        (void)spine_runtime_run(world.runtime, UINT64_MAX);
+    }
+    held = stats_of(&world).rows;
+    *written = stats_of(&world).merge_rows_out;
+    assert_int_equal(spine_compact(world.spine, NULL, NULL, NULL), SPINE_OK);
+    (void)spine_runtime_run(world.runtime, UINT64_MAX);
+    world.rows = 100000;
+    world_close(&world);
+    return held;
+}
+
+/* However high retractions rise, they meet what they cancel. */
+static void
+retractions_do_not_rise_above_the_largest(void **state)
+{
+    static const uint32_t multipliers[] = {1000, 100000, UINT32_MAX};
+    uint64_t written;
+    const uint64_t held = rows_held_after_retractions(0, &written);
+
+    (void)state;
+    assert_true(held > 130000);
+    for (size_t i = 0; i < sizeof multipliers / sizeof multipliers[0]; i++)
+        assert_in_range(rows_held_after_retractions(multipliers[i], &written), 100000,
+                        105000);
+}
+
 int
 main(void)
 {
@@ -422,6 +464,7 @@ main(void)
         cmocka_unit_test(the_bottom_rule_is_in_haste),
         cmocka_unit_test(the_bottom_rule_does_not_wait_for_spare_time),
         cmocka_unit_test(retractions_wait_for_a_compaction_of_the_largest),
+        cmocka_unit_test(retractions_do_not_rise_above_the_largest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
