@@ -2,7 +2,8 @@
 
 /*
  * The libuv side of a runtime: pumps are uv_queue_work() items, which only the loop's
- * thread may queue, so everybody else asks it with uv_async_send().
+ * thread may queue, so everybody else asks it with uv_async_send(). So do those who want
+ * to be called at some time: only the loop's thread may set its timer.
  *
  * libuv's pool is one per process, shared with the host's file and DNS calls, and runs
  * items in order of arrival: that is why the number of pumps is capped, and why each
@@ -25,6 +26,7 @@
 #include <uv.h>
 
 #define POOL_THREADS_DEFAULT 4u
+#define NS_PER_MS UINT64_C(1000000)
 
 /* One uv_queue_work() item; belongs to the loop thread but while it is queued. */
 struct pump {
@@ -39,6 +41,7 @@ struct loop_driver {
     struct spine_runtime *runtime;
     uv_loop_t *loop;
     uv_async_t wake;
+    uv_timer_t alarm;
     bool loop_is_private;
     /* That of the host's loop. */
     struct thread loop_thread;
@@ -51,6 +54,8 @@ struct loop_driver {
     struct {
         /* Pumps asked for and not queued yet. */
         unsigned wanted;
+        /* When to call runtime_alarm(); UINT64_MAX: never. */
+        uint64_t alarm_ns;
         bool closing;
         /* Nobody joins the private thread: it frees the driver itself. */
         bool detached;
@@ -58,7 +63,8 @@ struct loop_driver {
 
     /* The loop thread's. */
     unsigned queued_count;
-    bool wake_closed;
+    /* Handles that are not closed. */
+    unsigned handles_open;
     unsigned pump_count;
     struct pump pumps[];
 };
@@ -66,18 +72,22 @@ struct loop_driver {
 static size_t driver_bytes(unsigned pump_count);
 static enum spine_status
 private_loop_open(struct loop_driver *driver, struct spine_error *error);
-static enum spine_status wake_open(struct loop_driver *driver, struct spine_error *error);
+static enum spine_status
+handles_open(struct loop_driver *driver, struct spine_error *error);
+static void handles_close(struct loop_driver *driver);
 static int thread_start(struct loop_driver *driver);
 static void run_private_loop(void *argument);
 static void private_loop_free(struct loop_driver *driver);
 static void ask_at_exit(struct private_loop *at_exit);
 static void on_wake(uv_async_t *wake);
 static void driver_advance(struct loop_driver *driver);
+static void alarm_set(struct loop_driver *driver, uint64_t due_ns);
+static void on_alarm(uv_timer_t *timer);
 static void pumps_queue(struct loop_driver *driver, unsigned count);
 static void pumps_cancel(struct loop_driver *driver);
 static void on_work(uv_work_t *work);
 static void on_work_done(uv_work_t *work, int uv_status);
-static void on_wake_closed(uv_handle_t *handle);
+static void on_handle_closed(uv_handle_t *handle);
 static void driver_free_if_unused(struct loop_driver *driver);
 
 unsigned
@@ -107,6 +117,7 @@ loop_driver_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
     if (driver == NULL)
         return fail_nomem(error, "the loop of a runtime", driver_bytes(pump_count));
     driver->runtime = runtime;
+    driver->locked.alarm_ns = UINT64_MAX;
     driver->pump_count = pump_count;
     for (unsigned i = 0; i < pump_count; i++)
         driver->pumps[i].driver = driver;
@@ -117,7 +128,7 @@ loop_driver_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
     }
 
     driver->loop = loop;
-    st = loop != NULL ? wake_open(driver, error) : private_loop_open(driver, error);
+    st = loop != NULL ? handles_open(driver, error) : private_loop_open(driver, error);
     if (st != SPINE_OK) {
         mutex_release(&driver->mutex);
         mem_free(driver, driver_bytes(pump_count));
@@ -144,7 +155,7 @@ private_loop_open(struct loop_driver *driver, struct spine_error *error)
         return spine_fail(error, SPINE_IO, "uv_loop_init: %s", uv_strerror(uv_status));
     driver->loop = &driver->private_loop;
     driver->loop_is_private = true;
-    st = wake_open(driver, error);
+    st = handles_open(driver, error);
     if (st != SPINE_OK) {
         (void)uv_loop_close(driver->loop); /* nothing is open in it */
         return st;
@@ -154,8 +165,8 @@ private_loop_open(struct loop_driver *driver, struct spine_error *error)
     uv_status = thread_start(driver);
     if (uv_status != 0) {
         private_loop_end(&driver->at_exit);
-        uv_close((uv_handle_t *)&driver->wake, NULL);
-        (void)uv_run(driver->loop, UV_RUN_DEFAULT); /* lets go of the handle */
+        handles_close(driver);
+        (void)uv_run(driver->loop, UV_RUN_DEFAULT); /* lets go of the handles */
         (void)uv_loop_close(driver->loop);
         return spine_fail(error, SPINE_IO, "uv_thread_create: %s",
                           uv_strerror(uv_status));
@@ -179,18 +190,29 @@ thread_start(struct loop_driver *driver)
 }
 
 static enum spine_status
-wake_open(struct loop_driver *driver, struct spine_error *error)
+handles_open(struct loop_driver *driver, struct spine_error *error)
 {
     const int uv_status = uv_async_init(driver->loop, &driver->wake, on_wake);
 
     if (uv_status != 0)
         return spine_fail(error, SPINE_IO, "uv_async_init: %s", uv_strerror(uv_status));
+    (void)uv_timer_init(driver->loop, &driver->alarm); /* cannot fail */
     driver->wake.data = driver;
+    driver->alarm.data = driver;
+    driver->handles_open = 2;
     driver->loop_thread = thread_self();
-    /* A runtime with nothing to do does not keep the host's loop alive. */
+    /* A runtime with nothing to do does not keep the host's loop alive; neither does a
+     * timer that is not set. */
     if (!driver->loop_is_private)
         uv_unref((uv_handle_t *)&driver->wake);
     return SPINE_OK;
+}
+
+static void
+handles_close(struct loop_driver *driver)
+{
+    uv_close((uv_handle_t *)&driver->wake, on_handle_closed);
+    uv_close((uv_handle_t *)&driver->alarm, on_handle_closed);
 }
 
 void
@@ -201,6 +223,17 @@ loop_driver_submit(struct loop_driver *driver, unsigned count)
     /* Under the lock, so that the handle cannot be closed between. */
     if (!driver->locked.closing)
         (void)uv_async_send(&driver->wake); /* fails only for handles of another type */
+    mutex_unlock(&driver->mutex);
+}
+
+void
+loop_driver_set_alarm(struct loop_driver *driver, uint64_t due_ns)
+{
+    mutex_lock(&driver->mutex);
+    if (due_ns < driver->locked.alarm_ns)
+        driver->locked.alarm_ns = due_ns;
+    if (!driver->locked.closing)
+        (void)uv_async_send(&driver->wake); /* see loop_driver_submit() */
     mutex_unlock(&driver->mutex);
 }
 
@@ -247,7 +280,7 @@ run_private_loop(void *argument)
 static void
 private_loop_free(struct loop_driver *driver)
 {
-    (void)uv_loop_close(driver->loop); /* its one handle is closed */
+    (void)uv_loop_close(driver->loop); /* its handles are closed */
     driver->loop = NULL;
     driver_free_if_unused(driver);
 }
@@ -268,8 +301,9 @@ on_wake(uv_async_t *wake)
 }
 
 /*
- * Queues the pumps that are wanted. Once closing, or when exit() has begun, gives them up
- * instead and takes back those that were queued; once closing, closes the handle, too.
+ * Queues the pumps that are wanted and sets the timer. Once closing, or when exit() has
+ * begun, gives the pumps up instead and takes back those that were queued; once closing,
+ * closes the handles, too.
  */
 static void
 driver_advance(struct loop_driver *driver)
@@ -277,10 +311,12 @@ driver_advance(struct loop_driver *driver)
     unsigned starts = 0;
     unsigned give_ups = 0;
     const enum pool_state pool = pool_hold();
+    uint64_t alarm_ns;
     bool closing;
 
     mutex_lock(&driver->mutex);
     closing = driver->locked.closing;
+    alarm_ns = driver->locked.alarm_ns;
     if (closing || pool != POOL_OPEN) {
         give_ups = driver->locked.wanted;
         driver->locked.wanted = 0;
@@ -302,7 +338,32 @@ driver_advance(struct loop_driver *driver)
     for (unsigned i = 0; i < give_ups; i++)
         pump_give_up(driver->runtime);
     if (closing && !uv_is_closing((uv_handle_t *)&driver->wake))
-        uv_close((uv_handle_t *)&driver->wake, on_wake_closed);
+        handles_close(driver);
+    if (!closing && pool == POOL_OPEN && alarm_ns != UINT64_MAX)
+        alarm_set(driver, alarm_ns);
+}
+
+static void
+alarm_set(struct loop_driver *driver, uint64_t due_ns)
+{
+    const uint64_t now_ns = clock_now_ns();
+    const uint64_t left_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+
+    uv_update_time(driver->loop);
+    /* Rounded up: too early would be in vain. */
+    (void)uv_timer_start(&driver->alarm, on_alarm, (left_ns + NS_PER_MS - 1) / NS_PER_MS,
+                         0); /* fails only without a callback */
+}
+
+static void
+on_alarm(uv_timer_t *timer)
+{
+    struct loop_driver *driver = timer->data;
+
+    mutex_lock(&driver->mutex);
+    driver->locked.alarm_ns = UINT64_MAX;
+    mutex_unlock(&driver->mutex);
+    runtime_alarm(driver->runtime);
 }
 
 /* The pool is held. */
@@ -361,16 +422,16 @@ on_work_done(uv_work_t *work, int uv_status)
         mutex_unlock(&driver->mutex);
     }
     driver_advance(driver);
-    if (driver->wake_closed)
+    if (driver->handles_open == 0)
         driver_free_if_unused(driver);
 }
 
 static void
-on_wake_closed(uv_handle_t *handle)
+on_handle_closed(uv_handle_t *handle)
 {
     struct loop_driver *driver = handle->data;
 
-    driver->wake_closed = true;
+    driver->handles_open--;
     /* The owner of a private loop frees after joining its thread. */
     if (!driver->loop_is_private)
         driver_free_if_unused(driver);
@@ -379,7 +440,8 @@ on_wake_closed(uv_handle_t *handle)
 static void
 driver_free_if_unused(struct loop_driver *driver)
 {
-    if (driver->queued_count > 0 || (driver->loop_is_private && driver->loop != NULL))
+    if (driver->queued_count > 0 || driver->handles_open > 0 ||
+        (driver->loop_is_private && driver->loop != NULL))
         return;
     runtime_unref(driver->runtime);
     mutex_release(&driver->mutex);
@@ -409,6 +471,13 @@ loop_driver_submit(struct loop_driver *driver, unsigned count)
 {
     (void)driver;
     (void)count;
+}
+
+void
+loop_driver_set_alarm(struct loop_driver *driver, uint64_t due_ns)
+{
+    (void)driver;
+    (void)due_ns;
 }
 
 void

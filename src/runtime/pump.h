@@ -34,6 +34,9 @@ struct spine_runtime {
     /* RUNTIME_LOOP only. */
     struct loop_driver *driver;
 
+    /* Jobs that wait. Changed under the lock; may be read without. */
+    atomic_size_t waiting_count;
+
     struct mutex mutex;
     /* Signalled when `submitting` falls, and, once closed, when a slice ends or a watch
      * was told. */
@@ -44,6 +47,11 @@ struct spine_runtime {
         struct job ready;
         struct job spare;
         uint64_t ready_count; /* of both */
+        /* Jobs that wait, by their delay, the first to be over first, in rings through
+         * these. */
+        struct job waiting[JOB_DELAYS];
+        /* When the loop's timer goes off; UINT64_MAX: it is not set. */
+        uint64_t alarm_ns;
         /* A ring of watches through this one, those that were told at its end; the one
          * that is being told, by the thread that closes. */
         struct runtime_watch watches;
@@ -79,6 +87,19 @@ struct job *ready_take_locked(struct spine_runtime *runtime,
 void ready_take_job_locked(struct spine_runtime *runtime, struct job *job,
                            struct running *out);
 
+/* ---- waiting.c ---- */
+
+void waiting_init(struct spine_runtime *runtime);
+/* Lets a job wait, for the delay after `step` doublings; takes it out from among those
+ * that wait. */
+void waiting_append_locked(struct spine_runtime *runtime, struct job *job, unsigned step);
+void waiting_remove_locked(struct spine_runtime *runtime, struct job *job);
+/* Makes jobs ready whose time has come, some of them when there are many, and returns how
+ * many. None when the runtime is closed. */
+unsigned waiting_wake_locked(struct spine_runtime *runtime);
+/* When the time of the next one comes; UINT64_MAX when none waits. */
+uint64_t waiting_due_locked(const struct spine_runtime *runtime);
+
 /* ---- runtime.c ---- */
 
 /*
@@ -91,6 +112,9 @@ bool pump_run(struct spine_runtime *runtime);
 /* Ends a pump that was counted in `pumps_out` but not run. */
 void pump_give_up(struct spine_runtime *runtime);
 
+/* The time that an alarm was set for has come. */
+void runtime_alarm(struct spine_runtime *runtime);
+
 /* ---- loop_driver.c ---- */
 
 /* Opens the libuv side: a private loop on a thread of its own when `loop` is NULL. */
@@ -99,6 +123,10 @@ enum spine_status loop_driver_open(struct spine_runtime *runtime, struct uv_loop
 
 /* Has `count` pumps submitted from the loop thread. Any thread. */
 void loop_driver_submit(struct loop_driver *driver, unsigned count);
+
+/* Has runtime_alarm() called in the loop thread at `due_ns` of clock_now_ns(), or at the
+ * time set before if that is earlier. Any thread. */
+void loop_driver_set_alarm(struct loop_driver *driver, uint64_t due_ns);
 
 /* The number of slices that suits this machine and libuv's pool. */
 unsigned loop_driver_slices(void);

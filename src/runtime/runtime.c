@@ -21,6 +21,7 @@ static bool help(struct spine_runtime *runtime, const struct job_owner *owner,
 static void pump_free_locked(struct spine_runtime *runtime, struct running *running);
 static void slice_run(struct spine_runtime *runtime, struct job *job,
                       struct running *running, uint64_t *fuel_rows);
+static uint64_t alarm_due_locked(struct spine_runtime *runtime);
 static void submitted(struct spine_runtime *runtime);
 static void executor_run(void *argument);
 
@@ -93,6 +94,7 @@ runtime_new(const struct spine_runtime_options *options, struct spine_runtime **
     runtime->locked.ready.previous = &runtime->locked.ready;
     runtime->locked.spare.next = &runtime->locked.spare;
     runtime->locked.spare.previous = &runtime->locked.spare;
+    waiting_init(runtime);
     runtime->locked.watches.next = &runtime->locked.watches;
     runtime->locked.watches.previous = &runtime->locked.watches;
     runtime->locked.running.next = &runtime->locked.running;
@@ -121,6 +123,7 @@ spine_runtime_run(struct spine_runtime *runtime, uint64_t fuel_rows)
     (void)runtime_ref(runtime);
     while (fuel_left > 0 && runtime_help(runtime, NULL, &fuel_left))
         ;
+    runtime_look(runtime);
     runtime_unref(runtime);
     return fuel_rows - fuel_left;
 }
@@ -138,6 +141,7 @@ runtime_unref(struct spine_runtime *runtime)
     if (!ref_drop(&runtime->refs))
         return;
     assert(runtime->locked.ready_count == 0);
+    assert(atomic_load(&runtime->waiting_count) == 0);
     assert(runtime->locked.running.next == &runtime->locked.running);
     condition_release(&runtime->quiet);
     mutex_release(&runtime->mutex);
@@ -148,7 +152,7 @@ void
 runtime_ready(struct spine_runtime *runtime, struct job *job)
 {
     mutex_lock(&runtime->mutex);
-    assert(job->state != JOB_READY);
+    assert(job->state == JOB_IDLE || job->state == JOB_RUNNING);
     /* The slice is as good as over: its pump may take the next job. */
     if (job->state == JOB_RUNNING)
         pump_free_locked(runtime, job->running);
@@ -169,6 +173,45 @@ runtime_idle(struct spine_runtime *runtime, struct job *job)
     mutex_unlock(&runtime->mutex);
 }
 
+void
+runtime_wait(struct spine_runtime *runtime, struct job *job, unsigned doublings)
+{
+    mutex_lock(&runtime->mutex);
+    assert(job->state == JOB_RUNNING);
+    /* Its pump is busy as with runtime_idle(). */
+    job->running = NULL;
+    job->state = JOB_WAITING;
+    waiting_append_locked(runtime, job, doublings);
+    mutex_unlock(&runtime->mutex);
+}
+
+void
+runtime_wake(struct spine_runtime *runtime, struct job *job)
+{
+    mutex_lock(&runtime->mutex);
+    if (job->state == JOB_WAITING) {
+        waiting_remove_locked(runtime, job);
+        job->state = JOB_READY;
+        ready_append_locked(runtime, job);
+    }
+    mutex_unlock(&runtime->mutex);
+}
+
+uint64_t
+runtime_due_ns(struct spine_runtime *runtime, const struct job_owner *owner)
+{
+    uint64_t due_ns = UINT64_MAX;
+
+    if (atomic_load_explicit(&runtime->waiting_count, memory_order_relaxed) == 0)
+        return due_ns;
+    mutex_lock(&runtime->mutex);
+    for (const struct job *job = owner->waiting; job != NULL; job = job->owner_next)
+        if (job->due_ns < due_ns)
+            due_ns = job->due_ns;
+    mutex_unlock(&runtime->mutex);
+    return due_ns;
+}
+
 static void
 pump_free_locked(struct spine_runtime *runtime, struct running *running)
 {
@@ -185,10 +228,12 @@ runtime_withdraw(struct spine_runtime *runtime, struct job *job)
     mutex_lock(&runtime->mutex);
     if (job->state == JOB_RUNNING)
         withdrawn = false;
-    else if (job->state == JOB_READY) {
+    else if (job->state == JOB_READY)
         ready_remove_locked(runtime, job);
+    else if (job->state == JOB_WAITING)
+        waiting_remove_locked(runtime, job);
+    if (withdrawn)
         job->state = JOB_IDLE;
-    }
     mutex_unlock(&runtime->mutex);
     return withdrawn;
 }
@@ -196,11 +241,14 @@ runtime_withdraw(struct spine_runtime *runtime, struct job *job)
 void
 runtime_kick(struct spine_runtime *runtime)
 {
+    uint64_t alarm_ns;
     unsigned count = 0;
 
     if (runtime->kind == RUNTIME_MANUAL || runtime_is_lost(runtime))
         return;
     mutex_lock(&runtime->mutex);
+    (void)waiting_wake_locked(runtime); /* counted as ready */
+    alarm_ns = alarm_due_locked(runtime);
     if (!runtime->locked.closed)
         /* A pump in a slice takes nothing that is ready before the slice ends. */
         while (runtime->locked.pumps_out < runtime->slices_max &&
@@ -209,12 +257,14 @@ runtime_kick(struct spine_runtime *runtime)
             runtime->locked.pumps_out++;
             count++;
         }
-    if (count > 0)
+    if (count > 0 || alarm_ns != UINT64_MAX)
         runtime->locked.submitting++;
     mutex_unlock(&runtime->mutex);
-    if (count == 0)
+    if (count == 0 && alarm_ns == UINT64_MAX)
         return;
 
+    if (alarm_ns != UINT64_MAX)
+        loop_driver_set_alarm(runtime->driver, alarm_ns);
     if (runtime->kind == RUNTIME_LOOP)
         loop_driver_submit(runtime->driver, count);
     else
@@ -222,6 +272,21 @@ runtime_kick(struct spine_runtime *runtime)
             runtime->executor.on_submit(runtime->executor.context, executor_run,
                                         runtime_ref(runtime));
     submitted(runtime);
+}
+
+/* When the loop's timer has to go off; UINT64_MAX when there is no need, or it is set. */
+static uint64_t
+alarm_due_locked(struct spine_runtime *runtime)
+{
+    uint64_t due_ns;
+
+    if (runtime->locked.closed || runtime->kind != RUNTIME_LOOP)
+        return UINT64_MAX;
+    due_ns = waiting_due_locked(runtime);
+    if (due_ns >= runtime->locked.alarm_ns)
+        return UINT64_MAX;
+    runtime->locked.alarm_ns = due_ns;
+    return due_ns;
 }
 
 /* The calling thread has handed over what it counted in `submitting`. */
@@ -232,6 +297,22 @@ submitted(struct spine_runtime *runtime)
     runtime->locked.submitting--;
     condition_broadcast(&runtime->quiet);
     mutex_unlock(&runtime->mutex);
+}
+
+void
+runtime_look(struct spine_runtime *runtime)
+{
+    if (atomic_load_explicit(&runtime->waiting_count, memory_order_relaxed) > 0)
+        runtime_kick(runtime);
+}
+
+void
+runtime_alarm(struct spine_runtime *runtime)
+{
+    mutex_lock(&runtime->mutex);
+    runtime->locked.alarm_ns = UINT64_MAX;
+    mutex_unlock(&runtime->mutex);
+    runtime_kick(runtime);
 }
 
 bool
@@ -253,15 +334,17 @@ help(struct spine_runtime *runtime, const struct job_owner *owner, bool due_only
 {
     struct running running;
     struct job *job;
+    unsigned woken;
 
     mutex_lock(&runtime->mutex);
+    woken = waiting_wake_locked(runtime);
     job = ready_take_locked(runtime, owner, due_only, &running);
     mutex_unlock(&runtime->mutex);
-    if (job == NULL)
-        return false;
-    slice_run(runtime, job, &running, fuel_rows);
-    runtime_kick(runtime);
-    return true;
+    if (job != NULL)
+        slice_run(runtime, job, &running, fuel_rows);
+    if (job != NULL || woken > 0)
+        runtime_kick(runtime);
+    return job != NULL;
 }
 
 bool
@@ -304,6 +387,7 @@ pump_run(struct spine_runtime *runtime)
         uint64_t fuel_rows = UINT64_MAX;
 
         mutex_lock(&runtime->mutex);
+        (void)waiting_wake_locked(runtime); /* of which this pump takes the best */
         job = ready_take_locked(runtime, NULL, false, &running);
         if (job == NULL) {
             runtime->locked.pumps_out--;

@@ -5,21 +5,32 @@
 /*
  * runtime/ -- where jobs run, and which one next.
  *
- * A *job* is something with work left to do, embedded in its owner: idle, ready, or
- * running in exactly one thread. A *pump* is a run on a pool thread (or the host's
- * executor) that takes the best ready job, runs one slice of it, and goes on so until its
- * time is up or nothing is ready. At most `slices_max` pumps are out. The loop thread
- * only starts pumps; it never merges, and nothing waits for it but closing.
+ * A *job* is something with work left to do, embedded in its owner: idle, ready, running
+ * in exactly one thread, or waiting for a time to pass. A *pump* is a run on a pool
+ * thread (or the host's executor) that takes the best ready job, runs one slice of it,
+ * and goes on so until its time is up or nothing is ready. At most `slices_max` pumps are
+ * out. The loop thread only starts pumps; it never merges, and nothing waits for it but
+ * closing.
  *
  *     idle    --runtime_ready()----> ready      by the owner: there is work
  *     ready   --slice begins-------> running    by a pump, a helper, spine_runtime_run()
  *     running --runtime_ready()----> ready      by on_slice: there is more to do
  *     running --runtime_idle()-----> idle       by on_slice: there is not
+ *     running --runtime_wait()-----> waiting    by on_slice: there is more, but not now
+ *     waiting --its time has come--> ready      by whoever looks, see below
+ *     waiting --runtime_wake()-----> ready      by the owner: now is as good
  *     ready   --runtime_withdraw()-> idle       by the owner, who wants it back
+ *     waiting --runtime_withdraw()-> idle
  *
- * All of these but the start of a slice happen under the owner's lock, so an owner that
- * holds its lock and cannot withdraw a job knows that a slice of it is running and will
- * come to the lock. After on_slice returned, the runtime does not touch the job.
+ * All of these but the start of a slice and the end of a time happen under the owner's
+ * lock, so an owner that holds its lock and cannot withdraw a job knows that a slice of
+ * it is running and will come to the lock. After on_slice returned, the runtime does not
+ * touch a job that is idle.
+ *
+ * No thread is blocked while a job waits. That its time has come is noticed by a timer of
+ * the loop, where there is one, and with every kind of runtime by each pump that ends a
+ * slice, each spine_runtime_run(), each call that inserts into a spine or looks at one,
+ * and the threads that wait in the spine the job belongs to, which sleep no longer.
  *
  * The best job is the one with the least work left among the JOB_CHOICE oldest, unless
  * the oldest has been passed over JOB_PATIENCE times: least-remaining-first keeps the
@@ -36,8 +47,11 @@
 
 #define JOB_CHOICE 64u
 #define JOB_PATIENCE 64u
+/* A job waits for JOB_DELAY_NS, 1 ms, or for that doubled up to JOB_DELAYS - 1 times. */
+#define JOB_DELAY_NS UINT64_C(1000000)
+#define JOB_DELAYS 11u
 
-enum job_state { JOB_IDLE, JOB_READY, JOB_RUNNING };
+enum job_state { JOB_IDLE, JOB_READY, JOB_RUNNING, JOB_WAITING };
 
 struct job;
 struct running;
@@ -47,6 +61,8 @@ struct job_owner {
     /* Its ready jobs, the youngest first, by `owner_next`. The runtime's, under its lock.
      */
     struct job *ready;
+    /* The same of those that wait. */
+    struct job *waiting;
 };
 
 struct job {
@@ -54,13 +70,17 @@ struct job {
     struct job *next;
     struct job *previous;
     union {
-        /* While it is ready: an older ready job of its owner, or NULL. */
+        /* While it is ready or waits: an older such job of its owner, or NULL. */
         struct job *owner_next;
         /* While it runs: the slice. */
         struct running *running;
     };
-    /* Jobs that had been taken when this one became ready. */
-    uint64_t ready_at;
+    union {
+        /* Jobs that had been taken when this one became ready. */
+        uint64_t ready_at;
+        /* While it waits: until this time of clock_now_ns(). */
+        uint64_t due_ns;
+    };
     enum job_state state;
 
     /* Nobody needs it done: it runs when nothing else does. Set like `rows_left`. */
@@ -72,8 +92,8 @@ struct job {
     uint64_t rows_left;
     /*
      * Runs one slice of at most about `*fuel_rows` input rows and takes what it used from
-     * `*fuel_rows`, down to 0. Ends with runtime_ready() or runtime_idle(), under the
-     * owner's lock. Any thread.
+     * `*fuel_rows`, down to 0. Ends with runtime_ready(), runtime_idle() or
+     * runtime_wait(), under the owner's lock. Any thread.
      */
     void (*on_slice)(struct job *job, uint64_t *fuel_rows);
 };
@@ -110,12 +130,30 @@ void runtime_ready(struct spine_runtime *runtime, struct job *job);
 /* Running becomes idle. Owner's lock held, by on_slice only. */
 void runtime_idle(struct spine_runtime *runtime, struct job *job);
 
-/* Ready or idle becomes idle: true. False when a slice of it is running. Owner's lock
- * held. */
+/*
+ * Running becomes waiting, for JOB_DELAY_NS doubled `doublings` times, at most
+ * JOB_DELAYS - 1 times. Owner's lock held, by on_slice only; call runtime_kick() after
+ * letting go of it.
+ */
+void runtime_wait(struct spine_runtime *runtime, struct job *job, unsigned doublings);
+
+/* Waiting becomes ready; any other state stays. Owner's lock held; call runtime_kick()
+ * after letting go of it. */
+void runtime_wake(struct spine_runtime *runtime, struct job *job);
+
+/* The time of clock_now_ns() when the next waiting job of `owner` becomes ready;
+ * UINT64_MAX when none waits. */
+uint64_t runtime_due_ns(struct spine_runtime *runtime, const struct job_owner *owner);
+
+/* Ready, waiting or idle becomes idle: true. False when a slice of it is running. Owner's
+ * lock held. */
 bool runtime_withdraw(struct spine_runtime *runtime, struct job *job);
 
-/* Sees to it that ready jobs are run. No lock held. */
+/* Sees to it that ready jobs are run, and those whose time has come. No lock held. */
 void runtime_kick(struct spine_runtime *runtime);
+
+/* runtime_kick() if jobs wait; cheap if none does. No lock held. */
+void runtime_look(struct spine_runtime *runtime);
 
 /*
  * Runs one slice of the best ready job of `owner`, anybody's when NULL, in the calling
