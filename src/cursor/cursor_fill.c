@@ -178,7 +178,7 @@ fill_rows(struct window *window, struct rows *out, bool *done)
             window->want *= 2;
     }
     /* The merge left the time that the view is through: it shows rows without times. */
-    if (window->has_through)
+    if (window->has_through && out->count > before)
         memset(out->time + before, 0, (out->count - before) * sizeof *out->time);
     return SPINE_OK;
 }
