@@ -177,9 +177,6 @@ fill_rows(struct window *window, struct rows *out, bool *done)
         if (window->want < want_max(window))
             window->want *= 2;
     }
-    /* The merge left the time that the view is through: it shows rows without times. */
-    if (window->has_through && out->count > before)
-        memset(out->time + before, 0, (out->count - before) * sizeof *out->time);
     return SPINE_OK;
 }
 

@@ -116,9 +116,7 @@ window_set_through(struct window *window, uint64_t through)
     window_clear(window, false);
     window->has_through = true;
     window->through = through;
-    /* All times that are left join the frontier to it. */
-    window->kway.advance_times = true;
-    window->kway.frontier = through;
+    window->kway.inputs_repeat = true;
 }
 
 enum spine_status

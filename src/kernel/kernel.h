@@ -249,14 +249,15 @@ struct kway {
     /* Replace every time t by join(t, frontier) before adding up. */
     bool advance_times;
     uint64_t frontier;
+    /* Rows of one input may be alike, side by side and of one time. */
+    bool inputs_repeat;
     /*
      * The kernel's own scratch. Zero at first. It says nothing about the inputs, unless
      * they are `untouched`: between two fills the owner may stage, drop or move their
      * rows, change `input_count` and `descending`.
      */
     struct kway_work *work;
-    /* Nothing of all that was done since the last fill, which may go on where it was,
-     * without a look at every input. */
+    /* Nothing of that was done since the last fill: it goes on without a look at all. */
     bool untouched;
 };
 

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/wide_sum.h"
 #include "kernel/order.h"
+#include "kernel/row_order.h"
 #include "kernel/row_weights.h"
 
 enum { TIMES_BY_INSERTION = 16 };
@@ -13,6 +14,8 @@ static bool
 sort_times(const struct layout *layout, bool descending, struct rows *rows, size_t begin);
 static bool sort_many_times(const struct layout *layout, uint64_t flip, struct rows *rows,
                             size_t begin);
+static size_t
+find_alike(const struct layout *layout, const struct rows *rows, size_t at, size_t end);
 static bool add_rest(const struct layout *layout, struct rows *rows, size_t *kept,
                      size_t *at, size_t end);
 static bool add_widely(const struct layout *layout, struct rows *rows, size_t to,
@@ -64,6 +67,46 @@ group_finish(const struct layout *layout, const struct group_rule *rule,
     }
     rows->count = kept;
     return st;
+}
+
+enum spine_status
+groups_finish(const struct layout *layout, const struct group_rule *rule,
+              struct rows *rows, size_t begin)
+{
+    const size_t count = rows->count;
+    enum spine_status sums = SPINE_OK;
+    size_t kept = begin;
+
+    for (size_t at = begin, end; at < count; at = end) {
+        /* Rows [at, alike) are groups of one; then comes one of several, or the end. */
+        const size_t alike = find_alike(layout, rows, at, count);
+        enum spine_status st = SPINE_OK;
+
+        end = alike < count ? rows_value_end(layout, rows, alike, count) : count;
+        rows_move(layout, rows, kept, at, end);
+        rows->count = kept + (end - at);
+        if (alike < count)
+            st = group_finish(layout, rule, rows, kept + (alike - at));
+        kept = rows->count;
+        rows->count = count;
+        if (st == SPINE_OVERFLOW)
+            sums = st;
+        else if (st != SPINE_OK)
+            return st;
+    }
+    rows->count = kept;
+    return sums;
+}
+
+/* The first row in [at, end) that has the key and value of the one after it; `end` if
+ * none has. */
+static size_t
+find_alike(const struct layout *layout, const struct rows *rows, size_t at, size_t end)
+{
+    for (; at + 1 < end; at++)
+        if (row_equal(layout, ROW_WIDE, rows, at, rows, at + 1))
+            return at;
+    return end;
 }
 
 /*

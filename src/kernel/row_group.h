@@ -25,4 +25,9 @@ void group_fold(const struct layout *layout, struct rows *rows, size_t begin);
 enum spine_status group_finish(const struct layout *layout, const struct group_rule *rule,
                                struct rows *rows, size_t begin);
 
+/* The same for each group of several rows among the sorted ones from `begin` on. */
+enum spine_status groups_finish(const struct layout *layout,
+                                const struct group_rule *rule, struct rows *rows,
+                                size_t begin);
+
 #endif

@@ -106,7 +106,8 @@ static enum spine_status
 copy_last_input(struct kway *kway, struct rows *out, size_t want, size_t *used)
 {
     struct kway_input *input = &kway->inputs[kway->work->nodes[0].input];
-    const size_t count = whole_groups(kway->layout, input, want);
+    const size_t count = whole_groups(kway->layout, input, want), begin = out->count;
+    const struct group_rule rule = {.descending = kway->descending};
 
     if (!rows_reserve(kway->layout, out, out->count + count))
         return SPINE_NOMEM;
@@ -114,7 +115,8 @@ copy_last_input(struct kway *kway, struct rows *out, size_t want, size_t *used)
     input->at += count;
     input->rows_left -= count < input->rows_left ? count : input->rows_left;
     *used += count;
-    return SPINE_OK;
+    return kway->inputs_repeat ? groups_finish(kway->layout, &rule, out, begin)
+                               : SPINE_OK;
 }
 
 enum spine_status

@@ -22,5 +22,7 @@ rows_keep_through(const struct layout *layout, struct rows *rows, size_t begin,
         kept += end - at;
     }
     rows->count = kept;
+    for (size_t at = begin; at < kept; at++)
+        rows->time[at] = 0;
     return count - kept;
 }

@@ -4,8 +4,8 @@
 
 /*
  * kernel/through -- rows as they are seen through a time: those whose times are less than
- * or equal to it. A kway that advances times to that time then adds them up, whatever
- * their times were.
+ * or equal to it, as if they had none. Rows of one value are alike then, and a kway whose
+ * `inputs_repeat` adds them up.
  */
 
 #include <stddef.h>
@@ -15,7 +15,7 @@ struct layout;
 struct rows;
 
 /* Of timed rows from `begin` on, drops those whose time is not less than or equal to
- * `through`. Returns how many those were. */
+ * `through`, and gives the others the time 0. Returns how many were dropped. */
 size_t rows_keep_through(const struct layout *layout, struct rows *rows, size_t begin,
                          uint64_t through);
 

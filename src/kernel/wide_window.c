@@ -209,9 +209,11 @@ merge_window(struct kway *kway, size_t total, struct rows *out)
     if (!rows_reserve(layout, out, out->count + total))
         return SPINE_NOMEM;
     if (work->open_count == 1 && !times_move) {
+        const size_t begin = out->count;
+
         rows_append(layout, out, &first->input->rows, first->input->at,
                     first->input->at + first->share);
-        return SPINE_OK;
+        return kway->inputs_repeat ? groups_finish(layout, &rule, out, begin) : SPINE_OK;
     }
     if (!wide_order_begin(wide, layout, work->open_count, total))
         return SPINE_NOMEM;

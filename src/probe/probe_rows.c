@@ -29,9 +29,7 @@ probe_merge_begin(struct spine_probe *probe)
     probe->kway.layout = &probe->layout;
     probe->kway.inputs = probe->inputs;
     probe->kway.on_refill = refill;
-    /* All times that are left join the frontier to it. */
-    probe->kway.advance_times = probe->has_through;
-    probe->kway.frontier = probe->options.through;
+    probe->kway.inputs_repeat = probe->has_through;
     for (size_t i = 0; i < probe->batch_count; i++)
         add_input(probe, probe->hit_begins[i], probe->hit_begins[i + 1]);
     return SPINE_OK;

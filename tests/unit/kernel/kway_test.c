@@ -33,6 +33,8 @@ struct plan {
     size_t want;
     bool descending;
     bool advance;
+    /* Rows of timed inputs lose their times, and so may be alike. */
+    bool repeat;
     /* Inputs have ranges of their own, by key. */
     bool clustered;
     /* The first input has so many times the rows of another; 0 means once. */
@@ -105,7 +107,8 @@ fixture_setup(struct fixture *fixture, const struct spine_schema *schema,
                                   .on_refill = refill,
                                   .descending = plan->descending,
                                   .advance_times = plan->advance,
-                                  .frontier = frontier};
+                                  .frontier = frontier,
+                                  .inputs_repeat = plan->repeat && fixture->layout.timed};
     for (size_t i = 0; i < plan->inputs; i++) {
         struct source *source = &fixture->sources[i];
         const size_t times = i == 0 && plan->lopsided > 0 ? plan->lopsided : 1;
@@ -127,6 +130,8 @@ fixture_setup(struct fixture *fixture, const struct spine_schema *schema,
         model_to_rows(&fixture->layout, &model, &source->rows, &source->cells);
         if (plan->descending)
             rows_turn_round(&fixture->layout, &source->rows, 0);
+        for (size_t r = 0; fixture->kway.inputs_repeat && r < model.count; r++)
+            source->rows.time[r] = model.rows[r].time = 0;
         fixture->inputs[i].source = source;
         fixture->rows_in += model.count;
         append_model(&all, &model);
@@ -227,6 +232,7 @@ random_inputs_merge_as_the_model_says(void **state)
             .descending = model_below(&seed, 2) == 0,
             .advance = model_below(&seed, 2) == 0,
             .clustered = model_below(&seed, 4) == 0,
+            .repeat = model_below(&seed, 3) == 0,
         };
 
         print_message("seed %llu: %zu inputs of %zu rows, keys %d, values %d, want %zu\n",
