@@ -153,18 +153,16 @@ places_init(struct places *places, struct spine_snapshot *snapshot,
 
     places->snapshot = snapshot;
     for (size_t i = 0; i < snapshot->batch_count; i++)
-        count += snapshot->batches[i]->fence_count;
+        count += snapshot->batches[i]->block_count;
     if (count == 0)
         return SPINE_OK;
     places->blocks = mem_alloc_array(count, sizeof *places->blocks);
     if (places->blocks == NULL)
         return fail_nomem(error, "the places of keys", count * sizeof *places->blocks);
     for (size_t i = 0; i < snapshot->batch_count; i++)
-        for (size_t b = 0; b < snapshot->batches[i]->fence_count; b++) {
-            const struct fence *fence = &snapshot->batches[i]->fences[b];
-
+        for (size_t b = 0; b < snapshot->batches[i]->block_count; b++) {
             /* A key that goes on in a block has its place where it began. */
-            places->count += fence->keys - fence->continues;
+            places->count += batch_keys_begun(snapshot->batches[i], b);
             places->blocks[places->block_count++] = (struct place_block){
                 .batch = snapshot->batches[i], .block = b, .end = places->count};
         }
@@ -251,10 +249,10 @@ draw_place(struct sampler *sampler, union spine_datum *out, uint8_t *scratch)
             begin = middle + 1;
     }
     const struct place_block *block = &places->blocks[begin];
-    const struct fence *fence = &block->batch->fences[block->block];
+    const uint64_t first = begin > 0 ? places->blocks[begin - 1].end : 0;
 
     reader_init(&reader, block->batch);
-    reader_to_key(&reader, block->block, (uint32_t)(fence->keys - (block->end - place)));
+    reader_to_key(&reader, block->block, (uint32_t)(place - first));
     sampler->row.count = 0;
     (void)reader_stage(&reader, &sampler->row, 1, &st); /* 0 rows only with a failure */
     if (st == SPINE_OK)

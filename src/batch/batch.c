@@ -17,10 +17,10 @@ spine_batch_unref(struct spine_batch *batch)
 {
     if (batch == NULL || !ref_drop(&batch->refs))
         return;
-    for (size_t i = 0; i < batch->fence_count; i++)
+    for (size_t i = 0; i < batch->block_count; i++)
         fence_release(&batch->fences[i]);
     lookup_free(atomic_load_explicit(&batch->lookup, memory_order_acquire));
-    mem_free(batch, batch_bytes(&batch->layout, batch->fence_count));
+    mem_free(batch, batch_bytes(&batch->layout, batch->block_count));
 }
 
 void
@@ -38,16 +38,16 @@ spine_batch_schema(const struct spine_batch *batch)
 
 /* The fences lie behind the batch, and the marks behind them. */
 size_t
-batch_bytes(const struct layout *layout, size_t fence_count)
+batch_bytes(const struct layout *layout, size_t block_count)
 {
-    return sizeof(struct spine_batch) + fence_count * sizeof(struct fence) +
-           marks_count(layout, fence_count) * sizeof(uint64_t);
+    return sizeof(struct spine_batch) + block_count * sizeof(struct fence) +
+           marks_count(layout, block_count) * sizeof(uint64_t);
 }
 
 struct spine_batch *
-batch_alloc(const struct layout *layout, size_t fence_count)
+batch_alloc(const struct layout *layout, size_t block_count)
 {
-    struct spine_batch *batch = mem_zalloc(batch_bytes(layout, fence_count));
+    struct spine_batch *batch = mem_zalloc(batch_bytes(layout, block_count));
 
     static_assert(sizeof(struct spine_batch) % _Alignof(struct fence) == 0,
                   "the fences lie behind the batch");
@@ -56,9 +56,9 @@ batch_alloc(const struct layout *layout, size_t fence_count)
     ref_init(&batch->refs);
     batch->layout = *layout;
     batch->fences = (struct fence *)(void *)(batch + 1);
-    batch->fence_count = fence_count;
-    if (marks_count(layout, fence_count) > 0)
-        batch->marks = (uint64_t *)(void *)(batch->fences + fence_count);
+    batch->block_count = block_count;
+    if (marks_count(layout, block_count) > 0)
+        batch->marks = (uint64_t *)(void *)(batch->fences + block_count);
     return batch;
 }
 
@@ -78,7 +78,7 @@ batch_key_min(const struct spine_batch *batch, uint8_t *scratch)
 union spine_datum
 batch_key_max(const struct spine_batch *batch, uint8_t *scratch)
 {
-    struct fence *fence = &batch->fences[batch->fence_count - 1];
+    struct fence *fence = &batch->fences[batch->block_count - 1];
     const struct rows row = {.hi = &fence->last_hi,
                              .lo = &fence->last_lo,
                              .key = fence->cells != NULL ? &fence->cells->last_key : NULL,

@@ -23,54 +23,14 @@
 /* Batches of so many rows are encoded. */
 #define ENCODE_ROWS 100000u
 
-/*
- * The first and the last key and value of a block of ROW_WIDE rows, where these are
- * spans: copies, which lie behind the struct. Spans of other columns are empty.
- */
-struct fence_cells {
-    struct span first_key, first_value;
-    struct span last_key, last_value;
-    /* Of the struct and what lies behind it. */
-    size_t bytes;
-};
-
-/* What a batch knows of each block without a look into it: its first and last row as
- * codes, and how much of everything it has. What searches for words look at comes first.
- */
-struct fence {
-    struct block *block;
-    uint64_t first_hi, first_lo;
-    uint64_t last_hi, last_lo;
-    /* Rows of all blocks before this one. */
-    uint64_t row_begin;
-    uint32_t rows;
-    /* Keys of the block. */
-    uint32_t keys;
-    /* The first key is the last key of the block before. */
-    bool continues;
-    /* The keys of the block are a frame of so many bits per key. */
-    bool key_framed;
-    uint8_t key_width;
-    /* Of values that are words, of keys that have one each: their bits, and where in the
-     * block they lie, in bytes; otherwise 0. */
-    uint8_t value_width;
-    uint32_t values_at;
-    /* Bytes of the block. */
-    size_t bytes;
-    uint32_t values;
-    /* Rows of which a weight is negative. */
-    uint32_t negative_rows;
-    /* Packed to be encoded, whether that paid or not. */
-    bool encoded;
-    /* Owned; NULL unless rows have spans. */
-    struct fence_cells *cells;
-};
+struct fence; /* private to batch/ */
 
 struct spine_batch {
     struct ref refs;
     struct layout layout;
+    /* What is known of each block without a look into it. */
     struct fence *fences;
-    size_t fence_count;
+    size_t block_count;
     /* Of keys that are words: the first one, then the last one of every stretch of every
      * block (batch/marks.h), side by side. Otherwise NULL. */
     uint64_t *marks;
@@ -84,6 +44,8 @@ struct spine_batch {
     /* Where key_min and key_max of short fixed keys live. */
     uint8_t key_scratch[2][16];
 };
+
+struct reader;
 
 /* ---- Writing ---- */
 
@@ -105,7 +67,7 @@ struct output {
     uint64_t rows_expected;
     struct rows pending;
     struct fence *fences;
-    size_t fence_count;
+    size_t block_count;
     size_t fence_capacity;
     /* Those of the fences, but for the first one. */
     uint64_t *marks;
@@ -122,17 +84,19 @@ void output_release(struct output *output);
 /* Turns as many whole blocks of `pending` as there are into blocks; with `all`, the rest
  * too. SPINE_NOMEM: nothing is lost, try again. */
 enum spine_status output_flush(struct output *output, bool all);
-/* Appends block `index` of `batch` by reference, after flushing what is pending. */
+/* Appends the block at the position of `reader`, which stands before its first row, by
+ * reference, after flushing what is pending; moves the reader behind it. */
+enum spine_status output_share_block(struct output *output, struct reader *reader);
+/* The same of all blocks of `batch`. */
 enum spine_status
-output_share_block(struct output *output, const struct spine_batch *batch, size_t index);
+output_share_batch(struct output *output, const struct spine_batch *batch);
 /* What is left of `batch` from row `begin` on: its blocks by reference, but for the one
  * that begins before that row, of which it copies the rest. */
 enum spine_status batch_rest(const struct spine_batch *batch, uint64_t begin,
                              struct spine_batch **out, struct spine_error *error);
-/* Would rows of this block become smaller if they were appended, not shared? They never
- * do twice. */
-bool output_encodes_block(const struct output *output, const struct spine_batch *batch,
-                          size_t index);
+/* Would the rows of the block at the position become smaller if they were appended, not
+ * shared? They never do twice. */
+bool output_encodes_block(const struct output *output, const struct reader *reader);
 /* The batch of all that was appended; a batch of no rows is a batch. The output is empty
    afterwards; after SPINE_NOMEM it is as it was. */
 enum spine_status
@@ -146,8 +110,10 @@ output_seal(struct output *output, struct spine_batch **out, struct spine_error 
  */
 struct reader {
     const struct spine_batch *batch;
-    size_t block; /* fence_count at the end */
-    uint32_t row; /* in the block; flat */
+    /* The block, batch->block_count at the end. */
+    size_t block;
+    /* The row in it. */
+    uint32_t row;
     /* Where the next exact seek begins to look among the marks, or any number; since
      * one, the stretch of its key. */
     size_t stretch;
@@ -169,8 +135,8 @@ void reader_prefetch(struct reader *reader, const struct cell *key);
 /* reader_seek() to `key`; returns how many rows of exactly that key follow in the block:
  * 0 only when the batch has none. */
 size_t reader_seek_exact(struct reader *reader, const struct cell *key);
-/* Before the first row of key `key` of block `block`. */
-void reader_to_key(struct reader *reader, size_t block, uint32_t key);
+/* Before the first row of key `number` of those that begin in block `block`. */
+void reader_to_key(struct reader *reader, size_t block, uint32_t number);
 /* Before the first row greater than all of (key) or (key, value). */
 void reader_seek_after(struct reader *reader, const struct cell *key,
                        const struct cell *value);
@@ -184,6 +150,36 @@ size_t reader_stage_lent(struct reader *reader, struct lent_rows *out, size_t wa
  * and moves before them. */
 size_t reader_stage_reverse(struct reader *reader, struct rows *out, size_t want,
                             enum spine_status *st);
+
+/* ---- What is known of blocks without a look into them ---- */
+
+/* A row as a bound. Spans are borrowed. */
+struct row_code {
+    uint64_t hi;
+    uint64_t lo;
+    struct span key;
+    struct span value;
+};
+
+/* <0, 0, >0 by (key, value). */
+int row_code_compare(const struct layout *layout, const struct row_code *a,
+                     const struct row_code *b);
+
+/* Is the position before the first row of a block? */
+bool reader_at_block_start(const struct reader *reader);
+/* The block at the position, which is not the end: its rows, its bytes, its first row,
+ * and the last row of the block that is `ahead` blocks behind it. */
+uint32_t reader_block_rows(const struct reader *reader);
+size_t reader_block_bytes(const struct reader *reader);
+struct row_code reader_block_first(const struct reader *reader);
+struct row_code reader_block_last(const struct reader *reader, size_t ahead);
+/* Rows before the position that lie in one block with the one right before it. */
+uint32_t reader_rows_before(const struct reader *reader);
+/* The next `rows` rows, of the block at the position, are of one key: are there more of
+ * it in the next block? */
+bool reader_key_goes_on(const struct reader *reader, size_t rows);
+/* Keys that begin in the block: not the first one if the block before has it, too. */
+uint32_t batch_keys_begun(const struct spine_batch *batch, size_t block);
 
 /* ---- Lookup filters ---- */
 
@@ -264,7 +260,8 @@ void batch_stage(const struct spine_batch *batch, uint32_t block, uint32_t begin
  * without a look at keys where the word is all of it. */
 void batch_stage_key(const struct spine_batch *batch, uint32_t block, uint64_t key,
                      uint32_t begin, uint32_t end, struct rows *out);
-/* Where the rows of the first key of the block end. */
-uint32_t batch_first_key_end(const struct spine_batch *batch, uint32_t block);
+/* Moves a hit of which no row is left to the rows of its key in the next block. False,
+ * and nothing changed, when the key does not go on there. */
+bool batch_hit_next(const struct spine_batch *batch, struct hit *hit);
 
 #endif

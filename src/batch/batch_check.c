@@ -46,7 +46,7 @@ spine_batch_check(const struct spine_batch *batch, struct spine_error *error)
     struct check check = {.batch = batch, .error = error};
     enum spine_status st = SPINE_OK;
 
-    for (; check.at < batch->fence_count; check.at++) {
+    for (; check.at < batch->block_count; check.at++) {
         TRY(check_block(&check));
         TRY(stage_block(&check));
         TRY(check_order(&check));
@@ -226,10 +226,10 @@ check_info(const struct check *check)
            "%" PRIu64 " negative rows; the batch says %" PRIu64, check->negative_seen,
            info->negative_rows);
     EXPECT(info->bytes ==
-               check->bytes_seen + batch_bytes(&batch->layout, batch->fence_count),
+               check->bytes_seen + batch_bytes(&batch->layout, batch->block_count),
            "the batch says %" PRIu64 " bytes", info->bytes);
     EXPECT(batch->has_frames == check->has_frames, "are keys of the batch in frames?");
-    if (batch->fence_count == 0)
+    if (batch->block_count == 0)
         return SPINE_OK;
     EXPECT(datum_equals(&batch->layout.key, info->key_min, batch_key_min(batch, scratch)),
            "key_min is not the first key");

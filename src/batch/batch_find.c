@@ -77,7 +77,7 @@ locate(struct find *find, size_t begin, struct group *group)
     const size_t left = begin < find->count ? find->count - begin : 0;
 
     group->count = left < GROUP ? (uint32_t)left : GROUP;
-    if (find->near == batch->fence_count * BLOCK_MARKS)
+    if (find->near == batch->block_count * BLOCK_MARKS)
         group->count = 0;
     if (group->count == 0)
         return;
@@ -87,7 +87,7 @@ locate(struct find *find, size_t begin, struct group *group)
     }
     find_stretches(find, group);
     while (group->count > 0 &&
-           group->at[group->count - 1] == batch->fence_count * BLOCK_MARKS)
+           group->at[group->count - 1] == batch->block_count * BLOCK_MARKS)
         group->count--;
     for (uint32_t i = 0; i < group->count; i++) {
         group->fence[i] = &batch->fences[group->at[i] / BLOCK_MARKS];
@@ -100,7 +100,7 @@ static void
 find_stretches(struct find *find, struct group *group)
 {
     const uint64_t *marks = find->batch->marks + 1;
-    const size_t count = find->batch->fence_count * BLOCK_MARKS;
+    const size_t count = find->batch->block_count * BLOCK_MARKS;
     const uint64_t greatest = group->word[group->count - 1];
     const size_t low = find->near;
     size_t step = 1, length;

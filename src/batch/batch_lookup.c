@@ -44,7 +44,7 @@ build(const struct spine_batch *batch, const struct lookup_options *options,
     enum spine_status st;
 
     TRY(lookup_new(&lookup, &facts, options));
-    for (size_t i = 0; i < batch->fence_count; i++)
+    for (size_t i = 0; i < batch->block_count; i++)
         add_block(lookup, batch, &batch->fences[i]);
     TRY(lookup_finish(lookup));
     *out = lookup;

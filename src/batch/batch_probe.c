@@ -145,7 +145,7 @@ batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
 
         hit->staged = HIT_NONE;
         if (hit->end - hit->begin > (int)HIT_ROWS_MAX || out->count >= rows_max ||
-            (hit->end == fence->rows && next < batch->fence_count &&
+            (hit->end == fence->rows && next < batch->block_count &&
              batch->fences[next].continues))
             continue;
         if (!rows_reserve(layout, out, out->count + HIT_ROWS_MAX))
@@ -177,10 +177,18 @@ batch_stage_key(const struct spine_batch *batch, uint32_t block, uint64_t key,
         image_stage(layout, block_image(batch->fences[block].block), begin, end, out);
 }
 
-uint32_t
-batch_first_key_end(const struct spine_batch *batch, uint32_t block)
+bool
+batch_hit_next(const struct spine_batch *batch, struct hit *hit)
 {
-    const struct image *image = block_image(batch->fences[block].block);
+    const size_t next = (size_t)hit->block + 1;
+    const struct image *image;
 
-    return image_row_end(image, image_value_end(image, 0) - 1);
+    if (hit->end != batch->fences[hit->block].rows || next == batch->block_count ||
+        !batch->fences[next].continues)
+        return false;
+    image = block_image(batch->fences[next].block);
+    hit->block = (uint32_t)next;
+    hit->begin = 0;
+    hit->end = (uint16_t)image_row_end(image, image_value_end(image, 0) - 1);
+    return true;
 }

@@ -9,6 +9,49 @@
 
 #include "batch/batch.h"
 
+/*
+ * The first and the last key and value of a block of ROW_WIDE rows, where these are
+ * spans: copies, which lie behind the struct. Spans of other columns are empty.
+ */
+struct fence_cells {
+    struct span first_key, first_value;
+    struct span last_key, last_value;
+    /* Of the struct and what lies behind it. */
+    size_t bytes;
+};
+
+/* What a batch knows of each block without a look into it: its first and last row as
+ * codes, and how much of everything it has. What searches for words look at comes first.
+ */
+struct fence {
+    struct block *block;
+    uint64_t first_hi, first_lo;
+    uint64_t last_hi, last_lo;
+    /* Rows of all blocks before this one. */
+    uint64_t row_begin;
+    uint32_t rows;
+    /* Keys of the block. */
+    uint32_t keys;
+    /* The first key is the last key of the block before. */
+    bool continues;
+    /* The keys of the block are a frame of so many bits per key. */
+    bool key_framed;
+    uint8_t key_width;
+    /* Of values that are words, of keys that have one each: their bits, and where in the
+     * block they lie, in bytes; otherwise 0. */
+    uint8_t value_width;
+    uint32_t values_at;
+    /* Bytes of the block. */
+    size_t bytes;
+    uint32_t values;
+    /* Rows of which a weight is negative. */
+    uint32_t negative_rows;
+    /* Packed to be encoded, whether that paid or not. */
+    bool encoded;
+    /* Owned; NULL unless rows have spans. */
+    struct fence_cells *cells;
+};
+
 /* Fills `out` but for `row_begin` and `continues`, and takes the reference to `block`,
  * which was packed from rows [begin, end). SPINE_NOMEM. */
 enum spine_status fence_init(struct fence *out, const struct layout *layout,
@@ -42,10 +85,10 @@ void batch_prefetch_key(const struct spine_batch *batch, size_t block, size_t st
 size_t batch_find_words(const struct spine_batch *batch, const struct probe_keys *keys,
                         const uint32_t *candidates, size_t count, struct hit *hits);
 
-/* The batch that will have `fence_count` fences, with one reference; NULL without memory.
+/* The batch that will have `block_count` fences, with one reference; NULL without memory.
  * What batch_bytes() says is its size. */
-struct spine_batch *batch_alloc(const struct layout *layout, size_t fence_count);
-size_t batch_bytes(const struct layout *layout, size_t fence_count);
+struct spine_batch *batch_alloc(const struct layout *layout, size_t block_count);
+size_t batch_bytes(const struct layout *layout, size_t block_count);
 /* The batch of sorted, consolidated `rows`, which stay. */
 enum spine_status batch_of_sorted(const struct layout *layout, const struct rows *rows,
                                   struct spine_batch **out, struct spine_error *error);

@@ -20,7 +20,7 @@ size_t
 marks_find(const struct spine_batch *batch, size_t near, uint64_t word)
 {
     const uint64_t *marks = batch->marks;
-    const size_t count = batch->fence_count * BLOCK_MARKS;
+    const size_t count = batch->block_count * BLOCK_MARKS;
 
     if (near < count && word <= marks[near + 1] && (near == 0 || marks[near] < word))
         return near;

@@ -27,9 +27,9 @@ layout_has_marks(const struct layout *layout)
 
 /* Words that a batch of so many blocks keeps. */
 static inline size_t
-marks_count(const struct layout *layout, size_t fence_count)
+marks_count(const struct layout *layout, size_t block_count)
 {
-    return layout_has_marks(layout) && fence_count > 0 ? fence_count * BLOCK_MARKS + 1
+    return layout_has_marks(layout) && block_count > 0 ? block_count * BLOCK_MARKS + 1
                                                        : 0;
 }
 

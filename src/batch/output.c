@@ -15,6 +15,8 @@ static size_t end_by_value(const struct layout *layout, const struct rows *rows,
                            size_t begin, size_t end);
 static enum spine_status
 push_block(struct output *output, const struct rows *rows, size_t begin, size_t end);
+static enum spine_status
+share_block(struct output *output, const struct spine_batch *batch, size_t index);
 static void encode_rest(struct output *output);
 static bool
 encode_fence(const struct layout *layout, struct fence *fence, struct rows *scratch);
@@ -33,7 +35,7 @@ output_release(struct output *output)
 {
     const struct layout layout = output->layout;
 
-    for (size_t i = 0; i < output->fence_count; i++)
+    for (size_t i = 0; i < output->block_count; i++)
         fence_release(&output->fences[i]);
     mem_free(output->fences, output->fence_capacity * sizeof *output->fences);
     mem_free(output->marks, output->mark_capacity * sizeof *output->marks);
@@ -71,18 +73,40 @@ out:
 }
 
 enum spine_status
-output_share_block(struct output *output, const struct spine_batch *batch, size_t index)
+output_share_block(struct output *output, struct reader *reader)
+{
+    enum spine_status st;
+
+    assert(reader_at_block_start(reader));
+    TRY(share_block(output, reader->batch, reader->block));
+    reader->block++;
+out:
+    return st;
+}
+
+enum spine_status
+output_share_batch(struct output *output, const struct spine_batch *batch)
+{
+    enum spine_status st = SPINE_OK;
+
+    for (size_t i = 0; i < batch->block_count; i++)
+        TRY(share_block(output, batch, i));
+out:
+    return st;
+}
+
+static enum spine_status
+share_block(struct output *output, const struct spine_batch *batch, size_t index)
 {
     struct fence fence;
     enum spine_status st;
 
-    assert(index < batch->fence_count);
     TRY(output_flush(output, true));
     if (!reserve_fence(output))
         return SPINE_NOMEM;
     TRY(fence_copy(&fence, &batch->fences[index]));
     if (batch->marks != NULL)
-        memcpy(output->marks + output->fence_count * BLOCK_MARKS,
+        memcpy(output->marks + output->block_count * BLOCK_MARKS,
                batch->marks + 1 + index * BLOCK_MARKS, BLOCK_MARKS * sizeof(uint64_t));
     push_fence(output, &fence);
 out:
@@ -107,8 +131,8 @@ batch_rest(const struct spine_batch *batch, uint64_t begin, struct spine_batch *
         (void)reader_stage(&reader, &output.pending, BLOCK_ROWS, &st); /* all of it */
         TRY(st);
     }
-    for (size_t i = reader.block; i < batch->fence_count; i++)
-        TRY(output_share_block(&output, batch, i));
+    while (reader.block < batch->block_count)
+        TRY(output_share_block(&output, &reader));
     TRY(output_seal(&output, out, NULL));
 out:
     output_release(&output);
@@ -118,8 +142,7 @@ out:
 }
 
 bool
-output_encodes_block(const struct output *output, const struct spine_batch *batch,
-                     size_t index)
+output_encodes_block(const struct output *output, const struct reader *reader)
 {
     const struct layout *layout = &output->layout;
     const bool has_numbers = layout->timed || layout->key.shape == SHAPE_WORD4 ||
@@ -128,7 +151,7 @@ output_encodes_block(const struct output *output, const struct spine_batch *batc
                              layout->value.shape == SHAPE_WORD8;
 
     return has_numbers && output->rows_expected >= output->encode_rows &&
-           !batch->fences[index].encoded;
+           !reader->batch->fences[reader->block].encoded;
 }
 
 enum spine_status
@@ -136,21 +159,21 @@ output_seal(struct output *output, struct spine_batch **out, struct spine_error 
 {
     const struct layout *layout = &output->layout;
     struct spine_batch *batch = NULL;
-    size_t fences = output->fence_count;
+    size_t fences = output->block_count;
     enum spine_status st;
 
     *out = NULL;
     /* What is left fits into one block, and is taken last, so that a failure leaves it.
      */
     TRY(output_flush(output, false));
-    fences = output->fence_count + (output->pending.count > 0);
+    fences = output->block_count + (output->pending.count > 0);
     batch = batch_alloc(layout, fences);
     if (batch == NULL) {
         st = SPINE_NOMEM;
         goto out;
     }
     TRY(output_flush(output, true));
-    assert(output->fence_count == fences);
+    assert(output->block_count == fences);
     encode_rest(output);
 
     if (fences > 0)
@@ -163,13 +186,13 @@ output_seal(struct output *output, struct spine_batch **out, struct spine_error 
     for (size_t i = 0; i < fences; i++)
         batch->has_frames = batch->has_frames || batch->fences[i].key_framed;
     fill_info(output, batch);
-    output->fence_count = 0;
+    output->block_count = 0;
     output->rows = output->keys = output->negative_rows = output->bytes = 0;
     *out = batch;
     batch = NULL;
 out:
     if (batch != NULL)
-        mem_free(batch, batch_bytes(layout, batch->fence_count));
+        mem_free(batch, batch_bytes(layout, batch->block_count));
     if (st == SPINE_NOMEM)
         return fail_nomem(error, "a batch", batch_bytes(layout, fences));
     return st;
@@ -185,7 +208,7 @@ encode_rest(struct output *output)
     if (output->rows < output->encode_rows ||
         output->rows_expected >= output->encode_rows)
         return;
-    for (size_t i = 0; i < output->fence_count; i++) {
+    for (size_t i = 0; i < output->block_count; i++) {
         struct fence *fence = &output->fences[i];
         const size_t bytes = fence->bytes;
 
@@ -307,7 +330,7 @@ push_block(struct output *output, const struct rows *rows, size_t begin, size_t 
     TRY(fence_init(&fence, &output->layout, block, rows, begin, end));
     if (marks_count(&output->layout, 1) > 0)
         marks_of_image(&output->layout, block_image(block), rows->hi + begin,
-                       output->marks + output->fence_count * BLOCK_MARKS);
+                       output->marks + output->block_count * BLOCK_MARKS);
     push_fence(output, &fence);
     block = NULL;
 out:
@@ -319,7 +342,7 @@ out:
 static bool
 reserve_fence(struct output *output)
 {
-    const size_t fences = output->fence_count + 1;
+    const size_t fences = output->block_count + 1;
 
     return array_reserve(&output->fences, &output->fence_capacity, sizeof *output->fences,
                          fences) &&
@@ -331,13 +354,13 @@ reserve_fence(struct output *output)
 static void
 push_fence(struct output *output, const struct fence *fence)
 {
-    struct fence *to = &output->fences[output->fence_count];
+    struct fence *to = &output->fences[output->block_count];
 
     *to = *fence;
     to->row_begin = output->rows;
     to->continues =
-        output->fence_count > 0 && fence_continues(&output->layout, to - 1, to);
-    output->fence_count++;
+        output->block_count > 0 && fence_continues(&output->layout, to - 1, to);
+    output->block_count++;
     output->rows += fence->rows;
     output->keys += fence->keys - to->continues;
     output->negative_rows += fence->negative_rows;
@@ -350,8 +373,8 @@ fill_info(const struct output *output, struct spine_batch *batch)
     batch->info.rows = output->rows;
     batch->info.keys = output->keys;
     batch->info.negative_rows = output->negative_rows;
-    batch->info.bytes = output->bytes + batch_bytes(&batch->layout, batch->fence_count);
-    if (batch->fence_count == 0)
+    batch->info.bytes = output->bytes + batch_bytes(&batch->layout, batch->block_count);
+    if (batch->block_count == 0)
         return;
     batch->info.key_min = batch_key_min(batch, batch->key_scratch[0]);
     batch->info.key_max = batch_key_max(batch, batch->key_scratch[1]);

@@ -25,7 +25,7 @@ reader_init(struct reader *reader, const struct spine_batch *batch)
 void
 reader_to_end(struct reader *reader)
 {
-    reader->block = reader->batch->fence_count;
+    reader->block = reader->batch->block_count;
     reader->row = 0;
 }
 
@@ -34,7 +34,7 @@ reader_offset(const struct reader *reader)
 {
     const struct spine_batch *batch = reader->batch;
 
-    if (reader->block == batch->fence_count)
+    if (reader->block == batch->block_count)
         return batch->info.rows;
     return batch->fences[reader->block].row_begin + reader->row;
 }
@@ -43,7 +43,7 @@ void
 reader_to_offset(struct reader *reader, uint64_t offset)
 {
     const struct spine_batch *batch = reader->batch;
-    size_t begin = 0, end = batch->fence_count;
+    size_t begin = 0, end = batch->block_count;
 
     assert(offset <= batch->info.rows);
     if (offset == batch->info.rows) {
@@ -64,11 +64,12 @@ reader_to_offset(struct reader *reader, uint64_t offset)
 }
 
 void
-reader_to_key(struct reader *reader, size_t block, uint32_t key)
+reader_to_key(struct reader *reader, size_t block, uint32_t number)
 {
     const struct fence *fence = &reader->batch->fences[block];
+    const uint32_t key = number + fence->continues;
 
-    assert(block < reader->batch->fence_count && key < fence->keys);
+    assert(block < reader->batch->block_count && key < fence->keys);
     reader->block = block;
     reader->row = 0;
     if (key > 0) {
@@ -120,7 +121,7 @@ to_block(struct reader *reader, const struct cell *key)
         reader->block = find_block(batch, reader->block, &target);
     }
     reader->row = 0;
-    return reader->block < batch->fence_count;
+    return reader->block < batch->block_count;
 }
 
 /* Is the place of `key` certainly in the present block? Compares first words alone. */
@@ -133,7 +134,7 @@ is_in_block(const struct reader *reader, const struct cell *key)
 
     if (layout->row_kind == ROW_ONE)
         hi = layout->key_shift < 64 ? hi << layout->key_shift : 0;
-    return reader->block < reader->batch->fence_count && fence->last_hi > hi &&
+    return reader->block < reader->batch->block_count && fence->last_hi > hi &&
            (reader->block == 0 || fence[-1].last_hi < hi);
 }
 
@@ -152,7 +153,7 @@ seek(struct reader *reader, const struct target *target)
 
     reader->block = find_block(batch, reader->block, target);
     reader->row = 0;
-    if (reader->block < batch->fence_count)
+    if (reader->block < batch->block_count)
         reader->row = image_search(
             &batch->layout, block_image(batch->fences[reader->block].block), target);
 }
@@ -166,7 +167,7 @@ find_block(const struct spine_batch *batch, size_t near, const struct target *ta
 {
     const struct layout *layout = &batch->layout;
     const struct fence *fences = batch->fences;
-    const size_t count = batch->fence_count;
+    const size_t count = batch->block_count;
 
     if (count < GUESS_BLOCKS_MIN)
         return find_block_around(batch, near, target);
@@ -193,7 +194,7 @@ find_block_around(const struct spine_batch *batch, size_t near,
 {
     const struct layout *layout = &batch->layout;
     const struct fence *fences = batch->fences;
-    const size_t count = batch->fence_count;
+    const size_t count = batch->block_count;
     size_t begin = 0, end = count;
 
     if (near < count && !fence_reaches(layout, &fences[near], target)) {
@@ -265,7 +266,7 @@ rows_ahead(const struct reader *reader, size_t want)
     const struct spine_batch *batch = reader->batch;
     size_t rows;
 
-    if (reader->block == batch->fence_count)
+    if (reader->block == batch->block_count)
         return 0;
     rows = batch->fences[reader->block].rows - reader->row;
     return rows < want ? rows : want;

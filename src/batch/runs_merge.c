@@ -99,7 +99,7 @@ refill(struct kway_input *input, size_t want)
     rows_drop_front(&reader->batch->layout, &input->rows, input->at);
     input->at = 0;
     reader_stage(reader, &input->rows, want > STAGE_ROWS ? want : STAGE_ROWS, &st);
-    input->more = reader->block < reader->batch->fence_count;
+    input->more = reader->block < reader->batch->block_count;
     input->rows_left =
         input->rows.count + reader->batch->info.rows - reader_offset(reader);
     return st;

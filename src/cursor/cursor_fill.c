@@ -116,8 +116,7 @@ stage_before(struct source *source, struct rows *out, size_t want, enum spine_st
     struct reader *reader = &source->reader;
     const uint64_t offset = reader_offset(reader);
     const uint64_t left = offset - source->stop;
-    uint64_t count =
-        reader->row > 0 ? reader->row : source->batch->fences[reader->block - 1].rows;
+    uint64_t count = reader_rows_before(reader);
     const size_t before = out->count, width = source->window->layout->weight_count;
     struct reader begin;
     size_t staged;

@@ -201,9 +201,7 @@ window_seek_exact(struct window *window, const struct cell *key)
         if (rows == 0 || !is_within(source))
             continue;
         source->stop = reader_offset(&source->reader) + rows;
-        if (source->reader.row + rows ==
-            source->batch->fences[source->reader.block].rows) {
-            /* The key may go on in the next block. */
+        if (reader_key_goes_on(&source->reader, rows)) {
             struct reader end = source->reader;
 
             reader_seek_after(&end, key, NULL);
@@ -424,7 +422,7 @@ reaches(const struct source *source, const struct cell *key)
     const struct layout *layout = source->window->layout;
 
     if (key->word < source->key_min.word || key->word > source->key_max.word ||
-        source->batch->fence_count == 0)
+        source->batch->info.rows == 0)
         return false;
     if (layout->key.shape != SHAPE_FIXED && layout->key.shape != SHAPE_BYTES)
         return true;

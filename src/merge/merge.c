@@ -114,13 +114,8 @@ out:
 static enum spine_status
 take_written(struct merge *merge, const struct spine_batch *written)
 {
-    enum spine_status st = SPINE_OK;
-
     merge->output.rows_expected += written->info.rows;
-    for (size_t i = 0; i < written->fence_count; i++)
-        TRY(output_share_block(&merge->output, written, i));
-out:
-    return st;
+    return output_share_batch(&merge->output, written);
 }
 
 enum spine_status
@@ -375,7 +370,7 @@ take_front(struct merge *merge, struct merge_input *front, const struct row_code
     /* A block taken over ends the block before it, which should not be a small one. */
     if (merge_input_blocks_below(front, bound, blocks_min) == blocks_min &&
         merge_input_block_is_large(front) &&
-        !output_encodes_block(&merge->output, front->batch, front->reader.block)) {
+        !output_encodes_block(&merge->output, &front->reader)) {
         *fuel_used += 1;
         return share_block(merge, front);
     }
@@ -393,12 +388,10 @@ take_front(struct merge *merge, struct merge_input *front, const struct row_code
 static enum spine_status
 share_block(struct merge *merge, struct merge_input *front)
 {
-    struct reader *reader = &front->reader;
-    const uint32_t rows = front->batch->fences[reader->block].rows;
+    const uint32_t rows = reader_block_rows(&front->reader);
     enum spine_status st;
 
-    TRY(output_share_block(&merge->output, front->batch, reader->block));
-    reader_to_offset(reader, reader_offset(reader) + rows);
+    TRY(output_share_block(&merge->output, &front->reader));
     merge_input_update(front);
     merge->rows_in += rows;
     merge->rows_shared += rows;

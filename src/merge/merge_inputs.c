@@ -8,29 +8,9 @@
 
 static struct row_code
 code_of_row(const struct layout *layout, const struct rows *rows, size_t at);
-static struct row_code code_of_first(const struct fence *fence);
-static struct row_code code_of_last(const struct fence *fence);
 static bool is_below(const struct layout *layout, const struct row_code *code,
                      const struct row_code *bound);
 static size_t staged_rows(const struct merge_input *input);
-static const struct fence *current_fence(const struct merge_input *input);
-
-int
-row_code_compare(const struct layout *layout, const struct row_code *a,
-                 const struct row_code *b)
-{
-    int order = 0;
-
-    if (a->hi != b->hi)
-        return a->hi < b->hi ? -1 : 1;
-    if (layout->key.spans)
-        order = span_compare(a->key, b->key);
-    if (order == 0 && layout->row_kind != ROW_ONE)
-        order = (a->lo > b->lo) - (a->lo < b->lo);
-    if (order == 0 && layout->value.spans)
-        order = span_compare(a->value, b->value);
-    return order;
-}
 
 void
 merge_input_init(struct merge_input *input, struct kway_input *staged,
@@ -104,7 +84,7 @@ merge_input_peek(struct merge_input *input, struct row_code *out)
         merge_input_update(input);
     }
     *out = staged_rows(input) > 0 ? code_of_row(input->layout, &staged->rows, staged->at)
-                                  : code_of_first(current_fence(input));
+                                  : reader_block_first(&input->reader);
     return SPINE_OK;
 }
 
@@ -129,7 +109,7 @@ merge_input_copy_below(struct merge_input *input, const struct row_code *bound,
     } else {
         if (!staged->more)
             return 0;
-        last = code_of_last(current_fence(input));
+        last = reader_block_last(&input->reader, 0);
         if (!is_below(input->layout, &last, bound))
             return 0;
         count = reader_stage(&input->reader, to, BLOCK_ROWS, st);
@@ -142,15 +122,15 @@ size_t
 merge_input_blocks_below(const struct merge_input *input, const struct row_code *bound,
                          size_t blocks_max)
 {
-    const struct fence *fence = current_fence(input);
+    const struct reader *reader = &input->reader;
     size_t count = 0;
 
-    if (staged_rows(input) > 0 || !input->staged->more || input->reader.row > 0)
+    if (staged_rows(input) > 0 || !reader_at_block_start(reader))
         return 0;
-    const size_t left = input->batch->fence_count - input->reader.block;
+    const size_t left = input->batch->block_count - reader->block;
 
     while (count < left && count < blocks_max) {
-        const struct row_code last = code_of_last(&fence[count]);
+        const struct row_code last = reader_block_last(reader, count);
 
         if (!is_below(input->layout, &last, bound))
             break;
@@ -159,15 +139,12 @@ merge_input_blocks_below(const struct merge_input *input, const struct row_code 
     return count;
 }
 
-/* By rows, or by bytes where cells are long; the batch's average stands for the block's
- * bytes. */
+/* By rows, or by bytes where cells are long. */
 bool
 merge_input_block_is_large(const struct merge_input *input)
 {
-    const struct spine_batch_info *info = &input->batch->info;
-    const uint32_t rows = current_fence(input)->rows;
-
-    return rows >= BLOCK_ROWS / 2 || info->bytes / info->rows * rows >= BLOCK_BYTES / 2;
+    return reader_block_rows(&input->reader) >= BLOCK_ROWS / 2 ||
+           reader_block_bytes(&input->reader) >= BLOCK_BYTES / 2;
 }
 
 static struct row_code
@@ -184,30 +161,6 @@ code_of_row(const struct layout *layout, const struct rows *rows, size_t at)
     return code;
 }
 
-static struct row_code
-code_of_first(const struct fence *fence)
-{
-    struct row_code code = {.hi = fence->first_hi, .lo = fence->first_lo};
-
-    if (fence->cells != NULL) {
-        code.key = fence->cells->first_key;
-        code.value = fence->cells->first_value;
-    }
-    return code;
-}
-
-static struct row_code
-code_of_last(const struct fence *fence)
-{
-    struct row_code code = {.hi = fence->last_hi, .lo = fence->last_lo};
-
-    if (fence->cells != NULL) {
-        code.key = fence->cells->last_key;
-        code.value = fence->cells->last_value;
-    }
-    return code;
-}
-
 static bool
 is_below(const struct layout *layout, const struct row_code *code,
          const struct row_code *bound)
@@ -219,11 +172,4 @@ static size_t
 staged_rows(const struct merge_input *input)
 {
     return input->staged->rows.count - input->staged->at;
-}
-
-/* The fence of the block that the reader stands in, or before. */
-static const struct fence *
-current_fence(const struct merge_input *input)
-{
-    return &input->batch->fences[input->reader.block];
 }

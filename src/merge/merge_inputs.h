@@ -23,18 +23,6 @@ struct merge_input {
     size_t stage_rows_max;
 };
 
-/* A row as a bound: what fences and staged rows both know of it. Spans are borrowed. */
-struct row_code {
-    uint64_t hi;
-    uint64_t lo;
-    struct span key;
-    struct span value;
-};
-
-/* <0, 0, >0 by (key, value). */
-int row_code_compare(const struct layout *layout, const struct row_code *a,
-                     const struct row_code *b);
-
 /* Takes a reference to `batch`; `staged` is zero and lives as long as `input`. */
 void merge_input_init(struct merge_input *input, struct kway_input *staged,
                       struct spine_batch *batch, size_t stage_rows_max);

@@ -155,19 +155,12 @@ probe_append_hit(const struct spine_probe *probe, const struct hit *hit, size_t 
 size_t
 probe_hit_pass(struct spine_probe *probe, struct hit *hit, size_t rows)
 {
-    const struct spine_batch *batch = probe->batches[hit->batch];
-    const size_t next = (size_t)hit->block + 1;
-
     assert(rows <= (size_t)(hit->end - hit->begin));
     hit->begin = (uint16_t)(hit->begin + rows);
     if (hit->staged != HIT_NONE)
         hit->staged += (uint32_t)rows;
-    else if (hit->begin == hit->end && hit->end == batch->fences[hit->block].rows &&
-             next < batch->fence_count && batch->fences[next].continues) {
-        hit->block++;
-        hit->begin = 0;
-        hit->end = (uint16_t)batch_first_key_end(batch, hit->block);
-    }
+    else if (hit->begin == hit->end)
+        (void)batch_hit_next(probe->batches[hit->batch], hit); /* false: none is left */
     return (size_t)(hit->end - hit->begin);
 }
 

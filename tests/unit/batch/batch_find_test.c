@@ -7,6 +7,8 @@
 
 #include "batch_fixture.h"
 
+#include "batch/fence.h"
+
 static struct random source = {UINT64_C(0x5eed09a7c)};
 
 enum lie { COUNTED, EVENLY, SQUARED, CROWDED, LIES };

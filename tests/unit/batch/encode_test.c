@@ -77,7 +77,7 @@ encoded_blocks(const struct spine_batch *batch)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < batch->fence_count; i++)
+    for (size_t i = 0; i < batch->block_count; i++)
         count += (block_image(batch->fences[i].block)->flags & ~IMAGE_ENCODED) != 0;
     return count;
 }
@@ -184,10 +184,10 @@ encoded_blocks_are_the_plain_ones(void **state)
             if (shapes[s].rows > 10000)
                 assert_int_equal(encoded_blocks(batch) > 0, kind != BLOCKS_PLAIN);
             if (shapes[s].rows > 10000 && kind == BLOCKS_MIXED)
-                assert_true(encoded_blocks(batch) < batch->fence_count);
+                assert_true(encoded_blocks(batch) < batch->block_count);
             if (shapes[s].rows > 10000 &&
                 (kind == BLOCKS_ENCODED || kind == BLOCKS_LATE)) {
-                assert_int_equal(encoded_blocks(batch), batch->fence_count);
+                assert_int_equal(encoded_blocks(batch), batch->block_count);
                 assert_true(batch->info.bytes <
                             world.batches[BLOCKS_PLAIN]->info.bytes / 10 * 9);
             }
@@ -224,7 +224,7 @@ large_batches_are_encoded(void **state)
         spine_builder_free(builder);
         for (int b = 0; b < 2; b++) {
             assert_int_equal(encoded_blocks(batches[b]),
-                             rows == ENCODE_ROWS ? batches[b]->fence_count : 0);
+                             rows == ENCODE_ROWS ? batches[b]->block_count : 0);
             assert_int_equal(spine_batch_check(batches[b], NULL), SPINE_OK);
             spine_batch_unref(batches[b]);
         }

@@ -120,9 +120,9 @@ times_stay_together(void **state)
     rows = rows_of_columns(&layout, &columns.columns);
     for (size_t piece = 100; piece < 50000; piece *= 5) {
         batch = batch_of_rows(&layout, &rows, piece);
-        for (size_t i = 0; i < batch->fence_count; i++) {
+        for (size_t i = 0; i < batch->block_count; i++) {
             assert_false(batch->fences[i].continues);
-            if (i + 1 < batch->fence_count)
+            if (i + 1 < batch->block_count)
                 assert_in_range(batch->fences[i].rows, BLOCK_ROWS - 700, BLOCK_ROWS);
         }
         spine_batch_unref(batch);
@@ -151,9 +151,9 @@ blocks_of_long_cells_are_closed_early(void **state)
         assert_int_equal(layout_init(&layout, &schema, NULL), SPINE_OK);
         rows = rows_of_columns(&layout, &columns.columns);
         batch = batch_of_rows(&layout, &rows, 128);
-        for (size_t i = 0; i < batch->fence_count; i++)
+        for (size_t i = 0; i < batch->block_count; i++)
             assert_true(batch->fences[i].block->bytes < BLOCK_BYTES + 8000);
-        assert_in_range(batch->fence_count, 10, 20);
+        assert_in_range(batch->block_count, 10, 20);
         read = rows_of_batch(batch, 1000);
         expect_rows_equal(&layout, &read, 0, &rows, 0, rows.count);
         rows_release(&layout, &read);
@@ -221,19 +221,22 @@ shared_blocks_are_read_in_both(void **state)
     struct layout layout;
     struct spine_batch *first, *second;
     struct output output;
+    struct reader reader;
     struct rows rows, read;
 
     assert_int_equal(layout_init(&layout, &schema, NULL), SPINE_OK);
     rows = rows_of_columns(&layout, &columns.columns);
     first = batch_of_rows(&layout, &rows, 10000);
     output_init(&output, &layout);
-    for (size_t i = 0; i < first->fence_count; i++) {
+    reader_init(&reader, first);
+    for (size_t i = 0; i < first->block_count; i++) {
         const struct fence *fence = &first->fences[i];
 
         if (i % 3 != 1) {
-            assert_int_equal(output_share_block(&output, first, i), SPINE_OK);
+            assert_int_equal(output_share_block(&output, &reader), SPINE_OK);
             continue;
         }
+        reader_to_offset(&reader, fence->row_begin + fence->rows);
         assert_true(rows_reserve(&layout, &output.pending, fence->rows));
         rows_append(&layout, &output.pending, &rows, fence->row_begin,
                     fence->row_begin + fence->rows);
@@ -283,7 +286,7 @@ fences_own_their_cells(void **state)
     batches[0] = batch_of_rows(&layout, &rows, 3000);
     assert_int_equal(batch_rest(batches[0], 100, &batches[1], NULL), SPINE_OK);
     for (size_t b = 0; b < 2; b++)
-        for (size_t i = 0; i < batches[b]->fence_count; i++) {
+        for (size_t i = 0; i < batches[b]->block_count; i++) {
             const struct fence *fence = &batches[b]->fences[i];
 
             assert_false(lies_in(fence->block, fence->cells->first_key));
@@ -315,10 +318,10 @@ expect_rest(const struct layout *layout, const struct spine_batch *batch,
     assert_true(rows_reserve(layout, &left, rows->count + 1));
     rows_append(layout, &left, rows, begin, rows->count);
     expect_batch(layout, rest, &left);
-    for (size_t i = 0; i < rest->fence_count; i++)
-        for (size_t k = 0; k < batch->fence_count; k++)
+    for (size_t i = 0; i < rest->block_count; i++)
+        for (size_t k = 0; k < batch->block_count; k++)
             from_batch += rest->fences[i].block == batch->fences[k].block;
-    assert_true(from_batch + 1 >= rest->fence_count);
+    assert_true(from_batch + 1 >= rest->block_count);
     rows_release(layout, &left);
     spine_batch_unref(rest);
 }
@@ -346,7 +349,7 @@ rests_are_what_is_left(void **state)
         assert_int_equal(layout_init(&layout, schema, NULL), SPINE_OK);
         rows = rows_of_columns(&layout, &columns.columns);
         batch = batch_of_rows(&layout, &rows, 5000);
-        assert_true(batch->fence_count > 1);
+        assert_true(batch->block_count > 1);
         const uint64_t begins[] = {0,
                                    1,
                                    batch->fences[1].row_begin - 1,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch_fixture.h"
 
+#include "batch/fence.h"
+
 /* A batch and its rows, and cells to search for. */
 struct world {
     struct layout layout;
@@ -193,7 +195,7 @@ seeks_among_many_blocks(void **state)
         assert_int_equal(spine_batch_from_columns(&schema, &columns, &batch, NULL),
                          SPINE_OK);
         assert_int_equal(batch->info.keys, count);
-        assert_true(batch->fence_count > 20);
+        assert_true(batch->block_count > 20);
         rows = rows_of_batch(batch, BLOCK_ROWS);
         reader_init(&reader, batch);
         for (size_t i = 0; i < 3 * count; i++) {

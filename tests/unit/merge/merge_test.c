@@ -312,7 +312,7 @@ merge_shares_blocks(struct rng *rng, size_t steps)
         const size_t rows = BLOCK_ROWS * (12 + rng_index(rng, 5)) + rng_index(rng, 4000);
 
         batches[5 - i] = run_of_keys(&layout, begin, rows, &sum);
-        blocks += batches[5 - i]->fence_count;
+        blocks += batches[5 - i]->block_count;
         begin += rows - rng_index(rng, 2) * rng_index(rng, 300) + rng_index(rng, 2);
     }
     model_consolidate(&sum);

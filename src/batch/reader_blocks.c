@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What others than batch/ ask of fences. */
+
+#include "batch/fence.h"
+
+static const struct fence *fence_at(const struct reader *reader);
+
+int
+row_code_compare(const struct layout *layout, const struct row_code *a,
+                 const struct row_code *b)
+{
+    int order = 0;
+
+    if (a->hi != b->hi)
+        return a->hi < b->hi ? -1 : 1;
+    if (layout->key.spans)
+        order = span_compare(a->key, b->key);
+    if (order == 0 && layout->row_kind != ROW_ONE)
+        order = (a->lo > b->lo) - (a->lo < b->lo);
+    if (order == 0 && layout->value.spans)
+        order = span_compare(a->value, b->value);
+    return order;
+}
+
+bool
+reader_at_block_start(const struct reader *reader)
+{
+    return reader->row == 0 && reader->block < reader->batch->block_count;
+}
+
+uint32_t
+reader_block_rows(const struct reader *reader)
+{
+    return fence_at(reader)->rows;
+}
+
+size_t
+reader_block_bytes(const struct reader *reader)
+{
+    return fence_at(reader)->bytes;
+}
+
+struct row_code
+reader_block_first(const struct reader *reader)
+{
+    const struct fence *fence = fence_at(reader);
+    struct row_code code = {.hi = fence->first_hi, .lo = fence->first_lo};
+
+    if (fence->cells != NULL) {
+        code.key = fence->cells->first_key;
+        code.value = fence->cells->first_value;
+    }
+    return code;
+}
+
+struct row_code
+reader_block_last(const struct reader *reader, size_t ahead)
+{
+    const struct fence *fence = fence_at(reader) + ahead;
+    struct row_code code = {.hi = fence->last_hi, .lo = fence->last_lo};
+
+    assert(ahead < reader->batch->block_count - reader->block);
+    if (fence->cells != NULL) {
+        code.key = fence->cells->last_key;
+        code.value = fence->cells->last_value;
+    }
+    return code;
+}
+
+uint32_t
+reader_rows_before(const struct reader *reader)
+{
+    if (reader->row > 0)
+        return reader->row;
+    return reader->block > 0 ? reader->batch->fences[reader->block - 1].rows : 0;
+}
+
+bool
+reader_key_goes_on(const struct reader *reader, size_t rows)
+{
+    const struct spine_batch *batch = reader->batch;
+
+    return reader->row + rows == fence_at(reader)->rows &&
+           reader->block + 1 < batch->block_count &&
+           batch->fences[reader->block + 1].continues;
+}
+
+uint32_t
+batch_keys_begun(const struct spine_batch *batch, size_t block)
+{
+    assert(block < batch->block_count);
+    return batch->fences[block].keys - batch->fences[block].continues;
+}
+
+static const struct fence *
+fence_at(const struct reader *reader)
+{
+    assert(reader->block < reader->batch->block_count);
+    return &reader->batch->fences[reader->block];
+}
