@@ -15,9 +15,27 @@ struct world {
     struct spine_schema schema;
     struct generator generator;
     struct model expected;
-    struct spine_batch *batches[BATCHES_MAX];
+    /* The last two may take each other back. */
+    struct spine_batch *batches[BATCHES_MAX + 2];
     size_t batch_count;
 };
+
+/* Two more batches that are nothing together: more rows than any window holds. */
+static void
+add_cancelled(struct world *world, struct rng *rng)
+{
+    struct model parts[2];
+
+    for (unsigned i = 0; i < 2; i++)
+        model_init(&parts[i], &world->schema);
+    generator_narrow(&world->generator);
+    generate_cancelled(&world->generator, rng_magnitude(rng, 12000), &parts[0],
+                       &parts[1]);
+    for (unsigned i = 0; i < 2; i++) {
+        world->batches[world->batch_count++] = batch_of_rows(&parts[i]);
+        model_release(&parts[i]);
+    }
+}
 
 static void
 world_init(struct world *world, struct rng *rng, size_t batches_max, size_t rows_max)
@@ -37,6 +55,8 @@ world_init(struct world *world, struct rng *rng, size_t batches_max, size_t rows
         world->batches[i] = batch_of_rows(&rows);
         model_add_rows(&world->expected, rows.rows, rows.count);
     }
+    if (batches_max > 1 && rng_chance(rng, 20))
+        add_cancelled(world, rng);
     model_consolidate(&world->expected);
     model_release(&rows);
     /* Cursors are asked for all keys. */
