@@ -88,9 +88,9 @@ SPINE_API size_t spine_cursor_times_through(struct spine_cursor *cursor, uint64_
                                             const int64_t **weights);
 
 /*
- * Rows that the cursor read and did not show, so far: they summed to zero, were added to
- * another row, or belong to none of the times of a view. Many of them in few rows shown
- * mean that a spine_compact() would pay.
+ * Rows that the cursor read and did not show, so far: they summed to zero, or were added
+ * to another row. Many of them in few rows shown mean that a spine_compact() would pay.
+ * Rows at none of the times of a view do not count.
  */
 SPINE_API uint64_t spine_cursor_rows_skipped(const struct spine_cursor *cursor);
 

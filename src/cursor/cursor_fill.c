@@ -61,8 +61,7 @@ stage(struct source *source, struct rows *out, size_t want, enum spine_status *s
     do {
         stage_rows(source, out, want, st);
         if (window->has_through)
-            window->rows_skipped +=
-                rows_keep_through(window->layout, out, before, window->through);
+            rows_keep_through(window->layout, out, before, window->through);
     } while (out->count == before && *st == SPINE_OK && window->has_through &&
              source_has_more(source));
     if (source->negated)

@@ -4,7 +4,7 @@
 #include "base/assert.h"
 #include "kernel/kernel.h"
 
-size_t
+void
 rows_keep_through(const struct layout *layout, struct rows *rows, size_t begin,
                   uint64_t through)
 {
@@ -24,5 +24,4 @@ rows_keep_through(const struct layout *layout, struct rows *rows, size_t begin,
     rows->count = kept;
     for (size_t at = begin; at < kept; at++)
         rows->time[at] = 0;
-    return count - kept;
 }

@@ -15,8 +15,8 @@ struct layout;
 struct rows;
 
 /* Of timed rows from `begin` on, drops those whose time is not less than or equal to
- * `through`, and gives the others the time 0. Returns how many were dropped. */
-size_t rows_keep_through(const struct layout *layout, struct rows *rows, size_t begin,
-                         uint64_t through);
+ * `through`, and gives the others the time 0. */
+void rows_keep_through(const struct layout *layout, struct rows *rows, size_t begin,
+                       uint64_t through);
 
 #endif
