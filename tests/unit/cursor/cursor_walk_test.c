@@ -168,7 +168,7 @@ wander(const struct fixture *fixture, struct rng *rng)
 static void
 test_no_memory_is_sticky(void **state)
 {
-    struct rng rng = {harness_seed()};
+    struct rng rng = {.state = harness_seed()};
 
     (void)state;
     fault_alloc_install();
@@ -186,7 +186,7 @@ test_no_memory_is_sticky(void **state)
         } while (fixture.sum.count == 0);
         for (uint64_t nth = 1; fired; nth++) {
             const size_t live = fault_alloc_live_blocks();
-            struct rng moves = {seed};
+            struct rng moves = {.state = seed};
             enum spine_status st;
 
             fault_alloc_arm(FAULT_ONCE, nth);

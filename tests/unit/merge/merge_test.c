@@ -510,7 +510,7 @@ try_merge(const struct fixture *fixture, struct spine_batch **out)
 static void
 test_no_memory_is_an_error(void **state)
 {
-    struct rng rng = {42};
+    struct rng rng = {.state = 42};
 
     (void)state;
     fault_alloc_install();
