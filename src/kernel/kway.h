@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_KWAY_H
+#define KERNEL_KWAY_H
+
+/*
+ * kernel/kway -- merging k inputs. Part of kernel/kernel.h, which includes it.
+ */
+
+#include "kernel/kernel.h"
+
+/* One sorted, consolidated input, staged piece by piece. */
+struct kway_input {
+    /* Staged rows; those from `at` on are not used yet. */
+    struct rows rows;
+    size_t at;
+    /* Can `refill` stage more rows? */
+    bool more;
+    /* Rows not used yet, staged or not: an estimate, to share windows out fairly. */
+    uint64_t rows_left;
+    /* The owner's: where the next rows come from. */
+    void *source;
+};
+
+/*
+ * Stages more: appends at least one row behind the unused ones of `input` (it may move
+ * those to the front first: `at` becomes 0), about `want` of them, and clears `more` when
+ * nothing follows. In ascending order, each after all staged before (descending: see
+ * kway). SPINE_NOMEM etc. are passed through by kway_fill().
+ */
+typedef enum spine_status kway_refill_fn(struct kway_input *input, size_t want);
+
+struct kway {
+    const struct layout *layout;
+    struct kway_input *inputs;
+    size_t input_count;
+    kway_refill_fn *on_refill;
+    /*
+     * Rows come in descending order: `hi` and `lo` are staged complemented and spans
+     * compare the other way round; output is complemented too, times of one value
+     * descend.
+     */
+    bool descending;
+    /* Replace every time t by join(t, frontier) before adding up. */
+    bool advance_times;
+    uint64_t frontier;
+    /* Rows of one input may be alike, side by side and of one time. */
+    bool inputs_repeat;
+    /*
+     * The kernel's own scratch. Zero at first. It says nothing about the inputs, unless
+     * they are `untouched`: between two fills the owner may stage, drop or move their
+     * rows, change `input_count` and `descending`.
+     */
+    struct kway_work *work;
+    /* Nothing of that was done since the last fill: it goes on without a look at all. */
+    bool untouched;
+};
+
+/*
+ * Appends the next rows of all inputs, merged and consolidated, to `out`, growing it as
+ * needed: about `want` of them (a few times more at most), and never ends between rows
+ * that must be added up or between times of one value. `*rows_used` grows by the input
+ * rows consumed. Appends nothing only when all inputs are at their end, or when all that
+ * was consumed cancelled: kway_done() tells.
+ *
+ * SPINE_OVERFLOW: the sum of equal rows, all of them, is not in int64_t. SPINE_NOMEM, or
+ * what a refill said. After a failure the inputs are somewhere in between; only
+ * kway_release() is allowed.
+ */
+enum spine_status
+kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+
+/* A smaller `want` is filled by the heap. */
+#define KWAY_WINDOW_MIN 128u
+
+/* The same for codes while `out` has room for more than a few rows of each input; it may
+ * have some left then. Takes no row when it has little to begin with. */
+enum spine_status
+kway_fill_lent(struct kway *kway, struct lent_rows *out, uint64_t *rows_used);
+
+/* True when no input has rows left. */
+bool kway_done(const struct kway *kway);
+
+/* Frees `work` (not the inputs). Twice is harmless. */
+void kway_release(struct kway *kway);
+
+/*
+ * The same as kway_fill() by a heap with the code in the node, one row at a time: the
+ * reference that the other is tested against; it serves small `want`, skewed windows and
+ * wide rows in descending order, too.
+ */
+enum spine_status
+kway_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+
+#endif
