@@ -48,6 +48,9 @@ kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
 
     if (want < KWAY_WINDOW_MIN || kway->input_count > INPUTS_BY_WINDOW)
         return kway_fill_heap(kway, out, want, rows_used);
+    if (kway_holds(kway))
+        return kway_fill_heap(kway, out, want < WINDOW_ROWS_MAX ? want : WINDOW_ROWS_MAX,
+                              rows_used);
     TRY(kway_prepare(kway));
     kway->work->heap_kept = false;
     switch (kway->layout->row_kind) {
@@ -114,8 +117,24 @@ out:
 }
 
 bool
+kway_holds(const struct kway *kway)
+{
+    return kway->work != NULL && kway->work->open_value.is_open;
+}
+
+uint64_t
+kway_rows_held(const struct kway *kway)
+{
+    if (!kway_holds(kway))
+        return 0;
+    return kway->work->open_value.run_rows + kway->work->open_value.has_time;
+}
+
+bool
 kway_done(const struct kway *kway)
 {
+    if (kway_holds(kway))
+        return false;
     for (size_t i = 0; i < kway->input_count; i++) {
         const struct kway_input *input = &kway->inputs[i];
 
@@ -155,6 +174,7 @@ kway_release(struct kway *kway)
     bucket_release(kway->layout, &work->bucket);
     wide_order_release(&work->wide);
     merge_tree_release(&work->tree);
+    open_value_release(&work->open_value);
     mem_free(work, sizeof *work);
     kway->work = NULL;
 }

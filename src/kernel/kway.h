@@ -43,8 +43,14 @@ struct kway {
     /* Replace every time t by join(t, frontier) before adding up. */
     bool advance_times;
     uint64_t frontier;
-    /* Rows of one input may be alike, side by side and of one time. */
+    /* Rows of one input may be alike, side by side and of one time. Not in pieces. */
     bool inputs_repeat;
+    /* A value of many times may come in pieces, so that no fill takes longer than `want`
+     * says: where a fill ends between two of its times, the next one goes on. */
+    bool in_pieces;
+    /* Rows that were looked at twice so far: times of such a value that the frontier
+     * brought out of order. */
+    uint64_t rows_again;
     /*
      * The kernel's own scratch. Zero at first. It says nothing about the inputs, unless
      * they are `untouched`: between two fills the owner may stage, drop or move their
@@ -58,9 +64,9 @@ struct kway {
 /*
  * Appends the next rows of all inputs, merged and consolidated, to `out`, growing it as
  * needed: about `want` of them (a few times more at most), and never ends between rows
- * that must be added up or between times of one value. `*rows_used` grows by the input
- * rows consumed. Appends nothing only when all inputs are at their end, or when all that
- * was consumed cancelled: kway_done() tells.
+ * that must be added up or, unless it merges `in_pieces`, between times of one value.
+ * `*rows_used` grows by the input rows consumed. Appends nothing only when all inputs are
+ * at their end, or when all that was consumed cancelled or is held: kway_done() tells.
  *
  * SPINE_OVERFLOW: the sum of equal rows, all of them, is not in int64_t. SPINE_NOMEM, or
  * what a refill said. After a failure the inputs are somewhere in between; only
@@ -77,7 +83,12 @@ kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
 enum spine_status
 kway_fill_lent(struct kway *kway, struct lent_rows *out, uint64_t *rows_used);
 
-/* True when no input has rows left. */
+/* Were rows of the next value used and not given yet? Then only fills may touch the
+ * inputs. */
+bool kway_holds(const struct kway *kway);
+/* How many rows there are still to be made of those. */
+uint64_t kway_rows_held(const struct kway *kway);
+/* True when no input has rows left, and none are held. */
 bool kway_done(const struct kway *kway);
 
 /* Frees `work` (not the inputs). Twice is harmless. */

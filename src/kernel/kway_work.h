@@ -11,6 +11,7 @@
 #include "kernel/bucket.h"
 #include "kernel/kernel.h"
 #include "kernel/merge_tree.h"
+#include "kernel/open_value.h"
 #include "kernel/wide_order.h"
 
 /* The next row of an input: its code, copied here so that most comparisons stay in the
@@ -43,6 +44,8 @@ struct kway_work {
     struct bucket_work bucket;
     struct wide_order wide;
     struct merge_tree tree;
+    /* The value that goes on in the next fill, of a merge in pieces. */
+    struct open_value open_value;
 };
 
 enum {
@@ -67,6 +70,13 @@ static inline uint64_t
 kway_left(const struct kway_input *input)
 {
     return input->rows_left > 0 ? input->rows_left : 1;
+}
+
+/* May a value go on in the next fill? */
+static inline bool
+kway_in_pieces(const struct kway *kway)
+{
+    return kway->in_pieces && kway->layout->timed;
 }
 
 /* Makes sure that there is `work`, with a place for every input. */

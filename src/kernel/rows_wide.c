@@ -10,14 +10,28 @@
  * the heap's next row is another.
  */
 
+static enum spine_status
+fill_by_groups(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+static enum spine_status
+fill_in_pieces(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+static bool next_is_open(const struct kway *kway);
+static enum spine_status
+take_row(struct kway *kway, struct rows *out, size_t piece, size_t *used);
+
 static bool
 tied_before(const struct kway *kway, const struct heap_node *a, const struct heap_node *b)
 {
     const struct kway_input *left = &kway->inputs[a->input];
     const struct kway_input *right = &kway->inputs[b->input];
+    const int order = row_compare(kway->layout, ROW_WIDE, kway->descending, &left->rows,
+                                  left->at, &right->rows, right->at);
 
-    return row_compare(kway->layout, ROW_WIDE, kway->descending, &left->rows, left->at,
-                       &right->rows, right->at) < 0;
+    if (order != 0 || !kway_in_pieces(kway))
+        return order < 0;
+    /* The pieces of a value are in the order of its times. */
+    if (kway->descending)
+        return left->rows.time[left->at] > right->rows.time[right->at];
+    return left->rows.time[left->at] < right->rows.time[right->at];
 }
 
 static inline bool
@@ -101,12 +115,16 @@ whole_groups(const struct layout *layout, const struct kway_input *input, size_t
     return end - input->at;
 }
 
-/* The rows of the only input left, whole groups without looking at them. */
+/* The rows of the only input left without looking at them: whole groups, but for a merge
+ * in pieces. */
 static enum spine_status
 copy_last_input(struct kway *kway, struct rows *out, size_t want, size_t *used)
 {
     struct kway_input *input = &kway->inputs[kway->work->nodes[0].input];
-    const size_t count = whole_groups(kway->layout, input, want), begin = out->count;
+    const size_t staged = input->rows.count - input->at;
+    const size_t count = !kway_in_pieces(kway) ? whole_groups(kway->layout, input, want)
+                                               : (staged < want ? staged : want);
+    const size_t begin = out->count;
     const struct group_rule rule = {.descending = kway->descending};
 
     if (!rows_reserve(kway->layout, out, out->count + count))
@@ -121,6 +139,14 @@ copy_last_input(struct kway *kway, struct rows *out, size_t want, size_t *used)
 
 enum spine_status
 wide_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
+{
+    if (kway_in_pieces(kway))
+        return fill_in_pieces(kway, out, want, rows_used);
+    return fill_by_groups(kway, out, want, rows_used);
+}
+
+static enum spine_status
+fill_by_groups(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
 {
     const struct layout *layout = kway->layout;
     const struct group_rule rule = {.descending = kway->descending,
@@ -152,5 +178,72 @@ wide_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
     }
 out:
     *rows_used += used;
+    return st;
+}
+
+/* The same with values that may go on in the next fill (open_value.h). */
+static enum spine_status
+fill_in_pieces(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
+{
+    const size_t piece = kway_piece(kway, want);
+    struct kway_work *work = kway->work;
+    struct open_value *open = &work->open_value;
+    const uint64_t again_before = kway->rows_again;
+    enum spine_status st;
+    size_t used = 0;
+
+    if (!work->heap_kept)
+        TRY(wide_heap_build(kway, piece));
+    if (!rows_reserve(kway->layout, out, out->count + want))
+        return SPINE_NOMEM;
+    while (used + (kway->rows_again - again_before) < want) {
+        if (open->gives_runs) {
+            TRY(open_value_give(open, kway, out, want - used, &kway->rows_again));
+        } else if (open->is_open && !next_is_open(kway)) {
+            TRY(open_value_end(open, kway, out));
+        } else if (work->node_count == 0) {
+            break;
+        } else if (!open->is_open && work->node_count == 1 && !kway->advance_times) {
+            TRY(copy_last_input(kway, out, want - used, &used));
+            TRY(wide_heap_build(kway, piece));
+        } else {
+            TRY(take_row(kway, out, piece, &used));
+        }
+    }
+out:
+    *rows_used += used;
+    return st;
+}
+
+/* Is the heap's next row one of the open value? */
+static bool
+next_is_open(const struct kway *kway)
+{
+    const struct kway_work *work = kway->work;
+    const struct kway_input *input;
+
+    if (work->node_count == 0)
+        return false;
+    input = &kway->inputs[work->nodes[0].input];
+    return open_value_has(&work->open_value, kway->layout, &input->rows, input->at);
+}
+
+/* The heap's next row goes into the open value, which it may begin. */
+static enum spine_status
+take_row(struct kway *kway, struct rows *out, size_t piece, size_t *used)
+{
+    struct open_value *open = &kway->work->open_value;
+    const struct kway_input *input = &kway->inputs[kway->work->nodes[0].input];
+    bool taken;
+    enum spine_status st;
+
+    if (!open->is_open)
+        open_value_begin(open, kway, &input->rows, input->at);
+    TRY(open_value_take(open, kway, &input->rows, input->at, out, &taken));
+    if (taken) {
+        ++*used;
+        TRY(wide_heap_advance(kway, piece));
+    }
+out:
     return st;
 }

@@ -8,7 +8,8 @@
  * kway_fill() for ROW_WIDE by windows, as window_template.h has them, but that a window
  * is all rows *before* its bound, by key and value: so all times of a value are in one
  * window. The rows of a window are sorted by places (wide_order.h). What is equal to the
- * bound and more than a window's rows is left to the heap.
+ * bound and more than a window's rows is left to the heap, which may leave the value open
+ * for the next fill to go on with.
  */
 
 /* A staged row of an input; none: no bound. */
@@ -49,6 +50,8 @@ wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
         if (total == 0) {
             TRY(wide_fill_heap(kway, out, window, &used_by_heap));
             used += (size_t)used_by_heap;
+            if (kway_holds(kway))
+                break;
             continue;
         }
         TRY(merge_window(kway, total, out));

@@ -81,7 +81,8 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
     merge->kway = (struct kway){.layout = &merge->layout,
                                 .inputs = merge->staged,
                                 .input_count = batch_count,
-                                .on_refill = merge_input_refill};
+                                .on_refill = merge_input_refill,
+                                .in_pieces = options == NULL || options->retain == NULL};
     if (options != NULL && merge->layout.timed) {
         merge->kway.advance_times = options->advance_times;
         merge->kway.frontier = options->frontier;
@@ -155,13 +156,13 @@ fail(enum spine_status status, struct spine_error *error)
 bool
 merge_done(const struct merge *merge)
 {
-    return merge->rows_in == merge->rows_all;
+    return merge->rows_in == merge->rows_all && !kway_holds(&merge->kway);
 }
 
 uint64_t
 merge_rows_left(const struct merge *merge)
 {
-    return merge->rows_all - merge->rows_in;
+    return merge->rows_all - merge->rows_in + (kway_rows_held(&merge->kway) + 1) / 2;
 }
 
 void
@@ -186,7 +187,7 @@ merge_seal(struct merge *merge, struct spine_batch **out, struct spine_error *er
 bool
 merge_may_split(const struct merge *merge)
 {
-    return merge->retain == NULL;
+    return merge->retain == NULL && !kway_holds(&merge->kway);
 }
 
 enum spine_status
@@ -303,7 +304,7 @@ take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used)
     enum spine_status st;
 
     /* Rows whose times move, or that may be dropped, must be read. */
-    if (merge->kway.advance_times || merge->retain != NULL ||
+    if (merge->kway.advance_times || merge->retain != NULL || kway_holds(&merge->kway) ||
         merge->rows_in < merge->look_rows_in)
         return SPINE_OK;
     merge->kway.untouched = false;
@@ -410,6 +411,7 @@ merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
     const uint64_t most = fuel / merge->row_fuel;
     const size_t want = most < merge->window_rows ? (size_t)most : merge->window_rows;
     const size_t begin = merge->output.pending.count;
+    const uint64_t rows_again = merge->kway.rows_again;
     uint64_t rows_used = 0;
     enum spine_status st;
 
@@ -417,7 +419,9 @@ merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
     if (st != SPINE_OK)
         return fail(st, error);
     merge->rows_in += rows_used;
-    *fuel_used += rows_used * merge->row_fuel;
+    /* At least 1: what is left to do may be to give a row that is held. */
+    *fuel_used += rows_used * merge->row_fuel + merge->kway.rows_again - rows_again;
+    *fuel_used += rows_used == 0;
     if (!merge->kway.untouched)
         *fuel_used += pass_fuel(merge);
     merge->kway.untouched = true;

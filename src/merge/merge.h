@@ -69,7 +69,7 @@ enum spine_status merge_new(struct merge **out, struct spine_batch *const *batch
 enum spine_status
 merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error);
 bool merge_done(const struct merge *merge);
-/* Input rows not read yet. */
+/* Input rows not read yet, and half of those that are held (kernel/kernel.h). */
 uint64_t merge_rows_left(const struct merge *merge);
 void merge_counts(const struct merge *merge, struct merge_counts *out);
 /* After merge_done(). SPINE_NOMEM: may be called again. */
@@ -86,7 +86,8 @@ merge_seal(struct merge *merge, struct spine_batch **out, struct spine_error *er
  */
 enum spine_status merge_split(struct merge *merge, struct spine_batch **written,
                               struct spine_batch **rests, struct spine_error *error);
-/* Can it be split? Not when rows are dropped: groups are judged as a whole. */
+/* Can it be split now? Not inside a value, nor when rows are dropped: groups are judged
+ * as a whole. */
 bool merge_may_split(const struct merge *merge);
 void merge_free(struct merge *merge);
 
