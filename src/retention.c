@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "core.h"
+
+static void inputs_first(const struct merge_task *task,
+                         const struct spine_snapshot *snapshot, struct spine_batch **out,
+                         struct spine_batch **all);
+static void add_batch(struct entry *entry, void *context);
+static int compare_batches(const void *a, const void *b);
 
 enum spine_status
 spine_retain_keys(struct spine *spine, const struct spine_key_filter *filter,
@@ -66,15 +74,70 @@ retention_of_task(struct merge_task *task, struct retain **out, struct spine_err
                                      .values = task->value_filter,
                                      .advance_times = task->has_frontier,
                                      .frontier = task->frontier};
-    enum spine_status st;
+    struct spine_snapshot *snapshot = NULL;
+    struct spine_batch **batches = NULL;
+    size_t bytes = 0;
+    enum spine_status st = SPINE_OK;
 
     *out = NULL;
     if (task->key_filter == NULL && task->value_filter == NULL)
         return SPINE_OK;
     if (value_filter_needs_groups(task->value_filter)) {
-        st = spine_cursor_open(task->spine, &options.groups, error);
-        if (st != SPINE_OK)
-            return st;
+        TRY(snapshot_of_anything(task->spine, &snapshot, error));
+        bytes = 2 * snapshot->batch_count * sizeof(struct spine_batch *);
+        batches = mem_alloc(bytes);
+        if (batches == NULL)
+            TRY(fail_nomem(error, "the batches that a filter judges by", bytes));
+        options.batches = batches;
+        options.batch_count = snapshot->batch_count;
+        options.input_count = entry_set_sums(&task->inputs).count;
+        inputs_first(task, snapshot, batches, batches + snapshot->batch_count);
     }
-    return retain_new(out, &task->spine->layout, &options, error);
+    TRY(retain_new(out, &task->spine->layout, &options, error));
+out:
+    mem_free(batches, bytes);
+    spine_snapshot_unref(snapshot);
+    return st;
+}
+
+/* Writes the batches of the snapshot to `out`, the task's inputs first; a batch may be
+ * there several times. `all` is room for as many. */
+static void
+inputs_first(const struct merge_task *task, const struct spine_snapshot *snapshot,
+             struct spine_batch **out, struct spine_batch **all)
+{
+    const size_t count = snapshot->batch_count;
+    const size_t input_count = entry_set_sums(&task->inputs).count;
+    struct spine_batch **inputs = out;
+    size_t at = 0, others = input_count;
+
+    assert(input_count <= count);
+    entry_set_each(&task->inputs, entries_all, add_batch, &inputs);
+    memcpy(all, snapshot->batches, count * sizeof *all);
+    qsort(out, input_count, sizeof *out, compare_batches);
+    qsort(all, count, sizeof *all, compare_batches);
+    for (size_t i = 0; i < count; i++)
+        if (at < input_count && all[i] == out[at])
+            at++;
+        else
+            out[others++] = all[i];
+    assert(at == input_count && others == count);
+}
+
+/* Writes the batch to `*context`, an array, and moves that on. */
+static void
+add_batch(struct entry *entry, void *context)
+{
+    struct spine_batch ***out = context;
+
+    *(*out)++ = entry->batch;
+}
+
+static int
+compare_batches(const void *a, const void *b)
+{
+    const uintptr_t left = (uintptr_t) * (struct spine_batch *const *)a;
+    const uintptr_t right = (uintptr_t) * (struct spine_batch *const *)b;
+
+    return (left > right) - (left < right);
 }

@@ -42,7 +42,8 @@ struct spine_key_filter {
 /*
  * Which values of a key are needed beside those for which on_value says so. Judged on the
  * key's whole, consolidated group at the start of the merge, so rows that cancel across
- * batches do not count. A rejected row is dropped when the merge has all of its weight.
+ * batches do not count. A rejected row is dropped when the merge has all of its weight,
+ * and enough of its group: merges of few rows do not read large groups.
  */
 enum spine_retain {
     /* None. */

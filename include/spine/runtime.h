@@ -91,8 +91,8 @@ SPINE_API void spine_runtime_close(struct spine_runtime *runtime);
 
 /*
  * Runs merges in the calling thread until `fuel_rows` input rows are used up or nothing
- * is left to do. Returns the rows used; 0 means that there is nothing to do now. Works
- * with every kind of runtime. Any thread.
+ * is left to do; a call of a filter counts as a row, too. Returns the rows used; 0 means
+ * that there is nothing to do now. Works with every kind of runtime. Any thread.
  */
 SPINE_API uint64_t spine_runtime_run(struct spine_runtime *runtime, uint64_t fuel_rows);
 

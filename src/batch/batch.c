@@ -65,7 +65,13 @@ batch_alloc(const struct layout *layout, size_t block_count)
 union spine_datum
 batch_key_min(const struct spine_batch *batch, uint8_t *scratch)
 {
-    struct fence *fence = &batch->fences[0];
+    return batch_block_key(batch, 0, scratch);
+}
+
+union spine_datum
+batch_block_key(const struct spine_batch *batch, size_t block, uint8_t *scratch)
+{
+    struct fence *fence = &batch->fences[block];
     const struct rows row = {.hi = &fence->first_hi,
                              .lo = &fence->first_lo,
                              .key =

@@ -14,6 +14,7 @@
  */
 
 #include "base/ref.h"
+#include "batch/judged_by.h"
 #include "block/block.h"
 #include "lookup/lookup.h"
 
@@ -36,6 +37,9 @@ struct spine_batch {
     uint64_t *marks;
     /* Keys of some blocks are frames. */
     bool has_frames;
+    /* All blocks are judged. */
+    bool judged;
+    struct judged_by judged_by;
     struct spine_batch_info info;
     /* NULL until a reader has built it; never changes then. */
     _Atomic(struct lookup *) lookup;
@@ -66,6 +70,10 @@ struct output {
      * when there are enough of them. The owner sets it, before the first rows. */
     uint64_t rows_expected;
     struct rows pending;
+    /* What judges the rows, set by the owner, and the end of the pending ones that it may
+     * yet reject: the blocks of those are not marked as judged. */
+    struct judged_by judged_by;
+    size_t doubtful_end;
     struct fence *fences;
     size_t block_count;
     size_t fence_capacity;
@@ -164,6 +172,8 @@ struct row_code {
 /* <0, 0, >0 by (key, value). */
 int row_code_compare(const struct layout *layout, const struct row_code *a,
                      const struct row_code *b);
+bool row_code_same_key(const struct layout *layout, const struct row_code *a,
+                       const struct row_code *b);
 
 /* Is the position before the first row of a block? */
 bool reader_at_block_start(const struct reader *reader);
@@ -178,6 +188,16 @@ uint32_t reader_rows_before(const struct reader *reader);
 /* The next `rows` rows, of the block at the position, are of one key: are there more of
  * it in the next block? */
 bool reader_key_goes_on(const struct reader *reader, size_t rows);
+/* Does the block at the position begin with the key that the one before it ends with? */
+bool reader_block_goes_on(const struct reader *reader);
+/* Have `filters` judged the block at the position; the blocks of rows [begin, end)? The
+ * second adds to `*looks` how many it looked at. */
+bool reader_block_is_judged(const struct reader *reader, const struct judged_by *filters);
+bool batch_rows_are_judged(const struct spine_batch *batch, uint64_t begin, uint64_t end,
+                           const struct judged_by *filters, uint64_t *looks);
+/* The first key of the block, in the caller's type; as rows_key_datum(). */
+union spine_datum
+batch_block_key(const struct spine_batch *batch, size_t block, uint8_t *scratch);
 /* Keys that begin in the block: not the first one if the block before has it, too. */
 uint32_t batch_keys_begun(const struct spine_batch *batch, size_t block);
 

@@ -48,6 +48,9 @@ struct fence {
     uint32_t negative_rows;
     /* Packed to be encoded, whether that paid or not. */
     bool encoded;
+    /* The filters of the batch's `judged_by` reject no row of the block, while no other
+     * batch has its keys. */
+    bool judged;
     /* Owned; NULL unless rows have spans. */
     struct fence_cells *cells;
 };

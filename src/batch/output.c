@@ -50,6 +50,7 @@ output_flush(struct output *output, bool all)
     const enum spine_status st = push_blocks(output, &output->pending, all, &packed);
 
     rows_drop_front(&output->layout, &output->pending, packed);
+    output->doubtful_end -= packed < output->doubtful_end ? packed : output->doubtful_end;
     return st;
 }
 
@@ -105,6 +106,8 @@ share_block(struct output *output, const struct spine_batch *batch, size_t index
     if (!reserve_fence(output))
         return SPINE_NOMEM;
     TRY(fence_copy(&fence, &batch->fences[index]));
+    fence.judged =
+        fence.judged && judged_by_covers(&batch->judged_by, &output->judged_by);
     if (batch->marks != NULL)
         memcpy(output->marks + output->block_count * BLOCK_MARKS,
                batch->marks + 1 + index * BLOCK_MARKS, BLOCK_MARKS * sizeof(uint64_t));
@@ -123,9 +126,12 @@ batch_rest(const struct spine_batch *batch, uint64_t begin, struct spine_batch *
 
     *out = NULL;
     output_init(&output, &batch->layout);
+    output.judged_by = batch->judged_by;
     reader_init(&reader, batch);
     reader_to_offset(&reader, begin);
     if (reader.row > 0) {
+        if (!batch->fences[reader.block].judged)
+            output.doubtful_end = BLOCK_ROWS;
         /* The copy is encoded if the block is. */
         output.encode_rows = batch->fences[reader.block].encoded ? 0 : UINT64_MAX;
         (void)reader_stage(&reader, &output.pending, BLOCK_ROWS, &st); /* all of it */
@@ -183,8 +189,12 @@ output_seal(struct output *output, struct spine_batch **out, struct spine_error 
         memcpy(batch->marks + 1, output->marks,
                fences * BLOCK_MARKS * sizeof *batch->marks);
     }
-    for (size_t i = 0; i < fences; i++)
+    batch->judged_by = output->judged_by;
+    batch->judged = true;
+    for (size_t i = 0; i < fences; i++) {
         batch->has_frames = batch->has_frames || batch->fences[i].key_framed;
+        batch->judged = batch->judged && batch->fences[i].judged;
+    }
     fill_info(output, batch);
     output->block_count = 0;
     output->rows = output->keys = output->negative_rows = output->bytes = 0;
@@ -328,6 +338,7 @@ push_block(struct output *output, const struct rows *rows, size_t begin, size_t 
         return SPINE_NOMEM;
     TRY(block_pack(&output->layout, rows, begin, end, encode, &block));
     TRY(fence_init(&fence, &output->layout, block, rows, begin, end));
+    fence.judged = begin >= output->doubtful_end;
     if (marks_count(&output->layout, 1) > 0)
         marks_of_image(&output->layout, block_image(block), rows->hi + begin,
                        output->marks + output->block_count * BLOCK_MARKS);

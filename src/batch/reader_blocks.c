@@ -24,6 +24,21 @@ row_code_compare(const struct layout *layout, const struct row_code *a,
 }
 
 bool
+row_code_same_key(const struct layout *layout, const struct row_code *a,
+                  const struct row_code *b)
+{
+    if (layout->key.shape == SHAPE_NONE)
+        return true;
+    if (layout->row_kind == ROW_ONE)
+        return (a->hi ^ b->hi) >> layout->key_shift == 0;
+    if (a->hi != b->hi)
+        return false;
+    if (layout->key.spans)
+        return span_compare(a->key, b->key) == 0;
+    return layout->key.shape != SHAPE_FIXED || a->lo == b->lo;
+}
+
+bool
 reader_at_block_start(const struct reader *reader)
 {
     return reader->row == 0 && reader->block < reader->batch->block_count;
@@ -84,6 +99,38 @@ reader_key_goes_on(const struct reader *reader, size_t rows)
     return reader->row + rows == fence_at(reader)->rows &&
            reader->block + 1 < batch->block_count &&
            batch->fences[reader->block + 1].continues;
+}
+
+bool
+reader_block_goes_on(const struct reader *reader)
+{
+    return fence_at(reader)->continues;
+}
+
+bool
+reader_block_is_judged(const struct reader *reader, const struct judged_by *filters)
+{
+    return fence_at(reader)->judged &&
+           judged_by_covers(&reader->batch->judged_by, filters);
+}
+
+bool
+batch_rows_are_judged(const struct spine_batch *batch, uint64_t begin, uint64_t end,
+                      const struct judged_by *filters, uint64_t *looks)
+{
+    struct reader first, last;
+    bool judged = judged_by_covers(&batch->judged_by, filters);
+
+    assert(begin < end);
+    reader_init(&first, batch);
+    reader_to_offset(&first, begin);
+    reader_init(&last, batch);
+    reader_to_offset(&last, end - 1);
+    for (size_t block = first.block; judged && block <= last.block; block++) {
+        judged = batch->fences[block].judged;
+        ++*looks;
+    }
+    return judged;
 }
 
 uint32_t

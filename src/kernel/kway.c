@@ -130,6 +130,13 @@ kway_rows_held(const struct kway *kway)
     return kway->work->open_value.run_rows + kway->work->open_value.has_time;
 }
 
+void
+kway_forget_held(struct kway *kway)
+{
+    if (kway_holds(kway))
+        open_value_forget(&kway->work->open_value);
+}
+
 bool
 kway_done(const struct kway *kway)
 {

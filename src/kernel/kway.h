@@ -88,6 +88,8 @@ kway_fill_lent(struct kway *kway, struct lent_rows *out, uint64_t *rows_used);
 bool kway_holds(const struct kway *kway);
 /* How many rows there are still to be made of those. */
 uint64_t kway_rows_held(const struct kway *kway);
+/* Forgets them. */
+void kway_forget_held(struct kway *kway);
 /* True when no input has rows left, and none are held. */
 bool kway_done(const struct kway *kway);
 

@@ -36,6 +36,16 @@ open_value_release(struct open_value *open)
 }
 
 void
+open_value_forget(struct open_value *open)
+{
+    for (size_t i = TIME_RUNS_KEPT; i < open->run_count; i++)
+        free_run(open, &open->runs[i]);
+    open->is_open = open->has_time = open->gives_runs = false;
+    open->count = open->run_count = 0;
+    open->run_rows = 0;
+}
+
+void
 open_value_begin(struct open_value *open, const struct kway *kway,
                  const struct rows *rows, size_t at)
 {

@@ -60,6 +60,9 @@ struct open_value {
 /* Frees everything. Twice is harmless. */
 void open_value_release(struct open_value *open);
 
+/* Closes it without giving what is left. */
+void open_value_forget(struct open_value *open);
+
 /* Begins with the value of row `at`. */
 void open_value_begin(struct open_value *open, const struct kway *kway,
                       const struct rows *rows, size_t at);

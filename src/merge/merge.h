@@ -15,7 +15,7 @@
  * each input until it is freed. The output is invisible until merge_seal() returns it.
  *
  * A block that no other input reaches into is taken over by reference, without being
- * read.
+ * read; when rows are dropped, only if it is known that none of it is.
  *
  * Example, frontier = 10:    input 0: (a, 3, +1)  (b, 12, +1)
  *                            input 1: (a, 7, -1)  (b, 12, +2)
@@ -64,12 +64,14 @@ enum spine_status merge_new(struct merge **out, struct spine_batch *const *batch
  * `*fuel_rows`, down to 0: by at most a window, some thousands, and twice the number of
  * inputs more. An input row counts as one row, and once more for each time that the
  * inputs are twice as many as 64; a block taken over counts as one row, and a look at an
- * input as one, if they are more than 64. After a failure only merge_free() is allowed.
+ * input as one, if they are more than 64; so does every call of a filter, and every row
+ * read for one. After a failure only merge_free() is allowed.
  */
 enum spine_status
 merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error);
 bool merge_done(const struct merge *merge);
-/* Input rows not read yet, and half of those that are held (kernel/kernel.h). */
+/* Input rows not read yet, those not judged yet, and half of those that are held
+ * (kernel/kway.h). */
 uint64_t merge_rows_left(const struct merge *merge);
 void merge_counts(const struct merge *merge, struct merge_counts *out);
 /* After merge_done(). SPINE_NOMEM: may be called again. */
@@ -86,8 +88,8 @@ merge_seal(struct merge *merge, struct spine_batch **out, struct spine_error *er
  */
 enum spine_status merge_split(struct merge *merge, struct spine_batch **written,
                               struct spine_batch **rests, struct spine_error *error);
-/* Can it be split now? Not inside a value, nor when rows are dropped: groups are judged
- * as a whole. */
+/* Can it be split now? Not inside a value, nor when rows may be dropped: groups are
+ * judged as a whole. */
 bool merge_may_split(const struct merge *merge);
 void merge_free(struct merge *merge);
 

@@ -139,6 +139,17 @@ merge_input_blocks_below(const struct merge_input *input, const struct row_code 
     return count;
 }
 
+bool
+merge_input_block_ends_with(const struct merge_input *input, const struct row_code *bound)
+{
+    struct row_code last;
+
+    if (bound == NULL)
+        return false;
+    last = reader_block_last(&input->reader, 0);
+    return row_code_same_key(input->layout, &last, bound);
+}
+
 /* By rows, or by bytes where cells are long. */
 bool
 merge_input_block_is_large(const struct merge_input *input)

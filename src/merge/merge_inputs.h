@@ -52,6 +52,10 @@ size_t merge_input_copy_below(struct merge_input *input, const struct row_code *
 size_t merge_input_blocks_below(const struct merge_input *input,
                                 const struct row_code *bound, size_t blocks_max);
 
+/* Does the block at the position end with the key of `bound`? Not when that is NULL. */
+bool merge_input_block_ends_with(const struct merge_input *input,
+                                 const struct row_code *bound);
+
 /* Is the block at the position large enough to be one of the output? */
 bool merge_input_block_is_large(const struct merge_input *input);
 

@@ -4,7 +4,11 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
+static uint64_t next_number(void);
 static void name_copy(char *to, const char *name);
+
+/* Of all filters of the process. */
+static atomic_uint_least64_t filter_numbers;
 
 enum spine_status
 key_filter_new(const struct spine_key_filter *filter, struct key_filter **out,
@@ -19,6 +23,7 @@ key_filter_new(const struct spine_key_filter *filter, struct key_filter **out,
     if (copy == NULL)
         return fail_nomem(error, "a key filter", sizeof *copy);
     ref_init(&copy->refs);
+    copy->number = next_number();
     name_copy(copy->name, filter->name);
     copy->filter = *filter;
     *out = copy;
@@ -41,10 +46,17 @@ value_filter_new(const struct spine_value_filter *filter, struct value_filter **
     if (copy == NULL)
         return fail_nomem(error, "a value filter", sizeof *copy);
     ref_init(&copy->refs);
+    copy->number = next_number();
     name_copy(copy->name, filter->name);
     copy->filter = *filter;
     *out = copy;
     return SPINE_OK;
+}
+
+static uint64_t
+next_number(void)
+{
+    return atomic_fetch_add_explicit(&filter_numbers, 1, memory_order_relaxed) + 1;
 }
 
 /* `to` has room for SPINE_FILTER_NAME_MAX bytes and a zero, and is zeroed. */
@@ -108,4 +120,11 @@ bool
 value_filter_needs_groups(const struct value_filter *filter)
 {
     return filter != NULL && filter->filter.retain != SPINE_RETAIN_SIMPLE;
+}
+
+struct judged_by
+filters_mark(const struct key_filter *keys, const struct value_filter *values)
+{
+    return (struct judged_by){.keys = keys != NULL ? keys->number : 0,
+                              .values = values != NULL ? values->number : 0};
 }

@@ -1,382 +1,183 @@
 /* SPDX-License-Identifier: MIT */
-#include "retain/group.h"
-
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
-#include "spine/view.h"
+#include "retain/filter.h"
+#include "retain/group_state.h"
 
-/* Which values are needed whatever on_value says. */
-enum bound_kind {
-    BOUND_ALL,     /* all: there are too few others, or no group */
-    BOUND_NONE,    /* none */
-    BOUND_FLOOR,   /* those from the bound on */
-    BOUND_CEILING, /* those up to the bound */
-};
-
-/* A cell that outlives what it was read from. */
-struct kept_cell {
-    struct cell cell;
-    uint8_t *bytes;
-    size_t capacity;
-};
-
-/* The context of is_rejected(). */
-struct rejection {
-    const struct spine_value_filter *filter;
-    union spine_datum key;
-};
-
-struct group {
-    const struct layout *layout;
-    struct spine_cursor *cursor;
-    bool advance_times;
-    uint64_t frontier;
-    /* The key that was judged last. */
-    bool judged;
-    struct kept_cell key;
-    /* Is the key there at all? */
-    bool found;
-    enum bound_kind kind;
-    struct kept_cell bound;
-    /* A value's times, advanced. */
-    struct rows times;
-};
-
-static enum spine_status kept_cell_set(const struct cell_layout *column,
-                                       struct kept_cell *kept, union spine_datum datum,
-                                       struct spine_error *error);
-static int datum_compare(const struct cell_layout *column, union spine_datum datum,
-                         const struct kept_cell *kept);
-static enum spine_status find_bound(struct group *group,
-                                    const struct spine_value_filter *filter,
-                                    union spine_datum key, struct spine_error *error);
-static enum spine_status
-steps_to_bound(struct group *group, const struct spine_value_filter *filter,
-               union spine_datum key, bool *found, struct spine_error *error);
-static bool is_rejected(void *context, union spine_datum value);
-static enum spine_status
-value_counts(struct group *group, const struct spine_value_filter *filter,
-             union spine_datum key, bool *out, struct spine_error *error);
-static enum spine_status times_read(struct group *group, struct spine_error *error);
-static void times_consolidate(const struct layout *layout, struct rows *times);
-static bool
-times_equal(const struct group *group, const struct rows *rows, struct value_run run);
-
+static void search_source(struct group *group, size_t at);
+static bool filter_excludes(struct group *group, const struct spine_batch *batch);
 enum spine_status
 group_new(struct group **out, const struct layout *layout,
           const struct retain_options *options, struct spine_error *error)
 {
+    const size_t count = options->batch_count;
+    const size_t bytes = count * sizeof(struct group_source);
     struct group *group = mem_zalloc(sizeof *group);
+    struct group_source *sources = mem_zalloc(bytes);
+    struct group_part *parts = mem_zalloc(count * sizeof *parts);
 
     *out = NULL;
-    if (group == NULL) {
-        spine_cursor_close(options->groups);
-        return fail_nomem(error, "a group filter of a merge", sizeof *group);
+    if (group == NULL || sources == NULL || parts == NULL) {
+        mem_free(group, sizeof *group);
+        mem_free(sources, bytes);
+        mem_free(parts, count * sizeof *parts);
+        return fail_nomem(error, "a group filter of a merge", sizeof *group + bytes);
+    }
+    for (size_t i = 0; i < count; i++) {
+        sources[i].batch = spine_batch_ref(options->batches[i]);
+        reader_init(&sources[i].reader, options->batches[i]);
     }
     group->layout = layout;
-    group->cursor = options->groups;
-    group->advance_times = options->advance_times && layout->timed;
-    group->frontier = options->frontier;
+    group->filter = &options->values->filter;
+    group->judged_by = filters_mark(options->keys, options->values);
+    group->sources = sources;
+    group->source_count = count;
+    group->input_count = options->input_count;
+    group->parts = parts;
+    group->kway = (struct kway){.layout = layout,
+                                .advance_times = options->advance_times && layout->timed,
+                                .frontier = options->frontier,
+                                .in_pieces = true};
     *out = group;
     return SPINE_OK;
 }
 
 void
-group_free(struct group *group)
+group_parts_release(struct group *group)
 {
-    if (group == NULL)
-        return;
-    spine_cursor_close(group->cursor);
-    mem_free(group->key.bytes, group->key.capacity);
-    mem_free(group->bound.bytes, group->bound.capacity);
-    mem_free(group->times.time, group->times.capacity * sizeof(uint64_t));
-    mem_free(group->times.weight,
-             group->times.capacity * group->layout->weight_count * sizeof(int64_t));
-    mem_free(group, sizeof *group);
-}
-
-/* Keeps a copy of `datum`, normalised. */
-static enum spine_status
-kept_cell_set(const struct cell_layout *column, struct kept_cell *kept,
-              union spine_datum datum, struct spine_error *error)
-{
-    struct cell cell;
-    enum spine_status st;
-
-    TRY(cell_of_datum(column, datum, &cell, error));
-    if (cell.span.size > 0) {
-        if (!array_reserve(&kept->bytes, &kept->capacity, 1, cell.span.size))
-            return fail_nomem(error, "a key of a group filter", cell.span.size);
-        memcpy(kept->bytes, cell.span.data, cell.span.size);
-        cell.span.data = kept->bytes;
-    }
-    kept->cell = cell;
-out:
-    return st;
-}
-
-static int
-datum_compare(const struct cell_layout *column, union spine_datum datum,
-              const struct kept_cell *kept)
-{
-    struct cell cell;
-    const enum spine_status st = cell_of_datum(column, datum, &cell, NULL);
-
-    assert(st == SPINE_OK); /* it came from rows */
-    (void)st;
-    if (cell.word != kept->cell.word)
-        return cell.word < kept->cell.word ? -1 : 1;
-    return span_compare(cell.span, kept->cell.span);
+    kept_cell_release(&group->key);
+    for (size_t i = 0; i < group->source_count; i++)
+        spine_batch_unref(group->sources[i].batch);
+    mem_free(group->sources, group->source_count * sizeof *group->sources);
+    mem_free(group->parts, group->source_count * sizeof *group->parts);
 }
 
 enum spine_status
-group_judge(struct group *group, const struct spine_value_filter *filter,
-            union spine_datum key, struct spine_error *error)
+group_begin(struct group *group, union spine_datum key, struct spine_error *error)
 {
-    enum spine_status st = SPINE_OK;
-
-    /* A group that goes on in the next window keeps its bound. */
-    if (group->judged && datum_compare(&group->layout->key, key, &group->key) == 0)
-        return SPINE_OK;
-    group->judged = false;
-    group->kind = BOUND_ALL;
-    TRY(kept_cell_set(&group->layout->key, &group->key, key, error));
-    group->found = spine_cursor_seek_key_exact(group->cursor, key);
-    if (group->found)
-        TRY(find_bound(group, filter, key, error));
-    TRY(spine_cursor_error(group->cursor, error));
-    group->judged = true;
-out:
-    return st;
+    group->phase = GROUP_SEARCHING;
+    group->hashed = false;
+    group->searched = 0;
+    group->part_count = group->own_parts = 0;
+    group->own_rows = 0;
+    group->is_asking = false;
+    return kept_cell_set(&group->key, &group->layout->key, key, error);
 }
 
-/* The cursor is on the group's first value before and afterwards. */
-static enum spine_status
-find_bound(struct group *group, const struct spine_value_filter *filter,
-           union spine_datum key, struct spine_error *error)
+void
+group_search(struct group *group, struct retain_fuel *fuel)
 {
-    bool found;
-    enum spine_status st = SPINE_OK;
-
-    group->kind = BOUND_NONE;
-    if (filter->count == 0)
-        return SPINE_OK;
-    group->kind = BOUND_ALL;
-    TRY(steps_to_bound(group, filter, key, &found, error));
-    if (found) {
-        const union spine_datum value = spine_cursor_val(group->cursor);
-
-        TRY(kept_cell_set(&group->layout->value, &group->bound, value, error));
-        group->kind = filter->retain == SPINE_RETAIN_BOTTOM ? BOUND_CEILING : BOUND_FLOOR;
+    assert(group->phase == GROUP_SEARCHING);
+    for (; group->searched < group->source_count; group->searched++) {
+        if (retain_fuel_is_out(fuel))
+            return;
+        search_source(group, group->searched);
+        fuel->used++;
     }
-    spine_cursor_rewind_vals(group->cursor);
-out:
-    return st;
+    group->phase = GROUP_SEARCHED;
 }
 
-/*
- * Puts the cursor on the count-th value that on_value rejects, from the end at which the
- * needed ones are. `*found` is false when there are fewer.
- */
-static enum spine_status
-steps_to_bound(struct group *group, const struct spine_value_filter *filter,
-               union spine_datum key, bool *found, struct spine_error *error)
+static void
+search_source(struct group *group, size_t at)
 {
-    struct spine_cursor *cursor = group->cursor;
-    const bool upward = filter->retain == SPINE_RETAIN_BOTTOM;
-    uint64_t rejected = 0;
-    enum spine_status st = SPINE_OK;
+    struct group_source *source = &group->sources[at];
+    const struct spine_batch *batch = source->batch;
+    const struct cell *key = &group->key.cell;
+    struct group_part *part = &group->parts[group->part_count];
+    size_t rows;
 
-    *found = false;
-    if (upward)
-        spine_cursor_rewind_vals(cursor);
-    else
-        spine_cursor_fast_forward_vals(cursor);
-    /* What is kept lies above all that is rejected, and may be most of the group. */
-    if (filter->retain == SPINE_RETAIN_LAST) {
-        struct rejection rejection = {filter, key};
-
-        spine_cursor_seek_val_with_reverse(cursor, is_rejected, &rejection);
+    if (filter_excludes(group, batch))
+        return;
+    rows = reader_seek_exact(&source->reader, key);
+    if (rows == 0)
+        return;
+    *part = (struct group_part){
+        .source = at, .begin = reader_offset(&source->reader), .reader = source->reader};
+    part->end = part->begin + rows;
+    if (reader_key_goes_on(&source->reader, rows)) {
+        reader_seek_after(&part->reader, key, NULL);
+        part->end = reader_offset(&part->reader);
     }
-    while (spine_cursor_val_valid(cursor)) {
-        bool counts;
-
-        TRY(value_counts(group, filter, key, &counts, error));
-        rejected += counts;
-        *found = rejected == filter->count;
-        if (*found)
-            break;
-        if (upward)
-            spine_cursor_step_val(cursor);
-        else
-            spine_cursor_step_val_reverse(cursor);
+    group->part_count++;
+    if (at < group->input_count) {
+        group->own_parts++;
+        group->own_rows += part->end - part->begin;
     }
-out:
-    return st;
 }
 
+/* Does the lookup filter of the batch, if it has one, say that the key is not there? */
 static bool
-is_rejected(void *context, union spine_datum value)
+filter_excludes(struct group *group, const struct spine_batch *batch)
 {
-    const struct rejection *rejection = context;
-    const struct spine_value_filter *filter = rejection->filter;
+    const struct lookup *lookup = batch_lookup(batch);
+    const struct cell *key = &group->key.cell;
 
-    return !filter->on_value(filter->context, rejection->key, value);
-}
-
-/*
- * Is the value rejected, and there? With a frontier it may be there only because some of
- * its times were replaced and others not yet: for the reader those add up to nothing.
- */
-static enum spine_status
-value_counts(struct group *group, const struct spine_value_filter *filter,
-             union spine_datum key, bool *out, struct spine_error *error)
-{
-    enum spine_status st = SPINE_OK;
-
-    *out = !filter->on_value(filter->context, key, spine_cursor_val(group->cursor));
-    if (*out && group->advance_times) {
-        st = times_read(group, error);
-        *out = group->times.count > 0;
-    }
-    return st;
+    if (lookup == NULL)
+        return false;
+    if (!group->hashed)
+        group->hash = lookup_hash(&group->layout->key, key);
+    group->hashed = true;
+    return !lookup_maybe(lookup, key->word, group->hash);
 }
 
 bool
-group_bound_keeps(const struct group *group, union spine_datum value)
+group_is_searched(const struct group *group)
 {
-    switch (group->kind) {
-    case BOUND_ALL:
-        return true;
-    case BOUND_NONE:
-        return false;
-    case BOUND_FLOOR:
-        return datum_compare(&group->layout->value, value, &group->bound) >= 0;
-    case BOUND_CEILING:
-        return datum_compare(&group->layout->value, value, &group->bound) <= 0;
-    }
-    return true;
+    return group->phase != GROUP_SEARCHING;
+}
+
+bool
+group_is_worth_a_search(const struct group *group, size_t rows)
+{
+    return rows >= group->source_count;
+}
+
+bool
+group_is_unchanged(const struct group *group, struct retain_fuel *fuel)
+{
+    const struct group_part *part = &group->parts[0];
+
+    assert(group_is_searched(group));
+    return group->part_count == 1 && group->own_parts == 1 &&
+           batch_rows_are_judged(group->sources[part->source].batch, part->begin,
+                                 part->end, &group->judged_by, &fuel->used);
+}
+
+bool
+group_has_others(const struct group *group)
+{
+    assert(group_is_searched(group));
+    return group->part_count > group->own_parts;
 }
 
 enum spine_status
-group_has_more(struct group *group, const struct rows *rows, struct value_run run,
-               union spine_datum value, bool *out, struct spine_error *error)
+group_ask_others(struct group *group, union spine_datum value, struct retain_fuel *fuel,
+                 bool *done, bool *found)
 {
-    struct spine_cursor *cursor = group->cursor;
+    const struct cell *key = &group->key.cell;
+    struct cell cell;
     enum spine_status st;
 
-    assert(group->judged && group->found);
-    *out = true;
-    spine_cursor_seek_val(cursor, value);
-    if (spine_cursor_val_valid(cursor)) {
-        struct kept_cell here = {0};
-        const union spine_datum found = spine_cursor_val(cursor);
+    *done = *found = false;
+    TRY(cell_of_datum(&group->layout->value, value, &cell, NULL));
+    if (!group->is_asking)
+        group->part = group->own_parts;
+    group->is_asking = true;
+    for (; group->part < group->part_count && !*found; group->part++) {
+        struct reader *reader = &group->parts[group->part].reader;
+        uint64_t begin;
 
-        TRY(cell_of_datum(&group->layout->value, value, &here.cell, error));
-        if (datum_compare(&group->layout->value, found, &here) == 0) {
-            TRY(times_read(group, error));
-            *out = !times_equal(group, rows, run);
-        }
+        if (retain_fuel_is_out(fuel))
+            return SPINE_OK;
+        reader_seek(reader, key, &cell);
+        begin = reader_offset(reader);
+        reader_seek_after(reader, key, &cell);
+        *found = reader_offset(reader) > begin;
+        fuel->used++;
     }
-    st = spine_cursor_error(cursor, error);
+    *done = true;
+    group->is_asking = false;
 out:
     return st;
-}
-
-/* The times and weights of the value that the cursor is on, advanced as the rows were. */
-static enum spine_status
-times_read(struct group *group, struct spine_error *error)
-{
-    const struct layout *layout = group->layout;
-    struct rows *times = &group->times;
-    const uint64_t *time;
-    const int64_t *weight;
-    const size_t count = spine_cursor_times(group->cursor, &time, &weight);
-    size_t weight_capacity = times->capacity;
-    size_t time_capacity = times->capacity;
-
-    if (!array_reserve(&times->time, &time_capacity, sizeof(uint64_t), count))
-        return fail_nomem(error, "times of a group", count * sizeof(uint64_t));
-    if (!array_reserve(&times->weight, &weight_capacity,
-                       layout->weight_count * sizeof(int64_t), count)) {
-        mem_free(times->time, time_capacity * sizeof(uint64_t));
-        mem_free(times->weight, times->capacity * layout->weight_count * sizeof(int64_t));
-        *times = (struct rows){0};
-        return fail_nomem(error, "weights of a group", count * sizeof(int64_t));
-    }
-    assert(time_capacity == weight_capacity);
-    times->capacity = time_capacity;
-    times->count = count;
-    for (size_t i = 0; i < count; i++)
-        times->time[i] = group->advance_times ? spine_time_join(layout->schema.time,
-                                                                time[i], group->frontier)
-                                              : time[i];
-    if (count > 0)
-        memcpy(times->weight, weight, count * layout->weight_count * sizeof(int64_t));
-    if (group->advance_times)
-        times_consolidate(layout, times);
-    return SPINE_OK;
-}
-
-/* Sorts by time, by insertion: few, and nearly sorted; adds equal ones up, drops zeros.
- */
-static void
-times_consolidate(const struct layout *layout, struct rows *times)
-{
-    const unsigned width = layout->weight_count;
-    size_t kept = 0;
-
-    for (size_t i = 0; i < times->count; i++) {
-        const uint64_t time = times->time[i];
-        int64_t weight[SPINE_WEIGHTS_MAX];
-        size_t at = kept;
-
-        memcpy(weight, times->weight + i * width, width * sizeof *weight);
-        while (at > 0 && times->time[at - 1] > time)
-            at--;
-        if (at > 0 && times->time[at - 1] == time) {
-            /* Unsigned: what overflows was refused by the merge before. */
-            for (unsigned w = 0; w < width; w++)
-                times->weight[(at - 1) * width + w] =
-                    (int64_t)((uint64_t)times->weight[(at - 1) * width + w] +
-                              (uint64_t)weight[w]);
-            continue;
-        }
-        memmove(times->time + at + 1, times->time + at, (kept - at) * sizeof(uint64_t));
-        memmove(times->weight + (at + 1) * width, times->weight + at * width,
-                (kept - at) * width * sizeof(int64_t));
-        times->time[at] = time;
-        memcpy(times->weight + at * width, weight, width * sizeof *weight);
-        kept++;
-    }
-    times->count = 0;
-    for (size_t i = 0; i < kept; i++) {
-        bool zero = true;
-
-        for (unsigned w = 0; w < width; w++)
-            zero = zero && times->weight[i * width + w] == 0;
-        if (zero)
-            continue;
-        times->time[times->count] = times->time[i];
-        memmove(times->weight + times->count * width, times->weight + i * width,
-                width * sizeof(int64_t));
-        times->count++;
-    }
-}
-
-/* Do the rows of the value have exactly these times and weights? */
-static bool
-times_equal(const struct group *group, const struct rows *rows, struct value_run run)
-{
-    const unsigned width = group->layout->weight_count;
-    const size_t count = run.end - run.begin;
-
-    if (count != group->times.count)
-        return false;
-    if (group->layout->timed &&
-        memcmp(rows->time + run.begin, group->times.time, count * sizeof(uint64_t)) != 0)
-        return false;
-    return memcmp(rows->weight + run.begin * width, group->times.weight,
-                  count * width * sizeof(int64_t)) == 0;
 }

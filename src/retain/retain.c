@@ -7,28 +7,47 @@
 #include "retain/filter.h"
 #include "retain/group.h"
 
+enum key_verdict { KEY_UNKNOWN, KEY_DROPPED, KEY_KEPT, KEY_BY_VALUE };
+
 struct retain {
     const struct layout *layout;
     struct key_filter *keys;
     struct value_filter *values;
+    struct judged_by judged_by;
     /* NULL unless values are judged by group. */
     struct group *group;
+    /* What is known of the key that is being judged, whose rows end at `key_end` of those
+     * that were given; 0: the first row may begin another key. */
+    enum key_verdict verdict;
+    size_t key_end;
+    /* on_value was asked about the next value, and rejects it. */
+    bool is_rejected;
+    /* The last key of the rows given before. */
+    bool has_last;
+    struct kept_cell last;
     uint64_t rows_dropped;
 };
 
-/* The rows of one key in a window. */
-struct key_run {
-    size_t begin;
-    size_t end;
+/* Rows of a window, and where what is kept of them goes. */
+struct judging {
+    const struct rows *rows;
+    size_t *at;
+    struct output *output;
+    struct retain_fuel *fuel;
+    struct spine_error *error;
     union spine_datum key;
 };
 
-static enum spine_status retain_key(struct retain *retain, struct rows *rows,
-                                    const struct key_run *run, size_t *kept,
-                                    struct spine_error *error);
-static enum spine_status value_is_kept(struct retain *retain, const struct rows *rows,
-                                       const struct key_run *run, struct value_run value,
-                                       bool *out, struct spine_error *error);
+static bool last_key_is(const struct retain *retain, union spine_datum key);
+static enum spine_status begin_key(struct retain *retain, struct judging *judging);
+static enum spine_status judge_key(struct retain *retain, struct judging *judging);
+static enum spine_status judge_values(struct retain *retain, struct judging *judging);
+static enum spine_status judge_rejected(struct retain *retain, struct judging *judging,
+                                        union spine_datum value, size_t end);
+static enum spine_status
+keep(struct retain *retain, struct judging *judging, size_t end, bool is_doubtful);
+static void drop(struct retain *retain, struct judging *judging, size_t end);
+static enum spine_status end_rows(struct retain *retain, struct judging *judging);
 
 enum spine_status
 retain_new(struct retain **out, const struct layout *layout,
@@ -38,15 +57,13 @@ retain_new(struct retain **out, const struct layout *layout,
     enum spine_status st = SPINE_OK;
 
     *out = NULL;
-    if (retain == NULL) {
-        spine_cursor_close(options->groups);
+    if (retain == NULL)
         return fail_nomem(error, "the filters of a merge", sizeof *retain);
-    }
     retain->layout = layout;
     retain->keys = key_filter_ref(options->keys);
     retain->values = value_filter_ref(options->values);
-    assert((options->groups != NULL) == value_filter_needs_groups(options->values));
-    if (options->groups != NULL)
+    retain->judged_by = filters_mark(options->keys, options->values);
+    if (value_filter_needs_groups(options->values))
         st = group_new(&retain->group, layout, options, error);
     if (st != SPINE_OK) {
         retain_free(retain);
@@ -62,86 +79,216 @@ retain_free(struct retain *retain)
     if (retain == NULL)
         return;
     group_free(retain->group);
+    kept_cell_release(&retain->last);
     key_filter_unref(retain->keys);
     value_filter_unref(retain->values);
     mem_free(retain, sizeof *retain);
 }
 
-enum spine_status
-retain_rows(struct retain *retain, struct rows *rows, size_t begin,
-            struct spine_error *error)
+struct judged_by
+retain_judged_by(const struct retain *retain)
 {
-    const struct layout *layout = retain->layout;
-    size_t kept = begin;
-    enum spine_status st = SPINE_OK;
-
-    for (size_t at = begin, end; at < rows->count; at = end) {
-        uint8_t scratch[16];
-        struct key_run run = {.begin = at};
-
-        end = rows_key_end(layout, rows, at, rows->count);
-        run.end = end;
-        run.key = rows_key_datum(layout, rows, at, scratch);
-        if (retain->keys != NULL &&
-            !retain->keys->filter.on_key(retain->keys->filter.context, run.key))
-            continue;
-        if (retain->values == NULL) {
-            rows_move(layout, rows, kept, run.begin, run.end);
-            kept += run.end - run.begin;
-        } else
-            TRY(retain_key(retain, rows, &run, &kept, error));
-    }
-    retain->rows_dropped += rows->count - kept;
-    rows->count = kept;
-out:
-    return st;
+    return retain->judged_by;
 }
 
-/* Keeps what is needed of one key, moving it to row `*kept` and further. */
-static enum spine_status
-retain_key(struct retain *retain, struct rows *rows, const struct key_run *run,
-           size_t *kept, struct spine_error *error)
+bool
+retain_by_group(const struct retain *retain)
 {
-    enum spine_status st;
-
-    if (retain->group != NULL)
-        TRY(group_judge(retain->group, &retain->values->filter, run->key, error));
-    for (size_t at = run->begin, end; at < run->end; at = end) {
-        bool keep;
-
-        end = rows_value_end(retain->layout, rows, at, run->end);
-        TRY(value_is_kept(retain, rows, run, (struct value_run){at, end}, &keep, error));
-        if (!keep)
-            continue;
-        rows_move(retain->layout, rows, *kept, at, end);
-        *kept += end - at;
-    }
-    st = SPINE_OK;
-out:
-    return st;
+    return retain->group != NULL;
 }
 
-static enum spine_status
-value_is_kept(struct retain *retain, const struct rows *rows, const struct key_run *run,
-              struct value_run value, bool *out, struct spine_error *error)
+bool
+retain_judges_key(const struct retain *retain, union spine_datum key)
 {
-    const struct spine_value_filter *filter = &retain->values->filter;
-    uint8_t scratch[16];
-    const union spine_datum datum =
-        rows_value_datum(retain->layout, rows, value.begin, scratch);
-    enum spine_status st = SPINE_OK;
+    return retain->verdict != KEY_KEPT && last_key_is(retain, key);
+}
 
-    *out = filter->on_value(filter->context, run->key, datum);
-    if (!*out && retain->group != NULL) {
-        *out = true;
-        if (!group_bound_keeps(retain->group, datum))
-            st = group_has_more(retain->group, rows, value, datum, out, error);
-    }
-    return st;
+static bool
+last_key_is(const struct retain *retain, union spine_datum key)
+{
+    return retain->has_last &&
+           kept_cell_compare(&retain->last, &retain->layout->key, key) == 0;
 }
 
 uint64_t
 retain_rows_dropped(const struct retain *retain)
 {
     return retain->rows_dropped;
+}
+
+enum spine_status
+retain_step(struct retain *retain, const struct rows *rows, size_t *at,
+            struct output *output, struct retain_fuel *fuel, struct spine_error *error)
+{
+    struct judging judging = {
+        .rows = rows, .at = at, .output = output, .fuel = fuel, .error = error};
+    enum spine_status st = SPINE_OK;
+
+    while (*at < rows->count && !retain_fuel_is_out(fuel)) {
+        uint8_t scratch[16];
+
+        judging.key = rows_key_datum(retain->layout, rows, *at, scratch);
+        if (*at == retain->key_end)
+            TRY(begin_key(retain, &judging));
+        TRY(judge_key(retain, &judging));
+    }
+    if (*at == rows->count)
+        TRY(end_rows(retain, &judging));
+out:
+    return st;
+}
+
+/* The next row begins a key, unless it goes on from the rows before. */
+static enum spine_status
+begin_key(struct retain *retain, struct judging *judging)
+{
+    const struct rows *rows = judging->rows;
+    const size_t at = *judging->at;
+
+    retain->key_end = rows_key_end(retain->layout, rows, at, rows->count);
+    if (at == 0 && last_key_is(retain, judging->key))
+        return SPINE_OK;
+    retain->verdict = KEY_UNKNOWN;
+    if (retain->group == NULL)
+        return SPINE_OK;
+    return group_begin(retain->group, judging->key, judging->error);
+}
+
+/* Judges rows of one key, as many as there is fuel for. */
+static enum spine_status
+judge_key(struct retain *retain, struct judging *judging)
+{
+    switch (retain->verdict) {
+    case KEY_UNKNOWN:
+        retain->verdict = retain->values != NULL ? KEY_BY_VALUE : KEY_KEPT;
+        if (retain->keys != NULL) {
+            const struct spine_key_filter *filter = &retain->keys->filter;
+
+            judging->fuel->used++;
+            if (!filter->on_key(filter->context, judging->key))
+                retain->verdict = KEY_DROPPED;
+        }
+        return SPINE_OK;
+    case KEY_DROPPED:
+        drop(retain, judging, retain->key_end);
+        return SPINE_OK;
+    case KEY_KEPT:
+        return keep(retain, judging, retain->key_end, false);
+    case KEY_BY_VALUE:
+        break;
+    }
+    return judge_values(retain, judging);
+}
+
+/*
+ * Judges values of the key. A group that did not change need not be judged anew; when
+ * there are as many rows as batches to be searched for it, that comes first.
+ */
+static enum spine_status
+judge_values(struct retain *retain, struct judging *judging)
+{
+    const struct spine_value_filter *filter = &retain->values->filter;
+    const struct rows *rows = judging->rows;
+    size_t *at = judging->at;
+    enum spine_status st = SPINE_OK;
+
+    while (*at < retain->key_end && !retain_fuel_is_out(judging->fuel)) {
+        const size_t end = rows_value_end(retain->layout, rows, *at, retain->key_end);
+        uint8_t scratch[16];
+        const union spine_datum value =
+            rows_value_datum(retain->layout, rows, *at, scratch);
+
+        if (retain->group != NULL && !group_is_searched(retain->group) &&
+            (retain->is_rejected ||
+             group_is_worth_a_search(retain->group, retain->key_end - *at))) {
+            group_search(retain->group, judging->fuel);
+            if (!group_is_searched(retain->group))
+                break;
+            if (group_is_unchanged(retain->group, judging->fuel)) {
+                retain->is_rejected = false;
+                retain->verdict = KEY_KEPT;
+                break;
+            }
+        }
+        if (!retain->is_rejected) {
+            judging->fuel->used++;
+            retain->is_rejected = !filter->on_value(filter->context, judging->key, value);
+        }
+        if (!retain->is_rejected)
+            TRY(keep(retain, judging, end, false));
+        else if (retain->group == NULL)
+            drop(retain, judging, end);
+        else if (group_is_searched(retain->group))
+            TRY(judge_rejected(retain, judging, value, end));
+    }
+out:
+    return st;
+}
+
+/* Judges a value that on_value rejects, if the fuel is enough, by its group. */
+static enum spine_status
+judge_rejected(struct retain *retain, struct judging *judging, union spine_datum value,
+               size_t end)
+{
+    struct group *group = retain->group;
+    bool done, found;
+    enum spine_status st = SPINE_OK;
+
+    if (!group_is_judged(group))
+        TRY(group_judge(group, judging->key, judging->fuel, judging->error));
+    if (!group_is_judged(group))
+        return SPINE_OK;
+    /* What others have of the group may go, and with it the reason to keep this. */
+    if (group_bound_keeps(group, value))
+        return keep(retain, judging, end, group_has_others(group));
+    TRY(group_ask_others(group, value, judging->fuel, &done, &found));
+    if (!done)
+        return SPINE_OK;
+    if (found)
+        return keep(retain, judging, end, true);
+    drop(retain, judging, end);
+out:
+    return st;
+}
+
+/* Appends the next rows up to `end` to the output. */
+static enum spine_status
+keep(struct retain *retain, struct judging *judging, size_t end, bool is_doubtful)
+{
+    struct output *output = judging->output;
+    const size_t begin = *judging->at;
+
+    if (!rows_reserve(retain->layout, &output->pending,
+                      output->pending.count + (end - begin)))
+        return fail_nomem(judging->error, "rows that a filter keeps", end - begin);
+    rows_append(retain->layout, &output->pending, judging->rows, begin, end);
+    if (is_doubtful)
+        output->doubtful_end = output->pending.count;
+    retain->is_rejected = false;
+    *judging->at = end;
+    return SPINE_OK;
+}
+
+static void
+drop(struct retain *retain, struct judging *judging, size_t end)
+{
+    retain->rows_dropped += end - *judging->at;
+    retain->is_rejected = false;
+    *judging->at = end;
+}
+
+/* All rows are judged. The next ones may begin with the last key of these. */
+static enum spine_status
+end_rows(struct retain *retain, struct judging *judging)
+{
+    const struct rows *rows = judging->rows;
+    uint8_t scratch[16];
+
+    retain->key_end = 0;
+    if (rows->count == 0)
+        return SPINE_OK;
+    retain->has_last = true;
+    return kept_cell_set(&retain->last, &retain->layout->key,
+                         rows_key_datum(retain->layout, rows, rows->count - 1, scratch),
+                         judging->error);
 }

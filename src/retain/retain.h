@@ -7,23 +7,28 @@
  *
  * A *filter* is the caller's callback, shared by reference count between the spine and
  * merges. A *retain* is what one merge makes of the filters that were set when it began:
- * it is given the merged, consolidated rows window by window and removes the rejected
- * ones.
+ * it is given the merged, consolidated rows window by window and hands on those that are
+ * needed, for as long as it has fuel: every call of a callback costs some, and so does
+ * every row that it reads.
  *
  * Keys, and values by themselves, are judged by the callback alone. Last, top and bottom
- * are judged on the whole group of a key, which `groups`, a cursor over the content of
- * the whole spine, shows; and a rejected row goes only if this merge has all the weight
- * that the group has of it:
+ * are judged on the whole group of a key in all batches of the spine; and a rejected row
+ * goes only if no batch has it that this merge does not read:
  *
  *     top 1:   this merge  (k, 20, +1)      elsewhere  (k, 10, +1)  (k, 20, -1)
  *     the group is (k, 10, +1): 20 is not in it and is not judged. To drop it here would
  *     make (k, 20, -1) appear, and push 10 out of the top.
  *
+ * What was judged is not judged again by the same filters: blocks of the output are
+ * marked (batch/fence.h, `judged`) when the filters would reject nothing of them as long
+ * as no rows of the same keys come in. A row is *doubtful*, and its block not marked,
+ * when it was rejected and is there for another reason than its own group: others have
+ * rows of it, or of its key, or to find the bound was too much for so few rows.
+ *
  * One thread at a time. Filters: any thread.
  */
 
-#include "kernel/kernel.h"
-#include "spine/cursor.h"
+#include "batch/batch.h"
 #include "spine/filter.h"
 
 struct key_filter;
@@ -44,6 +49,9 @@ const char *key_filter_name(const struct key_filter *filter);
 const char *value_filter_name(const struct value_filter *filter);
 /* Does it judge groups? False for NULL. */
 bool value_filter_needs_groups(const struct value_filter *filter);
+/* The mark of what these filters have judged. */
+struct judged_by
+filters_mark(const struct key_filter *keys, const struct value_filter *values);
 
 struct retain;
 
@@ -51,24 +59,53 @@ struct retain_options {
     /* Either may be NULL. */
     struct key_filter *keys;
     struct value_filter *values;
-    /* For value_filter_needs_groups() only, otherwise NULL. Taken. */
-    struct spine_cursor *groups;
+    /* For value_filter_needs_groups() only: all batches in which rows of a group may be,
+     * the `input_count` that are merged first. References are kept. */
+    struct spine_batch *const *batches;
+    size_t batch_count;
+    size_t input_count;
     /* Times of the rows were replaced by their join with this. */
     bool advance_times;
     uint64_t frontier;
 };
 
-/* Keeps references to the filters; takes `groups`, also on failure. `layout` is borrowed
- * for its life. */
+/* What a step may spend, and has spent, in rows read and callbacks called. */
+struct retain_fuel {
+    uint64_t rows;
+    uint64_t used;
+};
+
+static inline bool
+retain_fuel_is_out(const struct retain_fuel *fuel)
+{
+    return fuel->used >= fuel->rows;
+}
+
+/* Keeps references to the filters. `layout` is borrowed for its life. */
 enum spine_status retain_new(struct retain **out, const struct layout *layout,
                              const struct retain_options *options,
                              struct spine_error *error);
 /* NULL is allowed. */
 void retain_free(struct retain *retain);
 
-/* Drops the rejected ones of rows [begin, rows->count), moving the rest together. */
-enum spine_status retain_rows(struct retain *retain, struct rows *rows, size_t begin,
+/* How it marks what it has judged. */
+struct judged_by retain_judged_by(const struct retain *retain);
+/* Does it judge groups? */
+bool retain_by_group(const struct retain *retain);
+
+/*
+ * Judges `rows` from row `*at` on and moves `*at` on behind what was judged: appends to
+ * what `output` has pending the rows that are kept, until there are no more or the fuel
+ * is used up, by some hundred rows more at most. The same rows are given again until
+ * `*at` is their end; then other ones, from 0 on. SPINE_OVERFLOW, SPINE_NOMEM.
+ */
+enum spine_status retain_step(struct retain *retain, const struct rows *rows, size_t *at,
+                              struct output *output, struct retain_fuel *fuel,
                               struct spine_error *error);
+
+/* Is it still open whether rows of `key` are kept, because it is the key of the last row
+ * that was judged? */
+bool retain_judges_key(const struct retain *retain, union spine_datum key);
 
 /* Rows dropped so far. */
 uint64_t retain_rows_dropped(const struct retain *retain);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MERGE_MERGE_STATE_H
+#define MERGE_MERGE_STATE_H
+
+/*
+ * merge/merge_state -- a merge under way.
+ *
+ *     merge.c         windows, and what they are made of: begin, step, seal, split
+ *     merge_take.c    what needs no merging
+ */
+
+#include "merge/merge.h"
+#include "merge/merge_inputs.h"
+
+/* Rows of a window: how much kway_fill() is asked for at once. */
+#define WINDOW_ROWS 16384u
+/* Less fuel than this still gets a window of this size. So small is the window after a
+ * block was taken over, too: more blocks may follow where it ends. */
+#define WINDOW_ROWS_MIN 1024u
+/* More inputs than this are opened slice by slice and looked at only when it pays, and a
+ * row of them costs more. */
+#define MERGE_FEW_INPUTS 64u
+
+struct merge {
+    struct layout layout;
+    struct merge_input *inputs;
+    /* As many as `inputs`, which their sources point to. */
+    struct kway_input *staged;
+    size_t input_count;
+    /* So many are open. */
+    size_t opened;
+    struct kway kway;
+    struct output output;
+    /* Rows of the next window, if there is fuel for it. */
+    size_t window_rows;
+    /* The fuel of a merged row. */
+    uint64_t row_fuel;
+    /* From so many `rows_in` on it is looked for what needs no merging. */
+    uint64_t look_rows_in;
+    uint64_t rows_all;
+    uint64_t rows_in;
+    uint64_t blocks_shared;
+    uint64_t rows_shared;
+    struct retain *retain;
+    /* Merged rows, judged up to `fresh_at`. Without `retain` rows are as good as judged.
+     */
+    struct rows fresh;
+    size_t fresh_at;
+    /* The last rows were the block before the position of this input, taken over; NULL:
+     * they were not. */
+    const struct merge_input *last_taken;
+};
+
+/* Where merged rows go. */
+static inline struct rows *
+merge_window_rows(struct merge *merge)
+{
+    return merge->retain != NULL ? &merge->fresh : &merge->output.pending;
+}
+
+/* ---- merge_take.c ---- */
+
+/* The fuel of a look at every input. Few are not worth counting. */
+uint64_t merge_pass_fuel(const struct merge *merge);
+/* Stages the first rows of many inputs, each for a row's fuel. A large first block may
+ * yet be taken over. */
+enum spine_status
+merge_open_inputs(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used);
+/*
+ * Moves what needs no merging: pieces of the input with the least next row that lie below
+ * the next row of every other input, if there are such pieces. With many inputs and small
+ * pieces that costs more than merging: then not before as many rows are merged as there
+ * are inputs.
+ *
+ *     input 0    a a a a|a a a a|a a d d      both blocks of a, not the third
+ *     input 1                       c c e e
+ */
+enum spine_status
+merge_take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/assert.h"
+#include "base/error.h"
+#include "merge/merge_state.h"
+
+/* Rows that are staged of each of many inputs to open it. */
+#define OPEN_ROWS 8u
+/* So many blocks in a row are worth a small block before them. */
+#define SHARE_BLOCKS_MIN 4u
+
+static enum spine_status find_front(struct merge *merge, struct merge_input **front,
+                                    struct row_code *bound, bool *bounded);
+static enum spine_status take_front(struct merge *merge, struct merge_input *front,
+                                    const struct row_code *bound, uint64_t *fuel_used);
+static bool is_judged(const struct merge *merge, const struct merge_input *front,
+                      const struct row_code *bound);
+static enum spine_status share_block(struct merge *merge, struct merge_input *front);
+
+uint64_t
+merge_pass_fuel(const struct merge *merge)
+{
+    return merge->input_count > MERGE_FEW_INPUTS ? merge->input_count : 0;
+}
+
+enum spine_status
+merge_open_inputs(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used)
+{
+    enum spine_status st = SPINE_OK;
+
+    if (merge->input_count <= MERGE_FEW_INPUTS)
+        return SPINE_OK;
+    while (merge->opened < merge->input_count && *fuel_used < fuel_rows) {
+        struct merge_input *input = &merge->inputs[merge->opened];
+
+        if (input->staged->more && !merge_input_block_is_large(input))
+            TRY(merge_input_refill(input->staged, OPEN_ROWS));
+        merge->opened++;
+        ++*fuel_used;
+    }
+out:
+    return st;
+}
+
+enum spine_status
+merge_take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used)
+{
+    const uint64_t rows_at_first = merge->rows_in;
+    struct merge_input *front;
+    struct row_code bound;
+    bool bounded;
+    uint64_t rows_before;
+    enum spine_status st;
+
+    /* Rows whose times move must be read. */
+    if (merge->kway.advance_times || kway_holds(&merge->kway) ||
+        merge->rows_in < merge->look_rows_in)
+        return SPINE_OK;
+    merge->kway.untouched = false;
+    *fuel_used += merge_pass_fuel(merge);
+    TRY(find_front(merge, &front, &bound, &bounded));
+    do {
+        rows_before = merge->rows_in;
+        TRY(take_front(merge, front, bounded ? &bound : NULL, fuel_used));
+    } while (merge->rows_in > rows_before && merge->fresh.count == 0 &&
+             *fuel_used < fuel_rows && front->staged->rows_left > 0);
+    if (merge->rows_in - rows_at_first < merge_pass_fuel(merge) / 8)
+        merge->look_rows_in = merge->rows_in + merge->input_count;
+out:
+    return st;
+}
+
+/* The input with the least next row, and the least next row of the others, if any. */
+static enum spine_status
+find_front(struct merge *merge, struct merge_input **front, struct row_code *bound,
+           bool *bounded)
+{
+    struct row_code least = {0};
+    enum spine_status st = SPINE_OK;
+
+    *front = NULL;
+    *bounded = false;
+    for (size_t i = 0; i < merge->input_count; i++) {
+        struct merge_input *input = &merge->inputs[i];
+        struct row_code next;
+
+        merge_input_update(input);
+        if (input->staged->rows_left == 0)
+            continue;
+        TRY(merge_input_peek(input, &next));
+        if (*front == NULL) {
+            *front = input;
+            least = next;
+        } else if (row_code_compare(&merge->layout, &next, &least) < 0) {
+            *bound = least;
+            *bounded = true;
+            *front = input;
+            least = next;
+        } else if (!*bounded || row_code_compare(&merge->layout, &next, bound) < 0) {
+            *bound = next;
+            *bounded = true;
+        }
+    }
+    assert(*front != NULL);
+out:
+    return st;
+}
+
+/* Takes one piece of `front` below `bound`, if there is one: a block by reference, or
+ * rows. */
+static enum spine_status
+take_front(struct merge *merge, struct merge_input *front, const struct row_code *bound,
+           uint64_t *fuel_used)
+{
+    const size_t pending = merge->output.pending.count;
+    const size_t blocks_min =
+        pending == 0 || pending >= BLOCK_ROWS / 2 ? 1 : SHARE_BLOCKS_MIN;
+    enum spine_status st = SPINE_OK;
+
+    /* A block taken over ends the block before it, which should not be a small one. */
+    if (merge_input_blocks_below(front, bound, blocks_min) == blocks_min &&
+        merge_input_block_is_large(front) &&
+        !output_encodes_block(&merge->output, &front->reader) &&
+        is_judged(merge, front, bound)) {
+        *fuel_used += 1;
+        return share_block(merge, front);
+    }
+
+    const size_t count =
+        merge_input_copy_below(front, bound, merge_window_rows(merge), &st);
+
+    *fuel_used += count;
+    merge->rows_in += count;
+    merge->last_taken = NULL;
+    if (st == SPINE_OK)
+        st = output_flush(&merge->output, false);
+    return st;
+}
+
+/*
+ * Is it known that the filters keep all of the next block of `front`? When they judge
+ * groups, no other input may have one of its keys: neither the last one, further on, nor
+ * the first one, before, unless that went on from the block before, taken over, too.
+ */
+static bool
+is_judged(const struct merge *merge, const struct merge_input *front,
+          const struct row_code *bound)
+{
+    const struct retain *retain = merge->retain;
+    const struct reader *reader = &front->reader;
+    struct judged_by filters;
+    uint8_t scratch[16];
+
+    if (retain == NULL)
+        return true;
+    filters = retain_judged_by(retain);
+    if (!reader_block_is_judged(reader, &filters))
+        return false;
+    if (!retain_by_group(retain))
+        return true;
+    if (merge_input_block_ends_with(front, bound))
+        return false;
+    if (reader_block_goes_on(reader) && merge->last_taken == front)
+        return true;
+    return !retain_judges_key(retain,
+                              batch_block_key(front->batch, reader->block, scratch));
+}
+
+static enum spine_status
+share_block(struct merge *merge, struct merge_input *front)
+{
+    const uint32_t rows = reader_block_rows(&front->reader);
+    enum spine_status st;
+
+    TRY(output_share_block(&merge->output, &front->reader));
+    merge->last_taken = front;
+    merge_input_update(front);
+    merge->rows_in += rows;
+    merge->rows_shared += rows;
+    merge->blocks_shared++;
+    merge->window_rows = WINDOW_ROWS_MIN;
+out:
+    return st;
+}
