@@ -93,9 +93,12 @@ rank_of(const struct merge_task *task, uint64_t rows_left)
 void
 merge_task_hurry_locked(struct merge_task *task)
 {
-    const bool ready = task->job.spare && task->state == TASK_QUEUED &&
-                       runtime_withdraw(task->spine->runtime, &task->job);
+    bool ready;
 
+    if (!task->job.spare)
+        return;
+    ready =
+        task->state == TASK_QUEUED && runtime_withdraw(task->spine->runtime, &task->job);
     task->job.spare = false;
     if (ready)
         runtime_ready(task->spine->runtime, &task->job);
