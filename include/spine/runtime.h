@@ -11,6 +11,34 @@
  *     loop             the host's libuv loop dispatches; slices run on libuv's pool
  *     executor         the host runs the slices wherever it likes
  *     manual           nothing runs unless somebody calls spine_runtime_run() or inserts
+ *
+ * What holds for the process:
+ *
+ * exit(), or the end of main(), may come with everything open and in use: in any state,
+ * in any thread but those of libuv's pool, where libuv itself aborts (so not in an
+ * on_done there). Nothing is closed by it, and what has not ended is not reported.
+ * Handlers of exit() and destructors may close what is open. From its beginning on no run
+ * is given to libuv's pool, and libuv's destructor waits for slices that run in it.
+ * quick_exit() and _exit() end everything at once.
+ *
+ * fork(): a child may use the snapshots, cursors and batches that its parent had, and may
+ * open runtimes and spines of its own. A spine or a runtime that the parent opened is
+ * lost in it: closing it there does nothing, and nothing else may be called, for it could
+ * wait for a thread that is not there. A manual runtime and its spines are not lost
+ * if no other thread was in a call of the library at the time of the fork(). A child may
+ * end by exit(), too. libuv's destructor would then look for the parent's threads; so the
+ * library has libuv start its pool anew in the child, first of all.
+ *
+ * dlclose(): the shared library, which is linked with -z nodelete, stays in the process
+ * once it was loaded, as its handlers of exit() and fork() do. A plugin that has the
+ * static library in it must let go of all that is the library's before it is unloaded.
+ *
+ * Signals: threads that the library starts block all of them. Those of libuv's pool
+ * inherit the mask of the first thread in the process that uses the pool; with a runtime
+ * that has a loop of its own that is a thread of the library, so they block all, too.
+ *
+ * Stacks: a thread that calls the library needs one of 64 KiB, the host's callbacks not
+ * counted.
  */
 
 #include "spine/types.h"

@@ -17,7 +17,8 @@ static const struct spine_allocator malloc_allocator = {
     .on_free = malloc_free,
 };
 
-/* The only global state of the library: set before anything is alive, read ever after. */
+/* Global, like what runtime/process.c knows of the process, and nothing else of the
+ * library: set before anything is alive, read ever after. */
 static struct spine_allocator allocator = {
     .on_alloc = malloc_alloc,
     .on_free = malloc_free,

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@ child_start(void (*on_run)(void *context), void *context)
         assert_true(child > 0);
         return child;
     }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     /* cmocka reports a signal as the failure of a test, in the child, too. */
     signal(SIGABRT, SIG_DFL);
     signal(SIGSEGV, SIG_DFL);

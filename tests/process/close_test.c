@@ -321,7 +321,7 @@ on_done_may_close(void **state)
             char name[64];
 
             snprintf(name, sizeof name, "on_done, kind %d, what %d", kind, what);
-            for (int i = 0; i < 10; i++)
+            for (int i = 0; i < 5; i++)
                 expect_no_hang(name, close_in_on_done, &closer);
         }
 }
