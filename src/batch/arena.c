@@ -43,8 +43,12 @@ void
 arena_copy(struct arena *arena, struct span *span)
 {
     assert(span->size <= arena->left);
-    if (span->size > 0)
-        memcpy(arena->at, span->data, span->size);
+    if (span->size == 0) {
+        /* The arena may have no memory yet, and so no place to point at. */
+        span->data = NULL;
+        return;
+    }
+    memcpy(arena->at, span->data, span->size);
     span->data = arena->at;
     arena->at += span->size;
     arena->left -= span->size;

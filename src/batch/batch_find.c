@@ -56,6 +56,8 @@ batch_find_words(const struct spine_batch *batch, const struct probe_keys *keys,
     struct group groups[STEPS];
     size_t hit_count = 0;
 
+    if (count == 0)
+        return 0;
     for (size_t i = 0; i < STEPS; i++)
         groups[i].count = 0;
     /* After the last group come empty ones that push it through the steps. */

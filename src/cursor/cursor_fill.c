@@ -15,7 +15,7 @@ static void
 stage_rows(struct source *source, struct rows *out, size_t want, enum spine_status *st);
 static size_t
 stage_before(struct source *source, struct rows *out, size_t want, enum spine_status *st);
-static void negate(int64_t *weights, size_t count, enum spine_status *st);
+static void negate(int64_t *weights, size_t begin, size_t end, enum spine_status *st);
 static enum spine_status stage_lent(struct source *source, struct lent_rows *out);
 static bool is_alone(const struct window *window);
 static enum spine_status fill_rows(struct window *window, struct rows *out, bool *done);
@@ -65,7 +65,7 @@ stage(struct source *source, struct rows *out, size_t want, enum spine_status *s
     } while (out->count == before && *st == SPINE_OK && window->has_through &&
              source_has_more(source));
     if (source->negated)
-        negate(out->weight + before * width, (out->count - before) * width, st);
+        negate(out->weight, before * width, out->count * width, st);
 }
 
 static void
@@ -83,9 +83,9 @@ stage_rows(struct source *source, struct rows *out, size_t want, enum spine_stat
 }
 
 static void
-negate(int64_t *weights, size_t count, enum spine_status *st)
+negate(int64_t *weights, size_t begin, size_t end, enum spine_status *st)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = begin; i < end; i++)
         if (__builtin_sub_overflow(0, weights[i], &weights[i]))
             *st = SPINE_OVERFLOW;
 }
@@ -104,7 +104,7 @@ stage_lent(struct source *source, struct lent_rows *out)
         reader_stage_lent(reader, out, left < SIZE_MAX ? (size_t)left : SIZE_MAX);
     }
     if (source->negated)
-        negate(out->weight + begin, out->count - begin, &st);
+        negate(out->weight, begin, out->count, &st);
     return st;
 }
 
@@ -128,7 +128,7 @@ stage_before(struct source *source, struct rows *out, size_t want, enum spine_st
     begin = *reader;
     staged = reader_stage(&begin, out, (size_t)count, st);
     if (source->negated)
-        negate(out->weight + before * width, (out->count - before) * width, st);
+        negate(out->weight, before * width, out->count * width, st);
     return staged;
 }
 

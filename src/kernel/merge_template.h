@@ -22,7 +22,10 @@ KERNEL_FN(merge_ends)(struct run *first, struct run *second, bool alike, size_t 
     const struct lent_rows out = *to;
     const size_t stride_a = first->stride, stride_b = alike ? stride_a : second->stride;
     const uint64_t *a = first->hi, *b = second->hi;
-    const uint64_t *last_a = a + first->count - 1, *last_b = b + second->count - 1;
+    /* Addresses and not pointers: after the last step one may lie before its run. */
+    const size_t word = sizeof *a;
+    uintptr_t last_a = (uintptr_t)(a + first->count - 1);
+    uintptr_t last_b = (uintptr_t)(b + second->count - 1);
 
     for (size_t i = 0; i < steps; i++) {
         uint64_t mask = mask_of(CODE_AT(b, stride_b) < CODE_AT(a, stride_a));
@@ -33,15 +36,16 @@ KERNEL_FN(merge_ends)(struct run *first, struct run *second, bool alike, size_t 
         b -= (ptrdiff_t)mask;
         a += (ptrdiff_t)mask + 1;
 
-        mask = mask_of(CODE_AT(last_b, stride_b) < CODE_AT(last_a, stride_a));
+        mask = mask_of(CODE_AT((const uint64_t *)last_b, stride_b) <
+                       CODE_AT((const uint64_t *)last_a, stride_a));
         KERNEL_FN(put_row)
-        (&out, end - 1 - i, select_row(mask, last_a, last_b),
+        (&out, end - 1 - i, (const uint64_t *)select_word(mask, last_a, last_b),
          alike ? stride_a : select_word(mask, stride_a, stride_b));
-        last_a += (ptrdiff_t)mask;
-        last_b -= (ptrdiff_t)mask + 1;
+        last_a += word * mask;
+        last_b -= word * (mask + 1);
     }
-    *first = (struct run){a, stride_a, (size_t)(last_a + 1 - a)};
-    *second = (struct run){b, stride_b, (size_t)(last_b + 1 - b)};
+    *first = (struct run){a, stride_a, (last_a + word - (uintptr_t)a) / word};
+    *second = (struct run){b, stride_b, (last_b + word - (uintptr_t)b) / word};
 }
 
 /* Apart, so that each loop has the registers for itself. */

@@ -287,6 +287,8 @@ rows_read_fit(const struct layout *layout, const struct rows *rows, size_t begin
     assert(begin <= end && end <= rows->count && at <= buffers->rows);
     if (count > buffers->rows - at)
         count = buffers->rows - at;
+    if (count == 0)
+        return 0;
     if (layout->key.shape == SHAPE_BYTES)
         count = spans_fit(rows->key + begin, count, &keys, at);
     if (layout->value.shape == SHAPE_BYTES)

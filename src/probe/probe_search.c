@@ -124,6 +124,8 @@ search_batch(struct spine_probe *probe, size_t at)
     else
         for (size_t i = 0; i < candidates; i++)
             probe->candidates[i] = (uint32_t)(begin + i);
+    if (candidates == 0)
+        return SPINE_OK;
     if (!array_reserve(&probe->hits, &probe->hit_capacity, sizeof *probe->hits,
                        probe->hit_count + candidates))
         return SPINE_NOMEM;

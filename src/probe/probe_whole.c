@@ -37,7 +37,6 @@ enum spine_status
 probe_give_whole(struct spine_probe *probe)
 {
     struct rows *const rows = &probe->rows;
-    const uint32_t *const heads = probe->heads - probe->chunk_begin;
     enum spine_status st = SPINE_OK;
 
     assert(probe->whole);
@@ -45,7 +44,7 @@ probe_give_whole(struct spine_probe *probe)
                        probe->batch_count))
         return SPINE_NOMEM;
     for (; probe->key < probe->chunk_end; probe->key++) {
-        const uint32_t head = heads[probe->key];
+        const uint32_t head = probe->heads[probe->key - probe->chunk_begin];
 
         if (head != HIT_NONE) {
             const size_t before = rows->count;

@@ -269,7 +269,8 @@ memory_read_at(void *context, void *object, uint64_t offset, void *data, size_t 
     if (offset > from->size || size > from->size - offset)
         return spine_fail(error, SPINE_CORRUPT, "%s: ends at %zu, before %" PRIu64,
                           from->name, from->size, offset + size);
-    memcpy(data, from->bytes + offset, size);
+    if (size > 0)
+        memcpy(data, from->bytes + offset, size);
     return SPINE_OK;
 }
 
@@ -442,6 +443,8 @@ object_new(const char *name)
 static bool
 object_append(struct memory_object *object, const void *data, size_t size)
 {
+    if (size == 0)
+        return true;
     if (!array_reserve(&object->bytes, &object->capacity, 1, object->size + size))
         return false;
     memcpy(object->bytes + object->size, data, size);
