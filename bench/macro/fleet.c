@@ -71,7 +71,7 @@ run_fleet(const struct bench *bench, const struct engine *engine, struct sample 
     for (unsigned i = 0; i < FLEET; i++)
         must(spine_open(runtime, &schema_u64, NULL, &fleet[i], &error), &error);
     sample_put(sample, "fleet", "bytes_per_spine", FLEET,
-               (double)(spine_allocated_bytes() - before) / FLEET);
+               (double)(spine_allocated_bytes() - before) / (double)FLEET);
 
     const double began = seconds_now();
     fleet_insert(fleet, source, bench);
@@ -86,7 +86,7 @@ run_fleet(const struct bench *bench, const struct engine *engine, struct sample 
         spine_close(spine);
     }
     sample_put(sample, "fleet", "open_close_us", OPENINGS,
-               1e6 * (seconds_now() - opening) / OPENINGS);
+               1e6 * (seconds_now() - opening) / (double)OPENINGS);
     for (unsigned i = 0; i < FLEET; i++)
         spine_close(fleet[i]);
     spine_runtime_close(runtime);

@@ -71,7 +71,7 @@ groups_run(const struct bench *bench, const struct engine *engine, struct sample
         const double seconds = seconds_now() - began;
         tally_check(groups->name, &expected, &found);
         sample_put(sample, groups->name, metrics[what], groups->n,
-                   GROUP_QUERIES / seconds);
+                   (double)GROUP_QUERIES / seconds);
     }
     engine->close(state);
     free(keys);

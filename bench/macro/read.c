@@ -148,7 +148,7 @@ lookups_per_s(const struct engine *engine, void *state, const uint64_t *keys,
         seconds = seconds_now() - began;
         tally_check(name, expected, &found);
     }
-    return LOOKUPS / seconds;
+    return (double)LOOKUPS / seconds;
 }
 
 void

@@ -284,7 +284,7 @@ measure_sort(const char *name, const struct spine_schema *schema, uint64_t mask)
             require(rows_consolidate(&layout, &rows, &scratch) == SPINE_OK,
                     "rows_consolidate");
         }
-        rates[r] = (double)SORT_ROWS * SORT_REPEATS / (seconds() - begin) / 1e6;
+        rates[r] = (double)(SORT_ROWS * SORT_REPEATS) / (seconds() - begin) / 1e6;
     }
     report(name, rates);
     rows_release(&layout, &rows);

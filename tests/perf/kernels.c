@@ -31,7 +31,7 @@ enum {
 
 /* What a kernel works on; main() says how it is made. */
 struct work {
-    struct spine_schema schema;
+    const struct spine_schema *schema;
     size_t batch_count;
     size_t batch_rows;
     /* Each batch has a range of keys of its own. */
@@ -62,11 +62,12 @@ perf_counted(work_fn *on_work, struct work *work)
     __asm__ volatile("" ::: "memory");
 }
 
-static void
-require(bool held, const char *what)
+/* A macro, so that compilers see what holds after it. */
+#define REQUIRE(held, what) ((held) ? (void)0 : fail(what))
+
+static __attribute__((noreturn)) void
+fail(const char *what)
 {
-    if (held)
-        return;
     fprintf(stderr, "perf_kernels: wrong: %s\n", what);
     exit(1);
 }
@@ -86,7 +87,7 @@ key_of(const struct work *work, uint64_t number)
 {
     const uint64_t key = work->clustered ? number : mix(number);
 
-    return work->schema.key.kind == SPINE_U32 ? key & UINT32_MAX : key;
+    return work->schema->key.kind == SPINE_U32 ? key & UINT32_MAX : key;
 }
 
 static void *
@@ -94,7 +95,7 @@ allocate(size_t bytes)
 {
     void *const memory = malloc(bytes);
 
-    require(memory != NULL, "memory");
+    REQUIRE(memory != NULL, "memory");
     return memory;
 }
 
@@ -121,12 +122,12 @@ draw_columns(const struct work *work, uint64_t begin, uint64_t end)
 
     for (size_t at = 0; at < rows; at++) {
         const uint64_t key = key_of(work, begin + at);
-        if (work->schema.key.kind == SPINE_U32) {
+        if (work->schema->key.kind == SPINE_U32) {
             ((uint32_t *)keys)[at] = (uint32_t)key;
             ((uint32_t *)values)[at] = (uint32_t)(begin + at);
             continue;
         }
-        if (work->schema.key.kind == SPINE_BYTES)
+        if (work->schema->key.kind == SPINE_BYTES)
             draw_bytes((uint8_t *)keys + at * KEY_BYTES, key);
         else
             keys[at] = key;
@@ -139,8 +140,8 @@ draw_columns(const struct work *work, uint64_t begin, uint64_t end)
                                   .keys = keys,
                                   .key_offsets = offsets,
                                   .values = values,
-                                  .times =
-                                      work->schema.time == SPINE_TIME_U64 ? times : NULL};
+                                  .times = work->schema->time == SPINE_TIME_U64 ? times
+                                                                                : NULL};
 }
 
 static void
@@ -158,7 +159,7 @@ make_batches(struct work *work)
     for (size_t b = 0; b < work->batch_count; b++) {
         struct spine_columns columns =
             draw_columns(work, b * work->batch_rows, (b + 1) * work->batch_rows);
-        require(spine_batch_from_columns(&work->schema, &columns, &work->batches[b],
+        REQUIRE(spine_batch_from_columns(work->schema, &columns, &work->batches[b],
                                          NULL) == SPINE_OK,
                 "a batch");
         free_columns(&columns);
@@ -183,7 +184,7 @@ sort_counted(struct work *work)
     const struct layout *const layout = &work->batches[0]->layout;
 
     rows_append_columns(layout, &sort_rows, &sort_columns, 0, BATCH_ROWS);
-    require(rows_consolidate(layout, &sort_rows, &sort_scratch) == SPINE_OK, "a sort");
+    REQUIRE(rows_consolidate(layout, &sort_rows, &sort_scratch) == SPINE_OK, "a sort");
 }
 
 /* The second time: the memory is there already. */
@@ -193,12 +194,12 @@ run_sort(struct work *work)
     const struct layout *const layout = &work->batches[0]->layout;
 
     sort_columns = draw_columns(work, 0, BATCH_ROWS);
-    require(rows_reserve(layout, &sort_rows, BATCH_ROWS), "memory");
+    REQUIRE(rows_reserve(layout, &sort_rows, BATCH_ROWS), "memory");
     sort_counted(work);
     sort_rows.count = 0;
-    require(rows_reserve(layout, &sort_rows, BATCH_ROWS), "memory");
+    REQUIRE(rows_reserve(layout, &sort_rows, BATCH_ROWS), "memory");
     perf_counted(sort_counted, work);
-    require(sort_rows.count == BATCH_ROWS, "rows that were sorted");
+    REQUIRE(sort_rows.count == BATCH_ROWS, "rows that were sorted");
     rows_release(layout, &sort_rows);
     rows_release(layout, &sort_scratch);
     free_columns(&sort_columns);
@@ -207,7 +208,7 @@ run_sort(struct work *work)
 static void
 batch_counted(struct work *work)
 {
-    require(spine_batch_from_columns(&work->schema, &sort_columns, &work->batches[1],
+    REQUIRE(spine_batch_from_columns(work->schema, &sort_columns, &work->batches[1],
                                      NULL) == SPINE_OK,
             "a batch");
 }
@@ -217,7 +218,7 @@ run_batch(struct work *work)
 {
     sort_columns = draw_columns(work, 0, BATCH_ROWS);
     perf_counted(batch_counted, work);
-    require(work->batches[1]->info.rows == BATCH_ROWS, "rows of the batch");
+    REQUIRE(work->batches[1]->info.rows == BATCH_ROWS, "rows of the batch");
     spine_batch_unref(work->batches[1]);
     free_columns(&sort_columns);
 }
@@ -232,7 +233,7 @@ merge_counted(struct work *work)
     (void)work;
     while (!merge_done(merge)) {
         uint64_t fuel_rows = 65536;
-        require(merge_step(merge, &fuel_rows, NULL) == SPINE_OK, "a slice");
+        REQUIRE(merge_step(merge, &fuel_rows, NULL) == SPINE_OK, "a slice");
     }
 }
 
@@ -241,12 +242,12 @@ run_merge(struct work *work)
 {
     struct spine_batch *out;
 
-    require(merge_new(&merge, work->batches, work->batch_count, NULL, NULL) == SPINE_OK,
+    REQUIRE(merge_new(&merge, work->batches, work->batch_count, NULL, NULL) == SPINE_OK,
             "a merge");
     perf_counted(merge_counted, work);
-    require(merge_seal(merge, &out, NULL) == SPINE_OK, "a merged batch");
-    require(out->info.rows == work->batch_count * work->batch_rows ||
-                work->schema.key.kind == SPINE_U32,
+    REQUIRE(merge_seal(merge, &out, NULL) == SPINE_OK, "a merged batch");
+    REQUIRE(out->info.rows == work->batch_count * work->batch_rows ||
+                work->schema->key.kind == SPINE_U32,
             "rows of the merge");
     spine_batch_unref(out);
     merge_free(merge);
@@ -268,7 +269,7 @@ stage_counted(struct work *work)
         staged.count = 0;
         got = reader_stage(&reader, &staged, BLOCK_ROWS, &st);
     }
-    require(st == SPINE_OK && rows == work->batch_rows, "rows that were staged");
+    REQUIRE(st == SPINE_OK && rows == work->batch_rows, "rows that were staged");
 }
 
 static void
@@ -285,13 +286,13 @@ static void
 pack_counted(struct work *work)
 {
     (void)work;
-    require(output_flush(&output, false) == SPINE_OK, "blocks");
+    REQUIRE(output_flush(&output, false) == SPINE_OK, "blocks");
 }
 
 static void
 seal_counted(struct work *work)
 {
-    require(output_seal(&output, &copy, NULL) == SPINE_OK &&
+    REQUIRE(output_seal(&output, &copy, NULL) == SPINE_OK &&
                 copy->info.rows == work->batch_rows,
             "rows that were packed");
 }
@@ -323,7 +324,7 @@ open_cursor(struct work *work)
     struct spine_snapshot *snapshot;
     struct spine_cursor *cursor;
 
-    require(spine_snapshot_of_batches(&work->schema, work->batches, work->batch_count,
+    REQUIRE(spine_snapshot_of_batches(work->schema, work->batches, work->batch_count,
                                       &snapshot, NULL) == SPINE_OK &&
                 spine_snapshot_cursor(snapshot, &cursor, NULL) == SPINE_OK,
             "a cursor");
@@ -343,7 +344,7 @@ scan_bulk_counted(struct work *work)
 
     for (size_t got; (got = spine_cursor_read(cursor, &buffers)) > 0;)
         rows += got;
-    require(rows == work->batch_count * work->batch_rows, "rows read in bulk");
+    REQUIRE(rows == work->batch_count * work->batch_rows, "rows read in bulk");
     spine_cursor_close(cursor);
 }
 
@@ -356,7 +357,7 @@ scan_rows_counted(struct work *work)
     for (; spine_cursor_key_valid(cursor); spine_cursor_step_key(cursor))
         for (; spine_cursor_val_valid(cursor); spine_cursor_step_val(cursor))
             rows += (uint64_t)spine_cursor_weight(cursor);
-    require(rows == work->batch_count * work->batch_rows, "rows read one by one");
+    REQUIRE(rows == work->batch_count * work->batch_rows, "rows read one by one");
     spine_cursor_close(cursor);
 }
 
@@ -370,7 +371,7 @@ scan_backward_counted(struct work *work)
          spine_cursor_step_key_reverse(cursor))
         for (; spine_cursor_val_valid(cursor); spine_cursor_step_val(cursor))
             rows += (uint64_t)spine_cursor_weight(cursor);
-    require(rows == work->batch_count * work->batch_rows, "rows read backward");
+    REQUIRE(rows == work->batch_count * work->batch_rows, "rows read backward");
     spine_cursor_close(cursor);
 }
 
@@ -427,9 +428,9 @@ probe_counted(struct work *work)
     const struct spine_columns columns = {.rows = PROBES, .keys = probe_keys};
     struct spine_probe_rows rows;
 
-    require(spine_snapshot_probe(probed, probe, &columns, NULL, &rows, NULL) == SPINE_OK,
+    REQUIRE(spine_snapshot_probe(probed, probe, &columns, NULL, &rows, NULL) == SPINE_OK,
             "a probe");
-    require(rows.found >= PROBES * work->present / 100, "keys that were found");
+    REQUIRE(rows.found >= PROBES * work->present / 100, "keys that were found");
 }
 
 /* The filters are built first, by probes in vain. */
@@ -438,7 +439,7 @@ run_probe(struct work *work)
 {
     const unsigned present = work->present;
 
-    require(spine_snapshot_of_batches(&work->schema, work->batches, work->batch_count,
+    REQUIRE(spine_snapshot_of_batches(work->schema, work->batches, work->batch_count,
                                       &probed, NULL) == SPINE_OK &&
                 spine_probe_new(&probe, NULL) == SPINE_OK,
             "a snapshot");
@@ -446,7 +447,7 @@ run_probe(struct work *work)
     draw_keys(work, 0);
     for (unsigned i = 0; i < 100 && batch_lookup(work->batches[0]) == NULL; i++)
         probe_counted(work);
-    require(batch_lookup(work->batches[PROBE_BATCHES - 1]) != NULL, "filters");
+    REQUIRE(batch_lookup(work->batches[PROBE_BATCHES - 1]) != NULL, "filters");
     work->present = present;
     draw_keys(work, present);
     perf_counted(probe_counted, work);
@@ -462,7 +463,7 @@ seek_counted(struct work *work)
 
     for (size_t i = 0; i < PROBES; i++)
         found += spine_cursor_seek_key_exact(cursor, spine_u64(probe_keys[i]));
-    require(found >= PROBES * work->present / 100, "keys that were sought");
+    REQUIRE(found >= PROBES * work->present / 100, "keys that were sought");
     spine_cursor_close(cursor);
 }
 
@@ -483,29 +484,29 @@ static const struct kernel {
     work_fn *on_run;
     struct work work;
 } kernels[] = {
-    {"sort_10000", run_sort, {u64_u64, 1, 16, .present = 0}},
-    {"sort_10000_u32", run_sort, {u32_u32, 1, 16, .present = 0}},
-    {"sort_10000_bytes", run_sort, {bytes_u64, 1, 16, .present = 0}},
-    {"batch_10000", run_batch, {u64_u64, 1, 16, .present = 0}},
-    {"merge_2", run_merge, {u64_u64, 2, MERGE_ROWS / 2, .present = 0}},
-    {"merge_8", run_merge, {u64_u64, 8, MERGE_ROWS / 8, .present = 0}},
-    {"merge_64", run_merge, {u64_u64, 64, MERGE_ROWS / 64, .present = 0}},
-    {"merge_5000", run_merge, {u64_u64, BATCHES_MAX, 1, .present = 0}},
-    {"merge_8_u32", run_merge, {u32_u32, 8, MERGE_ROWS / 8, .present = 0}},
-    {"merge_8_bytes", run_merge, {bytes_u64, 8, MERGE_ROWS / 8, .present = 0}},
-    {"merge_8_timed", run_merge, {timed, 8, MERGE_ROWS / 8, .present = 0}},
-    {"merge_8_clustered", run_merge, {u64_u64, 8, MERGE_ROWS / 8, .clustered = true}},
-    {"pack", run_pack, {u64_u64, 1, SMALL_ROWS, .present = 0}},
-    {"pack_large", run_pack, {u64_u64, 1, LARGE_ROWS, .present = 0}},
-    {"stage", run_stage, {u64_u64, 1, SMALL_ROWS, .present = 0}},
-    {"stage_large", run_stage, {u64_u64, 1, LARGE_ROWS, .present = 0}},
-    {"scan_bulk", run_scan_bulk, {u64_u64, 8, MERGE_ROWS / 16, .present = 0}},
-    {"scan_rows", run_scan_rows, {u64_u64, 8, MERGE_ROWS / 16, .present = 0}},
-    {"scan_backward", run_scan_backward, {u64_u64, 8, MERGE_ROWS / 16, .present = 0}},
-    {"probe_0", run_probe, {u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .present = 0}},
-    {"probe_50", run_probe, {u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .present = 50}},
-    {"probe_100", run_probe, {u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .present = 100}},
-    {"seek_50", run_seek, {u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .present = 50}},
+    {"sort_10000", run_sort, {&u64_u64, 1, 16, .present = 0}},
+    {"sort_10000_u32", run_sort, {&u32_u32, 1, 16, .present = 0}},
+    {"sort_10000_bytes", run_sort, {&bytes_u64, 1, 16, .present = 0}},
+    {"batch_10000", run_batch, {&u64_u64, 1, 16, .present = 0}},
+    {"merge_2", run_merge, {&u64_u64, 2, MERGE_ROWS / 2, .present = 0}},
+    {"merge_8", run_merge, {&u64_u64, 8, MERGE_ROWS / 8, .present = 0}},
+    {"merge_64", run_merge, {&u64_u64, 64, MERGE_ROWS / 64, .present = 0}},
+    {"merge_5000", run_merge, {&u64_u64, BATCHES_MAX, 1, .present = 0}},
+    {"merge_8_u32", run_merge, {&u32_u32, 8, MERGE_ROWS / 8, .present = 0}},
+    {"merge_8_bytes", run_merge, {&bytes_u64, 8, MERGE_ROWS / 8, .present = 0}},
+    {"merge_8_timed", run_merge, {&timed, 8, MERGE_ROWS / 8, .present = 0}},
+    {"merge_8_clustered", run_merge, {&u64_u64, 8, MERGE_ROWS / 8, .clustered = true}},
+    {"pack", run_pack, {&u64_u64, 1, SMALL_ROWS, .present = 0}},
+    {"pack_large", run_pack, {&u64_u64, 1, LARGE_ROWS, .present = 0}},
+    {"stage", run_stage, {&u64_u64, 1, SMALL_ROWS, .present = 0}},
+    {"stage_large", run_stage, {&u64_u64, 1, LARGE_ROWS, .present = 0}},
+    {"scan_bulk", run_scan_bulk, {&u64_u64, 8, MERGE_ROWS / 16, .present = 0}},
+    {"scan_rows", run_scan_rows, {&u64_u64, 8, MERGE_ROWS / 16, .present = 0}},
+    {"scan_backward", run_scan_backward, {&u64_u64, 8, MERGE_ROWS / 16, .present = 0}},
+    {"probe_0", run_probe, {&u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .present = 0}},
+    {"probe_50", run_probe, {&u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .present = 50}},
+    {"probe_100", run_probe, {&u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .present = 100}},
+    {"seek_50", run_seek, {&u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .present = 50}},
 };
 
 int
@@ -523,6 +524,6 @@ main(int argc, char **argv)
             return 0;
         }
     }
-    require(argc < 2, "the name of a kernel");
+    REQUIRE(argc < 2, "the name of a kernel");
     return 0;
 }

@@ -115,7 +115,8 @@ draw_elements(struct rng *rng, const struct orders *orders, unsigned depth,
               struct tuple *tuple)
 {
     const size_t width = rng_below(rng, WIDTH_MAX + 1);
-    const unsigned kinds = depth + 1 < DEPTH_MAX ? SPINE_TUPLE_END : SPINE_TUPLE_BEGIN;
+    const bool may_nest = depth + 1 < DEPTH_MAX;
+    const unsigned kinds = may_nest ? SPINE_TUPLE_END : SPINE_TUPLE_BEGIN;
 
     /* Every open tuple may still need its end. */
     for (size_t i = 0; i < width && tuple->count + 2 * DEPTH_MAX < ELEMENTS_MAX; i++) {
@@ -124,7 +125,7 @@ draw_elements(struct rng *rng, const struct orders *orders, unsigned depth,
         element->kind = (enum spine_tuple_kind)rng_below(rng, kinds);
         element->order = orders->at[depth][i];
         draw_value(rng, tuple, element);
-        if (element->kind == SPINE_TUPLE_BEGIN)
+        if (may_nest && element->kind == SPINE_TUPLE_BEGIN)
             draw_elements(rng, orders, depth + 1, tuple);
     }
     if (depth > 0)

@@ -35,8 +35,8 @@ batch_of_keys(bool word4, const uint64_t *row_keys, size_t rows)
 {
     const struct spine_schema schema = {.key = {word4 ? SPINE_U32 : SPINE_U64, 0},
                                         .value = {SPINE_U32, 0}};
-    uint32_t *values = malloc(rows * sizeof *values);
-    uint32_t *narrow = malloc(rows * sizeof *narrow);
+    uint32_t *values = test_malloc(rows * sizeof *values);
+    uint32_t *narrow = test_malloc(rows * sizeof *narrow);
     const struct spine_columns columns = {.rows = rows,
                                           .keys = word4 ? (const void *)narrow
                                                         : (const void *)row_keys,
@@ -51,8 +51,8 @@ batch_of_keys(bool word4, const uint64_t *row_keys, size_t rows)
     assert_int_equal(spine_batch_from_columns(&schema, &columns, &batch, NULL), SPINE_OK);
     if (spine_batch_check(batch, &error) != SPINE_OK)
         fail_msg("%s", error.message);
-    free(values);
-    free(narrow);
+    test_free(values);
+    test_free(narrow);
     return batch;
 }
 
@@ -84,8 +84,8 @@ expect_hits(const struct spine_batch *batch, const uint64_t *words, size_t word_
 {
     const struct probe_keys keys = {
         .column = &batch->layout.key, .count = word_count, .words = words};
-    uint32_t *candidates = calloc(word_count, sizeof *candidates);
-    struct hit *hits = malloc(word_count * sizeof *hits);
+    uint32_t *candidates = test_calloc(word_count, sizeof *candidates);
+    struct hit *hits = test_malloc(word_count * sizeof *hits);
     size_t row = 0, found, hit = 0, count = 0;
 
     /* Filters leave some out. */
@@ -110,8 +110,8 @@ expect_hits(const struct spine_batch *batch, const uint64_t *words, size_t word_
         hit++;
     }
     assert_int_equal(hit, found);
-    free(candidates);
-    free(hits);
+    test_free(candidates);
+    test_free(hits);
 }
 
 /* `count` keys with one row each, or (`rows_max` > 1) up to so many. */
@@ -119,9 +119,9 @@ static void
 try_keys(bool word4, enum lie lie, size_t count, size_t rows_max)
 {
     const uint64_t max = word4 ? UINT32_MAX : UINT64_MAX;
-    uint64_t *keys = malloc(count * sizeof *keys);
-    uint64_t *words = malloc((3 * count + 2) * sizeof *words);
-    uint64_t *row_keys = malloc(count * rows_max * sizeof *row_keys);
+    uint64_t *keys = test_malloc(count * sizeof *keys);
+    uint64_t *words = test_malloc((3 * count + 2) * sizeof *words);
+    uint64_t *row_keys = test_malloc(count * rows_max * sizeof *row_keys);
     struct spine_batch *batch;
     size_t rows = 0, drawn;
 
@@ -136,9 +136,9 @@ try_keys(bool word4, enum lie lie, size_t count, size_t rows_max)
     drawn = draw_words(words, keys, count, max);
     expect_hits(batch, words, drawn, row_keys, rows);
     spine_batch_unref(batch);
-    free(keys);
-    free(words);
-    free(row_keys);
+    test_free(keys);
+    test_free(words);
+    test_free(row_keys);
 }
 
 static void
@@ -179,7 +179,7 @@ huge_groups(void **state)
         try_keys(i % 2 == 0, (enum lie)(i % LIES), 1 + (size_t)random_below(&source, 12),
                  (size_t)random_below(&source, 3 * BLOCK_ROWS) + 1);
     for (size_t rows = 1; rows <= BLOCK_ROWS; rows *= 2) {
-        uint64_t *row_keys = malloc(8 * BLOCK_ROWS * sizeof *row_keys);
+        uint64_t *row_keys = test_malloc(8 * BLOCK_ROWS * sizeof *row_keys);
         uint64_t words[64] = {0};
         struct spine_batch *batch;
         size_t count = 0;
@@ -194,7 +194,7 @@ huge_groups(void **state)
                     words[count++] = row_keys[block * BLOCK_ROWS] + off;
         expect_hits(batch, words, count, row_keys, 8 * BLOCK_ROWS);
         spine_batch_unref(batch);
-        free(row_keys);
+        test_free(row_keys);
     }
     expect_no_leak();
 }
