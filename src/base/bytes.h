@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
+static_assert(sizeof(void *) == 8, "a 64-bit machine");
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a little-endian machine");
 
 /* Bytes somewhere else. */
