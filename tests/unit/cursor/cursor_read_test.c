@@ -13,6 +13,8 @@
 
 #define FIRST_ROWS 20u
 #define ROOM_MAX 4300u
+#define MANY 600u
+#define KEYS_EACH 10u
 
 static const struct spine_schema u64_u64 = {.key = {SPINE_U64, 0},
                                             .value = {SPINE_U64, 0}};
@@ -115,12 +117,80 @@ test_long_stretches(void **state)
         read_with_room(rooms[i], 30000);
 }
 
+/* Key k is in batch k % MANY, every second of them also in the next batch, which takes it
+ * back. */
+static struct spine_snapshot *
+many_batches(void)
+{
+    struct spine_batch *batches[MANY];
+    struct spine_snapshot *snapshot;
+
+    for (uint64_t i = 0; i < MANY; i++) {
+        uint64_t keys[2 * KEYS_EACH], values[2 * KEYS_EACH] = {0};
+        int64_t weights[2 * KEYS_EACH];
+        struct spine_columns columns = {
+            .keys = keys, .values = values, .weights = weights};
+
+        for (uint64_t k = 0; k < KEYS_EACH; k++) {
+            keys[columns.rows] = k * MANY + i;
+            weights[columns.rows++] = 1;
+            if (i % 2 == 0)
+                continue;
+            keys[columns.rows] = k * MANY + i - 1;
+            weights[columns.rows++] = -1;
+        }
+        assert_int_equal(spine_batch_from_columns(&u64_u64, &columns, &batches[i], NULL),
+                         SPINE_OK);
+    }
+    assert_int_equal(spine_snapshot_of_batches(&u64_u64, batches, MANY, &snapshot, NULL),
+                     SPINE_OK);
+    for (uint64_t i = 0; i < MANY; i++)
+        spine_batch_unref(batches[i]);
+    return snapshot;
+}
+
+/* So many that their rows are merged one by one. */
+static void
+test_many_batches(void **state)
+{
+    static const size_t rooms[] = {1, 100, 129, MANY, MANY + 129, 2000, 5000};
+    struct spine_snapshot *snapshot = many_batches();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
+        const size_t room = rooms[i];
+        uint64_t *keys = malloc(room * sizeof *keys), key = 1;
+        uint64_t *values = malloc(room * sizeof *values);
+        int64_t *weights = malloc(room * sizeof *weights);
+        const struct spine_column_buffers buffers = {
+            .rows = room, .keys = keys, .values = values, .weights = weights};
+        struct spine_cursor *cursor;
+        size_t rows;
+
+        assert_int_equal(spine_snapshot_cursor(snapshot, &cursor, NULL), SPINE_OK);
+        while ((rows = spine_cursor_read(cursor, &buffers)) > 0)
+            for (size_t r = 0; r < rows; r++, key += 2) {
+                assert_int_equal(keys[r], key);
+                assert_int_equal(weights[r], 1);
+            }
+        assert_int_equal(key, MANY * KEYS_EACH + 1);
+        assert_int_equal(spine_cursor_status(cursor), SPINE_OK);
+        spine_cursor_close(cursor);
+        free(keys);
+        free(values);
+        free(weights);
+    }
+    spine_snapshot_unref(snapshot);
+    assert_int_equal(fault_alloc_live_bytes(), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rooms_of_every_size),
         cmocka_unit_test(test_long_stretches),
+        cmocka_unit_test(test_many_batches),
     };
 
     fault_alloc_install();
