@@ -7,15 +7,13 @@ static void
 look_into_block(struct fence *fence, const struct layout *layout, struct block *block);
 static void
 find_values(struct fence *fence, const struct layout *layout, const struct image *image);
-static struct fence_cells *cells_new(struct span first_key, struct span first_value,
-                                     struct span last_key, struct span last_value);
 static struct span copy_span(uint8_t **at, struct span span);
 
 enum spine_status
 fence_init(struct fence *out, const struct layout *layout, struct block *block,
            const struct rows *rows, size_t begin, size_t end)
 {
-    const struct span none = {0};
+    struct row_code first = {0}, last = {0};
     const bool keys = layout->key.spans, values = layout->value.spans;
 
     *out = (struct fence){.first_hi = rows->hi[begin], .last_hi = rows->hi[end - 1]};
@@ -24,9 +22,15 @@ fence_init(struct fence *out, const struct layout *layout, struct block *block,
         out->last_lo = rows->lo[end - 1];
     }
     if (keys || values) {
-        out->cells = cells_new(
-            keys ? rows->key[begin] : none, values ? rows->value[begin] : none,
-            keys ? rows->key[end - 1] : none, values ? rows->value[end - 1] : none);
+        if (keys) {
+            first.key = rows->key[begin];
+            last.key = rows->key[end - 1];
+        }
+        if (values) {
+            first.value = rows->value[begin];
+            last.value = rows->value[end - 1];
+        }
+        out->cells = fence_cells_new(&first, &last);
         if (out->cells == NULL)
             return SPINE_NOMEM;
     }
@@ -37,12 +41,11 @@ fence_init(struct fence *out, const struct layout *layout, struct block *block,
 enum spine_status
 fence_copy(struct fence *out, const struct fence *from)
 {
-    const struct fence_cells *cells = from->cells;
+    const struct row_code first = fence_first(from), last = fence_last(from);
     struct fence_cells *copy = NULL;
 
-    if (cells != NULL) {
-        copy = cells_new(cells->first_key, cells->first_value, cells->last_key,
-                         cells->last_value);
+    if (from->cells != NULL) {
+        copy = fence_cells_new(&first, &last);
         if (copy == NULL)
             return SPINE_NOMEM;
     }
@@ -105,25 +108,47 @@ find_values(struct fence *fence, const struct layout *layout, const struct image
     fence->values_at = image->at[PART_VALUE_CELLS];
 }
 
-/* Copies of the spans; NULL without memory. */
-static struct fence_cells *
-cells_new(struct span first_key, struct span first_value, struct span last_key,
-          struct span last_value)
+struct fence_cells *
+fence_cells_new(const struct row_code *first, const struct row_code *last)
 {
-    const size_t bytes = sizeof(struct fence_cells) + first_key.size + first_value.size +
-                         last_key.size + last_value.size;
+    const size_t bytes = sizeof(struct fence_cells) + first->key.size +
+                         first->value.size + last->key.size + last->value.size;
     struct fence_cells *cells = mem_alloc(bytes);
     uint8_t *at;
 
     if (cells == NULL)
         return NULL;
     at = (uint8_t *)(cells + 1);
-    cells->first_key = copy_span(&at, first_key);
-    cells->first_value = copy_span(&at, first_value);
-    cells->last_key = copy_span(&at, last_key);
-    cells->last_value = copy_span(&at, last_value);
+    cells->first_key = copy_span(&at, first->key);
+    cells->first_value = copy_span(&at, first->value);
+    cells->last_key = copy_span(&at, last->key);
+    cells->last_value = copy_span(&at, last->value);
     cells->bytes = bytes;
     return cells;
+}
+
+struct row_code
+fence_first(const struct fence *fence)
+{
+    struct row_code code = {.hi = fence->first_hi, .lo = fence->first_lo};
+
+    if (fence->cells != NULL) {
+        code.key = fence->cells->first_key;
+        code.value = fence->cells->first_value;
+    }
+    return code;
+}
+
+struct row_code
+fence_last(const struct fence *fence)
+{
+    struct row_code code = {.hi = fence->last_hi, .lo = fence->last_lo};
+
+    if (fence->cells != NULL) {
+        code.key = fence->cells->last_key;
+        code.value = fence->cells->last_value;
+    }
+    return code;
 }
 
 /* Copies the bytes to `*at` and moves it behind them. */

@@ -68,6 +68,12 @@ void fence_release(struct fence *fence);
  * reference. */
 void fence_replace_block(struct fence *fence, const struct layout *layout,
                          struct block *block);
+/* Cells that are copies of these; NULL without memory. */
+struct fence_cells *
+fence_cells_new(const struct row_code *first, const struct row_code *last);
+/* The first and the last row of the block. */
+struct row_code fence_first(const struct fence *fence);
+struct row_code fence_last(const struct fence *fence);
 /* Bytes of the block and of the cells. */
 size_t fence_bytes(const struct fence *fence);
 /* Is the first key of `after` the last key of `before`? */

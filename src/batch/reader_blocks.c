@@ -59,28 +59,14 @@ reader_block_bytes(const struct reader *reader)
 struct row_code
 reader_block_first(const struct reader *reader)
 {
-    const struct fence *fence = fence_at(reader);
-    struct row_code code = {.hi = fence->first_hi, .lo = fence->first_lo};
-
-    if (fence->cells != NULL) {
-        code.key = fence->cells->first_key;
-        code.value = fence->cells->first_value;
-    }
-    return code;
+    return fence_first(fence_at(reader));
 }
 
 struct row_code
 reader_block_last(const struct reader *reader, size_t ahead)
 {
-    const struct fence *fence = fence_at(reader) + ahead;
-    struct row_code code = {.hi = fence->last_hi, .lo = fence->last_lo};
-
     assert(ahead < reader->batch->block_count - reader->block);
-    if (fence->cells != NULL) {
-        code.key = fence->cells->last_key;
-        code.value = fence->cells->last_value;
-    }
-    return code;
+    return fence_last(fence_at(reader) + ahead);
 }
 
 uint32_t
