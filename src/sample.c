@@ -218,8 +218,9 @@ draw_round(struct sampler *sampler, struct spine_batcher *batcher, uint64_t draw
         uint8_t scratch[16];
         bool accepted;
 
-        if (draw_place(sampler, &row.key, scratch) != SPINE_OK)
-            return fail_nomem(error, "a sampled row", sizeof(struct rows));
+        st = draw_place(sampler, &row.key, scratch);
+        if (st != SPINE_OK)
+            return spine_fail(error, st, "the key of a sampled row cannot be read");
         TRY(is_accepted(sampler, row.key, &accepted, error));
         if (accepted)
             TRY(spine_batcher_add(batcher, &row, error));
@@ -252,11 +253,12 @@ draw_place(struct sampler *sampler, union spine_datum *out, uint8_t *scratch)
     const uint64_t first = begin > 0 ? places->blocks[begin - 1].end : 0;
 
     reader_init(&reader, block->batch);
-    reader_to_key(&reader, block->block, (uint32_t)(place - first));
+    TRY(reader_to_key(&reader, block->block, (uint32_t)(place - first)));
     sampler->row.count = 0;
     (void)reader_stage(&reader, &sampler->row, 1, &st); /* 0 rows only with a failure */
-    if (st == SPINE_OK)
-        *out = rows_key_datum(layout, &sampler->row, 0, scratch);
+    TRY(st);
+    *out = rows_key_datum(layout, &sampler->row, 0, scratch);
+out:
     return st;
 }
 
@@ -275,9 +277,9 @@ is_accepted(struct sampler *sampler, union spine_datum key, bool *out,
         struct reader at, after;
 
         reader_init(&at, snapshot->batches[i]);
-        reader_seek(&at, &cell, NULL);
+        TRY(reader_seek(&at, &cell, NULL));
         after = at;
-        reader_seek_after(&after, &cell, NULL);
+        TRY(reader_seek_after(&after, &cell, NULL));
         places += reader_offset(&after) > reader_offset(&at);
     }
     assert(places > 0);

@@ -219,7 +219,10 @@ run_seek(const struct subject *subject, const struct spine_columns *columns)
     for (size_t i = 0; i < PROBES; i++) {
         const struct cell key = {.word = probes[i]};
 
-        found += reader_seek_exact(&reader, &key) > 0;
+        size_t rows;
+
+        must(reader_seek_exact(&reader, &key, &rows) == SPINE_OK, "seek");
+        found += rows > 0;
     }
     must(found == PROBES, "seek");
     return found;

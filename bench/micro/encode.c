@@ -231,7 +231,10 @@ bench_seek(const struct subject *subject, const struct spine_batch *batch, size_
             const uint64_t word = subject->on_key(mix(i) % rows, rows);
             const struct cell key = {.word = narrow ? (uint32_t)word : word};
 
-            found += reader_seek_exact(&reader, &key) > 0;
+            size_t there;
+
+            require(reader_seek_exact(&reader, &key, &there) == SPINE_OK, "seek");
+            found += there > 0;
         }
         samples_add(&samples, PROBES, began_ns);
         require(found == PROBES, "seek");

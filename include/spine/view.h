@@ -72,9 +72,11 @@ SPINE_API void spine_cursor_set_through(struct spine_cursor *cursor, uint64_t th
  * key these are the rows before the key, as long as its first value is ahead, and those
  * of the key too, once its last value lies behind. Past the end both numbers are equal;
  * on no key otherwise `*offset` is 0. Rows that cancel or repeat count each time.
- * Either may be NULL. Some searches; legal in every state; no move.
+ * Either may be NULL. Some searches; legal in every state; no move. When a batch cannot
+ * be read the cursor fails as by a move; the status of a failed cursor is returned, and
+ * both numbers are 0.
  */
-SPINE_API void
+SPINE_API SPINE_CHECKED enum spine_status
 spine_cursor_position(struct spine_cursor *cursor, uint64_t *offset, uint64_t *total);
 
 /*

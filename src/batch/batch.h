@@ -135,25 +135,31 @@ uint64_t reader_offset(const struct reader *reader);
 /* To the given offset, 0..rows. */
 void reader_to_offset(struct reader *reader, uint64_t offset);
 /* Before the first row not less than (key) or, unless `value` is NULL, (key, value):
- * anywhere in the batch; quick when that is near. */
-void reader_seek(struct reader *reader, const struct cell *key, const struct cell *value);
+ * anywhere in the batch; quick when that is near. After a failure of this and of what
+ * else looks into blocks the position is anywhere. */
+SPINE_CHECKED enum spine_status
+reader_seek(struct reader *reader, const struct cell *key, const struct cell *value);
 /* Asks the processor for the memory that reader_seek_exact() to `key` will look at, so
  * that several batches are waited for together. Moves the position near the key. */
 void reader_prefetch(struct reader *reader, const struct cell *key);
-/* reader_seek() to `key`; returns how many rows of exactly that key follow in the block:
- * 0 only when the batch has none. */
-size_t reader_seek_exact(struct reader *reader, const struct cell *key);
+/* reader_seek() to `key`; `*rows` is how many rows of exactly that key follow in the
+ * block: 0 only when the batch has none. */
+SPINE_CHECKED enum spine_status
+reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows);
 /* Before the first row of key `number` of those that begin in block `block`. */
-void reader_to_key(struct reader *reader, size_t block, uint32_t number);
+SPINE_CHECKED enum spine_status
+reader_to_key(struct reader *reader, size_t block, uint32_t number);
 /* Before the first row greater than all of (key) or (key, value). */
-void reader_seek_after(struct reader *reader, const struct cell *key,
-                       const struct cell *value);
+SPINE_CHECKED enum spine_status reader_seek_after(struct reader *reader,
+                                                  const struct cell *key,
+                                                  const struct cell *value);
 /* Appends up to `want` rows after the position to `out` and moves past them; less at the
  * end of a block. 0: end, or no memory (*st). */
 size_t
 reader_stage(struct reader *reader, struct rows *out, size_t want, enum spine_status *st);
 /* reader_stage() of codes into columns that are lent, as far as they have room. */
-size_t reader_stage_lent(struct reader *reader, struct lent_rows *out, size_t want);
+SPINE_CHECKED enum spine_status
+reader_stage_lent(struct reader *reader, struct lent_rows *out, size_t want);
 /* Appends up to `want` rows before the position, nearest first, hi and lo complemented,
  * and moves before them. */
 size_t reader_stage_reverse(struct reader *reader, struct rows *out, size_t want,
@@ -260,10 +266,12 @@ void batch_probe_range(const struct spine_batch *batch, const struct probe_keys 
                        size_t *begin, size_t *end);
 /*
  * Searches the batch for the keys that `candidates`, ascending indexes, name. Writes a
- * hit for each that is there, in order, and returns how many.
+ * hit for each that is there, in order; `*hit_count` is how many.
  */
-size_t batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
-                   const uint32_t *candidates, size_t count, struct hit *hits);
+SPINE_CHECKED enum spine_status batch_probe(const struct spine_batch *batch,
+                                            const struct probe_keys *keys,
+                                            const uint32_t *candidates, size_t count,
+                                            struct hit *hits, size_t *hit_count);
 /*
  * Appends the rows of hits of `keys` to `out`, unless they are more than HIT_ROWS_MAX or
  * go on in the next block, while `out` has less than `rows_max`. Quick when the batch was
@@ -272,16 +280,15 @@ size_t batch_probe(const struct spine_batch *batch, const struct probe_keys *key
 enum spine_status batch_stage_hits(const struct spine_batch *batch,
                                    const struct probe_keys *keys, struct hit *hits,
                                    size_t count, struct rows *out, size_t rows_max);
-/* Appends rows [begin, end) of a block to `out`, which has room. Spans borrow from the
- * batch. */
-void batch_stage(const struct spine_batch *batch, uint32_t block, uint32_t begin,
-                 uint32_t end, struct rows *out);
-/* The same of rows that all have one key, whose word is `key`; untimed and of one weight:
- * without a look at keys where the word is all of it. */
-void batch_stage_key(const struct spine_batch *batch, uint32_t block, uint64_t key,
-                     uint32_t begin, uint32_t end, struct rows *out);
-/* Moves a hit of which no row is left to the rows of its key in the next block. False,
- * and nothing changed, when the key does not go on there. */
-bool batch_hit_next(const struct spine_batch *batch, struct hit *hit);
+/* Appends the first `count` rows of a hit to `out`, which has room. Spans borrow from the
+ * batch. With `keys`, which are those that were searched for, the rows are untimed and of
+ * one weight: keys that are words are not looked at. */
+SPINE_CHECKED enum spine_status
+batch_stage_hit(const struct spine_batch *batch, const struct probe_keys *keys,
+                const struct hit *hit, size_t count, struct rows *out);
+/* Moves a hit of which no row is left to the rows of its key in the next block; it stays
+ * empty when the key does not go on there. */
+SPINE_CHECKED enum spine_status
+batch_hit_next(const struct spine_batch *batch, struct hit *hit);
 
 #endif

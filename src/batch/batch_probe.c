@@ -2,11 +2,12 @@
 #include "batch/marks.h"
 
 #include "base/assert.h"
+#include "base/error.h"
 
-static size_t probe_all(const struct spine_batch *batch, const uint32_t *candidates,
-                        size_t count, struct hit *hits);
-static size_t probe_cells(const struct spine_batch *batch, const struct probe_keys *keys,
-                          const uint32_t *candidates, size_t count, struct hit *hits);
+static enum spine_status probe_cells(const struct spine_batch *batch,
+                                     const struct probe_keys *keys,
+                                     const uint32_t *candidates, size_t count,
+                                     struct hit *hits, size_t *hit_count);
 static int
 key_compare(const struct probe_keys *keys, size_t at, const struct cell *cell)
 {
@@ -53,55 +54,50 @@ batch_probe_range(const struct spine_batch *batch, const struct probe_keys *keys
     *end = key_bound(keys, *begin, &max, true);
 }
 
-size_t
+enum spine_status
 batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
-            const uint32_t *candidates, size_t count, struct hit *hits)
+            const uint32_t *candidates, size_t count, struct hit *hits, size_t *hit_count)
 {
-    if (batch->info.rows == 0)
-        return 0;
+    *hit_count = 0;
+    if (batch->info.rows == 0 || count == 0)
+        return SPINE_OK;
     switch (keys->column->shape) {
     case SHAPE_NONE:
         break;
     case SHAPE_WORD4:
     case SHAPE_WORD8:
-        return batch_find_words(batch, keys, candidates, count, hits);
+        *hit_count = batch_find_words(batch, keys, candidates, count, hits);
+        return SPINE_OK;
     case SHAPE_FIXED:
     case SHAPE_BYTES:
-        return probe_cells(batch, keys, candidates, count, hits);
+        return probe_cells(batch, keys, candidates, count, hits, hit_count);
     }
-    return probe_all(batch, candidates, count, hits);
+    /* Without keys all rows belong to the one there is. */
+    hits[0] = (struct hit){.key = candidates[0], .end = (uint16_t)batch->fences[0].rows};
+    *hit_count = 1;
+    return SPINE_OK;
 }
 
-/* Without keys all rows belong to the one there is. */
-static size_t
-probe_all(const struct spine_batch *batch, const uint32_t *candidates, size_t count,
-          struct hit *hits)
-{
-    if (count > 0)
-        hits[0] =
-            (struct hit){.key = candidates[0], .end = (uint16_t)batch->fences[0].rows};
-    return count > 0;
-}
-
-static size_t
+static enum spine_status
 probe_cells(const struct spine_batch *batch, const struct probe_keys *keys,
-            const uint32_t *candidates, size_t count, struct hit *hits)
+            const uint32_t *candidates, size_t count, struct hit *hits, size_t *hit_count)
 {
     struct reader reader;
-    size_t hit_count = 0;
+    enum spine_status st = SPINE_OK;
 
     reader_init(&reader, batch);
     for (size_t i = 0; i < count; i++) {
-        const size_t rows = reader_seek_exact(&reader, &keys->cells[candidates[i]]);
+        size_t rows;
 
-        if (rows == 0)
-            continue;
-        hits[hit_count++] = (struct hit){.key = candidates[i],
-                                         .block = (uint32_t)reader.block,
-                                         .begin = (uint16_t)reader.row,
-                                         .end = (uint16_t)(reader.row + rows)};
+        TRY(reader_seek_exact(&reader, &keys->cells[candidates[i]], &rows));
+        if (rows > 0)
+            hits[(*hit_count)++] = (struct hit){.key = candidates[i],
+                                                .block = (uint32_t)reader.block,
+                                                .begin = (uint16_t)reader.row,
+                                                .end = (uint16_t)(reader.row + rows)};
     }
-    return hit_count;
+out:
+    return st;
 }
 
 /*
@@ -157,27 +153,22 @@ batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
     return SPINE_OK;
 }
 
-void
-batch_stage(const struct spine_batch *batch, uint32_t block, uint32_t begin, uint32_t end,
-            struct rows *out)
-{
-    image_stage(&batch->layout, block_image(batch->fences[block].block), begin, end, out);
-}
-
-void
-batch_stage_key(const struct spine_batch *batch, uint32_t block, uint64_t key,
-                uint32_t begin, uint32_t end, struct rows *out)
+enum spine_status
+batch_stage_hit(const struct spine_batch *batch, const struct probe_keys *keys,
+                const struct hit *hit, size_t count, struct rows *out)
 {
     const struct layout *layout = &batch->layout;
+    const struct image *image = block_image(batch->fences[hit->block].block);
+    const uint32_t end = hit->begin + (uint32_t)count;
 
-    if (layout_has_marks(layout))
-        image_stage_key(layout, block_image(batch->fences[block].block), key, begin, end,
-                        out);
+    if (keys != NULL && layout_has_marks(layout))
+        image_stage_key(layout, image, keys->words[hit->key], hit->begin, end, out);
     else
-        image_stage(layout, block_image(batch->fences[block].block), begin, end, out);
+        image_stage(layout, image, hit->begin, end, out);
+    return SPINE_OK;
 }
 
-bool
+enum spine_status
 batch_hit_next(const struct spine_batch *batch, struct hit *hit)
 {
     const size_t next = (size_t)hit->block + 1;
@@ -185,10 +176,10 @@ batch_hit_next(const struct spine_batch *batch, struct hit *hit)
 
     if (hit->end != batch->fences[hit->block].rows || next == batch->block_count ||
         !batch->fences[next].continues)
-        return false;
+        return SPINE_OK;
     image = block_image(batch->fences[next].block);
     hit->block = (uint32_t)next;
     hit->begin = 0;
     hit->end = (uint16_t)image_row_end(image, image_value_end(image, 0) - 1);
-    return true;
+    return SPINE_OK;
 }

@@ -8,7 +8,7 @@
 
 static bool to_block(struct reader *reader, const struct cell *key);
 static bool is_in_block(const struct reader *reader, const struct cell *key);
-static void seek(struct reader *reader, const struct target *target);
+static enum spine_status seek(struct reader *reader, const struct target *target);
 static size_t find_block_around(const struct spine_batch *batch, size_t near,
                                 const struct target *target);
 static size_t
@@ -63,7 +63,7 @@ reader_to_offset(struct reader *reader, uint64_t offset)
     reader->row = (uint32_t)(offset - batch->fences[begin].row_begin);
 }
 
-void
+enum spine_status
 reader_to_key(struct reader *reader, size_t block, uint32_t number)
 {
     const struct fence *fence = &reader->batch->fences[block];
@@ -77,14 +77,15 @@ reader_to_key(struct reader *reader, size_t block, uint32_t number)
 
         reader->row = image_row_end(image, image_value_end(image, key - 1) - 1);
     }
+    return SPINE_OK;
 }
 
-void
+enum spine_status
 reader_seek(struct reader *reader, const struct cell *key, const struct cell *value)
 {
     const struct target target = target_of(&reader->batch->layout, key, value, false);
 
-    seek(reader, &target);
+    return seek(reader, &target);
 }
 
 void
@@ -94,16 +95,18 @@ reader_prefetch(struct reader *reader, const struct cell *key)
         batch_prefetch_key(reader->batch, reader->block, reader->stretch, key);
 }
 
-size_t
-reader_seek_exact(struct reader *reader, const struct cell *key)
+enum spine_status
+reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows)
 {
     uint32_t end;
 
+    *rows = 0;
     if (!to_block(reader, key))
-        return 0;
+        return SPINE_OK;
     batch_find_key(reader->batch, reader->block, reader->stretch, key, &reader->row,
                    &end);
-    return end - reader->row;
+    *rows = end - reader->row;
+    return SPINE_OK;
 }
 
 /* To the start of the block that has the place of `key`. False when none has. */
@@ -138,15 +141,15 @@ is_in_block(const struct reader *reader, const struct cell *key)
            (reader->block == 0 || fence[-1].last_hi < hi);
 }
 
-void
+enum spine_status
 reader_seek_after(struct reader *reader, const struct cell *key, const struct cell *value)
 {
     const struct target target = target_of(&reader->batch->layout, key, value, true);
 
-    seek(reader, &target);
+    return seek(reader, &target);
 }
 
-static void
+static enum spine_status
 seek(struct reader *reader, const struct target *target)
 {
     const struct spine_batch *batch = reader->batch;
@@ -156,6 +159,7 @@ seek(struct reader *reader, const struct target *target)
     if (reader->block < batch->block_count)
         reader->row = image_search(
             &batch->layout, block_image(batch->fences[reader->block].block), target);
+    return SPINE_OK;
 }
 
 /*
@@ -244,7 +248,7 @@ reader_stage(struct reader *reader, struct rows *out, size_t want, enum spine_st
     return rows;
 }
 
-size_t
+enum spine_status
 reader_stage_lent(struct reader *reader, struct lent_rows *out, size_t want)
 {
     const struct spine_batch *batch = reader->batch;
@@ -252,11 +256,11 @@ reader_stage_lent(struct reader *reader, struct lent_rows *out, size_t want)
     const size_t rows = rows_ahead(reader, want < room ? want : room);
 
     if (rows == 0)
-        return 0;
+        return SPINE_OK;
     image_stage_lent(&batch->layout, block_image(batch->fences[reader->block].block),
                      reader->row, reader->row + (uint32_t)rows, out);
     pass(reader, rows);
-    return rows;
+    return SPINE_OK;
 }
 
 /* Of `want` rows those that are left in the block. */

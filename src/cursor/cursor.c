@@ -138,7 +138,7 @@ spine_cursor_rewind(struct spine_cursor *cursor)
         return;
     }
     window_to_start(&cursor->window);
-    cursor_land_filled(cursor);
+    cursor_land_filled(cursor, SPINE_OK);
 }
 
 void
@@ -147,7 +147,7 @@ spine_cursor_fast_forward(struct spine_cursor *cursor)
     if (cursor_is_dead(cursor))
         return;
     window_to_end(&cursor->window);
-    cursor_land_filled_reverse(cursor);
+    cursor_land_filled_reverse(cursor, SPINE_OK);
 }
 
 void
@@ -254,8 +254,8 @@ step_key_reverse_at_edge(struct spine_cursor *cursor)
     } else {
         const struct cell key = rows_key(&cursor->layout, &window->rows, 0);
 
-        window_seek(window, (struct window_bound){.key = &key}, true);
-        cursor_land_filled_reverse(cursor);
+        cursor_land_filled_reverse(
+            cursor, window_seek(window, (struct window_bound){.key = &key}, true));
     }
 }
 
@@ -386,8 +386,9 @@ land_reverse_slowly(struct spine_cursor *cursor, size_t at)
 void
 cursor_seek_key_begin(struct spine_cursor *cursor, const struct cell *key)
 {
-    window_seek(&cursor->window, (struct window_bound){.key = key}, false);
-    cursor_land_filled(cursor);
+    const struct window_bound begin = {.key = key};
+
+    cursor_land_filled(cursor, window_seek(&cursor->window, begin, false));
 }
 
 void
@@ -419,10 +420,10 @@ cursor_first_value_rows(const struct spine_cursor *cursor)
 }
 
 bool
-cursor_fill(struct spine_cursor *cursor)
+cursor_fill(struct spine_cursor *cursor, enum spine_status st)
 {
-    const enum spine_status st = window_fill(&cursor->window);
-
+    if (st == SPINE_OK)
+        st = window_fill(&cursor->window);
     if (st != SPINE_OK)
         cursor_fail(cursor, st);
     return st == SPINE_OK;
@@ -467,14 +468,15 @@ cursor_cell(struct spine_cursor *cursor, const struct cell_layout *column,
 static void
 land_after(struct spine_cursor *cursor, const struct cell *key)
 {
-    window_seek(&cursor->window, (struct window_bound){.key = key, .after = true}, false);
-    cursor_land_filled(cursor);
+    const struct window_bound end = {.key = key, .after = true};
+
+    cursor_land_filled(cursor, window_seek(&cursor->window, end, false));
 }
 
 void
-cursor_land_filled(struct spine_cursor *cursor)
+cursor_land_filled(struct spine_cursor *cursor, enum spine_status st)
 {
-    if (!cursor_fill(cursor))
+    if (!cursor_fill(cursor, st))
         return;
     if (cursor->window.rows.count > 0)
         cursor_land(cursor, 0);
@@ -483,9 +485,9 @@ cursor_land_filled(struct spine_cursor *cursor)
 }
 
 void
-cursor_land_filled_reverse(struct spine_cursor *cursor)
+cursor_land_filled_reverse(struct spine_cursor *cursor, enum spine_status st)
 {
-    if (!cursor_fill(cursor))
+    if (!cursor_fill(cursor, st))
         return;
     if (cursor->window.rows.count > 0)
         cursor_land_reverse(cursor, cursor->window.rows.count - 1);

@@ -101,10 +101,11 @@ stage_lent(struct source *source, struct lent_rows *out)
     while (source_has_more(source) && lent_rows_room(out) > 0) {
         const uint64_t left = source->stop - reader_offset(reader);
 
-        reader_stage_lent(reader, out, left < SIZE_MAX ? (size_t)left : SIZE_MAX);
+        TRY(reader_stage_lent(reader, out, left < SIZE_MAX ? (size_t)left : SIZE_MAX));
     }
     if (source->negated)
         negate(out->weight, begin, out->count, &st);
+out:
     return st;
 }
 

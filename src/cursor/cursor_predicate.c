@@ -34,8 +34,9 @@ struct stretch {
 };
 
 static bool search_batches(struct search *search, const struct cell *key);
-static struct stretch stretch_of(const struct search *search, const struct source *source,
-                                 const struct cell *key);
+static enum spine_status stretch_of(const struct search *search,
+                                    const struct source *source, const struct cell *key,
+                                    struct stretch *out);
 static bool search_stretch(struct search *search, const struct source *source,
                            struct stretch stretch);
 static void
@@ -179,39 +180,40 @@ search_batches(struct search *search, const struct cell *key)
 
     for (size_t i = 0; i < window->source_count; i++) {
         const struct source *source = &window->sources[i];
-        const struct stretch stretch = stretch_of(search, source, key);
+        struct stretch stretch;
+        const enum spine_status st = stretch_of(search, source, key, &stretch);
 
+        if (st != SPINE_OK) {
+            cursor_fail(search->cursor, st);
+            return false;
+        }
         if (stretch.begin < stretch.end && !search_stretch(search, source, stretch))
             return false;
     }
     return true;
 }
 
-static struct stretch
+static enum spine_status
 stretch_of(const struct search *search, const struct source *source,
-           const struct cell *key)
+           const struct cell *key, struct stretch *out)
 {
-    struct stretch stretch = {source->begin, source->end};
     struct reader reader;
+    enum spine_status st = SPINE_OK;
 
+    *out = (struct stretch){source->begin, source->end};
     if (key == NULL)
-        return stretch;
+        return SPINE_OK;
     reader_init(&reader, source->batch);
     if (search->by_value || search->backward) {
-        reader_seek(&reader, key, NULL);
-        if (search->by_value)
-            stretch.begin = reader_offset(&reader);
-        else
-            stretch.end = reader_offset(&reader);
+        TRY(reader_seek(&reader, key, NULL));
+        *(search->by_value ? &out->begin : &out->end) = reader_offset(&reader);
     }
     if (search->by_value || !search->backward) {
-        reader_seek_after(&reader, key, NULL);
-        if (search->by_value)
-            stretch.end = reader_offset(&reader);
-        else
-            stretch.begin = reader_offset(&reader);
+        TRY(reader_seek_after(&reader, key, NULL));
+        *(search->by_value ? &out->end : &out->begin) = reader_offset(&reader);
     }
-    return stretch;
+out:
+    return st;
 }
 
 /*

@@ -35,8 +35,8 @@ spine_cursor_seek_key(struct spine_cursor *cursor, union spine_datum key)
     } else if (cursor->place == PLACE_AFTER || cursor->place == PLACE_NOWHERE) {
         return;
     }
-    window_seek(window, (struct window_bound){.key = &cell}, false);
-    cursor_land_filled(cursor);
+    cursor_land_filled(cursor,
+                       window_seek(window, (struct window_bound){.key = &cell}, false));
 }
 
 void
@@ -67,8 +67,9 @@ spine_cursor_seek_key_reverse(struct spine_cursor *cursor, union spine_datum key
     } else if (cursor->place == PLACE_BEFORE || cursor->place == PLACE_NOWHERE) {
         return;
     }
-    window_seek(window, (struct window_bound){.key = &cell, .after = true}, true);
-    cursor_land_filled_reverse(cursor);
+    cursor_land_filled_reverse(
+        cursor,
+        window_seek(window, (struct window_bound){.key = &cell, .after = true}, true));
 }
 
 bool
@@ -92,8 +93,7 @@ seek_key_exact(struct spine_cursor *cursor, union spine_datum key)
         return false;
     if (seek_in_window(cursor, &cell, &found))
         return found;
-    window_seek_exact(&cursor->window, &cell);
-    if (!cursor_fill(cursor))
+    if (!cursor_fill(cursor, window_seek_exact(&cursor->window, &cell)))
         return false;
     if (cursor->window.rows.count == 0) {
         cursor_leave(cursor, PLACE_NOWHERE);

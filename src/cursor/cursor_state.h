@@ -95,10 +95,10 @@ void cursor_leave(struct spine_cursor *cursor, enum cursor_place place);
 void cursor_land(struct spine_cursor *cursor, size_t at);
 /* On the key of row `at`, which is the key's last. */
 void cursor_land_reverse(struct spine_cursor *cursor, size_t at);
-/* Fills the window after a seek, and lands on the first row ahead of it; on the last row
- * behind a backward one. */
-void cursor_land_filled(struct spine_cursor *cursor);
-void cursor_land_filled_reverse(struct spine_cursor *cursor);
+/* Fills the window after a seek that ended with `st`, and lands on the first row ahead of
+ * it; on the last row behind a backward one. */
+void cursor_land_filled(struct spine_cursor *cursor, enum spine_status st);
+void cursor_land_filled_reverse(struct spine_cursor *cursor, enum spine_status st);
 /* To the first row of the present key, which is known to exist. Clears the window. */
 void cursor_seek_key_begin(struct spine_cursor *cursor, const struct cell *key);
 /* The present key is rows [begin, end) of the window. */
@@ -107,8 +107,9 @@ void cursor_set_key(struct spine_cursor *cursor, size_t begin, size_t end);
 void cursor_set_value(struct spine_cursor *cursor, size_t at);
 /* The rows of the first value in the window. */
 size_t cursor_first_value_rows(const struct spine_cursor *cursor);
-/* Fills the window after a seek. False when it failed, with the cursor. */
-bool cursor_fill(struct spine_cursor *cursor);
+/* Fills the window after a seek that ended with `st`. False when either failed, and the
+ * cursor with it. */
+bool cursor_fill(struct spine_cursor *cursor, enum spine_status st);
 /* The window moves, with `key_begin` and so on left to the caller. False on failure. */
 bool cursor_forward(struct spine_cursor *cursor, bool within_key, size_t *first);
 bool cursor_backward(struct spine_cursor *cursor, size_t keep, size_t *shift);

@@ -156,9 +156,9 @@ spine_cursor_seek_val(struct spine_cursor *cursor, union spine_datum val)
         cursor->at = cursor->key_end;
         return;
     }
-    window_seek_limited(window, (struct window_bound){.key = &key, .value = &value},
-                        false);
-    if (!cursor_fill(cursor))
+    const struct window_bound bound = {.key = &key, .value = &value};
+
+    if (!cursor_fill(cursor, window_seek_limited(window, bound, false)))
         return;
     if (window->rows.count > 0) {
         cursor_set_key(cursor, 0, window->rows.count);
@@ -199,9 +199,9 @@ spine_cursor_seek_val_reverse(struct spine_cursor *cursor, union spine_datum val
         cursor->at = VALUE_BEFORE;
         return;
     }
-    window_seek_limited(
-        window, (struct window_bound){.key = &key, .value = &value, .after = true}, true);
-    if (!cursor_fill(cursor))
+    const struct window_bound bound = {.key = &key, .value = &value, .after = true};
+
+    if (!cursor_fill(cursor, window_seek_limited(window, bound, true)))
         return;
     if (window->rows.count > 0) {
         cursor_set_key(cursor, 0, window->rows.count);
@@ -215,10 +215,10 @@ spine_cursor_seek_val_reverse(struct spine_cursor *cursor, union spine_datum val
 void
 cursor_go_behind_last(struct spine_cursor *cursor, const struct cell *key)
 {
+    const struct window_bound end = {.key = key, .after = true};
     struct window *window = &cursor->window;
 
-    window_seek(window, (struct window_bound){.key = key, .after = true}, true);
-    if (!cursor_fill(cursor))
+    if (!cursor_fill(cursor, window_seek(window, end, true)))
         return;
     assert(window->rows.count > 0);
     cursor_set_key(cursor, window_key_begin(window, window->rows.count - 1),

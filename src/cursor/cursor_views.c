@@ -30,7 +30,8 @@ static bool
 show_default(struct spine_cursor *cursor, union spine_datum key, union spine_datum value);
 static size_t keep_through(struct spine_cursor *cursor, uint64_t upper,
                            const uint64_t *times, const int64_t *weights, size_t count);
-static uint64_t offset_of(const struct spine_cursor *cursor, const struct source *source);
+static enum spine_status
+offset_of(const struct spine_cursor *cursor, const struct source *source, uint64_t *out);
 static size_t times_before(const uint64_t *times, size_t count, uint64_t upper);
 static void clone_position(struct spine_cursor *cursor, struct spine_cursor *clone);
 static enum spine_status group_add(struct spine_cursor *cursor, uint64_t through,
@@ -69,9 +70,12 @@ spine_cursor_set_bounds(struct spine_cursor *cursor, const union spine_datum *lo
         (lower != NULL && !cursor_cell(cursor, &cursor->layout.key, *lower, &low)) ||
         (upper != NULL && !cursor_cell(cursor, &cursor->layout.key, *upper, &high)))
         return;
-    window_set_bounds(&cursor->window, lower != NULL ? &low : NULL,
-                      upper != NULL ? &high : NULL);
+    const enum spine_status st = window_set_bounds(
+        &cursor->window, lower != NULL ? &low : NULL, upper != NULL ? &high : NULL);
+
     cursor_leave(cursor, PLACE_NEW);
+    if (st != SPINE_OK)
+        cursor_fail(cursor, st);
 }
 
 void
@@ -86,34 +90,49 @@ spine_cursor_set_through(struct spine_cursor *cursor, uint64_t through)
     cursor_leave(cursor, PLACE_NEW);
 }
 
-void
+enum spine_status
 spine_cursor_position(struct spine_cursor *cursor, uint64_t *offset, uint64_t *total)
 {
     const size_t count = cursor != NULL ? cursor->window.source_count : 0;
     uint64_t before = 0, all = 0;
+    enum spine_status st = SPINE_OK;
 
+    if (offset != NULL)
+        *offset = 0;
+    if (total != NULL)
+        *total = 0;
+    if (cursor_is_dead(cursor))
+        return spine_cursor_status(cursor);
     for (size_t i = 0; i < count; i++) {
         const struct source *source = &cursor->window.sources[i];
+        uint64_t rows;
 
+        TRY(offset_of(cursor, source, &rows));
         all += source->end - source->begin;
-        before += offset_of(cursor, source);
+        before += rows;
     }
     if (offset != NULL)
         *offset = before;
     if (total != NULL)
         *total = all;
+out:
+    if (st != SPINE_OK)
+        cursor_fail(cursor, st);
+    return st;
 }
 
 /* Rows of the source, within bounds, before the present value or key. */
-static uint64_t
-offset_of(const struct spine_cursor *cursor, const struct source *source)
+static enum spine_status
+offset_of(const struct spine_cursor *cursor, const struct source *source, uint64_t *out)
 {
     const struct rows *rows = &cursor->window.rows;
     struct reader reader;
     uint64_t offset;
+    enum spine_status st;
 
+    *out = cursor->place == PLACE_AFTER ? source->end - source->begin : 0;
     if (cursor->place != PLACE_KEY)
-        return cursor->place == PLACE_AFTER ? source->end - source->begin : 0;
+        return SPINE_OK;
 
     const struct cell key = rows_key(&cursor->layout, rows, cursor->key_begin);
 
@@ -121,15 +140,17 @@ offset_of(const struct spine_cursor *cursor, const struct source *source)
     if (cursor->at < cursor->key_end) {
         const struct cell value = rows_value(&cursor->layout, rows, cursor->at);
 
-        reader_seek(&reader, &key, &value);
+        TRY(reader_seek(&reader, &key, &value));
     } else if (cursor->at == VALUE_BEFORE)
-        reader_seek(&reader, &key, NULL);
+        TRY(reader_seek(&reader, &key, NULL));
     else
-        reader_seek_after(&reader, &key, NULL);
+        TRY(reader_seek_after(&reader, &key, NULL));
     offset = reader_offset(&reader);
     if (offset < source->begin)
         offset = source->begin;
-    return (offset < source->end ? offset : source->end) - source->begin;
+    *out = (offset < source->end ? offset : source->end) - source->begin;
+out:
+    return st;
 }
 
 size_t

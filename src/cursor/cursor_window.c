@@ -12,7 +12,8 @@
 
 static void window_clear(struct window *window, bool backward);
 static void want_less(struct window *window);
-static void find_bound(struct source *source, struct window_bound bound);
+static enum spine_status find_bound(struct source *source, struct window_bound bound);
+static enum spine_status find_bounds(struct window *window, struct window_bound bound);
 static bool is_within(const struct source *source);
 static bool reaches(const struct source *source, const struct cell *key);
 static void ask_filters(struct window *window, const struct cell *key);
@@ -86,10 +87,12 @@ window_release(struct window *window)
     *window = (struct window){0};
 }
 
-void
+enum spine_status
 window_set_bounds(struct window *window, const struct cell *lower,
                   const struct cell *upper)
 {
+    enum spine_status st = SPINE_OK;
+
     window_clear(window, false);
     for (size_t i = 0; i < window->source_count; i++) {
         struct source *source = &window->sources[i];
@@ -97,16 +100,18 @@ window_set_bounds(struct window *window, const struct cell *lower,
         source->begin = 0;
         source->end = source->batch->info.rows;
         if (upper != NULL) {
-            reader_seek(&source->reader, upper, NULL);
+            TRY(reader_seek(&source->reader, upper, NULL));
             source->end = reader_offset(&source->reader);
         }
         if (lower != NULL) {
-            reader_seek(&source->reader, lower, NULL);
+            TRY(reader_seek(&source->reader, lower, NULL));
             source->begin = reader_offset(&source->reader);
         }
         if (source->end < source->begin)
             source->end = source->begin;
     }
+out:
+    return st;
 }
 
 void
@@ -154,21 +159,25 @@ window_to_end(struct window *window)
     use_sources(window, true);
 }
 
-void
+enum spine_status
 window_seek(struct window *window, struct window_bound bound, bool backward)
 {
+    enum spine_status st;
+
     window_clear(window, backward);
     window->front_closed = !backward && bound.value == NULL;
     window->back_closed = backward && bound.value == NULL;
-    for (size_t i = 0; i < window->source_count; i++)
-        find_bound(&window->sources[i], bound);
+    TRY(find_bounds(window, bound));
     use_sources(window, backward);
+out:
+    return st;
 }
 
-void
+enum spine_status
 window_seek_limited(struct window *window, struct window_bound bound, bool backward)
 {
     const struct window_bound limit = {.key = bound.key, .after = !backward};
+    enum spine_status st = SPINE_OK;
 
     assert(bound.value != NULL);
     window_clear(window, backward);
@@ -176,17 +185,21 @@ window_seek_limited(struct window *window, struct window_bound bound, bool backw
     for (size_t i = 0; i < window->source_count; i++) {
         struct source *source = &window->sources[i];
 
-        find_bound(source, limit);
+        TRY(find_bound(source, limit));
         source->stop = reader_offset(&source->reader);
-        find_bound(source, bound);
+        TRY(find_bound(source, bound));
         if (source_has_more(source))
             use_source(window, source);
     }
+out:
+    return st;
 }
 
-void
+enum spine_status
 window_seek_exact(struct window *window, const struct cell *key)
 {
+    enum spine_status st = SPINE_OK;
+
     window_clear(window, false);
     window->want = LIMITED_WANT;
     window->limited = true;
@@ -194,8 +207,10 @@ window_seek_exact(struct window *window, const struct cell *key)
     ask_filters(window, key);
     for (size_t i = 0; i < window->source_count; i++) {
         struct source *source = &window->sources[i];
-        const size_t rows = source->hit ? reader_seek_exact(&source->reader, key) : 0;
+        size_t rows = 0;
 
+        if (source->hit)
+            TRY(reader_seek_exact(&source->reader, key, &rows));
         if (source->hit && rows == 0)
             search_failed(window, source);
         if (rows == 0 || !is_within(source))
@@ -204,11 +219,13 @@ window_seek_exact(struct window *window, const struct cell *key)
         if (reader_key_goes_on(&source->reader, rows)) {
             struct reader end = source->reader;
 
-            reader_seek_after(&end, key, NULL);
+            TRY(reader_seek_after(&end, key, NULL));
             source->stop = reader_offset(&end);
         }
         use_source(window, source);
     }
+out:
+    return st;
 }
 
 /* Decides which batches are searched for the key, and asks for their memory. */
@@ -277,6 +294,7 @@ window_forward(struct window *window, bool within_key, size_t *first)
 {
     const size_t count = window->rows.count;
     const size_t keep = window_value_begin(window, count - 1);
+    enum spine_status st;
 
     assert(count > 0);
     if (window->staged != STAGED_FORWARD || (window->limited && !within_key)) {
@@ -286,9 +304,8 @@ window_forward(struct window *window, bool within_key, size_t *first)
         window->kway.descending = false;
         window->limited = false;
         want_less(window);
-        for (size_t i = 0; i < window->source_count; i++)
-            find_bound(&window->sources[i],
-                       (struct window_bound){&key, window->ghost ? NULL : &value, true});
+        TRY(find_bounds(
+            window, (struct window_bound){&key, window->ghost ? NULL : &value, true}));
         use_sources(window, false);
     }
     if (window->ghost) {
@@ -301,7 +318,9 @@ window_forward(struct window *window, bool within_key, size_t *first)
         rows_drop_front(window->layout, &window->rows, keep);
     }
     *first = window->rows.count;
-    return window_fill_forward(window);
+    TRY(window_fill_forward(window));
+out:
+    return st;
 }
 
 enum spine_status
@@ -318,8 +337,7 @@ window_backward(struct window *window, size_t keep, size_t *shift)
         window->kway.descending = true;
         window->limited = false;
         want_less(window);
-        for (size_t i = 0; i < window->source_count; i++)
-            find_bound(&window->sources[i], (struct window_bound){&key, &value, false});
+        TRY(find_bounds(window, (struct window_bound){&key, &value, false}));
         use_sources(window, true);
     }
     if (keep < rows->count) {
@@ -327,8 +345,9 @@ window_backward(struct window *window, size_t keep, size_t *shift)
         window->high_open = true;
         rows->count = keep;
     }
-    st = window_fill_backward(window, keep);
+    TRY(window_fill_backward(window, keep));
     *shift = rows->count - keep;
+out:
     return st;
 }
 
@@ -390,20 +409,34 @@ want_less(struct window *window)
     window->want = less > WINDOW_WANT_MIN ? less : WINDOW_WANT_MIN;
 }
 
-static void
+static enum spine_status
+find_bounds(struct window *window, struct window_bound bound)
+{
+    enum spine_status st = SPINE_OK;
+
+    for (size_t i = 0; i < window->source_count; i++)
+        TRY(find_bound(&window->sources[i], bound));
+out:
+    return st;
+}
+
+static enum spine_status
 find_bound(struct source *source, struct window_bound bound)
 {
-    if (bound.after)
-        reader_seek_after(&source->reader, bound.key, bound.value);
-    else
-        reader_seek(&source->reader, bound.key, bound.value);
+    const enum spine_status st =
+        bound.after ? reader_seek_after(&source->reader, bound.key, bound.value)
+                    : reader_seek(&source->reader, bound.key, bound.value);
+    uint64_t offset;
 
-    const uint64_t offset = reader_offset(&source->reader);
+    if (st != SPINE_OK)
+        return st;
+    offset = reader_offset(&source->reader);
 
     if (offset < source->begin)
         reader_to_offset(&source->reader, source->begin);
     else if (offset > source->end)
         reader_to_offset(&source->reader, source->end);
+    return SPINE_OK;
 }
 
 /* Is the row behind the reader within the bounds? */

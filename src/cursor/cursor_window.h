@@ -108,8 +108,9 @@ void window_release(struct window *window);
 
 /* Empties the window, and limits it to keys from `lower` on and before `upper`; NULL: no
  * limit. */
-void window_set_bounds(struct window *window, const struct cell *lower,
-                       const struct cell *upper);
+SPINE_CHECKED enum spine_status window_set_bounds(struct window *window,
+                                                  const struct cell *lower,
+                                                  const struct cell *upper);
 /* Empties the window, and adds the rows of each value up over the times less than or
  * equal to `through`. Timed. */
 void window_set_through(struct window *window, uint64_t through);
@@ -123,11 +124,14 @@ void window_to_start(struct window *window);
 void window_to_end(struct window *window);
 /* Empties the window and prepares for filling it forward (backward) from `bound`. Cells
  * may borrow from the window's rows. */
-void window_seek(struct window *window, struct window_bound bound, bool backward);
+SPINE_CHECKED enum spine_status
+window_seek(struct window *window, struct window_bound bound, bool backward);
 /* The same for rows of the bound's key only. */
-void window_seek_limited(struct window *window, struct window_bound bound, bool backward);
+SPINE_CHECKED enum spine_status
+window_seek_limited(struct window *window, struct window_bound bound, bool backward);
 /* Limited to `key` and before its first row; batches without the key are left out. */
-void window_seek_exact(struct window *window, const struct cell *key);
+SPINE_CHECKED enum spine_status
+window_seek_exact(struct window *window, const struct cell *key);
 
 /* Fills the empty window from where the last seek went; it stays empty when there are no
  * rows. */

@@ -10,6 +10,8 @@
 static bool reserve_inputs(struct spine_probe *probe);
 static void add_input(struct spine_probe *probe, size_t hit, size_t hit_end);
 static enum spine_status refill(struct kway_input *input, size_t want);
+static enum spine_status
+stage_hit(struct kway_input *input, struct hit *hit, size_t room, size_t *left);
 static enum spine_status give_key(struct spine_probe *probe, bool *done);
 static enum spine_status
 give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done);
@@ -97,33 +99,43 @@ refill(struct kway_input *input, size_t want)
     struct spine_probe *probe = source->probe;
     struct rows *rows = &input->rows;
     const size_t enough = rows->count - input->at + want;
+    enum spine_status st = SPINE_OK;
 
     rows_drop_front(&probe->layout, rows, input->at);
     input->at = 0;
     while (source->hit < source->hit_end && rows->count < enough) {
-        struct hit *hit = &probe->hits[source->hit];
-        const size_t there = (size_t)(hit->end - hit->begin);
-        const size_t room = enough - rows->count;
-        const size_t count = there < room ? there : room;
+        size_t left = 0;
 
-        if (!probe_hit_alone(probe, source->hit)) {
-            if (!rows_reserve(&probe->layout, rows, rows->count + count))
-                return SPINE_NOMEM;
-            const size_t before = rows->count;
-
-            probe_append_hit(probe, hit, count, rows);
-            if (probe->has_through)
-                rows_keep_through(&probe->layout, rows, before, probe->options.through);
-            input->rows_left -= input->rows_left < count ? input->rows_left : count;
-            if (probe_hit_pass(probe, hit, count) > 0)
-                continue;
-        }
-        source->hit++;
+        if (!probe_hit_alone(probe, source->hit))
+            TRY(stage_hit(input, &probe->hits[source->hit], enough - rows->count, &left));
+        source->hit += left == 0;
     }
     while (source->hit < source->hit_end && probe_hit_alone(probe, source->hit))
         source->hit++;
     input->more = source->hit < source->hit_end;
-    return SPINE_OK;
+out:
+    return st;
+}
+
+/* Stages rows of a hit, no more than `room`; `*left` are those that are left. */
+static enum spine_status
+stage_hit(struct kway_input *input, struct hit *hit, size_t room, size_t *left)
+{
+    const struct probe_source *source = input->source;
+    struct spine_probe *probe = source->probe;
+    struct rows *rows = &input->rows;
+    const size_t before = rows->count, there = (size_t)(hit->end - hit->begin);
+    const size_t count = there < room ? there : room;
+    enum spine_status st;
+
+    if (!rows_reserve(&probe->layout, rows, before + count))
+        return SPINE_NOMEM;
+    TRY(probe_take_rows(probe, hit, count, rows, left));
+    if (probe->has_through)
+        rows_keep_through(&probe->layout, rows, before, probe->options.through);
+    input->rows_left -= input->rows_left < count ? input->rows_left : count;
+out:
+    return st;
 }
 
 /* Appends rows [begin, end) of `from`; there is room. */
@@ -137,31 +149,35 @@ append_rows(const struct spine_probe *probe, struct rows *to, const struct rows 
         rows_append(&probe->layout, to, from, begin, end);
 }
 
-void
-probe_append_hit(const struct spine_probe *probe, const struct hit *hit, size_t count,
-                 struct rows *out)
+enum spine_status
+probe_take_rows(struct spine_probe *probe, struct hit *hit, size_t count,
+                struct rows *out, size_t *left)
 {
-    const uint32_t end = hit->begin + (uint32_t)count;
+    enum spine_status st = SPINE_OK;
 
     if (hit->staged != HIT_NONE)
         append_rows(probe, out, &probe->staged, hit->staged, hit->staged + count);
-    else if (probe->whole)
-        batch_stage_key(probe->batches[hit->batch], hit->block,
-                        probe->keys.words[hit->key], hit->begin, end, out);
     else
-        batch_stage(probe->batches[hit->batch], hit->block, hit->begin, end, out);
+        TRY(batch_stage_hit(probe->batches[hit->batch],
+                            probe->whole ? &probe->keys : NULL, hit, count, out));
+    TRY(probe_skip_rows(probe, hit, count, left));
+out:
+    return st;
 }
 
-size_t
-probe_hit_pass(struct spine_probe *probe, struct hit *hit, size_t rows)
+enum spine_status
+probe_skip_rows(struct spine_probe *probe, struct hit *hit, size_t count, size_t *left)
 {
-    assert(rows <= (size_t)(hit->end - hit->begin));
-    hit->begin = (uint16_t)(hit->begin + rows);
+    enum spine_status st = SPINE_OK;
+
+    assert(count <= (size_t)(hit->end - hit->begin));
+    hit->begin = (uint16_t)(hit->begin + count);
     if (hit->staged != HIT_NONE)
-        hit->staged += (uint32_t)rows;
+        hit->staged += (uint32_t)count;
     else if (hit->begin == hit->end)
-        (void)batch_hit_next(probe->batches[hit->batch], hit); /* false: none is left */
-    return (size_t)(hit->end - hit->begin);
+        st = batch_hit_next(probe->batches[hit->batch], hit);
+    *left = (size_t)(hit->end - hit->begin);
+    return st;
 }
 
 enum spine_status
@@ -225,21 +241,24 @@ give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done)
 {
     const bool counts_only = probe->options.want == SPINE_PROBE_COUNTS;
     size_t there = (size_t)(hit->end - hit->begin);
+    enum spine_status st = SPINE_OK;
 
     while (there > 0 && room > 0) {
         const size_t count = there < room ? there : room;
 
-        if (!counts_only) {
+        if (counts_only) {
+            TRY(probe_skip_rows(probe, hit, count, &there));
+        } else {
             if (!rows_reserve(&probe->layout, &probe->rows, probe->rows.count + count))
                 return SPINE_NOMEM;
-            probe_append_hit(probe, hit, count, &probe->rows);
+            TRY(probe_take_rows(probe, hit, count, &probe->rows, &there));
         }
         probe->row_count += count;
         room -= count;
-        there = probe_hit_pass(probe, hit, count);
     }
     *done = there == 0;
-    return SPINE_OK;
+out:
+    return st;
 }
 
 static enum spine_status

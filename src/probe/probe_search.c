@@ -130,8 +130,8 @@ search_batch(struct spine_probe *probe, size_t at)
                        probe->hit_count + candidates))
         return SPINE_NOMEM;
 
-    hits = batch_probe(batch, &probe->keys, probe->candidates, candidates,
-                       probe->hits + probe->hit_count);
+    TRY(batch_probe(batch, &probe->keys, probe->candidates, candidates,
+                    probe->hits + probe->hit_count, &hits));
     TRY(batch_stage_hits(batch, &probe->keys, probe->hits + probe->hit_count, hits,
                          &probe->staged,
                          probe->options.want == SPINE_PROBE_ROWS ? STAGED_ROWS_MAX : 0));

@@ -146,12 +146,14 @@ probe_append_words(struct rows *to, const struct rows *from, size_t begin, size_
 /* Prepares the merge of the chunk's keys that several batches have. SPINE_NOMEM. */
 enum spine_status probe_merge_begin(struct spine_probe *probe);
 void probe_merge_release(struct spine_probe *probe);
-/* Appends the hit's first rows; there is room. */
-void probe_append_hit(const struct spine_probe *probe, const struct hit *hit,
-                      size_t count, struct rows *out);
-/* Takes the hit's first rows from it; it goes on in the next block if its key does.
- * Returns the rows that are left, in its block. */
-size_t probe_hit_pass(struct spine_probe *probe, struct hit *hit, size_t rows);
+/* Moves the hit's first rows to the end of `out`, which has room. The hit goes on in the
+ * next block if its key does; `*left` are its rows there. */
+SPINE_CHECKED enum spine_status probe_take_rows(struct spine_probe *probe,
+                                                struct hit *hit, size_t count,
+                                                struct rows *out, size_t *left);
+/* The same without the rows. */
+SPINE_CHECKED enum spine_status
+probe_skip_rows(struct spine_probe *probe, struct hit *hit, size_t count, size_t *left);
 /* Gives all keys of the chunk that are left; there is room for their ends.
  * SPINE_NOMEM, SPINE_OVERFLOW. */
 enum spine_status probe_give_whole(struct spine_probe *probe);

@@ -21,7 +21,7 @@
 static inline bool give_lone(struct spine_probe *probe, const struct hit *hit);
 static enum spine_status give_hits(struct spine_probe *probe, uint32_t head);
 static size_t list_hits(struct spine_probe *probe, uint32_t head);
-static bool append_whole(struct spine_probe *probe, struct hit *hit);
+static enum spine_status append_whole(struct spine_probe *probe, struct hit *hit);
 static bool
 merge_last(struct spine_probe *probe, size_t begin, size_t middle, bool *alike);
 static enum spine_status add_up(struct spine_probe *probe, size_t begin);
@@ -81,14 +81,14 @@ give_hits(struct spine_probe *probe, uint32_t head)
     struct probe_run *const runs = probe->runs;
     size_t depth = 0;
     bool alike = false;
+    enum spine_status st = SPINE_OK;
 
     for (size_t i = 0; i < hit_count; i++) {
         struct hit *const hit = &probe->hits[runs[i].hit];
         size_t end;
 
         runs[depth++].begin = probe->rows.count;
-        if (!append_whole(probe, hit))
-            return SPINE_NOMEM;
+        TRY(append_whole(probe, hit));
         end = probe->rows.count;
         for (; depth > 1; depth--) {
             const size_t last = runs[depth - 1].begin, before = runs[depth - 2].begin;
@@ -99,7 +99,10 @@ give_hits(struct spine_probe *probe, uint32_t head)
                 return SPINE_NOMEM;
         }
     }
-    return alike ? add_up(probe, begin) : SPINE_OK;
+    if (alike)
+        st = add_up(probe, begin);
+out:
+    return st;
 }
 
 /* The hits of a key, those of the first batch first. */
@@ -116,20 +119,21 @@ list_hits(struct spine_probe *probe, uint32_t head)
     return count;
 }
 
-/* Appends all rows of a hit, those in further blocks, too. False without memory. */
-static bool
+/* Appends all rows of a hit, those in further blocks, too. */
+static enum spine_status
 append_whole(struct spine_probe *probe, struct hit *hit)
 {
     struct rows *const rows = &probe->rows;
     size_t count = (size_t)(hit->end - hit->begin);
+    enum spine_status st;
 
     do {
         if (!rows_reserve(&probe->layout, rows, rows->count + count))
-            return false;
-        probe_append_hit(probe, hit, count, rows);
-        count = probe_hit_pass(probe, hit, count);
+            return SPINE_NOMEM;
+        TRY(probe_take_rows(probe, hit, count, rows, &count));
     } while (count > 0);
-    return true;
+out:
+    return st;
 }
 
 /*

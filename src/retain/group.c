@@ -5,7 +5,7 @@
 #include "retain/filter.h"
 #include "retain/group_state.h"
 
-static void search_source(struct group *group, size_t at);
+static enum spine_status search_source(struct group *group, size_t at);
 static bool filter_excludes(struct group *group, const struct spine_batch *batch);
 enum spine_status
 group_new(struct group **out, const struct layout *layout,
@@ -65,20 +65,24 @@ group_begin(struct group *group, union spine_datum key, struct spine_error *erro
     return kept_cell_set(&group->key, &group->layout->key, key, error);
 }
 
-void
+enum spine_status
 group_search(struct group *group, struct retain_fuel *fuel)
 {
+    enum spine_status st = SPINE_OK;
+
     assert(group->phase == GROUP_SEARCHING);
     for (; group->searched < group->source_count; group->searched++) {
         if (retain_fuel_is_out(fuel))
-            return;
-        search_source(group, group->searched);
+            return SPINE_OK;
+        TRY(search_source(group, group->searched));
         fuel->used++;
     }
     group->phase = GROUP_SEARCHED;
+out:
+    return st;
 }
 
-static void
+static enum spine_status
 search_source(struct group *group, size_t at)
 {
     struct group_source *source = &group->sources[at];
@@ -86,17 +90,18 @@ search_source(struct group *group, size_t at)
     const struct cell *key = &group->key.cell;
     struct group_part *part = &group->parts[group->part_count];
     size_t rows;
+    enum spine_status st;
 
     if (filter_excludes(group, batch))
-        return;
-    rows = reader_seek_exact(&source->reader, key);
+        return SPINE_OK;
+    TRY(reader_seek_exact(&source->reader, key, &rows));
     if (rows == 0)
-        return;
+        return SPINE_OK;
     *part = (struct group_part){
         .source = at, .begin = reader_offset(&source->reader), .reader = source->reader};
     part->end = part->begin + rows;
     if (reader_key_goes_on(&source->reader, rows)) {
-        reader_seek_after(&part->reader, key, NULL);
+        TRY(reader_seek_after(&part->reader, key, NULL));
         part->end = reader_offset(&part->reader);
     }
     group->part_count++;
@@ -104,6 +109,8 @@ search_source(struct group *group, size_t at)
         group->own_parts++;
         group->own_rows += part->end - part->begin;
     }
+out:
+    return st;
 }
 
 /* Does the lookup filter of the batch, if it has one, say that the key is not there? */
@@ -170,9 +177,9 @@ group_ask_others(struct group *group, union spine_datum value, struct retain_fue
 
         if (retain_fuel_is_out(fuel))
             return SPINE_OK;
-        reader_seek(reader, key, &cell);
+        TRY(reader_seek(reader, key, &cell));
         begin = reader_offset(reader);
-        reader_seek_after(reader, key, &cell);
+        TRY(reader_seek_after(reader, key, &cell));
         *found = reader_offset(reader) > begin;
         fuel->used++;
     }

@@ -37,7 +37,7 @@ group_begin(struct group *group, union spine_datum key, struct spine_error *erro
 /* Does it pay to search first when `rows` rows of the key are to be judged? */
 bool group_is_worth_a_search(const struct group *group, size_t rows);
 /* Searches on for the key's parts. */
-void group_search(struct group *group, struct retain_fuel *fuel);
+enum spine_status group_search(struct group *group, struct retain_fuel *fuel);
 bool group_is_searched(const struct group *group);
 /*
  * After the search: are all rows of the group in one input of the merge, as a merge by

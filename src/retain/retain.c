@@ -201,7 +201,7 @@ judge_values(struct retain *retain, struct judging *judging)
         if (retain->group != NULL && !group_is_searched(retain->group) &&
             (retain->is_rejected ||
              group_is_worth_a_search(retain->group, retain->key_end - *at))) {
-            group_search(retain->group, judging->fuel);
+            TRY(group_search(retain->group, judging->fuel));
             if (!group_is_searched(retain->group))
                 break;
             if (group_is_unchanged(retain->group, judging->fuel)) {

@@ -220,7 +220,7 @@ do_not_move(struct world *world)
         HOLDS(clone_and_walk(world));
         break;
     case 2:
-        spine_cursor_position(cursor, &offset, &total);
+        HOLDS_OK(spine_cursor_position(cursor, &offset, &total));
         HOLDS(offset <= total);
         break;
     case 3:

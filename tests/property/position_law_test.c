@@ -182,7 +182,7 @@ positions(struct rng *rng, size_t steps)
 
         for (size_t r = 0; r < world.rows.count; r++)
             before += is_before(&model, &world.rows.rows[r]);
-        spine_cursor_position(world.cursor, &offset, &total);
+        HOLDS_OK(spine_cursor_position(world.cursor, &offset, &total));
         HOLDS_EQUAL(world.rows.count, total);
         HOLDS_EQUAL(before, offset);
         move_both(rng, &world, &model);

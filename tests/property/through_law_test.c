@@ -228,7 +228,7 @@ same_position(const struct spine_schema *schema, struct spine_cursor *view,
     HOLDS_OK(spine_cursor_status(view));
     HOLDS_OK(spine_cursor_status(twin));
     HOLDS_EQUAL(spine_cursor_key_valid(twin), spine_cursor_key_valid(view));
-    spine_cursor_position(view, &offset, &total);
+    HOLDS_OK(spine_cursor_position(view, &offset, &total));
     HOLDS(offset <= total);
     if (!spine_cursor_key_valid(twin))
         return true;

@@ -130,7 +130,7 @@ walk_within_bounds(struct rng *rng, size_t steps)
         HOLDS(check_walk(cursor, &expected, &world.generator, steps / 4));
         HOLDS(check_cursor(cursor, &expected, "bounds"));
         spine_cursor_rewind(cursor);
-        spine_cursor_position(cursor, &offset, &total);
+        HOLDS_OK(spine_cursor_position(cursor, &offset, &total));
         HOLDS(expected.count == 0 || offset < total);
         HOLDS(total >= expected.count);
         model_release(&expected);

@@ -92,7 +92,8 @@ expect_hits(const struct spine_batch *batch, const uint64_t *words, size_t word_
     for (size_t i = 0; i < word_count; i++)
         if (random_below(&source, 8) > 0)
             candidates[count++] = (uint32_t)i;
-    found = batch_probe(batch, &keys, candidates, count, hits);
+    assert_int_equal(batch_probe(batch, &keys, candidates, count, hits, &found),
+                     SPINE_OK);
     for (size_t i = 0; i < count; i++) {
         const uint64_t word = words[candidates[i]];
 

@@ -122,6 +122,28 @@ batch_of_rows(const struct layout *layout, const struct rows *rows, size_t piece
     return batch;
 }
 
+/* Seeks that succeed. */
+static inline void
+seek(struct reader *reader, const struct cell *key, const struct cell *value)
+{
+    assert_int_equal(reader_seek(reader, key, value), SPINE_OK);
+}
+
+static inline void
+seek_after(struct reader *reader, const struct cell *key, const struct cell *value)
+{
+    assert_int_equal(reader_seek_after(reader, key, value), SPINE_OK);
+}
+
+static inline size_t
+seek_exact(struct reader *reader, const struct cell *key)
+{
+    size_t rows = 0;
+
+    assert_int_equal(reader_seek_exact(reader, key, &rows), SPINE_OK);
+    return rows;
+}
+
 /* All rows of the batch, by its reader, in pieces. */
 static inline struct rows
 rows_of_batch(const struct spine_batch *batch, size_t want)

@@ -127,14 +127,13 @@ expect_same_seeks(const struct world *world, const struct spine_batch *batch,
         if (world->layout.value.shape == SHAPE_WORD4)
             value.word = (uint32_t)value.word;
         reader_prefetch(&reader, &key);
-        assert_int_equal(reader_seek_exact(&reader, &key),
-                         reader_seek_exact(&plain, &key));
+        assert_int_equal(seek_exact(&reader, &key), seek_exact(&plain, &key));
         assert_int_equal(reader_offset(&reader), reader_offset(&plain));
-        reader_seek(&reader, &key, &value);
-        reader_seek(&plain, &key, &value);
+        seek(&reader, &key, &value);
+        seek(&plain, &key, &value);
         assert_int_equal(reader_offset(&reader), reader_offset(&plain));
-        reader_seek_after(&reader, &key, i % 2 == 0 ? NULL : &value);
-        reader_seek_after(&plain, &key, i % 2 == 0 ? NULL : &value);
+        seek_after(&reader, &key, i % 2 == 0 ? NULL : &value);
+        seek_after(&plain, &key, i % 2 == 0 ? NULL : &value);
         assert_int_equal(reader_offset(&reader), reader_offset(&plain));
     }
 }

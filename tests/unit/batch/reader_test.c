@@ -86,17 +86,17 @@ expect_seeks(struct world *world, struct random *random)
         const size_t key_end = count_before(world, p, false, true);
         size_t exact;
 
-        reader_seek(&reader, &key, NULL);
+        seek(&reader, &key, NULL);
         assert_int_equal(reader_offset(&reader), key_begin);
-        reader_seek_after(&reader, &key, NULL);
+        seek_after(&reader, &key, NULL);
         assert_int_equal(reader_offset(&reader), key_end);
-        reader_seek(&reader, &key, &value);
+        seek(&reader, &key, &value);
         assert_int_equal(reader_offset(&reader), count_before(world, p, true, false));
-        reader_seek_after(&reader, &key, &value);
+        seek_after(&reader, &key, &value);
         assert_int_equal(reader_offset(&reader), count_before(world, p, true, true));
 
         reader_to_offset(&reader, random_below(random, world->rows.count + 1));
-        exact = reader_seek_exact(&reader, &key);
+        exact = seek_exact(&reader, &key);
         assert_int_equal(exact > 0, key_end > key_begin);
         assert_true(exact <= key_end - key_begin);
         if (exact > 0)
@@ -205,12 +205,12 @@ seeks_among_many_blocks(void **state)
 
             if (i % 3 == 0)
                 reader_prefetch(&reader, &key);
-            assert_int_equal(reader_seek_exact(&reader, &key), 1);
+            assert_int_equal(seek_exact(&reader, &key), 1);
             assert_int_equal(reader_offset(&reader), at);
-            assert_int_equal(reader_seek_exact(&reader, &above), 0);
-            reader_seek_after(&reader, &key, NULL);
+            assert_int_equal(seek_exact(&reader, &above), 0);
+            seek_after(&reader, &key, NULL);
             assert_int_equal(reader_offset(&reader), at + 1);
-            reader_seek(&reader, &key, NULL);
+            seek(&reader, &key, NULL);
             assert_int_equal(reader_offset(&reader), at);
         }
         rows_release(&batch->layout, &rows);
@@ -244,17 +244,17 @@ seeks_at_the_ends_of_words(void **state)
         rows = rows_of_columns(&layout, &columns);
         batch = batch_of_rows(&layout, &rows, 10);
         reader_init(&reader, batch);
-        reader_seek_after(&reader, &key, NULL);
+        seek_after(&reader, &key, NULL);
         assert_int_equal(reader_offset(&reader), 2);
-        reader_seek_after(&reader, &key, &value);
+        seek_after(&reader, &key, &value);
         assert_int_equal(reader_offset(&reader), 2);
-        reader_seek_after(&reader, &none, NULL);
+        seek_after(&reader, &none, NULL);
         assert_int_equal(reader_offset(&reader), 1);
-        reader_seek(&reader, &none, &value);
+        seek(&reader, &none, &value);
         assert_int_equal(reader_offset(&reader), 1);
-        reader_seek_after(&reader, &none, &none);
+        seek_after(&reader, &none, &none);
         assert_int_equal(reader_offset(&reader), 1);
-        reader_seek(&reader, &none, NULL);
+        seek(&reader, &none, NULL);
         assert_int_equal(reader_offset(&reader), 0);
         rows_release(&layout, &rows);
         spine_batch_unref(batch);
