@@ -9,6 +9,9 @@ aftermath_run(struct spine *spine, struct aftermath *after)
 {
     if (after->kick)
         runtime_kick(spine->runtime);
+    else
+        runtime_look(spine->runtime);
+    merge_free(after->failed_merge);
     for (size_t i = 0; i < after->task_count; i++) {
         merge_free(after->merges[i]);
         key_filter_unref(after->key_filters[i]);

@@ -41,6 +41,28 @@
 
 struct compaction;
 
+/*
+ * What becomes of a merge that fails, by its status. Its inputs are always as they were.
+ *
+ *     transient   SPINE_NOMEM, SPINE_IO   it is tried again, after delays that grow from
+ *                                         1 ms to a second, and the error is sticky when
+ *                                         that has gone on for options.retry_ms
+ *     settling    SPINE_OVERFLOW          all batches are merged, and the error is sticky
+ *                                         when what they add up to is beyond int64_t
+ *     permanent   SPINE_CORRUPT, others   it is sticky at once: it would come again
+ *
+ * A merge ahead, which nobody needs, never makes the first two sticky.
+ */
+enum error_class { ERROR_TRANSIENT, ERROR_SETTLING, ERROR_PERMANENT };
+
+static inline enum error_class
+error_class(enum spine_status status)
+{
+    if (status == SPINE_NOMEM || status == SPINE_IO)
+        return ERROR_TRANSIENT;
+    return status == SPINE_OVERFLOW ? ERROR_SETTLING : ERROR_PERMANENT;
+}
+
 struct spine {
     struct layout layout;
     struct spine_options options; /* resolved */
@@ -118,6 +140,7 @@ struct aftermath {
     struct spine_batch *batch;
     struct entry_set entries;
     struct compaction *compactions; /* a chain */
+    struct merge *failed_merge;     /* of a task that tries again */
     struct merge *merges[TASK_COUNT];
     size_t task_count; /* of these three arrays; NULL where there was none */
     bool kick;

@@ -31,6 +31,7 @@ spine_get_stats(struct spine *spine, struct spine_stats *out)
 {
     uint64_t filter_bytes = 0;
 
+    runtime_look(spine->runtime);
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     spine_list_wait_locked(spine);

@@ -16,6 +16,8 @@ struct slice {
     struct spine_error error;
     /* The merge is finished: `output`, a reference, is all of it. */
     bool done;
+    /* Or it is, but for the batch of what it has made. */
+    bool unsealed;
     struct spine_batch *output;
     struct merge_counts counts; /* when done */
     /* It was split: the merge goes on with other inputs. */
@@ -43,8 +45,11 @@ static void
 slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath *after);
 static void
 publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *after);
+static bool may_retry_locked(struct merge_task *task, const struct slice *slice,
+                             struct aftermath *after);
 static void
 fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath *after);
+static void count_given_up_locked(struct merge_task *task);
 static void give_back_locked(struct merge_task *task, struct aftermath *after);
 static void task_to_idle_locked(struct merge_task *task, struct aftermath *after);
 
@@ -128,7 +133,16 @@ merge_task_unpark_locked(struct merge_task *task, struct aftermath *after)
     if (task->state != TASK_PARKED)
         return;
     task->state = TASK_QUEUED;
+    task->failures = 0;
     runtime_ready(task->spine->runtime, &task->job);
+    after->kick = true;
+}
+
+void
+merge_task_retry_locked(struct merge_task *task, struct aftermath *after)
+{
+    task->failures = 0;
+    runtime_wake(task->spine->runtime, &task->job);
     after->kick = true;
 }
 
@@ -191,7 +205,9 @@ slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
     TRY(merge_step(task->merge, &fuel_left, &slice->error));
     if (merge_done(task->merge)) {
         merge_counts(task->merge, &slice->counts);
+        slice->unsealed = true;
         TRY(merge_seal(task->merge, &slice->output, &slice->error));
+        slice->unsealed = false;
         slice->done = true;
     }
     slice->rows_left = merge_rows_left(task->merge);
@@ -254,9 +270,10 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
     if (slice->is_split) {
         split_publish_locked(task, &slice->split, after);
         task->fuel_used = 0; /* none of it would be lost */
+        task->failures = 0;
     }
 
-    if (slice->status != SPINE_OK) {
+    if (slice->status != SPINE_OK && !may_retry_locked(task, slice, after)) {
         runtime_idle(spine->runtime, &task->job);
         fail_locked(task, slice, after);
     } else if (slice->done) {
@@ -268,6 +285,9 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
     } else if (spine->locked.pauses > 0) {
         runtime_idle(spine->runtime, &task->job);
         task->state = TASK_PARKED;
+    } else if (slice->status != SPINE_OK) {
+        runtime_wait(spine->runtime, &task->job, task->failures - 1);
+        after->kick = true;
     } else {
         if (slice->fuel_used > 0)
             task->job.rows_left = rank_of(task, slice->rows_left);
@@ -328,22 +348,51 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
 }
 
 /*
- * The inputs are as they were. What may pass is tried again some times. A merge ahead,
- * which nobody needs, never makes an error sticky: it is tried again when there is much
- * more to merge. Neither does a sum of some batches only.
+ * True when the merge is to be tried again, as its error may pass and has not lasted too
+ * long. It begins anew then, as memory that it holds may be what is short; but what it
+ * has made is kept if no more than the batch of it could not be had. A merge ahead, which
+ * nobody needs, does not wait: see fail_locked().
+ */
+static bool
+may_retry_locked(struct merge_task *task, const struct slice *slice,
+                 struct aftermath *after)
+{
+    const uint64_t now_ns = clock_now_ns();
+    const uint32_t retry_ms = task->spine->options.retry_ms;
+
+    if (error_class(slice->status) != ERROR_TRANSIENT || task->ahead)
+        return false;
+    if (task->failures == 0)
+        task->failing_since_ns = now_ns;
+    if (retry_ms != UINT32_MAX &&
+        now_ns - task->failing_since_ns >= retry_ms * UINT64_C(1000000))
+        return false;
+    task->failures++;
+    task->spine->locked.stats.merge_retries++;
+    if (!slice->unsealed) {
+        count_given_up_locked(task);
+        after->failed_merge = task->merge;
+        task->merge = NULL;
+    }
+    return true;
+}
+
+/*
+ * The inputs are as they were. What other batches may settle, and a merge ahead, never
+ * makes an error sticky: the latter is tried again when there is much more to merge.
  */
 static void
 fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath *after)
 {
     struct spine *spine = task->spine;
+    const enum error_class class = error_class(slice->status);
 
-    if (task->ahead)
+    if (task->ahead && class != ERROR_PERMANENT)
         spine->locked.ahead_wait_rows = entry_set_sums(&task->inputs).rows;
-    else if (slice->status != SPINE_OVERFLOW || !compaction_settle_locked(task, after)) {
+    else if (class != ERROR_SETTLING || !compaction_settle_locked(task, after)) {
         if (task->level == COMPACTION_TASK)
             compaction_end_locked(spine, slice->status, NULL, after);
-        if (++task->failures >= MERGE_FAILURES_MAX || slice->status == SPINE_OVERFLOW)
-            spine_set_error_locked(spine, &slice->error, after);
+        spine_set_error_locked(spine, &slice->error, after);
     }
     give_back_locked(task, after);
 }
@@ -354,12 +403,22 @@ give_back_locked(struct merge_task *task, struct aftermath *after)
 {
     struct spine *spine = task->spine;
 
-    if (task->fuel_used > 0) {
-        spine->locked.stats.given_up_merges++;
-        spine->locked.stats.given_up_rows_in += task->fuel_used;
-    }
+    count_given_up_locked(task);
     entry_set_unite(&spine->locked.loose, &task->inputs);
     task_to_idle_locked(task, after);
+}
+
+/* What the merge has done is lost. */
+static void
+count_given_up_locked(struct merge_task *task)
+{
+    struct spine_stats *stats = &task->spine->locked.stats;
+
+    if (task->fuel_used == 0)
+        return;
+    stats->given_up_merges++;
+    stats->given_up_rows_in += task->fuel_used;
+    task->fuel_used = 0;
 }
 
 static void

@@ -5,8 +5,9 @@
 /*
  * merge_task -- a merge as a job: begin, slice, publish, give up. Part of core.h.
  *
- * A task is idle, queued (its job is ready or running) or parked (its merge is under way,
- * but the spine is paused). Each slot has one task; one more is for compaction.
+ * A task is idle, queued (its job is ready, runs, or waits to be tried again) or parked
+ * (its merge is under way, but the spine is paused). Each slot has one task; one more is
+ * for compaction.
  */
 
 #include "entry.h"
@@ -15,9 +16,6 @@
 
 struct spine;
 struct aftermath;
-
-/* Failed merges of a task in a row after which an error that may pass is sticky. */
-#define MERGE_FAILURES_MAX 3u
 
 enum task_state { TASK_IDLE, TASK_QUEUED, TASK_PARKED };
 
@@ -48,8 +46,11 @@ struct merge_task {
     /* NULL until the first slice. */
     struct merge *merge;
     uint64_t fuel_used;
-    uint64_t merges;   /* that ended */
-    unsigned failures; /* since one did */
+    uint64_t merges; /* that ended */
+    /* Slices that failed, by an error that may pass, since something went well; when the
+     * first of them did. */
+    unsigned failures;
+    uint64_t failing_since_ns;
 };
 
 void merge_task_init(struct merge_task *task, struct spine *spine, unsigned level);
@@ -61,5 +62,7 @@ void merge_task_abandon_locked(struct merge_task *task, struct aftermath *after)
 /* Lets no further slice begin; lets them begin again. */
 void merge_task_park_locked(struct merge_task *task);
 void merge_task_unpark_locked(struct merge_task *task, struct aftermath *after);
+/* What failed is forgotten: a merge that waits to be tried again is tried now. */
+void merge_task_retry_locked(struct merge_task *task, struct aftermath *after);
 
 #endif

@@ -9,6 +9,7 @@
 #define LEVEL0_ROWS_MAX 99999u
 #define BACKPRESSURE_BATCHES_DEFAULT 128u
 #define HELP_BATCHES_DEFAULT 32u
+#define RETRY_MS_DEFAULT 10000u
 /* Input rows that an inserting thread merges in one go. */
 #define HELP_FUEL_ROWS 16384u
 
@@ -89,6 +90,8 @@ options_resolve(const struct spine_options *options, struct spine_options *out,
         out->backpressure_batches = BACKPRESSURE_BATCHES_DEFAULT;
     if (out->help_batches == 0)
         out->help_batches = HELP_BATCHES_DEFAULT;
+    if (out->retry_ms == 0)
+        out->retry_ms = RETRY_MS_DEFAULT;
     if (out->encode_rows == 0)
         out->encode_rows = ENCODE_ROWS;
     if (out->filter_false_positive_rate == 0)
@@ -372,6 +375,7 @@ spine_get_status(struct spine *spine, struct spine_error *error)
 {
     enum spine_status st;
 
+    runtime_look(spine->runtime);
     mutex_lock(&spine->mutex);
     st = spine_sticky_locked(spine, error);
     mutex_unlock(&spine->mutex);
@@ -389,7 +393,7 @@ spine_retry(struct spine *spine)
     spine->locked.ahead_wait_rows = 0;
     spine->locked.settle_attempts = 0;
     for (unsigned i = 0; i < TASK_COUNT; i++)
-        spine->locked.tasks[i].failures = 0;
+        merge_task_retry_locked(&spine->locked.tasks[i], &after);
     spine_start_merges_locked(spine, &after);
     spine_finish(spine, &after);
 }

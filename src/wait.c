@@ -22,6 +22,7 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
     for (;;) {
         const uint64_t wakes = spine->locked.wakes;
         uint64_t fuel_rows = WAIT_FUEL_ROWS;
+        uint64_t due_ns;
         bool runtime_closed;
         bool helped;
 
@@ -49,8 +50,9 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
         if (runtime_closed)
             return spine_fail(error, SPINE_CANCELLED,
                               "the runtime was closed during a wait");
+        due_ns = runtime_due_ns(spine->runtime, &spine->jobs);
         (void)condition_wait_until(condition, &spine->mutex,
-                                   deadline_ns); /* looks again */
+                                   due_ns < deadline_ns ? due_ns : deadline_ns);
     }
 }
 

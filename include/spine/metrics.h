@@ -49,6 +49,9 @@ struct spine_stats {
      * they had read: work that was lost. */
     uint64_t given_up_merges;
     uint64_t given_up_rows_in;
+    /* Times that a merge failed for want of memory, or of a file, and was to be tried
+     * again after a delay. */
+    uint64_t merge_retries;
     /* Times that a merge under way handed over what it had written, so that the memory of
      * what it had read could go. */
     uint64_t merge_splits;

@@ -12,6 +12,13 @@
  *     executor         the host runs the slices wherever it likes
  *     manual           nothing runs unless somebody calls spine_runtime_run() or inserts
  *
+ * A merge that failed for want of memory is tried again after a delay, during which no
+ * thread is blocked. A loop has a timer for that. Executors and manual runtimes have no
+ * clock: there, whichever call comes next once the delay is over sees to it, be it an
+ * insert, a wait, a run or a question for the status or the statistics of any spine of
+ * the runtime; calls that wait wake up for it. A host of an executor that calls none of
+ * these for long calls spine_runtime_run() with no fuel now and then.
+ *
  * What holds for the process:
  *
  * exit(), or the end of main(), may come with everything open and in use: in any state,

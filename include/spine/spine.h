@@ -52,6 +52,15 @@ struct spine_options {
      */
     uint32_t help_batches;
     /*
+     * For how long a merge is tried again that fails by an error which may pass,
+     * SPINE_NOMEM or SPINE_IO, in milliseconds since it failed first; the delays between
+     * grow from 1 ms to a second. After that the error is sticky. Default 10,000;
+     * UINT32_MAX: for ever. Lower: hosts learn sooner that merges do not get on. Higher:
+     * longer shortages pass without an error; inserts are held back meanwhile, once there
+     * are too many batches.
+     */
+    uint32_t retry_ms;
+    /*
      * How often more a row of negative weight counts when a merge output is put on a
      * level, which is at most the highest that holds other batches. Default 0. Higher:
      * retractions meet what they cancel sooner, merges write more.
@@ -144,10 +153,11 @@ spine_insert_wait(struct spine *spine, uint64_t timeout_ns, struct spine_error *
 
 /*
  * The sticky error of the spine: SPINE_OK, or why a merge could not be done. Its inputs
- * are as they were. SPINE_OVERFLOW: the sum of a row over all batches was not in int64_t;
- * where it is so over some of them only, they are merged with all others at once. What
- * comes in meanwhile counts, too, up to a point: after two such merges inserts wait for
- * the third.
+ * are as they were. SPINE_NOMEM and SPINE_IO: it was tried again for
+ * spine_options.retry_ms. SPINE_OVERFLOW: the sum of a row over all batches was not in
+ * int64_t; where it is so over some of them only, they are merged with all others at
+ * once. What comes in meanwhile counts, too, up to a point: after two such merges inserts
+ * wait for the third.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_get_status(struct spine *spine, struct spine_error *error);

@@ -38,7 +38,7 @@ fixture_init(struct fixture *at, const struct spine_schema *schema)
     const struct generate_options rows = {
         .keys = 12, .values = 8, .times = 3, .bytes_max = 30, .cancel_percent = 20};
     const struct spine_runtime_options manual = {.manual = true};
-    const struct spine_options options = {.filter_rows_min = 1};
+    const struct spine_options options = {.retry_ms = 1, .filter_rows_min = 1};
 
     *at = (struct fixture){.schema = *schema};
     rng_init(&at->rng, harness_seed());

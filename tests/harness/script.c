@@ -74,6 +74,8 @@ script_init(struct script *script, struct rng *rng, const struct script_options 
         schema = *script->options.schema;
     else
         generate_schema(rng, &schema);
+    if (script->options.faulty)
+        spine_options.retry_ms = 1;
     if (rng_chance(rng, 70))
         spine_options.level0_rows = (uint32_t)rng_magnitude(rng, 500);
     if (rng_chance(rng, 60))

@@ -506,6 +506,18 @@ try_merge(const struct fixture *fixture, struct spine_batch **out)
     return st;
 }
 
+static bool
+is_the_sum(const struct spine_batch *batch, const struct fixture *fixture)
+{
+    struct model rows;
+
+    model_init(&rows, &fixture->schema);
+    assert_true(fixture_rows(batch, &rows));
+    const bool same = model_equal(&fixture->sum, &rows, "what was sealed");
+    model_release(&rows);
+    return same;
+}
+
 /* Every allocation fails once: an error, nothing lost, nothing leaked. */
 static void
 test_no_memory_is_an_error(void **state)
@@ -531,6 +543,8 @@ test_no_memory_is_an_error(void **state)
             fired = fault_alloc_fired();
             (void)fault_alloc_disarm();
             assert_int_equal(st, fired ? SPINE_NOMEM : SPINE_OK);
+            /* Also what was sealed the second time is all of it. */
+            assert_true(batch == NULL || is_the_sum(batch, &fixture));
             spine_batch_unref(batch);
             assert_int_equal(fault_alloc_live_blocks(), live);
         }
