@@ -38,8 +38,8 @@ struct entry_sums {
 /* One batch of a spine, in exactly one set. */
 struct entry {
     struct spine_batch *batch;
-    /* Number of the insert that it came with; of an output, the greatest of its inputs.
-     */
+    /* Number of the insert that it came with;
+     * of an output, the greatest of its inputs. */
     uint64_t sequence;
     /* The level where it is loose, or was before it became an input. */
     unsigned level;

@@ -39,8 +39,8 @@ struct facts {
    2^32, separated by commas. Fails with file and line of what it cannot read. */
 void facts_load(struct facts *facts, const char *directory);
 
-/* Makes an ontology of about 1,000 * `scale` concepts; the same for the same arguments.
- */
+/* Makes an ontology of about 1,000 * `scale` concepts;
+ * the same for the same arguments. */
 void facts_generate(struct facts *facts, uint64_t seed, uint32_t scale);
 
 void facts_release(struct facts *facts);

@@ -26,8 +26,8 @@ struct lookup_columns {
     unsigned second;
 };
 
-/* The pairs of the numbers 0 to count - 1, ascending, each once. Sorted by the library.
- */
+/* The pairs of the numbers 0 to count - 1, ascending, each once.
+ * Sorted by the library. */
 void lookup_init(struct lookup *lookup, const struct table *table,
                  struct lookup_columns columns, uint32_t count);
 void lookup_release(struct lookup *lookup);

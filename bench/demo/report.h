@@ -10,8 +10,8 @@
 #include "demo/rules.h"
 
 void report_facts(const struct facts *facts, double seconds);
-/* One line per round: what it found, and how the spines are. Round 0 is what was given.
- */
+/* One line per round: what it found, and how the spines are.
+ * Round 0 is what was given. */
 void report_head(void);
 void report_round(struct program *program, unsigned round, double seconds);
 /* What each rule has cost, and where the memory is. */

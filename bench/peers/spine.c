@@ -109,8 +109,8 @@ cursor_close(struct spine_cursor *cursor)
     spine_cursor_close(cursor);
 }
 
-/* A row whose times cancel each other is still there until the frontier makes them equal.
- */
+/* A row whose times cancel each other is still there until the frontier makes them
+ * equal. */
 static void
 key_tally(struct spine_cursor *cursor, struct tally *tally)
 {

@@ -32,8 +32,8 @@ extern "C" {
 /* The longest name of an object, in bytes. */
 #define SPINE_NAME_MAX 127
 
-/* Called for every name of a list. Anything but SPINE_OK ends the list with that status.
- */
+/* Called for every name of a list. Anything but SPINE_OK ends the list with
+ * that status. */
 typedef enum spine_status spine_name_fn(void *argument, const char *name, uint64_t bytes,
                                         struct spine_error *error);
 
@@ -83,8 +83,8 @@ struct spine_backend {
     /* Takes the name away. SPINE_NOT_FOUND. */
     enum spine_status (*remove)(void *context, const char *name,
                                 struct spine_error *error);
-    /* Calls `on_name` for every finished object, in no particular order, without locks.
-     */
+    /* Calls `on_name` for every finished object, in no particular order, without
+     * locks. */
     enum spine_status (*list)(void *context, spine_name_fn *on_name, void *argument,
                               struct spine_error *error);
 

@@ -83,8 +83,8 @@ struct spine_batch_info {
     uint64_t bytes;
     /* Bytes of its lookup filter, not in `bytes`: 0 until a reader has built one. */
     uint64_t filter_bytes;
-    /* The least and the greatest key; they point into the batch. Undefined without rows.
-     */
+    /* The least and the greatest key; they point into the batch.
+     * Undefined without rows. */
     union spine_datum key_min;
     union spine_datum key_max;
 };

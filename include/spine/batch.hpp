@@ -292,7 +292,7 @@ class builder : public row_writer<builder_calls, K, V, Time>
     }
 };
 
-} // namespace SPINE_CPP_MODE
+} /* inline namespace SPINE_CPP_MODE */
 } /* namespace spine_cpp */
 
 #endif

@@ -217,7 +217,7 @@ template <class... Ts> struct codec<std::tuple<Ts...>> {
     }
 };
 
-} // namespace SPINE_CPP_MODE
+} /* inline namespace SPINE_CPP_MODE */
 } /* namespace spine_cpp */
 
 #endif

@@ -9,7 +9,8 @@
  *     for (spine_cursor_rewind(c); spine_cursor_key_valid(c); spine_cursor_step_key(c))
  *         for (; spine_cursor_val_valid(c); spine_cursor_step_val(c))
  *             use(spine_cursor_key(c).u64, spine_cursor_val(c).u64,
- * spine_cursor_weight(c)); return spine_cursor_status(c);
+ *                 spine_cursor_weight(c));
+ *     return spine_cursor_status(c);
  *
  * Position. A cursor stands on a key, or on none; on a key it stands on one of
  * the key's values, or on none. A new cursor stands on the first key. Every key

@@ -553,7 +553,7 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
     spine_error failure_ = {SPINE_OK, ""};
 };
 
-} // namespace SPINE_CPP_MODE
+} /* inline namespace SPINE_CPP_MODE */
 } /* namespace spine_cpp */
 
 #endif

@@ -69,8 +69,8 @@ struct spine_probe_rows {
     size_t keys;
     /* Those of them that have rows here. */
     size_t found;
-    /* Key number first_key + i has the rows [ends[i - 1], ends[i]), the first one from 0.
-     */
+    /* Key number first_key + i has the rows [ends[i - 1], ends[i]), the first one from
+     * 0. */
     const uint64_t *ends;
     /*
      * The rows, sorted, added up, none of weight zero: values, times and weights, as the

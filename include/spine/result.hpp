@@ -210,7 +210,7 @@ template <> class [[nodiscard]] result<void>
     std::variant<std::monostate, spine_error> content_;
 };
 
-} // namespace SPINE_CPP_MODE
+} /* inline namespace SPINE_CPP_MODE */
 } /* namespace spine_cpp */
 
 #endif

@@ -58,8 +58,8 @@ enum spine_time {
 struct spine_schema {
     struct spine_type key;
     struct spine_type value;
-    /* Weights per row, added component by component: 1 to SPINE_WEIGHTS_MAX; 0 means 1.
-     */
+    /* Weights per row, added component by component: 1 to SPINE_WEIGHTS_MAX;
+     * 0 means 1. */
     unsigned weight_count;
     enum spine_time time;
 };
@@ -81,8 +81,8 @@ spine_time_pair(uint32_t outer, uint32_t inner)
     return high << 32 | inner;
 }
 
-/* True when `a` is less than or equal to `b` in the order of `time`. True when untimed.
- */
+/* True when `a` is less than or equal to `b` in the order of `time`.
+ * True when untimed. */
 SPINE_API bool spine_time_less_equal(enum spine_time time, uint64_t a, uint64_t b);
 
 /* The least time not before `a` nor before `b`. */

@@ -460,7 +460,7 @@ class map : public handle<::spine, spine_close>
 /* A spine of keys alone. */
 template <class K, enum spine_time Time = SPINE_UNTIMED> using set = map<K, void, Time>;
 
-} // namespace SPINE_CPP_MODE
+} /* inline namespace SPINE_CPP_MODE */
 } /* namespace spine_cpp */
 
 #endif

@@ -56,23 +56,24 @@ fail(spine_error *error, enum spine_status status, const char *message) noexcept
 /* --- elements of tuples ------------------------------------------------------------ */
 
 /* A T whose order is not the usual one. Of a std::optional, not in one. */
-template <class T, enum spine_tuple_order Order>
-struct ordered {
+template <class T, spine_tuple_order Order> struct ordered {
     T value{};
 
     ordered() = default;
-    ordered(T of) noexcept(std::is_nothrow_move_constructible_v<T>) :
-        value(std::move(of)){}
+    ordered(T of) noexcept(std::is_nothrow_move_constructible_v<T>) : value(std::move(of))
+    {
+    }
 
-    friend bool
-    operator==(const ordered &a, const ordered &b){return a.value == b.value;}
+    friend bool operator==(const ordered &a, const ordered &b)
+    {
+        return a.value == b.value;
+    }
 
-friend bool
-operator!=(const ordered &a, const ordered &b)
-{
-    return !(a == b);
-}
-}; // namespace SPINE_CPP_MODE
+    friend bool operator!=(const ordered &a, const ordered &b)
+    {
+        return !(a == b);
+    }
+};
 
 template <class T> using descending = ordered<T, SPINE_DESCENDING>;
 template <class T> using nulls_last = ordered<T, SPINE_ASCENDING_NULLS_LAST>;
@@ -197,8 +198,9 @@ struct tuple_element<std::vector<Byte>,
 
 template <class T> struct is_ordered : std::false_type {
 };
-template <class T, enum spine_tuple_order Order>
-struct is_ordered<ordered<T, Order>> : std::true_type {};
+template <class T, spine_tuple_order Order>
+struct is_ordered<ordered<T, Order>> : std::true_type {
+};
 
 template <class T> struct tuple_element<std::optional<T>> {
     static_assert(!is_ordered<T>::value,
@@ -226,22 +228,22 @@ template <class T> struct tuple_element<std::optional<T>> {
     }
 };
 
-template <class T, enum spine_tuple_order Order>
-struct tuple_element<ordered<T, Order>> {
+template <class T, spine_tuple_order Order> struct tuple_element<ordered<T, Order>> {
     static void put(spine_tuple_writer &writer, const ordered<T, Order> &element,
-                    enum spine_tuple_order) noexcept {
-        tuple_element<T>::put(writer, element.value, Order);}
+                    enum spine_tuple_order) noexcept
+    {
+        tuple_element<T>::put(writer, element.value, Order);
+    }
 
-static bool
-get(spine_tuple_reader &reader, const spine_tuple_element &element,
-    ordered<T, Order> &out)
-{
-    /* A key written in another order would not be found where it is sought. */
-    const bool descends = (Order & SPINE_DESCENDING) != 0;
-    return ((element.order & SPINE_DESCENDING) != 0) == descends &&
-           tuple_element<T>::get(reader, element, out.value);
-}
-}; // namespace spine_cpp
+    static bool get(spine_tuple_reader &reader, const spine_tuple_element &element,
+                    ordered<T, Order> &out)
+    {
+        /* A key written in another order would not be found where it is sought. */
+        const bool descends = (Order & SPINE_DESCENDING) != 0;
+        return ((element.order & SPINE_DESCENDING) != 0) == descends &&
+               tuple_element<T>::get(reader, element, out.value);
+    }
+};
 
 template <class... Ts>
 void
@@ -259,7 +261,7 @@ put_elements(spine_tuple_writer &writer, const std::tuple<Ts...> &elements) noex
 
 /* The order of an element of type T. */
 template <class T> inline constexpr enum spine_tuple_order order_of = SPINE_ASCENDING;
-template <class T, enum spine_tuple_order Order>
+template <class T, spine_tuple_order Order>
 inline constexpr enum spine_tuple_order order_of<ordered<T, Order>> = Order;
 
 /* A key written in another order than that of T would not be found where it is sought. */
@@ -269,7 +271,8 @@ order_fits(const struct spine_tuple_element &element) noexcept
 {
     if (element.kind == SPINE_TUPLE_NULL)
         return element.order == order_of<T>;
-    return ((element.order ^ order_of<T>)&SPINE_DESCENDING) == 0;
+    const bool descends = (order_of<T> & SPINE_DESCENDING) != 0;
+    return ((element.order & SPINE_DESCENDING) != 0) == descends;
 }
 
 template <class T>

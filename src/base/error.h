@@ -13,20 +13,34 @@
  *     *out = thing;            the commit: nothing after it can fail
  *     thing = NULL;
  *     st = SPINE_OK;
- * out:
+ *   out:
  *     thing_free(thing);       NULL once committed
  *     return st;
+ *
+ * A function that checks stored data, and has nothing to free, states its facts instead:
+ *
+ *     EXPECT(block->rows > 0, "block %zu is empty", at);
+ *     return SPINE_OK;
+ *
+ * No other macro changes the flow.
  */
 
 #include "spine/types.h"
 
-/* The only macro that changes the flow: on failure to the function's `out:` label with
- * `st` set. */
+/* On failure to the function's `out:` label with `st` set. */
 #define TRY(expression)                                                                  \
     do {                                                                                 \
         st = (expression);                                                               \
         if (st != SPINE_OK)                                                              \
             goto out;                                                                    \
+    } while (0)
+
+/* Unless `fact` holds, returns SPINE_CORRUPT, with the message that follows in
+ * `check->error`. */
+#define EXPECT(fact, ...)                                                                \
+    do {                                                                                 \
+        if (!(fact))                                                                     \
+            return spine_fail(check->error, SPINE_CORRUPT, __VA_ARGS__);                 \
     } while (0)
 
 /*

@@ -33,13 +33,6 @@ static enum spine_status check_info(const struct check *check);
 static bool
 datum_equals(const struct cell_layout *layout, union spine_datum a, union spine_datum b);
 
-/* One fact about the batch. */
-#define EXPECT(fact, ...)                                                                \
-    do {                                                                                 \
-        if (!(fact))                                                                     \
-            return spine_fail(check->error, SPINE_CORRUPT, __VA_ARGS__);                 \
-    } while (0)
-
 enum spine_status
 spine_batch_check(const struct spine_batch *batch, struct spine_error *error)
 {

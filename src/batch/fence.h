@@ -21,8 +21,8 @@ struct fence_cells {
 };
 
 /* What a batch knows of each block without a look into it: its first and last row as
- * codes, and how much of everything it has. What searches for words look at comes first.
- */
+ * codes, and how much of everything it has.
+ * What searches for words look at comes first. */
 struct fence {
     struct block *block;
     uint64_t first_hi, first_lo;

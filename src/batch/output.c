@@ -169,8 +169,8 @@ output_seal(struct output *output, struct spine_batch **out, struct spine_error 
     enum spine_status st;
 
     *out = NULL;
-    /* What is left fits into one block, and is taken last, so that a failure leaves it.
-     */
+    /* What is left fits into one block, and is taken last, so that a failure leaves
+     * it. */
     TRY(output_flush(output, false));
     fences = output->block_count + (output->pending.count > 0);
     batch = batch_alloc(layout, fences);

@@ -109,8 +109,8 @@ struct target target_of(const struct layout *layout, const struct cell *key,
 uint32_t image_search(const struct layout *layout, const struct image *image,
                       const struct target *target);
 
-/* The first cell in [begin, end) of a column not less than `cell`, or greater (`after`).
- */
+/* The first cell in [begin, end) of a column not less than `cell`, or greater
+ * (`after`). */
 size_t column_search(const struct cell_layout *layout, const struct column *column,
                      size_t begin, size_t end, const struct cell *cell, bool after);
 /* The same among all cells of a column with samples. */

@@ -194,8 +194,8 @@ pack_any(const struct frame *frame, const uint64_t *words, size_t count, uint8_t
         pack_all(frame, words, count, to, false, false);
 }
 
-/* The words that have the next four distances, at places that are the same in each group.
- */
+/* The words that have the next four distances, at places that are the same in each
+ * group. */
 INLINE_ALWAYS void
 load_half(const uint8_t *bits, const size_t *bytes, half_group *out)
 {

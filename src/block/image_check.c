@@ -63,13 +63,6 @@ static bool look_at_weights(const struct layout *layout, const int64_t *weights,
                             struct findings *findings);
 static bool is_zero(const uint8_t *bytes, size_t begin, size_t end);
 
-/* One fact about the image. */
-#define EXPECT(fact, ...)                                                                \
-    do {                                                                                 \
-        if (!(fact))                                                                     \
-            return spine_fail(check->error, SPINE_CORRUPT, __VA_ARGS__);                 \
-    } while (0)
-
 enum spine_status
 image_check_shape(const struct layout *layout, const void *bytes, size_t size,
                   struct spine_error *error)

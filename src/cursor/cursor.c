@@ -168,8 +168,8 @@ step_key_slowly(struct spine_cursor *cursor)
         step_key_at_edge(cursor);
 }
 
-/* From the last key of the window. Few rows of the key are read over, many are skipped.
- */
+/* From the last key of the window. Few rows of the key are read over, many
+ * are skipped. */
 static void
 step_key_at_edge(struct spine_cursor *cursor)
 {

@@ -24,8 +24,8 @@ enum spine_status cursor_new(struct spine_cursor **out, const struct layout *lay
  * keeps a reference. Before the first use. */
 void cursor_use_ledger(struct spine_cursor *cursor, struct lookup_ledger *ledger);
 
-/* Of a new cursor, batches [begin, end) of those given count with their weights times -1.
- */
+/* Of a new cursor, batches [begin, end) of those given count with their weights times
+ * -1. */
 void cursor_negate(struct spine_cursor *cursor, size_t begin, size_t end);
 
 #endif

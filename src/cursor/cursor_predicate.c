@@ -229,8 +229,8 @@ search_stretch(struct search *search, const struct source *source, struct stretc
     const struct layout *layout = &search->cursor->layout;
     const struct cell_layout *column = search->by_value ? &layout->value : &layout->key;
     const uint64_t rows = stretch.end - stretch.begin;
-    /* Distances from the near end: rejected below `near`, accepted at `far`, if at all.
-     */
+    /* Distances from the near end: rejected below `near`, accepted at `far`, if at
+     * all. */
     uint64_t near = 0;
     uint64_t far = rows;
     union spine_datum datum, best = {0};

@@ -117,8 +117,8 @@ bool cursor_backward(struct spine_cursor *cursor, size_t keep, size_t *shift);
 bool cursor_cell(struct spine_cursor *cursor, const struct cell_layout *column,
                  union spine_datum datum, struct cell *out);
 
-/* Behind the last value of `key`, which has rows; before its first one. By a new window.
- */
+/* Behind the last value of `key`, which has rows; before its first one.
+ * By a new window. */
 void cursor_go_behind_last(struct spine_cursor *cursor, const struct cell *key);
 void cursor_go_before_first(struct spine_cursor *cursor, const struct cell *key);
 /* The row of the absent `key` with the default value; true unless it failed. */
@@ -133,8 +133,8 @@ cursor_is_dead(const struct spine_cursor *cursor)
     return cursor == NULL || cursor->place == PLACE_FAILED;
 }
 
-/* Is there a cursor, and is it on a key (on a value), after reading what a new one must?
- */
+/* Is there a cursor, and is it on a key (on a value), after reading what a new one
+ * must? */
 static inline bool
 cursor_on_key(struct spine_cursor *cursor)
 {

@@ -23,8 +23,8 @@
 #define WINDOW_WANT_MIN 16u
 #define WINDOW_WANT_MAX 2048u
 #define WINDOW_WANT_BATCH 96u
-/* The least that is read past the window, and what the window is filled with behind that.
- */
+/* The least that is read past the window, and what the window is filled with behind
+ * that. */
 #define WINDOW_WANT_READ KWAY_WINDOW_MIN
 
 /* One batch of the cursor. */
@@ -83,8 +83,8 @@ struct window {
     /* May there be rows before the first one, after the last one? */
     bool low_open;
     bool high_open;
-    /* Is it known that no row before (after) the window has the first (last) row's key?
-     */
+    /* Is it known that no row before (after) the window has the first (last) row's
+     * key? */
     bool front_closed;
     bool back_closed;
 

@@ -64,8 +64,8 @@ struct layout {
     struct cell_layout value;
     unsigned weight_count;
     bool timed;
-    /* ROW_ONE: two rows have the same key iff hi >> key_shift is equal; 64 means always.
-     */
+    /* ROW_ONE: two rows have the same key iff hi >> key_shift is equal;
+     * 64 means always. */
     unsigned key_shift;
 };
 
@@ -189,8 +189,8 @@ enum spine_status rows_append_row(const struct layout *layout, struct rows *rows
  */
 void rows_read(const struct layout *layout, const struct rows *rows, size_t begin,
                size_t end, const struct spine_column_buffers *buffers, size_t at);
-/* How many of rows [begin, end) fit behind row `at` of `buffers`, by rows and by bytes.
- */
+/* How many of rows [begin, end) fit behind row `at` of `buffers`, by rows and by
+ * bytes. */
 size_t rows_read_fit(const struct layout *layout, const struct rows *rows, size_t begin,
                      size_t end, const struct spine_column_buffers *buffers, size_t at);
 

@@ -6,9 +6,12 @@
  * merge/ -- turns k sorted batches into one, a slice at a time.
  *
  *     merge_new(&merge, batches, batch_count, options, error);
- *     while (!merge_done(merge)) { fuel_rows = ...; merge_step(merge, &fuel_rows, error);
- * } merge_seal(merge, &batch, error); merge_free(merge);                     at any
- * point: gives up
+ *     while (!merge_done(merge)) {
+ *         fuel_rows = ...;
+ *         merge_step(merge, &fuel_rows, error);
+ *     }
+ *     merge_seal(merge, &batch, error);
+ *     merge_free(merge);                    at any point: gives up
  *
  * A merge reads rows in order, replaces times by their join with the frontier, adds the
  * weights of equal rows, and drops rows whose weight became 0. It keeps a reference to
@@ -54,8 +57,8 @@ struct merge_counts {
     uint64_t rows_dropped;
 };
 
-/* `batch_count` >= 1 batches of one layout; keeps a reference to each. Reads nothing yet.
- */
+/* `batch_count` >= 1 batches of one layout; keeps a reference to each.
+ * Reads nothing yet. */
 enum spine_status merge_new(struct merge **out, struct spine_batch *const *batches,
                             size_t batch_count, const struct merge_options *options,
                             struct spine_error *error);

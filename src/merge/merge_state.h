@@ -42,8 +42,8 @@ struct merge {
     uint64_t blocks_shared;
     uint64_t rows_shared;
     struct retain *retain;
-    /* Merged rows, judged up to `fresh_at`. Without `retain` rows are as good as judged.
-     */
+    /* Merged rows, judged up to `fresh_at`.
+     * Without `retain` rows are as good as judged. */
     struct rows fresh;
     size_t fresh_at;
     /* The last rows were the block before the position of this input, taken over; NULL:

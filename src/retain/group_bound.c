@@ -228,8 +228,8 @@ refill(struct kway_input *input, size_t want)
     return st;
 }
 
-/* Looks at values of the group, one after the other, until enough of them are rejected.
- */
+/* Looks at values of the group, one after the other, until enough of them are
+ * rejected. */
 static enum spine_status
 scan(struct group *group, union spine_datum key, struct retain_fuel *fuel,
      struct spine_error *error)

@@ -58,8 +58,8 @@ struct running;
 
 /* Whoever owns jobs and may want to run them itself, by runtime_help(). Zero at first. */
 struct job_owner {
-    /* Its ready jobs, the youngest first, by `owner_next`. The runtime's, under its lock.
-     */
+    /* Its ready jobs, the youngest first, by `owner_next`.
+     * The runtime's, under its lock. */
     struct job *ready;
     /* The same of those that wait. */
     struct job *waiting;

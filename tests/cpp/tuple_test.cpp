@@ -100,8 +100,7 @@ other_elements_are_refused()
                           encode_tuple(std::make_tuple(std::tuple(1, 2, 3), 1)));
 }
 
-/* --- the order of std::tuple ---------------------------------------------------------
- */
+/* --- the order of std::tuple -------------------------------------------------------- */
 
 using inner = std::tuple<bool, std::string>;
 using key = std::tuple<std::optional<int64_t>, spine_cpp::descending<std::string>, inner,
@@ -168,8 +167,7 @@ bytes_order_as_tuples()
     }
 }
 
-/* --- tuples as keys of a map ---------------------------------------------------------
- */
+/* --- tuples as keys of a map -------------------------------------------------------- */
 
 static void
 maps_have_tuples_as_keys()

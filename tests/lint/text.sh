@@ -4,8 +4,13 @@
 #     text.sh SOURCE_DIRECTORY
 #
 # Every source file names its licence in its first three lines; no tabs, no blanks at the
-# end of a line, no line of C beyond 90 columns (clang-format leaves comments as they
-# are), no notes to ourselves.
+# end of a line, no line of C beyond 90 columns, no notes to ourselves.
+#
+# clang-format leaves comments as they are, so this looks after them: the end of a comment
+# stands alone only where its beginning does, and what is indented in one, as examples
+# are, is followed by an empty line of the comment, by its end or by a list's next item.
+#
+# Of macros, only those of base/error.h change the flow.
 
 set -eu
 cd "$1"
@@ -41,4 +46,30 @@ if grep -nwE '[T]ODO|[F]IXME|[X]XX' /dev/null $sources; then
     echo "open questions belong into the issue tracker"
     bad=1
 fi
+
+# shellcheck disable=SC2086
+awk '
+    function complain(what) {
+        printf "%s:%d: %s\n", FILENAME, FNR, what
+        bad = 1
+    }
+    FNR == 1 { text_first = 0; before = "" }
+    /\/\*+ *[^ *\/]/ && !/\*\// { text_first = 1 }
+    /^ *\*+\/ *$/ && text_first { complain("the end of the comment stands alone") }
+    /\*\// { text_first = 0 }
+    before ~ /^ *\*     +[^ ]/ && /^ *\* [^ ]/ { complain("follows an example without a gap") }
+    { before = $0 }
+    END { exit bad }
+' $(echo "$sources" | grep -E '\.[ch](pp)?$') || bad=1
+
+# shellcheck disable=SC2086
+awk '
+    /^ *# *define/ { inside = 1; name = $2 }
+    inside && /(^|[^_a-z])(return|goto|break|continue)([^_a-z]|$)/ {
+        printf "%s:%d: %s changes the flow\n", FILENAME, FNR, name
+        bad = 1
+    }
+    !/\\$/ { inside = 0 }
+    END { exit bad }
+' $(echo "$sources" | grep -E '^(src|include)/.*\.[ch](pp)?$' | grep -v '^src/base/error\.h$') || bad=1
 exit $bad

@@ -27,8 +27,8 @@ struct content {
     bool present[KEYS][VALUES];
 };
 
-/* What the filters of a case look like. A value passes when its bit is set for its key.
- */
+/* What the filters of a case look like. A value passes when its bit is set for
+ * its key. */
 struct filters {
     bool has_keys;
     bool has_values;

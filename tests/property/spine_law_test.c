@@ -11,8 +11,8 @@
 
 static const struct spine_runtime_options manual = {.manual = true};
 
-/* Whatever is called in whatever order, all spines and all that is held is the models'.
- */
+/* Whatever is called in whatever order, all spines and all that is held is the
+ * models'. */
 static bool
 scripts_agree(struct rng *rng, size_t steps)
 {

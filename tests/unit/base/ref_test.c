@@ -32,8 +32,8 @@ only_the_last_drop_says_so(void **state)
     assert_true(ref_drop(&ref));
 }
 
-/* Gives back the one reference that the thread was given, after much taking and dropping.
- */
+/* Gives back the one reference that the thread was given, after much taking and
+ * dropping. */
 static void
 take_and_drop(void *argument)
 {

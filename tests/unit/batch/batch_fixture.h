@@ -28,8 +28,8 @@ compare_numbers(const void *a, const void *b)
     return order != 0 ? order : (at_a > at_b) - (at_a < at_b);
 }
 
-/* The rows of `columns` sorted, added up and without zeros. Spans borrow from `columns`.
- */
+/* The rows of `columns` sorted, added up and without zeros.
+ * Spans borrow from `columns`. */
 static inline struct rows
 rows_of_columns(const struct layout *layout, const struct spine_columns *columns)
 {

@@ -281,8 +281,8 @@ test_sums_that_overflow_are_sticky(void **state)
     spine_batch_unref(batch);
 }
 
-/* Times are added up only when somebody asks, and what overflows on the way may return.
- */
+/* Times are added up only when somebody asks, and what overflows on the way may
+ * return. */
 static void
 test_sums_over_times_overflow_when_asked_for(void **state)
 {
