@@ -13,10 +13,12 @@
  * A macro that chose between them would make one function two different ones in
  * programs of several translation units. Where exceptions are turned off, the first form
  * ends the program with std::abort(), and all types are others (SPINE_CPP_MODE), so that
- * the linker takes no function from a unit of the other sort.
+ * the linker takes no function from a unit of the other sort. It takes none from a unit,
+ * or a plugin, that was compiled with another version of these headers either.
  */
 
 #include "spine/types.h"
+#include "spine/version.h"
 
 #include <cstdlib>
 #include <exception>
@@ -24,10 +26,13 @@
 #include <utility>
 #include <variant>
 
+/* Such as v0_3_throwing. */
+#define SPINE_CPP_PASTE(major, minor, mode) v##major##_##minor##_##mode
+#define SPINE_CPP_NAME(major, minor, mode) SPINE_CPP_PASTE(major, minor, mode)
 #if defined(__cpp_exceptions)
-#define SPINE_CPP_MODE throwing
+#define SPINE_CPP_MODE SPINE_CPP_NAME(SPINE_VERSION_MAJOR, SPINE_VERSION_MINOR, throwing)
 #else
-#define SPINE_CPP_MODE aborting
+#define SPINE_CPP_MODE SPINE_CPP_NAME(SPINE_VERSION_MAJOR, SPINE_VERSION_MINOR, aborting)
 #endif
 
 namespace spine_cpp

@@ -8,7 +8,12 @@
  * The version of these headers. The build reads its own version from here.
  *
  * While the major version is 0, the minor one rises whenever a structure or a function
- * changes: a program must be compiled anew, and the shared library has another soname.
+ * changes: a program must be compiled anew, the shared library has another soname, and
+ * its symbols have another version (such as SPINE_0.3). So plugins that were linked with
+ * different versions may meet in one process; each version, and each copy of one, has an
+ * allocator and runtimes of its own, and must not be given what another one has made. A
+ * shared library with the static library in it keeps the names of that to itself when it
+ * is linked by CMake or pkg-config, and otherwise with -Wl,--exclude-libs,libspine.a.
  */
 #define SPINE_VERSION_MAJOR 0
 #define SPINE_VERSION_MINOR 3
