@@ -13,6 +13,7 @@ static void
 stage(struct source *source, struct rows *out, size_t want, enum spine_status *st);
 static void
 stage_rows(struct source *source, struct rows *out, size_t want, enum spine_status *st);
+static enum spine_status move_stop(struct source *source);
 static size_t
 stage_before(struct source *source, struct rows *out, size_t want, enum spine_status *st);
 static void negate(int64_t *weights, size_t begin, size_t end, enum spine_status *st);
@@ -22,12 +23,6 @@ static enum spine_status fill_rows(struct window *window, struct rows *out, bool
 static size_t want_max(const struct window *window);
 static enum spine_status
 fill_lent(struct window *window, struct lent_rows *out, bool *done);
-
-bool
-source_has_more(const struct source *source)
-{
-    return reader_offset(&source->reader) != source->stop;
-}
 
 enum spine_status
 source_refill(struct kway_input *input, size_t want)
@@ -43,10 +38,7 @@ source_refill(struct kway_input *input, size_t want)
     input->at = 0;
     stage(source, &input->rows, want < most ? want : most, &st);
     input->more = source_has_more(source);
-    input->rows_left =
-        input->rows.count + (source->stop > reader_offset(&source->reader)
-                                 ? source->stop - reader_offset(&source->reader)
-                                 : reader_offset(&source->reader) - source->stop);
+    input->rows_left = input->rows.count + source_rows_left(source);
     return st;
 }
 
@@ -73,6 +65,12 @@ stage_rows(struct source *source, struct rows *out, size_t want, enum spine_stat
 {
     const uint64_t offset = reader_offset(&source->reader);
     const bool backward = source->window->kway.descending;
+
+    if (source->stop_moves && offset == source->stop)
+        *st = move_stop(source);
+    if (*st != SPINE_OK)
+        return;
+
     const uint64_t left = backward ? offset - source->stop : source->stop - offset;
     const size_t count = left < want ? (size_t)left : want;
 
@@ -80,6 +78,28 @@ stage_rows(struct source *source, struct rows *out, size_t want, enum spine_stat
         reader_stage_reverse(&source->reader, out, count, st);
     else
         reader_stage(&source->reader, out, count, st);
+}
+
+/* Moves `stop`, where the reader is, behind the first key of the block. */
+static enum spine_status
+move_stop(struct source *source)
+{
+    struct reader end = source->reader;
+    enum spine_status st = SPINE_OK;
+
+    assert(reader_at_block_start(&end) && reader_block_goes_on(&end));
+    if (batch_keys_begun(source->batch, end.block) > 0) {
+        TRY(reader_to_key(&end, end.block, 0));
+        source->stop = reader_offset(&end);
+        source->stop_moves = false;
+    } else {
+        const uint32_t rows = reader_block_rows(&end);
+
+        source->stop += rows;
+        source->stop_moves = reader_key_goes_on(&end, rows);
+    }
+out:
+    return st;
 }
 
 static void
@@ -98,6 +118,7 @@ stage_lent(struct source *source, struct lent_rows *out)
     const size_t begin = out->count;
     enum spine_status st = SPINE_OK;
 
+    assert(!source->stop_moves);
     while (source_has_more(source) && lent_rows_room(out) > 0) {
         const uint64_t left = source->stop - reader_offset(reader);
 
@@ -174,9 +195,22 @@ fill_rows(struct window *window, struct rows *out, bool *done)
         if (st != SPINE_OK)
             return st;
         if (window->want < want_max(window))
-            window->want *= 2;
+            window->want *= window->limited && window->want < WINDOW_WANT_MIN ? 4 : 2;
     }
     return SPINE_OK;
+}
+
+uint64_t
+window_rows_ahead(const struct window *window)
+{
+    uint64_t rows = 0;
+
+    for (size_t i = 0; i < window->kway.input_count; i++) {
+        const struct kway_input *input = &window->inputs[i];
+
+        rows += input->rows.count - input->at + source_rows_left(input->source);
+    }
+    return rows;
 }
 
 /* Many batches are merged in larger pieces, so that each gives some rows to a piece. */

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 
+static bool is_near_key_end(const struct spine_cursor *cursor);
 static void step_val_at_edge(struct spine_cursor *cursor);
 static bool extend_key(struct spine_cursor *cursor, size_t *first);
 static void step_val_reverse_at_edge(struct spine_cursor *cursor);
@@ -30,9 +31,7 @@ spine_cursor_fast_forward_vals(struct spine_cursor *cursor)
         cursor_misuse(cursor, "spine_cursor_fast_forward_vals", "key");
         return;
     }
-    /* Few rows of the key are read over, many are skipped. */
-    if (!cursor_key_end_known(cursor) &&
-        cursor->key_end - cursor->key_begin < cursor->window.want &&
+    if (!cursor_key_end_known(cursor) && is_near_key_end(cursor) &&
         !extend_key(cursor, &first))
         return;
     if (!cursor_key_end_known(cursor)) {
@@ -44,6 +43,18 @@ spine_cursor_fast_forward_vals(struct spine_cursor *cursor)
             return;
     }
     cursor_set_value(cursor, window_value_begin(&cursor->window, cursor->key_end - 1));
+}
+
+/* Few rows of the key are read over, many are skipped: are there few, as far as is known?
+ */
+static bool
+is_near_key_end(const struct spine_cursor *cursor)
+{
+    const struct window *window = &cursor->window;
+
+    if (window->limited && window->staged == STAGED_FORWARD)
+        return window_rows_ahead(window) <= window->want;
+    return cursor->key_end - cursor->key_begin < window->want;
 }
 
 void
@@ -217,8 +228,13 @@ cursor_go_behind_last(struct spine_cursor *cursor, const struct cell *key)
 {
     const struct window_bound end = {.key = key, .after = true};
     struct window *window = &cursor->window;
+    const bool limited = window->limited;
 
-    if (!cursor_fill(cursor, window_seek(window, end, true)))
+    const enum spine_status st = window_seek(window, end, true);
+
+    if (limited)
+        window->want = WINDOW_WANT_FEW;
+    if (!cursor_fill(cursor, st))
         return;
     assert(window->rows.count > 0);
     cursor_set_key(cursor, window_key_begin(window, window->rows.count - 1),

@@ -5,22 +5,22 @@
 #include "base/assert.h"
 #include "base/error.h"
 
-/* Rows of the first fill of a limited window. */
-#define LIMITED_WANT 64u
+/* A limited window of at most so many rows is filled in one go. */
+#define LIMITED_ROWS 64u
 /* Searches in vain that a batch is told of together. */
 #define SEARCHES_TOLD 256u
 
 static void window_clear(struct window *window, bool backward);
 static void want_less(struct window *window);
+static enum spine_status settle_stops(struct window *window);
 static enum spine_status find_bound(struct source *source, struct window_bound bound);
 static enum spine_status find_bounds(struct window *window, struct window_bound bound);
-static bool is_within(const struct source *source);
 static bool reaches(const struct source *source, const struct cell *key);
 static void ask_filters(struct window *window, const struct cell *key);
 static void search_failed(struct window *window, struct source *source);
 static void tell_searches(const struct window *window, struct source *source);
 static void use_sources(struct window *window, bool backward);
-static void use_source(struct window *window, struct source *source);
+static void use_source(struct window *window, struct source *source, uint64_t rows);
 
 enum spine_status
 window_init(struct window *window, const struct layout *layout,
@@ -181,15 +181,17 @@ window_seek_limited(struct window *window, struct window_bound bound, bool backw
 
     assert(bound.value != NULL);
     window_clear(window, backward);
+    window->want = WINDOW_WANT_FEW;
     window->limited = true;
     for (size_t i = 0; i < window->source_count; i++) {
         struct source *source = &window->sources[i];
 
         TRY(find_bound(source, limit));
         source->stop = reader_offset(&source->reader);
+        source->stop_moves = false;
         TRY(find_bound(source, bound));
         if (source_has_more(source))
-            use_source(window, source);
+            use_source(window, source, source_rows_left(source));
     }
 out:
     return st;
@@ -199,9 +201,9 @@ enum spine_status
 window_seek_exact(struct window *window, const struct cell *key)
 {
     enum spine_status st = SPINE_OK;
+    uint64_t rows_ahead = 0;
 
     window_clear(window, false);
-    window->want = LIMITED_WANT;
     window->limited = true;
     window->front_closed = true;
     ask_filters(window, key);
@@ -213,17 +215,19 @@ window_seek_exact(struct window *window, const struct cell *key)
             TRY(reader_seek_exact(&source->reader, key, &rows));
         if (source->hit && rows == 0)
             search_failed(window, source);
-        if (rows == 0 || !is_within(source))
+        if (rows == 0)
             continue;
-        source->stop = reader_offset(&source->reader) + rows;
-        if (reader_key_goes_on(&source->reader, rows)) {
-            struct reader end = source->reader;
 
-            TRY(reader_seek_after(&end, key, NULL));
-            source->stop = reader_offset(&end);
-        }
-        use_source(window, source);
+        const uint64_t offset = reader_offset(&source->reader);
+
+        if (offset < source->begin || offset >= source->end)
+            continue;
+        source->stop = offset + rows;
+        source->stop_moves = reader_key_goes_on(&source->reader, rows);
+        rows_ahead += source->stop_moves ? BLOCK_ROWS : rows;
+        use_source(window, source, rows);
     }
+    window->want = rows_ahead <= LIMITED_ROWS ? LIMITED_ROWS : WINDOW_WANT_FEW;
 out:
     return st;
 }
@@ -317,8 +321,35 @@ window_forward(struct window *window, bool within_key, size_t *first)
         window->low_open = true;
         rows_drop_front(window->layout, &window->rows, keep);
     }
+    if (window->limited)
+        TRY(settle_stops(window));
     *first = window->rows.count;
     TRY(window_fill_forward(window));
+out:
+    return st;
+}
+
+/* Makes the ends of a limited window's inputs known, so that they can be merged in
+ * proportion. */
+static enum spine_status
+settle_stops(struct window *window)
+{
+    const struct cell key =
+        rows_key(window->layout, &window->rows, window->rows.count - 1);
+    enum spine_status st = SPINE_OK;
+
+    for (size_t i = 0; i < window->kway.input_count; i++) {
+        struct kway_input *input = &window->inputs[i];
+        struct source *source = input->source;
+        struct reader end = source->reader;
+
+        if (!source->stop_moves)
+            continue;
+        TRY(reader_seek_after(&end, &key, NULL));
+        source->stop = reader_offset(&end);
+        source->stop_moves = false;
+        input->rows_left = input->rows.count - input->at + source_rows_left(source);
+    }
 out:
     return st;
 }
@@ -439,15 +470,6 @@ find_bound(struct source *source, struct window_bound bound)
     return SPINE_OK;
 }
 
-/* Is the row behind the reader within the bounds? */
-static bool
-is_within(const struct source *source)
-{
-    const uint64_t offset = reader_offset(&source->reader);
-
-    return offset >= source->begin && offset < source->end;
-}
-
 /* May the batch have `key`? */
 static bool
 reaches(const struct source *source, const struct cell *key)
@@ -473,20 +495,20 @@ use_sources(struct window *window, bool backward)
         struct source *source = &window->sources[i];
 
         source->stop = backward ? source->begin : source->end;
+        source->stop_moves = false;
         if (source_has_more(source))
-            use_source(window, source);
+            use_source(window, source, source_rows_left(source));
     }
 }
 
+/* Makes an input of a source that has `rows` rows ahead, at least. */
 static void
-use_source(struct window *window, struct source *source)
+use_source(struct window *window, struct source *source, uint64_t rows)
 {
     struct kway_input *input = &window->inputs[window->kway.input_count++];
-    const uint64_t offset = reader_offset(&source->reader);
 
     input->rows.count = input->at = 0;
     input->source = source;
     input->more = true;
-    input->rows_left =
-        offset < source->stop ? source->stop - offset : offset - source->stop;
+    input->rows_left = rows;
 }

@@ -15,12 +15,16 @@
  * by a seek to the row at that end.
  *
  * A *limited* window holds rows of one key only, because its inputs end with that key.
+ * Whoever asks for one key may want one value or all of them, so it begins with few rows
+ * and grows quickly.
  */
 
 #include "batch/batch.h"
 
 /* Rows of the first fill, and of the largest, which has some of each batch. */
 #define WINDOW_WANT_MIN 16u
+/* The same of a limited window that has many rows ahead of it. */
+#define WINDOW_WANT_FEW 4u
 #define WINDOW_WANT_MAX 2048u
 #define WINDOW_WANT_BATCH 96u
 /* The least that is read past the window, and what the window is filled with behind
@@ -36,6 +40,9 @@ struct source {
     struct reader reader;
     /* The offset in the batch at which staging ends. */
     uint64_t stop;
+    /* `stop` is the end of a block, and the next one begins with more rows of a limited
+     * window. */
+    bool stop_moves;
     /* The cursor's bounds as offsets in the batch. */
     uint64_t begin;
     uint64_t end;
@@ -161,8 +168,24 @@ enum spine_status window_fill_forward(struct window *window);
 enum spine_status window_fill_backward(struct window *window, size_t keep);
 /* The kway_refill_fn of cursors. */
 enum spine_status source_refill(struct kway_input *input, size_t want);
-/* Are there rows between the reader and `stop`? */
-bool source_has_more(const struct source *source);
+/* Rows that the inputs have ahead of the window, at least. */
+uint64_t window_rows_ahead(const struct window *window);
+
+/* Are there rows between the reader and where `stop` will be? */
+static inline bool
+source_has_more(const struct source *source)
+{
+    return reader_offset(&source->reader) != source->stop || source->stop_moves;
+}
+
+/* How many there are, at least. */
+static inline uint64_t
+source_rows_left(const struct source *source)
+{
+    const uint64_t offset = reader_offset(&source->reader);
+
+    return offset < source->stop ? source->stop - offset : offset - source->stop;
+}
 
 /* Do the inputs go on behind the last row? */
 static inline bool

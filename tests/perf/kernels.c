@@ -36,6 +36,8 @@ struct work {
     size_t batch_rows;
     /* Each batch has a range of keys of its own. */
     bool clustered;
+    /* If not 0, there are so many keys, each with many values. */
+    uint64_t keys;
     /* Of the keys that are looked for, in percent, those that are there. */
     unsigned present;
     struct spine_batch *batches[BATCHES_MAX];
@@ -85,7 +87,9 @@ mix(uint64_t number)
 static uint64_t
 key_of(const struct work *work, uint64_t number)
 {
-    const uint64_t key = work->clustered ? number : mix(number);
+    const uint64_t key = work->keys > 0    ? mix(number % work->keys)
+                         : work->clustered ? number
+                                           : mix(number);
 
     return work->schema->key.kind == SPINE_U32 ? key & UINT32_MAX : key;
 }
@@ -477,6 +481,32 @@ run_seek(struct work *work)
     perf_counted(seek_counted, work);
 }
 
+/* The first value of a key that has thousands, then the last one. */
+static void
+group_counted(struct work *work)
+{
+    struct spine_cursor *const cursor = open_cursor(work);
+
+    for (uint64_t i = 0; i < PROBES; i++) {
+        const uint64_t number = i % work->keys;
+
+        REQUIRE(spine_cursor_seek_key_exact(cursor, spine_u64(key_of(work, number))) &&
+                    spine_cursor_val(cursor).u64 == number,
+                "the first value of a key");
+        spine_cursor_fast_forward_vals(cursor);
+        REQUIRE(spine_cursor_val(cursor).u64 >=
+                    (work->batch_count - 1) * work->batch_rows,
+                "the last value of a key");
+    }
+    spine_cursor_close(cursor);
+}
+
+static void
+run_group(struct work *work)
+{
+    perf_counted(group_counted, work);
+}
+
 /* ---- All of them ---- */
 
 static const struct kernel {
@@ -507,6 +537,7 @@ static const struct kernel {
     {"probe_50", run_probe, {&u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .present = 50}},
     {"probe_100", run_probe, {&u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .present = 100}},
     {"seek_50", run_seek, {&u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .present = 50}},
+    {"groups", run_group, {&u64_u64, PROBE_BATCHES, PROBE_BATCH_ROWS, .keys = 10}},
 };
 
 int
