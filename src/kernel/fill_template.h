@@ -96,10 +96,11 @@ KERNEL_FN(fill)(struct kway *kway, struct rows *out, size_t want, uint64_t *rows
     size_t used = 0;
 
     while (used < want) {
+        const size_t window = window_rows(want - used);
         struct KERNEL_FN(bound) bound;
         struct lent_rows lent;
 
-        TRY(KERNEL_FN(window_plan)(kway, window_rows(want - used), &bound));
+        TRY(KERNEL_FN(window_plan)(kway, window, &bound));
         if (kway->work->open_count == 0)
             break;
         const size_t total = KERNEL_FN(window_measure)(kway->work, &bound);
@@ -109,6 +110,7 @@ KERNEL_FN(fill)(struct kway *kway, struct rows *out, size_t want, uint64_t *rows
             break;
         }
         KERNEL_FN(window_take)(kway->work);
+        kway_adapt(kway->work, window, total);
         lent = rows_lend(out);
         st = KERNEL_FN(window_merge)(kway->layout, kway->work, &lent, total);
         out->count = lent.count;
@@ -128,10 +130,10 @@ KERNEL_FN(fill_lent)(struct kway *kway, struct lent_rows *out, uint64_t *rows_us
     enum spine_status st = SPINE_OK;
 
     while (lent_rows_room(out) >= WINDOW_ROWS_MIN + beyond) {
-        const size_t want = lent_rows_room(out) - beyond;
+        const size_t window = window_rows(lent_rows_room(out) - beyond);
         struct KERNEL_FN(bound) bound;
 
-        TRY(KERNEL_FN(window_plan)(kway, window_rows(want), &bound));
+        TRY(KERNEL_FN(window_plan)(kway, window, &bound));
         if (kway->work->open_count == 0)
             break;
         const size_t total = KERNEL_FN(window_measure)(kway->work, &bound);
@@ -139,6 +141,7 @@ KERNEL_FN(fill_lent)(struct kway *kway, struct lent_rows *out, uint64_t *rows_us
         if (total > lent_rows_room(out))
             break;
         KERNEL_FN(window_take)(kway->work);
+        kway_adapt(kway->work, window, total);
         TRY(KERNEL_FN(window_merge)(kway->layout, kway->work, out, total));
         *rows_used += total;
     }

@@ -38,6 +38,8 @@ struct kway_work {
     /* The nodes are those of the last fill, which was by the heap; the inputs stand where
      * it left them. */
     bool heap_kept;
+    /* Inputs get equal shares of a window, however many rows they have left. */
+    bool even;
     struct window_input *open;
     size_t open_capacity;
     size_t open_count;
@@ -77,6 +79,28 @@ static inline bool
 kway_in_pieces(const struct kway *kway)
 {
     return kway->in_pieces && kway->layout->timed;
+}
+
+/*
+ * The share of an input in a window of `want` rows, of which `part` is that of one row
+ * that is left. By what is left, usually; that leaves next to nothing to a small input,
+ * which may have as many rows as a large one where they begin.
+ */
+static inline size_t
+kway_share(const struct kway_work *work, const struct kway_input *input, size_t want,
+           double part)
+{
+    return work->even ? want / work->open_count
+                      : (size_t)((double)kway_left(input) * part);
+}
+
+/* A window of `want` rows had `total`. If these are few, the next shares are the other
+ * ones. */
+static inline void
+kway_adapt(struct kway_work *work, size_t want, size_t total)
+{
+    if (total < want / 4)
+        work->even = !work->even;
 }
 
 /* Makes sure that there is `work`, with a place for every input. */

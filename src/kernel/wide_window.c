@@ -54,6 +54,7 @@ wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
                 break;
             continue;
         }
+        kway_adapt(kway->work, window, total);
         TRY(merge_window(kway, total, out));
         advance(kway->work);
         used += total;
@@ -127,7 +128,7 @@ share_out(struct kway *kway, size_t want, uint64_t left, struct bound *bound)
 
     for (size_t i = 0; i < work->open_count; i++) {
         struct kway_input *input = work->open[i].input;
-        const size_t share = (size_t)((double)kway_left(input) * part) + 2;
+        const size_t share = kway_share(work, input, want, part) + 2;
 
         while (input->rows.count - input->at < share && input->more)
             TRY(kway->on_refill(input, share + share / 2));

@@ -16,6 +16,8 @@
  *
  *     c begins at 20            shares 3 3, limits 9, 7, 19: window 1 4 5 6 7
  *
+ * After a window that had few rows, shares are even (kway_adapt()).
+ *
  * A window of one input needs no sorting.
  */
 
@@ -77,7 +79,7 @@ KERNEL_FN(window_share)(struct kway *kway, size_t want, uint64_t left,
     for (size_t i = 0; i < work->open_count; i++) {
         struct window_input *open = &work->open[i];
         struct kway_input *input = open->input;
-        size_t share = (size_t)((double)kway_left(input) * part) + 1;
+        size_t share = kway_share(work, input, want, part) + 1;
         size_t staged = input->rows.count - input->at;
 
         if (share > room)
