@@ -67,7 +67,8 @@ struct output {
      */
     uint64_t encode_rows;
     /* The most rows that will come, if known: their blocks are encoded at once, not only
-     * when there are enough of them. The owner sets it, before the first rows. */
+     * when there are enough of them, and the last one is no small one. The owner sets it,
+     * before the first rows. */
     uint64_t rows_expected;
     struct rows pending;
     /* What judges the rows, set by the owner, and the end of the pending ones that it may

@@ -5,10 +5,14 @@
 #include "base/error.h"
 #include "batch/marks.h"
 
-static enum spine_status
-push_blocks(struct output *output, const struct rows *rows, bool all, size_t *packed);
-static size_t
-whole_block_end(const struct layout *layout, const struct rows *rows, size_t begin);
+/* Rows behind the last whole block: they wait for more, or none come and they become
+ * blocks, all of them or so many that one is left. */
+enum rest { REST_WAITS, REST_IS_PACKED, REST_IS_ONE_BLOCK };
+
+static enum spine_status push_blocks(struct output *output, const struct rows *rows,
+                                     enum rest rest, size_t *packed);
+static size_t whole_block_end(const struct output *output, const struct rows *rows,
+                              size_t begin, bool is_end);
 static size_t end_by_bytes(const struct layout *layout, const struct rows *rows,
                            size_t begin, size_t end);
 static size_t end_by_value(const struct layout *layout, const struct rows *rows,
@@ -47,7 +51,8 @@ enum spine_status
 output_flush(struct output *output, bool all)
 {
     size_t packed = 0;
-    const enum spine_status st = push_blocks(output, &output->pending, all, &packed);
+    const enum spine_status st =
+        push_blocks(output, &output->pending, all ? REST_IS_PACKED : REST_WAITS, &packed);
 
     rows_drop_front(&output->layout, &output->pending, packed);
     output->doubtful_end -= packed < output->doubtful_end ? packed : output->doubtful_end;
@@ -64,7 +69,7 @@ batch_of_sorted(const struct layout *layout, const struct rows *rows,
 
     *out = NULL;
     output_init(&output, layout);
-    TRY(push_blocks(&output, rows, true, &packed));
+    TRY(push_blocks(&output, rows, REST_IS_PACKED, &packed));
     TRY(output_seal(&output, out, NULL));
 out:
     output_release(&output);
@@ -166,12 +171,14 @@ output_seal(struct output *output, struct spine_batch **out, struct spine_error 
     const struct layout *layout = &output->layout;
     struct spine_batch *batch = NULL;
     size_t fences = output->block_count;
+    size_t packed = 0;
     enum spine_status st;
 
     *out = NULL;
-    /* What is left fits into one block, and is taken last, so that a failure leaves
-     * it. */
-    TRY(output_flush(output, false));
+    /* The last block is taken last, so that a failure leaves it. */
+    st = push_blocks(output, &output->pending, REST_IS_ONE_BLOCK, &packed);
+    rows_drop_front(layout, &output->pending, packed);
+    TRY(st);
     fences = output->block_count + (output->pending.count > 0);
     batch = batch_alloc(layout, fences);
     if (batch == NULL) {
@@ -247,15 +254,16 @@ encode_fence(const struct layout *layout, struct fence *fence, struct rows *scra
     return true;
 }
 
-/* Packs rows from `*packed` on: whole blocks, or `all` rows. */
+/* Packs rows from `*packed` on. */
 static enum spine_status
-push_blocks(struct output *output, const struct rows *rows, bool all, size_t *packed)
+push_blocks(struct output *output, const struct rows *rows, enum rest rest,
+            size_t *packed)
 {
     for (;;) {
         enum spine_status st;
-        size_t end = whole_block_end(&output->layout, rows, *packed);
+        size_t end = whole_block_end(output, rows, *packed, rest != REST_WAITS);
 
-        if (end == *packed && all)
+        if (end == *packed && rest == REST_IS_PACKED)
             end = rows->count;
         if (end == *packed)
             return SPINE_OK;
@@ -268,17 +276,30 @@ push_blocks(struct output *output, const struct rows *rows, bool all, size_t *pa
 
 /*
  * Where the block that starts at row `begin` ends; `begin` if later rows could still go
- * into it. At least one row stays behind a whole block: it shows that the block is whole.
+ * into it, or all that is left does. At least one row stays behind a whole block: it
+ * shows that the block is whole. The last block should be none that a later merge would
+ * rather copy than take over: when no more rows come (`is_end`), the last two share
+ * evenly what is less than one and a half; when few more will, these are waited for.
  */
 static size_t
-whole_block_end(const struct layout *layout, const struct rows *rows, size_t begin)
+whole_block_end(const struct output *output, const struct rows *rows, size_t begin,
+                bool is_end)
 {
+    const struct layout *layout = &output->layout;
     const size_t left = rows->count - begin;
     size_t end = begin + (left < BLOCK_ROWS ? left : BLOCK_ROWS);
 
     if (left > 0 && (layout->key.spans || layout->value.spans))
         end = end_by_bytes(layout, rows, begin, end);
     if (end == rows->count)
+        return begin;
+
+    const size_t half = (end - begin) / 2;
+
+    if (is_end && rows->count - end < half)
+        end = begin + (left + 1) / 2;
+    if (!is_end && output->rows_expected > output->rows &&
+        output->rows_expected - output->rows < end - begin + half)
         return begin;
     return layout->timed ? end_by_value(layout, rows, begin, end) : end;
 }

@@ -102,6 +102,53 @@ keys_and_values_span_blocks(void **state)
     expect_round_trip(&timed, &many_times, 4);
 }
 
+/* However many rows there are, and in whatever pieces they come, only a batch of one
+ * block has a small one, if it was known how many there are. */
+static void
+no_block_is_small(void **state)
+{
+    const struct spine_schema schema = {.key = {SPINE_U64, 0}, .value = {SPINE_NONE, 0}};
+    static const size_t counts[] = {
+        BLOCK_ROWS,
+        BLOCK_ROWS + 1,
+        BLOCK_ROWS + BLOCK_ROWS / 2 - 1,
+        BLOCK_ROWS + BLOCK_ROWS / 2,
+        2 * BLOCK_ROWS,
+        2 * BLOCK_ROWS + 1,
+        3 * BLOCK_ROWS + 100,
+    };
+    struct layout layout;
+
+    (void)state;
+    assert_int_equal(layout_init(&layout, &schema, NULL), SPINE_OK);
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        for (size_t piece = 1000; piece <= 16000; piece *= 4) {
+            struct spine_batch *batch;
+            struct output output;
+
+            output_init(&output, &layout);
+            output.rows_expected = counts[i];
+            for (size_t row = 0; row < counts[i]; row++) {
+                struct rows *to = &output.pending;
+
+                assert_true(rows_reserve(&layout, to, to->count + 1));
+                to->hi[to->count] = row;
+                to->weight[to->count++] = 1;
+                if (row % piece == 0)
+                    assert_int_equal(output_flush(&output, false), SPINE_OK);
+            }
+            assert_int_equal(output_seal(&output, &batch, NULL), SPINE_OK);
+            output_release(&output);
+            assert_int_equal(batch->info.rows, counts[i]);
+            assert_int_equal(batch->block_count,
+                             (counts[i] + BLOCK_ROWS - 1) / BLOCK_ROWS);
+            for (size_t block = 0; block < batch->block_count; block++)
+                assert_in_range(batch->fences[block].rows, BLOCK_ROWS / 2, BLOCK_ROWS);
+            spine_batch_unref(batch);
+        }
+    expect_no_leak();
+}
+
 /* The times of a value stay in one block as long as they fit. */
 static void
 times_stay_together(void **state)
@@ -375,6 +422,7 @@ main(void)
         cmocka_unit_test(every_schema_comes_back),
         cmocka_unit_test(weights_of_every_width_come_back),
         cmocka_unit_test(keys_and_values_span_blocks),
+        cmocka_unit_test(no_block_is_small),
         cmocka_unit_test(times_stay_together),
         cmocka_unit_test(blocks_of_long_cells_are_closed_early),
         cmocka_unit_test(plain_rows_are_small),
