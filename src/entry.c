@@ -155,6 +155,27 @@ entry_set_take(struct entry_set *from, struct entry_range range, size_t count_ma
     }
 }
 
+struct entry *
+entry_set_take_batch(struct entry_set *set, unsigned level, uint64_t sequence,
+                     const struct spine_batch *batch)
+{
+    struct entry_set at_place = {0};
+    struct entry *found = NULL;
+
+    entry_set_take(set, (struct entry_range){level, level + 1, sequence, sequence},
+                   SIZE_MAX, &at_place);
+    for (struct entry *entry = entry_set_take_chain(&at_place); entry != NULL;) {
+        struct entry *next = entry->greater;
+
+        if (entry->batch == batch)
+            found = entry;
+        else
+            entry_set_add(set, entry);
+        entry = next;
+    }
+    return found;
+}
+
 void
 entry_set_unite(struct entry_set *to, struct entry_set *from)
 {

@@ -91,6 +91,9 @@ struct entry *entry_set_take_any(struct entry_set *set);
  * sequences. */
 void entry_set_take(struct entry_set *from, struct entry_range range, size_t count_max,
                     struct entry_set *to);
+/* Takes out the entry of that batch; NULL when there is none at that place. */
+struct entry *entry_set_take_batch(struct entry_set *set, unsigned level,
+                                   uint64_t sequence, const struct spine_batch *batch);
 /* Moves all to `to`. */
 void entry_set_unite(struct entry_set *to, struct entry_set *from);
 /* Takes all out, as a chain by `greater`, in the order of entry_set_each(). A step for

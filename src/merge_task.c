@@ -3,12 +3,15 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "compaction.h"
+#include "company.h"
 #include "core.h"
 #include "listing.h"
 #include "split.h"
 
 /* Rows of a merge by the bottom rule that count as one of others. */
 #define BOTTOM_HASTE 16u
+/* Rows per batch from which on most of its blocks are large. */
+#define STAY_ROWS 4096u
 
 /* What a slice came to. Zero: it did nothing. */
 struct slice {
@@ -40,6 +43,7 @@ static void slice_on_worker(struct job *job, uint64_t *fuel_rows);
 static uint64_t slice_fuel(struct merge_task *task, uint64_t fuel_rows);
 static void slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice);
 static enum spine_status merge_begin(struct merge_task *task, struct spine_error *error);
+static bool is_written_to_stay(const struct unread *unread);
 static void append_unread(struct entry *entry, void *context);
 static void
 slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath *after);
@@ -85,13 +89,14 @@ merge_task_start_locked(struct merge_task *task, struct aftermath *after)
 }
 
 /*
- * What the runtime takes as the work left: what has the least goes first. A merge by the
- * bottom rule counts less than its rows; it gives memory back, and would be the last of
- * all under a constant stream of inserts.
+ * What the runtime takes as the work left: what has the least goes first. Rows that are
+ * taken over do not count. A merge by the bottom rule counts less than its rows; it gives
+ * memory back, and would be the last of all under a constant stream of inserts.
  */
 static uint64_t
 rank_of(const struct merge_task *task, uint64_t rows_left)
 {
+    rows_left -= task->untouched_rows < rows_left ? task->untouched_rows : rows_left;
     return task->bottom ? rows_left / BOTTOM_HASTE : rows_left;
 }
 
@@ -200,6 +205,9 @@ slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
     uint64_t fuel_left = fuel_rows;
     enum spine_status st;
 
+    if (!task->looked && !task->ahead && task->level != COMPACTION_TASK)
+        company_join(task);
+    task->looked = true;
     if (task->merge == NULL)
         TRY(merge_begin(task, &slice->error));
     TRY(merge_step(task->merge, &fuel_left, &slice->error));
@@ -228,6 +236,7 @@ merge_begin(struct merge_task *task, struct spine_error *error)
     struct merge_options options = {
         .advance_times = task->has_frontier,
         .frontier = task->frontier,
+        .untouched_rows = task->untouched_rows,
         .encode_rows =
             slot_encode_rows(task->spine->options.encode_rows, task->batch_count)};
     enum spine_status st;
@@ -239,6 +248,8 @@ merge_begin(struct merge_task *task, struct spine_error *error)
     assert(unread.count == count);
     if (task->written != NULL)
         options.written = task->written->batch;
+    if (options.encode_rows < UINT64_MAX && is_written_to_stay(&unread))
+        options.encode_rows = 1;
     TRY(retention_of_task(task, &options.retain, error));
     TRY(merge_new(&task->merge, unread.batches, count, &options, error));
     options.retain = NULL;
@@ -246,6 +257,19 @@ out:
     retain_free(options.retain);
     mem_free(unread.batches, count * sizeof *unread.batches);
     return st;
+}
+
+/* Blocks of batches that follow one another are taken over by the next merges rather than
+ * read again, if they are large enough: they are encoded right away. */
+static bool
+is_written_to_stay(const struct unread *unread)
+{
+    uint64_t rows = 0;
+
+    for (size_t i = 0; i < unread->count; i++)
+        rows += unread->batches[i]->info.rows;
+    return rows >= unread->count * STAY_ROWS &&
+           merge_is_concatenation(unread->batches, unread->count);
 }
 
 static void
@@ -437,6 +461,8 @@ task_to_idle_locked(struct merge_task *task, struct aftermath *after)
     task->bottom = false;
     task->written = NULL;
     task->largest_rows = 0;
+    task->untouched_rows = 0;
+    task->looked = false;
     task->job.spare = false;
     task->state = TASK_IDLE;
 }

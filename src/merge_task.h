@@ -38,6 +38,9 @@ struct merge_task {
     /* One of the inputs: what a merge that was split has written. Otherwise NULL. */
     const struct entry *written;
     uint64_t largest_rows; /* of an input when the merge began; 0 when idle */
+    /* About so many of the inputs' rows are in blocks that will be taken over. */
+    uint64_t untouched_rows;
+    bool looked; /* for company (company.h) */
     /* As they were when the merge began. */
     bool has_frontier;
     uint64_t frontier;

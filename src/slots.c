@@ -8,6 +8,9 @@
 #define FUEL_MEMORY 128u
 #define HELP_STEPS 8u
 #define AHEAD_RATIO 4u
+#define COMPANY_RATIO 2u
+/* Rows that are merged in the time that it takes to take over a block. */
+#define BLOCK_COST_ROWS 16u
 /* Negative rows per row of the largest batch; rows of it per row of the smallest that
  * merges with it. */
 #define BOTTOM_NEGATIVE_PART 4u
@@ -91,18 +94,39 @@ slot_bottom_due(uint64_t largest_rows, uint64_t negative_rows)
 }
 
 size_t
-slot_ahead_count(const struct slot_policy *policy, const uint64_t *rows, size_t count)
+slot_ahead_count(const struct slot_policy *policy, const struct slot_cost *batches,
+                 size_t count)
 {
     uint64_t smaller = 0;
     size_t taken = 0;
 
     for (size_t i = 0; i < count; i++) {
-        assert(i == 0 || rows[i - 1] <= rows[i]);
-        if (i > 0 && rows[i] <= policy->ahead_ratio * smaller)
+        assert(i == 0 || batches[i - 1].rows <= batches[i].rows);
+        if (i > 0 && batches[i].cost <= slot_ahead_limit(policy, smaller))
             taken = i + 1;
-        smaller += rows[i];
+        smaller += batches[i].rows;
     }
     return taken;
+}
+
+uint64_t
+slot_ahead_limit(const struct slot_policy *policy, uint64_t smaller_rows)
+{
+    return policy->ahead_ratio * smaller_rows;
+}
+
+uint64_t
+slot_company_limit(uint64_t inputs_rows, uint64_t rows)
+{
+    const uint64_t limit = inputs_rows * COMPANY_RATIO;
+
+    return limit < rows / 2 ? limit : rows / 2;
+}
+
+uint64_t
+slot_blocks_cost(size_t blocks)
+{
+    return blocks * BLOCK_COST_ROWS;
 }
 
 bool

@@ -27,8 +27,8 @@ struct slot_policy {
     /* Loose batches at which a merge starts, and the most that one takes. */
     unsigned merge_min[SPINE_LEVELS];
     unsigned merge_max[SPINE_LEVELS];
-    /* A merge ahead reads at most so many times the rows of all but its largest input in
-     * the largest. */
+    /* The largest input of a merge ahead costs at most so many times the rows of all
+     * others. */
     unsigned ahead_ratio;
 };
 
@@ -87,17 +87,43 @@ uint64_t slot_bottom_rows(uint64_t largest_rows);
 bool slot_bottom_due(uint64_t largest_rows, uint64_t negative_rows);
 
 /*
+ * A batch, and what a merge has to do for it, in rows: all of them, or, when it takes
+ * most of its blocks over, those that it reads and slot_blocks_cost().
+ */
+struct slot_cost {
+    uint64_t rows;
+    uint64_t cost;
+};
+
+/*
  * How many of the `count` batches of these rows, ascending, the smallest first, merge
  * when nothing is due, so that readers see fewer: as many as there may be without the
- * largest having more than `ahead_ratio` times the rows of the others. 0: none. What is
- * left are batches each of which has more than so many times the rows of all smaller
- * ones.
+ * largest costing more than `ahead_ratio` times the rows of the others. 0: none. What is
+ * left are batches each of which costs more than so many times the rows of all smaller
+ * ones. `cost` is that of a merge with all smaller ones, or anything beyond
+ * slot_ahead_limit().
  *
- *     ratio 4:   10 30 500      -> 2      10 40 200 1000 5001 -> 4
- *                10 41          -> 0      1 10 10 -> 3
+ *     ratio 4, each costs its rows:
+ *         10 30 500  -> 2      10 40 200 1000 5001 -> 4
+ *         10 41      -> 0      1 10 10 -> 3
+ *     10 30 500, the last one with a cost of 160 -> 3
  */
-size_t
-slot_ahead_count(const struct slot_policy *policy, const uint64_t *rows, size_t count);
+size_t slot_ahead_count(const struct slot_policy *policy, const struct slot_cost *batches,
+                        size_t count);
+/* The most that a batch may cost whose merge partners have `smaller_rows` in all. */
+uint64_t slot_ahead_limit(const struct slot_policy *policy, uint64_t smaller_rows);
+
+/*
+ * The most that a batch of `rows` rows may cost a merge of `inputs_rows` rows that is due
+ * and would do without: twice what is read anyway, which is then written for the last
+ * time for a while, and half of what the batch has.
+ *
+ *     80,000 and 1,000,000 -> 160,000      80,000 and 100,000 -> 50,000
+ */
+uint64_t slot_company_limit(uint64_t inputs_rows, uint64_t rows);
+
+/* What it costs to take over blocks. */
+uint64_t slot_blocks_cost(size_t blocks);
 
 /*
  * True when a merge that has read `rows_read` rows, of `count` batches of `rows` rows in

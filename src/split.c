@@ -19,8 +19,9 @@ split_make(struct merge_task *task, struct split *split)
     struct spine_error error;
 
     merge_counts(task->merge, &counts);
-    if (!slot_split_is_due(&task->spine->policy, counts.rows_in, inputs.rows,
-                           inputs.count) ||
+    /* What was taken over is not there twice. */
+    if (!slot_split_is_due(&task->spine->policy, counts.rows_in - counts.rows_shared,
+                           inputs.rows, inputs.count) ||
         !merge_may_split(task->merge) || inputs_are_searched(task) ||
         !split_new(task, split))
         return false;

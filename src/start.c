@@ -13,13 +13,8 @@
 
 #include "base/assert.h"
 #include "compaction.h"
+#include "company.h"
 #include "core.h"
-
-/* Rows of batches, ascending. */
-struct sorted_rows {
-    uint64_t rows[SLOT_AHEAD_MAX];
-    size_t count;
-};
 
 /* Batches of at least `rows_min` rows, and the sum of their rows of negative weight. */
 struct negatives {
@@ -43,9 +38,12 @@ static void
 start_due_locked(struct spine *spine, unsigned level, struct aftermath *after);
 static bool may_look_locked(const struct spine *spine);
 static void look_on_worker(struct job *job, uint64_t *fuel_rows);
-static void start_ahead_locked(struct spine *spine, struct aftermath *after);
+static size_t count_ahead(const struct spine *spine, const struct company *company,
+                          bool may_share, uint64_t *untouched_rows);
+static void start_ahead_locked(struct spine *spine, const struct company *company,
+                               size_t count, uint64_t untouched_rows,
+                               struct aftermath *after);
 static struct entry_range free_levels_locked(const struct spine *spine);
-static void sort_in(struct entry *entry, void *context);
 static void take_sized(struct entry_set *loose, struct entry_range range,
                        uint64_t rows_min, uint64_t rows_max, struct entry_set *inputs);
 
@@ -195,48 +193,83 @@ may_look_locked(const struct spine *spine)
            spine->locked.ahead_wait_rows == 0;
 }
 
-/* The runtime has nothing else to do. */
+/* The runtime has nothing else to do. Looks at batches with the lock open. */
 static void
 look_on_worker(struct job *job, uint64_t *fuel_rows)
 {
     struct spine *spine =
         (struct spine *)((char *)job - offsetof(struct spine, locked.look));
     struct aftermath after = {0};
+    struct company company = {0};
+    uint64_t untouched_rows = 0;
+    bool may_share;
+    size_t count;
 
     (void)fuel_rows;
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
+    may_share = company_may_share_locked(spine);
+    if (may_look_locked(spine))
+        company_gather_locked(spine, free_levels_locked(spine), 0, &company);
+    mutex_unlock(&spine->mutex);
+
+    count = count_ahead(spine, &company, may_share, &untouched_rows);
+
+    mutex_lock(&spine->mutex);
     runtime_idle(spine->runtime, job);
     spine->locked.look_queued = false;
-    if (may_look_locked(spine))
-        start_ahead_locked(spine, &after);
+    if (count > 0 && may_look_locked(spine))
+        start_ahead_locked(spine, &company, count, untouched_rows, &after);
     spine_finish(spine, &after);
+    company_release(&company);
+}
+
+/* How many of these, the smallest first, are to merge ahead. */
+static size_t
+count_ahead(const struct spine *spine, const struct company *company, bool may_share,
+            uint64_t *untouched_rows)
+{
+    struct slot_cost costs[SLOT_AHEAD_MAX];
+    uint64_t smaller_rows = 0;
+    size_t count;
+
+    for (size_t i = 0; i < company->count; i++) {
+        const struct spine_batch *batch = company->batches[i];
+        const uint64_t rows = batch->info.rows;
+        const uint64_t limit = slot_ahead_limit(&spine->policy, smaller_rows);
+
+        costs[i] = (struct slot_cost){rows, rows};
+        if (may_share && i > 0 && rows > limit)
+            costs[i].cost = company_cost(spine, batch, company->batches, i, limit);
+        smaller_rows += rows;
+    }
+    count = slot_ahead_count(&spine->policy, costs, company->count);
+    for (size_t i = 0; i < count; i++)
+        *untouched_rows += costs[i].rows - costs[i].cost;
+    return count;
 }
 
 /*
- * Starts a merge ahead, if one is worth it, as the task of the highest level it reads.
- * Only below the levels that merge: what is small is not to wait, as an input, for the
- * end of something large.
+ * Starts a merge ahead, as the task of the highest level it reads, unless something has
+ * changed since it was found. Only below the levels that merge: what is small is not to
+ * wait, as an input, for the end of something large.
  */
 static void
-start_ahead_locked(struct spine *spine, struct aftermath *after)
+start_ahead_locked(struct spine *spine, const struct company *company, size_t count,
+                   uint64_t untouched_rows, struct aftermath *after)
 {
-    struct entry_set *loose = &spine->locked.loose;
-    const struct entry_range range = free_levels_locked(spine);
-    struct sorted_rows sorted = {0};
     struct entry_set inputs = {0};
-    size_t count;
+    struct merge_task *task;
 
-    if (entry_set_sums_in(loose, range).count > SLOT_AHEAD_MAX)
-        return;
-    entry_set_each(loose, range, sort_in, &sorted);
-    count = slot_ahead_count(&spine->policy, sorted.rows, sorted.count);
-    if (count == 0)
-        return;
-    take_sized(loose, range, 0, sorted.rows[count - 1], &inputs);
-    assert(entry_set_sums(&inputs).count == count);
-    start_inputs_locked(&spine->locked.tasks[entry_set_top_level(&inputs)], &inputs, true,
-                        after);
+    if (company_take_locked(spine, company, count, &inputs) == count &&
+        entry_set_top_level(&inputs) < free_levels_locked(spine).level_end) {
+        task = &spine->locked.tasks[entry_set_top_level(&inputs)];
+        task->untouched_rows = untouched_rows;
+        start_inputs_locked(task, &inputs, true, after);
+    } else {
+        entry_set_unite(&spine->locked.loose, &inputs);
+        spine_start_merges_locked(spine, after);
+    }
 }
 
 /* The levels, from 0 on, of which none merges. */
@@ -250,18 +283,6 @@ free_levels_locked(const struct spine *spine)
            spine->locked.tasks[range.level_end].state == TASK_IDLE)
         range.level_end++;
     return range;
-}
-
-static void
-sort_in(struct entry *entry, void *context)
-{
-    struct sorted_rows *sorted = context;
-    const uint64_t rows = entry->batch->info.rows;
-    size_t at = sorted->count++;
-
-    for (; at > 0 && sorted->rows[at - 1] > rows; at--)
-        sorted->rows[at] = sorted->rows[at - 1];
-    sorted->rows[at] = rows;
 }
 
 /* Moves those in the range, which are not many, that have so many rows to `inputs`. */

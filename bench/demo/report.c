@@ -90,7 +90,8 @@ report_memory(struct program *program)
         const double inserted = stats.rows > 0 ? (double)stats.inserted_rows : 1;
         printf("%-12s %10" PRIu64 " %8" PRIu64 " %10.2f %7" PRIu64 " %17.2f\n", names[at],
                stats.rows, stats.batches, (double)stats.bytes / rows, stats.merges,
-               (inserted + (double)stats.merge_rows_out) / inserted);
+               (inserted + (double)(stats.merge_rows_out - stats.merge_rows_shared)) /
+                   inserted);
     }
     printf("the library holds %.1f MB now; processor time so far %.2f s\n",
            1e-6 * (double)spine_allocated_bytes(), processor_seconds());

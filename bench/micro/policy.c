@@ -106,7 +106,10 @@ world_insert(struct world *world, const struct scenario *scenario)
     world_start_at(world, scenario->start_idle);
     world_settle(world);
     if (scenario->ahead) {
-        const size_t count = slot_ahead_count(&world->policy, world->rows, world->count);
+        static struct slot_cost batches[BATCHES_MAX];
+        for (size_t i = 0; i < world->count; i++)
+            batches[i] = (struct slot_cost){world->rows[i], world->rows[i]};
+        const size_t count = slot_ahead_count(&world->policy, batches, world->count);
         if (count > 0)
             merge(world, 0, count);
     }

@@ -228,7 +228,8 @@ written(void *opaque)
     struct spine_stats stats;
 
     spine_get_stats(state->spine, &stats);
-    return (double)(stats.inserted_rows + stats.merge_rows_out) /
+    return (double)(stats.inserted_rows + stats.merge_rows_out -
+                    stats.merge_rows_shared) /
            (double)stats.inserted_rows;
 }
 

@@ -37,8 +37,8 @@ struct spine_stats {
     uint64_t inserted_batches;
     uint64_t inserted_rows;
     /* Merges that ended, those of the levels and compactions, rows they read and rows
-       they wrote. Write amplification is (inserted_rows + merge_rows_out) /
-       inserted_rows; of a fork, since it began. */
+       they wrote or took over. Write amplification is (inserted_rows + merge_rows_out -
+       merge_rows_shared) / inserted_rows; of a fork, since it began. */
     uint64_t merges;
     uint64_t merge_rows_in;
     uint64_t merge_rows_out;

@@ -68,9 +68,10 @@ struct spine_options {
     uint32_t negative_weight_multiplier;
     /*
      * True: a merge starts only when it is due. Default false: when no merge of any spine
-     * of the runtime is due, batches merge ahead, as long as the largest of them has at
-     * most four times the rows of the others. Readers soon see few batches; more is
-     * written, in time that nobody else wants.
+     * of the runtime is due, batches merge ahead, as long as the largest of them costs at
+     * most four times the rows of the others: its rows, or those of its blocks that the
+     * others reach into and a little for each other block, which is taken over. Readers
+     * soon see few batches; more is written, in time that nobody else wants.
      */
     bool only_due_merges;
     /*

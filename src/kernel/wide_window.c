@@ -47,6 +47,7 @@ wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
         TRY(plan(kway, window, rows_left, &bound));
         const size_t total = cut(kway, &bound);
 
+        kway_adapt(kway->work, window, total);
         if (total == 0) {
             TRY(wide_fill_heap(kway, out, window, &used_by_heap));
             used += (size_t)used_by_heap;
@@ -54,7 +55,6 @@ wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
                 break;
             continue;
         }
-        kway_adapt(kway->work, window, total);
         TRY(merge_window(kway, total, out));
         advance(kway->work);
         used += total;

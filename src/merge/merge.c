@@ -61,6 +61,9 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
         merge->output.encode_rows = options->encode_rows;
     if (options != NULL && options->retain != NULL)
         merge->output.judged_by = retain_judged_by(options->retain);
+    /* What is read beyond an overlap is not taken over. */
+    if (options != NULL && options->untouched_rows > 0)
+        merge->window_rows = WINDOW_ROWS_MIN;
     if (options != NULL && options->written != NULL)
         TRY(take_written(merge, options->written));
     if (options != NULL && options->retain != NULL)

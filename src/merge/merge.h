@@ -38,6 +38,8 @@ struct merge_options {
     /* When the inputs have so many rows, the output's blocks are encoded; 0: the default
      * (struct output). */
     uint64_t encode_rows;
+    /* About so many of the inputs' rows are expected in blocks that are taken over. */
+    uint64_t untouched_rows;
     /*
      * What a merge that was split has written, or NULL: rows before all of the inputs'.
      * Its blocks come first in the output, by reference; they are not counted as read.
@@ -95,5 +97,27 @@ enum spine_status merge_split(struct merge *merge, struct spine_batch **written,
  * judged as a whole. */
 bool merge_may_split(const struct merge *merge);
 void merge_free(struct merge *merge);
+
+/* ---- What a merge would cost ---- */
+
+/* The most batches whose overlap with another is looked at. */
+#define MERGE_OVERLAP_MAX 128u
+
+/*
+ * The rows of `large` that a merge with all of the `small_count` batches `small` would
+ * read: those of blocks into which a row of these reaches, and of blocks that it would
+ * not take over because they are few between two of these. All of its rows when the merge
+ * would encode them, as options.encode_rows says. Ends with some number as soon as it
+ * exceeds `rows_max`; costs some comparisons for each such block, and no look at others.
+ *
+ *     large    |a b c|d e f|g h i|j k l|
+ *     small     a                           the first block: 3
+ *     small     a             h             one block between is too few: 9
+ */
+uint64_t merge_overlap(const struct spine_batch *large, struct spine_batch *const *small,
+                       size_t small_count, uint64_t encode_rows, uint64_t rows_max);
+
+/* Does each of the batches end before the next one begins, in some order? */
+bool merge_is_concatenation(struct spine_batch *const *batches, size_t batch_count);
 
 #endif

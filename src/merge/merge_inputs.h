@@ -12,6 +12,9 @@
 
 #include "batch/batch.h"
 
+/* So many blocks in a row are worth a small block before them. */
+#define SHARE_BLOCKS_MIN 4u
+
 struct merge_input {
     const struct layout *layout;
     /* A reference. */

@@ -5,8 +5,6 @@
 
 /* Rows that are staged of each of many inputs to open it. */
 #define OPEN_ROWS 8u
-/* So many blocks in a row are worth a small block before them. */
-#define SHARE_BLOCKS_MIN 4u
 
 static enum spine_status find_front(struct merge *merge, struct merge_input **front,
                                     struct row_code *bound, bool *bounded);

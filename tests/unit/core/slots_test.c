@@ -163,13 +163,14 @@ static size_t
 ahead_count(const uint64_t *rows)
 {
     struct slot_policy policy;
+    struct slot_cost batches[16];
     size_t count = 0;
 
     slot_policy_init(&policy, SLOT_DECADES, 14999);
     policy.ahead_ratio = 4;
-    while (rows[count] > 0)
-        count++;
-    return slot_ahead_count(&policy, rows, count);
+    for (; rows[count] > 0; count++)
+        batches[count] = (struct slot_cost){rows[count], rows[count]};
+    return slot_ahead_count(&policy, batches, count);
 }
 
 static void
@@ -190,6 +191,24 @@ merges_ahead_take_what_is_in_proportion(void **state)
     assert_int_equal(ahead_count((uint64_t[]){1, 10, 1000, 1000, 90000, 0}), 4);
 }
 
+static void
+merges_ahead_take_what_costs_little(void **state)
+{
+    const struct slot_cost batches[] = {{10, 10}, {30, 30}, {500, 160}, {9000, 2160}};
+    struct slot_policy policy;
+
+    (void)state;
+    slot_policy_init(&policy, SLOT_DECADES, 14999);
+    policy.ahead_ratio = 4;
+    assert_int_equal(slot_ahead_count(&policy, batches, 3), 3);
+    assert_int_equal(slot_ahead_count(&policy, batches, 4), 4);
+    assert_int_equal(slot_ahead_limit(&policy, 40), 160);
+    assert_int_equal(slot_company_limit(80000, 1000000), 160000);
+    assert_int_equal(slot_company_limit(80000, 100000), 50000);
+    assert_int_equal(slot_blocks_cost(0), 0);
+    assert_true(slot_blocks_cost(1000) > slot_blocks_cost(999));
+}
+
 /* With an insert now and then, merges ahead keep the batches few, and write each row a
  * number of times that grows with the logarithm. */
 static void
@@ -197,7 +216,7 @@ merges_ahead_keep_batches_few(void **state)
 {
     enum { INSERTS = 10000, ROWS = 10000 };
     struct slot_policy policy;
-    uint64_t rows[64];
+    struct slot_cost batches[64];
     size_t count = 0, count_max = 0;
     uint64_t written = 0;
 
@@ -207,19 +226,19 @@ merges_ahead_keep_batches_few(void **state)
         size_t taken;
         uint64_t sum = 0;
 
-        memmove(rows + 1, rows, count++ * sizeof *rows);
-        rows[0] = ROWS;
-        taken = slot_ahead_count(&policy, rows, count);
+        memmove(batches + 1, batches, count++ * sizeof *batches);
+        batches[0] = (struct slot_cost){ROWS, ROWS};
+        taken = slot_ahead_count(&policy, batches, count);
         for (size_t j = 0; j < taken; j++)
-            sum += rows[j];
+            sum += batches[j].rows;
         if (taken > 0) {
-            memmove(rows + 1, rows + taken, (count - taken) * sizeof *rows);
-            rows[0] = sum;
+            memmove(batches + 1, batches + taken, (count - taken) * sizeof *batches);
+            batches[0] = (struct slot_cost){sum, sum};
             count -= taken - 1;
             written += sum;
         }
         for (size_t j = 1; j < count; j++)
-            assert_true(rows[j] > rows[j - 1]);
+            assert_true(batches[j].rows > batches[j - 1].rows);
         if (count > count_max)
             count_max = count;
     }
@@ -277,6 +296,7 @@ main(void)
         cmocka_unit_test(crowded_spines_encode_smaller_outputs),
         cmocka_unit_test(large_merges_are_split_some_times),
         cmocka_unit_test(merges_ahead_take_what_is_in_proportion),
+        cmocka_unit_test(merges_ahead_take_what_costs_little),
         cmocka_unit_test(merges_ahead_keep_batches_few),
         cmocka_unit_test(the_fuel_average_moves_slowly_and_stays_positive),
         cmocka_unit_test(help_grows_in_steps),

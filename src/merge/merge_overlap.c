@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * How much of a large batch a merge with small ones reads: their rows are followed from
+ * block to block of the large one, and what lies between is jumped over.
+ */
+
+#include "base/assert.h"
+#include "merge/merge.h"
+#include "merge/merge_inputs.h"
+
+/* A small batch, and the block of the large one into which its next row reaches. */
+struct guest {
+    struct reader reader;
+    size_t block;
+};
+
+struct overlap {
+    const struct spine_batch *large;
+    struct guest guests[MERGE_OVERLAP_MAX];
+    size_t guest_count;
+    /* Where the next row of a guest is staged. */
+    struct rows row;
+    /* What was looked for and could not be read. */
+    enum spine_status status;
+};
+
+static bool is_before(const struct spine_batch *before, const struct spine_batch *after);
+static void guest_to_block(struct overlap *overlap, struct guest *guest, size_t block);
+static bool
+guest_code(struct overlap *overlap, const struct guest *guest, struct row_code *out);
+static void guest_seek(struct overlap *overlap, struct guest *guest,
+                       const struct row_code *code, bool after);
+static size_t
+find_block(const struct spine_batch *large, size_t begin, const struct row_code *code);
+static size_t first_block(const struct overlap *overlap);
+static uint64_t rows_between(const struct spine_batch *large, size_t begin, size_t end);
+static bool encodes(const struct spine_batch *large, struct spine_batch *const *small,
+                    size_t small_count, uint64_t encode_rows);
+
+static struct row_code
+block_first(const struct spine_batch *batch, size_t block)
+{
+    return reader_block_first(&(struct reader){.batch = batch, .block = block});
+}
+
+static struct row_code
+block_last(const struct spine_batch *batch, size_t block)
+{
+    return reader_block_last(&(struct reader){.batch = batch, .block = block}, 0);
+}
+
+static uint32_t
+block_rows(const struct spine_batch *batch, size_t block)
+{
+    return reader_block_rows(&(struct reader){.batch = batch, .block = block});
+}
+
+bool
+merge_is_concatenation(struct spine_batch *const *batches, size_t batch_count)
+{
+    struct spine_batch *sorted[MERGE_OVERLAP_MAX];
+
+    if (batch_count > MERGE_OVERLAP_MAX)
+        return false;
+    /* Where keys are random, the first two overlap. */
+    for (size_t i = 0; i < batch_count; i++) {
+        size_t at = i;
+
+        for (; at > 0 && !is_before(sorted[at - 1], batches[i]); at--) {
+            if (!is_before(batches[i], sorted[at - 1]))
+                return false;
+            sorted[at] = sorted[at - 1];
+        }
+        sorted[at] = batches[i];
+    }
+    return true;
+}
+
+/* Does `before` end before `after` begins? */
+static bool
+is_before(const struct spine_batch *before, const struct spine_batch *after)
+{
+    const struct row_code last = block_last(before, before->block_count - 1);
+    const struct row_code first = block_first(after, 0);
+
+    return row_code_compare(&before->layout, &last, &first) < 0;
+}
+
+uint64_t
+merge_overlap(const struct spine_batch *large, struct spine_batch *const *small,
+              size_t small_count, uint64_t encode_rows, uint64_t rows_max)
+{
+    const size_t blocks = large->block_count;
+    struct overlap overlap = {.large = large, .guest_count = small_count};
+    uint64_t rows = 0;
+    size_t next = 0;
+
+    if (small_count > MERGE_OVERLAP_MAX || blocks == 0 ||
+        encodes(large, small, small_count, encode_rows))
+        return large->info.rows;
+    for (size_t i = 0; i < small_count; i++) {
+        reader_init(&overlap.guests[i].reader, small[i]);
+        guest_to_block(&overlap, &overlap.guests[i], 0);
+    }
+    while (next < blocks && rows <= rows_max) {
+        const size_t block = first_block(&overlap);
+        const size_t end = block < blocks ? block : blocks;
+
+        rows += rows_between(large, next, end);
+        if (block >= blocks)
+            break;
+        rows += block_rows(large, block);
+        next = block + 1;
+        if (rows > rows_max)
+            break;
+        for (size_t i = 0; i < small_count; i++)
+            if (overlap.guests[i].block == block)
+                guest_to_block(&overlap, &overlap.guests[i], next);
+    }
+    rows_release(&large->layout, &overlap.row);
+    return overlap.status == SPINE_OK ? rows : large->info.rows;
+}
+
+/* To the first row of the guest that lies in a block from `block` on, or to its end. */
+static void
+guest_to_block(struct overlap *overlap, struct guest *guest, size_t block)
+{
+    const struct spine_batch *large = overlap->large;
+    struct row_code code, bound;
+
+    if (block > 0) {
+        bound = block_last(large, block - 1);
+        guest_seek(overlap, guest, &bound, true);
+    }
+    while (guest_code(overlap, guest, &code)) {
+        block = find_block(large, block, &code);
+        guest->block = block;
+        if (block == large->block_count)
+            return;
+        bound = block_first(large, block);
+        if (row_code_compare(&large->layout, &code, &bound) >= 0)
+            return;
+        /* It lies between two blocks; maybe the next one reaches into the second. */
+        guest_seek(overlap, guest, &bound, false);
+        if (!guest_code(overlap, guest, &code))
+            break;
+        bound = block_last(large, block);
+        if (row_code_compare(&large->layout, &code, &bound) <= 0)
+            return;
+    }
+    guest->block = large->block_count;
+}
+
+/* The next row of the guest; false at its end, and once something failed. */
+static bool
+guest_code(struct overlap *overlap, const struct guest *guest, struct row_code *out)
+{
+    const struct layout *layout = &overlap->large->layout;
+    const struct rows *row = &overlap->row;
+    struct reader reader = guest->reader;
+
+    if (overlap->status != SPINE_OK || reader.block == reader.batch->block_count)
+        return false;
+    if (reader_at_block_start(&reader)) {
+        *out = reader_block_first(&reader);
+        return true;
+    }
+    overlap->row.count = 0;
+    if (reader_stage(&reader, &overlap->row, 1, &overlap->status) == 0)
+        return false;
+    *out = (struct row_code){.hi = row->hi[0]};
+    if (layout->row_kind != ROW_ONE)
+        out->lo = row->lo[0];
+    if (layout->key.spans)
+        out->key = row->key[0];
+    if (layout->value.spans)
+        out->value = row->value[0];
+    return true;
+}
+
+/* To the first row that is not less, or greater (`after`). */
+static void
+guest_seek(struct overlap *overlap, struct guest *guest, const struct row_code *code,
+           bool after)
+{
+    const struct layout *layout = &overlap->large->layout;
+    struct row_code copy = *code;
+    const struct rows row = {.hi = &copy.hi,
+                             .lo = &copy.lo,
+                             .key = &copy.key,
+                             .value = &copy.value,
+                             .count = 1,
+                             .capacity = 1};
+    const struct cell key = rows_key(layout, &row, 0);
+    const struct cell value = rows_value(layout, &row, 0);
+
+    if (overlap->status == SPINE_OK)
+        overlap->status = after ? reader_seek_after(&guest->reader, &key, &value)
+                                : reader_seek(&guest->reader, &key, &value);
+}
+
+/* The first block from `begin` on whose last row is not less than `code`. Doubles its
+ * steps first: it is near more often than not. */
+static size_t
+find_block(const struct spine_batch *large, size_t begin, const struct row_code *code)
+{
+    size_t end = begin;
+
+    for (size_t step = 1; end < large->block_count; step *= 2) {
+        const struct row_code last = block_last(large, end);
+
+        if (row_code_compare(&large->layout, &last, code) >= 0)
+            break;
+        begin = end + 1;
+        end += step;
+    }
+    if (end > large->block_count)
+        end = large->block_count;
+    while (begin < end) {
+        const size_t middle = begin + (end - begin) / 2;
+        const struct row_code last = block_last(large, middle);
+
+        if (row_code_compare(&large->layout, &last, code) >= 0)
+            end = middle;
+        else
+            begin = middle + 1;
+    }
+    return begin;
+}
+
+static size_t
+first_block(const struct overlap *overlap)
+{
+    size_t block = SIZE_MAX;
+
+    for (size_t i = 0; i < overlap->guest_count; i++)
+        if (overlap->guests[i].block < block)
+            block = overlap->guests[i].block;
+    return block;
+}
+
+/* What is read of blocks [begin, end), which no small batch reaches. */
+static uint64_t
+rows_between(const struct spine_batch *large, size_t begin, size_t end)
+{
+    uint64_t rows = 0;
+
+    if (begin == 0 || end == large->block_count || end - begin >= SHARE_BLOCKS_MIN)
+        return 0;
+    for (size_t at = begin; at < end; at++)
+        rows += block_rows(large, at);
+    return rows;
+}
+
+/* A merge that encodes does not take over what is not encoded. */
+static bool
+encodes(const struct spine_batch *large, struct spine_batch *const *small,
+        size_t small_count, uint64_t encode_rows)
+{
+    struct output output;
+    struct reader reader;
+
+    output_init(&output, &large->layout);
+    output.encode_rows = encode_rows;
+    output.rows_expected = large->info.rows;
+    for (size_t i = 0; i < small_count; i++)
+        output.rows_expected += small[i]->info.rows;
+    reader_init(&reader, large);
+    return output_encodes_block(&output, &reader);
+}

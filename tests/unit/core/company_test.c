@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Merges by overlap: what reaches into few blocks of a large batch merges with it soon,
+ * since the others are taken over. All is counted in rows, on a runtime that only merges
+ * when it is told to.
+ */
+
+#include "base/random.h"
+#include "spine/spine.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define ROWS_MAX 1000000u
+
+static const struct spine_schema pairs = {.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}};
+
+struct world {
+    struct spine_runtime *runtime;
+    struct spine *spine;
+    /* The next batch. */
+    uint64_t *keys;
+    int64_t *weights;
+    size_t count;
+    /* Keys [begin, end) are live in queues and windows. */
+    uint64_t begin;
+    uint64_t end;
+    struct random random;
+};
+
+static void
+world_open(struct world *world, bool only_due)
+{
+    const struct spine_runtime_options manual = {.manual = true};
+    const struct spine_options options = {.only_due_merges = only_due};
+
+    *world = (struct world){.random = {1}};
+    world->keys = malloc(ROWS_MAX * sizeof *world->keys);
+    world->weights = malloc(ROWS_MAX * sizeof *world->weights);
+    assert_int_equal(spine_runtime_open(&manual, &world->runtime, NULL), SPINE_OK);
+    assert_int_equal(spine_open(world->runtime, &pairs, &options, &world->spine, NULL),
+                     SPINE_OK);
+}
+
+static struct spine_stats
+stats_of(const struct world *world)
+{
+    struct spine_stats stats;
+
+    spine_get_stats(world->spine, &stats);
+    return stats;
+}
+
+static void
+world_close(struct world *world)
+{
+    assert_int_equal(spine_check(world->spine, NULL), SPINE_OK);
+    spine_close(world->spine);
+    spine_runtime_close(world->runtime);
+    free(world->keys);
+    free(world->weights);
+}
+
+static void
+add(struct world *world, uint64_t key, int64_t weight)
+{
+    world->keys[world->count] = key;
+    world->weights[world->count++] = weight;
+}
+
+static void
+push(struct world *world, size_t rows)
+{
+    for (size_t i = 0; i < rows; i++)
+        add(world, world->end++, 1);
+}
+
+static void
+pop(struct world *world, size_t rows)
+{
+    for (size_t i = 0; i < rows; i++)
+        add(world, world->begin++, -1);
+}
+
+/* Inserts the batch, and merges what there is to merge. */
+static void
+insert(struct world *world)
+{
+    const struct spine_columns columns = {.rows = world->count,
+                                          .keys = world->keys,
+                                          .values = world->keys,
+                                          .weights = world->weights};
+    struct spine_batch *batch;
+
+    assert_int_equal(spine_batch_from_columns(&pairs, &columns, &batch, NULL), SPINE_OK);
+    assert_int_equal(spine_insert(world->spine, batch, NULL), SPINE_OK);
+    spine_batch_unref(batch);
+    world->count = 0;
+    while (spine_runtime_run(world->runtime, UINT64_MAX) > 0)
+        continue;
+}
+
+/* How often a row was written. */
+static double
+written(const struct world *world)
+{
+    const struct spine_stats stats = stats_of(world);
+
+    return (double)(stats.inserted_rows + stats.merge_rows_out -
+                    stats.merge_rows_shared) /
+           (double)stats.inserted_rows;
+}
+
+/* The least live key, and how many rows a new cursor skips to reach it. */
+static uint64_t
+skipped_to_first(const struct world *world)
+{
+    struct spine_cursor *cursor;
+    uint64_t skipped;
+
+    assert_int_equal(spine_cursor_open(world->spine, &cursor, NULL), SPINE_OK);
+    assert_true(spine_cursor_key_valid(cursor));
+    assert_int_equal(spine_cursor_key(cursor).u64, world->begin);
+    skipped = spine_cursor_rows_skipped(cursor);
+    spine_cursor_close(cursor);
+    return skipped;
+}
+
+/* 1,000 are popped and 1,000 pushed per round; the most rows that are skipped. */
+static uint64_t
+skipped_in_queue(struct world *world, size_t rounds)
+{
+    uint64_t most = 0;
+
+    push(world, ROWS_MAX);
+    insert(world);
+    for (size_t round = 0; round < rounds; round++) {
+        uint64_t skipped;
+
+        pop(world, 1000);
+        push(world, 1000);
+        insert(world);
+        skipped = skipped_to_first(world);
+        most = skipped > most ? skipped : most;
+    }
+    return most;
+}
+
+static void
+queues_are_short_at_the_head(void **state)
+{
+    struct world world;
+    struct spine_stats before, after;
+
+    (void)state;
+    world_open(&world, false);
+    assert_in_range(skipped_in_queue(&world, 300), 0, 4000);
+    assert_in_range(stats_of(&world).rows, ROWS_MAX, ROWS_MAX + 4000);
+    /* What a round costs does not depend on how many rows there are. */
+    before = stats_of(&world);
+    for (size_t round = 0; round < 100; round++) {
+        pop(&world, 1000);
+        push(&world, 1000);
+        insert(&world);
+    }
+    after = stats_of(&world);
+    assert_in_range(after.merge_rows_in - after.merge_rows_shared -
+                        (before.merge_rows_in - before.merge_rows_shared),
+                    100 * 2000, 100 * 6 * 2000);
+    assert_true(after.merge_blocks_shared - before.merge_blocks_shared > 100 * 50);
+    assert_true(written(&world) < 3);
+    world_close(&world);
+}
+
+/* Also when the runtime never has nothing else to do. */
+static void
+queues_are_short_when_only_due_merges_run(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world, true);
+    assert_in_range(skipped_in_queue(&world, 300), 0, 40000);
+    assert_true(written(&world) < 3);
+    world_close(&world);
+}
+
+static void
+ascending_keys_are_written_twice(void **state)
+{
+    (void)state;
+    for (int only_due = 0; only_due < 2; only_due++) {
+        struct world world;
+
+        world_open(&world, only_due != 0);
+        for (size_t i = 0; i < 200; i++) {
+            push(&world, 10000);
+            insert(&world);
+        }
+        assert_true(written(&world) <= 2.0);
+        assert_in_range(stats_of(&world).batches, 1, 12);
+        assert_int_equal(skipped_to_first(&world), 0);
+        world_close(&world);
+    }
+}
+
+/* Half of each batch leaves a window of 200,000 rows. */
+static void
+windows_are_written_twice(void **state)
+{
+    (void)state;
+    for (int only_due = 0; only_due < 2; only_due++) {
+        struct world world;
+
+        world_open(&world, only_due != 0);
+        for (size_t i = 0; i < 20; i++) {
+            push(&world, 10000);
+            insert(&world);
+        }
+        for (size_t i = 0; i < 200; i++) {
+            pop(&world, 5000);
+            push(&world, 5000);
+            insert(&world);
+        }
+        assert_true(written(&world) <= 2.0);
+        assert_in_range(stats_of(&world).rows, 200000, 400000);
+        world_close(&world);
+    }
+}
+
+/* Nothing is shared between batches of random keys, so nothing merges that would not
+ * without. */
+static void
+random_keys_merge_as_ever(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world, true);
+    for (size_t i = 0; i < 100; i++) {
+        for (size_t row = 0; row < 10000; row++)
+            add(&world, random_next(&world.random), 1);
+        insert(&world);
+    }
+    /* Twelve merges of eight at level 0, one of eight of these at level 1. */
+    assert_int_equal(stats_of(&world).levels[0].merges, 12);
+    assert_int_equal(stats_of(&world).levels[1].merges, 1);
+    assert_int_equal(stats_of(&world).merges, 13);
+    assert_int_equal(stats_of(&world).merge_rows_out, 12 * 80000 + 640000);
+    assert_int_equal(stats_of(&world).merge_rows_shared, 0);
+    world_close(&world);
+}
+
+static void
+random_keys_merge_ahead_as_ever(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world, false);
+    for (size_t i = 0; i < 100; i++) {
+        for (size_t row = 0; row < 10000; row++)
+            add(&world, random_next(&world.random), 1);
+        insert(&world);
+    }
+    assert_int_equal(stats_of(&world).merge_rows_shared, 0);
+    assert_true(written(&world) < 9);
+    world_close(&world);
+}
+
+static bool
+is_kept(void *context, union spine_datum key)
+{
+    const uint64_t *begin = context;
+
+    return key.u64 >= *begin;
+}
+
+/* Where rows are dropped, every block must be read: what overlaps little costs as much as
+ * what overlaps all. */
+static void
+nothing_is_taken_over_under_a_filter(void **state)
+{
+    struct world world;
+    const struct spine_key_filter filter = {
+        .name = "from", .on_key = is_kept, .context = &world.begin};
+
+    (void)state;
+    world_open(&world, false);
+    push(&world, 500000);
+    insert(&world);
+    assert_int_equal(spine_retain_keys(world.spine, &filter, NULL), SPINE_OK);
+    push(&world, 1000);
+    insert(&world);
+    push(&world, 1000);
+    insert(&world);
+    assert_int_equal(stats_of(&world).batches, 2);
+    assert_int_equal(stats_of(&world).merge_rows_shared, 0);
+    world_close(&world);
+}
+
+/* A merge that took a large batch along gives it back. */
+static void
+company_is_given_back(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world, true);
+    push(&world, ROWS_MAX);
+    insert(&world);
+    spine_pause(world.spine);
+    for (size_t i = 0; i < 8; i++) {
+        for (size_t row = 0; row < 12000; row++)
+            add(&world, world.end++, 1);
+        insert(&world);
+    }
+    spine_resume(world.spine);
+    assert_int_equal(stats_of(&world).levels[0].merging_batches, 8);
+    /* A slice of level 0 runs to its end, unless it is stopped. */
+    (void)spine_runtime_run(world.runtime, 1);
+    assert_int_equal(stats_of(&world).levels[3].merging_batches, 1);
+    assert_int_equal(spine_check(world.spine, NULL), SPINE_OK);
+    assert_int_equal(spine_compact(world.spine, NULL, NULL, NULL), SPINE_OK);
+    while (spine_runtime_run(world.runtime, 1) > 0)
+        continue;
+    assert_int_equal(stats_of(&world).batches, 1);
+    assert_int_equal(stats_of(&world).rows, ROWS_MAX + 8 * 12000);
+    assert_int_equal(skipped_to_first(&world), 0);
+    world_close(&world);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(queues_are_short_at_the_head),
+        cmocka_unit_test(queues_are_short_when_only_due_merges_run),
+        cmocka_unit_test(ascending_keys_are_written_twice),
+        cmocka_unit_test(windows_are_written_twice),
+        cmocka_unit_test(random_keys_merge_as_ever),
+        cmocka_unit_test(random_keys_merge_ahead_as_ever),
+        cmocka_unit_test(nothing_is_taken_over_under_a_filter),
+        cmocka_unit_test(company_is_given_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
