@@ -45,8 +45,8 @@ spine_cursor_fast_forward_vals(struct spine_cursor *cursor)
     cursor_set_value(cursor, window_value_begin(&cursor->window, cursor->key_end - 1));
 }
 
-/* Few rows of the key are read over, many are skipped: are there few, as far as is known?
- */
+/* Few rows of the key are read over, many are skipped: are there few, as far as one
+ * knows? */
 static bool
 is_near_key_end(const struct spine_cursor *cursor)
 {
