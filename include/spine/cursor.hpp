@@ -251,6 +251,39 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
         spine_cursor_set_through(get(), through);
     }
 
+    /* From now on, from the first key on, only keys of which `keep`, called with a
+     * key_view, says true: as spine_cursor_set_filter(). An exception that leaves `keep`
+     * ends the process. */
+    template <class Keep> void set_filter(Keep keep)
+    {
+        struct context {
+            Keep keep;
+            typename codec<K>::decoder decoder;
+        };
+        spine_key_filter filter = {};
+
+        filter.context = new context{std::move(keep), {}};
+        filter.on_key = [](void *raw, union spine_datum key) noexcept {
+            context *const self = static_cast<context *>(raw);
+            key_view view{};
+            spine_error error;
+
+            /* What cannot be decoded is shown, so that reading it says why. */
+            return codec<K>::decode(key, self->decoder, &view, &error) != SPINE_OK ||
+                   self->keep(view);
+        };
+        filter.on_release = [](void *raw) noexcept {
+            delete static_cast<context *>(raw);
+        };
+        spine_cursor_set_filter(get(), &filter);
+    }
+
+    /* All keys again. */
+    void set_filter(std::nullptr_t) noexcept
+    {
+        spine_cursor_set_filter(get(), nullptr);
+    }
+
     /* A move where there is nothing to move from fails the cursor: the next read throws,
      * and so do a seek and check(). */
     void rewind() noexcept

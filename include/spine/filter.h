@@ -3,16 +3,23 @@
 #define SPINE_FILTER_H
 
 /*
- * Retention: what the reader does not need any more, so that merges may drop it.
+ * Filters: which keys and values a reader needs.
  *
- * A filter is a promise, not a query: merges that start from now on drop the rows that it
- * rejects, sooner or later or never, while cursors and snapshots show whatever is there.
- * A row that the filter keeps never changes its weight in any reader. Filters should only
- * tighten, as a watermark moves up.
+ * Retention. A spine's filter is a promise, not a query: merges that start from now on
+ * drop the rows that it rejects, sooner or later or never, each merge what it has of
+ * them. So *the weight of a rejected row is anything from now on, until it is gone*: a
+ * row that was deleted may be seen again, or a weight of -1 alone, because one half of it
+ * was dropped and the other was not yet. Snapshots and cursors show whatever is there; a
+ * reader that must not see it hides it, by bounds (spine_cursor_set_bounds()) or by the
+ * same filter of keys (spine_cursor_set_filter(), struct spine_probe_options). A row that
+ * the filter keeps never changes its weight in any reader. Filters should only tighten,
+ * as a watermark moves up.
  *
- * Callbacks run in the threads that merge, several at a time, without locks; they must be
- * pure functions of their arguments while the filter is in use, and must not call the
- * library. One that contradicts itself can cost only rows that it rejected.
+ * Callbacks run in the threads that merge, and in those that read by a filter; several at
+ * a time, without locks. They must be pure functions of their arguments while the filter
+ * is in use, and must not call the library, except for spine/tuple.h, to read keys and
+ * values that are tuples. One that contradicts itself can cost only rows that it
+ * rejected.
  */
 
 #include "spine/types.h"
@@ -28,14 +35,14 @@ struct spine;
 /* The longest name of a filter that is kept, in bytes. */
 #define SPINE_FILTER_NAME_MAX 31
 
-/* Which keys are needed. */
+/* Which keys are needed: by a spine, by the reader with a cursor or probe. */
 struct spine_key_filter {
     /* For statistics; copied, cut at SPINE_FILTER_NAME_MAX bytes; NULL is "". */
     const char *name;
     void *context;
     /* True: the key is needed. */
     bool (*on_key)(void *context, union spine_datum key);
-    /* Called once, when no merge uses the filter any more; NULL for none. */
+    /* Called once, when nothing uses the filter any more; NULL for none. */
     void (*on_release)(void *context);
 };
 

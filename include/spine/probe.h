@@ -21,6 +21,7 @@
  */
 
 #include "spine/batch.h"
+#include "spine/filter.h"
 
 #include <stdbool.h>
 
@@ -60,6 +61,12 @@ struct spine_probe_options {
      */
     bool has_through;
     uint64_t through;
+    /*
+     * Keys that it rejects are not there, as with spine_cursor_set_filter(); NULL: all
+     * are. on_key is called once per key, in the calling thread. Borrowed as long as the
+     * keys; on_release is not called.
+     */
+    const struct spine_key_filter *filter;
 };
 
 /* What a call gives; valid until the next call with the same probe. */

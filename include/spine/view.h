@@ -4,11 +4,12 @@
 
 /*
  * More of cursors (spine/cursor.h): seeks by predicate, bounds, views through a time,
- * positions, clones, and cursors derived from others. What is said there of positions,
- * errors and threads holds here.
+ * filters, positions, clones, and cursors derived from others. What is said there of
+ * positions, errors and threads holds here.
  */
 
 #include "spine/cursor.h"
+#include "spine/filter.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -67,14 +68,32 @@ SPINE_API void spine_cursor_set_bounds(struct spine_cursor *cursor,
 SPINE_API void spine_cursor_set_through(struct spine_cursor *cursor, uint64_t through);
 
 /*
+ * Hides keys: from now on the cursor shows no key that `filter` rejects, in any
+ * operation, whether its rows are there or not; NULL: all keys again. With the filter of
+ * the spine's retention the cursor shows what the reader needs, however far merges are
+ * (spine/filter.h). The cursor is as new afterwards, so this is a move.
+ *
+ * on_key is asked, by the threads that use the cursor and its clones, about the keys that
+ * come along, as often as they do. What is hidden is read all the same, but for exact
+ * seeks: where whole ranges of keys are hidden, bounds are cheaper. A filter that
+ * contradicts itself shows or hides a key in each operation as it likes.
+ *
+ * The filter is copied, and taken: on_release is called once, by the last of this cursor
+ * and its clones that is closed or gets another filter; at once when the cursor has
+ * failed, or fails now: SPINE_INVALID for a missing on_key, SPINE_NOMEM.
+ */
+SPINE_API void spine_cursor_set_filter(struct spine_cursor *cursor,
+                                       const struct spine_key_filter *filter);
+
+/*
  * How far the cursor is: `*total` is the number of rows of all its batches within its
  * bounds, and `*offset` how many of them lie before the present value. On no value of a
  * key these are the rows before the key, as long as its first value is ahead, and those
  * of the key too, once its last value lies behind. Past the end both numbers are equal;
- * on no key otherwise `*offset` is 0. Rows that cancel or repeat count each time.
- * Either may be NULL. Some searches; legal in every state; no move. When a batch cannot
- * be read the cursor fails as by a move; the status of a failed cursor is returned, and
- * both numbers are 0.
+ * on no key otherwise `*offset` is 0. Rows that cancel or repeat count each time, and
+ * those that a filter hides count, too. Either may be NULL. Some searches; legal in every
+ * state; no move. When a batch cannot be read the cursor fails as by a move; the status
+ * of a failed cursor is returned, and both numbers are 0.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_cursor_position(struct spine_cursor *cursor, uint64_t *offset, uint64_t *total);
@@ -92,14 +111,14 @@ SPINE_API size_t spine_cursor_times_through(struct spine_cursor *cursor, uint64_
 /*
  * Rows that the cursor read and did not show, so far: they summed to zero, or were added
  * to another row. Many of them in few rows shown mean that a spine_compact() would pay.
- * Rows at none of the times of a view do not count.
+ * Rows at none of the times of a view do not count, nor do those that a filter hides.
  */
 SPINE_API uint64_t spine_cursor_rows_skipped(const struct spine_cursor *cursor);
 
 /*
- * A cursor over the same rows, at the same position, with the same bounds, default and
- * time of a view; then independent. A failed one has no clone: its status. No move of
- * `cursor`.
+ * A cursor over the same rows, at the same position, with the same bounds, filter,
+ * default and time of a view; then independent. A failed one has no clone: its status. No
+ * move of `cursor`.
  */
 SPINE_API SPINE_CHECKED enum spine_status spine_cursor_clone(struct spine_cursor *cursor,
                                                              struct spine_cursor **out,
@@ -135,10 +154,11 @@ spine_cursor_group(struct spine_cursor *cursor, uint64_t through,
                    struct spine_cursor **out, struct spine_error *error);
 
 /*
- * From now on spine_cursor_seek_key_exact() of a key that is not there, or not within the
- * bounds, shows it with one row: this value, weight 1 (all components), time 0, as an
- * outer join wants it. Other moves leave that row and go on to keys that are there. The
- * value is copied. No move: a row that is shown already keeps the default that it has.
+ * From now on spine_cursor_seek_key_exact() of a key that is not there, not within the
+ * bounds or hidden by the filter, shows it with one row: this value, weight 1 (all
+ * components), time 0, as an outer join wants it. Other moves leave that row and go on to
+ * keys that are there. The value is copied. No move: a row that is shown already keeps
+ * the default that it has.
  */
 SPINE_API void
 spine_cursor_set_default(struct spine_cursor *cursor, union spine_datum value);

@@ -14,8 +14,8 @@
  */
 
 #include "base/ref.h"
-#include "batch/judged_by.h"
 #include "block/block.h"
+#include "filter/filter.h"
 #include "lookup/lookup.h"
 
 /* So many stretches the keys of a block are divided into, when they are words. */

@@ -194,6 +194,9 @@ fill_rows(struct window *window, struct rows *out, bool *done)
         }
         if (st != SPINE_OK)
             return st;
+        if (window->filter != NULL)
+            (void)key_filter_rows(window->filter, window->layout, out, before,
+                                  kway->descending && !is_alone(window));
         if (window->want < want_max(window))
             window->want *= window->limited && window->want < WINDOW_WANT_MIN ? 4 : 2;
     }

@@ -93,6 +93,10 @@ seek_key_exact(struct spine_cursor *cursor, union spine_datum key)
         return false;
     if (seek_in_window(cursor, &cell, &found))
         return found;
+    if (!key_filter_keeps(cursor->window.filter, key)) {
+        cursor_leave(cursor, PLACE_NOWHERE);
+        return false;
+    }
     if (!cursor_fill(cursor, window_seek_exact(&cursor->window, &cell)))
         return false;
     if (cursor->window.rows.count == 0) {

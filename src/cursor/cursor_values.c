@@ -236,7 +236,11 @@ cursor_go_behind_last(struct spine_cursor *cursor, const struct cell *key)
         window->want = WINDOW_WANT_FEW;
     if (!cursor_fill(cursor, st))
         return;
-    assert(window->rows.count > 0);
+    /* A filter that contradicts itself may have hidden the key. */
+    if (window->rows.count == 0) {
+        cursor_leave(cursor, PLACE_BEFORE);
+        return;
+    }
     cursor_set_key(cursor, window_key_begin(window, window->rows.count - 1),
                    window->rows.count);
     cursor->at = cursor->key_end;

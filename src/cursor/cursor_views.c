@@ -90,6 +90,30 @@ spine_cursor_set_through(struct spine_cursor *cursor, uint64_t through)
     cursor_leave(cursor, PLACE_NEW);
 }
 
+void
+spine_cursor_set_filter(struct spine_cursor *cursor,
+                        const struct spine_key_filter *filter)
+{
+    struct key_filter *copy = NULL;
+    enum spine_status st = SPINE_OK;
+    struct spine_error error;
+
+    if (filter != NULL)
+        st = key_filter_new(filter, &copy, &error);
+    if (st != SPINE_OK && filter->on_release != NULL)
+        filter->on_release(filter->context);
+    if (cursor_is_dead(cursor)) {
+        key_filter_unref(copy);
+    } else if (st != SPINE_OK) {
+        cursor_leave(cursor, PLACE_FAILED);
+        cursor->status = st;
+        cursor->error = error;
+    } else {
+        window_set_filter(&cursor->window, copy);
+        cursor_leave(cursor, PLACE_NEW);
+    }
+}
+
 enum spine_status
 spine_cursor_position(struct spine_cursor *cursor, uint64_t *offset, uint64_t *total)
 {
@@ -252,6 +276,7 @@ spine_cursor_clone(struct spine_cursor *cursor, struct spine_cursor **out,
         clone->window.sources[i].end = cursor->window.sources[i].end;
         clone->window.sources[i].negated = cursor->window.sources[i].negated;
     }
+    window_set_filter(&clone->window, key_filter_ref(cursor->window.filter));
     if (cursor->window.has_through)
         spine_cursor_set_through(clone, cursor->window.through);
     if (cursor->on_absent != NULL)

@@ -79,6 +79,7 @@ window_release(struct window *window)
     kway_release(&window->kway);
     lookup_ledger_add(window->ledger, &window->counts);
     lookup_ledger_unref(window->ledger);
+    key_filter_unref(window->filter);
     if (window->layout != NULL) {
         rows_release(window->layout, &window->rows);
         rows_release(window->layout, &window->spare);
@@ -122,6 +123,14 @@ window_set_through(struct window *window, uint64_t through)
     window->has_through = true;
     window->through = through;
     window->kway.inputs_repeat = true;
+}
+
+void
+window_set_filter(struct window *window, struct key_filter *filter)
+{
+    window_clear(window, false);
+    key_filter_unref(window->filter);
+    window->filter = filter;
 }
 
 enum spine_status

@@ -82,6 +82,8 @@ struct window {
     /* Rows are without times: added up over those less than or equal to `through`. */
     bool has_through;
     uint64_t through;
+    /* A reference, or NULL: rows of keys that it rejects are not there. */
+    struct key_filter *filter;
     /* The only row is none of the batches', and goes with the window. */
     bool ghost;
     /* Rows that were read and not shown. */
@@ -121,6 +123,9 @@ SPINE_CHECKED enum spine_status window_set_bounds(struct window *window,
 /* Empties the window, and adds the rows of each value up over the times less than or
  * equal to `through`. Timed. */
 void window_set_through(struct window *window, uint64_t through);
+/* Empties the window, and hides the rows of keys that `filter` rejects; NULL: of none.
+ * Takes the reference. */
+void window_set_filter(struct window *window, struct key_filter *filter);
 /* The window is the row `row`, which is in none of the batches; what it borrows outlives
  * the window's next change. */
 enum spine_status window_show_ghost(struct window *window, const struct spine_row *row);
@@ -187,11 +192,12 @@ source_rows_left(const struct source *source)
     return offset < source->stop ? source->stop - offset : offset - source->stop;
 }
 
-/* Do the inputs go on behind the last row? */
+/* Do the inputs go on behind the last row, with nothing but what is to be shown? */
 static inline bool
 window_reads_on(const struct window *window)
 {
-    return window->staged == STAGED_FORWARD && !window->limited && !window->ghost;
+    return window->staged == STAGED_FORWARD && !window->limited && !window->ghost &&
+           window->filter == NULL;
 }
 
 /* The first row of row `at`'s value, and of its key, in the window. */

@@ -90,6 +90,8 @@ check_input(const struct probe_input *input, struct spine_error *error)
         options->want != SPINE_PROBE_COUNTS)
         return spine_fail(error, SPINE_INVALID,
                           "want is %d, which is no spine_probe_want", (int)options->want);
+    if (options != NULL && options->filter != NULL && options->filter->on_key == NULL)
+        return spine_fail(error, SPINE_INVALID, "probe: on_key of the filter is NULL");
     return SPINE_OK;
 }
 

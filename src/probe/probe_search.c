@@ -11,6 +11,8 @@ static enum spine_status search_batch(struct spine_probe *probe, size_t at);
 static size_t ask_filter(struct spine_probe *probe, const struct lookup *lookup,
                          size_t begin, size_t end);
 static void hash_keys(struct spine_probe *probe);
+static void hide_keys(struct spine_probe *probe);
+static size_t drop_hidden(struct spine_probe *probe, size_t count);
 static void chain_hits(struct spine_probe *probe, uint32_t batch);
 
 enum spine_status
@@ -62,7 +64,29 @@ begin_chunk(struct spine_probe *probe)
     } else {
         probe->keys.words = probe->key_rows.hi + begin;
     }
+    if (probe->options.filter != NULL)
+        hide_keys(probe);
     return SPINE_OK;
+}
+
+/* Asks the caller's filter about each key of the chunk. */
+static void
+hide_keys(struct spine_probe *probe)
+{
+    const struct spine_key_filter *filter = probe->options.filter;
+
+    for (size_t i = 0; i < probe->keys.count; i++) {
+        uint8_t scratch[16];
+        union spine_datum key;
+
+        if (probe->keys.cells != NULL)
+            key = spine_data(probe->keys.cells[i].span.data,
+                             probe->keys.cells[i].span.size);
+        else
+            key = rows_key_datum(&probe->key_layout, &probe->key_rows,
+                                 probe->chunk_begin + i, scratch);
+        probe->hidden[i] = !filter->on_key(filter->context, key);
+    }
 }
 
 /* What the arrays held is lost. */
@@ -77,8 +101,9 @@ reserve_chunk(struct spine_probe *probe, size_t count)
     probe->words = mem_alloc_array(count, sizeof *probe->words);
     probe->candidates = mem_alloc_array(count, sizeof *probe->candidates);
     probe->heads = mem_alloc_array(count, sizeof *probe->heads);
+    probe->hidden = mem_alloc_array(count, sizeof *probe->hidden);
     if (probe->hashes != NULL && probe->words != NULL && probe->candidates != NULL &&
-        probe->heads != NULL)
+        probe->heads != NULL && probe->hidden != NULL)
         return true;
     free_chunk(probe);
     return false;
@@ -93,6 +118,8 @@ free_chunk(struct spine_probe *probe)
     mem_free(probe->words, capacity * sizeof *probe->words);
     mem_free(probe->candidates, capacity * sizeof *probe->candidates);
     mem_free(probe->heads, capacity * sizeof *probe->heads);
+    mem_free(probe->hidden, capacity * sizeof *probe->hidden);
+    probe->hidden = NULL;
     probe->hashes = probe->words = NULL;
     probe->candidates = probe->heads = NULL;
     probe->chunk_capacity = 0;
@@ -124,6 +151,8 @@ search_batch(struct spine_probe *probe, size_t at)
     else
         for (size_t i = 0; i < candidates; i++)
             probe->candidates[i] = (uint32_t)(begin + i);
+    if (probe->options.filter != NULL)
+        candidates = drop_hidden(probe, candidates);
     if (candidates == 0)
         return SPINE_OK;
     if (!array_reserve(&probe->hits, &probe->hit_capacity, sizeof *probe->hits,
@@ -158,6 +187,21 @@ ask_filter(struct spine_probe *probe, const struct lookup *lookup, size_t begin,
                          probe->candidates);
     probe->counts.filter_rejections += end - begin - kept;
     probe->counts.filter_passes += kept;
+    return kept;
+}
+
+/* Leaves those of `count` candidates that the caller's filter does not hide. */
+static size_t
+drop_hidden(struct spine_probe *probe, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t key = probe->candidates[i];
+
+        probe->candidates[kept] = key;
+        kept += !probe->hidden[key];
+    }
     return kept;
 }
 

@@ -67,6 +67,8 @@ struct spine_probe {
     uint64_t *hashes;
     uint64_t *words;
     uint32_t *candidates;
+    /* Keys that options.filter rejects. */
+    bool *hidden;
     /* The first of each key's hits; hits of a key are chained by `next`. */
     uint32_t *heads;
     /* What rows of a hit are given already is no longer in it. */

@@ -2,7 +2,6 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
-#include "retain/filter.h"
 #include "retain/group_state.h"
 
 static enum spine_status search_source(struct group *group, size_t at);

@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
-#include "retain/filter.h"
 #include "retain/group.h"
 
 enum key_verdict { KEY_UNKNOWN, KEY_DROPPED, KEY_KEPT, KEY_BY_VALUE };
@@ -161,13 +160,9 @@ judge_key(struct retain *retain, struct judging *judging)
     switch (retain->verdict) {
     case KEY_UNKNOWN:
         retain->verdict = retain->values != NULL ? KEY_BY_VALUE : KEY_KEPT;
-        if (retain->keys != NULL) {
-            const struct spine_key_filter *filter = &retain->keys->filter;
-
-            judging->fuel->used++;
-            if (!filter->on_key(filter->context, judging->key))
-                retain->verdict = KEY_DROPPED;
-        }
+        judging->fuel->used += retain->keys != NULL;
+        if (!key_filter_keeps(retain->keys, judging->key))
+            retain->verdict = KEY_DROPPED;
         return SPINE_OK;
     case KEY_DROPPED:
         drop(retain, judging, retain->key_end);

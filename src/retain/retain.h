@@ -5,8 +5,7 @@
 /*
  * retain/ -- drops from a merge's output what the reader does not need.
  *
- * A *filter* is the caller's callback, shared by reference count between the spine and
- * merges. A *retain* is what one merge makes of the filters that were set when it began:
+ * A *retain* is what one merge makes of the filters that were set when it began:
  * it is given the merged, consolidated rows window by window and hands on those that are
  * needed, for as long as it has fuel: every call of a callback costs some, and so does
  * every row that it reads.
@@ -25,33 +24,11 @@
  * when it was rejected and is there for another reason than its own group: others have
  * rows of it, or of its key, or to find the bound was too much for so few rows.
  *
- * One thread at a time. Filters: any thread.
+ * One thread at a time.
  */
 
 #include "batch/batch.h"
-#include "spine/filter.h"
-
-struct key_filter;
-struct value_filter;
-
-/* Copies of the caller's filters, with one reference. The last one calls on_release. */
-enum spine_status key_filter_new(const struct spine_key_filter *filter,
-                                 struct key_filter **out, struct spine_error *error);
-enum spine_status value_filter_new(const struct spine_value_filter *filter,
-                                   struct value_filter **out, struct spine_error *error);
-/* NULL is allowed in all of these. */
-struct key_filter *key_filter_ref(struct key_filter *filter);
-struct value_filter *value_filter_ref(struct value_filter *filter);
-void key_filter_unref(struct key_filter *filter);
-void value_filter_unref(struct value_filter *filter);
-/* The name; "" for NULL. */
-const char *key_filter_name(const struct key_filter *filter);
-const char *value_filter_name(const struct value_filter *filter);
-/* Does it judge groups? False for NULL. */
-bool value_filter_needs_groups(const struct value_filter *filter);
-/* The mark of what these filters have judged. */
-struct judged_by
-filters_mark(const struct key_filter *keys, const struct value_filter *values);
+#include "filter/filter.h"
 
 struct retain;
 

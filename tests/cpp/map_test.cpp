@@ -189,6 +189,31 @@ rows_through_a_time()
 }
 
 static void
+a_filter_hides_keys()
+{
+    using names = spine_cpp::map<std::string, uint64_t>;
+    auto runtime = open_manual();
+    auto map = names::open(runtime);
+    names::batcher rows;
+    std::string shown;
+
+    for (const char *name : {"apple", "banana", "cherry", "date"})
+        rows.add(name, 1, 1);
+    map.insert(rows.seal());
+    auto cursor = map.cursor();
+    const std::string longest(5, '?');
+    cursor.set_filter(
+        [longest](std::string_view key) { return key.size() <= longest.size(); });
+    for (const auto &row : cursor)
+        shown.append(row.key).append(" ");
+    CHECK(shown == "apple date ");
+    CHECK(!cursor.seek_key_exact("banana") && cursor.seek_key_exact("date"));
+    cursor.set_filter(nullptr);
+    CHECK(cursor.seek_key_exact("banana"));
+    cursor.check();
+}
+
+static void
 columns_are_taken()
 {
     using pairs = spine_cpp::map<uint64_t, double>;
@@ -257,6 +282,7 @@ main()
     cursors_walk_both_ways();
     rows_have_times();
     rows_through_a_time();
+    a_filter_hides_keys();
     columns_are_taken();
     a_map_is_what_was_inserted(1);
     a_map_is_what_was_inserted(2);

@@ -160,10 +160,19 @@ call_sources_and_groups(struct fixture *at)
     return st;
 }
 
+static bool
+keeps_all(void *context, union spine_datum key)
+{
+    (void)context;
+    (void)key;
+    return true;
+}
+
 /* Views through a time and what comes of them; untimed: of everything. */
 static enum spine_status
 call_through(struct fixture *at)
 {
+    const struct spine_key_filter filter = {.on_key = keeps_all};
     const union spine_datum value = generate_value(&at->generator);
     struct spine_cursor *cursor;
     struct spine_cursor *clone;
@@ -174,6 +183,7 @@ call_through(struct fixture *at)
     if (st != SPINE_OK)
         return st;
     spine_cursor_fast_forward(cursor);
+    spine_cursor_set_filter(cursor, &filter);
     spine_cursor_set_through(cursor, generate_time(&at->generator));
     spine_cursor_set_default(cursor, value);
     (void)spine_cursor_seek_key_exact(cursor, generate_key_near(&at->generator, scratch));

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "retain/filter.h"
+#include "filter/filter.h"
 
 #include "base/alloc.h"
 #include "base/error.h"
 
 static uint64_t next_number(void);
+static bool keeps_row(const struct key_filter *filter, const struct layout *layout,
+                      const struct rows *rows, size_t at, bool complemented);
 static void name_copy(char *to, const char *name);
 
 /* Of all filters of the process. */
@@ -114,6 +116,47 @@ const char *
 value_filter_name(const struct value_filter *filter)
 {
     return filter != NULL ? filter->name : "";
+}
+
+bool
+key_filter_keeps(const struct key_filter *filter, union spine_datum key)
+{
+    return filter == NULL || filter->filter.on_key(filter->filter.context, key);
+}
+
+size_t
+key_filter_rows(const struct key_filter *filter, const struct layout *layout,
+                struct rows *rows, size_t begin, bool complemented)
+{
+    const size_t count = rows->count;
+    size_t kept = begin;
+
+    for (size_t at = begin, end; at < count; at = end) {
+        end = rows_key_end(layout, rows, at, count);
+        if (!keeps_row(filter, layout, rows, at, complemented))
+            continue;
+        rows_move(layout, rows, kept, at, end);
+        kept += end - at;
+    }
+    rows->count = kept;
+    return count - kept;
+}
+
+/* Is the key of row `at` kept? */
+static bool
+keeps_row(const struct key_filter *filter, const struct layout *layout,
+          const struct rows *rows, size_t at, bool complemented)
+{
+    const uint64_t flip = complemented ? UINT64_MAX : 0;
+    uint64_t hi = rows->hi[at] ^ flip;
+    uint64_t lo = rows->lo != NULL ? rows->lo[at] ^ flip : 0;
+    const struct rows row = {.hi = &hi,
+                             .lo = &lo,
+                             .key = rows->key != NULL ? rows->key + at : NULL,
+                             .count = 1};
+    uint8_t scratch[16];
+
+    return key_filter_keeps(filter, rows_key_datum(layout, &row, 0, scratch));
 }
 
 bool
