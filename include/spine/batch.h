@@ -57,7 +57,8 @@ struct spine_columns {
  * rows, drops what sums to zero. The caller owns the reference in `*out`.
  *
  * SPINE_INVALID for a schema or a column that makes no sense, SPINE_OVERFLOW
- * when a sum is not in int64_t, SPINE_NOMEM. Any thread.
+ * when a sum is not in int64_t (what it is on the way does not matter), SPINE_NOMEM. Any
+ * thread.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_batch_from_columns(const struct spine_schema *schema,
@@ -125,7 +126,7 @@ SPINE_API void spine_builder_free(struct spine_builder *builder);
  * up on the way, so memory follows the number of different rows. A call that
  * fails with SPINE_INVALID or SPINE_NOMEM takes nothing of what it was given.
  * SPINE_OVERFLOW is sticky until spine_batcher_clear(): a sum is not in int64_t when the
- * batch is made, or is dozens of times too large on the way. One thread at a time.
+ * batch is made; what it is on the way does not matter. One thread at a time.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_batcher_new(const struct spine_schema *schema, struct spine_batcher **out,

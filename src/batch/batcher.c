@@ -22,7 +22,7 @@ static enum spine_status
 check_sticky(const struct spine_batcher *batcher, struct spine_error *error);
 static enum spine_status
 close_buffer(struct spine_batcher *batcher, struct spine_error *error);
-static enum spine_status settle(struct spine_batcher *batcher, struct spine_error *error);
+static void settle(struct spine_batcher *batcher);
 static enum spine_status add_to_buffer(struct spine_batcher *batcher,
                                        const struct spine_columns *columns,
                                        struct spine_error *error);
@@ -129,11 +129,8 @@ spine_batcher_add_columns(struct spine_batcher *batcher,
         TRY(close_buffer(batcher, error));
     if (columns->rows <= RUN_ROWS)
         return add_to_buffer(batcher, columns, error);
-    st = runs_add_columns(&batcher->runs, columns, error);
-    if (st == SPINE_OVERFLOW)
-        batcher->sticky = st;
-    TRY(st);
-    TRY(settle(batcher, error));
+    TRY(runs_add_columns(&batcher->runs, columns, error));
+    settle(batcher);
 out:
     return st;
 }
@@ -190,25 +187,18 @@ close_buffer(struct spine_batcher *batcher, struct spine_error *error)
 {
     enum spine_status st = runs_close_buffer(&batcher->runs, error);
 
-    if (st == SPINE_OVERFLOW)
-        batcher->sticky = st;
-    TRY(st);
+    if (st != SPINE_OK)
+        return st;
     arena_reset(&batcher->arena);
-    TRY(settle(batcher, error));
-out:
-    return st;
+    settle(batcher);
+    return SPINE_OK;
 }
 
 /* Runs that there is no memory to merge now are merged later. */
-static enum spine_status
-settle(struct spine_batcher *batcher, struct spine_error *error)
+static void
+settle(struct spine_batcher *batcher)
 {
-    enum spine_status st = runs_settle(&batcher->runs, NULL);
-
-    if (st == SPINE_NOMEM)
-        return SPINE_OK;
-    batcher->sticky = st;
-    return check_sticky(batcher, error);
+    (void)runs_settle(&batcher->runs, NULL); /* fails for want of memory only */
 }
 
 /* There is room in the buffer by number of rows. */

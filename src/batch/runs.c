@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "batch/carries.h"
 #include "batch/fence.h"
 #include "batch/runs_merge.h"
 
@@ -13,22 +14,21 @@
  * and are many or have so many bytes that it matters. */
 #define REST_FACTOR 2u
 #define REST_BYTES (16u << 20)
-/* The most runs that are made of one buffer, as if a sum could be so many times too
- * large. */
-#define LAYERS_MAX 64u
 
+static void list_release(struct run_list *list);
+static void list_clear(struct run_list *list);
+static void list_lower(struct run_list *list);
 static enum spine_status
-close_buffer_above(struct runs *runs, size_t floor, struct spine_error *error);
-static enum spine_status
-settle_above(struct runs *runs, size_t floor, struct spine_error *error);
-static enum spine_status
-add_run(struct runs *runs, size_t floor, struct spine_error *error);
-static void choose(const struct runs *runs, size_t floor, size_t *begin, size_t *end);
+settle(const struct layout *layout, struct run_list *list, struct spine_error *error);
+static enum spine_status add_carries(struct runs *runs, struct spine_error *error);
+static void choose(const struct run_list *list, size_t *begin, size_t *end);
 static unsigned class_of(uint64_t bytes);
-static enum spine_status merge_range(struct runs *runs, size_t floor, size_t begin,
-                                     size_t end, struct spine_error *error);
-static void push_run(struct runs *runs, size_t floor, struct spine_batch *batch);
-static void drop_runs(struct runs *runs, size_t begin, size_t end);
+static enum spine_status merge_range(const struct layout *layout, struct run_list *list,
+                                     size_t begin, size_t end, struct spine_error *error);
+static bool reserve_run(struct run_list *list);
+static void push_run(struct run_list *list, struct spine_batch *batch);
+static void drop_runs(struct run_list *list, size_t begin, size_t end);
+static enum spine_status make_layers(struct runs *runs, struct run_list *layers);
 
 void
 runs_init(struct runs *runs, const struct layout *layout)
@@ -39,42 +39,56 @@ runs_init(struct runs *runs, const struct layout *layout)
 void
 runs_release(struct runs *runs)
 {
-    drop_runs(runs, 0, runs->count);
-    mem_free(runs->batches, runs->capacity * sizeof *runs->batches);
+    list_release(&runs->list);
+    list_release(&runs->carries);
     rows_release(&runs->layout, &runs->buffer);
     rows_release(&runs->layout, &runs->scratch);
     *runs = (struct runs){.layout = runs->layout};
 }
 
+static void
+list_release(struct run_list *list)
+{
+    drop_runs(list, 0, list->count);
+    mem_free(list->batches, list->capacity * sizeof(struct spine_batch *));
+    *list = (struct run_list){0};
+}
+
 void
 runs_clear(struct runs *runs)
 {
-    drop_runs(runs, 0, runs->count);
+    list_clear(&runs->list);
+    list_clear(&runs->carries);
     runs->buffer.count = 0;
-    runs->apart = false;
 }
 
-enum spine_status
-runs_close_buffer(struct runs *runs, struct spine_error *error)
+static void
+list_clear(struct run_list *list)
 {
-    return close_buffer_above(runs, 0, error);
+    drop_runs(list, 0, list->count);
+    list->apart = false;
 }
 
 enum spine_status
 runs_settle(struct runs *runs, struct spine_error *error)
 {
-    return settle_above(runs, 0, error);
+    enum spine_status st;
+
+    TRY(settle(&runs->layout, &runs->list, error));
+    TRY(settle(&runs->layout, &runs->carries, error));
+out:
+    return st;
 }
 
 enum spine_status
 runs_add_columns(struct runs *runs, const struct spine_columns *columns,
                  struct spine_error *error)
 {
-    const size_t floor = runs->count;
     enum spine_status st = SPINE_OK;
 
     assert(runs->buffer.count == 0);
-    /* What this call adds stays above `floor` until all of it is there. */
+    runs->list.floor = runs->list.count;
+    runs->carries.floor = runs->carries.count;
     for (size_t at = 0; at < columns->rows;) {
         const size_t left = columns->rows - at;
         const size_t end = at + (left < RUN_ROWS ? left : RUN_ROWS);
@@ -82,111 +96,165 @@ runs_add_columns(struct runs *runs, const struct spine_columns *columns,
         if (!rows_reserve(&runs->layout, &runs->buffer, end - at))
             TRY(fail_nomem(error, "a buffer of rows", end - at));
         rows_append_columns(&runs->layout, &runs->buffer, columns, at, end);
-        TRY(close_buffer_above(runs, floor, error));
-        TRY(settle_above(runs, floor, error));
+        TRY(runs_close_buffer(runs, error));
+        TRY(runs_settle(runs, error));
         at = end;
-    }
-    /* Among the others they go in order of size again. */
-    for (size_t i = floor; i < runs->count; i++) {
-        struct spine_batch *batch = runs->batches[i];
-        size_t at = i;
-
-        for (; at > 0 && runs->batches[at - 1]->info.bytes < batch->info.bytes; at--)
-            runs->batches[at] = runs->batches[at - 1];
-        runs->batches[at] = batch;
     }
 out:
     runs->buffer.count = 0;
-    if (st != SPINE_OK)
-        drop_runs(runs, floor, runs->count);
+    if (st != SPINE_OK) {
+        drop_runs(&runs->list, runs->list.floor, runs->list.count);
+        drop_runs(&runs->carries, runs->carries.floor, runs->carries.count);
+    }
+    list_lower(&runs->list);
+    list_lower(&runs->carries);
     return st;
+}
+
+/* What is above the floor goes among the others, in order of size, and the floor is 0. */
+static void
+list_lower(struct run_list *list)
+{
+    for (size_t i = list->floor; i < list->count; i++) {
+        struct spine_batch *batch = list->batches[i];
+        size_t at = i;
+
+        for (; at > 0 && list->batches[at - 1]->info.bytes < batch->info.bytes; at--)
+            list->batches[at] = list->batches[at - 1];
+        list->batches[at] = batch;
+    }
+    list->floor = 0;
 }
 
 enum spine_status
 runs_seal(struct runs *runs, struct spine_batch **out, struct spine_error *error)
 {
+    struct run_list *list = &runs->list;
+    struct run_list all = {0};
     enum spine_status st;
 
     assert(runs->buffer.count == 0);
     *out = NULL;
     /* One run of many rows is read once more, so that its blocks become encoded. */
-    if (runs->count == 1 && runs->batches[0]->info.rows < ENCODE_ROWS) {
-        *out = runs->batches[0];
-        runs->count = 0;
+    if (list->count == 1 && list->batches[0]->info.rows < ENCODE_ROWS &&
+        runs->carries.count == 0) {
+        *out = list->batches[0];
+        list->count = 0;
         return SPINE_OK;
     }
-    TRY(runs_merge(&runs->layout, runs->batches, runs->count, ENCODE_ROWS, out, error));
-    drop_runs(runs, 0, runs->count);
-    runs->apart = false;
-out:
-    return st;
-}
-
-static enum spine_status
-close_buffer_above(struct runs *runs, size_t floor, struct spine_error *error)
-{
-    enum spine_status st = SPINE_OK;
-
-    for (unsigned layer = 0; st == SPINE_OK && runs->buffer.count > 0; layer++) {
-        if (layer == LAYERS_MAX) {
-            runs->buffer.count = 0;
-            return spine_fail(error, SPINE_OVERFLOW,
-                              "the weights of equal rows leave int64_t by far");
-        }
-        st = add_run(runs, floor, error);
+    if (runs->carries.count > 0) {
+        st = make_layers(runs, &all);
+        if (st == SPINE_NOMEM)
+            st = fail_nomem(error, "what sums of rows carry", sizeof *all.batches);
+        else if (st == SPINE_OVERFLOW)
+            st = spine_fail(error, st, "the weights of equal rows leave int64_t by far");
+        TRY(st);
     }
+    for (size_t i = 0; i < list->count; i++) {
+        if (!reserve_run(&all))
+            TRY(fail_nomem(error, "runs of a batcher", all.count + 1));
+        all.batches[all.count++] = spine_batch_ref(list->batches[i]);
+    }
+    TRY(runs_merge(&runs->layout, all.batches, all.count, ENCODE_ROWS, out, error));
+    list_clear(&runs->list);
+    list_clear(&runs->carries);
+out:
+    list_release(&all);
     return st;
 }
 
-/* Makes a run of the buffer and leaves in it what cannot be added to its rows, or not
- * before others come. */
+/*
+ * Makes layers of all carries, unless they are so many that the rests cannot bring the
+ * sum back: each run has less than twice the weight of one, and what is left may be as
+ * much. SPINE_NOMEM, SPINE_OVERFLOW.
+ */
 static enum spine_status
-add_run(struct runs *runs, size_t floor, struct spine_error *error)
+make_layers(struct runs *runs, struct run_list *layers)
+{
+    struct spine_batch *carries = NULL;
+    uint64_t count = 0;
+    enum spine_status st;
+
+    TRY(runs_merge(&runs->layout, runs->carries.batches, runs->carries.count, UINT64_MAX,
+                   &carries, NULL));
+    TRY(carries_count_layers(carries, &count));
+    if (count > 2 * (runs->list.count + 1))
+        TRY(SPINE_OVERFLOW);
+    while (carries != NULL && carries->info.rows > 0) {
+        struct spine_batch *layer, *rest;
+
+        if (!reserve_run(layers))
+            TRY(SPINE_NOMEM);
+        TRY(carries_take_layer(carries, &layer, &rest));
+        layers->batches[layers->count++] = layer;
+        spine_batch_unref(carries);
+        carries = rest;
+    }
+out:
+    spine_batch_unref(carries);
+    return st;
+}
+
+enum spine_status
+runs_close_buffer(struct runs *runs, struct spine_error *error)
 {
     const struct layout *layout = &runs->layout;
     struct spine_batch *batch;
     enum spine_status st;
 
+    if (!reserve_run(&runs->list) || !reserve_run(&runs->carries))
+        return fail_nomem(error, "runs of a batcher", runs->list.count + 1);
     runs->scratch.count = 0;
-    if (!array_reserve(&runs->batches, &runs->capacity, sizeof(struct spine_batch *),
-                       runs->count + 1))
-        return fail_nomem(error, "runs of a batcher", runs->count + 1);
     st = rows_consolidate(layout, &runs->buffer, &runs->scratch);
     runs->scratch.count = 0;
-    if (st == SPINE_NOMEM || (st == SPINE_OVERFLOW &&
-                              !rows_take_repeats(layout, &runs->buffer, &runs->scratch)))
+    if (st == SPINE_NOMEM)
         return fail_nomem(error, "rows to sort with", runs->buffer.count);
-    if (st != SPINE_OVERFLOW)
-        TRY(st);
+    if (st == SPINE_OVERFLOW)
+        st = add_carries(runs, error);
+    TRY(st);
     if (runs->buffer.count == 0)
         return SPINE_OK;
-    st = batch_of_sorted(layout, &runs->buffer, &batch, error);
-    if (st != SPINE_OK) {
-        rows_append(layout, &runs->buffer, &runs->scratch, 0, runs->scratch.count);
-        return st;
-    }
+    TRY(batch_of_sorted(layout, &runs->buffer, &batch, error));
     runs->buffer.count = 0;
-    rows_append(layout, &runs->buffer, &runs->scratch, 0, runs->scratch.count);
-    push_run(runs, floor, batch);
+    push_run(&runs->list, batch);
 out:
     return st;
 }
 
+/* Makes a run of the carries of the sorted buffer, and leaves the rests in it. There is
+ * room for the run. */
 static enum spine_status
-settle_above(struct runs *runs, size_t floor, struct spine_error *error)
+add_carries(struct runs *runs, struct spine_error *error)
+{
+    const struct layout *layout = &runs->layout;
+    struct spine_batch *batch;
+    enum spine_status st;
+
+    if (!carries_of_rows(layout, &runs->buffer, &runs->scratch))
+        return fail_nomem(error, "what sums of rows carry", runs->scratch.count);
+    TRY(batch_of_sorted(layout, &runs->scratch, &batch, error));
+    push_run(&runs->carries, batch);
+    carries_leave_rests(layout, &runs->buffer);
+out:
+    runs->scratch.count = 0;
+    return st;
+}
+
+static enum spine_status
+settle(const struct layout *layout, struct run_list *list, struct spine_error *error)
 {
     enum spine_status st = SPINE_OK;
 
-    while (st == SPINE_OK && !runs->apart) {
+    while (st == SPINE_OK && !list->apart) {
         size_t begin, end;
 
-        choose(runs, floor, &begin, &end);
+        choose(list, &begin, &end);
         if (begin == end)
             break;
-        st = merge_range(runs, floor, begin, end, error);
+        st = merge_range(layout, list, begin, end, error);
     }
     if (st == SPINE_OVERFLOW) {
-        runs->apart = true;
+        list->apart = true;
         st = SPINE_OK;
     }
     return st;
@@ -194,10 +262,11 @@ settle_above(struct runs *runs, size_t floor, struct spine_error *error)
 
 /* Runs [begin, end) are to be merged; none when they are equal. */
 static void
-choose(const struct runs *runs, size_t floor, size_t *begin, size_t *end)
+choose(const struct run_list *list, size_t *begin, size_t *end)
 {
-    struct spine_batch *const *batches = runs->batches;
-    const size_t count = runs->count;
+    struct spine_batch *const *batches = list->batches;
+    const size_t count = list->count;
+    const size_t floor = list->floor;
     uint64_t rest = 0;
 
     *begin = *end = floor;
@@ -237,43 +306,51 @@ class_of(uint64_t bytes)
 }
 
 static enum spine_status
-merge_range(struct runs *runs, size_t floor, size_t begin, size_t end,
+merge_range(const struct layout *layout, struct run_list *list, size_t begin, size_t end,
             struct spine_error *error)
 {
     struct spine_batch *batch;
     enum spine_status st;
 
     /* What will be merged again stays plain. */
-    TRY(runs_merge(&runs->layout, runs->batches + begin, end - begin, UINT64_MAX, &batch,
+    TRY(runs_merge(layout, list->batches + begin, end - begin, UINT64_MAX, &batch,
                    error));
-    drop_runs(runs, begin, end);
+    drop_runs(list, begin, end);
     if (batch->info.rows > 0)
-        push_run(runs, floor, batch);
+        push_run(list, batch);
     else
         spine_batch_unref(batch);
 out:
     return st;
 }
 
-/* Takes the reference. Keeps the runs above `floor` in descending order of size; there is
- * room. */
-static void
-push_run(struct runs *runs, size_t floor, struct spine_batch *batch)
+/* Room for one more. */
+static bool
+reserve_run(struct run_list *list)
 {
-    size_t at = runs->count++;
+    return array_reserve(&list->batches, &list->capacity, sizeof(struct spine_batch *),
+                         list->count + 1);
+}
 
-    assert(runs->count <= runs->capacity);
-    for (; at > floor && runs->batches[at - 1]->info.bytes < batch->info.bytes; at--)
-        runs->batches[at] = runs->batches[at - 1];
-    runs->batches[at] = batch;
+/* Takes the reference. There is room. */
+static void
+push_run(struct run_list *list, struct spine_batch *batch)
+{
+    size_t at = list->count++;
+
+    assert(list->count <= list->capacity);
+    for (; at > list->floor && list->batches[at - 1]->info.bytes < batch->info.bytes;
+         at--)
+        list->batches[at] = list->batches[at - 1];
+    list->batches[at] = batch;
 }
 
 static void
-drop_runs(struct runs *runs, size_t begin, size_t end)
+drop_runs(struct run_list *list, size_t begin, size_t end)
 {
     for (size_t i = begin; i < end; i++)
-        spine_batch_unref(runs->batches[i]);
-    for (size_t i = end; i < runs->count; i++)
-        runs->batches[begin + i - end] = runs->batches[i];
-    runs->count -= end - begin;
+        spine_batch_unref(list->batches[i]);
+    for (size_t i = end; i < list->count; i++)
+        list->batches[begin + i - end] = list->batches[i];
+    list->count -= end - begin;
 }

@@ -9,8 +9,8 @@
  * batch of its own. Runs of about the same size are merged when there are RUN_FAN_IN of
  * them; all runs are merged when the smaller ones together are twice the largest. So a
  * row is merged a few times only, and the runs are at most about three times as large as
- * what is different in them. Rows whose sum is not in int64_t, or not yet, go into
- * several runs.
+ * what is different in them. Sums of a buffer that are not in int64_t, or not yet, leave
+ * their carries in other runs (batch/carries.h).
  */
 
 #include "batch/batch.h"
@@ -19,17 +19,25 @@
 #define RUN_ROWS 16384u
 #define RUN_FAN_IN 32u
 
+/* Runs in descending order of size. */
+struct run_list {
+    struct spine_batch **batches;
+    size_t count;
+    size_t capacity;
+    /* What a call that may fail adds stays above so many, until all of it is there. */
+    size_t floor;
+    /* The sum of some was not in int64_t: no merge until all are merged, which may bring
+     * it back. */
+    bool apart;
+};
+
 struct runs {
     struct layout layout;
     /* In any order; spans are borrowed from whoever put them there. */
     struct rows buffer;
     struct rows scratch;
-    struct spine_batch **batches;
-    size_t count;
-    size_t capacity;
-    /* The sum of some was not in int64_t: no merge until all are merged, which may bring
-     * it back. */
-    bool apart;
+    struct run_list list;
+    struct run_list carries;
 };
 
 void runs_init(struct runs *runs, const struct layout *layout);
@@ -38,11 +46,8 @@ void runs_release(struct runs *runs);
 /* Forgets all rows; keeps the memory of the buffer. */
 void runs_clear(struct runs *runs);
 
-/*
- * Makes a run of the buffer, which is empty afterwards. SPINE_NOMEM: nothing is lost,
- * but rows may have been added up. SPINE_OVERFLOW, when a sum is very much too large: the
- * buffer is lost.
- */
+/* Makes a run of the buffer, which is empty afterwards. SPINE_NOMEM: nothing is lost, but
+ * rows may have been added up. */
 enum spine_status runs_close_buffer(struct runs *runs, struct spine_error *error);
 /* Makes runs of all rows of checked `columns`; the buffer is empty before and after. On
  * failure the runs are what they were. */
@@ -50,8 +55,8 @@ enum spine_status runs_add_columns(struct runs *runs, const struct spine_columns
                                    struct spine_error *error);
 /* Merges what is to be merged. SPINE_NOMEM: nothing is lost. */
 enum spine_status runs_settle(struct runs *runs, struct spine_error *error);
-/* The batch of all runs; none are left. The buffer must be empty. On failure the runs are
- * as they were. */
+/* The batch of all runs; none are left. The buffer must be empty. On failure the rows of
+ * the runs are what they were. SPINE_OVERFLOW: a sum of all rows is not in int64_t. */
 enum spine_status
 runs_seal(struct runs *runs, struct spine_batch **out, struct spine_error *error);
 
