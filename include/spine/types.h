@@ -134,6 +134,14 @@ spine_data(const void *data, size_t size)
  * aligned for any type, or NULL; `on_free` gets what it returned and the same
  * number of bytes. Both may be called from any thread at any time, never with a
  * lock of the library held that they could need.
+ *
+ * Not from here, but from malloc, comes what other libraries take for themselves: libuv
+ * for its pool, which a process has once, and for the loop of a runtime that has one of
+ * its own, some KiB each; Zstandard while it compresses or expands a block of a file.
+ * They could be told to take it from elsewhere, but only for the whole process, in which
+ * the host and other copies of this library use them, too. Nothing else is outside: all
+ * batches, filters, cursors and spines are in here, and statistics count them as they
+ * are.
  */
 struct spine_allocator {
     void *context;
@@ -149,7 +157,8 @@ struct spine_allocator {
 SPINE_API SPINE_CHECKED enum spine_status
 spine_set_allocator(const struct spine_allocator *allocator);
 
-/* Bytes that the library holds from its allocator at this moment. Any thread. */
+/* Bytes that the library holds from its allocator at this moment, exactly what was asked
+ * of it and not given back. Any thread. */
 SPINE_API size_t spine_allocated_bytes(void);
 
 #ifdef __cplusplus

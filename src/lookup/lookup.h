@@ -19,9 +19,10 @@
  *     lookup_add(lookup, words, hashes, count);      any number of times
  *     lookup_finish(lookup);                         at any point: lookup_free(lookup)
  *
- * Filters live in memory, beside their batch. In a file one would be a block of its own:
- * the Bloom blocks as they are, or the portable Roaring format, which lookup_finish()
- * passes through, with its base, which belongs to it and not to the batch.
+ * Filters live beside their batch, in memory of our allocator and nowhere else. In a file
+ * one would be a block of its own: the Bloom blocks as they are, or the Roaring bitmap in
+ * the portable format, which it is in anyway, with its base, which belongs to it and not
+ * to the batch.
  *
  * Building: one thread. A finished filter: any number of threads.
  */

@@ -35,15 +35,21 @@ double bloom_rate(double bits);
 double bloom_bits(double rate);
 
 struct roaring_builder;
+struct roaring_window;
 
 /* A Roaring bitmap of words, those of a batch less its least. */
 struct roaring {
     uint64_t base;
-    /* NULL until it is finished. Its containers lie in `memory`. */
-    const struct roaring_bitmap_s *bitmap;
+    /* What each window of 65,536 has; NULL until it is finished. */
+    struct roaring_window *windows;
+    size_t window_count;
+    /* The bitmap in the portable format, as it would be in a file; its containers are the
+     * end of it, and it is the end of `memory`. */
+    const uint8_t *image;
+    const uint8_t *containers;
     void *memory;
     size_t memory_bytes;
-    /* `memory`, and what the bitmap holds beside it. */
+    /* Of both. */
     size_t bytes;
     struct roaring_builder *builder;
 };

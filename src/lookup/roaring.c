@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "lookup/lookup_kinds.h"
 
-#include <roaring/roaring.h>
-
 #include "base/alloc.h"
 #include "base/assert.h"
 
 /*
- * The keys are written in the portable format, from which CRoaring makes its bitmap: so
- * nothing is searched or grown while building, and every allocation is checked. What
- * stays is a frozen view, whose containers lie in memory of our allocator.
+ * What is built is an *image*, a Roaring bitmap in the portable format, as CRoaring and
+ * others read it, and a table of what each window of 65,536 keys has in it. Questions are
+ * answered from these, in the memory that they were built in, which is exactly known.
  *
  *     cookie, count of containers, which of them are runs
  *     per container: its upper 16 bits, keys - 1
@@ -24,24 +22,21 @@
 /* The most keys of an array. */
 #define ARRAY_KEYS_MAX 4096u
 #define RUNS_MAX ((BITMAP_BYTES - 2) / 4)
-#define FROZEN_ALIGNMENT 32u
-/* What a view holds per container beside the frozen bytes: a pointer and a struct. */
-#define VIEW_BYTES 24u
 
-struct container {
+/* What a window of keys has: nothing, or a container. */
+struct roaring_window {
     uint32_t offset; /* in the containers' bytes */
-    uint32_t keys;
-    uint16_t upper;
-    bool runs;
+    uint32_t keys : 17;
+    uint32_t is_runs : 1;
 };
 
 struct roaring_builder {
     /* Keys of the window that is being filled, as a bitmap. */
     uint64_t bits[WINDOW_WORDS];
     uint32_t window;
-    struct container *containers;
+    struct roaring_window *windows;
+    size_t window_count;
     size_t container_count;
-    size_t container_capacity;
     /* Containers as they will be, with room for the header before them. */
     uint8_t *bytes;
     size_t header_room;
@@ -56,7 +51,8 @@ static uint32_t count_runs(const uint64_t *bits);
 static size_t write_array(const uint64_t *bits, uint8_t *to);
 static size_t write_runs(const uint64_t *bits, uint32_t runs, uint8_t *to);
 static size_t write_header(struct roaring_builder *builder);
-static enum spine_status freeze(struct roaring *roaring, const roaring_bitmap_t *bitmap);
+static bool array_has(const uint8_t *array, uint32_t keys, uint32_t key);
+static bool runs_have(const uint8_t *runs, uint32_t key);
 
 enum spine_status
 roaring_init(struct roaring *roaring, uint64_t min, uint64_t max)
@@ -68,13 +64,13 @@ roaring_init(struct roaring *roaring, uint64_t min, uint64_t max)
     *roaring = (struct roaring){.base = min};
     if (builder == NULL)
         return SPINE_NOMEM;
-    builder->container_capacity = windows;
+    builder->window_count = windows;
     builder->header_room = 8 + (windows + 7) / 8 + 8 * windows;
     builder->capacity = builder->header_room + windows * BITMAP_BYTES;
     builder->end = builder->header_room;
-    builder->containers = mem_alloc_array(windows, sizeof *builder->containers);
+    builder->windows = mem_zalloc(windows * sizeof *builder->windows);
     builder->bytes = mem_alloc(builder->capacity);
-    if (builder->containers == NULL || builder->bytes == NULL) {
+    if (builder->windows == NULL || builder->bytes == NULL) {
         builder_free(builder);
         return SPINE_NOMEM;
     }
@@ -87,8 +83,7 @@ builder_free(struct roaring_builder *builder)
 {
     if (builder == NULL)
         return;
-    mem_free(builder->containers,
-             builder->container_capacity * sizeof *builder->containers);
+    mem_free(builder->windows, builder->window_count * sizeof *builder->windows);
     mem_free(builder->bytes, builder->capacity);
     mem_free(builder, sizeof *builder);
 }
@@ -97,8 +92,7 @@ void
 roaring_release(struct roaring *roaring)
 {
     builder_free(roaring->builder);
-    if (roaring->bitmap != NULL)
-        roaring_bitmap_free(roaring->bitmap);
+    mem_free(roaring->windows, roaring->window_count * sizeof *roaring->windows);
     mem_free(roaring->memory, roaring->memory_bytes);
     *roaring = (struct roaring){0};
 }
@@ -130,15 +124,15 @@ close_window(struct roaring_builder *builder)
 
     if (keys == 0)
         return;
-    assert(builder->container_count < builder->container_capacity);
-    struct container *container = &builder->containers[builder->container_count++];
+    const bool is_runs = runs <= RUNS_MAX && 2 + 4 * runs < plain_bytes;
 
-    *container =
-        (struct container){.offset = (uint32_t)(builder->end - builder->header_room),
-                           .keys = keys,
-                           .upper = (uint16_t)builder->window,
-                           .runs = runs <= RUNS_MAX && 2 + 4 * runs < plain_bytes};
-    if (container->runs) {
+    assert(builder->window < builder->window_count);
+    builder->windows[builder->window] =
+        (struct roaring_window){.offset = (uint32_t)(builder->end - builder->header_room),
+                                .keys = keys & 0x1ffff,
+                                .is_runs = is_runs};
+    builder->container_count++;
+    if (is_runs) {
         builder->end += write_runs(builder->bits, runs, to);
     } else if (keys <= ARRAY_KEYS_MAX) {
         builder->end += write_array(builder->bits, to);
@@ -234,21 +228,25 @@ enum spine_status
 roaring_finish(struct roaring *roaring)
 {
     struct roaring_builder *builder = roaring->builder;
-    roaring_bitmap_t *bitmap;
-    enum spine_status st;
+    uint8_t *bytes;
     size_t begin;
 
     close_window(builder);
     begin = write_header(builder);
-    bitmap = roaring_bitmap_portable_deserialize_safe(
-        (const char *)builder->bytes + begin, builder->end - begin);
-    builder_free(builder);
-    roaring->builder = NULL;
-    if (bitmap == NULL)
+    bytes = mem_resize(builder->bytes, builder->capacity, builder->end);
+    if (bytes == NULL)
         return SPINE_NOMEM;
-    st = freeze(roaring, bitmap);
-    roaring_bitmap_free(bitmap);
-    return st;
+    roaring->windows = builder->windows;
+    roaring->window_count = builder->window_count;
+    roaring->memory = bytes;
+    roaring->memory_bytes = builder->end;
+    roaring->image = bytes + begin;
+    roaring->containers = bytes + builder->header_room;
+    roaring->bytes =
+        roaring->memory_bytes + roaring->window_count * sizeof *roaring->windows;
+    mem_free(builder, sizeof *builder);
+    roaring->builder = NULL;
+    return SPINE_OK;
 }
 
 /* Writes it right before the containers; returns where it begins. */
@@ -260,51 +258,94 @@ write_header(struct roaring_builder *builder)
     const bool offsets = count >= OFFSETS_FROM;
     const size_t size = 4 + flag_bytes + 4 * count + (offsets ? 4 * count : 0);
     const size_t begin = builder->header_room - size;
-    uint8_t *to = builder->bytes + begin;
+    uint8_t *const flags = builder->bytes + begin + 4;
+    uint8_t *keys = flags + flag_bytes;
+    uint8_t *places = keys + 4 * count;
+    size_t at = 0;
 
     assert(count > 0 && size <= builder->header_room);
-    to = write_u32(to, COOKIE_RUNS | ((uint32_t)count - 1) << 16);
-    memset(to, 0, flag_bytes);
-    for (size_t i = 0; i < count; i++)
-        to[i / 8] |= (uint8_t)(builder->containers[i].runs << i % 8);
-    to += flag_bytes;
-    for (size_t i = 0; i < count; i++) {
-        to = write_u16(to, builder->containers[i].upper);
-        to = write_u16(to, builder->containers[i].keys - 1);
+    (void)write_u32(builder->bytes + begin, COOKIE_RUNS | ((uint32_t)count - 1) << 16);
+    memset(flags, 0, flag_bytes);
+    for (size_t i = 0; i < builder->window_count; i++) {
+        const struct roaring_window *window = &builder->windows[i];
+
+        if (window->keys == 0)
+            continue;
+        flags[at / 8] |= (uint8_t)(window->is_runs << at % 8);
+        keys = write_u16(write_u16(keys, (uint32_t)i), window->keys - 1);
+        if (offsets)
+            places = write_u32(places, window->offset + (uint32_t)size);
+        at++;
     }
-    for (size_t i = 0; offsets && i < count; i++)
-        to = write_u32(to, builder->containers[i].offset + (uint32_t)size);
-    assert(to == builder->bytes + builder->header_room);
+    assert(at == count && places == builder->bytes + builder->header_room);
     return begin;
-}
-
-static enum spine_status
-freeze(struct roaring *roaring, const roaring_bitmap_t *bitmap)
-{
-    const size_t size = roaring_bitmap_frozen_size_in_bytes(bitmap);
-    uint8_t *memory = mem_alloc(size + FROZEN_ALIGNMENT);
-    char *frozen;
-
-    if (memory == NULL)
-        return SPINE_NOMEM;
-    roaring->memory = memory;
-    roaring->memory_bytes = size + FROZEN_ALIGNMENT;
-    frozen = (char *)memory + (FROZEN_ALIGNMENT - (uintptr_t)memory % FROZEN_ALIGNMENT);
-    roaring_bitmap_frozen_serialize(bitmap, frozen);
-    roaring->bitmap = roaring_bitmap_frozen_view(frozen, size);
-    if (roaring->bitmap == NULL)
-        return SPINE_NOMEM;
-    roaring->bytes = roaring->memory_bytes + sizeof *roaring->bitmap +
-                     VIEW_BYTES * (size_t)bitmap->high_low_container.size;
-    return SPINE_OK;
 }
 
 bool
 roaring_has(const struct roaring *roaring, uint64_t word)
 {
     const uint64_t key = word - roaring->base;
+    const uint32_t low = key & 0xffff;
 
-    return key <= UINT32_MAX && roaring_bitmap_contains(roaring->bitmap, (uint32_t)key);
+    if (key >> 16 >= roaring->window_count)
+        return false;
+
+    const struct roaring_window *window = &roaring->windows[key >> 16];
+    const uint8_t *container = roaring->containers + window->offset;
+
+    if (window->is_runs)
+        return runs_have(container, low);
+    if (window->keys > ARRAY_KEYS_MAX)
+        return (container[low / 8] >> low % 8 & 1) != 0;
+    return array_has(container, window->keys, low);
+}
+
+static uint32_t
+read_u16(const uint8_t *from)
+{
+    return (uint32_t)from[0] | (uint32_t)from[1] << 8;
+}
+
+/* Among `keys` ascending ones of two bytes. */
+static bool
+array_has(const uint8_t *array, uint32_t keys, uint32_t key)
+{
+    uint32_t begin = 0;
+
+    while (begin < keys) {
+        const uint32_t middle = begin + (keys - begin) / 2;
+        const uint32_t found = read_u16(array + 2 * middle);
+
+        if (found == key)
+            return true;
+        if (found < key)
+            begin = middle + 1;
+        else
+            keys = middle;
+    }
+    return false;
+}
+
+/* `runs` is a count and that many ascending runs of (first, length - 1). */
+static bool
+runs_have(const uint8_t *runs, uint32_t key)
+{
+    uint32_t begin = 0;
+    uint32_t end = read_u16(runs);
+    const uint8_t *run;
+
+    while (begin < end) {
+        const uint32_t middle = begin + (end - begin) / 2;
+
+        if (read_u16(runs + 2 + 4 * middle) <= key)
+            begin = middle + 1;
+        else
+            end = middle;
+    }
+    if (begin == 0)
+        return false;
+    run = runs + 2 + 4 * (begin - 1);
+    return key - read_u16(run) <= read_u16(run + 2);
 }
 
 size_t

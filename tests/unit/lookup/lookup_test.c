@@ -7,6 +7,8 @@
 
 #include "lookup/lookup_kinds.h"
 
+#include <roaring/roaring.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -44,6 +46,7 @@ lookup_of_words(const uint64_t *words, size_t count, double rate)
     const struct lookup_options options = {rate, 0};
     const struct lookup_facts facts = facts_of_words(words, count);
     uint64_t *hashes = malloc(count * sizeof *hashes);
+    const size_t before = spine_allocated_bytes();
     struct lookup *lookup;
 
     for (size_t i = 0; i < count; i++)
@@ -53,6 +56,7 @@ lookup_of_words(const uint64_t *words, size_t count, double rate)
         lookup_add(lookup, words + at, hashes + at,
                    count - at < piece ? count - at : piece);
     assert_int_equal(lookup_finish(lookup), SPINE_OK);
+    assert_int_equal(spine_allocated_bytes(), before + lookup_bytes(lookup));
     free(hashes);
     return lookup;
 }
@@ -176,6 +180,26 @@ bloom_works_with_one_key(void **state)
     lookup_free(lookup);
 }
 
+/* What CRoaring finds in the image: exactly the words. */
+static void
+expect_portable(const struct roaring *roaring, const uint64_t *words, size_t count)
+{
+    const uint8_t *end = (const uint8_t *)roaring->memory + roaring->memory_bytes;
+    const size_t image_bytes = (size_t)(end - roaring->image);
+    roaring_bitmap_t *bitmap = roaring_bitmap_portable_deserialize_safe(
+        (const char *)roaring->image, image_bytes);
+
+    assert_non_null(bitmap);
+    assert_int_equal(roaring_bitmap_portable_deserialize_size(
+                         (const char *)roaring->image, image_bytes),
+                     image_bytes);
+    assert_int_equal(roaring_bitmap_get_cardinality(bitmap), count);
+    for (size_t i = 0; i < count; i++)
+        assert_true(
+            roaring_bitmap_contains(bitmap, (uint32_t)(words[i] - roaring->base)));
+    roaring_bitmap_free(bitmap);
+}
+
 /* A Roaring filter of the words says exactly what is there, whatever its containers. */
 static void
 expect_exact(const uint64_t *words, size_t count, uint64_t reach)
@@ -199,6 +223,9 @@ expect_exact(const uint64_t *words, size_t count, uint64_t reach)
             assert_false(roaring_has(&roaring, words[i] + reach));
     }
     assert_false(roaring_has(&roaring, words[0] + (UINT64_C(1) << 32)));
+    assert_false(roaring_has(&roaring, words[0] - 1));
+    assert_int_equal(spine_allocated_bytes(), roaring.bytes);
+    expect_portable(&roaring, words, count);
     roaring_release(&roaring);
     roaring_release(&roaring);
     assert_int_equal(spine_allocated_bytes(), 0);
