@@ -187,8 +187,10 @@ use_two_plugins(void *context)
     if (pair->library != NULL)
         (void)load(pair->library, RTLD_GLOBAL); /* stays */
     for (int i = 0; i < 2; i++) {
-        plugins[i] = dlsym(load(pair->plugins[i], pair->scope), "plugin");
-        require(plugins[i] != NULL, "dlsym");
+        const struct plugin *(*get)(void);
+
+        find(load(pair->plugins[i], pair->scope), "plugin_get", &get);
+        plugins[i] = get();
     }
     require(plugins[0] != plugins[1], "two plugins");
     plugins[0]->open(false);

@@ -118,11 +118,16 @@ plugin_given_bytes(void)
     return atomic_load(&given_bytes);
 }
 
-extern const struct plugin plugin;
-__attribute__((visibility("default"))) const struct plugin plugin = {
+static const struct plugin plugin = {
     .open = plugin_open,
     .use = plugin_use,
     .close = plugin_close,
     .held_bytes = spine_allocated_bytes,
     .given_bytes = plugin_given_bytes,
 };
+
+__attribute__((visibility("default"))) const struct plugin *
+plugin_get(void)
+{
+    return &plugin;
+}

@@ -23,4 +23,6 @@ struct plugin {
     size_t (*given_bytes)(void);
 };
 
+const struct plugin *plugin_get(void);
+
 #endif

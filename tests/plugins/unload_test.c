@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -27,15 +28,16 @@ static const char *path_with_shared, *path_with_static;
 static const struct plugin *
 plugin_load(const char *path, void **handle)
 {
-    const struct plugin *plugin;
+    const struct plugin *(*get)(void);
 
     *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (*handle == NULL)
         fprintf(stderr, "%s\n", dlerror());
     require(*handle != NULL, "dlopen");
-    plugin = dlsym(*handle, "plugin");
-    require(plugin != NULL, "dlsym");
-    return plugin;
+    void *const symbol = dlsym(*handle, "plugin_get");
+    require(symbol != NULL, "dlsym");
+    memcpy(&get, &symbol, sizeof get);
+    return get();
 }
 
 static void
