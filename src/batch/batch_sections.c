@@ -103,6 +103,7 @@ fences_encode(const struct spine_batch *batch, struct wire_writer *out)
                                    (fence->encoded ? FENCE_ENCODED : 0)));
         wire_put_zeros(out, 9);
         assert(out->failed || out->size - begin == FENCE_BYTES);
+        (void)begin;
         if (fence->cells == NULL)
             continue;
         put_span(out, fence->cells->first_key);
