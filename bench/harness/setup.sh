@@ -6,7 +6,8 @@
 #
 #     root=$(cd "$(dirname "$0")/.." && pwd)
 #     . "$root/bench/harness/setup.sh"
-#     need_packages $build_packages
+#     need_packages $build_packages          # or stops
+#     install_packages clang || say "$why"   # or goes on
 #     configure_and_build release            # in $root/build/release
 #     configure_and_build release ontology   # this target only
 #
@@ -41,6 +42,9 @@ have_package() {
     libc6-dev) echo '#include <stdio.h>' | gcc -E - ;;
     libclang-rt-dev) echo 'int main(void);' | clang -fsanitize=address -x c -shared -o /dev/null - ;;
     ninja-build) command -v ninja ;;
+    clang-format-14) clang-format-14 --version || clang-format --version | grep 'version 14\.' ;;
+    g++-aarch64-linux-gnu) command -v aarch64-linux-gnu-g++ ;;
+    qemu-user) command -v qemu-aarch64 ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1
 }
@@ -62,26 +66,33 @@ as_root() {
     fi
 }
 
-# Installs those of the Debian packages $@ that are not here; asks for nothing when all are.
-need_packages() {
+# Installs those of the Debian packages $@ that are not here; asks for nothing when all
+# are. On failure, false: `why` says why, and `missing` what is still not here.
+install_packages() {
     missing=$(missing_packages "$@")
     [ -z "$missing" ] && return 0
 
-    advice="missing:$missing (names of Debian packages); install them and run this again"
-    command -v apt-get >/dev/null 2>&1 || die "this system has no apt-get; $advice"
-    if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null 2>&1 || die "neither root nor sudo here; $advice"
-    fi
+    why="this system has no apt-get"
+    command -v apt-get >/dev/null 2>&1 || return 1
+    why="neither root nor sudo here"
+    [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null 2>&1 || return 1
 
     say "installing$missing"
+    why="apt-get install failed"
     # An update that fails may still leave usable package lists, so only the install counts.
     as_root apt-get update -qq || say "apt-get update failed; trying what is known"
     # shellcheck disable=SC2086
     as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends $missing libc6-dev >/dev/null ||
-        die "apt-get install failed; $advice"
+        apt-get install -y -qq --no-install-recommends $missing libc6-dev >/dev/null || return 1
+    why="still missing after the installation"
     missing=$(missing_packages "$@")
-    [ -z "$missing" ] || die "still missing after the installation:$missing"
+    [ -z "$missing" ]
+}
+
+# The same; without them, nothing goes on.
+need_packages() {
+    install_packages "$@" ||
+        die "$why; missing:$missing (names of Debian packages); install them and run this again"
 }
 
 # The directory that configure_and_build makes for preset $1.
@@ -94,23 +105,32 @@ cxx_compiler() {
     echo "$1" | sed 's/clang/clang++/; s/gcc/g++/'
 }
 
-# Configures preset $1 and builds the targets $2... (default: all). Its output goes to
-# build.log in the build directory, and to the terminal only when it fails.
+# Configures preset $1 and builds the targets $2... (default: all).
 configure_and_build() {
     preset=$1
-    shift
     directory=$(build_directory "$preset")
+    shift
+    build_preset "$preset" "$directory" "${*:-all}" \
+        ${SPINE_COMPILER:+-DCMAKE_C_COMPILER="$SPINE_COMPILER"} \
+        ${SPINE_COMPILER:+-DCMAKE_CXX_COMPILER="$(cxx_compiler "$SPINE_COMPILER")"}
+}
+
+# Builds the targets $3 (one argument) of preset $1 in $2, with the options $4... of cmake. Its
+# output goes to build.log there, and to the terminal only when it fails.
+build_preset() {
+    preset=$1
+    directory=$2
+    targets=$3
     log=$directory/build.log
+    shift 3
     mkdir -p "$directory" || return 1
 
     say "building $directory"
     # `--preset` is looked up in the current directory.
+    # shellcheck disable=SC2086
     (
-        cd "$root" &&
-            cmake --preset "$preset" -B "$directory" \
-                ${SPINE_COMPILER:+-DCMAKE_C_COMPILER="$SPINE_COMPILER"} \
-                ${SPINE_COMPILER:+-DCMAKE_CXX_COMPILER="$(cxx_compiler "$SPINE_COMPILER")"} &&
-            cmake --build "$directory" -j "$SPINE_JOBS" ${1:+--target "$@"}
+        cd "$root" && cmake --preset "$preset" -B "$directory" "$@" &&
+            cmake --build "$directory" -j "$SPINE_JOBS" --target $targets
     ) >"$log" 2>&1 && return 0
     tail -n 60 "$log" >&2
     printf 'error: the build in %s failed; all of it is in %s\n' "$directory" "$log" >&2

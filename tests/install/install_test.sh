@@ -1,15 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-#     install_test.sh BUILD_DIRECTORY C_COMPILER
+#     install_test.sh BUILD_DIRECTORY C_COMPILER GENERATOR
 #
 # Installs the build into a directory of its own, then builds programs that know nothing
 # but that directory: with pkg-config (shared and static) and with find_package (C and
-# C++), and runs each.
+# C++, by the tool that CMake's GENERATOR is for), and runs each.
 
 set -eu
 build=$1
 compiler=$2
+generator=$3
 here=$(cd "$(dirname "$0")" && pwd)
 work=$build/install_test
 prefix=$work/prefix
@@ -73,9 +74,9 @@ languages=C
 if command -v c++ >/dev/null 2>&1; then
     languages="C;CXX"
 else
-    echo "find_package, C++: skipped, there is no C++ compiler"
+    echo "skipped: find_package, C++: there is no C++ compiler"
 fi
-logged cmake -S "$here" -B "$work/cmake" -DCMAKE_C_COMPILER="$compiler" \
+logged cmake -G "$generator" -S "$here" -B "$work/cmake" -DCMAKE_C_COMPILER="$compiler" \
     -DLANGUAGES="$languages" -DCMAKE_PREFIX_PATH="$prefix"
 logged cmake --build "$work/cmake"
 for program in "$work"/cmake/program_*; do

@@ -44,13 +44,15 @@ if command -v c++ >/dev/null 2>&1; then
         compile_alone "$header" c++ -x c++ -std=c++17 $cpp_warnings -fno-exceptions
     done
 else
-    echo "C++17: skipped, there is no C++ compiler"
+    echo "skipped: C++17: there is no C++ compiler"
 fi
 if command -v clang++ >/dev/null 2>&1; then
     for header in spine/spine.h spine/spine.hpp; do
         # shellcheck disable=SC2086
         compile_alone "$header" clang++ -x c++ -std=c++17 $cpp_warnings
     done
+else
+    echo "skipped: C++17 by clang++, which is not here"
 fi
 for header in $private; do
     compile_alone "$header" "$compiler" -x c -std=c11 -D_POSIX_C_SOURCE=200809L -Isrc

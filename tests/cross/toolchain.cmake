@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+#
+# Builds for the processor SPINE_CROSS by Debian's cross compiler, with the libraries in
+# SPINE_SYSROOT (sysroot.sh makes it), and runs what was built in an emulator.
+
+set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES SPINE_CROSS SPINE_SYSROOT)
+set(triplet ${SPINE_CROSS}-linux-gnu)
+
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR ${SPINE_CROSS})
+set(CMAKE_C_COMPILER ${triplet}-gcc)
+set(CMAKE_CXX_COMPILER ${triplet}-g++)
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-${SPINE_CROSS} -L ${SPINE_SYSROOT})
+
+set(CMAKE_LIBRARY_ARCHITECTURE ${triplet})
+set(CMAKE_FIND_ROOT_PATH ${SPINE_SYSROOT})
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+set(ENV{PKG_CONFIG_LIBDIR} ${SPINE_SYSROOT}/usr/lib/${triplet}/pkgconfig)
+set(ENV{PKG_CONFIG_SYSROOT_DIR} ${SPINE_SYSROOT})
