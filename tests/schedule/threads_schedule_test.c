@@ -48,6 +48,7 @@ static void be_waiter(void *context);
 static void be_looker(void *context);
 static void be_merger(void *context);
 static void close_at_the_end(struct world *world);
+static void close_runtime(struct world *world, unsigned inside);
 static void close_now(struct world *world, struct rng *rng);
 static void check_inserts(struct world *world, enum spine_status status);
 static void on_compacted(void *context, enum spine_status status);
@@ -151,18 +152,25 @@ close_at_the_end(struct world *world)
     spine_cursor_close(cursor);
 }
 
+/* While at most `inside` threads are in the runtime itself. */
+static void
+close_runtime(struct world *world, unsigned inside)
+{
+    world->runtime_closing = true;
+    while (world->in_runtime > inside)
+        sim_yield();
+    spine_runtime_close(world->runtime);
+    world->runtime = NULL;
+}
+
 /* The spine, or its runtime first, while others are in calls. */
 static void
 close_now(struct world *world, struct rng *rng)
 {
     for (uint64_t i = rng_below(rng, 60); i > 0; i--)
         sim_yield();
-    if (rng_chance(rng, 40)) {
-        world->runtime_closing = true;
-        while (world->in_runtime > 0)
-            sim_yield();
-        spine_runtime_close(world->runtime);
-        world->runtime = NULL;
+    if (rng_chance(rng, 40) && !world->runtime_closing) {
+        close_runtime(world, 0);
         for (uint64_t i = rng_below(rng, 60); i > 0; i--)
             sim_yield();
     }
@@ -310,11 +318,19 @@ on_compacted(void *context, enum spine_status status)
     world->compactions_done++;
     if (!world->report_may_close || world->spine_closing)
         return;
+    /* The one thread that may be in the runtime itself is this one. */
+    const unsigned inside = world->manual ? 1 : 0;
+    const uint64_t way = rng_below(&world->rng, 4);
+
     world->spine_closing = true;
     world->report_closes = true;
+    if (way == 1 && !world->runtime_closing)
+        close_runtime(world, inside);
     while (!sim_all_entered())
         sim_yield();
     spine_close(world->spine);
+    if (way == 2 && !world->runtime_closing)
+        close_runtime(world, inside);
     world->report_closed = true;
 }
 
