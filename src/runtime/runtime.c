@@ -202,9 +202,9 @@ runtime_due_ns(struct spine_runtime *runtime, const struct job_owner *owner)
 {
     uint64_t due_ns = UINT64_MAX;
 
-    if (atomic_load_explicit(&runtime->waiting_count, memory_order_relaxed) == 0)
-        return due_ns;
     mutex_lock(&runtime->mutex);
+    if (owner->ready != NULL)
+        due_ns = 0;
     for (const struct job *job = owner->waiting; job != NULL; job = job->owner_next)
         if (job->due_ns < due_ns)
             due_ns = job->due_ns;

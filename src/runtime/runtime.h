@@ -141,8 +141,11 @@ void runtime_wait(struct spine_runtime *runtime, struct job *job, unsigned doubl
  * after letting go of it. */
 void runtime_wake(struct spine_runtime *runtime, struct job *job);
 
-/* The time of clock_now_ns() when the next waiting job of `owner` becomes ready;
- * UINT64_MAX when none waits. */
+/*
+ * The time of clock_now_ns() when a waiting job of `owner` becomes ready next, 0 when one
+ * of its jobs is ready, UINT64_MAX when none waits. For a thread that found no ready job
+ * and goes to sleep: another may have made one ready since, and not run it.
+ */
 uint64_t runtime_due_ns(struct spine_runtime *runtime, const struct job_owner *owner);
 
 /* Ready, waiting or idle becomes idle: true. False when a slice of it is running. Owner's
