@@ -265,10 +265,14 @@ spine_compact(struct spine *spine,
               struct spine_error *error)
 {
     struct aftermath after = {0};
-    struct compaction *fresh = compaction_new();
-    struct compaction_request *request = mem_zalloc(sizeof *request);
+    struct compaction_request *request;
+    struct compaction *fresh;
     enum spine_status st;
 
+    if (spine == NULL)
+        return fail_null(error, "spine_compact", "spine");
+    fresh = compaction_new();
+    request = mem_zalloc(sizeof *request);
     if (fresh == NULL || request == NULL) {
         st = fail_nomem(error, "a compaction", sizeof *fresh + sizeof *request);
         goto out;
@@ -327,13 +331,16 @@ spine_consolidate(struct spine *spine, struct spine_batch **out,
                   struct spine_error *error)
 {
     struct aftermath after = {0};
-    struct compaction *fresh = compaction_new();
+    struct compaction *fresh;
     struct compaction *compaction = NULL;
     struct compaction *unwanted = NULL;
     enum spine_status st;
 
     if (out != NULL)
         *out = NULL;
+    if (spine == NULL)
+        return fail_null(error, "spine_consolidate", "spine");
+    fresh = compaction_new();
     if (fresh == NULL)
         return fail_nomem(error, "a compaction", sizeof *fresh);
     mutex_lock(&spine->mutex);

@@ -31,6 +31,11 @@ spine_get_stats(struct spine *spine, struct spine_stats *out)
 {
     uint64_t filter_bytes = 0;
 
+    if (out == NULL)
+        return;
+    *out = (struct spine_stats){0};
+    if (spine == NULL)
+        return;
     runtime_look(spine->runtime);
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
@@ -105,6 +110,8 @@ spine_check(struct spine *spine, struct spine_error *error)
     struct spine_snapshot *snapshot = NULL;
     enum spine_status st;
 
+    if (spine == NULL)
+        return fail_null(error, "spine_check", "spine");
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     st = check_locked(spine, error);

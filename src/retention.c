@@ -18,6 +18,8 @@ spine_retain_keys(struct spine *spine, const struct spine_key_filter *filter,
     struct key_filter *stale;
     enum spine_status st = SPINE_OK;
 
+    if (spine == NULL)
+        return fail_null(error, "spine_retain_keys", "spine");
     if (filter != NULL)
         st = key_filter_new(filter, &fresh, error);
     if (st != SPINE_OK)
@@ -38,6 +40,8 @@ spine_retain_values(struct spine *spine, const struct spine_value_filter *filter
     struct value_filter *stale;
     enum spine_status st = SPINE_OK;
 
+    if (spine == NULL)
+        return fail_null(error, "spine_retain_values", "spine");
     if (filter != NULL)
         st = value_filter_new(filter, &fresh, error);
     if (st != SPINE_OK)

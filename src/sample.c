@@ -86,7 +86,11 @@ spine_snapshot_sample(struct spine_snapshot *snapshot, uint64_t count, uint64_t 
     struct sampler sampler = {0};
     enum spine_status st;
 
+    if (out == NULL)
+        return fail_null(error, "spine_snapshot_sample", "out");
     *out = NULL;
+    if (snapshot == NULL)
+        return fail_null(error, "spine_snapshot_sample", "snapshot");
     TRY(sampler_init(&sampler, snapshot, seed, error));
     if (count > 0 && count < sampler.places.count / SCAN_KEYS_PER_DRAW)
         TRY(draw_keys(&sampler, count, out, error));
@@ -105,7 +109,11 @@ spine_snapshot_partition(struct spine_snapshot *snapshot, uint64_t parts, uint64
     uint64_t count;
     enum spine_status st;
 
+    if (out == NULL)
+        return fail_null(error, "spine_snapshot_partition", "out");
     *out = NULL;
+    if (snapshot == NULL)
+        return fail_null(error, "spine_snapshot_partition", "snapshot");
     if (parts == 0)
         return spine_fail(error, SPINE_INVALID, "partition: parts is 0");
     if (__builtin_mul_overflow(parts, (uint64_t)PARTITION_KEYS, &count))

@@ -39,6 +39,11 @@ enum spine_status
 spine_take_snapshot(struct spine *spine, struct spine_snapshot **out,
                     struct spine_error *error)
 {
+    if (out == NULL)
+        return fail_null(error, "spine_take_snapshot", "out");
+    *out = NULL;
+    if (spine == NULL)
+        return fail_null(error, "spine_take_snapshot", "spine");
     return snapshot_take(spine, true, out, NULL, error);
 }
 
@@ -169,15 +174,21 @@ spine_snapshot_of_batches(const struct spine_schema *schema,
     struct layout layout;
     enum spine_status st;
 
+    if (out == NULL)
+        return fail_null(error, "spine_snapshot_of_batches", "out");
     *out = NULL;
+    if (schema == NULL || (batches == NULL && batch_count > 0))
+        return fail_null(error, "spine_snapshot_of_batches",
+                         schema == NULL ? "schema" : "batches");
     st = layout_init(&layout, schema, error);
     if (st != SPINE_OK)
         return st;
     for (size_t i = 0; i < batch_count; i++)
         if (batches[i] == NULL ||
             !spine_schema_equal(&layout.schema, &batches[i]->layout.schema))
-            return spine_fail(error, SPINE_INVALID, "snapshot of batches: batch %zu %s",
-                              i, batches[i] == NULL ? "is NULL" : "has another schema");
+            return spine_fail(error, SPINE_INVALID,
+                              "spine_snapshot_of_batches: batch %zu %s", i,
+                              batches[i] == NULL ? "is NULL" : "has another schema");
     snapshot = snapshot_new(&layout, NULL, batch_count);
     if (snapshot == NULL)
         return fail_nomem(error, "a snapshot", snapshot_bytes(batch_count));
@@ -191,7 +202,8 @@ spine_snapshot_of_batches(const struct spine_schema *schema,
 struct spine_snapshot *
 spine_snapshot_ref(struct spine_snapshot *snapshot)
 {
-    ref_take(&snapshot->refs);
+    if (snapshot != NULL)
+        ref_take(&snapshot->refs);
     return snapshot;
 }
 
@@ -205,21 +217,22 @@ spine_snapshot_unref(struct spine_snapshot *snapshot)
 size_t
 spine_snapshot_batch_count(const struct spine_snapshot *snapshot)
 {
-    return snapshot->batch_count;
+    return snapshot != NULL ? snapshot->batch_count : 0;
 }
 
 struct spine_batch *
 spine_snapshot_batch(const struct spine_snapshot *snapshot, size_t index)
 {
-    return index < snapshot->batch_count ? snapshot->batches[index] : NULL;
+    return index < spine_snapshot_batch_count(snapshot) ? snapshot->batches[index] : NULL;
 }
 
 uint64_t
 spine_snapshot_rows(const struct spine_snapshot *snapshot)
 {
+    const size_t count = spine_snapshot_batch_count(snapshot);
     uint64_t rows = 0;
 
-    for (size_t i = 0; i < snapshot->batch_count; i++)
+    for (size_t i = 0; i < count; i++)
         rows += snapshot->batches[i]->info.rows;
     return rows;
 }
@@ -227,9 +240,10 @@ spine_snapshot_rows(const struct spine_snapshot *snapshot)
 uint64_t
 spine_snapshot_bytes(const struct spine_snapshot *snapshot)
 {
+    const size_t count = spine_snapshot_batch_count(snapshot);
     uint64_t bytes = 0;
 
-    for (size_t i = 0; i < snapshot->batch_count; i++)
+    for (size_t i = 0; i < count; i++)
         bytes += snapshot->batches[i]->info.bytes;
     return bytes;
 }
@@ -238,9 +252,15 @@ enum spine_status
 spine_snapshot_cursor(struct spine_snapshot *snapshot, struct spine_cursor **out,
                       struct spine_error *error)
 {
-    const enum spine_status st = cursor_new(out, &snapshot->layout, snapshot->batches,
-                                            snapshot->batch_count, error);
+    enum spine_status st;
 
+    if (out == NULL)
+        return fail_null(error, "spine_snapshot_cursor", "out");
+    *out = NULL;
+    if (snapshot == NULL)
+        return fail_null(error, "spine_snapshot_cursor", "snapshot");
+    st = cursor_new(out, &snapshot->layout, snapshot->batches, snapshot->batch_count,
+                    error);
     if (st == SPINE_OK)
         cursor_use_ledger(*out, snapshot->ledger);
     return st;
@@ -252,13 +272,20 @@ spine_snapshot_probe(struct spine_snapshot *snapshot, struct spine_probe *probe,
                      const struct spine_probe_options *options,
                      struct spine_probe_rows *out, struct spine_error *error)
 {
-    const struct probe_input input = {.layout = &snapshot->layout,
-                                      .batches = snapshot->batches,
-                                      .batch_count = snapshot->batch_count,
-                                      .ledger = snapshot->ledger,
-                                      .keys = keys,
-                                      .options = options};
+    struct probe_input input = {.keys = keys, .options = options};
 
+    if (out == NULL)
+        return fail_null(error, "spine_snapshot_probe", "out");
+    *out = (struct spine_probe_rows){0};
+    if (snapshot == NULL || probe == NULL || keys == NULL)
+        return fail_null(error, "spine_snapshot_probe",
+                         snapshot == NULL ? "snapshot"
+                         : probe == NULL  ? "probe"
+                                          : "keys");
+    input.layout = &snapshot->layout;
+    input.batches = snapshot->batches;
+    input.batch_count = snapshot->batch_count;
+    input.ledger = snapshot->ledger;
     return probe_begin(probe, &input, out, error);
 }
 
@@ -280,15 +307,25 @@ spine_cursor_open_sources(const struct spine_cursor_source *sources, size_t sour
     size_t count = 0, at = 0;
     enum spine_status st;
 
+    if (out == NULL)
+        return fail_null(error, "spine_cursor_open_sources", "out");
     *out = NULL;
     if (source_count == 0)
-        return spine_fail(error, SPINE_INVALID, "open_sources: there is no source");
+        return spine_fail(error, SPINE_INVALID,
+                          "spine_cursor_open_sources: there is no source");
+    if (sources == NULL)
+        return fail_null(error, "spine_cursor_open_sources", "sources");
     for (size_t i = 0; i < source_count; i++) {
+        if (sources[i].snapshot == NULL)
+            return spine_fail(
+                error, SPINE_INVALID,
+                "spine_cursor_open_sources: the snapshot of source %zu is NULL", i);
         if (!spine_schema_equal(&sources[i].snapshot->layout.schema,
                                 &sources[0].snapshot->layout.schema))
             return spine_fail(
                 error, SPINE_INVALID,
-                "open_sources: source %zu has another schema than the first", i);
+                "spine_cursor_open_sources: source %zu has another schema than the first",
+                i);
         count += sources[i].snapshot->batch_count;
     }
     batches = mem_alloc((count + 1) * sizeof *batches);
@@ -317,7 +354,11 @@ spine_cursor_open(struct spine *spine, struct spine_cursor **out,
     struct spine_snapshot *snapshot;
     enum spine_status st;
 
+    if (out == NULL)
+        return fail_null(error, "spine_cursor_open", "out");
     *out = NULL;
+    if (spine == NULL)
+        return fail_null(error, "spine_cursor_open", "spine");
     st = spine_take_snapshot(spine, &snapshot, error);
     if (st != SPINE_OK)
         return st;
@@ -336,7 +377,11 @@ spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
     struct content content = {0};
     enum spine_status st;
 
+    if (out == NULL)
+        return fail_null(error, "spine_fork", "out");
     *out = NULL;
+    if (spine == NULL)
+        return fail_null(error, "spine_fork", "spine");
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     mutex_unlock(&spine->mutex);

@@ -22,7 +22,7 @@ static void on_runtime_close(struct runtime_watch *watch);
 static bool is_quiet(const struct spine *spine, bool inside);
 static enum spine_status batch_check_fits(const struct spine *spine,
                                           const struct spine_batch *batch,
-                                          struct spine_error *error);
+                                          const char *call, struct spine_error *error);
 static enum spine_status
 may_take_locked(const struct spine *spine, bool may_wait, struct spine_error *error);
 static void
@@ -40,10 +40,11 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     struct spine_options resolved;
     enum spine_status st;
 
+    if (out == NULL)
+        return fail_null(error, "spine_open", "out");
     *out = NULL;
     if (runtime == NULL || schema == NULL)
-        return spine_fail(error, SPINE_INVALID, "spine_open: %s is NULL",
-                          runtime == NULL ? "runtime" : "schema");
+        return fail_null(error, "spine_open", runtime == NULL ? "runtime" : "schema");
     TRY(layout_init(&layout, schema, error));
     TRY(options_resolve(options, &resolved, error));
 
@@ -221,7 +222,7 @@ spine_free(struct spine *spine)
 const struct spine_schema *
 spine_get_schema(const struct spine *spine)
 {
-    return &spine->layout.schema;
+    return spine != NULL ? &spine->layout.schema : NULL;
 }
 
 enum spine_status
@@ -229,7 +230,7 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
 {
     struct aftermath after = {0};
     struct entry *entry;
-    enum spine_status st = batch_check_fits(spine, batch, error);
+    enum spine_status st = batch_check_fits(spine, batch, "spine_insert", error);
     unsigned help_slices = 0;
     struct spine_error wait_error;
     bool closing;
@@ -276,13 +277,13 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
 
 static enum spine_status
 batch_check_fits(const struct spine *spine, const struct spine_batch *batch,
-                 struct spine_error *error)
+                 const char *call, struct spine_error *error)
 {
-    if (batch == NULL)
-        return spine_fail(error, SPINE_INVALID, "insert: batch is NULL");
+    if (spine == NULL || batch == NULL)
+        return fail_null(error, call, spine == NULL ? "spine" : "batch");
     if (!spine_schema_equal(&spine->layout.schema, &batch->layout.schema))
         return spine_fail(error, SPINE_INVALID,
-                          "insert: the batch's schema is not the spine's");
+                          "%s: the batch's schema is not the spine's", call);
     return SPINE_OK;
 }
 
@@ -349,7 +350,7 @@ spine_try_insert(struct spine *spine, struct spine_batch *batch,
 {
     struct aftermath after = {0};
     struct entry *entry;
-    enum spine_status st = batch_check_fits(spine, batch, error);
+    enum spine_status st = batch_check_fits(spine, batch, "spine_try_insert", error);
 
     if (st != SPINE_OK || batch->info.rows == 0)
         return st;
@@ -375,6 +376,8 @@ spine_get_status(struct spine *spine, struct spine_error *error)
 {
     enum spine_status st;
 
+    if (spine == NULL)
+        return fail_null(error, "spine_get_status", "spine");
     runtime_look(spine->runtime);
     mutex_lock(&spine->mutex);
     st = spine_sticky_locked(spine, error);
@@ -387,6 +390,8 @@ spine_retry(struct spine *spine)
 {
     struct aftermath after = {0};
 
+    if (spine == NULL)
+        return;
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     spine->locked.status = SPINE_OK;
@@ -403,6 +408,8 @@ spine_is_dirty(struct spine *spine)
 {
     bool dirty;
 
+    if (spine == NULL)
+        return false;
     mutex_lock(&spine->mutex);
     dirty = spine->locked.dirty;
     mutex_unlock(&spine->mutex);
@@ -412,6 +419,8 @@ spine_is_dirty(struct spine *spine)
 void
 spine_clear_dirty(struct spine *spine)
 {
+    if (spine == NULL)
+        return;
     mutex_lock(&spine->mutex);
     spine->locked.dirty = false;
     mutex_unlock(&spine->mutex);
@@ -420,9 +429,12 @@ spine_clear_dirty(struct spine *spine)
 enum spine_status
 spine_set_frontier(struct spine *spine, uint64_t frontier, struct spine_error *error)
 {
-    const enum spine_time time = spine->layout.schema.time;
     enum spine_status st = SPINE_OK;
+    enum spine_time time;
 
+    if (spine == NULL)
+        return fail_null(error, "spine_set_frontier", "spine");
+    time = spine->layout.schema.time;
     if (time == SPINE_UNTIMED)
         return spine_fail(error, SPINE_INVALID, "set_frontier: the spine has no times");
     mutex_lock(&spine->mutex);
@@ -443,6 +455,8 @@ spine_set_frontier(struct spine *spine, uint64_t frontier, struct spine_error *e
 void
 spine_pause(struct spine *spine)
 {
+    if (spine == NULL)
+        return;
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     spine->locked.pauses++;
@@ -472,6 +486,8 @@ spine_resume(struct spine *spine)
 {
     struct aftermath after = {0};
 
+    if (spine == NULL)
+        return;
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     if (spine->locked.pauses > 0 && --spine->locked.pauses == 0) {

@@ -104,6 +104,8 @@ spine_insert_wait(struct spine *spine, uint64_t timeout_ns, struct spine_error *
 {
     enum spine_status st;
 
+    if (spine == NULL)
+        return fail_null(error, "spine_insert_wait", "spine");
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     st = spine_sticky_locked(spine, error);
@@ -119,6 +121,8 @@ spine_wait_idle(struct spine *spine, uint64_t timeout_ns, struct spine_error *er
     struct aftermath after = {0};
     enum spine_status st;
 
+    if (spine == NULL)
+        return fail_null(error, "spine_wait_idle", "spine");
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     st = spine_sticky_locked(spine, error);

@@ -259,7 +259,8 @@ SPINE_API struct spine_snapshot *spine_snapshot_ref(struct spine_snapshot *snaps
 /* NULL is allowed. */
 SPINE_API void spine_snapshot_unref(struct spine_snapshot *snapshot);
 
-/* The batches of a snapshot, in no particular order; borrowed from it. */
+/* The batches of a snapshot, in no particular order; borrowed from it. NULL when `index`
+ * is not less than their number. */
 SPINE_API size_t spine_snapshot_batch_count(const struct spine_snapshot *snapshot);
 SPINE_API struct spine_batch *
 spine_snapshot_batch(const struct spine_snapshot *snapshot, size_t index);

@@ -141,8 +141,9 @@ SPINE_API void spine_tuple_put(struct spine_tuple_writer *writer,
 
 /*
  * SPINE_OK, or the first failure: SPINE_NOMEM; SPINE_INVALID for an order or kind that
- * does not exist, more than SPINE_BYTES_MAX bytes, or too deep a nesting; SPINE_MISUSE
- * for an end without a beginning and, until it is ended, a beginning without an end.
+ * does not exist, more than SPINE_BYTES_MAX bytes, bytes or an element at NULL, or too
+ * deep a nesting; SPINE_MISUSE for an end without a beginning and, until it is ended, a
+ * beginning without an end.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_tuple_writer_status(const struct spine_tuple_writer *writer,
@@ -182,9 +183,9 @@ SPINE_API bool
 spine_tuple_next(struct spine_tuple_reader *reader, struct spine_tuple_element *out);
 
 /*
- * SPINE_OK, SPINE_NOMEM, or SPINE_CORRUPT for bytes that no writer gives, with their
- * offset. All that is read without SPINE_CORRUPT are the very bytes that
- * spine_tuple_put() of the elements gives.
+ * SPINE_OK, SPINE_NOMEM, SPINE_INVALID for bytes or an element at NULL, or SPINE_CORRUPT
+ * for bytes that no writer gives, with their offset. All that is read without
+ * SPINE_CORRUPT are the very bytes that spine_tuple_put() of the elements gives.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_tuple_reader_status(const struct spine_tuple_reader *reader,

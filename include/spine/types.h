@@ -4,6 +4,10 @@
 
 /*
  * What every other header uses: statuses, errors, single cells, the allocator.
+ *
+ * NULL. A call that needs a pointer and gets none answers SPINE_INVALID, and its message
+ * names the argument. A call that has no status does nothing then, and gives nothing: 0,
+ * false or NULL. `error` may always be NULL; what else may be says so.
  */
 
 #include <stddef.h>

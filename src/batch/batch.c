@@ -8,7 +8,8 @@
 struct spine_batch *
 spine_batch_ref(struct spine_batch *batch)
 {
-    ref_take(&batch->refs);
+    if (batch != NULL)
+        ref_take(&batch->refs);
     return batch;
 }
 
@@ -26,6 +27,11 @@ spine_batch_unref(struct spine_batch *batch)
 void
 spine_batch_get_info(const struct spine_batch *batch, struct spine_batch_info *out)
 {
+    if (out == NULL)
+        return;
+    *out = (struct spine_batch_info){0};
+    if (batch == NULL)
+        return;
     *out = batch->info;
     out->filter_bytes = batch_lookup_bytes(batch);
 }
@@ -33,7 +39,7 @@ spine_batch_get_info(const struct spine_batch *batch, struct spine_batch_info *o
 const struct spine_schema *
 spine_batch_schema(const struct spine_batch *batch)
 {
-    return &batch->layout.schema;
+    return batch != NULL ? &batch->layout.schema : NULL;
 }
 
 /* The fences lie behind the batch, and the marks behind them. */

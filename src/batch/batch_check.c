@@ -39,6 +39,8 @@ spine_batch_check(const struct spine_batch *batch, struct spine_error *error)
     struct check check = {.batch = batch, .error = error};
     enum spine_status st = SPINE_OK;
 
+    if (batch == NULL)
+        return fail_null(error, "spine_batch_check", "batch");
     for (; check.at < batch->block_count; check.at++) {
         TRY(check_block(&check));
         TRY(stage_block(&check));

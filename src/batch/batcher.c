@@ -36,7 +36,11 @@ spine_batcher_new(const struct spine_schema *schema, struct spine_batcher **out,
     struct layout layout;
     enum spine_status st;
 
+    if (out == NULL)
+        return fail_null(error, "spine_batcher_new", "out");
     *out = NULL;
+    if (schema == NULL)
+        return fail_null(error, "spine_batcher_new", "schema");
     TRY(layout_init(&layout, schema, error));
     batcher = mem_zalloc(sizeof *batcher);
     if (batcher == NULL)
@@ -93,10 +97,14 @@ enum spine_status
 spine_batcher_add(struct spine_batcher *batcher, const struct spine_row *row,
                   struct spine_error *error)
 {
-    struct rows *buffer = &batcher->runs.buffer;
-    const struct layout *layout = &batcher->runs.layout;
+    const struct layout *layout;
+    struct rows *buffer;
     enum spine_status st;
 
+    if (batcher == NULL || row == NULL)
+        return fail_null(error, "spine_batcher_add", batcher == NULL ? "batcher" : "row");
+    layout = &batcher->runs.layout;
+    buffer = &batcher->runs.buffer;
     TRY(check_sticky(batcher, error));
     if (buffer->count >= RUN_ROWS || batcher->arena.bytes >= ARENA_BYTES_MAX)
         TRY(close_buffer(batcher, error));
@@ -122,6 +130,9 @@ spine_batcher_add_columns(struct spine_batcher *batcher,
 {
     enum spine_status st;
 
+    if (batcher == NULL || columns == NULL)
+        return fail_null(error, "spine_batcher_add_columns",
+                         batcher == NULL ? "batcher" : "columns");
     TRY(check_sticky(batcher, error));
     TRY(columns_check(&batcher->runs.layout, columns, error));
     if (columns->rows > RUN_ROWS - batcher->runs.buffer.count ||
@@ -141,7 +152,11 @@ spine_batcher_seal(struct spine_batcher *batcher, struct spine_batch **out,
 {
     enum spine_status st;
 
+    if (out == NULL)
+        return fail_null(error, "spine_batcher_seal", "out");
     *out = NULL;
+    if (batcher == NULL)
+        return fail_null(error, "spine_batcher_seal", "batcher");
     TRY(check_sticky(batcher, error));
     st = runs_close_buffer(&batcher->runs, error);
     if (st == SPINE_OK) {
@@ -157,6 +172,8 @@ out:
 void
 spine_batcher_clear(struct spine_batcher *batcher)
 {
+    if (batcher == NULL)
+        return;
     runs_clear(&batcher->runs);
     arena_reset(&batcher->arena);
     batcher->sticky = SPINE_OK;

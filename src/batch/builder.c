@@ -33,7 +33,11 @@ spine_builder_new(const struct spine_schema *schema, struct spine_builder **out,
     struct spine_builder *builder;
     enum spine_status st;
 
+    if (out == NULL)
+        return fail_null(error, "spine_builder_new", "out");
     *out = NULL;
+    if (schema == NULL)
+        return fail_null(error, "spine_builder_new", "schema");
     TRY(layout_init(&layout, schema, error));
     builder = mem_zalloc(sizeof *builder);
     if (builder == NULL)
@@ -49,16 +53,18 @@ enum spine_status
 spine_builder_add(struct spine_builder *builder, const struct spine_row *row,
                   struct spine_error *error)
 {
-    const struct layout *layout = &builder->output.layout;
-    struct rows *pending = &builder->output.pending;
+    struct rows *pending;
     size_t count = 0;
     enum spine_status st;
 
+    if (builder == NULL || row == NULL)
+        return fail_null(error, "spine_builder_add", builder == NULL ? "builder" : "row");
+    pending = &builder->output.pending;
     st = make_room(builder, error);
     if (st != SPINE_OK)
         return st;
     count = pending->count;
-    TRY(rows_append_row(layout, pending, row, error));
+    TRY(rows_append_row(&builder->output.layout, pending, row, error));
     TRY(check_row(builder, error));
     if (!keep_cells(builder))
         TRY(fail_nomem(error, "the cells of a row", builder->arena.bytes));
@@ -74,6 +80,11 @@ spine_builder_seal(struct spine_builder *builder, struct spine_batch **out,
 {
     enum spine_status st;
 
+    if (out == NULL)
+        return fail_null(error, "spine_builder_seal", "out");
+    *out = NULL;
+    if (builder == NULL)
+        return fail_null(error, "spine_builder_seal", "builder");
     TRY(output_seal(&builder->output, out, error));
     arena_reset(&builder->arena);
     builder->arena_bytes_max = BLOCK_BYTES;

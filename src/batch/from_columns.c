@@ -11,7 +11,12 @@ spine_batch_from_columns(const struct spine_schema *schema,
     struct runs runs;
     enum spine_status st;
 
+    if (out == NULL)
+        return fail_null(error, "spine_batch_from_columns", "out");
     *out = NULL;
+    if (schema == NULL || columns == NULL)
+        return fail_null(error, "spine_batch_from_columns",
+                         schema == NULL ? "schema" : "columns");
     st = layout_init(&layout, schema, error);
     if (st != SPINE_OK)
         return st;

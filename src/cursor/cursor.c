@@ -72,8 +72,11 @@ enum spine_status
 spine_batch_cursor(struct spine_batch *batch, struct spine_cursor **out,
                    struct spine_error *error)
 {
-    if (batch == NULL || out == NULL)
-        return fail_null(error, "spine_batch_cursor", batch == NULL ? "batch" : "out");
+    if (out == NULL)
+        return fail_null(error, "spine_batch_cursor", "out");
+    *out = NULL;
+    if (batch == NULL)
+        return fail_null(error, "spine_batch_cursor", "batch");
     return cursor_new(out, &batch->layout, &batch, 1, error);
 }
 

@@ -258,9 +258,11 @@ spine_cursor_clone(struct spine_cursor *cursor, struct spine_cursor **out,
     size_t count = 0, bytes = 0;
     enum spine_status st;
 
-    if (cursor == NULL || out == NULL)
-        return fail_null(error, "spine_cursor_clone", out == NULL ? "out" : "cursor");
+    if (out == NULL)
+        return fail_null(error, "spine_cursor_clone", "out");
     *out = NULL;
+    if (cursor == NULL)
+        return fail_null(error, "spine_cursor_clone", "cursor");
     TRY(spine_cursor_error(cursor, error));
     count = cursor->window.source_count;
     bytes = (count + 1) * sizeof(struct spine_batch *);
@@ -332,9 +334,11 @@ spine_cursor_group(struct spine_cursor *cursor, uint64_t through,
     struct spine_batch *batch = NULL;
     enum spine_status st;
 
-    if (cursor == NULL || out == NULL)
-        return fail_null(error, "spine_cursor_group", out == NULL ? "out" : "cursor");
+    if (out == NULL)
+        return fail_null(error, "spine_cursor_group", "out");
     *out = NULL;
+    if (cursor == NULL)
+        return fail_null(error, "spine_cursor_group", "cursor");
     schema.key = cursor->layout.schema.value;
     schema.weight_count = cursor->layout.weight_count;
     if (!cursor_on_key(cursor))

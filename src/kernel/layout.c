@@ -18,6 +18,8 @@ spine_schema_check(const struct spine_schema *schema, struct spine_error *error)
 {
     enum spine_status st;
 
+    if (schema == NULL)
+        return fail_null(error, "spine_schema_check", "schema");
     TRY(check_type("key", schema->key, error));
     TRY(check_type("value", schema->value, error));
     if (schema->weight_count > SPINE_WEIGHTS_MAX)
@@ -61,6 +63,9 @@ check_type(const char *field, struct spine_type type, struct spine_error *error)
 bool
 spine_schema_equal(const struct spine_schema *a, const struct spine_schema *b)
 {
+    if (a == NULL || b == NULL)
+        return false;
+
     const unsigned a_weights = a->weight_count > 0 ? a->weight_count : 1;
     const unsigned b_weights = b->weight_count > 0 ? b->weight_count : 1;
 

@@ -22,6 +22,8 @@ static enum spine_status fail(enum spine_status status, struct spine_error *erro
 enum spine_status
 spine_probe_new(struct spine_probe **out, struct spine_error *error)
 {
+    if (out == NULL)
+        return fail_null(error, "spine_probe_new", "out");
     *out = mem_zalloc(sizeof **out);
     return *out != NULL ? SPINE_OK : fail_nomem(error, "a probe", sizeof **out);
 }
@@ -71,7 +73,11 @@ spine_probe_next(struct spine_probe *probe, struct spine_probe_rows *out,
 {
     enum spine_status st;
 
+    if (out == NULL)
+        return fail_null(error, "spine_probe_next", "out");
     *out = (struct spine_probe_rows){0};
+    if (probe == NULL)
+        return fail_null(error, "spine_probe_next", "probe");
     if (probe->key == probe->key_count)
         return spine_fail(error, SPINE_MISUSE, "the probe has nothing more to give");
     st = give(probe, out);

@@ -33,6 +33,8 @@ spine_runtime_open(const struct spine_runtime_options *options,
     struct spine_runtime *runtime = NULL;
     enum spine_status st;
 
+    if (out == NULL)
+        return fail_null(error, "spine_runtime_open", "out");
     *out = NULL;
     if (options == NULL)
         options = &defaults;
@@ -119,6 +121,8 @@ spine_runtime_run(struct spine_runtime *runtime, uint64_t fuel_rows)
 {
     uint64_t fuel_left = fuel_rows;
 
+    if (runtime == NULL)
+        return 0;
     /* A callback may close it. */
     (void)runtime_ref(runtime);
     while (fuel_left > 0 && runtime_help(runtime, NULL, &fuel_left))

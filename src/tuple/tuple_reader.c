@@ -38,23 +38,32 @@ static bool reader_fail(struct spine_tuple_reader *reader, enum spine_status sta
 void
 spine_tuple_reader_init(struct spine_tuple_reader *reader, struct spine_bytes tuple)
 {
-    *reader = (struct spine_tuple_reader){.data = tuple.data, .size = tuple.size};
+    if (reader == NULL)
+        return;
+    *reader = (struct spine_tuple_reader){0};
+    spine_tuple_reader_restart(reader, tuple);
 }
 
 void
 spine_tuple_reader_restart(struct spine_tuple_reader *reader, struct spine_bytes tuple)
 {
+    if (reader == NULL)
+        return;
     *reader = (struct spine_tuple_reader){
         .data = tuple.data,
         .size = tuple.size,
         .buffer = reader->buffer,
         .buffer_bytes = reader->buffer_bytes,
     };
+    if (tuple.data == NULL && tuple.size > 0)
+        (void)reader_fail(reader, SPINE_INVALID, "its data is NULL");
 }
 
 void
 spine_tuple_reader_release(struct spine_tuple_reader *reader)
 {
+    if (reader == NULL)
+        return;
     mem_free(reader->buffer, reader->buffer_bytes);
     *reader = (struct spine_tuple_reader){0};
 }
@@ -62,8 +71,10 @@ spine_tuple_reader_release(struct spine_tuple_reader *reader)
 bool
 spine_tuple_next(struct spine_tuple_reader *reader, struct spine_tuple_element *out)
 {
-    if (reader->status != SPINE_OK)
+    if (reader == NULL || reader->status != SPINE_OK)
         return false;
+    if (out == NULL)
+        return reader_fail(reader, SPINE_INVALID, "spine_tuple_next: out is NULL");
     if (reader->at == reader->size) {
         if (reader->depth > 0)
             (void)reader_fail(reader, SPINE_CORRUPT, "a nested tuple has no end");
@@ -87,6 +98,8 @@ enum spine_status
 spine_tuple_reader_status(const struct spine_tuple_reader *reader,
                           struct spine_error *error)
 {
+    if (reader == NULL)
+        return fail_null(error, "spine_tuple_reader_status", "reader");
     if (reader->status == SPINE_OK)
         return SPINE_OK;
     return spine_fail(error, reader->status, "tuple of %zu bytes, at byte %zu: %s",

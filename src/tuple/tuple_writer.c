@@ -25,12 +25,15 @@ static void writer_fail(struct spine_tuple_writer *writer, enum spine_status sta
 void
 spine_tuple_writer_init(struct spine_tuple_writer *writer)
 {
-    *writer = (struct spine_tuple_writer){0};
+    if (writer != NULL)
+        *writer = (struct spine_tuple_writer){0};
 }
 
 void
 spine_tuple_writer_release(struct spine_tuple_writer *writer)
 {
+    if (writer == NULL)
+        return;
     mem_free(writer->data, writer->capacity);
     *writer = (struct spine_tuple_writer){0};
 }
@@ -38,6 +41,8 @@ spine_tuple_writer_release(struct spine_tuple_writer *writer)
 void
 spine_tuple_clear(struct spine_tuple_writer *writer)
 {
+    if (writer == NULL)
+        return;
     writer->size = 0;
     writer->flips = 0;
     writer->depth = 0;
@@ -115,12 +120,12 @@ spine_tuple_put_bytes(struct spine_tuple_writer *writer, const void *data, size_
 void
 spine_tuple_begin(struct spine_tuple_writer *writer, enum spine_tuple_order order)
 {
-    if (writer->depth == SPINE_TUPLE_DEPTH_MAX) {
+    if (writer != NULL && writer->depth == SPINE_TUPLE_DEPTH_MAX) {
         writer_fail(writer, SPINE_INVALID, "tuples are nested too deeply");
         return;
     }
     put_small(writer, TUPLE_TAG_TUPLE, 0, 0, order);
-    if (writer->status != SPINE_OK)
+    if (writer == NULL || writer->status != SPINE_OK)
         return;
     writer->flips = writer->flips << 1 | (writer_flips(writer, order) ? 1u : 0u);
     writer->depth++;
@@ -129,6 +134,8 @@ spine_tuple_begin(struct spine_tuple_writer *writer, enum spine_tuple_order orde
 void
 spine_tuple_end(struct spine_tuple_writer *writer)
 {
+    if (writer == NULL)
+        return;
     if (writer->depth == 0) {
         writer_fail(writer, SPINE_MISUSE, "a nested tuple ends that has not begun");
         return;
@@ -144,6 +151,11 @@ void
 spine_tuple_put(struct spine_tuple_writer *writer,
                 const struct spine_tuple_element *element)
 {
+    if (element == NULL) {
+        writer_fail(writer, SPINE_INVALID, "the element is NULL");
+        return;
+    }
+
     const enum spine_tuple_order order = element->order;
     const struct spine_bytes *const bytes = &element->as.bytes;
 
@@ -183,6 +195,8 @@ enum spine_status
 spine_tuple_writer_status(const struct spine_tuple_writer *writer,
                           struct spine_error *error)
 {
+    if (writer == NULL)
+        return fail_null(error, "spine_tuple_writer_status", "writer");
     if (writer->status != SPINE_OK)
         return spine_fail(error, writer->status, "tuple, at byte %zu: %s", writer->size,
                           writer->reason);
@@ -198,7 +212,7 @@ spine_tuple_bytes(const struct spine_tuple_writer *writer)
 {
     struct spine_bytes bytes = {NULL, 0};
 
-    if (writer->status == SPINE_OK && writer->depth == 0) {
+    if (writer != NULL && writer->status == SPINE_OK && writer->depth == 0) {
         bytes.data = writer->data;
         bytes.size = writer->size;
     }
@@ -232,6 +246,10 @@ put_escaped(struct spine_tuple_writer *writer, unsigned tag, struct span content
     /* Before any byte is read: such a size may well be a mistake. */
     if (content.size > SPINE_BYTES_MAX) {
         writer_fail(writer, SPINE_INVALID, "an element is too long");
+        return;
+    }
+    if (content.data == NULL && content.size > 0) {
+        writer_fail(writer, SPINE_INVALID, "an element's data is NULL");
         return;
     }
 
@@ -282,7 +300,7 @@ writer_accepts(struct spine_tuple_writer *writer, enum spine_tuple_order order)
 
     if (((unsigned)order & ~known) != 0)
         writer_fail(writer, SPINE_INVALID, "there is no such order");
-    return writer->status == SPINE_OK;
+    return writer != NULL && writer->status == SPINE_OK;
 }
 
 /* Room for `bytes` more bytes, which the caller fills; NULL once the writer failed. */
@@ -317,7 +335,7 @@ static void
 writer_fail(struct spine_tuple_writer *writer, enum spine_status status,
             const char *reason)
 {
-    if (writer->status != SPINE_OK)
+    if (writer == NULL || writer->status != SPINE_OK)
         return;
     writer->status = status;
     writer->reason = reason;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The pointers that public functions take, as NULL. */
+/* NULL for every pointer that public functions take. */
 
+#include "spine/fault.h"
 #include "spine/spine.h"
+#include "spine/store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,20 +12,7 @@
 
 #include <cmocka.h>
 
-static struct spine_error error;
-
-/* `function` called with `arguments`, of which `argument` is NULL, is SPINE_INVALID and
- * names both. */
-#define REFUSES(function, argument, arguments)                                           \
-    do {                                                                                 \
-        memset(&error, 0, sizeof error);                                                 \
-        assert_int_equal(function arguments, SPINE_INVALID);                             \
-        assert_int_equal(error.status, SPINE_INVALID);                                   \
-        assert_string_equal(error.message, #function ": " #argument " is NULL");         \
-    } while (0)
-
-/* A call of `function` with a NULL `argument` is legal, and `holds`. */
-#define TOLERATES(function, argument, holds) assert_true(holds)
+#include "harness/nulls.h"
 
 static const struct spine_schema pairs = {.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}};
 
@@ -41,211 +30,398 @@ one_row(void)
     return batch;
 }
 
-static struct spine_cursor *
-open_one_row(void)
-{
-    struct spine_batch *batch = one_row();
-    struct spine_cursor *cursor;
+/* Something of every kind, over the one row. */
+struct world {
+    struct spine_runtime *runtime;
+    struct spine *spine;
+    struct spine_batch *batch;
+    struct spine_snapshot *snapshot;
+    struct spine_probe *probe;
+    struct spine_batcher *batcher;
+    struct spine_builder *builder;
+};
 
-    assert_int_equal(spine_batch_cursor(batch, &cursor, NULL), SPINE_OK);
+static void
+world_open(struct world *world)
+{
+    const struct spine_runtime_options manual = {.manual = true};
+
+    assert_int_equal(spine_runtime_open(&manual, &world->runtime, NULL), SPINE_OK);
+    assert_int_equal(spine_open(world->runtime, &pairs, NULL, &world->spine, NULL),
+                     SPINE_OK);
+    world->batch = one_row();
+    assert_int_equal(spine_insert(world->spine, world->batch, NULL), SPINE_OK);
+    assert_int_equal(spine_take_snapshot(world->spine, &world->snapshot, NULL), SPINE_OK);
+    assert_int_equal(spine_probe_new(&world->probe, NULL), SPINE_OK);
+    assert_int_equal(spine_batcher_new(&pairs, &world->batcher, NULL), SPINE_OK);
+    assert_int_equal(spine_builder_new(&pairs, &world->builder, NULL), SPINE_OK);
+}
+
+static void
+world_close(struct world *world)
+{
+    spine_builder_free(world->builder);
+    spine_batcher_free(world->batcher);
+    spine_probe_free(world->probe);
+    spine_snapshot_unref(world->snapshot);
+    spine_batch_unref(world->batch);
+    spine_close(world->spine);
+    spine_runtime_close(world->runtime);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static void
+schemas_and_batches(void **state)
+{
+    const struct spine_columns columns = {.rows = 0};
+    struct spine_batch_info info;
+    struct spine_batch *batch;
+    struct world world;
+
+    (void)state;
+    world_open(&world);
+    REFUSES(spine_schema_check, schema, (NULL, error));
+    TOLERATES(spine_schema_equal, a, !spine_schema_equal(NULL, &pairs));
+    TOLERATES(spine_schema_equal, b, !spine_schema_equal(&pairs, NULL));
+    assert_false(spine_schema_equal(NULL, NULL));
+    TOLERATES(spine_set_allocator, allocator, spine_set_allocator(NULL) == SPINE_MISUSE);
+
+    REFUSES(spine_batch_from_columns, schema, (NULL, &columns, &batch, error));
+    assert_null(batch);
+    REFUSES(spine_batch_from_columns, columns, (&pairs, NULL, &batch, error));
+    REFUSES(spine_batch_from_columns, out, (&pairs, &columns, NULL, error));
+    TOLERATES(spine_batch_ref, batch, spine_batch_ref(NULL) == NULL);
+    TOLERATES(spine_batch_unref, batch, (spine_batch_unref(NULL), true));
+    TOLERATES(spine_batch_get_info, batch,
+              (spine_batch_get_info(NULL, &info), info.rows == 0 && info.bytes == 0));
+    TOLERATES(spine_batch_get_info, out, (spine_batch_get_info(world.batch, NULL), true));
+    TOLERATES(spine_batch_schema, batch, spine_batch_schema(NULL) == NULL);
+    REFUSES(spine_batch_check, batch, (NULL, error));
+    world_close(&world);
+}
+
+static void
+builders_and_batchers(void **state)
+{
+    const struct spine_row row = {.key = spine_u64(1), .weight = 1};
+    const struct spine_columns columns = {.rows = 0};
+    struct spine_builder *builder;
+    struct spine_batcher *batcher;
+    struct spine_batch *batch;
+    struct world world;
+
+    (void)state;
+    world_open(&world);
+    REFUSES(spine_builder_new, schema, (NULL, &builder, error));
+    assert_null(builder);
+    REFUSES(spine_builder_new, out, (&pairs, NULL, error));
+    REFUSES(spine_builder_add, builder, (NULL, &row, error));
+    REFUSES(spine_builder_add, row, (world.builder, NULL, error));
+    REFUSES(spine_builder_seal, builder, (NULL, &batch, error));
+    REFUSES(spine_builder_seal, out, (world.builder, NULL, error));
+    TOLERATES(spine_builder_free, builder, (spine_builder_free(NULL), true));
+
+    REFUSES(spine_batcher_new, schema, (NULL, &batcher, error));
+    assert_null(batcher);
+    REFUSES(spine_batcher_new, out, (&pairs, NULL, error));
+    REFUSES(spine_batcher_add, batcher, (NULL, &row, error));
+    REFUSES(spine_batcher_add, row, (world.batcher, NULL, error));
+    REFUSES(spine_batcher_add_columns, batcher, (NULL, &columns, error));
+    REFUSES(spine_batcher_add_columns, columns, (world.batcher, NULL, error));
+    REFUSES(spine_batcher_seal, batcher, (NULL, &batch, error));
+    REFUSES(spine_batcher_seal, out, (world.batcher, NULL, error));
+    TOLERATES(spine_batcher_clear, batcher, (spine_batcher_clear(NULL), true));
+    TOLERATES(spine_batcher_free, batcher, (spine_batcher_free(NULL), true));
+
+    /* Nothing was taken, and nothing was lost. */
+    assert_int_equal(spine_batcher_add(world.batcher, &row, NULL), SPINE_OK);
+    REFUSES(spine_batcher_seal, out, (world.batcher, NULL, error));
+    assert_int_equal(spine_batcher_seal(world.batcher, &batch, NULL), SPINE_OK);
+    spine_batch_get_info(batch, &(struct spine_batch_info){0});
     spine_batch_unref(batch);
-    return cursor;
-}
-
-static bool
-on_cell(void *context, union spine_datum cell)
-{
-    (void)context;
-    return cell.u64 > 0;
-}
-
-/* A NULL cursor is nothing, and moves nowhere. */
-static void
-no_cursor_is_nothing(void **state)
-{
-    const union spine_datum one = spine_u64(1);
-    const struct spine_column_buffers buffers = {.rows = 0};
-    struct spine_cursor *const none = NULL;
-
-    (void)state;
-    TOLERATES(spine_cursor_close, cursor, (spine_cursor_close(none), true));
-    TOLERATES(spine_cursor_status, cursor, spine_cursor_status(none) == SPINE_INVALID);
-    REFUSES(spine_cursor_error, cursor, (none, &error));
-    TOLERATES(spine_cursor_key_valid, cursor, !spine_cursor_key_valid(none));
-    TOLERATES(spine_cursor_val_valid, cursor, !spine_cursor_val_valid(none));
-    TOLERATES(spine_cursor_key, cursor, spine_cursor_key(none).bytes.size == 0);
-    TOLERATES(spine_cursor_val, cursor, spine_cursor_val(none).bytes.size == 0);
-    TOLERATES(spine_cursor_weight, cursor, spine_cursor_weight(none) == 0);
-    TOLERATES(spine_cursor_weights, cursor, spine_cursor_weights(none)[7] == 0);
-    TOLERATES(spine_cursor_rewind, cursor, (spine_cursor_rewind(none), true));
-    TOLERATES(spine_cursor_fast_forward, cursor, (spine_cursor_fast_forward(none), true));
-    TOLERATES(spine_cursor_step_key, cursor, (spine_cursor_step_key(none), true));
-    TOLERATES(spine_cursor_step_key_reverse, cursor,
-              (spine_cursor_step_key_reverse(none), true));
-    TOLERATES(spine_cursor_seek_key, cursor, (spine_cursor_seek_key(none, one), true));
-    TOLERATES(spine_cursor_seek_key_reverse, cursor,
-              (spine_cursor_seek_key_reverse(none, one), true));
-    TOLERATES(spine_cursor_seek_key_exact, cursor,
-              !spine_cursor_seek_key_exact(none, one));
-    TOLERATES(spine_cursor_rewind_vals, cursor, (spine_cursor_rewind_vals(none), true));
-    TOLERATES(spine_cursor_fast_forward_vals, cursor,
-              (spine_cursor_fast_forward_vals(none), true));
-    TOLERATES(spine_cursor_step_val, cursor, (spine_cursor_step_val(none), true));
-    TOLERATES(spine_cursor_step_val_reverse, cursor,
-              (spine_cursor_step_val_reverse(none), true));
-    TOLERATES(spine_cursor_seek_val, cursor, (spine_cursor_seek_val(none, one), true));
-    TOLERATES(spine_cursor_seek_val_reverse, cursor,
-              (spine_cursor_seek_val_reverse(none, one), true));
-    TOLERATES(spine_cursor_read, cursor, spine_cursor_read(none, &buffers) == 0);
+    world_close(&world);
 }
 
 static void
-no_cursor_has_no_views(void **state)
+snapshots(void **state)
 {
-    struct spine_cursor *const none = NULL;
+    const struct spine_columns keys = {.rows = 0};
+    const struct spine_cursor_source source = {.snapshot = NULL};
+    struct spine_snapshot *snapshot;
+    struct spine_probe_rows rows;
     struct spine_cursor *cursor;
-    const union spine_datum one = spine_u64(1);
-    const uint64_t *times;
-    const int64_t *weights;
-    uint64_t offset = 7, total = 7;
+    struct spine_batch *batch;
+    struct world world;
 
     (void)state;
-    TOLERATES(spine_cursor_times, cursor,
-              ((void)spine_cursor_times(none, &times, &weights),
-               times[0] == 0 && weights[7] == 0));
-    TOLERATES(spine_cursor_times_through, cursor,
-              ((void)spine_cursor_times_through(none, 1, &times, &weights),
-               times[0] == 0 && weights[7] == 0));
-    TOLERATES(spine_cursor_seek_key_with, cursor,
-              (spine_cursor_seek_key_with(none, on_cell, NULL), true));
-    TOLERATES(spine_cursor_seek_key_with_reverse, cursor,
-              (spine_cursor_seek_key_with_reverse(none, on_cell, NULL), true));
-    TOLERATES(spine_cursor_seek_val_with, cursor,
-              (spine_cursor_seek_val_with(none, on_cell, NULL), true));
-    TOLERATES(spine_cursor_seek_val_with_reverse, cursor,
-              (spine_cursor_seek_val_with_reverse(none, on_cell, NULL), true));
-    TOLERATES(spine_cursor_set_bounds, cursor,
-              (spine_cursor_set_bounds(none, &one, &one), true));
-    TOLERATES(spine_cursor_set_through, cursor,
-              (spine_cursor_set_through(none, 1), true));
-    TOLERATES(spine_cursor_position, cursor,
-              (spine_cursor_position(none, &offset, &total) == SPINE_INVALID &&
-               offset == 0 && total == 0));
-    TOLERATES(spine_cursor_rows_skipped, cursor, spine_cursor_rows_skipped(none) == 0);
-    TOLERATES(spine_cursor_set_default, cursor,
-              (spine_cursor_set_default(none, one), true));
-    REFUSES(spine_cursor_clone, cursor, (none, &cursor, &error));
-    REFUSES(spine_cursor_group, cursor, (none, 0, &cursor, &error));
-}
+    world_open(&world);
+    REFUSES(spine_snapshot_of_batches, schema, (NULL, &batch, 0, &snapshot, error));
+    assert_null(snapshot);
+    REFUSES(spine_snapshot_of_batches, batches, (&pairs, NULL, 1, &snapshot, error));
+    REFUSES(spine_snapshot_of_batches, out, (&pairs, &world.batch, 1, NULL, error));
+    TOLERATES(spine_snapshot_ref, snapshot, spine_snapshot_ref(NULL) == NULL);
+    TOLERATES(spine_snapshot_unref, snapshot, (spine_snapshot_unref(NULL), true));
+    TOLERATES(spine_snapshot_batch_count, snapshot,
+              spine_snapshot_batch_count(NULL) == 0);
+    TOLERATES(spine_snapshot_batch, snapshot, spine_snapshot_batch(NULL, 0) == NULL);
+    TOLERATES(spine_snapshot_rows, snapshot, spine_snapshot_rows(NULL) == 0);
+    TOLERATES(spine_snapshot_bytes, snapshot, spine_snapshot_bytes(NULL) == 0);
+    REFUSES(spine_snapshot_cursor, snapshot, (NULL, &cursor, error));
+    assert_null(cursor);
+    REFUSES(spine_snapshot_cursor, out, (world.snapshot, NULL, error));
+    REFUSES(spine_snapshot_sample, snapshot, (NULL, 1, 1, &batch, error));
+    assert_null(batch);
+    REFUSES(spine_snapshot_sample, out, (world.snapshot, 1, 1, NULL, error));
+    REFUSES(spine_snapshot_partition, snapshot, (NULL, 1, 1, &batch, error));
+    REFUSES(spine_snapshot_partition, out, (world.snapshot, 1, 1, NULL, error));
+    REFUSES(spine_cursor_open_sources, sources, (NULL, 1, &cursor, error));
+    REFUSES(spine_cursor_open_sources, out, (&source, 1, NULL, error));
+    assert_int_equal(spine_cursor_open_sources(&source, 1, &cursor, error),
+                     SPINE_INVALID);
+    assert_non_null(strstr(told.message, "the snapshot of source 0 is NULL"));
 
-/* `call` of a new cursor makes it fail, naming `argument`. */
-static void
-fails_for_good(void (*call)(struct spine_cursor *cursor), const char *message)
-{
-    struct spine_cursor *cursor = open_one_row();
-
-    call(cursor);
-    assert_int_equal(spine_cursor_error(cursor, &error), SPINE_INVALID);
-    assert_string_equal(error.message, message);
-    assert_false(spine_cursor_key_valid(cursor));
-    spine_cursor_close(cursor);
-}
-
-static void
-seek_key_by_nothing(struct spine_cursor *cursor)
-{
-    TOLERATES(spine_cursor_seek_key_with, on_key,
-              (spine_cursor_seek_key_with(cursor, NULL, NULL), true));
+    REFUSES(spine_probe_new, out, (NULL, error));
+    TOLERATES(spine_probe_free, probe, (spine_probe_free(NULL), true));
+    REFUSES(spine_snapshot_probe, snapshot,
+            (NULL, world.probe, &keys, NULL, &rows, error));
+    assert_null(rows.ends);
+    REFUSES(spine_snapshot_probe, probe,
+            (world.snapshot, NULL, &keys, NULL, &rows, error));
+    REFUSES(spine_snapshot_probe, keys,
+            (world.snapshot, world.probe, NULL, NULL, &rows, error));
+    REFUSES(spine_snapshot_probe, out,
+            (world.snapshot, world.probe, &keys, NULL, NULL, error));
+    TOLERATES(spine_snapshot_probe, options,
+              spine_snapshot_probe(world.snapshot, world.probe, &keys, NULL, &rows,
+                                   NULL) == SPINE_OK);
+    REFUSES(spine_probe_next, probe, (NULL, &rows, error));
+    REFUSES(spine_probe_next, out, (world.probe, NULL, error));
+    world_close(&world);
 }
 
 static void
-seek_key_reverse_by_nothing(struct spine_cursor *cursor)
+runtimes(void **state)
 {
-    TOLERATES(spine_cursor_seek_key_with_reverse, on_key,
-              (spine_cursor_seek_key_with_reverse(cursor, NULL, NULL), true));
-}
-
-static void
-seek_val_by_nothing(struct spine_cursor *cursor)
-{
-    TOLERATES(spine_cursor_seek_val_with, on_val,
-              (spine_cursor_seek_val_with(cursor, NULL, NULL), true));
-}
-
-static void
-seek_val_reverse_by_nothing(struct spine_cursor *cursor)
-{
-    TOLERATES(spine_cursor_seek_val_with_reverse, on_val,
-              (spine_cursor_seek_val_with_reverse(cursor, NULL, NULL), true));
-}
-
-static void
-a_cursor_needs_what_it_is_given(void **state)
-{
-    struct spine_cursor *cursor = open_one_row();
-    struct spine_batch *batch = one_row();
-    struct spine_cursor *other;
+    const struct spine_runtime_options manual = {.manual = true};
+    struct spine_runtime *runtime;
 
     (void)state;
-    REFUSES(spine_batch_cursor, batch, (NULL, &other, &error));
-    REFUSES(spine_batch_cursor, out, (batch, NULL, &error));
-    REFUSES(spine_cursor_clone, out, (cursor, NULL, &error));
-    REFUSES(spine_cursor_group, out, (cursor, 0, NULL, &error));
-    fails_for_good(seek_key_by_nothing, "spine_cursor_seek_key_with: on_key is NULL");
-    fails_for_good(seek_key_reverse_by_nothing,
-                   "spine_cursor_seek_key_with_reverse: on_key is NULL");
-    fails_for_good(seek_val_by_nothing, "spine_cursor_seek_val_with: on_val is NULL");
-    fails_for_good(seek_val_reverse_by_nothing,
-                   "spine_cursor_seek_val_with_reverse: on_val is NULL");
-    TOLERATES(spine_cursor_read, buffers,
-              spine_cursor_read(cursor, NULL) == 0 &&
-                  spine_cursor_error(cursor, &error) == SPINE_INVALID);
-    assert_string_equal(error.message, "spine_cursor_read: buffers is NULL");
-    assert_int_equal(spine_cursor_key(cursor).u64, 1);
-    spine_batch_unref(batch);
-    spine_cursor_close(cursor);
+    TOLERATES(spine_runtime_open, options,
+              spine_runtime_open(NULL, &runtime, NULL) == SPINE_OK);
+    spine_runtime_close(runtime);
+    REFUSES(spine_runtime_open, out, (&manual, NULL, error));
+    TOLERATES(spine_runtime_close, runtime, (spine_runtime_close(NULL), true));
+    TOLERATES(spine_runtime_run, runtime, spine_runtime_run(NULL, 1) == 0);
 }
 
 static void
-a_cursor_tells_only_what_is_wanted(void **state)
+spines(void **state)
 {
-    struct spine_cursor *cursor = open_one_row();
-    const union spine_datum one = spine_u64(1);
-    const uint64_t *times;
-    const int64_t *weights;
-    uint64_t offset, total;
+    struct spine_snapshot *snapshot;
+    struct spine_cursor *cursor;
+    struct spine_stats stats;
+    struct spine *spine;
+    struct world world;
 
     (void)state;
-    TOLERATES(spine_cursor_times, times,
-              ((void)spine_cursor_times(cursor, NULL, &weights), weights[0] == 3));
-    TOLERATES(spine_cursor_times, weights,
-              ((void)spine_cursor_times(cursor, &times, NULL), times[0] == 0));
-    TOLERATES(
-        spine_cursor_times_through, times,
-        ((void)spine_cursor_times_through(cursor, 0, NULL, &weights), weights[0] == 3));
-    TOLERATES(spine_cursor_times_through, weights,
-              ((void)spine_cursor_times_through(cursor, 0, &times, NULL), times[0] == 0));
-    TOLERATES(spine_cursor_position, offset,
-              (spine_cursor_position(cursor, NULL, &total) == SPINE_OK && total == 1));
-    TOLERATES(spine_cursor_position, total,
-              (spine_cursor_position(cursor, &offset, NULL) == SPINE_OK && offset == 0));
-    TOLERATES(
-        spine_cursor_set_bounds, lower,
-        (spine_cursor_set_bounds(cursor, NULL, &one), !spine_cursor_key_valid(cursor)));
-    TOLERATES(
-        spine_cursor_set_bounds, upper,
-        (spine_cursor_set_bounds(cursor, &one, NULL), spine_cursor_key_valid(cursor)));
-    spine_cursor_close(cursor);
+    world_open(&world);
+    REFUSES(spine_open, runtime, (NULL, &pairs, NULL, &spine, error));
+    assert_null(spine);
+    REFUSES(spine_open, schema, (world.runtime, NULL, NULL, &spine, error));
+    REFUSES(spine_open, out, (world.runtime, &pairs, NULL, NULL, error));
+    TOLERATES(spine_open, options,
+              spine_open(world.runtime, &pairs, NULL, &spine, NULL) == SPINE_OK);
+    spine_close(spine);
+    TOLERATES(spine_close, spine, (spine_close(NULL), true));
+    TOLERATES(spine_get_schema, spine, spine_get_schema(NULL) == NULL);
+    REFUSES(spine_insert, spine, (NULL, world.batch, error));
+    REFUSES(spine_insert, batch, (world.spine, NULL, error));
+    REFUSES(spine_try_insert, spine, (NULL, world.batch, error));
+    REFUSES(spine_try_insert, batch, (world.spine, NULL, error));
+    REFUSES(spine_insert_wait, spine, (NULL, 0, error));
+    REFUSES(spine_wait_idle, spine, (NULL, 0, error));
+    REFUSES(spine_get_status, spine, (NULL, error));
+    TOLERATES(spine_retry, spine, (spine_retry(NULL), true));
+    TOLERATES(spine_is_dirty, spine, !spine_is_dirty(NULL));
+    TOLERATES(spine_clear_dirty, spine, (spine_clear_dirty(NULL), true));
+    REFUSES(spine_set_frontier, spine, (NULL, 1, error));
+    TOLERATES(spine_pause, spine, (spine_pause(NULL), true));
+    TOLERATES(spine_resume, spine, (spine_resume(NULL), true));
+    REFUSES(spine_consolidate, spine, (NULL, NULL, error));
+    TOLERATES(spine_consolidate, out,
+              spine_consolidate(world.spine, NULL, NULL) == SPINE_OK);
+    REFUSES(spine_compact, spine, (NULL, NULL, NULL, error));
+    TOLERATES(spine_compact, on_done,
+              spine_compact(world.spine, NULL, NULL, NULL) == SPINE_OK);
+    REFUSES(spine_fork, spine, (NULL, &spine, error));
+    assert_null(spine);
+    REFUSES(spine_fork, out, (world.spine, NULL, error));
+    TOLERATES(spine_get_stats, spine,
+              (spine_get_stats(NULL, &stats), stats.rows == 0 && stats.merges == 0));
+    TOLERATES(spine_get_stats, out, (spine_get_stats(world.spine, NULL), true));
+    REFUSES(spine_check, spine, (NULL, error));
+    REFUSES(spine_take_snapshot, spine, (NULL, &snapshot, error));
+    assert_null(snapshot);
+    REFUSES(spine_take_snapshot, out, (world.spine, NULL, error));
+    REFUSES(spine_cursor_open, spine, (NULL, &cursor, error));
+    assert_null(cursor);
+    REFUSES(spine_cursor_open, out, (world.spine, NULL, error));
+    REFUSES(spine_retain_keys, spine, (NULL, NULL, error));
+    TOLERATES(spine_retain_keys, filter,
+              spine_retain_keys(world.spine, NULL, NULL) == SPINE_OK);
+    REFUSES(spine_retain_values, spine, (NULL, NULL, error));
+    TOLERATES(spine_retain_values, filter,
+              spine_retain_values(world.spine, NULL, NULL) == SPINE_OK);
+    world_close(&world);
+}
+
+/* `call` makes a new writer fail, for the reason `message`. */
+static void
+writer_fails(void (*call)(struct spine_tuple_writer *writer), const char *message)
+{
+    struct spine_tuple_writer writer;
+
+    spine_tuple_writer_init(&writer);
+    call(&writer);
+    assert_int_equal(spine_tuple_writer_status(&writer, &told), SPINE_INVALID);
+    assert_non_null(strstr(told.message, message));
+    spine_tuple_writer_release(&writer);
+}
+
+static void
+put_nothing(struct spine_tuple_writer *writer)
+{
+    TOLERATES(spine_tuple_put, element, (spine_tuple_put(writer, NULL), true));
+}
+
+static void
+put_no_string(struct spine_tuple_writer *writer)
+{
+    TOLERATES(spine_tuple_put_string, data,
+              (spine_tuple_put_string(writer, NULL, 3, SPINE_ASCENDING), true));
+}
+
+static void
+put_no_bytes(struct spine_tuple_writer *writer)
+{
+    TOLERATES(spine_tuple_put_bytes, data,
+              (spine_tuple_put_bytes(writer, NULL, 3, SPINE_ASCENDING), true));
+}
+
+static void
+tuple_writers(void **state)
+{
+    const struct spine_tuple_element element = {.kind = SPINE_TUPLE_BEGIN};
+    const enum spine_tuple_order up = SPINE_ASCENDING;
+    struct spine_tuple_writer *const none = NULL;
+
+    (void)state;
+    TOLERATES(spine_tuple_writer_init, writer, (spine_tuple_writer_init(none), true));
+    TOLERATES(spine_tuple_writer_release, writer,
+              (spine_tuple_writer_release(none), true));
+    TOLERATES(spine_tuple_clear, writer, (spine_tuple_clear(none), true));
+    TOLERATES(spine_tuple_put_null, writer, (spine_tuple_put_null(none, up), true));
+    TOLERATES(spine_tuple_put_bool, writer, (spine_tuple_put_bool(none, true, up), true));
+    TOLERATES(spine_tuple_put_i64, writer, (spine_tuple_put_i64(none, 1, up), true));
+    TOLERATES(spine_tuple_put_u64, writer, (spine_tuple_put_u64(none, 1, up), true));
+    TOLERATES(spine_tuple_put_f64, writer, (spine_tuple_put_f64(none, 1, up), true));
+    TOLERATES(spine_tuple_put_string, writer,
+              (spine_tuple_put_string(none, "a", 1, up), true));
+    TOLERATES(spine_tuple_put_bytes, writer,
+              (spine_tuple_put_bytes(none, "a", 1, up), true));
+    TOLERATES(spine_tuple_begin, writer, (spine_tuple_begin(none, up), true));
+    TOLERATES(spine_tuple_end, writer, (spine_tuple_end(none), true));
+    TOLERATES(spine_tuple_put, writer, (spine_tuple_put(none, &element), true));
+    REFUSES(spine_tuple_writer_status, writer, (none, error));
+    TOLERATES(spine_tuple_bytes, writer, spine_tuple_bytes(none).size == 0);
+    writer_fails(put_nothing, "the element is NULL");
+    writer_fails(put_no_string, "data is NULL");
+    writer_fails(put_no_bytes, "data is NULL");
+}
+
+static void
+tuple_readers(void **state)
+{
+    const struct spine_bytes tuple = {"\x02", 1}, nowhere = {NULL, 1};
+    struct spine_tuple_reader *const none = NULL;
+    struct spine_tuple_element element;
+    struct spine_tuple_reader reader;
+
+    (void)state;
+    TOLERATES(spine_tuple_reader_init, reader,
+              (spine_tuple_reader_init(none, tuple), true));
+    TOLERATES(spine_tuple_reader_restart, reader,
+              (spine_tuple_reader_restart(none, tuple), true));
+    TOLERATES(spine_tuple_reader_release, reader,
+              (spine_tuple_reader_release(none), true));
+    TOLERATES(spine_tuple_next, reader, !spine_tuple_next(none, &element));
+    REFUSES(spine_tuple_reader_status, reader, (none, error));
+    spine_tuple_reader_init(&reader, tuple);
+    TOLERATES(spine_tuple_next, out, !spine_tuple_next(&reader, NULL));
+    assert_int_equal(spine_tuple_reader_status(&reader, &told), SPINE_INVALID);
+    assert_non_null(strstr(told.message, "out is NULL"));
+    spine_tuple_reader_restart(&reader, nowhere);
+    assert_false(spine_tuple_next(&reader, &element));
+    assert_int_equal(spine_tuple_reader_status(&reader, &told), SPINE_INVALID);
+    assert_non_null(strstr(told.message, "data is NULL"));
+    spine_tuple_reader_init(&reader, nowhere);
+    assert_false(spine_tuple_next(&reader, &element));
+    spine_tuple_reader_release(&reader);
+}
+
+static void
+on_operation(void *argument, enum spine_operation operation, const char *name,
+             uint64_t offset, size_t size, struct spine_fault *fault)
+{
+    (void)argument, (void)operation, (void)name, (void)offset, (void)size, (void)fault;
+}
+
+static void
+stores(void **state)
+{
+    struct spine_backend backend, other = {0};
+    struct spine_store *store;
+
+    (void)state;
+    REFUSES(spine_memory_backend, out, (NULL, error));
+    assert_int_equal(spine_memory_backend(&backend, NULL), SPINE_OK);
+    TOLERATES(spine_name_is_valid, name, !spine_name_is_valid(NULL));
+    TOLERATES(spine_backend_release, backend, (spine_backend_release(NULL), true));
+    TOLERATES(spine_memory_backend_is_durable, backend,
+              !spine_memory_backend_is_durable(NULL, "a"));
+    TOLERATES(spine_memory_backend_is_durable, name,
+              !spine_memory_backend_is_durable(&backend, NULL));
+    TOLERATES(spine_memory_backend_crash, backend,
+              spine_memory_backend_crash(NULL, SPINE_CRASH_KEEPS_ALL, 1, &told) ==
+                  SPINE_INVALID);
+    REFUSES(spine_directory_backend, path, (NULL, NULL, &other, error));
+    REFUSES(spine_directory_backend, out, (".", NULL, NULL, error));
+    TOLERATES(spine_directory_backend, options,
+              spine_directory_backend("", NULL, &other, &told) == SPINE_INVALID);
+    assert_non_null(strstr(told.message, "path is empty"));
+    REFUSES(spine_fault_backend, inner, (NULL, on_operation, NULL, &other, error));
+    REFUSES(spine_fault_backend, on_operation, (&backend, NULL, NULL, &other, error));
+    REFUSES(spine_fault_backend, out, (&backend, on_operation, NULL, NULL, error));
+    REFUSES(spine_store_open, backend, (NULL, NULL, &store, error));
+    REFUSES(spine_store_open, out, (&backend, NULL, NULL, error));
+    TOLERATES(spine_store_open, options,
+              spine_store_open(&backend, NULL, &store, NULL) == SPINE_OK);
+    spine_store_close(store);
+    TOLERATES(spine_store_close, store, (spine_store_close(NULL), true));
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_cursor_is_nothing),
-        cmocka_unit_test(no_cursor_has_no_views),
-        cmocka_unit_test(a_cursor_needs_what_it_is_given),
-        cmocka_unit_test(a_cursor_tells_only_what_is_wanted),
+        cmocka_unit_test(schemas_and_batches),
+        cmocka_unit_test(builders_and_batchers),
+        cmocka_unit_test(snapshots),
+        cmocka_unit_test(runtimes),
+        cmocka_unit_test(spines),
+        cmocka_unit_test(tuple_writers),
+        cmocka_unit_test(tuple_readers),
+        cmocka_unit_test(stores),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
