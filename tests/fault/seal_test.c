@@ -80,6 +80,8 @@ a_merge_is_not_lost_for_want_of_its_batch(void **state)
 {
     (void)state;
     for (int filtered = 0; filtered < 2; filtered++) {
+        /* A filter that looks at a row costs as much fuel as merging it. */
+        const uint64_t fuel_of_all = BATCHES * ROWS * (filtered == 1 ? 2u : 1u);
         struct spine_stats stats;
         unsigned begun_anew = 0;
         unsigned kept = 0;
@@ -98,7 +100,7 @@ a_merge_is_not_lost_for_want_of_its_batch(void **state)
         assert_true(begun_anew > 10);
         assert_true(kept > 0);
         /* Nothing is lost once all rows are merged. */
-        assert_true(given_up_max < BATCHES * ROWS);
+        assert_true(given_up_max < fuel_of_all);
     }
 }
 

@@ -10,6 +10,7 @@
 
 set -eu
 cd "$1"
+source=$PWD
 objects=$2
 layers=$(cat tests/lint/order.txt)
 # The state machine of a spine: what starts a merge ends in what a merge's end starts.
@@ -23,6 +24,8 @@ bad=0
 # One line per name: kind, name, file without its ending.
 (cd "$objects" && find . -name '*.o' | sort | while read -r object; do
     file=${object#./}
+    # What is left of a source that is gone.
+    [ -f "$source/src/${file%.o}" ] || continue
     nm "$object" | awk -v file="${file%%.*}" '
         NF == 2 && $1 == "U" { print "uses", $2, file }
         NF == 3 && $2 ~ /^[TDBRCVW]$/ { print "has", $3, file }'
