@@ -45,7 +45,7 @@ struct roaring {
     size_t window_count;
     /* The bitmap in the portable format, as it would be in a file; its containers are the
      * end of it, and it is the end of `memory`. */
-    const uint8_t *image;
+    const uint8_t *portable;
     const uint8_t *containers;
     void *memory;
     size_t memory_bytes;

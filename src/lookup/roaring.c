@@ -5,7 +5,7 @@
 #include "base/assert.h"
 
 /*
- * What is built is an *image*, a Roaring bitmap in the portable format, as CRoaring and
+ * What is built is a Roaring bitmap in the *portable* format, as CRoaring and
  * others read it, and a table of what each window of 65,536 keys has in it. Questions are
  * answered from these, in the memory that they were built in, which is exactly known.
  *
@@ -240,7 +240,7 @@ roaring_finish(struct roaring *roaring)
     roaring->window_count = builder->window_count;
     roaring->memory = bytes;
     roaring->memory_bytes = builder->end;
-    roaring->image = bytes + begin;
+    roaring->portable = bytes + begin;
     roaring->containers = bytes + builder->header_room;
     roaring->bytes =
         roaring->memory_bytes + roaring->window_count * sizeof *roaring->windows;

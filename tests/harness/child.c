@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include <cmocka.h>
 
@@ -35,7 +38,9 @@ child_start(void (*on_run)(void *context), void *context)
         assert_true(child > 0);
         return child;
     }
+#ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
     /* cmocka reports a signal as the failure of a test, in the child, too. */
     signal(SIGABRT, SIG_DFL);
     signal(SIGSEGV, SIG_DFL);

@@ -180,19 +180,19 @@ bloom_works_with_one_key(void **state)
     lookup_free(lookup);
 }
 
-/* What CRoaring finds in the image: exactly the words. */
+/* What CRoaring finds in the bitmap: exactly the words. */
 static void
 expect_portable(const struct roaring *roaring, const uint64_t *words, size_t count)
 {
     const uint8_t *end = (const uint8_t *)roaring->memory + roaring->memory_bytes;
-    const size_t image_bytes = (size_t)(end - roaring->image);
+    const size_t portable_bytes = (size_t)(end - roaring->portable);
     roaring_bitmap_t *bitmap = roaring_bitmap_portable_deserialize_safe(
-        (const char *)roaring->image, image_bytes);
+        (const char *)roaring->portable, portable_bytes);
 
     assert_non_null(bitmap);
     assert_int_equal(roaring_bitmap_portable_deserialize_size(
-                         (const char *)roaring->image, image_bytes),
-                     image_bytes);
+                         (const char *)roaring->portable, portable_bytes),
+                     portable_bytes);
     assert_int_equal(roaring_bitmap_get_cardinality(bitmap), count);
     for (size_t i = 0; i < count; i++)
         assert_true(
