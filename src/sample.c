@@ -46,6 +46,9 @@ struct sampler {
     struct spine_cursor *cursor;
     struct places places;
     struct rows row; /* room for one */
+    /* Where that row is from, which may borrow from what this holds. */
+    struct reader reader;
+    struct spine_error unread;
     struct random random;
 };
 
@@ -65,6 +68,8 @@ static enum spine_status
 draw_place(struct sampler *sampler, union spine_datum *out, uint8_t *scratch);
 static enum spine_status is_accepted(struct sampler *sampler, union spine_datum key,
                                      bool *out, struct spine_error *error);
+static enum spine_status has_key(const struct spine_batch *batch, const struct cell *key,
+                                 bool *out, struct spine_error *error);
 static enum spine_status add_keys_of(struct spine_batcher *batcher,
                                      struct spine_batch *batch,
                                      struct spine_error *error);
@@ -149,6 +154,7 @@ sampler_release(struct sampler *sampler)
 {
     spine_cursor_close(sampler->cursor);
     rows_release(&sampler->snapshot->layout, &sampler->row);
+    reader_release(&sampler->reader);
     mem_free(sampler->places.blocks,
              sampler->places.block_count * sizeof *sampler->places.blocks);
 }
@@ -228,7 +234,7 @@ draw_round(struct sampler *sampler, struct spine_batcher *batcher, uint64_t draw
 
         st = draw_place(sampler, &row.key, scratch);
         if (st != SPINE_OK)
-            return spine_fail(error, st, "the key of a sampled row cannot be read");
+            return fail_by(error, &sampler->unread, st, "no memory for a sampled row");
         TRY(is_accepted(sampler, row.key, &accepted, error));
         if (accepted)
             TRY(spine_batcher_add(batcher, &row, error));
@@ -245,8 +251,8 @@ draw_place(struct sampler *sampler, union spine_datum *out, uint8_t *scratch)
     const struct layout *layout = &sampler->snapshot->layout;
     const uint64_t place = random_below(&sampler->random, places->count);
     size_t begin = 0, end = places->block_count;
+    struct reader *reader = &sampler->reader;
     enum spine_status st = SPINE_OK;
-    struct reader reader;
 
     /* The first block that ends after the place. */
     while (begin < end) {
@@ -260,10 +266,12 @@ draw_place(struct sampler *sampler, union spine_datum *out, uint8_t *scratch)
     const struct place_block *block = &places->blocks[begin];
     const uint64_t first = begin > 0 ? places->blocks[begin - 1].end : 0;
 
-    reader_init(&reader, block->batch);
-    TRY(reader_to_key(&reader, block->block, (uint32_t)(place - first)));
+    reader_release(reader);
+    reader_init(reader, block->batch);
+    reader->error = &sampler->unread;
+    TRY(reader_to_key(reader, block->block, (uint32_t)(place - first)));
     sampler->row.count = 0;
-    (void)reader_stage(&reader, &sampler->row, 1, &st); /* 0 rows only with a failure */
+    (void)reader_stage(reader, &sampler->row, 1, &st); /* 0 rows only with a failure */
     TRY(st);
     *out = rows_key_datum(layout, &sampler->row, 0, scratch);
 out:
@@ -282,19 +290,35 @@ is_accepted(struct sampler *sampler, union spine_datum key, bool *out,
 
     TRY(cell_of_datum(&snapshot->layout.key, key, &cell, error));
     for (size_t i = 0; i < snapshot->batch_count; i++) {
-        struct reader at, after;
+        bool found;
 
-        reader_init(&at, snapshot->batches[i]);
-        TRY(reader_seek(&at, &cell, NULL));
-        after = at;
-        TRY(reader_seek_after(&after, &cell, NULL));
-        places += reader_offset(&after) > reader_offset(&at);
+        TRY(has_key(snapshot->batches[i], &cell, &found, error));
+        places += found;
     }
     assert(places > 0);
     *out = random_below(&sampler->random, places) == 0 &&
            spine_cursor_seek_key_exact(sampler->cursor, key);
     TRY(spine_cursor_error(sampler->cursor, error));
 out:
+    return st;
+}
+
+static enum spine_status
+has_key(const struct spine_batch *batch, const struct cell *key, bool *out,
+        struct spine_error *error)
+{
+    struct reader reader;
+    uint64_t begin;
+    enum spine_status st;
+
+    reader_init(&reader, batch);
+    reader.error = error;
+    TRY(reader_seek(&reader, key, NULL));
+    begin = reader_offset(&reader);
+    TRY(reader_seek_after(&reader, key, NULL));
+    *out = reader_offset(&reader) > begin;
+out:
+    reader_release(&reader);
     return st;
 }
 

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 const char *
@@ -65,4 +66,13 @@ enum spine_status
 fail_null(struct spine_error *error, const char *call, const char *argument)
 {
     return spine_fail(error, SPINE_INVALID, "%s: %s is NULL", call, argument);
+}
+
+enum spine_status
+fail_by(struct spine_error *error, const struct spine_error *cause,
+        enum spine_status status, const char *message)
+{
+    const bool told = cause->status == status && cause->message[0] != '\0';
+
+    return spine_fail(error, status, "%s", told ? cause->message : message);
 }

@@ -58,11 +58,18 @@ enum spine_status fail_nomem(struct spine_error *error, const char *what, size_t
 enum spine_status
 fail_null(struct spine_error *error, const char *call, const char *argument);
 
+/* spine_fail() by what `cause` says, if it tells of this status; otherwise by
+ * `message`. */
+enum spine_status fail_by(struct spine_error *error, const struct spine_error *cause,
+                          enum spine_status status, const char *message);
+
 /* The static analyzer sees one file at a time: tells it that none returns SPINE_OK. */
 #if defined(__clang_analyzer__) && !defined(BASE_ERROR_C)
 #define spine_fail(error, status, ...)                                                   \
     ((void)spine_fail(error, status, __VA_ARGS__), (status))
 #define fail_nomem(error, what, bytes) ((void)fail_nomem(error, what, bytes), SPINE_NOMEM)
+#define fail_by(error, cause, status, message)                                           \
+    ((void)fail_by(error, cause, status, message), (status))
 #define fail_null(error, call, argument)                                                 \
     ((void)fail_null(error, call, argument), SPINE_INVALID)
 #endif

@@ -98,3 +98,18 @@ batch_key_max(const struct spine_batch *batch, uint8_t *scratch)
 
     return rows_key_datum(&batch->layout, &row, 0, scratch);
 }
+
+void
+batch_use_keeper(struct spine_batch *batch, struct block_keeper *keeper)
+{
+    for (size_t i = 0; i < batch->block_count; i++) {
+        struct fence *fence = &batch->fences[i];
+
+        block_unref(fence->block);
+        block_keeper_unref(fence->keeper);
+        fence->block = NULL;
+        fence->keeper = block_keeper_ref(keeper);
+        fence->number = (uint32_t)i;
+    }
+    batch->elsewhere = batch->block_count > 0;
+}

@@ -12,6 +12,9 @@ struct check {
     struct spine_error *error;
     /* The block that is looked at. */
     size_t at;
+    struct pin pin;
+    /* That of the block before, from which the last row borrows. */
+    struct pin before;
     /* Its rows, behind the last row of the block before. */
     struct rows rows;
     size_t rows_begin;
@@ -42,30 +45,30 @@ spine_batch_check(const struct spine_batch *batch, struct spine_error *error)
     if (batch == NULL)
         return fail_null(error, "spine_batch_check", "batch");
     for (; check.at < batch->block_count; check.at++) {
+        TRY(batch_pin(batch, check.at, &check.pin, error));
         TRY(check_block(&check));
         TRY(stage_block(&check));
         TRY(check_order(&check));
         TRY(check_marks(&check));
         TRY(check_cells(&check));
         TRY(check_fence(&check));
+        pin_release(&check.before);
+        check.before = check.pin;
+        check.pin = (struct pin){0};
     }
     TRY(check_info(&check));
 out:
+    pin_release(&check.pin);
+    pin_release(&check.before);
     rows_release(&batch->layout, &check.rows);
     return st;
-}
-
-static const struct image *
-image_of(const struct check *check)
-{
-    return block_image(check->batch->fences[check->at].block);
 }
 
 /* The image by itself. */
 static enum spine_status
 check_block(const struct check *check)
 {
-    const struct image *image = image_of(check);
+    const struct image *image = check->pin.image;
     struct spine_error error = {0};
     enum spine_status st;
 
@@ -80,7 +83,7 @@ static enum spine_status
 check_counts(const struct check *check)
 {
     const struct fence *fence = &check->batch->fences[check->at];
-    const struct image *image = image_of(check);
+    const struct image *image = check->pin.image;
     const struct cell_layout *value = &check->batch->layout.value;
     const bool framed = image_has(image, IMAGE_VALUES_FRAMED);
     const bool found = (value->shape == SHAPE_WORD4 || value->shape == SHAPE_WORD8) &&
@@ -95,7 +98,8 @@ check_counts(const struct check *check)
         {"keys", fence->keys, image->key_count},
         {"values", fence->values, image->value_count},
         {"negative rows", fence->negative_rows, image->negative_rows},
-        {"bytes", fence->bytes, fence->block->bytes},
+        {"bytes", fence->bytes,
+         fence->block != NULL ? fence->block->bytes : fence->bytes},
         {"encoded", fence->encoded, image_has(image, IMAGE_ENCODED)},
         {"framed keys", fence->key_framed, image_has(image, IMAGE_KEYS_FRAMED)},
         {"bits of a key", fence->key_width, image->key_frame.width},
@@ -114,7 +118,7 @@ static enum spine_status
 stage_block(struct check *check)
 {
     const struct layout *layout = &check->batch->layout;
-    const struct image *image = image_of(check);
+    const struct image *image = check->pin.image;
 
     if (check->rows.count > 0)
         rows_drop_front(layout, &check->rows, check->rows.count - 1);
@@ -200,7 +204,7 @@ check_marks(const struct check *check)
         return SPINE_OK;
     EXPECT(check->at > 0 || batch->marks[0] == marks_word(&batch->layout, hi[0]),
            "the first mark is not the first key");
-    marks_of_image(&batch->layout, image_of(check), hi, marks);
+    marks_of_image(&batch->layout, check->pin.image, hi, marks);
     EXPECT(memcmp(batch->marks + 1 + check->at * BLOCK_MARKS, marks, sizeof marks) == 0,
            "the marks of block %zu are not its keys", check->at);
     return SPINE_OK;

@@ -25,6 +25,7 @@ struct group {
     uint32_t key[GROUP];
     uint64_t word[GROUP];
     const struct fence *fence[GROUP];
+    const struct image *image[GROUP];
     /* The number of its stretch; then that of its key in the block. */
     uint32_t at[GROUP];
     struct stretch stretch[GROUP];
@@ -33,6 +34,8 @@ struct group {
 /* The search of one batch. */
 struct find {
     const struct spine_batch *batch;
+    /* NULL: all blocks are in memory. */
+    const struct held_blocks *held;
     const struct probe_keys *keys;
     const uint32_t *candidates;
     size_t count;
@@ -48,11 +51,15 @@ static void find_mixed(const struct find *find, struct group *group);
 static size_t give(const struct find *find, const struct group *group, struct hit *to);
 
 size_t
-batch_find_words(const struct spine_batch *batch, const struct probe_keys *keys,
-                 const uint32_t *candidates, size_t count, struct hit *hits)
+batch_find_words(const struct spine_batch *batch, const struct held_blocks *held,
+                 const struct probe_keys *keys, const uint32_t *candidates, size_t count,
+                 struct hit *hits)
 {
-    struct find find = {
-        .batch = batch, .keys = keys, .candidates = candidates, .count = count};
+    struct find find = {.batch = batch,
+                        .held = held,
+                        .keys = keys,
+                        .candidates = candidates,
+                        .count = count};
     struct group groups[STEPS];
     size_t hit_count = 0;
 
@@ -170,13 +177,29 @@ prefetch_mixed(const struct find *find, struct group *group)
 
     for (uint32_t i = 0; i < group->count; i++) {
         if (group->fence[i]->key_framed) {
-            framed_prefetch(group->fence[i], group->at[i]);
+            framed_prefetch(group->fence[i], group->image[i], group->at[i]);
         } else if (word4) {
-            word4_prefetch(group->fence[i], group->at[i]);
+            word4_prefetch(group->fence[i], group->image[i], group->at[i]);
         } else {
-            word8_prefetch(group->fence[i], group->at[i]);
+            word8_prefetch(group->fence[i], group->image[i], group->at[i]);
         }
     }
+}
+
+/* The image of a block of one of the keys. */
+static inline const struct image *
+image_of(const struct find *find, const struct fence *fence)
+{
+    const struct held_blocks *held = find->held;
+    const uint32_t index = (uint32_t)(fence - find->batch->fences);
+    size_t begin = 0;
+
+    if (held == NULL)
+        return block_image(fence->block);
+    for (size_t count = held->count; count > 1; count -= count / 2)
+        begin += held->index[begin + count / 2] <= index ? count / 2 : 0;
+    assert(held->index[begin] == index);
+    return held->pins[begin].image;
 }
 
 static void
@@ -188,16 +211,17 @@ guess(const struct find *find, struct group *group)
         group->stretch[i] = marks_stretch(batch, group->at[i]);
         group->at[i] =
             marks_guess(batch->marks, group->at[i], &group->stretch[i], group->word[i]);
-        prefetch_head(block_image(group->fence[i]->block));
+        group->image[i] = image_of(find, group->fence[i]);
+        prefetch_head(group->image[i]);
     }
     if (batch->has_frames)
         prefetch_mixed(find, group);
     else if (batch->layout.key.shape == SHAPE_WORD4)
         for (uint32_t i = 0; i < group->count; i++)
-            word4_prefetch(group->fence[i], group->at[i]);
+            word4_prefetch(group->fence[i], group->image[i], group->at[i]);
     else
         for (uint32_t i = 0; i < group->count; i++)
-            word8_prefetch(group->fence[i], group->at[i]);
+            word8_prefetch(group->fence[i], group->image[i], group->at[i]);
 }
 
 static void
@@ -210,11 +234,11 @@ find_mixed(const struct find *find, struct group *group)
         const uint64_t word = group->word[i];
 
         if (group->fence[i]->key_framed)
-            group->at[i] = framed_find(stretch, group->at[i], word);
+            group->at[i] = framed_find(stretch, group->image[i], group->at[i], word);
         else if (word4)
-            group->at[i] = word4_find(stretch, group->at[i], word);
+            group->at[i] = word4_find(stretch, group->image[i], group->at[i], word);
         else
-            group->at[i] = word8_find(stretch, group->at[i], word);
+            group->at[i] = word8_find(stretch, group->image[i], group->at[i], word);
     }
 }
 
@@ -228,17 +252,20 @@ finish(const struct find *find, struct group *group)
         find_mixed(find, group);
     else if (find->batch->layout.key.shape == SHAPE_WORD4)
         for (uint32_t i = 0; i < group->count; i++)
-            group->at[i] = word4_find(&group->stretch[i], group->at[i], group->word[i]);
+            group->at[i] = word4_find(&group->stretch[i], group->image[i], group->at[i],
+                                      group->word[i]);
     else
         for (uint32_t i = 0; i < group->count; i++)
-            group->at[i] = word8_find(&group->stretch[i], group->at[i], group->word[i]);
+            group->at[i] = word8_find(&group->stretch[i], group->image[i], group->at[i],
+                                      group->word[i]);
     for (uint32_t i = 0; i < group->count; i++) {
-        const struct image *image = block_image(group->fence[i]->block);
+        const struct image *image = group->image[i];
 
         if (group->at[i] == HIT_NONE)
             continue;
         group->key[kept] = group->key[i];
         group->fence[kept] = group->fence[i];
+        group->image[kept] = image;
         group->at[kept++] = group->at[i];
         if (image->at[PART_ENDS_OF_VALUES] != 0)
             __builtin_prefetch((const uint8_t *)image + image->at[PART_ENDS_OF_VALUES] +
@@ -253,19 +280,21 @@ give(const struct find *find, const struct group *group, struct hit *to)
     const struct spine_batch *batch = find->batch;
 
     for (uint32_t i = 0; i < group->count; i++) {
-        const struct image *image = block_image(group->fence[i]->block);
-        const uint32_t begin = image_value_begin(image, group->at[i]);
-        const uint32_t end = image_value_end(image, group->at[i]);
+        const struct image *image = group->image[i];
+        const uint32_t value = image_value_begin(image, group->at[i]);
         const size_t bits = image_has(image, IMAGE_VALUES_FRAMED)
                                 ? image->value_frame.width
                                 : 8 * batch->layout.value.bytes;
+        uint32_t begin, end;
 
         __builtin_prefetch((const uint8_t *)image + image->at[PART_VALUE_CELLS] +
-                           begin * bits / 8);
+                           value * bits / 8);
+        image_key_rows(image, group->at[i], &begin, &end);
         to[i] = (struct hit){.key = group->key[i],
                              .block = (uint32_t)(group->fence[i] - batch->fences),
-                             .begin = (uint16_t)image_row_begin(image, begin),
-                             .end = (uint16_t)image_row_end(image, end - 1)};
+                             .begin = (uint16_t)begin,
+                             .end = (uint16_t)end,
+                             .staged = HIT_NONE};
     }
     return group->count;
 }

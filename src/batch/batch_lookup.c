@@ -12,7 +12,7 @@ static enum spine_status build(const struct spine_batch *batch,
                                const struct lookup_options *options, struct lookup **out);
 static struct lookup_facts facts_of(const struct spine_batch *batch);
 static void add_block(struct lookup *lookup, const struct spine_batch *batch,
-                      const struct fence *fence);
+                      const struct fence *fence, const struct image *image);
 
 void
 batch_search_failed(struct spine_batch *batch, const struct lookup_options *options,
@@ -41,11 +41,15 @@ build(const struct spine_batch *batch, const struct lookup_options *options,
 {
     const struct lookup_facts facts = facts_of(batch);
     struct lookup *lookup = NULL;
+    struct pin pin;
     enum spine_status st;
 
     TRY(lookup_new(&lookup, &facts, options));
-    for (size_t i = 0; i < batch->block_count; i++)
-        add_block(lookup, batch, &batch->fences[i]);
+    for (size_t i = 0; i < batch->block_count; i++) {
+        TRY(fence_pin(&batch->fences[i], &pin, NULL));
+        add_block(lookup, batch, &batch->fences[i], pin.image);
+        pin_release(&pin);
+    }
     TRY(lookup_finish(lookup));
     *out = lookup;
     lookup = NULL;
@@ -87,10 +91,10 @@ hash_of(const struct cell_layout *layout, const struct column *column, size_t at
 /* All keys of the block but the one that the block before has, too. */
 static void
 add_block(struct lookup *lookup, const struct spine_batch *batch,
-          const struct fence *fence)
+          const struct fence *fence, const struct image *image)
 {
     const struct cell_layout *layout = &batch->layout.key;
-    const struct column keys = image_keys(block_image(fence->block));
+    const struct column keys = image_keys(image);
     uint64_t words[PIECE], hashes[PIECE];
 
     for (size_t at = fence->continues, end; at < fence->keys; at = end) {

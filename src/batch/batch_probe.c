@@ -4,10 +4,36 @@
 #include "base/assert.h"
 #include "base/error.h"
 
-static enum spine_status probe_cells(const struct spine_batch *batch,
-                                     const struct probe_keys *keys,
-                                     const uint32_t *candidates, size_t count,
-                                     struct hit *hits, size_t *hit_count);
+/* Candidates, ascending indexes of keys, that are looked for in a batch. */
+struct search {
+    const struct spine_batch *batch;
+    const struct probe_keys *keys;
+    const uint32_t *candidates;
+    size_t count;
+};
+
+/* The block that is looked into, if it is elsewhere. */
+struct held_block {
+    const struct fence *fence;
+    struct pin pin;
+};
+
+static enum spine_status
+probe_words(const struct search *search, struct hit *hits, size_t *hit_count);
+static size_t
+find_blocks(const struct search *search, size_t at, struct held_blocks *held);
+static enum spine_status hold(const struct search *search, struct held_blocks *held);
+static void let_go(struct held_blocks *held);
+static enum spine_status
+probe_cells(const struct search *search, struct hit *hits, size_t *hit_count);
+static enum spine_status hold_block(struct held_block *held, const struct fence *fence,
+                                    struct spine_error *error,
+                                    const struct image **image);
+static inline bool goes_on(const struct spine_batch *batch, const struct hit *hit);
+static inline enum spine_status
+keep_cells(const struct layout *layout, const struct pin *pin,
+           const struct probe_keys *keys, struct rows *out, size_t begin);
+
 static int
 key_compare(const struct probe_keys *keys, size_t at, const struct cell *cell)
 {
@@ -58,6 +84,8 @@ enum spine_status
 batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
             const uint32_t *candidates, size_t count, struct hit *hits, size_t *hit_count)
 {
+    const struct search search = {batch, keys, candidates, count};
+
     *hit_count = 0;
     if (batch->info.rows == 0 || count == 0)
         return SPINE_OK;
@@ -66,56 +94,135 @@ batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
         break;
     case SHAPE_WORD4:
     case SHAPE_WORD8:
-        *hit_count = batch_find_words(batch, keys, candidates, count, hits);
+        if (batch->elsewhere)
+            return probe_words(&search, hits, hit_count);
+        *hit_count = batch_find_words(batch, NULL, keys, candidates, count, hits);
         return SPINE_OK;
     case SHAPE_FIXED:
     case SHAPE_BYTES:
-        return probe_cells(batch, keys, candidates, count, hits, hit_count);
+        return probe_cells(&search, hits, hit_count);
     }
     /* Without keys all rows belong to the one there is. */
-    hits[0] = (struct hit){.key = candidates[0], .end = (uint16_t)batch->fences[0].rows};
+    hits[0] = (struct hit){
+        .key = candidates[0], .end = (uint16_t)batch->fences[0].rows, .staged = HIT_NONE};
     *hit_count = 1;
     return SPINE_OK;
 }
 
+/* Some keys at a time, whose blocks are pinned together. */
 static enum spine_status
-probe_cells(const struct spine_batch *batch, const struct probe_keys *keys,
-            const uint32_t *candidates, size_t count, struct hit *hits, size_t *hit_count)
+probe_words(const struct search *search, struct hit *hits, size_t *hit_count)
 {
-    struct reader reader;
+    struct held_blocks held = {0};
     enum spine_status st = SPINE_OK;
 
-    reader_init(&reader, batch);
-    for (size_t i = 0; i < count; i++) {
-        size_t rows;
-
-        TRY(reader_seek_exact(&reader, &keys->cells[candidates[i]], &rows));
-        if (rows > 0)
-            hits[(*hit_count)++] = (struct hit){.key = candidates[i],
-                                                .block = (uint32_t)reader.block,
-                                                .begin = (uint16_t)reader.row,
-                                                .end = (uint16_t)(reader.row + rows)};
+    for (size_t at = 0, end; at < search->count; at = end) {
+        end = find_blocks(search, at, &held);
+        TRY(hold(search, &held));
+        *hit_count +=
+            batch_find_words(search->batch, &held, search->keys, search->candidates + at,
+                             end - at, hits + *hit_count);
+        let_go(&held);
     }
+out:
+    let_go(&held);
+    return st;
+}
+
+/* Which blocks the candidates from `at` on are in, as many as can be held, is said by the
+ * marks. Returns the candidate where they end. */
+static size_t
+find_blocks(const struct search *search, size_t at, struct held_blocks *held)
+{
+    const struct spine_batch *batch = search->batch;
+    size_t stretch = 0;
+
+    held->count = 0;
+    for (; at < search->count; at++) {
+        const uint64_t word = search->keys->words[search->candidates[at]];
+
+        stretch = marks_find(batch, stretch, word);
+
+        const size_t block = stretch / BLOCK_MARKS;
+
+        /* This key and those that follow are greater than all. */
+        if (block == batch->block_count)
+            return search->count;
+        if (held->count > 0 && held->index[held->count - 1] == block)
+            continue;
+        if (held->count == HELD_BLOCKS_MAX)
+            return at;
+        held->index[held->count++] = (uint32_t)block;
+    }
+    return at;
+}
+
+static enum spine_status
+hold(const struct search *search, struct held_blocks *held)
+{
+    enum spine_status st = SPINE_OK;
+
+    for (held->pinned = 0; held->pinned < held->count; held->pinned++)
+        TRY(batch_pin(search->batch, held->index[held->pinned], &held->pins[held->pinned],
+                      search->keys->error));
 out:
     return st;
 }
 
+static void
+let_go(struct held_blocks *held)
+{
+    while (held->pinned > 0)
+        pin_release(&held->pins[--held->pinned]);
+}
+
+static enum spine_status
+probe_cells(const struct search *search, struct hit *hits, size_t *hit_count)
+{
+    struct reader reader;
+    enum spine_status st = SPINE_OK;
+
+    reader_init(&reader, search->batch);
+    reader.error = search->keys->error;
+    for (size_t i = 0; i < search->count; i++) {
+        const uint32_t key = search->candidates[i];
+        size_t rows;
+
+        TRY(reader_seek_exact(&reader, &search->keys->cells[key], &rows));
+        if (rows > 0)
+            hits[(*hit_count)++] = (struct hit){.key = key,
+                                                .block = (uint32_t)reader.block,
+                                                .begin = (uint16_t)reader.row,
+                                                .end = (uint16_t)(reader.row + rows),
+                                                .staged = HIT_NONE};
+    }
+out:
+    reader_release(&reader);
+    return st;
+}
+
+/* Are rows two words of eight bytes? */
+static bool
+rows_are_pairs(const struct layout *layout)
+{
+    return layout->row_kind == ROW_TWO && layout->key.shape == SHAPE_WORD8 &&
+           layout->value.shape == SHAPE_WORD8;
+}
+
 /*
- * Rows of one key that are two words of eight bytes: what batch_stage() would do, without
- * asking. Every row has a value of its own.
+ * Rows of one key that are pairs: what image_stage() would do, without asking. Every row
+ * has a value of its own. False, and nothing done, for rare weights.
  */
 static inline bool
-stage_pairs(const struct layout *layout, const struct image *image, uint64_t key,
-            const struct hit *hit, struct rows *out)
+stage_pairs(const struct image *image, uint64_t key, const struct hit *hit,
+            struct rows *out)
 {
     const size_t to = out->count, count = (size_t)(hit->end - hit->begin);
-    const uint64_t *values = image_part(image, PART_VALUE_CELLS);
-    const int8_t *weights = image_part(image, PART_WEIGHTS);
+    const uint64_t *values = image_array(image, PART_VALUE_CELLS);
+    const int8_t *weights = image_array(image, PART_WEIGHTS);
     const bool framed = image_has(image, IMAGE_VALUES_FRAMED);
 
-    if (layout->row_kind != ROW_TWO || layout->key.shape != SHAPE_WORD8 ||
-        layout->value.shape != SHAPE_WORD8 || image->weight_bytes > 1 ||
-        image_has(image, IMAGE_WEIGHTS_FRAMED))
+    if (image->weight_bytes > 1 || image_has(image, IMAGE_WEIGHTS_FRAMED))
         return false;
     for (size_t i = 0; i < count; i++) {
         out->hi[to + i] = key;
@@ -132,25 +239,54 @@ batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
                  struct hit *hits, size_t count, struct rows *out, size_t rows_max)
 {
     const struct layout *layout = &batch->layout;
+    const bool pairs = rows_are_pairs(layout);
+    struct held_block held = {0};
+    enum spine_status st = SPINE_OK;
 
     for (size_t i = 0; i < count; i++) {
         struct hit *hit = &hits[i];
         const struct fence *fence = &batch->fences[hit->block];
-        const struct image *image = block_image(fence->block);
-        const size_t next = (size_t)hit->block + 1;
+        const struct image *image;
 
-        hit->staged = HIT_NONE;
         if (hit->end - hit->begin > (int)HIT_ROWS_MAX || out->count >= rows_max ||
-            (hit->end == fence->rows && next < batch->block_count &&
-             batch->fences[next].continues))
+            goes_on(batch, hit))
             continue;
-        if (!rows_reserve(layout, out, out->count + HIT_ROWS_MAX))
-            return SPINE_NOMEM;
+        if (fence->block != NULL)
+            image = block_image(fence->block);
+        else
+            TRY(hold_block(&held, fence, keys->error, &image));
+        if (!rows_reserve(layout, out, out->count + HIT_ROWS_MAX)) {
+            st = SPINE_NOMEM;
+            break;
+        }
         hit->staged = (uint32_t)out->count;
-        if (!stage_pairs(layout, image, keys->words[hit->key], hit, out))
-            image_stage(layout, image, hit->begin, hit->end, out);
+        if (pairs && stage_pairs(image, keys->words[hit->key], hit, out))
+            continue;
+        image_stage(layout, image, hit->begin, hit->end, out);
+        if (fence->block == NULL)
+            TRY(keep_cells(layout, &held.pin, keys, out, hit->staged));
     }
-    return SPINE_OK;
+out:
+    pin_release(&held.pin);
+    return st;
+}
+
+/* Pins the block of the fence instead of the one before. */
+static __attribute__((noinline)) enum spine_status
+hold_block(struct held_block *held, const struct fence *fence, struct spine_error *error,
+           const struct image **image)
+{
+    enum spine_status st = SPINE_OK;
+
+    if (held->fence != fence) {
+        pin_release(&held->pin);
+        held->fence = NULL;
+        TRY(fence_pin(fence, &held->pin, error));
+        held->fence = fence;
+    }
+    *image = held->pin.image;
+out:
+    return st;
 }
 
 enum spine_status
@@ -158,28 +294,58 @@ batch_stage_hit(const struct spine_batch *batch, const struct probe_keys *keys,
                 const struct hit *hit, size_t count, struct rows *out)
 {
     const struct layout *layout = &batch->layout;
-    const struct image *image = block_image(batch->fences[hit->block].block);
     const uint32_t end = hit->begin + (uint32_t)count;
+    const size_t before = out->count;
+    struct pin pin;
+    enum spine_status st;
 
-    if (keys != NULL && layout_has_marks(layout))
-        image_stage_key(layout, image, keys->words[hit->key], hit->begin, end, out);
+    TRY(fence_pin(&batch->fences[hit->block], &pin, keys->error));
+    if (keys->plain && layout_has_marks(layout))
+        image_stage_key(layout, pin.image, keys->words[hit->key], hit->begin, end, out);
     else
-        image_stage(layout, image, hit->begin, end, out);
-    return SPINE_OK;
+        image_stage(layout, pin.image, hit->begin, end, out);
+    st = keep_cells(layout, &pin, keys, out, before);
+    pin_release(&pin);
+out:
+    return st;
 }
 
 enum spine_status
-batch_hit_next(const struct spine_batch *batch, struct hit *hit)
+batch_hit_next(const struct spine_batch *batch, const struct probe_keys *keys,
+               struct hit *hit)
 {
-    const size_t next = (size_t)hit->block + 1;
-    const struct image *image;
+    struct pin pin;
+    uint32_t begin, end;
+    enum spine_status st = SPINE_OK;
 
-    if (hit->end != batch->fences[hit->block].rows || next == batch->block_count ||
-        !batch->fences[next].continues)
+    if (!goes_on(batch, hit))
         return SPINE_OK;
-    image = block_image(batch->fences[next].block);
-    hit->block = (uint32_t)next;
+    TRY(fence_pin(&batch->fences[hit->block + 1], &pin, keys->error));
+    hit->block++;
     hit->begin = 0;
-    hit->end = (uint16_t)image_row_end(image, image_value_end(image, 0) - 1);
-    return SPINE_OK;
+    image_key_rows(pin.image, 0, &begin, &end);
+    hit->end = (uint16_t)end;
+    pin_release(&pin);
+out:
+    return st;
+}
+
+/* Has the hit's key rows in the next block, too? */
+static inline bool
+goes_on(const struct spine_batch *batch, const struct hit *hit)
+{
+    const struct fence *fence = &batch->fences[hit->block];
+
+    return hit->end == fence->rows && hit->block + 1 < batch->block_count &&
+           fence[1].continues;
+}
+
+/* Rows from `begin` on, of a block that does not stay, get cells of their own. */
+static inline enum spine_status
+keep_cells(const struct layout *layout, const struct pin *pin,
+           const struct probe_keys *keys, struct rows *out, size_t begin)
+{
+    if (pin->keeper == NULL || arena_copy_rows(keys->arena, layout, out, begin))
+        return SPINE_OK;
+    return fail_nomem(keys->error, "the cells of a probe", keys->arena->bytes);
 }

@@ -118,6 +118,7 @@ carries_count_layers(const struct spine_batch *carries, uint64_t *out)
                 *out = magnitude(rows.weight[i]);
         rows.count = 0;
     }
+    reader_release(&reader);
     rows_release(layout, &rows);
     return st;
 }
@@ -135,6 +136,8 @@ carries_take_layer(const struct spine_batch *carries, struct spine_batch **layer
     const struct layout *layout = &carries->layout;
     struct output taken, left;
     struct rows rows = {0};
+    /* Rows of all blocks may be pending until the end. */
+    struct pins pins = {0};
     struct reader reader;
     enum spine_status st;
 
@@ -143,6 +146,7 @@ carries_take_layer(const struct spine_batch *carries, struct spine_batch **layer
     output_init(&taken, layout);
     output_init(&left, layout);
     reader_init(&reader, carries);
+    reader.pins = &pins;
     while (reader_stage(&reader, &rows, WINDOW_ROWS, &st) > 0) {
         for (size_t i = 0; i < rows.count; i++) {
             const int64_t *carry = rows.weight + i * layout->weight_count;
@@ -171,6 +175,8 @@ out:
         spine_batch_unref(*layer);
         *layer = NULL;
     }
+    pins_release(&pins);
+    reader_release(&reader);
     output_release(&taken);
     output_release(&left);
     rows_release(layout, &rows);

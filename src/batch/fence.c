@@ -51,7 +51,10 @@ fence_copy(struct fence *out, const struct fence *from)
     }
     *out = *from;
     out->cells = copy;
-    ref_take(&out->block->refs);
+    if (out->block != NULL)
+        ref_take(&out->block->refs);
+    if (out->keeper != NULL)
+        block_keeper_ref(out->keeper);
     return SPINE_OK;
 }
 
@@ -59,6 +62,7 @@ void
 fence_release(struct fence *fence)
 {
     block_unref(fence->block);
+    block_keeper_unref(fence->keeper);
     mem_free(fence->cells, fence->cells != NULL ? fence->cells->bytes : 0);
 }
 

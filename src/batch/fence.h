@@ -24,6 +24,7 @@ struct fence_cells {
  * codes, and how much of everything it has.
  * What searches for words look at comes first. */
 struct fence {
+    /* NULL: the block is elsewhere. */
     struct block *block;
     uint64_t first_hi, first_lo;
     uint64_t last_hi, last_lo;
@@ -51,9 +52,24 @@ struct fence {
     /* The filters of the batch's `judged_by` reject no row of the block, while no other
      * batch has its keys. */
     bool judged;
+    /* Where the block is if it is elsewhere: its number there. */
+    uint32_t number;
+    struct block_keeper *keeper;
     /* Owned; NULL unless rows have spans. */
     struct fence_cells *cells;
 };
+
+/* Pins the block of the fence. */
+SPINE_CHECKED static inline enum spine_status
+fence_pin(const struct fence *fence, struct pin *out, struct spine_error *error)
+{
+    struct block_keeper *const keeper = fence->keeper;
+
+    if (fence->block == NULL)
+        return keeper->calls->on_pin(keeper, fence->number, out, error);
+    *out = (struct pin){.image = block_image(fence->block)};
+    return SPINE_OK;
+}
 
 /* Fills `out` but for `row_begin` and `continues`, and takes the reference to `block`,
  * which was packed from rows [begin, end). SPINE_NOMEM. */
@@ -83,21 +99,36 @@ bool fence_continues(const struct layout *layout, const struct fence *before,
 bool fence_reaches(const struct layout *layout, const struct fence *fence,
                    const struct target *target);
 
-/* The rows of `key` in the block; none, where they would be, if there are none. When the
- * batch has marks, `stretch` is that of the key. */
-void batch_find_key(const struct spine_batch *batch, size_t block, size_t stretch,
+/* The rows of `key` in the reader's block, whose image this is; none, where they would
+ * be, if there are none. When the batch has marks, the reader has the key's stretch. */
+void batch_find_key(const struct reader *reader, const struct image *image,
                     const struct cell *key, uint32_t *begin, uint32_t *end);
 /* Asks the processor for the memory that batch_find_key() will probably look at. */
-void batch_prefetch_key(const struct spine_batch *batch, size_t block, size_t stretch,
-                        const struct cell *key);
-/* batch_probe() of keys that are words. */
-size_t batch_find_words(const struct spine_batch *batch, const struct probe_keys *keys,
-                        const uint32_t *candidates, size_t count, struct hit *hits);
+void batch_prefetch_key(const struct reader *reader, const struct cell *key);
+
+/* Blocks of a batch that are pinned together, ascending. */
+#define HELD_BLOCKS_MAX 64u
+struct held_blocks {
+    size_t count;
+    size_t pinned; /* the first ones */
+    uint32_t index[HELD_BLOCKS_MAX];
+    struct pin pins[HELD_BLOCKS_MAX];
+};
+
+/* Searches for keys that are words, as batch_probe() does; returns how many hits there
+ * are. The blocks are in memory, or those of all the keys are in `held`. */
+size_t batch_find_words(const struct spine_batch *batch, const struct held_blocks *held,
+                        const struct probe_keys *keys, const uint32_t *candidates,
+                        size_t count, struct hit *hits);
 
 /* The batch that will have `block_count` fences, with one reference; NULL without memory.
  * What batch_bytes() says is its size. */
 struct spine_batch *batch_alloc(const struct layout *layout, size_t block_count);
 size_t batch_bytes(const struct layout *layout, size_t block_count);
+#ifdef SPINE_BLOCKS_ELSEWHERE
+/* Of tests, which read every batch as if its blocks were in a file. */
+void elsewhere_move(struct spine_batch *batch);
+#endif
 /* The batch of sorted, consolidated `rows`, which stay. */
 enum spine_status batch_of_sorted(const struct layout *layout, const struct rows *rows,
                                   struct spine_batch **out, struct spine_error *error);

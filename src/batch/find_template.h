@@ -13,11 +13,11 @@
 /* Asks for the keys around key `at`. Compilers leave out calls of functions that do
  * nothing but prefetch: none is made. */
 static inline __attribute__((always_inline)) void
-FIND_NAME(prefetch)(const struct fence *fence, uint32_t at)
+FIND_NAME(prefetch)(const struct fence *fence, const struct image *image, uint32_t at)
 {
+    (void)fence; /* not every kind asks it */
     const size_t bits = FIND_BITS(fence), reach = GUESS_REACH * bits / 8;
-    const uintptr_t middle =
-        (uintptr_t)image_key_words(block_image(fence->block)) + at * bits / 8;
+    const uintptr_t middle = (uintptr_t)image_key_words(image) + at * bits / 8;
 
     /* They need not be ours. */
     __builtin_prefetch((const void *)(middle - reach));
@@ -42,9 +42,10 @@ FIND_NAME(halve)(FIND_KEYS keys, uint32_t begin, uint32_t count, uint64_t word)
  * side of the stretch. The key that is equal, or HIT_NONE.
  */
 static inline uint32_t
-FIND_NAME(find)(const struct stretch *stretch, uint32_t guess, uint64_t word)
+FIND_NAME(find)(const struct stretch *stretch, const struct image *image, uint32_t guess,
+                uint64_t word)
 {
-    FIND_KEYS keys = FIND_KEYS_OF(block_image(stretch->fence->block));
+    FIND_KEYS keys = FIND_KEYS_OF(image);
     const uint32_t begin = stretch->begin, end = stretch->end;
     const uint32_t low = guess - begin > GUESS_REACH ? guess - GUESS_REACH : begin;
     const uint32_t high = end - guess > GUESS_REACH ? guess + GUESS_REACH : end;

@@ -133,6 +133,7 @@ batch_rest(const struct spine_batch *batch, uint64_t begin, struct spine_batch *
     output_init(&output, &batch->layout);
     output.judged_by = batch->judged_by;
     reader_init(&reader, batch);
+    reader.error = error;
     reader_to_offset(&reader, begin);
     if (reader.row > 0) {
         if (!batch->fences[reader.block].judged)
@@ -147,7 +148,8 @@ batch_rest(const struct spine_batch *batch, uint64_t begin, struct spine_batch *
     TRY(output_seal(&output, out, NULL));
 out:
     output_release(&output);
-    if (st != SPINE_OK)
+    reader_release(&reader);
+    if (st == SPINE_NOMEM)
         return spine_fail(error, st, "no memory for what is left of a batch");
     return st;
 }
@@ -201,8 +203,12 @@ output_seal(struct output *output, struct spine_batch **out, struct spine_error 
     for (size_t i = 0; i < fences; i++) {
         batch->has_frames = batch->has_frames || batch->fences[i].key_framed;
         batch->judged = batch->judged && batch->fences[i].judged;
+        batch->elsewhere = batch->elsewhere || batch->fences[i].block == NULL;
     }
     fill_info(output, batch);
+#ifdef SPINE_BLOCKS_ELSEWHERE
+    elsewhere_move(batch);
+#endif
     output->block_count = 0;
     output->rows = output->keys = output->negative_rows = output->bytes = 0;
     *out = batch;
@@ -230,7 +236,7 @@ encode_rest(struct output *output)
         const size_t bytes = fence->bytes;
 
         /* Blocks that are shared with other batches stay. */
-        if (fence->encoded || ref_count(&fence->block->refs) > 1)
+        if (fence->encoded || fence->block == NULL || ref_count(&fence->block->refs) > 1)
             continue;
         if (!encode_fence(&output->layout, fence, &scratch))
             break;

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/marks.h"
 
+#include "base/error.h"
+
 /* A target in more distant blocks is looked for among all. */
 #define NEAR_BLOCKS 4u
 /* With fewer blocks it is not worth it to guess which one. */
 #define GUESS_BLOCKS_MIN 16u
 
+static enum spine_status look(struct reader *reader, const struct image **image);
+static enum spine_status
+look_elsewhere(struct reader *reader, const struct image **image);
+static enum spine_status let_go(struct reader *reader);
+static void note_lent(struct reader *reader);
 static bool to_block(struct reader *reader, const struct cell *key);
 static bool is_in_block(const struct reader *reader, const struct cell *key);
 static enum spine_status seek(struct reader *reader, const struct target *target);
@@ -20,6 +27,83 @@ void
 reader_init(struct reader *reader, const struct spine_batch *batch)
 {
     *reader = (struct reader){.batch = batch};
+}
+
+void
+reader_release(struct reader *reader)
+{
+    if (reader->lends && reader->pins != NULL)
+        reader->pins->lent--;
+    reader->lends = false;
+    pin_release(&reader->pin);
+}
+
+struct reader
+reader_copy(const struct reader *reader)
+{
+    return (struct reader){.batch = reader->batch,
+                           .block = reader->block,
+                           .row = reader->row,
+                           .stretch = reader->stretch,
+                           .error = reader->error};
+}
+
+/* The image of the block at the position, which stays until the next look. */
+static inline enum spine_status
+look(struct reader *reader, const struct image **image)
+{
+    const struct block *block = reader->batch->fences[reader->block].block;
+
+    if (block == NULL)
+        return look_elsewhere(reader, image);
+    *image = block_image(block);
+    return SPINE_OK;
+}
+
+static __attribute__((noinline)) enum spine_status
+look_elsewhere(struct reader *reader, const struct image **image)
+{
+    const struct fence *fence = &reader->batch->fences[reader->block];
+    enum spine_status st = SPINE_OK;
+
+    if (reader->pin.keeper == NULL || reader->pinned != reader->block) {
+        TRY(let_go(reader));
+        TRY(fence_pin(fence, &reader->pin, reader->error));
+        reader->pinned = reader->block;
+    }
+    *image = reader->pin.image;
+out:
+    return st;
+}
+
+/* Leaves what the reader holds to those who borrow from it. */
+static enum spine_status
+let_go(struct reader *reader)
+{
+    enum spine_status st;
+
+    if (reader->lends && reader->pins != NULL) {
+        st = pins_keep(reader->pins, reader);
+        if (st != SPINE_OK)
+            return spine_fail(reader->error, st, "no memory for the pin of a block");
+    }
+    pin_release(&reader->pin);
+    reader->lends = false;
+    return SPINE_OK;
+}
+
+/* Rows of the block that was looked into were staged. */
+static inline void
+note_lent(struct reader *reader)
+{
+    const struct layout *layout = &reader->batch->layout;
+
+    if (reader->pin.keeper == NULL || reader->lends ||
+        (!layout->key.spans && !layout->value.spans))
+        return;
+    reader->lends = true;
+    if (reader->pins != NULL)
+        reader->pins->lent++;
 }
 
 void
@@ -68,16 +152,18 @@ reader_to_key(struct reader *reader, size_t block, uint32_t number)
 {
     const struct fence *fence = &reader->batch->fences[block];
     const uint32_t key = number + fence->continues;
+    const struct image *image;
+    enum spine_status st = SPINE_OK;
 
     assert(block < reader->batch->block_count && key < fence->keys);
     reader->block = block;
     reader->row = 0;
     if (key > 0) {
-        const struct image *image = block_image(fence->block);
-
+        TRY(look(reader, &image));
         reader->row = image_row_end(image, image_value_end(image, key - 1) - 1);
     }
-    return SPINE_OK;
+out:
+    return st;
 }
 
 enum spine_status
@@ -92,21 +178,24 @@ void
 reader_prefetch(struct reader *reader, const struct cell *key)
 {
     if (to_block(reader, key))
-        batch_prefetch_key(reader->batch, reader->block, reader->stretch, key);
+        batch_prefetch_key(reader, key);
 }
 
 enum spine_status
 reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows)
 {
+    const struct image *image;
+    enum spine_status st = SPINE_OK;
     uint32_t end;
 
     *rows = 0;
     if (!to_block(reader, key))
         return SPINE_OK;
-    batch_find_key(reader->batch, reader->block, reader->stretch, key, &reader->row,
-                   &end);
+    TRY(look(reader, &image));
+    batch_find_key(reader, image, key, &reader->row, &end);
     *rows = end - reader->row;
-    return SPINE_OK;
+out:
+    return st;
 }
 
 /* To the start of the block that has the place of `key`. False when none has. */
@@ -153,13 +242,17 @@ static enum spine_status
 seek(struct reader *reader, const struct target *target)
 {
     const struct spine_batch *batch = reader->batch;
+    const struct image *image;
+    enum spine_status st = SPINE_OK;
 
     reader->block = find_block(batch, reader->block, target);
     reader->row = 0;
-    if (reader->block < batch->block_count)
-        reader->row = image_search(
-            &batch->layout, block_image(batch->fences[reader->block].block), target);
-    return SPINE_OK;
+    if (reader->block < batch->block_count) {
+        TRY(look(reader, &image));
+        reader->row = image_search(&batch->layout, image, target);
+    }
+out:
+    return st;
 }
 
 /*
@@ -232,35 +325,51 @@ find_block_around(const struct spine_batch *batch, size_t near,
 size_t
 reader_stage(struct reader *reader, struct rows *out, size_t want, enum spine_status *st)
 {
-    const struct spine_batch *batch = reader->batch;
+    const struct layout *layout = &reader->batch->layout;
     const size_t rows = rows_ahead(reader, want);
+    const struct image *image;
 
     *st = SPINE_OK;
     if (rows == 0)
         return 0;
-    if (!rows_reserve(&batch->layout, out, out->count + rows)) {
-        *st = SPINE_NOMEM;
+    *st =
+        rows_reserve(layout, out, out->count + rows) ? look(reader, &image) : SPINE_NOMEM;
+    if (*st != SPINE_OK)
         return 0;
-    }
-    image_stage(&batch->layout, block_image(batch->fences[reader->block].block),
-                reader->row, reader->row + (uint32_t)rows, out);
+    image_stage(layout, image, reader->row, reader->row + (uint32_t)rows, out);
+    note_lent(reader);
     pass(reader, rows);
+    return rows;
+}
+
+size_t
+reader_peek(struct reader *reader, struct rows *out, size_t want, enum spine_status *st)
+{
+    const size_t block = reader->block;
+    const uint32_t row = reader->row;
+    const size_t rows = reader_stage(reader, out, want, st);
+
+    reader->block = block;
+    reader->row = row;
     return rows;
 }
 
 enum spine_status
 reader_stage_lent(struct reader *reader, struct lent_rows *out, size_t want)
 {
-    const struct spine_batch *batch = reader->batch;
     const size_t room = lent_rows_room(out);
     const size_t rows = rows_ahead(reader, want < room ? want : room);
+    const struct image *image;
+    enum spine_status st = SPINE_OK;
 
     if (rows == 0)
         return SPINE_OK;
-    image_stage_lent(&batch->layout, block_image(batch->fences[reader->block].block),
-                     reader->row, reader->row + (uint32_t)rows, out);
+    TRY(look(reader, &image));
+    image_stage_lent(&reader->batch->layout, image, reader->row,
+                     reader->row + (uint32_t)rows, out);
     pass(reader, rows);
-    return SPINE_OK;
+out:
+    return st;
 }
 
 /* Of `want` rows those that are left in the block. */
@@ -291,26 +400,31 @@ size_t
 reader_stage_reverse(struct reader *reader, struct rows *out, size_t want,
                      enum spine_status *st)
 {
-    const struct spine_batch *batch = reader->batch;
-    const struct layout *layout = &batch->layout;
+    const struct layout *layout = &reader->batch->layout;
+    const struct fence *fences = reader->batch->fences;
     const size_t at = out->count;
-    size_t rows;
+    const uint32_t there = reader->row > 0     ? reader->row
+                           : reader->block > 0 ? fences[reader->block - 1].rows
+                                               : 0;
+    const size_t rows = there < want ? there : want;
+    const struct image *image;
 
     *st = SPINE_OK;
-    if (want == 0 || (reader->block == 0 && reader->row == 0))
+    if (rows == 0)
         return 0;
-    rows = reader->row > 0 ? reader->row : batch->fences[reader->block - 1].rows;
-    if (!rows_reserve(layout, out, at + (rows < want ? rows : want))) {
+    if (!rows_reserve(layout, out, at + rows)) {
         *st = SPINE_NOMEM;
         return 0;
     }
     if (reader->row == 0) {
         reader->block--;
-        reader->row = batch->fences[reader->block].rows;
+        reader->row = there;
     }
-    rows = rows < want ? rows : want;
-    image_stage(layout, block_image(batch->fences[reader->block].block),
-                reader->row - (uint32_t)rows, reader->row, out);
+    *st = look(reader, &image);
+    if (*st != SPINE_OK)
+        return 0;
+    image_stage(layout, image, reader->row - (uint32_t)rows, reader->row, out);
+    note_lent(reader);
     reader->row -= (uint32_t)rows;
     rows_turn_round(layout, out, at);
     return rows;

@@ -18,6 +18,9 @@ struct runs_merger {
     struct reader *readers;
     size_t count;
     struct output output;
+    /* Blocks that rows borrow from, and what could not be read. */
+    struct pins pins;
+    struct spine_error unread;
 };
 
 static enum spine_status merger_init(struct runs_merger *merger,
@@ -31,6 +34,7 @@ runs_merge(const struct layout *layout, struct spine_batch *const *batches, size
            uint64_t encode_rows, struct spine_batch **out, struct spine_error *error)
 {
     struct runs_merger merger;
+    struct spine_error unread;
     uint64_t rows_used = 0;
     enum spine_status st;
 
@@ -40,14 +44,18 @@ runs_merge(const struct layout *layout, struct spine_batch *const *batches, size
     while (!kway_done(&merger.kway)) {
         TRY(kway_fill(&merger.kway, &merger.output.pending, WINDOW_ROWS, &rows_used));
         TRY(output_flush(&merger.output, false));
+        if (merger.pins.count > 0)
+            pins_settle(&merger.pins, merger.output.rows + merger.output.pending.count,
+                        merger.output.rows);
     }
     TRY(output_seal(&merger.output, out, NULL));
 out:
+    unread = merger.unread;
     merger_release(&merger);
     if (st == SPINE_OVERFLOW)
         return spine_fail(error, st, "the weights of equal rows leave int64_t");
     if (st != SPINE_OK)
-        return spine_fail(error, st, "no memory to merge %zu runs", count);
+        return fail_by(error, &unread, st, "no memory to merge runs");
     return st;
 }
 
@@ -69,6 +77,9 @@ merger_init(struct runs_merger *merger, const struct layout *layout,
     merger->kway.on_refill = refill;
     for (size_t i = 0; i < count; i++) {
         reader_init(&merger->readers[i], batches[i]);
+        merger->readers[i].pins = &merger->pins;
+        merger->readers[i].staged = &merger->inputs[i];
+        merger->readers[i].error = &merger->unread;
         merger->output.rows_expected += batches[i]->info.rows;
         merger->inputs[i].source = &merger->readers[i];
         merger->inputs[i].rows_left = batches[i]->info.rows;
@@ -84,6 +95,9 @@ merger_release(struct runs_merger *merger)
 
     for (size_t i = 0; merger->inputs != NULL && i < merger->count; i++)
         rows_release(layout, &merger->inputs[i].rows);
+    for (size_t i = 0; merger->readers != NULL && i < merger->count; i++)
+        reader_release(&merger->readers[i]);
+    pins_release(&merger->pins);
     mem_free(merger->inputs, merger->count * sizeof *merger->inputs);
     mem_free(merger->readers, merger->count * sizeof *merger->readers);
     kway_release(&merger->kway);

@@ -178,6 +178,25 @@ image_row_begin(const struct image *image, uint32_t value)
     return value == 0 ? 0 : image_row_end(image, value - 1);
 }
 
+/* Where the rows of a key lie. */
+static inline void
+image_key_rows(const struct image *image, uint32_t key, uint32_t *begin, uint32_t *end)
+{
+    const uint16_t *const value_ends = image_array(image, PART_ENDS_OF_VALUES);
+    const uint16_t *const time_ends = image_array(image, PART_ENDS_OF_TIMES);
+
+    *begin = key;
+    *end = key + 1;
+    if (image->at[PART_ENDS_OF_VALUES] != 0) {
+        *begin = key > 0 ? value_ends[key - 1] : 0;
+        *end = value_ends[key];
+    }
+    if (image->at[PART_ENDS_OF_TIMES] != 0) {
+        *begin = *begin > 0 ? time_ends[*begin - 1] : 0;
+        *end = time_ends[*end - 1];
+    }
+}
+
 /* The cells of keys or values. What an image has not is not to be looked at. */
 struct column {
     /* Of words that are a frame; otherwise NULL. */

@@ -272,10 +272,10 @@ cursor_fail(struct spine_cursor *cursor, enum spine_status status)
     if (status == SPINE_OVERFLOW)
         (void)spine_fail(&cursor->error, status,
                          "the weights of equal rows leave the range of int64_t");
-    else if (status == SPINE_NOMEM)
-        (void)spine_fail(&cursor->error, status, "no memory for the rows of a cursor");
     else
-        (void)spine_fail(&cursor->error, status, "a batch cannot be read");
+        (void)fail_by(&cursor->error, &cursor->window.unread, status,
+                      status == SPINE_NOMEM ? "no memory for the rows of a cursor"
+                                            : "a batch cannot be read");
 }
 
 void

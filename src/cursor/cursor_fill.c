@@ -84,7 +84,7 @@ stage_rows(struct source *source, struct rows *out, size_t want, enum spine_stat
 static enum spine_status
 move_stop(struct source *source)
 {
-    struct reader end = source->reader;
+    struct reader end = reader_copy(&source->reader);
     enum spine_status st = SPINE_OK;
 
     assert(reader_at_block_start(&end) && reader_block_goes_on(&end));
@@ -99,6 +99,7 @@ move_stop(struct source *source)
         source->stop_moves = reader_key_goes_on(&end, rows);
     }
 out:
+    reader_release(&end);
     return st;
 }
 
@@ -139,7 +140,6 @@ stage_before(struct source *source, struct rows *out, size_t want, enum spine_st
     const uint64_t left = offset - source->stop;
     uint64_t count = reader_rows_before(reader);
     const size_t before = out->count, width = source->window->layout->weight_count;
-    struct reader begin;
     size_t staged;
 
     if (count > left)
@@ -147,8 +147,7 @@ stage_before(struct source *source, struct rows *out, size_t want, enum spine_st
     if (count > want)
         count = want;
     reader_to_offset(reader, offset - count);
-    begin = *reader;
-    staged = reader_stage(&begin, out, (size_t)count, st);
+    staged = reader_peek(reader, out, (size_t)count, st);
     if (source->negated)
         negate(out->weight, before * width, out->count * width, st);
     return staged;

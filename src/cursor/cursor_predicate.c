@@ -24,7 +24,9 @@ struct search {
     bool found;
     union spine_datum best;
     struct cell best_cell;
-    uint8_t scratch[16];
+    struct kept_bytes best_bytes;
+    /* Those of the row that was accepted last. */
+    struct kept_bytes accepted_bytes;
 };
 
 /* Rows [begin, end) of a batch. */
@@ -33,16 +35,15 @@ struct stretch {
     uint64_t end;
 };
 
+static void search_release(struct search *search);
 static bool search_batches(struct search *search, const struct cell *key);
 static enum spine_status stretch_of(const struct search *search,
                                     const struct source *source, const struct cell *key,
                                     struct stretch *out);
 static bool search_stretch(struct search *search, const struct source *source,
                            struct stretch stretch);
-static void
-datum_save(const struct cell_layout *column, union spine_datum *datum, uint8_t *scratch);
 static bool ask(struct search *search, const struct source *source, uint64_t offset,
-                bool *accepted, union spine_datum *out, uint8_t *scratch);
+                bool *accepted, union spine_datum *out);
 static bool note(struct search *search, union spine_datum datum);
 
 void
@@ -64,12 +65,13 @@ spine_cursor_seek_key_with(struct spine_cursor *cursor, spine_predicate_fn *on_k
             return;
         key = rows_key(&cursor->layout, &cursor->window.rows, cursor->key_begin);
     }
-    if (!search_batches(&search, on_some_key ? &key : NULL))
-        return;
-    if (search.found)
-        spine_cursor_seek_key(cursor, search.best);
-    else
-        cursor_leave(cursor, PLACE_AFTER);
+    if (search_batches(&search, on_some_key ? &key : NULL)) {
+        if (search.found)
+            spine_cursor_seek_key(cursor, search.best);
+        else
+            cursor_leave(cursor, PLACE_AFTER);
+    }
+    search_release(&search);
 }
 
 void
@@ -92,12 +94,13 @@ spine_cursor_seek_key_with_reverse(struct spine_cursor *cursor,
             return;
         key = rows_key(&cursor->layout, &cursor->window.rows, cursor->key_begin);
     }
-    if (!search_batches(&search, on_some_key ? &key : NULL))
-        return;
-    if (search.found)
-        spine_cursor_seek_key_reverse(cursor, search.best);
-    else
-        cursor_leave(cursor, PLACE_BEFORE);
+    if (search_batches(&search, on_some_key ? &key : NULL)) {
+        if (search.found)
+            spine_cursor_seek_key_reverse(cursor, search.best);
+        else
+            cursor_leave(cursor, PLACE_BEFORE);
+    }
+    search_release(&search);
 }
 
 void
@@ -123,14 +126,15 @@ spine_cursor_seek_val_with(struct spine_cursor *cursor, spine_predicate_fn *on_v
     const struct cell key =
         rows_key(&cursor->layout, &cursor->window.rows, cursor->key_begin);
 
-    if (!cursor->window.ghost && !search_batches(&search, &key))
-        return;
-    if (search.found)
-        spine_cursor_seek_val(cursor, search.best);
-    else if (cursor_key_end_known(cursor))
-        cursor->at = cursor->key_end;
-    else
-        cursor_go_behind_last(cursor, &key);
+    if (cursor->window.ghost || search_batches(&search, &key)) {
+        if (search.found)
+            spine_cursor_seek_val(cursor, search.best);
+        else if (cursor_key_end_known(cursor))
+            cursor->at = cursor->key_end;
+        else
+            cursor_go_behind_last(cursor, &key);
+    }
+    search_release(&search);
 }
 
 void
@@ -161,14 +165,22 @@ spine_cursor_seek_val_with_reverse(struct spine_cursor *cursor,
     const struct cell key =
         rows_key(&cursor->layout, &cursor->window.rows, cursor->key_begin);
 
-    if (!cursor->window.ghost && !search_batches(&search, &key))
-        return;
-    if (search.found)
-        spine_cursor_seek_val_reverse(cursor, search.best);
-    else if (cursor_key_begin_known(cursor))
-        cursor->at = VALUE_BEFORE;
-    else
-        cursor_go_before_first(cursor, &key);
+    if (cursor->window.ghost || search_batches(&search, &key)) {
+        if (search.found)
+            spine_cursor_seek_val_reverse(cursor, search.best);
+        else if (cursor_key_begin_known(cursor))
+            cursor->at = VALUE_BEFORE;
+        else
+            cursor_go_before_first(cursor, &key);
+    }
+    search_release(&search);
+}
+
+static void
+search_release(struct search *search)
+{
+    kept_bytes_release(&search->best_bytes);
+    kept_bytes_release(&search->accepted_bytes);
 }
 
 /* Searches all batches: after (before) `key`, everywhere when NULL, or inside it. False
@@ -204,6 +216,7 @@ stretch_of(const struct search *search, const struct source *source,
     if (key == NULL)
         return SPINE_OK;
     reader_init(&reader, source->batch);
+    reader.error = &search->cursor->window.unread;
     if (search->by_value || search->backward) {
         TRY(reader_seek(&reader, key, NULL));
         *(search->by_value ? &out->begin : &out->end) = reader_offset(&reader);
@@ -213,6 +226,7 @@ stretch_of(const struct search *search, const struct source *source,
         *(search->by_value ? &out->end : &out->begin) = reader_offset(&reader);
     }
 out:
+    reader_release(&reader);
     return st;
 }
 
@@ -226,20 +240,17 @@ out:
 static bool
 search_stretch(struct search *search, const struct source *source, struct stretch stretch)
 {
-    const struct layout *layout = &search->cursor->layout;
-    const struct cell_layout *column = search->by_value ? &layout->value : &layout->key;
     const uint64_t rows = stretch.end - stretch.begin;
     /* Distances from the near end: rejected below `near`, accepted at `far`, if at
      * all. */
     uint64_t near = 0;
     uint64_t far = rows;
-    union spine_datum datum, best = {0};
-    uint8_t scratch[16], best_scratch[16];
+    union spine_datum best = {0};
     bool doubling = true;
 
     for (uint64_t step = 0; near < far;) {
         const uint64_t distance = doubling ? step : near + (far - near) / 2;
-        bool accepted;
+        bool accepted = false;
 
         if (distance >= far) {
             doubling = false;
@@ -247,13 +258,11 @@ search_stretch(struct search *search, const struct source *source, struct stretc
         }
         if (!ask(search, source,
                  search->backward ? stretch.end - 1 - distance : stretch.begin + distance,
-                 &accepted, &datum, scratch))
+                 &accepted, &best))
             return false;
         if (accepted) {
             far = distance;
             doubling = false;
-            best = datum;
-            datum_save(column, &best, best_scratch);
         } else {
             near = distance + 1;
             step = 2 * step + 1;
@@ -262,38 +271,39 @@ search_stretch(struct search *search, const struct source *source, struct stretc
     return far == rows || note(search, best);
 }
 
-/* Makes short bytes, which may live in somebody's scratch, live in this one. */
-static void
-datum_save(const struct cell_layout *column, union spine_datum *datum, uint8_t *scratch)
-{
-    if (column->kind != SPINE_FIXED || column->native_bytes > 16)
-        return;
-    memmove(scratch, datum->bytes.data, column->native_bytes);
-    datum->bytes.data = scratch;
-}
-
-/* Is the row's cell accepted? Its spans borrow from the batch, its words' bytes from
- * `scratch`. */
+/* Is the row's cell accepted? Then it is in `*out`, with bytes of the search's. */
 static bool
 ask(struct search *search, const struct source *source, uint64_t offset, bool *accepted,
-    union spine_datum *out, uint8_t *scratch)
+    union spine_datum *out)
 {
-    const struct layout *layout = &search->cursor->layout;
-    struct rows *row = &search->cursor->window.spare;
+    struct spine_cursor *cursor = search->cursor;
+    const struct layout *layout = &cursor->layout;
+    struct rows *row = &cursor->window.spare;
+    union spine_datum datum;
+    uint8_t scratch[16];
     enum spine_status st = SPINE_OK;
     struct reader reader;
 
     row->count = 0;
     reader_init(&reader, source->batch);
+    reader.error = &cursor->window.unread;
     reader_to_offset(&reader, offset);
-    if (reader_stage(&reader, row, 1, &st) == 0) {
-        cursor_fail(search->cursor, st);
-        return false;
+    (void)reader_stage(&reader, row, 1, &st); /* none only with a failure */
+    if (st == SPINE_OK) {
+        datum = search->by_value ? rows_value_datum(layout, row, 0, scratch)
+                                 : rows_key_datum(layout, row, 0, scratch);
+        *accepted = search->on_cell(search->context, datum);
+        if (*accepted) {
+            *out = datum;
+            if (!cursor_keep_datum(search->by_value ? &layout->value : &layout->key, out,
+                                   &search->accepted_bytes))
+                st = SPINE_NOMEM;
+        }
     }
-    *out = search->by_value ? rows_value_datum(layout, row, 0, scratch)
-                            : rows_key_datum(layout, row, 0, scratch);
-    *accepted = search->on_cell(search->context, *out);
-    return true;
+    reader_release(&reader);
+    if (st != SPINE_OK)
+        cursor_fail(cursor, st);
+    return st == SPINE_OK;
 }
 
 /* Keeps the least accepted cell of all batches (backward: the greatest). */
@@ -314,6 +324,9 @@ note(struct search *search, union spine_datum datum)
         return true;
     search->found = true;
     search->best = datum;
-    datum_save(column, &search->best, search->scratch);
+    if (!cursor_keep_datum(column, &search->best, &search->best_bytes)) {
+        cursor_fail(search->cursor, SPINE_NOMEM);
+        return false;
+    }
     return cursor_cell(search->cursor, column, search->best, &search->best_cell);
 }

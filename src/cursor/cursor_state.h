@@ -40,6 +40,12 @@ enum cursor_place {
 /* How a cell becomes the caller's number; CELL_OTHER is left to the kernel. */
 enum cell_read { CELL_U64, CELL_I64, CELL_F64, CELL_U32, CELL_I32, CELL_OTHER };
 
+/* Bytes of a cell that the cursor keeps. */
+struct kept_bytes {
+    uint8_t *data;
+    size_t capacity;
+};
+
 struct spine_cursor {
     enum cursor_place place;
     /* No times and one weight: a value is a row and has its weight. */
@@ -70,6 +76,8 @@ struct spine_cursor {
     struct layout layout;
     /* What spine_cursor_set_default() set, or NULL. */
     struct cursor_default *on_absent;
+    /* The key of a seek, when the window that it is from may be gone before its end. */
+    struct kept_bytes held;
     /* What times_through() gives out of pairs. */
     struct rows times;
     /* What is given out of cells that are no bytes in memory, and of summed weights. */
@@ -116,6 +124,14 @@ bool cursor_backward(struct spine_cursor *cursor, size_t keep, size_t *shift);
 /* `datum` as a cell of `column`. False, and failed, when it is none. */
 bool cursor_cell(struct spine_cursor *cursor, const struct cell_layout *column,
                  union spine_datum datum, struct cell *out);
+
+/* Makes `datum` borrow from `bytes`, if it has bytes. False without memory. */
+bool cursor_keep_datum(const struct cell_layout *column, union spine_datum *datum,
+                       struct kept_bytes *bytes);
+void kept_bytes_release(struct kept_bytes *bytes);
+/* Makes `key`, which may borrow from the window, outlive it. False without memory, and
+ * the cursor has failed. */
+bool cursor_hold_key(struct spine_cursor *cursor, struct cell *key);
 
 /* Behind the last value of `key`, which has rows; before its first one.
  * By a new window. */

@@ -169,7 +169,8 @@ spine_cursor_seek_val(struct spine_cursor *cursor, union spine_datum val)
     }
     const struct window_bound bound = {.key = &key, .value = &value};
 
-    if (!cursor_fill(cursor, window_seek_limited(window, bound, false)))
+    if (!cursor_hold_key(cursor, &key) ||
+        !cursor_fill(cursor, window_seek_limited(window, bound, false)))
         return;
     if (window->rows.count > 0) {
         cursor_set_key(cursor, 0, window->rows.count);
@@ -212,7 +213,8 @@ spine_cursor_seek_val_reverse(struct spine_cursor *cursor, union spine_datum val
     }
     const struct window_bound bound = {.key = &key, .value = &value, .after = true};
 
-    if (!cursor_fill(cursor, window_seek_limited(window, bound, true)))
+    if (!cursor_hold_key(cursor, &key) ||
+        !cursor_fill(cursor, window_seek_limited(window, bound, true)))
         return;
     if (window->rows.count > 0) {
         cursor_set_key(cursor, 0, window->rows.count);

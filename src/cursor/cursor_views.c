@@ -9,12 +9,6 @@
 #include "cursor/cursor_state.h"
 #include "spine/view.h"
 
-/* Bytes of a cell that the cursor keeps. */
-struct kept_bytes {
-    uint8_t *data;
-    size_t capacity;
-};
-
 /* The value that absent keys have, and the row that is shown: it has bytes of its own, so
  * that a new default does not touch what the cursor gave out. */
 struct cursor_default {
@@ -24,14 +18,12 @@ struct cursor_default {
     struct kept_bytes shown_value;
 };
 
-static bool datum_keep(const struct cell_layout *column, union spine_datum *datum,
-                       struct kept_bytes *bytes);
 static bool
 show_default(struct spine_cursor *cursor, union spine_datum key, union spine_datum value);
 static size_t keep_through(struct spine_cursor *cursor, uint64_t upper,
                            const uint64_t *times, const int64_t *weights, size_t count);
 static enum spine_status
-offset_of(const struct spine_cursor *cursor, const struct source *source, uint64_t *out);
+offset_of(struct spine_cursor *cursor, const struct source *source, uint64_t *out);
 static size_t times_before(const uint64_t *times, size_t count, uint64_t upper);
 static void clone_position(struct spine_cursor *cursor, struct spine_cursor *clone);
 static enum spine_status group_add(struct spine_cursor *cursor, uint64_t through,
@@ -44,11 +36,12 @@ cursor_views_release(struct spine_cursor *cursor)
     struct cursor_default *on_absent = cursor->on_absent;
 
     if (on_absent != NULL) {
-        mem_free(on_absent->value_bytes.data, on_absent->value_bytes.capacity);
-        mem_free(on_absent->shown_key.data, on_absent->shown_key.capacity);
-        mem_free(on_absent->shown_value.data, on_absent->shown_value.capacity);
+        kept_bytes_release(&on_absent->value_bytes);
+        kept_bytes_release(&on_absent->shown_key);
+        kept_bytes_release(&on_absent->shown_value);
         mem_free(on_absent, sizeof *on_absent);
     }
+    kept_bytes_release(&cursor->held);
     rows_release(&cursor->layout, &cursor->times);
 }
 
@@ -147,7 +140,7 @@ out:
 
 /* Rows of the source, within bounds, before the present value or key. */
 static enum spine_status
-offset_of(const struct spine_cursor *cursor, const struct source *source, uint64_t *out)
+offset_of(struct spine_cursor *cursor, const struct source *source, uint64_t *out)
 {
     const struct rows *rows = &cursor->window.rows;
     struct reader reader;
@@ -161,6 +154,7 @@ offset_of(const struct spine_cursor *cursor, const struct source *source, uint64
     const struct cell key = rows_key(&cursor->layout, rows, cursor->key_begin);
 
     reader_init(&reader, source->batch);
+    reader.error = &cursor->window.unread;
     if (cursor->at < cursor->key_end) {
         const struct cell value = rows_value(&cursor->layout, rows, cursor->at);
 
@@ -174,6 +168,7 @@ offset_of(const struct spine_cursor *cursor, const struct source *source, uint64
         offset = source->begin;
     *out = (offset < source->end ? offset : source->end) - source->begin;
 out:
+    reader_release(&reader);
     return st;
 }
 
@@ -399,17 +394,17 @@ spine_cursor_set_default(struct spine_cursor *cursor, union spine_datum value)
     if (cursor->on_absent == NULL)
         cursor->on_absent = mem_zalloc(sizeof *cursor->on_absent);
     if (cursor->on_absent == NULL ||
-        !datum_keep(&cursor->layout.value, &value, &cursor->on_absent->value_bytes)) {
+        !cursor_keep_datum(&cursor->layout.value, &value,
+                           &cursor->on_absent->value_bytes)) {
         cursor_fail(cursor, SPINE_NOMEM);
         return;
     }
     cursor->on_absent->value = value;
 }
 
-/* Makes `datum` borrow from `bytes`, if it has bytes. */
-static bool
-datum_keep(const struct cell_layout *column, union spine_datum *datum,
-           struct kept_bytes *bytes)
+bool
+cursor_keep_datum(const struct cell_layout *column, union spine_datum *datum,
+                  struct kept_bytes *bytes)
 {
     if (column->kind != SPINE_FIXED && column->kind != SPINE_BYTES)
         return true;
@@ -419,6 +414,29 @@ datum_keep(const struct cell_layout *column, union spine_datum *datum,
         return false;
     memmove(bytes->data, datum->bytes.data, datum->bytes.size);
     datum->bytes.data = bytes->data;
+    return true;
+}
+
+void
+kept_bytes_release(struct kept_bytes *bytes)
+{
+    mem_free(bytes->data, bytes->capacity);
+    *bytes = (struct kept_bytes){0};
+}
+
+bool
+cursor_hold_key(struct spine_cursor *cursor, struct cell *key)
+{
+    struct kept_bytes *held = &cursor->held;
+
+    if (key->span.size == 0 || !window_rows_borrow(&cursor->window))
+        return true;
+    if (!array_reserve(&held->data, &held->capacity, 1, key->span.size)) {
+        cursor_fail(cursor, SPINE_NOMEM);
+        return false;
+    }
+    memmove(held->data, key->span.data, key->span.size);
+    key->span.data = held->data;
     return true;
 }
 
@@ -436,8 +454,8 @@ show_default(struct spine_cursor *cursor, union spine_datum key, union spine_dat
     struct spine_row row = {.key = key, .value = value, .weight = 1, .weights = ones};
     enum spine_status st = SPINE_NOMEM;
 
-    if (datum_keep(&cursor->layout.key, &row.key, &on_absent->shown_key) &&
-        datum_keep(&cursor->layout.value, &row.value, &on_absent->shown_value))
+    if (cursor_keep_datum(&cursor->layout.key, &row.key, &on_absent->shown_key) &&
+        cursor_keep_datum(&cursor->layout.value, &row.value, &on_absent->shown_value))
         st = window_show_ghost(&cursor->window, &row);
     if (st != SPINE_OK) {
         cursor_fail(cursor, st);

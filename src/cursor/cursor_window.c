@@ -10,6 +10,8 @@
 /* Searches in vain that a batch is told of together. */
 #define SEARCHES_TOLD 256u
 
+static enum spine_status settle_lent(struct window *window);
+static void forget_lent(struct window *window);
 static void window_clear(struct window *window, bool backward);
 static void want_less(struct window *window);
 static enum spine_status settle_stops(struct window *window);
@@ -21,6 +23,25 @@ static void search_failed(struct window *window, struct source *source);
 static void tell_searches(const struct window *window, struct source *source);
 static void use_sources(struct window *window, bool backward);
 static void use_source(struct window *window, struct source *source, uint64_t rows);
+
+/*
+ * Gives blocks back that no staged row borrows from. The rows that the window keeps, few
+ * as a rule, get cells of their own.
+ */
+static inline enum spine_status
+settle_pins(struct window *window)
+{
+    return window->pins.lent > 0 ? settle_lent(window) : SPINE_OK;
+}
+
+/* There are no inputs. */
+static inline void
+forget_inputs(struct window *window)
+{
+    window->kway.input_count = 0;
+    if (window->pins.lent > 0)
+        forget_lent(window);
+}
 
 enum spine_status
 window_init(struct window *window, const struct layout *layout,
@@ -54,6 +75,8 @@ window_init(struct window *window, const struct layout *layout,
         source->batch = spine_batch_ref(batches[i]);
         source->end = batches[i]->info.rows;
         reader_init(&source->reader, batches[i]);
+        source->reader.pins = &window->pins;
+        source->reader.error = &window->unread;
         if (batches[i]->info.rows == 0)
             continue;
         /* They were cells before they were datums. */
@@ -71,11 +94,14 @@ window_release(struct window *window)
 {
     const size_t count = window->source_count;
 
+    pins_release(&window->pins);
     for (size_t i = 0; i < count; i++) {
         rows_release(window->layout, &window->inputs[i].rows);
         tell_searches(window, &window->sources[i]);
+        reader_release(&window->sources[i].reader);
         spine_batch_unref(window->sources[i].batch);
     }
+    arena_release(&window->cells);
     kway_release(&window->kway);
     lookup_ledger_add(window->ledger, &window->counts);
     lookup_ledger_unref(window->ledger);
@@ -297,9 +323,14 @@ tell_searches(const struct window *window, struct source *source)
 enum spine_status
 window_fill(struct window *window)
 {
+    enum spine_status st;
+
     assert(window->rows.count == 0);
+    TRY(settle_pins(window));
     return window->kway.descending ? window_fill_backward(window, 0)
                                    : window_fill_forward(window);
+out:
+    return st;
 }
 
 enum spine_status
@@ -333,6 +364,7 @@ window_forward(struct window *window, bool within_key, size_t *first)
     if (window->limited)
         TRY(settle_stops(window));
     *first = window->rows.count;
+    TRY(settle_pins(window));
     TRY(window_fill_forward(window));
 out:
     return st;
@@ -350,13 +382,16 @@ settle_stops(struct window *window)
     for (size_t i = 0; i < window->kway.input_count; i++) {
         struct kway_input *input = &window->inputs[i];
         struct source *source = input->source;
-        struct reader end = source->reader;
+        struct reader end;
 
         if (!source->stop_moves)
             continue;
-        TRY(reader_seek_after(&end, &key, NULL));
+        end = reader_copy(&source->reader);
+        st = reader_seek_after(&end, &key, NULL);
         source->stop = reader_offset(&end);
         source->stop_moves = false;
+        reader_release(&end);
+        TRY(st);
         input->rows_left = input->rows.count - input->at + source_rows_left(source);
     }
 out:
@@ -385,6 +420,7 @@ window_backward(struct window *window, size_t keep, size_t *shift)
         window->high_open = true;
         rows->count = keep;
     }
+    TRY(settle_pins(window));
     TRY(window_fill_backward(window, keep));
     *shift = rows->count - keep;
 out:
@@ -429,7 +465,7 @@ static void
 window_clear(struct window *window, bool backward)
 {
     window->rows.count = 0;
-    window->kway.input_count = 0;
+    forget_inputs(window);
     window->kway.descending = backward;
     window->staged = backward ? STAGED_BACKWARD : STAGED_FORWARD;
     want_less(window);
@@ -498,7 +534,7 @@ reaches(const struct source *source, const struct cell *key)
 static void
 use_sources(struct window *window, bool backward)
 {
-    window->kway.input_count = 0;
+    forget_inputs(window);
     window->staged = backward ? STAGED_BACKWARD : STAGED_FORWARD;
     for (size_t i = 0; i < window->source_count; i++) {
         struct source *source = &window->sources[i];
@@ -518,6 +554,29 @@ use_source(struct window *window, struct source *source, uint64_t rows)
 
     input->rows.count = input->at = 0;
     input->source = source;
+    source->reader.staged = input;
     input->more = true;
     input->rows_left = rows;
+}
+
+static __attribute__((noinline)) enum spine_status
+settle_lent(struct window *window)
+{
+    struct arena cells = {0};
+
+    if (window->rows.count > 0 &&
+        !arena_copy_rows(&cells, window->layout, &window->rows, 0))
+        return SPINE_NOMEM;
+    arena_release(&window->cells);
+    window->cells = cells;
+    pins_settle(&window->pins, 0, 0);
+    return SPINE_OK;
+}
+
+/* Nothing is staged of any batch. */
+static __attribute__((noinline)) void
+forget_lent(struct window *window)
+{
+    for (size_t i = 0; i < window->source_count; i++)
+        window->sources[i].reader.staged = NULL;
 }

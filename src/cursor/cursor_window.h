@@ -88,6 +88,11 @@ struct window {
     bool ghost;
     /* Rows that were read and not shown. */
     uint64_t rows_skipped;
+    /* Blocks that rows borrow from, those of inputs too; cells of rows that outlived
+     * their blocks; what could not be read. */
+    struct pins pins;
+    struct arena cells;
+    struct spine_error unread;
 
     /* May there be rows before the first one, after the last one? */
     bool low_open;
@@ -166,6 +171,13 @@ enum spine_status window_backward(struct window *window, size_t keep, size_t *sh
  * rows that are codes, of windows that window_reads_on().
  */
 enum spine_status window_read(struct window *window, struct lent_rows *out);
+
+/* May cells of the window's rows be gone after the next fill? */
+static inline bool
+window_rows_borrow(const struct window *window)
+{
+    return window->pins.lent > 0 || window->cells.chunks != NULL;
+}
 
 /* Of cursor_fill.c. Append rows ahead of the staged inputs; keep the first `keep` rows
  * and put others before them. */

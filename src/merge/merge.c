@@ -20,7 +20,9 @@ static enum spine_status merge_more(struct merge *merge, uint64_t fuel_rows,
                                     uint64_t *fuel_used, struct spine_error *error);
 static enum spine_status merge_window(struct merge *merge, uint64_t fuel_rows,
                                       uint64_t *fuel_used, struct spine_error *error);
-static enum spine_status fail(enum spine_status status, struct spine_error *error);
+static void settle_pins(struct merge *merge);
+static enum spine_status
+fail(const struct merge *merge, enum spine_status status, struct spine_error *error);
 
 enum spine_status
 merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_count,
@@ -54,6 +56,8 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
         assert(spine_schema_equal(&batches[i]->layout.schema, &merge->layout.schema));
         merge_input_init(&merge->inputs[i], &merge->staged[i], batches[i],
                          share > STAGE_ROWS_MIN ? share : STAGE_ROWS_MIN);
+        merge->inputs[i].reader.pins = &merge->pins;
+        merge->inputs[i].reader.error = &merge->unread;
         merge->rows_all += batches[i]->info.rows;
     }
     merge->output.rows_expected = merge->rows_all;
@@ -118,11 +122,24 @@ merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error)
         if (st != SPINE_OK)
             return st;
         TRY(output_flush(&merge->output, false));
+        settle_pins(merge);
         assert(fuel_used > 0);
         *fuel_rows -= fuel_used < *fuel_rows ? fuel_used : *fuel_rows;
     }
 out:
-    return st == SPINE_OK ? st : fail(st, error);
+    return st == SPINE_OK ? st : fail(merge, st, error);
+}
+
+/* Rows that were merged borrow from blocks until they are packed. */
+static void
+settle_pins(struct merge *merge)
+{
+    const struct output *output = &merge->output;
+    const size_t fresh = merge->fresh.count - merge->fresh_at;
+
+    if (merge->pins.count > 0 && !kway_holds(&merge->kway))
+        pins_settle(&merge->pins, output->rows + output->pending.count + fresh,
+                    output->rows);
 }
 
 /* Judges the rows that were merged. */
@@ -157,16 +174,17 @@ merge_more(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
     if (*fuel_used < fuel_rows && merge->rows_in == rows_before)
         return merge_window(merge, fuel_rows, fuel_used, error);
 out:
-    return st == SPINE_OK ? st : fail(st, error);
+    return st == SPINE_OK ? st : fail(merge, st, error);
 }
 
 static enum spine_status
-fail(enum spine_status status, struct spine_error *error)
+fail(const struct merge *merge, enum spine_status status, struct spine_error *error)
 {
     if (status == SPINE_OVERFLOW)
         return spine_fail(error, status,
                           "the weights of equal rows leave the range of int64_t");
-    return spine_fail(error, status, "no memory for the next window of a merge");
+    return fail_by(error, &merge->unread, status,
+                   "no memory for the next window of a merge");
 }
 
 bool
@@ -241,6 +259,7 @@ merge_free(struct merge *merge)
 {
     if (merge == NULL)
         return;
+    pins_release(&merge->pins);
     for (size_t i = 0; i < merge->input_count; i++)
         merge_input_release(&merge->inputs[i]);
     kway_release(&merge->kway);
@@ -289,7 +308,7 @@ merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
 
     st = kway_fill(&merge->kway, merge_window_rows(merge), want, &rows_used);
     if (st != SPINE_OK)
-        return fail(st, error);
+        return fail(merge, st, error);
     merge->last_taken = NULL;
     merge->rows_in += rows_used;
     /* At least 1: what is left to do may be to give a row that is held. */

@@ -28,7 +28,7 @@ struct overlap {
 static bool is_before(const struct spine_batch *before, const struct spine_batch *after);
 static void guest_to_block(struct overlap *overlap, struct guest *guest, size_t block);
 static bool
-guest_code(struct overlap *overlap, const struct guest *guest, struct row_code *out);
+guest_code(struct overlap *overlap, struct guest *guest, struct row_code *out);
 static void guest_seek(struct overlap *overlap, struct guest *guest,
                        const struct row_code *code, bool after);
 static size_t
@@ -118,6 +118,8 @@ merge_overlap(const struct spine_batch *large, struct spine_batch *const *small,
             if (overlap.guests[i].block == block)
                 guest_to_block(&overlap, &overlap.guests[i], next);
     }
+    for (size_t i = 0; i < small_count; i++)
+        reader_release(&overlap.guests[i].reader);
     rows_release(&large->layout, &overlap.row);
     return overlap.status == SPINE_OK ? rows : large->info.rows;
 }
@@ -152,22 +154,23 @@ guest_to_block(struct overlap *overlap, struct guest *guest, size_t block)
     guest->block = large->block_count;
 }
 
-/* The next row of the guest; false at its end, and once something failed. */
+/* The next row of the guest, until that moves; false at its end, and once something
+ * failed. */
 static bool
-guest_code(struct overlap *overlap, const struct guest *guest, struct row_code *out)
+guest_code(struct overlap *overlap, struct guest *guest, struct row_code *out)
 {
     const struct layout *layout = &overlap->large->layout;
     const struct rows *row = &overlap->row;
-    struct reader reader = guest->reader;
+    struct reader *reader = &guest->reader;
 
-    if (overlap->status != SPINE_OK || reader.block == reader.batch->block_count)
+    if (overlap->status != SPINE_OK || reader->block == reader->batch->block_count)
         return false;
-    if (reader_at_block_start(&reader)) {
-        *out = reader_block_first(&reader);
+    if (reader_at_block_start(reader)) {
+        *out = reader_block_first(reader);
         return true;
     }
     overlap->row.count = 0;
-    if (reader_stage(&reader, &overlap->row, 1, &overlap->status) == 0)
+    if (reader_peek(reader, &overlap->row, 1, &overlap->status) == 0)
         return false;
     *out = (struct row_code){.hi = row->hi[0]};
     if (layout->row_kind != ROW_ONE)

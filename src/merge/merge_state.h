@@ -31,6 +31,10 @@ struct merge {
     size_t opened;
     struct kway kway;
     struct output output;
+    /* Blocks that rows on their way from inputs to the output borrow from, and what could
+     * not be read. */
+    struct pins pins;
+    struct spine_error unread;
     /* Rows of the next window, if there is fuel for it. */
     size_t window_rows;
     /* The fuel of a merged row. */

@@ -17,7 +17,8 @@ static void let_go(struct spine_probe *probe);
 static enum spine_status give(struct spine_probe *probe, struct spine_probe_rows *out);
 static enum spine_status
 give_columns(struct spine_probe *probe, struct spine_columns *out);
-static enum spine_status fail(enum spine_status status, struct spine_error *error);
+static enum spine_status fail(const struct spine_probe *probe, enum spine_status status,
+                              struct spine_error *error);
 
 enum spine_status
 spine_probe_new(struct spine_probe **out, struct spine_error *error)
@@ -40,6 +41,7 @@ spine_probe_free(struct spine_probe *probe)
     mem_free(probe->runs, probe->run_capacity * sizeof *probe->runs);
     mem_free(probe->cells, probe->cell_capacity * sizeof *probe->cells);
     mem_free(probe->ends, probe->end_capacity * sizeof *probe->ends);
+    arena_release(&probe->cells_kept);
     mem_free(probe->value_cells, probe->value_capacity);
     mem_free(probe->value_offsets, probe->offset_capacity * sizeof *probe->value_offsets);
     mem_free(probe, sizeof *probe);
@@ -53,6 +55,7 @@ probe_begin(struct spine_probe *probe, const struct probe_input *input,
 
     *out = (struct spine_probe_rows){0};
     let_go(probe);
+    probe->unread.status = SPINE_OK;
     TRY(check_input(input, error));
     TRY(use_layout(probe, input->layout));
     TRY(probe_take_keys(probe, input->keys, error));
@@ -60,7 +63,7 @@ probe_begin(struct spine_probe *probe, const struct probe_input *input,
     if (st == SPINE_OK)
         st = give(probe, out);
     if (st != SPINE_OK)
-        st = fail(st, error);
+        st = fail(probe, st, error);
 out:
     if (st != SPINE_OK)
         let_go(probe);
@@ -84,7 +87,7 @@ spine_probe_next(struct spine_probe *probe, struct spine_probe_rows *out,
     if (st == SPINE_OK)
         return SPINE_OK;
     let_go(probe);
-    return fail(st, error);
+    return fail(probe, st, error);
 }
 
 static enum spine_status
@@ -160,6 +163,7 @@ let_go(struct spine_probe *probe)
     probe->ledger = NULL;
     probe->key = probe->key_count = 0;
     probe->chunk_begin = probe->chunk_end = 0;
+    probe->rows.count = 0;
 }
 
 static enum spine_status
@@ -224,10 +228,10 @@ give_columns(struct spine_probe *probe, struct spine_columns *out)
 }
 
 static enum spine_status
-fail(enum spine_status status, struct spine_error *error)
+fail(const struct spine_probe *probe, enum spine_status status, struct spine_error *error)
 {
     if (status == SPINE_OVERFLOW)
         return spine_fail(error, status,
                           "the weights of equal rows leave the range of int64_t");
-    return spine_fail(error, status, "no memory for the rows of a probe");
+    return fail_by(error, &probe->unread, status, "no memory for the rows of a probe");
 }

@@ -158,8 +158,7 @@ probe_take_rows(struct spine_probe *probe, struct hit *hit, size_t count,
     if (hit->staged != HIT_NONE)
         append_rows(probe, out, &probe->staged, hit->staged, hit->staged + count);
     else
-        TRY(batch_stage_hit(probe->batches[hit->batch],
-                            probe->whole ? &probe->keys : NULL, hit, count, out));
+        TRY(batch_stage_hit(probe->batches[hit->batch], &probe->keys, hit, count, out));
     TRY(probe_skip_rows(probe, hit, count, left));
 out:
     return st;
@@ -175,7 +174,7 @@ probe_skip_rows(struct spine_probe *probe, struct hit *hit, size_t count, size_t
     if (hit->staged != HIT_NONE)
         hit->staged += (uint32_t)count;
     else if (hit->begin == hit->end)
-        st = batch_hit_next(probe->batches[hit->batch], hit);
+        st = batch_hit_next(probe->batches[hit->batch], &probe->keys, hit);
     *left = (size_t)(hit->end - hit->begin);
     return st;
 }

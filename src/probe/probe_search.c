@@ -55,7 +55,14 @@ begin_chunk(struct spine_probe *probe)
     probe->shared_keys = 0;
     memset(probe->heads, 0xff, count * sizeof *probe->heads);
     static_assert(HIT_NONE == UINT32_MAX, "heads are set bytewise");
-    probe->keys = (struct probe_keys){.column = &layout->key, .count = count};
+    /* Rows of the chunk before that are yet to be given may borrow from it. */
+    if (probe->rows.count == 0)
+        arena_reset(&probe->cells_kept);
+    probe->keys = (struct probe_keys){.column = &layout->key,
+                                      .count = count,
+                                      .plain = probe->whole,
+                                      .arena = &probe->cells_kept,
+                                      .error = &probe->unread};
     if (layout->key.shape == SHAPE_FIXED || layout->key.shape == SHAPE_BYTES) {
         probe->keys.cells = probe->cells + begin;
         for (size_t i = 0; i < count; i++)

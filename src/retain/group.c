@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "retain/group_state.h"
 
+static void forget_parts(struct group *group);
 static enum spine_status search_source(struct group *group, size_t at);
 static bool filter_excludes(struct group *group, const struct spine_batch *batch);
 enum spine_status
@@ -26,6 +27,7 @@ group_new(struct group **out, const struct layout *layout,
     for (size_t i = 0; i < count; i++) {
         sources[i].batch = spine_batch_ref(options->batches[i]);
         reader_init(&sources[i].reader, options->batches[i]);
+        sources[i].reader.error = &group->unread;
     }
     group->layout = layout;
     group->filter = &options->values->filter;
@@ -46,8 +48,12 @@ void
 group_parts_release(struct group *group)
 {
     kept_cell_release(&group->key);
-    for (size_t i = 0; i < group->source_count; i++)
+    forget_parts(group);
+    for (size_t i = 0; i < group->source_count; i++) {
+        reader_release(&group->sources[i].reader);
         spine_batch_unref(group->sources[i].batch);
+    }
+    pins_release(&group->pins);
     mem_free(group->sources, group->source_count * sizeof *group->sources);
     mem_free(group->parts, group->source_count * sizeof *group->parts);
 }
@@ -58,14 +64,36 @@ group_begin(struct group *group, union spine_datum key, struct spine_error *erro
     group->phase = GROUP_SEARCHING;
     group->hashed = false;
     group->searched = 0;
-    group->part_count = group->own_parts = 0;
+    forget_parts(group);
+    group->own_parts = 0;
     group->own_rows = 0;
     group->is_asking = false;
     return kept_cell_set(&group->key, &group->layout->key, key, error);
 }
 
+static void
+forget_parts(struct group *group)
+{
+    while (group->part_count > 0) {
+        struct reader *reader = &group->parts[--group->part_count].reader;
+
+        reader_release(reader);
+        reader->staged = NULL;
+    }
+    pins_settle(&group->pins, 0, 0);
+}
+
 enum spine_status
-group_search(struct group *group, struct retain_fuel *fuel)
+group_fail(const struct group *group, enum spine_status status, struct spine_error *error)
+{
+    if (status == SPINE_OVERFLOW)
+        return spine_fail(error, status,
+                          "the weights of equal rows leave the range of int64_t");
+    return fail_by(error, &group->unread, status, "no memory for the rows of a group");
+}
+
+enum spine_status
+group_search(struct group *group, struct retain_fuel *fuel, struct spine_error *error)
 {
     enum spine_status st = SPINE_OK;
 
@@ -78,7 +106,7 @@ group_search(struct group *group, struct retain_fuel *fuel)
     }
     group->phase = GROUP_SEARCHED;
 out:
-    return st;
+    return st == SPINE_OK ? st : group_fail(group, st, error);
 }
 
 static enum spine_status
@@ -96,8 +124,10 @@ search_source(struct group *group, size_t at)
     TRY(reader_seek_exact(&source->reader, key, &rows));
     if (rows == 0)
         return SPINE_OK;
-    *part = (struct group_part){
-        .source = at, .begin = reader_offset(&source->reader), .reader = source->reader};
+    *part = (struct group_part){.source = at,
+                                .begin = reader_offset(&source->reader),
+                                .reader = reader_copy(&source->reader)};
+    part->reader.pins = &group->pins;
     part->end = part->begin + rows;
     if (reader_key_goes_on(&source->reader, rows)) {
         TRY(reader_seek_after(&part->reader, key, NULL));
@@ -159,7 +189,7 @@ group_has_others(const struct group *group)
 
 enum spine_status
 group_ask_others(struct group *group, union spine_datum value, struct retain_fuel *fuel,
-                 bool *done, bool *found)
+                 bool *done, bool *found, struct spine_error *error)
 {
     const struct cell *key = &group->key.cell;
     struct cell cell;
@@ -185,5 +215,5 @@ group_ask_others(struct group *group, union spine_datum value, struct retain_fue
     *done = true;
     group->is_asking = false;
 out:
-    return st;
+    return st == SPINE_OK ? st : group_fail(group, st, error);
 }

@@ -37,7 +37,8 @@ group_begin(struct group *group, union spine_datum key, struct spine_error *erro
 /* Does it pay to search first when `rows` rows of the key are to be judged? */
 bool group_is_worth_a_search(const struct group *group, size_t rows);
 /* Searches on for the key's parts. */
-enum spine_status group_search(struct group *group, struct retain_fuel *fuel);
+enum spine_status
+group_search(struct group *group, struct retain_fuel *fuel, struct spine_error *error);
 bool group_is_searched(const struct group *group);
 /*
  * After the search: are all rows of the group in one input of the merge, as a merge by
@@ -61,6 +62,7 @@ bool group_gave_up(const struct group *group);
  * it is to be called again with the same value.
  */
 enum spine_status group_ask_others(struct group *group, union spine_datum value,
-                                   struct retain_fuel *fuel, bool *done, bool *found);
+                                   struct retain_fuel *fuel, bool *done, bool *found,
+                                   struct spine_error *error);
 
 #endif

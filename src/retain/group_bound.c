@@ -25,7 +25,6 @@ static enum spine_status scan(struct group *group, union spine_datum key,
 static enum spine_status
 scan_more(struct group *group, struct retain_fuel *fuel, struct spine_error *error);
 static bool is_like_last(const struct group *group, size_t at, union spine_datum value);
-static enum spine_status fail(enum spine_status status, struct spine_error *error);
 
 void
 group_free(struct group *group)
@@ -83,16 +82,7 @@ group_judge(struct group *group, union spine_datum key, struct retain_fuel *fuel
         }
     }
 out:
-    return st == SPINE_OK ? st : fail(st, error);
-}
-
-static enum spine_status
-fail(enum spine_status status, struct spine_error *error)
-{
-    if (status == SPINE_OVERFLOW)
-        return spine_fail(error, status,
-                          "the weights of equal rows leave the range of int64_t");
-    return spine_fail(error, status, "no memory for the rows of a group");
+    return st == SPINE_OK ? st : group_fail(group, st, error);
 }
 
 static void
@@ -199,6 +189,7 @@ open_part(struct group *group, struct retain_fuel *fuel)
     input = &group->inputs[group->kway.input_count++];
     input->rows.count = input->at = 0;
     input->source = part;
+    part->reader.staged = input;
     TRY(refill(input, OPEN_ROWS));
 out:
     return st;
@@ -306,6 +297,8 @@ scan_more(struct group *group, struct retain_fuel *fuel, struct spine_error *err
         group->has_last = true;
     }
     rows->count = 0;
+    if (group->pins.count > 0 && !kway_holds(&group->kway))
+        pins_settle(&group->pins, 0, 0);
     TRY(kway_fill(&group->kway, rows, group->want < most ? group->want : (size_t)most,
                   &rows_used));
     group->kway.untouched = true;

@@ -94,8 +94,14 @@ struct group {
     bool gave_up;
     enum bound_kind kind;
     struct kept_cell bound;
+    /* Blocks that scanned rows borrow from, and what could not be read. */
+    struct pins pins;
+    struct spine_error unread;
 };
 
+/* Says what could not be read, or that there was no memory. */
+enum spine_status group_fail(const struct group *group, enum spine_status status,
+                             struct spine_error *error);
 /* Frees what a search needs. */
 void group_parts_release(struct group *group);
 

@@ -196,7 +196,7 @@ judge_values(struct retain *retain, struct judging *judging)
         if (retain->group != NULL && !group_is_searched(retain->group) &&
             (retain->is_rejected ||
              group_is_worth_a_search(retain->group, retain->key_end - *at))) {
-            TRY(group_search(retain->group, judging->fuel));
+            TRY(group_search(retain->group, judging->fuel, judging->error));
             if (!group_is_searched(retain->group))
                 break;
             if (group_is_unchanged(retain->group, judging->fuel)) {
@@ -236,7 +236,7 @@ judge_rejected(struct retain *retain, struct judging *judging, union spine_datum
     /* What others have of the group may go, and with it the reason to keep this. */
     if (group_bound_keeps(group, value))
         return keep(retain, judging, end, group_has_others(group));
-    TRY(group_ask_others(group, value, judging->fuel, &done, &found));
+    TRY(group_ask_others(group, value, judging->fuel, &done, &found, judging->error));
     if (!done)
         return SPINE_OK;
     if (found)

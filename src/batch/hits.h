@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCH_HITS_H
+#define BATCH_HITS_H
+
+/*
+ * batch/hits -- searching a batch for many keys. Part of batch/batch.h, which includes
+ * it.
+ *
+ *     batch_probe()        the keys that are there: hits
+ *     batch_stage_hits()   the rows of those that have few
+ *     batch_stage_hit()    rows of one of the others, block by block
+ *     batch_hit_next()
+ */
+
+#include "batch/arena.h"
+#include "batch/pin.h"
+
+struct spine_batch;
+
+/* Keys of one column, strictly ascending, and what goes with a search for them. */
+struct probe_keys {
+    const struct cell_layout *column;
+    size_t count;
+    /* Every key's word. */
+    const uint64_t *words;
+    /* SHAPE_FIXED and SHAPE_BYTES: every key, with its span; otherwise NULL. */
+    const struct cell *cells;
+    /* Rows are untimed and of one weight. */
+    bool plain;
+    /* Where the bytes of cells go whose block does not stay. */
+    struct arena *arena;
+    /* Says what cannot be read; may be NULL. */
+    struct spine_error *error;
+};
+
+/* No place of a hit, or of its rows. */
+#define HIT_NONE UINT32_MAX
+/* Hits of more rows are not staged with others. */
+#define HIT_ROWS_MAX 16u
+
+/* Rows [begin, end) of `block` are those of key `key`; it may go on in the next block. */
+struct hit {
+    uint32_t key;
+    uint32_t block;
+    uint16_t begin;
+    uint16_t end;
+    /* Where batch_stage_hits() put the rows, or HIT_NONE. */
+    uint32_t staged;
+    /* The caller's. */
+    uint32_t batch;
+    uint32_t next;
+};
+
+/* The keys in [*begin, *end) are within the least and the greatest of the batch. */
+void batch_probe_range(const struct spine_batch *batch, const struct probe_keys *keys,
+                       size_t *begin, size_t *end);
+/*
+ * Searches the batch for the keys that `candidates`, ascending indexes, name. Writes a
+ * hit for each that is there, in order; `*hit_count` is how many.
+ */
+SPINE_CHECKED enum spine_status batch_probe(const struct spine_batch *batch,
+                                            const struct probe_keys *keys,
+                                            const uint32_t *candidates, size_t count,
+                                            struct hit *hits, size_t *hit_count);
+/*
+ * Appends the rows of hits of `keys` to `out`, unless they are more than HIT_ROWS_MAX or
+ * go on in the next block, while `out` has less than `rows_max`. Quick when the batch was
+ * just searched. Spans borrow from the batch, or from the arena of the keys.
+ */
+SPINE_CHECKED enum spine_status
+batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
+                 struct hit *hits, size_t count, struct rows *out, size_t rows_max);
+/* Appends the first `count` rows of a hit to `out`, which has room. */
+SPINE_CHECKED enum spine_status
+batch_stage_hit(const struct spine_batch *batch, const struct probe_keys *keys,
+                const struct hit *hit, size_t count, struct rows *out);
+/* Moves a hit of which no row is left to the rows of its key in the next block; it stays
+ * empty when the key does not go on there. */
+SPINE_CHECKED enum spine_status batch_hit_next(const struct spine_batch *batch,
+                                               const struct probe_keys *keys,
+                                               struct hit *hit);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCH_READER_H
+#define BATCH_READER_H
+
+/*
+ * batch/reader -- reading a batch from any place in either direction. Part of
+ * batch/batch.h, which includes it.
+ */
+
+#include "batch/pin.h"
+#include "filter/filter.h"
+
+struct spine_batch;
+
+/*
+ * A position between two rows of a batch, and the staging of the rows on either side. The
+ * batch is borrowed. Staged spans borrow from the block, which stays as long as the
+ * reader does not go on to another one, or as `pins` say.
+ */
+struct reader {
+    const struct spine_batch *batch;
+    /* The block, batch->block_count at the end. */
+    size_t block;
+    /* The row in it. */
+    uint32_t row;
+    /* Where the next exact seek begins to look among the marks, or any number; since
+     * one, the stretch of its key. */
+    size_t stretch;
+
+    /* Holds the block that was looked into last, number `pinned`, if it is elsewhere. */
+    struct pin pin;
+    size_t pinned;
+    /* Staged rows borrow from it. */
+    bool lends;
+    /* Of pins_settle(). */
+    bool in_use;
+    /* Set by the owner, who may leave them NULL: where pins that lend are left, what was
+     * staged by this reader, and where it is said what cannot be read. */
+    struct pins *pins;
+    const struct kway_input *staged;
+    struct spine_error *error;
+};
+
+/* Before the first row. */
+void reader_init(struct reader *reader, const struct spine_batch *batch);
+/* Gives back what the reader holds; it is where it was. Twice is harmless. */
+void reader_release(struct reader *reader);
+/* Another reader of the same batch, at the same place, which holds nothing. */
+struct reader reader_copy(const struct reader *reader);
+void reader_to_end(struct reader *reader);
+/* Rows before the position. */
+uint64_t reader_offset(const struct reader *reader);
+/* To the given offset, 0..rows. */
+void reader_to_offset(struct reader *reader, uint64_t offset);
+/* Before the first row not less than (key) or, unless `value` is NULL, (key, value):
+ * anywhere in the batch; quick when that is near. After a failure of this and of what
+ * else looks into blocks the position is anywhere. */
+SPINE_CHECKED enum spine_status
+reader_seek(struct reader *reader, const struct cell *key, const struct cell *value);
+/* Asks the processor for the memory that reader_seek_exact() to `key` will look at, so
+ * that several batches are waited for together. Moves the position near the key. */
+void reader_prefetch(struct reader *reader, const struct cell *key);
+/* reader_seek() to `key`; `*rows` is how many rows of exactly that key follow in the
+ * block: 0 only when the batch has none. */
+SPINE_CHECKED enum spine_status
+reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows);
+/* Before the first row of key `number` of those that begin in block `block`. */
+SPINE_CHECKED enum spine_status
+reader_to_key(struct reader *reader, size_t block, uint32_t number);
+/* Before the first row greater than all of (key) or (key, value). */
+SPINE_CHECKED enum spine_status reader_seek_after(struct reader *reader,
+                                                  const struct cell *key,
+                                                  const struct cell *value);
+/* Appends up to `want` rows after the position to `out` and moves past them; less at the
+ * end of a block. 0: end, or no memory (*st). */
+size_t
+reader_stage(struct reader *reader, struct rows *out, size_t want, enum spine_status *st);
+/* reader_stage() that leaves the position where it is. */
+size_t
+reader_peek(struct reader *reader, struct rows *out, size_t want, enum spine_status *st);
+/* reader_stage() of codes into columns that are lent, as far as they have room. */
+SPINE_CHECKED enum spine_status
+reader_stage_lent(struct reader *reader, struct lent_rows *out, size_t want);
+/* Appends up to `want` rows before the position, nearest first, hi and lo complemented,
+ * and moves before them. */
+size_t reader_stage_reverse(struct reader *reader, struct rows *out, size_t want,
+                            enum spine_status *st);
+
+/* ---- What is known of blocks without a look into them ---- */
+
+/* A row as a bound. Spans are borrowed. */
+struct row_code {
+    uint64_t hi;
+    uint64_t lo;
+    struct span key;
+    struct span value;
+};
+
+/* <0, 0, >0 by (key, value). */
+int row_code_compare(const struct layout *layout, const struct row_code *a,
+                     const struct row_code *b);
+bool row_code_same_key(const struct layout *layout, const struct row_code *a,
+                       const struct row_code *b);
+
+/* Is the position before the first row of a block? */
+bool reader_at_block_start(const struct reader *reader);
+/* The block at the position, which is not the end: its rows, its bytes, its first row,
+ * and the last row of the block that is `ahead` blocks behind it. */
+uint32_t reader_block_rows(const struct reader *reader);
+size_t reader_block_bytes(const struct reader *reader);
+struct row_code reader_block_first(const struct reader *reader);
+struct row_code reader_block_last(const struct reader *reader, size_t ahead);
+/* Rows before the position that lie in one block with the one right before it. */
+uint32_t reader_rows_before(const struct reader *reader);
+/* The next `rows` rows, of the block at the position, are of one key: are there more of
+ * it in the next block? */
+bool reader_key_goes_on(const struct reader *reader, size_t rows);
+/* Does the block at the position begin with the key that the one before it ends with? */
+bool reader_block_goes_on(const struct reader *reader);
+/* Have `filters` judged the block at the position; the blocks of rows [begin, end)? The
+ * second adds to `*looks` how many it looked at. */
+bool reader_block_is_judged(const struct reader *reader, const struct judged_by *filters);
+bool batch_rows_are_judged(const struct spine_batch *batch, uint64_t begin, uint64_t end,
+                           const struct judged_by *filters, uint64_t *looks);
+/* The first key of the block, in the caller's type; as rows_key_datum(). */
+union spine_datum
+batch_block_key(const struct spine_batch *batch, size_t block, uint8_t *scratch);
+/* Keys that begin in the block: not the first one if the block before has it, too. */
+uint32_t batch_keys_begun(const struct spine_batch *batch, size_t block);
+
+#endif
