@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARNESS_ELSEWHERE_H
+#define HARNESS_ELSEWHERE_H
+
+/*
+ * harness/elsewhere -- batches whose blocks are not in memory (batch/pin.h).
+ *
+ * Images are kept out of the library's sight. Whoever pins a block gets a copy that ends
+ * where its memory does, and that is overwritten and freed as soon as it is given back:
+ * so who borrows without a pin is seen, by what it reads and by sanitizers. Pins can be
+ * made to fail. Thread safe, but for arming.
+ *
+ * In the tests of blocks elsewhere the library is built with SPINE_BLOCKS_ELSEWHERE and
+ * calls elsewhere_move() for every batch that it makes.
+ */
+
+#include "harness/fault_alloc.h"
+#include "spine/batch.h"
+
+/* The blocks of the batch, which nobody else knows yet, go elsewhere. */
+void elsewhere_move(struct spine_batch *batch);
+
+/* Lets the `nth` pin from now fail with `status`, 1 being the next. */
+void elsewhere_arm(enum fault_mode mode, uint64_t nth, enum spine_status status);
+/* No pin fails any more; true when one did since elsewhere_arm(). */
+bool elsewhere_disarm(void);
+bool elsewhere_fired(void);
+/* Stops failing, and goes on, at the same count. For one thread. */
+void elsewhere_pause(void);
+void elsewhere_resume(void);
+/* What the message of a failed pin says. */
+#define ELSEWHERE_MESSAGE "elsewhere: block"
+
+/* Pins so far, and those that were not given back. */
+uint64_t elsewhere_pins(void);
+uint64_t elsewhere_pinned(void);
+/* Keepers that are alive. */
+uint64_t elsewhere_keepers(void);
+
+#endif
