@@ -103,7 +103,7 @@ store_pin(struct store_file *file, uint32_t index, bool transient,
 
     *out = NULL;
     for (;;) {
-        bool is_there;
+        bool is_there = false;
 
         mutex_lock(&shard->mutex);
         frame = take_resident_locked(shard, file, index, transient);
@@ -112,12 +112,9 @@ store_pin(struct store_file *file, uint32_t index, bool transient,
             *out = frame;
             return SPINE_OK;
         }
-        frame = cache_begin_load(file, index, transient);
+        frame = cache_begin_load(file, index, transient, &is_there);
         if (frame != NULL)
             break;
-        mutex_lock(&shard->mutex);
-        is_there = slot_is_frame(file->slots[index]);
-        mutex_unlock(&shard->mutex);
         if (!is_there)
             return fail_nomem(error, "a block of a file",
                               file->table.blocks[index].image_bytes);
@@ -183,16 +180,18 @@ store_cache_counts(struct spine_store *store, struct store_cache_counts *out)
 }
 
 struct cache_frame *
-cache_begin_load(struct store_file *file, uint32_t index, bool transient)
+cache_begin_load(struct store_file *file, uint32_t index, bool transient, bool *is_there)
 {
     struct cache_shard *shard = shard_of(file, index);
     /* Memory is asked for without the lock. */
     struct cache_frame *frame = frame_new(file, index);
 
+    *is_there = false;
     if (frame == NULL)
         return NULL;
     mutex_lock(&shard->mutex);
-    if (slot_is_frame(file->slots[index])) {
+    *is_there = slot_is_frame(file->slots[index]);
+    if (*is_there) {
         mutex_unlock(&shard->mutex);
         frames_free(frame);
         return NULL;

@@ -95,10 +95,10 @@ void cache_forget(struct block_cache *cache, struct store_file *file);
 
 /*
  * Makes a pinned frame for a block that has none, which the caller then reads into it and
- * ends the load. NULL when there is one by now, or no memory.
+ * ends the load. NULL when there is one by now, `*is_there`, or no memory.
  */
 struct cache_frame *
-cache_begin_load(struct store_file *file, uint32_t index, bool transient);
+cache_begin_load(struct store_file *file, uint32_t index, bool transient, bool *is_there);
 /* The frame has its image, as `st` says; if not, it is gone. */
 void cache_end_load(struct cache_frame *frame, enum spine_status st);
 /* Checks an image that came from the backend, as the owner of the file wants it. */

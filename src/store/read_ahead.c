@@ -69,8 +69,9 @@ run_begin(struct store_file *file, uint32_t index, size_t count, bool transient,
     size_t begun = 0;
 
     while (begun < count) {
+        bool is_there;
         struct cache_frame *frame =
-            cache_begin_load(file, index + (uint32_t)begun, transient);
+            cache_begin_load(file, index + (uint32_t)begun, transient, &is_there);
 
         if (frame == NULL)
             break;

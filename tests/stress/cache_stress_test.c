@@ -54,6 +54,7 @@ on_operation(void *argument, enum spine_operation operation, const char *name,
 struct reader {
     pthread_t thread;
     struct spine_store *store;
+    struct store_file *file;
     uint64_t seed;
     const char *wrong;
 };
@@ -196,6 +197,48 @@ a_block_that_many_want_is_read_once(void **state)
     spine_store_close(store);
 }
 
+#define PINS 20000u
+
+static void *
+pin_often(void *argument)
+{
+    struct reader *reader = argument;
+
+    for (unsigned i = 0; i < PINS && reader->wrong == NULL; i++) {
+        struct cache_frame *frame;
+
+        if (store_pin(reader->file, 0, false, &frame, NULL) != SPINE_OK)
+            reader->wrong = "a pin failed";
+        else
+            store_unpin(frame);
+    }
+    return NULL;
+}
+
+/* It is there when one thread looks, and gone when the next does. */
+static void
+a_block_that_leaves_at_once_is_read_again(void **state)
+{
+    struct spine_store *store = open_store(SPINE_COMPRESSION_NONE);
+    struct reader readers[THREADS] = {0};
+    struct store_file *written;
+
+    (void)state;
+    assert_int_equal(write_file(store, 1, 0, &written, NULL), SPINE_OK);
+    store_cache_set_bytes(store, 0);
+    for (unsigned i = 0; i < THREADS; i++) {
+        readers[i].file = written;
+        assert_int_equal(pthread_create(&readers[i].thread, NULL, pin_often, &readers[i]),
+                         0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(readers[i].thread, NULL), 0);
+        assert_null(readers[i].wrong);
+    }
+    store_file_unref(written);
+    spine_store_close(store);
+}
+
 int
 main(void)
 {
@@ -203,6 +246,7 @@ main(void)
         cmocka_unit_test(images_are_right_whoever_reads_them),
         cmocka_unit_test(reads_that_fail_hurt_nobody_else),
         cmocka_unit_test(a_block_that_many_want_is_read_once),
+        cmocka_unit_test(a_block_that_leaves_at_once_is_read_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,8 +175,11 @@ model_consolidate(const struct layout *layout, struct model_rows *model)
     qsort(model->rows, model->count, sizeof *model->rows, model_compare);
     for (size_t i = 0; i < model->count; i++) {
         if (kept > 0 && model_compare(&model->rows[kept - 1], &model->rows[i]) == 0) {
-            model->rows[kept - 1].weights[0] += model->rows[i].weights[0];
-            model->rows[kept - 1].weights[1] += model->rows[i].weights[1];
+            /* A sum on the way may leave int64_t, and comes back. */
+            for (unsigned c = 0; c < 2; c++)
+                model->rows[kept - 1].weights[c] =
+                    (int64_t)((uint64_t)model->rows[kept - 1].weights[c] +
+                              (uint64_t)model->rows[i].weights[c]);
         } else {
             if (kept > 0 && model->rows[kept - 1].weights[0] == 0 &&
                 model->rows[kept - 1].weights[1] == 0)
