@@ -131,7 +131,8 @@ a_waiting_job_does_not_keep_a_runtime_open(void **state)
     (void)state;
     (void)runtime_ref(runtime);
     owner_init(&owner, runtime);
-    patient_make_ready(&job, &owner, 2, 0);
+    /* Long enough for a busy machine not to run its second slice in the same call. */
+    patient_make_ready(&job, &owner, 2, 7);
     assert_int_equal(spine_runtime_run(runtime, 100), 10);
     spine_runtime_close(runtime);
     sleep_until(runtime_due_ns(runtime, &owner.jobs));
