@@ -16,7 +16,8 @@
  *     compaction.c   everything into one batch: spine_consolidate, spine_compact
  *     report.c       tells who asked for a compaction that it ended     (compaction.h)
  *     listing.c      every batch of a spine, in sections                (listing.h)
- *     snapshot.c     immutable lists of batches; fork
+ *     taking.c       snapshots of the present content
+ *     fork.c         a spine with the content of another
  *     retention.c    the filters of a spine, and what a merge makes of them
  *     inspect.c      statistics and the invariants
  *
@@ -35,6 +36,7 @@
 #include "base/thread.h"
 #include "merge_task.h"
 #include "slots.h"
+#include "snapshot/snapshot.h"
 
 /* The task beside the levels' that makes one batch of everything. */
 #define COMPACTION_TASK SPINE_LEVELS
@@ -123,16 +125,6 @@ struct spine {
     } locked;
 };
 
-struct spine_snapshot {
-    struct ref refs;
-    struct layout layout;
-    /* That of the spine; NULL for a snapshot of batches. */
-    struct lookup_ledger *ledger;
-    size_t batch_count;
-    size_t capacity;
-    struct spine_batch *batches[];
-};
-
 /* What a critical section leaves to be done after it. Zero at first. */
 struct aftermath {
     struct key_filter *key_filters[TASK_COUNT];
@@ -203,11 +195,24 @@ void spine_look_init(struct spine *spine);
 /* Starts every merge that is due, and has merges ahead looked for. */
 void spine_start_merges_locked(struct spine *spine, struct aftermath *after);
 
-/* ---- snapshot.c ---- */
+/* ---- taking.c ---- */
+
+/* What belongs to a spine's content beside its batches. Owns its filters. */
+struct content {
+    uint64_t frontier;
+    bool has_frontier;
+    bool dirty;
+    struct key_filter *key_filter;
+    struct value_filter *value_filter;
+};
 
 /* spine_take_snapshot(), also with a sticky SPINE_OVERFLOW. */
 enum spine_status snapshot_of_anything(struct spine *spine, struct spine_snapshot **out,
                                        struct spine_error *error);
+/* The same, with the rest of the content of the same moment. */
+enum spine_status snapshot_with_content(struct spine *spine, struct spine_snapshot **out,
+                                        struct content *content,
+                                        struct spine_error *error);
 
 /* ---- retention.c ---- */
 

@@ -19,6 +19,7 @@
 #include "batch/pin.h"
 #include "batch/reader.h"
 #include "filter/filter.h"
+#include "kernel/kernel.h"
 #include "lookup/lookup.h"
 
 /* So many stretches the keys of a block are divided into, when they are words. */
@@ -113,6 +114,10 @@ bool output_encodes_block(const struct output *output, const struct reader *read
    afterwards; after SPINE_NOMEM it is as it was. */
 enum spine_status
 output_seal(struct output *output, struct spine_batch **out, struct spine_error *error);
+
+/* The batch of sorted, consolidated `rows`, which stay. */
+enum spine_status batch_of_sorted(const struct layout *layout, const struct rows *rows,
+                                  struct spine_batch **out, struct spine_error *error);
 
 /* ---- Lookup filters ---- */
 

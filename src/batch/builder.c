@@ -2,8 +2,8 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
-#include "batch/arena.h"
 #include "batch/batch.h"
+#include "rows/arena.h"
 
 #include <inttypes.h>
 

@@ -129,9 +129,6 @@ size_t batch_bytes(const struct layout *layout, size_t block_count);
 /* Of tests, which read every batch as if its blocks were in a file. */
 void elsewhere_move(struct spine_batch *batch);
 #endif
-/* The batch of sorted, consolidated `rows`, which stay. */
-enum spine_status batch_of_sorted(const struct layout *layout, const struct rows *rows,
-                                  struct spine_batch **out, struct spine_error *error);
 /* The least and the greatest key in the caller's type; as rows_key_datum(). */
 union spine_datum batch_key_min(const struct spine_batch *batch, uint8_t *scratch);
 union spine_datum batch_key_max(const struct spine_batch *batch, uint8_t *scratch);

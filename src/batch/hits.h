@@ -12,8 +12,8 @@
  *     batch_hit_next()
  */
 
-#include "batch/arena.h"
 #include "batch/pin.h"
+#include "rows/arena.h"
 
 struct spine_batch;
 

@@ -31,7 +31,7 @@
 
 #include "base/assert.h"
 #include "block/frame.h"
-#include "kernel/kernel.h"
+#include "rows/rows.h"
 
 /* The image is one of this version. */
 #define IMAGE_VERSION 1u

@@ -13,7 +13,7 @@
  */
 
 #include "base/ref.h"
-#include "kernel/kernel.h"
+#include "rows/rows.h"
 #include "spine/filter.h"
 
 struct key_filter {

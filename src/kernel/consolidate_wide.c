@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "kernel/bucket.h"
-#include "kernel/row_weights.h"
 #include "kernel/wide_order.h"
+#include "rows/row_weights.h"
 
 /*
  * rows_consolidate() for ROW_WIDE. Places of rows are sorted; then the rows that are left

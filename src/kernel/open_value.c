@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
-#include "kernel/row_order.h"
+#include "rows/row_order.h"
 
 /* Rows of a run. */
 #define TIME_RUN_ROWS 4096u

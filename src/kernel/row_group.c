@@ -5,8 +5,8 @@
 #include "base/assert.h"
 #include "base/wide_sum.h"
 #include "kernel/order.h"
-#include "kernel/row_order.h"
-#include "kernel/row_weights.h"
+#include "rows/row_order.h"
+#include "rows/row_weights.h"
 
 enum { TIMES_BY_INSERTION = 16 };
 

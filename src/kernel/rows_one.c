@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/kway_work.h"
-#include "kernel/row_order.h"
+#include "rows/row_order.h"
 
 /* ROW_ONE: the code is one word. */
 #define KERNEL_FN(verb) one_##verb

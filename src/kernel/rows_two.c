@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/kway_work.h"
-#include "kernel/row_order.h"
+#include "rows/row_order.h"
 
 /* ROW_TWO: the code is two words. */
 #define KERNEL_FN(verb) two_##verb

@@ -2,7 +2,7 @@
 #include "base/assert.h"
 #include "kernel/kway_work.h"
 #include "kernel/row_group.h"
-#include "kernel/row_order.h"
+#include "rows/row_order.h"
 
 /*
  * ROW_WIDE: the heap compares prefixes first and whole rows on ties. Rows of one key and

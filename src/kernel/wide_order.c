@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
-#include "kernel/row_order.h"
+#include "rows/row_order.h"
 
 enum {
     TIES_BY_INSERTION = 8,

@@ -2,7 +2,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "kernel/kway_work.h"
-#include "kernel/row_order.h"
+#include "rows/row_order.h"
 
 /*
  * kway_fill() for ROW_WIDE by windows, as window_template.h has them, but that a window

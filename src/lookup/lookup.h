@@ -28,7 +28,7 @@
  */
 
 #include "base/ref.h"
-#include "kernel/kernel.h"
+#include "rows/rows.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -6,7 +6,7 @@
  * retain/kept_cell -- a cell that outlives what it was read from.
  */
 
-#include "kernel/kernel.h"
+#include "rows/rows.h"
 
 /* Zero at first. */
 struct kept_cell {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch/carries.h"
+#include "ingest/carries.h"
 
 #include "base/assert.h"
 #include "base/error.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BATCH_ARENA_H
-#define BATCH_ARENA_H
+#ifndef ROWS_ARENA_H
+#define ROWS_ARENA_H
 
 /*
- * batch/arena -- the bytes of cells that rows borrow until they are packed.
+ * rows/arena -- the bytes of cells that rows borrow until they are packed.
  */
 
-#include "kernel/kernel.h"
+#include "rows/rows.h"
 
 struct arena_chunk;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "kernel/through.h"
+#include "rows/through.h"
 
 #include "base/assert.h"
-#include "kernel/kernel.h"
+#include "rows/rows.h"
 
 void
 rows_keep_through(const struct layout *layout, struct rows *rows, size_t begin,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BATCH_RUNS_MERGE_H
-#define BATCH_RUNS_MERGE_H
+#ifndef INGEST_RUNS_MERGE_H
+#define INGEST_RUNS_MERGE_H
 
 #include "batch/batch.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef KERNEL_ROW_WEIGHTS_H
-#define KERNEL_ROW_WEIGHTS_H
+#ifndef ROWS_ROW_WEIGHTS_H
+#define ROWS_ROW_WEIGHTS_H
 
 /*
  * The weights of single rows, for ROW_WIDE.
  */
 
-#include "kernel/kernel.h"
+#include "rows/rows.h"
 
 /* Adds those of row `from` to those of row `to`. False, and nothing is added, when a sum
  * leaves int64_t. */

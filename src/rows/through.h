@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef KERNEL_THROUGH_H
-#define KERNEL_THROUGH_H
+#ifndef ROWS_THROUGH_H
+#define ROWS_THROUGH_H
 
 /*
- * kernel/through -- rows as they are seen through a time: those whose times are less than
+ * rows/through -- rows as they are seen through a time: those whose times are less than
  * or equal to it, as if they had none. Rows of one value are alike then, and a kway whose
  * `inputs_repeat` adds them up.
  */

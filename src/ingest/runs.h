@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BATCH_RUNS_H
-#define BATCH_RUNS_H
+#ifndef INGEST_RUNS_H
+#define INGEST_RUNS_H
 
 /*
- * batch/runs -- unordered rows on their way to a batch.
+ * ingest/runs -- unordered rows on their way to a batch.
  *
  * Rows gather in `buffer`. A full buffer is sorted and added up, and becomes a *run*: a
  * batch of its own. Runs of about the same size are merged when there are RUN_FAN_IN of
  * them; all runs are merged when the smaller ones together are twice the largest. So a
  * row is merged a few times only, and the runs are at most about three times as large as
  * what is different in them. Sums of a buffer that are not in int64_t, or not yet, leave
- * their carries in other runs (batch/carries.h).
+ * their carries in other runs (ingest/carries.h).
  */
 
 #include "batch/batch.h"

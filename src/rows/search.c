@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "kernel/kernel.h"
+#include "rows/rows.h"
 
 #include "base/assert.h"
-#include "kernel/row_order.h"
+#include "rows/row_order.h"
 
 /*
  * A place between rows: every row is before it or not. ROW_ONE and ROW_TWO compare the

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch_fixture.h"
+#include "unit/batch/batch_fixture.h"
 
 /* Adds rows [begin, end) of `columns`, as a piece of columns or one by one. */
 static void

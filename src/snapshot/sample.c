@@ -16,7 +16,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/random.h"
-#include "core.h"
+#include "snapshot/snapshot.h"
 
 /* A draw is worth this many keys of a scan. */
 #define SCAN_KEYS_PER_DRAW 16u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "kernel/kernel.h"
+#include "rows/rows.h"
 
 #include "base/error.h"
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch/runs.h"
+#include "ingest/runs.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
-#include "batch/carries.h"
-#include "batch/fence.h"
-#include "batch/runs_merge.h"
+#include "ingest/carries.h"
+#include "ingest/runs_merge.h"
 
 /* Runs of up to so many bytes are of the lowest class: more than most buffers become. */
 #define CLASS_BYTES (512u << 10)

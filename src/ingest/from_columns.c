@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
-#include "batch/runs.h"
+#include "ingest/runs.h"
 
 enum spine_status
 spine_batch_from_columns(const struct spine_schema *schema,

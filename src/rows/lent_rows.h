@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef KERNEL_LENT_ROWS_H
-#define KERNEL_LENT_ROWS_H
+#ifndef ROWS_LENT_ROWS_H
+#define ROWS_LENT_ROWS_H
 
 /*
- * kernel/lent_rows -- words of rows that belong to somebody else.
+ * rows/lent_rows -- words of rows that belong to somebody else.
  *
  * Bulk reads write rows straight into the columns of the library's caller, and sorting
  * works on parts of larger rows. Such columns have room for a number of rows, which is

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BATCH_CARRIES_H
-#define BATCH_CARRIES_H
+#ifndef INGEST_CARRIES_H
+#define INGEST_CARRIES_H
 
 /*
- * batch/carries -- sums of many rows that are not in int64_t, and may come back.
+ * ingest/carries -- sums of many rows that are not in int64_t, and may come back.
  *
  *     sum of a row's weights = carry * CARRY_WEIGHT + rest      the rest is in int64_t
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch/runs_merge.h"
+#include "ingest/runs_merge.h"
 
 #include "base/alloc.h"
 #include "base/error.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch/arena.h"
+#include "rows/arena.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch_fixture.h"
+#include "unit/batch/batch_fixture.h"
 
 static void
 expect_from_columns(const struct spine_schema *schema, const struct draw *draw,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef KERNEL_ROW_ORDER_H
-#define KERNEL_ROW_ORDER_H
+#ifndef ROWS_ROW_ORDER_H
+#define ROWS_ROW_ORDER_H
 
 /*
  * How two rows compare. Inlined into loops with a constant `kind`, so that what a kind
  * does not have costs nothing.
  */
 
-#include "kernel/kernel.h"
+#include "rows/rows.h"
 
 #define INLINE_ALWAYS static inline __attribute__((always_inline))
 

@@ -2,8 +2,8 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
-#include "batch/arena.h"
-#include "batch/runs.h"
+#include "ingest/runs.h"
+#include "rows/arena.h"
 
 /* A buffer whose cells have so many bytes becomes a run before it is full. */
 #define ARENA_BYTES_MAX (4u << 20)

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SNAPSHOT_SNAPSHOT_H
+#define SNAPSHOT_SNAPSHOT_H
+
+/*
+ * snapshot/ -- immutable lists of batches (spine/spine.h), and what is computed from
+ * them: cursors and probes over all batches, samples and partitions of their keys.
+ *
+ * Who makes a list fills it before anyone else knows it; from then on nothing changes but
+ * the reference count. Any thread.
+ */
+
+#include "base/ref.h"
+#include "batch/batch.h"
+#include "spine/spine.h"
+
+struct spine_snapshot {
+    struct ref refs;
+    struct layout layout;
+    /* That of the spine; NULL for a snapshot of batches. */
+    struct lookup_ledger *ledger;
+    size_t batch_count;
+    size_t capacity;
+    struct spine_batch *batches[];
+};
+
+/* An empty list with room for `capacity` batches, or NULL without memory. Keeps a
+ * reference to `ledger`, which may be NULL. */
+struct spine_snapshot *
+snapshot_new(const struct layout *layout, struct lookup_ledger *ledger, size_t capacity);
+/* Appends a batch, with a reference of its own. There is room. */
+void snapshot_append(struct spine_snapshot *snapshot, struct spine_batch *batch);
+/* What a list with room for `capacity` batches takes, in bytes of memory. */
+size_t snapshot_bytes(size_t capacity);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/assert.h"
+#include "base/error.h"
+#include "core.h"
+#include "listing.h"
+
+/* Room beyond what was counted, for batches that come in between. */
+#define SPARE_BATCHES 8u
+
+static enum spine_status
+snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out,
+              struct content *content, struct spine_error *error);
+static void content_read_locked(const struct spine *spine, struct content *content);
+static struct spine_snapshot *
+snapshot_fill_locked(struct spine *spine, struct spine_snapshot *fresh);
+static void append_batch(struct entry *entry, void *context);
+
+enum spine_status
+spine_take_snapshot(struct spine *spine, struct spine_snapshot **out,
+                    struct spine_error *error)
+{
+    if (out == NULL)
+        return fail_null(error, "spine_take_snapshot", "out");
+    *out = NULL;
+    if (spine == NULL)
+        return fail_null(error, "spine_take_snapshot", "spine");
+    return snapshot_take(spine, true, out, NULL, error);
+}
+
+enum spine_status
+snapshot_of_anything(struct spine *spine, struct spine_snapshot **out,
+                     struct spine_error *error)
+{
+    return snapshot_take(spine, false, out, NULL, error);
+}
+
+enum spine_status
+snapshot_with_content(struct spine *spine, struct spine_snapshot **out,
+                      struct content *content, struct spine_error *error)
+{
+    return snapshot_take(spine, false, out, content, error);
+}
+
+/*
+ * The present content; with `content`, unless it is NULL, of the same moment. A sticky
+ * SPINE_OVERFLOW is that of who wants to add it up. The list is kept by the spine until
+ * it changes, so a snapshot usually costs one reference; a new list is allocated with the
+ * lock open, until its room suffices.
+ */
+static enum spine_status
+snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out,
+              struct content *content, struct spine_error *error)
+{
+    struct spine_snapshot *fresh = NULL;
+    enum spine_status st = SPINE_OK;
+
+    *out = NULL;
+    mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
+    for (;;) {
+        spine_list_wait_locked(spine);
+
+        const size_t count = spine->locked.batch_count;
+
+        if (spine->locked.snapshot != NULL || (fresh != NULL && fresh->capacity >= count))
+            break;
+        mutex_unlock(&spine->mutex);
+        spine_snapshot_unref(fresh);
+        fresh = snapshot_new(&spine->layout, spine->ledger, count + SPARE_BATCHES);
+        mutex_lock(&spine->mutex);
+        if (fresh == NULL)
+            TRY(fail_nomem(error, "a snapshot", snapshot_bytes(count + SPARE_BATCHES)));
+    }
+    if (must_add_up && spine->locked.status == SPINE_OVERFLOW)
+        TRY(spine_sticky_locked(spine, error));
+    if (content != NULL)
+        content_read_locked(spine, content);
+    if (spine->locked.snapshot != NULL)
+        *out = spine_snapshot_ref(spine->locked.snapshot);
+    else {
+        *out = snapshot_fill_locked(spine, fresh);
+        fresh = NULL;
+    }
+out:
+    spine_leave_and_unlock(spine);
+    spine_snapshot_unref(fresh);
+    return st;
+}
+
+static void
+content_read_locked(const struct spine *spine, struct content *content)
+{
+    content->frontier = spine->locked.frontier;
+    content->has_frontier = spine->locked.has_frontier;
+    content->dirty = spine->locked.dirty;
+    content->key_filter = key_filter_ref(spine->locked.key_filter);
+    content->value_filter = value_filter_ref(spine->locked.value_filter);
+}
+
+/* Fills a list that has room, and has the spine keep a reference if it has not changed
+ * meanwhile. */
+static struct spine_snapshot *
+snapshot_fill_locked(struct spine *spine, struct spine_snapshot *fresh)
+{
+    const uint64_t sequence = spine->locked.sequence;
+
+    spine_list_locked(spine, append_batch, fresh);
+    if (spine->locked.sequence == sequence && spine->locked.snapshot == NULL) {
+        assert(fresh->batch_count == spine->locked.batch_count);
+        spine->locked.snapshot = spine_snapshot_ref(fresh);
+    }
+    return fresh;
+}
+
+static void
+append_batch(struct entry *entry, void *context)
+{
+    snapshot_append(context, entry->batch);
+}
+
+enum spine_status
+spine_cursor_open(struct spine *spine, struct spine_cursor **out,
+                  struct spine_error *error)
+{
+    struct spine_snapshot *snapshot;
+    enum spine_status st;
+
+    if (out == NULL)
+        return fail_null(error, "spine_cursor_open", "out");
+    *out = NULL;
+    if (spine == NULL)
+        return fail_null(error, "spine_cursor_open", "spine");
+    st = spine_take_snapshot(spine, &snapshot, error);
+    if (st != SPINE_OK)
+        return st;
+    st = spine_snapshot_cursor(snapshot, out, error);
+    spine_snapshot_unref(snapshot);
+    return st;
+}
