@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "ingest/carries.h"
-#include "ingest/runs_merge.h"
+#include "merge/merge.h"
 
 /* Runs of up to so many bytes are of the lowest class: more than most buffers become. */
 #define CLASS_BYTES (512u << 10)
@@ -24,6 +24,9 @@ static void choose(const struct run_list *list, size_t *begin, size_t *end);
 static unsigned class_of(uint64_t bytes);
 static enum spine_status merge_range(const struct layout *layout, struct run_list *list,
                                      size_t begin, size_t end, struct spine_error *error);
+static enum spine_status
+merge_runs(const struct layout *layout, struct spine_batch *const *batches, size_t count,
+           uint64_t encode_rows, struct spine_batch **out, struct spine_error *error);
 static bool reserve_run(struct run_list *list);
 static void push_run(struct run_list *list, struct spine_batch *batch);
 static void drop_runs(struct run_list *list, size_t begin, size_t end);
@@ -154,7 +157,7 @@ runs_seal(struct runs *runs, struct spine_batch **out, struct spine_error *error
             TRY(fail_nomem(error, "runs of a batcher", all.count + 1));
         all.batches[all.count++] = spine_batch_ref(list->batches[i]);
     }
-    TRY(runs_merge(&runs->layout, all.batches, all.count, ENCODE_ROWS, out, error));
+    TRY(merge_runs(&runs->layout, all.batches, all.count, ENCODE_ROWS, out, error));
     list_clear(&runs->list);
     list_clear(&runs->carries);
 out:
@@ -174,7 +177,7 @@ make_layers(struct runs *runs, struct run_list *layers)
     uint64_t count = 0;
     enum spine_status st;
 
-    TRY(runs_merge(&runs->layout, runs->carries.batches, runs->carries.count, UINT64_MAX,
+    TRY(merge_runs(&runs->layout, runs->carries.batches, runs->carries.count, UINT64_MAX,
                    &carries, NULL));
     TRY(carries_count_layers(carries, &count));
     if (count > 2 * (runs->list.count + 1))
@@ -312,7 +315,7 @@ merge_range(const struct layout *layout, struct run_list *list, size_t begin, si
     enum spine_status st;
 
     /* What will be merged again stays plain. */
-    TRY(runs_merge(layout, list->batches + begin, end - begin, UINT64_MAX, &batch,
+    TRY(merge_runs(layout, list->batches + begin, end - begin, UINT64_MAX, &batch,
                    error));
     drop_runs(list, begin, end);
     if (batch->info.rows > 0)
@@ -320,6 +323,29 @@ merge_range(const struct layout *layout, struct run_list *list, size_t begin, si
     else
         spine_batch_unref(batch);
 out:
+    return st;
+}
+
+/* The batch of all rows of `batches`, at any number, which stay. From `encode_rows` rows
+ * on, its blocks are encoded. */
+static enum spine_status
+merge_runs(const struct layout *layout, struct spine_batch *const *batches, size_t count,
+           uint64_t encode_rows, struct spine_batch **out, struct spine_error *error)
+{
+    const struct merge_options options = {.encode_rows = encode_rows};
+    struct merge *merge = NULL;
+    uint64_t fuel_rows = UINT64_MAX;
+    enum spine_status st;
+
+    *out = NULL;
+    if (count == 0)
+        return batch_of_sorted(layout, &(struct rows){0}, out, error);
+    TRY(merge_new(&merge, batches, count, &options, error));
+    TRY(merge_step(merge, &fuel_rows, error));
+    assert(merge_done(merge));
+    TRY(merge_seal(merge, out, error));
+out:
+    merge_free(merge);
     return st;
 }
 
