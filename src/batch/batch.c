@@ -102,14 +102,54 @@ batch_key_max(const struct spine_batch *batch, uint8_t *scratch)
 void
 batch_use_keeper(struct spine_batch *batch, struct block_keeper *keeper)
 {
-    for (size_t i = 0; i < batch->block_count; i++) {
-        struct fence *fence = &batch->fences[i];
+    for (size_t i = 0; i < batch->block_count; i++)
+        fence_move(&batch->fences[i], keeper, (uint32_t)i);
+    batch_changed_places(batch);
+}
 
-        block_unref(fence->block);
-        block_keeper_unref(fence->keeper);
-        fence->block = NULL;
-        fence->keeper = block_keeper_ref(keeper);
-        fence->number = (uint32_t)i;
+struct spine_batch *
+batch_copy(const struct spine_batch *batch)
+{
+    const size_t marks = marks_count(&batch->layout, batch->block_count);
+    struct spine_batch *copy = batch_alloc(&batch->layout, batch->block_count);
+
+    if (copy == NULL)
+        return NULL;
+    for (size_t i = 0; i < batch->block_count; i++)
+        if (fence_copy(&copy->fences[i], &batch->fences[i]) != SPINE_OK) {
+            spine_batch_unref(copy);
+            return NULL;
+        }
+    if (marks > 0)
+        memcpy(copy->marks, batch->marks, marks * sizeof *copy->marks);
+    copy->has_frames = batch->has_frames;
+    copy->judged = batch->judged;
+    copy->judged_by = batch->judged_by;
+    copy->info = batch->info;
+    batch_changed_places(copy);
+    return copy;
+}
+
+void
+batch_changed_places(struct spine_batch *batch)
+{
+    struct spine_batch_info *info = &batch->info;
+
+    batch->rows_elsewhere = 0;
+    batch->bytes_elsewhere = 0;
+    info->bytes = batch_bytes(&batch->layout, batch->block_count);
+    for (size_t i = 0; i < batch->block_count; i++) {
+        const struct fence *fence = &batch->fences[i];
+
+        info->bytes += fence_bytes(fence);
+        if (fence->block != NULL)
+            continue;
+        batch->rows_elsewhere += fence->rows;
+        batch->bytes_elsewhere += fence->bytes;
     }
-    batch->elsewhere = batch->block_count > 0;
+    batch->elsewhere = batch->rows_elsewhere > 0;
+    if (batch->block_count == 0)
+        return;
+    info->key_min = batch_key_min(batch, batch->key_scratch[0]);
+    info->key_max = batch_key_max(batch, batch->key_scratch[1]);
 }

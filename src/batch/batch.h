@@ -15,6 +15,7 @@
  */
 
 #include "base/ref.h"
+#include "batch/batch_file.h"
 #include "batch/hits.h"
 #include "batch/pin.h"
 #include "batch/reader.h"
@@ -41,8 +42,11 @@ struct spine_batch {
     uint64_t *marks;
     /* Keys of some blocks are frames. */
     bool has_frames;
-    /* Some blocks are not in memory. */
+    /* Some blocks are not in memory: the rows of so many are there, and the bytes of
+     * their images. */
     bool elsewhere;
+    uint64_t rows_elsewhere;
+    uint64_t bytes_elsewhere;
     /* All blocks are judged. */
     bool judged;
     struct judged_by judged_by;

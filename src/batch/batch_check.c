@@ -2,6 +2,7 @@
 #include "batch/fence.h"
 
 #include "base/error.h"
+#include "batch/block_facts.h"
 #include "batch/marks.h"
 
 #include <inttypes.h>
@@ -83,28 +84,25 @@ static enum spine_status
 check_counts(const struct check *check)
 {
     const struct fence *fence = &check->batch->fences[check->at];
-    const struct image *image = check->pin.image;
-    const struct cell_layout *value = &check->batch->layout.value;
-    const bool framed = image_has(image, IMAGE_VALUES_FRAMED);
-    const bool found = (value->shape == SHAPE_WORD4 || value->shape == SHAPE_WORD8) &&
-                       image->key_count == image->value_count;
-    const unsigned width = framed ? image->value_frame.width : 8 * value->bytes;
+    const struct block_facts said = facts_of_fence(fence);
+    const struct block_facts seen =
+        facts_of_image(&check->batch->layout, check->pin.image);
     const struct {
         const char *what;
         uint64_t in_fence;
         uint64_t in_block;
     } facts[] = {
-        {"rows", fence->rows, image->row_count},
-        {"keys", fence->keys, image->key_count},
-        {"values", fence->values, image->value_count},
-        {"negative rows", fence->negative_rows, image->negative_rows},
+        {"rows", said.rows, seen.rows},
+        {"keys", said.keys, seen.keys},
+        {"values", said.values, seen.values},
+        {"negative rows", said.negative_rows, seen.negative_rows},
         {"bytes", fence->bytes,
          fence->block != NULL ? fence->block->bytes : fence->bytes},
-        {"encoded", fence->encoded, image_has(image, IMAGE_ENCODED)},
-        {"framed keys", fence->key_framed, image_has(image, IMAGE_KEYS_FRAMED)},
-        {"bits of a key", fence->key_width, image->key_frame.width},
-        {"bits of a value", fence->value_width, found ? width : 0},
-        {"place of values", fence->values_at, found ? image->at[PART_VALUE_CELLS] : 0},
+        {"encoded", said.encoded, seen.encoded},
+        {"framed keys", said.key_framed, seen.key_framed},
+        {"bits of a key", said.key_width, seen.key_width},
+        {"bits of a value", said.value_width, seen.value_width},
+        {"place of values", said.values_at, seen.values_at},
     };
 
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)

@@ -46,7 +46,7 @@ build(const struct spine_batch *batch, const struct lookup_options *options,
 
     TRY(lookup_new(&lookup, &facts, options));
     for (size_t i = 0; i < batch->block_count; i++) {
-        TRY(fence_pin(&batch->fences[i], &pin, NULL));
+        TRY(fence_pin(&batch->fences[i], PIN_TO_READ, &pin, NULL));
         add_block(lookup, batch, &batch->fences[i], pin.image);
         pin_release(&pin);
     }

@@ -281,7 +281,7 @@ hold_block(struct held_block *held, const struct fence *fence, struct spine_erro
     if (held->fence != fence) {
         pin_release(&held->pin);
         held->fence = NULL;
-        TRY(fence_pin(fence, &held->pin, error));
+        TRY(fence_pin(fence, PIN_TO_READ, &held->pin, error));
         held->fence = fence;
     }
     *image = held->pin.image;
@@ -299,7 +299,7 @@ batch_stage_hit(const struct spine_batch *batch, const struct probe_keys *keys,
     struct pin pin;
     enum spine_status st;
 
-    TRY(fence_pin(&batch->fences[hit->block], &pin, keys->error));
+    TRY(fence_pin(&batch->fences[hit->block], PIN_TO_READ, &pin, keys->error));
     if (keys->plain && layout_has_marks(layout))
         image_stage_key(layout, pin.image, keys->words[hit->key], hit->begin, end, out);
     else
@@ -320,7 +320,7 @@ batch_hit_next(const struct spine_batch *batch, const struct probe_keys *keys,
 
     if (!goes_on(batch, hit))
         return SPINE_OK;
-    TRY(fence_pin(&batch->fences[hit->block + 1], &pin, keys->error));
+    TRY(fence_pin(&batch->fences[hit->block + 1], PIN_TO_READ, &pin, keys->error));
     hit->block++;
     hit->begin = 0;
     image_key_rows(pin.image, 0, &begin, &end);

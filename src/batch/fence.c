@@ -2,11 +2,10 @@
 #include "batch/fence.h"
 
 #include "base/alloc.h"
+#include "batch/block_facts.h"
 
 static void
 look_into_block(struct fence *fence, const struct layout *layout, struct block *block);
-static void
-find_values(struct fence *fence, const struct layout *layout, const struct image *image);
 static struct span copy_span(uint8_t **at, struct span span);
 
 enum spine_status
@@ -73,43 +72,40 @@ fence_replace_block(struct fence *fence, const struct layout *layout, struct blo
     look_into_block(fence, layout, block);
 }
 
+void
+fence_move(struct fence *fence, struct block_keeper *keeper, uint32_t number)
+{
+    block_unref(fence->block);
+    block_keeper_unref(fence->keeper);
+    fence->block = NULL;
+    fence->keeper = block_keeper_ref(keeper);
+    fence->number = number;
+}
+
 size_t
 fence_bytes(const struct fence *fence)
 {
-    return fence->bytes + (fence->cells != NULL ? fence->cells->bytes : 0);
+    return (fence->block != NULL ? fence->bytes : 0) +
+           (fence->cells != NULL ? fence->cells->bytes : 0);
 }
 
 /* What is known of a block from the block alone. */
 static void
 look_into_block(struct fence *fence, const struct layout *layout, struct block *block)
 {
-    const struct image *image = block_image(block);
+    const struct block_facts facts = facts_of_image(layout, block_image(block));
 
     fence->block = block;
-    fence->rows = image->row_count;
-    fence->keys = image->key_count;
-    fence->values = image->value_count;
-    fence->negative_rows = image->negative_rows;
     fence->bytes = block->bytes;
-    fence->encoded = image_has(image, IMAGE_ENCODED);
-    fence->key_framed = image_has(image, IMAGE_KEYS_FRAMED);
-    fence->key_width = image->key_frame.width;
-    find_values(fence, layout, image);
-}
-
-/* Values of keys that have one each are found by the number of the key alone. */
-static void
-find_values(struct fence *fence, const struct layout *layout, const struct image *image)
-{
-    fence->value_width = 0;
-    fence->values_at = 0;
-    if (image->key_count != image->value_count ||
-        (layout->value.shape != SHAPE_WORD4 && layout->value.shape != SHAPE_WORD8))
-        return;
-    fence->value_width = image_has(image, IMAGE_VALUES_FRAMED)
-                             ? image->value_frame.width
-                             : (uint8_t)(8 * layout->value.bytes);
-    fence->values_at = image->at[PART_VALUE_CELLS];
+    fence->rows = facts.rows;
+    fence->keys = facts.keys;
+    fence->values = facts.values;
+    fence->negative_rows = facts.negative_rows;
+    fence->values_at = facts.values_at;
+    fence->key_width = facts.key_width;
+    fence->value_width = facts.value_width;
+    fence->key_framed = facts.key_framed;
+    fence->encoded = facts.encoded;
 }
 
 struct fence_cells *

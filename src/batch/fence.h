@@ -8,6 +8,7 @@
  */
 
 #include "batch/batch.h"
+#include "store/store.h"
 
 /*
  * The first and the last key and value of a block of ROW_WIDE rows, where these are
@@ -61,12 +62,13 @@ struct fence {
 
 /* Pins the block of the fence. */
 SPINE_CHECKED static inline enum spine_status
-fence_pin(const struct fence *fence, struct pin *out, struct spine_error *error)
+fence_pin(const struct fence *fence, enum pin_use use, struct pin *out,
+          struct spine_error *error)
 {
     struct block_keeper *const keeper = fence->keeper;
 
     if (fence->block == NULL)
-        return keeper->calls->on_pin(keeper, fence->number, out, error);
+        return keeper->calls->on_pin(keeper, fence->number, use, out, error);
     *out = (struct pin){.image = block_image(fence->block)};
     return SPINE_OK;
 }
@@ -84,13 +86,15 @@ void fence_release(struct fence *fence);
  * reference. */
 void fence_replace_block(struct fence *fence, const struct layout *layout,
                          struct block *block);
+/* The block is number `number` of `keeper` from now on, which gets a reference. */
+void fence_move(struct fence *fence, struct block_keeper *keeper, uint32_t number);
 /* Cells that are copies of these; NULL without memory. */
 struct fence_cells *
 fence_cells_new(const struct row_code *first, const struct row_code *last);
 /* The first and the last row of the block. */
 struct row_code fence_first(const struct fence *fence);
 struct row_code fence_last(const struct fence *fence);
-/* Bytes of the block and of the cells. */
+/* Memory of the block, if it is there, and of the cells. */
 size_t fence_bytes(const struct fence *fence);
 /* Is the first key of `after` the last key of `before`? */
 bool fence_continues(const struct layout *layout, const struct fence *before,
@@ -125,6 +129,24 @@ size_t batch_find_words(const struct spine_batch *batch, const struct held_block
  * What batch_bytes() says is its size. */
 struct spine_batch *batch_alloc(const struct layout *layout, size_t block_count);
 size_t batch_bytes(const struct layout *layout, size_t block_count);
+/* A batch of the same blocks, which are not copied; NULL without memory. */
+struct spine_batch *batch_copy(const struct spine_batch *batch);
+/* Counts again what of the batch is in memory and what is elsewhere. */
+void batch_changed_places(struct spine_batch *batch);
+
+/* Appends the image of a block to a file. */
+enum spine_status batch_write_block(struct store_writer *writer,
+                                    const struct layout *layout,
+                                    const struct image *image, struct spine_error *error);
+/* Ends the file with what is known of its blocks, which are those of `part`: `*out` is
+ * their keeper. Takes the writer, also when it fails. */
+enum spine_status batch_finish_file(struct store_writer *writer, struct spine_batch *part,
+                                    struct block_keeper **out, struct spine_error *error);
+/* Appends a block to a batch that borrows its fences, has room for one more and is freed
+ * as memory; with its marks, if there are any. */
+void batch_part_push(struct spine_batch *part, const struct fence *fence,
+                     const uint64_t *marks);
+
 #ifdef SPINE_BLOCKS_ELSEWHERE
 /* Of tests, which read every batch as if its blocks were in a file. */
 void elsewhere_move(struct spine_batch *batch);

@@ -203,7 +203,6 @@ output_seal(struct output *output, struct spine_batch **out, struct spine_error 
     for (size_t i = 0; i < fences; i++) {
         batch->has_frames = batch->has_frames || batch->fences[i].key_framed;
         batch->judged = batch->judged && batch->fences[i].judged;
-        batch->elsewhere = batch->elsewhere || batch->fences[i].block == NULL;
     }
     fill_info(output, batch);
 #ifdef SPINE_BLOCKS_ELSEWHERE
@@ -411,9 +410,5 @@ fill_info(const struct output *output, struct spine_batch *batch)
     batch->info.rows = output->rows;
     batch->info.keys = output->keys;
     batch->info.negative_rows = output->negative_rows;
-    batch->info.bytes = output->bytes + batch_bytes(&batch->layout, batch->block_count);
-    if (batch->block_count == 0)
-        return;
-    batch->info.key_min = batch_key_min(batch, batch->key_scratch[0]);
-    batch->info.key_max = batch_key_max(batch, batch->key_scratch[1]);
+    batch_changed_places(batch);
 }

@@ -11,7 +11,7 @@ batch_pin(const struct spine_batch *batch, size_t index, struct pin *out,
           struct spine_error *error)
 {
     assert(index < batch->block_count);
-    return fence_pin(&batch->fences[index], out, error);
+    return fence_pin(&batch->fences[index], PIN_TO_READ, out, error);
 }
 
 enum spine_status

@@ -34,13 +34,22 @@ struct pin {
     void *handle;
 };
 
+/* What a block is pinned for. */
+enum pin_use {
+    /* By a reader, who may want it again. */
+    PIN_TO_READ,
+    /* By a merge, which will not. */
+    PIN_TO_MERGE
+};
+
 /* What keepers do, on any thread. */
 struct block_keeper_calls {
     /* Brings the image of block `number`, a sound one of the layout of the batch. On
      * failure `*out` is as it was, and `error`, unless it is NULL, says what could not be
      * read. */
     enum spine_status (*on_pin)(struct block_keeper *keeper, uint32_t number,
-                                struct pin *out, struct spine_error *error);
+                                enum pin_use use, struct pin *out,
+                                struct spine_error *error);
     void (*on_unpin)(struct pin *pin);
     /* The last reference is gone, and no block is pinned. */
     void (*on_free)(struct block_keeper *keeper);

@@ -52,23 +52,25 @@ reader_copy(const struct reader *reader)
 static inline enum spine_status
 look(struct reader *reader, const struct image **image)
 {
-    const struct block *block = reader->batch->fences[reader->block].block;
+    const struct spine_batch *batch = reader->batch;
 
-    if (block == NULL)
+    if (batch->elsewhere)
         return look_elsewhere(reader, image);
-    *image = block_image(block);
+    *image = block_image(batch->fences[reader->block].block);
     return SPINE_OK;
 }
 
+/* Some blocks are elsewhere. Those that are in memory are pinned, too: pins are in the
+ * order of the blocks that rows borrow from. */
 static __attribute__((noinline)) enum spine_status
 look_elsewhere(struct reader *reader, const struct image **image)
 {
     const struct fence *fence = &reader->batch->fences[reader->block];
     enum spine_status st = SPINE_OK;
 
-    if (reader->pin.keeper == NULL || reader->pinned != reader->block) {
+    if (reader->pin.image == NULL || reader->pinned != reader->block) {
         TRY(let_go(reader));
-        TRY(fence_pin(fence, &reader->pin, reader->error));
+        TRY(fence_pin(fence, PIN_TO_READ, &reader->pin, reader->error));
         reader->pinned = reader->block;
     }
     *image = reader->pin.image;
@@ -98,7 +100,7 @@ note_lent(struct reader *reader)
 {
     const struct layout *layout = &reader->batch->layout;
 
-    if (reader->pin.keeper == NULL || reader->lends ||
+    if (reader->pin.image == NULL || reader->lends ||
         (!layout->key.spans && !layout->value.spans))
         return;
     reader->lends = true;

@@ -97,7 +97,9 @@ struct store_file {
      * context, by the owner of the first reference. */
     enum spine_status (*on_check)(const struct store_file *file, uint32_t index,
                                   const void *image, struct spine_error *error);
-    const void *check_context;
+    void *check_context;
+    /* Frees that when the file goes; NULL: nothing to free. */
+    void (*on_release)(void *check_context);
     char name[SPINE_NAME_MAX + 1];
 };
 

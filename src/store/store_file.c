@@ -92,6 +92,8 @@ store_file_unref(struct store_file *file)
     store_uncount(&store->files, 1);
     store_uncount(&store->file_bytes, file->footer.file_bytes);
     file_table_release(&file->table);
+    if (file->on_release != NULL)
+        file->on_release(file->check_context);
     mem_free(file, sizeof *file);
     store_unref(store);
 }

@@ -38,8 +38,10 @@ static struct {
 /* The thread moves blocks: no pin counts. */
 static _Thread_local bool moving;
 
+static void move_to_copies(struct spine_batch *batch);
 static enum spine_status on_pin(struct block_keeper *keeper, uint32_t number,
-                                struct pin *out, struct spine_error *error);
+                                enum pin_use use, struct pin *out,
+                                struct spine_error *error);
 static void on_unpin(struct pin *pin);
 static void on_free(struct block_keeper *keeper);
 static bool must_fail(void);
@@ -52,6 +54,17 @@ static const struct block_keeper_calls calls = {on_pin, on_unpin, on_free};
 
 void
 elsewhere_move(struct spine_batch *batch)
+{
+    const enum elsewhere_mode mode = elsewhere_mode();
+
+    if (mode == ELSEWHERE_COPIES)
+        move_to_copies(batch);
+    else
+        elsewhere_move_to_file(mode, batch);
+}
+
+static void
+move_to_copies(struct spine_batch *batch)
 {
     struct elsewhere *elsewhere =
         malloc(sizeof *elsewhere + batch->block_count * sizeof elsewhere->images[0]);
@@ -133,11 +146,12 @@ elsewhere_keepers(void)
 }
 
 static enum spine_status
-on_pin(struct block_keeper *keeper, uint32_t number, struct pin *out,
+on_pin(struct block_keeper *keeper, uint32_t number, enum pin_use use, struct pin *out,
        struct spine_error *error)
 {
     const struct elsewhere *elsewhere = (const struct elsewhere *)(void *)keeper;
 
+    (void)use;
     if (number >= elsewhere->count)
         complain("there is no such block");
     if (!moving && must_fail())

@@ -17,6 +17,22 @@
 #include "harness/fault_alloc.h"
 #include "spine/batch.h"
 
+/* Where blocks go, by the variable SPINE_ELSEWHERE of the environment. */
+enum elsewhere_mode {
+    /* "copies", the default: as above. */
+    ELSEWHERE_COPIES,
+    /* "files": to files in memory, each batch to a store of its own, with hardly any
+     * cache. */
+    ELSEWHERE_FILES,
+    /* "mixed": two of three blocks go there, the others stay in memory. */
+    ELSEWHERE_MIXED,
+    /* "directory": to files of a directory, which is removed in the end. */
+    ELSEWHERE_DIRECTORY
+};
+enum elsewhere_mode elsewhere_mode(void);
+/* As elsewhere_move(), in another mode than ELSEWHERE_COPIES. */
+void elsewhere_move_to_file(enum elsewhere_mode mode, struct spine_batch *batch);
+
 /* The blocks of the batch, which nobody else knows yet, go elsewhere. */
 void elsewhere_move(struct spine_batch *batch);
 

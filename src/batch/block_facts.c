@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch/block_facts.h"
+
+static bool values_are_found(const struct layout *layout, const struct image *image);
+
+struct block_facts
+facts_of_image(const struct layout *layout, const struct image *image)
+{
+    struct block_facts facts = {.rows = image->row_count,
+                                .keys = image->key_count,
+                                .values = image->value_count,
+                                .negative_rows = image->negative_rows,
+                                .key_width = image->key_frame.width,
+                                .key_framed = image_has(image, IMAGE_KEYS_FRAMED),
+                                .encoded = image_has(image, IMAGE_ENCODED)};
+
+    if (values_are_found(layout, image)) {
+        facts.value_width = image_has(image, IMAGE_VALUES_FRAMED)
+                                ? image->value_frame.width
+                                : (uint8_t)(8 * layout->value.bytes);
+        facts.values_at = image->at[PART_VALUE_CELLS];
+    }
+    return facts;
+}
+
+struct block_facts
+facts_of_fence(const struct fence *fence)
+{
+    return (struct block_facts){.rows = fence->rows,
+                                .keys = fence->keys,
+                                .values = fence->values,
+                                .negative_rows = fence->negative_rows,
+                                .values_at = fence->values_at,
+                                .key_width = fence->key_width,
+                                .value_width = fence->value_width,
+                                .key_framed = fence->key_framed,
+                                .encoded = fence->encoded};
+}
+
+/* Values of keys that have one each are found by the number of the key alone. */
+static bool
+values_are_found(const struct layout *layout, const struct image *image)
+{
+    return image->key_count == image->value_count &&
+           (layout->value.shape == SHAPE_WORD4 || layout->value.shape == SHAPE_WORD8);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Blocks that go to files of a store, as the library itself puts them there.
+ */
+
+#include "harness/elsewhere.h"
+
+#include "batch/batch.h"
+#include "spine/store.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The least cache there is: blocks leave it as soon as nobody has them pinned. */
+#define CACHE_BYTES 1u
+#define PATH_BYTES 64u
+
+static char root[PATH_BYTES];
+static atomic_uint stores;
+
+static void backend_new(enum elsewhere_mode mode, struct spine_backend *out);
+static void remove_root(void);
+static bool every_third_stays(const void *context, size_t index);
+
+enum elsewhere_mode
+elsewhere_mode(void)
+{
+    static const char *const names[] = {"copies", "files", "mixed", "directory"};
+    const char *name = getenv("SPINE_ELSEWHERE");
+
+    for (size_t i = 0; name != NULL && i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return (enum elsewhere_mode)i;
+    return ELSEWHERE_COPIES;
+}
+
+void
+elsewhere_move_to_file(enum elsewhere_mode mode, struct spine_batch *batch)
+{
+    const struct spine_store_options options = {.cache_bytes = CACHE_BYTES};
+    const unsigned number = atomic_load(&stores);
+    struct spine_backend backend;
+    struct spine_store *store;
+    struct spine_error error = {0};
+
+    backend_new(mode, &backend);
+    if (spine_store_open(&backend, &options, &store, &error) != SPINE_OK ||
+        batch_move_to_file(batch, store,
+                           mode == ELSEWHERE_MIXED ? every_third_stays : NULL, &number,
+                           &error) != SPINE_OK) {
+        fprintf(stderr, "elsewhere: %s\n", error.message);
+        abort();
+    }
+    /* Its files keep it. */
+    spine_store_close(store);
+}
+
+static void
+backend_new(enum elsewhere_mode mode, struct spine_backend *out)
+{
+    const unsigned number = atomic_fetch_add(&stores, 1);
+    struct spine_error error = {0};
+    char path[PATH_BYTES + 16];
+    enum spine_status st;
+
+    if (mode != ELSEWHERE_DIRECTORY)
+        st = spine_memory_backend(out, &error);
+    else {
+        if (number == 0) {
+            (void)strcpy(root, "/tmp/spine-elsewhere-XXXXXX");
+            if (mkdtemp(root) == NULL || atexit(remove_root) != 0)
+                abort();
+        }
+        (void)snprintf(path, sizeof path, "%s/%u", root, number);
+        st = spine_directory_backend(path, NULL, out, &error);
+    }
+    if (st != SPINE_OK) {
+        fprintf(stderr, "elsewhere: %s\n", error.message);
+        abort();
+    }
+}
+
+static void
+remove_root(void)
+{
+    char command[PATH_BYTES + 16];
+
+    (void)snprintf(command, sizeof command, "rm -r %s", root);
+    if (system(command) != 0)
+        fprintf(stderr, "elsewhere: %s could not be removed\n", root);
+}
+
+static bool
+every_third_stays(const void *context, size_t index)
+{
+    const unsigned *number = context;
+
+    return (index + *number) % 3 != 0;
+}
