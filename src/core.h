@@ -19,6 +19,7 @@
  *     taking.c       snapshots of the present content
  *     fork.c         a spine with the content of another
  *     retention.c    the filters of a spine, and what a merge makes of them
+ *     survey.c       merges of what the filters mostly reject          (survey.h)
  *     inspect.c      statistics and the invariants
  *
  * A batch lives in an *entry*, which is allocated by the insert before the lock is taken
@@ -37,6 +38,7 @@
 #include "merge_task.h"
 #include "slots.h"
 #include "snapshot/snapshot.h"
+#include "survey.h"
 
 /* The task beside the levels' that makes one batch of everything. */
 #define COMPACTION_TASK SPINE_LEVELS
@@ -101,6 +103,7 @@ struct spine {
         uint64_t ahead_wait_rows; /* to be inserted before merges ahead: one failed */
         struct job look; /* for a merge ahead, when the runtime has nothing else to do */
         bool look_queued;
+        struct survey survey;
         unsigned idle_waiters; /* threads in spine_wait_idle(): no merge ahead */
         enum spine_status status;
         struct spine_error error; /* the last one, even if it was cleared */
@@ -192,6 +195,8 @@ enum spine_status spine_wait_room_locked(struct spine *spine, uint64_t deadline_
 /* ---- start.c ---- */
 
 void spine_look_init(struct spine *spine);
+/* May merges start at all? */
+bool start_is_allowed_locked(const struct spine *spine);
 /* Starts every merge that is due, and has merges ahead looked for. */
 void spine_start_merges_locked(struct spine *spine, struct aftermath *after);
 

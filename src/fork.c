@@ -37,6 +37,7 @@ spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
     fork->locked.dirty = content.dirty;
     fork->locked.key_filter = content.key_filter;
     fork->locked.value_filter = content.value_filter;
+    survey_want_locked(fork);
     content.key_filter = NULL;
     content.value_filter = NULL;
     fork->locked.sequence = sums.sequence_most;

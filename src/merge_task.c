@@ -22,11 +22,12 @@ struct slice {
     /* Or it is, but for the batch of what it has made. */
     bool unsealed;
     struct spine_batch *output;
-    struct merge_counts counts; /* when done */
+    struct merge_counts counts;
     /* It was split: the merge goes on with other inputs. */
     bool is_split;
     struct split split;
     uint64_t fuel_used;
+    uint64_t rows_in; /* that the merge has read so far */
     uint64_t rows_left;
     uint64_t ns;
 };
@@ -212,7 +213,6 @@ slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
         TRY(merge_begin(task, &slice->error));
     TRY(merge_step(task->merge, &fuel_left, &slice->error));
     if (merge_done(task->merge)) {
-        merge_counts(task->merge, &slice->counts);
         slice->unsealed = true;
         TRY(merge_seal(task->merge, &slice->output, &slice->error));
         slice->unsealed = false;
@@ -347,6 +347,8 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     }
     task->merges++;
     task->failures = 0;
+    if (task->surveyed)
+        survey_learn_locked(spine, &slice->counts);
     if (task->level == 0 && !task->ahead)
         spine->locked.fuel_average =
             slot_fuel_average(spine->locked.fuel_average, task->fuel_used);
@@ -449,6 +451,7 @@ static void
 task_to_idle_locked(struct merge_task *task, struct aftermath *after)
 {
     assert(entry_set_sums(&task->inputs).count == 0);
+    survey_unblock_locked(task->spine, task);
     after->merges[after->task_count] = task->merge;
     after->key_filters[after->task_count] = task->key_filter;
     after->value_filters[after->task_count] = task->value_filter;
@@ -459,6 +462,7 @@ task_to_idle_locked(struct merge_task *task, struct aftermath *after)
     task->abandoned = false;
     task->ahead = false;
     task->bottom = false;
+    task->surveyed = false;
     task->written = NULL;
     task->largest_rows = 0;
     task->untouched_rows = 0;

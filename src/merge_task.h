@@ -32,7 +32,8 @@ struct merge_task {
     bool abandoned;
     /* It began before it was due; job.spare as long as nobody needs it. */
     bool ahead;
-    bool bottom;          /* it began by the bottom rule */
+    bool bottom;          /* it began by the bottom rule, or by a survey */
+    bool surveyed;        /* it began by a survey */
     uint32_t batch_count; /* of the spine when the merge began */
     struct entry_set inputs;
     /* One of the inputs: what a merge that was split has written. Otherwise NULL. */

@@ -14,8 +14,8 @@ enum spine_status
 spine_retain_keys(struct spine *spine, const struct spine_key_filter *filter,
                   struct spine_error *error)
 {
+    struct aftermath after = {0};
     struct key_filter *fresh = NULL;
-    struct key_filter *stale;
     enum spine_status st = SPINE_OK;
 
     if (spine == NULL)
@@ -25,10 +25,12 @@ spine_retain_keys(struct spine *spine, const struct spine_key_filter *filter,
     if (st != SPINE_OK)
         return st;
     mutex_lock(&spine->mutex);
-    stale = spine->locked.key_filter;
+    spine_enter_locked(spine);
+    after.key_filters[after.task_count++] = spine->locked.key_filter;
     spine->locked.key_filter = fresh;
-    mutex_unlock(&spine->mutex);
-    key_filter_unref(stale);
+    survey_want_locked(spine);
+    survey_start_locked(spine, &after);
+    spine_finish(spine, &after);
     return SPINE_OK;
 }
 
@@ -36,8 +38,8 @@ enum spine_status
 spine_retain_values(struct spine *spine, const struct spine_value_filter *filter,
                     struct spine_error *error)
 {
+    struct aftermath after = {0};
     struct value_filter *fresh = NULL;
-    struct value_filter *stale;
     enum spine_status st = SPINE_OK;
 
     if (spine == NULL)
@@ -47,10 +49,12 @@ spine_retain_values(struct spine *spine, const struct spine_value_filter *filter
     if (st != SPINE_OK)
         return st;
     mutex_lock(&spine->mutex);
-    stale = spine->locked.value_filter;
+    spine_enter_locked(spine);
+    after.value_filters[after.task_count++] = spine->locked.value_filter;
     spine->locked.value_filter = fresh;
-    mutex_unlock(&spine->mutex);
-    value_filter_unref(stale);
+    survey_want_locked(spine);
+    survey_start_locked(spine, &after);
+    spine_finish(spine, &after);
     return SPINE_OK;
 }
 

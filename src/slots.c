@@ -15,6 +15,12 @@
  * merges with it. */
 #define BOTTOM_NEGATIVE_PART 4u
 #define BOTTOM_SMALL_PART 64u
+/* A survey does not wait for idle times when such a part of all rows has come in. What a
+ * survey promises, and does not hold, is not believed before so many times its rows have
+ * come in. */
+#define SURVEY_URGENT_PART 32u
+#define SURVEY_RIGHT_PART 4u
+#define SURVEY_PAUSE 4u
 /* A merge is split when it has read such a part of its rows, and level 0 so many times,
  * and once more per input. */
 #define SPLIT_PART 8u
@@ -91,6 +97,30 @@ bool
 slot_bottom_due(uint64_t largest_rows, uint64_t negative_rows)
 {
     return negative_rows > largest_rows / BOTTOM_NEGATIVE_PART;
+}
+
+bool
+slot_is_rejected(size_t points, size_t rejected)
+{
+    return rejected > points / 2;
+}
+
+bool
+slot_survey_is_urgent(uint64_t rows, uint64_t inserted_rows)
+{
+    return inserted_rows >= rows / SURVEY_URGENT_PART;
+}
+
+bool
+slot_survey_was_right(uint64_t rows_in, uint64_t rows_dropped)
+{
+    return rows_dropped >= rows_in / SURVEY_RIGHT_PART;
+}
+
+uint64_t
+slot_survey_pause(uint64_t rows_in)
+{
+    return SURVEY_PAUSE * rows_in;
 }
 
 size_t

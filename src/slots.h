@@ -87,6 +87,18 @@ uint64_t slot_bottom_rows(uint64_t largest_rows);
 bool slot_bottom_due(uint64_t largest_rows, uint64_t negative_rows);
 
 /*
+ * By how much a survey (survey.h) goes. Batches of at least slot_bottom_rows() of the
+ * largest are looked at. Most of a batch is rejected when of `points` looked at more than
+ * half are. It is urgent, of `rows` loose rows, when so many have come in since the last.
+ * It was right when a merge dropped a quarter of what it read at least; otherwise none
+ * begins before rows enough have come in to pay for what was read in vain.
+ */
+bool slot_is_rejected(size_t points, size_t rejected);
+bool slot_survey_is_urgent(uint64_t rows, uint64_t inserted_rows);
+bool slot_survey_was_right(uint64_t rows_in, uint64_t rows_dropped);
+uint64_t slot_survey_pause(uint64_t rows_in);
+
+/*
  * A batch, and what a merge has to do for it, in rows: all of them, or, when it takes
  * most of its blocks over, those that it reads and slot_blocks_cost().
  */

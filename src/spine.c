@@ -58,6 +58,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     for (unsigned i = 0; i < TASK_COUNT; i++)
         merge_task_init(&spine->locked.tasks[i], spine, i);
     spine_look_init(spine);
+    survey_init(spine);
     report_init(spine);
     spine->ledger = ledger_of(&resolved);
     if (spine->ledger == NULL) {
@@ -177,6 +178,7 @@ spine_close(struct spine *spine)
         merge_task_abandon_locked(&spine->locked.tasks[i], &after);
     if (runtime_withdraw(spine->runtime, &spine->locked.look))
         spine->locked.look_queued = false;
+    survey_withdraw_locked(spine);
     spine_wake_locked(spine);
     mutex_unlock(&spine->mutex);
     aftermath_run(spine, &after);
@@ -197,7 +199,7 @@ static bool
 is_quiet(const struct spine *spine, bool inside)
 {
     bool quiet = spine->locked.callers == inside && !spine->locked.look_queued &&
-                 spine->locked.report_queued == inside;
+                 !spine->locked.survey.queued && spine->locked.report_queued == inside;
 
     for (unsigned i = 0; i < TASK_COUNT; i++)
         quiet = quiet && spine->locked.tasks[i].state == TASK_IDLE;

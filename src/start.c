@@ -23,7 +23,6 @@ struct negatives {
     uint64_t negative_rows;
 };
 
-static bool may_start_locked(const struct spine *spine);
 static void start_bottom_locked(struct spine *spine, struct aftermath *after);
 static uint64_t largest_locked(struct spine *spine, const struct entry **loose,
                                struct merge_task **reader);
@@ -58,11 +57,12 @@ spine_look_init(struct spine *spine)
 void
 spine_start_merges_locked(struct spine *spine, struct aftermath *after)
 {
-    if (!may_start_locked(spine) || compaction_start_locked(spine, after))
+    if (!start_is_allowed_locked(spine) || compaction_start_locked(spine, after))
         return;
     start_bottom_locked(spine, after);
     for (unsigned level = 0; level < SPINE_LEVELS; level++)
         start_due_locked(spine, level, after);
+    survey_start_locked(spine, after);
     if (spine->locked.look_queued || !may_look_locked(spine))
         return;
     spine->locked.look_queued = true;
@@ -70,8 +70,8 @@ spine_start_merges_locked(struct spine *spine, struct aftermath *after)
     after->kick = true;
 }
 
-static bool
-may_start_locked(const struct spine *spine)
+bool
+start_is_allowed_locked(const struct spine *spine)
 {
     return !spine->locked.closing && spine->locked.pauses == 0 &&
            spine->locked.status == SPINE_OK;
@@ -187,7 +187,7 @@ start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
 static bool
 may_look_locked(const struct spine *spine)
 {
-    return may_start_locked(spine) && !spine->options.only_due_merges &&
+    return start_is_allowed_locked(spine) && !spine->options.only_due_merges &&
            entry_set_sums(&spine->locked.loose).count > 1 &&
            spine->locked.idle_waiters == 0 && spine->locked.next_compaction == NULL &&
            spine->locked.ahead_wait_rows == 0;

@@ -149,6 +149,9 @@ is_idle(const struct spine *spine, const void *context)
     (void)context;
     if (!paused && (spine->locked.settles || spine->locked.next_compaction != NULL))
         return false;
+    /* It may find that a merge is due. */
+    if (!paused && spine->locked.survey.queued)
+        return false;
     for (unsigned i = 0; i < TASK_COUNT; i++) {
         const enum task_state state = spine->locked.tasks[i].state;
 

@@ -15,6 +15,15 @@
  * the filter keeps never changes its weight in any reader. Filters should only tighten,
  * as a watermark moves up.
  *
+ * Space. Rejected rows are dropped by merges that would run anyway, and by merges that
+ * start because most of a batch is rejected: when the filters have changed, some keys of
+ * each batch that is not small are asked about, or some rows by SPINE_RETAIN_SIMPLE. So a
+ * spine holds about as many rejected rows as needed ones at most, and what its merges
+ * have yet to read, which may be its two largest levels. That is not known of groups
+ * (LAST, TOP, BOTTOM), of values in batches of less than 16,384 rows, and of a filter of
+ * which samples tell nothing. spine_compact() drops all that is rejected at once: when
+ * spine_stats shows several times the rows that are needed.
+ *
  * Callbacks run in the threads that merge, and in those that read by a filter; several at
  * a time, without locks. They must be pure functions of their arguments while the filter
  * is in use, and must not call the library, except for spine/tuple.h, to read keys and

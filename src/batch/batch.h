@@ -16,6 +16,7 @@
 
 #include "base/ref.h"
 #include "batch/batch_file.h"
+#include "batch/batch_sample.h"
 #include "batch/hits.h"
 #include "batch/pin.h"
 #include "batch/reader.h"
@@ -107,6 +108,8 @@ enum spine_status output_share_block(struct output *output, struct reader *reade
 /* The same of all blocks of `batch`. */
 enum spine_status
 output_share_batch(struct output *output, const struct spine_batch *batch);
+/* The block that was just shared has been judged now. */
+void output_mark_judged(struct output *output);
 /* What is left of `batch` from row `begin` on: its blocks by reference, but for the one
  * that begins before that row, of which it copies the rest. */
 enum spine_status batch_rest(const struct spine_batch *batch, uint64_t begin,

@@ -121,6 +121,13 @@ out:
     return st;
 }
 
+void
+output_mark_judged(struct output *output)
+{
+    assert(output->block_count > 0 && output->pending.count == 0);
+    output->fences[output->block_count - 1].judged = true;
+}
+
 enum spine_status
 batch_rest(const struct spine_batch *batch, uint64_t begin, struct spine_batch **out,
            struct spine_error *error)

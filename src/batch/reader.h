@@ -104,6 +104,8 @@ bool row_code_same_key(const struct layout *layout, const struct row_code *a,
 
 /* Is the position before the first row of a block? */
 bool reader_at_block_start(const struct reader *reader);
+/* From there to behind the block. */
+void reader_pass_block(struct reader *reader);
 /* The block at the position, which is not the end: its rows, its bytes, its first row,
  * and the last row of the block that is `ahead` blocks behind it. */
 uint32_t reader_block_rows(const struct reader *reader);

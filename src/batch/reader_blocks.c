@@ -44,6 +44,13 @@ reader_at_block_start(const struct reader *reader)
     return reader->row == 0 && reader->block < reader->batch->block_count;
 }
 
+void
+reader_pass_block(struct reader *reader)
+{
+    assert(reader_at_block_start(reader));
+    reader->block++;
+}
+
 uint32_t
 reader_block_rows(const struct reader *reader)
 {

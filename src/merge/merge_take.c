@@ -5,11 +5,18 @@
 
 /* Rows that are staged of each of many inputs to open it. */
 #define OPEN_ROWS 8u
+/* Rows of a block that are read, and not merged, for the fuel of one. */
+#define ROWS_READ_PER_FUEL 4u
 
 static enum spine_status find_front(struct merge *merge, struct merge_input **front,
                                     struct row_code *bound, bool *bounded);
 static enum spine_status take_front(struct merge *merge, struct merge_input *front,
                                     const struct row_code *bound, uint64_t *fuel_used);
+static bool may_share(const struct merge *merge, const struct merge_input *front,
+                      const struct row_code *bound);
+static enum spine_status judge_block(struct merge *merge, struct merge_input *front,
+                                     const struct row_code *bound, uint64_t *fuel_used);
+static enum spine_status keep_alike(struct merge *merge, size_t count);
 static bool is_judged(const struct merge *merge, const struct merge_input *front,
                       const struct row_code *bound);
 static enum spine_status share_block(struct merge *merge, struct merge_input *front);
@@ -109,19 +116,16 @@ static enum spine_status
 take_front(struct merge *merge, struct merge_input *front, const struct row_code *bound,
            uint64_t *fuel_used)
 {
-    const size_t pending = merge->output.pending.count;
-    const size_t blocks_min =
-        pending == 0 || pending >= BLOCK_ROWS / 2 ? 1 : SHARE_BLOCKS_MIN;
+    const struct retain *retain = merge->retain;
     enum spine_status st = SPINE_OK;
 
-    /* A block taken over ends the block before it, which should not be a small one. */
-    if (merge_input_blocks_below(front, bound, blocks_min) == blocks_min &&
-        merge_input_block_is_large(front) &&
-        !output_encodes_block(&merge->output, &front->reader) &&
-        is_judged(merge, front, bound)) {
+    if (may_share(merge, front, bound) && is_judged(merge, front, bound)) {
         *fuel_used += 1;
         return share_block(merge, front);
     }
+    if (retain != NULL && !retain_by_group(retain) &&
+        merge_input_blocks_below(front, bound, 1) == 1)
+        return judge_block(merge, front, bound, fuel_used);
 
     const size_t count =
         merge_input_copy_below(front, bound, merge_window_rows(merge), &st);
@@ -132,6 +136,75 @@ take_front(struct merge *merge, struct merge_input *front, const struct row_code
     if (st == SPINE_OK)
         st = output_flush(&merge->output, false);
     return st;
+}
+
+/* Would the next block of `front`, if it needs no merging, be one of the output? A block
+ * taken over ends the block before it, which should not be a small one. */
+static bool
+may_share(const struct merge *merge, const struct merge_input *front,
+          const struct row_code *bound)
+{
+    const size_t pending = merge->output.pending.count;
+    const size_t blocks_min =
+        pending == 0 || pending >= BLOCK_ROWS / 2 ? 1 : SHARE_BLOCKS_MIN;
+
+    return merge_input_blocks_below(front, bound, blocks_min) == blocks_min &&
+           merge_input_block_is_large(front) &&
+           !output_encodes_block(&merge->output, &front->reader);
+}
+
+/*
+ * Asks the filters about the rows of the next block of `front`, which needs no merging,
+ * as long as they say the same of all: a block that is kept or rejected as a whole is
+ * taken over, or goes, as a whole. From the first other answer on rows are judged as
+ * those of any window.
+ */
+static enum spine_status
+judge_block(struct merge *merge, struct merge_input *front, const struct row_code *bound,
+            uint64_t *fuel_used)
+{
+    struct rows *rows = &merge->fresh;
+    struct retain_fuel fuel = {0};
+    size_t alike;
+    bool keeps;
+    enum spine_status st;
+
+    assert(rows->count == 0);
+    if (reader_peek(&front->reader, rows, BLOCK_ROWS, &st) == 0)
+        return st;
+    alike = retain_alike(merge->retain, rows, &keeps, &fuel);
+    *fuel_used += fuel.used + rows->count / ROWS_READ_PER_FUEL;
+    if (keeps && alike == rows->count && may_share(merge, front, bound)) {
+        rows->count = 0;
+        TRY(share_block(merge, front));
+        output_mark_judged(&merge->output);
+        return SPINE_OK;
+    }
+    if (keeps || alike < rows->count)
+        *fuel_used += rows->count;
+    TRY(keep_alike(merge, keeps ? alike : 0));
+    reader_pass_block(&front->reader);
+    merge_input_update(front);
+    merge->last_taken = NULL;
+    merge->rows_in += rows->count;
+    merge->fresh_at = alike;
+    if (alike == rows->count)
+        rows->count = merge->fresh_at = 0;
+    st = output_flush(&merge->output, false);
+out:
+    return st;
+}
+
+/* Appends the first `count` rows that were merged to the output. */
+static enum spine_status
+keep_alike(struct merge *merge, size_t count)
+{
+    struct rows *pending = &merge->output.pending;
+
+    if (!rows_reserve(&merge->layout, pending, pending->count + count))
+        return SPINE_NOMEM;
+    rows_append(&merge->layout, pending, &merge->fresh, 0, count);
+    return SPINE_OK;
 }
 
 /*

@@ -37,6 +37,8 @@ struct judging {
     union spine_datum key;
 };
 
+static bool ask(const struct retain *retain, const struct rows *rows, size_t *at,
+                struct retain_fuel *fuel);
 static bool last_key_is(const struct retain *retain, union spine_datum key);
 static enum spine_status begin_key(struct retain *retain, struct judging *judging);
 static enum spine_status judge_key(struct retain *retain, struct judging *judging);
@@ -94,6 +96,55 @@ bool
 retain_by_group(const struct retain *retain)
 {
     return retain->group != NULL;
+}
+
+size_t
+retain_alike(struct retain *retain, const struct rows *rows, bool *keeps,
+             struct retain_fuel *fuel)
+{
+    size_t at = 0;
+
+    assert(retain->group == NULL && rows->count > 0);
+    while (at < rows->count) {
+        size_t end = at;
+        const bool is_kept = ask(retain, rows, &end, fuel);
+
+        if (at > 0 && is_kept != *keeps)
+            break;
+        *keeps = is_kept;
+        at = end;
+    }
+    if (!*keeps)
+        retain->rows_dropped += at;
+    /* The next row, if there is one, is asked about again. */
+    retain->key_end = at < rows->count ? at : 0;
+    return at;
+}
+
+/* Do the filters keep row `*at`? Moves `*at` behind the rows of which that is true, too:
+ * those of a value, or of a key when that is enough. */
+static bool
+ask(const struct retain *retain, const struct rows *rows, size_t *at,
+    struct retain_fuel *fuel)
+{
+    const struct layout *layout = retain->layout;
+    const size_t begin = *at;
+    uint8_t scratch[2][16];
+    const union spine_datum key = rows_key_datum(layout, rows, begin, scratch[0]);
+    bool keeps;
+
+    fuel->used += retain->keys != NULL;
+    keeps = key_filter_keeps(retain->keys, key);
+    *at = rows_key_end(layout, rows, begin, rows->count);
+    if (keeps && retain->values != NULL) {
+        const struct spine_value_filter *filter = &retain->values->filter;
+
+        fuel->used++;
+        *at = rows_value_end(layout, rows, begin, *at);
+        keeps = filter->on_value(filter->context, key,
+                                 rows_value_datum(layout, rows, begin, scratch[1]));
+    }
+    return keeps;
 }
 
 bool

@@ -80,6 +80,14 @@ enum spine_status retain_step(struct retain *retain, const struct rows *rows, si
                               struct output *output, struct retain_fuel *fuel,
                               struct spine_error *error);
 
+/*
+ * How many of `rows`, which are judged by themselves, not by group, the filters judge
+ * alike, from the first one on: `*keeps` is what they say of these. They count as
+ * judged: retain_step() goes on behind them, if there are more.
+ */
+size_t retain_alike(struct retain *retain, const struct rows *rows, bool *keeps,
+                    struct retain_fuel *fuel);
+
 /* Is it still open whether rows of `key` are kept, because it is the key of the last row
  * that was judged? */
 bool retain_judges_key(const struct retain *retain, union spine_datum key);

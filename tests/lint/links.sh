@@ -14,7 +14,7 @@ source=$PWD
 objects=$2
 layers=$(cat tests/lint/order.txt)
 # The state machine of a spine: what starts a merge ends in what a merge's end starts.
-circle='^(compaction|core|fork|merge_task|report|retention|spine|split|start|taking|wait)$'
+circle='^(compaction|core|fork|merge_task|report|retention|spine|split|start|survey|taking|wait)$'
 # To be opened.
 circle="$circle|^cursor/|^kernel/|^probe/|^runtime/"
 work=$(mktemp -d)

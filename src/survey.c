@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include "survey.h"
+
+#include "base/assert.h"
+#include "company.h"
+#include "core.h"
+
+/* The most keys or rows of a batch that a survey looks at. */
+#define SURVEY_POINTS 33u
+/* Fewer rows of a batch tell nothing of its values. */
+#define SURVEY_ROWS_MIN 8u
+
+/* A survey under way. */
+struct findings {
+    struct company batches;
+    bool rejected[SLOT_AHEAD_MAX];
+    /* The filters when it began; references. */
+    struct key_filter *keys;
+    struct value_filter *values;
+    struct judged_by filters;
+    uint64_t calls;
+};
+
+static bool is_due_locked(const struct spine *spine);
+static void survey_on_worker(struct job *job, uint64_t *fuel_rows);
+static void collect_locked(struct spine *spine, struct findings *findings);
+static bool ask(struct findings *findings, const struct spine_batch *batch);
+static bool keys_are_rejected(struct findings *findings, const struct spine_batch *batch);
+static bool rows_are_rejected(struct findings *findings, const struct spine_batch *batch);
+static void
+act_locked(struct spine *spine, const struct findings *findings, struct aftermath *after);
+static struct merge_task *task_for_locked(struct spine *spine, unsigned level);
+static void start_level_locked(struct merge_task *task, unsigned level,
+                               const struct findings *findings, struct aftermath *after);
+
+void
+survey_init(struct spine *spine)
+{
+    struct survey *survey = &spine->locked.survey;
+
+    survey->job.owner = &spine->jobs;
+    survey->job.on_slice = survey_on_worker;
+}
+
+void
+survey_want_locked(struct spine *spine)
+{
+    spine->locked.survey.wanted = true;
+}
+
+void
+survey_withdraw_locked(struct spine *spine)
+{
+    if (runtime_withdraw(spine->runtime, &spine->locked.survey.job))
+        spine->locked.survey.queued = false;
+}
+
+void
+survey_start_locked(struct spine *spine, struct aftermath *after)
+{
+    struct survey *survey = &spine->locked.survey;
+    const uint64_t inserted = spine->locked.stats.inserted_rows - survey->inserted_rows;
+
+    if (survey->queued || !is_due_locked(spine))
+        return;
+    /* It may wait for idle times, but not until much more has come in. */
+    survey->job.spare =
+        !slot_survey_is_urgent(entry_set_sums(&spine->locked.loose).rows, inserted);
+    survey->queued = true;
+    runtime_ready(spine->runtime, &survey->job);
+    after->kick = true;
+}
+
+static bool
+is_due_locked(const struct spine *spine)
+{
+    const struct survey *survey = &spine->locked.survey;
+    const uint64_t largest_rows = entry_set_sums(&spine->locked.loose).rows_most;
+
+    return survey->wanted && start_is_allowed_locked(spine) &&
+           spine->locked.next_compaction == NULL &&
+           spine->locked.stats.inserted_rows >= survey->inserted_rows_min &&
+           slot_level(&spine->policy, largest_rows) > 0 &&
+           (spine->locked.key_filter != NULL ||
+            (spine->locked.value_filter != NULL &&
+             !value_filter_needs_groups(spine->locked.value_filter)));
+}
+
+/* Its calls of the filters are its fuel. */
+static void
+survey_on_worker(struct job *job, uint64_t *fuel_rows)
+{
+    struct spine *spine =
+        (struct spine *)((char *)job - offsetof(struct spine, locked.survey.job));
+    struct findings findings = {0};
+    struct aftermath after = {0};
+
+    mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
+    collect_locked(spine, &findings);
+    mutex_unlock(&spine->mutex);
+
+    for (size_t i = 0; i < findings.batches.count; i++)
+        findings.rejected[i] = ask(&findings, findings.batches.batches[i]);
+    *fuel_rows -= findings.calls < *fuel_rows ? findings.calls : *fuel_rows;
+    thread_pause_point("survey end");
+
+    mutex_lock(&spine->mutex);
+    runtime_idle(spine->runtime, job);
+    spine->locked.survey.queued = false;
+    if (start_is_allowed_locked(spine) && spine->locked.next_compaction == NULL)
+        act_locked(spine, &findings, &after);
+    else
+        survey_want_locked(spine);
+    spine_start_merges_locked(spine, &after);
+    spine_wake_locked(spine);
+    mutex_unlock(&spine->mutex);
+    aftermath_run(spine, &after);
+
+    company_release(&findings.batches);
+    key_filter_unref(findings.keys);
+    value_filter_unref(findings.values);
+    mutex_lock(&spine->mutex);
+    spine_leave_and_unlock(spine);
+}
+
+/* The batches that are not small. Not while they are very many: then merges of the levels
+ * are due, which drop what is rejected. */
+static void
+collect_locked(struct spine *spine, struct findings *findings)
+{
+    const struct entry_set *loose = &spine->locked.loose;
+    const uint64_t rows_min = slot_bottom_rows(entry_set_sums(loose).rows_most);
+    struct survey *survey = &spine->locked.survey;
+    struct entry_range range = entries_all;
+
+    survey->wanted = false;
+    survey->inserted_rows = spine->locked.stats.inserted_rows;
+    findings->keys = key_filter_ref(spine->locked.key_filter);
+    if (!value_filter_needs_groups(spine->locked.value_filter))
+        findings->values = value_filter_ref(spine->locked.value_filter);
+    findings->filters = filters_mark(findings->keys, findings->values);
+    range.level_begin = slot_level(&spine->policy, rows_min);
+    company_gather_locked(spine, range, rows_min, &findings->batches);
+    survey->blocked = findings->batches.count == 0;
+}
+
+/* Is most of the batch rejected? */
+static bool
+ask(struct findings *findings, const struct spine_batch *batch)
+{
+    if (batch->judged && judged_by_covers(&batch->judged_by, &findings->filters))
+        return false;
+    return (findings->keys != NULL && keys_are_rejected(findings, batch)) ||
+           (findings->values != NULL && rows_are_rejected(findings, batch));
+}
+
+/* What lies between two keys that are rejected counts as rejected. */
+static bool
+keys_are_rejected(struct findings *findings, const struct spine_batch *batch)
+{
+    const size_t count = batch_sample_keys(batch, SURVEY_POINTS);
+    size_t rejected = 0;
+    bool last = false;
+
+    for (size_t i = 0; i < count; i++) {
+        uint8_t scratch[SAMPLE_SCRATCH];
+        const union spine_datum key = batch_sample_key(batch, i, count, scratch);
+        const bool is_rejected = !key_filter_keeps(findings->keys, key);
+
+        rejected += last && is_rejected;
+        last = is_rejected;
+    }
+    findings->calls += count;
+    return slot_is_rejected(count - 1, rejected);
+}
+
+/* By rows: keys tell nothing of their values. */
+static bool
+rows_are_rejected(struct findings *findings, const struct spine_batch *batch)
+{
+    const struct spine_value_filter *filter = &findings->values->filter;
+    const size_t count = batch_sample_rows(batch, SURVEY_POINTS);
+    size_t rejected = 0;
+
+    if (count < SURVEY_ROWS_MIN)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct sample_row row;
+
+        batch_sample_row(batch, i, count, &row);
+        rejected += !key_filter_keeps(findings->keys, row.key) ||
+                    !filter->on_value(filter->context, row.key, row.value);
+    }
+    findings->calls += 2 * count;
+    return slot_is_rejected(count, rejected);
+}
+
+/* Starts a merge of each level that has batches of which most is rejected. What has to
+ * wait for a task is looked at again when a merge ends. */
+static void
+act_locked(struct spine *spine, const struct findings *findings, struct aftermath *after)
+{
+    bool wanted[SPINE_LEVELS] = {false};
+
+    for (size_t i = 0; i < findings->batches.count; i++)
+        if (findings->rejected[i])
+            wanted[findings->batches.levels[i]] = true;
+    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
+        struct merge_task *task = wanted[level] ? task_for_locked(spine, level) : NULL;
+
+        if (task != NULL)
+            start_level_locked(task, level, findings, after);
+        else if (wanted[level])
+            spine->locked.survey.blocked = true;
+    }
+}
+
+/* The task of the level or, while that reads other batches, of one that hardly ever has
+ * any; NULL when all are busy. */
+static struct merge_task *
+task_for_locked(struct spine *spine, unsigned level)
+{
+    struct merge_task *tasks = spine->locked.tasks;
+
+    if (tasks[level].state == TASK_IDLE)
+        return &tasks[level];
+    for (unsigned other = SPINE_LEVELS; other-- > 0;)
+        if (tasks[other].state == TASK_IDLE)
+            return &tasks[other];
+    return NULL;
+}
+
+/* Those that are still loose. */
+static void
+start_level_locked(struct merge_task *task, unsigned level,
+                   const struct findings *findings, struct aftermath *after)
+{
+    const struct company *batches = &findings->batches;
+    struct company chosen = {0};
+
+    for (size_t i = 0; i < batches->count; i++)
+        if (findings->rejected[i] && batches->levels[i] == level) {
+            chosen.batches[chosen.count] = batches->batches[i];
+            chosen.sequences[chosen.count] = batches->sequences[i];
+            chosen.levels[chosen.count++] = batches->levels[i];
+        }
+    if (company_take_locked(task->spine, &chosen, chosen.count, &task->inputs) == 0)
+        return;
+    task->bottom = true;
+    task->surveyed = true;
+    merge_task_start_locked(task, after);
+}
+
+void
+survey_unblock_locked(struct spine *spine, const struct merge_task *task)
+{
+    struct survey *survey = &spine->locked.survey;
+
+    survey->wanted = survey->wanted || survey->blocked ||
+                     task->key_filter != spine->locked.key_filter ||
+                     task->value_filter != spine->locked.value_filter;
+    survey->blocked = false;
+}
+
+void
+survey_learn_locked(struct spine *spine, const struct merge_counts *counts)
+{
+    if (slot_survey_was_right(counts->rows_in, counts->rows_dropped))
+        return;
+    spine->locked.survey.inserted_rows_min =
+        spine->locked.stats.inserted_rows + slot_survey_pause(counts->rows_in);
+}

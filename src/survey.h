@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SURVEY_H
+#define SURVEY_H
+
+/*
+ * survey -- how many rows of each batch the spine's filters would drop. Part of core.h.
+ *
+ * A merge drops what a filter rejects; but a batch whose level has few others may wait
+ * for its merge for long, and hold more rejected rows than needed ones meanwhile. So when
+ * the filters have changed, a job asks them about some keys of each batch that is not
+ * small, which needs no lock and no look into blocks. What is mostly rejected merges.
+ *
+ *     rows    kept  rejected          a survey, before 600 are kept:
+ *     1,000    400       600          merges, alone or with others like it
+ *       900    500       400          waits for the merge of its level
+ *
+ * So a spine never holds many more rejected rows than needed ones. That is known of keys,
+ * and of values that are judged by themselves, in batches of several blocks: last, top
+ * and bottom would have to be judged by group.
+ */
+
+#include "merge_task.h"
+
+struct survey {
+    struct job job;
+    bool queued;
+    /* Filters have changed, or merges ended that the last survey did not see behind. */
+    bool wanted;
+    /* The end of a merge is waited for: what it reads is, or has to wait for its task. */
+    bool blocked;
+    /* Rows that had come in at the last survey, and that must have come in before the
+     * next one, because the last one was wrong. */
+    uint64_t inserted_rows;
+    uint64_t inserted_rows_min;
+};
+
+void survey_init(struct spine *spine);
+/* The filters have changed. */
+void survey_want_locked(struct spine *spine);
+/* Queues the survey, if one is wanted. */
+void survey_start_locked(struct spine *spine, struct aftermath *after);
+/* The merge of a task ends, which may be what a survey waits for. */
+void survey_unblock_locked(struct spine *spine, const struct merge_task *task);
+/* It was begun by a survey: was there what that promised? */
+void survey_learn_locked(struct spine *spine, const struct merge_counts *counts);
+/* The spine closes: no survey begins any more. */
+void survey_withdraw_locked(struct spine *spine);
+
+#endif
