@@ -19,15 +19,14 @@ struct slice {
     struct spine_error error;
     /* The merge is finished: `output`, a reference, is all of it. */
     bool done;
-    /* Or it is, but for the batch of what it has made. */
-    bool unsealed;
+    /* It failed, and can go on where it is. */
+    bool resumable;
     struct spine_batch *output;
     struct merge_counts counts;
     /* It was split: the merge goes on with other inputs. */
     bool is_split;
     struct split split;
     uint64_t fuel_used;
-    uint64_t rows_in; /* that the merge has read so far */
     uint64_t rows_left;
     uint64_t ns;
 };
@@ -79,7 +78,7 @@ merge_task_start_locked(struct merge_task *task, struct aftermath *after)
     task->has_frontier = spine->locked.has_frontier;
     task->frontier = spine->locked.frontier;
     retention_capture_locked(task);
-    task->fuel_used = 0;
+    task->fuel_used = task->rows_in = 0;
     task->abandoned = false;
     task->job.rows_left = rank_of(task, inputs.rows);
     task->state = TASK_QUEUED;
@@ -211,11 +210,14 @@ slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
     task->looked = true;
     if (task->merge == NULL)
         TRY(merge_begin(task, &slice->error));
-    TRY(merge_step(task->merge, &fuel_left, &slice->error));
+    st = merge_step(task->merge, &fuel_left, &slice->error);
+    slice->resumable = st != SPINE_OK && merge_is_intact(task->merge);
+    merge_counts(task->merge, &slice->counts);
+    TRY(st);
     if (merge_done(task->merge)) {
-        slice->unsealed = true;
+        slice->resumable = true;
         TRY(merge_seal(task->merge, &slice->output, &slice->error));
-        slice->unsealed = false;
+        slice->resumable = false;
         slice->done = true;
     }
     slice->rows_left = merge_rows_left(task->merge);
@@ -291,9 +293,10 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
     if (slice->ns > stats->slice_ns_max)
         stats->slice_ns_max = slice->ns;
     task->fuel_used += slice->fuel_used;
+    task->rows_in = slice->counts.rows_in;
     if (slice->is_split) {
         split_publish_locked(task, &slice->split, after);
-        task->fuel_used = 0; /* none of it would be lost */
+        task->fuel_used = task->rows_in = 0; /* none of it would be lost */
         task->failures = 0;
     }
 
@@ -395,7 +398,7 @@ may_retry_locked(struct merge_task *task, const struct slice *slice,
         return false;
     task->failures++;
     task->spine->locked.stats.merge_retries++;
-    if (!slice->unsealed) {
+    if (!slice->resumable) {
         count_given_up_locked(task);
         after->failed_merge = task->merge;
         task->merge = NULL;
@@ -443,8 +446,9 @@ count_given_up_locked(struct merge_task *task)
     if (task->fuel_used == 0)
         return;
     stats->given_up_merges++;
-    stats->given_up_rows_in += task->fuel_used;
-    task->fuel_used = 0;
+    /* What a merge did before its first row is not free. */
+    stats->given_up_rows_in += task->rows_in > 0 ? task->rows_in : 1;
+    task->fuel_used = task->rows_in = 0;
 }
 
 static void

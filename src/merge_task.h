@@ -50,7 +50,8 @@ struct merge_task {
     /* NULL until the first slice. */
     struct merge *merge;
     uint64_t fuel_used;
-    uint64_t merges; /* that ended */
+    uint64_t rows_in; /* that the merge has read */
+    uint64_t merges;  /* that ended */
     /* Slices that failed, by an error that may pass, since something went well; when the
      * first of them did. */
     unsigned failures;

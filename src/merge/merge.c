@@ -115,12 +115,15 @@ merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error)
     while (*fuel_rows > 0 && !merge_done(merge)) {
         uint64_t fuel_used = 0;
 
+        merge->intact = merge->retain != NULL && !retain_by_group(merge->retain) &&
+                        merge->fresh.count > 0;
         if (merge->fresh.count > 0)
             st = judge(merge, *fuel_rows, &fuel_used, error);
         else
             st = merge_more(merge, *fuel_rows, &fuel_used, error);
         if (st != SPINE_OK)
             return st;
+        merge->intact = true;
         TRY(output_flush(&merge->output, false));
         settle_pins(merge);
         assert(fuel_used > 0);
@@ -185,6 +188,12 @@ fail(const struct merge *merge, enum spine_status status, struct spine_error *er
                           "the weights of equal rows leave the range of int64_t");
     return fail_by(error, &merge->unread, status,
                    "no memory for the next window of a merge");
+}
+
+bool
+merge_is_intact(const struct merge *merge)
+{
+    return merge->intact;
 }
 
 bool

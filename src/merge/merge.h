@@ -70,10 +70,13 @@ enum spine_status merge_new(struct merge **out, struct spine_batch *const *batch
  * inputs more. An input row counts as one row, and once more for each time that the
  * inputs are twice as many as 64; a block taken over counts as one row, and a look at an
  * input as one, if they are more than 64; so does every call of a filter, and every row
- * read for one. After a failure only merge_free() is allowed.
+ * read for one. After a failure only merge_free() is allowed, unless merge_is_intact().
  */
 enum spine_status
 merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error);
+/* Did the last step fail for want of memory for what is merged already? It may be called
+ * again. */
+bool merge_is_intact(const struct merge *merge);
 bool merge_done(const struct merge *merge);
 /* Input rows not read yet, those not judged yet, and half of those that are held
  * (kernel/kway.h). */

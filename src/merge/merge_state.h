@@ -46,6 +46,8 @@ struct merge {
     uint64_t blocks_shared;
     uint64_t rows_shared;
     struct retain *retain;
+    /* The last step failed where nothing is lost: it can be tried again. */
+    bool intact;
     /* Merged rows, judged up to `fresh_at`.
      * Without `retain` rows are as good as judged. */
     struct rows fresh;
