@@ -15,7 +15,7 @@
 # SPINE_COMPILER chooses the C compiler; its builds are in build/PRESET-COMPILER.
 
 build_packages="gcc g++ cmake ninja-build pkg-config libuv1-dev libxxhash-dev liblz4-dev libzstd-dev \
-libroaring-dev libcmocka-dev"
+libcjson-dev libroaring-dev libcmocka-dev"
 
 : "${root:?set it to the top of the source tree}"
 : "${SPINE_COMPILER:=}"
@@ -37,6 +37,7 @@ have_package() {
     libxxhash-dev) pkg-config --exists libxxhash ;;
     liblz4-dev) pkg-config --exists liblz4 ;;
     libzstd-dev) pkg-config --exists libzstd ;;
+    libcjson-dev) pkg-config --exists libcjson ;;
     libcmocka-dev) pkg-config --exists cmocka ;;
     libroaring-dev) echo '#include <roaring/roaring.h>' | gcc -E - ;;
     libc6-dev) echo '#include <stdio.h>' | gcc -E - ;;

@@ -108,6 +108,12 @@ struct spine_directory_options {
      * memory that is not in any limit of the library.
      */
     bool buffered;
+    /*
+     * True: the directory is looked at and left as it is: not made, not locked, nothing
+     * in it removed, and what would change it is SPINE_INVALID. Another process may use
+     * it meanwhile; a file that it removes is SPINE_NOT_FOUND from then on.
+     */
+    bool read_only;
 };
 
 /*

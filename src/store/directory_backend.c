@@ -71,6 +71,7 @@ enum spine_status
 spine_directory_backend(const char *path, const struct spine_directory_options *options,
                         struct spine_backend *out, struct spine_error *error)
 {
+    const struct spine_directory_options defaults = {0};
     struct directory *directory;
     enum spine_status st;
 
@@ -80,7 +81,7 @@ spine_directory_backend(const char *path, const struct spine_directory_options *
     if (path == NULL || path[0] == '\0')
         return spine_fail(error, SPINE_INVALID, "spine_directory_backend: path is %s",
                           path == NULL ? "NULL" : "empty");
-    st = directory_enter(path, options != NULL && options->buffered, &directory, error);
+    st = directory_enter(path, options != NULL ? options : &defaults, &directory, error);
     if (st == SPINE_OK)
         *out = (struct spine_backend){.context = directory,
                                       .create = directory_create,
@@ -99,6 +100,18 @@ spine_directory_backend(const char *path, const struct spine_directory_options *
     return st;
 }
 
+/* May objects come and go? */
+static enum spine_status
+check_writable(const struct directory *directory, const char *name,
+               struct spine_error *error)
+{
+    if (directory->read_only)
+        return spine_fail(error, SPINE_INVALID,
+                          "%s/%s: the directory was opened for reading only",
+                          directory->path, name);
+    return SPINE_OK;
+}
+
 static enum spine_status
 directory_create(void *context, const char *name, void **writer,
                  struct spine_error *error)
@@ -111,6 +124,7 @@ directory_create(void *context, const char *name, void **writer,
 
     *writer = NULL;
     TRY(name_check(name, error));
+    TRY(check_writable(directory, name, error));
     temporary_name(name, temporary);
     if (faccessat(directory->descriptor, name, F_OK, 0) == 0) {
         errno = EEXIST;
@@ -283,6 +297,7 @@ directory_put_new(void *context, const char *name, const void *data, size_t size
     enum spine_status st;
 
     TRY(name_check(name, error));
+    TRY(check_writable(directory, name, error));
     temporary_name(name, temporary);
     file.descriptor = openat(directory->descriptor, temporary,
                              O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -311,6 +326,7 @@ directory_remove(void *context, const char *name, struct spine_error *error)
     enum spine_status st;
 
     TRY(name_check(name, error));
+    TRY(check_writable(directory, name, error));
     if (unlinkat(directory->descriptor, name, 0) != 0)
         st = file_fail(&file, "remove it", error);
 out:

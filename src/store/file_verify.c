@@ -13,21 +13,23 @@
 
 static enum spine_status
 verify_header(struct store_file *file, struct spine_error *error);
-static enum spine_status
-verify_blocks(struct store_file *file, uint64_t *end, struct spine_error *error);
+static enum spine_status verify_blocks(struct store_file *file,
+                                       store_progress_fn *on_progress, void *context,
+                                       uint64_t *end, struct spine_error *error);
 static enum spine_status
 verify_sections(struct store_file *file, uint64_t *end, struct spine_error *error);
 static enum spine_status verify_zeros(struct store_file *file, uint64_t *end,
                                       uint64_t offset, struct spine_error *error);
 
 enum spine_status
-store_file_verify(struct store_file *file, struct spine_error *error)
+store_file_verify(struct store_file *file, store_progress_fn *on_progress, void *context,
+                  struct spine_error *error)
 {
     uint64_t end = FILE_HEADER_BYTES;
     enum spine_status st;
 
     TRY(verify_header(file, error));
-    TRY(verify_blocks(file, &end, error));
+    TRY(verify_blocks(file, on_progress, context, &end, error));
     TRY(verify_sections(file, &end, error));
     TRY(verify_zeros(file, &end, file->footer.table_offset, error));
     end = file->footer.table_offset + file->footer.table_bytes;
@@ -50,7 +52,8 @@ verify_header(struct store_file *file, struct spine_error *error)
 }
 
 static enum spine_status
-verify_blocks(struct store_file *file, uint64_t *end, struct spine_error *error)
+verify_blocks(struct store_file *file, store_progress_fn *on_progress, void *context,
+              uint64_t *end, struct spine_error *error)
 {
     struct scratch image = {0};
     enum spine_status st = SPINE_OK;
@@ -62,6 +65,8 @@ verify_blocks(struct store_file *file, uint64_t *end, struct spine_error *error)
         TRY(scratch_reserve(&image, block->image_bytes, error));
         TRY(store_file_read(file, i, image.bytes, error));
         *end = block->offset + block->stored_bytes;
+        if (on_progress != NULL)
+            on_progress(context, *end);
     }
 out:
     scratch_release(&image);

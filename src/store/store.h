@@ -170,7 +170,12 @@ void store_cache_counts(struct spine_store *store, struct store_cache_counts *ou
 /* The most bytes of images in memory that nobody has pinned. */
 void store_cache_set_bytes(struct spine_store *store, size_t bytes_max);
 
-/* Reads all of it and checks every byte that FORMAT.md speaks of. */
-enum spine_status store_file_verify(struct store_file *file, struct spine_error *error);
+/* Told now and then how many of a file's bytes were looked at. */
+typedef void store_progress_fn(void *context, uint64_t bytes);
+/* Reads all of it and checks every byte that FORMAT.md speaks of. `on_progress` may be
+ * NULL. */
+enum spine_status store_file_verify(struct store_file *file,
+                                    store_progress_fn *on_progress, void *context,
+                                    struct spine_error *error);
 
 #endif

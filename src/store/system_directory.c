@@ -36,8 +36,8 @@ static enum spine_status each_entry(struct directory *directory, DIR *entries,
                                     struct spine_error *error);
 
 enum spine_status
-directory_enter(const char *path, bool buffered, struct directory **out,
-                struct spine_error *error)
+directory_enter(const char *path, const struct spine_directory_options *options,
+                struct directory **out, struct spine_error *error)
 {
     const size_t size = strlen(path) + 1;
     const size_t bytes = sizeof(struct directory) + size;
@@ -51,10 +51,14 @@ directory_enter(const char *path, bool buffered, struct directory **out,
     directory->descriptor = directory->lock = -1;
     memcpy(directory->path, path, size);
 
+    directory->read_only = options->read_only;
     TRY(open_or_make(directory, error));
-    TRY(take_lock(directory, error));
-    TRY(directory_each_file(directory, remove_temporary, directory, error));
-    directory->direct = !buffered && takes_direct(directory);
+    if (!directory->read_only) {
+        TRY(take_lock(directory, error));
+        TRY(directory_each_file(directory, remove_temporary, directory, error));
+    }
+    directory->direct =
+        !options->buffered && (directory->read_only || takes_direct(directory));
     *out = directory;
     directory = NULL;
 out:
@@ -78,9 +82,9 @@ static enum spine_status
 open_or_make(struct directory *directory, struct spine_error *error)
 {
     const struct system_file itself = directory_file(directory, -1, ".");
-    const bool made = mkdir(directory->path, 0777) == 0;
+    const bool made = !directory->read_only && mkdir(directory->path, 0777) == 0;
 
-    if (!made && errno != EEXIST)
+    if (!directory->read_only && !made && errno != EEXIST)
         return file_fail(&itself, "make the directory", error);
     directory->descriptor = open(directory->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory->descriptor < 0)

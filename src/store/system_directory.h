@@ -16,18 +16,23 @@ struct directory {
     int descriptor;
     /* Of the file that is locked while this is open. */
     int lock;
-    /* Files can be opened around the page cache of the system. */
+    /* Files can be opened around the page cache of the system; whether one can, is seen
+     * when it is opened. */
     bool direct;
+    /* Not locked, and not to be changed. */
+    bool read_only;
     size_t bytes; /* of this struct */
     char path[];
 };
 
 /*
  * Opens and locks the directory `path`, makes it when it is missing, and removes the
- * temporary files in it. SPINE_BUSY when somebody has locked it.
+ * temporary files in it. SPINE_BUSY when somebody has locked it. With options->read_only
+ * it is opened and nothing else.
  */
-enum spine_status directory_enter(const char *path, bool buffered, struct directory **out,
-                                  struct spine_error *error);
+enum spine_status directory_enter(const char *path,
+                                  const struct spine_directory_options *options,
+                                  struct directory **out, struct spine_error *error);
 void directory_leave(struct directory *directory);
 
 /* Calls `on_name` for every file in it, whatever its name. */

@@ -86,7 +86,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (st == SPINE_OK) {
         FUZZ_REQUIRE(spine_allocated_bytes() < 8 * size + (1u << 16));
         read_all(file);
-        (void)store_file_verify(file, &error);
+        (void)store_file_verify(file, NULL, NULL, &error);
         store_file_unref(file);
     } else
         FUZZ_REQUIRE(error.status == st && error.message[0] != '\0');

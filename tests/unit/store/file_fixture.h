@@ -149,7 +149,7 @@ check_file(const char *name, const uint8_t *bytes, size_t size, bool resealed,
         if (!resealed)
             st = read_file(file, error);
         if (st == SPINE_OK)
-            st = store_file_verify(file, error);
+            st = store_file_verify(file, NULL, NULL, error);
         store_file_unref(file);
     }
     spine_store_close(store);

@@ -22,7 +22,7 @@ a_file_is_read_as_it_was_written(void **state)
                 SPINE_OK);
             assert_int_equal(written->table.block_count, blocks[i]);
             assert_int_equal(read_file(written, &error), SPINE_OK);
-            assert_int_equal(store_file_verify(written, &error), SPINE_OK);
+            assert_int_equal(store_file_verify(written, NULL, NULL, &error), SPINE_OK);
             for (uint32_t b = 0; b < blocks[i]; b++)
                 compressed += written->table.blocks[b].codec != CODEC_NONE;
             assert_true(compression == SPINE_COMPRESSION_NONE || blocks[i] < 2
@@ -35,7 +35,7 @@ a_file_is_read_as_it_was_written(void **state)
             assert_memory_equal(&opened->footer, &written->footer, sizeof opened->footer);
             store_file_unref(written);
             assert_int_equal(read_file(opened, &error), SPINE_OK);
-            assert_int_equal(store_file_verify(opened, &error), SPINE_OK);
+            assert_int_equal(store_file_verify(opened, NULL, NULL, &error), SPINE_OK);
             store_file_unref(opened);
             spine_store_close(store);
             assert_int_equal(spine_allocated_bytes(), 0);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TOOL_TOOL_H
+#define TOOL_TOOL_H
+
+/*
+ * tool/ -- the program `spine`: looks at batch files and directories of them, and never
+ * changes anything. Its manual is spine.1.
+ *
+ *     main.c       arguments and exit status
+ *     target.c     the files that an argument names
+ *     inspect.c    what is known of a file
+ *     verify.c     every checksum and every invariant
+ *     dump.c       rows as CSV or JSON lines
+ *     text.c       cells as text, and back
+ *
+ * One thread.
+ */
+
+#include "batch/batch.h"
+#include "store/store.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+
+/* The exit status. */
+enum tool_exit {
+    TOOL_OK = 0,
+    /* Something is damaged or could not be read. */
+    TOOL_FAILED = 1,
+    /* The arguments make no sense. */
+    TOOL_USAGE = 2
+};
+
+struct tool_options {
+    bool json;
+    /* Of a directory, too, all blocks are read to tell the bytes of columns. */
+    bool columns;
+    /* Text of keys, or NULL: no bound. */
+    const char *from;
+    const char *to;
+    uint64_t limit;
+};
+
+/* ---- target.c ---- */
+
+/* A batch file, or a directory of batch files. */
+struct tool_target {
+    /* The argument. */
+    const char *path;
+    bool is_directory;
+    /* Of the store, which ends it. */
+    struct spine_backend backend;
+    struct spine_store *store;
+    /* Names of its files, in order. */
+    char (*names)[SPINE_NAME_MAX + 1];
+    size_t count;
+    size_t capacity;
+};
+
+/* Opens what `path` names, for reading only. The caller ends it with target_close(),
+ * after a failure, too. */
+enum spine_status
+target_open(struct tool_target *target, const char *path, struct spine_error *error);
+void target_close(struct tool_target *target);
+
+/* A file and the batch in it. */
+struct batch_file {
+    struct store_file *file;
+    struct spine_batch *batch;
+};
+
+/* Opens file `index`; ended with batch_file_close(), after a failure, too. */
+enum spine_status batch_file_open(const struct tool_target *target, size_t index,
+                                  struct batch_file *out, struct spine_error *error);
+void batch_file_close(struct batch_file *file);
+
+/* ---- text.c ---- */
+
+/* Text that grows. Zero at first. */
+struct text {
+    char *data;
+    size_t size;
+    size_t capacity;
+};
+
+/* Both false without memory. */
+bool text_add(struct text *text, const char *data, size_t size);
+bool text_printf(struct text *text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void text_release(struct text *text);
+
+/* Appends a cell. Bytes are printed as they are where they are printable UTF-8; other
+ * bytes as \xNN, and a backslash as two. */
+bool
+text_add_cell(struct text *text, const struct spine_type *type, union spine_datum cell);
+/* Appends a time; a pair as outer:inner. */
+bool text_add_time(struct text *text, enum spine_time kind, uint64_t time);
+/* The cell that `source` is the text of; its bytes are in `bytes`. SPINE_INVALID. */
+enum spine_status text_parse_cell(const char *source, const struct spine_type *type,
+                                  struct text *bytes, union spine_datum *out,
+                                  struct spine_error *error);
+/* "u64", "bytes", "fixed(16)". */
+bool text_add_type(struct text *text, const struct spine_type *type);
+/* "untimed", "u64", "pair". */
+const char *time_name(enum spine_time kind);
+
+/* ---- JSON; NULL without memory, and NULL may be given ---- */
+
+/* A number of 64 bits, whole: a double of cJSON would round it. */
+cJSON *json_u64(uint64_t number);
+/* Adds a member, which may be NULL; false without memory. Takes it. */
+bool json_add(cJSON *object, const char *name, cJSON *member);
+/* The cell as a number, or as the string of text_add_cell(). */
+cJSON *json_cell(const struct spine_type *type, union spine_datum cell);
+/* Prints and ends `value`, on a line of its own. */
+enum spine_status json_print(cJSON *value, bool pretty, struct spine_error *error);
+
+/* ---- Commands: each of one argument ---- */
+
+enum spine_status tool_inspect(const struct tool_target *target,
+                               const struct tool_options *options,
+                               struct spine_error *error);
+/* Goes on after a damaged file; the status is that of the first. */
+enum spine_status tool_verify(const struct tool_target *target,
+                              const struct tool_options *options,
+                              struct spine_error *error);
+enum spine_status tool_dump(const struct tool_target *target,
+                            const struct tool_options *options,
+                            struct spine_error *error);
+
+/* Says on standard error how far the work is, if that is a terminal, a few times a
+ * second. */
+void progress_show(const char *name, const char *what, uint64_t done, uint64_t all);
+/* The line goes. */
+void progress_end(void);
+/* Prints a message on standard error. */
+void complain(const char *path, const struct spine_error *error);
+
+#endif

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The program `spine`, whose path is the first argument, on files that are written here.
+ */
+
+#include "batch/batch.h"
+#include "store/store.h"
+
+#include <cjson/cJSON.h>
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define OUTPUT_BYTES 65536u
+
+static const char *tool;
+
+/* A directory with a store, and the files of some batches. */
+struct world {
+    char directory[64];
+    struct spine_store *store;
+    struct spine_batch *files[4];
+    size_t count;
+};
+
+static void
+world_init(struct world *world)
+{
+    struct spine_backend backend;
+
+    *world = (struct world){0};
+    strcpy(world->directory, "/tmp/spine_tool_XXXXXX");
+    assert_non_null(mkdtemp(world->directory));
+    assert_int_equal(spine_directory_backend(world->directory, NULL, &backend, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_store_open(&backend, NULL, &world->store, NULL), SPINE_OK);
+}
+
+static void
+world_release(struct world *world)
+{
+    char command[128];
+
+    for (size_t i = 0; i < world->count; i++)
+        spine_batch_unref(world->files[i]);
+    spine_store_close(world->store);
+    (void)snprintf(command, sizeof command, "rm -r %s", world->directory);
+    assert_int_equal(system(command), 0);
+}
+
+/* The batch is in a file of the world as long as that lasts. Takes the reference. */
+static void
+add_file(struct world *world, struct spine_batch *batch)
+{
+    assert_int_equal(
+        batch_to_file(batch, world->store, &world->files[world->count++], NULL),
+        SPINE_OK);
+    spine_batch_unref(batch);
+}
+
+/* Letters of the names of files that end with `ending`, how many there are, and the
+ * first of them in `name`. */
+static size_t
+find_files(const char *directory, const char *ending, char *name)
+{
+    DIR *const entries = opendir(directory);
+    size_t count = 0;
+
+    assert_non_null(entries);
+    for (const struct dirent *entry = readdir(entries); entry != NULL;
+         entry = readdir(entries)) {
+        const size_t size = strlen(entry->d_name), tail = strlen(ending);
+
+        if (size < tail || strcmp(entry->d_name + size - tail, ending) != 0)
+            continue;
+        if (count++ == 0 && name != NULL)
+            strcpy(name, entry->d_name);
+    }
+    (void)closedir(entries);
+    return count;
+}
+
+/* Runs the tool; what it prints, on both outputs, is in `output`. Its exit status. */
+static int
+run(char *output, const char *format, ...)
+{
+    char arguments[512], command[1024];
+    va_list list;
+    FILE *pipe;
+    size_t size;
+    int status;
+
+    va_start(list, format);
+    (void)vsnprintf(arguments, sizeof arguments, format, list);
+    va_end(list);
+    (void)snprintf(command, sizeof command, "'%s' %s 2>&1", tool, arguments);
+    pipe = popen(command, "r");
+    assert_non_null(pipe);
+    size = fread(output, 1, OUTPUT_BYTES - 1, pipe);
+    output[size] = '\0';
+    status = pclose(pipe);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static struct spine_batch *
+batch_of_bytes(void)
+{
+    static const struct spine_schema schema = {.key = {.kind = SPINE_BYTES},
+                                               .value = {.kind = SPINE_I64}};
+    static const struct {
+        const char *key;
+        size_t size;
+        int64_t value, weight;
+    } rows[] = {{"", 0, -1, 1},        {"a,b", 3, 7, 2},
+                {"a\\b", 3, 8, -3},    {"line\n\0end", 9, 9, 1},
+                {"q\"q", 3, 10, 1},    {"\xc3\xa9t\xc3\xa9", 5, 11, 1},
+                {"\xff\xfe", 2, 12, 1}};
+    struct spine_batcher *batcher;
+    struct spine_batch *batch;
+
+    assert_int_equal(spine_batcher_new(&schema, &batcher, NULL), SPINE_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct spine_row row = {.key = spine_data(rows[i].key, rows[i].size),
+                                      .value = spine_i64(rows[i].value),
+                                      .weight = rows[i].weight};
+
+        assert_int_equal(spine_batcher_add(batcher, &row, NULL), SPINE_OK);
+    }
+    assert_int_equal(spine_batcher_seal(batcher, &batch, NULL), SPINE_OK);
+    spine_batcher_free(batcher);
+    return batch;
+}
+
+static struct spine_batch *
+batch_of_pairs(void)
+{
+    static const struct spine_schema schema = {.key = {.kind = SPINE_F64},
+                                               .value = {.kind = SPINE_FIXED, .size = 2},
+                                               .weight_count = 2,
+                                               .time = SPINE_TIME_PAIR};
+    static const double keys[] = {-0.5, -0.5, 3};
+    static const char values[] = "aaaa\x01z";
+    const uint64_t times[] = {spine_time_pair(1, 2), spine_time_pair(0, 9),
+                              spine_time_pair(4, 0)};
+    static const int64_t weights[] = {1, 0, -2, 5, INT64_MAX, INT64_MIN};
+    const struct spine_columns columns = {
+        .rows = 3, .keys = keys, .values = values, .times = times, .weights = weights};
+    struct spine_batch *batch;
+
+    assert_int_equal(spine_batch_from_columns(&schema, &columns, &batch, NULL), SPINE_OK);
+    return batch;
+}
+
+/* Keys 0, 3, 6, ... with their squares. */
+static struct spine_batch *
+batch_of_numbers(uint64_t rows)
+{
+    static const struct spine_schema schema = {.key = {.kind = SPINE_U64},
+                                               .value = {.kind = SPINE_U64}};
+    struct spine_batcher *batcher;
+    struct spine_batch *batch;
+
+    assert_int_equal(spine_batcher_new(&schema, &batcher, NULL), SPINE_OK);
+    for (uint64_t i = 0; i < rows; i++) {
+        const struct spine_row row = {
+            .key = spine_u64(3 * i), .value = spine_u64(i * i), .weight = 1};
+
+        assert_int_equal(spine_batcher_add(batcher, &row, NULL), SPINE_OK);
+    }
+    assert_int_equal(spine_batcher_seal(batcher, &batch, NULL), SPINE_OK);
+    spine_batcher_free(batcher);
+    return batch;
+}
+
+static void
+test_dump(void **state)
+{
+    static char output[OUTPUT_BYTES];
+    char name[SPINE_NAME_MAX + 1];
+    struct world world;
+
+    (void)state;
+    world_init(&world);
+    add_file(&world, batch_of_bytes());
+    assert_int_equal(find_files(world.directory, ".batch", name), 1);
+
+    assert_int_equal(run(output, "dump %s/%s", world.directory, name), 0);
+    assert_string_equal(output, "key,value,weight\n"
+                                ",-1,1\n"
+                                "\"a,b\",7,2\n"
+                                "a\\\\b,8,-3\n"
+                                "line\\x0a\\x00end,9,1\n"
+                                "\"q\"\"q\",10,1\n"
+                                "\xc3\xa9t\xc3\xa9,11,1\n"
+                                "\\xff\\xfe,12,1\n");
+    assert_int_equal(run(output, "dump --json --from 'a\\\\b' --to '\\xff\\xfe' %s/%s",
+                         world.directory, name),
+                     0);
+    assert_string_equal(output,
+                        "{\"key\":\"a\\\\\\\\b\",\"value\":8,\"weight\":-3}\n"
+                        "{\"key\":\"line\\\\x0a\\\\x00end\",\"value\":9,\"weight\":1}\n"
+                        "{\"key\":\"q\\\"q\",\"value\":10,\"weight\":1}\n"
+                        "{\"key\":\"\xc3\xa9t\xc3\xa9\",\"value\":11,\"weight\":1}\n");
+    assert_int_equal(run(output, "dump --limit 1 --from b %s/%s", world.directory, name),
+                     0);
+    assert_string_equal(output, "key,value,weight\nline\\x0a\\x00end,9,1\n");
+    world_release(&world);
+}
+
+static void
+test_dump_of_times_and_weights(void **state)
+{
+    static char output[OUTPUT_BYTES];
+    char name[SPINE_NAME_MAX + 1];
+    struct world world;
+
+    (void)state;
+    world_init(&world);
+    add_file(&world, batch_of_pairs());
+    assert_int_equal(find_files(world.directory, ".batch", name), 1);
+    assert_int_equal(run(output, "dump %s/%s", world.directory, name), 0);
+    assert_string_equal(output,
+                        "key,value,time,weight1,weight2\n"
+                        "-0.5,aa,0:9,-2,5\n"
+                        "-0.5,aa,1:2,1,0\n"
+                        "3,\\x01z,4:0,9223372036854775807,-9223372036854775808\n");
+    assert_int_equal(run(output, "dump --json --limit 2 %s/%s", world.directory, name),
+                     0);
+    assert_string_equal(
+        output, "{\"key\":-0.5,\"value\":\"aa\",\"time\":\"0:9\",\"weights\":[-2,5]}\n"
+                "{\"key\":-0.5,\"value\":\"aa\",\"time\":\"1:2\",\"weights\":[1,0]}\n");
+    world_release(&world);
+}
+
+static double
+number_of(const cJSON *object, const char *name)
+{
+    const cJSON *const member = cJSON_GetObjectItemCaseSensitive(object, name);
+
+    assert_non_null(member);
+    assert_true(cJSON_IsNumber(member));
+    return member->valuedouble;
+}
+
+static void
+test_inspect(void **state)
+{
+    static char output[OUTPUT_BYTES];
+    char name[SPINE_NAME_MAX + 1];
+    const cJSON *blocks, *columns, *column;
+    struct world world;
+    double bytes = 0;
+    cJSON *json;
+
+    (void)state;
+    world_init(&world);
+    add_file(&world, batch_of_numbers(10000));
+    assert_int_equal(find_files(world.directory, ".batch", name), 1);
+    assert_int_equal(run(output, "inspect --json %s/%s", world.directory, name), 0);
+    json = cJSON_Parse(output);
+    assert_non_null(json);
+    assert_int_equal(number_of(json, "rows"), 10000);
+    assert_int_equal(number_of(json, "keys"), 10000);
+    assert_int_equal(number_of(json, "negative_rows"), 0);
+    assert_int_equal(number_of(json, "key_min"), 0);
+    assert_int_equal(number_of(json, "key_max"), 3 * 9999);
+    blocks = cJSON_GetObjectItemCaseSensitive(json, "blocks");
+    assert_int_equal(number_of(blocks, "count"), 3);
+    columns = cJSON_GetObjectItemCaseSensitive(json, "column_bytes");
+    cJSON_ArrayForEach(column, columns)
+    {
+        bytes += column->valuedouble;
+    }
+    assert_int_equal(bytes, number_of(blocks, "image_bytes"));
+    assert_int_equal(number_of(columns, "keys"), 8 * 10000);
+    cJSON_Delete(json);
+
+    /* Of a directory without a look into blocks, unless that is asked for. */
+    add_file(&world, batch_of_bytes());
+    assert_int_equal(run(output, "inspect --json %s", world.directory), 0);
+    json = cJSON_Parse(output);
+    assert_int_equal(cJSON_GetArraySize(json), 2);
+    assert_null(
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(json, 0), "column_bytes"));
+    cJSON_Delete(json);
+    assert_int_equal(run(output, "inspect --columns %s", world.directory), 0);
+    assert_non_null(strstr(output, "u64 -> u64, time untimed, 1 weight\n"));
+    assert_non_null(strstr(output, "bytes -> i64, time untimed, 1 weight\n"));
+    assert_non_null(strstr(output, "\\xff\\xfe\n"));
+    world_release(&world);
+}
+
+/* Copies the file to `name` of the directory, but for one bit of byte `at`. */
+static void
+copy_damaged(const struct world *world, const char *from, const char *name, long at)
+{
+    static char bytes[1u << 20];
+    char path[256];
+    FILE *file;
+    size_t size;
+
+    (void)snprintf(path, sizeof path, "%s/%s", world->directory, from);
+    file = fopen(path, "rb");
+    assert_non_null(file);
+    size = fread(bytes, 1, sizeof bytes, file);
+    (void)fclose(file);
+    assert_true((size_t)at < size && size < sizeof bytes);
+    bytes[at] ^= 4;
+    (void)snprintf(path, sizeof path, "%s/%s", world->directory, name);
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void
+test_verify(void **state)
+{
+    static char output[OUTPUT_BYTES];
+    char name[SPINE_NAME_MAX + 1], expected[256];
+    struct world world;
+
+    (void)state;
+    world_init(&world);
+    add_file(&world, batch_of_numbers(10000));
+    assert_int_equal(find_files(world.directory, ".batch", name), 1);
+    assert_int_equal(run(output, "verify %s/%s", world.directory, name), 0);
+    (void)snprintf(expected, sizeof expected, "%s: ok\n", name);
+    assert_string_equal(output, expected);
+
+    /* The whole ones are verified, too, and the damaged one is named. */
+    copy_damaged(&world, name, "0damaged.batch", 5000);
+    assert_int_equal(run(output, "verify %s", world.directory), 1);
+    assert_non_null(strstr(output, expected));
+    assert_non_null(strstr(output, "0damaged.batch: SPINE_CORRUPT: "));
+    assert_non_null(strstr(output, "1 of 2 files could not be verified"));
+    assert_int_equal(run(output, "verify --json %s", world.directory), 1);
+    assert_non_null(strstr(output, "{\"file\":\"0damaged.batch\",\"ok\":false,"
+                                   "\"status\":\"SPINE_CORRUPT\",\"message\":\""));
+    /* Its rows are not given out. */
+    assert_int_equal(run(output, "dump %s/0damaged.batch", world.directory), 1);
+    assert_non_null(strstr(output, "SPINE_CORRUPT: 0damaged.batch"));
+    world_release(&world);
+}
+
+/* The owner of a directory does not notice. */
+static void
+test_changes_nothing(void **state)
+{
+    static char output[OUTPUT_BYTES];
+    char path[128];
+    struct world world;
+    FILE *file;
+
+    (void)state;
+    world_init(&world);
+    add_file(&world, batch_of_numbers(10));
+    (void)snprintf(path, sizeof path, "%s/left.tmp", world.directory);
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(run(output, "verify %s", world.directory), 0);
+    assert_int_equal(find_files(world.directory, ".tmp", NULL), 1);
+    assert_int_equal(find_files(world.directory, ".batch", NULL), 1);
+    (void)snprintf(path, sizeof path, "%s/missing", world.directory);
+    assert_int_equal(run(output, "inspect %s", path), 1);
+    assert_non_null(strstr(output, "SPINE_NOT_FOUND"));
+    assert_int_not_equal(access(path, F_OK), 0);
+    world_release(&world);
+}
+
+static void
+test_usage(void **state)
+{
+    static const char *const wrong[] = {"",
+                                        "frobnicate x",
+                                        "dump",
+                                        "verify --columns x",
+                                        "inspect --nonsense x",
+                                        "dump --limit -1 x",
+                                        "dump --limit",
+                                        "dump --limit 5x x"};
+    static char output[OUTPUT_BYTES];
+    char name[SPINE_NAME_MAX + 1];
+    struct world world;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(run(output, "%s", wrong[i]), 2);
+        assert_non_null(strstr(output, "spine: "));
+    }
+    assert_int_equal(run(output, "--help"), 0);
+    assert_int_equal(run(output, "dump --help"), 0);
+    assert_int_equal(run(output, "--version"), 0);
+    assert_int_equal(strncmp(output, "spine 0.", 8), 0);
+
+    world_init(&world);
+    add_file(&world, batch_of_numbers(10));
+    assert_int_equal(find_files(world.directory, ".batch", name), 1);
+    assert_int_equal(run(output, "dump --from -3 %s/%s", world.directory, name), 1);
+    assert_non_null(strstr(output, "'-3' is no key of type u64"));
+    assert_int_equal(
+        run(output, "dump --from 99999999999999999999 %s/%s", world.directory, name), 1);
+    assert_int_equal(run(output, "dump %s", world.directory), 1);
+    world_release(&world);
+}
+
+int
+main(int count, char **arguments)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dump),
+        cmocka_unit_test(test_dump_of_times_and_weights),
+        cmocka_unit_test(test_inspect),
+        cmocka_unit_test(test_verify),
+        cmocka_unit_test(test_changes_nothing),
+        cmocka_unit_test(test_usage),
+    };
+
+    if (count != 2) {
+        (void)fprintf(stderr, "usage: %s PROGRAM\n", arguments[0]);
+        return 2;
+    }
+    tool = arguments[1];
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
