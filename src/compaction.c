@@ -29,7 +29,7 @@ static bool has_present_rules_locked(const struct merge_task *task);
 static void postpone_locked(struct spine *spine, struct aftermath *after);
 static void let_go_locked(struct compaction *compaction, struct aftermath *after);
 static void end_one_locked(struct spine *spine, struct compaction *compaction,
-                           enum spine_status status, struct spine_batch *batch,
+                           const struct spine_error *error, struct spine_batch *batch,
                            struct aftermath *after);
 static struct compaction *compaction_new(void);
 static struct compaction *join_locked(struct spine *spine, struct compaction **fresh);
@@ -134,12 +134,12 @@ begin_locked(struct spine *spine, struct aftermath *after)
     assert(count == spine->locked.batch_count);
 
     if (count == 0)
-        end_one_locked(spine, compaction, SPINE_OK, NULL, after);
+        end_one_locked(spine, compaction, NULL, NULL, after);
     else if (count == 1 && !spine->locked.has_frontier &&
              !retention_is_set_locked(spine)) {
         struct entry *entry = entry_set_take_any(&task->inputs);
 
-        end_one_locked(spine, compaction, SPINE_OK, entry->batch, after);
+        end_one_locked(spine, compaction, NULL, entry->batch, after);
         spine_add_locked(spine, entry);
     } else {
         spine->locked.compaction = compaction;
@@ -148,43 +148,47 @@ begin_locked(struct spine *spine, struct aftermath *after)
 }
 
 void
-compaction_end_locked(struct spine *spine, enum spine_status status,
+compaction_end_locked(struct spine *spine, const struct spine_error *error,
                       struct spine_batch *batch, struct aftermath *after)
 {
     struct compaction *compaction = spine->locked.compaction;
 
     spine->locked.compaction = NULL;
     spine->locked.settle_attempts = 0;
-    end_one_locked(spine, compaction, status, batch, after);
+    end_one_locked(spine, compaction, error, batch, after);
 }
 
 void
-compaction_refuse_locked(struct spine *spine, enum spine_status status,
+compaction_refuse_locked(struct spine *spine, const struct spine_error *error,
                          struct aftermath *after)
 {
     struct compaction *compaction = spine->locked.next_compaction;
 
     spine->locked.next_compaction = NULL;
-    end_one_locked(spine, compaction, status, NULL, after);
+    end_one_locked(spine, compaction, error, NULL, after);
 }
 
 void
 compaction_cancel_locked(struct spine *spine, struct aftermath *after)
 {
-    compaction_end_locked(spine, SPINE_CANCELLED, NULL, after);
-    compaction_refuse_locked(spine, SPINE_CANCELLED, after);
+    static const struct spine_error closing = {
+        SPINE_CANCELLED, "the spine or its runtime is being closed"};
+
+    compaction_end_locked(spine, &closing, NULL, after);
+    compaction_refuse_locked(spine, &closing, after);
     merge_task_abandon_locked(&spine->locked.tasks[COMPACTION_TASK], after);
 }
 
 /* Ends a compaction, which may be NULL: nobody asked for it. */
 static void
 end_one_locked(struct spine *spine, struct compaction *compaction,
-               enum spine_status status, struct spine_batch *batch,
+               const struct spine_error *error, struct spine_batch *batch,
                struct aftermath *after)
 {
     if (compaction == NULL)
         return;
-    compaction->status = status;
+    if (error != NULL)
+        compaction->error = *error;
     compaction->done = true;
     if (compaction->waiters > 0) {
         compaction->batch = batch != NULL ? spine_batch_ref(batch) : NULL;
@@ -379,9 +383,9 @@ wait_for_locked(struct spine *spine, const struct compaction *compaction,
         compaction = compaction->heir;
     if (!compaction->done)
         return st;
-    if (compaction->status != SPINE_OK)
-        return spine_fail(error, compaction->status, "consolidate: the merge failed: %s",
-                          spine_status_name(compaction->status));
+    if (compaction->error.status != SPINE_OK)
+        return spine_fail(error, compaction->error.status, "consolidate: %s",
+                          compaction->error.message);
     if (out != NULL && compaction->batch != NULL)
         *out = spine_batch_ref(compaction->batch);
     return SPINE_OK;

@@ -40,7 +40,8 @@ struct compaction {
     /* Calls that wait for it. */
     unsigned waiters;
     bool done;
-    enum spine_status status;
+    /* Why it ended as it did; with SPINE_OK when it ended well. */
+    struct spine_error error;
     /* When it ended well with somebody waiting: a reference, or NULL when empty. */
     struct spine_batch *batch;
 };
@@ -51,8 +52,9 @@ struct compaction {
 void compaction_unref(struct compaction *compaction);
 /* Begins the next one. True when merges given up for it still run: none may start. */
 bool compaction_start_locked(struct spine *spine, struct aftermath *after);
-/* The one under way ended; keeps a reference to `batch`, NULL for none. */
-void compaction_end_locked(struct spine *spine, enum spine_status status,
+/* The one under way ended, because of `error` unless that is NULL; keeps a reference to
+ * `batch`, NULL for none. */
+void compaction_end_locked(struct spine *spine, const struct spine_error *error,
                            struct spine_batch *batch, struct aftermath *after);
 /*
  * The task's merge had a sum beyond int64_t. True: a compaction of all that there is will
@@ -64,8 +66,8 @@ bool compaction_settle_locked(struct merge_task *task, struct aftermath *after);
 bool compaction_presses_locked(const struct spine *spine);
 /* The next one ends with SPINE_CANCELLED, and so does the one under way. */
 void compaction_cancel_locked(struct spine *spine, struct aftermath *after);
-/* The next one ends with `status`. */
-void compaction_refuse_locked(struct spine *spine, enum spine_status status,
+/* The next one ends because of `error`. */
+void compaction_refuse_locked(struct spine *spine, const struct spine_error *error,
                               struct aftermath *after);
 
 /* ---- report.c ---- */

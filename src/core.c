@@ -70,7 +70,7 @@ spine_set_error_locked(struct spine *spine, const struct spine_error *error,
     spine->locked.status = error->status;
     spine->locked.error = *error;
     spine->locked.errors++;
-    compaction_refuse_locked(spine, error->status, after);
+    compaction_refuse_locked(spine, error, after);
     spine_wake_locked(spine);
 }
 

@@ -356,7 +356,7 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
         spine->locked.fuel_average =
             slot_fuel_average(spine->locked.fuel_average, task->fuel_used);
     if (task->level == COMPACTION_TASK)
-        compaction_end_locked(spine, SPINE_OK, info->rows > 0 ? output : NULL, after);
+        compaction_end_locked(spine, NULL, info->rows > 0 ? output : NULL, after);
 
     spine->locked.batch_count -= inputs.count;
     if (info->rows > 0) {
@@ -420,7 +420,7 @@ fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath
         spine->locked.ahead_wait_rows = entry_set_sums(&task->inputs).rows;
     else if (class != ERROR_SETTLING || !compaction_settle_locked(task, after)) {
         if (task->level == COMPACTION_TASK)
-            compaction_end_locked(spine, slice->status, NULL, after);
+            compaction_end_locked(spine, &slice->error, NULL, after);
         spine_set_error_locked(spine, &slice->error, after);
     }
     give_back_locked(task, after);

@@ -104,7 +104,7 @@ report_locked(struct spine *spine)
 {
     struct compaction *compaction = spine->locked.ended;
     struct compaction_request *request = compaction->first;
-    const enum spine_status status = compaction->status;
+    const enum spine_status status = compaction->error.status;
 
     compaction->first = request->next;
     if (compaction->first == NULL) {

@@ -98,7 +98,8 @@ struct spine_probe_rows {
  * `rows_max`, until `out->more` is false. NULL options mean the defaults.
  *
  * SPINE_INVALID for keys that are not ascending or make no sense, SPINE_OVERFLOW when a
- * sum is not in int64_t, SPINE_NOMEM. After a failure the probe may be used again.
+ * sum is not in int64_t, SPINE_NOMEM, and SPINE_IO or SPINE_CORRUPT of a batch that
+ * cannot be read. After a failure the probe may be used again.
  * Any thread; the snapshot need not outlive the call.
  */
 SPINE_API SPINE_CHECKED enum spine_status

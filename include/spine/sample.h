@@ -24,7 +24,8 @@ struct spine_snapshot;
  * likely. Few keys of many cost some seeks each; otherwise, or when most keys turn out
  * not to be live, two scans.
  *
- * The caller owns the reference in `*out`. SPINE_NOMEM, SPINE_OVERFLOW. Any thread.
+ * The caller owns the reference in `*out`. SPINE_NOMEM, SPINE_OVERFLOW, and SPINE_IO or
+ * SPINE_CORRUPT of a batch that cannot be read. Any thread.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_snapshot_sample(struct spine_snapshot *snapshot, uint64_t count, uint64_t seed,
