@@ -78,7 +78,8 @@ bool check_snapshot_since(struct spine_snapshot *snapshot, const struct model *e
                           uint64_t frontier, const char *what);
 
 /* Moves `cursor`, new or anywhere, and a cursor of the model `moves` times at random,
- * comparing all that can be read after each. */
+ * comparing all that can be read after each; ends early when a fault (harness/fault.h)
+ * made the cursor fail as it should. */
 bool check_walk(struct spine_cursor *cursor, const struct model *expected,
                 struct generator *generator, size_t moves);
 

@@ -154,10 +154,10 @@ on_pin(struct block_keeper *keeper, uint32_t number, enum pin_use use, struct pi
     (void)use;
     if (number >= elsewhere->count)
         complain("there is no such block");
+    atomic_fetch_add(&doors.pins, !moving && !atomic_load(&doors.paused));
     if (!moving && must_fail())
         return spine_fail(error, doors.status, ELSEWHERE_MESSAGE " %" PRIu32 " fails",
                           number);
-    atomic_fetch_add(&doors.pins, !moving);
     atomic_fetch_add(&doors.pinned, 1);
     *out = (struct pin){.keeper = keeper};
     out->handle =

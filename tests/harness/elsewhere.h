@@ -47,8 +47,9 @@ void elsewhere_resume(void);
 /* What the message of a failed pin says. */
 #define ELSEWHERE_MESSAGE "elsewhere: block"
 
-/* Pins so far, and those that were not given back. */
+/* Pins asked for, in all; not those during a pause. */
 uint64_t elsewhere_pins(void);
+/* Pins that were not given back. */
 uint64_t elsewhere_pinned(void);
 /* Keepers that are alive. */
 uint64_t elsewhere_keepers(void);

@@ -5,15 +5,34 @@
 
 #include <stdio.h>
 
-/* A call with more allocations does not end. */
+/* A call with more points does not end. */
 #define POINTS_MAX 100000u
+
+static bool sweep_kind(const struct fault_sweep *sweep, const struct spine_schema *schema,
+                       uint64_t *points);
 
 bool
 fault_sweep(const struct fault_sweep *sweep, const struct spine_schema *schema,
             const char *schema_name)
 {
-    uint64_t points = 0;
+    for (size_t kind = 0; kind < fault_kinds(); kind++) {
+        uint64_t points = 0;
 
+        fault_use(kind);
+        if (!sweep_kind(sweep, schema, &points))
+            return property_fail(__FILE__, __LINE__, "%s", schema_name);
+        printf("%s: %llu %s failures of %s visited\n", schema_name,
+               (unsigned long long)points, fault_name(),
+               spine_status_name(fault_status()));
+        HOLDS(points > 0);
+    }
+    return true;
+}
+
+static bool
+sweep_kind(const struct fault_sweep *sweep, const struct spine_schema *schema,
+           uint64_t *points)
+{
     for (size_t call = 0; call < sweep->call_count; call++)
         for (int mode = FAULT_ONCE; mode <= FAULT_FOREVER; mode++) {
             bool fired = true;
@@ -21,13 +40,12 @@ fault_sweep(const struct fault_sweep *sweep, const struct spine_schema *schema,
             for (uint64_t nth = 1; fired && nth < POINTS_MAX; nth++) {
                 if (!sweep->on_point(schema, call, (enum fault_mode)mode, nth, &fired))
                     return property_fail(sweep->on_name(call), __LINE__,
-                                         "%s, allocation %llu failing %s", schema_name,
+                                         "%s %llu failing %s by %s", fault_name(),
                                          (unsigned long long)nth,
-                                         mode == FAULT_ONCE ? "once" : "for good");
-                points += fired;
+                                         mode == FAULT_ONCE ? "once" : "for good",
+                                         spine_status_name(fault_status()));
+                *points += fired;
             }
         }
-    printf("%s: %llu allocation failures visited\n", schema_name,
-           (unsigned long long)points);
-    return points > 0;
+    return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness/script.h"
 
-#include "harness/fault_alloc.h"
+#include "harness/fault.h"
 
 #include <string.h>
 
@@ -168,7 +168,7 @@ script_finish(struct script *script)
 static bool
 refused(struct script *script, enum spine_status status)
 {
-    if (!script->options.faulty || status != SPINE_NOMEM)
+    if (!script->options.faulty || status != fault_status())
         return false;
     script->refused++;
     return true;
@@ -232,12 +232,15 @@ static bool
 step_run(struct script *script, struct script_spine *at)
 {
     const uint64_t fuel = rng_magnitude(script->rng, 3000);
+    struct spine_error error;
 
     for (uint64_t runs = 1 + rng_below(script->rng, 3); runs > 0; runs--)
         if (spine_runtime_run(script->runtime, fuel) == 0)
             break;
-    if (script->options.faulty && spine_get_status(at->spine, NULL) == SPINE_NOMEM)
+    if (script->options.faulty && spine_get_status(at->spine, &error) != SPINE_OK) {
+        HOLDS(fault_explains(error.status, &error));
         spine_retry(at->spine);
+    }
     return true;
 }
 
@@ -312,7 +315,7 @@ step_consolidate(struct script *script, struct script_spine *at)
         return batch == NULL;
     }
     HOLDS_OK(st);
-    fault_alloc_pause();
+    fault_pause();
     if (batch == NULL) {
         /* Advanced times may have let all rows cancel. */
         struct model advanced;
@@ -329,7 +332,7 @@ step_consolidate(struct script *script, struct script_spine *at)
         spine_cursor_close(cursor);
         spine_batch_unref(batch);
     }
-    fault_alloc_resume();
+    fault_resume();
     return same;
 }
 
@@ -456,7 +459,7 @@ spine_is_sound(struct script *script, struct script_spine *at)
     struct spine_cursor *cursor = NULL;
     struct spine_stats stats;
 
-    fault_alloc_pause();
+    fault_pause();
     if (!property_ok(__FILE__, __LINE__, spine_check(at->spine, &error), &error))
         return false;
     HOLDS_OK(spine_take_snapshot(at->spine, &snapshot, NULL));
@@ -468,7 +471,7 @@ spine_is_sound(struct script *script, struct script_spine *at)
     spine_snapshot_unref(snapshot);
     const bool same = compare_since(script, cursor, &at->model, at->frontier);
     spine_cursor_close(cursor);
-    fault_alloc_resume();
+    fault_resume();
     return same;
 }
 
@@ -521,13 +524,13 @@ view_check(struct script *script, struct script_view *view)
 
     if (view->snapshot == NULL && cursor == NULL)
         return true;
-    fault_alloc_pause();
+    fault_pause();
     if (cursor == NULL)
         HOLDS_OK(spine_snapshot_cursor(view->snapshot, &cursor, NULL));
     same = compare_since(script, cursor, &view->model, view->frontier);
     if (view->cursor == NULL)
         spine_cursor_close(cursor);
-    fault_alloc_resume();
+    fault_resume();
     return same;
 }
 

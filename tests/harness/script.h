@@ -11,8 +11,8 @@
  *     script_finish(&script)              closes the spines in some order, looks at
  *                                         everything that is held once more, frees all
  *
- * With `faulty`, memory may run out in any call (harness/fault_alloc): a call that
- * answers SPINE_NOMEM must have changed nothing. Functions print what was wrong and
+ * With `faulty`, any call may fail as harness/fault.h has it: one that answers
+ * fault_status() must have changed nothing. Functions print what was wrong and
  * answer false.
  */
 
@@ -58,13 +58,13 @@ struct script {
     /* Compactions asked for, and reported. */
     unsigned compactions;
     unsigned compactions_done;
-    /* Calls that answered SPINE_NOMEM. */
+    /* Calls that answered fault_status(). */
     unsigned refused;
     /* What the last step did. */
     const char *step;
 };
 
-/* False with `faulty` when there was no memory to begin with; nothing is held then. */
+/* False with `faulty` when the very beginning failed; nothing is held then. */
 bool
 script_init(struct script *script, struct rng *rng, const struct script_options *options);
 /* One random call, checked. */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Every public call that may allocate, with its first, second, third ... allocation
- * failing until it has none left, once and from then on: it answers SPINE_NOMEM having
- * changed nothing, or succeeds; called again with memory it succeeds; nothing leaks.
+ * Every public call that may allocate or read, with its first, second, third ...
+ * allocation failing until it has none left, once and from then on, and where blocks are
+ * elsewhere its pins: it answers the status of the fault and what failed, having changed
+ * nothing, or succeeds; called again without the fault it succeeds; nothing leaks.
  */
 
 #include "harness/check.h"
 #include "harness/fault_sweep.h"
+#include "harness/transcript.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,6 +34,8 @@ struct fixture {
     struct spine *spine;
     /* What the spine must hold. */
     struct model content;
+    /* The error of the call. */
+    struct spine_error error;
 };
 
 typedef bool call_fn(struct fixture *at);
@@ -40,8 +44,9 @@ typedef bool call_fn(struct fixture *at);
 #define ATTEMPT(call)                                                                    \
     do {                                                                                 \
         enum spine_status attempt_status = (call);                                       \
-        if (attempt_status == SPINE_NOMEM && fault_alloc_fired()) {                      \
-            fault_alloc_disarm();                                                        \
+        if (attempt_status == fault_status() && fault_fired()) {                         \
+            HOLDS(fault_explains(attempt_status, &at->error));                           \
+            fault_disarm();                                                              \
             attempt_status = (call);                                                     \
         }                                                                                \
         if (!property_ok(__FILE__, __LINE__, attempt_status, NULL))                      \
@@ -109,7 +114,7 @@ call_runtime_open(struct fixture *at)
     struct spine_runtime *runtime = NULL;
 
     (void)at;
-    ATTEMPT(spine_runtime_open(&manual, &runtime, NULL));
+    ATTEMPT(spine_runtime_open(&manual, &runtime, &at->error));
     spine_runtime_close(runtime);
     return true;
 }
@@ -120,7 +125,7 @@ call_runtime_open_default(struct fixture *at)
     struct spine_runtime *runtime = NULL;
 
     (void)at;
-    ATTEMPT(spine_runtime_open(NULL, &runtime, NULL));
+    ATTEMPT(spine_runtime_open(NULL, &runtime, &at->error));
     spine_runtime_close(runtime);
     return true;
 }
@@ -130,7 +135,7 @@ call_open(struct fixture *at)
 {
     struct spine *spine = NULL;
 
-    ATTEMPT(spine_open(at->runtime, &at->schema, NULL, &spine, NULL));
+    ATTEMPT(spine_open(at->runtime, &at->schema, NULL, &spine, &at->error));
     spine_close(spine);
     return true;
 }
@@ -141,8 +146,9 @@ call_from_columns(struct fixture *at)
     struct spine_batch *batch = NULL;
     struct model expected;
 
-    ATTEMPT(spine_batch_from_columns(&at->schema, &at->columns[0].view, &batch, NULL));
-    fault_alloc_disarm();
+    ATTEMPT(
+        spine_batch_from_columns(&at->schema, &at->columns[0].view, &batch, &at->error));
+    fault_disarm();
     model_init(&expected, &at->schema);
     model_copy(&expected, &at->parts[0]);
     model_consolidate(&expected);
@@ -158,13 +164,13 @@ call_builder(struct fixture *at)
     struct spine_builder *builder = NULL;
     struct spine_batch *batch = NULL;
 
-    ATTEMPT(spine_builder_new(&at->schema, &builder, NULL));
+    ATTEMPT(spine_builder_new(&at->schema, &builder, &at->error));
     for (size_t i = 0; i < at->all.count; i++) {
         const struct spine_row row = row_of_model(&at->all.rows[i]);
-        ATTEMPT(spine_builder_add(builder, &row, NULL));
+        ATTEMPT(spine_builder_add(builder, &row, &at->error));
     }
-    ATTEMPT(spine_builder_seal(builder, &batch, NULL));
-    fault_alloc_disarm();
+    ATTEMPT(spine_builder_seal(builder, &batch, &at->error));
+    fault_disarm();
     HOLDS(check_batch(batch, &at->all, "builder"));
     spine_batch_unref(batch);
     spine_builder_free(builder);
@@ -177,67 +183,96 @@ call_batcher(struct fixture *at)
     struct spine_batcher *batcher = NULL;
     struct spine_batch *batch = NULL;
 
-    ATTEMPT(spine_batcher_new(&at->schema, &batcher, NULL));
+    ATTEMPT(spine_batcher_new(&at->schema, &batcher, &at->error));
     for (size_t i = 0; i < at->parts[0].count; i++) {
         const struct spine_row row = row_of_model(&at->parts[0].rows[i]);
-        ATTEMPT(spine_batcher_add(batcher, &row, NULL));
+        ATTEMPT(spine_batcher_add(batcher, &row, &at->error));
     }
     for (unsigned i = 1; i < PARTS; i++)
-        ATTEMPT(spine_batcher_add_columns(batcher, &at->columns[i].view, NULL));
-    ATTEMPT(spine_batcher_seal(batcher, &batch, NULL));
-    fault_alloc_disarm();
+        ATTEMPT(spine_batcher_add_columns(batcher, &at->columns[i].view, &at->error));
+    ATTEMPT(spine_batcher_seal(batcher, &batch, &at->error));
+    fault_disarm();
     HOLDS(check_batch(batch, &at->all, "batcher"));
     spine_batch_unref(batch);
     spine_batcher_free(batcher);
     return true;
 }
 
-/* A cursor without memory says so for good; the next one is right. */
-static bool
-read_all(struct spine_cursor *cursor, const struct model *expected, unsigned way)
+/* Goes over all rows, or to each seventh, one of four ways. */
+static void
+read_all(const struct fixture *at, struct spine_cursor *cursor, unsigned way,
+         struct transcript *out)
 {
-    struct model observed;
-    bool sound = true;
-
-    model_init(&observed, &expected->schema);
     if (way == 0)
         for (; spine_cursor_key_valid(cursor); spine_cursor_step_key(cursor))
             for (; spine_cursor_val_valid(cursor); spine_cursor_step_val(cursor))
-                ;
+                transcript_note_position(out, &at->schema, cursor);
     else if (way == 1)
         for (spine_cursor_fast_forward(cursor); spine_cursor_key_valid(cursor);
              spine_cursor_step_key_reverse(cursor))
-            ;
-    else if (way == 2)
-        for (size_t i = 0; i < expected->count; i += 7)
-            (void)spine_cursor_seek_key_exact(cursor, expected->rows[i].key);
+            transcript_note_position(out, &at->schema, cursor);
     else
-        sound = observe_forward(cursor, &observed) &&
-                model_equal(expected, &observed, "cursor");
-    model_release(&observed);
-    return sound;
+        for (size_t i = 0; i < at->content.count; i += 7) {
+            if (way == 2)
+                (void)spine_cursor_seek_key_exact(cursor, at->content.rows[i].key);
+            else
+                spine_cursor_seek_key(cursor, at->content.rows[i].key);
+            transcript_note_position(out, &at->schema, cursor);
+        }
+}
+
+/* What a reader sees that no fault strikes. */
+static bool
+read_soundly(struct fixture *at, unsigned way, struct transcript *out)
+{
+    struct spine_cursor *cursor;
+
+    fault_pause();
+    HOLDS_OK(spine_cursor_open(at->spine, &cursor, NULL));
+    read_all(at, cursor, way, out);
+    HOLDS_OK(spine_cursor_status(cursor));
+    spine_cursor_close(cursor);
+    fault_resume();
+    return true;
+}
+
+/* A cursor that failed says so for good, whatever is done with it. */
+static bool
+stays_failed(struct fixture *at, struct spine_cursor *cursor)
+{
+    struct spine_cursor *clone;
+
+    HOLDS(fault_explains(spine_cursor_error(cursor, &at->error), &at->error));
+    HOLDS(!spine_cursor_key_valid(cursor) && !spine_cursor_val_valid(cursor));
+    fault_disarm();
+    spine_cursor_rewind(cursor);
+    HOLDS(!spine_cursor_key_valid(cursor));
+    HOLDS(!spine_cursor_seek_key_exact(cursor, at->content.rows[0].key));
+    spine_cursor_fast_forward(cursor);
+    spine_cursor_step_key(cursor);
+    HOLDS(!spine_cursor_key_valid(cursor) && !spine_cursor_val_valid(cursor));
+    HOLDS_STATUS(fault_status(), spine_cursor_clone(cursor, &clone, NULL));
+    HOLDS_STATUS(fault_status(), spine_cursor_status(cursor));
+    return true;
 }
 
 static bool
 call_cursor(struct fixture *at, unsigned way)
 {
+    struct transcript whole = {0}, seen = {0};
     struct spine_cursor *cursor = NULL;
+    bool done;
 
-    ATTEMPT(spine_cursor_open(at->spine, &cursor, NULL));
-    HOLDS(read_all(cursor, &at->content, way) || fault_alloc_fired());
-    if (spine_cursor_status(cursor) != SPINE_OK) {
-        struct spine_error error = {0};
-        HOLDS(fault_alloc_fired());
-        HOLDS_STATUS(SPINE_NOMEM, spine_cursor_error(cursor, &error));
-        HOLDS(error.message[0] != 0);
-        HOLDS(!spine_cursor_key_valid(cursor));
-        fault_alloc_disarm();
-        HOLDS_STATUS(SPINE_NOMEM, spine_cursor_status(cursor));
-        spine_cursor_rewind(cursor);
-        HOLDS(!spine_cursor_key_valid(cursor));
-    }
-    fault_alloc_disarm();
+    HOLDS(read_soundly(at, way, &whole));
+    ATTEMPT(spine_cursor_open(at->spine, &cursor, &at->error));
+    read_all(at, cursor, way, &seen);
+    done = spine_cursor_status(cursor) == SPINE_OK;
+    HOLDS(transcript_agrees(&whole, &seen, done));
+    HOLDS(done || stays_failed(at, cursor));
+    fault_disarm();
     spine_cursor_close(cursor);
+    transcript_release(&whole);
+    transcript_release(&seen);
     return true;
 }
 
@@ -260,11 +295,17 @@ call_cursor_exact(struct fixture *at)
 }
 
 static bool
+call_cursor_seek(struct fixture *at)
+{
+    return call_cursor(at, 3);
+}
+
+static bool
 call_batch_cursor(struct fixture *at)
 {
     struct spine_cursor *cursor = NULL;
 
-    ATTEMPT(spine_batch_cursor(at->batches[0], &cursor, NULL));
+    ATTEMPT(spine_batch_cursor(at->batches[0], &cursor, &at->error));
     spine_cursor_close(cursor);
     return true;
 }
@@ -275,11 +316,11 @@ call_snapshot(struct fixture *at)
     struct spine_snapshot *snapshot = NULL;
     struct spine_cursor *cursor = NULL;
 
-    ATTEMPT(spine_take_snapshot(at->spine, &snapshot, NULL));
-    ATTEMPT(spine_snapshot_cursor(snapshot, &cursor, NULL));
-    fault_alloc_disarm();
-    HOLDS(read_all(cursor, &at->content, 3));
+    ATTEMPT(spine_take_snapshot(at->spine, &snapshot, &at->error));
+    ATTEMPT(spine_snapshot_cursor(snapshot, &cursor, &at->error));
+    fault_disarm();
     spine_cursor_close(cursor);
+    HOLDS(check_snapshot(snapshot, &at->content, "snapshot"));
     spine_snapshot_unref(snapshot);
     return true;
 }
@@ -289,8 +330,9 @@ call_snapshot_of_batches(struct fixture *at)
 {
     struct spine_snapshot *snapshot = NULL;
 
-    ATTEMPT(spine_snapshot_of_batches(&at->schema, at->batches, PARTS, &snapshot, NULL));
-    fault_alloc_disarm();
+    ATTEMPT(spine_snapshot_of_batches(&at->schema, at->batches, PARTS, &snapshot,
+                                      &at->error));
+    fault_disarm();
     HOLDS(check_snapshot(snapshot, &at->all, "snapshot"));
     spine_snapshot_unref(snapshot);
     return true;
@@ -303,14 +345,14 @@ insert_rest(struct fixture *at, bool wait)
         enum spine_status st;
 
         for (unsigned tries = 0;; tries++) {
-            st = wait ? spine_insert(at->spine, at->batches[i], NULL)
-                      : spine_try_insert(at->spine, at->batches[i], NULL);
-            if (st == SPINE_OK || (st != SPINE_NOMEM && st != SPINE_BUSY))
+            st = wait ? spine_insert(at->spine, at->batches[i], &at->error)
+                      : spine_try_insert(at->spine, at->batches[i], &at->error);
+            if (st == SPINE_OK || (st != fault_status() && st != SPINE_BUSY))
                 break;
             HOLDS(tries < 10);
-            if (st == SPINE_NOMEM) {
-                HOLDS(fault_alloc_fired());
-                fault_alloc_disarm();
+            if (st == fault_status()) {
+                HOLDS(fault_explains(st, &at->error));
+                fault_disarm();
                 /* Nothing was taken: not by a refusal, not by the sticky error. */
                 HOLDS(check_spine_quickly(at->spine, &at->content, "refused insert"));
                 spine_retry(at->spine);
@@ -341,13 +383,11 @@ call_try_insert(struct fixture *at)
 static bool
 call_runtime_run(struct fixture *at)
 {
-    struct spine_error error;
-
     HOLDS(insert_rest(at, false));
     while (spine_runtime_run(at->runtime, 50) > 0)
         ;
-    const enum spine_status st = spine_get_status(at->spine, &error);
-    HOLDS(st == SPINE_OK || (st == SPINE_NOMEM && error.message[0] != 0));
+    const enum spine_status st = spine_get_status(at->spine, &at->error);
+    HOLDS(st == SPINE_OK || fault_explains(st, &at->error));
     return true;
 }
 
@@ -355,16 +395,16 @@ static bool
 call_consolidate(struct fixture *at)
 {
     struct spine_batch *batch = NULL;
-    enum spine_status st = spine_consolidate(at->spine, &batch, NULL);
+    enum spine_status st = spine_consolidate(at->spine, &batch, &at->error);
 
-    if (st == SPINE_NOMEM) {
-        HOLDS(fault_alloc_fired() && batch == NULL);
-        fault_alloc_disarm();
+    if (st == fault_status()) {
+        HOLDS(fault_explains(st, &at->error) && batch == NULL);
+        fault_disarm();
         HOLDS(check_spine_quickly(at->spine, &at->content, "refused consolidate"));
         spine_retry(at->spine);
         st = spine_consolidate(at->spine, &batch, NULL);
     }
-    fault_alloc_disarm();
+    fault_disarm();
     HOLDS_OK(st);
     HOLDS(check_batch(batch, &at->content, "consolidated"));
     spine_batch_unref(batch);
@@ -390,18 +430,18 @@ call_compact(struct fixture *at)
 {
     struct compaction_report report = {0};
 
-    ATTEMPT(spine_compact(at->spine, on_compacted, &report, NULL));
+    ATTEMPT(spine_compact(at->spine, on_compacted, &report, &at->error));
     while (spine_runtime_run(at->runtime, 50) > 0)
         ;
     /* What failed once is tried again. */
-    const enum spine_status st = spine_wait_idle(at->spine, UINT64_MAX, NULL);
-    HOLDS(st == SPINE_OK || (st == SPINE_NOMEM && fault_alloc_fired()));
-    fault_alloc_disarm();
+    const enum spine_status st = spine_wait_idle(at->spine, UINT64_MAX, &at->error);
+    HOLDS(st == SPINE_OK || fault_explains(st, &at->error));
+    fault_disarm();
     HOLDS_STATUS(st, spine_get_status(at->spine, NULL));
     while (spine_runtime_run(at->runtime, 50) > 0)
         ;
     HOLDS_EQUAL(1, report.calls);
-    HOLDS(report.status == SPINE_OK || report.status == SPINE_NOMEM);
+    HOLDS(report.status == SPINE_OK || report.status == fault_status());
     return true;
 }
 
@@ -410,8 +450,8 @@ call_fork(struct fixture *at)
 {
     struct spine *fork = NULL;
 
-    ATTEMPT(spine_fork(at->spine, &fork, NULL));
-    fault_alloc_disarm();
+    ATTEMPT(spine_fork(at->spine, &fork, &at->error));
+    fault_disarm();
     HOLDS(check_spine_quickly(fork, &at->content, "fork"));
     HOLDS_OK(spine_check(fork, NULL));
     spine_close(fork);
@@ -421,8 +461,8 @@ call_fork(struct fixture *at)
 static bool
 call_check(struct fixture *at)
 {
-    ATTEMPT(spine_check(at->spine, NULL));
-    ATTEMPT(spine_batch_check(at->batches[0], NULL));
+    ATTEMPT(spine_check(at->spine, &at->error));
+    ATTEMPT(spine_batch_check(at->batches[0], &at->error));
     return true;
 }
 
@@ -439,6 +479,7 @@ static const struct {
     {"spine_cursor_*, forward", call_cursor_forward},
     {"spine_cursor_*, reverse", call_cursor_reverse},
     {"spine_cursor_*, exact", call_cursor_exact},
+    {"spine_cursor_*, seek", call_cursor_seek},
     {"spine_batch_cursor", call_batch_cursor},
     {"spine_take_snapshot", call_snapshot},
     {"spine_snapshot_of_batches", call_snapshot_of_batches},
@@ -460,10 +501,10 @@ one_point(const struct spine_schema *schema, size_t call, enum fault_mode mode,
     struct fixture at;
 
     fixture_init(&at, schema, harness_seed());
-    fault_alloc_arm(mode, nth);
+    fault_arm(mode, nth);
     const bool sound = calls[call].on_call(&at);
-    fault_alloc_disarm();
-    *fired = fault_alloc_fired();
+    fault_disarm();
+    *fired = fault_fired();
     HOLDS(sound);
     spine_retry(at.spine);
     HOLDS_OK(spine_check(at.spine, NULL));
