@@ -19,13 +19,14 @@ struct held_block {
 };
 
 static enum spine_status
-probe_words(const struct search *search, struct hit *hits, size_t *hit_count);
+probe_elsewhere(const struct search *search, struct hit *hits, size_t *hit_count);
 static size_t
 find_blocks(const struct search *search, size_t at, struct held_blocks *held);
 static enum spine_status hold(const struct search *search, struct held_blocks *held);
 static void let_go(struct held_blocks *held);
-static enum spine_status
-probe_cells(const struct search *search, struct hit *hits, size_t *hit_count);
+static size_t find_keys(const struct search *search, const struct held_blocks *held,
+                        size_t begin, size_t end, struct hit *hits);
+static struct cell cell_of(const struct search *search, size_t at);
 static enum spine_status hold_block(struct held_block *held, const struct fence *fence,
                                     struct spine_error *error,
                                     const struct image **image);
@@ -94,13 +95,12 @@ batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
         break;
     case SHAPE_WORD4:
     case SHAPE_WORD8:
-        if (batch->elsewhere)
-            return probe_words(&search, hits, hit_count);
-        *hit_count = batch_find_words(batch, NULL, keys, candidates, count, hits);
-        return SPINE_OK;
     case SHAPE_FIXED:
     case SHAPE_BYTES:
-        return probe_cells(&search, hits, hit_count);
+        if (batch->elsewhere)
+            return probe_elsewhere(&search, hits, hit_count);
+        *hit_count = find_keys(&search, NULL, 0, count, hits);
+        return SPINE_OK;
     }
     /* Without keys all rows belong to the one there is. */
     hits[0] = (struct hit){
@@ -111,7 +111,7 @@ batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
 
 /* Some keys at a time, whose blocks are pinned together. */
 static enum spine_status
-probe_words(const struct search *search, struct hit *hits, size_t *hit_count)
+probe_elsewhere(const struct search *search, struct hit *hits, size_t *hit_count)
 {
     struct held_blocks held = {0};
     enum spine_status st = SPINE_OK;
@@ -119,9 +119,7 @@ probe_words(const struct search *search, struct hit *hits, size_t *hit_count)
     for (size_t at = 0, end; at < search->count; at = end) {
         end = find_blocks(search, at, &held);
         TRY(hold(search, &held));
-        *hit_count +=
-            batch_find_words(search->batch, &held, search->keys, search->candidates + at,
-                             end - at, hits + *hit_count);
+        *hit_count += find_keys(search, &held, at, end, hits + *hit_count);
         let_go(&held);
     }
 out:
@@ -129,30 +127,26 @@ out:
     return st;
 }
 
-/* Which blocks the candidates from `at` on are in, as many as can be held, is said by the
- * marks. Returns the candidate where they end. */
+/* Which blocks the candidates from `at` on are in, as many as can be held, is said by
+ * marks and fences. Returns the candidate where they end. */
 static size_t
 find_blocks(const struct search *search, size_t at, struct held_blocks *held)
 {
-    const struct spine_batch *batch = search->batch;
-    size_t stretch = 0;
+    struct reader reader;
 
+    reader_init(&reader, search->batch);
     held->count = 0;
     for (; at < search->count; at++) {
-        const uint64_t word = search->keys->words[search->candidates[at]];
-
-        stretch = marks_find(batch, stretch, word);
-
-        const size_t block = stretch / BLOCK_MARKS;
+        const struct cell key = cell_of(search, at);
 
         /* This key and those that follow are greater than all. */
-        if (block == batch->block_count)
+        if (!reader_to_block_of(&reader, &key))
             return search->count;
-        if (held->count > 0 && held->index[held->count - 1] == block)
+        if (held->count > 0 && held->index[held->count - 1] == reader.block)
             continue;
         if (held->count == HELD_BLOCKS_MAX)
             return at;
-        held->index[held->count++] = (uint32_t)block;
+        held->index[held->count++] = (uint32_t)reader.block;
     }
     return at;
 }
@@ -176,29 +170,53 @@ let_go(struct held_blocks *held)
         pin_release(&held->pins[--held->pinned]);
 }
 
-static enum spine_status
-probe_cells(const struct search *search, struct hit *hits, size_t *hit_count)
+/* The hits of candidates [begin, end), whose blocks are in memory or held. */
+static size_t
+find_keys(const struct search *search, const struct held_blocks *held, size_t begin,
+          size_t end, struct hit *hits)
 {
+    size_t hit_count = 0, at = 0;
     struct reader reader;
-    enum spine_status st = SPINE_OK;
 
+    if (search->keys->cells == NULL)
+        return batch_find_words(search->batch, held, search->keys,
+                                search->candidates + begin, end - begin, hits);
     reader_init(&reader, search->batch);
-    reader.error = search->keys->error;
-    for (size_t i = 0; i < search->count; i++) {
-        const uint32_t key = search->candidates[i];
-        size_t rows;
+    for (size_t i = begin; i < end; i++) {
+        const struct cell key = cell_of(search, i);
+        const struct image *image;
+        uint32_t row, row_end;
 
-        TRY(reader_seek_exact(&reader, &search->keys->cells[key], &rows));
-        if (rows > 0)
-            hits[(*hit_count)++] = (struct hit){.key = key,
-                                                .block = (uint32_t)reader.block,
-                                                .begin = (uint16_t)reader.row,
-                                                .end = (uint16_t)(reader.row + rows),
-                                                .staged = HIT_NONE};
+        if (!reader_to_block_of(&reader, &key))
+            break;
+        if (held == NULL) {
+            image = block_image(search->batch->fences[reader.block].block);
+        } else {
+            while (held->index[at] < reader.block)
+                at++;
+            assert(at < held->count && held->index[at] == reader.block);
+            image = held->pins[at].image;
+        }
+        batch_find_key(&reader, image, &key, &row, &row_end);
+        if (row < row_end)
+            hits[hit_count++] = (struct hit){.key = search->candidates[i],
+                                             .block = (uint32_t)reader.block,
+                                             .begin = (uint16_t)row,
+                                             .end = (uint16_t)row_end,
+                                             .staged = HIT_NONE};
     }
-out:
-    reader_release(&reader);
-    return st;
+    return hit_count;
+}
+
+/* The key of candidate `at`. */
+static struct cell
+cell_of(const struct search *search, size_t at)
+{
+    const uint32_t key = search->candidates[at];
+
+    if (search->keys->cells != NULL)
+        return search->keys->cells[key];
+    return (struct cell){.word = search->keys->words[key]};
 }
 
 /* Are rows two words of eight bytes? */

@@ -103,6 +103,10 @@ bool fence_continues(const struct layout *layout, const struct fence *before,
 bool fence_reaches(const struct layout *layout, const struct fence *fence,
                    const struct target *target);
 
+/* To the start of the block that has the place of `key`; looks at marks and fences only.
+ * False, at the end, when no block has. */
+bool reader_to_block_of(struct reader *reader, const struct cell *key);
+
 /* The rows of `key` in the reader's block, whose image this is; none, where they would
  * be, if there are none. When the batch has marks, the reader has the key's stretch. */
 void batch_find_key(const struct reader *reader, const struct image *image,

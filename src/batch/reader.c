@@ -13,7 +13,6 @@ static enum spine_status
 look_elsewhere(struct reader *reader, const struct image **image);
 static enum spine_status let_go(struct reader *reader);
 static void note_lent(struct reader *reader);
-static bool to_block(struct reader *reader, const struct cell *key);
 static bool is_in_block(const struct reader *reader, const struct cell *key);
 static enum spine_status seek(struct reader *reader, const struct target *target);
 static size_t find_block_around(const struct spine_batch *batch, size_t near,
@@ -179,7 +178,7 @@ reader_seek(struct reader *reader, const struct cell *key, const struct cell *va
 void
 reader_prefetch(struct reader *reader, const struct cell *key)
 {
-    if (to_block(reader, key))
+    if (reader_to_block_of(reader, key))
         batch_prefetch_key(reader, key);
 }
 
@@ -191,7 +190,7 @@ reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows)
     uint32_t end;
 
     *rows = 0;
-    if (!to_block(reader, key))
+    if (!reader_to_block_of(reader, key))
         return SPINE_OK;
     TRY(look(reader, &image));
     batch_find_key(reader, image, key, &reader->row, &end);
@@ -200,9 +199,8 @@ out:
     return st;
 }
 
-/* To the start of the block that has the place of `key`. False when none has. */
-static bool
-to_block(struct reader *reader, const struct cell *key)
+bool
+reader_to_block_of(struct reader *reader, const struct cell *key)
 {
     const struct spine_batch *batch = reader->batch;
 

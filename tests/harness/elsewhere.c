@@ -25,6 +25,7 @@ static struct {
     atomic_bool used;
     atomic_uint_fast64_t pins;
     atomic_uint_fast64_t pinned;
+    atomic_uint_fast64_t pinned_most;
     atomic_uint_fast64_t keepers;
     /* Pins until one fails; 0 when none will. */
     atomic_uint_fast64_t left;
@@ -44,6 +45,7 @@ static enum spine_status on_pin(struct block_keeper *keeper, uint32_t number,
                                 struct spine_error *error);
 static void on_unpin(struct pin *pin);
 static void on_free(struct block_keeper *keeper);
+static void note_most(uint64_t pinned);
 static bool must_fail(void);
 static void *image_copy(const void *bytes, size_t size);
 static void complain(const char *what);
@@ -139,6 +141,18 @@ elsewhere_pinned(void)
     return atomic_load(&doors.pinned);
 }
 
+void
+elsewhere_count_most(void)
+{
+    atomic_store(&doors.pinned_most, elsewhere_pinned());
+}
+
+uint64_t
+elsewhere_pinned_most(void)
+{
+    return atomic_load(&doors.pinned_most);
+}
+
 uint64_t
 elsewhere_keepers(void)
 {
@@ -158,12 +172,22 @@ on_pin(struct block_keeper *keeper, uint32_t number, enum pin_use use, struct pi
     if (!moving && must_fail())
         return spine_fail(error, doors.status, ELSEWHERE_MESSAGE " %" PRIu32 " fails",
                           number);
-    atomic_fetch_add(&doors.pinned, 1);
+    note_most(atomic_fetch_add(&doors.pinned, 1) + 1);
     *out = (struct pin){.keeper = keeper};
     out->handle =
         image_copy(elsewhere->images[number].bytes, elsewhere->images[number].size);
     out->image = out->handle;
     return SPINE_OK;
+}
+
+static void
+note_most(uint64_t pinned)
+{
+    uint_fast64_t most = atomic_load(&doors.pinned_most);
+
+    while (most < pinned &&
+           !atomic_compare_exchange_weak(&doors.pinned_most, &most, pinned))
+        ;
 }
 
 static void

@@ -51,6 +51,9 @@ void elsewhere_resume(void);
 uint64_t elsewhere_pins(void);
 /* Pins that were not given back. */
 uint64_t elsewhere_pinned(void);
+/* The most of them at one time since elsewhere_count_most(). */
+void elsewhere_count_most(void);
+uint64_t elsewhere_pinned_most(void);
 /* Keepers that are alive. */
 uint64_t elsewhere_keepers(void);
 
