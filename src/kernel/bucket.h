@@ -101,6 +101,9 @@ enum spine_status one_sort(const struct layout *layout, struct lent_rows *rows,
                            struct rows *scratch, bool *moved);
 enum spine_status two_sort(const struct layout *layout, struct lent_rows *rows,
                            struct rows *scratch, bool *moved);
+/* rows_consolidate() of codes, and of other rows. SPINE_INVALID: too many rows. */
+enum spine_status
+codes_consolidate(const struct layout *layout, struct rows *rows, struct rows *scratch);
 enum spine_status
 wide_consolidate(const struct layout *layout, struct rows *rows, struct rows *scratch);
 

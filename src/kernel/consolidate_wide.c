@@ -20,6 +20,9 @@ wide_consolidate(const struct layout *layout, struct rows *rows, struct rows *sc
     struct wide_order wide = {0};
     enum spine_status st;
 
+    /* Places count rows in 32 bits. */
+    if (rows->count > UINT32_MAX)
+        return SPINE_INVALID;
     if (!zeros && sorted_and_different(layout, rows))
         return SPINE_OK;
     scratch->count = 0;

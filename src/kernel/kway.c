@@ -16,32 +16,6 @@ static enum spine_status codes_fill_heap(struct kway *kway, struct lent_rows *ou
                                          size_t want, uint64_t *rows_used);
 
 enum spine_status
-rows_consolidate(const struct layout *layout, struct rows *rows, struct rows *scratch)
-{
-    /* Buckets count in 32 bits. */
-    if (rows->count > UINT32_MAX)
-        return SPINE_INVALID;
-    if (layout->row_kind == ROW_WIDE)
-        return wide_consolidate(layout, rows, scratch);
-
-    struct lent_rows lent = rows_lend(rows);
-    bool moved;
-    const enum spine_status st = layout->row_kind == ROW_ONE
-                                     ? one_sort(layout, &lent, scratch, &moved)
-                                     : two_sort(layout, &lent, scratch, &moved);
-
-    if (moved) {
-        const struct rows sorted = *scratch;
-
-        *scratch = *rows;
-        *rows = sorted;
-    } else {
-        rows->count = lent.count;
-    }
-    return st;
-}
-
-enum spine_status
 kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
 {
     enum spine_status st;

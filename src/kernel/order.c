@@ -32,7 +32,7 @@ order_begin(struct order *order, size_t count)
 bool
 order_sort(struct order *order)
 {
-    return rows_consolidate(&order_layout, &order->pairs, &order->scratch) == SPINE_OK;
+    return codes_consolidate(&order_layout, &order->pairs, &order->scratch) == SPINE_OK;
 }
 
 bool

@@ -4,7 +4,7 @@
 
 /*
  * Sorting numbers that stand for words: pairs (word, number) are rows of ROW_TWO, all
- * different, so that rows_consolidate() sorts them by word and keeps the order of ties.
+ * different, so that codes_consolidate() sorts them by word and keeps the order of ties.
  */
 
 #include "kernel/kernel.h"

@@ -51,7 +51,7 @@ wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
         if (total == 0) {
             TRY(wide_fill_heap(kway, out, window, &used_by_heap));
             used += (size_t)used_by_heap;
-            if (kway_holds(kway))
+            if (kway->work->open_value.is_open)
                 break;
             continue;
         }
