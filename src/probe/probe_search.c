@@ -28,7 +28,6 @@ probe_search(struct spine_probe *probe)
     }
     probe->hit_begins[probe->batch_count] = probe->hit_count;
     lookup_ledger_add(probe->ledger, &probe->counts);
-    st = probe_merge_begin(probe);
 out:
     return st;
 }

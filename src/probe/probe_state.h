@@ -5,11 +5,13 @@
 /*
  * probe/probe_state -- what a probe has between its stages.
  *
+ *     probe.c           the public calls; rows into the caller's columns
  *     probe_keys.c      the caller's keys, checked and normalised
+ *     probe_fill.c      the driver: which stage is next
  *     probe_search.c    a chunk of keys in all batches: hits
- *     probe_rows.c      hits into rows
+ *     probe_merge.c     the rows of keys that several batches have, merged
  *     probe_whole.c     the same of keys that are given whole
- *     probe.c           rows into the caller's columns; the public calls
+ *     probe_rows.c      the rows of one hit
  */
 
 #include "probe/probe.h"
@@ -148,9 +150,24 @@ probe_append_words(struct rows *to, const struct rows *from, size_t begin, size_
     to->count = at;
 }
 
+/* Appends rows [begin, end) of `from`; there is room. */
+static inline void
+probe_append_rows(const struct spine_probe *probe, struct rows *to,
+                  const struct rows *from, size_t begin, size_t end)
+{
+    if (probe->layout.row_kind != ROW_WIDE && end - begin <= HIT_ROWS_MAX)
+        probe_append_words(to, from, begin, end);
+    else
+        rows_append(&probe->layout, to, from, begin, end);
+}
+
 /* Prepares the merge of the chunk's keys that several batches have. SPINE_NOMEM. */
 enum spine_status probe_merge_begin(struct spine_probe *probe);
 void probe_merge_release(struct spine_probe *probe);
+/* Gives merged rows of key `key` of the chunk, as many as there are (`*done`) or `room`
+ * allows. SPINE_NOMEM, SPINE_OVERFLOW. */
+enum spine_status
+probe_give_merged(struct spine_probe *probe, size_t key, size_t room, bool *done);
 /* Moves the hit's first rows to the end of `out`, which has room. The hit goes on in the
  * next block if its key does; `*left` are its rows there. */
 SPINE_CHECKED enum spine_status probe_take_rows(struct spine_probe *probe,

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The driver of a probe: chunk by chunk it has the batches searched, and the rows of the
+ * keys given, until a call has as many as it may give. It calls the stages; no stage
+ * calls the driver, or the stage that comes next.
+ */
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "probe/probe_state.h"
+
+static size_t room_left(const struct spine_probe *probe);
+static enum spine_status give_key(struct spine_probe *probe, bool *done);
+static enum spine_status
+give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done);
+
+enum spine_status
+probe_fill(struct spine_probe *probe)
+{
+    enum spine_status st = SPINE_OK;
+    bool done = true;
+
+    probe->rows.count = 0;
+    probe->row_count = 0;
+    probe->end_count = 0;
+    probe->found = 0;
+    while (done && probe->key < probe->key_count && room_left(probe) > 0) {
+        uint64_t rows_before;
+
+        if (probe->key == probe->chunk_end) {
+            TRY(probe_search(probe));
+            TRY(probe_merge_begin(probe));
+        }
+        if (!array_reserve(&probe->ends, &probe->end_capacity, sizeof *probe->ends,
+                           probe->end_count + (probe->chunk_end - probe->key)))
+            return SPINE_NOMEM;
+        if (probe->whole) {
+            TRY(probe_give_whole(probe));
+            continue;
+        }
+        rows_before = probe->row_count;
+        TRY(give_key(probe, &done));
+        probe->ends[probe->end_count++] = probe->row_count;
+        probe->found += probe->row_count > rows_before;
+        probe->key += done;
+    }
+out:
+    return st;
+}
+
+/* Rows that the call may still give. */
+static size_t
+room_left(const struct spine_probe *probe)
+{
+    if (probe->options.want == SPINE_PROBE_COUNTS || probe->options.rows_max == 0)
+        return SIZE_MAX;
+    return probe->options.rows_max - probe->rows.count;
+}
+
+/* Gives rows of the present key, as many as there are (`*done`) or there is room for. */
+static enum spine_status
+give_key(struct spine_probe *probe, bool *done)
+{
+    const size_t key = probe->key - probe->chunk_begin;
+    const uint32_t head = probe->heads[key];
+
+    *done = true;
+    if (head == HIT_NONE)
+        return SPINE_OK;
+    if (probe_hit_alone(probe, head))
+        return give_hit(probe, &probe->hits[head], room_left(probe), done);
+    return probe_give_merged(probe, key, room_left(probe), done);
+}
+
+static enum spine_status
+give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done)
+{
+    const bool counts_only = probe->options.want == SPINE_PROBE_COUNTS;
+    size_t there = (size_t)(hit->end - hit->begin);
+    enum spine_status st = SPINE_OK;
+
+    while (there > 0 && room > 0) {
+        const size_t count = there < room ? there : room;
+
+        if (counts_only) {
+            TRY(probe_skip_rows(probe, hit, count, &there));
+        } else {
+            if (!rows_reserve(&probe->layout, &probe->rows, probe->rows.count + count))
+                return SPINE_NOMEM;
+            TRY(probe_take_rows(probe, hit, count, &probe->rows, &there));
+        }
+        probe->row_count += count;
+        room -= count;
+    }
+    *done = there == 0;
+out:
+    return st;
+}
