@@ -85,7 +85,7 @@ spine_cursor_close(struct spine_cursor *cursor)
 {
     if (cursor == NULL)
         return;
-    cursor_views_release(cursor);
+    cursor_kept_release(cursor);
     window_release(&cursor->window);
     mem_free(cursor, sizeof *cursor);
 }

@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Reading in bulk, into the caller's columns. */
+
+#include "base/error.h"
 #include "cursor/cursor_state.h"
 
-#include "base/assert.h"
-#include "base/error.h"
-#include "base/wide_sum.h"
-
-static_assert(PLACE_KEY == 0 && CELL_U64 == 0, "spine_cursor_key() asks both at once");
-
-static const uint64_t no_times[1];
-static const int64_t no_weights[SPINE_WEIGHTS_MAX];
-
-static union spine_datum read_key(struct spine_cursor *cursor);
-static union spine_datum read_value(struct spine_cursor *cursor);
-static union spine_datum datum_of_word(enum cell_read read, uint64_t word);
-static const int64_t *sum_weights(struct spine_cursor *cursor);
 static bool stand_on_row(struct spine_cursor *cursor);
 static size_t read_rows(struct spine_cursor *cursor,
                         const struct spine_column_buffers *buffers, size_t *at);
@@ -28,139 +19,6 @@ static size_t read_fit(const struct spine_cursor *cursor, size_t at,
 static void stand_on(struct spine_cursor *cursor, size_t at);
 static void refuse_row(struct spine_cursor *cursor, size_t at,
                        const struct spine_column_buffers *buffers);
-
-union spine_datum
-spine_cursor_key(struct spine_cursor *cursor)
-{
-    /* Both are 0: that and nothing else is the quick case. */
-    if (cursor != NULL && ((unsigned)cursor->place | (unsigned)cursor->key_read) == 0)
-        return spine_u64(cursor->window.rows.hi[cursor->key_begin]);
-    return read_key(cursor);
-}
-
-static SLOW_PATH union spine_datum
-read_key(struct spine_cursor *cursor)
-{
-    const struct rows *rows;
-
-    if (!cursor_on_key(cursor)) {
-        cursor_misuse(cursor, "spine_cursor_key", "key");
-        return (union spine_datum){.bytes = {0}};
-    }
-    rows = &cursor->window.rows;
-    if (cursor->key_read == CELL_OTHER)
-        return rows_key_datum(&cursor->layout, rows, cursor->key_begin,
-                              cursor->key_scratch);
-    return datum_of_word(cursor->key_read,
-                         rows->hi[cursor->key_begin] >> cursor->key_shift);
-}
-
-union spine_datum
-spine_cursor_val(struct spine_cursor *cursor)
-{
-    if (cursor != NULL && cursor->at < cursor->key_end &&
-        cursor->value_read == CELL_U64) {
-        const struct rows *rows = &cursor->window.rows;
-
-        return spine_u64((rows->lo != NULL ? rows->lo : rows->hi)[cursor->at]);
-    }
-    return read_value(cursor);
-}
-
-static SLOW_PATH union spine_datum
-read_value(struct spine_cursor *cursor)
-{
-    const struct rows *rows;
-    const uint64_t *words;
-
-    if (!cursor_on_value(cursor)) {
-        cursor_misuse(cursor, "spine_cursor_val", "value");
-        return (union spine_datum){.bytes = {0}};
-    }
-    rows = &cursor->window.rows;
-    if (cursor->value_read == CELL_OTHER)
-        return rows_value_datum(&cursor->layout, rows, cursor->at, cursor->value_scratch);
-    words = rows->lo != NULL ? rows->lo : rows->hi;
-    return datum_of_word(cursor->value_read, words[cursor->at] & cursor->value_mask);
-}
-
-static union spine_datum
-datum_of_word(enum cell_read read, uint64_t word)
-{
-    switch (read) {
-    case CELL_I64:
-        return spine_i64(i64_of_word(word));
-    case CELL_F64:
-        return spine_f64(f64_of_word(word));
-    case CELL_U32:
-        return spine_u32((uint32_t)word);
-    case CELL_I32:
-        return spine_i32(i32_of_word((uint32_t)word));
-    case CELL_U64:
-    case CELL_OTHER:
-        break;
-    }
-    return spine_u64(word);
-}
-
-int64_t
-spine_cursor_weight(struct spine_cursor *cursor)
-{
-    if (cursor != NULL && cursor->at < cursor->key_end && cursor->plain)
-        return cursor->window.rows.weight[cursor->at];
-    return spine_cursor_weights(cursor)[0];
-}
-
-const int64_t *
-spine_cursor_weights(struct spine_cursor *cursor)
-{
-    if (!cursor_on_value(cursor)) {
-        cursor_misuse(cursor, "spine_cursor_weight", "value");
-        return no_weights;
-    }
-    if (cursor->timed)
-        return sum_weights(cursor);
-    return cursor->window.rows.weight + cursor->at * cursor->layout.weight_count;
-}
-
-size_t
-spine_cursor_times(struct spine_cursor *cursor, const uint64_t **times,
-                   const int64_t **weights)
-{
-    const bool on_value = cursor_on_value(cursor);
-    const struct rows *rows = on_value ? &cursor->window.rows : NULL;
-
-    if (times != NULL)
-        *times = on_value && cursor->timed ? rows->time + cursor->at : no_times;
-    if (weights != NULL)
-        *weights = on_value ? rows->weight + cursor->at * cursor->layout.weight_count
-                            : no_weights;
-    if (!on_value) {
-        cursor_misuse(cursor, "spine_cursor_times", "value");
-        return 0;
-    }
-    return cursor->timed ? cursor->value_end - cursor->at : 1;
-}
-
-/* Over all times; what leaves int64_t on the way may come back. */
-static const int64_t *
-sum_weights(struct spine_cursor *cursor)
-{
-    const unsigned weight_count = cursor->layout.weight_count;
-
-    for (unsigned c = 0; c < weight_count; c++) {
-        wide_sum sum = 0;
-
-        for (size_t row = cursor->at; row < cursor->value_end; row++)
-            sum += cursor->window.rows.weight[row * weight_count + c];
-        cursor->sums[c] = (int64_t)sum;
-        if (!wide_sum_fits(sum)) {
-            cursor_fail(cursor, SPINE_OVERFLOW);
-            return no_weights;
-        }
-    }
-    return cursor->sums;
-}
 
 size_t
 spine_cursor_read(struct spine_cursor *cursor, const struct spine_column_buffers *buffers)

@@ -14,6 +14,18 @@
  * On no value `at` is VALUE_BEFORE or `key_end`; on no key all are 0. So a cursor stands
  * on a value iff at < key_end. The rows of a key that are not in the window lie right
  * before or behind it; a row of the key always is in it.
+ *
+ *     cursor_clone.c, cursor_group.c      other cursors made of one
+ *     cursor_views.c                      bounds, times to look through, filters
+ *     cursor_position.c                   how far it is
+ *     cursor_predicate.c                  to the next key or value that a caller accepts
+ *     cursor_seek.c, cursor_default.c     to a key, and the row of one that is absent
+ *     cursor_values.c                     from value to value
+ *     cursor_read.c                       many rows at once
+ *     cursor_cells.c                      what is read where it stands
+ *     cursor.c                            opening, keys one by one, landing, failing
+ *     cursor_kept.c                       memory that it gives out
+ *     cursor_window.c, cursor_fill.c      the window (cursor_window.h)
  */
 
 #include "cursor/cursor.h"
@@ -44,6 +56,15 @@ enum cell_read { CELL_U64, CELL_I64, CELL_F64, CELL_U32, CELL_I32, CELL_OTHER };
 struct kept_bytes {
     uint8_t *data;
     size_t capacity;
+};
+
+/* The value that absent keys have, and the row that is shown: it has bytes of its own, so
+ * that a new default does not touch what the cursor gave out. */
+struct cursor_default {
+    union spine_datum value;
+    struct kept_bytes value_bytes;
+    struct kept_bytes shown_key;
+    struct kept_bytes shown_value;
 };
 
 struct spine_cursor {
@@ -129,9 +150,8 @@ bool cursor_cell(struct spine_cursor *cursor, const struct cell_layout *column,
 bool cursor_keep_datum(const struct cell_layout *column, union spine_datum *datum,
                        struct kept_bytes *bytes);
 void kept_bytes_release(struct kept_bytes *bytes);
-/* Makes `key`, which may borrow from the window, outlive it. False without memory, and
- * the cursor has failed. */
-bool cursor_hold_key(struct spine_cursor *cursor, struct cell *key);
+/* Frees what seeks, spine_cursor_set_default() and times_through() keep. */
+void cursor_kept_release(struct spine_cursor *cursor);
 
 /* Behind the last value of `key`, which has rows; before its first one.
  * By a new window. */
@@ -139,8 +159,9 @@ void cursor_go_behind_last(struct spine_cursor *cursor, const struct cell *key);
 void cursor_go_before_first(struct spine_cursor *cursor, const struct cell *key);
 /* The row of the absent `key` with the default value; true unless it failed. */
 bool cursor_show_default(struct spine_cursor *cursor, union spine_datum key);
-/* Frees what spine_cursor_set_default() and times_through() keep. */
-void cursor_views_release(struct spine_cursor *cursor);
+/* The same with this value. */
+bool cursor_show_value(struct spine_cursor *cursor, union spine_datum key,
+                       union spine_datum value);
 
 /* Is there no cursor, or one that failed? */
 static inline bool

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "cursor/cursor_state.h"
 
+#include "base/alloc.h"
 #include "base/assert.h"
 
 static bool is_near_key_end(const struct spine_cursor *cursor);
 static void step_val_at_edge(struct spine_cursor *cursor);
 static bool extend_key(struct spine_cursor *cursor, size_t *first);
 static void step_val_reverse_at_edge(struct spine_cursor *cursor);
+static bool hold_key(struct spine_cursor *cursor, struct cell *key);
 
 void
 spine_cursor_rewind_vals(struct spine_cursor *cursor)
@@ -169,7 +171,7 @@ spine_cursor_seek_val(struct spine_cursor *cursor, union spine_datum val)
     }
     const struct window_bound bound = {.key = &key, .value = &value};
 
-    if (!cursor_hold_key(cursor, &key) ||
+    if (!hold_key(cursor, &key) ||
         !cursor_fill(cursor, window_seek_limited(window, bound, false)))
         return;
     if (window->rows.count > 0) {
@@ -213,7 +215,7 @@ spine_cursor_seek_val_reverse(struct spine_cursor *cursor, union spine_datum val
     }
     const struct window_bound bound = {.key = &key, .value = &value, .after = true};
 
-    if (!cursor_hold_key(cursor, &key) ||
+    if (!hold_key(cursor, &key) ||
         !cursor_fill(cursor, window_seek_limited(window, bound, true)))
         return;
     if (window->rows.count > 0) {
@@ -255,4 +257,22 @@ cursor_go_before_first(struct spine_cursor *cursor, const struct cell *key)
     cursor_seek_key_begin(cursor, key);
     if (cursor->place == PLACE_KEY)
         cursor->at = VALUE_BEFORE;
+}
+
+/* Makes `key`, which may borrow from the window, outlive it. False without memory, and
+ * the cursor has failed. */
+static bool
+hold_key(struct spine_cursor *cursor, struct cell *key)
+{
+    struct kept_bytes *held = &cursor->held;
+
+    if (key->span.size == 0 || !window_rows_borrow(&cursor->window))
+        return true;
+    if (!array_reserve(&held->data, &held->capacity, 1, key->span.size)) {
+        cursor_fail(cursor, SPINE_NOMEM);
+        return false;
+    }
+    memmove(held->data, key->span.data, key->span.size);
+    key->span.data = held->data;
+    return true;
 }

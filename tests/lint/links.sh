@@ -16,7 +16,7 @@ layers=$(cat tests/lint/order.txt)
 # The state machine of a spine: what starts a merge ends in what a merge's end starts.
 circle='^(compaction|core|fork|merge_task|report|retention|spine|split|start|survey|taking|wait)$'
 # To be opened.
-circle="$circle|^cursor/|^runtime/"
+circle="$circle|^runtime/"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The values of a key as the keys of another cursor. */
+
+#include "base/error.h"
+#include "base/wide_sum.h"
+#include "cursor/cursor_state.h"
+#include "spine/view.h"
+
+static enum spine_status group_add(struct spine_cursor *cursor, uint64_t through,
+                                   struct spine_builder *builder,
+                                   struct spine_error *error);
+
+enum spine_status
+spine_cursor_group(struct spine_cursor *cursor, uint64_t through,
+                   struct spine_cursor **out, struct spine_error *error)
+{
+    struct spine_schema schema = {0};
+    struct spine_builder *builder = NULL;
+    struct spine_batch *batch = NULL;
+    enum spine_status st;
+
+    if (out == NULL)
+        return fail_null(error, "spine_cursor_group", "out");
+    *out = NULL;
+    if (cursor == NULL)
+        return fail_null(error, "spine_cursor_group", "cursor");
+    schema.key = cursor->layout.schema.value;
+    schema.weight_count = cursor->layout.weight_count;
+    if (!cursor_on_key(cursor))
+        cursor_misuse(cursor, "spine_cursor_group", "key");
+    TRY(spine_cursor_error(cursor, error));
+    TRY(spine_builder_new(&schema, &builder, error));
+    spine_cursor_rewind_vals(cursor);
+    for (; spine_cursor_val_valid(cursor); spine_cursor_step_val(cursor))
+        TRY(group_add(cursor, through, builder, error));
+    TRY(spine_cursor_error(cursor, error));
+    spine_cursor_rewind_vals(cursor);
+    TRY(spine_cursor_error(cursor, error));
+    TRY(spine_builder_seal(builder, &batch, error));
+    TRY(spine_batch_cursor(batch, out, error));
+out:
+    spine_batch_unref(batch);
+    spine_builder_free(builder);
+    return st;
+}
+
+/* Adds the present value unless its weights through that time are zero. */
+static enum spine_status
+group_add(struct spine_cursor *cursor, uint64_t through, struct spine_builder *builder,
+          struct spine_error *error)
+{
+    const unsigned width = cursor->layout.weight_count;
+    int64_t sums[SPINE_WEIGHTS_MAX] = {0};
+    struct spine_row row = {.key = spine_cursor_val(cursor), .weights = sums};
+    const uint64_t *times;
+    const int64_t *weights;
+    const size_t count = spine_cursor_times_through(cursor, through, &times, &weights);
+    bool zero = true;
+
+    for (unsigned w = 0; w < width; w++) {
+        wide_sum sum = 0;
+
+        for (size_t i = 0; i < count; i++)
+            sum += weights[i * width + w];
+        if (!wide_sum_fits(sum))
+            return spine_fail(error, SPINE_OVERFLOW,
+                              "the weights of a value leave the range of int64_t");
+        sums[w] = (int64_t)sum;
+        zero = zero && sum == 0;
+    }
+    row.weight = sums[0];
+    return zero ? spine_cursor_error(cursor, error)
+                : spine_builder_add(builder, &row, error);
+}
