@@ -67,8 +67,9 @@ clone_position(struct spine_cursor *cursor, struct spine_cursor *clone)
     }
     /* The row that is shown, which may be that of a default of before. */
     if (cursor->window.ghost)
-        cursor_show_value(clone, spine_cursor_key(cursor),
-                     rows_value_datum(&cursor->layout, &cursor->window.rows, 0, scratch));
+        cursor_show_value(
+            clone, spine_cursor_key(cursor),
+            rows_value_datum(&cursor->layout, &cursor->window.rows, 0, scratch));
     else
         (void)spine_cursor_seek_key_exact(clone, spine_cursor_key(cursor)); /* is there */
     if (clone->place != PLACE_KEY ||

@@ -13,10 +13,11 @@
  * that closes the runtime. So closing takes back what the pool has not begun, and waits
  * for pumps that run only.
  */
+#include "runtime/loop_driver.h"
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "runtime/process.h"
-#include "runtime/pump.h"
 
 #ifndef SPINE_SIMULATED_THREADS
 
@@ -38,7 +39,8 @@ struct pump {
 };
 
 struct loop_driver {
-    struct spine_runtime *runtime;
+    const struct loop_calls *calls;
+    void *context;
     uv_loop_t *loop;
     uv_async_t wake;
     uv_timer_t alarm;
@@ -54,7 +56,7 @@ struct loop_driver {
     struct {
         /* Pumps asked for and not queued yet. */
         unsigned wanted;
-        /* When to call runtime_alarm(); UINT64_MAX: never. */
+        /* When to call on_alarm(); UINT64_MAX: never. */
         uint64_t alarm_ns;
         bool closing;
         /* Nobody joins the private thread: it frees the driver itself. */
@@ -107,16 +109,17 @@ loop_driver_slices(void)
 }
 
 enum spine_status
-loop_driver_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
+loop_driver_open(const struct loop_calls *calls, void *context, unsigned pump_count,
+                 struct uv_loop_s *loop, struct loop_driver **out,
                  struct spine_error *error)
 {
-    const unsigned pump_count = runtime->slices_max;
     struct loop_driver *driver = mem_zalloc(driver_bytes(pump_count));
     enum spine_status st;
 
     if (driver == NULL)
         return fail_nomem(error, "the loop of a runtime", driver_bytes(pump_count));
-    driver->runtime = runtime;
+    driver->calls = calls;
+    driver->context = context;
     driver->locked.alarm_ns = UINT64_MAX;
     driver->pump_count = pump_count;
     for (unsigned i = 0; i < pump_count; i++)
@@ -134,8 +137,7 @@ loop_driver_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
         mem_free(driver, driver_bytes(pump_count));
         return st;
     }
-    runtime->driver = driver;
-    runtime_ref(runtime);
+    *out = driver;
     return SPINE_OK;
 }
 
@@ -336,7 +338,7 @@ driver_advance(struct loop_driver *driver)
     pool_release();
 
     for (unsigned i = 0; i < give_ups; i++)
-        pump_give_up(driver->runtime);
+        driver->calls->on_give_up(driver->context);
     if (closing && !uv_is_closing((uv_handle_t *)&driver->wake))
         handles_close(driver);
     if (!closing && pool == POOL_OPEN && alarm_ns != UINT64_MAX)
@@ -363,7 +365,7 @@ on_alarm(uv_timer_t *timer)
     mutex_lock(&driver->mutex);
     driver->locked.alarm_ns = UINT64_MAX;
     mutex_unlock(&driver->mutex);
-    runtime_alarm(driver->runtime);
+    driver->calls->on_alarm(driver->context);
 }
 
 /* The pool is held. */
@@ -398,12 +400,13 @@ static void
 on_work(uv_work_t *work)
 {
     struct pump *pump = (struct pump *)((char *)work - offsetof(struct pump, work));
+    const struct loop_driver *driver = pump->driver;
 
     pump->again = false;
     if (pool_state() == POOL_OPEN)
-        pump->again = pump_run(pump->driver->runtime);
+        pump->again = driver->calls->on_run(driver->context);
     else
-        pump_give_up(pump->driver->runtime);
+        driver->calls->on_give_up(driver->context);
 }
 
 static void
@@ -415,7 +418,7 @@ on_work_done(uv_work_t *work, int uv_status)
     pump->queued = false;
     driver->queued_count--;
     if (uv_status != 0) /* it never ran */
-        pump_give_up(driver->runtime);
+        driver->calls->on_give_up(driver->context);
     else if (pump->again) {
         mutex_lock(&driver->mutex);
         driver->locked.wanted++;
@@ -443,7 +446,7 @@ driver_free_if_unused(struct loop_driver *driver)
     if (driver->queued_count > 0 || driver->handles_open > 0 ||
         (driver->loop_is_private && driver->loop != NULL))
         return;
-    runtime_unref(driver->runtime);
+    driver->calls->on_end(driver->context);
     mutex_release(&driver->mutex);
     mem_free(driver, driver_bytes(driver->pump_count));
 }
@@ -457,11 +460,15 @@ loop_driver_slices(void)
 }
 
 enum spine_status
-loop_driver_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
+loop_driver_open(const struct loop_calls *calls, void *context, unsigned pump_count,
+                 struct uv_loop_s *loop, struct loop_driver **out,
                  struct spine_error *error)
 {
-    (void)runtime;
+    (void)calls;
+    (void)context;
+    (void)pump_count;
     (void)loop;
+    (void)out;
     return spine_fail(error, SPINE_INVALID,
                       "runtime options: no loop under simulated threads");
 }

@@ -7,11 +7,10 @@
  */
 
 #include "base/ref.h"
+#include "runtime/loop_driver.h"
 #include "runtime/runtime.h"
 
 enum runtime_kind { RUNTIME_MANUAL, RUNTIME_EXECUTOR, RUNTIME_LOOP };
-
-struct loop_driver;
 
 /* A slice that runs now, in the frame of its thread. */
 struct running {
@@ -99,44 +98,5 @@ void waiting_remove_locked(struct spine_runtime *runtime, struct job *job);
 unsigned waiting_wake_locked(struct spine_runtime *runtime);
 /* When the time of the next one comes; UINT64_MAX when none waits. */
 uint64_t waiting_due_locked(const struct spine_runtime *runtime);
-
-/* ---- runtime.c ---- */
-
-/*
- * One run of a pump: slices until the time is up or nothing is ready. True when it wants
- * to be submitted again; otherwise it has ended and does not touch the runtime any more.
- * Worker.
- */
-bool pump_run(struct spine_runtime *runtime);
-
-/* Ends a pump that was counted in `pumps_out` but not run. */
-void pump_give_up(struct spine_runtime *runtime);
-
-/* The time that an alarm was set for has come. */
-void runtime_alarm(struct spine_runtime *runtime);
-
-/* ---- loop_driver.c ---- */
-
-/* Opens the libuv side: a private loop on a thread of its own when `loop` is NULL. */
-enum spine_status loop_driver_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
-                                   struct spine_error *error);
-
-/* Has `count` pumps submitted from the loop thread. Any thread. */
-void loop_driver_submit(struct loop_driver *driver, unsigned count);
-
-/* Has runtime_alarm() called in the loop thread at `due_ns` of clock_now_ns(), or at the
- * time set before if that is earlier. Any thread. */
-void loop_driver_set_alarm(struct loop_driver *driver, uint64_t due_ns);
-
-/* The number of slices that suits this machine and libuv's pool. */
-unsigned loop_driver_slices(void);
-
-/*
- * Closes the libuv side, after the runtime was marked closed. Any thread; `in_pump` when
- * a pump of this driver runs in it. A private loop has ended when this returns, unless in
- * a pump: then it ends soon after it. A host's loop lets go of its handle when it runs
- * next. Takes `driver`.
- */
-void loop_driver_close(struct loop_driver *driver, bool in_pump);
 
 #endif

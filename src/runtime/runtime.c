@@ -16,6 +16,8 @@ options_check(const struct spine_runtime_options *options, struct spine_error *e
 static enum spine_status runtime_new(const struct spine_runtime_options *options,
                                      struct spine_runtime **out,
                                      struct spine_error *error);
+static enum spine_status loop_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
+                                   struct spine_error *error);
 static bool help(struct spine_runtime *runtime, const struct job_owner *owner,
                  bool due_only, uint64_t *fuel_rows);
 static void pump_free_locked(struct spine_runtime *runtime, struct running *running);
@@ -23,7 +25,15 @@ static void slice_run(struct spine_runtime *runtime, struct job *job,
                       struct running *running, uint64_t *fuel_rows);
 static uint64_t alarm_due_locked(struct spine_runtime *runtime);
 static void submitted(struct spine_runtime *runtime);
+static bool pump_run(void *context);
+static void pump_give_up(void *context);
+static void alarm_rang(void *context);
+static void driver_end(void *context);
 static void executor_run(void *argument);
+
+/* What a loop does for a runtime, to which it has a reference. */
+static const struct loop_calls loop_calls = {pump_run, pump_give_up, alarm_rang,
+                                             driver_end};
 
 enum spine_status
 spine_runtime_open(const struct spine_runtime_options *options,
@@ -43,7 +53,7 @@ spine_runtime_open(const struct spine_runtime_options *options,
     if (runtime->kind != RUNTIME_MANUAL)
         TRY(process_init(error));
     if (runtime->kind == RUNTIME_LOOP)
-        TRY(loop_driver_open(runtime, options->loop, error));
+        TRY(loop_open(runtime, options->loop, error));
 
     *out = runtime;
     runtime = NULL;
@@ -116,6 +126,21 @@ no_mutex:
     return spine_fail(error, SPINE_NOMEM, "no memory for a mutex of the runtime");
 }
 
+static enum spine_status
+loop_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
+          struct spine_error *error)
+{
+    enum spine_status st;
+
+    /* The driver's: it may call before this returns. */
+    (void)runtime_ref(runtime);
+    st = loop_driver_open(&loop_calls, runtime, runtime->slices_max, loop,
+                          &runtime->driver, error);
+    if (st != SPINE_OK)
+        runtime_unref(runtime);
+    return st;
+}
+
 uint64_t
 spine_runtime_run(struct spine_runtime *runtime, uint64_t fuel_rows)
 {
@@ -150,6 +175,12 @@ runtime_unref(struct spine_runtime *runtime)
     condition_release(&runtime->quiet);
     mutex_release(&runtime->mutex);
     mem_free(runtime, sizeof *runtime);
+}
+
+bool
+runtime_is_lost(const struct spine_runtime *runtime)
+{
+    return runtime->kind != RUNTIME_MANUAL && runtime->generation != process_generation();
 }
 
 void
@@ -310,15 +341,6 @@ runtime_look(struct spine_runtime *runtime)
         runtime_kick(runtime);
 }
 
-void
-runtime_alarm(struct spine_runtime *runtime)
-{
-    mutex_lock(&runtime->mutex);
-    runtime->locked.alarm_ns = UINT64_MAX;
-    mutex_unlock(&runtime->mutex);
-    runtime_kick(runtime);
-}
-
 bool
 runtime_help(struct spine_runtime *runtime, struct job_owner *owner, uint64_t *fuel_rows)
 {
@@ -379,9 +401,14 @@ runtime_is_inside(struct spine_runtime *runtime, const struct job *job)
     return inside;
 }
 
-bool
-pump_run(struct spine_runtime *runtime)
+/*
+ * One run of a pump: slices until the time is up or nothing is ready. True when it wants
+ * to be submitted again; otherwise it has ended and does not touch the runtime any more.
+ */
+static bool
+pump_run(void *context)
 {
+    struct spine_runtime *runtime = context;
     const uint64_t end_ns = clock_now_ns() + runtime->run_ns;
     bool again;
 
@@ -416,12 +443,34 @@ pump_run(struct spine_runtime *runtime)
     return again;
 }
 
-void
-pump_give_up(struct spine_runtime *runtime)
+/* Ends a pump that was counted in `pumps_out` but not run. */
+static void
+pump_give_up(void *context)
 {
+    struct spine_runtime *runtime = context;
+
     mutex_lock(&runtime->mutex);
     runtime->locked.pumps_out--;
     mutex_unlock(&runtime->mutex);
+}
+
+/* The time that the alarm was set for has come. */
+static void
+alarm_rang(void *context)
+{
+    struct spine_runtime *runtime = context;
+
+    mutex_lock(&runtime->mutex);
+    runtime->locked.alarm_ns = UINT64_MAX;
+    mutex_unlock(&runtime->mutex);
+    runtime_kick(runtime);
+}
+
+/* The loop needs the runtime no more. */
+static void
+driver_end(void *context)
+{
+    runtime_unref(context);
 }
 
 /* A run on the host's executor, which has a reference to the runtime: it may be closed

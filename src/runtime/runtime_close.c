@@ -146,9 +146,3 @@ runtime_is_closed(struct spine_runtime *runtime)
     mutex_unlock(&runtime->mutex);
     return closed;
 }
-
-bool
-runtime_is_lost(const struct spine_runtime *runtime)
-{
-    return runtime->kind != RUNTIME_MANUAL && runtime->generation != process_generation();
-}

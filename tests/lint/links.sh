@@ -15,8 +15,6 @@ objects=$2
 layers=$(cat tests/lint/order.txt)
 # The state machine of a spine: what starts a merge ends in what a merge's end starts.
 circle='^(compaction|core|fork|merge_task|report|retention|spine|split|start|survey|taking|wait)$'
-# To be opened.
-circle="$circle|^runtime/"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0
