@@ -60,6 +60,25 @@ struct fence {
     struct fence_cells *cells;
 };
 
+/* ---- output.c ---- */
+
+/* Makes room for one more fence and its marks; false without memory. */
+bool output_reserve_fence(struct output *output);
+/* Takes the fence; there is room for it. */
+void output_push_fence(struct output *output, const struct fence *fence);
+
+/* ---- output_cut.c ---- */
+
+/*
+ * Where the block that starts at row `begin` ends; `begin` if later rows could still go
+ * into it, or all that is left does. At least one row stays behind a whole block: it
+ * shows that the block is whole. The last block should be none that a later merge would
+ * rather copy than take over: when no more rows come (`is_end`), the last two share
+ * evenly what is less than one and a half; when few more will, these are waited for.
+ */
+size_t output_block_end(const struct output *output, const struct rows *rows,
+                        size_t begin, bool is_end);
+
 /* Pins the block of the fence. */
 SPINE_CHECKED static inline enum spine_status
 fence_pin(const struct fence *fence, enum pin_use use, struct pin *out,

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Rows that come in order are packed into blocks, and the blocks become a batch. */
+
 #include "batch/fence.h"
 
 #include "base/alloc.h"
@@ -11,21 +14,11 @@ enum rest { REST_WAITS, REST_IS_PACKED, REST_IS_ONE_BLOCK };
 
 static enum spine_status push_blocks(struct output *output, const struct rows *rows,
                                      enum rest rest, size_t *packed);
-static size_t whole_block_end(const struct output *output, const struct rows *rows,
-                              size_t begin, bool is_end);
-static size_t end_by_bytes(const struct layout *layout, const struct rows *rows,
-                           size_t begin, size_t end);
-static size_t end_by_value(const struct layout *layout, const struct rows *rows,
-                           size_t begin, size_t end);
 static enum spine_status
 push_block(struct output *output, const struct rows *rows, size_t begin, size_t end);
-static enum spine_status
-share_block(struct output *output, const struct spine_batch *batch, size_t index);
 static void encode_rest(struct output *output);
 static bool
 encode_fence(const struct layout *layout, struct fence *fence, struct rows *scratch);
-static bool reserve_fence(struct output *output);
-static void push_fence(struct output *output, const struct fence *fence);
 static void fill_info(const struct output *output, struct spine_batch *batch);
 
 void
@@ -76,102 +69,6 @@ out:
     if (st != SPINE_OK)
         return spine_fail(error, st, "no memory for a batch of %zu rows", rows->count);
     return st;
-}
-
-enum spine_status
-output_share_block(struct output *output, struct reader *reader)
-{
-    enum spine_status st;
-
-    assert(reader_at_block_start(reader));
-    TRY(share_block(output, reader->batch, reader->block));
-    reader->block++;
-out:
-    return st;
-}
-
-enum spine_status
-output_share_batch(struct output *output, const struct spine_batch *batch)
-{
-    enum spine_status st = SPINE_OK;
-
-    for (size_t i = 0; i < batch->block_count; i++)
-        TRY(share_block(output, batch, i));
-out:
-    return st;
-}
-
-static enum spine_status
-share_block(struct output *output, const struct spine_batch *batch, size_t index)
-{
-    struct fence fence;
-    enum spine_status st;
-
-    TRY(output_flush(output, true));
-    if (!reserve_fence(output))
-        return SPINE_NOMEM;
-    TRY(fence_copy(&fence, &batch->fences[index]));
-    fence.judged =
-        fence.judged && judged_by_covers(&batch->judged_by, &output->judged_by);
-    if (batch->marks != NULL)
-        memcpy(output->marks + output->block_count * BLOCK_MARKS,
-               batch->marks + 1 + index * BLOCK_MARKS, BLOCK_MARKS * sizeof(uint64_t));
-    push_fence(output, &fence);
-out:
-    return st;
-}
-
-void
-output_mark_judged(struct output *output)
-{
-    assert(output->block_count > 0 && output->pending.count == 0);
-    output->fences[output->block_count - 1].judged = true;
-}
-
-enum spine_status
-batch_rest(const struct spine_batch *batch, uint64_t begin, struct spine_batch **out,
-           struct spine_error *error)
-{
-    struct output output;
-    struct reader reader;
-    enum spine_status st;
-
-    *out = NULL;
-    output_init(&output, &batch->layout);
-    output.judged_by = batch->judged_by;
-    reader_init(&reader, batch);
-    reader.error = error;
-    reader_to_offset(&reader, begin);
-    if (reader.row > 0) {
-        if (!batch->fences[reader.block].judged)
-            output.doubtful_end = BLOCK_ROWS;
-        /* The copy is encoded if the block is. */
-        output.encode_rows = batch->fences[reader.block].encoded ? 0 : UINT64_MAX;
-        (void)reader_stage(&reader, &output.pending, BLOCK_ROWS, &st); /* all of it */
-        TRY(st);
-    }
-    while (reader.block < batch->block_count)
-        TRY(output_share_block(&output, &reader));
-    TRY(output_seal(&output, out, NULL));
-out:
-    output_release(&output);
-    reader_release(&reader);
-    if (st == SPINE_NOMEM)
-        return spine_fail(error, st, "no memory for what is left of a batch");
-    return st;
-}
-
-bool
-output_encodes_block(const struct output *output, const struct reader *reader)
-{
-    const struct layout *layout = &output->layout;
-    const bool has_numbers = layout->timed || layout->key.shape == SHAPE_WORD4 ||
-                             layout->key.shape == SHAPE_WORD8 ||
-                             layout->value.shape == SHAPE_WORD4 ||
-                             layout->value.shape == SHAPE_WORD8;
-
-    return has_numbers && output->rows_expected >= output->encode_rows &&
-           !reader->batch->fences[reader->block].encoded;
 }
 
 enum spine_status
@@ -273,7 +170,7 @@ push_blocks(struct output *output, const struct rows *rows, enum rest rest,
 {
     for (;;) {
         enum spine_status st;
-        size_t end = whole_block_end(output, rows, *packed, rest != REST_WAITS);
+        size_t end = output_block_end(output, rows, *packed, rest != REST_WAITS);
 
         if (end == *packed && rest == REST_IS_PACKED)
             end = rows->count;
@@ -286,78 +183,6 @@ push_blocks(struct output *output, const struct rows *rows, enum rest rest,
     }
 }
 
-/*
- * Where the block that starts at row `begin` ends; `begin` if later rows could still go
- * into it, or all that is left does. At least one row stays behind a whole block: it
- * shows that the block is whole. The last block should be none that a later merge would
- * rather copy than take over: when no more rows come (`is_end`), the last two share
- * evenly what is less than one and a half; when few more will, these are waited for.
- */
-static size_t
-whole_block_end(const struct output *output, const struct rows *rows, size_t begin,
-                bool is_end)
-{
-    const struct layout *layout = &output->layout;
-    const size_t left = rows->count - begin;
-    size_t end = begin + (left < BLOCK_ROWS ? left : BLOCK_ROWS);
-
-    if (left > 0 && (layout->key.spans || layout->value.spans))
-        end = end_by_bytes(layout, rows, begin, end);
-    if (end == rows->count)
-        return begin;
-
-    const size_t half = (end - begin) / 2;
-
-    if (is_end && rows->count - end < half)
-        end = begin + (left + 1) / 2;
-    if (!is_end && output->rows_expected > output->rows &&
-        output->rows_expected - output->rows < end - begin + half)
-        return begin;
-    return layout->timed ? end_by_value(layout, rows, begin, end) : end;
-}
-
-/* Rows [begin, end), or as many of them as fit into BLOCK_BYTES. */
-static size_t
-end_by_bytes(const struct layout *layout, const struct rows *rows, size_t begin,
-             size_t end)
-{
-    size_t bytes = 0;
-
-    /* Rarely is it too much even if no key and no value had more than one row. */
-    for (size_t i = begin; i < end; i++) {
-        bytes += layout->key.spans ? rows->key[i].size : 0;
-        bytes += layout->value.spans ? rows->value[i].size : 0;
-    }
-    if (bytes <= BLOCK_BYTES)
-        return end;
-
-    bytes = 0;
-    for (size_t i = begin, key_end = begin; i < end;) {
-        if (i == key_end) {
-            key_end = rows_key_end(layout, rows, i, end);
-            bytes += layout->key.spans ? rows->key[i].size : 0;
-        }
-        bytes += layout->value.spans ? rows->value[i].size : 0;
-        if (bytes > BLOCK_BYTES && i > begin)
-            return i;
-        i = layout->timed ? rows_value_end(layout, rows, i, key_end) : i + 1;
-    }
-    return end;
-}
-
-/* Rows [begin, end) without the times of a value that go on behind `end`, unless that
- * leaves nothing. */
-static size_t
-end_by_value(const struct layout *layout, const struct rows *rows, size_t begin,
-             size_t end)
-{
-    size_t start = end;
-
-    while (start > begin && rows_value_end(layout, rows, start - 1, end + 1) == end + 1)
-        start--;
-    return start > begin ? start : end;
-}
-
 static enum spine_status
 push_block(struct output *output, const struct rows *rows, size_t begin, size_t end)
 {
@@ -367,7 +192,7 @@ push_block(struct output *output, const struct rows *rows, size_t begin, size_t 
     struct fence fence;
     enum spine_status st;
 
-    if (!reserve_fence(output))
+    if (!output_reserve_fence(output))
         return SPINE_NOMEM;
     TRY(block_pack(&output->layout, rows, begin, end, encode, &block));
     TRY(fence_init(&fence, &output->layout, block, rows, begin, end));
@@ -375,16 +200,15 @@ push_block(struct output *output, const struct rows *rows, size_t begin, size_t 
     if (marks_count(&output->layout, 1) > 0)
         marks_of_image(&output->layout, block_image(block), rows->hi + begin,
                        output->marks + output->block_count * BLOCK_MARKS);
-    push_fence(output, &fence);
+    output_push_fence(output, &fence);
     block = NULL;
 out:
     block_unref(block);
     return st;
 }
 
-/* Room for one more, and its marks. */
-static bool
-reserve_fence(struct output *output)
+bool
+output_reserve_fence(struct output *output)
 {
     const size_t fences = output->block_count + 1;
 
@@ -394,9 +218,8 @@ reserve_fence(struct output *output)
                          marks_count(&output->layout, fences));
 }
 
-/* Takes the fence; there is room for it. */
-static void
-push_fence(struct output *output, const struct fence *fence)
+void
+output_push_fence(struct output *output, const struct fence *fence)
 {
     struct fence *to = &output->fences[output->block_count];
 
