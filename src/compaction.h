@@ -52,16 +52,18 @@ struct compaction {
 void compaction_unref(struct compaction *compaction);
 /* Begins the next one. True when merges given up for it still run: none may start. */
 bool compaction_start_locked(struct spine *spine, struct aftermath *after);
-/* The one under way ended, because of `error` unless that is NULL; keeps a reference to
- * `batch`, NULL for none. */
-void compaction_end_locked(struct spine *spine, const struct spine_error *error,
-                           struct spine_batch *batch, struct aftermath *after);
 /*
  * The task's merge had a sum beyond int64_t. True: a compaction of all that there is will
  * settle it, and so do requests wait for that one. False: this was such a compaction, so
  * all that there is overflows.
  */
 bool compaction_settle_locked(struct merge_task *task, struct aftermath *after);
+/* True when frontier and filters are those that the task's merge began with. */
+bool compaction_has_present_rules_locked(const struct merge_task *task);
+/* Appends a chain of requests, which may be NULL. */
+void compaction_append_requests(struct compaction *compaction,
+                                struct compaction_request *first,
+                                struct compaction_request *last);
 /* True when nothing may come in before a compaction that has everything has ended. */
 bool compaction_presses_locked(const struct spine *spine);
 /* The next one ends with SPINE_CANCELLED, and so does the one under way. */

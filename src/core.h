@@ -13,7 +13,8 @@
  *     slots.c        the pure policy                                    (slots.h)
  *     merge_task.c   a merge as a job: begin, slice, publish, give up   (merge_task.h)
  *     split.c        what a large merge has written replaces what it has read (split.h)
- *     compaction.c   everything into one batch: spine_consolidate, spine_compact
+ *     compaction.c   everything into one batch                          (compaction.h)
+ *     compact.c      who asks for that: spine_consolidate, spine_compact
  *     report.c       tells who asked for a compaction that it ended     (compaction.h)
  *     listing.c      every batch of a spine, in sections                (listing.h)
  *     taking.c       snapshots of the present content

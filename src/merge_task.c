@@ -205,7 +205,7 @@ slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
     uint64_t fuel_left = fuel_rows;
     enum spine_status st;
 
-    if (!task->looked && !task->ahead && task->level != COMPACTION_TASK)
+    if (!task->looked && !task->ahead)
         company_join(task);
     task->looked = true;
     if (task->merge == NULL)
@@ -355,8 +355,8 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     if (task->level == 0 && !task->ahead)
         spine->locked.fuel_average =
             slot_fuel_average(spine->locked.fuel_average, task->fuel_used);
-    if (task->level == COMPACTION_TASK)
-        compaction_end_locked(spine, NULL, info->rows > 0 ? output : NULL, after);
+    if (task->on_end_locked != NULL)
+        task->on_end_locked(task, NULL, info->rows > 0 ? output : NULL, after);
 
     spine->locked.batch_count -= inputs.count;
     if (info->rows > 0) {
@@ -419,8 +419,8 @@ fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath
     if (task->ahead && class != ERROR_PERMANENT)
         spine->locked.ahead_wait_rows = entry_set_sums(&task->inputs).rows;
     else if (class != ERROR_SETTLING || !compaction_settle_locked(task, after)) {
-        if (task->level == COMPACTION_TASK)
-            compaction_end_locked(spine, &slice->error, NULL, after);
+        if (task->on_end_locked != NULL)
+            task->on_end_locked(task, &slice->error, NULL, after);
         spine_set_error_locked(spine, &slice->error, after);
     }
     give_back_locked(task, after);

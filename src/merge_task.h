@@ -41,12 +41,16 @@ struct merge_task {
     uint64_t largest_rows; /* of an input when the merge began; 0 when idle */
     /* About so many of the inputs' rows are in blocks that will be taken over. */
     uint64_t untouched_rows;
-    bool looked; /* for company (company.h) */
+    bool looked; /* for company (company.h), or there is none to look for */
     /* As they were when the merge began. */
     bool has_frontier;
     uint64_t frontier;
     struct key_filter *key_filter;
     struct value_filter *value_filter;
+    /* Called when its merge has ended for good: with its output, NULL when that has no
+     * rows, or because of `error`. The spine's lock is held. NULL: nobody is told. */
+    void (*on_end_locked)(struct merge_task *task, const struct spine_error *error,
+                          struct spine_batch *output, struct aftermath *after);
     /* NULL until the first slice. */
     struct merge *merge;
     uint64_t fuel_used;
