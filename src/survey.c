@@ -5,10 +5,9 @@
 #include "company.h"
 #include "core.h"
 
-/* The most keys or rows of a batch that a survey looks at. */
-#define SURVEY_POINTS 33u
-/* Fewer rows of a batch tell nothing of its values. */
-#define SURVEY_ROWS_MIN 8u
+/* The most keys or rows of a batch that a survey looks at. Of a batch of which 7 in 10
+ * are rejected one survey in a thousand thinks that it is not half of them. */
+#define SURVEY_POINTS 65u
 
 /* A survey under way. */
 struct findings {
@@ -18,6 +17,7 @@ struct findings {
     struct key_filter *keys;
     struct value_filter *values;
     struct judged_by filters;
+    struct batch_sample sample;
     uint64_t calls;
 };
 
@@ -25,8 +25,8 @@ static bool is_due_locked(const struct spine *spine);
 static void survey_on_worker(struct job *job, uint64_t *fuel_rows);
 static void collect_locked(struct spine *spine, struct findings *findings);
 static bool ask(struct findings *findings, const struct spine_batch *batch);
-static bool keys_are_rejected(struct findings *findings, const struct spine_batch *batch);
-static bool rows_are_rejected(struct findings *findings, const struct spine_batch *batch);
+static bool keys_are_rejected(struct findings *findings);
+static bool rows_are_rejected(struct findings *findings);
 static void
 act_locked(struct spine *spine, const struct findings *findings, struct aftermath *after);
 static struct merge_task *task_for_locked(struct spine *spine, unsigned level);
@@ -117,6 +117,7 @@ survey_on_worker(struct job *job, uint64_t *fuel_rows)
     mutex_unlock(&spine->mutex);
     aftermath_run(spine, &after);
 
+    batch_sample_release(&findings.sample);
     company_release(&findings.batches);
     key_filter_unref(findings.keys);
     value_filter_unref(findings.values);
@@ -151,49 +152,50 @@ ask(struct findings *findings, const struct spine_batch *batch)
 {
     if (batch->judged && judged_by_covers(&batch->judged_by, &findings->filters))
         return false;
-    return (findings->keys != NULL && keys_are_rejected(findings, batch)) ||
-           (findings->values != NULL && rows_are_rejected(findings, batch));
+    batch_sample_begin(&findings->sample, batch, SURVEY_POINTS);
+    return (findings->keys != NULL && keys_are_rejected(findings)) ||
+           (findings->values != NULL && rows_are_rejected(findings));
 }
 
-/* What lies between two keys that are rejected counts as rejected. */
+/* What lies between two keys counts half by either: the first and the last key of the
+ * batch count half. */
 static bool
-keys_are_rejected(struct findings *findings, const struct spine_batch *batch)
+keys_are_rejected(struct findings *findings)
 {
-    const size_t count = batch_sample_keys(batch, SURVEY_POINTS);
-    size_t rejected = 0;
-    bool last = false;
+    struct batch_sample *sample = &findings->sample;
+    size_t halves = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        uint8_t scratch[SAMPLE_SCRATCH];
-        const union spine_datum key = batch_sample_key(batch, i, count, scratch);
-        const bool is_rejected = !key_filter_keeps(findings->keys, key);
+    if (sample->count < 2)
+        return false;
+    for (size_t i = 0; i < sample->count; i++) {
+        const bool is_end = i == 0 || i == sample->count - 1;
 
-        rejected += last && is_rejected;
-        last = is_rejected;
+        /* Without memory it is not known. */
+        if (batch_sample_key(sample, i) != SPINE_OK)
+            return false;
+        findings->calls++;
+        if (!key_filter_keeps(findings->keys, sample->key))
+            halves += is_end ? 1 : 2;
     }
-    findings->calls += count;
-    return slot_is_rejected(count - 1, rejected);
+    return slot_is_rejected(2 * (sample->count - 1), halves);
 }
 
 /* By rows: keys tell nothing of their values. */
 static bool
-rows_are_rejected(struct findings *findings, const struct spine_batch *batch)
+rows_are_rejected(struct findings *findings)
 {
     const struct spine_value_filter *filter = &findings->values->filter;
-    const size_t count = batch_sample_rows(batch, SURVEY_POINTS);
+    struct batch_sample *sample = &findings->sample;
     size_t rejected = 0;
 
-    if (count < SURVEY_ROWS_MIN)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        struct sample_row row;
-
-        batch_sample_row(batch, i, count, &row);
-        rejected += !key_filter_keeps(findings->keys, row.key) ||
-                    !filter->on_value(filter->context, row.key, row.value);
+    for (size_t i = 0; i < sample->count; i++) {
+        if (batch_sample_row(sample, i) != SPINE_OK)
+            return false;
+        findings->calls += 2;
+        rejected += !key_filter_keeps(findings->keys, sample->key) ||
+                    !filter->on_value(filter->context, sample->key, sample->value);
     }
-    findings->calls += 2 * count;
-    return slot_is_rejected(count, rejected);
+    return slot_is_rejected(sample->count, rejected);
 }
 
 /* Starts a merge of each level that has batches of which most is rejected. What has to

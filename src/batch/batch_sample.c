@@ -1,77 +1,99 @@
 /* SPDX-License-Identifier: MIT */
+#include "batch/batch_sample.h"
+
+#include "base/assert.h"
 #include "batch/marks.h"
 
-static size_t point_of(size_t points, size_t index, size_t count);
 static void
-row_of_fence(const struct spine_batch *batch, size_t end, struct sample_row *out);
+set_datums(struct batch_sample *sample, const struct rows *rows, bool has_value);
+static void take_fence(struct batch_sample *sample);
 
-size_t
-batch_sample_keys(const struct spine_batch *batch, size_t most)
+void
+batch_sample_begin(struct batch_sample *sample, const struct spine_batch *batch,
+                   size_t most)
 {
-    const size_t points = layout_has_marks(&batch->layout)
-                              ? batch->block_count * BLOCK_MARKS + 1
-                              : batch->block_count + 1;
+    const uint64_t rows = batch->info.rows;
 
-    assert(batch->block_count > 0 && most >= 2);
-    return points < most ? points : most;
-}
-
-union spine_datum
-batch_sample_key(const struct spine_batch *batch, size_t index, size_t count,
-                 uint8_t *scratch)
-{
-    if (layout_has_marks(&batch->layout)) {
-        const size_t points = batch->block_count * BLOCK_MARKS + 1;
-        uint64_t lo = 0;
-        uint64_t hi = batch->marks[point_of(points, index, count)]
-                      << batch->layout.key_shift;
-        const struct rows row = {.hi = &hi, .lo = &lo, .count = 1};
-
-        return rows_key_datum(&batch->layout, &row, 0, scratch);
-    }
-
-    const size_t block = point_of(batch->block_count + 1, index, count);
-
-    return block < batch->block_count ? batch_block_key(batch, block, scratch)
-                                      : batch_key_max(batch, scratch);
-}
-
-/* Which of `points` is number `index` of `count` >= 2 of them, spread evenly. */
-static size_t
-point_of(size_t points, size_t index, size_t count)
-{
-    assert(index < count && count >= 2 && count <= points);
-    return (size_t)((uint64_t)index * (points - 1) / (count - 1));
-}
-
-size_t
-batch_sample_rows(const struct spine_batch *batch, size_t most)
-{
-    const size_t points = 2 * batch->block_count;
-
-    assert(batch->block_count > 0 && most >= 2);
-    return points < most ? points : most;
+    assert(rows > 0 && most >= 2);
+    reader_release(&sample->reader);
+    reader_init(&sample->reader, batch);
+    sample->count = rows < most ? (size_t)rows : most;
 }
 
 void
-batch_sample_row(const struct spine_batch *batch, size_t index, size_t count,
-                 struct sample_row *out)
+batch_sample_release(struct batch_sample *sample)
 {
-    row_of_fence(batch, point_of(2 * batch->block_count, index, count), out);
+    if (sample->reader.batch == NULL)
+        return;
+    rows_release(&sample->reader.batch->layout, &sample->rows);
+    reader_release(&sample->reader);
+    *sample = (struct batch_sample){0};
 }
 
-/* The first row of block `end` / 2, or the last one when `end` is odd. */
-static void
-row_of_fence(const struct spine_batch *batch, size_t end, struct sample_row *out)
+/* Number `index` of the sample's count, spread evenly over `points`. */
+static uint64_t
+spread(const struct batch_sample *sample, size_t index, uint64_t points)
 {
-    const struct fence *fence = &batch->fences[end / 2];
-    struct row_code code = end % 2 == 1 ? fence_last(fence) : fence_first(fence);
+    assert(index < sample->count);
+    return sample->count > 1 ? index * (points - 1) / (sample->count - 1) : 0;
+}
+
+enum spine_status
+batch_sample_row(struct batch_sample *sample, size_t index)
+{
+    struct reader *reader = &sample->reader;
+    const struct spine_batch *batch = reader->batch;
+    enum spine_status st = SPINE_OK;
+
+    reader_to_offset(reader, spread(sample, index, batch->info.rows));
+    if (batch->fences[reader->block].block == NULL) {
+        take_fence(sample);
+        return SPINE_OK;
+    }
+    sample->rows.count = 0;
+    if (reader_peek(reader, &sample->rows, 1, &st) == 1)
+        set_datums(sample, &sample->rows, true);
+    return st;
+}
+
+enum spine_status
+batch_sample_key(struct batch_sample *sample, size_t index)
+{
+    const struct spine_batch *batch = sample->reader.batch;
+    uint64_t lo = 0, hi;
+
+    if (batch->marks == NULL)
+        return batch_sample_row(sample, index);
+    hi = batch->marks[spread(sample, index,
+                             marks_count(&batch->layout, batch->block_count))]
+         << batch->layout.key_shift;
+    set_datums(sample, &(struct rows){.hi = &hi, .lo = &lo, .count = 1}, false);
+    return SPINE_OK;
+}
+
+/* The first row of the reader's block, or the last one, whichever is nearer. */
+static void
+take_fence(struct batch_sample *sample)
+{
+    const struct reader *reader = &sample->reader;
+    const struct fence *fence = &reader->batch->fences[reader->block];
+    struct row_code code =
+        reader->row < fence->rows / 2 ? fence_first(fence) : fence_last(fence);
     const struct rows row = {.hi = &code.hi,
                              .lo = &code.lo,
                              .key = &code.key,
                              .value = &code.value,
                              .count = 1};
 
-    out->key = rows_key_datum(&batch->layout, &row, 0, out->scratch[0]);
-    out->value = rows_value_datum(&batch->layout, &row, 0, out->scratch[1]);
+    set_datums(sample, &row, true);
+}
+
+static void
+set_datums(struct batch_sample *sample, const struct rows *rows, bool has_value)
+{
+    const struct layout *layout = &sample->reader.batch->layout;
+
+    sample->key = rows_key_datum(layout, rows, 0, sample->scratch[0]);
+    if (has_value)
+        sample->value = rows_value_datum(layout, rows, 0, sample->scratch[1]);
 }

@@ -5,6 +5,7 @@
  * filter moves, and after a filter that jumps; and what looking for it costs.
  */
 
+#include "core.h"
 #include "harness/property.h"
 #include "spine/spine.h"
 
@@ -12,6 +13,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
 #include <cmocka.h>
 
@@ -297,10 +299,132 @@ a_survey_costs_some_calls(void **state)
     retain(&world, 10, false);
     calls = 0;
     assert_int_equal(spine_wait_idle(world.spine, UINT64_MAX, NULL), SPINE_OK);
-    assert_in_range(calls, 1, 5 * 33);
+    assert_in_range(calls, 1, 5 * 65);
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(spine_wait_idle(world.spine, UINT64_MAX, NULL), SPINE_OK);
-    assert_in_range(calls, 1, 5 * 33);
+    assert_in_range(calls, 1, 5 * 65);
+    world_close(&world);
+}
+
+/* Rejects all keys but those that a survey looks at. */
+static bool
+hides(void *context, union spine_datum key)
+{
+    (void)context;
+    calls++;
+    return key.u64 % 4096 % 128 == 127 || key.u64 % 4096 == 0;
+}
+
+/* What no sample shows waits for the merges of the levels, and costs only the sample. */
+static void
+a_filter_that_hides_what_it_rejects_costs_a_sample(void **state)
+{
+    const struct spine_key_filter filter = {.on_key = hides};
+    struct world world;
+
+    (void)state;
+    world_open(&world, &numbers, true);
+    insert(&world, 20 * 4096);
+    calls = 0;
+    for (unsigned i = 1; i <= 50; i++) {
+        assert_int_equal(spine_retain_keys(world.spine, &filter, NULL), SPINE_OK);
+        assert_int_equal(spine_wait_idle(world.spine, UINT64_MAX, NULL), SPINE_OK);
+        assert_in_range(calls, 1, i * 65);
+    }
+    assert_int_equal(stats_of(&world).merge_rows_in, 0);
+    assert_int_equal(stats_of(&world).rows, 20 * 4096);
+    assert_int_equal(spine_compact(world.spine, NULL, NULL, NULL), SPINE_OK);
+    assert_int_equal(spine_wait_idle(world.spine, UINT64_MAX, NULL), SPINE_OK);
+    assert_in_range(stats_of(&world).rows, 20 * 32, 20 * 34);
+    world_close(&world);
+}
+
+/* Is the spine's lock free, as far as this thread can tell? */
+static bool
+lock_is_free(struct spine *spine)
+{
+    if (uv_mutex_trylock(&spine->mutex.handle) != 0)
+        return false;
+    uv_mutex_unlock(&spine->mutex.handle);
+    return true;
+}
+
+static bool
+key_outside_lock(void *context, union spine_datum key)
+{
+    assert_true(lock_is_free(context));
+    calls++;
+    return key.u64 % 8 == 0;
+}
+
+static bool
+value_outside_lock(void *context, union spine_datum key, union spine_datum value)
+{
+    (void)key;
+    assert_true(lock_is_free(context));
+    calls++;
+    return value.u64 % 2 == 0;
+}
+
+/*
+ * No slice and no insert calls filters more than 15,000 times beyond its fuel, some 64
+ * batches of which 65 keys and rows are looked at, and never with the lock of the spine.
+ */
+static void
+a_slice_calls_filters_a_bounded_number_of_times(void **state)
+{
+    enum { CALLS_MAX = 15000, HELP_FUEL = 10000 };
+    const struct spine_runtime_options manual = {.manual = true};
+    const struct spine_options options = {.help_batches = 8};
+    struct world world = {0};
+    struct spine_key_filter keys = {.on_key = key_outside_lock};
+    struct spine_value_filter values = {.on_value = value_outside_lock};
+    uint64_t calls_most = 0;
+
+    (void)state;
+    assert_int_equal(spine_runtime_open(&manual, &world.runtime, NULL), SPINE_OK);
+    assert_int_equal(spine_open(world.runtime, &numbers, &options, &world.spine, NULL),
+                     SPINE_OK);
+    keys.context = values.context = world.spine;
+    spine_pause(world.spine);
+    for (unsigned i = 0; i < 60; i++)
+        insert(&world, 16000);
+    calls = 0;
+    assert_int_equal(spine_retain_keys(world.spine, &keys, NULL), SPINE_OK);
+    assert_int_equal(spine_retain_values(world.spine, &values, NULL), SPINE_OK);
+    spine_resume(world.spine);
+    assert_int_equal(calls, 0);
+    for (unsigned i = 0; i < 60; i++) {
+        /* An insert helps by slices of 16 at most. */
+        calls = 0;
+        insert(&world, 16000);
+        assert_in_range(calls, 0, 16 * HELP_FUEL + CALLS_MAX);
+    }
+    do {
+        calls = 0;
+        if (spine_runtime_run(world.runtime, 1) == 0)
+            break;
+        calls_most = calls > calls_most ? calls : calls_most;
+        assert_in_range(calls, 0, CALLS_MAX);
+    } while (true);
+    assert_in_range(calls_most, 65, CALLS_MAX);
+    world_close(&world);
+}
+
+/* The filter stays; batches come in that it mostly rejects. */
+static void
+large_batches_that_come_in_are_looked_at(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world, &numbers, true);
+    retain(&world, 900, true);
+    for (unsigned i = 0; i < 2; i++) {
+        insert(&world, 200000);
+        assert_int_equal(spine_wait_idle(world.spine, UINT64_MAX, NULL), SPINE_OK);
+        assert_int_equal(stats_of(&world).rows, (i + 1) * 20000);
+    }
     world_close(&world);
 }
 
@@ -313,6 +437,9 @@ main(int argc, char **argv)
         cmocka_unit_test(a_paused_spine_drops_nothing),
         cmocka_unit_test(a_filter_that_misleads_costs_one_merge),
         cmocka_unit_test(a_survey_costs_some_calls),
+        cmocka_unit_test(a_filter_that_hides_what_it_rejects_costs_a_sample),
+        cmocka_unit_test(a_slice_calls_filters_a_bounded_number_of_times),
+        cmocka_unit_test(large_batches_that_come_in_are_looked_at),
     };
 
     harness_start(argc, argv);
