@@ -117,6 +117,15 @@ entry_set_each(const struct entry_set *set, struct entry_range range, entry_fn *
                   on_entry, context);
 }
 
+bool
+entry_adds_up(const struct entry *entry)
+{
+    struct entry copy = *entry;
+
+    tree_update(&copy);
+    return memcmp(&copy.sums, &entry->sums, sizeof copy.sums) == 0;
+}
+
 void
 entry_set_add(struct entry_set *set, struct entry *entry)
 {

@@ -83,6 +83,9 @@ uint64_t entry_set_next(const struct entry_set *set, uint64_t sequence);
 void entry_set_each(const struct entry_set *set, struct entry_range range,
                     entry_fn *on_entry, void *context);
 
+/* Are the sums of the entry, which is in a set, those of itself and of its two parts? */
+bool entry_adds_up(const struct entry *entry);
+
 /* Puts an entry on its level. */
 void entry_set_add(struct entry_set *set, struct entry *entry);
 /* Takes one out, any; NULL when the set is empty. */

@@ -3,15 +3,22 @@
 #include "core.h"
 #include "listing.h"
 
-/* What a look at the entries of a set finds. */
+/* What is found of the batches of a spine. */
 struct census {
-    const char *where;
-    unsigned level;
-    size_t count;
-    uint64_t rows;
-    uint64_t sequence; /* of the last one */
+    /* Of each level: what the sets say, all together, and what was found in them. */
+    struct entry_sums expected[SPINE_LEVELS];
+    struct entry_sums found[SPINE_LEVELS];
+    /* The first fault. */
     enum spine_status status;
     struct spine_error *error;
+};
+
+/* A look at the entries of a set that are on a level and in a section. */
+struct look {
+    struct census *census;
+    const char *where;
+    unsigned level;
+    struct entry_sums found;
 };
 
 static void level_stats_locked(const struct spine *spine, unsigned level,
@@ -19,12 +26,21 @@ static void level_stats_locked(const struct spine *spine, unsigned level,
 static void add_filter_bytes(struct entry *entry, void *context);
 static void stats_add_lookups(struct spine_stats *stats, struct lookup_ledger *ledger);
 static enum spine_status
-check_locked(const struct spine *spine, struct spine_error *error);
-static enum spine_status
-check_set(const struct entry_set *set, const char *where, struct spine_error *error);
-static void check_entry(struct entry *entry, void *context);
+check_places_locked(struct spine *spine, struct spine_error *error);
+static enum spine_status count_locked(const struct spine *spine, struct census *census);
+static size_t
+count_set(struct census *census, const struct entry_set *set, const char *where);
+static void add_sums(struct entry_sums *to, const struct entry_sums *sums);
 static enum spine_status
 check_task(const struct merge_task *task, struct spine_error *error);
+static void
+check_section(const struct spine *spine, struct entry_range range, void *context);
+static void check_set(struct census *census, const struct entry_set *set,
+                      const char *where, struct entry_range range);
+static void check_entry(struct entry *entry, void *context);
+static void expect_sums(struct census *census, const char *where,
+                        const struct entry_sums *found,
+                        const struct entry_sums *expected);
 
 void
 spine_get_stats(struct spine *spine, struct spine_stats *out)
@@ -114,7 +130,7 @@ spine_check(struct spine *spine, struct spine_error *error)
         return fail_null(error, "spine_check", "spine");
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
-    st = check_locked(spine, error);
+    st = check_places_locked(spine, error);
     mutex_unlock(&spine->mutex);
     TRY(st);
     TRY(snapshot_of_anything(spine, &snapshot, error));
@@ -127,69 +143,74 @@ out:
     return st;
 }
 
-/* Every batch is in exactly one set, and the sums are those of the sets. */
+/*
+ * Every batch is in exactly one place, and the sums are those of what is there. What is
+ * there does not change from section to section, though merges may begin and be given up,
+ * which moves batches from set to set; so the sets are right in every section, and at the
+ * end of all sections as much was found as the sets had together at first.
+ */
 static enum spine_status
-check_locked(const struct spine *spine, struct spine_error *error)
+check_places_locked(struct spine *spine, struct spine_error *error)
 {
-    size_t batch_count = entry_set_sums(&spine->locked.loose).count;
-    enum spine_status st = SPINE_OK;
+    struct census census = {.error = error};
+    enum spine_status st;
 
-    TRY(check_set(&spine->locked.loose, "loose", error));
-    for (unsigned i = 0; i < TASK_COUNT; i++) {
-        TRY(check_set(&spine->locked.tasks[i].inputs, "merging", error));
-        TRY(check_task(&spine->locked.tasks[i], error));
-        batch_count += entry_set_sums(&spine->locked.tasks[i].inputs).count;
-    }
-    if (batch_count != spine->locked.batch_count)
-        return spine_fail(error, SPINE_CORRUPT, "spine: %zu batches, counted as %zu",
-                          batch_count, spine->locked.batch_count);
+    spine_list_wait_locked(spine);
+    TRY(count_locked(spine, &census));
+    spine_list_sections_locked(spine, check_section, &census);
+    for (unsigned level = 0; level < SPINE_LEVELS; level++)
+        expect_sums(&census, "merging and loose", &census.found[level],
+                    &census.expected[level]);
+    st = census.status;
 out:
     return st;
 }
 
+/* What the sets and the tasks say of themselves. */
 static enum spine_status
-check_set(const struct entry_set *set, const char *where, struct spine_error *error)
+count_locked(const struct spine *spine, struct census *census)
 {
-    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        const struct entry_sums sums = entry_set_level(set, level);
-        const struct entry_range range = {level, level + 1, 0, UINT64_MAX};
-        struct census census = {.where = where, .level = level, .error = error};
+    size_t batch_count = count_set(census, &spine->locked.loose, "loose");
+    enum spine_status st = SPINE_OK;
 
-        entry_set_each(set, range, check_entry, &census);
-        if (census.status != SPINE_OK)
-            return census.status;
-        if (census.count != sums.count || census.rows != sums.rows)
-            return spine_fail(
-                error, SPINE_CORRUPT,
-                "level %u: %zu %s batches of %llu rows, counted as %zu of %llu", level,
-                census.count, where, (unsigned long long)census.rows, sums.count,
-                (unsigned long long)sums.rows);
+    for (unsigned i = 0; i < TASK_COUNT; i++) {
+        batch_count += count_set(census, &spine->locked.tasks[i].inputs, "merging");
+        TRY(check_task(&spine->locked.tasks[i], census->error));
     }
-    return SPINE_OK;
+    if (census->status == SPINE_OK && batch_count != spine->locked.batch_count)
+        return spine_fail(census->error, SPINE_CORRUPT,
+                          "spine: %zu batches, counted as %zu", batch_count,
+                          spine->locked.batch_count);
+out:
+    return st;
 }
 
-/* It knows its level, and comes after those that were looked at. */
-static void
-check_entry(struct entry *entry, void *context)
+/* Adds what the set says of each level to what is expected there; returns how many
+ * batches it has. */
+static size_t
+count_set(struct census *census, const struct entry_set *set, const char *where)
 {
-    struct census *census = context;
-    const char *fault = NULL;
+    const struct entry_sums all = entry_set_sums(set);
+    struct entry_sums found = {0};
 
-    if (entry->level != census->level)
-        fault = "is said to be on another level";
-    else if (entry->sequence < census->sequence)
-        fault = "is out of order";
-    else if (entry->batch->info.rows == 0)
-        fault = "is empty";
-    else if (ref_count(&entry->batch->refs) == 0)
-        fault = "has no reference";
-    if (fault != NULL && census->status == SPINE_OK)
-        census->status =
-            spine_fail(census->error, SPINE_CORRUPT, "level %u: a %s batch %s",
-                       census->level, census->where, fault);
-    census->count++;
-    census->rows += entry->batch->info.rows;
-    census->sequence = entry->sequence;
+    if (set->top == NULL)
+        return 0;
+    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
+        const struct entry_sums sums = entry_set_level(set, level);
+
+        add_sums(&found, &sums);
+        add_sums(&census->expected[level], &sums);
+    }
+    expect_sums(census, where, &found, &all);
+    return found.count;
+}
+
+static void
+add_sums(struct entry_sums *to, const struct entry_sums *sums)
+{
+    to->count += sums->count;
+    to->rows += sums->rows;
+    to->bytes += sums->bytes;
 }
 
 static enum spine_status
@@ -204,4 +225,75 @@ check_task(const struct merge_task *task, struct spine_error *error)
                           "level %u: a merge of %zu batches is in state %d", task->level,
                           count, (int)task->state);
     return SPINE_OK;
+}
+
+static void
+check_section(const struct spine *spine, struct entry_range range, void *context)
+{
+    check_set(context, &spine->locked.loose, "loose", range);
+    for (unsigned i = 0; i < TASK_COUNT; i++)
+        check_set(context, &spine->locked.tasks[i].inputs, "merging", range);
+}
+
+static void
+check_set(struct census *census, const struct entry_set *set, const char *where,
+          struct entry_range range)
+{
+    if (set->top == NULL)
+        return;
+    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
+        struct look look = {.census = census, .where = where, .level = level};
+        struct entry_sums sums;
+
+        range.level_begin = level;
+        range.level_end = level + 1;
+        sums = entry_set_sums_in(set, range);
+        entry_set_each(set, range, check_entry, &look);
+        expect_sums(census, where, &look.found, &sums);
+        add_sums(&census->found[level], &look.found);
+    }
+}
+
+/* It knows its level, and comes after those that were looked at. */
+static void
+check_entry(struct entry *entry, void *context)
+{
+    struct look *look = context;
+    const struct spine_batch_info *info = &entry->batch->info;
+    const char *fault = NULL;
+
+    if (entry->level != look->level)
+        fault = "is said to be on another level";
+    else if (entry->sequence < look->found.sequence_most)
+        fault = "is out of order";
+    else if (info->rows == 0)
+        fault = "is empty";
+    else if (ref_count(&entry->batch->refs) == 0)
+        fault = "has no reference";
+    else if (!entry_adds_up(entry))
+        fault = "does not add up with those below it";
+    if (fault != NULL && look->census->status == SPINE_OK)
+        look->census->status =
+            spine_fail(look->census->error, SPINE_CORRUPT, "level %u: a %s batch %s",
+                       look->level, look->where, fault);
+    look->found.count++;
+    look->found.rows += info->rows;
+    look->found.bytes += info->bytes;
+    look->found.sequence_most = entry->sequence;
+}
+
+static void
+expect_sums(struct census *census, const char *where, const struct entry_sums *found,
+            const struct entry_sums *expected)
+{
+    if (census->status == SPINE_OK &&
+        (found->count != expected->count || found->rows != expected->rows ||
+         found->bytes != expected->bytes))
+        census->status = spine_fail(
+            census->error, SPINE_CORRUPT,
+            "spine: %zu %s batches of %llu rows and %llu bytes, counted as %zu of %llu "
+            "and %llu",
+            found->count, where, (unsigned long long)found->rows,
+            (unsigned long long)found->bytes, expected->count,
+            (unsigned long long)expected->rows, (unsigned long long)expected->bytes);
 }

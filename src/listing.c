@@ -9,10 +9,16 @@
 #define SECTION_SEQUENCES 256u
 #endif
 
+/* What is called for every entry. */
+struct listener {
+    entry_fn *on_entry;
+    void *context;
+};
+
+static void
+each_in_range(const struct spine *spine, struct entry_range range, void *context);
 static bool is_short(const struct spine *spine);
 static uint64_t next_of_all(const struct spine *spine, uint64_t sequence);
-static void each_in_range(const struct spine *spine, struct entry_range range,
-                          entry_fn *on_entry, void *context);
 
 void
 spine_list_wait_locked(struct spine *spine)
@@ -24,11 +30,30 @@ spine_list_wait_locked(struct spine *spine)
 void
 spine_list_locked(struct spine *spine, entry_fn *on_entry, void *context)
 {
+    struct listener listener = {.on_entry = on_entry, .context = context};
+
+    spine_list_sections_locked(spine, each_in_range, &listener);
+}
+
+static void
+each_in_range(const struct spine *spine, struct entry_range range, void *context)
+{
+    const struct listener *listener = context;
+
+    entry_set_each(&spine->locked.loose, range, listener->on_entry, listener->context);
+    for (unsigned i = 0; i < TASK_COUNT; i++)
+        entry_set_each(&spine->locked.tasks[i].inputs, range, listener->on_entry,
+                       listener->context);
+}
+
+void
+spine_list_sections_locked(struct spine *spine, section_fn *on_section, void *context)
+{
     struct entry_range range = entries_all;
     const uint64_t last = spine->locked.sequence;
 
     if (is_short(spine)) {
-        each_in_range(spine, range, on_entry, context);
+        on_section(spine, range, context);
         return;
     }
     spine->locked.lists++;
@@ -37,7 +62,7 @@ spine_list_locked(struct spine *spine, entry_fn *on_entry, void *context)
         range.last = range.first + (SECTION_SEQUENCES - 1);
         if (range.last > last)
             range.last = last;
-        each_in_range(spine, range, on_entry, context);
+        on_section(spine, range, context);
         mutex_unlock(&spine->mutex);
         thread_pause_point("between sections of a list");
         mutex_lock(&spine->mutex);
@@ -76,13 +101,4 @@ next_of_all(const struct spine *spine, uint64_t sequence)
         next = in_task < next ? in_task : next;
     }
     return next;
-}
-
-static void
-each_in_range(const struct spine *spine, struct entry_range range, entry_fn *on_entry,
-              void *context)
-{
-    entry_set_each(&spine->locked.loose, range, on_entry, context);
-    for (unsigned i = 0; i < TASK_COUNT; i++)
-        entry_set_each(&spine->locked.tasks[i].inputs, range, on_entry, context);
 }

@@ -23,6 +23,12 @@ void spine_list_wait_locked(struct spine *spine);
  * out. Inside spine_enter_locked().
  */
 void spine_list_locked(struct spine *spine, entry_fn *on_entry, void *context);
+/* The same by sections: the entries of the range, in whichever sets of the spine, are
+ * some hundred that were not in a section before; all sections together are all. */
+typedef void
+section_fn(const struct spine *spine, struct entry_range range, void *context);
+void
+spine_list_sections_locked(struct spine *spine, section_fn *on_section, void *context);
 /* Before batches are replaced: waits until nobody lists them. */
 void spine_publish_wait_locked(struct spine *spine);
 

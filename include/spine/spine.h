@@ -237,9 +237,13 @@ spine_fork(struct spine *spine, struct spine **out, struct spine_error *error);
 /* What the spine holds and has done. A short lock; cheap enough to call every second. */
 SPINE_API void spine_get_stats(struct spine *spine, struct spine_stats *out);
 
-/* Checks the invariants of the spine and of every batch in it (reads all rows, and holds
-   the lock of the spine while it looks at the places of all batches). SPINE_CORRUPT names
-   the first that fails. Sticky errors do not matter to it. */
+/*
+ * Checks the invariants of the spine and of every batch in it, of which it reads all
+ * rows. SPINE_CORRUPT names the first that fails. Sticky errors do not matter to it. Any
+ * thread; inserts and reads go on meanwhile, since batches are read without a lock, and
+ * their places are looked at some hundred at a time. With more batches than that, merges
+ * that end in the meantime wait until all places were looked at.
+ */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_check(struct spine *spine, struct spine_error *error);
 
