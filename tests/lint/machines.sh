@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-#     machines.sh SOURCE_DIRECTORY C_COMPILER
+#     machines.sh SOURCE_DIRECTORY C_COMPILER GENERATOR
 #
 # Where pointers do not have 64 bits the build stops before it begins, and says why. Of
 # x86-64 compilers, which make such programs too; others: 77, skipped.
@@ -9,6 +9,7 @@
 set -eu
 source=$1
 compiler=$2
+generator=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0
@@ -22,7 +23,7 @@ fi
 
 for flag in -m32 -mx32; do
     # Without the libraries of such machines, nothing can be linked.
-    if cmake -S "$source" -B "$work/build$flag" -DCMAKE_C_COMPILER="$compiler" \
+    if cmake -G "$generator" -S "$source" -B "$work/build$flag" -DCMAKE_C_COMPILER="$compiler" \
         -DCMAKE_C_FLAGS=$flag -DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY \
         >"$work/log" 2>&1; then
         echo "$flag: was configured"
