@@ -20,7 +20,9 @@ struct spine_batch;
 struct spine_builder;
 struct spine_batcher;
 
-/* One row, for calls that take or give rows one by one. */
+/* One row, for calls that take rows one by one. A row whose weights are all 0, which they
+ * are when they are left out, is nothing: a batcher takes it and adds nothing, a builder
+ * refuses it. */
 struct spine_row {
     union spine_datum key;
     union spine_datum value;
@@ -131,6 +133,8 @@ SPINE_API void spine_builder_free(struct spine_builder *builder);
 SPINE_API SPINE_CHECKED enum spine_status
 spine_batcher_new(const struct spine_schema *schema, struct spine_batcher **out,
                   struct spine_error *error);
+/* One row; of weight 0 it is legal, and nothing. SPINE_INVALID for a key or a value of
+   another kind or size than the schema says. */
 SPINE_API SPINE_CHECKED enum spine_status spine_batcher_add(struct spine_batcher *batcher,
                                                             const struct spine_row *row,
                                                             struct spine_error *error);

@@ -21,10 +21,11 @@
  * what there is at a time: spine_cursor_set_through() in spine/view.h.
  *
  * Errors. Reading at no position and an illegal step set the cursor's sticky
- * status to SPINE_MISUSE and make it invalid; so do SPINE_OVERFLOW, SPINE_NOMEM, and
- * SPINE_IO and SPINE_CORRUPT of a batch that cannot be read, with theirs: for good,
- * whatever is done with it. What is read then is nothing: a datum of zeros, whose bytes
- * are of size 0, weight 0, weights that are all 0, no times.
+ * status to SPINE_MISUSE and make it invalid; so do SPINE_OVERFLOW, SPINE_NOMEM,
+ * SPINE_IO and SPINE_CORRUPT of a batch that cannot be read, and SPINE_INVALID of a key
+ * or value of another kind or size than the schema's, with theirs: for good, whatever is
+ * done with it. What is read then is nothing: a datum of zeros, whose bytes are of size
+ * 0, weight 0, weights that are all 0, no times.
  * spine_cursor_status() tells whether the walk ended at the end.
  * A NULL cursor does nothing, gives nothing and is SPINE_INVALID.
  *

@@ -18,21 +18,6 @@
 extern "C" {
 #endif
 
-enum spine_kind {
-    /* No cell at all: a set (no value), or a bag of values (no key). */
-    SPINE_NONE = 0,
-    SPINE_U64,
-    SPINE_I64,
-    SPINE_U32,
-    SPINE_I32,
-    /* Total order: -NaN < -inf < ... < -0 < +0 < ... < +inf < NaN. */
-    SPINE_F64,
-    /* Exactly `size` bytes, in memcmp order. */
-    SPINE_FIXED,
-    /* 0 to SPINE_BYTES_MAX bytes, in memcmp order, a prefix before what it begins. */
-    SPINE_BYTES
-};
-
 /* The longest SPINE_BYTES cell. */
 #define SPINE_BYTES_MAX 268435456u
 /* The largest `size` of SPINE_FIXED. */

@@ -3,12 +3,15 @@
 #define SPINE_TYPES_H
 
 /*
- * What every other header uses: statuses, errors, single cells, the allocator.
+ * What every other header uses: statuses, errors, single cells (spine/datum.h), the
+ * allocator.
  *
  * NULL. A call that needs a pointer and gets none answers SPINE_INVALID, and its message
  * names the argument. A call that has no status does nothing then, and gives nothing: 0,
  * false or NULL. `error` may always be NULL; what else may be says so.
  */
+
+#include "spine/datum.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -63,75 +66,6 @@ struct spine_error {
     /* One sentence, zero-terminated, that names the culprit. */
     char message[252];
 };
-
-/* Bytes somewhere else. `data` may be NULL when `size` is 0. */
-struct spine_bytes {
-    const void *data;
-    size_t size;
-};
-
-/*
- * One key or one value. Which member holds is said by the schema: `bytes` for
- * SPINE_FIXED and SPINE_BYTES, the member of the type's name for numbers, none
- * for SPINE_NONE.
- */
-union spine_datum {
-    uint64_t u64;
-    int64_t i64;
-    uint32_t u32;
-    int32_t i32;
-    double f64;
-    struct spine_bytes bytes;
-};
-
-static inline union spine_datum
-spine_u64(uint64_t number)
-{
-    union spine_datum datum = {0};
-    datum.u64 = number;
-    return datum;
-}
-
-static inline union spine_datum
-spine_i64(int64_t number)
-{
-    union spine_datum datum = {0};
-    datum.i64 = number;
-    return datum;
-}
-
-static inline union spine_datum
-spine_u32(uint32_t number)
-{
-    union spine_datum datum = {0};
-    datum.u32 = number;
-    return datum;
-}
-
-static inline union spine_datum
-spine_i32(int32_t number)
-{
-    union spine_datum datum = {0};
-    datum.i32 = number;
-    return datum;
-}
-
-static inline union spine_datum
-spine_f64(double number)
-{
-    union spine_datum datum = {0};
-    datum.f64 = number;
-    return datum;
-}
-
-static inline union spine_datum
-spine_data(const void *data, size_t size)
-{
-    union spine_datum datum = {0};
-    datum.bytes.data = data;
-    datum.bytes.size = size;
-    return datum;
-}
 
 /*
  * Where the library takes its memory from. `on_alloc` returns `bytes` bytes

@@ -14,7 +14,8 @@ struct spine_batcher {
     struct arena arena;
     /* SPINE_OVERFLOW for good once weights could not be added. */
     enum spine_status sticky;
-    /* Rows are codes made of numbers: spine_batcher_add() stores them itself. */
+    /* Rows are codes made of numbers: spine_batcher_add() stores those itself whose
+     * datums carry their kinds. */
     bool numbers;
 };
 
@@ -111,7 +112,8 @@ spine_batcher_add(struct spine_batcher *batcher, const struct spine_row *row,
     if (buffer->count == buffer->capacity &&
         !rows_reserve(layout, buffer, buffer->count + 1))
         TRY(fail_nomem(error, "rows of a batcher", buffer->count));
-    if (batcher->numbers) {
+    if (batcher->numbers && row->key.number.stamp == layout->key.stamp &&
+        row->value.number.stamp == layout->value.stamp) {
         add_numbers(layout, buffer, row);
         return SPINE_OK;
     }

@@ -4,8 +4,8 @@
 #include "kernel/bucket.h"
 
 const struct layout order_layout = {
-    .key = {SPINE_U64, SHAPE_WORD8, 8, 8, false},
-    .value = {SPINE_U64, SHAPE_WORD8, 8, 8, false},
+    .key = {.kind = SPINE_U64, .shape = SHAPE_WORD8, .bytes = 8, .native_bytes = 8},
+    .value = {.kind = SPINE_U64, .shape = SHAPE_WORD8, .bytes = 8, .native_bytes = 8},
     .row_kind = ROW_TWO,
     .weight_count = 1,
 };

@@ -4,14 +4,19 @@
 #include "base/error.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 static enum spine_status
 check_type(const char *field, struct spine_type type, struct spine_error *error);
-static struct cell_layout cell_layout_of(struct spine_type type);
+static struct cell_layout cell_layout_of(const char *name, struct spine_type type);
 static enum row_kind row_kind_of(const struct layout *layout);
 static unsigned key_shift_of(const struct layout *layout);
 static enum spine_status check_bytes(const struct cell_layout *column,
-                                     struct spine_bytes bytes, struct spine_error *error);
+                                     union spine_datum datum, struct spine_error *error);
+static enum spine_status fail_size(const struct cell_layout *column,
+                                   union spine_datum datum, struct spine_error *error);
+static enum spine_status fail_kind(const struct cell_layout *column,
+                                   union spine_datum datum, struct spine_error *error);
 
 enum spine_status
 spine_schema_check(const struct spine_schema *schema, struct spine_error *error)
@@ -82,8 +87,8 @@ layout_init(struct layout *layout, const struct spine_schema *schema,
 
     TRY(spine_schema_check(schema, error));
     *layout = (struct layout){.schema = *schema,
-                              .key = cell_layout_of(schema->key),
-                              .value = cell_layout_of(schema->value),
+                              .key = cell_layout_of("key", schema->key),
+                              .value = cell_layout_of("value", schema->value),
                               .weight_count =
                                   schema->weight_count > 0 ? schema->weight_count : 1,
                               .timed = schema->time != SPINE_UNTIMED};
@@ -101,9 +106,9 @@ out:
 }
 
 static struct cell_layout
-cell_layout_of(struct spine_type type)
+cell_layout_of(const char *name, struct spine_type type)
 {
-    struct cell_layout cell = {.kind = type.kind};
+    struct cell_layout cell = {.name = name, .kind = type.kind};
 
     switch (type.kind) {
     case SPINE_NONE:
@@ -130,6 +135,8 @@ cell_layout_of(struct spine_type type)
         cell.shape = SHAPE_BYTES;
         break;
     }
+    if (type.kind >= SPINE_U64 && type.kind <= SPINE_F64)
+        cell.stamp = SPINE_STAMP(type.kind);
     cell.bytes = cell.shape == SHAPE_WORD4   ? 4
                  : cell.shape == SHAPE_WORD8 ? 8
                                              : cell.native_bytes;
@@ -171,6 +178,9 @@ cell_of_datum(const struct cell_layout *column, union spine_datum datum, struct 
     const uint8_t *data = datum.bytes.data;
 
     *out = (struct cell){0};
+    if (column->kind <= SPINE_F64 && datum.number.stamp != column->stamp &&
+        datum.number.stamp != 0)
+        return fail_kind(column, datum, error);
     switch (column->kind) {
     case SPINE_NONE:
         break;
@@ -191,7 +201,7 @@ cell_of_datum(const struct cell_layout *column, union spine_datum datum, struct 
         break;
     case SPINE_FIXED:
     case SPINE_BYTES:
-        TRY(check_bytes(column, datum.bytes, error));
+        TRY(check_bytes(column, datum, error));
         out->word = bytes_prefix(data, datum.bytes.size);
         if (column->shape == SHAPE_WORD4)
             out->word >>= 32;
@@ -205,17 +215,49 @@ out:
 }
 
 static enum spine_status
-check_bytes(const struct cell_layout *column, struct spine_bytes bytes,
+check_bytes(const struct cell_layout *column, union spine_datum datum,
             struct spine_error *error)
 {
-    if (column->kind == SPINE_FIXED && bytes.size != column->native_bytes)
-        return spine_fail(error, SPINE_INVALID, "%zu bytes for a SPINE_FIXED cell of %u",
-                          bytes.size, column->native_bytes);
-    if (bytes.size > SPINE_BYTES_MAX)
-        return spine_fail(error, SPINE_INVALID, "%zu bytes in a cell; the most is %u",
-                          bytes.size, SPINE_BYTES_MAX);
+    const struct spine_bytes bytes = datum.bytes;
+    const size_t least = column->kind == SPINE_FIXED ? column->native_bytes : 0;
+    const size_t most = column->kind == SPINE_FIXED ? least : SPINE_BYTES_MAX;
+
+    if (bytes.size < least || bytes.size > most)
+        return fail_size(column, datum, error);
     if (bytes.data == NULL && bytes.size > 0)
-        return spine_fail(error, SPINE_INVALID, "%zu bytes of a cell at NULL",
-                          bytes.size);
+        return spine_fail(error, SPINE_INVALID, "the %s has %zu bytes at NULL",
+                          column->name, bytes.size);
     return SPINE_OK;
+}
+
+static enum spine_status
+fail_size(const struct cell_layout *column, union spine_datum datum,
+          struct spine_error *error)
+{
+    if (kind_of_stamp(datum.number.stamp) != SPINE_NONE)
+        return fail_kind(column, datum, error);
+    if (column->kind == SPINE_FIXED)
+        return spine_fail(error, SPINE_INVALID,
+                          "the %s has %zu bytes; the schema says SPINE_FIXED of %u",
+                          column->name, datum.bytes.size, column->native_bytes);
+    return spine_fail(error, SPINE_INVALID, "the %s has %zu bytes; the most is %u",
+                      column->name, datum.bytes.size, SPINE_BYTES_MAX);
+}
+
+static enum spine_status
+fail_kind(const struct cell_layout *column, union spine_datum datum,
+          struct spine_error *error)
+{
+    char given[DESCRIBED_BYTES], wanted[DESCRIBED_BYTES];
+    const enum spine_kind kind = kind_of_stamp(datum.number.stamp);
+    const struct spine_type type = {column->kind, column->native_bytes};
+
+    if (kind != SPINE_NONE)
+        (void)snprintf(given, sizeof given, "%s", kind_name(kind));
+    else if (datum.bytes.size <= SPINE_BYTES_MAX)
+        (void)snprintf(given, sizeof given, "%zu bytes", datum.bytes.size);
+    else
+        (void)snprintf(given, sizeof given, "a datum that was not zero before");
+    return spine_fail(error, SPINE_INVALID, "the %s is %s; the schema says %s",
+                      column->name, given, describe_type(type, wanted));
 }

@@ -31,6 +31,7 @@
  */
 
 #include "base/bytes.h"
+#include "rows/describe.h"
 #include "rows/lent_rows.h"
 #include "rows/through.h"
 #include "spine/batch.h"
@@ -45,12 +46,16 @@ enum row_kind { ROW_ONE, ROW_TWO, ROW_WIDE };
 enum shape { SHAPE_NONE, SHAPE_WORD4, SHAPE_WORD8, SHAPE_FIXED, SHAPE_BYTES };
 
 struct cell_layout {
+    /* "key" or "value", for messages. */
+    const char *name;
     enum spine_kind kind;
     enum shape shape;
     /* Bytes of a stored cell: 0, 4, 8, the size of SHAPE_FIXED; 0 for SHAPE_BYTES. */
     uint32_t bytes;
     /* Bytes of the caller's cell, for SPINE_FIXED its size; 0 for SPINE_BYTES. */
     uint32_t native_bytes;
+    /* What a number of this column has as its stamp, if any; 0 for bytes and nothing. */
+    uint64_t stamp;
     /* Are rows.key (rows.value) spans in use for it? Only in ROW_WIDE, for FIXED and
      * BYTES. */
     bool spans;
@@ -87,8 +92,8 @@ struct cell {
     struct span span;
 };
 
-/* `datum` of the column as a cell; SPINE_INVALID when its size does not fit. Spans
- * borrow. */
+/* `datum` of the column as a cell; SPINE_INVALID when its kind or its size does not fit.
+ * Spans borrow. */
 enum spine_status cell_of_datum(const struct cell_layout *column, union spine_datum datum,
                                 struct cell *out, struct spine_error *error);
 

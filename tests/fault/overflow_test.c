@@ -31,6 +31,10 @@ heavy_row(const struct spine_schema *schema, int64_t weight)
 
     if (schema->key.kind == SPINE_BYTES)
         row.key = spine_data("k", 1);
+    if (schema->key.kind == SPINE_U32) {
+        row.key = spine_u32(0);
+        row.value = spine_u32(3);
+    }
     row.weights[schema->weight_count > 1 ? 1 : 0] = weight;
     return row;
 }

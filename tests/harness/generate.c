@@ -298,7 +298,7 @@ datum_of_word(const struct spine_type *type, uint64_t word)
     case SPINE_BYTES:
         break;
     }
-    return spine_u64(0);
+    return (union spine_datum){0};
 }
 
 /* A part of the prefix, `common` bytes of it in nearly all cells, then few different
@@ -357,17 +357,9 @@ near_cell(struct rng *rng, const struct spine_type *type, union spine_datum cell
     if (type->kind != SPINE_FIXED && type->kind != SPINE_BYTES) {
         if (rng_chance(rng, 10))
             return datum_of_word(type, rng_next(rng));
-        switch (type->kind) {
-        case SPINE_F64:
+        if (type->kind == SPINE_F64)
             return spine_f64(nextafter(cell.f64, up ? INFINITY : -INFINITY));
-        case SPINE_U32:
-            return spine_u32(up ? cell.u32 + 1 : cell.u32 - 1);
-        case SPINE_I32:
-            return spine_i32(
-                (int32_t)(up ? (uint32_t)cell.i32 + 1 : (uint32_t)cell.i32 - 1));
-        default:
-            return spine_u64(up ? cell.u64 + 1 : cell.u64 - 1);
-        }
+        return datum_of_word(type, up ? cell.u64 + 1 : cell.u64 - 1);
     }
     size_t size = cell.bytes.size < SCRATCH_BYTES ? cell.bytes.size : SCRATCH_BYTES;
     if (type->kind == SPINE_FIXED && cell.bytes.size > SCRATCH_BYTES)

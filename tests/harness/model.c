@@ -358,7 +358,7 @@ copy_cell(struct model *model, const struct spine_type *type, union spine_datum 
 {
     switch (type->kind) {
     case SPINE_NONE:
-        return spine_u64(0);
+        return (union spine_datum){0};
     case SPINE_U64:
         return spine_u64(cell.u64);
     case SPINE_I64:

@@ -227,6 +227,39 @@ run_batch(struct work *work)
     free_columns(&sort_columns);
 }
 
+/* Rows one by one, as calls of a host give them, and the batch of them. */
+static struct spine_batcher *batcher;
+
+static void
+add_counted(struct work *work)
+{
+    const bool bytes = work->schema->key.kind == SPINE_BYTES;
+    const uint64_t *const values = sort_columns.values;
+
+    for (size_t at = 0; at < BATCH_ROWS; at++) {
+        const struct spine_row row = {
+            .key = bytes ? spine_data((const uint8_t *)sort_columns.keys + at * KEY_BYTES,
+                                      KEY_BYTES)
+                         : spine_u64(((const uint64_t *)sort_columns.keys)[at]),
+            .value = spine_u64(values[at]),
+            .weight = 1};
+        REQUIRE(spine_batcher_add(batcher, &row, NULL) == SPINE_OK, "a row");
+    }
+    REQUIRE(spine_batcher_seal(batcher, &work->batches[1], NULL) == SPINE_OK, "a batch");
+}
+
+static void
+run_add(struct work *work)
+{
+    sort_columns = draw_columns(work, 0, BATCH_ROWS);
+    REQUIRE(spine_batcher_new(work->schema, &batcher, NULL) == SPINE_OK, "a batcher");
+    perf_counted(add_counted, work);
+    REQUIRE(work->batches[1]->info.rows == BATCH_ROWS, "rows of the batch");
+    spine_batch_unref(work->batches[1]);
+    spine_batcher_free(batcher);
+    free_columns(&sort_columns);
+}
+
 /* ---- Merges ---- */
 
 static struct merge *merge;
@@ -518,6 +551,8 @@ static const struct kernel {
     {"sort_10000_u32", run_sort, {&u32_u32, 1, 16, .present = 0}},
     {"sort_10000_bytes", run_sort, {&bytes_u64, 1, 16, .present = 0}},
     {"batch_10000", run_batch, {&u64_u64, 1, 16, .present = 0}},
+    {"add_10000", run_add, {&u64_u64, 1, 16, .present = 0}},
+    {"add_10000_bytes", run_add, {&bytes_u64, 1, 16, .present = 0}},
     {"merge_2", run_merge, {&u64_u64, 2, MERGE_ROWS / 2, .present = 0}},
     {"merge_8", run_merge, {&u64_u64, 8, MERGE_ROWS / 8, .present = 0}},
     {"merge_64", run_merge, {&u64_u64, 64, MERGE_ROWS / 64, .present = 0}},

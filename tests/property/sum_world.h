@@ -236,6 +236,8 @@ datum_of(enum spine_kind kind, unsigned number)
 
     if (kind == SPINE_BYTES)
         return spine_data(letters + number, 1);
+    if (kind == SPINE_NONE)
+        return (union spine_datum){0};
     return kind == SPINE_U32 ? spine_u32(number) : spine_u64(number);
 }
 
