@@ -15,6 +15,10 @@
  *     void (of a set)                      SPINE_NONE       nothing
  *
  * Another type becomes a column by a specialisation of spine_cpp::codec.
+ *
+ * A cell that is given for a column of another kind does not compile: bytes for numbers,
+ * double for integers, numbers for bytes. An integer that the column's type does not
+ * have, and a string at NULL, are SPINE_INVALID.
  */
 
 #include "spine/result.hpp"
@@ -24,6 +28,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -43,7 +48,7 @@ struct no_scratch {
  * How a T is a cell:
  *
  *     type()             the column
- *     argument           what adding and seeking take
+ *     argument           what adding and seeking take, made of what a caller gives
  *     view               what reading gives; may point into the cell
  *     encoder, decoder   memory kept from cell to cell
  *     encode(), decode() SPINE_OK, or a status with `*error` filled
@@ -71,10 +76,131 @@ template <> struct codec<void> {
     }
 };
 
+/* Is an Other what strings are made of, and no number? */
+template <class Other>
+inline constexpr bool is_text =
+    std::is_convertible_v<const Other &, std::string_view> ||
+    std::is_pointer_v<std::decay_t<Other>> || std::is_null_pointer_v<Other>;
+
+/*
+ * A T as calls take it for a column of numbers, so that nothing else becomes one in
+ * silence: bytes and, for integers, double do not compile. An integer of another type is
+ * taken when it is in T; otherwise the call is refused with SPINE_INVALID.
+ */
+template <class T> class number_argument
+{
+    template <class Other>
+    static constexpr bool is_other_integer =
+        std::is_integral_v<T> &&std::is_integral_v<Other> && !std::is_same_v<Other, T>;
+
+  public:
+    constexpr number_argument(T number) noexcept : number_(number)
+    {
+    }
+
+    template <class Other, std::enable_if_t<is_other_integer<Other>, int> = 0>
+    constexpr number_argument(Other number) noexcept
+        : number_(static_cast<T>(number)), given_(static_cast<uint64_t>(number)),
+          negative_(number < Other{}),
+          fits_(static_cast<Other>(number_) == number && (number_ < T{}) == negative_)
+    {
+    }
+
+    template <class Other,
+              std::enable_if_t<std::is_integral_v<T> && std::is_floating_point_v<Other>,
+                               int> = 0>
+    constexpr number_argument(Other) noexcept
+    {
+        static_assert(never<Other>,
+                      "spine_cpp: the column is of integers, not of double");
+    }
+
+    template <class Other, std::enable_if_t<is_text<Other>, int> = 0>
+    constexpr number_argument(const Other &) noexcept
+    {
+        static_assert(never<Other>, "spine_cpp: the column is of numbers, not of bytes");
+    }
+
+    /* Objects that convert to a T. */
+    template <class Other, std::enable_if_t<std::is_class_v<Other> && !is_text<Other> &&
+                                                std::is_convertible_v<const Other &, T>,
+                                            int> = 0>
+    constexpr number_argument(const Other &other) : number_(other)
+    {
+    }
+
+    constexpr T number() const noexcept
+    {
+        return number_;
+    }
+
+    /* SPINE_INVALID when what was given is not in T. */
+    enum spine_status check(spine_error *error) const noexcept
+    {
+        return fits_ ? SPINE_OK : refuse(error);
+    }
+
+  private:
+    enum spine_status refuse(spine_error *error) const noexcept
+    {
+        const unsigned long long size = negative_ ? 0 - given_ : given_;
+        char message[100];
+
+        (void)std::snprintf(message, sizeof message,
+                            "%s%llu is not in a column of %sint%u_t",
+                            negative_ ? "-" : "", size, std::is_signed_v<T> ? "" : "u",
+                            static_cast<unsigned>(8 * sizeof(T)));
+        return fail(error, SPINE_INVALID, message);
+    }
+
+    T number_ = T{};
+    /* An integer of another type, and whether it is below zero and in T. */
+    uint64_t given_ = 0;
+    bool negative_ = false;
+    bool fits_ = true;
+};
+
+/* A string as calls take it; a pointer to one that is NULL is SPINE_INVALID. */
+class text_argument
+{
+  public:
+    template <class Text,
+              std::enable_if_t<std::is_convertible_v<const Text &, std::string_view> &&
+                                   !std::is_pointer_v<std::decay_t<Text>>,
+                               int> = 0>
+    text_argument(const Text &text) noexcept : text_(text)
+    {
+    }
+
+    text_argument(const char *text) noexcept
+        : text_(text != nullptr ? std::string_view(text) : std::string_view()),
+          fits_(text != nullptr)
+    {
+    }
+
+    text_argument(std::nullptr_t) = delete;
+
+    std::string_view text() const noexcept
+    {
+        return text_;
+    }
+
+    enum spine_status check(spine_error *error) const noexcept
+    {
+        if (fits_)
+            return SPINE_OK;
+        return fail(error, SPINE_INVALID, "a string that was given is NULL");
+    }
+
+  private:
+    std::string_view text_;
+    bool fits_ = true;
+};
+
 template <class T>
 struct codec<
     T, std::enable_if_t<std::is_integral_v<T> && (sizeof(T) == 4 || sizeof(T) == 8)>> {
-    using argument = T;
+    using argument = number_argument<T>;
     using view = T;
     using encoder = no_scratch;
     using decoder = no_scratch;
@@ -88,15 +214,17 @@ struct codec<
     }
 
     static enum spine_status
-    encode(T number, encoder &, union spine_datum *out, spine_error *) noexcept
+    encode(argument given, encoder &, union spine_datum *out, spine_error *error) noexcept
     {
+        const T number = given.number();
+
         if constexpr (sizeof(T) == 8)
             *out = is_signed ? spine_i64(static_cast<int64_t>(number))
                              : spine_u64(static_cast<uint64_t>(number));
         else
             *out = is_signed ? spine_i32(static_cast<int32_t>(number))
                              : spine_u32(static_cast<uint32_t>(number));
-        return SPINE_OK;
+        return given.check(error);
     }
 
     static enum spine_status
@@ -111,7 +239,7 @@ struct codec<
 };
 
 template <> struct codec<double> {
-    using argument = double;
+    using argument = number_argument<double>;
     using view = double;
     using encoder = no_scratch;
     using decoder = no_scratch;
@@ -122,10 +250,10 @@ template <> struct codec<double> {
     }
 
     static enum spine_status
-    encode(double number, encoder &, union spine_datum *out, spine_error *) noexcept
+    encode(argument given, encoder &, union spine_datum *out, spine_error *error) noexcept
     {
-        *out = spine_f64(number);
-        return SPINE_OK;
+        *out = spine_f64(given.number());
+        return given.check(error);
     }
 
     static enum spine_status
@@ -137,7 +265,7 @@ template <> struct codec<double> {
 };
 
 template <> struct codec<std::string> {
-    using argument = std::string_view;
+    using argument = text_argument;
     using view = std::string_view;
     using encoder = no_scratch;
     using decoder = no_scratch;
@@ -147,11 +275,11 @@ template <> struct codec<std::string> {
         return {SPINE_BYTES, 0};
     }
 
-    static enum spine_status encode(std::string_view text, encoder &,
-                                    union spine_datum *out, spine_error *) noexcept
+    static enum spine_status
+    encode(argument given, encoder &, union spine_datum *out, spine_error *error) noexcept
     {
-        *out = spine_data(text.data(), text.size());
-        return SPINE_OK;
+        *out = spine_data(given.text().data(), given.text().size());
+        return given.check(error);
     }
 
     static enum spine_status decode(const union spine_datum &cell, decoder &,

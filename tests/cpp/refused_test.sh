@@ -1,0 +1,72 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+#     refused_test.sh CXX INCLUDE_DIRECTORY
+#
+# What spine.hpp does not compile, and what the compiler says then: cells of another kind
+# than the column's. The same statements compile with cells that fit.
+
+set -eu
+compiler=$1
+include=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+bad=0
+
+# Is statement $1 valid, of batchers and cursors of numbers, strings and sets?
+compiles() {
+    cat >"$work/unit.cpp" <<EOF
+#include <spine/spine.hpp>
+using namespace std::string_literals;
+void
+statement(spine_cpp::batcher<uint64_t, int32_t> &numbers,
+          spine_cpp::batcher<double, double> &doubles,
+          spine_cpp::batcher<std::string, std::string> &strings,
+          spine_cpp::batcher<uint64_t, void> &set, spine_cpp::cursor<uint64_t, double> &cursor)
+{
+    (void)numbers, (void)doubles, (void)strings, (void)set, (void)cursor;
+    $1;
+}
+EOF
+    "$compiler" -std=c++17 -Wall -Wextra -Werror -fsyntax-only -I "$include" \
+        "$work/unit.cpp" >"$work/log" 2>&1
+}
+
+accept() {
+    compiles "$1" || {
+        cat "$work/log"
+        echo "does not compile: $1"
+        bad=1
+    }
+}
+
+# refuse MESSAGE STATEMENT
+refuse() {
+    if compiles "$2"; then
+        echo "compiles: $2"
+        bad=1
+    elif ! grep -q "$1" "$work/log"; then
+        cat "$work/log"
+        echo "is refused without '$1': $2"
+        bad=1
+    fi
+}
+
+bytes='the column is of numbers, not of bytes'
+refuse "$bytes" 'numbers.add("ada", 1)'
+refuse "$bytes" 'numbers.add(1, "ada"s)'
+refuse "$bytes" '(void)numbers.add(std::nothrow, std::string_view("ada"), 1)'
+refuse "$bytes" 'numbers.add(nullptr, 1)'
+refuse "$bytes" 'set.add("ada")'
+refuse "$bytes" 'doubles.add("ada", 1)'
+refuse "$bytes" '(void)cursor.seek_key_exact("ada")'
+refuse "$bytes" 'cursor.seek_val("ada"s)'
+refuse 'the column is of integers, not of double' 'numbers.add(1.0, 1)'
+refuse 'text_argument' 'strings.add("ada", 0)'
+refuse 'text_argument' 'strings.add("ada", nullptr)'
+accept 'numbers.add(1, true); numbers.add(1, 2u); numbers.add(1ull, 2, -1)'
+accept '(void)numbers.add(std::nothrow, 1, 2); set.add(1); doubles.add(1, 2.5f)'
+accept 'char text[] = "ada"; const char *end = text; strings.add(text, end)'
+accept 'strings.add("ada", std::string_view("ada")); strings.add("ada"s, "")'
+accept 'cursor.seek_key(1); cursor.seek_val(1)'
+exit $bad
