@@ -5,6 +5,8 @@
 #include "compaction.h"
 #include "core.h"
 
+#include <stdio.h>
+
 #define LEVEL0_ROWS_DEFAULT 14999u
 #define LEVEL0_ROWS_MAX 99999u
 #define BACKPRESSURE_BATCHES_DEFAULT 128u
@@ -281,11 +283,14 @@ static enum spine_status
 batch_check_fits(const struct spine *spine, const struct spine_batch *batch,
                  const char *call, struct spine_error *error)
 {
+    char what[40];
+
     if (spine == NULL || batch == NULL)
         return fail_null(error, call, spine == NULL ? "spine" : "batch");
-    if (!spine_schema_equal(&spine->layout.schema, &batch->layout.schema))
-        return spine_fail(error, SPINE_INVALID,
-                          "%s: the batch's schema is not the spine's", call);
+    if (!spine_schema_equal(&spine->layout.schema, &batch->layout.schema)) {
+        (void)snprintf(what, sizeof what, "%s: the batch", call);
+        return fail_schema(error, what, &batch->layout.schema, &spine->layout.schema);
+    }
     return SPINE_OK;
 }
 
@@ -431,6 +436,7 @@ spine_clear_dirty(struct spine *spine)
 enum spine_status
 spine_set_frontier(struct spine *spine, uint64_t frontier, struct spine_error *error)
 {
+    char wanted[DESCRIBED_BYTES], present[DESCRIBED_BYTES];
     enum spine_status st = SPINE_OK;
     enum spine_time time;
 
@@ -438,14 +444,15 @@ spine_set_frontier(struct spine *spine, uint64_t frontier, struct spine_error *e
         return fail_null(error, "spine_set_frontier", "spine");
     time = spine->layout.schema.time;
     if (time == SPINE_UNTIMED)
-        return spine_fail(error, SPINE_INVALID, "set_frontier: the spine has no times");
+        return spine_fail(error, SPINE_INVALID,
+                          "spine_set_frontier: the spine has no times");
     mutex_lock(&spine->mutex);
     if (spine->locked.has_frontier &&
         !spine_time_less_equal(time, spine->locked.frontier, frontier))
-        st = spine_fail(
-            error, SPINE_INVALID,
-            "set_frontier: %#llx is not at or after the present frontier %#llx",
-            (unsigned long long)frontier, (unsigned long long)spine->locked.frontier);
+        st = spine_fail(error, SPINE_INVALID,
+                        "spine_set_frontier: %s is not at or after the present one, %s",
+                        describe_time(time, frontier, wanted),
+                        describe_time(time, spine->locked.frontier, present));
     else {
         spine->locked.frontier = frontier;
         spine->locked.has_frontier = true;

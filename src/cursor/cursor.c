@@ -269,13 +269,9 @@ cursor_fail(struct spine_cursor *cursor, enum spine_status status)
         return;
     cursor_leave(cursor, PLACE_FAILED);
     cursor->status = status;
-    if (status == SPINE_OVERFLOW)
-        (void)spine_fail(&cursor->error, status,
-                         "the weights of equal rows leave the range of int64_t");
-    else
-        (void)fail_by(&cursor->error, &cursor->window.unread, status,
-                      status == SPINE_NOMEM ? "no memory for the rows of a cursor"
-                                            : "a batch cannot be read");
+    (void)fail_by(&cursor->error, &cursor->window.failure, status,
+                  status == SPINE_NOMEM ? "no memory for the rows of a cursor"
+                                        : "a batch cannot be read");
 }
 
 void
@@ -296,6 +292,15 @@ cursor_fail_null(struct spine_cursor *cursor, const char *call, const char *argu
         return;
     cursor_leave(cursor, PLACE_FAILED);
     cursor->status = fail_null(&cursor->error, call, argument);
+}
+
+enum spine_status
+cursor_name_sum(const struct spine_cursor *cursor, struct spine_error *error)
+{
+    struct rows rows = cursor->window.rows;
+
+    rows.time = NULL;
+    return fail_overflow(error, &cursor->layout, &rows, cursor->at, false);
 }
 
 void

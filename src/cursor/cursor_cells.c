@@ -146,7 +146,7 @@ sum_weights(struct spine_cursor *cursor)
             sum += cursor->window.rows.weight[row * weight_count + c];
         cursor->sums[c] = (int64_t)sum;
         if (!wide_sum_fits(sum)) {
-            cursor_fail(cursor, SPINE_OVERFLOW);
+            cursor_fail(cursor, cursor_name_sum(cursor, &cursor->window.failure));
             return no_weights;
         }
     }

@@ -16,7 +16,14 @@ stage_rows(struct source *source, struct rows *out, size_t want, enum spine_stat
 static enum spine_status move_stop(struct source *source);
 static size_t
 stage_before(struct source *source, struct rows *out, size_t want, enum spine_status *st);
-static void negate(int64_t *weights, size_t begin, size_t end, enum spine_status *st);
+static void negate_rows(struct window *window, const struct rows *rows, size_t begin,
+                        bool turned, enum spine_status *st);
+static size_t negate(int64_t *weights, size_t begin, size_t end);
+static void
+name_overflow(struct window *window, const struct rows *rows, enum spine_status st);
+static enum spine_status
+name_lent(struct window *window, const struct lent_rows *rows, size_t at);
+static size_t lent_alike(const struct lent_rows *rows);
 static enum spine_status stage_lent(struct source *source, struct lent_rows *out);
 static bool is_alone(const struct window *window);
 static enum spine_status fill_rows(struct window *window, struct rows *out, bool *done);
@@ -48,7 +55,7 @@ static void
 stage(struct source *source, struct rows *out, size_t want, enum spine_status *st)
 {
     struct window *window = source->window;
-    const size_t width = window->layout->weight_count, before = out->count;
+    const size_t before = out->count;
 
     do {
         stage_rows(source, out, want, st);
@@ -57,7 +64,7 @@ stage(struct source *source, struct rows *out, size_t want, enum spine_status *s
     } while (out->count == before && *st == SPINE_OK && window->has_through &&
              source_has_more(source));
     if (source->negated)
-        negate(out->weight, before * width, out->count * width, st);
+        negate_rows(window, out, before, window->kway.descending, st);
 }
 
 static void
@@ -103,12 +110,25 @@ out:
     return st;
 }
 
+/* Negates the weights of the rows from `begin` on. */
 static void
-negate(int64_t *weights, size_t begin, size_t end, enum spine_status *st)
+negate_rows(struct window *window, const struct rows *rows, size_t begin, bool turned,
+            enum spine_status *st)
 {
-    for (size_t i = begin; i < end; i++)
-        if (__builtin_sub_overflow(0, weights[i], &weights[i]))
-            *st = SPINE_OVERFLOW;
+    const size_t width = window->layout->weight_count, end = rows->count * width;
+    const size_t at = negate(rows->weight, begin * width, end);
+
+    if (at < end)
+        *st = fail_overflow(&window->failure, window->layout, rows, at / width, turned);
+}
+
+/* The first of these weights whose negative is not in int64_t; `end` if none. */
+static size_t
+negate(int64_t *weights, size_t begin, size_t end)
+{
+    while (begin < end && !__builtin_sub_overflow(0, weights[begin], &weights[begin]))
+        begin++;
+    return begin;
 }
 
 /* Stages on the way to `stop` until `out` is full. */
@@ -125,8 +145,12 @@ stage_lent(struct source *source, struct lent_rows *out)
 
         TRY(reader_stage_lent(reader, out, left < SIZE_MAX ? (size_t)left : SIZE_MAX));
     }
-    if (source->negated)
-        negate(out->weight, begin, out->count, &st);
+    if (source->negated) {
+        const size_t at = negate(out->weight, begin, out->count);
+
+        if (at < out->count)
+            st = name_lent(source->window, out, at);
+    }
 out:
     return st;
 }
@@ -139,7 +163,7 @@ stage_before(struct source *source, struct rows *out, size_t want, enum spine_st
     const uint64_t offset = reader_offset(reader);
     const uint64_t left = offset - source->stop;
     uint64_t count = reader_rows_before(reader);
-    const size_t before = out->count, width = source->window->layout->weight_count;
+    const size_t before = out->count;
     size_t staged;
 
     if (count > left)
@@ -149,7 +173,7 @@ stage_before(struct source *source, struct rows *out, size_t want, enum spine_st
     reader_to_offset(reader, offset - count);
     staged = reader_peek(reader, out, (size_t)count, st);
     if (source->negated)
-        negate(out->weight, before * width, out->count * width, st);
+        negate_rows(source->window, out, before, false, st);
     return staged;
 }
 
@@ -188,6 +212,7 @@ fill_rows(struct window *window, struct rows *out, bool *done)
             const uint64_t used = rows_used;
 
             st = kway_fill(kway, out, window->want, &rows_used);
+            name_overflow(window, out, st);
             window->rows_skipped += rows_used - used - (out->count - rows);
             *done = st == SPINE_OK && kway_done(kway);
         }
@@ -200,6 +225,38 @@ fill_rows(struct window *window, struct rows *out, bool *done)
             window->want *= window->limited && window->want < WINDOW_WANT_MIN ? 4 : 2;
     }
     return SPINE_OK;
+}
+
+/* If that is why a fill of `rows` failed, the window's failure names the row whose sum is
+ * not in int64_t, unless a source named one. */
+static void
+name_overflow(struct window *window, const struct rows *rows, enum spine_status st)
+{
+    if (st == SPINE_OVERFLOW && window->failure.status != st)
+        (void)fail_overflow_in(&window->failure, window->layout, rows,
+                               window->kway.descending);
+}
+
+static enum spine_status
+name_lent(struct window *window, const struct lent_rows *rows, size_t at)
+{
+    uint64_t hi = rows->hi[at], lo = rows->lo != NULL ? rows->lo[at] : 0;
+    const struct rows row = {.hi = &hi, .lo = rows->lo != NULL ? &lo : NULL, .count = 1};
+
+    return fail_overflow(&window->failure, window->layout, &row, 0, false);
+}
+
+/* The first row that equals the next one, or else the last one. */
+static size_t
+lent_alike(const struct lent_rows *rows)
+{
+    size_t at = 0;
+
+    while (at + 1 < rows->count &&
+           (rows->hi[at] != rows->hi[at + 1] ||
+            (rows->lo != NULL && rows->lo[at] != rows->lo[at + 1])))
+        at++;
+    return at;
 }
 
 uint64_t
@@ -290,6 +347,8 @@ fill_lent(struct window *window, struct lent_rows *out, bool *done)
         do {
             used_before = rows_used;
             st = kway_fill_lent(kway, out, &rows_used);
+            if (st == SPINE_OVERFLOW && window->failure.status != st)
+                (void)name_lent(window, out, lent_alike(out));
             *done = kway_done(kway);
         } while (st == SPINE_OK && !*done && rows_used > used_before);
         window->rows_skipped += rows_used - (out->count - before);

@@ -64,8 +64,7 @@ group_add(struct spine_cursor *cursor, uint64_t through, struct spine_builder *b
         for (size_t i = 0; i < count; i++)
             sum += weights[i * width + w];
         if (!wide_sum_fits(sum))
-            return spine_fail(error, SPINE_OVERFLOW,
-                              "the weights of a value leave the range of int64_t");
+            return cursor_name_sum(cursor, error);
         sums[w] = (int64_t)sum;
         zero = zero && sum == 0;
     }

@@ -56,7 +56,7 @@ offset_of(struct spine_cursor *cursor, const struct source *source, uint64_t *ou
     const struct cell key = rows_key(&cursor->layout, rows, cursor->key_begin);
 
     reader_init(&reader, source->batch);
-    reader.error = &cursor->window.unread;
+    reader.error = &cursor->window.failure;
     if (cursor->at < cursor->key_end) {
         const struct cell value = rows_value(&cursor->layout, rows, cursor->at);
 

@@ -216,7 +216,7 @@ stretch_of(const struct search *search, const struct source *source,
     if (key == NULL)
         return SPINE_OK;
     reader_init(&reader, source->batch);
-    reader.error = &search->cursor->window.unread;
+    reader.error = &search->cursor->window.failure;
     if (search->by_value || search->backward) {
         TRY(reader_seek(&reader, key, NULL));
         *(search->by_value ? &out->begin : &out->end) = reader_offset(&reader);
@@ -286,7 +286,7 @@ ask(struct search *search, const struct source *source, uint64_t offset, bool *a
 
     row->count = 0;
     reader_init(&reader, source->batch);
-    reader.error = &cursor->window.unread;
+    reader.error = &cursor->window.failure;
     reader_to_offset(&reader, offset);
     (void)reader_stage(&reader, row, 1, &st); /* none only with a failure */
     if (st == SPINE_OK) {

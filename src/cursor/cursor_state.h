@@ -115,6 +115,10 @@ void cursor_misuse(struct spine_cursor *cursor, const char *call, const char *wh
 /* The same for `call`, one of whose arguments is NULL. */
 void
 cursor_fail_null(struct spine_cursor *cursor, const char *call, const char *argument);
+/* SPINE_OVERFLOW, naming the present value: the sum over its times is not in int64_t. The
+ * cursor stays as it is. */
+enum spine_status
+cursor_name_sum(const struct spine_cursor *cursor, struct spine_error *error);
 
 /* Sets `timed` and what follows from it. */
 void cursor_set_timed(struct spine_cursor *cursor, bool timed);

@@ -76,7 +76,7 @@ window_init(struct window *window, const struct layout *layout,
         source->end = batches[i]->info.rows;
         reader_init(&source->reader, batches[i]);
         source->reader.pins = &window->pins;
-        source->reader.error = &window->unread;
+        source->reader.error = &window->failure;
         if (batches[i]->info.rows == 0)
             continue;
         /* They were cells before they were datums. */

@@ -89,10 +89,10 @@ struct window {
     /* Rows that were read and not shown. */
     uint64_t rows_skipped;
     /* Blocks that rows borrow from, those of inputs too; cells of rows that outlived
-     * their blocks; what could not be read. */
+     * their blocks; what could not be read, or not be added up. */
     struct pins pins;
     struct arena cells;
-    struct spine_error unread;
+    struct spine_error failure;
 
     /* May there be rows before the first one, after the last one? */
     bool low_open;

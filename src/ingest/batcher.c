@@ -12,13 +12,16 @@ struct spine_batcher {
     struct runs runs;
     /* The cells of the rows in `runs.buffer`. */
     struct arena arena;
-    /* SPINE_OVERFLOW for good once weights could not be added. */
+    /* SPINE_OVERFLOW for good once weights could not be added, and which these are. */
     enum spine_status sticky;
+    struct spine_error why;
     /* Rows are codes made of numbers: spine_batcher_add() stores those itself whose
      * datums carry their kinds. */
     bool numbers;
 };
 
+static enum spine_status seal_runs(struct spine_batcher *batcher,
+                                   struct spine_batch **out, struct spine_error *error);
 static enum spine_status
 check_sticky(const struct spine_batcher *batcher, struct spine_error *error);
 static enum spine_status
@@ -163,11 +166,26 @@ spine_batcher_seal(struct spine_batcher *batcher, struct spine_batch **out,
     st = runs_close_buffer(&batcher->runs, error);
     if (st == SPINE_OK) {
         arena_reset(&batcher->arena);
-        st = runs_seal(&batcher->runs, out, error);
+        st = seal_runs(batcher, out, error);
     }
-    if (st == SPINE_OVERFLOW)
-        batcher->sticky = st;
 out:
+    return st;
+}
+
+/* What it says of a sum that is not in int64_t, it goes on to say. */
+static enum spine_status
+seal_runs(struct spine_batcher *batcher, struct spine_batch **out,
+          struct spine_error *error)
+{
+    struct spine_error why;
+    const enum spine_status st = runs_seal(&batcher->runs, out, &why);
+
+    if (st == SPINE_OVERFLOW) {
+        batcher->sticky = st;
+        batcher->why = why;
+    }
+    if (st != SPINE_OK && error != NULL)
+        *error = why;
     return st;
 }
 
@@ -196,8 +214,8 @@ check_sticky(const struct spine_batcher *batcher, struct spine_error *error)
 {
     if (batcher->sticky == SPINE_OK)
         return SPINE_OK;
-    return spine_fail(error, batcher->sticky,
-                      "weights of equal rows left int64_t earlier; clear the batcher");
+    return spine_fail(error, batcher->sticky, "clear the batcher: %s",
+                      batcher->why.message);
 }
 
 /* Makes the buffer empty. */

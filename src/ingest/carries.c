@@ -123,6 +123,28 @@ carries_count_layers(const struct spine_batch *carries, uint64_t *out)
     return st;
 }
 
+enum spine_status
+carries_fail(const struct spine_batch *carries, uint64_t layers,
+             struct spine_error *error)
+{
+    const struct layout *layout = &carries->layout;
+    struct rows rows = {0};
+    struct reader reader;
+    enum spine_status st;
+
+    reader_init(&reader, carries);
+    while (reader_stage(&reader, &rows, WINDOW_ROWS, &st) > 0) {
+        for (size_t i = 0; i < rows.count * layout->weight_count; i++)
+            if (magnitude(rows.weight[i]) == layers)
+                TRY(fail_overflow(error, layout, &rows, i / layout->weight_count, false));
+        rows.count = 0;
+    }
+out:
+    reader_release(&reader);
+    rows_release(layout, &rows);
+    return st;
+}
+
 static uint64_t
 magnitude(int64_t weight)
 {

@@ -30,7 +30,8 @@ merge_runs(const struct layout *layout, struct spine_batch *const *batches, size
 static bool reserve_run(struct run_list *list);
 static void push_run(struct run_list *list, struct spine_batch *batch);
 static void drop_runs(struct run_list *list, size_t begin, size_t end);
-static enum spine_status make_layers(struct runs *runs, struct run_list *layers);
+static enum spine_status
+make_layers(struct runs *runs, struct run_list *layers, struct spine_error *error);
 
 void
 runs_init(struct runs *runs, const struct layout *layout)
@@ -145,11 +146,9 @@ runs_seal(struct runs *runs, struct spine_batch **out, struct spine_error *error
         return SPINE_OK;
     }
     if (runs->carries.count > 0) {
-        st = make_layers(runs, &all);
+        st = make_layers(runs, &all, error);
         if (st == SPINE_NOMEM)
             st = fail_nomem(error, "what sums of rows carry", sizeof *all.batches);
-        else if (st == SPINE_OVERFLOW)
-            st = spine_fail(error, st, "the weights of equal rows leave int64_t by far");
         TRY(st);
     }
     for (size_t i = 0; i < list->count; i++) {
@@ -171,7 +170,7 @@ out:
  * much. SPINE_NOMEM, SPINE_OVERFLOW.
  */
 static enum spine_status
-make_layers(struct runs *runs, struct run_list *layers)
+make_layers(struct runs *runs, struct run_list *layers, struct spine_error *error)
 {
     struct spine_batch *carries = NULL;
     uint64_t count = 0;
@@ -181,7 +180,7 @@ make_layers(struct runs *runs, struct run_list *layers)
                    &carries, NULL));
     TRY(carries_count_layers(carries, &count));
     if (count > 2 * (runs->list.count + 1))
-        TRY(SPINE_OVERFLOW);
+        TRY(carries_fail(carries, count, error));
     while (carries != NULL && carries->info.rows > 0) {
         struct spine_batch *layer, *rest;
 

@@ -36,9 +36,11 @@ KERNEL_FN(fill_heap)(struct kway *kway, struct lent_rows *out, size_t want,
 #if KERNEL_WORDS == 2
         out->lo[count] = first.lo;
 #endif
-        if (!wide_sum_fits(sum))
-            return SPINE_OVERFLOW;
         out->weight[count] = (int64_t)sum;
+        if (!wide_sum_fits(sum)) {
+            count++;
+            TRY(SPINE_OVERFLOW);
+        }
         count += sum != 0;
     }
 out:

@@ -68,7 +68,8 @@ struct kway {
  * `*rows_used` grows by the input rows consumed. Appends nothing only when all inputs are
  * at their end, or when all that was consumed cancelled or is held: kway_done() tells.
  *
- * SPINE_OVERFLOW: the sum of equal rows, all of them, is not in int64_t. SPINE_NOMEM, or
+ * SPINE_OVERFLOW: the sum of equal rows, all of them, is not in int64_t; the first row of
+ * `out` that equals the next one, or else the last row, is one of them. SPINE_NOMEM, or
  * what a refill said. After a failure the inputs are somewhere in between; only
  * kway_release() is allowed.
  */

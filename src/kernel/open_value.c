@@ -123,13 +123,12 @@ append_time(const struct open_value *open, const struct kway *kway, struct rows 
 {
     const unsigned width = kway->layout->weight_count;
     const size_t to = out->count;
-    bool zero = true;
+    bool zero = true, fits = true;
 
     if (!open->has_time)
         return SPINE_OK;
     for (unsigned c = 0; c < width; c++) {
-        if (!wide_sum_fits(open->sums[c]))
-            return SPINE_OVERFLOW;
+        fits = fits && wide_sum_fits(open->sums[c]);
         zero = zero && open->sums[c] == 0;
     }
     if (zero)
@@ -146,7 +145,7 @@ append_time(const struct open_value *open, const struct kway *kway, struct rows 
     for (unsigned c = 0; c < width; c++)
         out->weight[to * width + c] = (int64_t)open->sums[c];
     out->count++;
-    return SPINE_OK;
+    return fits ? SPINE_OK : SPINE_OVERFLOW;
 }
 
 /* Adds `time` and the weights of the row to the run. False without memory. */

@@ -183,9 +183,6 @@ out:
 static enum spine_status
 fail(const struct merge *merge, enum spine_status status, struct spine_error *error)
 {
-    if (status == SPINE_OVERFLOW)
-        return spine_fail(error, status,
-                          "the weights of equal rows leave the range of int64_t");
     return fail_by(error, &merge->unread, status,
                    "no memory for the next window of a merge");
 }
@@ -316,6 +313,9 @@ merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
     enum spine_status st;
 
     st = kway_fill(&merge->kway, merge_window_rows(merge), want, &rows_used);
+    if (st == SPINE_OVERFLOW)
+        return fail_overflow_in(error, merge->kway.layout, merge_window_rows(merge),
+                                false);
     if (st != SPINE_OK)
         return fail(merge, st, error);
     merge->last_taken = NULL;

@@ -55,7 +55,7 @@ probe_begin(struct spine_probe *probe, const struct probe_input *input,
 
     *out = (struct spine_probe_rows){0};
     let_go(probe);
-    probe->unread.status = SPINE_OK;
+    probe->failure.status = SPINE_OK;
     TRY(check_input(input, error));
     TRY(use_layout(probe, input->layout));
     TRY(probe_take_keys(probe, input->keys, error));
@@ -230,8 +230,5 @@ give_columns(struct spine_probe *probe, struct spine_columns *out)
 static enum spine_status
 fail(const struct spine_probe *probe, enum spine_status status, struct spine_error *error)
 {
-    if (status == SPINE_OVERFLOW)
-        return spine_fail(error, status,
-                          "the weights of equal rows leave the range of int64_t");
-    return fail_by(error, &probe->unread, status, "no memory for the rows of a probe");
+    return fail_by(error, &probe->failure, status, "no memory for the rows of a probe");
 }

@@ -154,7 +154,10 @@ probe_give_merged(struct spine_probe *probe, size_t key, size_t room, bool *done
             return SPINE_OK;
         if (at == merged->count) {
             merged->count = probe->merged_at = 0;
-            TRY(kway_fill(&probe->kway, merged, MERGE_WANT, &rows_used));
+            st = kway_fill(&probe->kway, merged, MERGE_WANT, &rows_used);
+            if (st == SPINE_OVERFLOW)
+                (void)fail_overflow_in(&probe->failure, &probe->layout, merged, false);
+            TRY(st);
             continue;
         }
         count =

@@ -61,7 +61,7 @@ begin_chunk(struct spine_probe *probe)
                                       .count = count,
                                       .plain = probe->whole,
                                       .arena = &probe->cells_kept,
-                                      .error = &probe->unread};
+                                      .error = &probe->failure};
     if (layout->key.shape == SHAPE_FIXED || layout->key.shape == SHAPE_BYTES) {
         probe->keys.cells = probe->cells + begin;
         for (size_t i = 0; i < count; i++)

@@ -79,9 +79,10 @@ struct spine_probe {
     size_t hit_capacity;
     /* Rows of hits that have few. */
     struct rows staged;
-    /* Cells of rows whose block does not stay, and what could not be read. */
+    /* Cells of rows whose block does not stay; what could not be read, or not be added
+     * up. */
     struct arena cells_kept;
-    struct spine_error unread;
+    struct spine_error failure;
     /* Of each batch, where its hits begin; one more for the end. */
     size_t *hit_begins;
     size_t hit_begin_capacity;

@@ -25,6 +25,7 @@ static enum spine_status append_whole(struct spine_probe *probe, struct hit *hit
 static bool
 merge_last(struct spine_probe *probe, size_t begin, size_t middle, bool *alike);
 static enum spine_status add_up(struct spine_probe *probe, size_t begin);
+static enum spine_status fail_sum(struct spine_probe *probe, size_t at);
 
 /* What differs within a key. */
 static inline uint64_t *
@@ -184,17 +185,32 @@ add_up(struct spine_probe *probe, size_t begin)
     size_t to = begin;
 
     for (size_t at = begin; at < rows->count;) {
+        const size_t first = at;
         const uint64_t word = words[at];
         wide_sum sum = rows->weight[at++];
 
         for (; at < rows->count && words[at] == word; at++)
             sum += rows->weight[at];
         if (!wide_sum_fits(sum))
-            return SPINE_OVERFLOW;
+            return fail_sum(probe, first);
         words[to] = word;
         rows->weight[to] = (int64_t)sum;
         to += sum != 0;
     }
     rows->count = to;
     return SPINE_OK;
+}
+
+/* The sum of row `at`, of the present key, is not in int64_t. */
+static enum spine_status
+fail_sum(struct spine_probe *probe, size_t at)
+{
+    uint64_t hi = probe->rows.hi[at];
+    struct rows row = probe->rows;
+
+    if (probe->layout.row_kind == ROW_TWO)
+        hi = probe_key(probe, probe->key).word;
+    row.hi = &hi;
+    row.lo = probe->layout.row_kind == ROW_TWO ? row.lo + at : NULL;
+    return fail_overflow(&probe->failure, &probe->layout, &row, 0, false);
 }

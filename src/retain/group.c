@@ -27,7 +27,7 @@ group_new(struct group **out, const struct layout *layout,
     for (size_t i = 0; i < count; i++) {
         sources[i].batch = spine_batch_ref(options->batches[i]);
         reader_init(&sources[i].reader, options->batches[i]);
-        sources[i].reader.error = &group->unread;
+        sources[i].reader.error = &group->failure;
     }
     group->layout = layout;
     group->filter = &options->values->filter;
@@ -86,10 +86,7 @@ forget_parts(struct group *group)
 enum spine_status
 group_fail(const struct group *group, enum spine_status status, struct spine_error *error)
 {
-    if (status == SPINE_OVERFLOW)
-        return spine_fail(error, status,
-                          "the weights of equal rows leave the range of int64_t");
-    return fail_by(error, &group->unread, status, "no memory for the rows of a group");
+    return fail_by(error, &group->failure, status, "no memory for the rows of a group");
 }
 
 enum spine_status

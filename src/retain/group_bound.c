@@ -299,8 +299,12 @@ scan_more(struct group *group, struct retain_fuel *fuel, struct spine_error *err
     rows->count = 0;
     if (group->pins.count > 0 && !kway_holds(&group->kway))
         pins_settle(&group->pins, 0, 0);
-    TRY(kway_fill(&group->kway, rows, group->want < most ? group->want : (size_t)most,
-                  &rows_used));
+    st = kway_fill(&group->kway, rows, group->want < most ? group->want : (size_t)most,
+                   &rows_used);
+    if (st == SPINE_OVERFLOW)
+        (void)fail_overflow_in(&group->failure, group->layout, rows,
+                               !group_is_upward(group));
+    TRY(st);
     group->kway.untouched = true;
     if (!group_is_upward(group))
         rows_turn_round(group->layout, rows, 0);

@@ -94,9 +94,10 @@ struct group {
     bool gave_up;
     enum bound_kind kind;
     struct kept_cell bound;
-    /* Blocks that scanned rows borrow from, and what could not be read. */
+    /* Blocks that scanned rows borrow from; what could not be read, or not be added
+     * up. */
     struct pins pins;
-    struct spine_error unread;
+    struct spine_error failure;
 };
 
 /* Says what could not be read, or that there was no memory. */

@@ -8,6 +8,8 @@
 #include "probe/probe.h"
 #include "spine/view.h"
 
+#include <stdio.h>
+
 static void snapshot_free(struct spine_snapshot *snapshot);
 
 struct spine_snapshot *
@@ -56,6 +58,7 @@ spine_snapshot_of_batches(const struct spine_schema *schema,
     struct spine_snapshot *snapshot;
     struct layout layout;
     enum spine_status st;
+    char what[64];
 
     if (out == NULL)
         return fail_null(error, "spine_snapshot_of_batches", "out");
@@ -66,12 +69,15 @@ spine_snapshot_of_batches(const struct spine_schema *schema,
     st = layout_init(&layout, schema, error);
     if (st != SPINE_OK)
         return st;
-    for (size_t i = 0; i < batch_count; i++)
-        if (batches[i] == NULL ||
-            !spine_schema_equal(&layout.schema, &batches[i]->layout.schema))
+    for (size_t i = 0; i < batch_count; i++) {
+        if (batches[i] == NULL)
             return spine_fail(error, SPINE_INVALID,
-                              "spine_snapshot_of_batches: batch %zu %s", i,
-                              batches[i] == NULL ? "is NULL" : "has another schema");
+                              "spine_snapshot_of_batches: batch %zu is NULL", i);
+        if (!spine_schema_equal(&layout.schema, &batches[i]->layout.schema)) {
+            (void)snprintf(what, sizeof what, "spine_snapshot_of_batches: batch %zu", i);
+            return fail_schema(error, what, &batches[i]->layout.schema, &layout.schema);
+        }
+    }
     snapshot = snapshot_new(&layout, NULL, batch_count);
     if (snapshot == NULL)
         return fail_nomem(error, "a snapshot", snapshot_bytes(batch_count));
@@ -199,17 +205,21 @@ spine_cursor_open_sources(const struct spine_cursor_source *sources, size_t sour
     if (sources == NULL)
         return fail_null(error, "spine_cursor_open_sources", "sources");
     for (size_t i = 0; i < source_count; i++) {
-        if (sources[i].snapshot == NULL)
+        const struct spine_snapshot *snapshot = sources[i].snapshot;
+
+        if (snapshot == NULL)
             return spine_fail(
                 error, SPINE_INVALID,
                 "spine_cursor_open_sources: the snapshot of source %zu is NULL", i);
-        if (!spine_schema_equal(&sources[i].snapshot->layout.schema,
-                                &sources[0].snapshot->layout.schema))
-            return spine_fail(
-                error, SPINE_INVALID,
-                "spine_cursor_open_sources: source %zu has another schema than the first",
-                i);
-        count += sources[i].snapshot->batch_count;
+        if (!spine_schema_equal(&snapshot->layout.schema,
+                                &sources[0].snapshot->layout.schema)) {
+            char what[64];
+
+            (void)snprintf(what, sizeof what, "spine_cursor_open_sources: source %zu", i);
+            return fail_schema(error, what, &snapshot->layout.schema,
+                               &sources[0].snapshot->layout.schema);
+        }
+        count += snapshot->batch_count;
     }
     batches = mem_alloc((count + 1) * sizeof *batches);
     if (batches == NULL)

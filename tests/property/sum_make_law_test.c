@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 static enum spine_status
-by_batcher(const struct world *world, struct spine_batch **out)
+by_batcher(const struct world *world, struct spine_batch **out, struct spine_error *error)
 {
     struct spine_batcher *batcher;
     enum spine_status st;
@@ -27,8 +27,8 @@ by_batcher(const struct world *world, struct spine_batch **out)
 
         count = count < left ? count : left;
         if (count > 3) {
-            st =
-                spine_batcher_add_columns(batcher, columns_of(world, i, i + count), NULL);
+            st = spine_batcher_add_columns(batcher, columns_of(world, i, i + count),
+                                           error);
             i += count;
             continue;
         }
@@ -40,24 +40,25 @@ by_batcher(const struct world *world, struct spine_batch **out)
             .time = world->schema->time != SPINE_UNTIMED ? time_of(world, time) : 0,
             .weight = world->rows[i].weights[0],
             .weights = world->width > 1 ? world->rows[i].weights : NULL};
-        st = spine_batcher_add(batcher, &row, NULL);
+        st = spine_batcher_add(batcher, &row, error);
         i++;
     }
     if (st == SPINE_OK)
-        st = spine_batcher_seal(batcher, out, NULL);
+        st = spine_batcher_seal(batcher, out, error);
     spine_batcher_free(batcher);
     return st;
 }
 
 static bool
-check_made(const struct world *world, enum spine_status st, struct spine_batch *batch)
+check_made(struct world *world, enum spine_status st, struct spine_batch *batch,
+           const struct spine_error *error)
 {
     struct spine_cursor *cursor;
     wide sums[GROUPS][WIDTH_MAX];
 
     HOLDS_STATUS(overflows(world) ? SPINE_OVERFLOW : SPINE_OK, st);
     if (st != SPINE_OK)
-        return true;
+        return names_overflow(world, world->sums, error->message);
     memcpy(sums, world->sums, sizeof sums);
     HOLDS_OK(spine_batch_check(batch, NULL));
     HOLDS_OK(spine_batch_cursor(batch, &cursor, NULL));
@@ -68,16 +69,17 @@ check_made(const struct world *world, enum spine_status st, struct spine_batch *
 }
 
 static bool
-makers_hold(const struct world *world)
+makers_hold(struct world *world)
 {
+    struct spine_error error;
     struct spine_batch *batch;
     enum spine_status st;
 
     st = spine_batch_from_columns(world->schema, columns_of(world, 0, world->count),
-                                  &batch, NULL);
-    HOLDS(check_made(world, st, batch));
-    st = by_batcher(world, &batch);
-    HOLDS(check_made(world, st, batch));
+                                  &batch, &error);
+    HOLDS(check_made(world, st, batch, &error));
+    st = by_batcher(world, &batch, &error);
+    HOLDS(check_made(world, st, batch, &error));
     return true;
 }
 

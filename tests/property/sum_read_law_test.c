@@ -107,6 +107,7 @@ merges_hold(const struct world *world, struct spine_batch **batches)
     struct spine *spine;
     struct spine_cursor *cursor;
     struct spine_batch *batch;
+    struct spine_error error;
     wide sums[GROUPS][WIDTH_MAX];
     const bool waits = rng_chance(world->rng, 50);
 
@@ -141,12 +142,13 @@ merges_hold(const struct world *world, struct spine_batch **batches)
     for (size_t i = 0; i <= world->count; i++)
         spine_resume(spine);
     spine_retry(spine);
-    const enum spine_status st = spine_consolidate(spine, &batch, NULL);
-    bool fits = true;
+    const enum spine_status st = spine_consolidate(spine, &batch, &error);
+    bool all_fit = true;
     for (unsigned group = 0; group < world->groups; group++)
-        for (unsigned c = 0; c < world->width; c++)
-            fits = fits && sums[group][c] <= INT64_MAX && sums[group][c] >= INT64_MIN;
-    HOLDS_STATUS(fits ? SPINE_OK : SPINE_OVERFLOW, st);
+        all_fit = all_fit && fits(world, sums[group]);
+    HOLDS_STATUS(all_fit ? SPINE_OK : SPINE_OVERFLOW, st);
+    if (st != SPINE_OK)
+        HOLDS(names_overflow(world, sums, error.message));
     if (batch != NULL) {
         HOLDS_OK(spine_batch_cursor(batch, &cursor, NULL));
         HOLDS(shows(world, cursor, sums, true));
