@@ -18,8 +18,9 @@ static struct {
     uint64_t seed;
     uint64_t cases;
     uint64_t scale;
+    uint64_t share;
     uint64_t steps;
-} run = {"test", SEED_DEFAULT, 0, 1, 0};
+} run = {"test", SEED_DEFAULT, 0, 1, 1, 0};
 
 static const char *setting(int argc, char **argv, const char *option, const char *env);
 static void
@@ -42,6 +43,7 @@ harness_start(int argc, char **argv)
     }
     setting_number(argc, argv, "--cases=", "SPINE_CASES", &run.cases);
     setting_number(argc, argv, "--scale=", "SPINE_SCALE", &run.scale);
+    setting_number(argc, argv, "--share=", "SPINE_SHARE", &run.share);
     setting_number(argc, argv, "--steps=", "SPINE_STEPS", &run.steps);
 
     const char *filter = setting(argc, argv, "--filter=", "SPINE_TEST");
@@ -84,7 +86,8 @@ harness_cases(unsigned cases)
 {
     if (run.cases > 0)
         return (unsigned)run.cases;
-    return (unsigned)(cases * run.scale);
+    cases = (unsigned)(cases * run.scale / (run.share > 0 ? run.share : 1));
+    return cases > 0 ? cases : 1;
 }
 
 size_t

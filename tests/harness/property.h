@@ -13,10 +13,11 @@
  *     SPINE_SEED=n     the seed of the first case (default fixed; "random": of the clock)
  *     SPINE_CASES=n    how many cases instead of the law's own number
  *     SPINE_SCALE=n    multiplies the number of cases
+ *     SPINE_SHARE=n    divides it; at least one is left
  *     SPINE_STEPS=n    steps instead of the law's own number
  *     SPINE_TEST=x     run only tests of this name (with * and ?)
  *
- * or as arguments: --seed=n --cases=n --scale=n --steps=n --filter=x.
+ * or as arguments: --seed=n --cases=n --scale=n --share=n --steps=n --filter=x.
  */
 
 #include "harness/rng.h"
@@ -38,7 +39,7 @@ void harness_start(int argc, char **argv);
 uint64_t harness_seed(void);
 /* Runs all cases; false at the first that fails. */
 bool property_holds(const struct property *property);
-/* Sets what SPINE_CASES, SPINE_SCALE and SPINE_STEPS say. */
+/* The number of cases, of steps, as the settings have it. */
 unsigned harness_cases(unsigned cases);
 size_t harness_steps(size_t steps);
 

@@ -21,12 +21,7 @@
 
 #include <cmocka.h>
 
-/* Switching stacks is slow under AddressSanitizer. */
-#ifdef __SANITIZE_ADDRESS__
-#define CASES 2000
-#else
 #define CASES 10000
-#endif
 
 /* One user of the world; `number` tells inserters apart. */
 struct actor {

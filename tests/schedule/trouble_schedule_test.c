@@ -22,11 +22,7 @@
 
 #include <cmocka.h>
 
-#ifdef __SANITIZE_ADDRESS__
-#define CASES 500
-#else
 #define CASES 1500
-#endif
 
 #define INSERTERS 3u
 /* As much as all inserters may have in the spine at a time, each once. */
