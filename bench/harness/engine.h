@@ -62,7 +62,9 @@ enum engine_ability {
     /* Batches that were apart can be merged into one. */
     ENGINE_UNITE = 128,
     /* Keys below a bound can be given up. */
-    ENGINE_RETAIN = 256
+    ENGINE_RETAIN = 256,
+    /* The least keys can be read. */
+    ENGINE_HEAD = 512
 };
 
 struct engine_setup {
@@ -80,6 +82,14 @@ enum scan_how { SCAN_ROWS, SCAN_ROWS_BACKWARD, SCAN_BULK };
 enum group_what { GROUP_FIRST, GROUP_LAST, GROUP_SEEK };
 
 #define NO_VALUE UINT64_MAX
+#define HEAD_SKIPPED_UNKNOWN UINT64_MAX
+
+/* What it took to come to the least key: seconds, and rows that were read on the way and
+ * cancel, or HEAD_SKIPPED_UNKNOWN. */
+struct head_cost {
+    double first_s;
+    uint64_t skipped;
+};
 
 struct engine {
     const char *name;
@@ -114,6 +124,9 @@ struct engine {
     uint64_t (*runs)(void *state);
     /* Leaves the directory empty. */
     void (*close)(void *state);
+    /* Reads up to `count` least keys, all of different rows; returns how many there are.
+       Needs ENGINE_HEAD. */
+    size_t (*head)(void *state, uint64_t *keys, size_t count, struct head_cost *cost);
 };
 
 /* Spines that are opened from now on merge by `name`: decades; decades-due: only what is
@@ -136,6 +149,8 @@ engine_lookup(const struct engine *engine, void *state, const uint64_t *keys,
         engine->probe(state, keys, count, NULL, tally);
 }
 
+/* Seconds on a clock that never goes back. */
+double seconds_now(void);
 /* malloc that does not fail. */
 void *bench_alloc(size_t count, size_t size);
 /* Bytes of all files in a directory. */

@@ -234,6 +234,9 @@ metric_unit(const char *metric)
         {"runs_per_probe", "runs"},
         {"space_growth", "x"},
         {"open_close_us", "us"},
+        {"first_p50_us", "us"},
+        {"first_p99_us", "us"},
+        {"rows_skipped", "rows"},
     };
 
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)

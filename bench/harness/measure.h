@@ -59,9 +59,6 @@ struct workload {
 extern const struct workload workloads[];
 extern const size_t workload_count;
 
-/* Seconds on a clock that never goes back. */
-double seconds_now(void);
-
 /* Anonymous memory of the process now, and the most of all memory so far, in bytes. */
 uint64_t memory_now(void);
 uint64_t memory_peak(void);

@@ -18,6 +18,8 @@ void
 run_churn(const struct bench *bench, const struct engine *engine, struct sample *sample);
 void
 run_window(const struct bench *bench, const struct engine *engine, struct sample *sample);
+void
+run_queue(const struct bench *bench, const struct engine *engine, struct sample *sample);
 void run_window_retain(const struct bench *bench, const struct engine *engine,
                        struct sample *sample);
 void

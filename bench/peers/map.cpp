@@ -88,6 +88,22 @@ group(void *opaque, enum group_what what, const uint64_t *keys, const uint64_t *
     }
 }
 
+size_t
+head(void *opaque, uint64_t *keys, size_t count, struct head_cost *cost)
+{
+    const auto &rows = *static_cast<map *>(opaque);
+    const double began = seconds_now();
+    auto at = rows.begin();
+    size_t read = 0;
+
+    if (at != rows.end())
+        keys[read++] = at->first.first;
+    *cost = {seconds_now() - began, 0};
+    for (; read > 0 && read < count && ++at != rows.end(); read++)
+        keys[read] = at->first.first;
+    return read;
+}
+
 void
 close(void *opaque)
 {
@@ -107,7 +123,7 @@ extern "C" {
 extern const struct engine engine_map;
 
 const struct engine engine_map = {
-    "map",    ENGINE_LOOKUP | ENGINE_GROUPS,
+    "map",    ENGINE_LOOKUP | ENGINE_GROUPS | ENGINE_HEAD,
     describe, open,
     insert,   settle,
     scan,     nullptr,
@@ -115,5 +131,6 @@ const struct engine engine_map = {
     nullptr,  nullptr,
     nullptr,  nullptr,
     nullptr,  close,
+    head,
 };
 }

@@ -278,6 +278,41 @@ written(void *opaque)
     return static_cast<double>(naive.written) / static_cast<double>(naive.inserted);
 }
 
+/* As `walk`, which does not stop. */
+size_t
+head(void *opaque, uint64_t *keys, size_t count, struct head_cost *cost)
+{
+    const auto &naive = *static_cast<state *>(opaque);
+    const double began = seconds_now();
+    std::vector<span> spans;
+    size_t read = 0;
+
+    *cost = {0, 0};
+    for (const run &rows : naive.runs)
+        spans.push_back({rows.data(), rows.data() + rows.size()});
+    while (read < count) {
+        const row *least = nullptr;
+        uint64_t used = 0;
+        for (const span &part : spans)
+            if (part.at < part.end && (least == nullptr || less(*part.at, *least)))
+                least = part.at;
+        if (least == nullptr)
+            break;
+        row sum = *least;
+        sum.weight = 0;
+        for (span &part : spans)
+            for (; part.at < part.end && same(*part.at, sum); used++)
+                sum.weight += (part.at++)->weight;
+        if (sum.weight != 0)
+            keys[read++] = sum.key;
+        else if (read == 0)
+            cost->skipped += used;
+        if (read == 1 && cost->first_s == 0)
+            cost->first_s = seconds_now() - began;
+    }
+    return read;
+}
+
 void
 close(void *opaque)
 {
@@ -334,7 +369,7 @@ extern "C" {
 extern const struct engine engine_naive, engine_sort;
 
 const struct engine engine_naive = {
-    "naive",  ENGINE_APART | ENGINE_LOOKUP | ENGINE_UNITE,
+    "naive",  ENGINE_APART | ENGINE_LOOKUP | ENGINE_UNITE | ENGINE_HEAD,
     describe, open,
     insert,   settle,
     scan,     nullptr,
@@ -342,10 +377,11 @@ const struct engine engine_naive = {
     unite,    written,
     nullptr,  nullptr,
     runs_now, close,
+    head,
 };
 const struct engine engine_sort = {
     "sort",  0,       sort_describe, sort_open, sort_insert, sort_settle,
     scan,    nullptr, probe,         nullptr,   unite,       nullptr,
-    nullptr, nullptr, runs_now,      close,
+    nullptr, nullptr, runs_now,      close,     nullptr,
 };
 }

@@ -242,11 +242,11 @@ extern const struct engine engine_rocksdb, engine_rocksdb_level;
 const struct engine engine_rocksdb = {
     "rocksdb", ENGINE_LOOKUP, describe, open_universal, insert,  settle,
     scan,      nullptr,       probe,    nullptr,        nullptr, nullptr,
-    nullptr,   nullptr,       nullptr,  close,
+    nullptr,   nullptr,       nullptr,  close,          nullptr,
 };
 const struct engine engine_rocksdb_level = {
     "rocksdb-level", ENGINE_LOOKUP, describe_level, open_level, insert,  settle,  scan,
     nullptr,         probe,         nullptr,        nullptr,    nullptr, nullptr, nullptr,
-    nullptr,         close,
+    nullptr,         close,         nullptr,
 };
 }

@@ -272,6 +272,28 @@ runs(void *opaque)
     return stats.batches;
 }
 
+static size_t
+head(void *opaque, uint64_t *keys, size_t count, struct head_cost *cost)
+{
+    const struct state *const state = opaque;
+    const double began = seconds_now();
+    struct spine_cursor *const cursor = cursor_open(state);
+    size_t read = 0;
+
+    if (spine_cursor_key_valid(cursor))
+        keys[read++] = spine_cursor_key(cursor).u64;
+    cost->first_s = seconds_now() - began;
+    cost->skipped = spine_cursor_rows_skipped(cursor);
+    for (; read > 0 && read < count; read++) {
+        spine_cursor_step_key(cursor);
+        if (!spine_cursor_key_valid(cursor))
+            break;
+        keys[read] = spine_cursor_key(cursor).u64;
+    }
+    cursor_close(cursor);
+    return read;
+}
+
 static void
 close_spine(void *opaque)
 {
@@ -290,7 +312,7 @@ const struct engine engine_spine = {
     .name = "spine",
     .abilities = ENGINE_BYTES | ENGINE_TIMES | ENGINE_APART | ENGINE_LOOKUP |
                  ENGINE_GROUPS | ENGINE_BULK | ENGINE_PROBE | ENGINE_UNITE |
-                 ENGINE_RETAIN,
+                 ENGINE_RETAIN | ENGINE_HEAD,
     .describe = describe,
     .open = open_spine,
     .insert = insert,
@@ -305,4 +327,5 @@ const struct engine engine_spine = {
     .retain = retain,
     .runs = runs,
     .close = close_spine,
+    .head = head,
 };
