@@ -13,7 +13,7 @@ struct gathering {
 struct inputs {
     struct spine_batch *batches[MERGE_OVERLAP_MAX];
     size_t count;
-    uint64_t rows;
+    struct slot_cost sum;
 };
 
 static void sort_in(struct entry *entry, void *context);
@@ -118,9 +118,9 @@ company_join(struct merge_task *task)
     entry_set_each(&task->inputs, entries_all, add_input, &inputs);
     mutex_lock(&spine->mutex);
     company.count = 0;
-    range.level_begin = slot_level(&spine->policy, inputs.rows);
+    range.level_begin = slot_level(&spine->policy, inputs.sum.rows);
     if (company_may_share_locked(spine))
-        company_gather_locked(spine, range, inputs.rows, &company);
+        company_gather_locked(spine, range, inputs.sum.rows, &company);
     mutex_unlock(&spine->mutex);
 
     choose(spine, &company, &inputs, &untouched_rows);
@@ -141,7 +141,8 @@ add_input(struct entry *entry, void *context)
     struct inputs *inputs = context;
 
     inputs->batches[inputs->count++] = entry->batch;
-    inputs->rows += entry->batch->info.rows;
+    inputs->sum.rows += entry->batch->info.rows;
+    inputs->sum.negative_rows += entry->batch->info.negative_rows;
 }
 
 /* Keeps those that cost little, the smallest first: what is kept reaches into blocks of
@@ -157,7 +158,7 @@ choose(const struct spine *spine, struct company *company, struct inputs *inputs
         struct spine_batch *batch = company->batches[i];
         const size_t at = company->count;
         const uint64_t rows = batch->info.rows;
-        const uint64_t limit = slot_company_limit(inputs->rows, rows);
+        const uint64_t limit = slot_company_limit(&inputs->sum, rows);
         const uint64_t cost =
             company_cost(spine, batch, inputs->batches, inputs->count, limit);
 
@@ -170,7 +171,7 @@ choose(const struct spine *spine, struct company *company, struct inputs *inputs
         company->levels[at] = company->levels[i];
         company->count++;
         inputs->batches[inputs->count++] = batch;
-        inputs->rows += cost;
+        inputs->sum.rows += cost;
         *untouched_rows += rows - cost;
     }
 }

@@ -9,6 +9,7 @@
  *     core.c         sticky errors, aftermaths: what the others share
  *     start.c        which merges start: those that are due, and merges ahead
  *     company.c      merges by overlap                                  (company.h)
+ *     stretch.c      merges where readers skip                          (stretch.h)
  *     wait.c         backpressure and idleness: everything that waits
  *     slots.c        the pure policy                                    (slots.h)
  *     merge_task.c   a merge as a job: begin, slice, publish, give up   (merge_task.h)

@@ -417,7 +417,7 @@ fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath
     const enum error_class class = error_class(slice->status);
 
     if (task->ahead && class != ERROR_PERMANENT)
-        spine->locked.ahead_wait_rows = entry_set_sums(&task->inputs).rows;
+        spine->locked.ahead_wait_rows = rank_of(task, entry_set_sums(&task->inputs).rows);
     else if (class != ERROR_SETTLING || !compaction_settle_locked(task, after)) {
         if (task->on_end_locked != NULL)
             task->on_end_locked(task, &slice->error, NULL, after);

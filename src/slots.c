@@ -9,6 +9,8 @@
 #define HELP_STEPS 8u
 #define AHEAD_RATIO 4u
 #define COMPANY_RATIO 2u
+#define NEGATIVE_HASTE 3u
+#define STRETCH_RATIO 4u
 /* Rows that are merged in the time that it takes to take over a block. */
 #define BLOCK_COST_ROWS 16u
 /* Negative rows per row of the largest batch; rows of it per row of the smallest that
@@ -28,6 +30,8 @@
 /* So many batches are many; merges of such a part of `encode_rows` encode then. */
 #define CROWD_BATCHES 16u
 #define CROWD_ENCODE_PART 4u
+
+static uint64_t rows_with_haste(const struct slot_cost *batch);
 
 static const unsigned decades_merge_min[SPINE_LEVELS] = {8, 8, 3, 3, 3, 3, 2, 2, 2};
 
@@ -127,30 +131,51 @@ size_t
 slot_ahead_count(const struct slot_policy *policy, const struct slot_cost *batches,
                  size_t count)
 {
-    uint64_t smaller = 0;
+    struct slot_cost smaller = {0};
     size_t taken = 0;
 
     for (size_t i = 0; i < count; i++) {
+        const uint64_t limit = slot_ahead_limit(policy, &smaller, batches[i].rows);
+
         assert(i == 0 || batches[i - 1].rows <= batches[i].rows);
-        if (i > 0 && batches[i].cost <= slot_ahead_limit(policy, smaller))
+        if (i > 0 && batches[i].cost <= limit)
             taken = i + 1;
-        smaller += batches[i].rows;
+        smaller.rows += batches[i].rows;
+        smaller.negative_rows += batches[i].negative_rows;
     }
     return taken;
 }
 
 uint64_t
-slot_ahead_limit(const struct slot_policy *policy, uint64_t smaller_rows)
+slot_ahead_limit(const struct slot_policy *policy, const struct slot_cost *smaller,
+                 uint64_t rows)
 {
-    return policy->ahead_ratio * smaller_rows;
+    const uint64_t limit = policy->ahead_ratio * smaller->rows;
+    const uint64_t shared = policy->ahead_ratio * rows_with_haste(smaller);
+
+    if (limit >= rows / 2)
+        return limit;
+    return shared < rows / 2 ? shared : rows / 2;
 }
 
 uint64_t
-slot_company_limit(uint64_t inputs_rows, uint64_t rows)
+slot_company_limit(const struct slot_cost *inputs, uint64_t rows)
 {
-    const uint64_t limit = inputs_rows * COMPANY_RATIO;
+    const uint64_t limit = rows_with_haste(inputs) * COMPANY_RATIO;
 
     return limit < rows / 2 ? limit : rows / 2;
+}
+
+static uint64_t
+rows_with_haste(const struct slot_cost *batch)
+{
+    return batch->rows + (NEGATIVE_HASTE - 1) * batch->negative_rows;
+}
+
+uint64_t
+slot_stretch_limit(uint64_t rows)
+{
+    return rows * STRETCH_RATIO;
 }
 
 uint64_t

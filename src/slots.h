@@ -104,16 +104,16 @@ uint64_t slot_survey_pause(uint64_t rows_in);
  */
 struct slot_cost {
     uint64_t rows;
+    uint64_t negative_rows;
     uint64_t cost;
 };
 
 /*
  * How many of the `count` batches of these rows, ascending, the smallest first, merge
  * when nothing is due, so that readers see fewer: as many as there may be without the
- * largest costing more than `ahead_ratio` times the rows of the others. 0: none. What is
- * left are batches each of which costs more than so many times the rows of all smaller
- * ones. `cost` is that of a merge with all smaller ones, or anything beyond
- * slot_ahead_limit().
+ * largest costing more than slot_ahead_limit(). 0: none. What is left are batches each of
+ * which costs more than so many times the rows of all smaller ones. `cost` is that of a
+ * merge with all smaller ones, or anything beyond the limit.
  *
  *     ratio 4, each costs its rows:
  *         10 30 500  -> 2      10 40 200 1000 5001 -> 4
@@ -122,17 +122,28 @@ struct slot_cost {
  */
 size_t slot_ahead_count(const struct slot_policy *policy, const struct slot_cost *batches,
                         size_t count);
-/* The most that a batch may cost whose merge partners have `smaller_rows` in all. */
-uint64_t slot_ahead_limit(const struct slot_policy *policy, uint64_t smaller_rows);
+/*
+ * The most that a batch of `rows` rows may cost whose merge partners are `smaller` in
+ * all: `ahead_ratio` times their rows. Where most of its blocks are taken over,
+ * retractions count three times: they cancel what is there, and readers skip less.
+ *
+ *     ratio 4, partners of 2,000 rows, 1,000 of them negative
+ *         1,000,000 -> 16,000     20,000 -> 10,000     9,000 -> 8,000
+ */
+uint64_t slot_ahead_limit(const struct slot_policy *policy,
+                          const struct slot_cost *smaller, uint64_t rows);
 
 /*
- * The most that a batch of `rows` rows may cost a merge of `inputs_rows` rows that is due
+ * The most that a batch of `rows` rows may cost a merge that is due, of `inputs` in all,
  * and would do without: twice what is read anyway, which is then written for the last
- * time for a while, and half of what the batch has.
+ * time for a while, with retractions counted three times, and half of what the batch has.
  *
  *     80,000 and 1,000,000 -> 160,000      80,000 and 100,000 -> 50,000
  */
-uint64_t slot_company_limit(uint64_t inputs_rows, uint64_t rows);
+uint64_t slot_company_limit(const struct slot_cost *inputs, uint64_t rows);
+
+/* The most that a merge of a stretch may cost in which a reader skipped `rows` rows. */
+uint64_t slot_stretch_limit(uint64_t rows);
 
 /* What it costs to take over blocks. */
 uint64_t slot_blocks_cost(size_t blocks);

@@ -15,6 +15,11 @@
 #include "compaction.h"
 #include "company.h"
 #include "core.h"
+#include "listing.h"
+#include "stretch.h"
+
+/* A merge with so much work left is as good as over. */
+#define SHORT_ROWS 65536u
 
 /* Batches of at least `rows_min` rows, and the sum of their rows of negative weight. */
 struct negatives {
@@ -36,6 +41,7 @@ static void start_inputs_locked(struct merge_task *task, const struct entry_set 
 static void
 start_due_locked(struct spine *spine, unsigned level, struct aftermath *after);
 static bool may_look_locked(const struct spine *spine);
+static void queue_look_locked(struct spine *spine, struct aftermath *after);
 static void look_on_worker(struct job *job, uint64_t *fuel_rows);
 static size_t count_ahead(const struct spine *spine, const struct company *company,
                           bool may_share, uint64_t *untouched_rows);
@@ -63,10 +69,23 @@ spine_start_merges_locked(struct spine *spine, struct aftermath *after)
     for (unsigned level = 0; level < SPINE_LEVELS; level++)
         start_due_locked(spine, level, after);
     survey_start_locked(spine, after);
-    if (spine->locked.look_queued || !may_look_locked(spine))
+    if (may_look_locked(spine))
+        queue_look_locked(spine, after);
+}
+
+/* It can be spared, but for what readers skip: they lose time now. */
+static void
+queue_look_locked(struct spine *spine, struct aftermath *after)
+{
+    struct job *look = &spine->locked.look;
+    const bool needed = lookup_ledger_has_skipped(spine->ledger);
+
+    if (spine->locked.look_queued &&
+        (!needed || !look->spare || !runtime_withdraw(spine->runtime, look)))
         return;
     spine->locked.look_queued = true;
-    runtime_ready(spine->runtime, &spine->locked.look);
+    look->spare = !needed;
+    runtime_ready(spine->runtime, look);
     after->kick = true;
 }
 
@@ -193,7 +212,8 @@ may_look_locked(const struct spine *spine)
            spine->locked.ahead_wait_rows == 0;
 }
 
-/* The runtime has nothing else to do. Looks at batches with the lock open. */
+/* A reader has skipped something, or the runtime has nothing else to do. Looks at batches
+ * with the lock open. */
 static void
 look_on_worker(struct job *job, uint64_t *fuel_rows)
 {
@@ -201,6 +221,7 @@ look_on_worker(struct job *job, uint64_t *fuel_rows)
         (struct spine *)((char *)job - offsetof(struct spine, locked.look));
     struct aftermath after = {0};
     struct company company = {0};
+    struct stretch *stretch = stretch_find(spine);
     uint64_t untouched_rows = 0;
     bool may_share;
     size_t count;
@@ -209,19 +230,28 @@ look_on_worker(struct job *job, uint64_t *fuel_rows)
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     may_share = company_may_share_locked(spine);
-    if (may_look_locked(spine))
+    if (may_look_locked(spine) && stretch == NULL)
         company_gather_locked(spine, free_levels_locked(spine), 0, &company);
     mutex_unlock(&spine->mutex);
 
     count = count_ahead(spine, &company, may_share, &untouched_rows);
 
     mutex_lock(&spine->mutex);
+    if (stretch != NULL)
+        spine_publish_wait_locked(spine);
     runtime_idle(spine->runtime, job);
     spine->locked.look_queued = false;
-    if (count > 0 && may_look_locked(spine))
-        start_ahead_locked(spine, &company, count, untouched_rows, &after);
+    if (may_look_locked(spine)) {
+        if (count > 0)
+            start_ahead_locked(spine, &company, count, untouched_rows, &after);
+        if (stretch != NULL) {
+            stretch_start_locked(spine, stretch, &after);
+            spine_start_merges_locked(spine, &after);
+        }
+    }
     spine_finish(spine, &after);
     company_release(&company);
+    stretch_free(stretch);
 }
 
 /* How many of these, the smallest first, are to merge ahead. */
@@ -229,19 +259,19 @@ static size_t
 count_ahead(const struct spine *spine, const struct company *company, bool may_share,
             uint64_t *untouched_rows)
 {
-    struct slot_cost costs[SLOT_AHEAD_MAX];
-    uint64_t smaller_rows = 0;
+    struct slot_cost costs[SLOT_AHEAD_MAX], smaller = {0};
     size_t count;
 
     for (size_t i = 0; i < company->count; i++) {
         const struct spine_batch *batch = company->batches[i];
         const uint64_t rows = batch->info.rows;
-        const uint64_t limit = slot_ahead_limit(&spine->policy, smaller_rows);
+        const uint64_t limit = slot_ahead_limit(&spine->policy, &smaller, rows);
 
-        costs[i] = (struct slot_cost){rows, rows};
+        costs[i] = (struct slot_cost){rows, batch->info.negative_rows, rows};
         if (may_share && i > 0 && rows > limit)
             costs[i].cost = company_cost(spine, batch, company->batches, i, limit);
-        smaller_rows += rows;
+        smaller.rows += rows;
+        smaller.negative_rows += batch->info.negative_rows;
     }
     count = slot_ahead_count(&spine->policy, costs, company->count);
     for (size_t i = 0; i < count; i++)
@@ -272,16 +302,25 @@ start_ahead_locked(struct spine *spine, const struct company *company, size_t co
     }
 }
 
-/* The levels, from 0 on, of which none merges. */
+/* The levels, from 0 on, of which none merges; none while a merge is as good as over that
+ * takes most of a large batch over, which is what small ones wait for. */
 static struct entry_range
 free_levels_locked(const struct spine *spine)
 {
     struct entry_range range = entries_all;
 
     range.level_end = 0;
-    while (range.level_end < SPINE_LEVELS &&
-           spine->locked.tasks[range.level_end].state == TASK_IDLE)
-        range.level_end++;
+    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
+        const struct merge_task *task = &spine->locked.tasks[level];
+
+        if (task->state != TASK_IDLE && task->untouched_rows > 0 &&
+            task->job.rows_left <= SHORT_ROWS) {
+            range.level_end = 0;
+            break;
+        }
+        if (task->state == TASK_IDLE && range.level_end == level)
+            range.level_end++;
+    }
     return range;
 }
 

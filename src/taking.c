@@ -52,11 +52,16 @@ snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out
               struct content *content, struct spine_error *error)
 {
     struct spine_snapshot *fresh = NULL;
+    const bool has_skipped = lookup_ledger_has_skipped(spine->ledger);
+    struct aftermath after = {0};
     enum spine_status st = SPINE_OK;
 
     *out = NULL;
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
+    /* Somebody who only reads has skipped something. */
+    if (has_skipped)
+        spine_start_merges_locked(spine, &after);
     for (;;) {
         spine_list_wait_locked(spine);
 
@@ -82,7 +87,10 @@ snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out
         fresh = NULL;
     }
 out:
-    spine_leave_and_unlock(spine);
+    if (has_skipped)
+        spine_finish(spine, &after);
+    else
+        spine_leave_and_unlock(spine);
     spine_snapshot_unref(fresh);
     return st;
 }

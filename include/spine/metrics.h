@@ -45,6 +45,9 @@ struct spine_stats {
     /* Those of them that began before they were due, and the rows they wrote. */
     uint64_t ahead_merges;
     uint64_t ahead_rows_out;
+    /* Those of these that began because a reader had skipped many rows which cancel: they
+     * merge the stretch where it did. */
+    uint64_t skip_merges;
     /* Merges that failed or were given up for a compaction, and about as many rows as
      * they had read: work that was lost. */
     uint64_t given_up_merges;

@@ -71,7 +71,8 @@ struct spine_options {
      * of the runtime is due, batches merge ahead, as long as the largest of them costs at
      * most four times the rows of the others: its rows, or those of its blocks that the
      * others reach into and a little for each other block, which is taken over. Readers
-     * soon see few batches; more is written, in time that nobody else wants.
+     * soon see few batches; more is written, in time that nobody else wants. And where a
+     * cursor skipped many rows that cancel, that stretch is merged soon.
      */
     bool only_due_merges;
     /*

@@ -110,7 +110,8 @@ SPINE_API size_t spine_cursor_times_through(struct spine_cursor *cursor, uint64_
 
 /*
  * Rows that the cursor read and did not show, so far: they summed to zero, or were added
- * to another row. Many of them in few rows shown mean that a spine_compact() would pay.
+ * to another row. Where they are many in few rows shown, the spine merges that stretch
+ * soon, unless it has only_due_merges; a spine_compact() merges everything.
  * Rows at none of the times of a view do not count, nor do those that a filter hides.
  */
 SPINE_API uint64_t spine_cursor_rows_skipped(const struct spine_cursor *cursor);

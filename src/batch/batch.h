@@ -114,6 +114,11 @@ void output_mark_judged(struct output *output);
  * that begins before that row, of which it copies the rest. */
 enum spine_status batch_rest(const struct spine_batch *batch, uint64_t begin,
                              struct spine_batch **out, struct spine_error *error);
+/* Rows [begin, end) of `batch`, which are some of them but not all, as `*inner`, and the
+ * others as `*outer`: whole blocks by reference, parts of them copied. */
+SPINE_CHECKED enum spine_status batch_cut(const struct spine_batch *batch, uint64_t begin,
+                                          uint64_t end, struct spine_batch **inner,
+                                          struct spine_batch **outer);
 /* Would the rows of the block at the position become smaller if they were appended, not
  * shared? They never do twice. */
 bool output_encodes_block(const struct output *output, const struct reader *reader);

@@ -88,19 +88,15 @@ size_t reader_stage_reverse(struct reader *reader, struct rows *out, size_t want
 
 /* ---- What is known of blocks without a look into them ---- */
 
-/* A row as a bound. Spans are borrowed. */
-struct row_code {
-    uint64_t hi;
-    uint64_t lo;
-    struct span key;
-    struct span value;
-};
-
 /* <0, 0, >0 by (key, value). */
 int row_code_compare(const struct layout *layout, const struct row_code *a,
                      const struct row_code *b);
 bool row_code_same_key(const struct layout *layout, const struct row_code *a,
                        const struct row_code *b);
+
+/* Before the first row that is not less, or greater (`after`). */
+SPINE_CHECKED enum spine_status
+reader_seek_code(struct reader *reader, const struct row_code *code, bool after);
 
 /* Is the position before the first row of a block? */
 bool reader_at_block_start(const struct reader *reader);

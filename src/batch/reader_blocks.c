@@ -38,6 +38,24 @@ row_code_same_key(const struct layout *layout, const struct row_code *a,
     return layout->key.shape != SHAPE_FIXED || a->lo == b->lo;
 }
 
+enum spine_status
+reader_seek_code(struct reader *reader, const struct row_code *code, bool after)
+{
+    const struct layout *layout = &reader->batch->layout;
+    struct row_code copy = *code;
+    const struct rows row = {.hi = &copy.hi,
+                             .lo = &copy.lo,
+                             .key = &copy.key,
+                             .value = &copy.value,
+                             .count = 1,
+                             .capacity = 1};
+    const struct cell key = rows_key(layout, &row, 0);
+    const struct cell value = rows_value(layout, &row, 0);
+
+    return after ? reader_seek_after(reader, &key, &value)
+                 : reader_seek(reader, &key, &value);
+}
+
 bool
 reader_at_block_start(const struct reader *reader)
 {

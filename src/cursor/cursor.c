@@ -66,6 +66,11 @@ cursor_use_ledger(struct spine_cursor *cursor, struct lookup_ledger *ledger)
 {
     assert(cursor->window.ledger == NULL);
     cursor->window.ledger = lookup_ledger_ref(ledger);
+    /* What cancels between a source and a negated one stays, whatever merges. */
+    cursor->window.tells_skipped = ledger != NULL;
+    for (size_t i = 0; i < cursor->window.source_count; i++)
+        if (cursor->window.sources[i].negated)
+            cursor->window.tells_skipped = false;
 }
 
 enum spine_status

@@ -39,6 +39,7 @@ spine_cursor_clone(struct spine_cursor *cursor, struct spine_cursor **out,
         clone->window.sources[i].negated = cursor->window.sources[i].negated;
     }
     window_set_filter(&clone->window, key_filter_ref(cursor->window.filter));
+    clone->window.tells_skipped = cursor->window.tells_skipped;
     if (cursor->window.has_through)
         spine_cursor_set_through(clone, cursor->window.through);
     if (cursor->on_absent != NULL)

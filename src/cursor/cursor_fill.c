@@ -195,10 +195,13 @@ fill_rows(struct window *window, struct rows *out, bool *done)
     struct kway *kway = &window->kway;
     const size_t before = out->count;
     enum spine_status st = SPINE_OK;
+    const uint64_t skipped = window->rows_skipped;
     uint64_t rows_used = 0;
 
     *done = kway->input_count == 0;
     while (!*done && out->count == before) {
+        if (rows_used > 0)
+            skip_from_inputs(window);
         if (is_alone(window)) {
             struct source *source = kway->inputs[0].source;
 
@@ -224,6 +227,7 @@ fill_rows(struct window *window, struct rows *out, bool *done)
         if (window->want < want_max(window))
             window->want *= window->limited && window->want < WINDOW_WANT_MIN ? 4 : 2;
     }
+    skip_add(window, window->rows_skipped - skipped, out, before);
     return SPINE_OK;
 }
 
@@ -333,6 +337,7 @@ fill_lent(struct window *window, struct lent_rows *out, bool *done)
 {
     struct kway *kway = &window->kway;
     const size_t before = out->count;
+    const uint64_t skipped = window->rows_skipped;
     uint64_t rows_used = 0, used_before;
     enum spine_status st;
 
@@ -352,6 +357,11 @@ fill_lent(struct window *window, struct lent_rows *out, bool *done)
             *done = kway_done(kway);
         } while (st == SPINE_OK && !*done && rows_used > used_before);
         window->rows_skipped += rows_used - (out->count - before);
+    }
+    if (st == SPINE_OK) {
+        const struct rows rows = {.hi = out->hi, .lo = out->lo, .count = out->count};
+
+        skip_add(window, window->rows_skipped - skipped, &rows, before);
     }
     window->want = WINDOW_WANT_READ;
     return st;

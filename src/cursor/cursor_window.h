@@ -20,6 +20,7 @@
  */
 
 #include "batch/batch.h"
+#include "cursor/cursor_skip.h"
 
 /* Rows of the first fill, and of the largest, which has some of each batch. */
 #define WINDOW_WANT_MIN 16u
@@ -88,6 +89,9 @@ struct window {
     bool ghost;
     /* Rows that were read and not shown. */
     uint64_t rows_skipped;
+    /* The ledger is told of long stretches of these: merging would make them go. */
+    bool tells_skipped;
+    struct skip skip;
     /* Blocks that rows borrow from, those of inputs too; cells of rows that outlived
      * their blocks; what could not be read, or not be added up. */
     struct pins pins;

@@ -26,8 +26,10 @@ lookup_ledger_ref(struct lookup_ledger *ledger)
 void
 lookup_ledger_unref(struct lookup_ledger *ledger)
 {
-    if (ledger != NULL && ref_drop(&ledger->refs))
-        mem_free(ledger, sizeof *ledger);
+    if (ledger == NULL || !ref_drop(&ledger->refs))
+        return;
+    skipped_free(lookup_ledger_take_skipped(ledger));
+    mem_free(ledger, sizeof *ledger);
 }
 
 const struct lookup_options *
@@ -71,4 +73,66 @@ lookup_ledger_read(struct lookup_ledger *ledger, struct lookup_counts *out)
         atomic_load_explicit(&ledger->filter_passes, memory_order_relaxed);
     out->filter_errors =
         atomic_load_explicit(&ledger->filter_errors, memory_order_relaxed);
+}
+
+/* Copies a span to `*to`, which moves behind the copy. */
+static struct span
+span_copy(struct span span, uint8_t **to)
+{
+    const struct span copy = {.data = *to, .size = span.size};
+
+    if (span.size > 0)
+        memcpy(*to, span.data, span.size);
+    *to += span.size;
+    return copy;
+}
+
+static struct skipped *
+skipped_copy(const struct skipped *skipped)
+{
+    const size_t bytes = sizeof *skipped + skipped->low.key.size +
+                         skipped->low.value.size + skipped->high.key.size +
+                         skipped->high.value.size;
+    struct skipped *copy = mem_alloc(bytes);
+    uint8_t *to;
+
+    if (copy == NULL)
+        return NULL;
+    to = (uint8_t *)(copy + 1);
+    *copy = *skipped;
+    copy->bytes = bytes;
+    copy->low.key = span_copy(skipped->low.key, &to);
+    copy->low.value = span_copy(skipped->low.value, &to);
+    copy->high.key = span_copy(skipped->high.key, &to);
+    copy->high.value = span_copy(skipped->high.value, &to);
+    return copy;
+}
+
+void
+lookup_ledger_skipped(struct lookup_ledger *ledger, const struct skipped *skipped)
+{
+    struct skipped *copy = skipped_copy(skipped);
+
+    if (copy != NULL)
+        skipped_free(
+            atomic_exchange_explicit(&ledger->skipped, copy, memory_order_acq_rel));
+}
+
+bool
+lookup_ledger_has_skipped(struct lookup_ledger *ledger)
+{
+    return atomic_load_explicit(&ledger->skipped, memory_order_relaxed) != NULL;
+}
+
+struct skipped *
+lookup_ledger_take_skipped(struct lookup_ledger *ledger)
+{
+    return atomic_exchange_explicit(&ledger->skipped, NULL, memory_order_acq_rel);
+}
+
+void
+skipped_free(struct skipped *skipped)
+{
+    if (skipped != NULL)
+        mem_free(skipped, skipped->bytes);
 }

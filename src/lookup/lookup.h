@@ -124,6 +124,20 @@ struct lookup_ledger {
     atomic_uint_least64_t filter_rejections;
     atomic_uint_least64_t filter_passes;
     atomic_uint_least64_t filter_errors;
+    /* The last stretch that a reader told, or NULL. */
+    _Atomic(struct skipped *) skipped;
+};
+
+/* A stretch of rows that a reader read and did not show, most of them: from `low` on and
+ * up to `high`, each if there is one. */
+struct skipped {
+    uint64_t rows;
+    bool has_low;
+    bool has_high;
+    struct row_code low;
+    struct row_code high;
+    /* Of the struct and the bytes of the spans behind it; 0: it borrows. */
+    size_t bytes;
 };
 
 /* With one reference; NULL without memory. */
@@ -135,6 +149,17 @@ const struct lookup_options *lookup_ledger_options(const struct lookup_ledger *l
 /* Adds `counts` and clears them. */
 void lookup_ledger_add(struct lookup_ledger *ledger, struct lookup_counts *counts);
 void lookup_ledger_read(struct lookup_ledger *ledger, struct lookup_counts *out);
+
+/*
+ * Tells a stretch, of which the ledger keeps a copy until somebody takes it, another one
+ * is told, or it goes; without memory it is forgotten. Any thread.
+ */
+void lookup_ledger_skipped(struct lookup_ledger *ledger, const struct skipped *skipped);
+/* Is there one, as far as is known? */
+bool lookup_ledger_has_skipped(struct lookup_ledger *ledger);
+/* NULL when there is none. The caller frees it with skipped_free(). */
+struct skipped *lookup_ledger_take_skipped(struct lookup_ledger *ledger);
+void skipped_free(struct skipped *skipped);
 
 /* ---- Hashes ---- */
 

@@ -6,8 +6,6 @@
 /* Rows staged for a peek into a block. */
 #define PEEK_ROWS 64u
 
-static struct row_code
-code_of_row(const struct layout *layout, const struct rows *rows, size_t at);
 static bool is_below(const struct layout *layout, const struct row_code *code,
                      const struct row_code *bound);
 static size_t staged_rows(const struct merge_input *input);
@@ -85,7 +83,7 @@ merge_input_peek(struct merge_input *input, struct row_code *out)
             return st;
         merge_input_update(input);
     }
-    *out = staged_rows(input) > 0 ? code_of_row(input->layout, &staged->rows, staged->at)
+    *out = staged_rows(input) > 0 ? rows_code(input->layout, &staged->rows, staged->at)
                                   : reader_block_first(&input->reader);
     return SPINE_OK;
 }
@@ -99,7 +97,7 @@ merge_input_copy_below(struct merge_input *input, const struct row_code *bound,
     size_t count = staged_rows(input);
 
     if (count > 0) {
-        last = code_of_row(input->layout, &staged->rows, staged->rows.count - 1);
+        last = rows_code(input->layout, &staged->rows, staged->rows.count - 1);
         if (!is_below(input->layout, &last, bound))
             return 0;
         if (!rows_reserve(input->layout, to, to->count + count)) {
@@ -158,20 +156,6 @@ merge_input_block_is_large(const struct merge_input *input)
 {
     return reader_block_rows(&input->reader) >= BLOCK_ROWS / 2 ||
            reader_block_bytes(&input->reader) >= BLOCK_BYTES / 2;
-}
-
-static struct row_code
-code_of_row(const struct layout *layout, const struct rows *rows, size_t at)
-{
-    struct row_code code = {.hi = rows->hi[at]};
-
-    if (layout->row_kind != ROW_ONE)
-        code.lo = rows->lo[at];
-    if (layout->key.spans)
-        code.key = rows->key[at];
-    if (layout->value.spans)
-        code.value = rows->value[at];
-    return code;
 }
 
 static bool

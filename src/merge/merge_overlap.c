@@ -159,8 +159,6 @@ guest_to_block(struct overlap *overlap, struct guest *guest, size_t block)
 static bool
 guest_code(struct overlap *overlap, struct guest *guest, struct row_code *out)
 {
-    const struct layout *layout = &overlap->large->layout;
-    const struct rows *row = &overlap->row;
     struct reader *reader = &guest->reader;
 
     if (overlap->status != SPINE_OK || reader->block == reader->batch->block_count)
@@ -172,13 +170,7 @@ guest_code(struct overlap *overlap, struct guest *guest, struct row_code *out)
     overlap->row.count = 0;
     if (reader_peek(reader, &overlap->row, 1, &overlap->status) == 0)
         return false;
-    *out = (struct row_code){.hi = row->hi[0]};
-    if (layout->row_kind != ROW_ONE)
-        out->lo = row->lo[0];
-    if (layout->key.spans)
-        out->key = row->key[0];
-    if (layout->value.spans)
-        out->value = row->value[0];
+    *out = rows_code(&overlap->large->layout, &overlap->row, 0);
     return true;
 }
 
@@ -187,20 +179,8 @@ static void
 guest_seek(struct overlap *overlap, struct guest *guest, const struct row_code *code,
            bool after)
 {
-    const struct layout *layout = &overlap->large->layout;
-    struct row_code copy = *code;
-    const struct rows row = {.hi = &copy.hi,
-                             .lo = &copy.lo,
-                             .key = &copy.key,
-                             .value = &copy.value,
-                             .count = 1,
-                             .capacity = 1};
-    const struct cell key = rows_key(layout, &row, 0);
-    const struct cell value = rows_value(layout, &row, 0);
-
     if (overlap->status == SPINE_OK)
-        overlap->status = after ? reader_seek_after(&guest->reader, &key, &value)
-                                : reader_seek(&guest->reader, &key, &value);
+        overlap->status = reader_seek_code(&guest->reader, code, after);
 }
 
 /* The first block from `begin` on whose last row is not less than `code`. Doubles its

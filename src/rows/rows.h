@@ -165,6 +165,17 @@ size_t rows_upper_bound(const struct layout *layout, const struct rows *rows,
                         size_t begin, size_t end, const struct cell *key,
                         const struct cell *value);
 
+/* A row as a bound: its code, and its spans where it has some, which are borrowed. */
+struct row_code {
+    uint64_t hi;
+    uint64_t lo;
+    struct span key;
+    struct span value;
+};
+
+struct row_code
+rows_code(const struct layout *layout, const struct rows *rows, size_t at);
+
 /* Row `at`'s key and value as cells, fit for searching. Only columns with spans have
  * their span set; it borrows from where the row's does. */
 struct cell rows_key(const struct layout *layout, const struct rows *rows, size_t at);

@@ -26,6 +26,20 @@ static void read_value(const struct layout *layout, const struct rows *rows, siz
 static size_t spans_fit(const struct span *spans, size_t count,
                         const struct cell_buffer *buffer, size_t at);
 
+struct row_code
+rows_code(const struct layout *layout, const struct rows *rows, size_t at)
+{
+    struct row_code code = {.hi = rows->hi[at]};
+
+    if (layout->row_kind != ROW_ONE)
+        code.lo = rows->lo[at];
+    if (layout->key.spans)
+        code.key = rows->key[at];
+    if (layout->value.spans)
+        code.value = rows->value[at];
+    return code;
+}
+
 struct cell
 rows_key(const struct layout *layout, const struct rows *rows, size_t at)
 {

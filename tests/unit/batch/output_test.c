@@ -373,8 +373,35 @@ expect_rest(const struct layout *layout, const struct spine_batch *batch,
     spine_batch_unref(rest);
 }
 
+/* What was cut out of a batch, and what is left, are its rows. */
 static void
-rests_are_what_is_left(void **state)
+expect_cut(const struct layout *layout, const struct spine_batch *batch,
+           const struct rows *rows, uint64_t begin, uint64_t end)
+{
+    struct spine_batch *inner, *outer;
+    struct rows cut = {0};
+
+    if (begin >= end || end - begin == rows->count)
+        return;
+    assert_int_equal(batch_cut(batch, begin, end, &inner, &outer), SPINE_OK);
+    assert_int_equal(spine_batch_check(inner, NULL), SPINE_OK);
+    assert_int_equal(spine_batch_check(outer, NULL), SPINE_OK);
+    assert_int_equal(inner->info.rows, end - begin);
+    assert_int_equal(outer->info.rows, rows->count - (end - begin));
+    assert_true(rows_reserve(layout, &cut, rows->count));
+    rows_append(layout, &cut, rows, begin, end);
+    expect_batch(layout, inner, &cut);
+    cut.count = 0;
+    rows_append(layout, &cut, rows, 0, begin);
+    rows_append(layout, &cut, rows, end, rows->count);
+    expect_batch(layout, outer, &cut);
+    rows_release(layout, &cut);
+    spine_batch_unref(inner);
+    spine_batch_unref(outer);
+}
+
+static void
+rests_and_cuts_are_what_is_left(void **state)
 {
     static const struct spine_schema schemas[] = {
         {.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}},
@@ -408,6 +435,9 @@ rests_are_what_is_left(void **state)
 
         for (size_t k = 0; k < sizeof begins / sizeof *begins; k++)
             expect_rest(&layout, batch, &rows, begins[k]);
+        for (size_t k = 0; k < sizeof begins / sizeof *begins; k++)
+            for (size_t l = 0; l < sizeof begins / sizeof *begins; l++)
+                expect_cut(&layout, batch, &rows, begins[k], begins[l]);
         rows_release(&layout, &rows);
         spine_batch_unref(batch);
         columns_free(&columns);
@@ -429,7 +459,7 @@ main(void)
         cmocka_unit_test(no_rows_are_a_batch),
         cmocka_unit_test(shared_blocks_are_read_in_both),
         cmocka_unit_test(fences_own_their_cells),
-        cmocka_unit_test(rests_are_what_is_left),
+        cmocka_unit_test(rests_and_cuts_are_what_is_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -272,6 +272,139 @@ random_keys_merge_ahead_as_ever(void **state)
     world_close(&world);
 }
 
+/* Rows of the least keys are read and retracted, others come in anywhere behind them. */
+static void
+pop_least(struct world *world, size_t rows)
+{
+    struct spine_cursor *cursor;
+    uint64_t last = 0;
+
+    assert_int_equal(spine_cursor_open(world->spine, &cursor, NULL), SPINE_OK);
+    for (size_t i = 0; i < rows; i++, spine_cursor_step_key(cursor)) {
+        assert_true(spine_cursor_key_valid(cursor));
+        last = spine_cursor_key(cursor).u64;
+        assert_true(last >= world->begin);
+        add(world, last, -1);
+    }
+    world->begin = last + 1;
+    spine_cursor_close(cursor);
+    for (size_t i = 0; i < rows; i++)
+        add(world, world->begin + random_below(&world->random, UINT64_MAX / 2), 1);
+}
+
+static void
+readers_have_merged_what_they_skip(void **state)
+{
+    struct world world;
+    uint64_t most = 0;
+
+    (void)state;
+    world_open(&world, false);
+    for (size_t i = 0; i < 500000; i++)
+        add(&world, random_next(&world.random) / 2, 1);
+    insert(&world);
+    for (size_t round = 0; round < 100; round++) {
+        struct spine_cursor *cursor;
+        uint64_t skipped;
+
+        pop_least(&world, 1000);
+        insert(&world);
+        assert_int_equal(spine_cursor_open(world.spine, &cursor, NULL), SPINE_OK);
+        assert_true(spine_cursor_key_valid(cursor));
+        skipped = spine_cursor_rows_skipped(cursor);
+        most = skipped > most ? skipped : most;
+        spine_cursor_close(cursor);
+        /* Nothing comes in; who looks next has it done. */
+        assert_int_equal(spine_cursor_open(world.spine, &cursor, NULL), SPINE_OK);
+        spine_cursor_close(cursor);
+        (void)spine_runtime_run(world.runtime, UINT64_MAX);
+    }
+    assert_true(stats_of(&world).skip_merges >= 10);
+    assert_in_range(most, 0, 10000);
+    assert_int_equal(stats_of(&world).inserted_rows, 500000 + 100 * 2000);
+    assert_true(written(&world) < 4);
+    world_close(&world);
+}
+
+/* What is skipped because times, sources or filters say so stays, whatever merges. */
+static void
+differences_of_snapshots_ask_for_nothing(void **state)
+{
+    struct world world;
+    struct spine_snapshot *snapshot;
+    struct spine_cursor *cursor;
+
+    (void)state;
+    world_open(&world, false);
+    push(&world, 20000);
+    insert(&world);
+    push(&world, 200);
+    insert(&world);
+    assert_int_equal(spine_take_snapshot(world.spine, &snapshot, NULL), SPINE_OK);
+    const struct spine_cursor_source sources[] = {
+        {.snapshot = snapshot}, {.snapshot = snapshot, .negated = true}};
+    assert_int_equal(spine_cursor_open_sources(sources, 2, &cursor, NULL), SPINE_OK);
+    assert_false(spine_cursor_key_valid(cursor));
+    assert_true(spine_cursor_rows_skipped(cursor) >= 40000);
+    spine_cursor_close(cursor);
+    spine_snapshot_unref(snapshot);
+    assert_int_equal(spine_cursor_open(world.spine, &cursor, NULL), SPINE_OK);
+    spine_cursor_close(cursor);
+    assert_int_equal(spine_runtime_run(world.runtime, UINT64_MAX), 0);
+    assert_int_equal(stats_of(&world).skip_merges, 0);
+    world_close(&world);
+}
+
+/* A batch is cut where readers skip: what lies elsewhere in it stays as it is. */
+static void
+only_the_stretch_merges(void **state)
+{
+    struct world world;
+    struct spine_stats before, after;
+    struct spine_cursor *cursor;
+
+    (void)state;
+    world_open(&world, false);
+    for (size_t i = 0; i < 800000; i++)
+        add(&world, 10 * i, 1);
+    insert(&world);
+    /* It has 3,000 retractions at one place, and rows in every block. */
+    for (uint64_t i = 0; i < 3000; i++)
+        add(&world, 10 * (400000 + i), -1);
+    for (uint64_t i = 0; i < 20000; i++)
+        add(&world, 400 * i + 5, 1);
+    insert(&world);
+    before = stats_of(&world);
+    assert_int_equal(before.batches, 2);
+    for (int backward = 0; backward < 2; backward++) {
+        assert_int_equal(spine_cursor_open(world.spine, &cursor, NULL), SPINE_OK);
+        if (backward)
+            spine_cursor_seek_key_reverse(cursor, spine_u64(10 * 402999 + 4));
+        else
+            spine_cursor_seek_key(cursor, spine_u64(10 * 400000));
+        assert_true(spine_cursor_key_valid(cursor));
+        /* Some rows of the other kind lie in between: step over them all. */
+        while (spine_cursor_key(cursor).u64 % 10 == 5)
+            if (backward)
+                spine_cursor_step_key_reverse(cursor);
+            else
+                spine_cursor_step_key(cursor);
+        assert_in_range(spine_cursor_rows_skipped(cursor), backward ? 0 : 6000, 6100);
+        spine_cursor_close(cursor);
+        assert_int_equal(spine_cursor_open(world.spine, &cursor, NULL), SPINE_OK);
+        spine_cursor_close(cursor);
+        (void)spine_runtime_run(world.runtime, UINT64_MAX);
+    }
+    after = stats_of(&world);
+    assert_int_equal(after.skip_merges, 1);
+    /* Most of it: a reader tells on the way. */
+    assert_in_range(after.rows, before.rows - 6000, before.rows - 4000);
+    assert_in_range(after.merge_rows_in - after.merge_rows_shared -
+                        (before.merge_rows_in - before.merge_rows_shared),
+                    4000, 30000);
+    world_close(&world);
+}
+
 static bool
 is_kept(void *context, union spine_datum key)
 {
@@ -344,6 +477,9 @@ main(void)
         cmocka_unit_test(windows_are_written_twice),
         cmocka_unit_test(random_keys_merge_as_ever),
         cmocka_unit_test(random_keys_merge_ahead_as_ever),
+        cmocka_unit_test(readers_have_merged_what_they_skip),
+        cmocka_unit_test(differences_of_snapshots_ask_for_nothing),
+        cmocka_unit_test(only_the_stretch_merges),
         cmocka_unit_test(nothing_is_taken_over_under_a_filter),
         cmocka_unit_test(company_is_given_back),
     };

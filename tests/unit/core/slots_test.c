@@ -169,7 +169,7 @@ ahead_count(const uint64_t *rows)
     slot_policy_init(&policy, SLOT_DECADES, 14999);
     policy.ahead_ratio = 4;
     for (; rows[count] > 0; count++)
-        batches[count] = (struct slot_cost){rows[count], rows[count]};
+        batches[count] = (struct slot_cost){rows[count], 0, rows[count]};
     return slot_ahead_count(&policy, batches, count);
 }
 
@@ -194,7 +194,9 @@ merges_ahead_take_what_is_in_proportion(void **state)
 static void
 merges_ahead_take_what_costs_little(void **state)
 {
-    const struct slot_cost batches[] = {{10, 10}, {30, 30}, {500, 160}, {9000, 2160}};
+    const struct slot_cost batches[] = {
+        {10, 0, 10}, {30, 0, 30}, {500, 0, 160}, {9000, 0, 2160}};
+    const struct slot_cost inserts = {.rows = 80000};
     struct slot_policy policy;
 
     (void)state;
@@ -202,11 +204,32 @@ merges_ahead_take_what_costs_little(void **state)
     policy.ahead_ratio = 4;
     assert_int_equal(slot_ahead_count(&policy, batches, 3), 3);
     assert_int_equal(slot_ahead_count(&policy, batches, 4), 4);
-    assert_int_equal(slot_ahead_limit(&policy, 40), 160);
-    assert_int_equal(slot_company_limit(80000, 1000000), 160000);
-    assert_int_equal(slot_company_limit(80000, 100000), 50000);
+    assert_int_equal(slot_ahead_limit(&policy, &(struct slot_cost){40, 0, 0}, 1000), 160);
+    assert_int_equal(slot_company_limit(&inserts, 1000000), 160000);
+    assert_int_equal(slot_company_limit(&inserts, 100000), 50000);
+    assert_int_equal(slot_stretch_limit(1000), 4000);
     assert_int_equal(slot_blocks_cost(0), 0);
     assert_true(slot_blocks_cost(1000) > slot_blocks_cost(999));
+}
+
+/* They cancel rows of the large batch. Where all of it is read, that is paid by rows. */
+static void
+retractions_are_in_haste_where_little_is_read(void **state)
+{
+    const struct slot_cost pops = {.rows = 2000, .negative_rows = 1000};
+    const struct slot_cost queue[] = {{2000, 1000, 2000}, {1000000, 0, 15000}};
+    const struct slot_cost inserts[] = {{2000, 0, 2000}, {1000000, 0, 15000}};
+    struct slot_policy policy;
+
+    (void)state;
+    slot_policy_init(&policy, SLOT_DECADES, 14999);
+    policy.ahead_ratio = 4;
+    assert_int_equal(slot_ahead_limit(&policy, &pops, 1000000), 16000);
+    assert_int_equal(slot_ahead_limit(&policy, &pops, 20000), 10000);
+    assert_int_equal(slot_ahead_limit(&policy, &pops, 9000), 8000);
+    assert_int_equal(slot_ahead_count(&policy, queue, 2), 2);
+    assert_int_equal(slot_ahead_count(&policy, inserts, 2), 0);
+    assert_int_equal(slot_company_limit(&pops, 1000000), 8000);
 }
 
 /* With an insert now and then, merges ahead keep the batches few, and write each row a
@@ -227,13 +250,13 @@ merges_ahead_keep_batches_few(void **state)
         uint64_t sum = 0;
 
         memmove(batches + 1, batches, count++ * sizeof *batches);
-        batches[0] = (struct slot_cost){ROWS, ROWS};
+        batches[0] = (struct slot_cost){ROWS, 0, ROWS};
         taken = slot_ahead_count(&policy, batches, count);
         for (size_t j = 0; j < taken; j++)
             sum += batches[j].rows;
         if (taken > 0) {
             memmove(batches + 1, batches + taken, (count - taken) * sizeof *batches);
-            batches[0] = (struct slot_cost){sum, sum};
+            batches[0] = (struct slot_cost){sum, 0, sum};
             count -= taken - 1;
             written += sum;
         }
@@ -297,6 +320,7 @@ main(void)
         cmocka_unit_test(large_merges_are_split_some_times),
         cmocka_unit_test(merges_ahead_take_what_is_in_proportion),
         cmocka_unit_test(merges_ahead_take_what_costs_little),
+        cmocka_unit_test(retractions_are_in_haste_where_little_is_read),
         cmocka_unit_test(merges_ahead_keep_batches_few),
         cmocka_unit_test(the_fuel_average_moves_slowly_and_stays_positive),
         cmocka_unit_test(help_grows_in_steps),

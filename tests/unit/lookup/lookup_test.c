@@ -444,10 +444,47 @@ failing_allocations_leave_nothing(void **state)
     assert_int_equal(spine_set_allocator(NULL), SPINE_OK);
 }
 
+/* The last stretch that was told is there, once, with bytes of its own. */
+static void
+stretches_are_told_and_taken(void **state)
+{
+    uint8_t bytes[] = "low key, high value";
+    const struct lookup_options options = {.false_positive_rate = 0.1};
+    const size_t before = spine_allocated_bytes();
+    struct lookup_ledger *ledger = lookup_ledger_new(&options);
+    struct skipped first = {.rows = 7, .has_low = true}, second = {.rows = 3};
+    struct skipped *taken;
+
+    (void)state;
+    first.low = (struct row_code){.hi = 1, .lo = 2, .key = {bytes, 7}};
+    second.has_high = true;
+    second.high = (struct row_code){.hi = 3, .lo = 4, .value = {bytes + 9, 10}};
+    assert_false(lookup_ledger_has_skipped(ledger));
+    assert_null(lookup_ledger_take_skipped(ledger));
+    lookup_ledger_skipped(ledger, &second);
+    lookup_ledger_skipped(ledger, &first);
+    assert_true(lookup_ledger_has_skipped(ledger));
+    bytes[0] = 'L';
+    taken = lookup_ledger_take_skipped(ledger);
+    assert_false(lookup_ledger_has_skipped(ledger));
+    assert_int_equal(taken->rows, 7);
+    assert_true(taken->has_low && !taken->has_high);
+    assert_int_equal(taken->low.lo, 2);
+    assert_int_equal(taken->low.key.size, 7);
+    assert_memory_equal(taken->low.key.data, "low key", 7);
+    assert_int_equal(taken->high.key.size, 0);
+    skipped_free(taken);
+    skipped_free(NULL);
+    lookup_ledger_skipped(ledger, &second);
+    lookup_ledger_unref(ledger);
+    assert_int_equal(spine_allocated_bytes(), before);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stretches_are_told_and_taken),
         cmocka_unit_test(bloom_rates_are_what_was_asked_for),
         cmocka_unit_test(bloom_bits_invert_the_model),
         cmocka_unit_test(bloom_works_with_one_key),

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "cursor/cursor_skip.h"
+
+#include "base/alloc.h"
+#include "cursor/cursor_window.h"
+
+/* A row with longer cells than this bounds no stretch: it would have to be copied. */
+#define EDGE_BYTES_MAX 4096u
+/* Less is not worth telling. Tests with simulated threads have few rows. */
+#ifdef SPINE_SIMULATED_THREADS
+#define SKIPPED_ROWS_MIN 2u
+#else
+#define SKIPPED_ROWS_MIN 1024u
+#endif
+
+static void begin_at(struct skip *skip, const struct row_code *edge);
+static struct span copy_span(struct span span, uint8_t *to);
+static void tell(const struct window *window, const struct row_code *end);
+
+/* Would merging make what is skipped go? Not what a filter hides, nor times that are
+ * added up. */
+static bool
+tells(const struct window *window)
+{
+    return window->tells_skipped && window->filter == NULL && !window->has_through;
+}
+
+/* Descending rows are complemented. */
+static struct row_code
+code_of(const struct window *window, const struct rows *rows, size_t at)
+{
+    struct row_code code = rows_code(window->layout, rows, at);
+
+    if (window->kway.descending) {
+        code.hi = ~code.hi;
+        code.lo = ~code.lo;
+    }
+    return code;
+}
+
+void
+skip_release(struct skip *skip)
+{
+    mem_free(skip->bytes, skip->capacity);
+    *skip = (struct skip){0};
+}
+
+void
+skip_reset(struct window *window)
+{
+    begin_at(&window->skip, NULL);
+}
+
+void
+skip_from_inputs(struct window *window)
+{
+    const struct kway *kway = &window->kway;
+    struct row_code least = {0};
+    bool found = false;
+
+    if (!tells(window) || window->skip.has_edge)
+        return;
+    for (size_t i = 0; i < kway->input_count; i++) {
+        const struct kway_input *input = &kway->inputs[i];
+        struct row_code code;
+        int order;
+
+        if (input->at == input->rows.count)
+            continue;
+        code = code_of(window, &input->rows, input->at);
+        order = found ? row_code_compare(window->layout, &code, &least) : 0;
+        if (!found || (kway->descending ? order > 0 : order < 0))
+            least = code;
+        found = true;
+    }
+    if (found)
+        begin_at(&window->skip, &least);
+}
+
+void
+skip_add(struct window *window, uint64_t skipped, const struct rows *rows, size_t begin)
+{
+    const size_t shown = rows->count - begin;
+    struct skip *skip = &window->skip;
+    struct row_code end = {0};
+
+    if (!tells(window))
+        return;
+    if (shown > 0)
+        end = code_of(window, rows, rows->count - 1);
+    skip->skipped += skipped;
+    skip->shown += shown;
+    /* It begins anew behind what was shown. */
+    if (!skip->has_edge || skip->skipped <= skip->shown) {
+        begin_at(skip, shown > 0 ? &end : NULL);
+        return;
+    }
+    if (skip->skipped < SKIPPED_ROWS_MIN || skip->skipped < 2 * skip->told)
+        return;
+    skip->told = skip->skipped;
+    tell(window, shown > 0 ? &end : NULL);
+}
+
+/* A stretch of no rows yet, from `edge` on, which is copied; NULL: from somewhere. */
+static void
+begin_at(struct skip *skip, const struct row_code *edge)
+{
+    const size_t key_bytes = edge != NULL ? edge->key.size : 0;
+    const size_t bytes = key_bytes + (edge != NULL ? edge->value.size : 0);
+
+    skip->skipped = skip->shown = skip->told = 0;
+    skip->has_edge =
+        edge != NULL && bytes <= EDGE_BYTES_MAX &&
+        array_reserve(&skip->bytes, &skip->capacity, sizeof *skip->bytes, bytes);
+    if (!skip->has_edge)
+        return;
+    skip->edge = *edge;
+    if (bytes > 0) {
+        skip->edge.key = copy_span(edge->key, skip->bytes);
+        skip->edge.value = copy_span(edge->value, skip->bytes + key_bytes);
+    }
+}
+
+static struct span
+copy_span(struct span span, uint8_t *to)
+{
+    if (span.size > 0)
+        memcpy(to, span.data, span.size);
+    return (struct span){.data = to, .size = span.size};
+}
+
+/* Up to `end`; NULL: to the end of all rows. */
+static void
+tell(const struct window *window, const struct row_code *end)
+{
+    const struct skip *skip = &window->skip;
+    struct skipped skipped = {.rows = skip->skipped,
+                              .has_low = true,
+                              .low = skip->edge,
+                              .has_high = end != NULL};
+
+    if (end != NULL)
+        skipped.high = *end;
+    if (window->kway.descending) {
+        skipped.has_low = end != NULL;
+        skipped.low = skipped.high;
+        skipped.has_high = true;
+        skipped.high = skip->edge;
+    }
+    lookup_ledger_skipped(window->ledger, &skipped);
+}

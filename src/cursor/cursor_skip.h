@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CURSOR_CURSOR_SKIP_H
+#define CURSOR_CURSOR_SKIP_H
+
+/*
+ * cursor/cursor_skip -- where a window skips: rows that cancel across batches are gone
+ * once these merge, and the spine may merge just that stretch (src/stretch.h).
+ */
+
+#include "batch/batch.h"
+
+struct window;
+
+/* A stretch of which more rows were skipped than shown, so far. */
+struct skip {
+    bool has_edge;
+    /* Where it begins; its spans lie in `bytes`. */
+    struct row_code edge;
+    uint8_t *bytes;
+    size_t capacity;
+    uint64_t skipped;
+    uint64_t shown;
+    /* Of these, when the ledger was told the last time. */
+    uint64_t told;
+};
+
+/* Frees what it owns. Twice is harmless. */
+void skip_release(struct skip *skip);
+/* The window was emptied: what was skipped lies elsewhere. */
+void skip_reset(struct window *window);
+/* The inputs are staged, and what was read last is skipped: from what they have next on,
+ * unless it goes on already. */
+void skip_from_inputs(struct window *window);
+/* A fill skipped so many rows, and `rows` from `begin` on are what it showed. */
+void
+skip_add(struct window *window, uint64_t skipped, const struct rows *rows, size_t begin);
+
+#endif

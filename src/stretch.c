@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+#include "stretch.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+
+/* Batch i of `company` has rows [begin[i], end[i]) in the stretch. */
+struct stretch {
+    struct company company;
+    uint64_t begin[SLOT_AHEAD_MAX];
+    uint64_t end[SLOT_AHEAD_MAX];
+    /* Its parts, and a place for the inner one; NULL when it stays whole. */
+    struct spine_batch *inner[SLOT_AHEAD_MAX];
+    struct spine_batch *outer[SLOT_AHEAD_MAX];
+    struct entry *homes[SLOT_AHEAD_MAX];
+    /* About so many rows of the largest will be taken over. */
+    uint64_t untouched_rows;
+};
+
+static enum spine_status
+find_ranges(struct stretch *stretch, const struct skipped *skipped);
+static enum spine_status range_in(const struct spine_batch *batch,
+                                  const struct skipped *skipped, uint64_t *begin,
+                                  uint64_t *end);
+static void drop_from(struct stretch *stretch, size_t index);
+static bool is_worth_it(struct stretch *stretch, uint64_t rows_skipped);
+static enum spine_status cut(struct stretch *stretch);
+static void swap_batches(struct spine_batch **a, struct spine_batch **b);
+
+struct stretch *
+stretch_find(struct spine *spine)
+{
+    struct skipped *skipped = lookup_ledger_take_skipped(spine->ledger);
+    struct stretch *stretch = NULL;
+
+    if (skipped != NULL)
+        stretch = mem_zalloc(sizeof *stretch);
+    if (stretch == NULL) {
+        skipped_free(skipped);
+        return NULL;
+    }
+    mutex_lock(&spine->mutex);
+    if (company_may_share_locked(spine))
+        company_gather_locked(spine, entries_all, 0, &stretch->company);
+    mutex_unlock(&spine->mutex);
+    /* What cannot be read, or cut for want of memory, waits for a merge that is due. */
+    if (find_ranges(stretch, skipped) != SPINE_OK ||
+        !is_worth_it(stretch, skipped->rows) || cut(stretch) != SPINE_OK) {
+        stretch_free(stretch);
+        stretch = NULL;
+    }
+    skipped_free(skipped);
+    return stretch;
+}
+
+/* Keeps the batches that have rows in the stretch. */
+static enum spine_status
+find_ranges(struct stretch *stretch, const struct skipped *skipped)
+{
+    enum spine_status st = SPINE_OK;
+
+    for (size_t i = 0; i < stretch->company.count;) {
+        TRY(range_in(stretch->company.batches[i], skipped, &stretch->begin[i],
+                     &stretch->end[i]));
+        if (stretch->begin[i] < stretch->end[i])
+            i++;
+        else
+            drop_from(stretch, i);
+    }
+out:
+    return st;
+}
+
+static enum spine_status
+range_in(const struct spine_batch *batch, const struct skipped *skipped, uint64_t *begin,
+         uint64_t *end)
+{
+    struct reader reader;
+    enum spine_status st = SPINE_OK;
+
+    *begin = 0;
+    *end = batch->info.rows;
+    reader_init(&reader, batch);
+    if (skipped->has_low) {
+        TRY(reader_seek_code(&reader, &skipped->low, false));
+        *begin = reader_offset(&reader);
+    }
+    if (skipped->has_high) {
+        TRY(reader_seek_code(&reader, &skipped->high, true));
+        *end = reader_offset(&reader);
+    }
+out:
+    reader_release(&reader);
+    return st;
+}
+
+static void
+drop_from(struct stretch *stretch, size_t index)
+{
+    struct company *company = &stretch->company;
+
+    spine_batch_unref(company->batches[index]);
+    company->count--;
+    for (size_t i = index; i < company->count; i++) {
+        company->batches[i] = company->batches[i + 1];
+        company->sequences[i] = company->sequences[i + 1];
+        company->levels[i] = company->levels[i + 1];
+    }
+}
+
+/* The merge reads the stretch and the rest of two blocks; all blocks are looked at, those
+ * of cut batches to be shared. */
+static bool
+is_worth_it(struct stretch *stretch, uint64_t rows_skipped)
+{
+    const struct company *company = &stretch->company;
+    const size_t largest = company->count - 1;
+    uint64_t cost = 2 * BLOCK_ROWS;
+    uint64_t read;
+
+    if (company->count < 2)
+        return false;
+    for (size_t i = 0; i < company->count; i++)
+        cost += stretch->end[i] - stretch->begin[i] +
+                slot_blocks_cost(company->batches[i]->block_count);
+    read = stretch->end[largest] - stretch->begin[largest] + 2 * BLOCK_ROWS;
+    if (read < company->batches[largest]->info.rows)
+        stretch->untouched_rows = company->batches[largest]->info.rows - read;
+    return cost <= slot_stretch_limit(rows_skipped);
+}
+
+static enum spine_status
+cut(struct stretch *stretch)
+{
+    const struct company *company = &stretch->company;
+    enum spine_status st = SPINE_OK;
+
+    for (size_t i = 0; i + 1 < company->count; i++) {
+        const struct spine_batch *batch = company->batches[i];
+
+        if (stretch->end[i] - stretch->begin[i] == batch->info.rows)
+            continue;
+        TRY(batch_cut(batch, stretch->begin[i], stretch->end[i], &stretch->inner[i],
+                      &stretch->outer[i]));
+        stretch->homes[i] = entry_new(stretch->inner[i]);
+        if (stretch->homes[i] == NULL)
+            return SPINE_NOMEM;
+    }
+out:
+    return st;
+}
+
+void
+stretch_start_locked(struct spine *spine, struct stretch *stretch,
+                     struct aftermath *after)
+{
+    const struct company *company = &stretch->company;
+    struct merge_task *task = &spine->locked.tasks[company->levels[company->count - 1]];
+    struct entry_set taken = {0};
+
+    if (task->state != TASK_IDLE ||
+        company_take_locked(spine, company, company->count, &taken) < company->count) {
+        entry_set_unite(&spine->locked.loose, &taken);
+        return;
+    }
+    for (size_t i = 0; i < company->count; i++) {
+        struct entry *entry = entry_set_take_batch(
+            &taken, company->levels[i], company->sequences[i], company->batches[i]);
+        struct entry *home = stretch->homes[i];
+
+        assert(entry != NULL);
+        if (home == NULL) {
+            entry_set_add(&task->inputs, entry);
+            continue;
+        }
+        home->sequence = entry->sequence;
+        home->level = slot_level(&spine->policy, home->batch->info.rows);
+        entry_set_add(&task->inputs, home);
+        stretch->homes[i] = NULL;
+        swap_batches(&entry->batch, &stretch->outer[i]);
+        spine_add_locked(spine, entry);
+        spine->locked.batch_count++;
+    }
+    spine_changed_locked(spine, after);
+    spine->locked.stats.skip_merges++;
+    task->ahead = true;
+    task->untouched_rows = stretch->untouched_rows;
+    merge_task_start_locked(task, after);
+}
+
+static void
+swap_batches(struct spine_batch **a, struct spine_batch **b)
+{
+    struct spine_batch *batch = *a;
+
+    *a = *b;
+    *b = batch;
+}
+
+void
+stretch_free(struct stretch *stretch)
+{
+    if (stretch == NULL)
+        return;
+    for (size_t i = 0; i < stretch->company.count; i++) {
+        spine_batch_unref(stretch->inner[i]);
+        spine_batch_unref(stretch->outer[i]);
+        entry_free(stretch->homes[i]);
+    }
+    company_release(&stretch->company);
+    mem_free(stretch, sizeof *stretch);
+}
