@@ -121,7 +121,6 @@ static void
 draw_keys(struct world *world, struct rng *rng, struct model *keys)
 {
     uint8_t scratch[64];
-    size_t kept = 0;
 
     for (unsigned i = 0; i < 100; i++) {
         const struct model_row row = {
@@ -132,12 +131,7 @@ draw_keys(struct world *world, struct rng *rng, struct model *keys)
         model_add(keys, &row);
     }
     model_consolidate(keys);
-    for (size_t i = 0; i < keys->count; i++)
-        if (kept == 0 ||
-            model_cell_compare(keys->schema.key.kind, keys->rows[kept - 1].key,
-                               keys->rows[i].key) < 0)
-            keys->rows[kept++] = keys->rows[i];
-    keys->count = kept;
+    model_keep_keys(keys);
 }
 
 static enum spine_status

@@ -148,18 +148,13 @@ call_probe(struct fixture *at)
     struct spine_probe *probe;
     struct columns columns;
     struct model keys;
-    size_t kept = 0;
     enum spine_status st = spine_probe_new(&probe, &at->error);
 
     if (st != SPINE_OK)
         return st;
     model_init(&keys, &at->schema);
     model_copy(&keys, &at->content);
-    for (size_t i = 0; i < keys.count; i++)
-        if (kept == 0 || model_cell_compare(at->schema.key.kind, keys.rows[kept - 1].key,
-                                            keys.rows[i].key) < 0)
-            keys.rows[kept++] = keys.rows[i];
-    keys.count = kept;
+    model_keep_keys(&keys);
     columns_init(&columns, &keys);
     st = probe_all(at, probe, &columns.view, &options);
     options.rows_max = 7;

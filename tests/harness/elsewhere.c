@@ -36,7 +36,7 @@ static struct {
     atomic_bool fired;
 } doors;
 
-/* The thread moves blocks: no pin counts. */
+/* The thread moves blocks: no pin, read or allocation counts. */
 static _Thread_local bool moving;
 
 static void move_to_copies(struct spine_batch *batch);
@@ -59,10 +59,14 @@ elsewhere_move(struct spine_batch *batch)
 {
     const enum elsewhere_mode mode = elsewhere_mode();
 
+    moving = true;
+    fault_alloc_exempt(true);
     if (mode == ELSEWHERE_COPIES)
         move_to_copies(batch);
     else
         elsewhere_move_to_file(mode, batch);
+    fault_alloc_exempt(false);
+    moving = false;
 }
 
 static void
@@ -77,7 +81,6 @@ move_to_copies(struct spine_batch *batch)
     ref_init(&elsewhere->keeper.refs);
     elsewhere->keeper.calls = &calls;
     elsewhere->count = batch->block_count;
-    moving = true;
     for (size_t i = 0; i < batch->block_count; i++) {
         struct pin pin;
 
@@ -87,7 +90,6 @@ move_to_copies(struct spine_batch *batch)
         elsewhere->images[i].bytes = image_copy(pin.image, pin.image->bytes);
         pin_release(&pin);
     }
-    moving = false;
     atomic_fetch_add(&doors.keepers, 1);
     batch_use_keeper(batch, &elsewhere->keeper);
     block_keeper_unref(&elsewhere->keeper);
@@ -159,19 +161,31 @@ elsewhere_keepers(void)
     return atomic_load(&doors.keepers);
 }
 
+bool
+elsewhere_fails(enum spine_status *status)
+{
+    if (moving)
+        return false;
+    if (!atomic_load(&doors.paused))
+        atomic_fetch_add(&doors.pins, 1);
+    if (!must_fail())
+        return false;
+    *status = doors.status;
+    return true;
+}
+
 static enum spine_status
 on_pin(struct block_keeper *keeper, uint32_t number, enum pin_use use, struct pin *out,
        struct spine_error *error)
 {
     const struct elsewhere *elsewhere = (const struct elsewhere *)(void *)keeper;
+    enum spine_status st;
 
     (void)use;
     if (number >= elsewhere->count)
         complain("there is no such block");
-    atomic_fetch_add(&doors.pins, !moving && !atomic_load(&doors.paused));
-    if (!moving && must_fail())
-        return spine_fail(error, doors.status, ELSEWHERE_MESSAGE " %" PRIu32 " fails",
-                          number);
+    if (elsewhere_fails(&st))
+        return spine_fail(error, st, ELSEWHERE_MESSAGE " %" PRIu32 " fails", number);
     note_most(atomic_fetch_add(&doors.pinned, 1) + 1);
     *out = (struct pin){.keeper = keeper};
     out->handle =

@@ -36,7 +36,8 @@ void elsewhere_move_to_file(enum elsewhere_mode mode, struct spine_batch *batch)
 /* The blocks of the batch, which nobody else knows yet, go elsewhere. */
 void elsewhere_move(struct spine_batch *batch);
 
-/* Lets the `nth` pin from now fail with `status`, 1 being the next. */
+/* Lets the `nth` pin from now, or read of a file that has blocks, fail with `status`, 1
+ * being the next. */
 void elsewhere_arm(enum fault_mode mode, uint64_t nth, enum spine_status status);
 /* No pin fails any more; true when one did since elsewhere_arm(). */
 bool elsewhere_disarm(void);
@@ -44,10 +45,12 @@ bool elsewhere_fired(void);
 /* Stops failing, and goes on, at the same count. For one thread. */
 void elsewhere_pause(void);
 void elsewhere_resume(void);
+/* Counts a pin or read. True when it is to fail with `*status`. */
+bool elsewhere_fails(enum spine_status *status);
 /* What the message of a failed pin says. */
 #define ELSEWHERE_MESSAGE "elsewhere: block"
 
-/* Pins asked for, in all; not those during a pause. */
+/* Pins asked for, or reads, in all; not those during a pause. */
 uint64_t elsewhere_pins(void);
 /* Pins that were not given back. */
 uint64_t elsewhere_pinned(void);

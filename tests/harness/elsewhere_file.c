@@ -7,6 +7,7 @@
 #include "harness/elsewhere.h"
 
 #include "batch/batch.h"
+#include "spine/fault.h"
 #include "spine/store.h"
 
 #include <stdatomic.h>
@@ -23,6 +24,8 @@ static char root[PATH_BYTES];
 static atomic_uint stores;
 
 static void backend_new(enum elsewhere_mode mode, struct spine_backend *out);
+static void fail_reads(void *argument, enum spine_operation operation, const char *name,
+                       uint64_t offset, size_t size, struct spine_fault *fault);
 static void remove_root(void);
 static bool every_third_stays(const void *context, size_t index);
 
@@ -64,11 +67,12 @@ backend_new(enum elsewhere_mode mode, struct spine_backend *out)
 {
     const unsigned number = atomic_fetch_add(&stores, 1);
     struct spine_error error = {0};
+    struct spine_backend inner;
     char path[PATH_BYTES + 16];
     enum spine_status st;
 
     if (mode != ELSEWHERE_DIRECTORY)
-        st = spine_memory_backend(out, &error);
+        st = spine_memory_backend(&inner, &error);
     else {
         if (number == 0) {
             (void)strcpy(root, "/tmp/spine-elsewhere-XXXXXX");
@@ -76,12 +80,26 @@ backend_new(enum elsewhere_mode mode, struct spine_backend *out)
                 abort();
         }
         (void)snprintf(path, sizeof path, "%s/%u", root, number);
-        st = spine_directory_backend(path, NULL, out, &error);
+        st = spine_directory_backend(path, NULL, &inner, &error);
     }
+    if (st == SPINE_OK)
+        st = spine_fault_backend(&inner, fail_reads, NULL, out, &error);
     if (st != SPINE_OK) {
         fprintf(stderr, "elsewhere: %s\n", error.message);
         abort();
     }
+}
+
+static void
+fail_reads(void *argument, enum spine_operation operation, const char *name,
+           uint64_t offset, size_t size, struct spine_fault *fault)
+{
+    (void)argument;
+    (void)name;
+    (void)offset;
+    (void)size;
+    if (operation == SPINE_OPERATION_READ_AT && elsewhere_fails(&fault->status))
+        fault->message = ELSEWHERE_MESSAGE " of a file";
 }
 
 static void

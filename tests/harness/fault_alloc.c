@@ -31,6 +31,8 @@ static struct {
     atomic_bool fired;
 } fault;
 
+static _Thread_local bool thread_is_exempt;
+
 static void *on_alloc(void *context, size_t bytes);
 static void on_free(void *context, void *memory, size_t bytes);
 static bool must_fail(void);
@@ -82,6 +84,12 @@ fault_alloc_resume(void)
     atomic_store(&fault.paused, false);
 }
 
+void
+fault_alloc_exempt(bool exempt)
+{
+    thread_is_exempt = exempt;
+}
+
 bool
 fault_alloc_fired(void)
 {
@@ -114,7 +122,7 @@ on_alloc(void *context, size_t bytes)
     (void)context;
     if (bytes == 0)
         complain("asked for nothing", bytes);
-    if (!atomic_load(&fault.paused))
+    if (!thread_is_exempt && !atomic_load(&fault.paused))
         atomic_fetch_add(&fault.count, 1);
     if (must_fail())
         return NULL;
@@ -154,7 +162,7 @@ on_free(void *context, void *memory, size_t bytes)
 static bool
 must_fail(void)
 {
-    if (!atomic_load(&fault.armed) || atomic_load(&fault.paused))
+    if (thread_is_exempt || !atomic_load(&fault.armed) || atomic_load(&fault.paused))
         return false;
     if (atomic_load(&fault.fired))
         return atomic_load(&fault.forever);

@@ -32,6 +32,8 @@ bool fault_alloc_disarm(void);
  * one thread. */
 void fault_alloc_pause(void);
 void fault_alloc_resume(void);
+/* From now on allocations of the calling thread never fail nor count; or do so again. */
+void fault_alloc_exempt(bool exempt);
 /* Has an allocation failed since fault_alloc_arm()? */
 bool fault_alloc_fired(void);
 

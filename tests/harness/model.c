@@ -148,6 +148,19 @@ model_consolidate(struct model *model)
 }
 
 void
+model_keep_keys(struct model *model)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < model->count; i++)
+        if (kept == 0 ||
+            model_cell_compare(model->schema.key.kind, model->rows[kept - 1].key,
+                               model->rows[i].key) < 0)
+            model->rows[kept++] = model->rows[i];
+    model->count = kept;
+}
+
+void
 model_advance(struct model *model, uint64_t frontier)
 {
     for (size_t i = 0; i < model->count; i++) {

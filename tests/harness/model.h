@@ -49,6 +49,8 @@ void model_add_rows(struct model *model, const struct model_row *rows, size_t co
 void model_add_times(struct model *model, const struct model_row *row, int64_t factor);
 /* Sorts, adds up the weights of equal rows and drops rows of weight zero. */
 void model_consolidate(struct model *model);
+/* Keeps one row of each key of a consolidated model, the first. */
+void model_keep_keys(struct model *model);
 /* Replaces every time t by join(t, frontier), and consolidates. */
 void model_advance(struct model *model, uint64_t frontier);
 /* Keeps the rows at times less than or equal to `through`, at the time 0, and

@@ -105,7 +105,6 @@ draw_keys(struct world *world, struct rng *rng, struct model *keys)
 {
     const size_t count = rng_index(rng, KEYS_MAX + 1);
     uint8_t scratch[64];
-    size_t kept = 0;
 
     for (size_t i = 0; i < count; i++) {
         const struct model_row row = {
@@ -116,12 +115,7 @@ draw_keys(struct world *world, struct rng *rng, struct model *keys)
         model_add(keys, &row);
     }
     model_consolidate(keys);
-    for (size_t i = 0; i < keys->count; i++)
-        if (kept == 0 ||
-            model_cell_compare(keys->schema.key.kind, keys->rows[kept - 1].key,
-                               keys->rows[i].key) < 0)
-            keys->rows[kept++] = keys->rows[i];
-    keys->count = kept;
+    model_keep_keys(keys);
 }
 
 /* Appends the rows of one answer to `out`, with the keys they were asked by. */
