@@ -57,6 +57,7 @@ static const char usage_text[] =
     "\n"
     "Exit status: 0 all is well, 1 something is damaged or cannot be read, 2 usage.\n";
 
+static enum tool_exit run_all(int count, char **arguments);
 static const struct command *find_command(const char *name);
 static enum tool_exit parse_options(const struct command *command, int count,
                                     char **arguments, struct tool_options *options);
@@ -70,6 +71,13 @@ static bool progress_shown;
 
 int
 main(int count, char **arguments)
+{
+    return (int)run_all(count, arguments);
+}
+
+/* Runs the command on each file; the worst of what came of them. */
+static enum tool_exit
+run_all(int count, char **arguments)
 {
     struct tool_options options = {.limit = UINT64_MAX};
     const struct command *command;

@@ -4,9 +4,10 @@
 #     sysroot.sh PROCESSOR DIRECTORY
 #
 # Makes DIRECTORY hold what programs for PROCESSOR (aarch64) need to be linked and to run:
-# the development packages of a build, with all that they depend on. They come from where
-# this system's own packages come from, by an apt that knows nothing but DIRECTORY, so that
-# nothing here is changed and no right is needed. Does nothing when it was done before.
+# the development packages of a build and the runtime of C++, with all that they depend
+# on. They come from where this system's own packages come from, by an apt that knows
+# nothing but DIRECTORY, so that nothing here is changed and no right is needed. Does
+# nothing when it was done before.
 
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -37,7 +38,7 @@ EOF
 APT_CONFIG=$directory/apt/conf
 export APT_CONFIG
 
-libraries=
+libraries=libstdc++6
 for package in $build_packages; do
     case $package in
     *-dev) libraries="$libraries $package" ;;

@@ -21,7 +21,8 @@
 
 #define OUTPUT_BYTES 65536u
 
-static const char *tool;
+/* The command that runs the tool, which may be that of an emulator, each word quoted. */
+static char tool[2048];
 
 /* A directory with a store, and the files of some batches. */
 struct world {
@@ -92,7 +93,7 @@ find_files(const char *directory, const char *ending, char *name)
 static int
 run(char *output, const char *format, ...)
 {
-    char arguments[512], command[1024];
+    char arguments[512], command[sizeof tool + 600];
     va_list list;
     FILE *pipe;
     size_t size;
@@ -101,7 +102,7 @@ run(char *output, const char *format, ...)
     va_start(list, format);
     (void)vsnprintf(arguments, sizeof arguments, format, list);
     va_end(list);
-    (void)snprintf(command, sizeof command, "'%s' %s 2>&1", tool, arguments);
+    (void)snprintf(command, sizeof command, "%s %s 2>&1", tool, arguments);
     pipe = popen(command, "r");
     assert_non_null(pipe);
     size = fread(output, 1, OUTPUT_BYTES - 1, pipe);
@@ -426,10 +427,14 @@ main(int count, char **arguments)
         cmocka_unit_test(test_usage),
     };
 
-    if (count != 2) {
-        (void)fprintf(stderr, "usage: %s PROGRAM\n", arguments[0]);
+    if (count < 2) {
+        (void)fprintf(stderr, "usage: %s [EMULATOR...] PROGRAM\n", arguments[0]);
         return 2;
     }
-    tool = arguments[1];
+    for (int i = 1; i < count; i++) {
+        const size_t used = strlen(tool);
+
+        (void)snprintf(tool + used, sizeof tool - used, "'%s' ", arguments[i]);
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
