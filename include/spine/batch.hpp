@@ -91,6 +91,8 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
     using batch_type = batch<K, V, Time>;
     using key_argument = typename codec<K>::argument;
     using value_argument = typename codec<V>::argument;
+    using weight_argument = number_argument<int64_t>;
+    using time_argument = number_argument<uint64_t>;
 
     row_writer() : row_writer(open(std::nothrow).value())
     {
@@ -98,8 +100,8 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
 
     /* Adds a row (key, value, time, weight). */
     template <class Value = V, if_value<Value> = 0>
-    void
-    add(key_argument key, value_argument value, int64_t weight = 1, uint64_t time = 0)
+    void add(key_argument key, value_argument value, weight_argument weight = 1,
+             time_argument time = 0)
     {
         spine_error error;
 
@@ -109,7 +111,7 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
 
     template <class Value = V, if_value<Value> = 0>
     result<void> add(std::nothrow_t, key_argument key, value_argument value,
-                     int64_t weight = 1, uint64_t time = 0) noexcept
+                     weight_argument weight = 1, time_argument time = 0) noexcept
     {
         spine_error error;
 
@@ -120,7 +122,7 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
 
     /* The same for sets. */
     template <class Value = V, if_no_value<Value> = 0>
-    void add(key_argument key, int64_t weight = 1, uint64_t time = 0)
+    void add(key_argument key, weight_argument weight = 1, time_argument time = 0)
     {
         spine_error error;
 
@@ -129,8 +131,8 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
     }
 
     template <class Value = V, if_no_value<Value> = 0>
-    result<void>
-    add(std::nothrow_t, key_argument key, int64_t weight = 1, uint64_t time = 0) noexcept
+    result<void> add(std::nothrow_t, key_argument key, weight_argument weight = 1,
+                     time_argument time = 0) noexcept
     {
         spine_error error;
 
@@ -176,8 +178,8 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
     }
 
   private:
-    enum spine_status put(key_argument key, value_argument value, int64_t weight,
-                          uint64_t time, spine_error *error) noexcept
+    enum spine_status put(key_argument key, value_argument value, weight_argument weight,
+                          time_argument time, spine_error *error) noexcept
     {
         spine_row row = {};
 
@@ -189,8 +191,12 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
 
         if (status == SPINE_OK)
             status = codec<V>::encode(value, value_encoder_, &row.value, error);
-        row.weight = weight;
-        row.time = time;
+        if (status == SPINE_OK)
+            status = weight.check(error);
+        if (status == SPINE_OK)
+            status = time.check(error);
+        row.weight = weight.number();
+        row.time = time.number();
         return status == SPINE_OK ? Calls::add(this->get(), &row, error) : status;
     }
 

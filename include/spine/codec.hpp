@@ -83,9 +83,10 @@ inline constexpr bool is_text =
     std::is_pointer_v<std::decay_t<Other>> || std::is_null_pointer_v<Other>;
 
 /*
- * A T as calls take it for a column of numbers, so that nothing else becomes one in
- * silence: bytes and, for integers, double do not compile. An integer of another type is
- * taken when it is in T; otherwise the call is refused with SPINE_INVALID.
+ * A T as calls take it, for a column of numbers, a weight or a time, so that nothing else
+ * becomes one in silence: bytes and, for integers, double do not compile. An integer of
+ * another type is taken when it is in T; otherwise the call is refused with
+ * SPINE_INVALID.
  */
 template <class T> class number_argument
 {
@@ -111,14 +112,13 @@ template <class T> class number_argument
                                int> = 0>
     constexpr number_argument(Other) noexcept
     {
-        static_assert(never<Other>,
-                      "spine_cpp: the column is of integers, not of double");
+        static_assert(never<Other>, "spine_cpp: an integer is wanted, not a double");
     }
 
     template <class Other, std::enable_if_t<is_text<Other>, int> = 0>
     constexpr number_argument(const Other &) noexcept
     {
-        static_assert(never<Other>, "spine_cpp: the column is of numbers, not of bytes");
+        static_assert(never<Other>, "spine_cpp: a number is wanted, not bytes");
     }
 
     /* Objects that convert to a T. */
@@ -146,8 +146,7 @@ template <class T> class number_argument
         const unsigned long long size = negative_ ? 0 - given_ : given_;
         char message[100];
 
-        (void)std::snprintf(message, sizeof message,
-                            "%s%llu is not in a column of %sint%u_t",
+        (void)std::snprintf(message, sizeof message, "%s%llu is not in %sint%u_t",
                             negative_ ? "-" : "", size, std::is_signed_v<T> ? "" : "u",
                             static_cast<unsigned>(8 * sizeof(T)));
         return fail(error, SPINE_INVALID, message);

@@ -62,14 +62,27 @@ integers_of_other_types()
     CHECK(through_column<uint64_t>('c') == 'c');
     CHECK(through_column<uint64_t>(true) == 1);
     CHECK(through_column<int64_t>(short{-3}) == -3);
-    check_refused<uint32_t>(large, "1099511627781 is not in a column of uint32_t");
-    check_refused<int32_t>(uint32_t{0x80000000},
-                           "2147483648 is not in a column of int32_t");
-    check_refused<uint64_t>(-1, "-1 is not in a column of uint64_t");
+    check_refused<uint32_t>(large, "1099511627781 is not in uint32_t");
+    check_refused<int32_t>(uint32_t{0x80000000}, "2147483648 is not in int32_t");
+    check_refused<uint64_t>(-1, "-1 is not in uint64_t");
     check_refused<uint32_t>(short{-1}, "-1 is not");
     check_refused<int64_t>(UINT64_MAX, "18446744073709551615 is not");
     check_refused<int32_t>(INT64_MIN, "-9223372036854775808 is not");
     check_refused<uint32_t>(INT64_MIN, "-9223372036854775808 is not");
+}
+
+static void
+weights_and_times()
+{
+    spine_cpp::batcher<uint64_t, void, SPINE_TIME_U64> rows;
+
+    rows.add(1, uint32_t{7}, short{8});
+    CHECK_THROWS(SPINE_INVALID, (rows.add(1, UINT64_MAX), 0));
+    CHECK_THROWS(SPINE_INVALID, (rows.add(1, 1, -1), 0));
+    CHECK(rows.add(std::nothrow, 1, UINT64_MAX).status() == SPINE_INVALID);
+    const auto batch = rows.seal();
+    auto cursor = batch.cursor();
+    CHECK(cursor.weight() == 7 && cursor.times().times[0] == 8);
 }
 
 static void
@@ -112,6 +125,7 @@ int
 main()
 {
     integers_of_other_types();
+    weights_and_times();
     strings_that_are_null();
     datums();
     CHECK(spine_allocated_bytes() == 0);

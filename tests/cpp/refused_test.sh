@@ -52,7 +52,8 @@ refuse() {
     fi
 }
 
-bytes='the column is of numbers, not of bytes'
+bytes='a number is wanted, not bytes'
+double='an integer is wanted, not a double'
 refuse "$bytes" 'numbers.add("ada", 1)'
 refuse "$bytes" 'numbers.add(1, "ada"s)'
 refuse "$bytes" '(void)numbers.add(std::nothrow, std::string_view("ada"), 1)'
@@ -61,7 +62,12 @@ refuse "$bytes" 'set.add("ada")'
 refuse "$bytes" 'doubles.add("ada", 1)'
 refuse "$bytes" '(void)cursor.seek_key_exact("ada")'
 refuse "$bytes" 'cursor.seek_val("ada"s)'
-refuse 'the column is of integers, not of double' 'numbers.add(1.0, 1)'
+refuse "$double" 'numbers.add(1.0, 1)'
+refuse "$double" 'numbers.add(1, 1, 0.5)'
+refuse "$double" 'numbers.add(1, 1, 1, 0.5)'
+refuse "$double" 'set.add(1, 0.5)'
+refuse "$double" '(void)set.add(std::nothrow, 1, 0.5)'
+refuse "$bytes" 'set.add(1, "ada")'
 refuse 'text_argument' 'strings.add("ada", 0)'
 refuse 'text_argument' 'strings.add("ada", nullptr)'
 accept 'numbers.add(1, true); numbers.add(1, 2u); numbers.add(1ull, 2, -1)'

@@ -38,7 +38,7 @@ EOF
 APT_CONFIG=$directory/apt/conf
 export APT_CONFIG
 
-libraries=libstdc++6
+libraries=" libstdc++6"
 for package in $build_packages; do
     case $package in
     *-dev) libraries="$libraries $package" ;;
