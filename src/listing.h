@@ -6,11 +6,12 @@
  * listing -- every batch of a spine, looked at with the lock let go of now and then. Part
  * of core.h.
  *
- * After a long pause a spine may have very many batches. They are listed in the order of
- * their sequences, some hundred at a time. Between two such sections merges may start and
- * be given up, which moves entries but changes no sequence; what is inserted has a
- * greater one than all that is listed. Only a merge that ends would replace batches of
- * which some have been listed: it waits until nobody lists.
+ * After a long pause a spine may have very many batches. They are listed in sections of
+ * some hundred sequences, one section after the other; within a section the loose ones
+ * come first. Between two sections merges may start and be given up, which moves entries
+ * but changes no sequence; what is inserted has a greater one than all that is listed.
+ * Only a merge that ends would replace batches of which some have been listed: it waits
+ * until nobody lists.
  */
 
 #include "core.h"
