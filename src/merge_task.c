@@ -203,26 +203,27 @@ slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
 {
     const uint64_t begin_ns = clock_now_ns();
     uint64_t fuel_left = fuel_rows;
-    enum spine_status st;
+    enum spine_status st = SPINE_OK;
 
     if (!task->looked && !task->ahead)
         company_join(task);
     task->looked = true;
     if (task->merge == NULL)
         TRY(merge_begin(task, &slice->error));
-    st = merge_step(task->merge, &fuel_left, &slice->error);
+    if (!merge_is_splitting(task->merge))
+        st = merge_step(task->merge, &fuel_left, &slice->error);
     slice->resumable = st != SPINE_OK && merge_is_intact(task->merge);
     merge_counts(task->merge, &slice->counts);
     TRY(st);
+    slice->rows_left = merge_rows_left(task->merge);
     if (merge_done(task->merge)) {
         slice->resumable = true;
-        TRY(merge_seal(task->merge, &slice->output, &slice->error));
+        TRY(merge_seal(task->merge, &fuel_left, &slice->output, &slice->error));
         slice->resumable = false;
-        slice->done = true;
+        slice->done = slice->output != NULL;
+    } else {
+        slice->is_split = split_make(task, &fuel_left, &slice->split);
     }
-    slice->rows_left = merge_rows_left(task->merge);
-    if (!slice->done)
-        slice->is_split = split_make(task, &slice->split);
 out:
     slice->status = st;
     /* At least 1: a slice that did nothing is not free. */

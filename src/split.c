@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
+static bool is_due(const struct merge_task *task);
 static bool inputs_are_searched(const struct merge_task *task);
 static void find_searched(struct entry *entry, void *context);
 static bool split_new(const struct merge_task *task, struct split *split);
@@ -12,27 +13,40 @@ static void place_written(struct merge_task *task, struct split *split,
 static void swap(struct spine_batch **a, struct spine_batch **b);
 
 bool
-split_make(struct merge_task *task, struct split *split)
+split_make(struct merge_task *task, uint64_t *fuel_rows, struct split *split)
 {
-    const struct entry_sums inputs = entry_set_sums(&task->inputs);
-    struct merge_counts counts;
+    struct merge *merge = task->merge;
     struct spine_error error;
 
-    merge_counts(task->merge, &counts);
-    /* What was taken over is not there twice. */
-    if (!slot_split_is_due(&task->spine->policy, counts.rows_in - counts.rows_shared,
-                           inputs.rows, inputs.count) ||
-        !merge_may_split(task->merge) || inputs_are_searched(task) ||
-        !split_new(task, split))
+    if (!merge_is_splitting(merge) && !is_due(task))
         return false;
-    if (merge_split(task->merge, &split->written, split->rests, &error) != SPINE_OK) {
+    if (!split_new(task, split)) {
+        merge_split_abort(merge);
+        return false;
+    }
+    merge_counts(merge, &split->counts);
+    if (merge_split(merge, fuel_rows, &split->written, split->rests, &error) !=
+            SPINE_OK ||
+        split->written == NULL) {
         split_release(split);
         return false;
     }
-    split->counts = counts;
-    merge_free(task->merge);
+    merge_free(merge);
     task->merge = NULL;
     return true;
+}
+
+static bool
+is_due(const struct merge_task *task)
+{
+    const struct entry_sums inputs = entry_set_sums(&task->inputs);
+    struct merge_counts counts;
+
+    merge_counts(task->merge, &counts);
+    /* What was taken over is not there twice. */
+    return slot_split_is_due(&task->spine->policy, counts.rows_in - counts.rows_shared,
+                             inputs.rows, inputs.count) &&
+           merge_may_split(task->merge) && !inputs_are_searched(task);
 }
 
 /* Readers have built filters, which the rests would not have. */

@@ -115,7 +115,9 @@ merged(struct spine_batch *const *batches, size_t count)
 
     require(merge_new(&merge, batches, count, NULL, NULL) == SPINE_OK, "a merge");
     require(merge_step(merge, &fuel_rows, NULL) == SPINE_OK, "merging");
-    require(merge_seal(merge, &batch, NULL) == SPINE_OK, "a batch of a merge");
+    fuel_rows = UINT64_MAX;
+    require(merge_seal(merge, &fuel_rows, &batch, NULL) == SPINE_OK,
+            "a batch of a merge");
     merge_free(merge);
     return batch;
 }

@@ -121,14 +121,15 @@ merged(struct spine_batch *const *batches, size_t count, bool encoded)
     const struct merge_options options = {.encode_rows = encoded ? 1 : UINT64_MAX};
     struct spine_batch *out;
     struct merge *merge;
+    uint64_t fuel_rows;
 
     require(merge_new(&merge, batches, count, &options, NULL) == SPINE_OK, "merge_new");
     while (!merge_done(merge)) {
-        uint64_t fuel_rows = 65536;
-
+        fuel_rows = 65536;
         require(merge_step(merge, &fuel_rows, NULL) == SPINE_OK, "merge_step");
     }
-    require(merge_seal(merge, &out, NULL) == SPINE_OK, "merge_seal");
+    fuel_rows = UINT64_MAX;
+    require(merge_seal(merge, &fuel_rows, &out, NULL) == SPINE_OK, "merge_seal");
     merge_free(merge);
     return out;
 }

@@ -23,15 +23,16 @@ bench_merge(const char *shape, size_t count, size_t rows, unsigned samples_wante
         const uint64_t began_ns = now_ns();
         struct spine_batch *out;
         struct merge *merge;
+        uint64_t fuel_rows;
 
         require(merge_new(&merge, batches, count, NULL, NULL) == SPINE_OK, "merge_new");
         while (!merge_done(merge)) {
-            uint64_t fuel_rows = 65536;
-
+            fuel_rows = 65536;
             require(merge_step(merge, &fuel_rows, NULL) == SPINE_OK, "merge_step");
         }
         merge_counts(merge, &counts);
-        require(merge_seal(merge, &out, NULL) == SPINE_OK, "merge_seal");
+        fuel_rows = UINT64_MAX;
+        require(merge_seal(merge, &fuel_rows, &out, NULL) == SPINE_OK, "merge_seal");
         samples_add(&samples, counts.rows_in, began_ns);
         require(out->info.rows == rows / count * count, "rows of the output");
         spine_batch_unref(out);

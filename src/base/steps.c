@@ -12,26 +12,29 @@ typedef int steps_are_counted_in_debug_builds;
 
 #include <stdatomic.h>
 
-static _Thread_local uint64_t section_steps;
+static _Thread_local uint64_t steps;
+/* Those before the critical section. */
+static _Thread_local uint64_t section_begin;
 static _Thread_local unsigned sections_open;
 static atomic_uint_least64_t most;
 
 void
 steps_count(void)
 {
-    section_steps++;
+    steps++;
 }
 
 void
 steps_section_begin(void)
 {
     if (sections_open++ == 0)
-        section_steps = 0;
+        section_begin = steps;
 }
 
 void
 steps_section_end(void)
 {
+    const uint64_t section_steps = steps - section_begin;
     uint_least64_t before = atomic_load_explicit(&most, memory_order_relaxed);
 
     assert(sections_open > 0);
@@ -47,6 +50,12 @@ uint64_t
 steps_take_most(void)
 {
     return atomic_exchange_explicit(&most, 0, memory_order_relaxed);
+}
+
+uint64_t
+steps_taken(void)
+{
+    return steps;
 }
 
 #endif

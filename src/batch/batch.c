@@ -53,12 +53,23 @@ batch_bytes(const struct layout *layout, size_t block_count)
 struct spine_batch *
 batch_alloc(const struct layout *layout, size_t block_count)
 {
-    struct spine_batch *batch = mem_zalloc(batch_bytes(layout, block_count));
+    struct spine_batch *batch = batch_alloc_unset(layout, block_count);
+
+    if (batch != NULL)
+        memset(batch + 1, 0, batch_bytes(layout, block_count) - sizeof *batch);
+    return batch;
+}
+
+struct spine_batch *
+batch_alloc_unset(const struct layout *layout, size_t block_count)
+{
+    struct spine_batch *batch = mem_alloc(batch_bytes(layout, block_count));
 
     static_assert(sizeof(struct spine_batch) % _Alignof(struct fence) == 0,
                   "the fences lie behind the batch");
     if (batch == NULL)
         return NULL;
+    memset(batch, 0, sizeof *batch);
     ref_init(&batch->refs);
     batch->layout = *layout;
     batch->fences = (struct fence *)(void *)(batch + 1);
@@ -133,20 +144,30 @@ batch_copy(const struct spine_batch *batch)
 void
 batch_changed_places(struct spine_batch *batch)
 {
-    struct spine_batch_info *info = &batch->info;
-
     batch->rows_elsewhere = 0;
     batch->bytes_elsewhere = 0;
-    info->bytes = batch_bytes(&batch->layout, batch->block_count);
-    for (size_t i = 0; i < batch->block_count; i++) {
-        const struct fence *fence = &batch->fences[i];
+    batch->info.bytes = 0;
+    for (size_t i = 0; i < batch->block_count; i++)
+        batch_count_place(batch, &batch->fences[i]);
+    batch_places_are_counted(batch);
+}
 
-        info->bytes += fence_bytes(fence);
-        if (fence->block != NULL)
-            continue;
-        batch->rows_elsewhere += fence->rows;
-        batch->bytes_elsewhere += fence->bytes;
-    }
+void
+batch_count_place(struct spine_batch *batch, const struct fence *fence)
+{
+    batch->info.bytes += fence_bytes(fence);
+    if (fence->block != NULL)
+        return;
+    batch->rows_elsewhere += fence->rows;
+    batch->bytes_elsewhere += fence->bytes;
+}
+
+void
+batch_places_are_counted(struct spine_batch *batch)
+{
+    struct spine_batch_info *info = &batch->info;
+
+    info->bytes += batch_bytes(&batch->layout, batch->block_count);
     batch->elsewhere = batch->rows_elsewhere > 0;
     if (batch->block_count == 0)
         return;

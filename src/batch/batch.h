@@ -93,7 +93,9 @@ struct output {
     uint64_t rows;
     uint64_t keys;
     uint64_t negative_rows;
-    uint64_t bytes;
+    /* The batch while it is made, and how many of the blocks it has; NULL: it is not. */
+    struct spine_batch *sealing;
+    size_t sealed;
 };
 
 void output_init(struct output *output, const struct layout *layout);
@@ -105,15 +107,19 @@ enum spine_status output_flush(struct output *output, bool all);
 /* Appends the block at the position of `reader`, which stands before its first row, by
  * reference, after flushing what is pending; moves the reader behind it. */
 enum spine_status output_share_block(struct output *output, struct reader *reader);
-/* The same of all blocks of `batch`. */
-enum spine_status
-output_share_batch(struct output *output, const struct spine_batch *batch);
 /* The block that was just shared has been judged now. */
 void output_mark_judged(struct output *output);
-/* What is left of `batch` from row `begin` on: its blocks by reference, but for the one
- * that begins before that row, of which it copies the rest. */
-enum spine_status batch_rest(const struct spine_batch *batch, uint64_t begin,
-                             struct spine_batch **out, struct spine_error *error);
+/*
+ * What is left of the batch of `reader` from its position on, in slices: into an output
+ * of its own, which is new. Begins with a copy of the rows that are left of the block at
+ * the position, unless it stands before its first row; appends the blocks from there on
+ * by reference, to the end, as long as there is fuel, of which a block costs one. The
+ * reader stays until the output is sealed or released.
+ */
+enum spine_status
+output_begin_rest(struct output *output, struct reader *reader, uint64_t *fuel_rows);
+enum spine_status
+output_share_rest(struct output *output, struct reader *reader, uint64_t *fuel_rows);
 /* Rows [begin, end) of `batch`, which are some of them but not all, as `*inner`, and the
  * others as `*outer`: whole blocks by reference, parts of them copied. */
 SPINE_CHECKED enum spine_status batch_cut(const struct spine_batch *batch, uint64_t begin,
@@ -126,6 +132,18 @@ bool output_encodes_block(const struct output *output, const struct reader *read
    afterwards; after SPINE_NOMEM it is as it was. */
 enum spine_status
 output_seal(struct output *output, struct spine_batch **out, struct spine_error *error);
+/*
+ * output_seal() in slices: each takes what it used from `*fuel_rows`, of which a block
+ * costs one, but for the first 16, and `*out` is NULL until the batch is there. Nothing
+ * is appended meanwhile; after output_seal_abort() it may be again.
+ */
+enum spine_status output_seal_step(struct output *output, uint64_t *fuel_rows,
+                                   struct spine_batch **out, struct spine_error *error);
+void output_seal_abort(struct output *output);
+/* Makes room for what is known of so many blocks, in one go: otherwise it grows, and what
+ * is there may be moved. */
+SPINE_CHECKED enum spine_status
+output_reserve_blocks(struct output *output, size_t blocks);
 
 /* The batch of sorted, consolidated `rows`, which stay. */
 enum spine_status batch_of_sorted(const struct layout *layout, const struct rows *rows,

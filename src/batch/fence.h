@@ -62,8 +62,6 @@ struct fence {
 
 /* ---- output.c ---- */
 
-/* Makes room for one more fence and its marks; false without memory. */
-bool output_reserve_fence(struct output *output);
 /* Takes the fence; there is room for it. */
 void output_push_fence(struct output *output, const struct fence *fence);
 
@@ -151,11 +149,16 @@ size_t batch_find_words(const struct spine_batch *batch, const struct held_block
 /* The batch that will have `block_count` fences, with one reference; NULL without memory.
  * What batch_bytes() says is its size. */
 struct spine_batch *batch_alloc(const struct layout *layout, size_t block_count);
+/* The same, but fences and marks are yet to be set: they are not even zero. */
+struct spine_batch *batch_alloc_unset(const struct layout *layout, size_t block_count);
 size_t batch_bytes(const struct layout *layout, size_t block_count);
 /* A batch of the same blocks, which are not copied; NULL without memory. */
 struct spine_batch *batch_copy(const struct spine_batch *batch);
 /* Counts again what of the batch is in memory and what is elsewhere. */
 void batch_changed_places(struct spine_batch *batch);
+/* The same of a new batch, block by block, and when all are counted. */
+void batch_count_place(struct spine_batch *batch, const struct fence *fence);
+void batch_places_are_counted(struct spine_batch *batch);
 
 /* Appends the image of a block to a file. */
 enum spine_status batch_write_block(struct store_writer *writer,

@@ -6,7 +6,12 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/steps.h"
 #include "batch/marks.h"
+
+/* So many blocks of a batch are sealed without fuel, so that a small merge ends with its
+ * rows. */
+#define FREE_BLOCKS 16u
 
 /* Rows behind the last whole block: they wait for more, or none come and they become
  * blocks, all of them or so many that one is left. */
@@ -16,10 +21,12 @@ static enum spine_status push_blocks(struct output *output, const struct rows *r
                                      enum rest rest, size_t *packed);
 static enum spine_status
 push_block(struct output *output, const struct rows *rows, size_t begin, size_t end);
+static enum spine_status begin_seal(struct output *output);
+static void seal_block(struct output *output);
+static struct spine_batch *finish_seal(struct output *output);
 static void encode_rest(struct output *output);
 static bool
 encode_fence(const struct layout *layout, struct fence *fence, struct rows *scratch);
-static void fill_info(const struct output *output, struct spine_batch *batch);
 
 void
 output_init(struct output *output, const struct layout *layout)
@@ -32,6 +39,7 @@ output_release(struct output *output)
 {
     const struct layout layout = output->layout;
 
+    output_seal_abort(output);
     for (size_t i = 0; i < output->block_count; i++)
         fence_release(&output->fences[i]);
     mem_free(output->fences, output->fence_capacity * sizeof *output->fences);
@@ -74,54 +82,111 @@ out:
 enum spine_status
 output_seal(struct output *output, struct spine_batch **out, struct spine_error *error)
 {
+    uint64_t fuel_rows = UINT64_MAX;
+
+    return output_seal_step(output, &fuel_rows, out, error);
+}
+
+enum spine_status
+output_seal_step(struct output *output, uint64_t *fuel_rows, struct spine_batch **out,
+                 struct spine_error *error)
+{
+    enum spine_status st = SPINE_OK;
+
+    *out = NULL;
+    if (output->sealing == NULL)
+        st = begin_seal(output);
+    if (st == SPINE_NOMEM)
+        return fail_nomem(error, "a batch",
+                          batch_bytes(&output->layout, output->block_count));
+    TRY(st);
+    while (output->sealed < output->block_count &&
+           (*fuel_rows > 0 || output->sealed < FREE_BLOCKS)) {
+        *fuel_rows -= output->sealed >= FREE_BLOCKS;
+        seal_block(output);
+    }
+    if (output->sealed == output->block_count)
+        *out = finish_seal(output);
+out:
+    return st;
+}
+
+/* Makes blocks of all that is pending, and room for the batch. */
+static enum spine_status
+begin_seal(struct output *output)
+{
     const struct layout *layout = &output->layout;
     struct spine_batch *batch = NULL;
-    size_t fences = output->block_count;
     size_t packed = 0;
     enum spine_status st;
 
-    *out = NULL;
     /* The last block is taken last, so that a failure leaves it. */
     st = push_blocks(output, &output->pending, REST_IS_ONE_BLOCK, &packed);
     rows_drop_front(layout, &output->pending, packed);
     TRY(st);
-    fences = output->block_count + (output->pending.count > 0);
-    batch = batch_alloc(layout, fences);
-    if (batch == NULL) {
-        st = SPINE_NOMEM;
-        goto out;
-    }
+    batch = batch_alloc_unset(layout, output->block_count + (output->pending.count > 0));
+    if (batch == NULL)
+        return SPINE_NOMEM;
     TRY(output_flush(output, true));
-    assert(output->block_count == fences);
+    assert(output->block_count == batch->block_count);
     encode_rest(output);
 
-    if (fences > 0)
-        memcpy(batch->fences, output->fences, fences * sizeof *batch->fences);
-    if (batch->marks != NULL) {
-        batch->marks[0] = marks_word(layout, batch->fences[0].first_hi);
-        memcpy(batch->marks + 1, output->marks,
-               fences * BLOCK_MARKS * sizeof *batch->marks);
-    }
+    if (batch->marks != NULL)
+        batch->marks[0] = marks_word(layout, output->fences[0].first_hi);
     batch->judged_by = output->judged_by;
     batch->judged = true;
-    for (size_t i = 0; i < fences; i++) {
-        batch->has_frames = batch->has_frames || batch->fences[i].key_framed;
-        batch->judged = batch->judged && batch->fences[i].judged;
-    }
-    fill_info(output, batch);
-#ifdef SPINE_BLOCKS_ELSEWHERE
-    elsewhere_move(batch);
-#endif
-    output->block_count = 0;
-    output->rows = output->keys = output->negative_rows = output->bytes = 0;
-    *out = batch;
+    output->sealing = batch;
+    output->sealed = 0;
     batch = NULL;
 out:
     if (batch != NULL)
         mem_free(batch, batch_bytes(layout, batch->block_count));
-    if (st == SPINE_NOMEM)
-        return fail_nomem(error, "a batch", batch_bytes(layout, fences));
     return st;
+}
+
+/* The batch has the next block; it is the output's as long as the batch is not done. */
+static void
+seal_block(struct output *output)
+{
+    struct spine_batch *batch = output->sealing;
+    const size_t at = output->sealed++;
+    struct fence *fence = &batch->fences[at];
+
+    *fence = output->fences[at];
+    if (batch->marks != NULL)
+        memcpy(batch->marks + 1 + at * BLOCK_MARKS, output->marks + at * BLOCK_MARKS,
+               BLOCK_MARKS * sizeof *batch->marks);
+    batch->has_frames = batch->has_frames || fence->key_framed;
+    batch->judged = batch->judged && fence->judged;
+    batch_count_place(batch, fence);
+    steps_count();
+}
+
+static struct spine_batch *
+finish_seal(struct output *output)
+{
+    struct spine_batch *batch = output->sealing;
+
+    batch->info.rows = output->rows;
+    batch->info.keys = output->keys;
+    batch->info.negative_rows = output->negative_rows;
+    batch_places_are_counted(batch);
+#ifdef SPINE_BLOCKS_ELSEWHERE
+    elsewhere_move(batch);
+#endif
+    output->sealing = NULL;
+    output->block_count = output->sealed = 0;
+    output->rows = output->keys = output->negative_rows = 0;
+    return batch;
+}
+
+void
+output_seal_abort(struct output *output)
+{
+    if (output->sealing != NULL)
+        mem_free(output->sealing,
+                 batch_bytes(&output->layout, output->sealing->block_count));
+    output->sealing = NULL;
 }
 
 /* Encodes the blocks that came before it was known that there would be enough rows, as
@@ -136,14 +201,12 @@ encode_rest(struct output *output)
         return;
     for (size_t i = 0; i < output->block_count; i++) {
         struct fence *fence = &output->fences[i];
-        const size_t bytes = fence->bytes;
 
         /* Blocks that are shared with other batches stay. */
         if (fence->encoded || fence->block == NULL || ref_count(&fence->block->refs) > 1)
             continue;
         if (!encode_fence(&output->layout, fence, &scratch))
             break;
-        output->bytes -= bytes - fence->bytes;
     }
     rows_release(&output->layout, &scratch);
 }
@@ -192,8 +255,7 @@ push_block(struct output *output, const struct rows *rows, size_t begin, size_t 
     struct fence fence;
     enum spine_status st;
 
-    if (!output_reserve_fence(output))
-        return SPINE_NOMEM;
+    TRY(output_reserve_blocks(output, output->block_count + 1));
     TRY(block_pack(&output->layout, rows, begin, end, encode, &block));
     TRY(fence_init(&fence, &output->layout, block, rows, begin, end));
     fence.judged = begin >= output->doubtful_end;
@@ -207,15 +269,17 @@ out:
     return st;
 }
 
-bool
-output_reserve_fence(struct output *output)
+enum spine_status
+output_reserve_blocks(struct output *output, size_t blocks)
 {
-    const size_t fences = output->block_count + 1;
+    const bool reserved =
+        array_reserve(&output->fences, &output->fence_capacity, sizeof *output->fences,
+                      blocks) &&
+        array_reserve(&output->marks, &output->mark_capacity, sizeof *output->marks,
+                      marks_count(&output->layout, blocks));
 
-    return array_reserve(&output->fences, &output->fence_capacity, sizeof *output->fences,
-                         fences) &&
-           array_reserve(&output->marks, &output->mark_capacity, sizeof *output->marks,
-                         marks_count(&output->layout, fences));
+    assert(output->sealing == NULL);
+    return reserved ? SPINE_OK : SPINE_NOMEM;
 }
 
 void
@@ -231,14 +295,4 @@ output_push_fence(struct output *output, const struct fence *fence)
     output->rows += fence->rows;
     output->keys += fence->keys - to->continues;
     output->negative_rows += fence->negative_rows;
-    output->bytes += fence_bytes(fence);
-}
-
-static void
-fill_info(const struct output *output, struct spine_batch *batch)
-{
-    batch->info.rows = output->rows;
-    batch->info.keys = output->keys;
-    batch->info.negative_rows = output->negative_rows;
-    batch_changed_places(batch);
 }

@@ -4,51 +4,30 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/steps.h"
 #include "batch/fence.h"
 #include "batch/marks.h"
-
-static enum spine_status
-share_block(struct output *output, const struct spine_batch *batch, size_t index);
 
 enum spine_status
 output_share_block(struct output *output, struct reader *reader)
 {
-    enum spine_status st;
-
-    assert(reader_at_block_start(reader));
-    TRY(share_block(output, reader->batch, reader->block));
-    reader->block++;
-out:
-    return st;
-}
-
-enum spine_status
-output_share_batch(struct output *output, const struct spine_batch *batch)
-{
-    enum spine_status st = SPINE_OK;
-
-    for (size_t i = 0; i < batch->block_count; i++)
-        TRY(share_block(output, batch, i));
-out:
-    return st;
-}
-
-static enum spine_status
-share_block(struct output *output, const struct spine_batch *batch, size_t index)
-{
+    const struct spine_batch *batch = reader->batch;
+    const size_t index = reader->block;
     struct fence fence;
     enum spine_status st;
 
+    assert(reader_at_block_start(reader));
     TRY(output_flush(output, true));
-    if (!output_reserve_fence(output))
-        return SPINE_NOMEM;
+    TRY(output_reserve_blocks(output, output->block_count + 1));
     TRY(fence_copy(&fence, &batch->fences[index]));
+    steps_count();
     fence.judged =
         fence.judged && judged_by_covers(&batch->judged_by, &output->judged_by);
     if (batch->marks != NULL)
         memcpy(output->marks + output->block_count * BLOCK_MARKS,
                batch->marks + 1 + index * BLOCK_MARKS, BLOCK_MARKS * sizeof(uint64_t));
     output_push_fence(output, &fence);
+    reader->block++;
 out:
     return st;
 }
@@ -61,35 +40,36 @@ output_mark_judged(struct output *output)
 }
 
 enum spine_status
-batch_rest(const struct spine_batch *batch, uint64_t begin, struct spine_batch **out,
-           struct spine_error *error)
+output_begin_rest(struct output *output, struct reader *reader, uint64_t *fuel_rows)
 {
-    struct output output;
-    struct reader reader;
-    enum spine_status st;
+    const struct fence *fence = &reader->batch->fences[reader->block];
+    enum spine_status st = SPINE_OK;
+    uint64_t rows;
 
-    *out = NULL;
-    output_init(&output, &batch->layout);
-    output.judged_by = batch->judged_by;
-    reader_init(&reader, batch);
-    reader.error = error;
-    reader_to_offset(&reader, begin);
-    if (reader.row > 0) {
-        if (!batch->fences[reader.block].judged)
-            output.doubtful_end = BLOCK_ROWS;
-        /* The copy is encoded if the block is. */
-        output.encode_rows = batch->fences[reader.block].encoded ? 0 : UINT64_MAX;
-        (void)reader_stage(&reader, &output.pending, BLOCK_ROWS, &st); /* all of it */
-        TRY(st);
+    output->judged_by = reader->batch->judged_by;
+    output->encode_rows = UINT64_MAX;
+    if (reader->row == 0)
+        return SPINE_OK;
+    if (!fence->judged)
+        output->doubtful_end = BLOCK_ROWS;
+    /* The copy is encoded if the block is. */
+    if (fence->encoded)
+        output->encode_rows = 0;
+    rows = reader_stage(reader, &output->pending, BLOCK_ROWS, &st); /* all of it */
+    *fuel_rows -= rows < *fuel_rows ? rows : *fuel_rows;
+    return st;
+}
+
+enum spine_status
+output_share_rest(struct output *output, struct reader *reader, uint64_t *fuel_rows)
+{
+    enum spine_status st = SPINE_OK;
+
+    while (*fuel_rows > 0 && reader->block < reader->batch->block_count) {
+        TRY(output_share_block(output, reader));
+        --*fuel_rows;
     }
-    while (reader.block < batch->block_count)
-        TRY(output_share_block(&output, &reader));
-    TRY(output_seal(&output, out, NULL));
 out:
-    output_release(&output);
-    reader_release(&reader);
-    if (st == SPINE_NOMEM)
-        return spine_fail(error, st, "no memory for what is left of a batch");
     return st;
 }
 

@@ -342,7 +342,9 @@ merge_runs(const struct layout *layout, struct spine_batch *const *batches, size
     TRY(merge_new(&merge, batches, count, &options, error));
     TRY(merge_step(merge, &fuel_rows, error));
     assert(merge_done(merge));
-    TRY(merge_seal(merge, out, error));
+    fuel_rows = UINT64_MAX;
+    TRY(merge_seal(merge, &fuel_rows, out, error));
+    assert(*out != NULL);
 out:
     merge_free(merge);
     return st;

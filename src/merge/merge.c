@@ -12,8 +12,8 @@
 static enum spine_status
 merge_alloc(struct merge **out, size_t input_count, struct spine_error *error);
 static void take_filters(struct merge *merge, struct retain *retain);
-static enum spine_status
-take_written(struct merge *merge, const struct spine_batch *written);
+static void expect_written(struct merge *merge, struct spine_batch *written);
+static enum spine_status take_written(struct merge *merge, uint64_t *fuel_rows);
 static enum spine_status judge(struct merge *merge, uint64_t fuel_rows,
                                uint64_t *fuel_used, struct spine_error *error);
 static enum spine_status merge_more(struct merge *merge, uint64_t fuel_rows,
@@ -29,6 +29,8 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
           const struct merge_options *options, struct spine_error *error)
 {
     struct merge *merge = NULL;
+    /* That the output may take over. */
+    size_t blocks = 0;
     enum spine_status st;
 
     assert(batch_count >= 1);
@@ -59,6 +61,8 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
         merge->inputs[i].reader.pins = &merge->pins;
         merge->inputs[i].reader.error = &merge->unread;
         merge->rows_all += batches[i]->info.rows;
+        if (batches[i]->block_count > 1)
+            blocks += batches[i]->block_count;
     }
     merge->output.rows_expected = merge->rows_all;
     if (options != NULL && options->encode_rows > 0)
@@ -68,8 +72,11 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
     /* What is read beyond an overlap is not taken over. */
     if (options != NULL && options->untouched_rows > 0)
         merge->window_rows = WINDOW_ROWS_MIN;
-    if (options != NULL && options->written != NULL)
-        TRY(take_written(merge, options->written));
+    if (options != NULL && options->written != NULL) {
+        expect_written(merge, options->written);
+        blocks += options->written->block_count;
+    }
+    TRY(output_reserve_blocks(&merge->output, blocks + merge->rows_all / BLOCK_ROWS + 1));
     if (options != NULL && options->retain != NULL)
         take_filters(merge, options->retain);
     *out = merge;
@@ -81,7 +88,6 @@ out:
     return st;
 }
 
-static void take_filters(struct merge *merge, struct retain *retain);
 /* Filters that have judged all inputs, by themselves, have nothing to say. */
 static void
 take_filters(struct merge *merge, struct retain *retain)
@@ -100,11 +106,28 @@ take_filters(struct merge *merge, struct retain *retain)
         merge->retain = retain;
 }
 
-static enum spine_status
-take_written(struct merge *merge, const struct spine_batch *written)
+static void
+expect_written(struct merge *merge, struct spine_batch *written)
 {
+    merge->written = spine_batch_ref(written);
+    reader_init(&merge->written_reader, written);
     merge->output.rows_expected += written->info.rows;
-    return output_share_batch(&merge->output, written);
+}
+
+/* The next blocks of what a merge that was split has written. */
+static enum spine_status
+take_written(struct merge *merge, uint64_t *fuel_rows)
+{
+    enum spine_status st;
+
+    merge->intact = true;
+    TRY(output_share_rest(&merge->output, &merge->written_reader, fuel_rows));
+    if (merge->written_reader.block == merge->written->block_count) {
+        spine_batch_unref(merge->written);
+        merge->written = NULL;
+    }
+out:
+    return st;
 }
 
 enum spine_status
@@ -112,6 +135,9 @@ merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error)
 {
     enum spine_status st = SPINE_OK;
 
+    assert(merge->splitting == NULL);
+    if (merge->written != NULL)
+        TRY(take_written(merge, fuel_rows));
     while (*fuel_rows > 0 && !merge_done(merge)) {
         uint64_t fuel_used = 0;
 
@@ -196,8 +222,8 @@ merge_is_intact(const struct merge *merge)
 bool
 merge_done(const struct merge *merge)
 {
-    return merge->rows_in == merge->rows_all && merge->fresh.count == 0 &&
-           !kway_holds(&merge->kway);
+    return merge->written == NULL && merge->rows_in == merge->rows_all &&
+           merge->fresh.count == 0 && !kway_holds(&merge->kway);
 }
 
 uint64_t
@@ -220,44 +246,11 @@ merge_counts(const struct merge *merge, struct merge_counts *out)
 }
 
 enum spine_status
-merge_seal(struct merge *merge, struct spine_batch **out, struct spine_error *error)
+merge_seal(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **out,
+           struct spine_error *error)
 {
     assert(merge_done(merge));
-    return output_seal(&merge->output, out, error);
-}
-
-bool
-merge_may_split(const struct merge *merge)
-{
-    return merge->retain == NULL && !kway_holds(&merge->kway);
-}
-
-enum spine_status
-merge_split(struct merge *merge, struct spine_batch **written, struct spine_batch **rests,
-            struct spine_error *error)
-{
-    enum spine_status st = SPINE_OK;
-
-    assert(merge_may_split(merge));
-    *written = NULL;
-    for (size_t i = 0; i < merge->input_count; i++)
-        rests[i] = NULL;
-    for (size_t i = 0; i < merge->input_count; i++) {
-        struct merge_input *input = &merge->inputs[i];
-        const uint64_t rows = input->batch->info.rows;
-
-        merge_input_update(input);
-        if (input->staged->rows_left > 0)
-            TRY(batch_rest(input->batch, rows - input->staged->rows_left, &rests[i],
-                           error));
-    }
-    TRY(output_seal(&merge->output, written, error));
-out:
-    for (size_t i = 0; st != SPINE_OK && i < merge->input_count; i++) {
-        spine_batch_unref(rests[i]);
-        rests[i] = NULL;
-    }
-    return st;
+    return output_seal_step(&merge->output, fuel_rows, out, error);
 }
 
 void
@@ -265,6 +258,8 @@ merge_free(struct merge *merge)
 {
     if (merge == NULL)
         return;
+    merge_split_abort(merge);
+    spine_batch_unref(merge->written);
     pins_release(&merge->pins);
     for (size_t i = 0; i < merge->input_count; i++)
         merge_input_release(&merge->inputs[i]);

@@ -10,7 +10,9 @@
  *         fuel_rows = ...;
  *         merge_step(merge, &fuel_rows, error);
  *     }
- *     merge_seal(merge, &batch, error);
+ *     do                                    with fuel, too
+ *         merge_seal(merge, &fuel_rows, &batch, error);
+ *     while (batch == NULL);
  *     merge_free(merge);                    at any point: gives up
  *
  * A merge reads rows in order, replaces times by their join with the frontier, adds the
@@ -43,8 +45,9 @@ struct merge_options {
     /*
      * What a merge that was split has written, or NULL: rows before all of the inputs'.
      * Its blocks come first in the output, by reference; they are not counted as read.
+     * Keeps a reference until that is done.
      */
-    const struct spine_batch *written;
+    struct spine_batch *written;
     /* What drops rows of the output, or NULL. Taken by a merge_new() that succeeds. */
     struct retain *retain;
 };
@@ -68,9 +71,10 @@ enum spine_status merge_new(struct merge **out, struct spine_batch *const *batch
  * Merges until the inputs are used up or `*fuel_rows` are, and takes what it used from
  * `*fuel_rows`, down to 0: by at most a window, some thousands, and twice the number of
  * inputs more. An input row counts as one row, and once more for each time that the
- * inputs are twice as many as 64; a block taken over counts as one row, and a look at an
- * input as one, if they are more than 64; so does every call of a filter, and every row
- * read for one. After a failure only merge_free() is allowed, unless merge_is_intact().
+ * inputs are twice as many as 64; a block taken over, or of `written`, counts as one row,
+ * and a look at an input as one, if they are more than 64; so does every call of a
+ * filter, and every row read for one. After a failure only merge_free() is allowed,
+ * unless merge_is_intact().
  */
 enum spine_status
 merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error);
@@ -82,20 +86,32 @@ bool merge_done(const struct merge *merge);
  * (kernel/kway.h). */
 uint64_t merge_rows_left(const struct merge *merge);
 void merge_counts(const struct merge *merge, struct merge_counts *out);
-/* After merge_done(). SPINE_NOMEM: may be called again. */
-enum spine_status
-merge_seal(struct merge *merge, struct spine_batch **out, struct spine_error *error);
+/*
+ * After merge_done(): makes the batch, as long as there is fuel, of which a block but for
+ * the first 16 costs one; `*out` is NULL until it is there. SPINE_NOMEM: may be called
+ * again.
+ */
+enum spine_status merge_seal(struct merge *merge, uint64_t *fuel_rows,
+                             struct spine_batch **out, struct spine_error *error);
 /*
  * Stops a merge half way: `*written` is what it has written, maybe a batch of no rows,
  * and `rests[i]` what it has yet to read of input i, or NULL when that is nothing. A
  * merge of the rests with that `written` goes on where this one stops; of this one only
  * merge_counts() and merge_free() are allowed. SPINE_NOMEM: it goes on itself.
  *
+ * That takes work for each block of all these, which is paid in fuel: `*written` is NULL
+ * as long as it is not done. Meanwhile the merge_is_splitting(): it has to be called
+ * again before the merge goes on, unless merge_split_abort() is.
+ *
  *     input 0    a c e | h        written  a b c d e
  *     input 1    b d   | f g      rests    h, f g
  */
-enum spine_status merge_split(struct merge *merge, struct spine_batch **written,
-                              struct spine_batch **rests, struct spine_error *error);
+enum spine_status merge_split(struct merge *merge, uint64_t *fuel_rows,
+                              struct spine_batch **written, struct spine_batch **rests,
+                              struct spine_error *error);
+bool merge_is_splitting(const struct merge *merge);
+/* The merge goes on, if it was splitting. */
+void merge_split_abort(struct merge *merge);
 /* Can it be split now? Not inside a value, nor when rows may be dropped: groups are
  * judged as a whole. */
 bool merge_may_split(const struct merge *merge);

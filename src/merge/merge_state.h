@@ -5,8 +5,9 @@
 /*
  * merge/merge_state -- a merge under way.
  *
- *     merge.c         windows, and what they are made of: begin, step, seal, split
+ *     merge.c         windows, and what they are made of: begin, step, seal
  *     merge_take.c    what needs no merging
+ *     merge_split.c   stopping half way
  */
 
 #include "merge/merge.h"
@@ -21,8 +22,14 @@
  * row of them costs more. */
 #define MERGE_FEW_INPUTS 64u
 
+struct splitting; /* merge_split.c */
+
 struct merge {
     struct layout layout;
+    /* What comes before all that is merged, a reference, and how far the output has it;
+     * NULL: it has all of it. */
+    struct spine_batch *written;
+    struct reader written_reader;
     struct merge_input *inputs;
     /* As many as `inputs`, which their sources point to. */
     struct kway_input *staged;
@@ -46,6 +53,8 @@ struct merge {
     uint64_t blocks_shared;
     uint64_t rows_shared;
     struct retain *retain;
+    /* NULL: it is not splitting. */
+    struct splitting *splitting;
     /* The last step failed where nothing is lost: it can be tried again. */
     bool intact;
     /* Merged rows, judged up to `fresh_at`.

@@ -277,12 +277,13 @@ merge_counted(struct work *work)
 static void
 run_merge(struct work *work)
 {
+    uint64_t fuel_rows = UINT64_MAX;
     struct spine_batch *out;
 
     REQUIRE(merge_new(&merge, work->batches, work->batch_count, NULL, NULL) == SPINE_OK,
             "a merge");
     perf_counted(merge_counted, work);
-    REQUIRE(merge_seal(merge, &out, NULL) == SPINE_OK, "a merged batch");
+    REQUIRE(merge_seal(merge, &fuel_rows, &out, NULL) == SPINE_OK, "a merged batch");
     REQUIRE(out->info.rows == work->batch_count * work->batch_rows ||
                 work->schema->key.kind == SPINE_U32,
             "rows of the merge");

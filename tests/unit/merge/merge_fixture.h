@@ -11,6 +11,7 @@
 #include "harness/generate.h"
 #include "harness/model.h"
 #include "harness/property.h"
+#include "merge/merge.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,20 @@ fixture_batch(const struct layout *layout, const struct model *model, size_t blo
         st = output_seal(&output, &batch, NULL);
     output_release(&output);
     return batch;
+}
+
+/* merge_seal() by very little fuel. */
+static inline enum spine_status
+fixture_seal(struct merge *merge, struct spine_batch **out)
+{
+    enum spine_status st;
+
+    do {
+        uint64_t fuel_rows = 3;
+
+        st = merge_seal(merge, &fuel_rows, out, NULL);
+    } while (st == SPINE_OK && *out == NULL);
+    return st;
 }
 
 /* Appends all rows of `batch` to `out`. False without memory. */

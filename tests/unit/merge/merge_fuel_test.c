@@ -65,7 +65,7 @@ merge_slowly(struct spine_batch *const *batches, const struct merge_options *opt
         assert_true(merge_rows_left(merge) < left);
         before = counts;
     }
-    assert_int_equal(merge_seal(merge, &out, NULL), SPINE_OK);
+    assert_int_equal(fixture_seal(merge, &out), SPINE_OK);
     merge_free(merge);
     return out;
 }

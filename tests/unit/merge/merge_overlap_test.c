@@ -162,7 +162,7 @@ rows_read_by_merge(struct spine_batch *large, struct spine_batch *small)
     assert_int_equal(merge_new(&merge, batches, 2, &options, NULL), SPINE_OK);
     assert_int_equal(merge_step(merge, &fuel_rows, NULL), SPINE_OK);
     merge_counts(merge, &counts);
-    assert_int_equal(merge_seal(merge, &merged, NULL), SPINE_OK);
+    assert_int_equal(fixture_seal(merge, &merged), SPINE_OK);
     assert_int_equal(spine_batch_check(merged, NULL), SPINE_OK);
     spine_batch_unref(merged);
     merge_free(merge);

@@ -53,7 +53,7 @@ merged_equals(struct merge *merge, const struct model *expected)
     HOLDS_EQUAL(0, merge_rows_left(merge));
     merge_counts(merge, &counts);
     rows_out = counts.rows_out;
-    HOLDS_OK(merge_seal(merge, &batch, NULL));
+    HOLDS_OK(fixture_seal(merge, &batch));
     model_init(&rows, &expected->schema);
     HOLDS(fixture_rows(batch, &rows));
     HOLDS_EQUAL(expected->count, batch->info.rows);
@@ -185,13 +185,22 @@ split_once(struct split_merge *split, struct rng *rng)
     struct spine_batch *rests[FIXTURE_BATCHES_MAX], *written;
     const size_t count = fixture->batch_count;
 
+    enum spine_status st;
+
     HOLDS(merge_may_split(split->merge));
     fault_alloc_arm(FAULT_ONCE, 1 + rng_below(rng, 40));
-    const enum spine_status st = merge_split(split->merge, &written, rests, NULL);
+    do {
+        uint64_t fuel_rows = 1 + rng_below(rng, 5);
+
+        st = merge_split(split->merge, &fuel_rows, &written, rests, NULL);
+    } while (st == SPINE_OK && written == NULL && !rng_chance(rng, 3));
     const bool fired = fault_alloc_disarm();
     HOLDS_EQUAL(fired ? SPINE_NOMEM : SPINE_OK, st);
-    if (fired)
+    HOLDS_EQUAL(st == SPINE_OK && written == NULL, merge_is_splitting(split->merge));
+    if (written == NULL) {
+        merge_split_abort(split->merge);
         return true;
+    }
     HOLDS(halves_are_the_sum(written, rests, count, &split->options, &fixture->sum));
     merge_free(split->merge);
     split->merge = NULL;
@@ -342,7 +351,7 @@ shared_by_merge(struct spine_batch *const *batches, const struct merge_options *
     assert_int_equal(merge_new(&merge, batches, 2, options, NULL), SPINE_OK);
     assert_int_equal(merge_step(merge, &fuel_rows, NULL), SPINE_OK);
     merge_counts(merge, &counts);
-    assert_int_equal(merge_seal(merge, out, NULL), SPINE_OK);
+    assert_int_equal(fixture_seal(merge, out), SPINE_OK);
     merge_free(merge);
     return counts.blocks_shared;
 }
@@ -447,7 +456,7 @@ test_slices_of_many_inputs_are_short(void **state)
     }
     /* Opening, a look or two, and eight for a row. */
     assert_in_range(steps, 9 * INPUTS / FUEL, 14 * INPUTS / FUEL);
-    assert_int_equal(merge_seal(merge, &out, NULL), SPINE_OK);
+    assert_int_equal(fixture_seal(merge, &out), SPINE_OK);
     assert_int_equal(out->info.rows, INPUTS);
     spine_batch_unref(out);
     merge_free(merge);
@@ -496,10 +505,10 @@ try_merge(const struct fixture *fixture, struct spine_batch **out)
         return st;
     st = run_merge(merge, fixture->generator.rng, FUEL_ALL);
     if (st == SPINE_OK)
-        st = merge_seal(merge, out, NULL);
+        st = fixture_seal(merge, out);
     /* Sealing may be tried again. */
     if (st == SPINE_NOMEM && merge_done(merge) && fault_alloc_disarm())
-        st = merge_seal(merge, out, NULL) == SPINE_OK ? SPINE_NOMEM : SPINE_CORRUPT;
+        st = fixture_seal(merge, out) == SPINE_OK ? SPINE_NOMEM : SPINE_CORRUPT;
     else if (st == SPINE_NOMEM)
         *out = NULL;
     merge_free(merge);

@@ -180,7 +180,7 @@ world_merge(struct world *world, size_t count, const struct judge *judge,
         HOLDS(counts.rows_in - counts.rows_shared - rows_read <=
               4 * given + STEP_ROWS_MAX);
     }
-    HOLDS_OK(merge_seal(merge, &merged, NULL));
+    HOLDS_OK(fixture_seal(merge, &merged));
     HOLDS_OK(spine_batch_check(merged, NULL));
     HOLDS_EQUAL(counts.rows_out, merged->info.rows);
     merge_free(merge);
