@@ -227,7 +227,8 @@ fill_rows(struct window *window, struct rows *out, bool *done)
         if (window->want < want_max(window))
             window->want *= window->limited && window->want < WINDOW_WANT_MIN ? 4 : 2;
     }
-    skip_add(window, window->rows_skipped - skipped, out, before);
+    if (window->rows_skipped > skipped || window->skip.skipped > 0)
+        skip_add(window, window->rows_skipped - skipped, out, before);
     return SPINE_OK;
 }
 
@@ -358,7 +359,7 @@ fill_lent(struct window *window, struct lent_rows *out, bool *done)
         } while (st == SPINE_OK && !*done && rows_used > used_before);
         window->rows_skipped += rows_used - (out->count - before);
     }
-    if (st == SPINE_OK) {
+    if (st == SPINE_OK && (window->rows_skipped > skipped || window->skip.skipped > 0)) {
         const struct rows rows = {.hi = out->hi, .lo = out->lo, .count = out->count};
 
         skip_add(window, window->rows_skipped - skipped, &rows, before);

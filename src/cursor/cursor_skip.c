@@ -13,6 +13,7 @@
 #define SKIPPED_ROWS_MIN 1024u
 #endif
 
+static void begin_behind_window(struct window *window, size_t count);
 static void begin_at(struct skip *skip, const struct row_code *edge);
 static struct span copy_span(struct span span, uint8_t *to);
 static void tell(const struct window *window, const struct row_code *end);
@@ -46,12 +47,6 @@ skip_release(struct skip *skip)
 }
 
 void
-skip_reset(struct window *window)
-{
-    begin_at(&window->skip, NULL);
-}
-
-void
 skip_from_inputs(struct window *window)
 {
     const struct kway *kway = &window->kway;
@@ -60,6 +55,10 @@ skip_from_inputs(struct window *window)
 
     if (!tells(window) || window->skip.has_edge)
         return;
+    if (window->rows.count > 0) {
+        begin_behind_window(window, window->rows.count);
+        return;
+    }
     for (size_t i = 0; i < kway->input_count; i++) {
         const struct kway_input *input = &kway->inputs[i];
         struct row_code code;
@@ -86,38 +85,51 @@ skip_add(struct window *window, uint64_t skipped, const struct rows *rows, size_
 
     if (!tells(window))
         return;
-    if (shown > 0)
-        end = code_of(window, rows, rows->count - 1);
+    if (!skip->has_edge)
+        begin_behind_window(window, rows == &window->rows ? begin : window->rows.count);
     skip->skipped += skipped;
     skip->shown += shown;
     /* It begins anew behind what was shown. */
     if (!skip->has_edge || skip->skipped <= skip->shown) {
-        begin_at(skip, shown > 0 ? &end : NULL);
+        skip_reset(skip);
         return;
     }
     if (skip->skipped < SKIPPED_ROWS_MIN || skip->skipped < 2 * skip->told)
         return;
     skip->told = skip->skipped;
+    if (shown > 0)
+        end = code_of(window, rows, rows->count - 1);
     tell(window, shown > 0 ? &end : NULL);
 }
 
-/* A stretch of no rows yet, from `edge` on, which is copied; NULL: from somewhere. */
+/* The stretch begins where the fill did: behind the `count` rows that the window had. */
+static void
+begin_behind_window(struct window *window, size_t count)
+{
+    struct row_code edge;
+
+    if (count == 0)
+        return;
+    edge =
+        rows_code(window->layout, &window->rows, window->kway.descending ? 0 : count - 1);
+    begin_at(&window->skip, &edge);
+}
+
+/* A stretch of no rows yet, from `edge` on, which is copied: if that is not too much. */
 static void
 begin_at(struct skip *skip, const struct row_code *edge)
 {
-    const size_t key_bytes = edge != NULL ? edge->key.size : 0;
-    const size_t bytes = key_bytes + (edge != NULL ? edge->value.size : 0);
+    const size_t bytes = edge->key.size + edge->value.size;
 
-    skip->skipped = skip->shown = skip->told = 0;
-    skip->has_edge =
-        edge != NULL && bytes <= EDGE_BYTES_MAX &&
-        array_reserve(&skip->bytes, &skip->capacity, sizeof *skip->bytes, bytes);
-    if (!skip->has_edge)
+    skip_reset(skip);
+    if (bytes > EDGE_BYTES_MAX ||
+        !array_reserve(&skip->bytes, &skip->capacity, sizeof *skip->bytes, bytes))
         return;
+    skip->has_edge = true;
     skip->edge = *edge;
     if (bytes > 0) {
         skip->edge.key = copy_span(edge->key, skip->bytes);
-        skip->edge.value = copy_span(edge->value, skip->bytes + key_bytes);
+        skip->edge.value = copy_span(edge->value, skip->bytes + edge->key.size);
     }
 }
 

@@ -27,11 +27,18 @@ struct skip {
 /* Frees what it owns. Twice is harmless. */
 void skip_release(struct skip *skip);
 /* The window was emptied: what was skipped lies elsewhere. */
-void skip_reset(struct window *window);
-/* The inputs are staged, and what was read last is skipped: from what they have next on,
- * unless it goes on already. */
+static inline void
+skip_reset(struct skip *skip)
+{
+    skip->has_edge = false;
+    skip->skipped = skip->shown = skip->told = 0;
+}
+
+/* The inputs are staged, and what was read last is skipped: from the end of the window
+ * on, or from what the inputs have next, unless it goes on already. */
 void skip_from_inputs(struct window *window);
-/* A fill skipped so many rows, and `rows` from `begin` on are what it showed. */
+/* A fill skipped so many rows, and `rows` from `begin` on are what it showed; the rows of
+ * the window, or some that will be. */
 void
 skip_add(struct window *window, uint64_t skipped, const struct rows *rows, size_t begin);
 

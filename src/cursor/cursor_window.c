@@ -347,7 +347,7 @@ window_forward(struct window *window, bool within_key, size_t *first)
         const struct cell value = rows_value(window->layout, &window->rows, count - 1);
 
         window->kway.descending = false;
-        skip_reset(window);
+        skip_reset(&window->skip);
         window->limited = false;
         want_less(window);
         TRY(find_bounds(
@@ -412,7 +412,7 @@ window_backward(struct window *window, size_t keep, size_t *shift)
         const struct cell value = rows_value(window->layout, rows, 0);
 
         window->kway.descending = true;
-        skip_reset(window);
+        skip_reset(&window->skip);
         window->limited = false;
         want_less(window);
         TRY(find_bounds(window, (struct window_bound){&key, &value, false}));
@@ -470,7 +470,7 @@ window_clear(struct window *window, bool backward)
     window->rows.count = 0;
     forget_inputs(window);
     window->kway.descending = backward;
-    skip_reset(window);
+    skip_reset(&window->skip);
     window->staged = backward ? STAGED_BACKWARD : STAGED_FORWARD;
     want_less(window);
     window->limited = false;
