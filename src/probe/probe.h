@@ -9,7 +9,7 @@
  *
  *     keys --range of the batch--> --its filter--> candidates --search--> hits
  *
- * Each stage leaves less for the next, which costs more. Hits are chained by key. A key
+ * Each step leaves less for the next, which costs more. Hits are chained by key. A key
  * with one hit is copied from its block. Rows of words that several batches have are
  * merged key by key, where they are given; other rows, and those that come in pieces, of
  * all such keys in one k-way merge, which sees only their rows.

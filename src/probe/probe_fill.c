@@ -2,8 +2,8 @@
 
 /*
  * The driver of a probe: chunk by chunk it has the batches searched, and the rows of the
- * keys given, until a call has as many as it may give. It calls the stages; no stage
- * calls the driver, or the stage that comes next.
+ * keys given, until a call has as many as it may give. It calls the files that
+ * do each of these steps; none of them calls it, or the step that comes next.
  */
 
 #include "base/alloc.h"

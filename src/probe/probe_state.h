@@ -3,11 +3,11 @@
 #define PROBE_PROBE_STATE_H
 
 /*
- * probe/probe_state -- what a probe has between its stages.
+ * probe/probe_state -- what a probe has between its steps.
  *
  *     probe.c           the public calls; rows into the caller's columns
  *     probe_keys.c      the caller's keys, checked and normalised
- *     probe_fill.c      the driver: which stage is next
+ *     probe_fill.c      the driver: which step is next
  *     probe_search.c    a chunk of keys in all batches: hits
  *     probe_merge.c     the rows of keys that several batches have, merged
  *     probe_whole.c     the same of keys that are given whole
