@@ -210,6 +210,9 @@ fill_in_pieces(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
             TRY(take_row(kway, out, piece, &used));
         }
     }
+    /* Windows are quicker, and begin only between values. */
+    if (open->is_open && !open->gives_runs && !next_is_open(kway))
+        TRY(open_value_end(open, kway, out));
 out:
     *rows_used += used;
     return st;
