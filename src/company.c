@@ -18,7 +18,7 @@ struct inputs {
 
 static void sort_in(struct entry *entry, void *context);
 static void add_input(struct entry *entry, void *context);
-static void choose(const struct spine *spine, struct company *company,
+static void choose(const struct merge_task *task, struct company *company,
                    struct inputs *inputs, uint64_t *untouched_rows);
 
 void
@@ -53,28 +53,37 @@ sort_in(struct entry *entry, void *context)
     company->levels[at] = entry->level;
 }
 
-bool
-company_may_share_locked(const struct spine *spine)
+struct company_terms
+company_terms_locked(const struct spine *spine)
 {
-    const bool times_move =
-        spine->locked.has_frontier && spine->layout.schema.time != SPINE_UNTIMED;
+    return (struct company_terms){
+        .times_move = spine->locked.has_frontier && spine->layout.timed,
+        .filters = filters_mark(spine->locked.key_filter, spine->locked.value_filter)};
+}
 
-    return !times_move && !retention_is_set_locked(spine);
+struct company_terms
+company_terms_of(const struct merge_task *task)
+{
+    return (struct company_terms){
+        .times_move = task->has_frontier && task->spine->layout.timed,
+        .filters = filters_mark(task->key_filter, task->value_filter)};
 }
 
 uint64_t
-company_cost(const struct spine *spine, const struct spine_batch *large,
-             struct spine_batch *const *small, size_t small_count, uint64_t limit)
+company_cost(const struct spine *spine, const struct company_terms *terms,
+             const struct spine_batch *large, const struct small_batches *small,
+             uint64_t limit)
 {
     const uint64_t rows = large->info.rows;
-    const uint64_t blocks_cost = slot_blocks_cost(large->block_count);
-    uint64_t cost;
+    uint64_t cost = slot_blocks_cost(large->block_count);
 
-    if (rows <= limit || blocks_cost > limit)
+    if (rows <= limit || cost > limit)
         return rows;
-    cost = blocks_cost + merge_overlap(large, small, small_count,
-                                       slot_encode_rows(spine->options.encode_rows, 0),
-                                       limit - blocks_cost);
+    cost += batch_rows_to_read(large, &terms->filters, terms->times_move);
+    if (cost > limit)
+        return rows;
+    cost += merge_overlap(large, small->batches, small->count,
+                          slot_encode_rows(spine->options.encode_rows, 0), limit - cost);
     return cost < rows ? cost : rows;
 }
 
@@ -119,11 +128,10 @@ company_join(struct merge_task *task)
     mutex_lock(&spine->mutex);
     company.count = 0;
     range.level_begin = slot_level(&spine->policy, inputs.sum.rows);
-    if (company_may_share_locked(spine))
-        company_gather_locked(spine, range, inputs.sum.rows, &company);
+    company_gather_locked(spine, range, inputs.sum.rows, &company);
     mutex_unlock(&spine->mutex);
 
-    choose(spine, &company, &inputs, &untouched_rows);
+    choose(task, &company, &inputs, &untouched_rows);
     if (company.count > 0) {
         mutex_lock(&spine->mutex);
         if (company_take_locked(spine, &company, company.count, &task->inputs) > 0) {
@@ -148,9 +156,10 @@ add_input(struct entry *entry, void *context)
 /* Keeps those that cost little, the smallest first: what is kept reaches into blocks of
  * larger ones, too. */
 static void
-choose(const struct spine *spine, struct company *company, struct inputs *inputs,
+choose(const struct merge_task *task, struct company *company, struct inputs *inputs,
        uint64_t *untouched_rows)
 {
+    const struct company_terms terms = company_terms_of(task);
     const size_t count = company->count;
 
     company->count = 0;
@@ -159,8 +168,8 @@ choose(const struct spine *spine, struct company *company, struct inputs *inputs
         const size_t at = company->count;
         const uint64_t rows = batch->info.rows;
         const uint64_t limit = slot_company_limit(&inputs->sum, rows);
-        const uint64_t cost =
-            company_cost(spine, batch, inputs->batches, inputs->count, limit);
+        const struct small_batches small = {inputs->batches, inputs->count};
+        const uint64_t cost = company_cost(task->spine, &terms, batch, &small, limit);
 
         if (cost > limit || inputs->count == MERGE_OVERLAP_MAX) {
             spine_batch_unref(batch);

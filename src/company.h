@@ -11,6 +11,11 @@
  *     large      |aaaa|bbbb|cccc|dddd|eeee|
  *     small       a                     f      costs aaaa and a little for each block
  *
+ * Under filters only blocks are not read that they have judged. While a filter moves none
+ * is, so there is no company: a merge has to ask it about every key. What it rejects is
+ * found by surveys (survey.h). Where a frontier moves times, only blocks are not read of
+ * which each value has one time: nothing adds up in these.
+ *
  * How far batches overlap is found out by a worker without the lock, among references to
  * batches that were loose; afterwards those are taken that still are.
  */
@@ -25,19 +30,31 @@ struct company {
     size_t count;
 };
 
+/* Batches that reach into the blocks of a large one. */
+struct small_batches {
+    struct spine_batch *const *batches;
+    size_t count;
+};
+
 /* Those in the range that have more than `rows` rows; none at all if there are more than
  * SLOT_AHEAD_MAX in the range. */
 void company_gather_locked(const struct spine *spine, struct entry_range range,
                            uint64_t rows, struct company *out);
-/* May a merge of the spine take over blocks? Not when frontier or filters change what it
- * writes. */
-bool company_may_share_locked(const struct spine *spine);
+/* What changes the rows that a merge writes. */
+struct company_terms {
+    bool times_move;
+    struct judged_by filters;
+};
+
+/* Those of a merge that would begin now, and of the one of a task. */
+struct company_terms company_terms_locked(const struct spine *spine);
+struct company_terms company_terms_of(const struct merge_task *task);
 /*
- * What `large` costs in a merge with all of `small` (slots.h): at most its rows; some
- * number above `limit` if it costs more than that. `may_share` as above.
+ * What `large` costs in a merge on `terms` with all of `small` (slots.h): at most its
+ * rows; some number above `limit` if it costs more than that.
  */
-uint64_t company_cost(const struct spine *spine, const struct spine_batch *large,
-                      struct spine_batch *const *small, size_t small_count,
+uint64_t company_cost(const struct spine *spine, const struct company_terms *terms,
+                      const struct spine_batch *large, const struct small_batches *small,
                       uint64_t limit);
 /* Moves those of the first `count` that are still loose to `inputs`; returns how many. */
 size_t company_take_locked(struct spine *spine, const struct company *company,

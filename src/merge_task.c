@@ -238,6 +238,7 @@ merge_begin(struct merge_task *task, struct spine_error *error)
     struct unread unread = {.written = task->written};
     struct merge_options options = {
         .advance_times = task->has_frontier,
+        .may_keep_times = task->level != COMPACTION_TASK,
         .frontier = task->frontier,
         .untouched_rows = task->untouched_rows,
         .encode_rows =

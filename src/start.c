@@ -44,7 +44,7 @@ static bool may_look_locked(const struct spine *spine);
 static void queue_look_locked(struct spine *spine, struct aftermath *after);
 static void look_on_worker(struct job *job, uint64_t *fuel_rows);
 static size_t count_ahead(const struct spine *spine, const struct company *company,
-                          bool may_share, uint64_t *untouched_rows);
+                          const struct company_terms *terms, uint64_t *untouched_rows);
 static void start_ahead_locked(struct spine *spine, const struct company *company,
                                size_t count, uint64_t untouched_rows,
                                struct aftermath *after);
@@ -223,18 +223,18 @@ look_on_worker(struct job *job, uint64_t *fuel_rows)
     struct company company = {0};
     struct stretch *stretch = stretch_find(spine);
     uint64_t untouched_rows = 0;
-    bool may_share;
+    struct company_terms terms;
     size_t count;
 
     (void)fuel_rows;
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
-    may_share = company_may_share_locked(spine);
+    terms = company_terms_locked(spine);
     if (may_look_locked(spine) && stretch == NULL)
         company_gather_locked(spine, free_levels_locked(spine), 0, &company);
     mutex_unlock(&spine->mutex);
 
-    count = count_ahead(spine, &company, may_share, &untouched_rows);
+    count = count_ahead(spine, &company, &terms, &untouched_rows);
 
     mutex_lock(&spine->mutex);
     if (stretch != NULL)
@@ -256,8 +256,8 @@ look_on_worker(struct job *job, uint64_t *fuel_rows)
 
 /* How many of these, the smallest first, are to merge ahead. */
 static size_t
-count_ahead(const struct spine *spine, const struct company *company, bool may_share,
-            uint64_t *untouched_rows)
+count_ahead(const struct spine *spine, const struct company *company,
+            const struct company_terms *terms, uint64_t *untouched_rows)
 {
     struct slot_cost costs[SLOT_AHEAD_MAX], smaller = {0};
     size_t count;
@@ -268,8 +268,9 @@ count_ahead(const struct spine *spine, const struct company *company, bool may_s
         const uint64_t limit = slot_ahead_limit(&spine->policy, &smaller, rows);
 
         costs[i] = (struct slot_cost){rows, batch->info.negative_rows, rows};
-        if (may_share && i > 0 && rows > limit)
-            costs[i].cost = company_cost(spine, batch, company->batches, i, limit);
+        if (i > 0 && rows > limit)
+            costs[i].cost = company_cost(
+                spine, terms, batch, &(struct small_batches){company->batches, i}, limit);
         smaller.rows += rows;
         smaller.negative_rows += batch->info.negative_rows;
     }

@@ -18,6 +18,7 @@ struct stretch {
     uint64_t untouched_rows;
 };
 
+static bool may_cut_locked(const struct spine *spine);
 static enum spine_status
 find_ranges(struct stretch *stretch, const struct skipped *skipped);
 static enum spine_status range_in(const struct spine_batch *batch,
@@ -41,7 +42,7 @@ stretch_find(struct spine *spine)
         return NULL;
     }
     mutex_lock(&spine->mutex);
-    if (company_may_share_locked(spine))
+    if (may_cut_locked(spine))
         company_gather_locked(spine, entries_all, 0, &stretch->company);
     mutex_unlock(&spine->mutex);
     /* What cannot be read, or cut for want of memory, waits for a merge that is due. */
@@ -52,6 +53,16 @@ stretch_find(struct spine *spine)
     }
     skipped_free(skipped);
     return stretch;
+}
+
+/* Not under filters, which mark what they have judged of groups that are in one batch;
+ * nor behind a frontier: a merge would read more than the stretch. */
+static bool
+may_cut_locked(const struct spine *spine)
+{
+    const struct company_terms terms = company_terms_locked(spine);
+
+    return terms.filters.keys == 0 && terms.filters.values == 0 && !terms.times_move;
 }
 
 /* Keeps the batches that have rows in the stretch. */

@@ -120,6 +120,12 @@ bool reader_block_goes_on(const struct reader *reader);
 bool reader_block_is_judged(const struct reader *reader, const struct judged_by *filters);
 bool batch_rows_are_judged(const struct spine_batch *batch, uint64_t begin, uint64_t end,
                            const struct judged_by *filters, uint64_t *looks);
+/* Has each value of the block at the position one time, which is in no other block? */
+bool reader_block_has_single_times(const struct reader *reader);
+/* The rows of blocks of which `filters` may reject some, and of those of which values
+ * have several times, if `times_move`. Looks at every block. */
+uint64_t batch_rows_to_read(const struct spine_batch *batch,
+                            const struct judged_by *filters, bool times_move);
 /* The first key of the block, in the caller's type; as rows_key_datum(). */
 union spine_datum
 batch_block_key(const struct spine_batch *batch, size_t block, uint8_t *scratch);

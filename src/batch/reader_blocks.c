@@ -5,6 +5,8 @@
 #include "batch/fence.h"
 
 static const struct fence *fence_at(const struct reader *reader);
+static bool has_single_times(const struct spine_batch *batch, size_t block);
+static bool value_goes_on(const struct spine_batch *batch, size_t block);
 
 int
 row_code_compare(const struct layout *layout, const struct row_code *a,
@@ -123,6 +125,50 @@ reader_block_is_judged(const struct reader *reader, const struct judged_by *filt
 {
     return fence_at(reader)->judged &&
            judged_by_covers(&reader->batch->judged_by, filters);
+}
+
+bool
+reader_block_has_single_times(const struct reader *reader)
+{
+    return has_single_times(reader->batch, reader->block);
+}
+
+uint64_t
+batch_rows_to_read(const struct spine_batch *batch, const struct judged_by *filters,
+                   bool times_move)
+{
+    const bool has_filters = filters->keys != 0 || filters->values != 0;
+    uint64_t rows = 0;
+
+    if (has_filters && !judged_by_covers(&batch->judged_by, filters))
+        return batch->info.rows;
+    if (!times_move && (!has_filters || batch->judged))
+        return 0;
+    for (size_t i = 0; i < batch->block_count; i++)
+        if ((has_filters && !batch->fences[i].judged) ||
+            (times_move && !has_single_times(batch, i)))
+            rows += batch->fences[i].rows;
+    return rows;
+}
+
+static bool
+has_single_times(const struct spine_batch *batch, size_t block)
+{
+    const struct fence *fence = &batch->fences[block];
+
+    return fence->values == fence->rows &&
+           (block == 0 || !value_goes_on(batch, block - 1)) &&
+           (block + 1 == batch->block_count || !value_goes_on(batch, block));
+}
+
+/* Does the next block begin with the key and value that this one ends with? */
+static bool
+value_goes_on(const struct spine_batch *batch, size_t block)
+{
+    const struct row_code last = fence_last(&batch->fences[block]);
+    const struct row_code next = fence_first(&batch->fences[block + 1]);
+
+    return row_code_compare(&batch->layout, &last, &next) == 0;
 }
 
 bool

@@ -50,6 +50,7 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
     if (options != NULL && merge->layout.timed) {
         merge->kway.advance_times = options->advance_times;
         merge->kway.frontier = options->frontier;
+        merge->may_keep_times = options->may_keep_times;
     }
 
     const size_t share = 2 * WINDOW_ROWS / batch_count;

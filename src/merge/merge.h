@@ -20,7 +20,8 @@
  * each input until it is freed. The output is invisible until merge_seal() returns it.
  *
  * A block that no other input reaches into is taken over by reference, without being
- * read; when rows are dropped, only if it is known that none of it is.
+ * read; when rows are dropped, only if it is known that none of it is, and when times are
+ * replaced, only if they may be kept and each value has one.
  *
  * Example, frontier = 10:    input 0: (a, 3, +1)  (b, 12, +1)
  *                            input 1: (a, 7, -1)  (b, 12, +2)
@@ -37,6 +38,9 @@ struct merge;
 struct merge_options {
     bool advance_times;
     uint64_t frontier;
+    /* Blocks of which each value has one time may be taken over with the times that they
+     * have: these can be replaced later, too. */
+    bool may_keep_times;
     /* When the inputs have so many rows, the output's blocks are encoded; 0: the default
      * (struct output). */
     uint64_t encode_rows;

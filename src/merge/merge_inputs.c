@@ -118,6 +118,23 @@ merge_input_copy_below(struct merge_input *input, const struct row_code *bound,
     return count;
 }
 
+bool
+merge_input_has_single_times(const struct merge_input *input)
+{
+    const struct rows *rows = &input->staged->rows;
+
+    if (staged_rows(input) == 0)
+        return input->staged->more && reader_block_has_single_times(&input->reader);
+    for (size_t at = input->staged->at; at + 1 < rows->count; at++) {
+        const struct row_code row = rows_code(input->layout, rows, at);
+        const struct row_code next = rows_code(input->layout, rows, at + 1);
+
+        if (row_code_compare(input->layout, &row, &next) == 0)
+            return false;
+    }
+    return true;
+}
+
 size_t
 merge_input_blocks_below(const struct merge_input *input, const struct row_code *bound,
                          size_t blocks_max)

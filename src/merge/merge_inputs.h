@@ -50,6 +50,10 @@ enum spine_status merge_input_peek(struct merge_input *input, struct row_code *o
 size_t merge_input_copy_below(struct merge_input *input, const struct row_code *bound,
                               struct rows *to, enum spine_status *st);
 
+/* Has each value of the rows that are staged, or else of the block at the position, one
+ * time? */
+bool merge_input_has_single_times(const struct merge_input *input);
+
 /* How many whole blocks from the position on lie below `bound` (NULL: below everything),
  * counted up to `blocks_max`. 0 with rows staged, or inside a block. */
 size_t merge_input_blocks_below(const struct merge_input *input,

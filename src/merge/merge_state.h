@@ -55,6 +55,7 @@ struct merge {
     struct retain *retain;
     /* NULL: it is not splitting. */
     struct splitting *splitting;
+    bool may_keep_times;
     /* The last step failed where nothing is lost: it can be tried again. */
     bool intact;
     /* Merged rows, judged up to `fresh_at`.

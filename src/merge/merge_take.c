@@ -56,9 +56,9 @@ merge_take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used)
     uint64_t rows_before;
     enum spine_status st;
 
-    /* Rows whose times move must be read. */
-    if (merge->kway.advance_times || kway_holds(&merge->kway) ||
-        merge->rows_in < merge->look_rows_in)
+    /* Rows whose times move must be read, unless nothing comes of it. */
+    if ((merge->kway.advance_times && !merge->may_keep_times) ||
+        kway_holds(&merge->kway) || merge->rows_in < merge->look_rows_in)
         return SPINE_OK;
     merge->kway.untouched = false;
     *fuel_used += merge_pass_fuel(merge);
@@ -119,6 +119,8 @@ take_front(struct merge *merge, struct merge_input *front, const struct row_code
     const struct retain *retain = merge->retain;
     enum spine_status st = SPINE_OK;
 
+    if (merge->kway.advance_times && !merge_input_has_single_times(front))
+        return SPINE_OK;
     if (may_share(merge, front, bound) && is_judged(merge, front, bound)) {
         *fuel_used += 1;
         return share_block(merge, front);

@@ -6,149 +6,12 @@
  * when it is told to.
  */
 
-#include "base/random.h"
-#include "spine/spine.h"
+#include "unit/core/company_world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
-
-#define ROWS_MAX 1000000u
-
-static const struct spine_schema pairs = {.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}};
-
-struct world {
-    struct spine_runtime *runtime;
-    struct spine *spine;
-    /* The next batch. */
-    uint64_t *keys;
-    int64_t *weights;
-    size_t count;
-    /* Keys [begin, end) are live in queues and windows. */
-    uint64_t begin;
-    uint64_t end;
-    struct random random;
-};
-
-static void
-world_open(struct world *world, bool only_due)
-{
-    const struct spine_runtime_options manual = {.manual = true};
-    const struct spine_options options = {.only_due_merges = only_due};
-
-    *world = (struct world){.random = {1}};
-    world->keys = malloc(ROWS_MAX * sizeof *world->keys);
-    world->weights = malloc(ROWS_MAX * sizeof *world->weights);
-    assert_int_equal(spine_runtime_open(&manual, &world->runtime, NULL), SPINE_OK);
-    assert_int_equal(spine_open(world->runtime, &pairs, &options, &world->spine, NULL),
-                     SPINE_OK);
-}
-
-static struct spine_stats
-stats_of(const struct world *world)
-{
-    struct spine_stats stats;
-
-    spine_get_stats(world->spine, &stats);
-    return stats;
-}
-
-static void
-world_close(struct world *world)
-{
-    assert_int_equal(spine_check(world->spine, NULL), SPINE_OK);
-    spine_close(world->spine);
-    spine_runtime_close(world->runtime);
-    free(world->keys);
-    free(world->weights);
-}
-
-static void
-add(struct world *world, uint64_t key, int64_t weight)
-{
-    world->keys[world->count] = key;
-    world->weights[world->count++] = weight;
-}
-
-static void
-push(struct world *world, size_t rows)
-{
-    for (size_t i = 0; i < rows; i++)
-        add(world, world->end++, 1);
-}
-
-static void
-pop(struct world *world, size_t rows)
-{
-    for (size_t i = 0; i < rows; i++)
-        add(world, world->begin++, -1);
-}
-
-/* Inserts the batch, and merges what there is to merge. */
-static void
-insert(struct world *world)
-{
-    const struct spine_columns columns = {.rows = world->count,
-                                          .keys = world->keys,
-                                          .values = world->keys,
-                                          .weights = world->weights};
-    struct spine_batch *batch;
-
-    assert_int_equal(spine_batch_from_columns(&pairs, &columns, &batch, NULL), SPINE_OK);
-    assert_int_equal(spine_insert(world->spine, batch, NULL), SPINE_OK);
-    spine_batch_unref(batch);
-    world->count = 0;
-    while (spine_runtime_run(world->runtime, UINT64_MAX) > 0)
-        continue;
-}
-
-/* How often a row was written. */
-static double
-written(const struct world *world)
-{
-    const struct spine_stats stats = stats_of(world);
-
-    return (double)(stats.inserted_rows + stats.merge_rows_out -
-                    stats.merge_rows_shared) /
-           (double)stats.inserted_rows;
-}
-
-/* The least live key, and how many rows a new cursor skips to reach it. */
-static uint64_t
-skipped_to_first(const struct world *world)
-{
-    struct spine_cursor *cursor;
-    uint64_t skipped;
-
-    assert_int_equal(spine_cursor_open(world->spine, &cursor, NULL), SPINE_OK);
-    assert_true(spine_cursor_key_valid(cursor));
-    assert_int_equal(spine_cursor_key(cursor).u64, world->begin);
-    skipped = spine_cursor_rows_skipped(cursor);
-    spine_cursor_close(cursor);
-    return skipped;
-}
-
-/* 1,000 are popped and 1,000 pushed per round; the most rows that are skipped. */
-static uint64_t
-skipped_in_queue(struct world *world, size_t rounds)
-{
-    uint64_t most = 0;
-
-    push(world, ROWS_MAX);
-    insert(world);
-    for (size_t round = 0; round < rounds; round++) {
-        uint64_t skipped;
-
-        pop(world, 1000);
-        push(world, 1000);
-        insert(world);
-        skipped = skipped_to_first(world);
-        most = skipped > most ? skipped : most;
-    }
-    return most;
-}
 
 static void
 queues_are_short_at_the_head(void **state)
@@ -405,37 +268,6 @@ only_the_stretch_merges(void **state)
     world_close(&world);
 }
 
-static bool
-is_kept(void *context, union spine_datum key)
-{
-    const uint64_t *begin = context;
-
-    return key.u64 >= *begin;
-}
-
-/* Where rows are dropped, every block must be read: what overlaps little costs as much as
- * what overlaps all. */
-static void
-nothing_is_taken_over_under_a_filter(void **state)
-{
-    struct world world;
-    const struct spine_key_filter filter = {
-        .name = "from", .on_key = is_kept, .context = &world.begin};
-
-    (void)state;
-    world_open(&world, false);
-    push(&world, 500000);
-    insert(&world);
-    assert_int_equal(spine_retain_keys(world.spine, &filter, NULL), SPINE_OK);
-    push(&world, 1000);
-    insert(&world);
-    push(&world, 1000);
-    insert(&world);
-    assert_int_equal(stats_of(&world).batches, 2);
-    assert_int_equal(stats_of(&world).merge_rows_shared, 0);
-    world_close(&world);
-}
-
 /* A merge that took a large batch along gives it back. */
 static void
 company_is_given_back(void **state)
@@ -480,7 +312,6 @@ main(void)
         cmocka_unit_test(readers_have_merged_what_they_skip),
         cmocka_unit_test(differences_of_snapshots_ask_for_nothing),
         cmocka_unit_test(only_the_stretch_merges),
-        cmocka_unit_test(nothing_is_taken_over_under_a_filter),
         cmocka_unit_test(company_is_given_back),
     };
 
