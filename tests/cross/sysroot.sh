@@ -7,19 +7,26 @@
 # the development packages of a build and the runtime of C++, with all that they depend
 # on. They come from where this system's own packages come from, by an apt that knows
 # nothing but DIRECTORY, so that nothing here is changed and no right is needed. Does
-# nothing when it was done before.
+# nothing when the same packages were put there before.
 
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/bench/harness/setup.sh"
 [ $# -eq 2 ] || die "usage: sysroot.sh PROCESSOR DIRECTORY"
 directory=$2
-[ ! -e "$directory/complete" ] || exit 0
 case $1 in
 aarch64) architecture=arm64 ;;
 *) die "packages for $1 have a name that is not known here" ;;
 esac
 command -v apt-get >/dev/null 2>&1 || die "this system has no apt-get"
+
+libraries=" libstdc++6"
+for package in $build_packages; do
+    case $package in
+    *-dev) libraries="$libraries $package" ;;
+    esac
+done
+[ "$(cat "$directory/complete" 2>/dev/null)" != "$libraries" ] || exit 0
 
 rm -rf "$directory"
 mkdir -p "$directory/apt/state/lists/partial" "$directory/apt/cache/archives/partial"
@@ -38,13 +45,6 @@ EOF
 APT_CONFIG=$directory/apt/conf
 export APT_CONFIG
 
-libraries=" libstdc++6"
-for package in $build_packages; do
-    case $package in
-    *-dev) libraries="$libraries $package" ;;
-    esac
-done
-
 say "getting$libraries for $architecture"
 apt-get update -qq
 # shellcheck disable=SC2086
@@ -53,4 +53,4 @@ for package in "$directory"/apt/cache/archives/*.deb; do
     dpkg-deb -x "$package" "$directory"
 done
 rm -rf "$directory/apt"
-touch "$directory/complete"
+echo "$libraries" >"$directory/complete"
