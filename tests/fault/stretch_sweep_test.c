@@ -17,8 +17,8 @@
 
 /* Small blocks cost more each, and every allocation is one of many. */
 #ifdef SPINE_BLOCKS_ELSEWHERE
-#define ROWS 5000u
-#define RETRACTIONS 1500u
+#define ROWS 2000u
+#define RETRACTIONS 800u
 #else
 #define ROWS 16000u
 #define RETRACTIONS 3000u
