@@ -349,11 +349,14 @@ static void
 alarm_set(struct loop_driver *driver, uint64_t due_ns)
 {
     const uint64_t now_ns = clock_now_ns();
-    const uint64_t left_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+    uint64_t left_ms = 0;
 
+    /* Rounded up, since too early would be in vain, and one more, since the time that
+     * libuv counts from is a whole number of milliseconds, rounded down. */
+    if (due_ns > now_ns)
+        left_ms = (due_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS + 1;
     uv_update_time(driver->loop);
-    /* Rounded up: too early would be in vain. */
-    (void)uv_timer_start(&driver->alarm, on_alarm, (left_ns + NS_PER_MS - 1) / NS_PER_MS,
+    (void)uv_timer_start(&driver->alarm, on_alarm, left_ms,
                          0); /* fails only without a callback */
 }
 
