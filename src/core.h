@@ -37,6 +37,7 @@
  */
 
 #include "base/thread.h"
+#include "counters.h"
 #include "merge_task.h"
 #include "slots.h"
 #include "snapshot/snapshot.h"
@@ -125,8 +126,7 @@ struct spine {
         unsigned publishers_waiting; /* threads with a merge that would end */
         /* The list as it is now, kept until it changes; or NULL. */
         struct spine_snapshot *snapshot;
-        struct spine_stats
-            stats; /* its sums and levels are filled in by spine_get_stats() */
+        struct spine_counters counters;
     } locked;
 };
 

@@ -271,6 +271,9 @@ sums_add(const struct entry_sums *a, const struct entry_sums *b)
         .rows = a->rows + b->rows,
         .negative_rows = a->negative_rows + b->negative_rows,
         .bytes = a->bytes + b->bytes,
+        .storage_count = a->storage_count + b->storage_count,
+        .storage_rows = a->storage_rows + b->storage_rows,
+        .storage_bytes = a->storage_bytes + b->storage_bytes,
         .rows_most = a->rows_most > b->rows_most ? a->rows_most : b->rows_most,
         .sequence_least =
             a->sequence_least < b->sequence_least ? a->sequence_least : b->sequence_least,
@@ -282,12 +285,16 @@ sums_add(const struct entry_sums *a, const struct entry_sums *b)
 static struct entry_sums
 sums_of_entry(const struct entry *entry)
 {
-    const struct spine_batch_info *info = &entry->batch->info;
+    const struct spine_batch *batch = entry->batch;
+    const struct spine_batch_info *info = &batch->info;
 
     return (struct entry_sums){.count = 1,
                                .rows = info->rows,
                                .negative_rows = info->negative_rows,
                                .bytes = info->bytes,
+                               .storage_count = batch->elsewhere,
+                               .storage_rows = batch->rows_elsewhere,
+                               .storage_bytes = batch->bytes_elsewhere,
                                .rows_most = info->rows,
                                .sequence_least = entry->sequence,
                                .sequence_most = entry->sequence};

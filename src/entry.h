@@ -29,6 +29,10 @@ struct entry_sums {
     uint64_t rows;
     uint64_t negative_rows;
     uint64_t bytes;
+    /* Batches with blocks elsewhere, and what of them is there. */
+    size_t storage_count;
+    uint64_t storage_rows;
+    uint64_t storage_bytes;
     /* Of the batch with the most rows. */
     uint64_t rows_most;
     uint64_t sequence_least;

@@ -42,8 +42,8 @@ spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
     content.value_filter = NULL;
     fork->locked.sequence = sums.sequence_most;
     fork->locked.batch_count = sums.count;
-    fork->locked.stats.inserted_batches = sums.count;
-    fork->locked.stats.inserted_rows = sums.rows;
+    fork->locked.counters.inserted_batches = sums.count;
+    fork->locked.counters.inserted_rows = sums.rows;
     entry_set_unite(&fork->locked.loose, &entries);
     spine_start_merges_locked(fork, &after);
     spine_finish(fork, &after);

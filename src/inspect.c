@@ -21,6 +21,8 @@ struct look {
     struct entry_sums found;
 };
 
+static void copy_counters(const struct spine_counters *counters, struct spine_stats *out);
+static void add_levels(struct spine_stats *stats);
 static void level_stats_locked(const struct spine *spine, unsigned level,
                                struct spine_level_stats *out);
 static void add_filter_bytes(struct entry *entry, void *context);
@@ -56,7 +58,7 @@ spine_get_stats(struct spine *spine, struct spine_stats *out)
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     spine_list_wait_locked(spine);
-    *out = spine->locked.stats;
+    copy_counters(&spine->locked.counters, out);
     memcpy(out->key_filter, key_filter_name(spine->locked.key_filter),
            strlen(key_filter_name(spine->locked.key_filter)) + 1);
     memcpy(out->value_filter, value_filter_name(spine->locked.value_filter),
@@ -68,14 +70,29 @@ spine_get_stats(struct spine *spine, struct spine_stats *out)
     spine_leave_and_unlock(spine);
     out->filter_bytes = filter_bytes;
 
-    out->batches = 0;
-    out->rows = 0;
-    out->bytes = 0;
+    add_levels(out);
+}
+
+static void
+copy_counters(const struct spine_counters *counters, struct spine_stats *out)
+{
+#define COPY(name) out->name = counters->name;
+    SPINE_COUNTERS(COPY)
+#undef COPY
+}
+
+static void
+add_levels(struct spine_stats *stats)
+{
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        out->batches +=
-            out->levels[level].loose_batches + out->levels[level].merging_batches;
-        out->rows += out->levels[level].rows;
-        out->bytes += out->levels[level].bytes;
+        const struct spine_level_stats *of = &stats->levels[level];
+
+        stats->batches += of->loose_batches + of->merging_batches;
+        stats->rows += of->rows;
+        stats->bytes += of->bytes;
+        stats->storage_batches += of->storage_batches;
+        stats->storage_rows += of->storage_rows;
+        stats->storage_bytes += of->storage_bytes;
     }
 }
 
@@ -88,6 +105,9 @@ level_stats_locked(const struct spine *spine, unsigned level,
     *out = (struct spine_level_stats){.loose_batches = loose.count,
                                       .rows = loose.rows,
                                       .bytes = loose.bytes,
+                                      .storage_batches = loose.storage_count,
+                                      .storage_rows = loose.storage_rows,
+                                      .storage_bytes = loose.storage_bytes,
                                       .merges = spine->locked.tasks[level].merges};
     for (unsigned i = 0; i < TASK_COUNT; i++) {
         const struct entry_sums merging =
@@ -96,6 +116,9 @@ level_stats_locked(const struct spine *spine, unsigned level,
         out->merging_batches += merging.count;
         out->rows += merging.rows;
         out->bytes += merging.bytes;
+        out->storage_batches += merging.storage_count;
+        out->storage_rows += merging.storage_rows;
+        out->storage_bytes += merging.storage_bytes;
     }
 }
 

@@ -26,6 +26,8 @@ struct slice {
     /* It was split: the merge goes on with other inputs. */
     bool is_split;
     struct split split;
+    /* It goes on when a block is there. */
+    bool lacks;
     uint64_t fuel_used;
     uint64_t rows_left;
     uint64_t ns;
@@ -47,6 +49,7 @@ static bool is_written_to_stay(const struct unread *unread);
 static void append_unread(struct entry *entry, void *context);
 static void
 slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath *after);
+static void read_ended(void *context);
 static void
 publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *after);
 static bool may_retry_locked(struct merge_task *task, const struct slice *slice,
@@ -109,6 +112,7 @@ merge_task_hurry_locked(struct merge_task *task)
         return;
     ready =
         task->state == TASK_QUEUED && runtime_withdraw(task->spine->runtime, &task->job);
+    task->lacks = task->lacks && !ready;
     task->job.spare = false;
     if (ready)
         runtime_ready(task->spine->runtime, &task->job);
@@ -128,8 +132,11 @@ merge_task_abandon_locked(struct merge_task *task, struct aftermath *after)
 void
 merge_task_park_locked(struct merge_task *task)
 {
-    if (task->state == TASK_QUEUED && runtime_withdraw(task->spine->runtime, &task->job))
+    if (task->state == TASK_QUEUED &&
+        runtime_withdraw(task->spine->runtime, &task->job)) {
         task->state = TASK_PARKED;
+        task->lacks = false;
+    }
 }
 
 void
@@ -147,6 +154,7 @@ void
 merge_task_retry_locked(struct merge_task *task, struct aftermath *after)
 {
     task->failures = 0;
+    task->lacks = false;
     runtime_wake(task->spine->runtime, &task->job);
     after->kick = true;
 }
@@ -222,10 +230,13 @@ slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
         slice->resumable = false;
         slice->done = slice->output != NULL;
     } else {
-        slice->is_split = split_make(task, &fuel_left, &slice->split);
+        TRY(split_make(task, &fuel_left, &slice->split, &slice->is_split, &slice->error));
+        slice->lacks = !slice->is_split && !merge_is_splitting(task->merge) &&
+                       merge_lacks(task->merge);
     }
 out:
     slice->status = st;
+    slice->resumable = slice->resumable && !merge_is_lost(task->merge);
     /* At least 1: a slice that did nothing is not free. */
     slice->fuel_used = fuel_left < fuel_rows ? fuel_rows - fuel_left : 1;
     slice->ns = clock_now_ns() - begin_ns;
@@ -236,11 +247,15 @@ merge_begin(struct merge_task *task, struct spine_error *error)
 {
     const size_t count = entry_set_sums(&task->inputs).count - (task->written != NULL);
     struct unread unread = {.written = task->written};
+    const struct ahead_waiter waiter = {
+        .runtime = task->spine->runtime, .on_end = read_ended, .context = task};
     struct merge_options options = {
         .advance_times = task->has_frontier,
         .may_keep_times = task->level != COMPACTION_TASK,
         .frontier = task->frontier,
         .untouched_rows = task->untouched_rows,
+        .placement = runtime_placement(task->spine->runtime),
+        .waiter = &waiter,
         .encode_rows =
             slot_encode_rows(task->spine->options.encode_rows, task->batch_count)};
     enum spine_status st;
@@ -289,11 +304,11 @@ static void
 slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath *after)
 {
     struct spine *spine = task->spine;
-    struct spine_stats *stats = &spine->locked.stats;
+    struct spine_counters *counters = &spine->locked.counters;
 
-    stats->merge_ns += slice->ns;
-    if (slice->ns > stats->slice_ns_max)
-        stats->slice_ns_max = slice->ns;
+    counters->merge_ns += slice->ns;
+    if (slice->ns > counters->slice_ns_max)
+        counters->slice_ns_max = slice->ns;
     task->fuel_used += slice->fuel_used;
     task->rows_in = slice->counts.rows_in;
     if (slice->is_split) {
@@ -314,6 +329,11 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
     } else if (spine->locked.pauses > 0) {
         runtime_idle(spine->runtime, &task->job);
         task->state = TASK_PARKED;
+    } else if (slice->lacks && merge_awaits(task->merge)) {
+        task->job.rows_left = rank_of(task, slice->rows_left);
+        task->lacks = true;
+        runtime_wait_for_wake(spine->runtime, &task->job);
+        after->kick = true;
     } else if (slice->status != SPINE_OK) {
         runtime_wait(spine->runtime, &task->job, task->failures - 1);
         after->kick = true;
@@ -327,6 +347,27 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
     spine_wake_locked(spine);
 }
 
+/* A block that was read ahead is there, or cannot be read. While the job waits, nobody
+ * else touches the merge. */
+static void
+read_ended(void *context)
+{
+    struct merge_task *task = context;
+    struct spine *spine = task->spine;
+    bool woken;
+
+    mutex_lock(&spine->mutex);
+    woken = task->lacks && !merge_awaits(task->merge);
+    if (woken) {
+        task->lacks = false;
+        runtime_wake(spine->runtime, &task->job);
+        spine_wake_locked(spine);
+    }
+    mutex_unlock(&spine->mutex);
+    if (woken)
+        runtime_kick(spine->runtime);
+}
+
 /*
  * Replaces the inputs by the output, in one go: an input's entry becomes the home of the
  * output, which so needs no memory. Cannot fail.
@@ -335,20 +376,20 @@ static void
 publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *after)
 {
     struct spine *spine = task->spine;
-    struct spine_stats *stats = &spine->locked.stats;
+    struct spine_counters *counters = &spine->locked.counters;
     struct spine_batch *output = slice->output;
     const struct spine_batch_info *info = &output->info;
     const struct entry_sums inputs = entry_set_sums(&task->inputs);
 
-    stats->merges++;
-    stats->merge_rows_in += slice->counts.rows_in;
-    stats->merge_rows_out += slice->counts.rows_out;
-    stats->merge_blocks_shared += slice->counts.blocks_shared;
-    stats->merge_rows_shared += slice->counts.rows_shared;
-    stats->retain_rows_dropped += slice->counts.rows_dropped;
+    counters->merges++;
+    counters->merge_rows_in += slice->counts.rows_in;
+    counters->merge_rows_out += slice->counts.rows_out;
+    counters->merge_blocks_shared += slice->counts.blocks_shared;
+    counters->merge_rows_shared += slice->counts.rows_shared;
+    counters->retain_rows_dropped += slice->counts.rows_dropped;
     if (task->ahead) {
-        stats->ahead_merges++;
-        stats->ahead_rows_out += slice->counts.rows_out;
+        counters->ahead_merges++;
+        counters->ahead_rows_out += slice->counts.rows_out;
     }
     task->merges++;
     task->failures = 0;
@@ -399,7 +440,7 @@ may_retry_locked(struct merge_task *task, const struct slice *slice,
         now_ns - task->failing_since_ns >= retry_ms * UINT64_C(1000000))
         return false;
     task->failures++;
-    task->spine->locked.stats.merge_retries++;
+    task->spine->locked.counters.merge_retries++;
     if (!slice->resumable) {
         count_given_up_locked(task);
         after->failed_merge = task->merge;
@@ -443,13 +484,13 @@ give_back_locked(struct merge_task *task, struct aftermath *after)
 static void
 count_given_up_locked(struct merge_task *task)
 {
-    struct spine_stats *stats = &task->spine->locked.stats;
+    struct spine_counters *counters = &task->spine->locked.counters;
 
     if (task->fuel_used == 0)
         return;
-    stats->given_up_merges++;
+    counters->given_up_merges++;
     /* What a merge did before its first row is not free. */
-    stats->given_up_rows_in += task->rows_in > 0 ? task->rows_in : 1;
+    counters->given_up_rows_in += task->rows_in > 0 ? task->rows_in : 1;
     task->fuel_used = task->rows_in = 0;
 }
 
@@ -463,6 +504,7 @@ task_to_idle_locked(struct merge_task *task, struct aftermath *after)
     after->value_filters[after->task_count] = task->value_filter;
     after->task_count++;
     task->merge = NULL;
+    task->lacks = false;
     task->key_filter = NULL;
     task->value_filter = NULL;
     task->abandoned = false;

@@ -56,6 +56,8 @@ struct merge_task {
     uint64_t fuel_used;
     uint64_t rows_in; /* that the merge has read */
     uint64_t merges;  /* that ended */
+    /* Its job waits until a block is there. */
+    bool lacks;
     /* Slices that failed, by an error that may pass, since something went well; when the
      * first of them did. */
     unsigned failures;

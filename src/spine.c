@@ -22,6 +22,8 @@ static struct lookup_ledger *ledger_of(const struct spine_options *options);
 static enum spine_status locks_init(struct spine *spine, struct spine_error *error);
 static void on_runtime_close(struct runtime_watch *watch);
 static bool is_quiet(const struct spine *spine, bool inside);
+static enum spine_status
+move_locked(struct spine *spine, struct entry *entry, struct spine_error *error);
 static enum spine_status batch_check_fits(const struct spine *spine,
                                           const struct spine_batch *batch,
                                           const char *call, struct spine_error *error);
@@ -247,7 +249,9 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
 
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
-    st = may_take_locked(spine, true, error);
+    st = move_locked(spine, entry, error);
+    if (st == SPINE_OK)
+        st = may_take_locked(spine, true, error);
     if (st == SPINE_OK && compaction_presses_locked(spine))
         st = spine_wait_room_locked(spine, UINT64_MAX, error);
     if (st != SPINE_OK) {
@@ -276,6 +280,28 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
         return SPINE_OK;
     if (error != NULL)
         *error = wait_error;
+    return st;
+}
+
+/* The batch of an entry goes to a file if it is to. Lets go of the lock meanwhile. */
+static enum spine_status
+move_locked(struct spine *spine, struct entry *entry, struct spine_error *error)
+{
+    struct placement *placement = runtime_placement(spine->runtime);
+    struct spine_batch *batch = entry->batch;
+    enum spine_status st;
+
+    if (!placement_moves_insert(placement, batch->info.bytes))
+        return SPINE_OK;
+    mutex_unlock(&spine->mutex);
+    st = batch_to_file(batch, placement->store, &entry->batch, error);
+    if (st == SPINE_OK)
+        spine_batch_unref(batch);
+    else
+        entry->batch = batch;
+    mutex_lock(&spine->mutex);
+    if (st == SPINE_OK && spine->locked.closing)
+        st = spine_fail(error, SPINE_CANCELLED, "insert: the spine was closed");
     return st;
 }
 
@@ -324,8 +350,8 @@ insert_locked(struct spine *spine, struct entry *entry, struct aftermath *after)
     spine->locked.dirty = true;
     spine->locked.ahead_wait_rows -=
         rows < spine->locked.ahead_wait_rows ? rows : spine->locked.ahead_wait_rows;
-    spine->locked.stats.inserted_batches++;
-    spine->locked.stats.inserted_rows += rows;
+    spine->locked.counters.inserted_batches++;
+    spine->locked.counters.inserted_rows += rows;
     spine_add_locked(spine, entry);
     spine_changed_locked(spine, after);
     spine_start_merges_locked(spine, after);
@@ -346,8 +372,8 @@ help(struct spine *spine, unsigned slices)
         done++;
     }
     mutex_lock(&spine->mutex);
-    spine->locked.stats.help_slices += done;
-    spine->locked.stats.help_ns += clock_now_ns() - begin_ns;
+    spine->locked.counters.help_slices += done;
+    spine->locked.counters.help_ns += clock_now_ns() - begin_ns;
     mutex_unlock(&spine->mutex);
 }
 

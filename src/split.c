@@ -12,28 +12,29 @@ static void place_written(struct merge_task *task, struct split *split,
                           struct entry *home, uint64_t sequence);
 static void swap(struct spine_batch **a, struct spine_batch **b);
 
-bool
-split_make(struct merge_task *task, uint64_t *fuel_rows, struct split *split)
+enum spine_status
+split_make(struct merge_task *task, uint64_t *fuel_rows, struct split *split,
+           bool *is_split, struct spine_error *error)
 {
     struct merge *merge = task->merge;
-    struct spine_error error;
+    enum spine_status st;
 
     if (!merge_is_splitting(merge) && !is_due(task))
-        return false;
+        return SPINE_OK;
     if (!split_new(task, split)) {
         merge_split_abort(merge);
-        return false;
+        return SPINE_OK;
     }
     merge_counts(merge, &split->counts);
-    if (merge_split(merge, fuel_rows, &split->written, split->rests, &error) !=
-            SPINE_OK ||
-        split->written == NULL) {
+    st = merge_split(merge, fuel_rows, &split->written, split->rests, error);
+    if (st != SPINE_OK || split->written == NULL) {
         split_release(split);
-        return false;
+        return merge_is_lost(merge) ? st : SPINE_OK;
     }
     merge_free(merge);
     task->merge = NULL;
-    return true;
+    *is_split = true;
+    return SPINE_OK;
 }
 
 static bool
@@ -105,10 +106,10 @@ split_publish_locked(struct merge_task *task, struct split *split,
     struct entry *home = NULL;
 
     assert(task->merge == NULL);
-    spine->locked.stats.merge_splits++;
-    spine->locked.stats.merge_rows_in += split->counts.rows_in;
-    spine->locked.stats.merge_blocks_shared += split->counts.blocks_shared;
-    spine->locked.stats.merge_rows_shared += split->counts.rows_shared;
+    spine->locked.counters.merge_splits++;
+    spine->locked.counters.merge_rows_in += split->counts.rows_in;
+    spine->locked.counters.merge_blocks_shared += split->counts.blocks_shared;
+    spine->locked.counters.merge_rows_shared += split->counts.rows_shared;
 
     for (struct entry *entry = entry_set_take_chain(&task->inputs); entry != NULL;) {
         struct entry *next = entry->greater;

@@ -28,9 +28,12 @@ struct split {
     struct merge_counts counts;
 };
 
-/* Splits the task's merge if that is due, so that it is none any more. False: it is not
- * due or not done yet, which takes fuel and maybe another slice. Worker. */
-bool split_make(struct merge_task *task, uint64_t *fuel_rows, struct split *split);
+/* Splits the task's merge if that is due, so that it is none any more: `*is_split`.
+ * Otherwise it is not due or not done yet, which takes fuel and maybe another slice. A
+ * failure means that the merge is lost. Worker. */
+enum spine_status split_make(struct merge_task *task, uint64_t *fuel_rows,
+                             struct split *split, bool *is_split,
+                             struct spine_error *error);
 /* Replaces the inputs by what was written and what is left of them. Cannot fail. */
 void split_publish_locked(struct merge_task *task, struct split *split,
                           struct aftermath *after);

@@ -194,7 +194,7 @@ stretch_start_locked(struct spine *spine, struct stretch *stretch,
         spine->locked.batch_count++;
     }
     spine_changed_locked(spine, after);
-    spine->locked.stats.skip_merges++;
+    spine->locked.counters.skip_merges++;
     task->ahead = true;
     task->untouched_rows = stretch->untouched_rows;
     merge_task_start_locked(task, after);

@@ -59,7 +59,8 @@ void
 survey_start_locked(struct spine *spine, struct aftermath *after)
 {
     struct survey *survey = &spine->locked.survey;
-    const uint64_t inserted = spine->locked.stats.inserted_rows - survey->inserted_rows;
+    const uint64_t inserted =
+        spine->locked.counters.inserted_rows - survey->inserted_rows;
 
     if (survey->queued || !is_due_locked(spine))
         return;
@@ -79,7 +80,7 @@ is_due_locked(const struct spine *spine)
 
     return survey->wanted && start_is_allowed_locked(spine) &&
            spine->locked.next_compaction == NULL &&
-           spine->locked.stats.inserted_rows >= survey->inserted_rows_min &&
+           spine->locked.counters.inserted_rows >= survey->inserted_rows_min &&
            slot_level(&spine->policy, largest_rows) > 0 &&
            (spine->locked.key_filter != NULL ||
             (spine->locked.value_filter != NULL &&
@@ -136,7 +137,7 @@ collect_locked(struct spine *spine, struct findings *findings)
     struct entry_range range = entries_all;
 
     survey->wanted = false;
-    survey->inserted_rows = spine->locked.stats.inserted_rows;
+    survey->inserted_rows = spine->locked.counters.inserted_rows;
     findings->keys = key_filter_ref(spine->locked.key_filter);
     if (!value_filter_needs_groups(spine->locked.value_filter))
         findings->values = value_filter_ref(spine->locked.value_filter);
@@ -271,5 +272,5 @@ survey_learn_locked(struct spine *spine, const struct merge_counts *counts)
     if (slot_survey_was_right(counts->rows_in, counts->rows_dropped))
         return;
     spine->locked.survey.inserted_rows_min =
-        spine->locked.stats.inserted_rows + slot_survey_pause(counts->rows_in);
+        spine->locked.counters.inserted_rows + slot_survey_pause(counts->rows_in);
 }

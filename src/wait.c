@@ -87,15 +87,15 @@ spine_wait_room_locked(struct spine *spine, uint64_t deadline_ns,
                        struct spine_error *error)
 {
     const uint64_t begin_ns = clock_now_ns();
-    struct spine_stats *stats = &spine->locked.stats;
+    struct spine_counters *counters = &spine->locked.counters;
     const enum spine_status st = spine_wait_locked(spine, &spine->no_backpressure,
                                                    has_room, NULL, deadline_ns, error);
     const uint64_t wait_ns = clock_now_ns() - begin_ns;
 
-    stats->backpressure_waits++;
-    stats->backpressure_ns += wait_ns;
-    if (wait_ns > stats->backpressure_ns_max)
-        stats->backpressure_ns_max = wait_ns;
+    counters->backpressure_waits++;
+    counters->backpressure_ns += wait_ns;
+    if (wait_ns > counters->backpressure_ns_max)
+        counters->backpressure_ns_max = wait_ns;
     return st;
 }
 

@@ -84,6 +84,8 @@ struct spine_batch_info {
     /* Bytes that the batch holds from the allocator. A block that a merge took over
        from another batch is counted by both. */
     uint64_t bytes;
+    /* Bytes that its blocks in files would take in memory; not in `bytes`. */
+    uint64_t storage_bytes;
     /* Bytes of its lookup filter, not in `bytes`: 0 until a reader has built one. */
     uint64_t filter_bytes;
     /* The least and the greatest key; they point into the batch.

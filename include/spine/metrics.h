@@ -22,6 +22,11 @@ struct spine_level_stats {
     uint64_t merging_batches;
     uint64_t rows;
     uint64_t bytes;
+    /* Those of the batches that have blocks in files, the rows of these blocks, and the
+     * bytes that they would take in memory, which are not in `bytes`. */
+    uint64_t storage_batches;
+    uint64_t storage_rows;
+    uint64_t storage_bytes;
     /* Merges that ended at the level since the spine was opened; a compaction is at
      * none. */
     uint64_t merges;
@@ -33,6 +38,9 @@ struct spine_stats {
     uint64_t batches;
     uint64_t rows;
     uint64_t bytes;
+    uint64_t storage_batches;
+    uint64_t storage_rows;
+    uint64_t storage_bytes;
     /* Inserted so far; a fork counts what it began with. */
     uint64_t inserted_batches;
     uint64_t inserted_rows;

@@ -32,7 +32,8 @@
  * open runtimes and spines of its own. A spine or a runtime that the parent opened is
  * lost in it: closing it there does nothing, and nothing else may be called, for it could
  * wait for a thread that is not there. A manual runtime and its spines are not lost
- * if no other thread was in a call of the library at the time of the fork(). A child may
+ * if no other thread was in a call of the library at the time of the fork(). Batches that
+ * have blocks in files cannot be read in a child, and their files stay. A child may
  * end by exit(), too. libuv's destructor would then look for the parent's threads; so the
  * library has libuv start its pool anew in the child, first of all.
  *
@@ -57,6 +58,7 @@ extern "C" {
 #endif
 
 struct spine_runtime;
+struct spine_store;
 struct uv_loop_s;
 
 /*
@@ -94,6 +96,23 @@ struct spine_runtime_options {
      * delay for the host's own work.
      */
     unsigned run_us;
+    /*
+     * Where the spines of the runtime keep what does not stay in memory (spine/store.h);
+     * kept by the runtime until it was closed and no spine of it is open. NULL:
+     * everything stays in memory. Several runtimes may share a store.
+     *
+     * Merges do not wait for it: what they read is read ahead by threads of the runtime,
+     * up to four at the same time beside `slices_max`; of an executor two more runs are
+     * outstanding. Files that nobody refers to any more are removed by the same, those
+     * that are left by spine_runtime_close().
+     */
+    struct spine_store *store;
+    /*
+     * With a store: the bytes from which on what a merge writes goes to a file, while it
+     * is being written. Default 10 MiB. Lower: less memory, more files, and merges that
+     * wait for the disk sooner. UINT64_MAX: nothing goes there.
+     */
+    uint64_t min_storage_bytes;
 };
 
 /*

@@ -131,7 +131,8 @@ SPINE_API const struct spine_schema *spine_get_schema(const struct spine *spine)
  * int64_t (spine_get_status()): then the wait comes before the batch is taken.
  *
  * SPINE_OK: the batch was taken. SPINE_INVALID when `batch` is NULL or its schema is not
- * the spine's, SPINE_NOMEM, the spine's sticky error, and SPINE_CANCELLED when there is
+ * the spine's, SPINE_NOMEM, SPINE_IO when it goes to a file that cannot be written, the
+ * spine's sticky error, and SPINE_CANCELLED when there is
  * no room and the runtime is closed: nothing was taken. The one exception is a
  * spine_close() during the wait: SPINE_CANCELLED, and the batch went with the spine.
  */

@@ -34,6 +34,12 @@ struct spine_store_options {
      * them. Default 64 MiB. Higher: fewer reads of the backend.
      */
     size_t cache_bytes;
+    /*
+     * True: batch files that are there stay, whatever they are. Default false: opening
+     * removes those that a process left which ended before it closed its store, if there
+     * are no other objects: these may refer to some.
+     */
+    bool keep_leftovers;
 };
 
 /*
@@ -42,15 +48,39 @@ struct spine_store_options {
  * caller owns `*out` and ends it with spine_store_close(); otherwise the backend stays
  * the caller's.
  *
- * SPINE_INVALID for a backend that lacks a function or an unknown option, SPINE_NOMEM.
- * Any thread.
+ * SPINE_INVALID for a backend that lacks a function or an unknown option, SPINE_NOMEM,
+ * and what listing the objects says. Any thread. Blocks.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_store_open(const struct spine_backend *backend,
                  const struct spine_store_options *options, struct spine_store **out,
                  struct spine_error *error);
 
-/* Ends a store. Runtimes and batches that use it keep it alive. NULL is allowed. */
+/* What a store has done since it was opened, and holds. */
+struct spine_store_stats {
+    /* Calls of the backend for batch files, and their bytes. */
+    uint64_t writes;
+    uint64_t write_bytes;
+    uint64_t reads;
+    uint64_t read_bytes;
+    /* Batch files that are open or wait to be removed. */
+    uint64_t files;
+    uint64_t file_bytes;
+    /* Blocks that readers found in the cache and did not; merges do neither. Blocks that
+     * made room for others; memory of the cache, with what is pinned and what merges
+     * have. */
+    uint64_t cache_hits;
+    uint64_t cache_misses;
+    uint64_t cache_evictions;
+    uint64_t cache_bytes;
+};
+
+/* Some short locks; cheap enough to call every second. Any thread. */
+SPINE_API void
+spine_store_get_stats(struct spine_store *store, struct spine_store_stats *out);
+
+/* Ends a store. Runtimes and batches that use it keep it alive: who lets go of the last
+ * of them releases the backend. NULL is allowed. */
 SPINE_API void spine_store_close(struct spine_store *store);
 
 #ifdef __cplusplus

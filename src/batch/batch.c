@@ -33,6 +33,7 @@ spine_batch_get_info(const struct spine_batch *batch, struct spine_batch_info *o
     if (batch == NULL)
         return;
     *out = batch->info;
+    out->storage_bytes = batch->bytes_elsewhere;
     out->filter_bytes = batch_lookup_bytes(batch);
 }
 

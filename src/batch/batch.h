@@ -15,6 +15,7 @@
  */
 
 #include "base/ref.h"
+#include "batch/ahead.h"
 #include "batch/batch_file.h"
 #include "batch/batch_sample.h"
 #include "batch/hits.h"
@@ -31,6 +32,8 @@
 #define ENCODE_ROWS 100000u
 
 struct fence; /* private to batch/ */
+struct placement;
+struct store_writer;
 
 struct spine_batch {
     struct ref refs;
@@ -96,13 +99,29 @@ struct output {
     /* The batch while it is made, and how many of the blocks it has; NULL: it is not. */
     struct spine_batch *sealing;
     size_t sealed;
+    /* Memory of blocks and cells of fences. */
+    uint64_t bytes;
+    /* What sends the output to a file, set by the owner, and where it is said what could
+     * not be written; both may be NULL. */
+    struct placement *placement;
+    struct spine_error *error;
+    /* That of `bytes` which `placement` knows. */
+    uint64_t bytes_counted;
+    /* The file that it is written to; NULL: none yet. */
+    struct store_writer *writer;
+    /* So many of the fences were looked at for that, so many blocks are in it. */
+    size_t placed;
+    size_t blocks_in_file;
+    /* The file failed: the output can only be released. */
+    bool is_lost;
 };
 
 void output_init(struct output *output, const struct layout *layout);
 /* Frees everything that was not sealed. Twice is harmless. */
 void output_release(struct output *output);
 /* Turns as many whole blocks of `pending` as there are into blocks; with `all`, the rest
- * too. SPINE_NOMEM: nothing is lost, try again. */
+ * too. SPINE_NOMEM: nothing is lost, try again, unless the output `is_lost`; so it is
+ * when its file cannot be written. */
 enum spine_status output_flush(struct output *output, bool all);
 /* Appends the block at the position of `reader`, which stands before its first row, by
  * reference, after flushing what is pending; moves the reader behind it. */
@@ -129,7 +148,7 @@ SPINE_CHECKED enum spine_status batch_cut(const struct spine_batch *batch, uint6
  * shared? They never do twice. */
 bool output_encodes_block(const struct output *output, const struct reader *reader);
 /* The batch of all that was appended; a batch of no rows is a batch. The output is empty
-   afterwards; after SPINE_NOMEM it is as it was. */
+   afterwards; after a failure it is as it was, unless it `is_lost`. */
 enum spine_status
 output_seal(struct output *output, struct spine_batch **out, struct spine_error *error);
 /*

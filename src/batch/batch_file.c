@@ -10,12 +10,6 @@
 
 #include <inttypes.h>
 
-/* The keeper of blocks in a file. */
-struct file_keeper {
-    struct block_keeper keeper;
-    struct store_file *file; /* a reference */
-};
-
 /* What the blocks of a file must be; the file's. */
 struct file_check {
     struct layout layout;
@@ -52,7 +46,6 @@ static enum spine_status write_sections(struct store_writer *writer,
                                         struct spine_error *error);
 static struct spine_batch *
 part_new(const struct spine_batch *batch, batch_moves_fn *moves, const void *context);
-static void part_free(struct spine_batch *part);
 static bool moves_block(const struct spine_batch *batch, size_t index,
                         batch_moves_fn *moves, const void *context);
 
@@ -113,8 +106,8 @@ batch_move_to_file(struct spine_batch *batch, struct spine_store *store,
         return fail_nomem(error, "a batch",
                           batch_bytes(&batch->layout, batch->block_count));
     if (part->block_count == 0) {
-        part_free(part);
-        return SPINE_OK;
+        st = SPINE_OK;
+        goto out;
     }
     TRY(store_writer_new(store, &writer, error));
     for (size_t i = 0; i < part->block_count; i++)
@@ -130,7 +123,7 @@ batch_move_to_file(struct spine_batch *batch, struct spine_store *store,
 out:
     store_writer_abort(writer);
     block_keeper_unref(keeper);
-    part_free(part);
+    batch_part_free(part);
     return st;
 }
 
@@ -170,7 +163,7 @@ keeper_new(struct store_file *file, struct spine_batch *part, struct block_keepe
            struct spine_error *error)
 {
     const size_t count = part->block_count;
-    struct file_keeper *keeper = mem_alloc(sizeof *keeper);
+    struct block_keeper *keeper = mem_alloc(sizeof *keeper);
     struct file_check *check = mem_alloc(sizeof *check + count * sizeof check->facts[0]);
 
     if (keeper == NULL || check == NULL) {
@@ -185,10 +178,10 @@ keeper_new(struct store_file *file, struct spine_batch *part, struct block_keepe
     file->on_check = on_check;
     file->on_release = on_release;
     file->check_context = check;
-    ref_init(&keeper->keeper.refs);
-    keeper->keeper.calls = &calls;
+    ref_init(&keeper->refs);
+    keeper->calls = &calls;
     keeper->file = store_file_ref(file);
-    *out = &keeper->keeper;
+    *out = keeper;
     return SPINE_OK;
 }
 
@@ -196,11 +189,10 @@ static enum spine_status
 on_pin(struct block_keeper *keeper, uint32_t number, enum pin_use use, struct pin *out,
        struct spine_error *error)
 {
-    struct store_file *file = ((struct file_keeper *)(void *)keeper)->file;
     struct cache_frame *frame;
     enum spine_status st = SPINE_OK;
 
-    TRY(store_pin(file, number, use == PIN_TO_MERGE, &frame, error));
+    TRY(store_pin(keeper->file, number, use == PIN_TO_MERGE, &frame, error));
     *out = (struct pin){.image = store_image(frame), .keeper = keeper, .handle = frame};
 out:
     return st;
@@ -215,10 +207,8 @@ on_unpin(struct pin *pin)
 static void
 on_free(struct block_keeper *keeper)
 {
-    struct file_keeper *of_file = (struct file_keeper *)(void *)keeper;
-
-    store_file_unref(of_file->file);
-    mem_free(of_file, sizeof *of_file);
+    store_file_unref(keeper->file);
+    mem_free(keeper, sizeof *keeper);
 }
 
 static enum spine_status
@@ -384,16 +374,32 @@ part_new(const struct spine_batch *batch, batch_moves_fn *moves, const void *con
 
     for (size_t i = 0; i < batch->block_count; i++)
         count += moves_block(batch, i, moves, context);
-    part = batch_alloc(&batch->layout, count);
+    part = batch_part_new(&batch->layout, count);
     if (part == NULL)
         return NULL;
-    part->block_count = 0;
     for (size_t i = 0; i < batch->block_count; i++)
         if (moves_block(batch, i, moves, context))
             batch_part_push(part, &batch->fences[i],
                             batch->marks != NULL ? batch->marks + 1 + i * BLOCK_MARKS
                                                  : NULL);
     return part;
+}
+
+struct spine_batch *
+batch_part_new(const struct layout *layout, size_t block_count)
+{
+    struct spine_batch *part = batch_alloc(layout, block_count);
+
+    if (part != NULL)
+        part->block_count = 0;
+    return part;
+}
+
+void
+batch_part_free(struct spine_batch *part)
+{
+    if (part != NULL)
+        mem_free(part, batch_bytes(&part->layout, part->block_count));
 }
 
 void
@@ -414,12 +420,6 @@ batch_part_push(struct spine_batch *part, const struct fence *fence,
     part->info.rows += fence->rows;
     part->info.keys += fence->keys - to->continues;
     part->info.negative_rows += fence->negative_rows;
-}
-
-static void
-part_free(struct spine_batch *part)
-{
-    mem_free(part, batch_bytes(&part->layout, part->block_count));
 }
 
 static bool

@@ -22,8 +22,6 @@ static enum spine_status
 probe_elsewhere(const struct search *search, struct hit *hits, size_t *hit_count);
 static size_t
 find_blocks(const struct search *search, size_t at, struct held_blocks *held);
-static enum spine_status hold(const struct search *search, struct held_blocks *held);
-static void let_go(struct held_blocks *held);
 static size_t find_keys(const struct search *search, const struct held_blocks *held,
                         size_t begin, size_t end, struct hit *hits);
 static struct cell cell_of(const struct search *search, size_t at);
@@ -118,12 +116,12 @@ probe_elsewhere(const struct search *search, struct hit *hits, size_t *hit_count
 
     for (size_t at = 0, end; at < search->count; at = end) {
         end = find_blocks(search, at, &held);
-        TRY(hold(search, &held));
+        TRY(held_pin(search->batch, &held, search->keys->error));
         *hit_count += find_keys(search, &held, at, end, hits + *hit_count);
-        let_go(&held);
+        held_unpin(&held);
     }
 out:
-    let_go(&held);
+    held_unpin(&held);
     return st;
 }
 
@@ -149,25 +147,6 @@ find_blocks(const struct search *search, size_t at, struct held_blocks *held)
         held->index[held->count++] = (uint32_t)reader.block;
     }
     return at;
-}
-
-static enum spine_status
-hold(const struct search *search, struct held_blocks *held)
-{
-    enum spine_status st = SPINE_OK;
-
-    for (held->pinned = 0; held->pinned < held->count; held->pinned++)
-        TRY(batch_pin(search->batch, held->index[held->pinned], &held->pins[held->pinned],
-                      search->keys->error));
-out:
-    return st;
-}
-
-static void
-let_go(struct held_blocks *held)
-{
-    while (held->pinned > 0)
-        pin_release(&held->pins[--held->pinned]);
 }
 
 /* The hits of candidates [begin, end), whose blocks are in memory or held. */
@@ -299,7 +278,8 @@ hold_block(struct held_block *held, const struct fence *fence, struct spine_erro
     if (held->fence != fence) {
         pin_release(&held->pin);
         held->fence = NULL;
-        TRY(fence_pin(fence, PIN_TO_READ, &held->pin, error));
+        /* Finding the hits has counted it as wanted. */
+        TRY(fence_pin(fence, PIN_TO_MERGE, &held->pin, error));
         held->fence = fence;
     }
     *image = held->pin.image;
@@ -317,7 +297,7 @@ batch_stage_hit(const struct spine_batch *batch, const struct probe_keys *keys,
     struct pin pin;
     enum spine_status st;
 
-    TRY(fence_pin(&batch->fences[hit->block], PIN_TO_READ, &pin, keys->error));
+    TRY(fence_pin(&batch->fences[hit->block], PIN_TO_MERGE, &pin, keys->error));
     if (keys->plain && layout_has_marks(layout))
         image_stage_key(layout, pin.image, keys->words[hit->key], hit->begin, end, out);
     else

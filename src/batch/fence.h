@@ -139,6 +139,10 @@ struct held_blocks {
     uint32_t index[HELD_BLOCKS_MAX];
     struct pin pins[HELD_BLOCKS_MAX];
 };
+/* Pins them all, or none; unpins those that are. */
+enum spine_status held_pin(const struct spine_batch *batch, struct held_blocks *held,
+                           struct spine_error *error);
+void held_unpin(struct held_blocks *held);
 
 /* Searches for keys that are words, as batch_probe() does; returns how many hits there
  * are. The blocks are in memory, or those of all the keys are in `held`. */
@@ -168,10 +172,22 @@ enum spine_status batch_write_block(struct store_writer *writer,
  * their keeper. Takes the writer, also when it fails. */
 enum spine_status batch_finish_file(struct store_writer *writer, struct spine_batch *part,
                                     struct block_keeper **out, struct spine_error *error);
-/* Appends a block to a batch that borrows its fences, has room for one more and is freed
- * as memory; with its marks, if there are any. */
+/* Some blocks of a batch as one of its own, which borrows their fences: empty at first,
+ * for `block_count`; NULL without memory. batch_part_free() frees it when it is full. */
+struct spine_batch *batch_part_new(const struct layout *layout, size_t block_count);
 void batch_part_push(struct spine_batch *part, const struct fence *fence,
                      const uint64_t *marks);
+/* NULL is allowed. */
+void batch_part_free(struct spine_batch *part);
+
+/* Moves the blocks of an output to its file, if it has one or gets one by now. */
+enum spine_status output_place(struct output *output);
+/* Ends that file, in which are all blocks that are not elsewhere. */
+enum spine_status output_finish_file(struct output *output);
+/* There will be no file. */
+void output_drop_file(struct output *output);
+/* Its placement knows now that it has so many bytes. */
+void output_count(struct output *output, uint64_t bytes);
 
 #ifdef SPINE_BLOCKS_ELSEWHERE
 /* Of tests, which read every batch as if its blocks were in a file. */

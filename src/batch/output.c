@@ -40,6 +40,8 @@ output_release(struct output *output)
     const struct layout layout = output->layout;
 
     output_seal_abort(output);
+    output_drop_file(output);
+    output_count(output, 0);
     for (size_t i = 0; i < output->block_count; i++)
         fence_release(&output->fences[i]);
     mem_free(output->fences, output->fence_capacity * sizeof *output->fences);
@@ -52,12 +54,12 @@ enum spine_status
 output_flush(struct output *output, bool all)
 {
     size_t packed = 0;
-    const enum spine_status st =
+    enum spine_status st =
         push_blocks(output, &output->pending, all ? REST_IS_PACKED : REST_WAITS, &packed);
 
     rows_drop_front(&output->layout, &output->pending, packed);
     output->doubtful_end -= packed < output->doubtful_end ? packed : output->doubtful_end;
-    return st;
+    return st == SPINE_OK ? output_place(output) : st;
 }
 
 enum spine_status
@@ -108,6 +110,8 @@ output_seal_step(struct output *output, uint64_t *fuel_rows, struct spine_batch 
     if (output->sealed == output->block_count)
         *out = finish_seal(output);
 out:
+    if (st != SPINE_OK && error != NULL && output->error != NULL)
+        *error = *output->error;
     return st;
 }
 
@@ -130,6 +134,7 @@ begin_seal(struct output *output)
     TRY(output_flush(output, true));
     assert(output->block_count == batch->block_count);
     encode_rest(output);
+    TRY(output_finish_file(output));
 
     if (batch->marks != NULL)
         batch->marks[0] = marks_word(layout, output->fences[0].first_hi);
@@ -174,9 +179,10 @@ finish_seal(struct output *output)
 #ifdef SPINE_BLOCKS_ELSEWHERE
     elsewhere_move(batch);
 #endif
+    output_count(output, 0);
     output->sealing = NULL;
-    output->block_count = output->sealed = 0;
-    output->rows = output->keys = output->negative_rows = 0;
+    output->block_count = output->sealed = output->placed = 0;
+    output->rows = output->keys = output->negative_rows = output->bytes = 0;
     return batch;
 }
 
@@ -295,4 +301,5 @@ output_push_fence(struct output *output, const struct fence *fence)
     output->rows += fence->rows;
     output->keys += fence->keys - to->continues;
     output->negative_rows += fence->negative_rows;
+    output->bytes += fence_bytes(fence);
 }

@@ -28,6 +28,7 @@ output_share_block(struct output *output, struct reader *reader)
                batch->marks + 1 + index * BLOCK_MARKS, BLOCK_MARKS * sizeof(uint64_t));
     output_push_fence(output, &fence);
     reader->block++;
+    TRY(output_place(output));
 out:
     return st;
 }

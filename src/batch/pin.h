@@ -24,6 +24,7 @@
 
 struct block_keeper;
 struct reader;
+struct store_file;
 
 /* A block that stays where it is. */
 struct pin {
@@ -38,7 +39,7 @@ struct pin {
 enum pin_use {
     /* By a reader, who may want it again. */
     PIN_TO_READ,
-    /* By a merge, which will not. */
+    /* By a merge, which will not, or by who has had it brought. */
     PIN_TO_MERGE
 };
 
@@ -59,6 +60,8 @@ struct block_keeper_calls {
 struct block_keeper {
     struct ref refs;
     const struct block_keeper_calls *calls;
+    /* The file that the blocks are in, by their numbers; NULL: it is none. */
+    struct store_file *file;
 };
 
 static inline struct block_keeper *

@@ -11,6 +11,7 @@
 static enum spine_status look(struct reader *reader, const struct image **image);
 static enum spine_status
 look_elsewhere(struct reader *reader, const struct image **image);
+static enum spine_status bring(struct reader *reader, enum pin_use *use);
 static enum spine_status let_go(struct reader *reader);
 static void note_lent(struct reader *reader);
 static bool is_in_block(const struct reader *reader, const struct cell *key);
@@ -44,7 +45,8 @@ reader_copy(const struct reader *reader)
                            .block = reader->block,
                            .row = reader->row,
                            .stretch = reader->stretch,
-                           .error = reader->error};
+                           .error = reader->error,
+                           .use = reader->use};
 }
 
 /* The image of the block at the position, which stays until the next look. */
@@ -68,11 +70,33 @@ look_elsewhere(struct reader *reader, const struct image **image)
     enum spine_status st = SPINE_OK;
 
     if (reader->pin.image == NULL || reader->pinned != reader->block) {
+        enum pin_use use = reader->use;
+
+        TRY(bring(reader, &use));
         TRY(let_go(reader));
-        TRY(fence_pin(fence, PIN_TO_READ, &reader->pin, reader->error));
+        TRY(fence_pin(fence, use, &reader->pin, reader->error));
         reader->pinned = reader->block;
     }
     *image = reader->pin.image;
+out:
+    return st;
+}
+
+/* Reads the block, and those behind it, if this one follows the one before. */
+static enum spine_status
+bring(struct reader *reader, enum pin_use *use)
+{
+    const bool follows = reader->pin.image != NULL && reader->pinned + 1 == reader->block;
+    enum spine_status st = SPINE_OK;
+
+    if (reader->ahead == NULL)
+        return SPINE_OK;
+    if (!follows && !reader->ahead->transient) {
+        ahead_release(reader->ahead);
+        return SPINE_OK;
+    }
+    TRY(ahead_bring(reader->ahead, reader->batch, reader->block, reader->error));
+    *use = PIN_TO_MERGE;
 out:
     return st;
 }

@@ -39,6 +39,10 @@ struct reader {
     struct pins *pins;
     const struct kway_input *staged;
     struct spine_error *error;
+    /* Where blocks are read ahead: every block of who merges, those of others that they
+     * read one after the other. NULL: nowhere. */
+    struct ahead *ahead;
+    enum pin_use use;
 };
 
 /* Before the first row. */
@@ -115,6 +119,8 @@ uint32_t reader_rows_before(const struct reader *reader);
 bool reader_key_goes_on(const struct reader *reader, size_t rows);
 /* Does the block at the position begin with the key that the one before it ends with? */
 bool reader_block_goes_on(const struct reader *reader);
+/* Is the block at the position one of few that are left of a file? */
+bool reader_block_is_stranded(const struct reader *reader);
 /* Have `filters` judged the block at the position; the blocks of rows [begin, end)? The
  * second adds to `*looks` how many it looked at. */
 bool reader_block_is_judged(const struct reader *reader, const struct judged_by *filters);

@@ -4,6 +4,11 @@
 
 #include "batch/fence.h"
 
+/* Blocks of a file are written anew, so that it can go, when less than this part of it is
+ * left; unless it had hardly more. */
+#define STRANDED_PART 4u
+#define STRANDED_BLOCKS_MIN 16u
+
 static const struct fence *fence_at(const struct reader *reader);
 static bool has_single_times(const struct spine_batch *batch, size_t block);
 static bool value_goes_on(const struct spine_batch *batch, size_t block);
@@ -118,6 +123,20 @@ bool
 reader_block_goes_on(const struct reader *reader)
 {
     return fence_at(reader)->continues;
+}
+
+/* A keeper has a reference for each block of its file that a batch has. */
+bool
+reader_block_is_stranded(const struct reader *reader)
+{
+    const struct fence *fence = fence_at(reader);
+    size_t blocks;
+
+    if (fence->block != NULL || fence->keeper->file == NULL)
+        return false;
+    blocks = fence->keeper->file->table.block_count;
+    return blocks >= STRANDED_BLOCKS_MIN &&
+           ref_count(&fence->keeper->refs) < blocks / STRANDED_PART;
 }
 
 bool

@@ -5,6 +5,9 @@
 #include "base/assert.h"
 #include "base/error.h"
 
+/* With more batches less is read ahead of each. */
+#define AHEAD_SOURCES 4u
+
 /* A limited window of at most so many rows is filled in one go. */
 #define LIMITED_ROWS 64u
 /* Searches in vain that a batch is told of together. */
@@ -77,6 +80,8 @@ window_init(struct window *window, const struct layout *layout,
         reader_init(&source->reader, batches[i]);
         source->reader.pins = &window->pins;
         source->reader.error = &window->failure;
+        source->reader.ahead = &source->ahead;
+        source->ahead.bytes_max = AHEAD_BYTES / (1 + batch_count / AHEAD_SOURCES);
         if (batches[i]->info.rows == 0)
             continue;
         /* They were cells before they were datums. */
@@ -99,6 +104,7 @@ window_release(struct window *window)
         rows_release(window->layout, &window->inputs[i].rows);
         tell_searches(window, &window->sources[i]);
         reader_release(&window->sources[i].reader);
+        ahead_release(&window->sources[i].ahead);
         spine_batch_unref(window->sources[i].batch);
     }
     arena_release(&window->cells);

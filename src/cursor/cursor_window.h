@@ -39,6 +39,7 @@ struct source {
     struct spine_batch *batch;
     /* Where staging goes on; between seeks a hint for the next one. */
     struct reader reader;
+    struct ahead ahead;
     /* The offset in the batch at which staging ends. */
     uint64_t stop;
     /* `stop` is the end of a block, and the next one begins with more rows of a limited

@@ -26,6 +26,7 @@ kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
         return kway_fill_heap(kway, out, want < WINDOW_ROWS_MAX ? want : WINDOW_ROWS_MAX,
                               rows_used);
     TRY(kway_prepare(kway));
+    kway->at_rest = true;
     kway->work->heap_kept = false;
     switch (kway->layout->row_kind) {
     case ROW_ONE:
@@ -48,6 +49,7 @@ kway_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
 
     assert(want > 0);
     TRY(kway_prepare(kway));
+    kway->at_rest = false;
     kway->work->heap_kept = kway->work->heap_kept && kway->untouched;
     if (kway->layout->row_kind == ROW_WIDE) {
         st = wide_fill_heap(kway, out, want, rows_used);
@@ -60,6 +62,7 @@ kway_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
         out->count = lent.count;
     }
     kway->work->heap_kept = st == SPINE_OK;
+    kway->at_rest = true;
 out:
     return st;
 }

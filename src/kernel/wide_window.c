@@ -49,7 +49,9 @@ wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
 
         kway_adapt(kway->work, window, total);
         if (total == 0) {
+            kway->at_rest = false;
             TRY(wide_fill_heap(kway, out, window, &used_by_heap));
+            kway->at_rest = true;
             used += (size_t)used_by_heap;
             if (kway->work->open_value.is_open)
                 break;

@@ -11,6 +11,8 @@
 
 static enum spine_status
 merge_alloc(struct merge **out, size_t input_count, struct spine_error *error);
+static void read_ahead(struct merge *merge, const struct ahead_waiter *waiter);
+static void bring_all(struct merge *merge);
 static void take_filters(struct merge *merge, struct retain *retain);
 static void expect_written(struct merge *merge, struct spine_batch *written);
 static enum spine_status take_written(struct merge *merge, uint64_t *fuel_rows);
@@ -70,6 +72,11 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
         merge->output.encode_rows = options->encode_rows;
     if (options != NULL && options->retain != NULL)
         merge->output.judged_by = retain_judged_by(options->retain);
+    if (options != NULL && options->waiter != NULL)
+        read_ahead(merge, options->waiter);
+    merge->output.error = &merge->unread;
+    if (options != NULL)
+        merge->output.placement = options->placement;
     /* What is read beyond an overlap is not taken over. */
     if (options != NULL && options->untouched_rows > 0)
         merge->window_rows = WINDOW_ROWS_MIN;
@@ -87,6 +94,27 @@ out:
     if (st == SPINE_NOMEM)
         return fail_nomem(error, "a merge", sizeof *merge);
     return st;
+}
+
+/* Inputs with blocks in files read ahead, fewer blocks of each when they are many. */
+static void
+read_ahead(struct merge *merge, const struct ahead_waiter *waiter)
+{
+    const size_t many = merge->input_count / MERGE_AHEAD_INPUTS;
+
+    merge->waiter = *waiter;
+    merge->waiter.at_rest = &merge->kway.at_rest;
+    merge->kway.at_rest = true;
+    for (size_t i = 0; i < merge->input_count; i++) {
+        struct merge_input *input = &merge->inputs[i];
+
+        if (!input->batch->elsewhere)
+            continue;
+        input->ahead.transient = true;
+        input->ahead.waiter = &merge->waiter;
+        input->ahead.bytes_max = AHEAD_BYTES / (many > 0 ? many : 1);
+        input->reader.ahead = &input->ahead;
+    }
 }
 
 /* Filters that have judged all inputs, by themselves, have nothing to say. */
@@ -137,9 +165,10 @@ merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error)
     enum spine_status st = SPINE_OK;
 
     assert(merge->splitting == NULL);
+    merge->lacks = false;
     if (merge->written != NULL)
         TRY(take_written(merge, fuel_rows));
-    while (*fuel_rows > 0 && !merge_done(merge)) {
+    while (*fuel_rows > 0 && !merge_done(merge) && !merge->lacks) {
         uint64_t fuel_used = 0;
 
         merge->intact = merge->retain != NULL && !retain_by_group(merge->retain) &&
@@ -151,6 +180,7 @@ merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error)
         if (st != SPINE_OK)
             return st;
         merge->intact = true;
+        fuel_used += merge->lacks && fuel_used == 0;
         TRY(output_flush(&merge->output, false));
         settle_pins(merge);
         assert(fuel_used > 0);
@@ -204,6 +234,10 @@ merge_more(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
     if (*fuel_used < fuel_rows && merge->rows_in == rows_before)
         return merge_window(merge, fuel_rows, fuel_used, error);
 out:
+    if (st == SPINE_BUSY) {
+        merge->lacks = true;
+        return SPINE_OK;
+    }
     return st == SPINE_OK ? st : fail(merge, st, error);
 }
 
@@ -214,10 +248,40 @@ fail(const struct merge *merge, enum spine_status status, struct spine_error *er
                    "no memory for the next window of a merge");
 }
 
+/* A window needs rows of all inputs: what is not there is read at the same time. What
+ * cannot be read is asked for again, by the next window. */
+static void
+bring_all(struct merge *merge)
+{
+    for (size_t i = 0; i < merge->input_count; i++) {
+        struct merge_input *input = &merge->inputs[i];
+        const struct reader *reader = &input->reader;
+
+        if (reader->ahead != NULL && input->staged->more &&
+            input->staged->at == input->staged->rows.count)
+            (void)ahead_bring(&input->ahead, input->batch, reader->block, NULL);
+    }
+}
+
+bool
+merge_lacks(const struct merge *merge)
+{
+    return merge->lacks;
+}
+
+bool
+merge_awaits(const struct merge *merge)
+{
+    for (size_t i = 0; i < merge->input_count; i++)
+        if (ahead_awaits(&merge->inputs[i].ahead, merge->inputs[i].reader.block))
+            return true;
+    return false;
+}
+
 bool
 merge_is_intact(const struct merge *merge)
 {
-    return merge->intact;
+    return merge->intact && !merge->output.is_lost;
 }
 
 bool
@@ -252,6 +316,12 @@ merge_seal(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **out,
 {
     assert(merge_done(merge));
     return output_seal_step(&merge->output, fuel_rows, out, error);
+}
+
+bool
+merge_is_lost(const struct merge *merge)
+{
+    return merge->output.is_lost;
 }
 
 void
@@ -312,7 +382,10 @@ merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
     if (st == SPINE_OVERFLOW)
         return fail_overflow_in(error, merge->kway.layout, merge_window_rows(merge),
                                 false);
-    if (st != SPINE_OK)
+    if (st == SPINE_BUSY) {
+        merge->lacks = true;
+        bring_all(merge);
+    } else if (st != SPINE_OK)
         return fail(merge, st, error);
     merge->last_taken = NULL;
     merge->rows_in += rows_used;

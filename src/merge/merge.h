@@ -21,7 +21,8 @@
  *
  * A block that no other input reaches into is taken over by reference, without being
  * read; when rows are dropped, only if it is known that none of it is, and when times are
- * replaced, only if they may be kept and each value has one.
+ * replaced, only if they may be kept and each value has one; of a file, unless it is one
+ * of few that are left of it.
  *
  * Example, frontier = 10:    input 0: (a, 3, +1)  (b, 12, +1)
  *                            input 1: (a, 7, -1)  (b, 12, +2)
@@ -54,6 +55,11 @@ struct merge_options {
     struct spine_batch *written;
     /* What drops rows of the output, or NULL. Taken by a merge_new() that succeeds. */
     struct retain *retain;
+    /* What sends the output to a file; NULL: it stays in memory. */
+    struct placement *placement;
+    /* Who is told that blocks were read ahead, which the merge then does not wait for;
+     * NULL: it waits. Copied. */
+    const struct ahead_waiter *waiter;
 };
 
 /* What a merge has done so far. */
@@ -79,6 +85,9 @@ enum spine_status merge_new(struct merge **out, struct spine_batch *const *batch
  * and a look at an input as one, if they are more than 64; so does every call of a
  * filter, and every row read for one. After a failure only merge_free() is allowed,
  * unless merge_is_intact().
+ *
+ * It also ends when it lacks a block that is being read (merge_lacks()). Until that is
+ * there, as the waiter will be told, another step gets no further.
  */
 enum spine_status
 merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error);
@@ -86,14 +95,19 @@ merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error);
  * again. */
 bool merge_is_intact(const struct merge *merge);
 bool merge_done(const struct merge *merge);
+/* Did the last step end for want of a block? */
+bool merge_lacks(const struct merge *merge);
+/* Is a block on its way without which the next step gets no further? By the thread that
+ * has the merge, or while no thread steps it. */
+bool merge_awaits(const struct merge *merge);
 /* Input rows not read yet, those not judged yet, and half of those that are held
  * (kernel/kway.h). */
 uint64_t merge_rows_left(const struct merge *merge);
 void merge_counts(const struct merge *merge, struct merge_counts *out);
 /*
  * After merge_done(): makes the batch, as long as there is fuel, of which a block but for
- * the first 16 costs one; `*out` is NULL until it is there. SPINE_NOMEM: may be called
- * again.
+ * the first 16 costs one; `*out` is NULL until it is there. When it fails it may be
+ * called again, unless the merge is lost.
  */
 enum spine_status merge_seal(struct merge *merge, uint64_t *fuel_rows,
                              struct spine_batch **out, struct spine_error *error);
@@ -101,7 +115,8 @@ enum spine_status merge_seal(struct merge *merge, uint64_t *fuel_rows,
  * Stops a merge half way: `*written` is what it has written, maybe a batch of no rows,
  * and `rests[i]` what it has yet to read of input i, or NULL when that is nothing. A
  * merge of the rests with that `written` goes on where this one stops; of this one only
- * merge_counts() and merge_free() are allowed. SPINE_NOMEM: it goes on itself.
+ * merge_counts() and merge_free() are allowed. When it fails the merge goes on itself,
+ * unless it is lost.
  *
  * That takes work for each block of all these, which is paid in fuel: `*written` is NULL
  * as long as it is not done. Meanwhile the merge_is_splitting(): it has to be called
@@ -116,6 +131,9 @@ enum spine_status merge_split(struct merge *merge, uint64_t *fuel_rows,
 bool merge_is_splitting(const struct merge *merge);
 /* The merge goes on, if it was splitting. */
 void merge_split_abort(struct merge *merge);
+/* True when the file of the output could not be written: only merge_free() is
+ * allowed. */
+bool merge_is_lost(const struct merge *merge);
 /* Can it be split now? Not inside a value, nor when rows may be dropped: groups are
  * judged as a whole. */
 bool merge_may_split(const struct merge *merge);

@@ -18,6 +18,7 @@ merge_input_init(struct merge_input *input, struct kway_input *staged,
     input->batch = spine_batch_ref(batch);
     reader_init(&input->reader, batch);
     input->reader.staged = staged;
+    input->reader.use = PIN_TO_MERGE;
     input->staged = staged;
     input->stage_rows_max = stage_rows_max;
     staged->source = input;
@@ -31,6 +32,7 @@ merge_input_release(struct merge_input *input)
         return;
     rows_release(input->layout, &input->staged->rows);
     reader_release(&input->reader);
+    ahead_release(&input->ahead);
     spine_batch_unref(input->batch);
     *input = (struct merge_input){0};
 }

@@ -101,6 +101,7 @@ merge_overlap(const struct spine_batch *large, struct spine_batch *const *small,
         return large->info.rows;
     for (size_t i = 0; i < small_count; i++) {
         reader_init(&overlap.guests[i].reader, small[i]);
+        overlap.guests[i].reader.use = PIN_TO_MERGE;
         guest_to_block(&overlap, &overlap.guests[i], 0);
     }
     while (next < blocks && rows <= rows_max) {

@@ -84,6 +84,7 @@ make_rest(struct merge *merge, uint64_t *fuel_rows)
         output_init(&splitting->rest, &merge->layout);
         reader_init(&splitting->reader, input->batch);
         splitting->reader.error = &merge->unread;
+        splitting->reader.use = PIN_TO_MERGE;
         reader_to_offset(&splitting->reader,
                          input->batch->info.rows - input->staged->rows_left);
         splitting->rest_begun = true;

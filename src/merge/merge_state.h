@@ -21,6 +21,8 @@
 /* More inputs than this are opened slice by slice and looked at only when it pays, and a
  * row of them costs more. */
 #define MERGE_FEW_INPUTS 64u
+/* With so many inputs, or more, less is read ahead of each. */
+#define MERGE_AHEAD_INPUTS 16u
 
 struct splitting; /* merge_split.c */
 
@@ -42,6 +44,10 @@ struct merge {
      * not be read. */
     struct pins pins;
     struct spine_error unread;
+    /* Its runtime is NULL when the merge waits for what it reads. */
+    struct ahead_waiter waiter;
+    /* The step ended for want of a block. */
+    bool lacks;
     /* Rows of the next window, if there is fuel for it. */
     size_t window_rows;
     /* The fuel of a merged row. */

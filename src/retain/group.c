@@ -28,6 +28,7 @@ group_new(struct group **out, const struct layout *layout,
         sources[i].batch = spine_batch_ref(options->batches[i]);
         reader_init(&sources[i].reader, options->batches[i]);
         sources[i].reader.error = &group->failure;
+        sources[i].reader.use = PIN_TO_MERGE;
     }
     group->layout = layout;
     group->filter = &options->values->filter;

@@ -71,6 +71,7 @@ struct loop_driver {
     struct pump pumps[];
 };
 
+static unsigned pool_threads(void);
 static size_t driver_bytes(unsigned pump_count);
 static enum spine_status
 private_loop_open(struct loop_driver *driver, struct spine_error *error);
@@ -96,16 +97,32 @@ unsigned
 loop_driver_slices(void)
 {
     const unsigned cores = uv_available_parallelism();
-    unsigned pool_threads = POOL_THREADS_DEFAULT;
+    const unsigned threads = pool_threads();
+    const unsigned least = cores < threads ? cores : threads;
+
+    return least > 1 ? least - 1 : 1;
+}
+
+/* One thread is the host's. */
+unsigned
+loop_driver_reads(unsigned slices_max)
+{
+    const unsigned threads = pool_threads();
+
+    return threads > slices_max + 1 ? threads - slices_max - 1 : 1;
+}
+
+static unsigned
+pool_threads(void)
+{
+    unsigned threads = POOL_THREADS_DEFAULT;
     char text[16];
     size_t size = sizeof text;
-    unsigned least;
 
     if (uv_os_getenv("UV_THREADPOOL_SIZE", text, &size) == 0 &&
-        sscanf(text, "%u", &pool_threads) != 1)
-        pool_threads = POOL_THREADS_DEFAULT;
-    least = cores < pool_threads ? cores : pool_threads;
-    return least > 1 ? least - 1 : 1;
+        sscanf(text, "%u", &threads) != 1)
+        threads = POOL_THREADS_DEFAULT;
+    return threads;
 }
 
 enum spine_status
@@ -460,6 +477,13 @@ unsigned
 loop_driver_slices(void)
 {
     return 2;
+}
+
+unsigned
+loop_driver_reads(unsigned slices_max)
+{
+    (void)slices_max;
+    return 1;
 }
 
 enum spine_status

@@ -44,8 +44,10 @@ void loop_driver_submit(struct loop_driver *driver, unsigned count);
  * set before if that is earlier. Any thread. */
 void loop_driver_set_alarm(struct loop_driver *driver, uint64_t due_ns);
 
-/* The number of slices that suits this machine and libuv's pool. */
+/* The number of slices that suits this machine and libuv's pool; how many reads its pool
+ * has room for beside so many. */
 unsigned loop_driver_slices(void);
+unsigned loop_driver_reads(unsigned slices_max);
 
 /*
  * Closes the libuv side, after the owner has marked itself closed. Any thread; `in_pump`

@@ -20,6 +20,7 @@ struct running {
     /* It runs in a pump, which takes no other job before the slice is as good as over. */
     bool in_pump;
     bool pump_busy;
+    bool is_read;
 };
 
 struct spine_runtime {
@@ -28,12 +29,17 @@ struct spine_runtime {
     /* process_generation() when it was opened. */
     unsigned generation;
     unsigned slices_max;
+    /* Pumps that are out at the same time, those in reads included. */
+    unsigned pumps_max;
     uint64_t run_ns;
     struct spine_executor executor;
+    /* What `placement.store` begins with, kept by the runtime. */
+    struct runtime_service *service;
+    struct placement placement;
     /* RUNTIME_LOOP only. */
     struct loop_driver *driver;
 
-    /* Jobs that wait. Changed under the lock; may be read without. */
+    /* Jobs that wait for a time. Changed under the lock; may be read without. */
     atomic_size_t waiting_count;
 
     struct mutex mutex;
@@ -42,13 +48,14 @@ struct spine_runtime {
     struct condition quiet;
     struct {
         /* Ready jobs, the oldest first, in a ring through this one; those that can be
-         * spared in another. */
+         * spared, and reads, in others. */
         struct job ready;
         struct job spare;
-        uint64_t ready_count; /* of both */
+        struct job reads;
+        uint64_t ready_count; /* of all three */
         /* Jobs that wait, by their delay, the first to be over first, in rings through
-         * these. */
-        struct job waiting[JOB_DELAYS];
+         * these; in the last one those that wait to be woken. */
+        struct job waiting[JOB_DELAYS + 1];
         /* When the loop's timer goes off; UINT64_MAX: it is not set. */
         uint64_t alarm_ns;
         /* A ring of watches through this one, those that were told at its end; the one
@@ -59,9 +66,10 @@ struct spine_runtime {
         /* Jobs taken so far; ready jobs that were looked at on the way. */
         uint64_t taken;
         uint64_t steps;
-        /* Pumps submitted and not ended; those of them that are in a slice. */
+        /* Pumps submitted and not ended; those of them that are in a slice; in a read. */
         unsigned pumps_out;
         unsigned pumps_busy;
+        unsigned pumps_reading;
         /* A ring of slices that run now, in pumps, helpers and callers, through this. */
         struct running running;
         /* Threads that are handing pumps over. */
@@ -75,13 +83,18 @@ struct spine_runtime {
 /* Puts a job behind those that are ready; takes it out from among them. */
 void ready_append_locked(struct spine_runtime *runtime, struct job *job);
 void ready_remove_locked(struct spine_runtime *runtime, struct job *job);
+/* Whose job is taken. */
+enum take { TAKE_ANY, TAKE_READ, TAKE_OWN, TAKE_OWN_DUE };
 /*
- * Takes the best ready job of `owner`, of anybody when NULL: it is running from now on,
- * as `out` says. NULL when there is none, or when the runtime is closed.
+ * Takes the best ready job: it is running from now on, as `out` says. TAKE_ANY: a read,
+ * or else anybody's; TAKE_OWN: of `owner`, or else a read; TAKE_OWN_DUE: of `owner`, none
+ * that can be spared. NULL when there is none, or when the runtime is closed.
  */
 struct job *ready_take_locked(struct spine_runtime *runtime,
-                              const struct job_owner *owner, bool due_only,
+                              const struct job_owner *owner, enum take take,
                               struct running *out);
+/* Is a read ready? */
+bool ready_has_read_locked(const struct spine_runtime *runtime);
 /* Takes this job, which is ready. */
 void ready_take_job_locked(struct spine_runtime *runtime, struct job *job,
                            struct running *out);
@@ -89,8 +102,8 @@ void ready_take_job_locked(struct spine_runtime *runtime, struct job *job,
 /* ---- waiting.c ---- */
 
 void waiting_init(struct spine_runtime *runtime);
-/* Lets a job wait, for the delay after `step` doublings; takes it out from among those
- * that wait. */
+/* Lets a job wait, for the delay after `step` doublings, JOB_DELAYS: until it is woken;
+ * takes it out from among those that wait. */
 void waiting_append_locked(struct spine_runtime *runtime, struct job *job, unsigned step);
 void waiting_remove_locked(struct spine_runtime *runtime, struct job *job);
 /* Makes jobs ready whose time has come, some of them when there are many, and returns how

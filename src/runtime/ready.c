@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "runtime/pump.h"
 
+static struct job *best_of_all_locked(struct spine_runtime *runtime);
 static struct job *
 best_of_ring_locked(struct spine_runtime *runtime, const struct job *ring);
 static struct job *best_of_owner_locked(struct spine_runtime *runtime,
@@ -17,7 +18,9 @@ is_passed_over_locked(const struct spine_runtime *runtime, const struct job *job
 void
 ready_append_locked(struct spine_runtime *runtime, struct job *job)
 {
-    struct job *ring = job->spare ? &runtime->locked.spare : &runtime->locked.ready;
+    struct job *ring = job->is_read ? &runtime->locked.reads
+                       : job->spare ? &runtime->locked.spare
+                                    : &runtime->locked.ready;
 
     assert(job->next == NULL);
     job->next = ring;
@@ -56,20 +59,31 @@ ready_remove_locked(struct spine_runtime *runtime, struct job *job)
 
 struct job *
 ready_take_locked(struct spine_runtime *runtime, const struct job_owner *owner,
-                  bool due_only, struct running *out)
+                  enum take take, struct running *out)
 {
-    struct job *best;
+    struct job *read = NULL, *best = NULL;
 
     if (runtime->locked.closed)
         return NULL;
-    best = owner != NULL ? best_of_owner_locked(runtime, owner, false)
-                         : best_of_ring_locked(runtime, &runtime->locked.ready);
-    if (best == NULL && !due_only)
-        best = owner != NULL ? best_of_owner_locked(runtime, owner, true)
-                             : best_of_ring_locked(runtime, &runtime->locked.spare);
+    if (take != TAKE_OWN_DUE && ready_has_read_locked(runtime))
+        read = runtime->locked.reads.next;
+    if (take == TAKE_ANY && read == NULL)
+        best = best_of_all_locked(runtime);
+    else if (take == TAKE_OWN || take == TAKE_OWN_DUE)
+        best = best_of_owner_locked(runtime, owner, false);
+    if (best == NULL && take == TAKE_OWN)
+        best = best_of_owner_locked(runtime, owner, true);
+    if (best == NULL)
+        best = read;
     if (best != NULL)
         ready_take_job_locked(runtime, best, out);
     return best;
+}
+
+bool
+ready_has_read_locked(const struct spine_runtime *runtime)
+{
+    return runtime->locked.reads.next != &runtime->locked.reads;
 }
 
 void
@@ -81,10 +95,20 @@ ready_take_job_locked(struct spine_runtime *runtime, struct job *job, struct run
     job->state = JOB_RUNNING;
     job->running = out;
     runtime->locked.taken++;
-    *out = (struct running){
-        .next = ring, .previous = ring->previous, .thread = thread_self()};
+    *out = (struct running){.next = ring,
+                            .previous = ring->previous,
+                            .thread = thread_self(),
+                            .is_read = job->is_read};
     ring->previous->next = out;
     ring->previous = out;
+}
+
+static struct job *
+best_of_all_locked(struct spine_runtime *runtime)
+{
+    struct job *best = best_of_ring_locked(runtime, &runtime->locked.ready);
+
+    return best != NULL ? best : best_of_ring_locked(runtime, &runtime->locked.spare);
 }
 
 static struct job *

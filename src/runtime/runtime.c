@@ -8,6 +8,7 @@
 #include "runtime/pump.h"
 
 #define RUN_US_DEFAULT 2000u
+#define STORAGE_BYTES_MIN_DEFAULT (UINT64_C(10) << 20)
 /* That of threads in libuv's pool. */
 #define SLICES_MAX_LIMIT 1024u
 
@@ -16,10 +17,16 @@ options_check(const struct spine_runtime_options *options, struct spine_error *e
 static enum spine_status runtime_new(const struct spine_runtime_options *options,
                                      struct spine_runtime **out,
                                      struct spine_error *error);
+static unsigned reads_max(const struct spine_runtime *runtime);
 static enum spine_status loop_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
                                    struct spine_error *error);
+static void placement_init(struct spine_runtime *runtime,
+                           const struct spine_runtime_options *options);
 static bool help(struct spine_runtime *runtime, const struct job_owner *owner,
-                 bool due_only, uint64_t *fuel_rows);
+                 enum take take, uint64_t *fuel_rows);
+static void wait_by_step(struct spine_runtime *runtime, struct job *job, unsigned step);
+static bool may_pump_locked(const struct spine_runtime *runtime);
+static bool slices_are_full_locked(const struct spine_runtime *runtime);
 static void pump_free_locked(struct spine_runtime *runtime, struct running *running);
 static void slice_run(struct spine_runtime *runtime, struct job *job,
                       struct running *running, uint64_t *fuel_rows);
@@ -52,10 +59,16 @@ spine_runtime_open(const struct spine_runtime_options *options,
     TRY(runtime_new(options, &runtime, error));
     if (runtime->kind != RUNTIME_MANUAL)
         TRY(process_init(error));
+    if (runtime->service != NULL)
+        TRY(runtime->service->calls->on_open(runtime->service, runtime, error));
     if (runtime->kind == RUNTIME_LOOP)
-        TRY(loop_open(runtime, options->loop, error));
+        st = loop_open(runtime, options->loop, error);
+    if (st != SPINE_OK && runtime->service != NULL)
+        runtime->service->calls->on_close(runtime->service, runtime);
+    TRY(st);
 
     *out = runtime;
+    runtime_kick(runtime);
     runtime = NULL;
 out:
     if (runtime != NULL)
@@ -106,6 +119,8 @@ runtime_new(const struct spine_runtime_options *options, struct spine_runtime **
     runtime->locked.ready.previous = &runtime->locked.ready;
     runtime->locked.spare.next = &runtime->locked.spare;
     runtime->locked.spare.previous = &runtime->locked.spare;
+    runtime->locked.reads.next = &runtime->locked.reads;
+    runtime->locked.reads.previous = &runtime->locked.reads;
     waiting_init(runtime);
     runtime->locked.watches.next = &runtime->locked.watches;
     runtime->locked.watches.previous = &runtime->locked.watches;
@@ -116,6 +131,9 @@ runtime_new(const struct spine_runtime_options *options, struct spine_runtime **
         goto no_mutex;
     if (condition_init(&runtime->quiet) != SPINE_OK)
         goto no_condition;
+    placement_init(runtime, options);
+    runtime->pumps_max =
+        runtime->slices_max + (runtime->service != NULL ? reads_max(runtime) : 0);
     *out = runtime;
     return SPINE_OK;
 
@@ -126,6 +144,16 @@ no_mutex:
     return spine_fail(error, SPINE_NOMEM, "no memory for a mutex of the runtime");
 }
 
+static unsigned
+reads_max(const struct spine_runtime *runtime)
+{
+    const unsigned room = runtime->kind == RUNTIME_LOOP
+                              ? loop_driver_reads(runtime->slices_max)
+                              : READS_DEFAULT;
+
+    return room < READS_MAX ? room : READS_MAX;
+}
+
 static enum spine_status
 loop_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
           struct spine_error *error)
@@ -134,11 +162,39 @@ loop_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
 
     /* The driver's: it may call before this returns. */
     (void)runtime_ref(runtime);
-    st = loop_driver_open(&loop_calls, runtime, runtime->slices_max, loop,
+    st = loop_driver_open(&loop_calls, runtime, runtime->pumps_max, loop,
                           &runtime->driver, error);
     if (st != SPINE_OK)
         runtime_unref(runtime);
     return st;
+}
+
+static void
+placement_init(struct spine_runtime *runtime, const struct spine_runtime_options *options)
+{
+    struct placement *placement = &runtime->placement;
+
+    placement->store = options->store;
+    atomic_init(&placement->output_bytes_min, options->min_storage_bytes > 0
+                                                  ? options->min_storage_bytes
+                                                  : STORAGE_BYTES_MIN_DEFAULT);
+    atomic_init(&placement->insert_bytes_min, UINT64_MAX);
+    atomic_init(&placement->outputs_bytes, 0);
+#ifdef SPINE_STORE_OF_TESTS
+    if (options->store == NULL)
+        runtime->service = elsewhere_place(placement);
+#endif
+    if (options->store == NULL)
+        return;
+    /* A store begins with its service. */
+    runtime->service = (struct runtime_service *)(void *)options->store;
+    runtime->service->calls->on_keep(runtime->service);
+}
+
+struct placement *
+runtime_placement(struct spine_runtime *runtime)
+{
+    return &runtime->placement;
 }
 
 uint64_t
@@ -172,6 +228,8 @@ runtime_unref(struct spine_runtime *runtime)
     assert(runtime->locked.ready_count == 0);
     assert(atomic_load(&runtime->waiting_count) == 0);
     assert(runtime->locked.running.next == &runtime->locked.running);
+    if (runtime->service != NULL)
+        runtime->service->calls->on_let_go(runtime->service);
     condition_release(&runtime->quiet);
     mutex_release(&runtime->mutex);
     mem_free(runtime, sizeof *runtime);
@@ -211,12 +269,24 @@ runtime_idle(struct spine_runtime *runtime, struct job *job)
 void
 runtime_wait(struct spine_runtime *runtime, struct job *job, unsigned doublings)
 {
+    wait_by_step(runtime, job, doublings < JOB_DELAYS ? doublings : JOB_DELAYS - 1);
+}
+
+void
+runtime_wait_for_wake(struct spine_runtime *runtime, struct job *job)
+{
+    wait_by_step(runtime, job, JOB_DELAYS);
+}
+
+static void
+wait_by_step(struct spine_runtime *runtime, struct job *job, unsigned step)
+{
     mutex_lock(&runtime->mutex);
     assert(job->state == JOB_RUNNING);
     /* Its pump is busy as with runtime_idle(). */
     job->running = NULL;
     job->state = JOB_WAITING;
-    waiting_append_locked(runtime, job, doublings);
+    waiting_append_locked(runtime, job, step);
     mutex_unlock(&runtime->mutex);
 }
 
@@ -238,7 +308,7 @@ runtime_due_ns(struct spine_runtime *runtime, const struct job_owner *owner)
     uint64_t due_ns = UINT64_MAX;
 
     mutex_lock(&runtime->mutex);
-    if (owner->ready != NULL)
+    if (owner->ready != NULL || ready_has_read_locked(runtime))
         due_ns = 0;
     for (const struct job *job = owner->waiting; job != NULL; job = job->owner_next)
         if (job->due_ns < due_ns)
@@ -250,8 +320,10 @@ runtime_due_ns(struct spine_runtime *runtime, const struct job_owner *owner)
 static void
 pump_free_locked(struct spine_runtime *runtime, struct running *running)
 {
-    if (running->pump_busy)
+    if (running->pump_busy) {
         runtime->locked.pumps_busy--;
+        runtime->locked.pumps_reading -= running->is_read;
+    }
     running->pump_busy = false;
 }
 
@@ -286,7 +358,7 @@ runtime_kick(struct spine_runtime *runtime)
     alarm_ns = alarm_due_locked(runtime);
     if (!runtime->locked.closed)
         /* A pump in a slice takes nothing that is ready before the slice ends. */
-        while (runtime->locked.pumps_out < runtime->slices_max &&
+        while (may_pump_locked(runtime) &&
                runtime->locked.pumps_out - runtime->locked.pumps_busy <
                    runtime->locked.ready_count) {
             runtime->locked.pumps_out++;
@@ -307,6 +379,16 @@ runtime_kick(struct spine_runtime *runtime)
             runtime->executor.on_submit(runtime->executor.context, executor_run,
                                         runtime_ref(runtime));
     submitted(runtime);
+}
+
+/* May one more pump be out? */
+static bool
+may_pump_locked(const struct spine_runtime *runtime)
+{
+    return runtime->locked.pumps_out < runtime->pumps_max &&
+           (runtime->locked.pumps_out - runtime->locked.pumps_reading <
+                runtime->slices_max ||
+            ready_has_read_locked(runtime));
 }
 
 /* When the loop's timer has to go off; UINT64_MAX when there is no need, or it is set. */
@@ -344,18 +426,18 @@ runtime_look(struct spine_runtime *runtime)
 bool
 runtime_help(struct spine_runtime *runtime, struct job_owner *owner, uint64_t *fuel_rows)
 {
-    return help(runtime, owner, false, fuel_rows);
+    return help(runtime, owner, owner != NULL ? TAKE_OWN : TAKE_ANY, fuel_rows);
 }
 
 bool
 runtime_help_due(struct spine_runtime *runtime, struct job_owner *owner,
                  uint64_t *fuel_rows)
 {
-    return help(runtime, owner, true, fuel_rows);
+    return help(runtime, owner, TAKE_OWN_DUE, fuel_rows);
 }
 
 static bool
-help(struct spine_runtime *runtime, const struct job_owner *owner, bool due_only,
+help(struct spine_runtime *runtime, const struct job_owner *owner, enum take take,
      uint64_t *fuel_rows)
 {
     struct running running;
@@ -364,7 +446,7 @@ help(struct spine_runtime *runtime, const struct job_owner *owner, bool due_only
 
     mutex_lock(&runtime->mutex);
     woken = waiting_wake_locked(runtime);
-    job = ready_take_locked(runtime, owner, due_only, &running);
+    job = ready_take_locked(runtime, owner, take, &running);
     mutex_unlock(&runtime->mutex);
     if (job != NULL)
         slice_run(runtime, job, &running, fuel_rows);
@@ -419,7 +501,9 @@ pump_run(void *context)
 
         mutex_lock(&runtime->mutex);
         (void)waiting_wake_locked(runtime); /* of which this pump takes the best */
-        job = ready_take_locked(runtime, NULL, false, &running);
+        job = ready_take_locked(runtime, NULL,
+                                slices_are_full_locked(runtime) ? TAKE_READ : TAKE_ANY,
+                                &running);
         if (job == NULL) {
             runtime->locked.pumps_out--;
             mutex_unlock(&runtime->mutex);
@@ -428,6 +512,7 @@ pump_run(void *context)
         running.in_pump = true;
         running.pump_busy = true;
         runtime->locked.pumps_busy++;
+        runtime->locked.pumps_reading += running.is_read;
         mutex_unlock(&runtime->mutex);
         slice_run(runtime, job, &running, &fuel_rows);
         runtime_kick(runtime);
@@ -441,6 +526,14 @@ pump_run(void *context)
         runtime->locked.submitting++;
     mutex_unlock(&runtime->mutex);
     return again;
+}
+
+/* Are as many pumps as may be in slices that are no reads? */
+static bool
+slices_are_full_locked(const struct spine_runtime *runtime)
+{
+    return runtime->locked.pumps_busy - runtime->locked.pumps_reading >=
+           runtime->slices_max;
 }
 
 /* Ends a pump that was counted in `pumps_out` but not run. */

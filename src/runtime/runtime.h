@@ -17,6 +17,7 @@
  *     running --runtime_ready()----> ready      by on_slice: there is more to do
  *     running --runtime_idle()-----> idle       by on_slice: there is not
  *     running --runtime_wait()-----> waiting    by on_slice: there is more, but not now
+ *     running --runtime_wait_for_wake()--> waiting  the same, until it is woken
  *     waiting --its time has come--> ready      by whoever looks, see below
  *     waiting --runtime_wake()-----> ready      by the owner: now is as good
  *     ready   --runtime_withdraw()-> idle       by the owner, who wants it back
@@ -39,10 +40,16 @@
  * while no other is ready, however long that takes. A thread that helps an owner looks at
  * the ready jobs of this owner only: what it costs does not depend on other owners.
  *
+ * *Reads* are jobs that wait for a disk, which others wait for: they go first, oldest
+ * first, and pumps that are in one do not count among the `slices_max`. A thread that
+ * waits for an owner's jobs and finds none ready runs a read, whoever it is for.
+ *
  * Lock order: spine, then runtime. Callbacks, on_slice and on_submit, run without locks.
  */
 
 #include "base/thread.h"
+#include "runtime/placement.h"
+#include "runtime/service.h"
 #include "spine/runtime.h"
 
 #define JOB_CHOICE 64u
@@ -50,6 +57,9 @@
 /* A job waits for JOB_DELAY_NS, 1 ms, or for that doubled up to JOB_DELAYS - 1 times. */
 #define JOB_DELAY_NS UINT64_C(1000000)
 #define JOB_DELAYS 11u
+/* Reads that run at the same time, at most, and where the pool is not the library's. */
+#define READS_MAX 4u
+#define READS_DEFAULT 2u
 
 enum job_state { JOB_IDLE, JOB_READY, JOB_RUNNING, JOB_WAITING };
 
@@ -85,6 +95,9 @@ struct job {
 
     /* Nobody needs it done: it runs when nothing else does. Set like `rows_left`. */
     bool spare;
+    /* Its slices wait for a disk: they begin before all others, beside `slices_max` of
+     * those. Never changes. */
+    bool is_read;
     /* Who it belongs to, for runtime_help(). NULL: it runs in pumps and in
      * spine_runtime_run() only. */
     struct job_owner *owner;
@@ -101,6 +114,9 @@ struct job {
 /* A spine keeps a reference to its runtime, so either may be closed first. */
 struct spine_runtime *runtime_ref(struct spine_runtime *runtime);
 void runtime_unref(struct spine_runtime *runtime);
+
+/* What goes to files, and when. Lives as long as the runtime. */
+struct placement *runtime_placement(struct spine_runtime *runtime);
 
 /* Someone who must know that the runtime closes: its waits will never end. */
 struct runtime_watch {
@@ -137,14 +153,17 @@ void runtime_idle(struct spine_runtime *runtime, struct job *job);
  */
 void runtime_wait(struct spine_runtime *runtime, struct job *job, unsigned doublings);
 
+/* The same until runtime_wake(). */
+void runtime_wait_for_wake(struct spine_runtime *runtime, struct job *job);
+
 /* Waiting becomes ready; any other state stays. Owner's lock held; call runtime_kick()
  * after letting go of it. */
 void runtime_wake(struct spine_runtime *runtime, struct job *job);
 
 /*
  * The time of clock_now_ns() when a waiting job of `owner` becomes ready next, 0 when one
- * of its jobs is ready, UINT64_MAX when none waits. For a thread that found no ready job
- * and goes to sleep: another may have made one ready since, and not run it.
+ * of its jobs, or a read, is ready, UINT64_MAX when none waits. For a thread that found
+ * no ready job and goes to sleep: another may have made one ready since, and not run it.
  */
 uint64_t runtime_due_ns(struct spine_runtime *runtime, const struct job_owner *owner);
 
@@ -159,14 +178,14 @@ void runtime_kick(struct spine_runtime *runtime);
 void runtime_look(struct spine_runtime *runtime);
 
 /*
- * Runs one slice of the best ready job of `owner`, anybody's when NULL, in the calling
- * thread, with at most `*fuel_rows` rows, and takes what it used from there. False when
- * none is ready, or the runtime is closed. No lock held.
+ * Runs one slice of the best ready job of `owner`, anybody's when NULL, or else of a
+ * read, in the calling thread, with at most `*fuel_rows` rows, and takes what it used
+ * from there. False when none is ready, or the runtime is closed. No lock held.
  */
 bool
 runtime_help(struct spine_runtime *runtime, struct job_owner *owner, uint64_t *fuel_rows);
 
-/* The same of jobs that cannot be spared. */
+/* The same of jobs of the owner that cannot be spared. */
 bool runtime_help_due(struct spine_runtime *runtime, struct job_owner *owner,
                       uint64_t *fuel_rows);
 

@@ -38,6 +38,9 @@ spine_runtime_close(struct spine_runtime *runtime)
     in_pump = is_in_pump_locked(runtime);
     mutex_unlock(&runtime->mutex);
 
+    if (runtime->service != NULL)
+        runtime->service->calls->on_close(runtime->service, runtime);
+
     if (driver != NULL)
         loop_driver_close(driver, in_pump);
     runtime_unref(runtime);

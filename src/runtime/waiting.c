@@ -4,7 +4,8 @@
  * The waiting jobs of a runtime, and which of them become ready.
  *
  * There are JOB_DELAYS delays, each with a ring of its own: what began to wait first in a
- * ring is over first, so that whoever looks for the next one looks at the heads only.
+ * ring is over first, so that whoever looks for the next one looks at the heads only. In
+ * one more ring are those whose time never comes.
  */
 
 #include "base/assert.h"
@@ -16,7 +17,7 @@
 void
 waiting_init(struct spine_runtime *runtime)
 {
-    for (unsigned step = 0; step < JOB_DELAYS; step++) {
+    for (unsigned step = 0; step <= JOB_DELAYS; step++) {
         struct job *ring = &runtime->locked.waiting[step];
 
         ring->next = ring;
@@ -29,16 +30,17 @@ waiting_init(struct spine_runtime *runtime)
 void
 waiting_append_locked(struct spine_runtime *runtime, struct job *job, unsigned step)
 {
-    struct job *ring =
-        &runtime->locked.waiting[step < JOB_DELAYS ? step : JOB_DELAYS - 1];
+    struct job *ring = &runtime->locked.waiting[step];
 
-    assert(job->state == JOB_WAITING && job->next == NULL);
-    job->due_ns = clock_now_ns() + (JOB_DELAY_NS << (ring - runtime->locked.waiting));
+    assert(job->state == JOB_WAITING && job->next == NULL && step <= JOB_DELAYS);
+    job->due_ns =
+        step < JOB_DELAYS ? clock_now_ns() + (JOB_DELAY_NS << step) : UINT64_MAX;
     job->next = ring;
     job->previous = ring->previous;
     ring->previous->next = job;
     ring->previous = job;
-    atomic_fetch_add_explicit(&runtime->waiting_count, 1, memory_order_relaxed);
+    if (job->due_ns != UINT64_MAX)
+        atomic_fetch_add_explicit(&runtime->waiting_count, 1, memory_order_relaxed);
     if (job->owner != NULL) {
         job->owner_next = job->owner->waiting;
         job->owner->waiting = job;
@@ -53,7 +55,8 @@ waiting_remove_locked(struct spine_runtime *runtime, struct job *job)
     job->next->previous = job->previous;
     job->next = NULL;
     job->previous = NULL;
-    atomic_fetch_sub_explicit(&runtime->waiting_count, 1, memory_order_relaxed);
+    if (job->due_ns != UINT64_MAX)
+        atomic_fetch_sub_explicit(&runtime->waiting_count, 1, memory_order_relaxed);
     if (job->owner != NULL) {
         /* Short: an owner has about a dozen jobs. */
         struct job **at = &job->owner->waiting;

@@ -5,9 +5,21 @@
 #include "base/error.h"
 #include "store/store_state.h"
 
+#include <unistd.h>
+
 #define CACHE_BYTES_DEFAULT ((size_t)64 << 20)
 
+static enum spine_status serve(struct runtime_service *service,
+                               struct spine_runtime *runtime, struct spine_error *error);
+static void serve_no_more(struct runtime_service *service, struct spine_runtime *runtime);
+static void keep(struct runtime_service *service);
+static void let_go(struct runtime_service *service);
 static const char *missing_function(const struct spine_backend *backend);
+
+static_assert(offsetof(struct spine_store, service) == 0,
+              "a runtime knows no more of a store than its service");
+static const struct runtime_service_calls service_calls = {keep, let_go, serve,
+                                                           serve_no_more};
 
 enum spine_status
 spine_store_open(const struct spine_backend *backend,
@@ -43,9 +55,26 @@ spine_store_open(const struct spine_backend *backend,
         mem_free(store, sizeof *store);
         return st;
     }
+    st = store_work_init(&store->work, error);
+    if (st != SPINE_OK) {
+        cache_release(&store->cache);
+        mem_free(store, sizeof *store);
+        return st;
+    }
     ref_init(&store->refs);
+    store->process = (long)getpid();
+    store->service.calls = &service_calls;
     store->backend = *backend;
     store->options = resolved;
+    if (!resolved.keep_leftovers) {
+        st = store_remove_leftovers(store, error);
+        if (st != SPINE_OK) {
+            /* The backend stays the caller's. */
+            store->backend = (struct spine_backend){0};
+            store_unref(store);
+            return st;
+        }
+    }
     *out = store;
     return SPINE_OK;
 }
@@ -68,6 +97,7 @@ store_unref(struct spine_store *store)
 {
     if (store == NULL || !ref_drop(&store->refs))
         return;
+    store_work_release(&store->work);
     cache_release(&store->cache);
     spine_backend_release(&store->backend);
     mem_free(store, sizeof *store);
@@ -86,9 +116,59 @@ store_counts(struct spine_store *store, struct store_counts *out)
 }
 
 void
+spine_store_get_stats(struct spine_store *store, struct spine_store_stats *out)
+{
+    struct store_cache_counts cache;
+    struct store_counts counts;
+
+    if (out == NULL)
+        return;
+    *out = (struct spine_store_stats){0};
+    if (store == NULL)
+        return;
+    store_counts(store, &counts);
+    store_cache_counts(store, &cache);
+    *out = (struct spine_store_stats){.writes = counts.writes,
+                                      .write_bytes = counts.write_bytes,
+                                      .reads = counts.reads,
+                                      .read_bytes = counts.read_bytes,
+                                      .files = counts.files,
+                                      .file_bytes = counts.file_bytes,
+                                      .cache_hits = cache.hits,
+                                      .cache_misses = cache.misses,
+                                      .cache_evictions = cache.evictions,
+                                      .cache_bytes = cache.bytes};
+}
+
+void
 store_cache_set_bytes(struct spine_store *store, size_t bytes_max)
 {
     cache_set_bytes(&store->cache, bytes_max);
+}
+
+static enum spine_status
+serve(struct runtime_service *service, struct spine_runtime *runtime,
+      struct spine_error *error)
+{
+    return store_serve((struct spine_store *)(void *)service, runtime, error);
+}
+
+static void
+serve_no_more(struct runtime_service *service, struct spine_runtime *runtime)
+{
+    store_serve_no_more((struct spine_store *)(void *)service, runtime);
+}
+
+static void
+keep(struct runtime_service *service)
+{
+    (void)store_ref((struct spine_store *)(void *)service);
+}
+
+static void
+let_go(struct runtime_service *service)
+{
+    store_unref((struct spine_store *)(void *)service);
 }
 
 /* `release` alone may be missing. */

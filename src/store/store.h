@@ -18,11 +18,14 @@
  *     file_format.c        the parts of a batch file as bytes
  *     file_writer.c        writes a batch file
  *     file_read.c          reads what is in one
+ *     leftovers.c          files that a crash has left
  *     store_file.c         opens one; removes it when the last reference goes
  *     file_verify.c        looks at every byte of one
  *     cache.c              images in memory
  *     cache_queue.c        which of them stay
  *     read_ahead.c         several images at a time
+ *     store_run.c          the same by somebody else
+ *     store_work.c         what runtimes do for a store: read, remove files
  *
  *     store_writer_new(store, &writer, error);
  *     store_writer_block(...);     for each block, in order
@@ -37,8 +40,10 @@
  */
 
 #include "base/ref.h"
+#include "runtime/runtime.h"
 #include "spine/store.h"
 #include "store/file_format.h"
+#include "store/store_work.h"
 
 /* The bytes of a write, but for the last one of a file. */
 #define STORE_WRITE_BYTES (1u << 20)
@@ -100,6 +105,8 @@ struct store_file {
     void *check_context;
     /* Frees that when the file goes; NULL: nothing to free. */
     void (*on_release)(void *check_context);
+    /* To end it, once it has no reference. */
+    struct store_task end;
     char name[SPINE_NAME_MAX + 1];
 };
 
@@ -108,7 +115,8 @@ struct store_file {
 enum spine_status store_file_open(struct spine_store *store, const char *name,
                                   struct store_file **out, struct spine_error *error);
 struct store_file *store_file_ref(struct store_file *file);
-/* The last one removes the file, unless it is kept. NULL is allowed. */
+/* With the last one the file goes, unless it is kept: in a thread of a runtime that
+ * serves the store, in this one when none does. NULL is allowed. */
 void store_file_unref(struct store_file *file);
 void store_file_keep(struct store_file *file, bool kept);
 
@@ -161,6 +169,29 @@ void store_unpin(struct cache_frame *frame);
 /* Aligned to 64 bytes. */
 const void *store_image(const struct cache_frame *frame);
 
+/* ---- Reading ahead ---- */
+
+/* Neighbours that are read together, perhaps by somebody else, and pinned then. */
+struct store_run;
+
+/* Blocks [index, index + count), which should be those of an extent. The caller ends it
+ * with store_run_free(), at any point. */
+enum spine_status store_run_new(struct store_file *file, uint32_t index, uint32_t count,
+                                bool transient, struct store_run **out,
+                                struct spine_error *error);
+/* Has a job of `runtime`, or of anybody when NULL, read it. Unless it is NULL,
+ * `on_end(context)` is called when that has ended, without locks; not once
+ * store_run_free() or store_run_finish() has returned. False, and nothing happens, when
+ * it does not serve the store. */
+bool store_run_submit(struct store_run *run, const struct spine_runtime *runtime,
+                      void (*on_end)(void *context), void *context);
+/* Has it been read, well or not? */
+bool store_run_has_ended(const struct store_run *run);
+/* Reads it in the calling thread, unless that was begun elsewhere, and waits for its
+ * end: all its blocks are pinned then, or why not. */
+enum spine_status store_run_finish(struct store_run *run, struct spine_error *error);
+/* Unpins what was read. NULL is allowed. */
+void store_run_free(struct store_run *run);
 /* What the cache of a store has done. Readers only: merges neither hit nor miss. */
 struct store_cache_counts {
     uint64_t hits, misses, evictions;

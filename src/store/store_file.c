@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What opening reads at the end of a file in one go: in most files, all that it needs. */
 #define TAIL_BYTES (64u << 10)
@@ -16,6 +17,8 @@ static enum spine_status file_new(struct spine_store *store, const char *name,
                                   struct spine_error *error);
 static enum spine_status
 read_table(struct store_file *file, uint64_t bytes, struct spine_error *error);
+static void on_end(struct store_task *end);
+static void end_file(struct store_file *file);
 static enum spine_status slots_new(struct store_file *file, struct spine_error *error);
 
 enum spine_status
@@ -34,7 +37,7 @@ store_file_open(struct spine_store *store, const char *name, struct store_file *
     if (st == SPINE_OK)
         st = slots_new(file, error);
     if (st != SPINE_OK) {
-        store_file_unref(file);
+        end_file(file);
         return st;
     }
     *out = file;
@@ -57,7 +60,7 @@ store_file_of_written(struct spine_store *store, const char *name,
     st = slots_new(file, error);
     if (st != SPINE_OK) {
         file->table.block_count = 0;
-        store_file_unref(file);
+        end_file(file);
         return st;
     }
     file->table = *table;
@@ -76,11 +79,29 @@ store_file_ref(struct store_file *file)
 void
 store_file_unref(struct store_file *file)
 {
-    struct spine_store *store;
-
     if (file == NULL || !ref_drop(&file->refs))
         return;
-    store = file->store;
+    /* Of a file of its parent a child of fork() frees nothing, and removes it even
+     * less. */
+    if (file->store->process != (long)getpid())
+        return;
+    file->end.on_do = on_end;
+    if (!store_work_bury(file->store, &file->end))
+        end_file(file);
+}
+
+static void
+on_end(struct store_task *end)
+{
+    end_file((struct store_file *)((char *)end - offsetof(struct store_file, end)));
+}
+
+/* Forgets its images, closes it, and removes it unless it is kept. */
+static void
+end_file(struct store_file *file)
+{
+    struct spine_store *store = file->store;
+
     if (file->slots != NULL) {
         cache_forget(&store->cache, file);
         mem_free(file->slots, file->table.block_count * sizeof *file->slots);

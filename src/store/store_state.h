@@ -6,18 +6,28 @@
  * A store as the files of this folder see it.
  */
 
+#include "runtime/runtime.h"
 #include "store/cache.h"
 #include "store/store.h"
+#include "store/store_work.h"
 
 struct spine_store {
+    struct runtime_service service;
     struct ref refs;
     struct spine_backend backend;
     struct spine_store_options options;
     struct block_cache cache;
+    struct store_work work;
+    /* getpid() of who opened it: a child of fork() removes nothing. */
+    long process;
     atomic_uint_least64_t writes, write_bytes;
     atomic_uint_least64_t reads, read_bytes;
     atomic_uint_least64_t files, file_bytes;
 };
+
+/* Removes the batch files of the backend, unless it has other objects. */
+enum spine_status
+store_remove_leftovers(struct spine_store *store, struct spine_error *error);
 
 /* Opens a file that was just written, with one reference; it takes the table when it
  * succeeds. */

@@ -63,7 +63,7 @@ elsewhere_move(struct spine_batch *batch)
     fault_alloc_exempt(true);
     if (mode == ELSEWHERE_COPIES)
         move_to_copies(batch);
-    else
+    else if (mode < ELSEWHERE_SPILL)
         elsewhere_move_to_file(mode, batch);
     fault_alloc_exempt(false);
     moving = false;
@@ -80,6 +80,7 @@ move_to_copies(struct spine_batch *batch)
         complain("no memory");
     ref_init(&elsewhere->keeper.refs);
     elsewhere->keeper.calls = &calls;
+    elsewhere->keeper.file = NULL;
     elsewhere->count = batch->block_count;
     for (size_t i = 0; i < batch->block_count; i++) {
         struct pin pin;

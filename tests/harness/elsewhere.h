@@ -27,11 +27,22 @@ enum elsewhere_mode {
     /* "mixed": two of three blocks go there, the others stay in memory. */
     ELSEWHERE_MIXED,
     /* "directory": to files of a directory, which is removed in the end. */
-    ELSEWHERE_DIRECTORY
+    ELSEWHERE_DIRECTORY,
+    /* "spill": batches stay where the library puts them, and every runtime has a store in
+     * memory, with hardly any cache, where every output and most inserts go. */
+    ELSEWHERE_SPILL,
+    /* "none": blocks stay in memory. */
+    ELSEWHERE_NONE
 };
 enum elsewhere_mode elsewhere_mode(void);
-/* As elsewhere_move(), in another mode than ELSEWHERE_COPIES. */
+/* As elsewhere_move(), in the modes that move batches to files. */
 void elsewhere_move_to_file(enum elsewhere_mode mode, struct spine_batch *batch);
+
+struct placement;
+struct runtime_service;
+/* Gives a runtime that has none a store, in the mode ELSEWHERE_SPILL and as far as there
+ * is memory; otherwise NULL. */
+struct runtime_service *elsewhere_place(struct placement *placement);
 
 /* The blocks of the batch, which nobody else knows yet, go elsewhere. */
 void elsewhere_move(struct spine_batch *batch);

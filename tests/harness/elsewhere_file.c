@@ -7,6 +7,7 @@
 #include "harness/elsewhere.h"
 
 #include "batch/batch.h"
+#include "runtime/runtime.h"
 #include "spine/fault.h"
 #include "spine/store.h"
 
@@ -19,11 +20,14 @@
 /* The least cache there is: blocks leave it as soon as nobody has them pinned. */
 #define CACHE_BYTES 1u
 #define PATH_BYTES 64u
+/* Inserted batches of so many bytes go to a file at once, most of those of tests. */
+#define INSERT_BYTES_MIN 1000u
 
 static char root[PATH_BYTES];
 static atomic_uint stores;
 
-static void backend_new(enum elsewhere_mode mode, struct spine_backend *out);
+static struct spine_store *store_new(enum elsewhere_mode mode);
+static bool backend_new(enum elsewhere_mode mode, struct spine_backend *out);
 static void fail_reads(void *argument, enum spine_operation operation, const char *name,
                        uint64_t offset, size_t size, struct spine_fault *fault);
 static void remove_root(void);
@@ -32,7 +36,8 @@ static bool every_third_stays(const void *context, size_t index);
 enum elsewhere_mode
 elsewhere_mode(void)
 {
-    static const char *const names[] = {"copies", "files", "mixed", "directory"};
+    static const char *const names[] = {"copies",    "files", "mixed",
+                                        "directory", "spill", "none"};
     const char *name = getenv("SPINE_ELSEWHERE");
 
     for (size_t i = 0; name != NULL && i < sizeof names / sizeof names[0]; i++)
@@ -44,14 +49,11 @@ elsewhere_mode(void)
 void
 elsewhere_move_to_file(enum elsewhere_mode mode, struct spine_batch *batch)
 {
-    const struct spine_store_options options = {.cache_bytes = CACHE_BYTES};
     const unsigned number = atomic_load(&stores);
-    struct spine_backend backend;
-    struct spine_store *store;
+    struct spine_store *store = store_new(mode);
     struct spine_error error = {0};
 
-    backend_new(mode, &backend);
-    if (spine_store_open(&backend, &options, &store, &error) != SPINE_OK ||
+    if (store == NULL ||
         batch_move_to_file(batch, store,
                            mode == ELSEWHERE_MIXED ? every_third_stays : NULL, &number,
                            &error) != SPINE_OK) {
@@ -62,17 +64,46 @@ elsewhere_move_to_file(enum elsewhere_mode mode, struct spine_batch *batch)
     spine_store_close(store);
 }
 
-static void
+struct runtime_service *
+elsewhere_place(struct placement *placement)
+{
+    if (elsewhere_mode() != ELSEWHERE_SPILL)
+        return NULL;
+    placement->store = store_new(ELSEWHERE_SPILL);
+    if (placement->store == NULL)
+        return NULL;
+    atomic_store(&placement->output_bytes_min, 1);
+    atomic_store(&placement->insert_bytes_min, INSERT_BYTES_MIN);
+    return (struct runtime_service *)(void *)placement->store;
+}
+
+static struct spine_store *
+store_new(enum elsewhere_mode mode)
+{
+    const struct spine_store_options options = {.cache_bytes = CACHE_BYTES};
+    struct spine_backend backend;
+    struct spine_store *store;
+
+    if (!backend_new(mode, &backend))
+        return NULL;
+    if (spine_store_open(&backend, &options, &store, NULL) != SPINE_OK) {
+        spine_backend_release(&backend);
+        return NULL;
+    }
+    return store;
+}
+
+/* False without memory. */
+static bool
 backend_new(enum elsewhere_mode mode, struct spine_backend *out)
 {
     const unsigned number = atomic_fetch_add(&stores, 1);
-    struct spine_error error = {0};
     struct spine_backend inner;
-    char path[PATH_BYTES + 16];
     enum spine_status st;
+    char path[PATH_BYTES + 16];
 
     if (mode != ELSEWHERE_DIRECTORY)
-        st = spine_memory_backend(&inner, &error);
+        st = spine_memory_backend(&inner, NULL);
     else {
         if (number == 0) {
             (void)strcpy(root, "/tmp/spine-elsewhere-XXXXXX");
@@ -80,14 +111,14 @@ backend_new(enum elsewhere_mode mode, struct spine_backend *out)
                 abort();
         }
         (void)snprintf(path, sizeof path, "%s/%u", root, number);
-        st = spine_directory_backend(path, NULL, &inner, &error);
+        st = spine_directory_backend(path, NULL, &inner, NULL);
     }
-    if (st == SPINE_OK)
-        st = spine_fault_backend(&inner, fail_reads, NULL, out, &error);
-    if (st != SPINE_OK) {
-        fprintf(stderr, "elsewhere: %s\n", error.message);
-        abort();
-    }
+    if (st != SPINE_OK)
+        return false;
+    st = spine_fault_backend(&inner, fail_reads, NULL, out, NULL);
+    if (st != SPINE_OK)
+        spine_backend_release(&inner);
+    return st == SPINE_OK;
 }
 
 static void

@@ -406,6 +406,9 @@ stores(void **state)
     REFUSES(spine_store_open, out, (&backend, NULL, NULL, error));
     TOLERATES(spine_store_open, options,
               spine_store_open(&backend, NULL, &store, NULL) == SPINE_OK);
+    TOLERATES(spine_store_get_stats, store,
+              (spine_store_get_stats(NULL, &(struct spine_store_stats){0}), true));
+    TOLERATES(spine_store_get_stats, out, (spine_store_get_stats(store, NULL), true));
     spine_store_close(store);
     TOLERATES(spine_store_close, store, (spine_store_close(NULL), true));
 }

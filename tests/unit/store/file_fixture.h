@@ -135,6 +135,7 @@ static inline enum spine_status
 check_file(const char *name, const uint8_t *bytes, size_t size, bool resealed,
            struct spine_error *error)
 {
+    const struct spine_store_options options = {.keep_leftovers = true};
     struct spine_backend backend;
     struct spine_store *store;
     struct store_file *file;
@@ -142,7 +143,7 @@ check_file(const char *name, const uint8_t *bytes, size_t size, bool resealed,
 
     assert_int_equal(spine_memory_backend(&backend, NULL), SPINE_OK);
     assert_int_equal(backend.put_new(backend.context, name, bytes, size, NULL), SPINE_OK);
-    assert_int_equal(spine_store_open(&backend, NULL, &store, NULL), SPINE_OK);
+    assert_int_equal(spine_store_open(&backend, &options, &store, NULL), SPINE_OK);
     st = store_file_open(store, name, &file, error);
     if (st == SPINE_OK) {
         /* What reading does not look at, verifying does. */

@@ -182,6 +182,7 @@ every_operation_may_fail(void **state)
     for (unsigned forever = 0; forever < 2; forever++)
         for (uint64_t nth = 1;; nth++) {
             struct plan plan = {.fail_at = nth, .forever = forever == 1};
+            const struct spine_store_options options = {.keep_leftovers = true};
             struct spine_backend inner, backend;
             struct spine_error error = {0};
             struct spine_store *store;
@@ -191,7 +192,8 @@ every_operation_may_fail(void **state)
             assert_int_equal(spine_memory_backend(&inner, NULL), SPINE_OK);
             assert_int_equal(spine_fault_backend(&inner, fail_nth, &plan, &backend, NULL),
                              SPINE_OK);
-            assert_int_equal(spine_store_open(&backend, NULL, &store, NULL), SPINE_OK);
+            assert_int_equal(spine_store_open(&backend, &options, &store, NULL),
+                             SPINE_OK);
             st = write_file(store, 300, 3, &file, &error);
             if (st == SPINE_OK)
                 st = read_file(file, &error);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch/ahead.h"
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "batch/fence.h"
+
+static void drop_runs(struct ahead *ahead, size_t count);
+static struct ahead_run *find_run(struct ahead *ahead, size_t block);
+static enum spine_status settle(struct ahead *ahead, const struct spine_batch *batch,
+                                size_t block, struct spine_error *error);
+static void go_on(struct ahead *ahead, const struct spine_batch *batch);
+static enum spine_status begin_run(struct ahead *ahead, const struct spine_batch *batch,
+                                   size_t block, struct spine_error *error);
+static void submit(struct ahead *ahead, struct store_run *run, size_t begin, size_t end);
+static bool is_in_file(const struct spine_batch *batch, size_t block);
+static size_t run_end(const struct spine_batch *batch, size_t begin, uint64_t bytes_max);
+
+void
+ahead_release(struct ahead *ahead)
+{
+    drop_runs(ahead, ahead->run_count);
+    ahead->bytes = 0;
+}
+
+enum spine_status
+ahead_bring(struct ahead *ahead, const struct spine_batch *batch, size_t block,
+            struct spine_error *error)
+{
+    size_t passed = 0;
+    enum spine_status st;
+
+    while (passed < ahead->run_count && ahead->runs[passed].end <= block)
+        passed++;
+    drop_runs(ahead, passed);
+    if (!is_in_file(batch, block))
+        return SPINE_OK;
+    if (find_run(ahead, block) == NULL) {
+        /* What was read ahead was for another place. */
+        drop_runs(ahead, ahead->run_count);
+        if (block != ahead->next)
+            ahead->bytes = 0;
+        TRY(begin_run(ahead, batch, block, error));
+    }
+    st = settle(ahead, batch, block, error);
+out:
+    return st;
+}
+
+bool
+ahead_awaits(const struct ahead *ahead, size_t block)
+{
+    const struct ahead_run *run = find_run((struct ahead *)(uintptr_t)ahead, block);
+
+    return run != NULL && !store_run_has_ended(run->run);
+}
+
+/* Lets go of the first `count` runs. */
+static void
+drop_runs(struct ahead *ahead, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        store_run_free(ahead->runs[i].run);
+    ahead->run_count -= count;
+    memmove(ahead->runs, ahead->runs + count, ahead->run_count * sizeof ahead->runs[0]);
+}
+
+static struct ahead_run *
+find_run(struct ahead *ahead, size_t block)
+{
+    for (size_t i = 0; i < ahead->run_count; i++)
+        if (block >= ahead->runs[i].begin && block < ahead->runs[i].end)
+            return &ahead->runs[i];
+    return NULL;
+}
+
+/* The run is needed now. */
+static enum spine_status
+settle(struct ahead *ahead, const struct spine_batch *batch, size_t block,
+       struct spine_error *error)
+{
+    struct ahead_run *run = find_run(ahead, block);
+    const bool waits =
+        ahead->waiter == NULL || !run->is_submitted || !*ahead->waiter->at_rest;
+    enum spine_status st;
+
+    go_on(ahead, batch);
+    if (!waits && !store_run_has_ended(run->run))
+        return SPINE_BUSY;
+    st = store_run_finish(run->run, error);
+    if (st != SPINE_OK)
+        ahead_release(ahead);
+    return st;
+}
+
+/* Begins the runs that follow, if blocks are read one after the other. What cannot be
+ * begun is begun when it is needed. */
+static void
+go_on(struct ahead *ahead, const struct spine_batch *batch)
+{
+    while (ahead->run_count < AHEAD_RUNS && ahead->next < batch->block_count &&
+           ahead->runs[0].end - ahead->runs[0].begin > 1 &&
+           is_in_file(batch, ahead->next) &&
+           begin_run(ahead, batch, ahead->next, NULL) == SPINE_OK)
+        ;
+}
+
+/* Has blocks from `block` on read. */
+static enum spine_status
+begin_run(struct ahead *ahead, const struct spine_batch *batch, size_t block,
+          struct spine_error *error)
+{
+    const struct fence *fence = &batch->fences[block];
+    const uint64_t bytes_max = ahead->bytes_max > 0 ? ahead->bytes_max : AHEAD_BYTES;
+    const size_t end = run_end(batch, block, ahead->bytes);
+    struct store_run *run;
+    enum spine_status st;
+
+    assert(ahead->run_count < AHEAD_RUNS);
+    st = store_run_new(fence->keeper->file, fence->number, (uint32_t)(end - block),
+                       ahead->transient, &run, error);
+    if (st != SPINE_OK)
+        return st;
+    ahead->next = end;
+    ahead->bytes = ahead->bytes == 0 ? 2 * fence->bytes : 2 * ahead->bytes;
+    if (ahead->bytes > bytes_max)
+        ahead->bytes = bytes_max;
+    submit(ahead, run, block, end);
+    return SPINE_OK;
+}
+
+static void
+submit(struct ahead *ahead, struct store_run *run, size_t begin, size_t end)
+{
+    const struct ahead_waiter *waiter = ahead->waiter;
+    struct ahead_run *to = &ahead->runs[ahead->run_count++];
+
+    *to = (struct ahead_run){.run = run, .begin = begin, .end = end};
+    if (waiter != NULL) {
+        to->is_submitted =
+            store_run_submit(run, waiter->runtime, waiter->on_end, waiter->context);
+    } else if (ahead->run_count > 1) {
+        /* Who waits for the first one reads it himself. */
+        to->is_submitted = store_run_submit(run, NULL, NULL, NULL);
+    }
+}
+
+static bool
+is_in_file(const struct spine_batch *batch, size_t block)
+{
+    const struct fence *fence = &batch->fences[block];
+
+    return fence->block == NULL && fence->keeper->file != NULL;
+}
+
+/* Blocks from `begin` on that lie side by side in a file and take at most `bytes_max`
+ * bytes there, or one. */
+static size_t
+run_end(const struct spine_batch *batch, size_t begin, uint64_t bytes_max)
+{
+    const struct fence *first = &batch->fences[begin];
+    size_t end = begin + 1;
+    uint64_t offset;
+    size_t bytes;
+
+    while (end < batch->block_count && end - begin < AHEAD_BLOCKS &&
+           batch->fences[end].block == NULL &&
+           batch->fences[end].keeper == first->keeper &&
+           batch->fences[end].number == first->number + (end - begin))
+        end++;
+    return begin + store_file_extent(first->keeper->file, first->number,
+                                     first->number + (uint32_t)(end - begin), bytes_max,
+                                     &offset, &bytes);
+}

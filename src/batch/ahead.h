@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCH_AHEAD_H
+#define BATCH_AHEAD_H
+
+/*
+ * batch/ahead -- blocks of a batch that are read before they are looked into. Part of
+ * batch/batch.h, which includes it.
+ *
+ * Who reads blocks one after the other brings each by ahead_bring() before the look. The
+ * first one comes alone, then two, four, and so on up to an extent of AHEAD_BYTES; two of
+ * these are on their way while a third is in use. After a block that did not follow the
+ * one before it begins anew, so that who needs a block here and there reads no others.
+ *
+ *     blocks    |.|. .|. . . .|. . . . . . . .|
+ *                in use         on its way
+ *
+ * Blocks in memory, and those of keepers without a file, need not be brought.
+ */
+
+#include "store/store.h"
+
+#define AHEAD_BYTES (UINT64_C(1) << 20)
+/* The blocks of an extent, however well they are compressed. */
+#define AHEAD_BLOCKS 64u
+#define AHEAD_RUNS 3u
+
+struct spine_batch;
+
+/* Who is told that a read has ended, in any thread and without locks, and which runtime
+ * has it done. */
+struct ahead_waiter {
+    struct spine_runtime *runtime;
+    void (*on_end)(void *context);
+    void *context;
+    /* False while the waiter is in the midst of something, and has to have the block. */
+    const bool *at_rest;
+};
+
+struct ahead_run {
+    struct store_run *run;
+    size_t begin, end; /* blocks of the batch */
+    /* A runtime reads it. */
+    bool is_submitted;
+};
+
+/* Zero but for the first three, which the owner sets. */
+struct ahead {
+    /* By a merge: blocks are not kept. */
+    bool transient;
+    /* Of an extent, at most; 0: AHEAD_BYTES. */
+    uint64_t bytes_max;
+    /* NULL: ahead_bring() waits itself. Otherwise it does so only as `at_rest` says, and
+     * when the runtime does not serve the store. */
+    const struct ahead_waiter *waiter;
+    /* Ascending. */
+    struct ahead_run runs[AHEAD_RUNS];
+    size_t run_count;
+    /* The block behind the last run, and the bytes of that one. */
+    size_t next;
+    uint64_t bytes;
+};
+
+/* Twice is harmless. */
+void ahead_release(struct ahead *ahead);
+/*
+ * Brings `block`: it is in memory then until a later one is brought, and those that
+ * follow are on their way. SPINE_BUSY: it is on its way, and the waiter will be told, or
+ * was, meanwhile. Otherwise why it cannot be read; the next call tries again.
+ */
+enum spine_status ahead_bring(struct ahead *ahead, const struct spine_batch *batch,
+                              size_t block, struct spine_error *error);
+/* Is `block` on its way? False when it is there, failed, or was not asked for. */
+bool ahead_awaits(const struct ahead *ahead, size_t block);
+
+#endif

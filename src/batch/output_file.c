@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * An output that goes to a file while it is being built: its blocks are written as they
+ * come and leave memory, their fences and marks stay.
+ */
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "batch/fence.h"
+#include "batch/marks.h"
+#include "runtime/runtime.h"
+
+static enum spine_status move_block(struct output *output, struct fence *fence);
+static bool is_in_file(const struct fence *fence);
+static struct spine_batch *part_of_output(const struct output *output);
+
+enum spine_status
+output_place(struct output *output)
+{
+    enum spine_status st = SPINE_OK;
+
+    if (output->writer == NULL) {
+        if (!placement_moves_output(output->placement, output->bytes)) {
+            output_count(output, output->bytes);
+            return SPINE_OK;
+        }
+        output->placed = 0;
+        TRY(store_writer_new(output->placement->store, &output->writer, output->error));
+    }
+    for (; output->placed < output->block_count; output->placed++)
+        TRY(move_block(output, &output->fences[output->placed]));
+out:
+    output_count(output, output->bytes);
+    return st;
+}
+
+void
+output_count(struct output *output, uint64_t bytes)
+{
+    if (output->placement == NULL)
+        return;
+    placement_count_output(output->placement, output->bytes_counted, bytes);
+    output->bytes_counted = bytes;
+}
+
+static enum spine_status
+move_block(struct output *output, struct fence *fence)
+{
+    enum spine_status st;
+
+    if (fence->block == NULL)
+        return SPINE_OK;
+    TRY(batch_write_block(output->writer, &output->layout, block_image(fence->block),
+                          output->error));
+    output->bytes -= fence->bytes;
+    block_unref(fence->block);
+    fence->block = NULL;
+    fence->number = (uint32_t)output->blocks_in_file++;
+out:
+    if (st != SPINE_OK) {
+        output_drop_file(output);
+        output->is_lost = true;
+    }
+    return st;
+}
+
+enum spine_status
+output_finish_file(struct output *output)
+{
+    struct block_keeper *keeper;
+    struct spine_batch *part;
+    enum spine_status st;
+
+    if (output->writer == NULL)
+        return SPINE_OK;
+    assert(output->placed == output->block_count);
+    part = part_of_output(output);
+    if (part == NULL)
+        return SPINE_NOMEM;
+    st = batch_finish_file(output->writer, part, &keeper, output->error);
+    batch_part_free(part);
+    output->writer = NULL;
+    if (st != SPINE_OK) {
+        output->is_lost = true;
+        return st;
+    }
+    for (size_t i = 0; i < output->block_count; i++) {
+        struct fence *fence = &output->fences[i];
+
+        if (is_in_file(fence))
+            fence_move(fence, keeper, fence->number);
+    }
+    output->blocks_in_file = 0;
+    block_keeper_unref(keeper);
+    return SPINE_OK;
+}
+
+void
+output_drop_file(struct output *output)
+{
+    store_writer_abort(output->writer);
+    output->writer = NULL;
+}
+
+static bool
+is_in_file(const struct fence *fence)
+{
+    return fence->block == NULL && fence->keeper == NULL;
+}
+
+/* The blocks in the file, as a batch of its own. */
+static struct spine_batch *
+part_of_output(const struct output *output)
+{
+    struct spine_batch *part = batch_part_new(&output->layout, output->blocks_in_file);
+
+    for (size_t i = 0; part != NULL && i < output->block_count; i++)
+        if (is_in_file(&output->fences[i]))
+            batch_part_push(part, &output->fences[i],
+                            output->marks != NULL ? output->marks + i * BLOCK_MARKS
+                                                  : NULL);
+    return part;
+}

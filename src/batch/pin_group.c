@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Blocks of a batch that are needed together: what is not in memory is read at the same
+ * time, neighbours in one read, by the runtimes that serve the store and by the caller.
+ */
+
+#include "base/error.h"
+#include "batch/fence.h"
+
+/* Reads of a group. */
+struct reads {
+    struct store_run *runs[HELD_BLOCKS_MAX];
+    size_t count;
+};
+
+static enum spine_status begin_reads(const struct spine_batch *batch,
+                                     struct held_blocks *held, struct reads *reads,
+                                     struct spine_error *error);
+static bool pin_resident(const struct fence *fence, struct pin *out);
+static size_t
+neighbours(const struct spine_batch *batch, const struct held_blocks *held, size_t at);
+static enum spine_status
+end_reads(struct reads *reads, enum spine_status st, struct spine_error *error);
+
+enum spine_status
+held_pin(const struct spine_batch *batch, struct held_blocks *held,
+         struct spine_error *error)
+{
+    struct reads reads = {.count = 0};
+    enum spine_status st;
+
+    for (size_t i = 0; i < held->count; i++)
+        held->pins[i] = (struct pin){0};
+    held->pinned = held->count;
+    TRY(end_reads(&reads, begin_reads(batch, held, &reads, error), error));
+    for (size_t i = 0; i < held->count; i++) {
+        const struct fence *fence = &batch->fences[held->index[i]];
+
+        /* What was read is there, and was counted as wanted by its read. */
+        if (held->pins[i].image == NULL)
+            TRY(fence_pin(fence, PIN_TO_MERGE, &held->pins[i], error));
+    }
+out:
+    for (size_t i = 0; i < reads.count; i++)
+        store_run_free(reads.runs[i]);
+    if (st != SPINE_OK)
+        held_unpin(held);
+    return st;
+}
+
+void
+held_unpin(struct held_blocks *held)
+{
+    while (held->pinned > 0)
+        pin_release(&held->pins[--held->pinned]);
+}
+
+/* Pins what is in memory and makes runs of the rest, all but the first of which are given
+ * to others as far as there are some. */
+static enum spine_status
+begin_reads(const struct spine_batch *batch, struct held_blocks *held,
+            struct reads *reads, struct spine_error *error)
+{
+    enum spine_status st = SPINE_OK;
+
+    for (size_t i = 0; i < held->count;) {
+        const struct fence *fence = &batch->fences[held->index[i]];
+        size_t count = 1;
+
+        if (fence->block != NULL || fence->keeper->file == NULL)
+            TRY(fence_pin(fence, PIN_TO_READ, &held->pins[i], error));
+        else if (!pin_resident(fence, &held->pins[i])) {
+            struct store_run **run = &reads->runs[reads->count];
+
+            count = neighbours(batch, held, i);
+            TRY(store_run_new(fence->keeper->file, fence->number, (uint32_t)count, false,
+                              run, error));
+            if (reads->count++ > 0)
+                (void)store_run_submit(*run, NULL, NULL, NULL);
+        }
+        i += count;
+    }
+out:
+    return st;
+}
+
+static bool
+pin_resident(const struct fence *fence, struct pin *out)
+{
+    struct cache_frame *frame =
+        store_pin_resident(fence->keeper->file, fence->number, false);
+
+    if (frame != NULL)
+        *out = (struct pin){
+            .image = store_image(frame), .keeper = fence->keeper, .handle = frame};
+    return frame != NULL;
+}
+
+/* How many of the blocks from `at` on lie side by side. */
+static size_t
+neighbours(const struct spine_batch *batch, const struct held_blocks *held, size_t at)
+{
+    const struct fence *first = &batch->fences[held->index[at]];
+    size_t count = 1;
+
+    while (at + count < held->count) {
+        const struct fence *fence = &batch->fences[held->index[at + count]];
+
+        if (fence->block != NULL || fence->keeper != first->keeper ||
+            fence->number != first->number + count)
+            break;
+        count++;
+    }
+    return count;
+}
+
+/* Reads what nobody has begun, and waits for the rest. */
+static enum spine_status
+end_reads(struct reads *reads, enum spine_status st, struct spine_error *error)
+{
+    for (size_t i = 0; i < reads->count && st == SPINE_OK; i++)
+        st = store_run_finish(reads->runs[i], error);
+    return st;
+}

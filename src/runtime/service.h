@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNTIME_SERVICE_H
+#define RUNTIME_SERVICE_H
+
+/*
+ * runtime/service -- what a runtime knows of its store, which is above it: how to keep
+ * it, and to tell it that jobs can run here. Part of runtime/runtime.h, which includes
+ * it.
+ */
+
+#include "spine/types.h"
+
+struct spine_runtime;
+struct runtime_service;
+
+struct runtime_service_calls {
+    /* One more reference, one less. */
+    void (*on_keep)(struct runtime_service *service);
+    void (*on_let_go)(struct runtime_service *service);
+    /* From now on the service may have jobs in the runtime. Once for each runtime. */
+    enum spine_status (*on_open)(struct runtime_service *service,
+                                 struct spine_runtime *runtime,
+                                 struct spine_error *error);
+    /* No slice of the runtime will run any more: the service takes its jobs back. */
+    void (*on_close)(struct runtime_service *service, struct spine_runtime *runtime);
+};
+
+/* The first member of a struct spine_store. */
+struct runtime_service {
+    const struct runtime_service_calls *calls;
+};
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What a process that ended without closing its store has left in the backend: batch
+ * files that nothing refers to. Objects that are no batch files may refer to some; then
+ * all of them stay.
+ */
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "store/store_state.h"
+
+#define ID_LETTERS 32u
+
+typedef char object_name[SPINE_NAME_MAX + 1];
+
+struct leftovers {
+    object_name *names;
+    size_t count;
+    size_t capacity;
+    /* There is something else. */
+    bool others;
+};
+
+static enum spine_status
+note_name(void *argument, const char *name, uint64_t bytes, struct spine_error *error);
+static bool is_batch_file(const char *name);
+
+enum spine_status
+store_remove_leftovers(struct spine_store *store, struct spine_error *error)
+{
+    const struct spine_backend *backend = &store->backend;
+    struct leftovers leftovers = {0};
+    enum spine_status st = backend->list(backend->context, note_name, &leftovers, error);
+
+    /* One that cannot be removed is found again by the next who opens the store. */
+    for (size_t i = 0; st == SPINE_OK && !leftovers.others && i < leftovers.count; i++)
+        (void)backend->remove(backend->context, leftovers.names[i], NULL);
+    mem_free(leftovers.names, leftovers.capacity * sizeof *leftovers.names);
+    return st;
+}
+
+static enum spine_status
+note_name(void *argument, const char *name, uint64_t bytes, struct spine_error *error)
+{
+    struct leftovers *leftovers = argument;
+
+    (void)bytes;
+    if (!is_batch_file(name)) {
+        leftovers->others = true;
+        return SPINE_OK;
+    }
+    if (!array_reserve(&leftovers->names, &leftovers->capacity, sizeof(object_name),
+                       leftovers->count + 1))
+        return fail_nomem(error, "the names of files", sizeof(object_name));
+    memcpy(leftovers->names[leftovers->count++], name, strlen(name) + 1);
+    return SPINE_OK;
+}
+
+static bool
+is_batch_file(const char *name)
+{
+    return strspn(name, "0123456789abcdef") == ID_LETTERS &&
+           strcmp(name + ID_LETTERS, STORE_FILE_ENDING) == 0;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/store_work.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "store/store_state.h"
+
+/* So many runtimes are kicked at a time; with more, the others see to it by and by. */
+#define KICKS_MAX 8u
+
+/* Runtimes to be kicked once the lock is let go of, each with a reference. */
+struct kicks {
+    struct spine_runtime *runtimes[KICKS_MAX];
+    size_t count;
+};
+
+static void serve_slice(struct job *job, uint64_t *fuel_rows);
+static bool push(struct store_work *work, struct store_queue *queue,
+                 struct store_task *task, const struct spine_runtime *runtime);
+static struct store_task *take_first_locked(struct store_queue *queue);
+static bool has_tasks_locked(const struct store_work *work);
+static void wake_locked(struct store_server *server, struct kicks *kicks);
+static void kick_all(struct kicks *kicks);
+
+enum spine_status
+store_work_init(struct store_work *work, struct spine_error *error)
+{
+    enum spine_status st = mutex_init(&work->mutex);
+
+    if (st == SPINE_OK) {
+        st = condition_init(&work->ended);
+        if (st != SPINE_OK)
+            mutex_release(&work->mutex);
+    }
+    return st == SPINE_OK ? st
+                          : spine_fail(error, st, "no memory for the lock of a store");
+}
+
+void
+store_work_release(struct store_work *work)
+{
+    assert(work->locked.servers == NULL && work->locked.reads.first == NULL);
+    assert(work->locked.dead.first == NULL);
+    condition_release(&work->ended);
+    mutex_release(&work->mutex);
+}
+
+enum spine_status
+store_serve(struct spine_store *store, struct spine_runtime *runtime,
+            struct spine_error *error)
+{
+    struct store_server *server = mem_zalloc(sizeof *server);
+    struct kicks kicks = {0};
+
+    if (server == NULL)
+        return fail_nomem(error, "the jobs of a store", sizeof *server);
+    server->store = store;
+    server->runtime = runtime;
+    for (unsigned i = 0; i < SERVER_JOBS; i++) {
+        server->jobs[i].server = server;
+        server->jobs[i].is_idle = true;
+        server->jobs[i].job.is_read = true;
+        server->jobs[i].job.on_slice = serve_slice;
+    }
+    mutex_lock(&store->work.mutex);
+    server->next = store->work.locked.servers;
+    store->work.locked.servers = server;
+    /* What is left by those that served before. */
+    if (has_tasks_locked(&store->work))
+        wake_locked(server, &kicks);
+    mutex_unlock(&store->work.mutex);
+    kick_all(&kicks);
+    return SPINE_OK;
+}
+
+void
+store_serve_no_more(struct spine_store *store, struct spine_runtime *runtime)
+{
+    struct store_server **at = &store->work.locked.servers, *server;
+
+    mutex_lock(&store->work.mutex);
+    while ((*at)->runtime != runtime)
+        at = &(*at)->next;
+    server = *at;
+    *at = server->next;
+    for (unsigned i = 0; i < SERVER_JOBS; i++) {
+        const bool withdrawn = runtime_withdraw(runtime, &server->jobs[i].job);
+
+        assert(withdrawn);
+        (void)withdrawn;
+    }
+    mutex_unlock(&store->work.mutex);
+    mem_free(server, sizeof *server);
+    store_work_sweep(store);
+}
+
+bool
+store_work_read(struct spine_store *store, struct store_task *task,
+                const struct spine_runtime *runtime)
+{
+    return push(&store->work, &store->work.locked.reads, task, runtime);
+}
+
+bool
+store_work_bury(struct spine_store *store, struct store_task *task)
+{
+    return push(&store->work, &store->work.locked.dead, task, NULL);
+}
+
+static bool
+push(struct store_work *work, struct store_queue *queue, struct store_task *task,
+     const struct spine_runtime *runtime)
+{
+    struct kicks kicks = {0};
+    bool is_served = false;
+
+    mutex_lock(&work->mutex);
+    for (struct store_server *server = work->locked.servers; server != NULL;
+         server = server->next)
+        if (runtime == NULL || server->runtime == runtime) {
+            wake_locked(server, &kicks);
+            is_served = true;
+        }
+    if (is_served) {
+        task->is_queued = true;
+        task->next = NULL;
+        if (queue->first != NULL)
+            queue->last->next = task;
+        else
+            queue->first = task;
+        queue->last = task;
+    }
+    mutex_unlock(&work->mutex);
+    kick_all(&kicks);
+    return is_served;
+}
+
+bool
+store_work_take_read_locked(struct store_work *work, struct store_task *task)
+{
+    struct store_queue *queue = &work->locked.reads;
+    struct store_task *before = NULL;
+
+    if (!task->is_queued)
+        return false;
+    for (struct store_task *at = queue->first; at != task; at = at->next)
+        before = at;
+    if (before != NULL)
+        before->next = task->next;
+    else
+        queue->first = task->next;
+    if (queue->last == task)
+        queue->last = before;
+    task->is_queued = false;
+    return true;
+}
+
+void
+store_work_sweep(struct spine_store *store)
+{
+    struct store_work *work = &store->work;
+    struct store_task *dead;
+
+    do {
+        mutex_lock(&work->mutex);
+        dead = take_first_locked(&work->locked.dead);
+        mutex_unlock(&work->mutex);
+        if (dead != NULL)
+            dead->on_do(dead);
+    } while (dead != NULL);
+}
+
+/* One thing after the other, a slice each, as long as there are some. */
+static void
+serve_slice(struct job *job, uint64_t *fuel_rows)
+{
+    struct store_server_job *of_server =
+        (struct store_server_job *)((char *)job - offsetof(struct store_server_job, job));
+    struct store_server *server = of_server->server;
+    struct store_work *work = &server->store->work;
+
+    struct store_task *task;
+
+    mutex_lock(&work->mutex);
+    task = take_first_locked(&work->locked.reads);
+    if (task == NULL)
+        task = take_first_locked(&work->locked.dead);
+    mutex_unlock(&work->mutex);
+    if (task != NULL)
+        task->on_do(task);
+    *fuel_rows -= *fuel_rows > 0;
+
+    mutex_lock(&work->mutex);
+    if (has_tasks_locked(work))
+        runtime_ready(server->runtime, job);
+    else {
+        of_server->is_idle = true;
+        runtime_idle(server->runtime, job);
+    }
+    mutex_unlock(&work->mutex);
+}
+
+static struct store_task *
+take_first_locked(struct store_queue *queue)
+{
+    struct store_task *task = queue->first;
+
+    if (task != NULL) {
+        queue->first = task->next;
+        task->is_queued = false;
+    }
+    return task;
+}
+
+static bool
+has_tasks_locked(const struct store_work *work)
+{
+    return work->locked.reads.first != NULL || work->locked.dead.first != NULL;
+}
+
+/* Has one more job of the server run, if one is idle. */
+static void
+wake_locked(struct store_server *server, struct kicks *kicks)
+{
+    for (unsigned i = 0; i < SERVER_JOBS; i++) {
+        struct store_server_job *of_server = &server->jobs[i];
+
+        if (!of_server->is_idle)
+            continue;
+        of_server->is_idle = false;
+        runtime_ready(server->runtime, &of_server->job);
+        if (kicks->count < KICKS_MAX)
+            kicks->runtimes[kicks->count++] = runtime_ref(server->runtime);
+        return;
+    }
+}
+
+static void
+kick_all(struct kicks *kicks)
+{
+    for (size_t i = 0; i < kicks->count; i++) {
+        runtime_kick(kicks->runtimes[i]);
+        runtime_unref(kicks->runtimes[i]);
+    }
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORE_STORE_WORK_H
+#define STORE_STORE_WORK_H
+
+/*
+ * store/store_work -- what a store has done by the runtimes that serve it: reads for
+ * those who do not wait for them, and the end of files.
+ *
+ *     whoever wants a read  --> reads --> a job of a runtime reads, and tells
+ *     last reference goes   --> dead  --> a job of a runtime removes the file
+ *
+ * A runtime that was opened with the store serves it with SERVER_JOBS jobs; each takes
+ * what is next, whoever it is for. Without any, reads are done by those who want them,
+ * and files are ended by those who let go of them; what is left when a runtime closes is
+ * ended by the thread that closes it.
+ *
+ * Lock order: a store's lock comes before those of runtimes; nobody holds the lock of a
+ * spine who takes it. Nothing is read, removed or told under it.
+ */
+
+#include "base/thread.h"
+#include "runtime/runtime.h"
+
+#define SERVER_JOBS 4u
+
+struct spine_store;
+struct store_server;
+
+/* Something to be done once. Part of a struct of its owner. */
+struct store_task {
+    struct store_task *next;
+    /* Without locks; afterwards the task is not touched any more. */
+    void (*on_do)(struct store_task *task);
+    /* Nobody has begun it. Of the lock. */
+    bool is_queued;
+};
+
+/* The first to come is the first to be done. */
+struct store_queue {
+    struct store_task *first;
+    struct store_task *last; /* valid while there is one */
+};
+
+struct store_server_job {
+    struct job job;
+    struct store_server *server;
+    bool is_idle;
+};
+
+/* A runtime that serves a store. */
+struct store_server {
+    struct store_server *next;
+    struct spine_store *store;
+    struct spine_runtime *runtime;
+    struct store_server_job jobs[SERVER_JOBS];
+};
+
+struct store_work {
+    struct mutex mutex;
+    /* A read has ended, or its end was told. */
+    struct condition ended;
+    struct {
+        struct store_server *servers;
+        struct store_queue reads;
+        /* Files without references. */
+        struct store_queue dead;
+    } locked;
+};
+
+enum spine_status store_work_init(struct store_work *work, struct spine_error *error);
+/* Nothing is queued, nobody serves. Twice is harmless. */
+void store_work_release(struct store_work *work);
+
+/* Calls of a runtime, which serves from the first to the second (runtime/service.h). */
+enum spine_status store_serve(struct spine_store *store, struct spine_runtime *runtime,
+                              struct spine_error *error);
+void store_serve_no_more(struct spine_store *store, struct spine_runtime *runtime);
+
+/*
+ * Has a job of `runtime`, of any when NULL, do a read, or the end of a dead file. False,
+ * and nothing happens, when there is none.
+ */
+bool store_work_read(struct spine_store *store, struct store_task *task,
+                     const struct spine_runtime *runtime);
+bool store_work_bury(struct spine_store *store, struct store_task *task);
+/* Takes a read back, if nobody has begun it. */
+bool store_work_take_read_locked(struct store_work *work, struct store_task *task);
+/* Ends all dead files; blocks. */
+void store_work_sweep(struct spine_store *store);
+
+#endif

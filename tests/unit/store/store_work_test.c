@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What runtimes do for a store: files go in their threads, reads are done by them and
+ * told, whoever closes first; and what a crash has left goes when a store is opened.
+ */
+
+#include "unit/store/file_fixture.h"
+
+#include "spine/fault.h"
+#include "spine/spine.h"
+#include "store/store_run.h"
+#include "store/store_state.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#define BLOCKS 20u
+
+struct world {
+    struct spine_backend memory;
+    struct spine_store *store;
+    struct spine_runtime *runtime;
+    pthread_t main;
+    atomic_uint removes;
+    atomic_uint removes_here;
+    atomic_uint reads;
+    atomic_bool reads_fail;
+};
+
+static void
+on_operation(void *argument, enum spine_operation operation, const char *name,
+             uint64_t offset, size_t size, struct spine_fault *fault)
+{
+    struct world *world = argument;
+
+    (void)name;
+    (void)offset;
+    (void)size;
+    if (operation == SPINE_OPERATION_REMOVE) {
+        atomic_fetch_add(&world->removes, 1);
+        if (pthread_equal(pthread_self(), world->main))
+            atomic_fetch_add(&world->removes_here, 1);
+    }
+    if (operation == SPINE_OPERATION_READ_AT) {
+        atomic_fetch_add(&world->reads, 1);
+        if (atomic_load(&world->reads_fail))
+            fault->status = SPINE_IO;
+    }
+}
+
+static void
+world_init(struct world *world, bool manual)
+{
+    struct spine_runtime_options options = {.manual = manual};
+    struct spine_backend backend;
+
+    memset(world, 0, sizeof *world);
+    world->main = pthread_self();
+    assert_int_equal(spine_memory_backend(&world->memory, NULL), SPINE_OK);
+    assert_int_equal(
+        spine_fault_backend(&world->memory, on_operation, world, &backend, NULL),
+        SPINE_OK);
+    assert_int_equal(spine_store_open(&backend, NULL, &world->store, NULL), SPINE_OK);
+    options.store = world->store;
+    assert_int_equal(spine_runtime_open(&options, &world->runtime, NULL), SPINE_OK);
+}
+
+static void
+world_release(struct world *world)
+{
+    spine_runtime_close(world->runtime);
+    spine_store_close(world->store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static struct store_file *
+file_of(struct world *world)
+{
+    struct store_file *file;
+
+    assert_int_equal(write_file(world->store, BLOCKS, 1, &file, NULL), SPINE_OK);
+    return file;
+}
+
+static void
+test_files_go_in_threads_of_the_runtime(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_init(&world, false);
+    for (unsigned i = 0; i < 20; i++)
+        store_file_unref(file_of(&world));
+    for (unsigned i = 0; i < 5000 && atomic_load(&world.removes) < 20; i++)
+        usleep(1000);
+    assert_int_equal(atomic_load(&world.removes), 20);
+    assert_int_equal(atomic_load(&world.removes_here), 0);
+    world_release(&world);
+}
+
+static void
+test_files_go_when_a_manual_runtime_runs_or_closes(void **state)
+{
+    struct world world;
+    struct store_file *file;
+
+    (void)state;
+    world_init(&world, true);
+    store_file_unref(file_of(&world));
+    assert_int_equal(atomic_load(&world.removes), 0);
+    assert_true(spine_runtime_run(world.runtime, 100) > 0);
+    assert_int_equal(atomic_load(&world.removes), 1);
+    assert_int_equal(spine_runtime_run(world.runtime, 100), 0);
+
+    store_file_unref(file_of(&world));
+    file = file_of(&world);
+    spine_runtime_close(world.runtime);
+    assert_int_equal(atomic_load(&world.removes), 2);
+    /* Nobody serves the store any more. */
+    store_file_unref(file);
+    assert_int_equal(atomic_load(&world.removes), 3);
+    spine_store_close(world.store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static void
+count_end(void *context)
+{
+    atomic_fetch_add((atomic_uint *)context, 1);
+}
+
+static void
+expect_images(struct store_run *run)
+{
+    uint8_t expected[IMAGE_BYTES_MAX];
+
+    for (uint32_t i = 0; i < run->count; i++)
+        assert_memory_equal(store_image(run->frames[i]), expected,
+                            image_of(run->index + i, expected));
+}
+
+static void
+test_runs_are_read_and_told(void **state)
+{
+    atomic_uint ends = 0;
+    struct store_run *run;
+    struct spine_error error;
+    struct store_file *file;
+    struct world world;
+
+    (void)state;
+    world_init(&world, true);
+    file = file_of(&world);
+    assert_int_equal(store_run_new(file, 2, 9, true, &run, NULL), SPINE_OK);
+    assert_true(store_run_submit(run, world.runtime, count_end, &ends));
+    assert_false(store_run_has_ended(run));
+    assert_int_equal(spine_runtime_run(world.runtime, 1), 1);
+    assert_true(store_run_has_ended(run));
+    assert_int_equal(atomic_load(&ends), 1);
+    assert_int_equal(atomic_load(&world.reads), 1);
+    assert_int_equal(store_run_finish(run, NULL), SPINE_OK);
+    expect_images(run);
+    store_run_free(run);
+
+    /* One that nobody has begun is read by who needs it, and is not told. */
+    assert_int_equal(store_run_new(file, 2, 9, true, &run, NULL), SPINE_OK);
+    assert_true(store_run_submit(run, world.runtime, count_end, &ends));
+    assert_int_equal(store_run_finish(run, NULL), SPINE_OK);
+    expect_images(run);
+    store_run_free(run);
+
+    /* One that fails says why. */
+    atomic_store(&world.reads_fail, true);
+    assert_int_equal(store_run_new(file, 0, BLOCKS, true, &run, NULL), SPINE_OK);
+    assert_true(store_run_submit(run, NULL, count_end, &ends));
+    (void)spine_runtime_run(world.runtime, 100);
+    assert_int_equal(atomic_load(&ends), 2);
+    assert_int_equal(store_run_finish(run, &error), SPINE_IO);
+    assert_int_equal(error.status, SPINE_IO);
+    store_run_free(run);
+
+    /* One that nobody wants any more is not read. */
+    atomic_store(&world.reads, 0);
+    assert_int_equal(store_run_new(file, 0, 3, true, &run, NULL), SPINE_OK);
+    assert_true(store_run_submit(run, NULL, count_end, &ends));
+    store_run_free(run);
+    (void)spine_runtime_run(world.runtime, 100);
+    assert_int_equal(atomic_load(&world.reads), 0);
+    assert_int_equal(atomic_load(&ends), 2);
+    store_file_unref(file);
+    world_release(&world);
+}
+
+static const char leftover[] = "00112233445566778899aabbccddeeff" STORE_FILE_ENDING;
+
+static bool
+leftover_stays(const char *other, bool keep)
+{
+    const struct spine_store_options options = {.keep_leftovers = keep};
+    struct spine_backend backend;
+    struct spine_store *store;
+    void *object;
+    uint64_t bytes;
+    bool stays;
+
+    assert_int_equal(spine_memory_backend(&backend, NULL), SPINE_OK);
+    assert_int_equal(backend.put_new(backend.context, leftover, "x", 1, NULL), SPINE_OK);
+    if (other != NULL)
+        assert_int_equal(backend.put_new(backend.context, other, "x", 1, NULL), SPINE_OK);
+    assert_int_equal(spine_store_open(&backend, &options, &store, NULL), SPINE_OK);
+    stays = backend.open(backend.context, leftover, &object, &bytes, NULL) == SPINE_OK;
+    if (stays)
+        backend.close(backend.context, object);
+    if (other != NULL) {
+        assert_int_equal(backend.open(backend.context, other, &object, &bytes, NULL),
+                         SPINE_OK);
+        backend.close(backend.context, object);
+    }
+    spine_store_close(store);
+    return stays;
+}
+
+static void
+test_leftovers_go_when_a_store_is_opened(void **state)
+{
+    (void)state;
+    assert_false(leftover_stays(NULL, false));
+    assert_true(leftover_stays(NULL, true));
+    /* What is none of ours may refer to it. */
+    assert_true(leftover_stays("a-manifest", false));
+    assert_true(
+        leftover_stays("00112233445566778899aabbccddeef" STORE_FILE_ENDING, false));
+    assert_true(leftover_stays("00112233445566778899AABBCCDDEEFF.batch", false));
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_files_go_in_threads_of_the_runtime),
+        cmocka_unit_test(test_files_go_when_a_manual_runtime_runs_or_closes),
+        cmocka_unit_test(test_runs_are_read_and_told),
+        cmocka_unit_test(test_leftovers_go_when_a_store_is_opened),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
