@@ -9,6 +9,7 @@
 
 #include "harness/child.h"
 #include "harness/host.h"
+#include "harness/sanitized.h"
 #include "plugins/plugin.h"
 
 #include <dlfcn.h>
@@ -74,7 +75,7 @@ plugins_come_and_go(void **state)
     (void)state;
     child_expect("a plugin with the shared library",
                  child_run(come_and_go, (void *)path_with_shared, SECONDS), 0);
-#ifdef __SANITIZE_THREAD__
+#ifdef SANITIZED_THREAD
     skip(); /* it calls handlers of exit() that have been unloaded */
 #endif
     child_expect("a plugin with the static library",

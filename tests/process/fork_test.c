@@ -7,6 +7,7 @@
  */
 
 #include "harness/child.h"
+#include "harness/sanitized.h"
 #include "process/pool_fixture.h"
 
 #include <setjmp.h>
@@ -16,7 +17,7 @@
 
 /* The allocator of AddressSanitizer, and the threads of ThreadSanitizer, do not survive a
  * fork() of a process with threads. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(SANITIZED_ADDRESS) || defined(SANITIZED_THREAD)
 #define SKIP_WHEN_SANITIZED() skip()
 #else
 #define SKIP_WHEN_SANITIZED() ((void)0)

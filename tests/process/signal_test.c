@@ -6,6 +6,7 @@
  */
 
 #include "harness/child.h"
+#include "harness/sanitized.h"
 #include "process/pool_fixture.h"
 
 #include <dirent.h>
@@ -120,7 +121,7 @@ static void
 threads_of_the_library_block_signals(void **state)
 {
     (void)state;
-#ifdef __SANITIZE_THREAD__
+#ifdef SANITIZED_THREAD
     skip(); /* its own thread does not block all of them, and it delays handlers */
 #endif
     child_expect("signals", child_run(live_with_signals, NULL, SECONDS), 0);

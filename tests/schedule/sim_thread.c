@@ -3,6 +3,7 @@
 
 #include "base/thread.h"
 #include "harness/rng.h"
+#include "harness/sanitized.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -11,14 +12,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SIM_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SIM_ASAN 1
-#endif
-#endif
-#ifdef SIM_ASAN
+#ifdef SANITIZED_ADDRESS
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
@@ -112,7 +106,7 @@ sim_spawn(const char *name, void (*on_run)(void *context), void *context)
                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stack == MAP_FAILED)
         give_up("no stack");
-#ifdef SIM_ASAN
+#ifdef SANITIZED_ADDRESS
     /* The last body left its frames marked. */
     __asan_unpoison_memory_region(stack, STACK_BYTES);
 #endif
@@ -425,7 +419,7 @@ switch_to(int thread)
 
     sim.switches++;
     sim.current = thread;
-#ifdef SIM_ASAN
+#ifdef SANITIZED_ADDRESS
     __sanitizer_start_switch_fiber(from->state == SIM_DONE ? NULL : &fake_stack,
                                    thread == 0 ? sim.main_stack : to->stack,
                                    thread == 0 ? sim.main_stack_bytes : STACK_BYTES);
@@ -437,7 +431,7 @@ switch_to(int thread)
 static void
 finish_switch(void *fake_stack)
 {
-#ifdef SIM_ASAN
+#ifdef SANITIZED_ADDRESS
     const void *stack;
     size_t bytes;
 
