@@ -35,7 +35,8 @@ static void
 row_of(const struct fixture *at, uint64_t number, uint8_t *bytes, int64_t weight,
        struct model_row *out)
 {
-    *out = (struct model_row){.key.u64 = number, .value.u64 = 1, .weights = {weight}};
+    *out = (struct model_row){
+        .key = spine_u64(number), .value = spine_u64(1), .weights = {weight}};
     if (at->schema.key.kind != SPINE_BYTES)
         return;
     for (int i = 0; i < 8; i++)

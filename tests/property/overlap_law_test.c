@@ -161,8 +161,8 @@ static void
 add(struct world *world, struct model *part, uint64_t number, int64_t weight)
 {
     uint8_t bytes[11] = "........row";
-    struct model_row row = {.key.u64 = number,
-                            .value.u64 = number % 7,
+    struct model_row row = {.key = spine_u64(number),
+                            .value = spine_u64(number % 7),
                             .time = draw_time(world),
                             .weights = {weight}};
 

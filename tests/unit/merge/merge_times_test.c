@@ -90,8 +90,8 @@ batch_of(size_t keys, size_t many, size_t times)
     model_init(&rows, &timed);
     for (size_t key = 0; key < keys; key++)
         for (size_t time = 0; time < (key == many ? times : 1); time++)
-            model_add(&rows,
-                      &(struct model_row){.key.u64 = key, .time = time, .weights = {1}});
+            model_add(&rows, &(struct model_row){
+                                 .key = spine_u64(key), .time = time, .weights = {1}});
     batch = fixture_batch(&layout, &rows, 0);
     assert_non_null(batch);
     model_release(&rows);
@@ -115,7 +115,7 @@ merge_with_next(struct spine_batch *large, size_t key, bool may_keep_times,
 
     assert_int_equal(layout_init(&layout, &timed, NULL), SPINE_OK);
     model_init(&rows, &timed);
-    model_add(&rows, &(struct model_row){.key.u64 = key, .weights = {1}});
+    model_add(&rows, &(struct model_row){.key = spine_u64(key), .weights = {1}});
     batches[1] = fixture_batch(&layout, &rows, 0);
     assert_int_equal(merge_all(batches, 2, &options, UINT64_MAX, &counts, &out),
                      SPINE_OK);
