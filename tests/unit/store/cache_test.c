@@ -399,8 +399,8 @@ hits_are_at_least_those_of_lru(void **state)
             lru = lru_hits(wanted, COUNT, room);
             print_message("%s, room for %zu of %u: %.1f %% hits, LRU %.1f %%\n",
                           scans == 1 ? "Zipf and scans" : "Zipf", room, ZIPF_BLOCKS,
-                          100.0 * (double)counts.hits / COUNT,
-                          100.0 * (double)lru / COUNT);
+                          100.0 * (double)counts.hits / (double)COUNT,
+                          100.0 * (double)lru / (double)COUNT);
             assert_true(counts.hits >= lru);
             assert_int_equal(counts.hits + counts.misses, COUNT);
             store_file_unref(file);
