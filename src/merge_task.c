@@ -256,8 +256,10 @@ merge_begin(struct merge_task *task, struct spine_error *error)
         .untouched_rows = task->untouched_rows,
         .placement = runtime_placement(task->spine->runtime),
         .waiter = &waiter,
+        .account = runtime_account(task->spine->runtime),
         .encode_rows =
             slot_encode_rows(task->spine->options.encode_rows, task->batch_count)};
+    struct account_span span;
     enum spine_status st;
 
     unread.batches = mem_alloc_array(count, sizeof(struct spine_batch *));
@@ -273,7 +275,9 @@ merge_begin(struct merge_task *task, struct spine_error *error)
     TRY(merge_new(&task->merge, unread.batches, count, &options, error));
     options.retain = NULL;
 out:
+    span = account_enter(options.account);
     retain_free(options.retain);
+    account_leave(&span);
     mem_free(unread.batches, count * sizeof *unread.batches);
     return st;
 }

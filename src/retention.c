@@ -84,6 +84,7 @@ retention_of_task(struct merge_task *task, struct retain **out, struct spine_err
                                      .frontier = task->frontier};
     struct spine_snapshot *snapshot = NULL;
     struct spine_batch **batches = NULL;
+    struct account_span span;
     size_t bytes = 0;
     enum spine_status st = SPINE_OK;
 
@@ -101,7 +102,10 @@ retention_of_task(struct merge_task *task, struct retain **out, struct spine_err
         options.input_count = entry_set_sums(&task->inputs).count;
         inputs_first(task, snapshot, batches, batches + snapshot->batch_count);
     }
-    TRY(retain_new(out, &task->spine->layout, &options, error));
+    /* The merge frees it. */
+    span = account_enter(runtime_account(task->spine->runtime));
+    st = retain_new(out, &task->spine->layout, &options, error);
+    account_leave(&span);
 out:
     mem_free(batches, bytes);
     spine_snapshot_unref(snapshot);

@@ -22,6 +22,7 @@ static struct lookup_ledger *ledger_of(const struct spine_options *options);
 static enum spine_status locks_init(struct spine *spine, struct spine_error *error);
 static void on_runtime_close(struct runtime_watch *watch);
 static bool is_quiet(const struct spine *spine, bool inside);
+static void charge_offered(struct spine *spine, struct spine_batch *batch);
 static enum spine_status
 move_locked(struct spine *spine, struct entry *entry, struct spine_error *error);
 static enum spine_status batch_check_fits(const struct spine *spine,
@@ -246,6 +247,7 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
     entry = entry_new(batch);
     if (entry == NULL)
         return fail_nomem(error, "the place of a batch in a spine", sizeof *entry);
+    charge_offered(spine, batch);
 
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
@@ -283,6 +285,14 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
     return st;
 }
 
+/* A batch that goes to a file is charged when it is there. */
+static void
+charge_offered(struct spine *spine, struct spine_batch *batch)
+{
+    if (!placement_moves_insert(runtime_placement(spine->runtime), batch->info.bytes))
+        batch_charge(batch, runtime_account(spine->runtime));
+}
+
 /* The batch of an entry goes to a file if it is to. Lets go of the lock meanwhile. */
 static enum spine_status
 move_locked(struct spine *spine, struct entry *entry, struct spine_error *error)
@@ -299,6 +309,7 @@ move_locked(struct spine *spine, struct entry *entry, struct spine_error *error)
         spine_batch_unref(batch);
     else
         entry->batch = batch;
+    batch_charge(entry->batch, runtime_account(spine->runtime));
     mutex_lock(&spine->mutex);
     if (st == SPINE_OK && spine->locked.closing)
         st = spine_fail(error, SPINE_CANCELLED, "insert: the spine was closed");

@@ -24,6 +24,7 @@ static struct spine_allocator allocator = {
     .on_free = malloc_free,
 };
 static atomic_size_t allocated_bytes;
+static _Thread_local int64_t thread_bytes;
 
 enum spine_status
 spine_set_allocator(const struct spine_allocator *replacement)
@@ -158,4 +159,17 @@ static void
 count_bytes(size_t more, size_t less)
 {
     atomic_fetch_add_explicit(&allocated_bytes, more - less, memory_order_relaxed);
+    thread_bytes += (int64_t)(more - less);
+}
+
+int64_t
+mem_thread_bytes(void)
+{
+    return thread_bytes;
+}
+
+void
+mem_thread_add(int64_t bytes)
+{
+    thread_bytes += bytes;
 }

@@ -39,6 +39,14 @@ void mem_free(void *memory, size_t bytes);
  */
 bool array_reserve(void *items, size_t *capacity, size_t item_bytes, size_t needed);
 
+/*
+ * Bytes that the calling thread has taken and not given back, less those that others took
+ * for it: a number to be compared with itself later (base/account.h). mem_thread_add()
+ * corrects it by memory that is somebody else's.
+ */
+int64_t mem_thread_bytes(void);
+void mem_thread_add(int64_t bytes);
+
 #ifndef BASE_ALLOC_C
 #pragma GCC poison malloc calloc realloc free
 #endif

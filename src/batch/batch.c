@@ -16,12 +16,56 @@ spine_batch_ref(struct spine_batch *batch)
 void
 spine_batch_unref(struct spine_batch *batch)
 {
+    struct account *account;
+    size_t cells = 0;
+
     if (batch == NULL || !ref_drop(&batch->refs))
         return;
-    for (size_t i = 0; i < batch->block_count; i++)
+    account = atomic_load_explicit(&batch->payer, memory_order_acquire);
+    for (size_t i = 0; i < batch->block_count; i++) {
+        cells += fence_cells_bytes(&batch->fences[i]);
         fence_release(&batch->fences[i]);
+    }
+    if (account != NULL)
+        account_subtract(account, ACCOUNT_FENCES, cells);
+    if (atomic_load_explicit(&batch->lookup_charged, memory_order_relaxed))
+        account_subtract(account, ACCOUNT_FILTERS, batch_lookup_bytes(batch));
     lookup_free(atomic_load_explicit(&batch->lookup, memory_order_acquire));
-    mem_free(batch, batch_bytes(&batch->layout, batch->block_count));
+    account_free(&batch->payer, ACCOUNT_FENCES, batch,
+                 batch_bytes(&batch->layout, batch->block_count));
+}
+
+void
+batch_charge(struct spine_batch *batch, struct account *account)
+{
+    size_t cells = 0;
+
+    for (size_t i = 0; i < batch->block_count; i++) {
+        struct block *const block = batch->fences[i].block;
+
+        cells += fence_cells_bytes(&batch->fences[i]);
+        if (block != NULL)
+            (void)account_charge(&block->payer, account, ACCOUNT_BLOCKS, block->bytes);
+    }
+    if (account_charge(&batch->payer, account, ACCOUNT_FENCES,
+                       batch_bytes(&batch->layout, batch->block_count)))
+        account_add(account, ACCOUNT_FENCES, cells);
+    batch_charge_lookup(batch);
+}
+
+void
+batch_charge_lookup(struct spine_batch *batch)
+{
+    struct account *account;
+
+    /* Whoever charges the batch and whoever builds its filter at the same time: one of
+     * the two sees both. */
+    atomic_thread_fence(memory_order_seq_cst);
+    account = atomic_load_explicit(&batch->payer, memory_order_acquire);
+    if (account == NULL || batch_lookup(batch) == NULL ||
+        atomic_exchange_explicit(&batch->lookup_charged, true, memory_order_relaxed))
+        return;
+    account_add(account, ACCOUNT_FILTERS, batch_lookup_bytes(batch));
 }
 
 void

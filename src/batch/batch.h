@@ -57,6 +57,9 @@ struct spine_batch {
     struct spine_batch_info info;
     /* NULL until a reader has built it; never changes then. */
     _Atomic(struct lookup *) lookup;
+    /* Who is charged for it, and whether that has its filter, too. */
+    account_payer payer;
+    atomic_bool lookup_charged;
     /* Searches in vain that a filter would have saved. */
     atomic_uint_least64_t searches_in_vain;
     /* Where key_min and key_max of short fixed keys live. */
@@ -82,6 +85,8 @@ struct output {
      * when there are enough of them, and the last one is no small one. The owner sets it,
      * before the first rows. */
     uint64_t rows_expected;
+    /* Who is charged for its blocks, or NULL; the owner sets it. */
+    struct account *account;
     struct rows pending;
     /* What judges the rows, set by the owner, and the end of the pending ones that it may
      * yet reject: the blocks of those are not marked as judged. */
@@ -167,6 +172,12 @@ output_reserve_blocks(struct output *output, size_t blocks);
 /* The batch of sorted, consolidated `rows`, which stay. */
 enum spine_status batch_of_sorted(const struct layout *layout, const struct rows *rows,
                                   struct spine_batch **out, struct spine_error *error);
+
+/* ---- Memory ---- */
+
+/* Charges the batch, its blocks and its filter to `account`, but for what is charged
+ * already. Any thread. */
+void batch_charge(struct spine_batch *batch, struct account *account);
 
 /* ---- Lookup filters ---- */
 

@@ -29,10 +29,12 @@ batch_search_failed(struct spine_batch *batch, const struct lookup_options *opti
     /* Whose searches made it enough builds; nobody else until the count begins anew. */
     if (before >= enough || before + count < enough || batch_lookup(batch) != NULL)
         return;
-    if (build(batch, options, &lookup) == SPINE_OK)
+    if (build(batch, options, &lookup) == SPINE_OK) {
         atomic_store_explicit(&batch->lookup, lookup, memory_order_release);
-    else
+        batch_charge_lookup(batch);
+    } else {
         atomic_store_explicit(&batch->searches_in_vain, 0, memory_order_relaxed);
+    }
 }
 
 static enum spine_status

@@ -113,6 +113,11 @@ struct row_code fence_first(const struct fence *fence);
 struct row_code fence_last(const struct fence *fence);
 /* Memory of the block, if it is there, and of the cells. */
 size_t fence_bytes(const struct fence *fence);
+static inline size_t
+fence_cells_bytes(const struct fence *fence)
+{
+    return fence->cells != NULL ? fence->cells->bytes : 0;
+}
 /* Is the first key of `after` the last key of `before`? */
 bool fence_continues(const struct layout *layout, const struct fence *before,
                      const struct fence *after);
@@ -158,6 +163,8 @@ struct spine_batch *batch_alloc_unset(const struct layout *layout, size_t block_
 size_t batch_bytes(const struct layout *layout, size_t block_count);
 /* A batch of the same blocks, which are not copied; NULL without memory. */
 struct spine_batch *batch_copy(const struct spine_batch *batch);
+/* Charges the filter to who is charged for the batch, if there are both. */
+void batch_charge_lookup(struct spine_batch *batch);
 /* Counts again what of the batch is in memory and what is elsewhere. */
 void batch_changed_places(struct spine_batch *batch);
 /* The same of a new batch, block by block, and when all are counted. */

@@ -26,7 +26,8 @@ static void seal_block(struct output *output);
 static struct spine_batch *finish_seal(struct output *output);
 static void encode_rest(struct output *output);
 static bool
-encode_fence(const struct layout *layout, struct fence *fence, struct rows *scratch);
+encode_fence(const struct output *output, struct fence *fence, struct rows *scratch);
+static void charge_block(struct account *account, struct block *block);
 
 void
 output_init(struct output *output, const struct layout *layout)
@@ -211,15 +212,16 @@ encode_rest(struct output *output)
         /* Blocks that are shared with other batches stay. */
         if (fence->encoded || fence->block == NULL || ref_count(&fence->block->refs) > 1)
             continue;
-        if (!encode_fence(&output->layout, fence, &scratch))
+        if (!encode_fence(output, fence, &scratch))
             break;
     }
     rows_release(&output->layout, &scratch);
 }
 
 static bool
-encode_fence(const struct layout *layout, struct fence *fence, struct rows *scratch)
+encode_fence(const struct output *output, struct fence *fence, struct rows *scratch)
 {
+    const struct layout *layout = &output->layout;
     struct block *block;
 
     scratch->count = 0;
@@ -228,8 +230,16 @@ encode_fence(const struct layout *layout, struct fence *fence, struct rows *scra
     image_stage(layout, block_image(fence->block), 0, fence->rows, scratch);
     if (block_pack(layout, scratch, 0, fence->rows, true, &block) != SPINE_OK)
         return false;
+    charge_block(output->account, block);
     fence_replace_block(fence, layout, block);
     return true;
+}
+
+static void
+charge_block(struct account *account, struct block *block)
+{
+    if (account != NULL)
+        (void)account_charge(&block->payer, account, ACCOUNT_BLOCKS, block->bytes);
 }
 
 /* Packs rows from `*packed` on. */
@@ -263,6 +273,7 @@ push_block(struct output *output, const struct rows *rows, size_t begin, size_t 
 
     TRY(output_reserve_blocks(output, output->block_count + 1));
     TRY(block_pack(&output->layout, rows, begin, end, encode, &block));
+    charge_block(output->account, block);
     TRY(fence_init(&fence, &output->layout, block, rows, begin, end));
     fence.judged = begin >= output->doubtful_end;
     if (marks_count(&output->layout, 1) > 0)

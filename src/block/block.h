@@ -23,7 +23,7 @@
  *     image_search()     the place of a key and a value in an image
  */
 
-#include "base/ref.h"
+#include "base/account.h"
 #include "block/image.h"
 #include "block/word_search.h"
 
@@ -45,6 +45,7 @@ struct block {
     /* What was allocated: this struct and the image right behind it. */
     void *memory;
     size_t bytes;
+    account_payer payer;
 };
 
 static inline const struct image *

@@ -48,7 +48,7 @@ void
 block_unref(struct block *block)
 {
     if (block != NULL && ref_drop(&block->refs))
-        mem_free(block->memory, block->bytes);
+        account_free(&block->payer, ACCOUNT_BLOCKS, block->memory, block->bytes);
 }
 
 /* With one reference, and room behind it for an image at a multiple of
@@ -70,6 +70,7 @@ block_alloc(size_t image_bytes)
     ref_init(&block->refs);
     block->memory = memory;
     block->bytes = bytes;
+    atomic_init(&block->payer, NULL);
     return block;
 }
 

@@ -16,6 +16,8 @@ static void bring_all(struct merge *merge);
 static void take_filters(struct merge *merge, struct retain *retain);
 static void expect_written(struct merge *merge, struct spine_batch *written);
 static enum spine_status take_written(struct merge *merge, uint64_t *fuel_rows);
+static enum spine_status
+step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error);
 static enum spine_status judge(struct merge *merge, uint64_t fuel_rows,
                                uint64_t *fuel_used, struct spine_error *error);
 static enum spine_status merge_more(struct merge *merge, uint64_t fuel_rows,
@@ -23,6 +25,7 @@ static enum spine_status merge_more(struct merge *merge, uint64_t fuel_rows,
 static enum spine_status merge_window(struct merge *merge, uint64_t fuel_rows,
                                       uint64_t *fuel_used, struct spine_error *error);
 static void settle_pins(struct merge *merge);
+static void merge_release(struct merge *merge);
 static enum spine_status
 fail(const struct merge *merge, enum spine_status status, struct spine_error *error);
 
@@ -30,6 +33,7 @@ enum spine_status
 merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_count,
           const struct merge_options *options, struct spine_error *error)
 {
+    struct account_span span = account_enter(options != NULL ? options->account : NULL);
     struct merge *merge = NULL;
     /* That the output may take over. */
     size_t blocks = 0;
@@ -40,6 +44,8 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
     TRY(merge_alloc(&merge, batch_count, error));
     merge->layout = batches[0]->layout;
     output_init(&merge->output, &merge->layout);
+    if (span.account != NULL)
+        merge->output.account = merge->account = account_ref(span.account);
     merge->window_rows = WINDOW_ROWS;
     merge->row_fuel = 1;
     for (size_t few = MERGE_FEW_INPUTS; few < batch_count; few *= 2)
@@ -90,7 +96,8 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
     *out = merge;
     merge = NULL;
 out:
-    merge_free(merge);
+    merge_release(merge);
+    account_leave(&span);
     if (st == SPINE_NOMEM)
         return fail_nomem(error, "a merge", sizeof *merge);
     return st;
@@ -161,6 +168,16 @@ out:
 
 enum spine_status
 merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error)
+{
+    struct account_span span = account_enter(merge->account);
+    const enum spine_status st = step(merge, fuel_rows, error);
+
+    account_leave(&span);
+    return st;
+}
+
+static enum spine_status
+step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error)
 {
     enum spine_status st = SPINE_OK;
 
@@ -314,8 +331,21 @@ enum spine_status
 merge_seal(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **out,
            struct spine_error *error)
 {
+    struct account_span span = account_enter(merge->account);
+    enum spine_status st;
+
     assert(merge_done(merge));
-    return output_seal_step(&merge->output, fuel_rows, out, error);
+    st = output_seal_step(&merge->output, fuel_rows, out, error);
+    merge_charge(merge, *out);
+    account_leave(&span);
+    return st;
+}
+
+void
+merge_charge(const struct merge *merge, struct spine_batch *batch)
+{
+    if (merge->account != NULL && batch != NULL)
+        batch_charge(batch, merge->account);
 }
 
 bool
@@ -327,9 +357,21 @@ merge_is_lost(const struct merge *merge)
 void
 merge_free(struct merge *merge)
 {
+    struct account_span span = account_enter(merge != NULL ? merge->account : NULL);
+
+    if (span.account != NULL)
+        (void)account_ref(span.account);
+    merge_release(merge);
+    account_leave(&span);
+    account_unref(span.account);
+}
+
+static void
+merge_release(struct merge *merge)
+{
     if (merge == NULL)
         return;
-    merge_split_abort(merge);
+    merge_abort_split(merge);
     spine_batch_unref(merge->written);
     pins_release(&merge->pins);
     for (size_t i = 0; i < merge->input_count; i++)
@@ -338,6 +380,7 @@ merge_free(struct merge *merge)
     output_release(&merge->output);
     rows_release(&merge->layout, &merge->fresh);
     retain_free(merge->retain);
+    account_unref(merge->account);
     mem_free(merge->inputs, merge->input_count * sizeof *merge->inputs);
     mem_free(merge->staged, merge->input_count * sizeof *merge->staged);
     mem_free(merge, sizeof *merge);

@@ -60,6 +60,8 @@ struct merge_options {
     /* Who is told that blocks were read ahead, which the merge then does not wait for;
      * NULL: it waits. Copied. */
     const struct ahead_waiter *waiter;
+    /* Who is charged for its memory and for its output; NULL: nobody. */
+    struct account *account;
 };
 
 /* What a merge has done so far. */

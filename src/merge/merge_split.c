@@ -18,6 +18,9 @@ struct splitting {
     struct reader reader;
 };
 
+static enum spine_status split(struct merge *merge, uint64_t *fuel_rows,
+                               struct spine_batch **written, struct spine_batch **rests,
+                               struct spine_error *error);
 static struct splitting *splitting_new(size_t input_count);
 static void splitting_free(struct splitting *splitting, size_t input_count);
 static enum spine_status make_rest(struct merge *merge, uint64_t *fuel_rows);
@@ -39,6 +42,20 @@ enum spine_status
 merge_split(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **written,
             struct spine_batch **rests, struct spine_error *error)
 {
+    struct account_span span = account_enter(merge->account);
+    const enum spine_status st = split(merge, fuel_rows, written, rests, error);
+
+    merge_charge(merge, *written);
+    for (size_t i = 0; *written != NULL && i < merge->input_count; i++)
+        merge_charge(merge, rests[i]);
+    account_leave(&span);
+    return st;
+}
+
+static enum spine_status
+split(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **written,
+      struct spine_batch **rests, struct spine_error *error)
+{
     struct splitting *splitting = merge->splitting;
     enum spine_status st = SPINE_OK;
 
@@ -55,11 +72,11 @@ merge_split(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **writt
     if (*written != NULL) {
         memcpy(rests, splitting->rests, merge->input_count * sizeof *rests);
         splitting->at = 0;
-        merge_split_abort(merge);
+        merge_abort_split(merge);
     }
 out:
     if (st != SPINE_OK) {
-        merge_split_abort(merge);
+        merge_abort_split(merge);
         return fail_by(error, &merge->unread, st,
                        "no memory for what is left of a batch");
     }
@@ -103,6 +120,15 @@ out:
 
 void
 merge_split_abort(struct merge *merge)
+{
+    struct account_span span = account_enter(merge->account);
+
+    merge_abort_split(merge);
+    account_leave(&span);
+}
+
+void
+merge_abort_split(struct merge *merge)
 {
     output_seal_abort(&merge->output);
     splitting_free(merge->splitting, merge->input_count);

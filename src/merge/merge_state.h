@@ -64,6 +64,8 @@ struct merge {
     bool may_keep_times;
     /* The last step failed where nothing is lost: it can be tried again. */
     bool intact;
+    /* A reference, or NULL. */
+    struct account *account;
     /* Merged rows, judged up to `fresh_at`.
      * Without `retain` rows are as good as judged. */
     struct rows fresh;
@@ -79,6 +81,16 @@ merge_window_rows(struct merge *merge)
 {
     return merge->retain != NULL ? &merge->fresh : &merge->output.pending;
 }
+
+/* ---- merge.c ---- */
+
+/* Charges a batch to who is charged for the merge. NULL is allowed. */
+void merge_charge(const struct merge *merge, struct spine_batch *batch);
+
+/* ---- merge_split.c ---- */
+
+/* merge_split_abort() inside another function of the merge. */
+void merge_abort_split(struct merge *merge);
 
 /* ---- merge_take.c ---- */
 

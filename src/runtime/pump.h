@@ -38,6 +38,8 @@ struct spine_runtime {
     struct placement placement;
     /* RUNTIME_LOOP only. */
     struct loop_driver *driver;
+    /* A reference. */
+    struct account *account;
 
     /* Jobs that wait for a time. Changed under the lock; may be read without. */
     atomic_size_t waiting_count;

@@ -127,6 +127,9 @@ runtime_new(const struct spine_runtime_options *options, struct spine_runtime **
     runtime->locked.running.next = &runtime->locked.running;
     runtime->locked.running.previous = &runtime->locked.running;
 
+    runtime->account = account_new();
+    if (runtime->account == NULL)
+        goto no_account;
     if (mutex_init(&runtime->mutex) != SPINE_OK)
         goto no_mutex;
     if (condition_init(&runtime->quiet) != SPINE_OK)
@@ -140,8 +143,10 @@ runtime_new(const struct spine_runtime_options *options, struct spine_runtime **
 no_condition:
     mutex_release(&runtime->mutex);
 no_mutex:
+    account_unref(runtime->account);
+no_account:
     mem_free(runtime, sizeof *runtime);
-    return spine_fail(error, SPINE_NOMEM, "no memory for a mutex of the runtime");
+    return spine_fail(error, SPINE_NOMEM, "no memory for a runtime");
 }
 
 static unsigned
@@ -232,6 +237,7 @@ runtime_unref(struct spine_runtime *runtime)
         runtime->service->calls->on_let_go(runtime->service);
     condition_release(&runtime->quiet);
     mutex_release(&runtime->mutex);
+    account_unref(runtime->account);
     mem_free(runtime, sizeof *runtime);
 }
 
@@ -239,6 +245,12 @@ bool
 runtime_is_lost(const struct spine_runtime *runtime)
 {
     return runtime->kind != RUNTIME_MANUAL && runtime->generation != process_generation();
+}
+
+struct account *
+runtime_account(const struct spine_runtime *runtime)
+{
+    return runtime->account;
 }
 
 void

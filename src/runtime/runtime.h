@@ -47,6 +47,7 @@
  * Lock order: spine, then runtime. Callbacks, on_slice and on_submit, run without locks.
  */
 
+#include "base/account.h"
 #include "base/thread.h"
 #include "runtime/placement.h"
 #include "runtime/service.h"
@@ -117,6 +118,8 @@ void runtime_unref(struct spine_runtime *runtime);
 
 /* What goes to files, and when. Lives as long as the runtime. */
 struct placement *runtime_placement(struct spine_runtime *runtime);
+/* What its spines hold. */
+struct account *runtime_account(const struct spine_runtime *runtime);
 
 /* Someone who must know that the runtime closes: its waits will never end. */
 struct runtime_watch {

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BASE_ACCOUNT_H
+#define BASE_ACCOUNT_H
+
+/*
+ * base/account -- who uses how much memory, exactly.
+ *
+ * An account counts the bytes that live things of a runtime hold, by class. A thing that
+ * is shared is *charged* once, to the first account that knows it, and credited when it is
+ * freed, wherever that is:
+ *
+ *     a block, a batch     charged when the batch comes into a spine, or is made by a merge
+ *     a lookup filter      when it is built, if its batch is charged
+ *     scratch              all other memory of a merge, by what its thread takes and gives
+ *                          back inside the merge: account_enter(), account_leave()
+ *
+ * What a host has made and not inserted is on no account. Any thread.
+ */
+
+#include "base/ref.h"
+
+#include <stddef.h>
+
+enum account_class {
+    ACCOUNT_BLOCKS,
+    /* Batches without their blocks: fences, marks, cells. */
+    ACCOUNT_FENCES,
+    ACCOUNT_FILTERS,
+    ACCOUNT_SCRATCH,
+    ACCOUNT_CLASSES
+};
+
+struct account {
+    struct ref refs;
+    atomic_size_t bytes[ACCOUNT_CLASSES];
+};
+
+/* With one reference; NULL without memory. */
+struct account *account_new(void);
+struct account *account_ref(struct account *account);
+/* NULL is allowed. */
+void account_unref(struct account *account);
+
+/* Of one class; of all. */
+size_t account_bytes(const struct account *account, enum account_class class);
+size_t account_total(const struct account *account);
+
+/* The account of a thing; NULL: none yet. Zero at first. */
+typedef _Atomic(struct account *) account_payer;
+
+/* Charges a thing of `bytes` bytes to `account`, unless that was done before: true. */
+bool account_charge(account_payer *payer, struct account *account,
+                    enum account_class class, size_t bytes);
+/* Frees memory that a thing was, and credits it if it was charged. NULL is allowed. */
+void
+account_free(account_payer *payer, enum account_class class, void *memory, size_t bytes);
+/* The same two of what comes and goes with a thing that is charged to `account`. */
+void account_add(struct account *account, enum account_class class, size_t bytes);
+void account_subtract(struct account *account, enum account_class class, size_t bytes);
+
+/*
+ * Between these two, what the thread takes from the allocator and gives back is scratch
+ * of `account`, but for things that are charged or credited meanwhile. `account` may be
+ * NULL. Do not nest.
+ */
+struct account_span {
+    struct account *account;
+    int64_t begin;
+};
+struct account_span account_enter(struct account *account);
+void account_leave(struct account_span *span);
+
+#endif
