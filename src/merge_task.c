@@ -6,10 +6,13 @@
 #include "company.h"
 #include "core.h"
 #include "listing.h"
+#include "relief.h"
 #include "split.h"
 
 /* Rows of a merge by the bottom rule that count as one of others. */
 #define BOTTOM_HASTE 16u
+/* How long a merge waits that has no memory to begin with: 2^n ms. */
+#define STARVED_DOUBLINGS 2u
 /* Rows per batch from which on most of its blocks are large. */
 #define STAY_ROWS 4096u
 
@@ -23,6 +26,8 @@ struct slice {
     bool resumable;
     struct spine_batch *output;
     struct merge_counts counts;
+    /* There was no memory to begin with. */
+    bool is_starved;
     /* It was split: the merge goes on with other inputs. */
     bool is_split;
     struct split split;
@@ -216,6 +221,11 @@ slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
     if (!task->looked && !task->ahead)
         company_join(task);
     task->looked = true;
+    slice->is_starved = task->merge == NULL && !relief_may_begin(task->spine);
+    if (slice->is_starved) {
+        st = SPINE_OK;
+        goto out;
+    }
     if (task->merge == NULL)
         TRY(merge_begin(task, &slice->error));
     if (!merge_is_splitting(task->merge))
@@ -338,8 +348,9 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
         task->lacks = true;
         runtime_wait_for_wake(spine->runtime, &task->job);
         after->kick = true;
-    } else if (slice->status != SPINE_OK) {
-        runtime_wait(spine->runtime, &task->job, task->failures - 1);
+    } else if (slice->status != SPINE_OK || slice->is_starved) {
+        runtime_wait(spine->runtime, &task->job,
+                     slice->is_starved ? STARVED_DOUBLINGS : task->failures - 1);
         after->kick = true;
     } else {
         if (slice->fuel_used > 0)

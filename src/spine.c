@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "compaction.h"
 #include "core.h"
+#include "relief.h"
 
 #include <stdio.h>
 
@@ -21,6 +22,7 @@ static enum spine_status options_resolve(const struct spine_options *options,
 static struct lookup_ledger *ledger_of(const struct spine_options *options);
 static enum spine_status locks_init(struct spine *spine, struct spine_error *error);
 static void on_runtime_close(struct runtime_watch *watch);
+static void on_pressure(struct runtime_watch *watch);
 static bool is_quiet(const struct spine *spine, bool inside);
 static void charge_offered(struct spine *spine, struct spine_batch *batch);
 static enum spine_status
@@ -73,6 +75,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     TRY(locks_init(spine, error));
     spine->runtime = runtime_ref(runtime);
     spine->watch.on_close = on_runtime_close;
+    spine->watch.on_pressure = on_pressure;
     runtime_watch_begin(runtime, &spine->watch);
 
     *out = spine;
@@ -162,6 +165,21 @@ on_runtime_close(struct runtime_watch *watch)
     mutex_unlock(&spine->mutex);
     aftermath_run(spine, &after);
     report_rest(spine);
+}
+
+/* Memory has become short, or is no more. */
+static void
+on_pressure(struct runtime_watch *watch)
+{
+    struct spine *spine = (struct spine *)((char *)watch - offsetof(struct spine, watch));
+    struct aftermath after = {0};
+
+    mutex_lock(&spine->mutex);
+    spine_start_merges_locked(spine, &after);
+    spine_wake_locked(spine);
+    condition_broadcast(&spine->no_backpressure);
+    mutex_unlock(&spine->mutex);
+    aftermath_run(spine, &after);
 }
 
 void
@@ -254,6 +272,8 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
     st = move_locked(spine, entry, error);
     if (st == SPINE_OK)
         st = may_take_locked(spine, true, error);
+    if (st == SPINE_OK && runtime_pressure(spine->runtime) == PRESSURE_FULL)
+        st = relief_wait_locked(spine, error);
     if (st == SPINE_OK && compaction_presses_locked(spine))
         st = spine_wait_room_locked(spine, UINT64_MAX, error);
     if (st != SPINE_OK) {
@@ -291,6 +311,7 @@ charge_offered(struct spine *spine, struct spine_batch *batch)
 {
     if (!placement_moves_insert(runtime_placement(spine->runtime), batch->info.bytes))
         batch_charge(batch, runtime_account(spine->runtime));
+    (void)runtime_weigh(spine->runtime);
 }
 
 /* The batch of an entry goes to a file if it is to. Lets go of the lock meanwhile. */
@@ -401,6 +422,13 @@ spine_try_insert(struct spine *spine, struct spine_batch *batch,
     entry = entry_new(batch);
     if (entry == NULL)
         return fail_nomem(error, "the place of a batch in a spine", sizeof *entry);
+
+    batch_charge(batch, runtime_account(spine->runtime));
+    st = relief_try(spine, error);
+    if (st != SPINE_OK) {
+        entry_free(entry);
+        return st;
+    }
 
     mutex_lock(&spine->mutex);
     st = may_take_locked(spine, false, error);

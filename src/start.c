@@ -16,6 +16,7 @@
 #include "company.h"
 #include "core.h"
 #include "listing.h"
+#include "relief.h"
 #include "stretch.h"
 
 /* A merge with so much work left is as good as over. */
@@ -69,6 +70,7 @@ spine_start_merges_locked(struct spine *spine, struct aftermath *after)
     for (unsigned level = 0; level < SPINE_LEVELS; level++)
         start_due_locked(spine, level, after);
     survey_start_locked(spine, after);
+    relief_start_locked(spine, after);
     if (may_look_locked(spine))
         queue_look_locked(spine, after);
 }

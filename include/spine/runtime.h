@@ -110,9 +110,19 @@ struct spine_runtime_options {
     /*
      * With a store: the bytes from which on what a merge writes goes to a file, while it
      * is being written. Default 10 MiB. Lower: less memory, more files, and merges that
-     * wait for the disk sooner. UINT64_MAX: nothing goes there.
+     * wait for the disk sooner. UINT64_MAX: nothing goes there unless memory is short.
      */
     uint64_t min_storage_bytes;
+    /*
+     * The most bytes of memory that the spines of the runtime hold together: batches,
+     * those that only snapshots hold, too; merges under way, filters, and the cache of the
+     * store. Default 0: no limit. From 85 % on more and more goes to files of the store;
+     * at the limit inserts wait until merges or the host, by letting snapshots go, have
+     * made room, and are SPINE_NOMEM when there is nothing to wait for;
+     * spine_try_insert() is SPINE_NOMEM at once. Without a store they do so at 95 %.
+     * Cursors, and batches that the host has made and not inserted, are not counted.
+     */
+    uint64_t memory_limit_bytes;
 };
 
 /*

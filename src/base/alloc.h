@@ -46,6 +46,17 @@ bool array_reserve(void *items, size_t *capacity, size_t item_bytes, size_t need
  */
 int64_t mem_thread_bytes(void);
 void mem_thread_add(int64_t bytes);
+/* What the thread takes and gives back between these two is somebody else's. */
+static inline int64_t
+mem_apart_begin(void)
+{
+    return mem_thread_bytes();
+}
+static inline void
+mem_apart_end(int64_t begun)
+{
+    mem_thread_add(begun - mem_thread_bytes());
+}
 
 #ifndef BASE_ALLOC_C
 #pragma GCC poison malloc calloc realloc free

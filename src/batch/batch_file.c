@@ -189,26 +189,34 @@ static enum spine_status
 on_pin(struct block_keeper *keeper, uint32_t number, enum pin_use use, struct pin *out,
        struct spine_error *error)
 {
+    const int64_t apart = mem_apart_begin();
     struct cache_frame *frame;
     enum spine_status st = SPINE_OK;
 
     TRY(store_pin(keeper->file, number, use == PIN_TO_MERGE, &frame, error));
     *out = (struct pin){.image = store_image(frame), .keeper = keeper, .handle = frame};
 out:
+    mem_apart_end(apart);
     return st;
 }
 
 static void
 on_unpin(struct pin *pin)
 {
+    const int64_t apart = mem_apart_begin();
+
     store_unpin(pin->handle);
+    mem_apart_end(apart);
 }
 
 static void
 on_free(struct block_keeper *keeper)
 {
+    const int64_t apart = mem_apart_begin();
+
     store_file_unref(keeper->file);
     mem_free(keeper, sizeof *keeper);
+    mem_apart_end(apart);
 }
 
 static enum spine_status

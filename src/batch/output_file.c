@@ -19,6 +19,7 @@ static struct spine_batch *part_of_output(const struct output *output);
 enum spine_status
 output_place(struct output *output)
 {
+    const int64_t apart = mem_apart_begin();
     enum spine_status st = SPINE_OK;
 
     if (output->writer == NULL) {
@@ -33,6 +34,7 @@ output_place(struct output *output)
         TRY(move_block(output, &output->fences[output->placed]));
 out:
     output_count(output, output->bytes);
+    mem_apart_end(apart);
     return st;
 }
 
@@ -71,6 +73,7 @@ output_finish_file(struct output *output)
 {
     struct block_keeper *keeper;
     struct spine_batch *part;
+    int64_t apart;
     enum spine_status st;
 
     if (output->writer == NULL)
@@ -79,7 +82,9 @@ output_finish_file(struct output *output)
     part = part_of_output(output);
     if (part == NULL)
         return SPINE_NOMEM;
+    apart = mem_apart_begin();
     st = batch_finish_file(output->writer, part, &keeper, output->error);
+    mem_apart_end(apart);
     batch_part_free(part);
     output->writer = NULL;
     if (st != SPINE_OK) {
@@ -100,7 +105,10 @@ output_finish_file(struct output *output)
 void
 output_drop_file(struct output *output)
 {
+    const int64_t apart = mem_apart_begin();
+
     store_writer_abort(output->writer);
+    mem_apart_end(apart);
     output->writer = NULL;
 }
 

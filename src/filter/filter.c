@@ -89,29 +89,29 @@ value_filter_ref(struct value_filter *filter)
 void
 key_filter_unref(struct key_filter *filter)
 {
-    const int64_t bytes = mem_thread_bytes();
+    /* It is not scratch of a merge that happens to have the last reference. */
+    const int64_t apart = mem_apart_begin();
 
     if (filter == NULL || !ref_drop(&filter->refs))
         return;
     if (filter->filter.on_release != NULL)
         filter->filter.on_release(filter->filter.context);
     mem_free(filter, sizeof *filter);
-    /* It is not scratch of a merge that happens to have the last reference. */
-    mem_thread_add(bytes - mem_thread_bytes());
+    mem_apart_end(apart);
 }
 
 void
 value_filter_unref(struct value_filter *filter)
 {
-    const int64_t bytes = mem_thread_bytes();
+    /* It is not scratch of a merge that happens to have the last reference. */
+    const int64_t apart = mem_apart_begin();
 
     if (filter == NULL || !ref_drop(&filter->refs))
         return;
     if (filter->filter.on_release != NULL)
         filter->filter.on_release(filter->filter.context);
     mem_free(filter, sizeof *filter);
-    /* It is not scratch of a merge that happens to have the last reference. */
-    mem_thread_add(bytes - mem_thread_bytes());
+    mem_apart_end(apart);
 }
 
 const char *

@@ -36,6 +36,7 @@ struct spine_runtime {
     /* What `placement.store` begins with, kept by the runtime. */
     struct runtime_service *service;
     struct placement placement;
+    struct memory_budget budget;
     /* RUNTIME_LOOP only. */
     struct loop_driver *driver;
     /* A reference. */
@@ -64,6 +65,8 @@ struct spine_runtime {
          * that is being told, by the thread that closes. */
         struct runtime_watch watches;
         struct runtime_watch *telling;
+        /* The pressure has changed, and some watch may not know it. */
+        bool pressure_is_news;
         struct thread teller;
         /* Jobs taken so far; ready jobs that were looked at on the way. */
         uint64_t taken;
@@ -79,6 +82,12 @@ struct spine_runtime {
         bool closed;
     } locked;
 };
+
+/* ---- runtime_close.c ---- */
+
+/* Calls on_pressure of every watch, or has it called by who tells them something now. No
+ * lock held. */
+void runtime_tell_pressure(struct spine_runtime *runtime);
 
 /* ---- ready.c ---- */
 

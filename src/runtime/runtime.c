@@ -132,6 +132,8 @@ runtime_new(const struct spine_runtime_options *options, struct spine_runtime **
         goto no_account;
     if (mutex_init(&runtime->mutex) != SPINE_OK)
         goto no_mutex;
+    if (mutex_init(&runtime->budget.mutex) != SPINE_OK)
+        goto no_budget;
     if (condition_init(&runtime->quiet) != SPINE_OK)
         goto no_condition;
     placement_init(runtime, options);
@@ -141,6 +143,8 @@ runtime_new(const struct spine_runtime_options *options, struct spine_runtime **
     return SPINE_OK;
 
 no_condition:
+    mutex_release(&runtime->budget.mutex);
+no_budget:
     mutex_release(&runtime->mutex);
 no_mutex:
     account_unref(runtime->account);
@@ -185,6 +189,11 @@ placement_init(struct spine_runtime *runtime, const struct spine_runtime_options
                                                   : STORAGE_BYTES_MIN_DEFAULT);
     atomic_init(&placement->insert_bytes_min, UINT64_MAX);
     atomic_init(&placement->outputs_bytes, 0);
+    runtime->budget.storage_bytes_min = placement->output_bytes_min;
+    runtime->budget.limit_bytes =
+        options->memory_limit_bytes > 0 ? options->memory_limit_bytes : UINT64_MAX;
+    runtime->budget.since_ns = clock_now_ns();
+    atomic_init(&runtime->budget.level, PRESSURE_NONE);
 #ifdef SPINE_STORE_OF_TESTS
     if (options->store == NULL)
         runtime->service = elsewhere_place(placement);
@@ -194,6 +203,9 @@ placement_init(struct spine_runtime *runtime, const struct spine_runtime_options
     /* A store begins with its service. */
     runtime->service = (struct runtime_service *)(void *)options->store;
     runtime->service->calls->on_keep(runtime->service);
+    if (runtime->budget.limit_bytes < UINT64_MAX)
+        runtime->service->calls->on_pressure(runtime->service,
+                                             runtime->budget.limit_bytes, 0);
 }
 
 struct placement *
@@ -236,6 +248,7 @@ runtime_unref(struct spine_runtime *runtime)
     if (runtime->service != NULL)
         runtime->service->calls->on_let_go(runtime->service);
     condition_release(&runtime->quiet);
+    mutex_release(&runtime->budget.mutex);
     mutex_release(&runtime->mutex);
     account_unref(runtime->account);
     mem_free(runtime, sizeof *runtime);
@@ -599,6 +612,7 @@ slice_run(struct spine_runtime *runtime, struct job *job, struct running *runnin
           uint64_t *fuel_rows)
 {
     job->on_slice(job, fuel_rows);
+    (void)runtime_weigh(runtime);
 
     mutex_lock(&runtime->mutex);
     pump_free_locked(runtime, running);

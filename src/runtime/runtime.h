@@ -50,6 +50,7 @@
 #include "base/account.h"
 #include "base/thread.h"
 #include "runtime/placement.h"
+#include "runtime/pressure.h"
 #include "runtime/service.h"
 #include "spine/runtime.h"
 
@@ -128,6 +129,9 @@ struct runtime_watch {
     bool told;
     /* Called once, without locks. It may end the watch. */
     void (*on_close)(struct runtime_watch *watch);
+    /* Called without locks when the pressure has changed, until then. It may not end the
+     * watch. */
+    void (*on_pressure)(struct runtime_watch *watch);
 };
 
 void runtime_watch_begin(struct spine_runtime *runtime, struct runtime_watch *watch);

@@ -52,6 +52,9 @@ tell_watches_locked(struct spine_runtime *runtime)
 {
     struct runtime_watch *ring = &runtime->locked.watches;
 
+    /* Somebody may tell them of the pressure. */
+    while (runtime->locked.telling != NULL && !thread_is_self(&runtime->locked.teller))
+        condition_wait(&runtime->quiet, &runtime->mutex);
     runtime->locked.teller = thread_self();
     while (ring->next != ring && !ring->next->told) {
         struct runtime_watch *watch = ring->next;
@@ -66,6 +69,31 @@ tell_watches_locked(struct spine_runtime *runtime)
         runtime->locked.telling = NULL;
         condition_broadcast(&runtime->quiet);
     }
+}
+
+void
+runtime_tell_pressure(struct spine_runtime *runtime)
+{
+    struct runtime_watch *ring = &runtime->locked.watches;
+
+    mutex_lock(&runtime->mutex);
+    runtime->locked.pressure_is_news = true;
+    while (runtime->locked.pressure_is_news && runtime->locked.telling == NULL &&
+           !runtime->locked.closed) {
+        runtime->locked.pressure_is_news = false;
+        runtime->locked.teller = thread_self();
+        /* A watch that is being told stays, so the next one can be found from it. */
+        for (struct runtime_watch *watch = ring->next; watch != ring;
+             watch = watch->next) {
+            runtime->locked.telling = watch;
+            mutex_unlock(&runtime->mutex);
+            watch->on_pressure(watch);
+            mutex_lock(&runtime->mutex);
+            runtime->locked.telling = NULL;
+            condition_broadcast(&runtime->quiet);
+        }
+    }
+    mutex_unlock(&runtime->mutex);
 }
 
 static void

@@ -10,6 +10,8 @@
 
 #include "spine/types.h"
 
+#include <stdint.h>
+
 struct spine_runtime;
 struct runtime_service;
 
@@ -23,6 +25,11 @@ struct runtime_service_calls {
                                  struct spine_error *error);
     /* No slice of the runtime will run any more: the service takes its jobs back. */
     void (*on_close)(struct runtime_service *service, struct spine_runtime *runtime);
+    /* Bytes of memory that it holds. */
+    uint64_t (*on_memory)(struct runtime_service *service);
+    /* The runtime may hold `limit_bytes`; of its cache the store keeps 1 / 2^shift. */
+    void (*on_pressure)(struct runtime_service *service, uint64_t limit_bytes,
+                        unsigned shift);
 };
 
 /* The first member of a struct spine_store. */

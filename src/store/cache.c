@@ -12,7 +12,7 @@
 
 static struct cache_shard *shard_of(const struct store_file *file, uint32_t index);
 static struct cache_frame *frame_new(struct store_file *file, uint32_t index);
-static void frames_free(struct cache_frame *frames);
+static void frames_free(struct block_cache *cache, struct cache_frame *frames);
 static struct cache_frame *take_resident_locked(struct cache_shard *shard,
                                                 struct store_file *file, uint32_t index,
                                                 bool transient);
@@ -66,14 +66,13 @@ cache_set_bytes(struct block_cache *cache, size_t bytes_max)
         shard->bytes_max = bytes_max / CACHE_SHARDS;
         evicted = cache_evict_locked(shard);
         mutex_unlock(&shard->mutex);
-        frames_free(evicted);
+        frames_free(cache, evicted);
     }
 }
 
 void
 cache_forget(struct block_cache *cache, struct store_file *file)
 {
-    (void)cache;
     for (uint32_t index = 0; index < file->table.block_count; index++) {
         struct cache_shard *shard = shard_of(file, index);
         struct cache_frame *frame = NULL;
@@ -89,7 +88,7 @@ cache_forget(struct block_cache *cache, struct store_file *file)
             file->slots[index] = 0;
         }
         mutex_unlock(&shard->mutex);
-        frames_free(frame);
+        frames_free(cache, frame);
     }
 }
 
@@ -152,7 +151,7 @@ store_unpin(struct cache_frame *frame)
     mutex_lock(&shard->mutex);
     gone = drop_pin_locked(shard, frame);
     mutex_unlock(&shard->mutex);
-    frames_free(gone);
+    frames_free(&file->store->cache, gone);
 }
 
 const void *
@@ -193,7 +192,7 @@ cache_begin_load(struct store_file *file, uint32_t index, bool transient, bool *
     *is_there = slot_is_frame(file->slots[index]);
     if (*is_there) {
         mutex_unlock(&shard->mutex);
-        frames_free(frame);
+        frames_free(&file->store->cache, frame);
         return NULL;
     }
     frame->pins = 1;
@@ -210,6 +209,7 @@ cache_begin_load(struct store_file *file, uint32_t index, bool transient, bool *
 void
 cache_end_load(struct cache_frame *frame, enum spine_status st)
 {
+    struct store_file *const frame_file = frame->file;
     struct cache_shard *shard = shard_of(frame->file, frame->index);
     struct cache_frame *gone = NULL;
 
@@ -228,7 +228,7 @@ cache_end_load(struct cache_frame *frame, enum spine_status st)
     }
     condition_broadcast(&shard->loaded);
     mutex_unlock(&shard->mutex);
-    frames_free(gone);
+    frames_free(&frame_file->store->cache, gone);
 }
 
 enum spine_status
@@ -258,6 +258,7 @@ frame_new(struct store_file *file, uint32_t index)
 
     if (frame == NULL)
         return NULL;
+    atomic_fetch_add_explicit(&file->store->cache.bytes, bytes, memory_order_relaxed);
     *frame = (struct cache_frame){.file = file, .index = index, .bytes = bytes};
     behind = (uint8_t *)(frame + 1);
     frame->image = behind + (IMAGE_ALIGNMENT - (uintptr_t)behind % IMAGE_ALIGNMENT);
@@ -266,11 +267,12 @@ frame_new(struct store_file *file, uint32_t index)
 
 /* A list of frames, or NULL. */
 static void
-frames_free(struct cache_frame *frames)
+frames_free(struct block_cache *cache, struct cache_frame *frames)
 {
     while (frames != NULL) {
         struct cache_frame *next = frames->next;
 
+        atomic_fetch_sub_explicit(&cache->bytes, frames->bytes, memory_order_relaxed);
         mem_free(frames, frames->bytes);
         frames = next;
     }
@@ -302,7 +304,7 @@ take_resident_locked(struct cache_shard *shard, struct store_file *file, uint32_
     if (!frame->failed)
         return frame;
     if (--frame->pins == 0)
-        mem_free(frame, frame->bytes);
+        frames_free(&file->store->cache, frame);
     return NULL;
 }
 

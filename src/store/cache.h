@@ -31,6 +31,8 @@
 #include "base/thread.h"
 #include "store/store.h"
 
+#include <stdatomic.h>
+
 #define CACHE_SHARDS 16u
 /* How often a block can have been wanted before it leaves the main queue. */
 #define CACHE_WANTED_MAX 3u
@@ -80,6 +82,8 @@ struct cache_shard {
 };
 
 struct block_cache {
+    /* Memory of all frames. */
+    atomic_size_t bytes;
     struct cache_shard shards[CACHE_SHARDS];
     unsigned shard_count; /* whose locks are there */
 };

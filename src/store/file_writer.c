@@ -61,6 +61,7 @@ store_writer_new(struct spine_store *store, struct store_writer **out,
         st = fail_nomem(error, "the buffer of a file", BUFFER_BYTES);
         goto out;
     }
+    store_count(&store->memory, BUFFER_BYTES);
     writer->buffer = writer->memory +
                      (BUFFER_ALIGNMENT - (uintptr_t)writer->memory % BUFFER_ALIGNMENT);
     TRY(id_new(&writer->id, error));
@@ -172,6 +173,8 @@ store_writer_abort(struct store_writer *writer)
     store = writer->store;
     if (writer->object != NULL)
         store->backend.abort(store->backend.context, writer->object);
+    if (writer->memory != NULL)
+        store_uncount(&store->memory, BUFFER_BYTES);
     mem_free(writer->memory, BUFFER_BYTES);
     file_table_release(&writer->table);
     scratch_release(&writer->scratch);

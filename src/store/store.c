@@ -14,12 +14,14 @@ static enum spine_status serve(struct runtime_service *service,
 static void serve_no_more(struct runtime_service *service, struct spine_runtime *runtime);
 static void keep(struct runtime_service *service);
 static void let_go(struct runtime_service *service);
+static uint64_t memory(struct runtime_service *service);
+static void press(struct runtime_service *service, uint64_t limit_bytes, unsigned shift);
 static const char *missing_function(const struct spine_backend *backend);
 
 static_assert(offsetof(struct spine_store, service) == 0,
               "a runtime knows no more of a store than its service");
-static const struct runtime_service_calls service_calls = {keep, let_go, serve,
-                                                           serve_no_more};
+static const struct runtime_service_calls service_calls = {keep,          let_go, serve,
+                                                           serve_no_more, memory, press};
 
 enum spine_status
 spine_store_open(const struct spine_backend *backend,
@@ -169,6 +171,30 @@ static void
 let_go(struct runtime_service *service)
 {
     store_unref((struct spine_store *)(void *)service);
+}
+
+static uint64_t
+memory(struct runtime_service *service)
+{
+    return store_memory((struct spine_store *)(void *)service);
+}
+
+/* The cache takes at most a quarter of the memory of a runtime. */
+static void
+press(struct runtime_service *service, uint64_t limit_bytes, unsigned shift)
+{
+    struct spine_store *store = (struct spine_store *)(void *)service;
+    const size_t most = store->options.cache_bytes;
+
+    cache_set_bytes(&store->cache,
+                    (most < limit_bytes / 4 ? most : (size_t)(limit_bytes / 4)) >> shift);
+}
+
+uint64_t
+store_memory(struct spine_store *store)
+{
+    return atomic_load_explicit(&store->memory, memory_order_relaxed) +
+           atomic_load_explicit(&store->cache.bytes, memory_order_relaxed);
 }
 
 /* `release` alone may be missing. */

@@ -61,6 +61,8 @@ struct store_counts {
 struct spine_store *store_ref(struct spine_store *store);
 void store_unref(struct spine_store *store);
 void store_counts(struct spine_store *store, struct store_counts *out);
+/* What the store holds: images in its cache, buffers, what is known of open files. */
+uint64_t store_memory(struct spine_store *store);
 
 /* ---- Writing ---- */
 
@@ -98,6 +100,8 @@ struct store_file {
     atomic_bool kept;
     /* Per block, what the cache knows of it (store/cache.h). */
     uintptr_t *slots;
+    /* Bytes of all that. */
+    uint64_t memory;
     /* Checks an image that came from the backend; NULL: nothing to check. Set, with its
      * context, by the owner of the first reference. */
     enum spine_status (*on_check)(const struct store_file *file, uint32_t index,

@@ -19,6 +19,7 @@ static enum spine_status
 read_table(struct store_file *file, uint64_t bytes, struct spine_error *error);
 static void on_end(struct store_task *end);
 static void end_file(struct store_file *file);
+static void count_memory(struct store_file *file);
 static enum spine_status slots_new(struct store_file *file, struct spine_error *error);
 
 enum spine_status
@@ -40,6 +41,7 @@ store_file_open(struct spine_store *store, const char *name, struct store_file *
         end_file(file);
         return st;
     }
+    count_memory(file);
     *out = file;
     return SPINE_OK;
 }
@@ -65,8 +67,20 @@ store_file_of_written(struct spine_store *store, const char *name,
     }
     file->table = *table;
     *table = (struct file_table){0};
+    count_memory(file);
     *out = file;
     return SPINE_OK;
+}
+
+static void
+count_memory(struct store_file *file)
+{
+    const struct file_table *table = &file->table;
+
+    file->memory = sizeof *file + table->block_capacity * sizeof *table->blocks +
+                   table->section_capacity * sizeof *table->sections +
+                   table->block_count * sizeof *file->slots;
+    store_count(&file->store->memory, file->memory);
 }
 
 struct store_file *
@@ -112,6 +126,7 @@ end_file(struct store_file *file)
         (void)store->backend.remove(store->backend.context, file->name, NULL);
     store_uncount(&store->files, 1);
     store_uncount(&store->file_bytes, file->footer.file_bytes);
+    store_uncount(&store->memory, file->memory);
     file_table_release(&file->table);
     if (file->on_release != NULL)
         file->on_release(file->check_context);

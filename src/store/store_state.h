@@ -23,6 +23,8 @@ struct spine_store {
     atomic_uint_least64_t writes, write_bytes;
     atomic_uint_least64_t reads, read_bytes;
     atomic_uint_least64_t files, file_bytes;
+    /* Memory of writers, and of what is known of open files. */
+    atomic_uint_least64_t memory;
 };
 
 /* Removes the batch files of the backend, unless it has other objects. */

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "relief.h"
+
+#include "base/assert.h"
+#include "base/error.h"
+
+/* A level with so few rows in memory is not worth a file. */
+#define RELIEF_ROWS_MIN 2048u
+/* The most batches that a level merges for relief. */
+#define RELIEF_BATCHES_MAX 64u
+/* How long a thread sleeps that waits for memory: others may give back some without
+ * telling, such as readers that let a snapshot go. */
+#define MEMORY_WAIT_NS UINT64_C(10000000)
+/* Input rows that it merges in one go. */
+#define MEMORY_FUEL_ROWS 65536u
+/* What a merge takes beside its windows: the buffer of a file, twice. */
+#define MERGE_BYTES (UINT64_C(3) << 20)
+/* Rows of all windows of a merge, staged, merged and sorted, when it is under way. */
+#define MERGE_ROWS (UINT64_C(7) * 16384u)
+
+static enum spine_status fail_full(struct spine *spine, struct spine_error *error);
+
+void
+relief_start_locked(struct spine *spine, struct aftermath *after)
+{
+    struct entry_set *loose = &spine->locked.loose;
+
+    if (runtime_pressure(spine->runtime) < PRESSURE_HIGH ||
+        runtime_placement(spine->runtime)->store == NULL)
+        return;
+    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
+        struct merge_task *task = &spine->locked.tasks[level];
+
+        const struct entry_sums sums = entry_set_level(loose, level);
+
+        if (sums.rows - sums.storage_rows < RELIEF_ROWS_MIN)
+            continue;
+        if (task->state != TASK_IDLE) {
+            merge_task_hurry_locked(task);
+            continue;
+        }
+        entry_set_take(loose, (struct entry_range){level, level + 1, 0, UINT64_MAX},
+                       RELIEF_BATCHES_MAX, &task->inputs);
+        merge_task_start_locked(task, after);
+    }
+}
+
+bool
+relief_may_begin(const struct spine *spine)
+{
+    const struct layout *layout = &spine->layout;
+    const uint64_t row_bytes = 2 * sizeof(uint64_t) + 2 * sizeof(struct span) +
+                               (layout->weight_count + 1) * sizeof(uint64_t);
+
+    return runtime_may_begin(spine->runtime, MERGE_BYTES + MERGE_ROWS * row_bytes);
+}
+
+enum spine_status
+relief_wait_locked(struct spine *spine, struct spine_error *error)
+{
+    const uint64_t begin_ns = clock_now_ns();
+    struct spine_stats *stats = &spine->locked.stats;
+    enum spine_status st = SPINE_OK;
+
+    for (;;) {
+        uint64_t fuel_rows = MEMORY_FUEL_ROWS;
+        bool full, helped = false, busy = false;
+
+        mutex_unlock(&spine->mutex);
+        full = runtime_weigh(spine->runtime) == PRESSURE_FULL;
+        if (full) {
+            /* Before the help: a slice that ends while nobody looks may give memory. */
+            busy = runtime_is_busy(spine->runtime);
+            helped = runtime_help(spine->runtime, NULL, &fuel_rows);
+        }
+        mutex_lock(&spine->mutex);
+        if (!full)
+            break;
+        st = spine_sticky_locked(spine, error);
+        if (st != SPINE_OK)
+            break;
+        if (spine->locked.closing || (!helped && runtime_is_closed(spine->runtime)))
+            st = spine_fail(error, SPINE_CANCELLED,
+                            "the spine or its runtime was closed during a wait");
+        else if (!helped && !busy)
+            st = fail_full(spine, error);
+        if (st != SPINE_OK)
+            break;
+        if (!helped)
+            (void)condition_wait_until(&spine->no_backpressure, &spine->mutex,
+                                       clock_now_ns() + MEMORY_WAIT_NS);
+    }
+    stats->backpressure_waits++;
+    stats->backpressure_ns += clock_now_ns() - begin_ns;
+    if (clock_now_ns() - begin_ns > stats->backpressure_ns_max)
+        stats->backpressure_ns_max = clock_now_ns() - begin_ns;
+    return st;
+}
+
+enum spine_status
+relief_try(struct spine *spine, struct spine_error *error)
+{
+    if (runtime_weigh(spine->runtime) < PRESSURE_FULL)
+        return SPINE_OK;
+    return fail_full(spine, error);
+}
+
+static enum spine_status
+fail_full(struct spine *spine, struct spine_error *error)
+{
+    return spine_fail(error, SPINE_NOMEM,
+                      "insert: the memory limit of the runtime is reached: %llu of %llu "
+                      "bytes are in use",
+                      (unsigned long long)runtime_memory(spine->runtime),
+                      (unsigned long long)runtime_memory_limit(spine->runtime));
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RELIEF_H
+#define RELIEF_H
+
+/*
+ * relief -- what a spine does when the memory of its runtime is short
+ * (runtime/pressure.h). Part of core.h.
+ *
+ * From high pressure on every level merges what it has in memory, if it is only one batch:
+ * the output goes to a file. Under critical pressure a merge begins when there is memory
+ * for it, or no other is under way. When it is full, inserts wait while anything is left
+ * that could give memory back.
+ */
+
+#include "core.h"
+
+/* Starts merges whose output takes what is in memory to files. */
+void relief_start_locked(struct spine *spine, struct aftermath *after);
+/* May a merge of the spine begin now? Any lock. */
+bool relief_may_begin(const struct spine *spine);
+/* Waits, merging meanwhile, until the runtime is not full. SPINE_NOMEM when there is
+ * nothing to wait for; a sticky error; SPINE_CANCELLED. Inside spine_enter_locked(). */
+enum spine_status relief_wait_locked(struct spine *spine, struct spine_error *error);
+/* SPINE_OK, or SPINE_NOMEM when it is full. No lock held. */
+enum spine_status relief_try(struct spine *spine, struct spine_error *error);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/pump.h"
+
+/* In percent of the limit: where a level begins; it ends LEVEL_SLACK below. */
+static const unsigned level_begins[PRESSURES] = {
+    [PRESSURE_MODERATE] = 85,
+    [PRESSURE_HIGH] = 90,
+    [PRESSURE_CRITICAL] = 95,
+    [PRESSURE_FULL] = 100,
+};
+#define LEVEL_SLACK 5u
+/* Where it is full when nothing can go to a file. */
+#define FULL_WITHOUT_STORE 95u
+
+/* The least bytes of an output that goes to a file under moderate pressure. */
+#define MODERATE_BYTES (UINT64_C(1) << 20)
+
+/* The part of its cache that a store keeps: 1 / 2^n. */
+static const unsigned cache_shifts[PRESSURES] = {
+    [PRESSURE_HIGH] = 1, [PRESSURE_CRITICAL] = 3, [PRESSURE_FULL] = 4};
+
+static enum pressure
+level_of(const struct spine_runtime *runtime, uint64_t bytes, enum pressure present);
+static void apply_locked(struct spine_runtime *runtime, enum pressure level);
+
+enum pressure
+runtime_weigh(struct spine_runtime *runtime)
+{
+    struct memory_budget *budget = &runtime->budget;
+    const enum pressure before = runtime_pressure(runtime);
+    enum pressure level;
+
+    if (budget->limit_bytes == UINT64_MAX)
+        return PRESSURE_NONE;
+    if (level_of(runtime, runtime_memory(runtime), before) == before)
+        return before;
+    mutex_lock(&budget->mutex);
+    level = level_of(runtime, runtime_memory(runtime), runtime_pressure(runtime));
+    if (level == runtime_pressure(runtime)) {
+        mutex_unlock(&budget->mutex);
+        return level;
+    }
+    apply_locked(runtime, level);
+    mutex_unlock(&budget->mutex);
+    runtime_tell_pressure(runtime);
+    return level;
+}
+
+static enum pressure
+level_of(const struct spine_runtime *runtime, uint64_t bytes, enum pressure present)
+{
+    const double percent = 100.0 * (double)bytes / (double)runtime->budget.limit_bytes;
+    enum pressure level = PRESSURE_NONE;
+
+    for (unsigned i = PRESSURE_MODERATE; i < PRESSURES; i++) {
+        unsigned begin = level_begins[i];
+
+        if (i == PRESSURE_FULL && runtime->placement.store == NULL)
+            begin = FULL_WITHOUT_STORE;
+        if (percent >= (double)(i <= present ? begin - LEVEL_SLACK : begin))
+            level = (enum pressure)i;
+    }
+    return level;
+}
+
+static void
+apply_locked(struct spine_runtime *runtime, enum pressure level)
+{
+    struct memory_budget *budget = &runtime->budget;
+    struct placement *placement = &runtime->placement;
+    const uint64_t now_ns = clock_now_ns();
+    const uint64_t usual = budget->storage_bytes_min;
+    uint64_t output = usual, insert = UINT64_MAX;
+
+    budget->ns[runtime_pressure(runtime)] += now_ns - budget->since_ns;
+    budget->since_ns = now_ns;
+    if (level >= PRESSURE_HIGH) {
+        output = insert = 1;
+    } else if (level == PRESSURE_MODERATE) {
+        output = usual < MODERATE_BYTES ? usual : MODERATE_BYTES;
+        insert = usual;
+    }
+    atomic_store_explicit(&placement->output_bytes_min, output, memory_order_relaxed);
+    atomic_store_explicit(&placement->insert_bytes_min, insert, memory_order_relaxed);
+    if (runtime->service != NULL)
+        runtime->service->calls->on_pressure(runtime->service, budget->limit_bytes,
+                                             cache_shifts[level]);
+    atomic_store_explicit(&budget->level, (int)level, memory_order_release);
+}
+
+enum pressure
+runtime_pressure(const struct spine_runtime *runtime)
+{
+    return (enum pressure)atomic_load_explicit(&runtime->budget.level,
+                                               memory_order_acquire);
+}
+
+uint64_t
+runtime_memory(const struct spine_runtime *runtime)
+{
+    uint64_t bytes = account_total(runtime->account);
+
+    if (runtime->service != NULL)
+        bytes += runtime->service->calls->on_memory(runtime->service);
+    return bytes;
+}
+
+uint64_t
+runtime_memory_limit(const struct spine_runtime *runtime)
+{
+    return runtime->budget.limit_bytes;
+}
+
+void
+runtime_pressure_times(struct spine_runtime *runtime, uint64_t *ns)
+{
+    struct memory_budget *budget = &runtime->budget;
+
+    mutex_lock(&budget->mutex);
+    for (unsigned i = 0; i < PRESSURES; i++)
+        ns[i] = budget->ns[i];
+    ns[runtime_pressure(runtime)] += clock_now_ns() - budget->since_ns;
+    mutex_unlock(&budget->mutex);
+}
+
+bool
+runtime_may_begin(const struct spine_runtime *runtime, uint64_t bytes)
+{
+    return runtime_pressure(runtime) < PRESSURE_CRITICAL ||
+           runtime_memory(runtime) + bytes <= runtime->budget.limit_bytes ||
+           account_bytes(runtime->account, ACCOUNT_SCRATCH) == 0;
+}
+
+bool
+runtime_is_busy(struct spine_runtime *runtime)
+{
+    bool busy;
+
+    mutex_lock(&runtime->mutex);
+    busy = !runtime->locked.closed &&
+           (runtime->locked.ready_count > 0 || atomic_load(&runtime->waiting_count) > 0 ||
+            runtime->locked.running.next != &runtime->locked.running);
+    mutex_unlock(&runtime->mutex);
+    return busy;
+}

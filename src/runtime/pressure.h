@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNTIME_PRESSURE_H
+#define RUNTIME_PRESSURE_H
+
+/*
+ * runtime/pressure -- how near a runtime is to its memory limit, and what follows. Part of
+ * runtime/runtime.h, which includes it.
+ *
+ *     level      from    until    what follows
+ *     none                        outputs of min_storage_bytes go to files
+ *     moderate   85 %    80 %     outputs of 1 MiB, and inserted batches of
+ *                                 min_storage_bytes
+ *     high       90 %    85 %     all outputs and inserted batches; what is in memory is
+ *                                 merged into files; the cache shrinks
+ *     critical   95 %    90 %     merges begin one at a time, unless they surely fit
+ *     full       100 %   95 %     inserts wait
+ *
+ * Without a store nothing can go anywhere: it is full at 95 % then.
+ *
+ * What counts is the account of the runtime and what its store has in memory.
+ */
+
+#include "base/thread.h"
+
+#include <stdatomic.h>
+
+struct spine_runtime;
+
+enum pressure {
+    PRESSURE_NONE,
+    PRESSURE_MODERATE,
+    PRESSURE_HIGH,
+    PRESSURE_CRITICAL,
+    PRESSURE_FULL,
+    PRESSURES
+};
+
+struct memory_budget {
+    /* UINT64_MAX: there is no limit. */
+    uint64_t limit_bytes;
+    uint64_t storage_bytes_min;
+    atomic_int level; /* enum pressure */
+    /* Guards what follows, and changes of the level. */
+    struct mutex mutex;
+    uint64_t since_ns;
+    uint64_t ns[PRESSURES]; /* spent at each level before `since_ns` */
+};
+
+/* Looks how much memory is held. When that is another level than before, everybody is told
+ * who has to know. No lock held. */
+enum pressure runtime_weigh(struct spine_runtime *runtime);
+/* The level of the last look. Any lock may be held. */
+enum pressure runtime_pressure(const struct spine_runtime *runtime);
+/* What counts, in bytes. */
+uint64_t runtime_memory(const struct spine_runtime *runtime);
+uint64_t runtime_memory_limit(const struct spine_runtime *runtime);
+/* Nanoseconds spent at each level; `ns` has PRESSURES. */
+void runtime_pressure_times(struct spine_runtime *runtime, uint64_t *ns);
+/* May a merge begin that will need about `bytes` bytes? One always may. */
+bool runtime_may_begin(const struct spine_runtime *runtime, uint64_t bytes);
+/* Is there anything left to run that could give memory back? No lock held. */
+bool runtime_is_busy(struct spine_runtime *runtime);
+
+#endif
