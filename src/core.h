@@ -12,6 +12,7 @@
  *     stretch.c      merges where readers skip                          (stretch.h)
  *     wait.c         backpressure and idleness: everything that waits
  *     slots.c        the pure policy                                    (slots.h)
+ *     relief.c       what is done when memory is short                  (relief.h)
  *     merge_task.c   a merge as a job: begin, slice, publish, give up   (merge_task.h)
  *     split.c        what a large merge has written replaces what it has read (split.h)
  *     compaction.c   everything into one batch                          (compaction.h)

@@ -6,10 +6,10 @@
  * relief -- what a spine does when the memory of its runtime is short
  * (runtime/pressure.h). Part of core.h.
  *
- * From high pressure on every level merges what it has in memory, if it is only one batch:
- * the output goes to a file. Under critical pressure a merge begins when there is memory
- * for it, or no other is under way. When it is full, inserts wait while anything is left
- * that could give memory back.
+ * From high pressure on every level merges what it has in memory, even if it is a single
+ * batch: the output goes to a file. Under critical pressure a merge begins when there is
+ * memory for it, or no other is under way. When it is full, inserts wait while anything
+ * is left that could give memory back.
  */
 
 #include "core.h"

@@ -3,7 +3,7 @@
 #define SPINE_METRICS_H
 
 /*
- * What a spine has done and holds, in numbers.
+ * What a spine has done and holds, in numbers, and what a runtime holds.
  */
 
 #include "spine/filter.h"
@@ -12,6 +12,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+struct spine_runtime;
 
 /* Levels of a spine, 0 to SPINE_LEVELS - 1. */
 #define SPINE_LEVELS 9
@@ -104,6 +106,48 @@ struct spine_stats {
     uint64_t lookup_filter_passes;
     uint64_t lookup_filter_errors;
 };
+
+/* How near a runtime is to its memory limit (spine_runtime_options). */
+enum spine_pressure {
+    SPINE_PRESSURE_NONE = 0,
+    /* From 85 %: outputs of 1 MiB go to files, inserted batches of min_storage_bytes. */
+    SPINE_PRESSURE_MODERATE,
+    /* From 90 %: all do; what is in memory is merged into files, the cache shrinks. */
+    SPINE_PRESSURE_HIGH,
+    /* From 95 %: merges begin one at a time unless they surely fit. */
+    SPINE_PRESSURE_CRITICAL,
+    /* Inserts wait. */
+    SPINE_PRESSURE_FULL
+};
+#define SPINE_PRESSURES 5
+
+/* What a runtime holds, in bytes of memory. A level of pressure ends 5 % below where it
+ * begins. */
+struct spine_runtime_stats {
+    /* 0: there is no limit. */
+    uint64_t memory_limit_bytes;
+    /* The sum of those that follow: what counts for the limit. */
+    uint64_t memory_bytes;
+    /* Blocks of batches: of spines, of outputs under way, and those that only snapshots
+     * hold. */
+    uint64_t block_bytes;
+    /* What is known of blocks without a look into them. */
+    uint64_t fence_bytes;
+    /* Lookup filters. */
+    uint64_t filter_bytes;
+    /* All else that merges under way use. */
+    uint64_t merge_bytes;
+    /* Of the store, with all its runtimes: its cache, buffers, open files. */
+    uint64_t store_bytes;
+    enum spine_pressure pressure;
+    /* Time at each level. */
+    uint64_t pressure_ns[SPINE_PRESSURES];
+};
+
+/* Fills `*out`, with zeros for no runtime. Each number is exact; together they may be of
+ * different moments. Any thread. */
+SPINE_API void
+spine_runtime_get_stats(struct spine_runtime *runtime, struct spine_runtime_stats *out);
 
 #ifdef __cplusplus
 }

@@ -115,8 +115,9 @@ struct spine_runtime_options {
     uint64_t min_storage_bytes;
     /*
      * The most bytes of memory that the spines of the runtime hold together: batches,
-     * those that only snapshots hold, too; merges under way, filters, and the cache of the
-     * store. Default 0: no limit. From 85 % on more and more goes to files of the store;
+     * those that only snapshots hold, too; merges under way, filters, and the cache of
+     * the store (spine/metrics.h has the numbers). Default 0: no limit. From 85 % on more
+     * and more goes to files of the store;
      * at the limit inserts wait until merges or the host, by letting snapshots go, have
      * made room, and are SPINE_NOMEM when there is nothing to wait for;
      * spine_try_insert() is SPINE_NOMEM at once. Without a store they do so at 95 %.

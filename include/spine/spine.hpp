@@ -85,6 +85,22 @@ class runtime : public handle<spine_runtime, spine_runtime_close>
             return empty("runtime");
         return spine_runtime_run(get(), fuel_rows);
     }
+
+    /* What the runtime holds. */
+    spine_runtime_stats stats() const
+    {
+        return stats(std::nothrow).value();
+    }
+
+    result<spine_runtime_stats> stats(std::nothrow_t) const noexcept
+    {
+        spine_runtime_stats out;
+
+        if (!*this)
+            return empty("runtime");
+        spine_runtime_get_stats(get(), &out);
+        return out;
+    }
 };
 
 /* --- snapshots ---------------------------------------------------------------------- */

@@ -6,13 +6,14 @@
  * base/account -- who uses how much memory, exactly.
  *
  * An account counts the bytes that live things of a runtime hold, by class. A thing that
- * is shared is *charged* once, to the first account that knows it, and credited when it is
- * freed, wherever that is:
+ * is shared is *charged* once, to the first account that knows it, and credited when it
+ * is freed, wherever that is:
  *
- *     a block, a batch     charged when the batch comes into a spine, or is made by a merge
+ *     a block, a batch     charged when the batch is offered to a spine, or when a merge
+ *                          makes it
  *     a lookup filter      when it is built, if its batch is charged
- *     scratch              all other memory of a merge, by what its thread takes and gives
- *                          back inside the merge: account_enter(), account_leave()
+ *     scratch              all other memory of a merge, by what its thread takes and
+ *                          gives back inside it: account_enter(), account_leave()
  *
  * What a host has made and not inserted is on no account. Any thread.
  */

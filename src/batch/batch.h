@@ -201,7 +201,13 @@ batch_lookup(const struct spine_batch *batch)
 void batch_search_failed(struct spine_batch *batch, const struct lookup_options *options,
                          uint64_t count);
 /* Memory of the filter, 0 without one. */
-size_t batch_lookup_bytes(const struct spine_batch *batch);
+static inline size_t
+batch_lookup_bytes(const struct spine_batch *batch)
+{
+    const struct lookup *lookup = batch_lookup(batch);
+
+    return lookup != NULL ? lookup_bytes(lookup) : 0;
+}
 
 /* ---- Blocks ---- */
 

@@ -124,11 +124,3 @@ add_block(struct lookup *lookup, const struct spine_batch *batch,
         lookup_add(lookup, words, hashes, count);
     }
 }
-
-size_t
-batch_lookup_bytes(const struct spine_batch *batch)
-{
-    const struct lookup *lookup = batch_lookup(batch);
-
-    return lookup != NULL ? lookup_bytes(lookup) : 0;
-}

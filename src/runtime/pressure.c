@@ -112,14 +112,31 @@ runtime_memory_limit(const struct spine_runtime *runtime)
 }
 
 void
-runtime_pressure_times(struct spine_runtime *runtime, uint64_t *ns)
+spine_runtime_get_stats(struct spine_runtime *runtime, struct spine_runtime_stats *out)
 {
-    struct memory_budget *budget = &runtime->budget;
+    struct memory_budget *budget;
 
+    if (out == NULL)
+        return;
+    *out = (struct spine_runtime_stats){0};
+    if (runtime == NULL || runtime_is_lost(runtime))
+        return;
+    budget = &runtime->budget;
+    if (budget->limit_bytes < UINT64_MAX)
+        out->memory_limit_bytes = budget->limit_bytes;
+    out->block_bytes = account_bytes(runtime->account, ACCOUNT_BLOCKS);
+    out->fence_bytes = account_bytes(runtime->account, ACCOUNT_FENCES);
+    out->filter_bytes = account_bytes(runtime->account, ACCOUNT_FILTERS);
+    out->merge_bytes = account_bytes(runtime->account, ACCOUNT_SCRATCH);
+    if (runtime->service != NULL)
+        out->store_bytes = runtime->service->calls->on_memory(runtime->service);
+    out->memory_bytes = out->block_bytes + out->fence_bytes + out->filter_bytes +
+                        out->merge_bytes + out->store_bytes;
     mutex_lock(&budget->mutex);
+    out->pressure = (enum spine_pressure)runtime_pressure(runtime);
     for (unsigned i = 0; i < PRESSURES; i++)
-        ns[i] = budget->ns[i];
-    ns[runtime_pressure(runtime)] += clock_now_ns() - budget->since_ns;
+        out->pressure_ns[i] = budget->ns[i];
+    out->pressure_ns[out->pressure] += clock_now_ns() - budget->since_ns;
     mutex_unlock(&budget->mutex);
 }
 

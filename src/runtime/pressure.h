@@ -3,8 +3,8 @@
 #define RUNTIME_PRESSURE_H
 
 /*
- * runtime/pressure -- how near a runtime is to its memory limit, and what follows. Part of
- * runtime/runtime.h, which includes it.
+ * runtime/pressure -- how near a runtime is to its memory limit, and what follows. Part
+ * of runtime/runtime.h, which includes it.
  *
  *     level      from    until    what follows
  *     none                        outputs of min_storage_bytes go to files
@@ -21,18 +21,19 @@
  */
 
 #include "base/thread.h"
+#include "spine/metrics.h"
 
 #include <stdatomic.h>
 
 struct spine_runtime;
 
 enum pressure {
-    PRESSURE_NONE,
-    PRESSURE_MODERATE,
-    PRESSURE_HIGH,
-    PRESSURE_CRITICAL,
-    PRESSURE_FULL,
-    PRESSURES
+    PRESSURE_NONE = SPINE_PRESSURE_NONE,
+    PRESSURE_MODERATE = SPINE_PRESSURE_MODERATE,
+    PRESSURE_HIGH = SPINE_PRESSURE_HIGH,
+    PRESSURE_CRITICAL = SPINE_PRESSURE_CRITICAL,
+    PRESSURE_FULL = SPINE_PRESSURE_FULL,
+    PRESSURES = SPINE_PRESSURES
 };
 
 struct memory_budget {
@@ -46,16 +47,14 @@ struct memory_budget {
     uint64_t ns[PRESSURES]; /* spent at each level before `since_ns` */
 };
 
-/* Looks how much memory is held. When that is another level than before, everybody is told
- * who has to know. No lock held. */
+/* Looks how much memory is held. When that is another level than before, everybody is
+ * told who has to know. No lock held. */
 enum pressure runtime_weigh(struct spine_runtime *runtime);
 /* The level of the last look. Any lock may be held. */
 enum pressure runtime_pressure(const struct spine_runtime *runtime);
 /* What counts, in bytes. */
 uint64_t runtime_memory(const struct spine_runtime *runtime);
 uint64_t runtime_memory_limit(const struct spine_runtime *runtime);
-/* Nanoseconds spent at each level; `ns` has PRESSURES. */
-void runtime_pressure_times(struct spine_runtime *runtime, uint64_t *ns);
 /* May a merge begin that will need about `bytes` bytes? One always may. */
 bool runtime_may_begin(const struct spine_runtime *runtime, uint64_t bytes);
 /* Is there anything left to run that could give memory back? No lock held. */

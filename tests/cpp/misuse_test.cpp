@@ -227,6 +227,7 @@ empty_handles_refuse()
     CHECK_REFUSED(SPINE_MISUSE, (batcher.add_columns(none), 0),
                   batcher.add_columns(std::nothrow, none));
     CHECK_REFUSED(SPINE_MISUSE, runtime.run(1), runtime.run(std::nothrow, 1));
+    CHECK_REFUSED(SPINE_MISUSE, runtime.stats(), runtime.stats(std::nothrow));
     CHECK_REFUSED(SPINE_MISUSE, batch.info(), batch.info(std::nothrow));
     CHECK_REFUSED(SPINE_MISUSE, batch.cursor(), batch.cursor(std::nothrow));
     CHECK_REFUSED(SPINE_MISUSE, snapshot.rows(), snapshot.rows(std::nothrow));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The account of a runtime says what its spines hold: nearly all that the library has from
- * its allocator while they are there, and nothing when they are gone.
+ * The account of a runtime says what its spines hold: nearly all that the library has
+ * from its allocator while they are there, and nothing when they are gone.
  */
 
 #include "harness/rng.h"

@@ -203,6 +203,7 @@ static void
 runtimes(void **state)
 {
     const struct spine_runtime_options manual = {.manual = true};
+    struct spine_runtime_stats runtime_stats;
     struct spine_runtime *runtime;
 
     (void)state;
@@ -212,6 +213,10 @@ runtimes(void **state)
     REFUSES(spine_runtime_open, out, (&manual, NULL, error));
     TOLERATES(spine_runtime_close, runtime, (spine_runtime_close(NULL), true));
     TOLERATES(spine_runtime_run, runtime, spine_runtime_run(NULL, 1) == 0);
+    spine_runtime_get_stats(NULL, &runtime_stats);
+    TOLERATES(spine_runtime_get_stats, runtime, runtime_stats.memory_bytes == 0);
+    spine_runtime_get_stats(NULL, NULL);
+    TOLERATES(spine_runtime_get_stats, out, true);
 }
 
 static void

@@ -5,7 +5,6 @@
  * row is there all the same.
  */
 
-#include "runtime/runtime.h"
 #include "spine/spine.h"
 
 #include <setjmp.h>
@@ -66,10 +65,12 @@ world_release(struct world *world)
 static void
 look(struct world *world)
 {
-    const uint64_t bytes = runtime_memory(world->runtime);
+    struct spine_runtime_stats stats;
 
-    if (bytes > world->most)
-        world->most = bytes;
+    spine_runtime_get_stats(world->runtime, &stats);
+    assert_int_equal(stats.memory_limit_bytes, LIMIT);
+    if (stats.memory_bytes > world->most)
+        world->most = stats.memory_bytes;
 }
 
 /* Batch number n has the keys n, n + BATCHES, n + 2 * BATCHES, ... scattered by an odd
@@ -142,7 +143,7 @@ test_keeps_the_limit(void **state)
     (void)state;
     for (unsigned manual = 0; manual < 2; manual++) {
         struct spine_snapshot *snapshot = NULL;
-        uint64_t ns[PRESSURES];
+        struct spine_runtime_stats stats;
         struct world world;
 
         world_init(&world, manual != 0, true);
@@ -158,9 +159,9 @@ test_keeps_the_limit(void **state)
         if (world.most > LIMIT + SLACK)
             fail_msg("%u KiB were held, the limit is %u", (unsigned)(world.most >> 10),
                      (unsigned)(LIMIT >> 10));
-        runtime_pressure_times(world.runtime, ns);
-        assert_true(ns[PRESSURE_MODERATE] + ns[PRESSURE_HIGH] + ns[PRESSURE_CRITICAL] >
-                    0);
+        spine_runtime_get_stats(world.runtime, &stats);
+        assert_true(stats.pressure_ns[SPINE_PRESSURE_MODERATE] > 0);
+        assert_true(stats.pressure_ns[SPINE_PRESSURE_HIGH] > 0);
         check_all(&world, BATCHES);
         assert_int_equal(spine_wait_idle(world.spine, UINT64_MAX, NULL), SPINE_OK);
         look(&world);
