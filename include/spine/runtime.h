@@ -122,6 +122,9 @@ struct spine_runtime_options {
      * made room, and are SPINE_NOMEM when there is nothing to wait for;
      * spine_try_insert() is SPINE_NOMEM at once. Without a store they do so at 95 %.
      * Cursors, and batches that the host has made and not inserted, are not counted.
+     *
+     * Limit or not, what malloc keeps of freed memory goes back to the system when there
+     * is nothing to merge, but for manual runtimes.
      */
     uint64_t memory_limit_bytes;
 };

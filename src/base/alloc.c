@@ -6,6 +6,9 @@
 #include "spine/types.h"
 
 #include <stdatomic.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static void *malloc_alloc(void *context, size_t bytes);
 static void malloc_free(void *context, void *memory, size_t bytes);
@@ -100,6 +103,15 @@ mem_free(void *memory, size_t bytes)
     assert(spine_allocated_bytes() >= bytes);
     count_bytes(0, bytes);
     allocator.on_free(allocator.context, memory, bytes);
+}
+
+void
+mem_trim(void)
+{
+#ifdef __GLIBC__
+    if (allocator.on_alloc == malloc_alloc)
+        (void)malloc_trim(0);
+#endif
 }
 
 bool

@@ -33,6 +33,10 @@ void *mem_resize(void *memory, size_t old_bytes, size_t new_bytes);
 /* Takes back what the calls above gave, with its size. NULL is allowed. */
 void mem_free(void *memory, size_t bytes);
 
+/* Gives memory that is not in use back to the system, if the allocator is malloc and can
+ * do that. Takes some milliseconds. */
+void mem_trim(void);
+
 /*
  * Makes room for `needed` items in the array at `*items` (a T **), growing by half;
  * `*capacity` counts items. False without memory, with nothing changed.

@@ -37,6 +37,12 @@ struct spine_runtime {
     struct runtime_service *service;
     struct placement placement;
     struct memory_budget budget;
+    struct {
+        struct job job;
+        /* The most that the library held since the last time, in bytes; when that was. */
+        atomic_size_t bytes_most;
+        uint64_t last_ns;
+    } trim;
     /* RUNTIME_LOOP only. */
     struct loop_driver *driver;
     /* A reference. */
@@ -88,6 +94,15 @@ struct spine_runtime {
 /* Calls on_pressure of every watch, or has it called by who tells them something now. No
  * lock held. */
 void runtime_tell_pressure(struct spine_runtime *runtime);
+
+/* ---- trim.c ---- */
+
+void trim_init(struct spine_runtime *runtime);
+/* A slice has ended. If much was freed, memory goes back to the system in a while. No
+ * lock held. */
+void trim_look(struct spine_runtime *runtime);
+/* The runtime closes, and no slice runs. */
+void trim_end_locked(struct spine_runtime *runtime);
 
 /* ---- ready.c ---- */
 

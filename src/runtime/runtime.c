@@ -139,6 +139,7 @@ runtime_new(const struct spine_runtime_options *options, struct spine_runtime **
     placement_init(runtime, options);
     runtime->pumps_max =
         runtime->slices_max + (runtime->service != NULL ? reads_max(runtime) : 0);
+    trim_init(runtime);
     *out = runtime;
     return SPINE_OK;
 
@@ -613,6 +614,7 @@ slice_run(struct spine_runtime *runtime, struct job *job, struct running *runnin
 {
     job->on_slice(job, fuel_rows);
     (void)runtime_weigh(runtime);
+    trim_look(runtime);
 
     mutex_lock(&runtime->mutex);
     pump_free_locked(runtime, running);

@@ -35,6 +35,7 @@ spine_runtime_close(struct spine_runtime *runtime)
     tell_watches_locked(runtime);
     while (others_run_locked(runtime) || runtime->locked.submitting > 0)
         condition_wait(&runtime->quiet, &runtime->mutex);
+    trim_end_locked(runtime);
     in_pump = is_in_pump_locked(runtime);
     mutex_unlock(&runtime->mutex);
 

@@ -63,12 +63,13 @@ static enum spine_status
 open_directory(struct tool_target *target, const char *path, struct spine_error *error)
 {
     const struct spine_directory_options options = {.read_only = true};
+    const struct spine_store_options store_options = {.keep_leftovers = true};
     enum spine_status st;
 
     st = spine_directory_backend(path, &options, &target->backend, error);
     if (st != SPINE_OK)
         return st;
-    st = spine_store_open(&target->backend, NULL, &target->store, error);
+    st = spine_store_open(&target->backend, &store_options, &target->store, error);
     if (st != SPINE_OK)
         spine_backend_release(&target->backend);
     return st;

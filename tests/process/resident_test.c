@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What the process holds, as the system sees it: soon after the last merge not much more
+ * than the spines do, without the host doing anything.
+ */
+
+#include "spine/spine.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+#define HAS_MALLOC_OF_ITS_OWN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HAS_MALLOC_OF_ITS_OWN 1
+#endif
+#endif
+
+#define BATCH_ROWS 10000u
+#define ROUNDS 400u
+/* A round's batch is taken away so many rounds later. */
+#define LIFE 200u
+#define MIB ((size_t)1 << 20)
+
+static const struct spine_schema numbers = {.key = {SPINE_U64, 0},
+                                            .value = {SPINE_U64, 0}};
+
+static size_t
+resident_bytes(void)
+{
+    unsigned long pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    if (file == NULL)
+        return 0;
+    assert_int_equal(fscanf(file, "%lu %lu", &pages, &resident), 2);
+    (void)fclose(file);
+    return resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void
+insert(struct spine *spine, uint64_t round, int64_t weight)
+{
+    static uint64_t keys[BATCH_ROWS], values[BATCH_ROWS];
+    static int64_t weights[BATCH_ROWS];
+    const struct spine_columns columns = {
+        .rows = BATCH_ROWS, .keys = keys, .values = values, .weights = weights};
+    struct spine_batch *batch;
+
+    for (uint64_t i = 0; i < BATCH_ROWS; i++) {
+        keys[i] = (round * BATCH_ROWS + i) * UINT64_C(0x9E3779B97F4A7C15);
+        values[i] = i;
+        weights[i] = weight;
+    }
+    assert_int_equal(spine_batch_from_columns(&numbers, &columns, &batch, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_insert(spine, batch, NULL), SPINE_OK);
+    spine_batch_unref(batch);
+}
+
+static void
+test_what_is_freed_goes_back(void **state)
+{
+    const struct timespec pause = {.tv_nsec = 100000000};
+    struct spine_runtime *runtime;
+    struct spine *spine;
+    size_t before, held;
+
+    (void)state;
+    before = resident_bytes();
+    if (before == 0)
+        skip();
+    assert_int_equal(spine_runtime_open(NULL, &runtime, NULL), SPINE_OK);
+    assert_int_equal(spine_open(runtime, &numbers, NULL, &spine, NULL), SPINE_OK);
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        insert(spine, round, 1);
+        if (round >= LIFE)
+            insert(spine, round - LIFE, -1);
+    }
+    assert_int_equal(spine_wait_idle(spine, UINT64_MAX, NULL), SPINE_OK);
+    held = spine_allocated_bytes();
+#ifndef HAS_MALLOC_OF_ITS_OWN
+    /* A second on a quiet machine. */
+    for (unsigned i = 0; i < 100; i++)
+        if (resident_bytes() - before > held + held * 3 / 10 + 16 * MIB)
+            (void)nanosleep(&pause, NULL);
+    if (resident_bytes() - before > held + held * 3 / 10 + 16 * MIB)
+        fail_msg("%zu KiB are held, %zu are resident", held >> 10,
+                 (resident_bytes() - before) >> 10);
+#endif
+    spine_close(spine);
+    spine_runtime_close(runtime);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_freed_goes_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
