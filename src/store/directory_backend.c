@@ -142,7 +142,7 @@ directory_create(void *context, const char *name, void **writer,
     }
     strcpy(made->name, name);
     file.name = made->name;
-    TRY(file_writer_init(&made->writer, &file, error));
+    file_writer_init(&made->writer, &file);
     *writer = made;
     made = NULL;
     file.descriptor = -1;

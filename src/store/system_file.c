@@ -21,6 +21,8 @@
 
 static_assert(FILE_WRITE_BYTES % FILE_ALIGNMENT == 0, "writes are aligned");
 
+static enum spine_status
+make_buffer(struct file_writer *writer, struct spine_error *error);
 static enum spine_status write_fully(const struct system_file *file, uint64_t offset,
                                      const uint8_t *data, size_t size,
                                      struct spine_error *error);
@@ -50,18 +52,10 @@ file_fail(const struct system_file *file, const char *what, struct spine_error *
                       strerror_r(number, text, sizeof text), number, file->directory);
 }
 
-enum spine_status
-file_writer_init(struct file_writer *writer, const struct system_file *file,
-                 struct spine_error *error)
+void
+file_writer_init(struct file_writer *writer, const struct system_file *file)
 {
-    const size_t bytes = FILE_WRITE_BYTES + FILE_ALIGNMENT;
-
     *writer = (struct file_writer){.file = *file};
-    writer->memory = mem_alloc(bytes);
-    if (writer->memory == NULL)
-        return fail_nomem(error, "the buffer of a file", bytes);
-    writer->buffer = aligned(writer->memory);
-    return SPINE_OK;
 }
 
 void
@@ -78,22 +72,42 @@ file_writer_append(struct file_writer *writer, const void *data, size_t size,
     const uint8_t *from = data;
     enum spine_status st = SPINE_OK;
 
-    while (size > 0 && st == SPINE_OK) {
+    while (size > 0) {
         const size_t room = FILE_WRITE_BYTES - writer->filled;
         const size_t part = size < room ? size : room;
+        const uint8_t *whole = from;
 
-        memcpy(writer->buffer + writer->filled, from, part);
+        /* What is whole and aligned needs no copy. */
+        if (part < FILE_WRITE_BYTES || !is_aligned(0, from, part)) {
+            TRY(make_buffer(writer, error));
+            memcpy(writer->buffer + writer->filled, from, part);
+            whole = writer->buffer;
+        }
         writer->filled += part;
         from += part;
         size -= part;
         if (writer->filled < FILE_WRITE_BYTES)
             break;
-        st = write_fully(&writer->file, writer->written, writer->buffer, FILE_WRITE_BYTES,
-                         error);
+        TRY(write_fully(&writer->file, writer->written, whole, FILE_WRITE_BYTES, error));
         writer->written += FILE_WRITE_BYTES;
         writer->filled = 0;
     }
+out:
     return st;
+}
+
+static enum spine_status
+make_buffer(struct file_writer *writer, struct spine_error *error)
+{
+    const size_t bytes = FILE_WRITE_BYTES + FILE_ALIGNMENT;
+
+    if (writer->memory != NULL)
+        return SPINE_OK;
+    writer->memory = mem_alloc(bytes);
+    if (writer->memory == NULL)
+        return fail_nomem(error, "the buffer of a file", bytes);
+    writer->buffer = aligned(writer->memory);
+    return SPINE_OK;
 }
 
 /* Around the cache the last write is whole pages, so the file is cut to its length. */

@@ -31,7 +31,7 @@ struct system_file {
 /* What is written and not yet handed to the system. */
 struct file_writer {
     struct system_file file;
-    uint8_t *memory;
+    uint8_t *memory; /* NULL as long as whole parts come, which need no copy */
     uint8_t *buffer; /* in `memory`, aligned */
     size_t filled;
     uint64_t written; /* multiple of FILE_WRITE_BYTES */
@@ -42,10 +42,7 @@ struct file_writer {
 enum spine_status
 file_fail(const struct system_file *file, const char *what, struct spine_error *error);
 
-/* SPINE_NOMEM; the file is the caller's then. */
-enum spine_status file_writer_init(struct file_writer *writer,
-                                   const struct system_file *file,
-                                   struct spine_error *error);
+void file_writer_init(struct file_writer *writer, const struct system_file *file);
 /* Frees the buffer; the file stays open. */
 void file_writer_release(struct file_writer *writer);
 enum spine_status file_writer_append(struct file_writer *writer, const void *data,
