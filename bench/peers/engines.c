@@ -3,13 +3,15 @@
 
 #include <string.h>
 
-extern const struct engine engine_spine, engine_naive, engine_sort, engine_map,
-    engine_rocksdb, engine_rocksdb_level, engine_leveldb, engine_lmdb, engine_dbsp;
+extern const struct engine engine_spine, engine_spill, engine_naive, engine_sort,
+    engine_map, engine_rocksdb, engine_rocksdb_level, engine_leveldb, engine_lmdb,
+    engine_dbsp;
 
 const char *const engine_names =
-    "spine naive sort map rocksdb rocksdb-level leveldb lmdb dbsp";
+    "spine spill naive sort map rocksdb rocksdb-level leveldb lmdb dbsp";
 const struct engine *const engines[] = {
     &engine_spine,
+    &engine_spill,
 #ifdef BENCH_CXX
     &engine_naive,
     &engine_sort,

@@ -2,7 +2,8 @@
 
 /*
  * peers/spine -- the library itself: a spine with the default options, but for its policy
- * when one is named, on a runtime with the default options.
+ * when one is named, on a runtime with the default options. "spill" is the same with a
+ * quarter of the memory that the rows take, and the rest in files.
  */
 
 #include "spine/spine.h"
@@ -18,8 +19,16 @@ struct state {
     struct spine_runtime *runtime;
     struct spine *spine;
     struct spine_probe *probe;
+    struct spine_store *store; /* or NULL */
+    const char *directory;
     bool paused;
 };
+
+/* What a settled row u64 -> u64 takes in memory, and the part of it that "spill" has. */
+#define ROW_BYTES 10u
+#define SPILL_PART 4u
+/* Less is no limit that merges could keep. */
+#define SPILL_BYTES_MIN ((uint64_t)24 << 20)
 
 static void
 must(enum spine_status status, const struct spine_error *error, const char *what)
@@ -27,6 +36,9 @@ must(enum spine_status status, const struct spine_error *error, const char *what
     if (status != SPINE_OK)
         bench_fail("%s: %s: %s", what, spine_status_name(status), error->message);
 }
+
+static void *
+open_with(const struct engine_setup *setup, const struct spine_runtime_options *runtime);
 
 static struct spine_options options;
 static const char *policy_name = "default";
@@ -52,14 +64,47 @@ describe(void)
     return line;
 }
 
+static const char *
+describe_spill(void)
+{
+    return "a quarter of the memory that the rows take; files around the page cache";
+}
+
 static void *
 open_spine(const struct engine_setup *setup)
+{
+    return open_with(setup, &(struct spine_runtime_options){0});
+}
+
+static void *
+open_spill(const struct engine_setup *setup)
+{
+    const uint64_t bytes = setup->rows_max * ROW_BYTES / SPILL_PART;
+    struct spine_runtime_options with_store = {
+        .memory_limit_bytes = bytes > SPILL_BYTES_MIN ? bytes : SPILL_BYTES_MIN};
+    struct spine_backend backend;
+    struct spine_error error;
+    struct state *state;
+
+    must(spine_directory_backend(setup->directory, NULL, &backend, &error), &error,
+         "spine_directory_backend");
+    must(spine_store_open(&backend, NULL, &with_store.store, &error), &error,
+         "spine_store_open");
+    state = open_with(setup, &with_store);
+    state->store = with_store.store;
+    state->directory = setup->directory;
+    return state;
+}
+
+static void *
+open_with(const struct engine_setup *setup, const struct spine_runtime_options *runtime)
 {
     struct state *const state = bench_alloc(1, sizeof *state);
     struct spine_error error;
 
-    state->paused = setup->apart;
-    must(spine_runtime_open(NULL, &state->runtime, &error), &error, "spine_runtime_open");
+    *state = (struct state){.paused = setup->apart};
+    must(spine_runtime_open(runtime, &state->runtime, &error), &error,
+         "spine_runtime_open");
     must(spine_open(state->runtime, setup->schema, &options, &state->spine, &error),
          &error, "spine_open");
     must(spine_probe_new(&state->probe, &error), &error, "spine_probe_new");
@@ -304,10 +349,13 @@ close_spine(void *opaque)
     spine_probe_free(state->probe);
     spine_close(state->spine);
     spine_runtime_close(state->runtime);
+    spine_store_close(state->store);
+    if (state->directory != NULL)
+        directory_empty(state->directory);
     free(state);
 }
 
-extern const struct engine engine_spine;
+extern const struct engine engine_spine, engine_spill;
 const struct engine engine_spine = {
     .name = "spine",
     .abilities = ENGINE_BYTES | ENGINE_TIMES | ENGINE_APART | ENGINE_LOOKUP |
@@ -328,4 +376,25 @@ const struct engine engine_spine = {
     .runs = runs,
     .close = close_spine,
     .head = head,
+};
+
+const struct engine engine_spill = {
+    .name = "spill",
+    .abilities = ENGINE_BYTES | ENGINE_TIMES | ENGINE_APART | ENGINE_LOOKUP |
+                 ENGINE_GROUPS | ENGINE_BULK | ENGINE_PROBE | ENGINE_UNITE |
+                 ENGINE_RETAIN,
+    .describe = describe_spill,
+    .open = open_spill,
+    .insert = insert,
+    .settle = settle,
+    .scan = scan,
+    .lookup = lookup,
+    .probe = probe,
+    .group = group,
+    .unite = unite,
+    .written = written,
+    .advance = advance,
+    .retain = retain,
+    .runs = runs,
+    .close = close_spine,
 };
