@@ -42,7 +42,7 @@ runtime_weigh(struct spine_runtime *runtime)
     }
     apply_locked(runtime, level);
     mutex_unlock(&budget->mutex);
-    runtime_tell_pressure(runtime);
+    watch_tell_pressure(runtime);
     return level;
 }
 
@@ -109,35 +109,6 @@ uint64_t
 runtime_memory_limit(const struct spine_runtime *runtime)
 {
     return runtime->budget.limit_bytes;
-}
-
-void
-spine_runtime_get_stats(struct spine_runtime *runtime, struct spine_runtime_stats *out)
-{
-    struct memory_budget *budget;
-
-    if (out == NULL)
-        return;
-    *out = (struct spine_runtime_stats){0};
-    if (runtime == NULL || runtime_is_lost(runtime))
-        return;
-    budget = &runtime->budget;
-    if (budget->limit_bytes < UINT64_MAX)
-        out->memory_limit_bytes = budget->limit_bytes;
-    out->block_bytes = account_bytes(runtime->account, ACCOUNT_BLOCKS);
-    out->fence_bytes = account_bytes(runtime->account, ACCOUNT_FENCES);
-    out->filter_bytes = account_bytes(runtime->account, ACCOUNT_FILTERS);
-    out->merge_bytes = account_bytes(runtime->account, ACCOUNT_SCRATCH);
-    if (runtime->service != NULL)
-        out->store_bytes = runtime->service->calls->on_memory(runtime->service);
-    out->memory_bytes = out->block_bytes + out->fence_bytes + out->filter_bytes +
-                        out->merge_bytes + out->store_bytes;
-    mutex_lock(&budget->mutex);
-    out->pressure = (enum spine_pressure)runtime_pressure(runtime);
-    for (unsigned i = 0; i < PRESSURES; i++)
-        out->pressure_ns[i] = budget->ns[i];
-    out->pressure_ns[out->pressure] += clock_now_ns() - budget->since_ns;
-    mutex_unlock(&budget->mutex);
 }
 
 bool

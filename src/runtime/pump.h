@@ -42,6 +42,8 @@ struct spine_runtime {
         /* The most that the library held since the last time, in bytes; when that was. */
         atomic_size_t bytes_most;
         uint64_t last_ns;
+        /* The job waits, and nobody has seen to it that it is noticed. */
+        atomic_bool is_news;
     } trim;
     /* RUNTIME_LOOP only. */
     struct loop_driver *driver;
@@ -89,18 +91,25 @@ struct spine_runtime {
     } locked;
 };
 
-/* ---- runtime_close.c ---- */
+/* ---- runtime.c ---- */
+
+/* What a loop does for a runtime, to which it has a reference. */
+extern const struct loop_calls runtime_loop_calls;
+
+/* ---- watch.c ---- */
 
 /* Calls on_pressure of every watch, or has it called by who tells them something now. No
  * lock held. */
-void runtime_tell_pressure(struct spine_runtime *runtime);
+void watch_tell_pressure(struct spine_runtime *runtime);
+/* Calls on_close of every watch that was not told, letting go of the lock meanwhile. */
+void watch_tell_close_locked(struct spine_runtime *runtime);
 
 /* ---- trim.c ---- */
 
 void trim_init(struct spine_runtime *runtime);
-/* A slice has ended. If much was freed, memory goes back to the system in a while. No
- * lock held. */
-void trim_look(struct spine_runtime *runtime);
+/* A slice has ended. If much was freed, memory goes back to the system in a while. True
+ * when runtime_kick() must be called for that. No lock held. */
+bool trim_look(struct spine_runtime *runtime);
 /* The runtime closes, and no slice runs. */
 void trim_end_locked(struct spine_runtime *runtime);
 

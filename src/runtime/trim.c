@@ -27,30 +27,27 @@ trim_init(struct spine_runtime *runtime)
     runtime->trim.job.on_slice = trim_on_worker;
     runtime->trim.job.spare = true;
     atomic_init(&runtime->trim.bytes_most, 0);
+    atomic_init(&runtime->trim.is_news, false);
 }
 
-void
+bool
 trim_look(struct spine_runtime *runtime)
 {
     const size_t held = spine_allocated_bytes();
     size_t most = atomic_load_explicit(&runtime->trim.bytes_most, memory_order_relaxed);
-    bool begins = false;
 
-    if (held >= most) {
+    if (held >= most)
         atomic_store_explicit(&runtime->trim.bytes_most, held, memory_order_relaxed);
-        return;
-    }
-    if (most - held < TRIM_BYTES_MIN || runtime->kind == RUNTIME_MANUAL)
-        return;
+    if (held >= most || most - held < TRIM_BYTES_MIN || runtime->kind == RUNTIME_MANUAL)
+        return false;
     mutex_lock(&runtime->mutex);
     if (!runtime->locked.closed && runtime->trim.job.state == JOB_IDLE) {
         runtime->trim.job.state = JOB_WAITING;
         waiting_append_locked(runtime, &runtime->trim.job, TRIM_DOUBLINGS);
-        begins = true;
+        atomic_store(&runtime->trim.is_news, true);
     }
     mutex_unlock(&runtime->mutex);
-    if (begins)
-        runtime_kick(runtime);
+    return atomic_exchange(&runtime->trim.is_news, false);
 }
 
 /* Nothing else is ready, or this job, which can be spared, would not run. */
@@ -75,10 +72,9 @@ trim_on_worker(struct job *job, uint64_t *fuel_rows)
     if (is_early && !runtime->locked.closed) {
         job->state = JOB_WAITING;
         waiting_append_locked(runtime, job, TRIM_DOUBLINGS);
+        atomic_store(&runtime->trim.is_news, true);
     }
     mutex_unlock(&runtime->mutex);
-    if (is_early)
-        runtime_kick(runtime);
 }
 
 void

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "runtime/process.h"
+#include "runtime/pump.h"
+
+#define RUN_US_DEFAULT 2000u
+#define STORAGE_BYTES_MIN_DEFAULT (UINT64_C(10) << 20)
+/* That of threads in libuv's pool. */
+#define SLICES_MAX_LIMIT 1024u
+
+static enum spine_status
+options_check(const struct spine_runtime_options *options, struct spine_error *error);
+static enum spine_status runtime_new(const struct spine_runtime_options *options,
+                                     struct spine_runtime **out,
+                                     struct spine_error *error);
+static unsigned reads_max(const struct spine_runtime *runtime);
+static enum spine_status loop_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
+                                   struct spine_error *error);
+static void placement_init(struct spine_runtime *runtime,
+                           const struct spine_runtime_options *options);
+
+enum spine_status
+spine_runtime_open(const struct spine_runtime_options *options,
+                   struct spine_runtime **out, struct spine_error *error)
+{
+    static const struct spine_runtime_options defaults;
+    struct spine_runtime *runtime = NULL;
+    enum spine_status st;
+
+    if (out == NULL)
+        return fail_null(error, "spine_runtime_open", "out");
+    *out = NULL;
+    if (options == NULL)
+        options = &defaults;
+    TRY(options_check(options, error));
+    TRY(runtime_new(options, &runtime, error));
+    if (runtime->kind != RUNTIME_MANUAL)
+        TRY(process_init(error));
+    if (runtime->service != NULL)
+        TRY(runtime->service->calls->on_open(runtime->service, runtime, error));
+    if (runtime->kind == RUNTIME_LOOP)
+        st = loop_open(runtime, options->loop, error);
+    if (st != SPINE_OK && runtime->service != NULL)
+        runtime->service->calls->on_close(runtime->service, runtime);
+    TRY(st);
+
+    *out = runtime;
+    runtime_kick(runtime);
+    runtime = NULL;
+out:
+    if (runtime != NULL)
+        runtime_unref(runtime);
+    return st;
+}
+
+static enum spine_status
+options_check(const struct spine_runtime_options *options, struct spine_error *error)
+{
+    const int kinds =
+        (options->loop != NULL) + (options->executor != NULL) + (options->manual ? 1 : 0);
+
+    if (kinds > 1)
+        return spine_fail(
+            error, SPINE_INVALID,
+            "runtime options: only one of loop, executor and manual may be set");
+    if (options->executor != NULL && options->executor->on_submit == NULL)
+        return spine_fail(error, SPINE_INVALID,
+                          "runtime options: executor.on_submit is NULL");
+    if (options->slices_max > SLICES_MAX_LIMIT)
+        return spine_fail(error, SPINE_INVALID,
+                          "runtime options: slices_max is %u, more than %u",
+                          options->slices_max, SLICES_MAX_LIMIT);
+    return SPINE_OK;
+}
+
+static enum spine_status
+runtime_new(const struct spine_runtime_options *options, struct spine_runtime **out,
+            struct spine_error *error)
+{
+    struct spine_runtime *runtime = mem_zalloc(sizeof *runtime);
+
+    if (runtime == NULL)
+        return fail_nomem(error, "a runtime", sizeof *runtime);
+    ref_init(&runtime->refs);
+    runtime->generation = process_generation();
+    runtime->kind = options->manual             ? RUNTIME_MANUAL
+                    : options->executor != NULL ? RUNTIME_EXECUTOR
+                                                : RUNTIME_LOOP;
+    if (options->executor != NULL)
+        runtime->executor = *options->executor;
+    runtime->slices_max =
+        options->slices_max > 0 ? options->slices_max : loop_driver_slices();
+    runtime->run_ns =
+        (options->run_us > 0 ? options->run_us : RUN_US_DEFAULT) * UINT64_C(1000);
+    runtime->locked.ready.next = &runtime->locked.ready;
+    runtime->locked.ready.previous = &runtime->locked.ready;
+    runtime->locked.spare.next = &runtime->locked.spare;
+    runtime->locked.spare.previous = &runtime->locked.spare;
+    runtime->locked.reads.next = &runtime->locked.reads;
+    runtime->locked.reads.previous = &runtime->locked.reads;
+    waiting_init(runtime);
+    runtime->locked.watches.next = &runtime->locked.watches;
+    runtime->locked.watches.previous = &runtime->locked.watches;
+    runtime->locked.running.next = &runtime->locked.running;
+    runtime->locked.running.previous = &runtime->locked.running;
+
+    runtime->account = account_new();
+    if (runtime->account == NULL)
+        goto no_account;
+    if (mutex_init(&runtime->mutex) != SPINE_OK)
+        goto no_mutex;
+    if (mutex_init(&runtime->budget.mutex) != SPINE_OK)
+        goto no_budget;
+    if (condition_init(&runtime->quiet) != SPINE_OK)
+        goto no_condition;
+    placement_init(runtime, options);
+    runtime->pumps_max =
+        runtime->slices_max + (runtime->service != NULL ? reads_max(runtime) : 0);
+    trim_init(runtime);
+    *out = runtime;
+    return SPINE_OK;
+
+no_condition:
+    mutex_release(&runtime->budget.mutex);
+no_budget:
+    mutex_release(&runtime->mutex);
+no_mutex:
+    account_unref(runtime->account);
+no_account:
+    mem_free(runtime, sizeof *runtime);
+    return spine_fail(error, SPINE_NOMEM, "no memory for a runtime");
+}
+
+static unsigned
+reads_max(const struct spine_runtime *runtime)
+{
+    const unsigned room = runtime->kind == RUNTIME_LOOP
+                              ? loop_driver_reads(runtime->slices_max)
+                              : READS_DEFAULT;
+
+    return room < READS_MAX ? room : READS_MAX;
+}
+
+static enum spine_status
+loop_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
+          struct spine_error *error)
+{
+    enum spine_status st;
+
+    /* The driver's: it may call before this returns. */
+    (void)runtime_ref(runtime);
+    st = loop_driver_open(&runtime_loop_calls, runtime, runtime->pumps_max, loop,
+                          &runtime->driver, error);
+    if (st != SPINE_OK)
+        runtime_unref(runtime);
+    return st;
+}
+
+static void
+placement_init(struct spine_runtime *runtime, const struct spine_runtime_options *options)
+{
+    struct placement *placement = &runtime->placement;
+
+    placement->store = options->store;
+    atomic_init(&placement->output_bytes_min, options->min_storage_bytes > 0
+                                                  ? options->min_storage_bytes
+                                                  : STORAGE_BYTES_MIN_DEFAULT);
+    atomic_init(&placement->insert_bytes_min, UINT64_MAX);
+    atomic_init(&placement->outputs_bytes, 0);
+    runtime->budget.storage_bytes_min = placement->output_bytes_min;
+    runtime->budget.limit_bytes =
+        options->memory_limit_bytes > 0 ? options->memory_limit_bytes : UINT64_MAX;
+    runtime->budget.since_ns = clock_now_ns();
+    atomic_init(&runtime->budget.level, PRESSURE_NONE);
+#ifdef SPINE_STORE_OF_TESTS
+    if (options->store == NULL)
+        runtime->service = elsewhere_place(placement);
+#endif
+    if (options->store == NULL)
+        return;
+    /* A store begins with its service. */
+    runtime->service = (struct runtime_service *)(void *)options->store;
+    runtime->service->calls->on_keep(runtime->service);
+    if (runtime->budget.limit_bytes < UINT64_MAX)
+        runtime->service->calls->on_pressure(runtime->service,
+                                             runtime->budget.limit_bytes, 0);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Who must know what becomes of a runtime: that it closes, and how short its memory is.
+ *
+ * One thread at a time tells them, one after the other and without a lock; a watch that
+ * is being told does not end meanwhile.
+ */
+
+#include "runtime/pump.h"
+
+static void
+watch_append_locked(struct spine_runtime *runtime, struct runtime_watch *watch);
+static void watch_remove_locked(struct runtime_watch *watch);
+
+void
+runtime_watch_begin(struct spine_runtime *runtime, struct runtime_watch *watch)
+{
+    mutex_lock(&runtime->mutex);
+    watch->told = runtime->locked.closed;
+    if (watch->told)
+        watch_append_locked(runtime, watch);
+    else {
+        watch->next = runtime->locked.watches.next;
+        watch->previous = &runtime->locked.watches;
+        watch->next->previous = watch;
+        watch->previous->next = watch;
+    }
+    mutex_unlock(&runtime->mutex);
+}
+
+void
+runtime_watch_end(struct spine_runtime *runtime, struct runtime_watch *watch)
+{
+    mutex_lock(&runtime->mutex);
+    while (runtime->locked.telling == watch && !thread_is_self(&runtime->locked.teller))
+        condition_wait(&runtime->quiet, &runtime->mutex);
+    watch_remove_locked(watch);
+    mutex_unlock(&runtime->mutex);
+}
+
+void
+watch_tell_close_locked(struct spine_runtime *runtime)
+{
+    struct runtime_watch *ring = &runtime->locked.watches;
+
+    /* Somebody may tell them of the pressure. */
+    while (runtime->locked.telling != NULL && !thread_is_self(&runtime->locked.teller))
+        condition_wait(&runtime->quiet, &runtime->mutex);
+    runtime->locked.teller = thread_self();
+    while (ring->next != ring && !ring->next->told) {
+        struct runtime_watch *watch = ring->next;
+
+        watch_remove_locked(watch);
+        watch_append_locked(runtime, watch);
+        watch->told = true;
+        runtime->locked.telling = watch;
+        mutex_unlock(&runtime->mutex);
+        watch->on_close(watch);
+        mutex_lock(&runtime->mutex);
+        runtime->locked.telling = NULL;
+        condition_broadcast(&runtime->quiet);
+    }
+}
+
+void
+watch_tell_pressure(struct spine_runtime *runtime)
+{
+    struct runtime_watch *ring = &runtime->locked.watches;
+
+    mutex_lock(&runtime->mutex);
+    runtime->locked.pressure_is_news = true;
+    while (runtime->locked.pressure_is_news && runtime->locked.telling == NULL &&
+           !runtime->locked.closed) {
+        runtime->locked.pressure_is_news = false;
+        runtime->locked.teller = thread_self();
+        /* A watch that is being told stays, so the next one can be found from it. */
+        for (struct runtime_watch *watch = ring->next; watch != ring;
+             watch = watch->next) {
+            runtime->locked.telling = watch;
+            mutex_unlock(&runtime->mutex);
+            watch->on_pressure(watch);
+            mutex_lock(&runtime->mutex);
+            runtime->locked.telling = NULL;
+            condition_broadcast(&runtime->quiet);
+        }
+    }
+    mutex_unlock(&runtime->mutex);
+}
+
+static void
+watch_append_locked(struct spine_runtime *runtime, struct runtime_watch *watch)
+{
+    struct runtime_watch *ring = &runtime->locked.watches;
+
+    watch->next = ring;
+    watch->previous = ring->previous;
+    ring->previous->next = watch;
+    ring->previous = watch;
+}
+
+static void
+watch_remove_locked(struct runtime_watch *watch)
+{
+    watch->previous->next = watch->next;
+    watch->next->previous = watch->previous;
+}
