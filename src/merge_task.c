@@ -266,6 +266,7 @@ merge_begin(struct merge_task *task, struct spine_error *error)
         .untouched_rows = task->untouched_rows,
         .placement = runtime_placement(task->spine->runtime),
         .waiter = &waiter,
+        .ahead_bytes = relief_ahead_bytes(task->spine),
         .account = runtime_account(task->spine->runtime),
         .encode_rows =
             slot_encode_rows(task->spine->options.encode_rows, task->batch_count)};

@@ -13,6 +13,8 @@
 #define MEMORY_WAIT_NS UINT64_C(10000000)
 /* Input rows that it merges in one go. */
 #define MEMORY_FUEL_ROWS 65536u
+/* The part of the limit that one extent of each input of a merge may take. */
+#define AHEAD_PART 64u
 /* What a merge takes beside its windows: the buffer of a file, twice. */
 #define MERGE_BYTES (UINT64_C(3) << 20)
 /* Rows of all windows of a merge, staged, merged and sorted, when it is under way. */
@@ -53,6 +55,14 @@ relief_may_begin(const struct spine *spine)
                                (layout->weight_count + 1) * sizeof(uint64_t);
 
     return runtime_may_begin(spine->runtime, MERGE_BYTES + MERGE_ROWS * row_bytes);
+}
+
+uint64_t
+relief_ahead_bytes(const struct spine *spine)
+{
+    const uint64_t limit = runtime_memory_limit(spine->runtime);
+
+    return limit == UINT64_MAX ? 0 : limit / AHEAD_PART;
 }
 
 enum spine_status

@@ -18,6 +18,8 @@
 void relief_start_locked(struct spine *spine, struct aftermath *after);
 /* May a merge of the spine begin now? Any lock. */
 bool relief_may_begin(const struct spine *spine);
+/* The bytes that the inputs of a merge may read ahead at a time, three times; 0: any. */
+uint64_t relief_ahead_bytes(const struct spine *spine);
 /* Waits, merging meanwhile, until the runtime is not full. SPINE_NOMEM when there is
  * nothing to wait for; a sticky error; SPINE_CANCELLED. Inside spine_enter_locked(). */
 enum spine_status relief_wait_locked(struct spine *spine, struct spine_error *error);

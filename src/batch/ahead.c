@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/ahead.h"
 
+#include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
 #include "batch/fence.h"
@@ -19,22 +20,26 @@ static size_t run_end(const struct spine_batch *batch, size_t begin, uint64_t by
 void
 ahead_release(struct ahead *ahead)
 {
+    const int64_t apart = mem_apart_begin();
+
     drop_runs(ahead, ahead->run_count);
     ahead->bytes = 0;
+    mem_apart_end(apart);
 }
 
 enum spine_status
 ahead_bring(struct ahead *ahead, const struct spine_batch *batch, size_t block,
             struct spine_error *error)
 {
+    const int64_t apart = mem_apart_begin();
     size_t passed = 0;
-    enum spine_status st;
+    enum spine_status st = SPINE_OK;
 
     while (passed < ahead->run_count && ahead->runs[passed].end <= block)
         passed++;
     drop_runs(ahead, passed);
     if (!is_in_file(batch, block))
-        return SPINE_OK;
+        goto out;
     if (find_run(ahead, block) == NULL) {
         /* What was read ahead was for another place. */
         drop_runs(ahead, ahead->run_count);
@@ -44,6 +49,7 @@ ahead_bring(struct ahead *ahead, const struct spine_batch *batch, size_t block,
     }
     st = settle(ahead, batch, block, error);
 out:
+    mem_apart_end(apart);
     return st;
 }
 

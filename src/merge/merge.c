@@ -11,7 +11,7 @@
 
 static enum spine_status
 merge_alloc(struct merge **out, size_t input_count, struct spine_error *error);
-static void read_ahead(struct merge *merge, const struct ahead_waiter *waiter);
+static void read_ahead(struct merge *merge, const struct merge_options *options);
 static void bring_all(struct merge *merge);
 static void take_filters(struct merge *merge, struct retain *retain);
 static void expect_written(struct merge *merge, struct spine_batch *written);
@@ -79,7 +79,7 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
     if (options != NULL && options->retain != NULL)
         merge->output.judged_by = retain_judged_by(options->retain);
     if (options != NULL && options->waiter != NULL)
-        read_ahead(merge, options->waiter);
+        read_ahead(merge, options);
     merge->output.error = &merge->unread;
     if (options != NULL)
         merge->output.placement = options->placement;
@@ -105,11 +105,14 @@ out:
 
 /* Inputs with blocks in files read ahead, fewer blocks of each when they are many. */
 static void
-read_ahead(struct merge *merge, const struct ahead_waiter *waiter)
+read_ahead(struct merge *merge, const struct merge_options *options)
 {
     const size_t many = merge->input_count / MERGE_AHEAD_INPUTS;
+    uint64_t bytes_max = AHEAD_BYTES / (many > 0 ? many : 1);
 
-    merge->waiter = *waiter;
+    if (options->ahead_bytes > 0 && options->ahead_bytes / merge->input_count < bytes_max)
+        bytes_max = options->ahead_bytes / merge->input_count;
+    merge->waiter = *options->waiter;
     merge->waiter.at_rest = &merge->kway.at_rest;
     merge->kway.at_rest = true;
     for (size_t i = 0; i < merge->input_count; i++) {
@@ -119,7 +122,7 @@ read_ahead(struct merge *merge, const struct ahead_waiter *waiter)
             continue;
         input->ahead.transient = true;
         input->ahead.waiter = &merge->waiter;
-        input->ahead.bytes_max = AHEAD_BYTES / (many > 0 ? many : 1);
+        input->ahead.bytes_max = bytes_max > 0 ? bytes_max : 1;
         input->reader.ahead = &input->ahead;
     }
 }

@@ -60,6 +60,9 @@ struct merge_options {
     /* Who is told that blocks were read ahead, which the merge then does not wait for;
      * NULL: it waits. Copied. */
     const struct ahead_waiter *waiter;
+    /* The bytes of an extent that is read ahead, of all inputs together, of which three
+     * may be there; 0: as many as are good for the disk. */
+    uint64_t ahead_bytes;
     /* Who is charged for its memory and for its output; NULL: nobody. */
     struct account *account;
 };

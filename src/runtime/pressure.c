@@ -15,6 +15,9 @@ static const unsigned level_begins[PRESSURES] = {
 /* The least bytes of an output that goes to a file under moderate pressure. */
 #define MODERATE_BYTES (UINT64_C(1) << 20)
 
+/* So often a merge begins that might not fit. */
+#define FORCE_NS UINT64_C(50000000)
+
 /* The part of its cache that a store keeps: 1 / 2^n. */
 static const unsigned cache_shifts[PRESSURES] = {
     [PRESSURE_HIGH] = 1, [PRESSURE_CRITICAL] = 3, [PRESSURE_FULL] = 4};
@@ -111,12 +114,19 @@ runtime_memory_limit(const struct spine_runtime *runtime)
     return runtime->budget.limit_bytes;
 }
 
+/* What is under way may rest for long, as in a spine that is paused. */
 bool
-runtime_may_begin(const struct spine_runtime *runtime, uint64_t bytes)
+runtime_may_begin(struct spine_runtime *runtime, uint64_t bytes)
 {
-    return runtime_pressure(runtime) < PRESSURE_CRITICAL ||
-           runtime_memory(runtime) + bytes <= runtime->budget.limit_bytes ||
-           account_bytes(runtime->account, ACCOUNT_SCRATCH) == 0;
+    const uint64_t now_ns = clock_now_ns();
+    uint64_t forced_ns = atomic_load_explicit(&runtime->forced_ns, memory_order_relaxed);
+
+    if (runtime_pressure(runtime) < PRESSURE_CRITICAL ||
+        runtime_memory(runtime) + bytes <= runtime->budget.limit_bytes ||
+        account_bytes(runtime->account, ACCOUNT_SCRATCH) == 0)
+        return true;
+    return now_ns - forced_ns >= FORCE_NS &&
+           atomic_compare_exchange_strong(&runtime->forced_ns, &forced_ns, now_ns);
 }
 
 bool

@@ -55,8 +55,9 @@ enum pressure runtime_pressure(const struct spine_runtime *runtime);
 /* What counts, in bytes. */
 uint64_t runtime_memory(const struct spine_runtime *runtime);
 uint64_t runtime_memory_limit(const struct spine_runtime *runtime);
-/* May a merge begin that will need about `bytes` bytes? One always may. */
-bool runtime_may_begin(const struct spine_runtime *runtime, uint64_t bytes);
+/* May a merge begin that will need about `bytes` bytes? One always may, and another one
+ * now and then. */
+bool runtime_may_begin(struct spine_runtime *runtime, uint64_t bytes);
 /* Is there anything left to run that could give memory back? No lock held. */
 bool runtime_is_busy(struct spine_runtime *runtime);
 

@@ -37,6 +37,8 @@ struct spine_runtime {
     struct runtime_service *service;
     struct placement placement;
     struct memory_budget budget;
+    /* When a merge began last that might not fit; of clock_now_ns(). */
+    atomic_uint_least64_t forced_ns;
     struct {
         struct job job;
         /* The most that the library held since the last time, in bytes; when that was. */

@@ -173,6 +173,7 @@ placement_init(struct spine_runtime *runtime, const struct spine_runtime_options
         options->memory_limit_bytes > 0 ? options->memory_limit_bytes : UINT64_MAX;
     runtime->budget.since_ns = clock_now_ns();
     atomic_init(&runtime->budget.level, PRESSURE_NONE);
+    atomic_init(&runtime->forced_ns, 0);
 #ifdef SPINE_STORE_OF_TESTS
     if (options->store == NULL)
         runtime->service = elsewhere_place(placement);

@@ -22,6 +22,7 @@ store_run_new(struct store_file *file, uint32_t index, uint32_t count, bool tran
     if (run == NULL)
         return fail_nomem(error, "a run of blocks", run_bytes(count));
     run->file = store_file_ref(file);
+    store_count(&file->store->memory, run_bytes(count));
     run->index = index;
     run->count = count;
     run->transient = transient;
@@ -134,6 +135,7 @@ run_free(struct store_run *run)
     for (uint32_t i = 0; i < run->count; i++)
         if (run->frames[i] != NULL)
             store_unpin(run->frames[i]);
+    store_uncount(&run->file->store->memory, run_bytes(run->count));
     store_file_unref(run->file);
     mem_free(run, run_bytes(run->count));
 }
