@@ -69,7 +69,7 @@ enum spine_status
 relief_wait_locked(struct spine *spine, struct spine_error *error)
 {
     const uint64_t begin_ns = clock_now_ns();
-    struct spine_stats *stats = &spine->locked.stats;
+    struct spine_counters *counters = &spine->locked.counters;
     enum spine_status st = SPINE_OK;
 
     for (;;) {
@@ -100,10 +100,10 @@ relief_wait_locked(struct spine *spine, struct spine_error *error)
             (void)condition_wait_until(&spine->no_backpressure, &spine->mutex,
                                        clock_now_ns() + MEMORY_WAIT_NS);
     }
-    stats->backpressure_waits++;
-    stats->backpressure_ns += clock_now_ns() - begin_ns;
-    if (clock_now_ns() - begin_ns > stats->backpressure_ns_max)
-        stats->backpressure_ns_max = clock_now_ns() - begin_ns;
+    counters->backpressure_waits++;
+    counters->backpressure_ns += clock_now_ns() - begin_ns;
+    if (clock_now_ns() - begin_ns > counters->backpressure_ns_max)
+        counters->backpressure_ns_max = clock_now_ns() - begin_ns;
     return st;
 }
 

@@ -58,20 +58,6 @@ check_type(const char *field, struct spine_type type, struct spine_error *error)
                       field, (int)type.kind);
 }
 
-bool
-spine_schema_equal(const struct spine_schema *a, const struct spine_schema *b)
-{
-    if (a == NULL || b == NULL)
-        return false;
-
-    const unsigned a_weights = a->weight_count > 0 ? a->weight_count : 1;
-    const unsigned b_weights = b->weight_count > 0 ? b->weight_count : 1;
-
-    return a->key.kind == b->key.kind && a->key.size == b->key.size &&
-           a->value.kind == b->value.kind && a->value.size == b->value.size &&
-           a_weights == b_weights && a->time == b->time;
-}
-
 enum spine_status
 layout_init(struct layout *layout, const struct spine_schema *schema,
             struct spine_error *error)
