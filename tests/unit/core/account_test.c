@@ -99,7 +99,9 @@ random_datum(struct world *world, const struct spine_type *type, uint64_t range,
     const uint64_t number = rng_below(&world->rng, range);
 
     if (type->kind == SPINE_NONE)
-        return spine_u64(0);
+        return (union spine_datum){0};
+    if (type->kind == SPINE_I64)
+        return spine_i64((int64_t)number);
     if (type->kind == SPINE_U32)
         return spine_u32((uint32_t)number);
     if (type->kind != SPINE_BYTES)
