@@ -11,6 +11,7 @@
 
 static enum spine_status
 merge_alloc(struct merge **out, size_t input_count, struct spine_error *error);
+static void set_output(struct merge *merge, const struct merge_options *options);
 static void read_ahead(struct merge *merge, const struct merge_options *options);
 static void bring_all(struct merge *merge);
 static void take_filters(struct merge *merge, struct retain *retain);
@@ -44,6 +45,7 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
     TRY(merge_alloc(&merge, batch_count, error));
     merge->layout = batches[0]->layout;
     output_init(&merge->output, &merge->layout);
+    merge->output.error = &merge->unread;
     if (span.account != NULL)
         merge->output.account = merge->account = account_ref(span.account);
     merge->window_rows = WINDOW_ROWS;
@@ -74,15 +76,10 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
             blocks += batches[i]->block_count;
     }
     merge->output.rows_expected = merge->rows_all;
-    if (options != NULL && options->encode_rows > 0)
-        merge->output.encode_rows = options->encode_rows;
-    if (options != NULL && options->retain != NULL)
-        merge->output.judged_by = retain_judged_by(options->retain);
+    if (options != NULL)
+        set_output(merge, options);
     if (options != NULL && options->waiter != NULL)
         read_ahead(merge, options);
-    merge->output.error = &merge->unread;
-    if (options != NULL)
-        merge->output.placement = options->placement;
     /* What is read beyond an overlap is not taken over. */
     if (options != NULL && options->untouched_rows > 0)
         merge->window_rows = WINDOW_ROWS_MIN;
@@ -101,6 +98,18 @@ out:
     if (st == SPINE_NOMEM)
         return fail_nomem(error, "a merge", sizeof *merge);
     return st;
+}
+
+static void
+set_output(struct merge *merge, const struct merge_options *options)
+{
+    struct output *output = &merge->output;
+
+    output->placement = options->placement;
+    if (options->encode_rows > 0)
+        output->encode_rows = options->encode_rows;
+    if (options->retain != NULL)
+        output->judged_by = retain_judged_by(options->retain);
 }
 
 /* Inputs with blocks in files read ahead, fewer blocks of each when they are many. */
@@ -342,13 +351,6 @@ merge_seal(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **out,
     merge_charge(merge, *out);
     account_leave(&span);
     return st;
-}
-
-void
-merge_charge(const struct merge *merge, struct spine_batch *batch)
-{
-    if (merge->account != NULL && batch != NULL)
-        batch_charge(batch, merge->account);
 }
 
 bool

@@ -82,10 +82,13 @@ merge_window_rows(struct merge *merge)
     return merge->retain != NULL ? &merge->fresh : &merge->output.pending;
 }
 
-/* ---- merge.c ---- */
-
 /* Charges a batch to who is charged for the merge. NULL is allowed. */
-void merge_charge(const struct merge *merge, struct spine_batch *batch);
+static inline void
+merge_charge(const struct merge *merge, struct spine_batch *batch)
+{
+    if (merge->account != NULL && batch != NULL)
+        batch_charge(batch, merge->account);
+}
 
 /* ---- merge_split.c ---- */
 
