@@ -13,7 +13,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -147,10 +149,22 @@ run_jam(enum first first)
     require(spine_allocated_bytes() == before, "memory leaked");
 }
 
+/* Where outputs go to files, the executor may be at the gate with a read, and inserters
+ * merge themselves: there is no jam. */
+static bool
+has_no_jam(void)
+{
+    const char *elsewhere = getenv("SPINE_ELSEWHERE");
+
+    return elsewhere != NULL && strcmp(elsewhere, "spill") == 0;
+}
+
 static void
 test_spine_closed_under_waiting_inserters(void **state)
 {
     (void)state;
+    if (has_no_jam())
+        skip();
     watchdog_start("a spine closed under waiting inserters", 100);
     for (unsigned i = 0; i < ROUNDS; i++)
         run_jam(SPINE_FIRST);
@@ -161,6 +175,8 @@ static void
 test_runtime_closed_under_waiting_inserters(void **state)
 {
     (void)state;
+    if (has_no_jam())
+        skip();
     watchdog_start("a runtime closed under waiting inserters", 100);
     for (unsigned i = 0; i < ROUNDS; i++)
         run_jam(RUNTIME_FIRST);
