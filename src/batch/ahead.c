@@ -118,7 +118,8 @@ begin_run(struct ahead *ahead, const struct spine_batch *batch, size_t block,
 {
     const struct fence *fence = &batch->fences[block];
     const uint64_t bytes_max = ahead->bytes_max > 0 ? ahead->bytes_max : AHEAD_BYTES;
-    const size_t end = run_end(batch, block, ahead->bytes);
+    const uint64_t room = store_ahead_bytes(fence->keeper->file->store);
+    const size_t end = run_end(batch, block, ahead->bytes < room ? ahead->bytes : room);
     struct store_run *run;
     enum spine_status st;
 

@@ -18,7 +18,7 @@ static const unsigned level_begins[PRESSURES] = {
 /* So often a merge begins that might not fit. */
 #define FORCE_NS UINT64_C(50000000)
 
-/* The part of its cache that a store keeps: 1 / 2^n. */
+/* The part of what it has in memory that a store keeps: 1 / 2^n. */
 static const unsigned cache_shifts[PRESSURES] = {
     [PRESSURE_HIGH] = 1, [PRESSURE_CRITICAL] = 3, [PRESSURE_FULL] = 4};
 
@@ -45,6 +45,8 @@ runtime_weigh(struct spine_runtime *runtime)
     }
     apply_locked(runtime, level);
     mutex_unlock(&budget->mutex);
+    if (runtime->service != NULL)
+        runtime->service->calls->on_shrink(runtime->service);
     watch_tell_pressure(runtime);
     return level;
 }
@@ -86,8 +88,8 @@ apply_locked(struct spine_runtime *runtime, enum pressure level)
     atomic_store_explicit(&placement->output_bytes_min, output, memory_order_relaxed);
     atomic_store_explicit(&placement->insert_bytes_min, insert, memory_order_relaxed);
     if (runtime->service != NULL)
-        runtime->service->calls->on_pressure(runtime->service, budget->limit_bytes,
-                                             cache_shifts[level]);
+        runtime->service->calls->on_pressure(runtime->service, runtime,
+                                             budget->limit_bytes, cache_shifts[level]);
     atomic_store_explicit(&budget->level, (int)level, memory_order_release);
 }
 

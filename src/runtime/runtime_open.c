@@ -14,6 +14,8 @@ options_check(const struct spine_runtime_options *options, struct spine_error *e
 static enum spine_status runtime_new(const struct spine_runtime_options *options,
                                      struct spine_runtime **out,
                                      struct spine_error *error);
+static enum spine_status
+service_open(struct spine_runtime *runtime, struct spine_error *error);
 static unsigned reads_max(const struct spine_runtime *runtime);
 static enum spine_status loop_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
                                    struct spine_error *error);
@@ -38,7 +40,7 @@ spine_runtime_open(const struct spine_runtime_options *options,
     if (runtime->kind != RUNTIME_MANUAL)
         TRY(process_init(error));
     if (runtime->service != NULL)
-        TRY(runtime->service->calls->on_open(runtime->service, runtime, error));
+        TRY(service_open(runtime, error));
     if (runtime->kind == RUNTIME_LOOP)
         st = loop_open(runtime, options->loop, error);
     if (st != SPINE_OK && runtime->service != NULL)
@@ -132,6 +134,20 @@ no_account:
     return spine_fail(error, SPINE_NOMEM, "no memory for a runtime");
 }
 
+/* The store serves the runtime, and knows its limit. */
+static enum spine_status
+service_open(struct spine_runtime *runtime, struct spine_error *error)
+{
+    const struct runtime_service_calls *calls = runtime->service->calls;
+    const enum spine_status st = calls->on_open(runtime->service, runtime, error);
+
+    if (st != SPINE_OK || runtime->budget.limit_bytes == UINT64_MAX)
+        return st;
+    calls->on_pressure(runtime->service, runtime, runtime->budget.limit_bytes, 0);
+    calls->on_shrink(runtime->service);
+    return st;
+}
+
 static unsigned
 reads_max(const struct spine_runtime *runtime)
 {
@@ -183,7 +199,4 @@ placement_init(struct spine_runtime *runtime, const struct spine_runtime_options
     /* A store begins with its service. */
     runtime->service = (struct runtime_service *)(void *)options->store;
     runtime->service->calls->on_keep(runtime->service);
-    if (runtime->budget.limit_bytes < UINT64_MAX)
-        runtime->service->calls->on_pressure(runtime->service,
-                                             runtime->budget.limit_bytes, 0);
 }

@@ -23,13 +23,17 @@ struct runtime_service_calls {
     enum spine_status (*on_open)(struct runtime_service *service,
                                  struct spine_runtime *runtime,
                                  struct spine_error *error);
-    /* No slice of the runtime will run any more: the service takes its jobs back. */
+    /* No slice of the runtime will run any more: the service takes its jobs back, and
+     * knows no limit of it any more. */
     void (*on_close)(struct runtime_service *service, struct spine_runtime *runtime);
     /* Bytes of memory that it holds. */
     uint64_t (*on_memory)(struct runtime_service *service);
-    /* The runtime may hold `limit_bytes`; of its cache the store keeps 1 / 2^shift. */
-    void (*on_pressure)(struct runtime_service *service, uint64_t limit_bytes,
-                        unsigned shift);
+    /* The runtime, which is open, may hold `limit_bytes`, and of what its store keeps in
+     * memory 1 / 2^shift should stay. Frees nothing: a lock of the runtime is held. */
+    void (*on_pressure)(struct runtime_service *service, struct spine_runtime *runtime,
+                        uint64_t limit_bytes, unsigned shift);
+    /* Frees what the cache has beyond that. No lock held. */
+    void (*on_shrink)(struct runtime_service *service);
 };
 
 /* The first member of a struct spine_store. */

@@ -60,10 +60,21 @@ cache_set_bytes(struct block_cache *cache, size_t bytes_max)
 {
     for (unsigned i = 0; i < CACHE_SHARDS; i++) {
         struct cache_shard *shard = &cache->shards[i];
-        struct cache_frame *evicted;
 
         mutex_lock(&shard->mutex);
         shard->bytes_max = bytes_max / CACHE_SHARDS;
+        mutex_unlock(&shard->mutex);
+    }
+}
+
+void
+cache_shrink(struct block_cache *cache)
+{
+    for (unsigned i = 0; i < CACHE_SHARDS; i++) {
+        struct cache_shard *shard = &cache->shards[i];
+        struct cache_frame *evicted;
+
+        mutex_lock(&shard->mutex);
         evicted = cache_evict_locked(shard);
         mutex_unlock(&shard->mutex);
         frames_free(cache, evicted);

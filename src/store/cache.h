@@ -92,8 +92,10 @@ enum spine_status
 cache_init(struct block_cache *cache, size_t bytes_max, struct spine_error *error);
 /* No frame is pinned. Twice is harmless. */
 void cache_release(struct block_cache *cache);
-/* Another bound; evicts what is above it. */
+/* Another bound. Evicts nothing: locks may be held. */
 void cache_set_bytes(struct block_cache *cache, size_t bytes_max);
+/* Evicts what is above the bound. */
+void cache_shrink(struct block_cache *cache);
 /* The file goes: frees all its frames, none of which is pinned. */
 void cache_forget(struct block_cache *cache, struct store_file *file);
 

@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #define CACHE_BYTES_DEFAULT ((size_t)64 << 20)
+/* Of what is left to a store, the part that one read ahead may take: a scan has some of
+ * them, and there are several scans. */
+#define AHEAD_PART 16u
 
 static enum spine_status serve(struct runtime_service *service,
                                struct spine_runtime *runtime, struct spine_error *error);
@@ -15,20 +18,22 @@ static void serve_no_more(struct runtime_service *service, struct spine_runtime 
 static void keep(struct runtime_service *service);
 static void let_go(struct runtime_service *service);
 static uint64_t memory(struct runtime_service *service);
-static void press(struct runtime_service *service, uint64_t limit_bytes, unsigned shift);
+static void press(struct runtime_service *service, struct spine_runtime *runtime,
+                  uint64_t limit_bytes, unsigned shift);
+static void shrink(struct runtime_service *service);
 static const char *missing_function(const struct spine_backend *backend);
 
 static_assert(offsetof(struct spine_store, service) == 0,
               "a runtime knows no more of a store than its service");
-static const struct runtime_service_calls service_calls = {keep,          let_go, serve,
-                                                           serve_no_more, memory, press};
+static const struct runtime_service_calls service_calls = {
+    keep, let_go, serve, serve_no_more, memory, press, shrink};
 
 enum spine_status
 spine_store_open(const struct spine_backend *backend,
                  const struct spine_store_options *options, struct spine_store **out,
                  struct spine_error *error)
 {
-    const struct spine_store_options resolved =
+    struct spine_store_options resolved =
         options != NULL ? *options : (struct spine_store_options){0};
     struct spine_store *store;
     const char *missing;
@@ -47,12 +52,12 @@ spine_store_open(const struct spine_backend *backend,
         return spine_fail(error, SPINE_INVALID,
                           "spine_store_open: compression %d is unknown",
                           (int)resolved.compression);
+    if (resolved.cache_bytes == 0)
+        resolved.cache_bytes = CACHE_BYTES_DEFAULT;
     store = mem_zalloc(sizeof *store);
     if (store == NULL)
         return fail_nomem(error, "a store", sizeof *store);
-    st = cache_init(&store->cache,
-                    resolved.cache_bytes > 0 ? resolved.cache_bytes : CACHE_BYTES_DEFAULT,
-                    error);
+    st = cache_init(&store->cache, resolved.cache_bytes, error);
     if (st != SPINE_OK) {
         mem_free(store, sizeof *store);
         return st;
@@ -64,6 +69,7 @@ spine_store_open(const struct spine_backend *backend,
         return st;
     }
     ref_init(&store->refs);
+    atomic_init(&store->memory_max, UINT64_MAX);
     store->process = (long)getpid();
     store->service.calls = &service_calls;
     store->backend = *backend;
@@ -146,6 +152,18 @@ void
 store_cache_set_bytes(struct spine_store *store, size_t bytes_max)
 {
     cache_set_bytes(&store->cache, bytes_max);
+    cache_shrink(&store->cache);
+}
+
+uint64_t
+store_ahead_bytes(struct spine_store *store)
+{
+    const uint64_t most = atomic_load_explicit(&store->memory_max, memory_order_relaxed);
+    const uint64_t held = store_memory(store);
+
+    if (most == UINT64_MAX)
+        return UINT64_MAX;
+    return held < most ? (most - held) / AHEAD_PART : 0;
 }
 
 static enum spine_status
@@ -179,15 +197,17 @@ memory(struct runtime_service *service)
     return store_memory((struct spine_store *)(void *)service);
 }
 
-/* The cache takes at most a quarter of the memory of a runtime. */
 static void
-press(struct runtime_service *service, uint64_t limit_bytes, unsigned shift)
+press(struct runtime_service *service, struct spine_runtime *runtime,
+      uint64_t limit_bytes, unsigned shift)
 {
-    struct spine_store *store = (struct spine_store *)(void *)service;
-    const size_t most = store->options.cache_bytes;
+    store_press((struct spine_store *)(void *)service, runtime, limit_bytes, shift);
+}
 
-    cache_set_bytes(&store->cache,
-                    (most < limit_bytes / 4 ? most : (size_t)(limit_bytes / 4)) >> shift);
+static void
+shrink(struct runtime_service *service)
+{
+    cache_shrink(&((struct spine_store *)(void *)service)->cache);
 }
 
 uint64_t

@@ -63,6 +63,9 @@ void store_unref(struct spine_store *store);
 void store_counts(struct spine_store *store, struct store_counts *out);
 /* What the store holds: images in its cache, buffers, what is known of open files. */
 uint64_t store_memory(struct spine_store *store);
+/* The most bytes that one read ahead may take now, as runtimes with a memory limit want
+ * it; 0: none. UINT64_MAX: nobody has a limit. */
+uint64_t store_ahead_bytes(struct spine_store *store);
 
 /* ---- Writing ---- */
 

@@ -25,6 +25,9 @@ struct spine_store {
     atomic_uint_least64_t files, file_bytes;
     /* Memory of writers, and of what is known of open files. */
     atomic_uint_least64_t memory;
+    /* What all that, and the images of the cache, may be before nothing is read ahead any
+     * more; UINT64_MAX: no runtime that serves the store has a limit. */
+    atomic_uint_least64_t memory_max;
 };
 
 /* Removes the batch files of the backend, unless it has other objects. */

@@ -22,6 +22,7 @@ static struct store_task *take_first_locked(struct store_queue *queue);
 static bool has_tasks_locked(const struct store_work *work);
 static void wake_locked(struct store_server *server, struct kicks *kicks);
 static void kick_all(struct kicks *kicks);
+static void bound_locked(struct spine_store *store);
 
 enum spine_status
 store_work_init(struct store_work *work, struct spine_error *error)
@@ -57,6 +58,7 @@ store_serve(struct spine_store *store, struct spine_runtime *runtime,
         return fail_nomem(error, "the jobs of a store", sizeof *server);
     server->store = store;
     server->runtime = runtime;
+    server->limit_bytes = UINT64_MAX;
     for (unsigned i = 0; i < SERVER_JOBS; i++) {
         server->jobs[i].server = server;
         server->jobs[i].is_idle = true;
@@ -90,9 +92,53 @@ store_serve_no_more(struct spine_store *store, struct spine_runtime *runtime)
         assert(withdrawn);
         (void)withdrawn;
     }
+    bound_locked(store);
     mutex_unlock(&store->work.mutex);
     mem_free(server, sizeof *server);
     store_work_sweep(store);
+}
+
+void
+store_press(struct spine_store *store, struct spine_runtime *runtime,
+            uint64_t limit_bytes, unsigned shift)
+{
+    struct store_server *server;
+
+    mutex_lock(&store->work.mutex);
+    server = store->work.locked.servers;
+    while (server != NULL && server->runtime != runtime)
+        server = server->next;
+    /* One that has closed presses no more. */
+    if (server != NULL) {
+        server->limit_bytes = limit_bytes;
+        server->shift = shift;
+        bound_locked(store);
+    }
+    mutex_unlock(&store->work.mutex);
+}
+
+/* The cache takes at most a quarter of the memory of a runtime, and what is read ahead
+ * as much as makes it three eighths. */
+static void
+bound_locked(struct spine_store *store)
+{
+    uint64_t cache_max = store->options.cache_bytes;
+    uint64_t memory_max = UINT64_MAX;
+
+    for (const struct store_server *server = store->work.locked.servers; server != NULL;
+         server = server->next) {
+        const uint64_t limit = server->limit_bytes;
+        const uint64_t usual = store->options.cache_bytes;
+        const uint64_t cache = (usual < limit / 4 ? usual : limit / 4) >> server->shift;
+        const uint64_t memory = (limit / 8 * 3) >> server->shift;
+
+        if (limit == UINT64_MAX)
+            continue;
+        cache_max = cache < cache_max ? cache : cache_max;
+        memory_max = memory < memory_max ? memory : memory_max;
+    }
+    cache_set_bytes(&store->cache, (size_t)cache_max);
+    atomic_store_explicit(&store->memory_max, memory_max, memory_order_relaxed);
 }
 
 bool

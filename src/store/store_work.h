@@ -52,6 +52,10 @@ struct store_server {
     struct store_server *next;
     struct spine_store *store;
     struct spine_runtime *runtime;
+    /* What the runtime may hold, UINT64_MAX: anything; of what follows from that the
+     * store keeps 1 / 2^shift. */
+    uint64_t limit_bytes;
+    unsigned shift;
     struct store_server_job jobs[SERVER_JOBS];
 };
 
@@ -75,6 +79,10 @@ void store_work_release(struct store_work *work);
 enum spine_status store_serve(struct spine_store *store, struct spine_runtime *runtime,
                               struct spine_error *error);
 void store_serve_no_more(struct spine_store *store, struct spine_runtime *runtime);
+/* So much the runtime may hold; where several serve, the strictest rules. The cache has
+ * another bound then, but nothing is evicted: locks of runtimes may be held. */
+void store_press(struct spine_store *store, struct spine_runtime *runtime,
+                 uint64_t limit_bytes, unsigned shift);
 
 /*
  * Has a job of `runtime`, of any when NULL, do a read, or the end of a dead file. False,
