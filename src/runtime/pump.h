@@ -89,6 +89,9 @@ struct spine_runtime {
         struct running running;
         /* Threads that are handing pumps over. */
         unsigned submitting;
+        /* It is whole. The store kicks it before, when others use the store, too: then
+         * nothing is handed over yet. */
+        bool is_open;
         bool closed;
     } locked;
 };

@@ -199,7 +199,7 @@ runtime_kick(struct spine_runtime *runtime)
     mutex_lock(&runtime->mutex);
     (void)waiting_wake_locked(runtime); /* counted as ready */
     alarm_ns = alarm_due_locked(runtime);
-    if (!runtime->locked.closed)
+    if (runtime->locked.is_open && !runtime->locked.closed)
         /* A pump in a slice takes nothing that is ready before the slice ends. */
         while (may_pump_locked(runtime) &&
                runtime->locked.pumps_out - runtime->locked.pumps_busy <
@@ -240,7 +240,8 @@ alarm_due_locked(struct spine_runtime *runtime)
 {
     uint64_t due_ns;
 
-    if (runtime->locked.closed || runtime->kind != RUNTIME_LOOP)
+    if (!runtime->locked.is_open || runtime->locked.closed ||
+        runtime->kind != RUNTIME_LOOP)
         return UINT64_MAX;
     due_ns = waiting_due_locked(runtime);
     if (due_ns >= runtime->locked.alarm_ns)

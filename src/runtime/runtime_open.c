@@ -48,6 +48,9 @@ spine_runtime_open(const struct spine_runtime_options *options,
     TRY(st);
 
     *out = runtime;
+    mutex_lock(&runtime->mutex);
+    runtime->locked.is_open = true;
+    mutex_unlock(&runtime->mutex);
     runtime_kick(runtime);
     runtime = NULL;
 out:

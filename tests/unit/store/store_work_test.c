@@ -193,6 +193,123 @@ test_runs_are_read_and_told(void **state)
     world_release(&world);
 }
 
+static struct spine_runtime *
+runtime_with_limit(struct spine_store *store, uint64_t limit_bytes)
+{
+    const struct spine_runtime_options options = {
+        .manual = true, .store = store, .memory_limit_bytes = limit_bytes};
+    struct spine_runtime *runtime;
+
+    assert_int_equal(spine_runtime_open(&options, &runtime, NULL), SPINE_OK);
+    return runtime;
+}
+
+/* What is in the cache when all blocks of the file were read. */
+static uint64_t
+cached_bytes(struct store_file *file)
+{
+    struct store_cache_counts counts;
+
+    for (uint32_t i = 0; i < file->table.block_count; i++) {
+        struct cache_frame *frame;
+
+        assert_int_equal(store_pin(file, i, false, &frame, NULL), SPINE_OK);
+        store_unpin(frame);
+    }
+    store_cache_counts(file->store, &counts);
+    return counts.bytes;
+}
+
+/* The cache is bounded by the strictest of the runtimes that serve the store now, also
+ * when the store was opened without options. */
+static void
+test_limits_bound_the_cache(void **state)
+{
+    const uint64_t small = UINT64_C(1) << 20, large = UINT64_C(64) << 20;
+    struct spine_store *store = open_store(SPINE_COMPRESSION_LZ4);
+    struct spine_runtime *runtimes[2];
+    struct store_file *file;
+
+    (void)state;
+    assert_int_equal(write_file(store, 400, 0, &file, NULL), SPINE_OK);
+    runtimes[0] = runtime_with_limit(store, large);
+    assert_true(cached_bytes(file) > small);
+    runtimes[1] = runtime_with_limit(store, small);
+    assert_in_range(cached_bytes(file), small / 8, small / 4);
+    store_press(store, runtimes[1], small, 1);
+    store_press(store, runtimes[0], large, 0);
+    assert_in_range(cached_bytes(file), small / 16, small / 8);
+    spine_runtime_close(runtimes[1]);
+    assert_true(cached_bytes(file) > small);
+    spine_runtime_close(runtimes[0]);
+    store_file_unref(file);
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+/* The more is held, the less is read ahead. */
+static void
+test_limits_bound_reading_ahead(void **state)
+{
+    const uint64_t limit = UINT64_C(8) << 20, most = limit / 8 * 3;
+    struct spine_store *store = open_store(SPINE_COMPRESSION_LZ4);
+    struct spine_runtime *runtime;
+    struct cache_frame *frames[1000];
+    struct store_file *file;
+
+    (void)state;
+    assert_int_equal(write_file(store, 1000, 0, &file, NULL), SPINE_OK);
+    assert_true(store_ahead_bytes(store) == UINT64_MAX);
+    runtime = runtime_with_limit(store, limit);
+    for (uint32_t i = 0; i < 1000; i++) {
+        const uint64_t held = store_memory(store);
+
+        assert_int_equal(store_ahead_bytes(store), held < most ? (most - held) / 16 : 0);
+        assert_int_equal(store_pin(file, i, true, &frames[i], NULL), SPINE_OK);
+    }
+    assert_int_equal(store_ahead_bytes(store), 0);
+    for (uint32_t i = 0; i < 1000; i++)
+        store_unpin(frames[i]);
+    assert_in_range(store_ahead_bytes(store), most / 20, most / 16);
+    store_press(store, runtime, limit, 2);
+    assert_in_range(store_ahead_bytes(store), most / 100, most / 64);
+    spine_runtime_close(runtime);
+    assert_true(store_ahead_bytes(store) == UINT64_MAX);
+    store_file_unref(file);
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+/* A runtime opens while reads wait that nobody served: its store kicks it before it has
+ * its loop. */
+static void
+test_runtimes_open_with_something_to_do(void **state)
+{
+    atomic_uint ends = 0;
+    struct spine_runtime *second;
+    struct store_run *run;
+    struct store_file *file;
+    struct world world;
+
+    (void)state;
+    world_init(&world, true);
+    file = file_of(&world);
+    assert_int_equal(store_run_new(file, 2, 9, true, &run, NULL), SPINE_OK);
+    assert_true(store_run_submit(run, NULL, count_end, &ends));
+    spine_runtime_close(world.runtime);
+    assert_int_equal(
+        spine_runtime_open(&(struct spine_runtime_options){.store = world.store}, &second,
+                           NULL),
+        SPINE_OK);
+    for (unsigned i = 0; i < 5000 && atomic_load(&ends) == 0; i++)
+        usleep(1000);
+    assert_int_equal(atomic_load(&ends), 1);
+    store_run_free(run);
+    store_file_unref(file);
+    world.runtime = second;
+    world_release(&world);
+}
+
 static const char leftover[] = "00112233445566778899aabbccddeeff" STORE_FILE_ENDING;
 
 static bool
@@ -243,6 +360,9 @@ main(void)
         cmocka_unit_test(test_files_go_in_threads_of_the_runtime),
         cmocka_unit_test(test_files_go_when_a_manual_runtime_runs_or_closes),
         cmocka_unit_test(test_runs_are_read_and_told),
+        cmocka_unit_test(test_runtimes_open_with_something_to_do),
+        cmocka_unit_test(test_limits_bound_the_cache),
+        cmocka_unit_test(test_limits_bound_reading_ahead),
         cmocka_unit_test(test_leftovers_go_when_a_store_is_opened),
     };
 
