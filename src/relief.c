@@ -81,17 +81,19 @@ relief_wait_locked(struct spine *spine, struct spine_error *error)
         if (full) {
             /* Before the help: a slice that ends while nobody looks may give memory. */
             busy = runtime_is_busy(spine->runtime);
-            helped = runtime_help(spine->runtime, NULL, &fuel_rows);
+            helped = runtime_help_all(spine->runtime, &fuel_rows);
         }
         mutex_lock(&spine->mutex);
-        if (!full)
-            break;
+        /* Of these, something may have come while the lock was open, whether memory is
+         * there by now or not. */
         st = spine_sticky_locked(spine, error);
-        if (st != SPINE_OK)
+        if (st == SPINE_OK && spine->locked.closing)
+            st = spine_fail(error, SPINE_CANCELLED, "the spine was closed during a wait");
+        if (st != SPINE_OK || !full)
             break;
-        if (spine->locked.closing || (!helped && runtime_is_closed(spine->runtime)))
+        if (!helped && runtime_is_closed(spine->runtime))
             st = spine_fail(error, SPINE_CANCELLED,
-                            "the spine or its runtime was closed during a wait");
+                            "the runtime was closed during a wait");
         else if (!helped && !busy)
             st = fail_full(spine, error);
         if (st != SPINE_OK)

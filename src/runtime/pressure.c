@@ -134,12 +134,14 @@ runtime_may_begin(struct spine_runtime *runtime, uint64_t bytes)
 bool
 runtime_is_busy(struct spine_runtime *runtime)
 {
+    const struct running *ring = &runtime->locked.running;
     bool busy;
 
     mutex_lock(&runtime->mutex);
-    busy = !runtime->locked.closed &&
-           (runtime->locked.ready_count > 0 || atomic_load(&runtime->waiting_count) > 0 ||
-            runtime->locked.running.next != &runtime->locked.running);
+    busy = runtime->locked.owned_count > 0;
+    for (const struct running *at = ring->next; at != ring && !busy; at = at->next)
+        busy = at->has_owner && !thread_is_self(&at->thread);
+    busy = busy && !runtime->locked.closed;
     mutex_unlock(&runtime->mutex);
     return busy;
 }

@@ -58,7 +58,9 @@ uint64_t runtime_memory_limit(const struct spine_runtime *runtime);
 /* May a merge begin that will need about `bytes` bytes? One always may, and another one
  * now and then. */
 bool runtime_may_begin(struct spine_runtime *runtime, uint64_t bytes);
-/* Is there anything left to run that could give memory back? No lock held. */
+/* Is there anything left to run that could give memory back? That are the jobs that have
+ * an owner, but for slices of the calling thread, which may be in a callback of one. No
+ * lock held. */
 bool runtime_is_busy(struct spine_runtime *runtime);
 
 #endif

@@ -21,6 +21,7 @@ struct running {
     bool in_pump;
     bool pump_busy;
     bool is_read;
+    bool has_owner;
 };
 
 struct spine_runtime {
@@ -66,6 +67,8 @@ struct spine_runtime {
         struct job spare;
         struct job reads;
         uint64_t ready_count; /* of all three */
+        /* Jobs that have an owner and are ready or wait. */
+        uint64_t owned_count;
         /* Jobs that wait, by their delay, the first to be over first, in rings through
          * these; in the last one those that wait to be woken. */
         struct job waiting[JOB_DELAYS + 1];
@@ -124,11 +127,12 @@ void trim_end_locked(struct spine_runtime *runtime);
 void ready_append_locked(struct spine_runtime *runtime, struct job *job);
 void ready_remove_locked(struct spine_runtime *runtime, struct job *job);
 /* Whose job is taken. */
-enum take { TAKE_ANY, TAKE_READ, TAKE_OWN, TAKE_OWN_DUE };
+enum take { TAKE_ANY, TAKE_READ, TAKE_OWN, TAKE_OWN_DUE, TAKE_OWNED };
 /*
  * Takes the best ready job: it is running from now on, as `out` says. TAKE_ANY: a read,
  * or else anybody's; TAKE_OWN: of `owner`, or else a read; TAKE_OWN_DUE: of `owner`, none
- * that can be spared. NULL when there is none, or when the runtime is closed.
+ * that can be spared; TAKE_OWNED: a read, or else one that has any owner. NULL when there
+ * is none, or when the runtime is closed.
  */
 struct job *ready_take_locked(struct spine_runtime *runtime,
                               const struct job_owner *owner, enum take take,

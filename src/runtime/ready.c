@@ -7,9 +7,10 @@
 #include "base/assert.h"
 #include "runtime/pump.h"
 
-static struct job *best_of_all_locked(struct spine_runtime *runtime);
+static struct job *best_of_all_locked(struct spine_runtime *runtime, bool owned);
 static struct job *
-best_of_ring_locked(struct spine_runtime *runtime, const struct job *ring);
+best_of_ring_locked(struct spine_runtime *runtime, const struct job *ring, bool owned);
+static struct job *first_of_ring(const struct job *ring, struct job *job, bool owned);
 static struct job *best_of_owner_locked(struct spine_runtime *runtime,
                                         const struct job_owner *owner, bool spare);
 static bool
@@ -30,6 +31,7 @@ ready_append_locked(struct spine_runtime *runtime, struct job *job)
     job->ready_at = runtime->locked.taken;
     runtime->locked.ready_count++;
     if (job->owner != NULL) {
+        runtime->locked.owned_count++;
         job->owner_next = job->owner->ready;
         job->owner->ready = job;
     }
@@ -48,6 +50,7 @@ ready_remove_locked(struct spine_runtime *runtime, struct job *job)
         /* Short: an owner has about a dozen jobs. */
         struct job **at = &job->owner->ready;
 
+        runtime->locked.owned_count--;
         while (*at != job) {
             assert(*at != NULL && (*at)->owner == job->owner);
             at = &(*at)->owner_next;
@@ -67,8 +70,8 @@ ready_take_locked(struct spine_runtime *runtime, const struct job_owner *owner,
         return NULL;
     if (take != TAKE_OWN_DUE && ready_has_read_locked(runtime))
         read = runtime->locked.reads.next;
-    if (take == TAKE_ANY && read == NULL)
-        best = best_of_all_locked(runtime);
+    if ((take == TAKE_ANY || take == TAKE_OWNED) && read == NULL)
+        best = best_of_all_locked(runtime, take == TAKE_OWNED);
     else if (take == TAKE_OWN || take == TAKE_OWN_DUE)
         best = best_of_owner_locked(runtime, owner, false);
     if (best == NULL && take == TAKE_OWN)
@@ -98,38 +101,50 @@ ready_take_job_locked(struct spine_runtime *runtime, struct job *job, struct run
     *out = (struct running){.next = ring,
                             .previous = ring->previous,
                             .thread = thread_self(),
-                            .is_read = job->is_read};
+                            .is_read = job->is_read,
+                            .has_owner = job->owner != NULL};
     ring->previous->next = out;
     ring->previous = out;
 }
 
+/* Of those that have an owner, if `owned`. */
 static struct job *
-best_of_all_locked(struct spine_runtime *runtime)
+best_of_all_locked(struct spine_runtime *runtime, bool owned)
 {
-    struct job *best = best_of_ring_locked(runtime, &runtime->locked.ready);
+    struct job *best = best_of_ring_locked(runtime, &runtime->locked.ready, owned);
 
-    return best != NULL ? best : best_of_ring_locked(runtime, &runtime->locked.spare);
+    return best != NULL ? best
+                        : best_of_ring_locked(runtime, &runtime->locked.spare, owned);
 }
 
 static struct job *
-best_of_ring_locked(struct spine_runtime *runtime, const struct job *ring)
+best_of_ring_locked(struct spine_runtime *runtime, const struct job *ring, bool owned)
 {
+    struct job *const oldest = first_of_ring(ring, ring->next, owned);
     struct job *best = NULL;
     unsigned seen = 0;
 
-    /* The oldest comes first. */
-    if (ring->next != ring && is_passed_over_locked(runtime, ring->next)) {
+    if (oldest != NULL && is_passed_over_locked(runtime, oldest)) {
         runtime->locked.steps++;
-        return ring->next;
+        return oldest;
     }
-    for (struct job *job = ring->next; job != ring && seen < JOB_CHOICE;
-         job = job->next) {
+    for (struct job *job = oldest; job != NULL && seen < JOB_CHOICE;
+         job = first_of_ring(ring, job->next, owned)) {
         seen++;
         if (best == NULL || job->rows_left < best->rows_left)
             best = job;
     }
     runtime->locked.steps += seen;
     return best;
+}
+
+/* The oldest from `job` on, of those that have an owner if `owned`; NULL: none. */
+static struct job *
+first_of_ring(const struct job *ring, struct job *job, bool owned)
+{
+    while (job != ring && owned && job->owner == NULL)
+        job = job->next;
+    return job != ring ? job : NULL;
 }
 
 /* Among the ready jobs of `owner` that can be spared, or that cannot. */

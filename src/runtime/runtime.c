@@ -280,6 +280,12 @@ runtime_help_due(struct spine_runtime *runtime, struct job_owner *owner,
     return help(runtime, owner, TAKE_OWN_DUE, fuel_rows);
 }
 
+bool
+runtime_help_all(struct spine_runtime *runtime, uint64_t *fuel_rows)
+{
+    return help(runtime, NULL, TAKE_OWNED, fuel_rows);
+}
+
 static bool
 help(struct spine_runtime *runtime, const struct job_owner *owner, enum take take,
      uint64_t *fuel_rows)

@@ -196,6 +196,9 @@ runtime_help(struct spine_runtime *runtime, struct job_owner *owner, uint64_t *f
 bool runtime_help_due(struct spine_runtime *runtime, struct job_owner *owner,
                       uint64_t *fuel_rows);
 
+/* The same of a job of any owner, or else of a read. */
+bool runtime_help_all(struct spine_runtime *runtime, uint64_t *fuel_rows);
+
 /* Runs one slice of this job in the calling thread, also when the runtime is closed.
  * False when it is not ready. No lock held. */
 bool runtime_run_here(struct spine_runtime *runtime, struct job *job);

@@ -42,6 +42,7 @@ waiting_append_locked(struct spine_runtime *runtime, struct job *job, unsigned s
     if (job->due_ns != UINT64_MAX)
         atomic_fetch_add_explicit(&runtime->waiting_count, 1, memory_order_relaxed);
     if (job->owner != NULL) {
+        runtime->locked.owned_count++;
         job->owner_next = job->owner->waiting;
         job->owner->waiting = job;
     }
@@ -61,6 +62,7 @@ waiting_remove_locked(struct spine_runtime *runtime, struct job *job)
         /* Short: an owner has about a dozen jobs. */
         struct job **at = &job->owner->waiting;
 
+        runtime->locked.owned_count--;
         while (*at != job) {
             assert(*at != NULL && (*at)->owner == job->owner);
             at = &(*at)->owner_next;
