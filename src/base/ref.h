@@ -35,6 +35,20 @@ ref_take(struct ref *ref)
     (void)before;
 }
 
+/* A reference, unless the last one is gone. Of what stays allocated meanwhile. */
+static inline bool
+ref_take_unless_gone(struct ref *ref)
+{
+    uint_least32_t count = atomic_load_explicit(&ref->count, memory_order_relaxed);
+
+    while (count > 0)
+        if (atomic_compare_exchange_weak_explicit(&ref->count, &count, count + 1,
+                                                  memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return true;
+    return false;
+}
+
 /* True when that was the last reference: the caller frees. */
 static inline bool
 ref_drop(struct ref *ref)

@@ -27,8 +27,7 @@ store_file_read(struct store_file *file, uint32_t index, void *image,
         TRY(scratch_reserve(&scratch, block->stored_bytes, error));
         stored = scratch.bytes;
     }
-    TRY(store_read(file->store, file->object, block->offset, stored, block->stored_bytes,
-                   error));
+    TRY(store_read(file, block->offset, stored, block->stored_bytes, error));
     TRY(store_file_unpack(file, index, stored, image, error));
 out:
     scratch_release(&scratch);
@@ -61,7 +60,7 @@ enum spine_status
 store_file_read_extent(struct store_file *file, uint64_t offset, void *data, size_t bytes,
                        struct spine_error *error)
 {
-    return store_read(file->store, file->object, offset, data, bytes, error);
+    return store_read(file, offset, data, bytes, error);
 }
 
 enum spine_status
@@ -94,8 +93,7 @@ store_file_section(struct store_file *file, uint32_t kind, uint8_t **data, size_
     read = mem_alloc((size_t)section->bytes);
     if (read == NULL)
         return fail_nomem(error, "a section of a file", (size_t)section->bytes);
-    TRY(store_read(file->store, file->object, section->offset, read,
-                   (size_t)section->bytes, error));
+    TRY(store_read(file, section->offset, read, (size_t)section->bytes, error));
     if (file_checksum(&file->footer.id, section->offset, read, (size_t)section->bytes) !=
         section->checksum) {
         st = spine_fail(error, SPINE_CORRUPT,

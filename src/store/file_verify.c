@@ -42,8 +42,7 @@ static enum spine_status
 verify_header(struct store_file *file, struct spine_error *error)
 {
     uint8_t bytes[FILE_HEADER_BYTES];
-    const enum spine_status st =
-        store_read(file->store, file->object, 0, bytes, sizeof bytes, error);
+    const enum spine_status st = store_read(file, 0, bytes, sizeof bytes, error);
 
     if (st != SPINE_OK)
         return st;
@@ -109,7 +108,7 @@ verify_zeros(struct store_file *file, uint64_t *end, uint64_t offset,
     size = (size_t)(offset - *end);
     if (size == 0)
         return SPINE_OK;
-    st = store_read(file->store, file->object, *end, bytes, size, error);
+    st = store_read(file, *end, bytes, size, error);
     if (st != SPINE_OK)
         return st;
     in = wire_reader_of(bytes, size);

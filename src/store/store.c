@@ -68,6 +68,13 @@ spine_store_open(const struct spine_backend *backend,
         mem_free(store, sizeof *store);
         return st;
     }
+    st = object_table_init(&store->objects, error);
+    if (st != SPINE_OK) {
+        store_work_release(&store->work);
+        cache_release(&store->cache);
+        mem_free(store, sizeof *store);
+        return st;
+    }
     ref_init(&store->refs);
     atomic_init(&store->memory_max, UINT64_MAX);
     store->process = (long)getpid();
@@ -105,6 +112,7 @@ store_unref(struct spine_store *store)
 {
     if (store == NULL || !ref_drop(&store->refs))
         return;
+    object_table_release(&store->objects);
     store_work_release(&store->work);
     cache_release(&store->cache);
     spine_backend_release(&store->backend);
@@ -120,7 +128,8 @@ store_counts(struct spine_store *store, struct store_counts *out)
         .reads = atomic_load_explicit(&store->reads, memory_order_relaxed),
         .read_bytes = atomic_load_explicit(&store->read_bytes, memory_order_relaxed),
         .files = atomic_load_explicit(&store->files, memory_order_relaxed),
-        .file_bytes = atomic_load_explicit(&store->file_bytes, memory_order_relaxed)};
+        .file_bytes = atomic_load_explicit(&store->file_bytes, memory_order_relaxed),
+        .syncs = atomic_load_explicit(&store->syncs, memory_order_relaxed)};
 }
 
 void

@@ -16,10 +16,12 @@
  *     store.c              a backend that is shared, and what is counted
  *     wire.c               numbers as bytes
  *     file_format.c        the parts of a batch file as bytes
- *     file_writer.c        writes a batch file
+ *     object_sink.c        writes an object
+ *     file_writer.c        writes a batch file, or several as a pack
  *     file_read.c          reads what is in one
  *     leftovers.c          files that a crash has left
- *     store_file.c         opens one; removes it when the last reference goes
+ *     store_object.c       objects that files lie in; removed with the last reference
+ *     store_file.c         opens a file and ends it
  *     file_verify.c        looks at every byte of one
  *     cache.c              images in memory
  *     cache_queue.c        which of them stay
@@ -43,12 +45,15 @@
 #include "runtime/runtime.h"
 #include "spine/store.h"
 #include "store/file_format.h"
+#include "store/store_object.h"
 #include "store/store_work.h"
 
 /* The bytes of a write, but for the last one of a file. */
 #define STORE_WRITE_BYTES (1u << 20)
 /* Letters of the name of a batch file: its id in hexadecimal and an ending. */
 #define STORE_FILE_ENDING ".batch"
+/* The same of a pack. */
+#define STORE_PACK_ENDING ".pack"
 
 /* What a store has done, in all. */
 struct store_counts {
@@ -56,6 +61,7 @@ struct store_counts {
     uint64_t reads, read_bytes;
     uint64_t files; /* there are now */
     uint64_t file_bytes;
+    uint64_t syncs;
 };
 
 struct spine_store *store_ref(struct spine_store *store);
@@ -87,20 +93,40 @@ uint64_t store_writer_bytes(const struct store_writer *writer);
  * it fails. */
 enum spine_status store_writer_finish(struct store_writer *writer,
                                       struct store_file **out, struct spine_error *error);
-/* There will be no file. NULL is allowed. */
+/* There will be no file; a pack that it was written to can only be aborted. NULL is
+ * allowed. */
 void store_writer_abort(struct store_writer *writer);
+
+/*
+ * A pack: small batch files one behind the other in one object. Its files are written one
+ * at a time and can be read once the pack is finished; then it lives as long as one of
+ * them does.
+ */
+struct store_pack;
+
+enum spine_status store_pack_new(struct spine_store *store, struct store_pack **out,
+                                 struct spine_error *error);
+/* The next file of the pack, which the caller ends as any other. */
+enum spine_status store_writer_new_in(struct store_pack *pack, struct store_writer **out,
+                                      struct spine_error *error);
+uint64_t store_pack_bytes(const struct store_pack *pack);
+/* Takes the pack, also when it fails: then its files cannot be read, and are only let go
+ * of. */
+enum spine_status store_pack_finish(struct store_pack *pack, struct spine_error *error);
+/* There will be no pack. NULL is allowed. */
+void store_pack_abort(struct store_pack *pack);
 
 /* ---- Reading ---- */
 
-/* A batch file, open. Shared by counting references; immutable but for `kept`. */
+/* A batch file, open. Shared by counting references; immutable. */
 struct store_file {
     struct ref refs;
     struct spine_store *store;
-    void *object;
+    /* Where it lies, from which byte on. */
+    struct store_object *object;
+    uint64_t base;
     struct file_table table;
     struct file_footer footer;
-    /* It stays when the last reference goes: a checkpoint needs it. */
-    atomic_bool kept;
     /* Per block, what the cache knows of it (store/cache.h). */
     uintptr_t *slots;
     /* Bytes of all that. */
@@ -114,18 +140,22 @@ struct store_file {
     void (*on_release)(void *check_context);
     /* To end it, once it has no reference. */
     struct store_task end;
-    char name[SPINE_NAME_MAX + 1];
+    /* For messages: that of the object, and where in a pack it begins. */
+    char name[SPINE_NAME_MAX + 24];
 };
 
 /* Opens the file of a name and reads its footer and its table. It is kept until somebody
  * says otherwise. SPINE_NOT_FOUND, SPINE_CORRUPT, SPINE_INVALID for another version. */
 enum spine_status store_file_open(struct spine_store *store, const char *name,
                                   struct store_file **out, struct spine_error *error);
+/* The same of the `bytes` at `base` of an object. */
+enum spine_status store_file_in_object(struct store_object *object, uint64_t base,
+                                       uint64_t bytes, struct store_file **out,
+                                       struct spine_error *error);
 struct store_file *store_file_ref(struct store_file *file);
-/* With the last one the file goes, unless it is kept: in a thread of a runtime that
+/* With the last one its object goes, unless that is kept: in a thread of a runtime that
  * serves the store, in this one when none does. NULL is allowed. */
 void store_file_unref(struct store_file *file);
-void store_file_keep(struct store_file *file, bool kept);
 
 /* Reads block `index` into `image`, which has image_bytes of the table, and checks it. */
 enum spine_status store_file_read(struct store_file *file, uint32_t index, void *image,

@@ -6,15 +6,15 @@
 #include "store/store_state.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 /* What opening reads at the end of a file in one go: in most files, all that it needs. */
 #define TAIL_BYTES (64u << 10)
 
-static enum spine_status file_new(struct spine_store *store, const char *name,
-                                  struct store_file **out, uint64_t *bytes,
-                                  struct spine_error *error);
+static enum spine_status file_new(struct store_object *object, uint64_t base,
+                                  struct store_file **out, struct spine_error *error);
 static enum spine_status
 read_table(struct store_file *file, uint64_t bytes, struct spine_error *error);
 static void on_end(struct store_task *end);
@@ -26,14 +26,33 @@ enum spine_status
 store_file_open(struct spine_store *store, const char *name, struct store_file **out,
                 struct spine_error *error)
 {
-    struct store_file *file;
-    uint64_t bytes;
-    enum spine_status st = file_new(store, name, &file, &bytes, error);
+    struct store_object *object;
+    enum spine_status st = store_object_open(store, name, &object, error);
 
     *out = NULL;
     if (st != SPINE_OK)
         return st;
-    atomic_init(&file->kept, true);
+    st = store_file_in_object(object, 0, object->bytes, out, error);
+    store_object_unref(object);
+    return st;
+}
+
+enum spine_status
+store_file_in_object(struct store_object *object, uint64_t base, uint64_t bytes,
+                     struct store_file **out, struct spine_error *error)
+{
+    struct store_file *file;
+    enum spine_status st;
+
+    *out = NULL;
+    if (base > object->bytes || bytes > object->bytes - base)
+        return spine_fail(error, SPINE_CORRUPT,
+                          "%s: has %" PRIu64 " bytes, and no file of %" PRIu64
+                          " at %" PRIu64,
+                          object->name, object->bytes, bytes, base);
+    st = file_new(object, base, &file, error);
+    if (st != SPINE_OK)
+        return st;
     st = read_table(file, bytes, error);
     if (st == SPINE_OK)
         st = slots_new(file, error);
@@ -47,13 +66,14 @@ store_file_open(struct spine_store *store, const char *name, struct store_file *
 }
 
 enum spine_status
-store_file_of_written(struct spine_store *store, const char *name,
+store_file_of_written(struct store_object *object, uint64_t base,
                       struct file_table *table, const struct file_footer *footer,
                       struct store_file **out, struct spine_error *error)
 {
     struct store_file *file;
-    uint64_t bytes;
-    enum spine_status st = file_new(store, name, &file, &bytes, error);
+    enum spine_status st = file_new(object, base, &file, error);
+
+    *out = NULL;
 
     if (st != SPINE_OK)
         return st;
@@ -110,7 +130,7 @@ on_end(struct store_task *end)
     end_file((struct store_file *)((char *)end - offsetof(struct store_file, end)));
 }
 
-/* Forgets its images, closes it, and removes it unless it is kept. */
+/* Forgets its images and lets go of its object. */
 static void
 end_file(struct store_file *file)
 {
@@ -120,47 +140,31 @@ end_file(struct store_file *file)
         cache_forget(&store->cache, file);
         mem_free(file->slots, file->table.block_count * sizeof *file->slots);
     }
-    store->backend.close(store->backend.context, file->object);
-    /* What cannot be removed is found by a sweep. */
-    if (!atomic_load(&file->kept))
-        (void)store->backend.remove(store->backend.context, file->name, NULL);
-    store_uncount(&store->files, 1);
-    store_uncount(&store->file_bytes, file->footer.file_bytes);
     store_uncount(&store->memory, file->memory);
     file_table_release(&file->table);
     if (file->on_release != NULL)
         file->on_release(file->check_context);
+    store_object_unref(file->object);
     mem_free(file, sizeof *file);
     store_unref(store);
 }
 
-void
-store_file_keep(struct store_file *file, bool kept)
-{
-    atomic_store(&file->kept, kept);
-}
-
 static enum spine_status
-file_new(struct spine_store *store, const char *name, struct store_file **out,
-         uint64_t *bytes, struct spine_error *error)
+file_new(struct store_object *object, uint64_t base, struct store_file **out,
+         struct spine_error *error)
 {
     struct store_file *file = mem_zalloc(sizeof *file);
-    enum spine_status st;
 
     if (file == NULL)
         return fail_nomem(error, "an open file", sizeof *file);
-    st = store->backend.open(store->backend.context, name, &file->object, bytes, error);
-    if (st != SPINE_OK) {
-        mem_free(file, sizeof *file);
-        return st;
-    }
     ref_init(&file->refs);
-    file->store = store_ref(store);
-    atomic_init(&file->kept, false);
-    memcpy(file->name, name, strlen(name) + 1);
-    file->footer.file_bytes = *bytes;
-    store_count(&store->files, 1);
-    store_count(&store->file_bytes, *bytes);
+    file->store = store_ref(object->store);
+    file->object = store_object_ref(object);
+    file->base = base;
+    if (base == 0)
+        (void)snprintf(file->name, sizeof file->name, "%s", object->name);
+    else
+        (void)snprintf(file->name, sizeof file->name, "%s+%" PRIu64, object->name, base);
     *out = file;
     return SPINE_OK;
 }
@@ -179,8 +183,7 @@ read_table(struct store_file *file, uint64_t bytes, struct spine_error *error)
         return file_footer_decode(file->name, (struct span){0}, bytes, &file->footer,
                                   error);
     TRY(scratch_reserve(&tail, tail_bytes, error));
-    TRY(store_read(file->store, file->object, bytes - tail_bytes, tail.bytes, tail_bytes,
-                   error));
+    TRY(store_read(file, bytes - tail_bytes, tail.bytes, tail_bytes, error));
     TRY(file_footer_decode(
         file->name,
         (struct span){tail.bytes + tail_bytes - FILE_FOOTER_BYTES, FILE_FOOTER_BYTES},
@@ -191,14 +194,11 @@ read_table(struct store_file *file, uint64_t bytes, struct spine_error *error)
         table.data = tail.bytes + (tail_bytes - from_end);
     else {
         TRY(scratch_reserve(&whole, table.size, error));
-        TRY(store_read(file->store, file->object, file->footer.table_offset, whole.bytes,
-                       table.size, error));
+        TRY(store_read(file, file->footer.table_offset, whole.bytes, table.size, error));
         table.data = whole.bytes;
     }
     TRY(file_table_decode(file->name, table, &file->footer, &file->table, error));
 out:
-    /* What was counted is taken back by this number. */
-    file->footer.file_bytes = bytes;
     scratch_release(&tail);
     scratch_release(&whole);
     return st;

@@ -11,6 +11,14 @@
 #include "store/store.h"
 #include "store/store_work.h"
 
+#define OBJECT_CHAINS 256u
+
+/* The objects in use, by the hashes of their names. */
+struct object_table {
+    struct mutex mutex;
+    struct store_object *chains[OBJECT_CHAINS];
+};
+
 struct spine_store {
     struct runtime_service service;
     struct ref refs;
@@ -18,11 +26,13 @@ struct spine_store {
     struct spine_store_options options;
     struct block_cache cache;
     struct store_work work;
+    struct object_table objects;
     /* getpid() of who opened it: a child of fork() removes nothing. */
     long process;
     atomic_uint_least64_t writes, write_bytes;
     atomic_uint_least64_t reads, read_bytes;
     atomic_uint_least64_t files, file_bytes;
+    atomic_uint_least64_t syncs;
     /* Memory of writers, and of what is known of open files. */
     atomic_uint_least64_t memory;
     /* What all that, and the images of the cache, may be before nothing is read ahead any
@@ -34,10 +44,15 @@ struct spine_store {
 enum spine_status
 store_remove_leftovers(struct spine_store *store, struct spine_error *error);
 
-/* Opens a file that was just written, with one reference; it takes the table when it
- * succeeds. */
 enum spine_status
-store_file_of_written(struct spine_store *store, const char *name,
+object_table_init(struct object_table *table, struct spine_error *error);
+/* No object is in use. */
+void object_table_release(struct object_table *table);
+
+/* The file at `base` of an object that was just written, with one reference; it takes the
+ * table when it succeeds. */
+enum spine_status
+store_file_of_written(struct store_object *object, uint64_t base,
                       struct file_table *table, const struct file_footer *footer,
                       struct store_file **out, struct spine_error *error);
 
@@ -53,15 +68,17 @@ store_uncount(atomic_uint_least64_t *count, uint64_t less)
     atomic_fetch_sub_explicit(count, less, memory_order_relaxed);
 }
 
-/* Reads and counts. */
+/* Reads bytes of a file and counts that. */
 static inline enum spine_status
-store_read(struct spine_store *store, void *object, uint64_t offset, void *data,
-           size_t bytes, struct spine_error *error)
+store_read(const struct store_file *file, uint64_t offset, void *data, size_t bytes,
+           struct spine_error *error)
 {
+    struct spine_store *store = file->store;
+
     store_count(&store->reads, 1);
     store_count(&store->read_bytes, bytes);
-    return store->backend.read_at(store->backend.context, object, offset, data, bytes,
-                                  error);
+    return store->backend.read_at(store->backend.context, file->object->handle,
+                                  file->base + offset, data, bytes, error);
 }
 
 #endif

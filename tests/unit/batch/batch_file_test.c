@@ -100,7 +100,7 @@ open_only_file(struct world *world)
     assert_int_equal(world->backend.list(world->backend.context, note_name, name, NULL),
                      SPINE_OK);
     assert_int_equal(store_file_open(world->store, name, &file, NULL), SPINE_OK);
-    store_file_keep(file, false);
+    store_object_keep(file->object, false);
     return file;
 }
 

@@ -57,18 +57,15 @@ open_store(enum spine_compression compression)
     return store;
 }
 
-/* Writes a file of so many blocks, and of sections 1, 3, 5, ... */
+/* Ends a file of so many blocks, and of sections 1, 3, 5, ..., with the writer. */
 static inline enum spine_status
-write_file(struct spine_store *store, uint32_t blocks, uint32_t sections,
-           struct store_file **out, struct spine_error *error)
+fill_file(struct store_writer *writer, uint32_t blocks, uint32_t sections,
+          struct store_file **out, struct spine_error *error)
 {
     uint8_t bytes[IMAGE_BYTES_MAX];
-    struct store_writer *writer;
-    enum spine_status st = store_writer_new(store, &writer, error);
+    enum spine_status st = SPINE_OK;
 
     *out = NULL;
-    if (st != SPINE_OK)
-        return st;
     for (uint32_t i = 0; st == SPINE_OK && i < blocks; i++) {
         const size_t size = image_of(i, bytes);
 
@@ -83,6 +80,18 @@ write_file(struct spine_store *store, uint32_t blocks, uint32_t sections,
         return store_writer_finish(writer, out, error);
     store_writer_abort(writer);
     return st;
+}
+
+/* Writes such a file to an object of its own. */
+static inline enum spine_status
+write_file(struct spine_store *store, uint32_t blocks, uint32_t sections,
+           struct store_file **out, struct spine_error *error)
+{
+    struct store_writer *writer;
+    const enum spine_status st = store_writer_new(store, &writer, error);
+
+    *out = NULL;
+    return st == SPINE_OK ? fill_file(writer, blocks, sections, out, error) : st;
 }
 
 /* What reading all of it says; fails the test when something is wrong and that is not

@@ -29,7 +29,7 @@ a_file_is_read_as_it_was_written(void **state)
                             ? compressed <= 1
                             : compressed > blocks[i] / 4);
 
-            store_file_keep(written, true);
+            store_object_keep(written->object, true);
             assert_int_equal(store_file_open(store, written->name, &opened, &error),
                              SPINE_OK);
             assert_memory_equal(&opened->footer, &written->footer, sizeof opened->footer);
@@ -114,7 +114,7 @@ a_file_goes_with_its_last_reference_unless_it_is_kept(void **state)
     assert_int_equal(spine_store_open(&backend, NULL, &store, NULL), SPINE_OK);
     assert_int_equal(write_file(store, 3, 1, &file, NULL), SPINE_OK);
     assert_int_equal(write_file(store, 4, 1, &kept, NULL), SPINE_OK);
-    store_file_keep(kept, true);
+    store_object_keep(kept->object, true);
     store_counts(store, &counts);
     assert_int_equal(counts.files, 2);
     assert_int_equal(counts.file_bytes,

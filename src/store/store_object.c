@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "store/store_state.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+static enum spine_status object_alloc(struct spine_store *store, const char *name,
+                                      struct store_object **out,
+                                      struct spine_error *error);
+static struct store_object **chain_of(struct object_table *table, const char *name);
+static struct store_object *
+take_open_locked(struct object_table *table, const char *name, bool *is_there);
+static void enter(struct store_object *object);
+static void leave(struct store_object *object);
+
+enum spine_status
+object_table_init(struct object_table *table, struct spine_error *error)
+{
+    const enum spine_status st = mutex_init(&table->mutex);
+
+    return st == SPINE_OK ? st : fail_nomem(error, "a lock", sizeof table->mutex);
+}
+
+void
+object_table_release(struct object_table *table)
+{
+    for (size_t i = 0; i < OBJECT_CHAINS; i++)
+        assert(table->chains[i] == NULL);
+    mutex_release(&table->mutex);
+}
+
+enum spine_status
+store_object_new(struct spine_store *store, const char *name, struct store_object **out,
+                 struct spine_error *error)
+{
+    const enum spine_status st = object_alloc(store, name, out, error);
+
+    if (st == SPINE_OK)
+        enter(*out);
+    return st;
+}
+
+enum spine_status
+store_object_finished(struct store_object *object, struct spine_error *error)
+{
+    const struct spine_backend *backend = &object->store->backend;
+    void *handle;
+    const enum spine_status st =
+        backend->open(backend->context, object->name, &handle, &object->bytes, error);
+
+    if (st != SPINE_OK) {
+        /* What cannot be opened is nothing; a sweep finds what cannot be removed. */
+        (void)backend->remove(backend->context, object->name, NULL);
+        return st;
+    }
+    mutex_lock(&object->store->objects.mutex);
+    object->handle = handle;
+    mutex_unlock(&object->store->objects.mutex);
+    store_count(&object->store->files, 1);
+    store_count(&object->store->file_bytes, object->bytes);
+    return SPINE_OK;
+}
+
+enum spine_status
+store_object_open(struct spine_store *store, const char *name, struct store_object **out,
+                  struct spine_error *error)
+{
+    const struct spine_backend *backend = &store->backend;
+    struct store_object *object;
+    bool is_there;
+    enum spine_status st;
+
+    mutex_lock(&store->objects.mutex);
+    *out = take_open_locked(&store->objects, name, &is_there);
+    mutex_unlock(&store->objects.mutex);
+    if (*out != NULL) {
+        store_object_keep(*out, true);
+        return SPINE_OK;
+    }
+    TRY(object_alloc(store, name, &object, error));
+    st = backend->open(backend->context, name, &object->handle, &object->bytes, error);
+    if (st != SPINE_OK) {
+        store_unref(object->store);
+        mem_free(object, sizeof *object);
+        return st;
+    }
+    atomic_store(&object->kept, true);
+    store_count(&store->files, 1);
+    store_count(&store->file_bytes, object->bytes);
+    enter(object);
+    *out = object;
+out:
+    return st;
+}
+
+bool
+store_object_is_used(struct spine_store *store, const char *name, bool unkeep)
+{
+    struct store_object *object;
+    bool is_there;
+
+    mutex_lock(&store->objects.mutex);
+    object = take_open_locked(&store->objects, name, &is_there);
+    mutex_unlock(&store->objects.mutex);
+    if (object != NULL && unkeep)
+        store_object_keep(object, false);
+    store_object_unref(object);
+    return is_there;
+}
+
+struct store_object *
+store_object_ref(struct store_object *object)
+{
+    ref_take(&object->refs);
+    return object;
+}
+
+void
+store_object_unref(struct store_object *object)
+{
+    struct spine_store *store;
+
+    if (object == NULL || !ref_drop(&object->refs))
+        return;
+    store = object->store;
+    if (object->handle != NULL) {
+        store->backend.close(store->backend.context, object->handle);
+        store_uncount(&store->files, 1);
+        store_uncount(&store->file_bytes, object->bytes);
+        /* What cannot be removed is found by a sweep. */
+        if (!atomic_load(&object->kept))
+            (void)store->backend.remove(store->backend.context, object->name, NULL);
+    }
+    /* Only now nobody else may take it for one that nobody needs. */
+    leave(object);
+    mem_free(object, sizeof *object);
+    store_unref(store);
+}
+
+void
+store_object_keep(struct store_object *object, bool kept)
+{
+    atomic_store(&object->kept, kept);
+}
+
+enum spine_status
+store_object_sync(struct store_object *object, struct spine_error *error)
+{
+    const struct spine_backend *backend = &object->store->backend;
+    const enum object_state before = store_object_state(object);
+    enum spine_status st;
+
+    if (before == OBJECT_DURABLE)
+        return SPINE_OK;
+    if (before == OBJECT_DOUBTFUL)
+        return spine_fail(error, SPINE_IO, "%s: could not be made durable before",
+                          object->name);
+    store_count(&object->store->syncs, 1);
+    st = backend->sync(backend->context, object->handle, error);
+    atomic_store(&object->state, st == SPINE_OK ? OBJECT_DURABLE : OBJECT_DOUBTFUL);
+    return st;
+}
+
+enum object_state
+store_object_state(const struct store_object *object)
+{
+    return atomic_load(&object->state);
+}
+
+static enum spine_status
+object_alloc(struct spine_store *store, const char *name, struct store_object **out,
+             struct spine_error *error)
+{
+    struct store_object *object = mem_zalloc(sizeof *object);
+
+    *out = NULL;
+    if (object == NULL)
+        return fail_nomem(error, "an open file", sizeof *object);
+    ref_init(&object->refs);
+    object->store = store_ref(store);
+    atomic_init(&object->kept, false);
+    atomic_init(&object->state, OBJECT_WRITTEN);
+    memcpy(object->name, name, strlen(name) + 1);
+    *out = object;
+    return SPINE_OK;
+}
+
+static struct store_object **
+chain_of(struct object_table *table, const char *name)
+{
+    return &table->chains[XXH3_64bits(name, strlen(name)) % OBJECT_CHAINS];
+}
+
+/* A reference to the object of a name that can be read; NULL when there is none, or it is
+ * being written or closed. `*is_there`: there is one, whatever its state. */
+static struct store_object *
+take_open_locked(struct object_table *table, const char *name, bool *is_there)
+{
+    *is_there = false;
+    for (struct store_object *object = *chain_of(table, name); object != NULL;
+         object = object->next)
+        if (strcmp(object->name, name) == 0) {
+            *is_there = true;
+            if (object->handle != NULL && ref_take_unless_gone(&object->refs))
+                return object;
+        }
+    return NULL;
+}
+
+static void
+enter(struct store_object *object)
+{
+    struct object_table *table = &object->store->objects;
+    struct store_object **chain = chain_of(table, object->name);
+
+    mutex_lock(&table->mutex);
+    object->next = *chain;
+    *chain = object;
+    mutex_unlock(&table->mutex);
+}
+
+static void
+leave(struct store_object *object)
+{
+    struct object_table *table = &object->store->objects;
+    struct store_object **at = chain_of(table, object->name);
+
+    mutex_lock(&table->mutex);
+    while (*at != object)
+        at = &(*at)->next;
+    *at = object->next;
+    mutex_unlock(&table->mutex);
+}
