@@ -24,6 +24,7 @@
  *     retention.c    the filters of a spine, and what a merge makes of them
  *     survey.c       merges of what the filters mostly reject          (survey.h)
  *     inspect.c      statistics and the invariants
+ *     metrics.c      the statistics of a runtime and all its spines, as text
  *
  * A batch lives in an *entry*, which is allocated by the insert before the lock is taken
  * and then only moved: from the loose ones to a task's inputs, and back or, as the home
@@ -74,7 +75,8 @@ error_class(enum spine_status status)
 
 struct spine {
     struct layout layout;
-    struct spine_options options; /* resolved */
+    struct spine_options options; /* resolved; `name` is the one below */
+    char name[SPINE_LABEL_MAX + 1];
     struct slot_policy policy;
     struct spine_runtime *runtime;
     struct runtime_watch watch;

@@ -21,11 +21,15 @@ struct look {
     struct entry_sums found;
 };
 
-static void copy_counters(const struct spine_counters *counters, struct spine_stats *out);
+static void copy_state_locked(const struct spine *spine, struct spine_stats *out);
+static void add_tasks_locked(const struct spine *spine, struct spine_stats *out);
 static void add_levels(struct spine_stats *stats);
 static void level_stats_locked(const struct spine *spine, unsigned level,
                                struct spine_level_stats *out);
-static void add_filter_bytes(struct entry *entry, void *context);
+static void add_loose(struct spine_level_stats *stats, const struct entry_sums *sums);
+static void add_merging(struct spine_level_stats *stats, const struct entry_sums *sums);
+static void add_sums_of(struct spine_level_stats *stats, const struct entry_sums *sums);
+static void add_filters(struct entry *entry, void *context);
 static void stats_add_lookups(struct spine_stats *stats, struct lookup_ledger *ledger);
 static enum spine_status
 check_places_locked(struct spine *spine, struct spine_error *error);
@@ -47,8 +51,6 @@ static void expect_sums(struct census *census, const char *where,
 void
 spine_get_stats(struct spine *spine, struct spine_stats *out)
 {
-    uint64_t filter_bytes = 0;
-
     if (out == NULL)
         return;
     *out = (struct spine_stats){0};
@@ -58,27 +60,48 @@ spine_get_stats(struct spine *spine, struct spine_stats *out)
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     spine_list_wait_locked(spine);
-    copy_counters(&spine->locked.counters, out);
-    memcpy(out->key_filter, key_filter_name(spine->locked.key_filter),
-           strlen(key_filter_name(spine->locked.key_filter)) + 1);
-    memcpy(out->value_filter, value_filter_name(spine->locked.value_filter),
-           strlen(value_filter_name(spine->locked.value_filter)) + 1);
+    copy_state_locked(spine, out);
+    add_tasks_locked(spine, out);
     for (unsigned level = 0; level < SPINE_LEVELS; level++)
         level_stats_locked(spine, level, &out->levels[level]);
-    spine_list_locked(spine, add_filter_bytes, &filter_bytes);
+    spine_list_locked(spine, add_filters, out);
     stats_add_lookups(out, spine->ledger);
     spine_leave_and_unlock(spine);
-    out->filter_bytes = filter_bytes;
-
     add_levels(out);
 }
 
+/* What is neither of a level nor of a batch. */
 static void
-copy_counters(const struct spine_counters *counters, struct spine_stats *out)
+copy_state_locked(const struct spine *spine, struct spine_stats *out)
 {
+    const struct spine_counters *counters = &spine->locked.counters;
+    const char *key_filter = key_filter_name(spine->locked.key_filter);
+    const char *value_filter = value_filter_name(spine->locked.value_filter);
+
 #define COPY(name) out->name = counters->name;
     SPINE_COUNTERS(COPY)
 #undef COPY
+    memcpy(out->name, spine->name, sizeof out->name);
+    memcpy(out->key_filter, key_filter, strlen(key_filter) + 1);
+    memcpy(out->value_filter, value_filter, strlen(value_filter) + 1);
+    out->failed = spine->locked.status != SPINE_OK;
+    if (spine->locked.compaction != NULL)
+        out->compaction_state = 2;
+    else if (spine->locked.next_compaction != NULL)
+        out->compaction_state = 1;
+}
+
+static void
+add_tasks_locked(const struct spine *spine, struct spine_stats *out)
+{
+    for (unsigned i = 0; i < TASK_COUNT; i++) {
+        const struct task_counters *counters = &spine->locked.tasks[i].counters;
+
+#define ADD(name) out->name += counters->name;
+        TASK_COUNTERS(ADD)
+#undef ADD
+    }
+    out->compactions = spine->locked.tasks[COMPACTION_TASK].counters.merges;
 }
 
 static void
@@ -93,6 +116,9 @@ add_levels(struct spine_stats *stats)
         stats->storage_batches += of->storage_batches;
         stats->storage_rows += of->storage_rows;
         stats->storage_bytes += of->storage_bytes;
+        stats->merging_batches += of->merging_batches;
+        stats->merging_bytes += of->merging_bytes;
+        stats->negative_rows += of->negative_rows;
     }
 }
 
@@ -102,32 +128,72 @@ level_stats_locked(const struct spine *spine, unsigned level,
 {
     const struct entry_sums loose = entry_set_level(&spine->locked.loose, level);
 
-    *out = (struct spine_level_stats){.loose_batches = loose.count,
-                                      .rows = loose.rows,
-                                      .bytes = loose.bytes,
-                                      .storage_batches = loose.storage_count,
-                                      .storage_rows = loose.storage_rows,
-                                      .storage_bytes = loose.storage_bytes,
-                                      .merges = spine->locked.tasks[level].merges};
+    const struct task_counters *counters = &spine->locked.tasks[level].counters;
+
+    *out = (struct spine_level_stats){0};
+#define COPY(name) out->name = counters->name;
+    TASK_COUNTERS(COPY)
+#undef COPY
+    add_loose(out, &loose);
     for (unsigned i = 0; i < TASK_COUNT; i++) {
         const struct entry_sums merging =
             entry_set_level(&spine->locked.tasks[i].inputs, level);
 
-        out->merging_batches += merging.count;
-        out->rows += merging.rows;
-        out->bytes += merging.bytes;
-        out->storage_batches += merging.storage_count;
-        out->storage_rows += merging.storage_rows;
-        out->storage_bytes += merging.storage_bytes;
+        add_merging(out, &merging);
     }
 }
 
 static void
-add_filter_bytes(struct entry *entry, void *context)
+add_loose(struct spine_level_stats *stats, const struct entry_sums *sums)
 {
-    uint64_t *filter_bytes = context;
+    stats->loose_batches += sums->count;
+    stats->loose_memory_rows += sums->rows - sums->storage_rows;
+    stats->loose_storage_rows += sums->storage_rows;
+    add_sums_of(stats, sums);
+}
 
-    *filter_bytes += batch_lookup_bytes(entry->batch);
+static void
+add_merging(struct spine_level_stats *stats, const struct entry_sums *sums)
+{
+    stats->merging_batches += sums->count;
+    stats->merging_memory_rows += sums->rows - sums->storage_rows;
+    stats->merging_storage_rows += sums->storage_rows;
+    stats->merging_bytes += sums->bytes + sums->storage_bytes;
+    add_sums_of(stats, sums);
+}
+
+static void
+add_sums_of(struct spine_level_stats *stats, const struct entry_sums *sums)
+{
+    stats->rows += sums->rows;
+    stats->bytes += sums->bytes;
+    stats->negative_rows += sums->negative_rows;
+    stats->storage_batches += sums->storage_count;
+    stats->storage_rows += sums->storage_rows;
+    stats->storage_bytes += sums->storage_bytes;
+}
+
+/* What the batch knows of its keys. */
+static void
+add_filters(struct entry *entry, void *context)
+{
+    struct spine_stats *stats = context;
+    const struct spine_batch_info *info = &entry->batch->info;
+    const struct lookup *lookup = batch_lookup(entry->batch);
+
+    stats->range_bytes += sizeof info->key_min + sizeof info->key_max;
+    if (lookup == NULL)
+        return;
+    stats->filter_bytes += lookup_bytes(lookup);
+    if (lookup_kind(lookup) == LOOKUP_BLOOM) {
+        stats->bloom_batches++;
+        stats->bloom_keys += info->keys;
+        stats->bloom_bytes += lookup_bytes(lookup);
+    } else {
+        stats->roaring_batches++;
+        stats->roaring_keys += info->keys;
+        stats->roaring_bytes += lookup_bytes(lookup);
+    }
 }
 
 static void
@@ -141,6 +207,10 @@ stats_add_lookups(struct spine_stats *stats, struct lookup_ledger *ledger)
     stats->lookup_filter_rejections = counts.filter_rejections;
     stats->lookup_filter_passes = counts.filter_passes;
     stats->lookup_filter_errors = counts.filter_errors;
+    stats->bloom_rejections = counts.bloom_rejections;
+    stats->bloom_passes = counts.bloom_passes;
+    stats->roaring_rejections = counts.filter_rejections - counts.bloom_rejections;
+    stats->roaring_passes = counts.filter_passes - counts.bloom_passes;
 }
 
 enum spine_status

@@ -36,6 +36,7 @@ struct slice {
     uint64_t fuel_used;
     uint64_t rows_left;
     uint64_t ns;
+    uint64_t cpu_ns;
 };
 
 /* The inputs of a task but for what its merge has written. */
@@ -214,7 +215,7 @@ slice_fuel(struct merge_task *task, uint64_t fuel_rows)
 static void
 slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
 {
-    const uint64_t begin_ns = clock_now_ns();
+    const uint64_t begin_ns = clock_now_ns(), begin_cpu_ns = clock_cpu_ns();
     uint64_t fuel_left = fuel_rows;
     enum spine_status st = SPINE_OK;
 
@@ -250,6 +251,7 @@ out:
     /* At least 1: a slice that did nothing is not free. */
     slice->fuel_used = fuel_left < fuel_rows ? fuel_rows - fuel_left : 1;
     slice->ns = clock_now_ns() - begin_ns;
+    slice->cpu_ns = clock_cpu_ns() - begin_cpu_ns;
 }
 
 static enum spine_status
@@ -321,7 +323,9 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
     struct spine *spine = task->spine;
     struct spine_counters *counters = &spine->locked.counters;
 
-    counters->merge_ns += slice->ns;
+    task->counters.merge_slices += slice->fuel_used > 0;
+    task->counters.merge_ns += slice->ns;
+    task->counters.merge_cpu_ns += slice->cpu_ns;
     if (slice->ns > counters->slice_ns_max)
         counters->slice_ns_max = slice->ns;
     task->fuel_used += slice->fuel_used;
@@ -397,9 +401,10 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     const struct spine_batch_info *info = &output->info;
     const struct entry_sums inputs = entry_set_sums(&task->inputs);
 
-    counters->merges++;
-    counters->merge_rows_in += slice->counts.rows_in;
-    counters->merge_rows_out += slice->counts.rows_out;
+    task->counters.merges++;
+    task->counters.merged_batches += inputs.count;
+    task->counters.merge_rows_in += slice->counts.rows_in;
+    task->counters.merge_rows_out += slice->counts.rows_out;
     counters->merge_blocks_shared += slice->counts.blocks_shared;
     counters->merge_rows_shared += slice->counts.rows_shared;
     counters->retain_rows_dropped += slice->counts.rows_dropped;
@@ -407,7 +412,6 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
         counters->ahead_merges++;
         counters->ahead_rows_out += slice->counts.rows_out;
     }
-    task->merges++;
     task->failures = 0;
     if (task->surveyed)
         survey_learn_locked(spine, &slice->counts);

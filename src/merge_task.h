@@ -10,6 +10,7 @@
  * for compaction.
  */
 
+#include "counters.h"
 #include "entry.h"
 #include "merge/merge.h"
 #include "runtime/runtime.h"
@@ -55,7 +56,7 @@ struct merge_task {
     struct merge *merge;
     uint64_t fuel_used;
     uint64_t rows_in; /* that the merge has read */
-    uint64_t merges;  /* that ended */
+    struct task_counters counters;
     /* Its job waits until a block is there. */
     bool lacks;
     /* Slices that failed, by an error that may pass, since something went well; when the

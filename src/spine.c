@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "compaction.h"
 #include "core.h"
+#include "observe/observe.h"
 #include "relief.h"
 
 #include <stdio.h>
@@ -60,6 +61,8 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
         return fail_nomem(error, "a spine", sizeof *spine);
     spine->layout = layout;
     spine->options = resolved;
+    memcpy(spine->name, resolved.name, strlen(resolved.name) + 1);
+    spine->options.name = spine->name;
     slot_policy_init(&spine->policy, SLOT_DECADES, resolved.level0_rows);
     spine->locked.fuel_average = SLOT_FUEL_START;
     for (unsigned i = 0; i < TASK_COUNT; i++)
@@ -108,6 +111,13 @@ options_resolve(const struct spine_options *options, struct spine_options *out,
         out->filter_false_positive_rate = LOOKUP_RATE_DEFAULT;
     if (out->filter_rows_min == 0)
         out->filter_rows_min = LOOKUP_ROWS_MIN_DEFAULT;
+    if (out->name == NULL)
+        out->name = "";
+    if (!name_is_text(out->name, SPINE_LABEL_MAX))
+        return spine_fail(error, SPINE_INVALID,
+                          "spine options: name is not UTF-8 of at most %d bytes without "
+                          "control characters",
+                          SPINE_LABEL_MAX);
     if (!(out->filter_false_positive_rate > 0))
         return spine_fail(error, SPINE_INVALID,
                           "spine options: filter_false_positive_rate is %g",

@@ -107,7 +107,7 @@ split_publish_locked(struct merge_task *task, struct split *split,
 
     assert(task->merge == NULL);
     spine->locked.counters.merge_splits++;
-    spine->locked.counters.merge_rows_in += split->counts.rows_in;
+    task->counters.merge_rows_in += split->counts.rows_in;
     spine->locked.counters.merge_blocks_shared += split->counts.blocks_shared;
     spine->locked.counters.merge_rows_shared += split->counts.rows_shared;
 

@@ -35,6 +35,9 @@ struct spine_snapshot;
 
 /* All zero means the defaults. Copied at open. */
 struct spine_options {
+    /* What metrics call the spine; several may have one name. UTF-8 of at most
+     * SPINE_LABEL_MAX bytes without control characters; copied. Default "". */
+    const char *name;
     /*
      * The most rows of a batch at level 0, 1 to 99,999. Default 14,999. Lower: batches of
      * 10,000 rows start at level 1 and are merged less often but in longer merges.

@@ -56,23 +56,10 @@ spine_store_open(const struct spine_backend *backend,
                  const struct spine_store_options *options, struct spine_store **out,
                  struct spine_error *error);
 
-/* What a store has done since it was opened, and holds. */
+/* What a store has done since it was opened, and holds: see spine/metrics.def. */
 struct spine_store_stats {
-    /* Calls of the backend for batch files, and their bytes. */
-    uint64_t writes;
-    uint64_t write_bytes;
-    uint64_t reads;
-    uint64_t read_bytes;
-    /* Batch files that are open or wait to be removed. */
-    uint64_t files;
-    uint64_t file_bytes;
-    /* Blocks that readers found in the cache and did not; merges do neither. Blocks that
-     * made room for others; memory of the cache, with what is pinned and what merges
-     * have. */
-    uint64_t cache_hits;
-    uint64_t cache_misses;
-    uint64_t cache_evictions;
-    uint64_t cache_bytes;
+#define SPINE_STORE_METRIC(field, kind, name, help) uint64_t field;
+#include "spine/metrics.def"
 };
 
 /* Some short locks; cheap enough to call every second. Any thread. */

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/steps.h"
 
+#include <time.h>
 #include <uv.h>
 
 /* libuv adds the present time to a timeout; what is longer than a century would wrap. */
@@ -120,4 +121,14 @@ uint64_t
 clock_now_ns(void)
 {
     return uv_hrtime();
+}
+
+uint64_t
+clock_cpu_ns(void)
+{
+    struct timespec now;
+
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) != 0)
+        return 0;
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }

@@ -61,6 +61,8 @@ bool thread_is_self(const struct thread *thread);
 
 /* Monotonic, in nanoseconds. */
 uint64_t clock_now_ns(void);
+/* The processor time of this thread, in nanoseconds. A system call. */
+uint64_t clock_cpu_ns(void);
 
 /* A place where a switch of threads is interesting; nothing in the library proper. */
 #ifdef SPINE_SIMULATED_THREADS

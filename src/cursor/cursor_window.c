@@ -301,8 +301,7 @@ ask_filters(struct window *window, const struct cell *key)
 
         if (source->lookup != NULL) {
             source->hit = lookup_maybe(source->lookup, key->word, hash);
-            counts->filter_rejections += !source->hit;
-            counts->filter_passes += source->hit;
+            lookup_count(source->lookup, counts, !source->hit, source->hit);
         }
         if (source->hit && window->source_count > 1)
             reader_prefetch(&source->reader, key);

@@ -54,6 +54,8 @@ lookup_ledger_add(struct lookup_ledger *ledger, struct lookup_counts *counts)
         add(&ledger->filter_rejections, counts->filter_rejections);
         add(&ledger->filter_passes, counts->filter_passes);
         add(&ledger->filter_errors, counts->filter_errors);
+        add(&ledger->bloom_rejections, counts->bloom_rejections);
+        add(&ledger->bloom_passes, counts->bloom_passes);
     }
     *counts = (struct lookup_counts){0};
 }
@@ -73,6 +75,9 @@ lookup_ledger_read(struct lookup_ledger *ledger, struct lookup_counts *out)
         atomic_load_explicit(&ledger->filter_passes, memory_order_relaxed);
     out->filter_errors =
         atomic_load_explicit(&ledger->filter_errors, memory_order_relaxed);
+    out->bloom_rejections =
+        atomic_load_explicit(&ledger->bloom_rejections, memory_order_relaxed);
+    out->bloom_passes = atomic_load_explicit(&ledger->bloom_passes, memory_order_relaxed);
 }
 
 /* Copies a span to `*to`, which moves behind the copy. */

@@ -114,3 +114,15 @@ lookup_select(const struct lookup *lookup, const uint64_t *words, const uint64_t
                ? roaring_select(&lookup->roaring, words, begin, end, candidates)
                : bloom_select(&lookup->bloom, hashes, begin, end, candidates);
 }
+
+void
+lookup_count(const struct lookup *lookup, struct lookup_counts *counts,
+             uint64_t rejections, uint64_t passes)
+{
+    counts->filter_rejections += rejections;
+    counts->filter_passes += passes;
+    if (lookup->kind == LOOKUP_BLOOM) {
+        counts->bloom_rejections += rejections;
+        counts->bloom_passes += passes;
+    }
+}

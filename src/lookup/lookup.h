@@ -70,6 +70,7 @@ enum lookup_kind
 lookup_choose(const struct lookup_facts *facts, const struct lookup_options *options);
 
 struct lookup;
+struct lookup_counts;
 
 /* An empty filter of the kind chosen, LOOKUP_NONE excepted; SPINE_NOMEM. */
 enum spine_status lookup_new(struct lookup **out, const struct lookup_facts *facts,
@@ -98,6 +99,9 @@ bool lookup_maybe(const struct lookup *lookup, uint64_t word, uint64_t hash);
 size_t lookup_select(const struct lookup *lookup, const uint64_t *words,
                      const uint64_t *hashes, size_t begin, size_t end,
                      uint32_t *candidates);
+/* Counts that the filter ruled out, and did not rule out, so many keys. */
+void lookup_count(const struct lookup *lookup, struct lookup_counts *counts,
+                  uint64_t rejections, uint64_t passes);
 
 /* ---- What is asked, and how it ends ---- */
 
@@ -110,6 +114,9 @@ struct lookup_counts {
     /* Not ruled out by the filter there is; those of them that were absent after all. */
     uint64_t filter_passes;
     uint64_t filter_errors;
+    /* Those of the rejections and passes that were a Bloom filter's. */
+    uint64_t bloom_rejections;
+    uint64_t bloom_passes;
 };
 
 /*
@@ -124,6 +131,8 @@ struct lookup_ledger {
     atomic_uint_least64_t filter_rejections;
     atomic_uint_least64_t filter_passes;
     atomic_uint_least64_t filter_errors;
+    atomic_uint_least64_t bloom_rejections;
+    atomic_uint_least64_t bloom_passes;
     /* The last stretch that a reader told, or NULL. */
     _Atomic(struct skipped *) skipped;
 };

@@ -191,8 +191,7 @@ ask_filter(struct spine_probe *probe, const struct lookup *lookup, size_t begin,
         hash_keys(probe);
     kept = lookup_select(lookup, probe->keys.words, probe->hashes, begin, end,
                          probe->candidates);
-    probe->counts.filter_rejections += end - begin - kept;
-    probe->counts.filter_passes += kept;
+    lookup_count(lookup, &probe->counts, end - begin - kept, kept);
     return kept;
 }
 

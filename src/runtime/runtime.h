@@ -138,6 +138,15 @@ void runtime_watch_begin(struct spine_runtime *runtime, struct runtime_watch *wa
 /* Returns when no on_close of it runs, but for one that calls this. No lock held. */
 void runtime_watch_end(struct spine_runtime *runtime, struct runtime_watch *watch);
 
+/*
+ * Calls `on_watch` for every watch that there is, closed or not, one after the other and
+ * without locks; it may not end the watch. SPINE_BUSY inside an on_close.
+ */
+enum spine_status
+runtime_watch_each(struct spine_runtime *runtime,
+                   void (*on_watch)(struct runtime_watch *watch, void *context),
+                   void *context, struct spine_error *error);
+
 /* True once spine_runtime_close() has begun, and when the runtime is lost: nothing will
  * be run any more. */
 bool runtime_is_closed(struct spine_runtime *runtime);

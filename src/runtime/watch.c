@@ -7,6 +7,7 @@
  * is being told does not end meanwhile.
  */
 
+#include "base/error.h"
 #include "runtime/pump.h"
 
 static void
@@ -86,6 +87,40 @@ watch_tell_pressure(struct spine_runtime *runtime)
         }
     }
     mutex_unlock(&runtime->mutex);
+}
+
+enum spine_status
+runtime_watch_each(struct spine_runtime *runtime,
+                   void (*on_watch)(struct runtime_watch *watch, void *context),
+                   void *context, struct spine_error *error)
+{
+    struct runtime_watch *ring = &runtime->locked.watches;
+    bool is_news;
+
+    mutex_lock(&runtime->mutex);
+    while (runtime->locked.telling != NULL) {
+        if (thread_is_self(&runtime->locked.teller)) {
+            mutex_unlock(&runtime->mutex);
+            return spine_fail(error, SPINE_BUSY,
+                              "the runtime is being closed by this thread");
+        }
+        condition_wait(&runtime->quiet, &runtime->mutex);
+    }
+    runtime->locked.teller = thread_self();
+    for (struct runtime_watch *watch = ring->next; watch != ring; watch = watch->next) {
+        runtime->locked.telling = watch;
+        mutex_unlock(&runtime->mutex);
+        on_watch(watch, context);
+        mutex_lock(&runtime->mutex);
+        runtime->locked.telling = NULL;
+        condition_broadcast(&runtime->quiet);
+    }
+    is_news = runtime->locked.pressure_is_news;
+    mutex_unlock(&runtime->mutex);
+    /* Who has found it changed meanwhile has left it to this thread. */
+    if (is_news)
+        watch_tell_pressure(runtime);
+    return SPINE_OK;
 }
 
 static void

@@ -310,6 +310,12 @@ clock_now_ns(void)
     return ++sim.clock_ns;
 }
 
+uint64_t
+clock_cpu_ns(void)
+{
+    return sim.clock_ns;
+}
+
 void
 thread_pause_point(const char *name)
 {

@@ -199,6 +199,15 @@ snapshots(void **state)
     world_close(&world);
 }
 
+static enum spine_status
+take_text(void *context, const char *text, size_t text_bytes)
+{
+    (void)context;
+    (void)text;
+    (void)text_bytes;
+    return SPINE_OK;
+}
+
 static void
 runtimes(void **state)
 {
@@ -209,6 +218,10 @@ runtimes(void **state)
     (void)state;
     TOLERATES(spine_runtime_open, options,
               spine_runtime_open(NULL, &runtime, NULL) == SPINE_OK);
+    REFUSES(spine_metrics_prometheus, runtime, (NULL, take_text, NULL, error));
+    REFUSES(spine_metrics_prometheus, write, (runtime, NULL, NULL, error));
+    REFUSES(spine_metrics_json, runtime, (NULL, take_text, NULL, error));
+    REFUSES(spine_metrics_json, write, (runtime, NULL, NULL, error));
     spine_runtime_close(runtime);
     REFUSES(spine_runtime_open, out, (&manual, NULL, error));
     TOLERATES(spine_runtime_close, runtime, (spine_runtime_close(NULL), true));

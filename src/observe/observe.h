@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OBSERVE_OBSERVE_H
+#define OBSERVE_OBSERVE_H
+
+/*
+ * observe/ -- what is told of a runtime to who watches it.
+ *
+ *     metrics_table.c    spine/metrics.def as tables, and sums of statistics
+ *     prometheus.c       all of them as the text that Prometheus reads
+ *     json.c             all of them as JSON
+ *     text_out.c         text on its way to the host, and names in it
+ *
+ * Knows structures of statistics only; src/metrics.c fills them.
+ *
+ *     spine_get_stats() ... --> struct observed --> prometheus_write() --> the host
+ */
+
+#include "spine/metrics.h"
+#include "spine/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* ---- text_out.c ---- */
+
+/* Text on its way to the host. Sticky: after a failure nothing more is written. */
+struct text_out {
+    spine_write_fn *write;
+    void *context;
+    enum spine_status status;
+    size_t used;
+    char buffer[4096];
+};
+
+void text_begin(struct text_out *out, spine_write_fn *write, void *context);
+/* Hands over what is left, and tells whether all went well. */
+enum spine_status text_end(struct text_out *out);
+void text_put(struct text_out *out, const char *text);
+void text_put_number(struct text_out *out, uint64_t number);
+/* Seconds, or a ratio: nine digits behind the point, less what is zero at the end. */
+void text_put_real(struct text_out *out, double number);
+/* As part of a label of Prometheus or of a string of JSON; "?" for what is not UTF-8 or a
+ * control character. */
+void text_put_name(struct text_out *out, const char *name);
+/* Is this UTF-8 of at most `bytes_max` bytes and without control characters? */
+bool name_is_text(const char *name, size_t bytes_max);
+
+/* ---- metrics_table.c ---- */
+
+enum metric_kind {
+    METRIC_GAUGE,
+    METRIC_MOST,
+    METRIC_MOST_NS,
+    METRIC_TOTAL,
+    METRIC_TOTAL_NS,
+    METRIC_RATIO
+};
+
+struct metric {
+    const char *field; /* in C and JSON */
+    const char *name;  /* in Prometheus, less a prefix and _total */
+    const char *help;
+    enum metric_kind kind;
+    size_t offset; /* of a uint64_t */
+    /* METRIC_RATIO only. */
+    void (*on_ratio)(const void *stats, double *part, double *whole);
+};
+
+/* The metrics of one kind of structure. */
+struct metric_table {
+    const char *prefix; /* in Prometheus */
+    const struct metric *metrics;
+    size_t count;
+};
+
+extern const struct metric_table level_table;
+extern const struct metric_table spine_table;
+extern const struct metric_table runtime_table;
+extern const struct metric_table store_table;
+
+/* The value of a metric that is no ratio. */
+uint64_t metric_value(const struct metric *metric, const void *stats);
+/* Of one that is; false when there is none. */
+bool metric_ratio(const struct metric *metric, const void *stats, double *out);
+/* Adds up what is told of two spines as of one. Names stay those of `to`. */
+void spine_stats_add(struct spine_stats *to, const struct spine_stats *of);
+
+/* ---- prometheus.c, json.c ---- */
+
+/* All that is told. */
+struct observed {
+    struct spine_runtime_stats runtime;
+    struct spine_store_stats store;
+    bool has_store;
+    /* By name, no two the same. */
+    const struct spine_stats *spines;
+    size_t spine_count;
+};
+
+extern const char *const pressure_names[SPINE_PRESSURES];
+
+void prometheus_write(struct text_out *out, const struct observed *observed);
+void json_write(struct text_out *out, const struct observed *observed);
+
+#endif

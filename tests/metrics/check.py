@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""
+check.py METRICS_DEF PROMETHEUS_FILE JSON_FILE
+
+The text is what the reference parser of Prometheus reads, without a series that is there
+twice; it has every metric of metrics.def, with its help and type, and says what the JSON
+says.
+"""
+
+import json
+import re
+import sys
+
+from prometheus_client.parser import text_string_to_metric_families
+
+PREFIXES = {"LEVEL": "spine_level_", "SPINE": "spine_", "RUNTIME": "spine_runtime_", "STORE": "spine_store_"}
+
+
+def defined(path):
+    """(scope, field, kind, name, help) of each line of metrics.def."""
+    text = re.sub(r"/\*.*?\*/", "", open(path).read(), flags=re.S)
+    text = re.sub(r"^#.*$", "", text, flags=re.M)
+    string = r'((?:"[^"]*"\s*)+)\)'
+    for scope, field, kind, name, help in re.findall(
+            r"SPINE_(\w+)_METRIC\(\s*(\w+),\s*(\w+),\s*(\w+),\s*" + string, text):
+        yield scope, field, kind, name, "".join(re.findall(r'"([^"]*)"', help))
+    for scope, name, _, help in re.findall(
+            r"SPINE_(\w+)_RATIO\(\s*(\w+),(.*?)" + string, text, flags=re.S):
+        yield scope, name, "RATIO", name, "".join(re.findall(r'"([^"]*)"', help))
+
+
+def things(scope, told):
+    """(labels, values) of everything that has the metrics of `scope`."""
+    if scope == "RUNTIME":
+        yield {}, told["runtime"]
+    elif scope == "STORE":
+        yield {}, told["store"]
+    elif scope == "SPINE":
+        for spine in told["spines"]:
+            yield {"spine": spine["name"]}, spine
+    else:
+        for spine in told["spines"]:
+            for level, values in enumerate(spine["levels"]):
+                yield {"spine": spine["name"], "level": str(level)}, values
+
+
+def main():
+    families, series = {}, {}
+    for family in text_string_to_metric_families(open(sys.argv[2], encoding="utf-8").read()):
+        assert family.name not in families, family.name + " is there twice"
+        families[family.name] = family
+        for sample in family.samples:
+            key = sample.name, tuple(sorted(sample.labels.items()))
+            assert key not in series, f"{key} is there twice"
+            series[key] = sample.value
+    told = json.load(open(sys.argv[3], encoding="utf-8"))
+    assert [spine["name"] for spine in told["spines"]] == ["", 'a "b" \\ c ä', "orders"]
+
+    count = compared = 0
+    for scope, field, kind, name, help in defined(sys.argv[1]):
+        count += 1
+        total = kind.startswith("TOTAL")
+        family = families[PREFIXES[scope] + name]
+        assert family.documentation == help, (family.name, family.documentation, help)
+        assert family.type == ("counter" if total else "gauge"), family
+        assert re.fullmatch(r"[A-Z0-9].*\.", help), help
+        for labels, values in things(scope, told):
+            key = family.name + "_total" * total, tuple(sorted(labels.items()))
+            wanted = values[field]
+            if wanted is None:
+                assert key not in series, key
+                continue
+            if kind.endswith("_NS"):
+                wanted /= 1e9
+            assert abs(series[key] - wanted) <= 1e-9 + 1e-9 * abs(wanted), (key, series[key], wanted)
+            compared += 1
+    assert count > 90 and compared > 600, (count, compared)
+    assert series["spine_store_write_bytes_total", ()] > 0
+    assert series["spine_retention_filter",
+                  (("filter", 'low"keys'), ("of", "keys"), ("spine", "orders"))] == 1
+    for what, level in enumerate(["none", "moderate", "high", "critical", "full"]):
+        assert ("spine_runtime_pressure_seconds_total", (("pressure", level),)) in series
+    print(f"{count} metrics, {compared} values")
+
+
+main()
