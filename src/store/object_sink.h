@@ -4,8 +4,8 @@
 
 /*
  * store/object_sink -- an object of the backend while it is written: bytes are collected
- * in a buffer of STORE_WRITE_BYTES, aligned as disks want it, so that the backend sees few
- * large writes.
+ * in a buffer of STORE_WRITE_BYTES, aligned as disks want it, so that the backend sees
+ * few large writes.
  */
 
 #include "store/store_state.h"

@@ -68,8 +68,9 @@ spine_store_open(const struct spine_backend *backend,
         mem_free(store, sizeof *store);
         return st;
     }
-    st = object_table_init(&store->objects, error);
+    st = mutex_init(&store->objects.mutex);
     if (st != SPINE_OK) {
+        (void)fail_nomem(error, "a lock", sizeof store->objects.mutex); /* the same */
         store_work_release(&store->work);
         cache_release(&store->cache);
         mem_free(store, sizeof *store);
@@ -112,7 +113,7 @@ store_unref(struct spine_store *store)
 {
     if (store == NULL || !ref_drop(&store->refs))
         return;
-    object_table_release(&store->objects);
+    mutex_release(&store->objects.mutex);
     store_work_release(&store->work);
     cache_release(&store->cache);
     spine_backend_release(&store->backend);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/alloc.h"
-#include "base/assert.h"
 #include "base/error.h"
 #include "store/store_state.h"
 
@@ -15,22 +14,6 @@ static struct store_object *
 take_open_locked(struct object_table *table, const char *name, bool *is_there);
 static void enter(struct store_object *object);
 static void leave(struct store_object *object);
-
-enum spine_status
-object_table_init(struct object_table *table, struct spine_error *error)
-{
-    const enum spine_status st = mutex_init(&table->mutex);
-
-    return st == SPINE_OK ? st : fail_nomem(error, "a lock", sizeof table->mutex);
-}
-
-void
-object_table_release(struct object_table *table)
-{
-    for (size_t i = 0; i < OBJECT_CHAINS; i++)
-        assert(table->chains[i] == NULL);
-    mutex_release(&table->mutex);
-}
 
 enum spine_status
 store_object_new(struct spine_store *store, const char *name, struct store_object **out,

@@ -44,11 +44,6 @@ struct spine_store {
 enum spine_status
 store_remove_leftovers(struct spine_store *store, struct spine_error *error);
 
-enum spine_status
-object_table_init(struct object_table *table, struct spine_error *error);
-/* No object is in use. */
-void object_table_release(struct object_table *table);
-
 /* The file at `base` of an object that was just written, with one reference; it takes the
  * table when it succeeds. */
 enum spine_status
