@@ -81,6 +81,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     spine->watch.on_pressure = on_pressure;
     runtime_watch_begin(runtime, &spine->watch);
 
+    schema_ref(&layout.schema);
     *out = spine;
     spine = NULL;
 out:
@@ -251,6 +252,7 @@ spine_free(struct spine *spine)
     mutex_release(&spine->mutex);
     runtime_unref(spine->runtime);
     lookup_ledger_unref(spine->ledger);
+    schema_unref(&spine->layout.schema);
     mem_free(spine, sizeof *spine);
 }
 

@@ -25,6 +25,8 @@ extern "C" {
 /* The largest number of weights in a row. */
 #define SPINE_WEIGHTS_MAX 8u
 
+struct spine_tuple_type;
+
 struct spine_type {
     enum spine_kind kind;
     /* Bytes of a SPINE_FIXED cell, 1 to SPINE_FIXED_MAX; 0 for every other kind. */
@@ -47,13 +49,21 @@ struct spine_schema {
      * 0 means 1. */
     unsigned weight_count;
     enum spine_time time;
+    /*
+     * What keys and values are made of (spine/tuple.h), for who writes and reads them,
+     * and for files. `key` and `value` are then the cells of these types. NULL: nothing
+     * is known beyond the cell. What keeps a schema keeps references to them.
+     */
+    const struct spine_tuple_type *key_tuple;
+    const struct spine_tuple_type *value_tuple;
 };
 
 /* SPINE_OK, or SPINE_INVALID with a message that names the field. Any thread. */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_schema_check(const struct spine_schema *schema, struct spine_error *error);
 
-/* True when rows of `a` and of `b` look the same. */
+/* True when rows of `a` and of `b` look the same. Names of columns do not matter, but
+ * whether there are columns does. */
 SPINE_API bool
 spine_schema_equal(const struct spine_schema *a, const struct spine_schema *b);
 

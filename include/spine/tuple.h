@@ -3,49 +3,51 @@
 #define SPINE_TUPLE_H
 
 /*
- * Tuples as bytes whose memcmp order is the order of the tuples: composite, nullable and
- * descending keys for SPINE_BYTES columns.
+ * Tuple types: keys and values of several columns.
  *
- *     spine_tuple_clear(writer);
- *     spine_tuple_put_u64(writer, tenant, SPINE_ASCENDING);
- *     spine_tuple_put_string(writer, name, strlen(name), SPINE_DESCENDING);
- *     if (spine_tuple_writer_status(writer, &error) == SPINE_OK)
- *         row.key.bytes = spine_tuple_bytes(writer);
+ *     const struct spine_column columns[] = {
+ *         {.name = "customer", .kind = SPINE_COLUMN_U32},
+ *         {.name = "day", .kind = SPINE_COLUMN_DATE32, .order = SPINE_DESCENDING},
+ *     };
+ *     spine_tuple_type_new(columns, 2, &type, error);
+ *     schema.key = spine_tuple_type_cell(type);
+ *     schema.key_tuple = type;
  *
- * Every element says what it is, so bytes are read without a schema. In ascending order:
+ * A type is compiled once and says how a tuple lies in a cell, such that the order of the
+ * cells is the order of the tuples: by the first column, then the second, and so on. Rows
+ * go in and out as columns by spine/tuple_columns.h.
  *
- *     tag        what follows                            example
- *     02         nothing: null, nulls first              null             02
- *     04 05      nothing: false, true                    true             05
- *     10 - n     i64 < 0: the low n bytes, big-endian    -1               10
- *                                                        -2               0f fe
- *                                                        -257             0e fe ff
- *     11 + n     i64 >= 0: the same                      0                11
- *                                                        256              13 01 00
- *     20 + n     u64: the same                           0                20
- *                                                        5                21 05
- *     30         f64: 8 bytes, big-endian; sign bit      1.0              30 bf f0 00 ...
- *                flipped, all bits of negatives          -1.0             30 40 0f ff ...
- *     40         string: its bytes, 00 as 00 ff, then    "hi"             40 68 69 00 00
- *                00 00                                   "a\0"            40 61 00 ff 00
- *     41         bytes: the same                         empty            41 00 00
- *     42         tuple: its elements, then 00            (5u, null)       42 21 05 02 00
- *     7e         nothing: null, nulls last               null             7e
+ * The bytes of a tuple are those of its columns end to end. Where all columns have a
+ * fixed width, up to 8 bytes are a SPINE_U64, read big-endian, and more are a
+ * SPINE_FIXED; all others are SPINE_BYTES. An ascending column is
  *
- * Tags are hexadecimal; n is the least number of bytes, 0 to 8, that leaves out leading
- * ones of negative and leading zeros of other numbers. A descending element has every bit
- * flipped: 5u is de fa, a null that comes last fd. In a descending tuple all of its
- * elements are flipped, once more. No element begins with 00, 01 or ff.
+ *     bool                        00 or 01
+ *     unsigned integers           big-endian
+ *     signed ones, date32, time,  big-endian, the sign bit flipped
+ *     timestamp, decimal128
+ *     f32, f64                    big-endian; the sign bit flipped, of negative ones all
+ *                                 bits: the order of SPINE_F64
+ *     fixed                       its bytes
+ *     string, binary              its bytes, 00 as 00 ff, then 00 00; as they are and
+ *                                 without an end as the last column of a tuple that is
+ *                                 not nested, if it ascends
+ *     tuple                       its columns
  *
- * What comes first at one position: the end of the tuple, null (nulls first), false,
- * true, i64, u64, f64, string, bytes, tuple, null (nulls last); descending the reverse,
- * after all that is ascending. i64 and u64 are different kinds, not one line of numbers.
- * Doubles order as SPINE_F64. Strings order by their bytes, which for UTF-8 is by code
- * point; they are not checked. A tuple comes before those that begin with it, and its
- * bytes begin theirs: spine_cursor_seek_key() with (a) finds the first (a, ...).
+ * and a descending one has all of these bits flipped. A nullable column has one byte more
+ * before them, which its own direction does not flip: 01, or of a null 00 where nulls
+ * come first and 02 where they come last. A null's other bytes are 00 as far as its width
+ * is fixed; a null string or binary has none. In a null tuple all columns are null, of
+ * which those that are not nullable are zeros and empty strings.
+ *
+ *     (u32 7, i16 -2)                      00 00 00 07 7f fe, as SPINE_U64
+ *     (u8 5 descending, nullable i8 null)  fa 00 00
+ *     (string "hi", u8 1)                  68 69 00 00 01
+ *     (u8 1, string "hi")                  01 68 69
+ *
+ * Types are immutable. Any thread.
  */
 
-#include "spine/types.h"
+#include "spine/schema.h"
 
 #include <stdbool.h>
 
@@ -55,8 +57,10 @@ extern "C" {
 
 /* Tuples in tuples: at most this deep. */
 #define SPINE_TUPLE_DEPTH_MAX 32
+/* Columns of a type, those of nested ones included. */
+#define SPINE_TUPLE_COLUMNS_MAX 4096
 
-/* The order of an element. Positions that are to be compared need the same order. */
+/* The order of a column. */
 enum spine_tuple_order {
     /* Nulls first. */
     SPINE_ASCENDING = 0,
@@ -66,130 +70,93 @@ enum spine_tuple_order {
     SPINE_DESCENDING_NULLS_LAST = 3
 };
 
-enum spine_tuple_kind {
-    SPINE_TUPLE_NULL = 0,
-    SPINE_TUPLE_BOOL,
-    SPINE_TUPLE_I64,
-    SPINE_TUPLE_U64,
-    SPINE_TUPLE_F64,
-    SPINE_TUPLE_STRING,
-    SPINE_TUPLE_BYTES,
-    /* A nested tuple begins: its elements follow, then its SPINE_TUPLE_END. */
-    SPINE_TUPLE_BEGIN,
-    SPINE_TUPLE_END
+/* What a column is, and the C type of its values. Numbers are kept in files. */
+enum spine_column_kind {
+    /* uint8_t: 0 is false, everything else true. */
+    SPINE_COLUMN_BOOL = 1,
+    SPINE_COLUMN_I8 = 2,
+    SPINE_COLUMN_I16 = 3,
+    SPINE_COLUMN_I32 = 4,
+    SPINE_COLUMN_I64 = 5,
+    SPINE_COLUMN_U8 = 6,
+    SPINE_COLUMN_U16 = 7,
+    SPINE_COLUMN_U32 = 8,
+    SPINE_COLUMN_U64 = 9,
+    /* float and double. */
+    SPINE_COLUMN_F32 = 10,
+    SPINE_COLUMN_F64 = 11,
+    /* int32_t: days since 1970. */
+    SPINE_COLUMN_DATE32 = 12,
+    /* The time of a day: int32_t of seconds and milliseconds, otherwise int64_t. */
+    SPINE_COLUMN_TIME = 13,
+    /* int64_t: `unit`s since 1970. */
+    SPINE_COLUMN_TIMESTAMP = 14,
+    /* 16 bytes: an integer in two's complement, little-endian. */
+    SPINE_COLUMN_DECIMAL128 = 15,
+    /* `size` bytes. */
+    SPINE_COLUMN_FIXED = 16,
+    /* Characters, which are not checked; their order is that of their bytes. */
+    SPINE_COLUMN_STRING = 17,
+    SPINE_COLUMN_BINARY = 18,
+    /* The columns of `tuple`. */
+    SPINE_COLUMN_TUPLE = 19
 };
 
-struct spine_tuple_element {
-    enum spine_tuple_kind kind;
-    /* As read: where nulls are is known of nulls only. Without meaning at
-     * SPINE_TUPLE_END. */
+enum spine_time_unit {
+    SPINE_SECONDS = 0,
+    SPINE_MILLISECONDS = 1,
+    SPINE_MICROSECONDS = 2,
+    SPINE_NANOSECONDS = 3
+};
+
+/* A column. What its kind has no use for is zero. */
+struct spine_column {
+    /* What it is called, UTF-8, at most 65,535 bytes; NULL: nothing. */
+    const char *name;
+    enum spine_column_kind kind;
     enum spine_tuple_order order;
-    union {
-        bool truth;
-        int64_t i64;
-        uint64_t u64;
-        double f64;
-        /* SPINE_TUPLE_STRING and SPINE_TUPLE_BYTES. */
-        struct spine_bytes bytes;
-    } as;
+    /* May values be null? */
+    bool nullable;
+    /* Of times and timestamps. */
+    enum spine_time_unit unit;
+    /* The name of a timestamp's zone; NULL: none. */
+    const char *zone;
+    /* SPINE_COLUMN_FIXED: 1 to SPINE_FIXED_MAX bytes. */
+    uint32_t size;
+    /* SPINE_COLUMN_DECIMAL128: 1 to 38 digits, `scale` of them after the point. */
+    uint8_t precision;
+    int8_t scale;
+    /* SPINE_COLUMN_TUPLE. */
+    const struct spine_tuple_type *tuple;
 };
 
 /*
- * A writer of one tuple after the other, in the caller's memory; the fields are the
- * library's. Failures are sticky: what is put after one is ignored. One thread at a time.
- */
-struct spine_tuple_writer {
-    uint8_t *data;
-    size_t size;
-    size_t capacity;
-    /* One bit per open tuple, the innermost lowest: are its bytes flipped? */
-    uint32_t flips;
-    unsigned depth;
-    enum spine_status status;
-    const char *reason;
-};
-
-/* An empty tuple; allocates nothing. */
-SPINE_API void spine_tuple_writer_init(struct spine_tuple_writer *writer);
-/* Gives its memory back and leaves it as spine_tuple_writer_init() does. */
-SPINE_API void spine_tuple_writer_release(struct spine_tuple_writer *writer);
-/* Back to the empty tuple, without its failure, keeping its memory. */
-SPINE_API void spine_tuple_clear(struct spine_tuple_writer *writer);
-
-/* The next element. `data` may be NULL when `size` is 0, and must not be the writer's. */
-SPINE_API void
-spine_tuple_put_null(struct spine_tuple_writer *writer, enum spine_tuple_order order);
-SPINE_API void spine_tuple_put_bool(struct spine_tuple_writer *writer, bool truth,
-                                    enum spine_tuple_order order);
-SPINE_API void spine_tuple_put_i64(struct spine_tuple_writer *writer, int64_t number,
-                                   enum spine_tuple_order order);
-SPINE_API void spine_tuple_put_u64(struct spine_tuple_writer *writer, uint64_t number,
-                                   enum spine_tuple_order order);
-SPINE_API void spine_tuple_put_f64(struct spine_tuple_writer *writer, double number,
-                                   enum spine_tuple_order order);
-SPINE_API void spine_tuple_put_string(struct spine_tuple_writer *writer, const char *data,
-                                      size_t size, enum spine_tuple_order order);
-SPINE_API void spine_tuple_put_bytes(struct spine_tuple_writer *writer, const void *data,
-                                     size_t size, enum spine_tuple_order order);
-/* What is put from here to the matching spine_tuple_end() is a nested tuple. */
-SPINE_API void
-spine_tuple_begin(struct spine_tuple_writer *writer, enum spine_tuple_order order);
-SPINE_API void spine_tuple_end(struct spine_tuple_writer *writer);
-/* Whatever `element` is, as spine_tuple_next() gave it. */
-SPINE_API void spine_tuple_put(struct spine_tuple_writer *writer,
-                               const struct spine_tuple_element *element);
-
-/*
- * SPINE_OK, or the first failure: SPINE_NOMEM; SPINE_INVALID for an order or kind that
- * does not exist, more than SPINE_BYTES_MAX bytes, bytes or an element at NULL, or too
- * deep a nesting; SPINE_MISUSE for an end without a beginning and, until it is ended, a
- * beginning without an end.
+ * Compiles `count` > 0 columns; their names are copied. On success the caller owns a
+ * reference to `*out`. SPINE_INVALID for a column that makes no sense, with its number,
+ * SPINE_NOMEM.
  */
 SPINE_API SPINE_CHECKED enum spine_status
-spine_tuple_writer_status(const struct spine_tuple_writer *writer,
-                          struct spine_error *error);
+spine_tuple_type_new(const struct spine_column *columns, size_t count,
+                     struct spine_tuple_type **out, struct spine_error *error);
 
-/* The tuple, valid until the writer is used again; no bytes unless the status is
- * SPINE_OK. */
-SPINE_API struct spine_bytes spine_tuple_bytes(const struct spine_tuple_writer *writer);
+/* One more reference, to `type`, which may be NULL. */
+SPINE_API struct spine_tuple_type *
+spine_tuple_type_ref(const struct spine_tuple_type *type);
+/* One reference less; the last one frees the type. NULL is allowed. */
+SPINE_API void spine_tuple_type_unref(const struct spine_tuple_type *type);
 
-/* A reader in the caller's memory; the fields are the library's. One thread at a time. */
-struct spine_tuple_reader {
-    const uint8_t *data;
-    size_t size;
-    size_t at;
-    uint32_t flips;
-    unsigned depth;
-    enum spine_status status;
-    const char *reason;
-    /* Strings and bytes that are not in `data` as they were put. */
-    uint8_t *buffer;
-    size_t buffer_bytes;
-};
+SPINE_API size_t spine_tuple_type_count(const struct spine_tuple_type *type);
+/* Column `index`, which lives as long as the type; NULL when there is none. */
+SPINE_API const struct spine_column *
+spine_tuple_type_column(const struct spine_tuple_type *type, size_t index);
 
-/* Stands before the first element of `tuple`, which must stay as it is while it is read;
- * allocates nothing. */
-SPINE_API void
-spine_tuple_reader_init(struct spine_tuple_reader *reader, struct spine_bytes tuple);
-/* The same for a reader that was used before, keeping its memory. */
-SPINE_API void
-spine_tuple_reader_restart(struct spine_tuple_reader *reader, struct spine_bytes tuple);
-/* Gives its memory back; the reader is then one of the empty tuple. */
-SPINE_API void spine_tuple_reader_release(struct spine_tuple_reader *reader);
+/* The cell that holds a tuple, for a schema. */
+SPINE_API struct spine_type spine_tuple_type_cell(const struct spine_tuple_type *type);
 
-/* Reads the next element; its bytes are valid until the next call. False at the end, and
- * for good after a failure. */
-SPINE_API bool
-spine_tuple_next(struct spine_tuple_reader *reader, struct spine_tuple_element *out);
-
-/*
- * SPINE_OK, SPINE_NOMEM, SPINE_INVALID for bytes or an element at NULL, or SPINE_CORRUPT
- * for bytes that no writer gives, with their offset. All that is read without
- * SPINE_CORRUPT are the very bytes that spine_tuple_put() of the elements gives.
- */
-SPINE_API SPINE_CHECKED enum spine_status
-spine_tuple_reader_status(const struct spine_tuple_reader *reader,
-                          struct spine_error *error);
+/* True when cells of both mean the same: all of their columns are equal but for names and
+ * zones. Two NULLs are equal. */
+SPINE_API bool spine_tuple_type_equal(const struct spine_tuple_type *a,
+                                      const struct spine_tuple_type *b);
 
 #ifdef __cplusplus
 }

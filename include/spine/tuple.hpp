@@ -3,7 +3,8 @@
 #define SPINE_TUPLE_HPP
 
 /*
- * std::tuple as ordered bytes, those of spine/tuple.h. Part of spine.hpp; include that.
+ * std::tuple as ordered bytes, those of spine/tuple_row.h. Part of spine.hpp; include
+ * that.
  *
  *     C++                                  element
  *     bool                                 bool
@@ -22,7 +23,7 @@
  */
 
 #include "spine/result.hpp"
-#include "spine/tuple.h"
+#include "spine/tuple_row.h"
 
 #include <cstddef>
 #include <cstdint>

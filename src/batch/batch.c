@@ -31,8 +31,18 @@ spine_batch_unref(struct spine_batch *batch)
     if (atomic_load_explicit(&batch->lookup_charged, memory_order_relaxed))
         account_subtract(account, ACCOUNT_FILTERS, batch_lookup_bytes(batch));
     lookup_free(atomic_load_explicit(&batch->lookup, memory_order_acquire));
+    schema_unref(&batch->layout.schema);
     account_free(&batch->payer, ACCOUNT_FENCES, batch,
                  batch_bytes(&batch->layout, batch->block_count));
+}
+
+void
+batch_discard(struct spine_batch *batch)
+{
+    if (batch == NULL)
+        return;
+    schema_unref(&batch->layout.schema);
+    mem_free(batch, batch_bytes(&batch->layout, batch->block_count));
 }
 
 void
@@ -117,6 +127,7 @@ batch_alloc_unset(const struct layout *layout, size_t block_count)
     memset(batch, 0, sizeof *batch);
     ref_init(&batch->refs);
     batch->layout = *layout;
+    schema_ref(&layout->schema);
     batch->fences = (struct fence *)(void *)(batch + 1);
     batch->block_count = block_count;
     if (marks_count(layout, block_count) > 0)

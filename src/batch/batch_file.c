@@ -172,6 +172,8 @@ keeper_new(struct store_file *file, struct spine_batch *part, struct block_keepe
         return fail_nomem(error, "what is known of a file", sizeof *check);
     }
     check->layout = part->layout;
+    /* Images are checked without, and files live longer than batches. */
+    check->layout.schema.key_tuple = check->layout.schema.value_tuple = NULL;
     check->count = count;
     for (size_t i = 0; i < count; i++)
         check->facts[i] = facts_of_fence(&part->fences[i]);
@@ -261,6 +263,7 @@ open_batch(struct store_file *file, struct spine_batch **out, struct spine_error
 
     TRY(read_counts(file, &layout, &info, error));
     batch = batch_alloc(&layout, file->table.block_count);
+    schema_unref(&layout.schema);
     if (batch == NULL)
         return fail_nomem(error, "a batch",
                           batch_bytes(&layout, file->table.block_count));
@@ -272,12 +275,13 @@ out:
     return st;
 }
 
+/* On success the caller has references to the tuple types of the layout. */
 static enum spine_status
 read_counts(struct store_file *file, struct layout *layout, struct spine_batch_info *info,
             struct spine_error *error)
 {
     struct spine_error why = {0};
-    struct spine_schema schema;
+    struct spine_schema schema = {0};
     struct span section = {0};
     size_t fences;
     enum spine_status st;
@@ -297,6 +301,8 @@ read_counts(struct store_file *file, struct layout *layout, struct spine_batch_i
     if (st != SPINE_OK)
         (void)fail_file(file, &why, error); /* the same status */
 out:
+    if (st != SPINE_OK)
+        schema_unref(&schema);
     section_release(&section);
     return st;
 }
@@ -350,14 +356,17 @@ static enum spine_status
 write_sections(struct store_writer *writer, const struct spine_batch *part,
                struct spine_error *error)
 {
+    const struct spine_schema *const schema = &part->layout.schema;
     enum spine_status st = SPINE_OK;
 
+    if (schema->key_tuple != NULL || schema->value_tuple != NULL)
+        store_writer_need(writer, FILE_FEATURE_TUPLES);
     for (enum batch_section kind = SECTION_SCHEMA;
          st == SPINE_OK && kind <= SECTION_MARKS; kind++) {
         struct wire_writer bytes = {0};
 
         if (kind == SECTION_SCHEMA)
-            schema_encode(&part->layout.schema, &bytes);
+            schema_encode(schema, &bytes);
         else if (kind == SECTION_COUNTS)
             counts_encode(part, &bytes);
         else if (kind == SECTION_FENCES)
@@ -406,8 +415,7 @@ batch_part_new(const struct layout *layout, size_t block_count)
 void
 batch_part_free(struct spine_batch *part)
 {
-    if (part != NULL)
-        mem_free(part, batch_bytes(&part->layout, part->block_count));
+    batch_discard(part);
 }
 
 void

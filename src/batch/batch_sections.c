@@ -23,38 +23,6 @@ static bool fence_is_sound(const struct spine_batch *batch, size_t index);
 static bool fences_ascend(const struct spine_batch *batch, size_t index);
 
 void
-schema_encode(const struct spine_schema *schema, struct wire_writer *out)
-{
-    wire_put_u8(out, (uint8_t)schema->key.kind);
-    wire_put_u8(out, (uint8_t)schema->value.kind);
-    wire_put_u8(out, (uint8_t)schema->time);
-    wire_put_u8(out, (uint8_t)(schema->weight_count > 0 ? schema->weight_count : 1));
-    wire_put_u32(out, schema->key.size);
-    wire_put_u32(out, schema->value.size);
-    wire_put_zeros(out, 4);
-}
-
-enum spine_status
-schema_decode(struct span bytes, struct spine_schema *out, struct spine_error *error)
-{
-    struct wire_reader in = wire_reader_of(bytes.data, bytes.size);
-    struct spine_error why;
-
-    *out = (struct spine_schema){0};
-    out->key.kind = (enum spine_kind)wire_get_u8(&in);
-    out->value.kind = (enum spine_kind)wire_get_u8(&in);
-    out->time = (enum spine_time)wire_get_u8(&in);
-    out->weight_count = wire_get_u8(&in);
-    out->key.size = wire_get_u32(&in);
-    out->value.size = wire_get_u32(&in);
-    if (!wire_get_zeros(&in, 4) || wire_left(&in) > 0 || out->weight_count == 0)
-        return spine_fail(error, SPINE_CORRUPT, "the schema is none");
-    if (spine_schema_check(out, &why) != SPINE_OK)
-        return spine_fail(error, SPINE_CORRUPT, "the schema is none: %s", why.message);
-    return SPINE_OK;
-}
-
-void
 counts_encode(const struct spine_batch *batch, struct wire_writer *out)
 {
     wire_put_u64(out, batch->info.rows);

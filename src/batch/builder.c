@@ -43,6 +43,7 @@ spine_builder_new(const struct spine_schema *schema, struct spine_builder **out,
     if (builder == NULL)
         return fail_nomem(error, "a builder", sizeof *builder);
     output_init(&builder->output, &layout);
+    schema_ref(&layout.schema);
     builder->arena_bytes_max = BLOCK_BYTES;
     *out = builder;
 out:
@@ -98,6 +99,7 @@ spine_builder_free(struct spine_builder *builder)
     if (builder == NULL)
         return;
     output_release(&builder->output);
+    schema_unref(&builder->output.layout.schema);
     arena_release(&builder->arena);
     mem_free(builder, sizeof *builder);
 }

@@ -160,6 +160,8 @@ size_t batch_find_words(const struct spine_batch *batch, const struct held_block
 struct spine_batch *batch_alloc(const struct layout *layout, size_t block_count);
 /* The same, but fences and marks are yet to be set: they are not even zero. */
 struct spine_batch *batch_alloc_unset(const struct layout *layout, size_t block_count);
+/* Frees a batch that has no blocks of its own; NULL is allowed. */
+void batch_discard(struct spine_batch *batch);
 size_t batch_bytes(const struct layout *layout, size_t block_count);
 /* A batch of the same blocks, which are not copied; NULL without memory. */
 struct spine_batch *batch_copy(const struct spine_batch *batch);

@@ -145,8 +145,7 @@ begin_seal(struct output *output)
     output->sealed = 0;
     batch = NULL;
 out:
-    if (batch != NULL)
-        mem_free(batch, batch_bytes(layout, batch->block_count));
+    batch_discard(batch);
     return st;
 }
 
@@ -190,9 +189,7 @@ finish_seal(struct output *output)
 void
 output_seal_abort(struct output *output)
 {
-    if (output->sealing != NULL)
-        mem_free(output->sealing,
-                 batch_bytes(&output->layout, output->sealing->block_count));
+    batch_discard(output->sealing);
     output->sealing = NULL;
 }
 

@@ -40,6 +40,7 @@ cursor_new(struct spine_cursor **out, const struct layout *layout,
         layout->row_kind == ROW_ONE && layout->key_shift == 32 ? UINT32_MAX : UINT64_MAX;
     TRY(window_init(&cursor->window, &cursor->layout, batches, batch_count, error));
     cursor_set_timed(cursor, layout->timed);
+    schema_ref(&layout->schema);
     *out = cursor;
     cursor = NULL;
 out:
@@ -92,6 +93,7 @@ spine_cursor_close(struct spine_cursor *cursor)
         return;
     cursor_kept_release(cursor);
     window_release(&cursor->window);
+    schema_unref(&cursor->layout.schema);
     mem_free(cursor, sizeof *cursor);
 }
 

@@ -26,6 +26,7 @@ spine_cursor_group(struct spine_cursor *cursor, uint64_t through,
     if (cursor == NULL)
         return fail_null(error, "spine_cursor_group", "cursor");
     schema.key = cursor->layout.schema.value;
+    schema.key_tuple = cursor->layout.schema.value_tuple;
     schema.weight_count = cursor->layout.weight_count;
     if (!cursor_on_key(cursor))
         cursor_misuse(cursor, "spine_cursor_group", "key");

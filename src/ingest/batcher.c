@@ -50,6 +50,7 @@ spine_batcher_new(const struct spine_schema *schema, struct spine_batcher **out,
     if (batcher == NULL)
         return fail_nomem(error, "a batcher", sizeof *batcher);
     runs_init(&batcher->runs, &layout);
+    schema_ref(&layout.schema);
     batcher->numbers = layout.row_kind != ROW_WIDE && layout.key.kind != SPINE_FIXED &&
                        layout.value.kind != SPINE_FIXED;
     *out = batcher;
@@ -205,6 +206,7 @@ spine_batcher_free(struct spine_batcher *batcher)
     if (batcher == NULL)
         return;
     runs_release(&batcher->runs);
+    schema_unref(&batcher->runs.layout.schema);
     arena_release(&batcher->arena);
     mem_free(batcher, sizeof *batcher);
 }

@@ -44,6 +44,7 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
     *out = NULL;
     TRY(merge_alloc(&merge, batch_count, error));
     merge->layout = batches[0]->layout;
+    schema_ref(&merge->layout.schema);
     output_init(&merge->output, &merge->layout);
     merge->output.error = &merge->unread;
     if (span.account != NULL)
@@ -386,6 +387,7 @@ merge_release(struct merge *merge)
     rows_release(&merge->layout, &merge->fresh);
     retain_free(merge->retain);
     account_unref(merge->account);
+    schema_unref(&merge->layout.schema);
     mem_free(merge->inputs, merge->input_count * sizeof *merge->inputs);
     mem_free(merge->staged, merge->input_count * sizeof *merge->staged);
     mem_free(merge, sizeof *merge);

@@ -114,6 +114,7 @@ use_layout(struct spine_probe *probe, const struct layout *layout)
         return SPINE_OK;
     forget_layout(probe);
     probe->layout = *layout;
+    schema_ref(&layout->schema);
     probe->has_layout = true;
     return layout_init(&probe->key_layout, &schema, NULL);
 }
@@ -128,6 +129,7 @@ forget_layout(struct spine_probe *probe)
     rows_release(&probe->layout, &probe->rows);
     rows_release(&probe->layout, &probe->staged);
     rows_release(&probe->layout, &probe->merged);
+    schema_unref(&probe->layout.schema);
     probe->has_layout = false;
 }
 

@@ -178,6 +178,10 @@ fail_schema(struct spine_error *error, const char *what, const struct spine_sche
         given->value.size != wanted->value.size)
         add_difference(&to, "value %s, not %s", describe_type(given->value, one),
                        describe_type(wanted->value, other));
+    if (!spine_tuple_type_equal(given->key_tuple, wanted->key_tuple))
+        add_difference(&to, "other columns of keys");
+    if (!spine_tuple_type_equal(given->value_tuple, wanted->value_tuple))
+        add_difference(&to, "other columns of values");
     if (given->time != wanted->time)
         add_difference(&to, "time %s, not %s", time_name(given->time),
                        time_name(wanted->time));

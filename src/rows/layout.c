@@ -7,6 +7,9 @@
 
 static enum spine_status
 check_type(const char *field, struct spine_type type, struct spine_error *error);
+static enum spine_status check_tuple(const char *field, struct spine_type type,
+                                     const struct spine_tuple_type *tuple,
+                                     struct spine_error *error);
 static struct cell_layout cell_layout_of(const char *name, struct spine_type type);
 static enum row_kind row_kind_of(const struct layout *layout);
 static unsigned key_shift_of(const struct layout *layout);
@@ -20,6 +23,8 @@ spine_schema_check(const struct spine_schema *schema, struct spine_error *error)
         return fail_null(error, "spine_schema_check", "schema");
     TRY(check_type("key", schema->key, error));
     TRY(check_type("value", schema->value, error));
+    TRY(check_tuple("key", schema->key, schema->key_tuple, error));
+    TRY(check_tuple("value", schema->value, schema->value_tuple, error));
     if (schema->weight_count > SPINE_WEIGHTS_MAX)
         return spine_fail(error, SPINE_INVALID, "weight_count is %u; the most is %u",
                           schema->weight_count, SPINE_WEIGHTS_MAX);
@@ -56,6 +61,19 @@ check_type(const char *field, struct spine_type type, struct spine_error *error)
     }
     return spine_fail(error, SPINE_INVALID, "%s.kind is %d, which is no spine_kind",
                       field, (int)type.kind);
+}
+
+static enum spine_status
+check_tuple(const char *field, struct spine_type type,
+            const struct spine_tuple_type *tuple, struct spine_error *error)
+{
+    const struct spine_type cell = spine_tuple_type_cell(tuple);
+    char given[DESCRIBED_BYTES], wanted[DESCRIBED_BYTES];
+
+    if (tuple == NULL || (cell.kind == type.kind && cell.size == type.size))
+        return SPINE_OK;
+    return spine_fail(error, SPINE_INVALID, "%s is %s; a cell of %s_tuple is %s", field,
+                      describe_type(type, given), field, describe_type(cell, wanted));
 }
 
 enum spine_status

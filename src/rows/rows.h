@@ -37,6 +37,7 @@
 #include "spine/batch.h"
 #include "spine/cursor.h"
 #include "spine/schema.h"
+#include "tuple/tuple.h"
 
 #include <stdbool.h>
 
@@ -61,7 +62,8 @@ struct cell_layout {
     bool spans;
 };
 
-/* A schema, compiled. Plain data; copied freely. */
+/* A schema, compiled. Plain data; copied freely. Who keeps one longer than whom it has it
+ * from keeps the tuple types of its schema: schema_ref(), schema_unref() of tuple/. */
 struct layout {
     struct spine_schema schema; /* with weight_count resolved */
     enum row_kind row_kind;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "spine/schema.h"
+#include "spine/tuple.h"
 
 bool
 spine_schema_equal(const struct spine_schema *a, const struct spine_schema *b)
@@ -12,5 +12,7 @@ spine_schema_equal(const struct spine_schema *a, const struct spine_schema *b)
 
     return a->key.kind == b->key.kind && a->key.size == b->key.size &&
            a->value.kind == b->value.kind && a->value.size == b->value.size &&
-           a_weights == b_weights && a->time == b->time;
+           a_weights == b_weights && a->time == b->time &&
+           spine_tuple_type_equal(a->key_tuple, b->key_tuple) &&
+           spine_tuple_type_equal(a->value_tuple, b->value_tuple);
 }

@@ -137,7 +137,10 @@ sampler_init(struct sampler *sampler, struct spine_snapshot *snapshot, uint64_t 
     enum spine_status st;
 
     sampler->snapshot = snapshot;
-    sampler->key_schema = (struct spine_schema){.key = snapshot->layout.schema.key};
+    sampler->key_schema = (struct spine_schema){
+        .key = snapshot->layout.schema.key,
+        .key_tuple = snapshot->layout.schema.key_tuple,
+    };
     sampler->random.state = seed;
     TRY(places_init(&sampler->places, snapshot, error));
     if (!rows_reserve(&snapshot->layout, &sampler->row, 1)) {

@@ -21,6 +21,7 @@ snapshot_new(const struct layout *layout, struct lookup_ledger *ledger, size_t c
         return NULL;
     ref_init(&snapshot->refs);
     snapshot->layout = *layout;
+    schema_ref(&layout->schema);
     snapshot->ledger = lookup_ledger_ref(ledger);
     snapshot->capacity = capacity;
     return snapshot;
@@ -40,6 +41,7 @@ snapshot_free(struct spine_snapshot *snapshot)
     for (size_t i = 0; i < snapshot->batch_count; i++)
         spine_batch_unref(snapshot->batches[i]);
     lookup_ledger_unref(snapshot->ledger);
+    schema_unref(&snapshot->layout.schema);
     mem_free(snapshot, snapshot_bytes(snapshot->capacity));
 }
 

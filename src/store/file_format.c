@@ -18,7 +18,7 @@ static const uint64_t header_magic = MAGIC_OF('S', 'P', 'I', 'N', 'E', 'B', 'A',
 static const uint64_t footer_magic = MAGIC_OF('S', 'P', 'I', 'N', 'E', 'E', 'N', 'D');
 
 /* Features that a reader must know and this library does. */
-#define FEATURES_KNOWN UINT64_C(0)
+#define FEATURES_KNOWN UINT64_C(1)
 /* Bytes of a table before its entries. */
 #define TABLE_HEAD_BYTES 8u
 
@@ -99,7 +99,7 @@ file_footer_encode(const struct file_footer *footer, struct wire_writer *out)
     wire_put_u64(out, footer->table_checksum);
     wire_put_u64(out, footer->id.low);
     wire_put_u64(out, footer->id.high);
-    wire_put_u64(out, 0);
+    wire_put_u64(out, footer->features);
     wire_put_u64(out, 0);
     wire_put_u32(out, FILE_VERSION);
     wire_put_zeros(out, 44);
@@ -144,7 +144,7 @@ file_footer_decode(const char *name, struct span bytes, uint64_t file_bytes,
                    struct file_footer *out, struct spine_error *error)
 {
     struct wire_reader in = wire_reader_of(bytes.data, bytes.size);
-    uint64_t features, magic, offset;
+    uint64_t magic, offset;
     uint32_t version;
     enum spine_status st;
 
@@ -160,7 +160,7 @@ file_footer_decode(const char *name, struct span bytes, uint64_t file_bytes,
     out->table_checksum = wire_get_u64(&in);
     out->id.low = wire_get_u64(&in);
     out->id.high = wire_get_u64(&in);
-    features = wire_get_u64(&in);
+    out->features = wire_get_u64(&in);
     (void)wire_get_u64(&in);
     version = wire_get_u32(&in);
     (void)wire_get(&in, 44);
@@ -169,7 +169,7 @@ file_footer_decode(const char *name, struct span bytes, uint64_t file_bytes,
         return spine_fail(error, SPINE_CORRUPT,
                           "%s: does not end as a batch file does, at %" PRIu64, name,
                           offset);
-    st = check_version(name, version, features, error);
+    st = check_version(name, version, out->features, error);
     if (st != SPINE_OK)
         return st;
     if (wire_get_u64(&in) !=

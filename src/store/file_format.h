@@ -54,12 +54,20 @@ struct file_table {
     size_t section_capacity;
 };
 
+/* Features that a reader must know, as bits. */
+enum file_feature {
+    /* The schema tells of the columns of keys or values. */
+    FILE_FEATURE_TUPLES = 1
+};
+
 struct file_footer {
     struct file_id id;
     uint64_t file_bytes;
     uint64_t table_offset;
     uint64_t table_bytes;
     uint64_t table_checksum;
+    /* Of enum file_feature. */
+    uint64_t features;
 };
 
 /* The checksum of bytes that lie at `offset` of the file `id`. */

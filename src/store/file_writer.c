@@ -19,6 +19,7 @@ struct store_writer {
     /* Where the file begins. */
     uint64_t base;
     struct file_table table;
+    uint64_t features;
     /* What a compressed image is written to. */
     struct scratch scratch;
 };
@@ -133,6 +134,12 @@ out:
     return st;
 }
 
+void
+store_writer_need(struct store_writer *writer, enum file_feature feature)
+{
+    writer->features |= feature;
+}
+
 uint64_t
 store_writer_bytes(const struct store_writer *writer)
 {
@@ -143,7 +150,7 @@ enum spine_status
 store_writer_finish(struct store_writer *writer, struct store_file **out,
                     struct spine_error *error)
 {
-    struct file_footer footer = {.id = writer->id};
+    struct file_footer footer = {.id = writer->id, .features = writer->features};
     enum spine_status st;
 
     *out = NULL;

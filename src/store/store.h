@@ -88,6 +88,8 @@ enum spine_status store_writer_section(struct store_writer *writer, uint32_t kin
                                        const void *data, size_t bytes,
                                        struct spine_error *error);
 /* What is in the file so far, in bytes. */
+/* Whoever reads the file must know the feature. */
+void store_writer_need(struct store_writer *writer, enum file_feature feature);
 uint64_t store_writer_bytes(const struct store_writer *writer);
 /* The file is whole, has its name, and is open for reading. Takes the writer, also when
  * it fails. */

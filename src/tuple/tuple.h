@@ -3,72 +3,60 @@
 #define TUPLE_TUPLE_H
 
 /*
- * tuple/ -- tuples as bytes whose memcmp order is the order of the tuples.
+ * tuple/ -- tuples of columns as cells in their order.
  *
- * The byte table and the calls are in spine/tuple.h; nothing else of the library uses
- * this folder. Why the bytes are as they are:
+ * Types and their bytes are in spine/tuple.h. A type is a tree: a column that is a tuple
+ * has a type of its own. Nothing is compiled beyond widths: to encode or decode is one
+ * walk down that tree per some hundred rows, with one loop over these rows per column.
  *
- * Tag first. It orders different kinds, lets a reader do without a schema, and keeps what
- * compares equal so far in step: no element's bytes begin another's, so two tuples first
- * differ inside the same position of both.
+ * Types are immutable and counted. A schema that is kept keeps a reference to its types:
+ * schema_ref(), schema_unref().
  *
- * Compact numbers. The count of bytes is in the tag and orders before the bytes do. The
- * library compares SPINE_BYTES by a word of their first eight bytes before memcmp: two or
- * three small numbers fit in there, where fixed width would let one tag and most of one
- * number in.
- *
- * Descending flips every bit, tag included. Tags below 80 are ascending and others
- * descending, which the reader needs and the writer gets for nothing. Flipping an even
- * number of times, by nesting, is not flipping.
- *
- * Strings end with two bytes. With a single zero, told from an escaped one by the byte
- * after it, a descending string (zeros flipped to ff) at the end of an ascending tuple
- * (00) would read as a string that goes on.
- *
- * One encoding for one tuple: the reader refuses numbers with bytes to spare. What it
- * accepts is what the writer gives, and equal tuples are equal bytes.
- *
- * Where this comes from: FoundationDB's tuple layer has tags by kind and by length of
- * integers, zeros escaped by ff, and nested tuples; the memcomparable keys of MyRocks,
- * the key encoding of CockroachDB and the OrderedBytes of HBase complement what descends.
- * A two-byte end, nulls at either side and flips that nest are this library's
- * combination.
+ * Why the bytes are as they are. Fixed widths let columns be written and read by strides,
+ * and make a row of numbers no longer than its numbers. Strings end with two bytes: with
+ * a single zero, told from an escaped one by the byte after it, what follows the string
+ * could make it go on. The last column needs no end where the cell has one, unless it
+ * descends: there a string has to come after what it begins. A null's bytes are zeros, so
+ * that equal tuples are equal bytes.
  */
 
+#include "base/ref.h"
 #include "spine/schema.h"
 #include "spine/tuple.h"
-
-enum tuple_tag {
-    TUPLE_TAG_END = 0x00,
-    TUPLE_TAG_NULL_FIRST = 0x02,
-    TUPLE_TAG_FALSE = 0x04,
-    TUPLE_TAG_TRUE = 0x05,
-    /* Minus the number of bytes. */
-    TUPLE_TAG_I64_NEGATIVE = 0x10,
-    /* Plus the number of bytes; so for u64. */
-    TUPLE_TAG_I64 = 0x11,
-    TUPLE_TAG_U64 = 0x20,
-    TUPLE_TAG_F64 = 0x30,
-    TUPLE_TAG_STRING = 0x40,
-    TUPLE_TAG_BYTES = 0x41,
-    TUPLE_TAG_TUPLE = 0x42,
-    TUPLE_TAG_NULL_LAST = 0x7e
-};
-
-/* Inside strings and bytes: after a zero that belongs to them, and after the zero that
- * ends them. */
-#define TUPLE_ZERO_ESCAPED 0xffu
-#define TUPLE_ZERO_ENDS 0x00u
 
 /* The bits of an order. */
 #define TUPLE_ORDER_DESCENDING 1u
 #define TUPLE_ORDER_NULLS_LAST 2u
 
-/* The least number of bytes, 0 to 8, that holds `word`. */
-static inline unsigned
-tuple_word_bytes(uint64_t word)
-{
-    return word == 0 ? 0 : 8 - (unsigned)__builtin_clzll(word) / 8;
-}
+struct spine_tuple_type {
+    struct ref ref;
+    struct spine_column *columns;
+    size_t count;
+    /* The names of columns and zones. */
+    char *text;
+    size_t text_bytes;
+    /* Columns of all depths, and how deep they are: 1 without nested ones. */
+    size_t columns_total;
+    unsigned depth;
+    /* Is no column a string or binary? */
+    bool is_fixed;
+    /* Of a tuple; the least when it is not fixed. */
+    uint64_t bytes;
+    struct spine_type cell;
+};
+
+/* Takes, gives back, references to the types of a schema, which may be NULL. */
+void schema_ref(const struct spine_schema *schema);
+void schema_unref(const struct spine_schema *schema);
+
+/* Is a column of this kind a string or binary, or a tuple with one? */
+bool tuple_column_is_fixed(const struct spine_column *column);
+
+/* The bytes of a column's value: their number when it is fixed, else the least. Without
+ * the byte of a nullable one. */
+uint64_t tuple_column_bytes(const struct spine_column *column);
+
+/* Bytes of one value as the caller has it; 0 for strings, binaries and tuples. */
+size_t tuple_native_bytes(const struct spine_column *column);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tuple/tuple.h"
+#include "tuple/elements.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"

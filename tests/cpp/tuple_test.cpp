@@ -25,7 +25,7 @@ hex(const std::string &bytes)
     return text;
 }
 
-/* The elements come back from the bytes that the table of spine/tuple.h says. */
+/* The elements come back from the bytes that the table of spine/tuple_row.h says. */
 template <class... Ts>
 static void
 check_bytes(const char *expected, const std::tuple<Ts...> &elements)

@@ -8,7 +8,7 @@
 
 #include "fuzz/fuzz.h"
 
-#include "spine/tuple.h"
+#include "spine/tuple_row.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness/property.h"
 #include "harness/rng.h"
-#include "spine/tuple.h"
+#include "spine/tuple_row.h"
 
 #include <math.h>
 #include <setjmp.h>

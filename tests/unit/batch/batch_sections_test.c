@@ -51,7 +51,7 @@ decode(const struct sections *sections, enum spine_status *st, struct spine_erro
 {
     struct spine_batch_info info = {0};
     struct spine_batch *batch = NULL;
-    struct spine_schema schema;
+    struct spine_schema schema = {0};
     struct layout layout;
     size_t blocks;
 
@@ -63,9 +63,11 @@ decode(const struct sections *sections, enum spine_status *st, struct spine_erro
     /* A file has as many blocks in its table. */
     if (*st == SPINE_OK && blocks > 100000)
         *st = SPINE_CORRUPT;
+    if (*st == SPINE_OK)
+        batch = batch_alloc(&layout, blocks);
+    schema_unref(&schema);
     if (*st != SPINE_OK)
         return NULL;
-    batch = batch_alloc(&layout, blocks);
     assert_non_null(batch);
     batch->info = info;
     *st = fences_decode(span_of(&sections->fences), batch, error);

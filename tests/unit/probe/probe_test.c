@@ -178,26 +178,26 @@ large(void **state)
         struct draw draw;
         size_t keys;
     } cases[] = {
-        {{{SPINE_U64, 0}, {SPINE_U64, 0}, 1, SPINE_UNTIMED},
+        {{.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}},
          {.rows = 150000, .keys = 80000, .values = 4, .magnitude = 1},
          50000},
-        {{{SPINE_U32, 0}, {SPINE_U32, 0}, 1, SPINE_UNTIMED},
+        {{.key = {SPINE_U32, 0}, .value = {SPINE_U32, 0}},
          {.rows = 150000, .keys = 60000, .values = 1000},
          40000},
-        {{{SPINE_U64, 0}, {SPINE_I64, 0}, 1, SPINE_UNTIMED},
+        {{.key = {SPINE_U64, 0}, .value = {SPINE_I64, 0}},
          {.rows = 100000, .keys = 3, .values = 1000000},
          10},
         /* Runs of some dozens of rows, some of which meet and cancel each other. */
-        {{{SPINE_U64, 0}, {SPINE_U64, 0}, 1, SPINE_UNTIMED},
+        {{.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}},
          {.rows = 200000, .keys = 1000, .values = 2000, .magnitude = 1},
          1500},
-        {{{SPINE_I32, 0}, {SPINE_U32, 0}, 1, SPINE_UNTIMED},
+        {{.key = {SPINE_I32, 0}, .value = {SPINE_U32, 0}},
          {.rows = 100000, .keys = 500, .values = 100000, .magnitude = 1},
          800},
-        {{{SPINE_BYTES, 0}, {SPINE_BYTES, 0}, 1, SPINE_TIME_U64},
+        {{.key = {SPINE_BYTES, 0}, .value = {SPINE_BYTES, 0}, .time = SPINE_TIME_U64},
          {.rows = 60000, .keys = 5000, .values = 10, .times = 20},
          5000},
-        {{{SPINE_NONE, 0}, {SPINE_U64, 0}, 1, SPINE_UNTIMED},
+        {{.key = {SPINE_NONE, 0}, .value = {SPINE_U64, 0}},
          {.rows = 60000, .keys = 1, .values = 100000},
          1},
     };
@@ -372,8 +372,8 @@ failing_allocations_leave_a_usable_probe(void **state)
 {
     static const struct spine_allocator allocator = {NULL, failing_alloc, failing_free};
     static const struct spine_schema schemas[] = {
-        {{SPINE_U64, 0}, {SPINE_U64, 0}, 1, SPINE_UNTIMED},
-        {{SPINE_BYTES, 0}, {SPINE_BYTES, 0}, 1, SPINE_TIME_U64},
+        {.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}},
+        {.key = {SPINE_BYTES, 0}, .value = {SPINE_BYTES, 0}, .time = SPINE_TIME_U64},
     };
     const struct draw draw = {.rows = 1500, .keys = 300, .values = 4, .times = 3};
 

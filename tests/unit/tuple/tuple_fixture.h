@@ -7,7 +7,7 @@
  * that refuses from the nth call on.
  */
 
-#include "spine/tuple.h"
+#include "spine/tuple_row.h"
 
 #include <stdio.h>
 #include <stdlib.h>
