@@ -99,7 +99,7 @@ measure(const struct keys *keys, enum lookup_kind kind, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         uint64_t began = now_ns();
 
-        lookup_free(lookup);
+        lookup_unref(lookup);
         lookup = build(keys, kind);
         samples_add(&building, keys->count, began);
         began = now_ns();
@@ -119,7 +119,7 @@ measure(const struct keys *keys, enum lookup_kind kind, unsigned count)
     samples_print(&many, name);
     (void)snprintf(name, sizeof name, "  %s: single keys", kind_name);
     samples_print(&single, name);
-    lookup_free(lookup);
+    lookup_unref(lookup);
 }
 
 int

@@ -28,9 +28,7 @@ spine_batch_unref(struct spine_batch *batch)
     }
     if (account != NULL)
         account_subtract(account, ACCOUNT_FENCES, cells);
-    if (atomic_load_explicit(&batch->lookup_charged, memory_order_relaxed))
-        account_subtract(account, ACCOUNT_FILTERS, batch_lookup_bytes(batch));
-    lookup_free(atomic_load_explicit(&batch->lookup, memory_order_acquire));
+    lookup_unref(atomic_load_explicit(&batch->lookup, memory_order_acquire));
     schema_unref(&batch->layout.schema);
     account_free(&batch->payer, ACCOUNT_FENCES, batch,
                  batch_bytes(&batch->layout, batch->block_count));
@@ -67,15 +65,15 @@ void
 batch_charge_lookup(struct spine_batch *batch)
 {
     struct account *account;
+    struct lookup *lookup;
 
     /* Whoever charges the batch and whoever builds its filter at the same time: one of
      * the two sees both. */
     atomic_thread_fence(memory_order_seq_cst);
     account = atomic_load_explicit(&batch->payer, memory_order_acquire);
-    if (account == NULL || batch_lookup(batch) == NULL ||
-        atomic_exchange_explicit(&batch->lookup_charged, true, memory_order_relaxed))
-        return;
-    account_add(account, ACCOUNT_FILTERS, batch_lookup_bytes(batch));
+    lookup = atomic_load_explicit(&batch->lookup, memory_order_acquire);
+    if (account != NULL && lookup != NULL)
+        lookup_charge(lookup, account);
 }
 
 void

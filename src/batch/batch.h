@@ -55,11 +55,11 @@ struct spine_batch {
     bool judged;
     struct judged_by judged_by;
     struct spine_batch_info info;
-    /* NULL until a reader has built it; never changes then. */
+    /* A reference; NULL until a reader has built it; never changes then. It may know more
+     * keys than the batch has. */
     _Atomic(struct lookup *) lookup;
-    /* Who is charged for it, and whether that has its filter, too. */
+    /* Who is charged for it. */
     account_payer payer;
-    atomic_bool lookup_charged;
     /* Searches in vain that a filter would have saved. */
     atomic_uint_least64_t searches_in_vain;
     /* Where key_min and key_max of short fixed keys live. */
@@ -200,6 +200,12 @@ batch_lookup(const struct spine_batch *batch)
  */
 void batch_search_failed(struct spine_batch *batch, const struct lookup_options *options,
                          uint64_t count);
+/*
+ * Gives `part`, which has some of the rows of `batch` and which nobody else knows yet,
+ * the filter of `batch`, if there is one: what that does not have, `part` does not have.
+ * Not when the filter is larger than `part`, which is better off with one of its own.
+ */
+void batch_share_lookup(struct spine_batch *part, const struct spine_batch *batch);
 /* Memory of the filter, 0 without one. */
 static inline size_t
 batch_lookup_bytes(const struct spine_batch *batch)

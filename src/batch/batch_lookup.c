@@ -37,6 +37,18 @@ batch_search_failed(struct spine_batch *batch, const struct lookup_options *opti
     }
 }
 
+void
+batch_share_lookup(struct spine_batch *part, const struct spine_batch *batch)
+{
+    struct lookup *lookup = atomic_load_explicit(&batch->lookup, memory_order_acquire);
+
+    if (lookup == NULL || lookup_bytes(lookup) > part->info.bytes + part->bytes_elsewhere)
+        return;
+    assert(batch_lookup(part) == NULL);
+    atomic_store_explicit(&part->lookup, lookup_ref(lookup), memory_order_release);
+    batch_charge_lookup(part);
+}
+
 static enum spine_status
 build(const struct spine_batch *batch, const struct lookup_options *options,
       struct lookup **out)
@@ -56,7 +68,7 @@ build(const struct spine_batch *batch, const struct lookup_options *options,
     *out = lookup;
     lookup = NULL;
 out:
-    lookup_free(lookup);
+    lookup_unref(lookup);
     return st;
 }
 

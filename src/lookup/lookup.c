@@ -11,6 +11,9 @@
 #define WINDOW_DENSE_KEYS 4096u
 
 struct lookup {
+    struct ref refs;
+    /* Who is charged for it. */
+    account_payer payer;
     enum lookup_kind kind;
     struct bloom bloom;
     struct roaring roaring;
@@ -41,6 +44,7 @@ lookup_new(struct lookup **out, const struct lookup_facts *facts,
     *out = NULL;
     if (lookup == NULL)
         goto out;
+    ref_init(&lookup->refs);
     lookup->kind = lookup_choose(facts, options);
     assert(lookup->kind != LOOKUP_NONE);
     if (lookup->kind == LOOKUP_ROARING)
@@ -50,7 +54,7 @@ lookup_new(struct lookup **out, const struct lookup_facts *facts,
     *out = lookup;
     lookup = NULL;
 out:
-    lookup_free(lookup);
+    lookup_unref(lookup);
     return st;
 }
 
@@ -70,14 +74,34 @@ lookup_finish(struct lookup *lookup)
     return lookup->kind == LOOKUP_ROARING ? roaring_finish(&lookup->roaring) : SPINE_OK;
 }
 
-void
-lookup_free(struct lookup *lookup)
+struct lookup *
+lookup_ref(struct lookup *lookup)
 {
-    if (lookup == NULL)
+    ref_take(&lookup->refs);
+    return lookup;
+}
+
+void
+lookup_unref(struct lookup *lookup)
+{
+    struct account *account;
+    size_t bytes;
+
+    if (lookup == NULL || !ref_drop(&lookup->refs))
         return;
+    account = atomic_load_explicit(&lookup->payer, memory_order_acquire);
+    bytes = lookup_bytes(lookup) - sizeof *lookup;
     bloom_release(&lookup->bloom);
     roaring_release(&lookup->roaring);
-    mem_free(lookup, sizeof *lookup);
+    if (account != NULL)
+        account_subtract(account, ACCOUNT_FILTERS, bytes);
+    account_free(&lookup->payer, ACCOUNT_FILTERS, lookup, sizeof *lookup);
+}
+
+void
+lookup_charge(struct lookup *lookup, struct account *account)
+{
+    (void)account_charge(&lookup->payer, account, ACCOUNT_FILTERS, lookup_bytes(lookup));
 }
 
 enum lookup_kind

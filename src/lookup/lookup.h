@@ -17,7 +17,7 @@
  *
  *     lookup_new(&lookup, facts, options);
  *     lookup_add(lookup, words, hashes, count);      any number of times
- *     lookup_finish(lookup);                         at any point: lookup_free(lookup)
+ *     lookup_finish(lookup);                         at any point: lookup_unref(lookup)
  *
  * Filters live beside their batch, in memory of our allocator and nowhere else. In a file
  * one would be a block of its own: the Bloom blocks as they are, or the Roaring bitmap in
@@ -27,7 +27,7 @@
  * Building: one thread. A finished filter: any number of threads.
  */
 
-#include "base/ref.h"
+#include "base/account.h"
 #include "rows/rows.h"
 
 #include <stdatomic.h>
@@ -79,10 +79,14 @@ enum spine_status lookup_new(struct lookup **out, const struct lookup_facts *fac
  * LOOKUP_ROARING at `words` only. */
 void lookup_add(struct lookup *lookup, const uint64_t *words, const uint64_t *hashes,
                 size_t count);
-/* After it the filter answers. SPINE_NOMEM: it is good for lookup_free() only. */
+/* After it the filter answers. SPINE_NOMEM: it is good for lookup_unref() only. */
 enum spine_status lookup_finish(struct lookup *lookup);
-/* NULL is allowed. */
-void lookup_free(struct lookup *lookup);
+/* Another reference to a finished filter, which several batches may share. */
+struct lookup *lookup_ref(struct lookup *lookup);
+/* Gives a reference back; the last one frees the filter. NULL is allowed. */
+void lookup_unref(struct lookup *lookup);
+/* Charges a finished filter to `account`, unless it is charged already. Any thread. */
+void lookup_charge(struct lookup *lookup, struct account *account);
 
 enum lookup_kind lookup_kind(const struct lookup *lookup);
 /* Memory that the filter holds. */

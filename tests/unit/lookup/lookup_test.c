@@ -149,7 +149,7 @@ bloom_rates_are_what_was_asked_for(void **state)
         assert_true(rate <= 1.2 * rates[i]);
         assert_true(rate >= rates[i] / 1.2);
         expect_all_there(lookup, words, count);
-        lookup_free(lookup);
+        lookup_unref(lookup);
     }
     free(words);
 }
@@ -177,7 +177,7 @@ bloom_works_with_one_key(void **state)
 
     (void)state;
     expect_all_there(lookup, &word, 1);
-    lookup_free(lookup);
+    lookup_unref(lookup);
 }
 
 /* What CRoaring finds in the bitmap: exactly the words. */
@@ -319,8 +319,8 @@ the_chosen_is_the_smaller(void **state)
     assert_true(lookup_bytes(roaring) < lookup_bytes(bloom));
     expect_all_there(roaring, dense, count);
     expect_all_there(bloom, sparse, count);
-    lookup_free(roaring);
-    lookup_free(bloom);
+    lookup_unref(roaring);
+    lookup_unref(bloom);
     free(dense);
     free(sparse);
 }
@@ -405,7 +405,7 @@ build_with(uint64_t allocations, const uint64_t *words, size_t count)
         assert_null(lookup);
     }
     assert_true(st == SPINE_OK || st == SPINE_NOMEM);
-    lookup_free(lookup);
+    lookup_unref(lookup);
     assert_int_equal(spine_allocated_bytes(), 0);
     return st == SPINE_OK;
 }
