@@ -413,8 +413,11 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
         counters->ahead_rows_out += slice->counts.rows_out;
     }
     task->failures = 0;
-    if (task->surveyed)
-        survey_learn_locked(spine, &slice->counts);
+    if (task->surveyed) {
+        task->before.rows_in += slice->counts.rows_in;
+        task->before.rows_dropped += slice->counts.rows_dropped;
+        survey_learn_locked(spine, &task->before);
+    }
     if (task->level == 0 && !task->ahead)
         spine->locked.fuel_average =
             slot_fuel_average(spine->locked.fuel_average, task->fuel_used);
@@ -532,6 +535,7 @@ task_to_idle_locked(struct merge_task *task, struct aftermath *after)
     task->bottom = false;
     task->surveyed = false;
     task->written = NULL;
+    task->before = (struct merge_counts){0};
     task->largest_rows = 0;
     task->untouched_rows = 0;
     task->looked = false;

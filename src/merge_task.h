@@ -56,6 +56,8 @@ struct merge_task {
     struct merge *merge;
     uint64_t fuel_used;
     uint64_t rows_in; /* that the merge has read */
+    /* The rows that it had read and dropped when it was split last. */
+    struct merge_counts before;
     struct task_counters counters;
     /* Its job waits until a block is there. */
     bool lacks;

@@ -5,8 +5,6 @@
 #include "base/assert.h"
 
 static bool is_due(const struct merge_task *task);
-static bool inputs_are_searched(const struct merge_task *task);
-static void find_searched(struct entry *entry, void *context);
 static bool split_new(const struct merge_task *task, struct split *split);
 static void place_written(struct merge_task *task, struct split *split,
                           struct entry *home, uint64_t sequence);
@@ -19,14 +17,20 @@ split_make(struct merge_task *task, uint64_t *fuel_rows, struct split *split,
     struct merge *merge = task->merge;
     enum spine_status st;
 
-    if (!merge_is_splitting(merge) && !is_due(task))
-        return SPINE_OK;
+    if (!merge_is_splitting(merge)) {
+        if (!is_due(task))
+            return SPINE_OK;
+        if (!merge_may_split(merge)) {
+            merge_seek_split(merge);
+            return SPINE_OK;
+        }
+    }
     if (!split_new(task, split)) {
         merge_split_abort(merge);
         return SPINE_OK;
     }
-    merge_counts(merge, &split->counts);
     st = merge_split(merge, fuel_rows, &split->written, split->rests, error);
+    merge_counts(merge, &split->counts);
     if (st != SPINE_OK || split->written == NULL) {
         split_release(split);
         return merge_is_lost(merge) ? st : SPINE_OK;
@@ -46,26 +50,7 @@ is_due(const struct merge_task *task)
     merge_counts(task->merge, &counts);
     /* What was taken over is not there twice. */
     return slot_split_is_due(&task->spine->policy, counts.rows_in - counts.rows_shared,
-                             inputs.rows, inputs.count) &&
-           merge_may_split(task->merge) && !inputs_are_searched(task);
-}
-
-/* Readers have built filters, which the rests would not have. */
-static bool
-inputs_are_searched(const struct merge_task *task)
-{
-    bool searched = false;
-
-    entry_set_each(&task->inputs, entries_all, find_searched, &searched);
-    return searched;
-}
-
-static void
-find_searched(struct entry *entry, void *context)
-{
-    bool *searched = context;
-
-    *searched = *searched || batch_lookup(entry->batch) != NULL;
+                             inputs.rows, inputs.count);
 }
 
 /* Everything that takes memory, so that nothing fails once the merge is split. */
@@ -110,6 +95,9 @@ split_publish_locked(struct merge_task *task, struct split *split,
     task->counters.merge_rows_in += split->counts.rows_in;
     spine->locked.counters.merge_blocks_shared += split->counts.blocks_shared;
     spine->locked.counters.merge_rows_shared += split->counts.rows_shared;
+    spine->locked.counters.retain_rows_dropped += split->counts.rows_dropped;
+    task->before.rows_in += split->counts.rows_in;
+    task->before.rows_dropped += split->counts.rows_dropped;
 
     for (struct entry *entry = entry_set_take_chain(&task->inputs); entry != NULL;) {
         struct entry *next = entry->greater;

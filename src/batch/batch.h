@@ -149,6 +149,8 @@ output_share_rest(struct output *output, struct reader *reader, uint64_t *fuel_r
 SPINE_CHECKED enum spine_status batch_cut(const struct spine_batch *batch, uint64_t begin,
                                           uint64_t end, struct spine_batch **inner,
                                           struct spine_batch **outer);
+/* Does what was appended end with the key of the first of `rows`? */
+bool output_ends_with(const struct output *output, const struct rows *rows);
 /* Would the rows of the block at the position become smaller if they were appended, not
  * shared? They never do twice. */
 bool output_encodes_block(const struct output *output, const struct reader *reader);

@@ -32,6 +32,20 @@ output_block_end(const struct output *output, const struct rows *rows, size_t be
     return layout->timed ? end_by_value(layout, rows, begin, end) : end;
 }
 
+bool
+output_ends_with(const struct output *output, const struct rows *rows)
+{
+    const struct rows *pending = &output->pending;
+    const struct row_code first = rows_code(&output->layout, rows, 0);
+    struct row_code last;
+
+    if (pending->count == 0 && output->block_count == 0)
+        return false;
+    last = pending->count > 0 ? rows_code(&output->layout, pending, pending->count - 1)
+                              : fence_last(&output->fences[output->block_count - 1]);
+    return row_code_same_key(&output->layout, &last, &first);
+}
+
 /* Rows [begin, end), or as many of them as fit into BLOCK_BYTES. */
 static size_t
 end_by_bytes(const struct layout *layout, const struct rows *rows, size_t begin,

@@ -198,7 +198,8 @@ step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error)
     merge->lacks = false;
     if (merge->written != NULL)
         TRY(take_written(merge, fuel_rows));
-    while (*fuel_rows > 0 && !merge_done(merge) && !merge->lacks) {
+    while (*fuel_rows > 0 && !merge_done(merge) && !merge->lacks &&
+           !(merge->seeks_split && merge_may_split(merge))) {
         uint64_t fuel_used = 0;
 
         merge->intact = merge->retain != NULL && !retain_by_group(merge->retain) &&
@@ -232,19 +233,24 @@ settle_pins(struct merge *merge)
                     output->rows);
 }
 
-/* Judges the rows that were merged. */
+/* Judges the rows that were merged, or those before what a split would leave to the next
+ * merge, which reads them again. */
 static enum spine_status
 judge(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
       struct spine_error *error)
 {
     struct retain_fuel fuel = {.rows = fuel_rows > WINDOW_ROWS_MIN ? fuel_rows
                                                                    : WINDOW_ROWS_MIN};
+    struct rows rows = merge->fresh;
     enum spine_status st;
 
-    TRY(retain_step(merge->retain, &merge->fresh, &merge->fresh_at, &merge->output, &fuel,
+    rows.count = merge_rows_to_judge(merge);
+    TRY(retain_step(merge->retain, &rows, &merge->fresh_at, &merge->output, &fuel,
                     error));
-    if (merge->fresh_at == merge->fresh.count)
-        merge->fresh.count = merge->fresh_at = 0;
+    if (merge->fresh_at == rows.count) {
+        rows_drop_front(&merge->layout, &merge->fresh, rows.count);
+        merge->fresh_at = 0;
+    }
     *fuel_used += fuel.used > 0 ? fuel.used : 1;
 out:
     return st;

@@ -117,11 +117,18 @@ void merge_counts(const struct merge *merge, struct merge_counts *out);
 enum spine_status merge_seal(struct merge *merge, uint64_t *fuel_rows,
                              struct spine_batch **out, struct spine_error *error);
 /*
+ * Can it be split now? Not inside a value, nor when rows that it has read are not judged
+ * yet; and where groups are judged, which is done as a whole, only between two keys.
+ */
+bool merge_may_split(const struct merge *merge);
+/* The next steps go on only until it may be split, or is done. */
+void merge_seek_split(struct merge *merge);
+/*
  * Stops a merge half way: `*written` is what it has written, maybe a batch of no rows,
  * and `rests[i]` what it has yet to read of input i, or NULL when that is nothing. A
  * merge of the rests with that `written` goes on where this one stops; of this one only
  * merge_counts() and merge_free() are allowed. When it fails the merge goes on itself,
- * unless it is lost.
+ * unless it is lost. A rest has the lookup filter of its input.
  *
  * That takes work for each block of all these, which is paid in fuel: `*written` is NULL
  * as long as it is not done. Meanwhile the merge_is_splitting(): it has to be called
@@ -139,9 +146,6 @@ void merge_split_abort(struct merge *merge);
 /* True when the file of the output could not be written: only merge_free() is
  * allowed. */
 bool merge_is_lost(const struct merge *merge);
-/* Can it be split now? Not inside a value, nor when rows may be dropped: groups are
- * judged as a whole. */
-bool merge_may_split(const struct merge *merge);
 void merge_free(struct merge *merge);
 
 /* ---- What a merge would cost ---- */

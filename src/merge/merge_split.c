@@ -9,6 +9,12 @@
 #include "merge/merge_state.h"
 
 struct splitting {
+    /* Merged rows that were not judged are of the key `from`, and of later ones: the
+     * rests begin with it. */
+    bool has_from;
+    struct cell from;
+    /* Rows that the merge has read and the rests have. */
+    uint64_t rows_again;
     /* What is left of the inputs before `at`; NULL: nothing. As many as the merge has. */
     struct spine_batch **rests;
     size_t at;
@@ -21,15 +27,50 @@ struct splitting {
 static enum spine_status split(struct merge *merge, uint64_t *fuel_rows,
                                struct spine_batch **written, struct spine_batch **rests,
                                struct spine_error *error);
-static struct splitting *splitting_new(size_t input_count);
+static struct splitting *splitting_new(const struct merge *merge);
 static void splitting_free(struct splitting *splitting, size_t input_count);
 static enum spine_status make_rest(struct merge *merge, uint64_t *fuel_rows);
+static enum spine_status begin_rest(struct merge *merge, uint64_t *fuel_rows);
 static void release_rest(struct splitting *splitting);
 
+/*
+ * Rows of the key that may go on are not judged, and read again by the next merge:
+ *
+ *     merged    a a|b b b|c c       judged: a, b       the rests begin with c
+ *
+ * That has judged something, so that the next merge does not begin where this one did.
+ * Without groups the window's end is as good, once all of it is judged.
+ */
 bool
 merge_may_split(const struct merge *merge)
 {
-    return merge->retain == NULL && !kway_holds(&merge->kway);
+    const struct rows *fresh = &merge->fresh;
+
+    if (merge->retain == NULL || !retain_by_group(merge->retain))
+        return fresh->count == 0 && !kway_holds(&merge->kway);
+    return fresh->count > 0 && merge->fresh_at == 0 &&
+           rows_key_end(&merge->layout, fresh, 0, fresh->count) == fresh->count &&
+           retain_is_between_keys(merge->retain, fresh) &&
+           !output_ends_with(&merge->output, fresh);
+}
+
+void
+merge_seek_split(struct merge *merge)
+{
+    merge->seeks_split = true;
+}
+
+size_t
+merge_rows_to_judge(const struct merge *merge)
+{
+    const struct rows *fresh = &merge->fresh;
+    size_t begin = fresh->count - 1;
+
+    if (!merge->seeks_split || !retain_by_group(merge->retain))
+        return fresh->count;
+    while (begin > 0 && rows_key_end(&merge->layout, fresh, begin - 1, begin + 1) > begin)
+        begin--;
+    return begin > 0 && begin >= merge->fresh_at ? begin : fresh->count;
 }
 
 bool
@@ -62,7 +103,7 @@ split(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **written,
     assert(merge_may_split(merge));
     *written = NULL;
     if (splitting == NULL)
-        splitting = merge->splitting = splitting_new(merge->input_count);
+        splitting = merge->splitting = splitting_new(merge);
     if (splitting == NULL)
         return fail_nomem(error, "a merge that is split", sizeof *splitting);
     while (splitting->at<merge->input_count && * fuel_rows> 0)
@@ -71,6 +112,7 @@ split(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **written,
         TRY(output_seal_step(&merge->output, fuel_rows, written, NULL));
     if (*written != NULL) {
         memcpy(rests, splitting->rests, merge->input_count * sizeof *rests);
+        merge->rows_in -= splitting->rows_again;
         splitting->at = 0;
         merge_abort_split(merge);
     }
@@ -92,28 +134,51 @@ make_rest(struct merge *merge, uint64_t *fuel_rows)
     struct spine_batch **rest = &splitting->rests[splitting->at];
     enum spine_status st = SPINE_OK;
 
-    if (!splitting->rest_begun) {
-        merge_input_update(input);
-        if (input->staged->rows_left == 0) {
-            splitting->at++;
-            return SPINE_OK;
-        }
-        output_init(&splitting->rest, &merge->layout);
-        reader_init(&splitting->reader, input->batch);
-        splitting->reader.error = &merge->unread;
-        splitting->reader.use = PIN_TO_MERGE;
-        reader_to_offset(&splitting->reader,
-                         input->batch->info.rows - input->staged->rows_left);
-        splitting->rest_begun = true;
-        TRY(output_begin_rest(&splitting->rest, &splitting->reader, fuel_rows));
+    if (!splitting->rest_begun)
+        TRY(begin_rest(merge, fuel_rows));
+    if (splitting->reader.block == input->batch->block_count &&
+        splitting->rest.pending.count == 0 && splitting->rest.block_count == 0) {
+        release_rest(splitting);
+        splitting->at++;
+        return SPINE_OK;
     }
     TRY(output_share_rest(&splitting->rest, &splitting->reader, fuel_rows));
     if (*fuel_rows > 0)
         TRY(output_seal_step(&splitting->rest, fuel_rows, rest, NULL));
     if (*rest != NULL) {
+        batch_share_lookup(*rest, input->batch);
         release_rest(splitting);
         splitting->at++;
     }
+out:
+    return st;
+}
+
+static enum spine_status
+begin_rest(struct merge *merge, uint64_t *fuel_rows)
+{
+    struct splitting *splitting = merge->splitting;
+    struct merge_input *input = &merge->inputs[splitting->at];
+    struct reader *reader = &splitting->reader;
+    enum spine_status st = SPINE_OK;
+    uint64_t used;
+
+    merge_input_update(input);
+    used = input->batch->info.rows - input->staged->rows_left;
+    output_init(&splitting->rest, &merge->layout);
+    reader_init(reader, input->batch);
+    reader->error = &merge->unread;
+    reader->use = PIN_TO_MERGE;
+    splitting->rest_begun = true;
+    reader_to_offset(reader, used);
+    if (splitting->has_from && used > 0) {
+        TRY(reader_seek(reader, &splitting->from, NULL));
+        if (reader_offset(reader) > used)
+            reader_to_offset(reader, used);
+        splitting->rows_again += used - reader_offset(reader);
+    }
+    if (reader->block < input->batch->block_count)
+        st = output_begin_rest(&splitting->rest, reader, fuel_rows);
 out:
     return st;
 }
@@ -133,16 +198,20 @@ merge_abort_split(struct merge *merge)
     output_seal_abort(&merge->output);
     splitting_free(merge->splitting, merge->input_count);
     merge->splitting = NULL;
+    merge->seeks_split = false;
 }
 
 static struct splitting *
-splitting_new(size_t input_count)
+splitting_new(const struct merge *merge)
 {
     struct splitting *splitting = mem_zalloc(sizeof *splitting);
 
     if (splitting == NULL)
         return NULL;
-    splitting->rests = mem_zalloc(input_count * sizeof *splitting->rests);
+    splitting->has_from = merge->fresh.count > 0;
+    if (splitting->has_from)
+        splitting->from = rows_key(&merge->layout, &merge->fresh, 0);
+    splitting->rests = mem_zalloc(merge->input_count * sizeof *splitting->rests);
     if (splitting->rests != NULL)
         return splitting;
     splitting_free(splitting, 0);

@@ -61,6 +61,8 @@ struct merge {
     struct retain *retain;
     /* NULL: it is not splitting. */
     struct splitting *splitting;
+    /* A split is due: merge_seek_split(). */
+    bool seeks_split;
     bool may_keep_times;
     /* The last step failed where nothing is lost: it can be tried again. */
     bool intact;
@@ -94,6 +96,9 @@ merge_charge(const struct merge *merge, struct spine_batch *batch)
 
 /* merge_split_abort() inside another function of the merge. */
 void merge_abort_split(struct merge *merge);
+/* How many of the merged rows are to be judged next: not those of the last key, which may
+ * go on, when groups are judged and a split is sought, unless all are of it. */
+size_t merge_rows_to_judge(const struct merge *merge);
 
 /* ---- merge_take.c ---- */
 

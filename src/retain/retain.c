@@ -153,6 +153,16 @@ retain_judges_key(const struct retain *retain, union spine_datum key)
     return retain->verdict != KEY_KEPT && last_key_is(retain, key);
 }
 
+bool
+retain_is_between_keys(const struct retain *retain, const struct rows *rows)
+{
+    uint8_t scratch[16];
+
+    assert(rows->count > 0);
+    return retain->has_last &&
+           !last_key_is(retain, rows_key_datum(retain->layout, rows, 0, scratch));
+}
+
 static bool
 last_key_is(const struct retain *retain, union spine_datum key)
 {

@@ -165,32 +165,30 @@ paused_merges_go_on_from_a_split(void **state)
     world_close(&world);
 }
 
-static bool
-key_is_kept(void *context, union spine_datum key)
-{
-    (void)context;
-    return key.u64 != 1; /* which there is not */
-}
-
+/* What was known of an input's keys is known of what is left of it, and paid for once. */
 static void
-merges_that_drop_rows_are_not_split(void **state)
+what_is_left_keeps_its_lookup_filter(void **state)
 {
-    const struct spine_key_filter filter = {.name = "some", .on_key = key_is_kept};
+    struct spine_runtime_stats before, after;
+    struct spine_cursor *cursor;
     struct world world;
 
     (void)state;
     world_open(&world, NULL);
+    assert_int_equal(spine_cursor_open(world.spine, &cursor, NULL), SPINE_OK);
+    for (uint64_t key = 1; key <= BATCH_ROWS; key++)
+        (void)spine_cursor_seek_key_exact(cursor, spine_u64(key * (UINT64_MAX / 97)));
+    spine_cursor_close(cursor);
+    spine_runtime_get_stats(world.runtime, &before);
+    assert_int_equal(before.filter_bytes, stats_of(&world).filter_bytes);
+    assert_true(before.filter_bytes > BATCHES * (uint64_t)BATCH_ROWS);
+    run_to_split(&world);
+    spine_runtime_get_stats(world.runtime, &after);
+    assert_int_equal(after.filter_bytes, before.filter_bytes);
+    assert_int_equal(stats_of(&world).filter_bytes, before.filter_bytes);
     (void)peak_of(&world);
-    assert_true(stats_of(&world).merge_splits > 0);
-    world_close(&world);
-
-    world_open(&world, NULL);
-    spine_pause(world.spine);
-    assert_int_equal(spine_retain_keys(world.spine, &filter, NULL), SPINE_OK);
-    spine_resume(world.spine);
-    /* Begins anew, with the filter. */
-    assert_int_equal(spine_consolidate(world.spine, NULL, NULL), SPINE_OK);
-    assert_int_equal(stats_of(&world).merge_splits, 0);
+    spine_runtime_get_stats(world.runtime, &after);
+    assert_int_equal(after.filter_bytes, 0);
     world_close(&world);
 }
 
@@ -294,7 +292,7 @@ main(int argc, char **argv)
         cmocka_unit_test(what_was_read_goes_while_a_merge_runs),
         cmocka_unit_test(a_merge_given_up_leaves_what_it_has_written),
         cmocka_unit_test(paused_merges_go_on_from_a_split),
-        cmocka_unit_test(merges_that_drop_rows_are_not_split),
+        cmocka_unit_test(what_is_left_keeps_its_lookup_filter),
         cmocka_unit_test(test_splits_change_nothing),
     };
 
