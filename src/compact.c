@@ -59,10 +59,7 @@ out:
 static enum spine_status
 may_compact_locked(struct spine *spine, struct spine_error *error)
 {
-    const enum spine_status st = spine_sticky_locked(spine, error);
-
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(spine_sticky_locked(spine, error));
     if (spine->locked.closing)
         return spine_fail(error, SPINE_CANCELLED, "compact: the spine is being closed");
     if (runtime_is_closed(spine->runtime))

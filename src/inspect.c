@@ -246,17 +246,14 @@ static enum spine_status
 check_places_locked(struct spine *spine, struct spine_error *error)
 {
     struct census census = {.error = error};
-    enum spine_status st;
 
     spine_list_wait_locked(spine);
-    TRY(count_locked(spine, &census));
+    TRY_RETURN(count_locked(spine, &census));
     spine_list_sections_locked(spine, check_section, &census);
     for (unsigned level = 0; level < SPINE_LEVELS; level++)
         expect_sums(&census, "merging and loose", &census.found[level],
                     &census.expected[level]);
-    st = census.status;
-out:
-    return st;
+    return census.status;
 }
 
 /* What the sets and the tasks say of themselves. */
@@ -264,18 +261,16 @@ static enum spine_status
 count_locked(const struct spine *spine, struct census *census)
 {
     size_t batch_count = count_set(census, &spine->locked.loose, "loose");
-    enum spine_status st = SPINE_OK;
 
     for (unsigned i = 0; i < TASK_COUNT; i++) {
         batch_count += count_set(census, &spine->locked.tasks[i].inputs, "merging");
-        TRY(check_task(&spine->locked.tasks[i], census->error));
+        TRY_RETURN(check_task(&spine->locked.tasks[i], census->error));
     }
     if (census->status == SPINE_OK && batch_count != spine->locked.batch_count)
         return spine_fail(census->error, SPINE_CORRUPT,
                           "spine: %zu batches, counted as %zu", batch_count,
                           spine->locked.batch_count);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Adds what the set says of each level to what is expected there; returns how many

@@ -16,14 +16,11 @@ spine_retain_keys(struct spine *spine, const struct spine_key_filter *filter,
 {
     struct aftermath after = {0};
     struct key_filter *fresh = NULL;
-    enum spine_status st = SPINE_OK;
 
     if (spine == NULL)
         return fail_null(error, "spine_retain_keys", "spine");
     if (filter != NULL)
-        st = key_filter_new(filter, &fresh, error);
-    if (st != SPINE_OK)
-        return st;
+        TRY_RETURN(key_filter_new(filter, &fresh, error));
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     after.key_filters[after.task_count++] = spine->locked.key_filter;
@@ -40,14 +37,11 @@ spine_retain_values(struct spine *spine, const struct spine_value_filter *filter
 {
     struct aftermath after = {0};
     struct value_filter *fresh = NULL;
-    enum spine_status st = SPINE_OK;
 
     if (spine == NULL)
         return fail_null(error, "spine_retain_values", "spine");
     if (filter != NULL)
-        st = value_filter_new(filter, &fresh, error);
-    if (st != SPINE_OK)
-        return st;
+        TRY_RETURN(value_filter_new(filter, &fresh, error));
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     after.value_filters[after.task_count++] = spine->locked.value_filter;

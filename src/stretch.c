@@ -69,18 +69,15 @@ may_cut_locked(const struct spine *spine)
 static enum spine_status
 find_ranges(struct stretch *stretch, const struct skipped *skipped)
 {
-    enum spine_status st = SPINE_OK;
-
     for (size_t i = 0; i < stretch->company.count;) {
-        TRY(range_in(stretch->company.batches[i], skipped, &stretch->begin[i],
-                     &stretch->end[i]));
+        TRY_RETURN(range_in(stretch->company.batches[i], skipped, &stretch->begin[i],
+                            &stretch->end[i]));
         if (stretch->begin[i] < stretch->end[i])
             i++;
         else
             drop_from(stretch, i);
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 static enum spine_status
@@ -145,21 +142,19 @@ static enum spine_status
 cut(struct stretch *stretch)
 {
     const struct company *company = &stretch->company;
-    enum spine_status st = SPINE_OK;
 
     for (size_t i = 0; i + 1 < company->count; i++) {
         const struct spine_batch *batch = company->batches[i];
 
         if (stretch->end[i] - stretch->begin[i] == batch->info.rows)
             continue;
-        TRY(batch_cut(batch, stretch->begin[i], stretch->end[i], &stretch->inner[i],
-                      &stretch->outer[i]));
+        TRY_RETURN(batch_cut(batch, stretch->begin[i], stretch->end[i],
+                             &stretch->inner[i], &stretch->outer[i]));
         stretch->homes[i] = entry_new(stretch->inner[i]);
         if (stretch->homes[i] == NULL)
             return SPINE_NOMEM;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 void

@@ -138,9 +138,7 @@ spine_cursor_open(struct spine *spine, struct spine_cursor **out,
     *out = NULL;
     if (spine == NULL)
         return fail_null(error, "spine_cursor_open", "spine");
-    st = spine_take_snapshot(spine, &snapshot, error);
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(spine_take_snapshot(spine, &snapshot, error));
     st = spine_snapshot_cursor(snapshot, out, error);
     spine_snapshot_unref(snapshot);
     return st;

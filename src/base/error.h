@@ -17,7 +17,12 @@
  *     thing_free(thing);       NULL once committed
  *     return st;
  *
- * A function that checks stored data, and has nothing to free, states its facts instead:
+ * A function with nothing to do at `out:` has neither the label nor `st`:
+ *
+ *     TRY_RETURN(first(...));
+ *     return second(...);
+ *
+ * One that checks stored data states its facts:
  *
  *     EXPECT(block->rows > 0, "block %zu is empty", at);
  *     return SPINE_OK;
@@ -33,6 +38,14 @@
         st = (expression);                                                               \
         if (st != SPINE_OK)                                                              \
             goto out;                                                                    \
+    } while (0)
+
+/* On failure returns the status. */
+#define TRY_RETURN(expression)                                                           \
+    do {                                                                                 \
+        const enum spine_status status_ = (expression);                                  \
+        if (status_ != SPINE_OK)                                                         \
+            return status_;                                                              \
     } while (0)
 
 /* Unless `fact` holds, returns SPINE_CORRUPT, with the message that follows in

@@ -121,13 +121,10 @@ begin_run(struct ahead *ahead, const struct spine_batch *batch, size_t block,
     const uint64_t room = store_ahead_bytes(fence->keeper->file->store);
     const size_t end = run_end(batch, block, ahead->bytes < room ? ahead->bytes : room);
     struct store_run *run;
-    enum spine_status st;
 
     assert(ahead->run_count < AHEAD_RUNS);
-    st = store_run_new(fence->keeper->file, fence->number, (uint32_t)(end - block),
-                       ahead->transient, &run, error);
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(store_run_new(fence->keeper->file, fence->number, (uint32_t)(end - block),
+                             ahead->transient, &run, error));
     ahead->next = end;
     ahead->bytes = ahead->bytes == 0 ? 2 * fence->bytes : 2 * ahead->bytes;
     if (ahead->bytes > bytes_max)

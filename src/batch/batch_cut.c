@@ -47,7 +47,7 @@ out:
 static enum spine_status
 append_range(struct output *output, struct reader *reader, uint64_t begin, uint64_t end)
 {
-    enum spine_status st = SPINE_OK;
+    enum spine_status st;
 
     reader_to_offset(reader, begin);
     while (reader_offset(reader) < end) {
@@ -55,17 +55,16 @@ append_range(struct output *output, struct reader *reader, uint64_t begin, uint6
         const uint64_t left = end - reader_offset(reader);
 
         if (reader_at_block_start(reader) && reader_block_rows(reader) <= left) {
-            TRY(output_share_block(output, reader));
+            TRY_RETURN(output_share_block(output, reader));
             continue;
         }
         if (fence->encoded)
             output->encode_rows = 1;
         (void)reader_stage(reader, &output->pending,
                            left < BLOCK_ROWS ? (size_t)left : BLOCK_ROWS, &st);
-        TRY(st);
+        TRY_RETURN(st);
         if (!fence->judged)
             output->doubtful_end = output->pending.count;
     }
-out:
-    return st;
+    return SPINE_OK;
 }

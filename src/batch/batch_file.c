@@ -259,9 +259,8 @@ open_batch(struct store_file *file, struct spine_batch **out, struct spine_error
     struct spine_batch_info info = {0};
     struct spine_batch *batch;
     struct layout layout;
-    enum spine_status st;
 
-    TRY(read_counts(file, &layout, &info, error));
+    TRY_RETURN(read_counts(file, &layout, &info, error));
     batch = batch_alloc(&layout, file->table.block_count);
     schema_unref(&layout.schema);
     if (batch == NULL)
@@ -269,10 +268,8 @@ open_batch(struct store_file *file, struct spine_batch **out, struct spine_error
                           batch_bytes(&layout, file->table.block_count));
     batch->info = info;
     *out = batch;
-    TRY(decode_section(file, SECTION_FENCES, batch, error));
-    TRY(decode_section(file, SECTION_MARKS, batch, error));
-out:
-    return st;
+    TRY_RETURN(decode_section(file, SECTION_FENCES, batch, error));
+    return decode_section(file, SECTION_MARKS, batch, error);
 }
 
 /* On success the caller has references to the tuple types of the layout. */

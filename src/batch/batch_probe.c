@@ -273,18 +273,15 @@ static __attribute__((noinline)) enum spine_status
 hold_block(struct held_block *held, const struct fence *fence, struct spine_error *error,
            const struct image **image)
 {
-    enum spine_status st = SPINE_OK;
-
     if (held->fence != fence) {
         pin_release(&held->pin);
         held->fence = NULL;
         /* Finding the hits has counted it as wanted. */
-        TRY(fence_pin(fence, PIN_TO_MERGE, &held->pin, error));
+        TRY_RETURN(fence_pin(fence, PIN_TO_MERGE, &held->pin, error));
         held->fence = fence;
     }
     *image = held->pin.image;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 enum spine_status
@@ -297,14 +294,13 @@ batch_stage_hit(const struct spine_batch *batch, const struct probe_keys *keys,
     struct pin pin;
     enum spine_status st;
 
-    TRY(fence_pin(&batch->fences[hit->block], PIN_TO_MERGE, &pin, keys->error));
+    TRY_RETURN(fence_pin(&batch->fences[hit->block], PIN_TO_MERGE, &pin, keys->error));
     if (keys->plain && layout_has_marks(layout))
         image_stage_key(layout, pin.image, keys->words[hit->key], hit->begin, end, out);
     else
         image_stage(layout, pin.image, hit->begin, end, out);
     st = keep_cells(layout, &pin, keys, out, before);
     pin_release(&pin);
-out:
     return st;
 }
 
@@ -314,18 +310,16 @@ batch_hit_next(const struct spine_batch *batch, const struct probe_keys *keys,
 {
     struct pin pin;
     uint32_t begin, end;
-    enum spine_status st = SPINE_OK;
 
     if (!goes_on(batch, hit))
         return SPINE_OK;
-    TRY(fence_pin(&batch->fences[hit->block + 1], PIN_TO_READ, &pin, keys->error));
+    TRY_RETURN(fence_pin(&batch->fences[hit->block + 1], PIN_TO_READ, &pin, keys->error));
     hit->block++;
     hit->begin = 0;
     image_key_rows(pin.image, 0, &begin, &end);
     hit->end = (uint16_t)end;
     pin_release(&pin);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Has the hit's key rows in the next block, too? */

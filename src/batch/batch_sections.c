@@ -88,11 +88,9 @@ fences_decode(struct span bytes, struct spine_batch *batch, struct spine_error *
     uint64_t rows = 0, keys = 0, negative_rows = 0;
 
     for (size_t i = 0; i < batch->block_count; i++) {
-        const enum spine_status st = decode_fence(&in, batch, i, error);
         struct fence *fence = &batch->fences[i];
 
-        if (st != SPINE_OK)
-            return st;
+        TRY_RETURN(decode_fence(&in, batch, i, error));
         fence->row_begin = rows;
         rows += fence->rows;
         keys += fence->keys - fence->continues;

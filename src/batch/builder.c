@@ -31,14 +31,13 @@ spine_builder_new(const struct spine_schema *schema, struct spine_builder **out,
 {
     struct layout layout;
     struct spine_builder *builder;
-    enum spine_status st;
 
     if (out == NULL)
         return fail_null(error, "spine_builder_new", "out");
     *out = NULL;
     if (schema == NULL)
         return fail_null(error, "spine_builder_new", "schema");
-    TRY(layout_init(&layout, schema, error));
+    TRY_RETURN(layout_init(&layout, schema, error));
     builder = mem_zalloc(sizeof *builder);
     if (builder == NULL)
         return fail_nomem(error, "a builder", sizeof *builder);
@@ -46,8 +45,7 @@ spine_builder_new(const struct spine_schema *schema, struct spine_builder **out,
     schema_ref(&layout.schema);
     builder->arena_bytes_max = BLOCK_BYTES;
     *out = builder;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 enum spine_status
@@ -61,9 +59,7 @@ spine_builder_add(struct spine_builder *builder, const struct spine_row *row,
     if (builder == NULL || row == NULL)
         return fail_null(error, "spine_builder_add", builder == NULL ? "builder" : "row");
     pending = &builder->output.pending;
-    st = make_room(builder, error);
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(make_room(builder, error));
     count = pending->count;
     TRY(rows_append_row(&builder->output.layout, pending, row, error));
     TRY(check_row(builder, error));
@@ -79,18 +75,15 @@ enum spine_status
 spine_builder_seal(struct spine_builder *builder, struct spine_batch **out,
                    struct spine_error *error)
 {
-    enum spine_status st;
-
     if (out == NULL)
         return fail_null(error, "spine_builder_seal", "out");
     *out = NULL;
     if (builder == NULL)
         return fail_null(error, "spine_builder_seal", "builder");
-    TRY(output_seal(&builder->output, out, error));
+    TRY_RETURN(output_seal(&builder->output, out, error));
     arena_reset(&builder->arena);
     builder->arena_bytes_max = BLOCK_BYTES;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 void

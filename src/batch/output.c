@@ -245,16 +245,13 @@ push_blocks(struct output *output, const struct rows *rows, enum rest rest,
             size_t *packed)
 {
     for (;;) {
-        enum spine_status st;
         size_t end = output_block_end(output, rows, *packed, rest != REST_WAITS);
 
         if (end == *packed && rest == REST_IS_PACKED)
             end = rows->count;
         if (end == *packed)
             return SPINE_OK;
-        st = push_block(output, rows, *packed, end);
-        if (st != SPINE_OK)
-            return st;
+        TRY_RETURN(push_block(output, rows, *packed, end));
         *packed = end;
     }
 }

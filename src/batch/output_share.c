@@ -14,12 +14,11 @@ output_share_block(struct output *output, struct reader *reader)
     const struct spine_batch *batch = reader->batch;
     const size_t index = reader->block;
     struct fence fence;
-    enum spine_status st;
 
     assert(reader_at_block_start(reader));
-    TRY(output_flush(output, true));
-    TRY(output_reserve_blocks(output, output->block_count + 1));
-    TRY(fence_copy(&fence, &batch->fences[index]));
+    TRY_RETURN(output_flush(output, true));
+    TRY_RETURN(output_reserve_blocks(output, output->block_count + 1));
+    TRY_RETURN(fence_copy(&fence, &batch->fences[index]));
     steps_count();
     fence.judged =
         fence.judged && judged_by_covers(&batch->judged_by, &output->judged_by);
@@ -28,9 +27,7 @@ output_share_block(struct output *output, struct reader *reader)
                batch->marks + 1 + index * BLOCK_MARKS, BLOCK_MARKS * sizeof(uint64_t));
     output_push_fence(output, &fence);
     reader->block++;
-    TRY(output_place(output));
-out:
-    return st;
+    return output_place(output);
 }
 
 void
@@ -64,14 +61,11 @@ output_begin_rest(struct output *output, struct reader *reader, uint64_t *fuel_r
 enum spine_status
 output_share_rest(struct output *output, struct reader *reader, uint64_t *fuel_rows)
 {
-    enum spine_status st = SPINE_OK;
-
     while (*fuel_rows > 0 && reader->block < reader->batch->block_count) {
-        TRY(output_share_block(output, reader));
+        TRY_RETURN(output_share_block(output, reader));
         --*fuel_rows;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 bool

@@ -62,27 +62,24 @@ static enum spine_status
 begin_reads(const struct spine_batch *batch, struct held_blocks *held,
             struct reads *reads, struct spine_error *error)
 {
-    enum spine_status st = SPINE_OK;
-
     for (size_t i = 0; i < held->count;) {
         const struct fence *fence = &batch->fences[held->index[i]];
         size_t count = 1;
 
         if (fence->block != NULL || fence->keeper->file == NULL)
-            TRY(fence_pin(fence, PIN_TO_READ, &held->pins[i], error));
+            TRY_RETURN(fence_pin(fence, PIN_TO_READ, &held->pins[i], error));
         else if (!pin_resident(fence, &held->pins[i])) {
             struct store_run **run = &reads->runs[reads->count];
 
             count = neighbours(batch, held, i);
-            TRY(store_run_new(fence->keeper->file, fence->number, (uint32_t)count, false,
-                              run, error));
+            TRY_RETURN(store_run_new(fence->keeper->file, fence->number, (uint32_t)count,
+                                     false, run, error));
             if (reads->count++ > 0)
                 (void)store_run_submit(*run, NULL, NULL, NULL);
         }
         i += count;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 static bool

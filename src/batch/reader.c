@@ -67,19 +67,17 @@ static __attribute__((noinline)) enum spine_status
 look_elsewhere(struct reader *reader, const struct image **image)
 {
     const struct fence *fence = &reader->batch->fences[reader->block];
-    enum spine_status st = SPINE_OK;
 
     if (reader->pin.image == NULL || reader->pinned != reader->block) {
         enum pin_use use = reader->use;
 
-        TRY(bring(reader, &use));
-        TRY(let_go(reader));
-        TRY(fence_pin(fence, use, &reader->pin, reader->error));
+        TRY_RETURN(bring(reader, &use));
+        TRY_RETURN(let_go(reader));
+        TRY_RETURN(fence_pin(fence, use, &reader->pin, reader->error));
         reader->pinned = reader->block;
     }
     *image = reader->pin.image;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Reads the block, and those behind it, if this one follows the one before. */
@@ -87,7 +85,6 @@ static enum spine_status
 bring(struct reader *reader, enum pin_use *use)
 {
     const bool follows = reader->pin.image != NULL && reader->pinned + 1 == reader->block;
-    enum spine_status st = SPINE_OK;
 
     if (reader->ahead == NULL)
         return SPINE_OK;
@@ -95,10 +92,9 @@ bring(struct reader *reader, enum pin_use *use)
         ahead_release(reader->ahead);
         return SPINE_OK;
     }
-    TRY(ahead_bring(reader->ahead, reader->batch, reader->block, reader->error));
+    TRY_RETURN(ahead_bring(reader->ahead, reader->batch, reader->block, reader->error));
     *use = PIN_TO_MERGE;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Leaves what the reader holds to those who borrow from it. */
@@ -178,17 +174,15 @@ reader_to_key(struct reader *reader, size_t block, uint32_t number)
     const struct fence *fence = &reader->batch->fences[block];
     const uint32_t key = number + fence->continues;
     const struct image *image;
-    enum spine_status st = SPINE_OK;
 
     assert(block < reader->batch->block_count && key < fence->keys);
     reader->block = block;
     reader->row = 0;
     if (key > 0) {
-        TRY(look(reader, &image));
+        TRY_RETURN(look(reader, &image));
         reader->row = image_row_end(image, image_value_end(image, key - 1) - 1);
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 enum spine_status
@@ -210,17 +204,15 @@ enum spine_status
 reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows)
 {
     const struct image *image;
-    enum spine_status st = SPINE_OK;
     uint32_t end;
 
     *rows = 0;
     if (!reader_to_block_of(reader, key))
         return SPINE_OK;
-    TRY(look(reader, &image));
+    TRY_RETURN(look(reader, &image));
     batch_find_key(reader, image, key, &reader->row, &end);
     *rows = end - reader->row;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 bool
@@ -267,16 +259,14 @@ seek(struct reader *reader, const struct target *target)
 {
     const struct spine_batch *batch = reader->batch;
     const struct image *image;
-    enum spine_status st = SPINE_OK;
 
     reader->block = find_block(batch, reader->block, target);
     reader->row = 0;
     if (reader->block < batch->block_count) {
-        TRY(look(reader, &image));
+        TRY_RETURN(look(reader, &image));
         reader->row = image_search(&batch->layout, image, target);
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /*
@@ -384,16 +374,14 @@ reader_stage_lent(struct reader *reader, struct lent_rows *out, size_t want)
     const size_t room = lent_rows_room(out);
     const size_t rows = rows_ahead(reader, want < room ? want : room);
     const struct image *image;
-    enum spine_status st = SPINE_OK;
 
     if (rows == 0)
         return SPINE_OK;
-    TRY(look(reader, &image));
+    TRY_RETURN(look(reader, &image));
     image_stage_lent(&reader->batch->layout, image, reader->row,
                      reader->row + (uint32_t)rows, out);
     pass(reader, rows);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Of `want` rows those that are left in the block. */

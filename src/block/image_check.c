@@ -73,22 +73,22 @@ image_check_shape(const struct layout *layout, const void *bytes, size_t size,
                           .error = error,
                           .end = IMAGE_HEAD_BYTES};
     const struct image *image = bytes;
-    enum spine_status st;
 
     assert((uintptr_t)bytes % _Alignof(struct image) == 0);
-    TRY(check_head(&check));
-    TRY(check_counts(&check));
-    TRY(check_column(&check, &layout->key, true));
-    TRY(check_column(&check, &layout->value, false));
-    TRY(check_ends(&check, PART_ENDS_OF_VALUES, image->key_count, image->value_count));
-    TRY(check_ends(&check, PART_ENDS_OF_TIMES, image->value_count, image->row_count));
-    TRY(check_times(&check));
-    TRY(check_weights(&check));
+    TRY_RETURN(check_head(&check));
+    TRY_RETURN(check_counts(&check));
+    TRY_RETURN(check_column(&check, &layout->key, true));
+    TRY_RETURN(check_column(&check, &layout->value, false));
+    TRY_RETURN(
+        check_ends(&check, PART_ENDS_OF_VALUES, image->key_count, image->value_count));
+    TRY_RETURN(
+        check_ends(&check, PART_ENDS_OF_TIMES, image->value_count, image->row_count));
+    TRY_RETURN(check_times(&check));
+    TRY_RETURN(check_weights(&check));
     if (check.end != size)
-        st = spine_fail(error, SPINE_CORRUPT, "a block of %zu bytes has %zu more",
-                        check.end, size - check.end);
-out:
-    return st;
+        return spine_fail(error, SPINE_CORRUPT, "a block of %zu bytes has %zu more",
+                          check.end, size - check.end);
+    return SPINE_OK;
 }
 
 enum spine_status
@@ -98,18 +98,15 @@ image_check(const struct layout *layout, const void *bytes, size_t size,
     const struct image *image = bytes;
     const struct check check = {
         .layout = layout, .image = image, .size = size, .error = error};
-    enum spine_status st;
 
-    TRY(image_check_shape(layout, bytes, size, error));
+    TRY_RETURN(image_check_shape(layout, bytes, size, error));
 
     const struct column keys = image_keys(image), values = image_values(image);
 
-    TRY(check_words(&check, &layout->key, &keys, image->key_count));
-    TRY(check_words(&check, &layout->value, &values, image->value_count));
-    TRY(check_samples(&check));
-    TRY(check_rows(&check));
-out:
-    return st;
+    TRY_RETURN(check_words(&check, &layout->key, &keys, image->key_count));
+    TRY_RETURN(check_words(&check, &layout->value, &values, image->value_count));
+    TRY_RETURN(check_samples(&check));
+    return check_rows(&check);
 }
 
 static enum spine_status
@@ -180,17 +177,17 @@ check_column(struct check *check, const struct cell_layout *layout, bool is_key)
     const struct frame *frame = is_key ? &image->key_frame : &image->value_frame;
     const bool has_ends = layout->shape == SHAPE_BYTES;
     size_t bytes = (size_t)count * layout->bytes;
-    enum spine_status st;
 
     if (is_key)
-        TRY(check_array(check, PART_KEY_SAMPLES,
+        TRY_RETURN(
+            check_array(check, PART_KEY_SAMPLES,
                         has_ends ? (count + SAMPLE_STEP - 1) / SAMPLE_STEP * 8 : 0));
-    TRY(check_array(check, ends, has_ends ? count * sizeof(uint32_t) : 0));
+    TRY_RETURN(check_array(check, ends, has_ends ? count * sizeof(uint32_t) : 0));
     EXPECT(!is_key || has_ends || image->shared_bytes == 0,
            "keys of a block have %" PRIu32 " bytes in common", image->shared_bytes);
     if (has_ends) {
-        TRY(check_cell_ends(check, image_part(image, ends), count,
-                            is_key ? image->shared_bytes : 0));
+        TRY_RETURN(check_cell_ends(check, image_part(image, ends), count,
+                                   is_key ? image->shared_bytes : 0));
         bytes = ((const uint32_t *)image_part(image, ends))[count - 1];
     }
     if (!framed) {
@@ -200,13 +197,12 @@ check_column(struct check *check, const struct cell_layout *layout, bool is_key)
             return check_part(check, cells, bytes + CELL_SLACK, 8 * bytes);
         return check_array(check, cells, bytes);
     }
-    TRY(check_frame(check, frame, count));
-    TRY(check_part(check, cells, frame_bytes(frame, count),
-                   (size_t)count * frame->width));
+    TRY_RETURN(check_frame(check, frame, count));
+    TRY_RETURN(check_part(check, cells, frame_bytes(frame, count),
+                          (size_t)count * frame->width));
     EXPECT(frame_bits(frame) == image_part(image, cells),
            "a frame of a block has its words elsewhere");
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Ends of bytes, of which each cell has at least `shared_bytes`. */
@@ -233,9 +229,8 @@ check_ends(struct check *check, enum image_part part, uint32_t count, uint32_t t
     const char *const what = part == PART_ENDS_OF_VALUES ? "values" : "times";
     const uint16_t *ends;
     uint32_t before = 0;
-    enum spine_status st;
 
-    TRY(check_array(check, part, count < total ? count * sizeof *ends : 0));
+    TRY_RETURN(check_array(check, part, count < total ? count * sizeof *ends : 0));
     ends = image_part(check->image, part);
     for (uint32_t i = 0; ends != NULL && i < count; i++) {
         EXPECT(ends[i] > before, "ends of %s do not rise at %" PRIu32, what, i);
@@ -243,8 +238,7 @@ check_ends(struct check *check, enum image_part part, uint32_t count, uint32_t t
     }
     EXPECT(ends == NULL || before == total, "%s end at %" PRIu32 " of %" PRIu32, what,
            before, total);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 static enum spine_status
@@ -279,18 +273,15 @@ static enum spine_status
 check_framed_part(struct check *check, enum image_part part, size_t count)
 {
     const struct frame *frame;
-    enum spine_status st;
 
     EXPECT(check->image->at[part] == check->end &&
                check->size - check->end >= sizeof *frame,
            "a frame of a block is not where it should be");
     frame = image_part(check->image, part);
-    TRY(check_frame(check, frame, count));
+    TRY_RETURN(check_frame(check, frame, count));
     EXPECT(frame->bits_at == sizeof *frame, "a frame of a block has its words elsewhere");
-    TRY(check_part(check, part, sizeof *frame + frame_bytes(frame, count),
-                   8 * sizeof *frame + count * frame->width));
-out:
-    return st;
+    return check_part(check, part, sizeof *frame + frame_bytes(frame, count),
+                      8 * sizeof *frame + count * frame->width);
 }
 
 /* The products of a frame of `count` words do not wrap around. */
@@ -406,7 +397,6 @@ check_rows(const struct check *check)
     struct rows rows = {.hi = hi, .weight = weight, .capacity = CHECK_ROWS + 1};
     struct findings found = {0};
     unsigned narrowest;
-    enum spine_status st = SPINE_OK;
 
     rows.lo = layout->row_kind != ROW_ONE ? lo : NULL;
     rows.key = layout->key.spans ? key : NULL;
@@ -417,7 +407,7 @@ check_rows(const struct check *check)
         if (rows.count > 0)
             rows_drop_front(layout, &rows, rows.count - 1);
         image_stage(layout, image, at, end, &rows);
-        TRY(look_at_rows(check, &rows, at, &found));
+        TRY_RETURN(look_at_rows(check, &rows, at, &found));
     }
     narrowest = weight_bytes_of(found.not_one, found.magnitude);
     EXPECT(found.keys == image->key_count,
@@ -430,8 +420,7 @@ check_rows(const struct check *check)
            image->negative_rows);
     EXPECT(image_has(image, IMAGE_WEIGHTS_FRAMED) || narrowest == image->weight_bytes,
            "weights of %u bytes would have room in %u", image->weight_bytes, narrowest);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Rows from number `first` on; the one in front of them is the one before, if any. */

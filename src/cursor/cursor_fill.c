@@ -137,22 +137,21 @@ stage_lent(struct source *source, struct lent_rows *out)
 {
     struct reader *reader = &source->reader;
     const size_t begin = out->count;
-    enum spine_status st = SPINE_OK;
 
     assert(!source->stop_moves);
     while (source_has_more(source) && lent_rows_room(out) > 0) {
         const uint64_t left = source->stop - reader_offset(reader);
 
-        TRY(reader_stage_lent(reader, out, left < SIZE_MAX ? (size_t)left : SIZE_MAX));
+        TRY_RETURN(
+            reader_stage_lent(reader, out, left < SIZE_MAX ? (size_t)left : SIZE_MAX));
     }
     if (source->negated) {
         const size_t at = negate(out->weight, begin, out->count);
 
         if (at < out->count)
-            st = name_lent(source->window, out, at);
+            return name_lent(source->window, out, at);
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* The same before the reader, but in ascending order. */
@@ -289,32 +288,29 @@ want_max(const struct window *window)
 enum spine_status
 window_fill_forward(struct window *window)
 {
-    enum spine_status st;
     bool done;
 
-    TRY(fill_rows(window, &window->rows, &done));
+    TRY_RETURN(fill_rows(window, &window->rows, &done));
     window->back_closed = done;
     if (done && !window->limited)
         window->high_open = false;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 enum spine_status
 window_read(struct window *window, struct lent_rows *out)
 {
     struct rows *rows = &window->rows;
-    enum spine_status st;
     bool done;
 
     assert(window_reads_on(window) && out->count == 0);
-    TRY(fill_lent(window, out, &done));
+    TRY_RETURN(fill_lent(window, out, &done));
     if (done) {
         window->back_closed = true;
         window->high_open = false;
     }
     if (out->count == 0)
-        goto out;
+        return SPINE_OK;
     /* With two rows the window knows whether the second one is its key's first. */
     if (!rows_reserve(window->layout, rows, 2))
         return SPINE_NOMEM;
@@ -327,8 +323,7 @@ window_read(struct window *window, struct lent_rows *out)
     }
     window->low_open = true;
     window->front_closed = false;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Appends rows as long as `out` has room for those that come next; `*done` when nothing
@@ -372,11 +367,10 @@ enum spine_status
 window_fill_backward(struct window *window, size_t keep)
 {
     struct rows *rows = &window->rows, *spare = &window->spare;
-    enum spine_status st;
     bool done;
 
     spare->count = 0;
-    TRY(fill_rows(window, spare, &done));
+    TRY_RETURN(fill_rows(window, spare, &done));
     window->front_closed = done;
     if (done && !window->limited)
         window->low_open = false;
@@ -392,6 +386,5 @@ window_fill_backward(struct window *window, size_t keep)
 
     *rows = *spare;
     *spare = swap;
-out:
-    return st;
+    return SPINE_OK;
 }

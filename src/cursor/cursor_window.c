@@ -125,8 +125,6 @@ enum spine_status
 window_set_bounds(struct window *window, const struct cell *lower,
                   const struct cell *upper)
 {
-    enum spine_status st = SPINE_OK;
-
     window_clear(window, false);
     for (size_t i = 0; i < window->source_count; i++) {
         struct source *source = &window->sources[i];
@@ -134,18 +132,17 @@ window_set_bounds(struct window *window, const struct cell *lower,
         source->begin = 0;
         source->end = source->batch->info.rows;
         if (upper != NULL) {
-            TRY(reader_seek(&source->reader, upper, NULL));
+            TRY_RETURN(reader_seek(&source->reader, upper, NULL));
             source->end = reader_offset(&source->reader);
         }
         if (lower != NULL) {
-            TRY(reader_seek(&source->reader, lower, NULL));
+            TRY_RETURN(reader_seek(&source->reader, lower, NULL));
             source->begin = reader_offset(&source->reader);
         }
         if (source->end < source->begin)
             source->end = source->begin;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 void
@@ -204,22 +201,18 @@ window_to_end(struct window *window)
 enum spine_status
 window_seek(struct window *window, struct window_bound bound, bool backward)
 {
-    enum spine_status st;
-
     window_clear(window, backward);
     window->front_closed = !backward && bound.value == NULL;
     window->back_closed = backward && bound.value == NULL;
-    TRY(find_bounds(window, bound));
+    TRY_RETURN(find_bounds(window, bound));
     use_sources(window, backward);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 enum spine_status
 window_seek_limited(struct window *window, struct window_bound bound, bool backward)
 {
     const struct window_bound limit = {.key = bound.key, .after = !backward};
-    enum spine_status st = SPINE_OK;
 
     assert(bound.value != NULL);
     window_clear(window, backward);
@@ -228,21 +221,19 @@ window_seek_limited(struct window *window, struct window_bound bound, bool backw
     for (size_t i = 0; i < window->source_count; i++) {
         struct source *source = &window->sources[i];
 
-        TRY(find_bound(source, limit));
+        TRY_RETURN(find_bound(source, limit));
         source->stop = reader_offset(&source->reader);
         source->stop_moves = false;
-        TRY(find_bound(source, bound));
+        TRY_RETURN(find_bound(source, bound));
         if (source_has_more(source))
             use_source(window, source, source_rows_left(source));
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 enum spine_status
 window_seek_exact(struct window *window, const struct cell *key)
 {
-    enum spine_status st = SPINE_OK;
     uint64_t rows_ahead = 0;
 
     window_clear(window, false);
@@ -254,7 +245,7 @@ window_seek_exact(struct window *window, const struct cell *key)
         size_t rows = 0;
 
         if (source->hit)
-            TRY(reader_seek_exact(&source->reader, key, &rows));
+            TRY_RETURN(reader_seek_exact(&source->reader, key, &rows));
         if (source->hit && rows == 0)
             search_failed(window, source);
         if (rows == 0)
@@ -270,8 +261,7 @@ window_seek_exact(struct window *window, const struct cell *key)
         use_source(window, source, rows);
     }
     window->want = rows_ahead <= LIMITED_ROWS ? LIMITED_ROWS : WINDOW_WANT_FEW;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Decides which batches are searched for the key, and asks for their memory. */
@@ -329,14 +319,10 @@ tell_searches(const struct window *window, struct source *source)
 enum spine_status
 window_fill(struct window *window)
 {
-    enum spine_status st;
-
     assert(window->rows.count == 0);
-    TRY(settle_pins(window));
+    TRY_RETURN(settle_pins(window));
     return window->kway.descending ? window_fill_backward(window, 0)
                                    : window_fill_forward(window);
-out:
-    return st;
 }
 
 enum spine_status
@@ -344,7 +330,6 @@ window_forward(struct window *window, bool within_key, size_t *first)
 {
     const size_t count = window->rows.count;
     const size_t keep = window_value_begin(window, count - 1);
-    enum spine_status st;
 
     assert(count > 0);
     if (window->staged != STAGED_FORWARD || (window->limited && !within_key)) {
@@ -355,7 +340,7 @@ window_forward(struct window *window, bool within_key, size_t *first)
         skip_reset(&window->skip);
         window->limited = false;
         want_less(window);
-        TRY(find_bounds(
+        TRY_RETURN(find_bounds(
             window, (struct window_bound){&key, window->ghost ? NULL : &value, true}));
         use_sources(window, false);
     }
@@ -369,12 +354,10 @@ window_forward(struct window *window, bool within_key, size_t *first)
         rows_drop_front(window->layout, &window->rows, keep);
     }
     if (window->limited)
-        TRY(settle_stops(window));
+        TRY_RETURN(settle_stops(window));
     *first = window->rows.count;
-    TRY(settle_pins(window));
-    TRY(window_fill_forward(window));
-out:
-    return st;
+    TRY_RETURN(settle_pins(window));
+    return window_fill_forward(window);
 }
 
 /* Makes the ends of a limited window's inputs known, so that they can be merged in
@@ -384,12 +367,12 @@ settle_stops(struct window *window)
 {
     const struct cell key =
         rows_key(window->layout, &window->rows, window->rows.count - 1);
-    enum spine_status st = SPINE_OK;
 
     for (size_t i = 0; i < window->kway.input_count; i++) {
         struct kway_input *input = &window->inputs[i];
         struct source *source = input->source;
         struct reader end;
+        enum spine_status st;
 
         if (!source->stop_moves)
             continue;
@@ -398,18 +381,16 @@ settle_stops(struct window *window)
         source->stop = reader_offset(&end);
         source->stop_moves = false;
         reader_release(&end);
-        TRY(st);
+        TRY_RETURN(st);
         input->rows_left = input->rows.count - input->at + source_rows_left(source);
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 enum spine_status
 window_backward(struct window *window, size_t keep, size_t *shift)
 {
     struct rows *rows = &window->rows;
-    enum spine_status st;
 
     assert(keep > 0 && keep <= rows->count);
     if (window->staged != STAGED_BACKWARD || window->limited) {
@@ -420,7 +401,7 @@ window_backward(struct window *window, size_t keep, size_t *shift)
         skip_reset(&window->skip);
         window->limited = false;
         want_less(window);
-        TRY(find_bounds(window, (struct window_bound){&key, &value, false}));
+        TRY_RETURN(find_bounds(window, (struct window_bound){&key, &value, false}));
         use_sources(window, true);
     }
     if (keep < rows->count) {
@@ -428,11 +409,10 @@ window_backward(struct window *window, size_t keep, size_t *shift)
         window->high_open = true;
         rows->count = keep;
     }
-    TRY(settle_pins(window));
-    TRY(window_fill_backward(window, keep));
+    TRY_RETURN(settle_pins(window));
+    TRY_RETURN(window_fill_backward(window, keep));
     *shift = rows->count - keep;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 size_t
@@ -497,12 +477,9 @@ want_less(struct window *window)
 static enum spine_status
 find_bounds(struct window *window, struct window_bound bound)
 {
-    enum spine_status st = SPINE_OK;
-
     for (size_t i = 0; i < window->source_count; i++)
-        TRY(find_bound(&window->sources[i], bound));
-out:
-    return st;
+        TRY_RETURN(find_bound(&window->sources[i], bound));
+    return SPINE_OK;
 }
 
 static enum spine_status

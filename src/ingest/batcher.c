@@ -38,14 +38,13 @@ spine_batcher_new(const struct spine_schema *schema, struct spine_batcher **out,
 {
     struct spine_batcher *batcher;
     struct layout layout;
-    enum spine_status st;
 
     if (out == NULL)
         return fail_null(error, "spine_batcher_new", "out");
     *out = NULL;
     if (schema == NULL)
         return fail_null(error, "spine_batcher_new", "schema");
-    TRY(layout_init(&layout, schema, error));
+    TRY_RETURN(layout_init(&layout, schema, error));
     batcher = mem_zalloc(sizeof *batcher);
     if (batcher == NULL)
         return fail_nomem(error, "a batcher", sizeof *batcher);
@@ -54,8 +53,7 @@ spine_batcher_new(const struct spine_schema *schema, struct spine_batcher **out,
     batcher->numbers = layout.row_kind != ROW_WIDE && layout.key.kind != SPINE_FIXED &&
                        layout.value.kind != SPINE_FIXED;
     *out = batcher;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 static inline uint64_t
@@ -104,73 +102,62 @@ spine_batcher_add(struct spine_batcher *batcher, const struct spine_row *row,
 {
     const struct layout *layout;
     struct rows *buffer;
-    enum spine_status st;
 
     if (batcher == NULL || row == NULL)
         return fail_null(error, "spine_batcher_add", batcher == NULL ? "batcher" : "row");
     layout = &batcher->runs.layout;
     buffer = &batcher->runs.buffer;
-    TRY(check_sticky(batcher, error));
+    TRY_RETURN(check_sticky(batcher, error));
     if (buffer->count >= RUN_ROWS || batcher->arena.bytes >= ARENA_BYTES_MAX)
-        TRY(close_buffer(batcher, error));
+        TRY_RETURN(close_buffer(batcher, error));
     if (buffer->count == buffer->capacity &&
         !rows_reserve(layout, buffer, buffer->count + 1))
-        TRY(fail_nomem(error, "rows of a batcher", buffer->count));
+        TRY_RETURN(fail_nomem(error, "rows of a batcher", buffer->count));
     if (batcher->numbers && row->key.number.stamp == layout->key.stamp &&
         row->value.number.stamp == layout->value.stamp) {
         add_numbers(layout, buffer, row);
         return SPINE_OK;
     }
-    TRY(rows_append_row(layout, buffer, row, error));
+    TRY_RETURN(rows_append_row(layout, buffer, row, error));
     if (!keep_cells(batcher, buffer->count - 1)) {
         buffer->count--;
-        TRY(fail_nomem(error, "the cells of a row", batcher->arena.bytes));
+        TRY_RETURN(fail_nomem(error, "the cells of a row", batcher->arena.bytes));
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 enum spine_status
 spine_batcher_add_columns(struct spine_batcher *batcher,
                           const struct spine_columns *columns, struct spine_error *error)
 {
-    enum spine_status st;
-
     if (batcher == NULL || columns == NULL)
         return fail_null(error, "spine_batcher_add_columns",
                          batcher == NULL ? "batcher" : "columns");
-    TRY(check_sticky(batcher, error));
-    TRY(columns_check(&batcher->runs.layout, columns, error));
+    TRY_RETURN(check_sticky(batcher, error));
+    TRY_RETURN(columns_check(&batcher->runs.layout, columns, error));
     if (columns->rows > RUN_ROWS - batcher->runs.buffer.count ||
         batcher->arena.bytes >= ARENA_BYTES_MAX)
-        TRY(close_buffer(batcher, error));
+        TRY_RETURN(close_buffer(batcher, error));
     if (columns->rows <= RUN_ROWS)
         return add_to_buffer(batcher, columns, error);
-    TRY(runs_add_columns(&batcher->runs, columns, error));
+    TRY_RETURN(runs_add_columns(&batcher->runs, columns, error));
     settle(batcher);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 enum spine_status
 spine_batcher_seal(struct spine_batcher *batcher, struct spine_batch **out,
                    struct spine_error *error)
 {
-    enum spine_status st;
-
     if (out == NULL)
         return fail_null(error, "spine_batcher_seal", "out");
     *out = NULL;
     if (batcher == NULL)
         return fail_null(error, "spine_batcher_seal", "batcher");
-    TRY(check_sticky(batcher, error));
-    st = runs_close_buffer(&batcher->runs, error);
-    if (st == SPINE_OK) {
-        arena_reset(&batcher->arena);
-        st = seal_runs(batcher, out, error);
-    }
-out:
-    return st;
+    TRY_RETURN(check_sticky(batcher, error));
+    TRY_RETURN(runs_close_buffer(&batcher->runs, error));
+    arena_reset(&batcher->arena);
+    return seal_runs(batcher, out, error);
 }
 
 /* What it says of a sum that is not in int64_t, it goes on to say. */
@@ -224,10 +211,7 @@ check_sticky(const struct spine_batcher *batcher, struct spine_error *error)
 static enum spine_status
 close_buffer(struct spine_batcher *batcher, struct spine_error *error)
 {
-    enum spine_status st = runs_close_buffer(&batcher->runs, error);
-
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(runs_close_buffer(&batcher->runs, error));
     arena_reset(&batcher->arena);
     settle(batcher);
     return SPINE_OK;

@@ -17,9 +17,7 @@ spine_batch_from_columns(const struct spine_schema *schema,
     if (schema == NULL || columns == NULL)
         return fail_null(error, "spine_batch_from_columns",
                          schema == NULL ? "schema" : "columns");
-    st = layout_init(&layout, schema, error);
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(layout_init(&layout, schema, error));
     runs_init(&runs, &layout);
     TRY(columns_check(&layout, columns, error));
     TRY(runs_add_columns(&runs, columns, error));

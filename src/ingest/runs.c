@@ -75,12 +75,8 @@ list_clear(struct run_list *list)
 enum spine_status
 runs_settle(struct runs *runs, struct spine_error *error)
 {
-    enum spine_status st;
-
-    TRY(settle(&runs->layout, &runs->list, error));
-    TRY(settle(&runs->layout, &runs->carries, error));
-out:
-    return st;
+    TRY_RETURN(settle(&runs->layout, &runs->list, error));
+    return settle(&runs->layout, &runs->carries, error);
 }
 
 enum spine_status
@@ -212,14 +208,13 @@ runs_close_buffer(struct runs *runs, struct spine_error *error)
         return fail_nomem(error, "rows to sort with", runs->buffer.count);
     if (st == SPINE_OVERFLOW)
         st = add_carries(runs, error);
-    TRY(st);
+    TRY_RETURN(st);
     if (runs->buffer.count == 0)
         return SPINE_OK;
-    TRY(batch_of_sorted(layout, &runs->buffer, &batch, error));
+    TRY_RETURN(batch_of_sorted(layout, &runs->buffer, &batch, error));
     runs->buffer.count = 0;
     push_run(&runs->list, batch);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Makes a run of the carries of the sorted buffer, and leaves the rests in it. There is
@@ -311,18 +306,16 @@ merge_range(const struct layout *layout, struct run_list *list, size_t begin, si
             struct spine_error *error)
 {
     struct spine_batch *batch;
-    enum spine_status st;
 
     /* What will be merged again stays plain. */
-    TRY(merge_runs(layout, list->batches + begin, end - begin, UINT64_MAX, &batch,
-                   error));
+    TRY_RETURN(merge_runs(layout, list->batches + begin, end - begin, UINT64_MAX, &batch,
+                          error));
     drop_runs(list, begin, end);
     if (batch->info.rows > 0)
         push_run(list, batch);
     else
         spine_batch_unref(batch);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* The batch of all rows of `batches`, at any number, which stay. From `encode_rows` rows

@@ -127,13 +127,12 @@ enum spine_status
 KERNEL_FN(fill_lent)(struct kway *kway, struct lent_rows *out, uint64_t *rows_used)
 {
     const size_t beyond = kway->input_count;
-    enum spine_status st = SPINE_OK;
 
     while (lent_rows_room(out) >= WINDOW_ROWS_MIN + beyond) {
         const size_t window = window_rows(lent_rows_room(out) - beyond);
         struct KERNEL_FN(bound) bound;
 
-        TRY(KERNEL_FN(window_plan)(kway, window, &bound));
+        TRY_RETURN(KERNEL_FN(window_plan)(kway, window, &bound));
         if (kway->work->open_count == 0)
             break;
         const size_t total = KERNEL_FN(window_measure)(kway->work, &bound);
@@ -142,9 +141,8 @@ KERNEL_FN(fill_lent)(struct kway *kway, struct lent_rows *out, uint64_t *rows_us
             break;
         KERNEL_FN(window_take)(kway->work);
         kway_adapt(kway->work, window, total);
-        TRY(KERNEL_FN(window_merge)(kway->layout, kway->work, out, total));
+        TRY_RETURN(KERNEL_FN(window_merge)(kway->layout, kway->work, out, total));
         *rows_used += total;
     }
-out:
-    return st;
+    return SPINE_OK;
 }

@@ -18,14 +18,12 @@ static enum spine_status codes_fill_heap(struct kway *kway, struct lent_rows *ou
 enum spine_status
 kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
 {
-    enum spine_status st;
-
     if (want < KWAY_WINDOW_MIN || kway->input_count > INPUTS_BY_WINDOW)
         return kway_fill_heap(kway, out, want, rows_used);
     if (kway_holds(kway))
         return kway_fill_heap(kway, out, want < WINDOW_ROWS_MAX ? want : WINDOW_ROWS_MAX,
                               rows_used);
-    TRY(kway_prepare(kway));
+    TRY_RETURN(kway_prepare(kway));
     kway->at_rest = true;
     kway->work->heap_kept = false;
     switch (kway->layout->row_kind) {
@@ -38,8 +36,6 @@ kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
     }
     return kway->descending ? wide_fill_heap(kway, out, want, rows_used)
                             : wide_fill(kway, out, want, rows_used);
-out:
-    return st;
 }
 
 enum spine_status
@@ -48,7 +44,7 @@ kway_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
     enum spine_status st;
 
     assert(want > 0);
-    TRY(kway_prepare(kway));
+    TRY_RETURN(kway_prepare(kway));
     kway->at_rest = false;
     kway->work->heap_kept = kway->work->heap_kept && kway->untouched;
     if (kway->layout->row_kind == ROW_WIDE) {
@@ -63,7 +59,6 @@ kway_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
     }
     kway->work->heap_kept = st == SPINE_OK;
     kway->at_rest = true;
-out:
     return st;
 }
 
@@ -78,19 +73,14 @@ codes_fill_heap(struct kway *kway, struct lent_rows *out, size_t want,
 enum spine_status
 kway_fill_lent(struct kway *kway, struct lent_rows *out, uint64_t *rows_used)
 {
-    enum spine_status st;
-
     assert(kway->layout->row_kind != ROW_WIDE);
-    TRY(kway_prepare(kway));
+    TRY_RETURN(kway_prepare(kway));
     kway->work->heap_kept = false;
     if (kway->input_count > INPUTS_BY_WINDOW)
-        st = codes_fill_heap(kway, out, lent_rows_room(out), rows_used);
-    else if (kway->layout->row_kind == ROW_ONE)
-        st = one_fill_lent(kway, out, rows_used);
-    else
-        st = two_fill_lent(kway, out, rows_used);
-out:
-    return st;
+        return codes_fill_heap(kway, out, lent_rows_room(out), rows_used);
+    if (kway->layout->row_kind == ROW_ONE)
+        return one_fill_lent(kway, out, rows_used);
+    return two_fill_lent(kway, out, rows_used);
 }
 
 bool

@@ -80,7 +80,6 @@ open_value_take(struct open_value *open, const struct kway *kway, const struct r
     const struct layout *layout = kway->layout;
     const int64_t *weights = rows->weight + at * layout->weight_count;
     uint64_t time = rows->time[at];
-    enum spine_status st = SPINE_OK;
 
     *taken = true;
     if (kway->advance_times) {
@@ -88,7 +87,7 @@ open_value_take(struct open_value *open, const struct kway *kway, const struct r
 
         time = spine_time_join(layout->schema.time, time, kway->frontier);
         if (disordered) {
-            TRY(append_time(open, kway, out));
+            TRY_RETURN(append_time(open, kway, out));
             open->has_time = false;
             return collect(open, kway, time, at, rows) ? SPINE_OK : SPINE_NOMEM;
         }
@@ -98,15 +97,14 @@ open_value_take(struct open_value *open, const struct kway *kway, const struct r
         }
     }
     if (!open->has_time || open->time != time) {
-        TRY(append_time(open, kway, out));
+        TRY_RETURN(append_time(open, kway, out));
         open->has_time = true;
         open->time = time;
         memset(open->sums, 0, sizeof open->sums);
     }
     for (unsigned c = 0; c < layout->weight_count; c++)
         open->sums[c] += weights[c];
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* May it be behind a later one once both are moved? */
@@ -276,7 +274,6 @@ open_value_give(struct open_value *open, const struct kway *kway, struct rows *o
                 size_t want, uint64_t *rows_again)
 {
     const uint64_t begin = *rows_again;
-    enum spine_status st = SPINE_OK;
 
     assert(open->gives_runs && !open->has_time);
     while (open->run_rows > 0 && *rows_again - begin < want) {
@@ -287,15 +284,14 @@ open_value_give(struct open_value *open, const struct kway *kway, struct rows *o
         memset(open->sums, 0, sizeof open->sums);
         while (open->run_rows > 0 && open->runs[0].times[open->runs[0].at] == time)
             take_least(open, rows_again);
-        TRY(append_time(open, kway, out));
+        TRY_RETURN(append_time(open, kway, out));
         open->has_time = false;
     }
     if (open->run_rows == 0) {
         assert(open->run_count == 0);
         open->gives_runs = false;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Adds up the least time of all runs and takes it away. A run that becomes empty goes
@@ -326,12 +322,9 @@ take_least(struct open_value *open, uint64_t *rows_again)
 enum spine_status
 open_value_end(struct open_value *open, const struct kway *kway, struct rows *out)
 {
-    enum spine_status st;
-
     if (open->run_rows > 0)
         return begin_giving(open);
-    TRY(append_time(open, kway, out));
+    TRY_RETURN(append_time(open, kway, out));
     open->is_open = false;
-out:
-    return st;
+    return SPINE_OK;
 }

@@ -81,7 +81,6 @@ take_group(struct kway *kway, struct rows *out, size_t piece, size_t *used)
 {
     const struct layout *layout = kway->layout;
     const size_t begin = out->count;
-    enum spine_status st;
 
     do {
         const struct kway_input *input = &kway->inputs[kway->work->nodes[0].input];
@@ -92,10 +91,9 @@ take_group(struct kway *kway, struct rows *out, size_t piece, size_t *used)
         ++*used;
         if (!layout->timed)
             group_fold(layout, out, begin);
-        TRY(wide_heap_advance(kway, piece));
+        TRY_RETURN(wide_heap_advance(kway, piece));
     } while (next_is_like(kway, out, begin));
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* How many staged rows of `input`, `want` at most, end with a whole group. */
@@ -238,15 +236,13 @@ take_row(struct kway *kway, struct rows *out, size_t piece, size_t *used)
     struct open_value *open = &kway->work->open_value;
     const struct kway_input *input = &kway->inputs[kway->work->nodes[0].input];
     bool taken;
-    enum spine_status st;
 
     if (!open->is_open)
         open_value_begin(open, kway, &input->rows, input->at);
-    TRY(open_value_take(open, kway, &input->rows, input->at, out, &taken));
+    TRY_RETURN(open_value_take(open, kway, &input->rows, input->at, out, &taken));
     if (taken) {
         ++*used;
-        TRY(wide_heap_advance(kway, piece));
+        TRY_RETURN(wide_heap_advance(kway, piece));
     }
-out:
-    return st;
+    return SPINE_OK;
 }

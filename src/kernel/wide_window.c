@@ -104,19 +104,17 @@ static enum spine_status
 plan(struct kway *kway, size_t want, uint64_t left, struct bound *bound)
 {
     struct bound fence = {0};
-    enum spine_status st = SPINE_OK;
 
     for (unsigned round = 0; kway->work->open_count > 0; round++) {
         *bound = fence;
-        TRY(share_out(kway, want, left, bound));
+        TRY_RETURN(share_out(kway, want, left, bound));
         const uint64_t left_open = close_inputs(kway, bound, &fence);
 
         if (left_open > left / 2 || round == WINDOW_ROUNDS)
             break;
         left = left_open;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Shares `want` rows out among the open inputs, stages them, and lowers the bound to the
@@ -126,14 +124,13 @@ share_out(struct kway *kway, size_t want, uint64_t left, struct bound *bound)
 {
     const double part = (double)want / (double)left;
     struct kway_work *work = kway->work;
-    enum spine_status st = SPINE_OK;
 
     for (size_t i = 0; i < work->open_count; i++) {
         struct kway_input *input = work->open[i].input;
         const size_t share = kway_share(work, input, want, part) + 2;
 
         while (input->rows.count - input->at < share && input->more)
-            TRY(kway->on_refill(input, share + share / 2));
+            TRY_RETURN(kway->on_refill(input, share + share / 2));
         const size_t staged = input->rows.count - input->at;
 
         work->open[i].share = share < staged ? share : staged;
@@ -144,8 +141,7 @@ share_out(struct kway *kway, size_t want, uint64_t left, struct bound *bound)
                 *bound = (struct bound){input, last};
         }
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Closes the inputs that have nothing before `bound`, lowering `fence` to their first

@@ -86,11 +86,7 @@ KERNEL_FN(window_share)(struct kway *kway, size_t want, uint64_t left,
             share = room;
 
         while (staged < share && input->more) {
-            const enum spine_status st =
-                kway->on_refill(input, share - staged + share / 4);
-
-            if (st != SPINE_OK)
-                return st;
+            TRY_RETURN(kway->on_refill(input, share - staged + share / 4));
             staged = input->rows.count - input->at;
         }
         if (share > staged)

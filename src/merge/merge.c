@@ -167,16 +167,13 @@ expect_written(struct merge *merge, struct spine_batch *written)
 static enum spine_status
 take_written(struct merge *merge, uint64_t *fuel_rows)
 {
-    enum spine_status st;
-
     merge->intact = true;
-    TRY(output_share_rest(&merge->output, &merge->written_reader, fuel_rows));
+    TRY_RETURN(output_share_rest(&merge->output, &merge->written_reader, fuel_rows));
     if (merge->written_reader.block == merge->written->block_count) {
         spine_batch_unref(merge->written);
         merge->written = NULL;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 enum spine_status
@@ -242,18 +239,16 @@ judge(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
     struct retain_fuel fuel = {.rows = fuel_rows > WINDOW_ROWS_MIN ? fuel_rows
                                                                    : WINDOW_ROWS_MIN};
     struct rows rows = merge->fresh;
-    enum spine_status st;
 
     rows.count = merge_rows_to_judge(merge);
-    TRY(retain_step(merge->retain, &rows, &merge->fresh_at, &merge->output, &fuel,
-                    error));
+    TRY_RETURN(retain_step(merge->retain, &rows, &merge->fresh_at, &merge->output, &fuel,
+                           error));
     if (merge->fresh_at == rows.count) {
         rows_drop_front(&merge->layout, &merge->fresh, rows.count);
         merge->fresh_at = 0;
     }
     *fuel_used += fuel.used > 0 ? fuel.used : 1;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Opens inputs, takes blocks over, or merges a window. */

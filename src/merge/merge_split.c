@@ -132,26 +132,24 @@ make_rest(struct merge *merge, uint64_t *fuel_rows)
     struct splitting *splitting = merge->splitting;
     struct merge_input *input = &merge->inputs[splitting->at];
     struct spine_batch **rest = &splitting->rests[splitting->at];
-    enum spine_status st = SPINE_OK;
 
     if (!splitting->rest_begun)
-        TRY(begin_rest(merge, fuel_rows));
+        TRY_RETURN(begin_rest(merge, fuel_rows));
     if (splitting->reader.block == input->batch->block_count &&
         splitting->rest.pending.count == 0 && splitting->rest.block_count == 0) {
         release_rest(splitting);
         splitting->at++;
         return SPINE_OK;
     }
-    TRY(output_share_rest(&splitting->rest, &splitting->reader, fuel_rows));
+    TRY_RETURN(output_share_rest(&splitting->rest, &splitting->reader, fuel_rows));
     if (*fuel_rows > 0)
-        TRY(output_seal_step(&splitting->rest, fuel_rows, rest, NULL));
+        TRY_RETURN(output_seal_step(&splitting->rest, fuel_rows, rest, NULL));
     if (*rest != NULL) {
         batch_share_lookup(*rest, input->batch);
         release_rest(splitting);
         splitting->at++;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 static enum spine_status
@@ -160,7 +158,6 @@ begin_rest(struct merge *merge, uint64_t *fuel_rows)
     struct splitting *splitting = merge->splitting;
     struct merge_input *input = &merge->inputs[splitting->at];
     struct reader *reader = &splitting->reader;
-    enum spine_status st = SPINE_OK;
     uint64_t used;
 
     merge_input_update(input);
@@ -172,15 +169,14 @@ begin_rest(struct merge *merge, uint64_t *fuel_rows)
     splitting->rest_begun = true;
     reader_to_offset(reader, used);
     if (splitting->has_from && used > 0) {
-        TRY(reader_seek(reader, &splitting->from, NULL));
+        TRY_RETURN(reader_seek(reader, &splitting->from, NULL));
         if (reader_offset(reader) > used)
             reader_to_offset(reader, used);
         splitting->rows_again += used - reader_offset(reader);
     }
     if (reader->block < input->batch->block_count)
-        st = output_begin_rest(&splitting->rest, reader, fuel_rows);
-out:
-    return st;
+        return output_begin_rest(&splitting->rest, reader, fuel_rows);
+    return SPINE_OK;
 }
 
 void

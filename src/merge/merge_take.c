@@ -30,20 +30,17 @@ merge_pass_fuel(const struct merge *merge)
 enum spine_status
 merge_open_inputs(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used)
 {
-    enum spine_status st = SPINE_OK;
-
     if (merge->input_count <= MERGE_FEW_INPUTS)
         return SPINE_OK;
     while (merge->opened < merge->input_count && *fuel_used < fuel_rows) {
         struct merge_input *input = &merge->inputs[merge->opened];
 
         if (input->staged->more && !merge_input_block_is_large(input))
-            TRY(merge_input_refill(input->staged, OPEN_ROWS));
+            TRY_RETURN(merge_input_refill(input->staged, OPEN_ROWS));
         merge->opened++;
         ++*fuel_used;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 enum spine_status
@@ -54,7 +51,6 @@ merge_take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used)
     struct row_code bound;
     bool bounded;
     uint64_t rows_before;
-    enum spine_status st;
 
     /* Rows whose times move must be read, unless nothing comes of it. */
     if ((merge->kway.advance_times && !merge->may_keep_times) ||
@@ -62,16 +58,15 @@ merge_take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used)
         return SPINE_OK;
     merge->kway.untouched = false;
     *fuel_used += merge_pass_fuel(merge);
-    TRY(find_front(merge, &front, &bound, &bounded));
+    TRY_RETURN(find_front(merge, &front, &bound, &bounded));
     do {
         rows_before = merge->rows_in;
-        TRY(take_front(merge, front, bounded ? &bound : NULL, fuel_used));
+        TRY_RETURN(take_front(merge, front, bounded ? &bound : NULL, fuel_used));
     } while (merge->rows_in > rows_before && merge->fresh.count == 0 &&
              *fuel_used < fuel_rows && front->staged->rows_left > 0);
     if (merge->rows_in - rows_at_first < merge_pass_fuel(merge) / 8)
         merge->look_rows_in = merge->rows_in + merge->input_count;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* The input with the least next row, and the least next row of the others, if any. */
@@ -80,7 +75,6 @@ find_front(struct merge *merge, struct merge_input **front, struct row_code *bou
            bool *bounded)
 {
     struct row_code least = {0};
-    enum spine_status st = SPINE_OK;
 
     *front = NULL;
     *bounded = false;
@@ -91,7 +85,7 @@ find_front(struct merge *merge, struct merge_input **front, struct row_code *bou
         merge_input_update(input);
         if (input->staged->rows_left == 0)
             continue;
-        TRY(merge_input_peek(input, &next));
+        TRY_RETURN(merge_input_peek(input, &next));
         if (*front == NULL) {
             *front = input;
             least = next;
@@ -106,8 +100,7 @@ find_front(struct merge *merge, struct merge_input **front, struct row_code *bou
         }
     }
     assert(*front != NULL);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Takes one piece of `front` below `bound`, if there is one: a block by reference, or
@@ -179,13 +172,13 @@ judge_block(struct merge *merge, struct merge_input *front, const struct row_cod
     *fuel_used += fuel.used + rows->count / ROWS_READ_PER_FUEL;
     if (keeps && alike == rows->count && may_share(merge, front, bound)) {
         rows->count = 0;
-        TRY(share_block(merge, front));
+        TRY_RETURN(share_block(merge, front));
         output_mark_judged(&merge->output);
         return SPINE_OK;
     }
     if (keeps || alike < rows->count)
         *fuel_used += rows->count;
-    TRY(keep_alike(merge, keeps ? alike : 0));
+    TRY_RETURN(keep_alike(merge, keeps ? alike : 0));
     reader_pass_block(&front->reader);
     merge_input_update(front);
     merge->last_taken = NULL;
@@ -193,9 +186,7 @@ judge_block(struct merge *merge, struct merge_input *front, const struct row_cod
     merge->fresh_at = alike;
     if (alike == rows->count)
         rows->count = merge->fresh_at = 0;
-    st = output_flush(&merge->output, false);
-out:
-    return st;
+    return output_flush(&merge->output, false);
 }
 
 /* Appends the first `count` rows that were merged to the output. */
@@ -243,15 +234,13 @@ static enum spine_status
 share_block(struct merge *merge, struct merge_input *front)
 {
     const uint32_t rows = reader_block_rows(&front->reader);
-    enum spine_status st;
 
-    TRY(output_share_block(&merge->output, &front->reader));
+    TRY_RETURN(output_share_block(&merge->output, &front->reader));
     merge->last_taken = front;
     merge_input_update(front);
     merge->rows_in += rows;
     merge->rows_shared += rows;
     merge->blocks_shared++;
     merge->window_rows = WINDOW_ROWS_MIN;
-out:
-    return st;
+    return SPINE_OK;
 }

@@ -173,12 +173,11 @@ give(struct spine_probe *probe, struct spine_probe_rows *out)
 {
     const size_t first_key = probe->key;
     struct spine_columns columns = {0};
-    enum spine_status st;
 
-    TRY(probe_fill(probe));
+    TRY_RETURN(probe_fill(probe));
     columns.rows = (size_t)probe->row_count;
     if (probe->options.want == SPINE_PROBE_ROWS)
-        TRY(give_columns(probe, &columns));
+        TRY_RETURN(give_columns(probe, &columns));
     *out = (struct spine_probe_rows){.first_key = first_key,
                                      .keys = probe->end_count,
                                      .found = probe->found,
@@ -187,8 +186,7 @@ give(struct spine_probe *probe, struct spine_probe_rows *out)
                                      .more = probe->key < probe->key_count};
     if (!out->more)
         let_go(probe);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Columns that rows have in the caller's type are lent as they are. */

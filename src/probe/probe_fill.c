@@ -18,7 +18,6 @@ give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done);
 enum spine_status
 probe_fill(struct spine_probe *probe)
 {
-    enum spine_status st = SPINE_OK;
     bool done = true;
 
     probe->rows.count = 0;
@@ -29,24 +28,23 @@ probe_fill(struct spine_probe *probe)
         uint64_t rows_before;
 
         if (probe->key == probe->chunk_end) {
-            TRY(probe_search(probe));
-            TRY(probe_merge_begin(probe));
+            TRY_RETURN(probe_search(probe));
+            TRY_RETURN(probe_merge_begin(probe));
         }
         if (!array_reserve(&probe->ends, &probe->end_capacity, sizeof *probe->ends,
                            probe->end_count + (probe->chunk_end - probe->key)))
             return SPINE_NOMEM;
         if (probe->whole) {
-            TRY(probe_give_whole(probe));
+            TRY_RETURN(probe_give_whole(probe));
             continue;
         }
         rows_before = probe->row_count;
-        TRY(give_key(probe, &done));
+        TRY_RETURN(give_key(probe, &done));
         probe->ends[probe->end_count++] = probe->row_count;
         probe->found += probe->row_count > rows_before;
         probe->key += done;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Rows that the call may still give. */
@@ -78,22 +76,20 @@ give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done)
 {
     const bool counts_only = probe->options.want == SPINE_PROBE_COUNTS;
     size_t there = (size_t)(hit->end - hit->begin);
-    enum spine_status st = SPINE_OK;
 
     while (there > 0 && room > 0) {
         const size_t count = there < room ? there : room;
 
         if (counts_only) {
-            TRY(probe_skip_rows(probe, hit, count, &there));
+            TRY_RETURN(probe_skip_rows(probe, hit, count, &there));
         } else {
             if (!rows_reserve(&probe->layout, &probe->rows, probe->rows.count + count))
                 return SPINE_NOMEM;
-            TRY(probe_take_rows(probe, hit, count, &probe->rows, &there));
+            TRY_RETURN(probe_take_rows(probe, hit, count, &probe->rows, &there));
         }
         probe->row_count += count;
         room -= count;
     }
     *done = there == 0;
-out:
-    return st;
+    return SPINE_OK;
 }

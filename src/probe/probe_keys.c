@@ -21,21 +21,18 @@ probe_take_keys(struct spine_probe *probe, const struct spine_columns *keys,
     const struct spine_columns columns = {
         .rows = keys->rows, .keys = keys->keys, .key_offsets = keys->key_offsets};
     const struct layout *layout = &probe->key_layout;
-    enum spine_status st;
 
-    TRY(columns_check(layout, &columns, error));
+    TRY_RETURN(columns_check(layout, &columns, error));
     probe->key_count = keys->rows;
     probe->key_rows.count = 0;
     if (layout->key.shape == SHAPE_FIXED || layout->key.shape == SHAPE_BYTES) {
-        TRY(take_cells(probe, &columns, error));
+        TRY_RETURN(take_cells(probe, &columns, error));
     } else {
         if (!rows_reserve(layout, &probe->key_rows, keys->rows))
             return fail_nomem(error, "the keys of a probe", keys->rows * 16);
         rows_append_columns(layout, &probe->key_rows, &columns, 0, keys->rows);
     }
-    st = check_order(probe, error);
-out:
-    return st;
+    return check_order(probe, error);
 }
 
 static enum spine_status
@@ -44,7 +41,6 @@ take_cells(struct spine_probe *probe, const struct spine_columns *keys,
 {
     const struct cell_layout *column = &probe->key_layout.key;
     const uint8_t *data = keys->keys;
-    enum spine_status st = SPINE_OK;
 
     if (!array_reserve(&probe->cells, &probe->cell_capacity, sizeof *probe->cells,
                        keys->rows))
@@ -57,10 +53,9 @@ take_cells(struct spine_probe *probe, const struct spine_columns *keys,
         const union spine_datum datum =
             spine_data(data != NULL ? data + begin : NULL, end - begin);
 
-        TRY(cell_of_datum(column, datum, &probe->cells[i], error));
+        TRY_RETURN(cell_of_datum(column, datum, &probe->cells[i], error));
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 static enum spine_status

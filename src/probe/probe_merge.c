@@ -98,7 +98,6 @@ refill(struct kway_input *input, size_t want)
     struct spine_probe *probe = source->probe;
     struct rows *rows = &input->rows;
     const size_t enough = rows->count - input->at + want;
-    enum spine_status st = SPINE_OK;
 
     rows_drop_front(&probe->layout, rows, input->at);
     input->at = 0;
@@ -106,14 +105,14 @@ refill(struct kway_input *input, size_t want)
         size_t left = 0;
 
         if (!probe_hit_alone(probe, source->hit))
-            TRY(stage_hit(input, &probe->hits[source->hit], enough - rows->count, &left));
+            TRY_RETURN(
+                stage_hit(input, &probe->hits[source->hit], enough - rows->count, &left));
         source->hit += left == 0;
     }
     while (source->hit < source->hit_end && probe_hit_alone(probe, source->hit))
         source->hit++;
     input->more = source->hit < source->hit_end;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Stages rows of a hit, no more than `room`; `*left` are those that are left. */
@@ -125,16 +124,14 @@ stage_hit(struct kway_input *input, struct hit *hit, size_t room, size_t *left)
     struct rows *rows = &input->rows;
     const size_t before = rows->count, there = (size_t)(hit->end - hit->begin);
     const size_t count = there < room ? there : room;
-    enum spine_status st;
 
     if (!rows_reserve(&probe->layout, rows, before + count))
         return SPINE_NOMEM;
-    TRY(probe_take_rows(probe, hit, count, rows, left));
+    TRY_RETURN(probe_take_rows(probe, hit, count, rows, left));
     if (probe->has_through)
         rows_keep_through(&probe->layout, rows, before, probe->options.through);
     input->rows_left -= input->rows_left < count ? input->rows_left : count;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 enum spine_status
@@ -157,7 +154,7 @@ probe_give_merged(struct spine_probe *probe, size_t key, size_t room, bool *done
             st = kway_fill(&probe->kway, merged, MERGE_WANT, &rows_used);
             if (st == SPINE_OVERFLOW)
                 (void)fail_overflow_in(&probe->failure, &probe->layout, merged, false);
-            TRY(st);
+            TRY_RETURN(st);
             continue;
         }
         count =
@@ -175,7 +172,5 @@ probe_give_merged(struct spine_probe *probe, size_t key, size_t room, bool *done
         room -= count;
     }
     *done = false;
-    st = SPINE_OK;
-out:
-    return st;
+    return SPINE_OK;
 }

@@ -7,15 +7,12 @@ enum spine_status
 probe_take_rows(struct spine_probe *probe, struct hit *hit, size_t count,
                 struct rows *out, size_t *left)
 {
-    enum spine_status st = SPINE_OK;
-
     if (hit->staged != HIT_NONE)
         probe_append_rows(probe, out, &probe->staged, hit->staged, hit->staged + count);
     else
-        TRY(batch_stage_hit(probe->batches[hit->batch], &probe->keys, hit, count, out));
-    TRY(probe_skip_rows(probe, hit, count, left));
-out:
-    return st;
+        TRY_RETURN(
+            batch_stage_hit(probe->batches[hit->batch], &probe->keys, hit, count, out));
+    return probe_skip_rows(probe, hit, count, left);
 }
 
 enum spine_status

@@ -18,18 +18,15 @@ static void chain_hits(struct spine_probe *probe, uint32_t batch);
 enum spine_status
 probe_search(struct spine_probe *probe)
 {
-    enum spine_status st;
-
-    TRY(begin_chunk(probe));
+    TRY_RETURN(begin_chunk(probe));
     for (size_t i = 0; i < probe->batch_count; i++) {
         probe->hit_begins[i] = probe->hit_count;
-        TRY(search_batch(probe, i));
+        TRY_RETURN(search_batch(probe, i));
         chain_hits(probe, (uint32_t)i);
     }
     probe->hit_begins[probe->batch_count] = probe->hit_count;
     lookup_ledger_add(probe->ledger, &probe->counts);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 static enum spine_status
@@ -146,7 +143,6 @@ search_batch(struct spine_probe *probe, size_t at)
     const struct lookup *lookup = batch_lookup(batch);
     struct lookup_counts *counts = &probe->counts;
     size_t begin, end, candidates, hits;
-    enum spine_status st = SPINE_OK;
 
     batch_probe_range(batch, &probe->keys, &begin, &end);
     candidates = end - begin;
@@ -165,19 +161,18 @@ search_batch(struct spine_probe *probe, size_t at)
                        probe->hit_count + candidates))
         return SPINE_NOMEM;
 
-    TRY(batch_probe(batch, &probe->keys, probe->candidates, candidates,
-                    probe->hits + probe->hit_count, &hits));
-    TRY(batch_stage_hits(batch, &probe->keys, probe->hits + probe->hit_count, hits,
-                         &probe->staged,
-                         probe->options.want == SPINE_PROBE_ROWS ? STAGED_ROWS_MAX : 0));
+    TRY_RETURN(batch_probe(batch, &probe->keys, probe->candidates, candidates,
+                           probe->hits + probe->hit_count, &hits));
+    TRY_RETURN(batch_stage_hits(
+        batch, &probe->keys, probe->hits + probe->hit_count, hits, &probe->staged,
+        probe->options.want == SPINE_PROBE_ROWS ? STAGED_ROWS_MAX : 0));
     probe->hit_count += hits;
     if (lookup != NULL)
         counts->filter_errors += candidates - hits;
     else
         batch_search_failed(batch, lookup_ledger_options(probe->ledger),
                             candidates - hits);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Of the keys [begin, end), those that may be there become candidates. */

@@ -38,7 +38,6 @@ enum spine_status
 probe_give_whole(struct spine_probe *probe)
 {
     struct rows *const rows = &probe->rows;
-    enum spine_status st = SPINE_OK;
 
     assert(probe->whole);
     if (!array_reserve(&probe->runs, &probe->run_capacity, sizeof *probe->runs,
@@ -51,14 +50,13 @@ probe_give_whole(struct spine_probe *probe)
             const size_t before = rows->count;
 
             if (!give_lone(probe, &probe->hits[head]))
-                TRY(give_hits(probe, head));
+                TRY_RETURN(give_hits(probe, head));
             probe->found += rows->count > before;
         }
         probe->ends[probe->end_count++] = rows->count;
     }
     probe->row_count = rows->count;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Gives the only hit of a key, if it is that, and its few rows have room. */
@@ -82,14 +80,13 @@ give_hits(struct spine_probe *probe, uint32_t head)
     struct probe_run *const runs = probe->runs;
     size_t depth = 0;
     bool alike = false;
-    enum spine_status st = SPINE_OK;
 
     for (size_t i = 0; i < hit_count; i++) {
         struct hit *const hit = &probe->hits[runs[i].hit];
         size_t end;
 
         runs[depth++].begin = probe->rows.count;
-        TRY(append_whole(probe, hit));
+        TRY_RETURN(append_whole(probe, hit));
         end = probe->rows.count;
         for (; depth > 1; depth--) {
             const size_t last = runs[depth - 1].begin, before = runs[depth - 2].begin;
@@ -100,10 +97,7 @@ give_hits(struct spine_probe *probe, uint32_t head)
                 return SPINE_NOMEM;
         }
     }
-    if (alike)
-        st = add_up(probe, begin);
-out:
-    return st;
+    return alike ? add_up(probe, begin) : SPINE_OK;
 }
 
 /* The hits of a key, those of the first batch first. */
@@ -126,15 +120,13 @@ append_whole(struct spine_probe *probe, struct hit *hit)
 {
     struct rows *const rows = &probe->rows;
     size_t count = (size_t)(hit->end - hit->begin);
-    enum spine_status st;
 
     do {
         if (!rows_reserve(&probe->layout, rows, rows->count + count))
             return SPINE_NOMEM;
-        TRY(probe_take_rows(probe, hit, count, rows, &count));
+        TRY_RETURN(probe_take_rows(probe, hit, count, rows, &count));
     } while (count > 0);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /*

@@ -115,11 +115,10 @@ search_source(struct group *group, size_t at)
     const struct cell *key = &group->key.cell;
     struct group_part *part = &group->parts[group->part_count];
     size_t rows;
-    enum spine_status st;
 
     if (filter_excludes(group, batch))
         return SPINE_OK;
-    TRY(reader_seek_exact(&source->reader, key, &rows));
+    TRY_RETURN(reader_seek_exact(&source->reader, key, &rows));
     if (rows == 0)
         return SPINE_OK;
     *part = (struct group_part){.source = at,
@@ -128,7 +127,7 @@ search_source(struct group *group, size_t at)
     part->reader.pins = &group->pins;
     part->end = part->begin + rows;
     if (reader_key_goes_on(&source->reader, rows)) {
-        TRY(reader_seek_after(&part->reader, key, NULL));
+        TRY_RETURN(reader_seek_after(&part->reader, key, NULL));
         part->end = reader_offset(&part->reader);
     }
     group->part_count++;
@@ -136,8 +135,7 @@ search_source(struct group *group, size_t at)
         group->own_parts++;
         group->own_rows += part->end - part->begin;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Does the lookup filter of the batch, if it has one, say that the key is not there? */

@@ -165,7 +165,6 @@ open_part(struct group *group, struct retain_fuel *fuel)
 {
     struct group_part *part = &group->parts[group->part];
     struct kway_input *input;
-    enum spine_status st = SPINE_OK;
 
     if (group->part == group->part_count) {
         group->phase = GROUP_SCANNING;
@@ -190,9 +189,7 @@ open_part(struct group *group, struct retain_fuel *fuel)
     input->rows.count = input->at = 0;
     input->source = part;
     part->reader.staged = input;
-    TRY(refill(input, OPEN_ROWS));
-out:
-    return st;
+    return refill(input, OPEN_ROWS);
 }
 
 /* The kway_refill_fn of the scan. */
@@ -227,7 +224,6 @@ scan(struct group *group, union spine_datum key, struct retain_fuel *fuel,
 {
     const struct spine_value_filter *filter = group->filter;
     const bool upward = group_is_upward(group);
-    enum spine_status st = SPINE_OK;
 
     while (group->rows_left > 0 && !retain_fuel_is_out(fuel)) {
         const size_t left = group->rows_left--;
@@ -247,9 +243,8 @@ scan(struct group *group, union spine_datum key, struct retain_fuel *fuel,
         return kept_cell_set(&group->bound, &group->layout->value, value, error);
     }
     if (group->rows_left == 0)
-        TRY(scan_more(group, fuel, error));
-out:
-    return st;
+        TRY_RETURN(scan_more(group, fuel, error));
+    return SPINE_OK;
 }
 
 /* Is the value, that of row `at`, the one that was looked at before it? It is when it has
@@ -280,7 +275,7 @@ scan_more(struct group *group, struct retain_fuel *fuel, struct spine_error *err
     const uint64_t most = group->rows_most - group->rows_scanned;
     struct rows *rows = &group->rows;
     uint64_t rows_used = 0;
-    enum spine_status st = SPINE_OK;
+    enum spine_status st;
 
     if (kway_done(&group->kway) || most == 0) {
         group->gave_up = !kway_done(&group->kway);
@@ -292,8 +287,9 @@ scan_more(struct group *group, struct retain_fuel *fuel, struct spine_error *err
         uint8_t scratch[16];
         const size_t at = group_is_upward(group) ? rows->count - 1 : 0;
 
-        TRY(kept_cell_set(&group->last, &group->layout->value,
-                          rows_value_datum(group->layout, rows, at, scratch), error));
+        TRY_RETURN(kept_cell_set(&group->last, &group->layout->value,
+                                 rows_value_datum(group->layout, rows, at, scratch),
+                                 error));
         group->has_last = true;
     }
     rows->count = 0;
@@ -304,7 +300,7 @@ scan_more(struct group *group, struct retain_fuel *fuel, struct spine_error *err
     if (st == SPINE_OVERFLOW)
         (void)fail_overflow_in(&group->failure, group->layout, rows,
                                !group_is_upward(group));
-    TRY(st);
+    TRY_RETURN(st);
     group->kway.untouched = true;
     if (!group_is_upward(group))
         rows_turn_round(group->layout, rows, 0);
@@ -313,8 +309,7 @@ scan_more(struct group *group, struct retain_fuel *fuel, struct spine_error *err
     fuel->used += rows_used + group->kway.rows_again - rows_again + (rows_used == 0);
     if (group->want < WANT_MAX)
         group->want *= 2;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 bool

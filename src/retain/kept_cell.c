@@ -17,9 +17,8 @@ kept_cell_set(struct kept_cell *kept, const struct cell_layout *column,
               union spine_datum datum, struct spine_error *error)
 {
     struct cell cell;
-    enum spine_status st;
 
-    TRY(cell_of_datum(column, datum, &cell, error));
+    TRY_RETURN(cell_of_datum(column, datum, &cell, error));
     if (cell.span.size > 0) {
         if (!array_reserve(&kept->bytes, &kept->capacity, 1, cell.span.size))
             return fail_nomem(error, "a cell that a filter judges by", cell.span.size);
@@ -27,8 +26,7 @@ kept_cell_set(struct kept_cell *kept, const struct cell_layout *column,
         cell.span.data = kept->bytes;
     }
     kept->cell = cell;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 int

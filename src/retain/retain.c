@@ -182,20 +182,18 @@ retain_step(struct retain *retain, const struct rows *rows, size_t *at,
 {
     struct judging judging = {
         .rows = rows, .at = at, .output = output, .fuel = fuel, .error = error};
-    enum spine_status st = SPINE_OK;
 
     while (*at < rows->count && !retain_fuel_is_out(fuel)) {
         uint8_t scratch[16];
 
         judging.key = rows_key_datum(retain->layout, rows, *at, scratch);
         if (*at == retain->key_end)
-            TRY(begin_key(retain, &judging));
-        TRY(judge_key(retain, &judging));
+            TRY_RETURN(begin_key(retain, &judging));
+        TRY_RETURN(judge_key(retain, &judging));
     }
     if (*at == rows->count)
-        TRY(end_rows(retain, &judging));
-out:
-    return st;
+        TRY_RETURN(end_rows(retain, &judging));
+    return SPINE_OK;
 }
 
 /* The next row begins a key, unless it goes on from the rows before. */
@@ -246,7 +244,6 @@ judge_values(struct retain *retain, struct judging *judging)
     const struct spine_value_filter *filter = &retain->values->filter;
     const struct rows *rows = judging->rows;
     size_t *at = judging->at;
-    enum spine_status st = SPINE_OK;
 
     while (*at < retain->key_end && !retain_fuel_is_out(judging->fuel)) {
         const size_t end = rows_value_end(retain->layout, rows, *at, retain->key_end);
@@ -257,7 +254,7 @@ judge_values(struct retain *retain, struct judging *judging)
         if (retain->group != NULL && !group_is_searched(retain->group) &&
             (retain->is_rejected ||
              group_is_worth_a_search(retain->group, retain->key_end - *at))) {
-            TRY(group_search(retain->group, judging->fuel, judging->error));
+            TRY_RETURN(group_search(retain->group, judging->fuel, judging->error));
             if (!group_is_searched(retain->group))
                 break;
             if (group_is_unchanged(retain->group, judging->fuel)) {
@@ -271,14 +268,13 @@ judge_values(struct retain *retain, struct judging *judging)
             retain->is_rejected = !filter->on_value(filter->context, judging->key, value);
         }
         if (!retain->is_rejected)
-            TRY(keep(retain, judging, end, false));
+            TRY_RETURN(keep(retain, judging, end, false));
         else if (retain->group == NULL)
             drop(retain, judging, end);
         else if (group_is_searched(retain->group))
-            TRY(judge_rejected(retain, judging, value, end));
+            TRY_RETURN(judge_rejected(retain, judging, value, end));
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Judges a value that on_value rejects, if the fuel is enough, by its group. */
@@ -288,23 +284,22 @@ judge_rejected(struct retain *retain, struct judging *judging, union spine_datum
 {
     struct group *group = retain->group;
     bool done, found;
-    enum spine_status st = SPINE_OK;
 
     if (!group_is_judged(group))
-        TRY(group_judge(group, judging->key, judging->fuel, judging->error));
+        TRY_RETURN(group_judge(group, judging->key, judging->fuel, judging->error));
     if (!group_is_judged(group))
         return SPINE_OK;
     /* What others have of the group may go, and with it the reason to keep this. */
     if (group_bound_keeps(group, value))
         return keep(retain, judging, end, group_has_others(group));
-    TRY(group_ask_others(group, value, judging->fuel, &done, &found, judging->error));
+    TRY_RETURN(
+        group_ask_others(group, value, judging->fuel, &done, &found, judging->error));
     if (!done)
         return SPINE_OK;
     if (found)
         return keep(retain, judging, end, true);
     drop(retain, judging, end);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Appends the next rows up to `end` to the output. */

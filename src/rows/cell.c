@@ -17,7 +17,6 @@ enum spine_status
 cell_of_datum(const struct cell_layout *column, union spine_datum datum, struct cell *out,
               struct spine_error *error)
 {
-    enum spine_status st = SPINE_OK;
     const uint8_t *data = datum.bytes.data;
 
     *out = (struct cell){0};
@@ -44,7 +43,7 @@ cell_of_datum(const struct cell_layout *column, union spine_datum datum, struct 
         break;
     case SPINE_FIXED:
     case SPINE_BYTES:
-        TRY(check_bytes(column, datum, error));
+        TRY_RETURN(check_bytes(column, datum, error));
         out->word = bytes_prefix(data, datum.bytes.size);
         if (column->shape == SHAPE_WORD4)
             out->word >>= 32;
@@ -53,8 +52,7 @@ cell_of_datum(const struct cell_layout *column, union spine_datum datum, struct 
         out->span = (struct span){data, datum.bytes.size};
         break;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 static enum spine_status

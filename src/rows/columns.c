@@ -34,18 +34,15 @@ enum spine_status
 columns_check(const struct layout *layout, const struct spine_columns *columns,
               struct spine_error *error)
 {
-    enum spine_status st;
-
-    TRY(check_cells("key", &layout->key,
-                    (struct cells){columns->keys, columns->key_offsets}, columns->rows,
-                    error));
-    TRY(check_cells("value", &layout->value,
-                    (struct cells){columns->values, columns->value_offsets},
-                    columns->rows, error));
+    TRY_RETURN(check_cells("key", &layout->key,
+                           (struct cells){columns->keys, columns->key_offsets},
+                           columns->rows, error));
+    TRY_RETURN(check_cells("value", &layout->value,
+                           (struct cells){columns->values, columns->value_offsets},
+                           columns->rows, error));
     if (layout->timed && columns->times == NULL && columns->rows > 0)
         return spine_fail(error, SPINE_INVALID, "times is NULL");
-out:
-    return st;
+    return SPINE_OK;
 }
 
 static enum spine_status
@@ -240,11 +237,10 @@ rows_append_row(const struct layout *layout, struct rows *rows,
 {
     const size_t at = rows->count;
     struct cell key, value;
-    enum spine_status st;
 
     assert(at < rows->capacity);
-    TRY(cell_of_datum(&layout->key, row->key, &key, error));
-    TRY(cell_of_datum(&layout->value, row->value, &value, error));
+    TRY_RETURN(cell_of_datum(&layout->key, row->key, &key, error));
+    TRY_RETURN(cell_of_datum(&layout->value, row->value, &value, error));
     if (layout->weight_count > 1 && row->weights == NULL)
         return spine_fail(error, SPINE_INVALID, "weights is NULL");
 
@@ -272,6 +268,5 @@ rows_append_row(const struct layout *layout, struct rows *rows,
         memcpy(rows->weight + at * layout->weight_count, row->weights,
                layout->weight_count * sizeof *rows->weight);
     rows->count++;
-out:
-    return st;
+    return SPINE_OK;
 }

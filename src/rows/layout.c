@@ -17,14 +17,12 @@ static unsigned key_shift_of(const struct layout *layout);
 enum spine_status
 spine_schema_check(const struct spine_schema *schema, struct spine_error *error)
 {
-    enum spine_status st;
-
     if (schema == NULL)
         return fail_null(error, "spine_schema_check", "schema");
-    TRY(check_type("key", schema->key, error));
-    TRY(check_type("value", schema->value, error));
-    TRY(check_tuple("key", schema->key, schema->key_tuple, error));
-    TRY(check_tuple("value", schema->value, schema->value_tuple, error));
+    TRY_RETURN(check_type("key", schema->key, error));
+    TRY_RETURN(check_type("value", schema->value, error));
+    TRY_RETURN(check_tuple("key", schema->key, schema->key_tuple, error));
+    TRY_RETURN(check_tuple("value", schema->value, schema->value_tuple, error));
     if (schema->weight_count > SPINE_WEIGHTS_MAX)
         return spine_fail(error, SPINE_INVALID, "weight_count is %u; the most is %u",
                           schema->weight_count, SPINE_WEIGHTS_MAX);
@@ -32,8 +30,7 @@ spine_schema_check(const struct spine_schema *schema, struct spine_error *error)
         schema->time != SPINE_TIME_PAIR)
         return spine_fail(error, SPINE_INVALID, "time is %d, which is no spine_time",
                           (int)schema->time);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 static enum spine_status
@@ -80,9 +77,7 @@ enum spine_status
 layout_init(struct layout *layout, const struct spine_schema *schema,
             struct spine_error *error)
 {
-    enum spine_status st;
-
-    TRY(spine_schema_check(schema, error));
+    TRY_RETURN(spine_schema_check(schema, error));
     *layout = (struct layout){.schema = *schema,
                               .key = cell_layout_of("key", schema->key),
                               .value = cell_layout_of("value", schema->value),
@@ -98,8 +93,7 @@ layout_init(struct layout *layout, const struct spine_schema *schema,
         layout->value.spans =
             layout->value.shape == SHAPE_FIXED || layout->value.shape == SHAPE_BYTES;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 static struct cell_layout

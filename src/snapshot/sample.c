@@ -134,22 +134,16 @@ static enum spine_status
 sampler_init(struct sampler *sampler, struct spine_snapshot *snapshot, uint64_t seed,
              struct spine_error *error)
 {
-    enum spine_status st;
-
     sampler->snapshot = snapshot;
     sampler->key_schema = (struct spine_schema){
         .key = snapshot->layout.schema.key,
         .key_tuple = snapshot->layout.schema.key_tuple,
     };
     sampler->random.state = seed;
-    TRY(places_init(&sampler->places, snapshot, error));
-    if (!rows_reserve(&snapshot->layout, &sampler->row, 1)) {
-        st = fail_nomem(error, "a sampled row", sizeof(struct rows));
-        goto out;
-    }
-    TRY(spine_snapshot_cursor(snapshot, &sampler->cursor, error));
-out:
-    return st;
+    TRY_RETURN(places_init(&sampler->places, snapshot, error));
+    if (!rows_reserve(&snapshot->layout, &sampler->row, 1))
+        return fail_nomem(error, "a sampled row", sizeof(struct rows));
+    return spine_snapshot_cursor(snapshot, &sampler->cursor, error);
 }
 
 static void
@@ -228,22 +222,18 @@ static enum spine_status
 draw_round(struct sampler *sampler, struct spine_batcher *batcher, uint64_t draws,
            struct spine_error *error)
 {
-    enum spine_status st = SPINE_OK;
-
     for (uint64_t i = 0; i < draws; i++) {
         struct spine_row row = {.weight = 1};
         uint8_t scratch[16];
         bool accepted;
-
-        st = draw_place(sampler, &row.key, scratch);
+        const enum spine_status st = draw_place(sampler, &row.key, scratch);
         if (st != SPINE_OK)
             return fail_by(error, &sampler->unread, st, "no memory for a sampled row");
-        TRY(is_accepted(sampler, row.key, &accepted, error));
+        TRY_RETURN(is_accepted(sampler, row.key, &accepted, error));
         if (accepted)
-            TRY(spine_batcher_add(batcher, &row, error));
+            TRY_RETURN(spine_batcher_add(batcher, &row, error));
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* The key at a place that is as likely as every other. */
@@ -255,7 +245,7 @@ draw_place(struct sampler *sampler, union spine_datum *out, uint8_t *scratch)
     const uint64_t place = random_below(&sampler->random, places->count);
     size_t begin = 0, end = places->block_count;
     struct reader *reader = &sampler->reader;
-    enum spine_status st = SPINE_OK;
+    enum spine_status st;
 
     /* The first block that ends after the place. */
     while (begin < end) {
@@ -272,13 +262,12 @@ draw_place(struct sampler *sampler, union spine_datum *out, uint8_t *scratch)
     reader_release(reader);
     reader_init(reader, block->batch);
     reader->error = &sampler->unread;
-    TRY(reader_to_key(reader, block->block, (uint32_t)(place - first)));
+    TRY_RETURN(reader_to_key(reader, block->block, (uint32_t)(place - first)));
     sampler->row.count = 0;
     (void)reader_stage(reader, &sampler->row, 1, &st); /* 0 rows only with a failure */
-    TRY(st);
+    TRY_RETURN(st);
     *out = rows_key_datum(layout, &sampler->row, 0, scratch);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* Accepts a key with m places once in m times, if it is live. */
@@ -289,21 +278,18 @@ is_accepted(struct sampler *sampler, union spine_datum key, bool *out,
     const struct spine_snapshot *snapshot = sampler->snapshot;
     uint64_t places = 0;
     struct cell cell;
-    enum spine_status st;
 
-    TRY(cell_of_datum(&snapshot->layout.key, key, &cell, error));
+    TRY_RETURN(cell_of_datum(&snapshot->layout.key, key, &cell, error));
     for (size_t i = 0; i < snapshot->batch_count; i++) {
         bool found;
 
-        TRY(has_key(snapshot->batches[i], &cell, &found, error));
+        TRY_RETURN(has_key(snapshot->batches[i], &cell, &found, error));
         places += found;
     }
     assert(places > 0);
     *out = random_below(&sampler->random, places) == 0 &&
            spine_cursor_seek_key_exact(sampler->cursor, key);
-    TRY(spine_cursor_error(sampler->cursor, error));
-out:
-    return st;
+    return spine_cursor_error(sampler->cursor, error);
 }
 
 static enum spine_status
@@ -349,12 +335,9 @@ scan_keys(struct sampler *sampler, uint64_t count, struct spine_batch **out,
           struct spine_error *error)
 {
     uint64_t live;
-    enum spine_status st;
 
-    TRY(live_key_count(sampler->cursor, &live, error));
-    TRY(select_keys(sampler, sampler->cursor, live, count, out, error));
-out:
-    return st;
+    TRY_RETURN(live_key_count(sampler->cursor, &live, error));
+    return select_keys(sampler, sampler->cursor, live, count, out, error);
 }
 
 static enum spine_status

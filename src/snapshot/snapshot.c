@@ -59,7 +59,6 @@ spine_snapshot_of_batches(const struct spine_schema *schema,
 {
     struct spine_snapshot *snapshot;
     struct layout layout;
-    enum spine_status st;
     char what[64];
 
     if (out == NULL)
@@ -68,9 +67,7 @@ spine_snapshot_of_batches(const struct spine_schema *schema,
     if (schema == NULL || (batches == NULL && batch_count > 0))
         return fail_null(error, "spine_snapshot_of_batches",
                          schema == NULL ? "schema" : "batches");
-    st = layout_init(&layout, schema, error);
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(layout_init(&layout, schema, error));
     for (size_t i = 0; i < batch_count; i++) {
         if (batches[i] == NULL)
             return spine_fail(error, SPINE_INVALID,

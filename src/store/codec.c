@@ -34,16 +34,13 @@ codec_compress(enum spine_compression compression, struct span image,
                struct spine_error *error)
 {
     const size_t room = image.size - image.size / 8;
-    enum spine_status st;
     size_t size = 0;
 
     *stored = image;
     *codec = CODEC_NONE;
     if (compression == SPINE_COMPRESSION_NONE || room == image.size)
         return SPINE_OK;
-    st = scratch_reserve(scratch, room, error);
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(scratch_reserve(scratch, room, error));
     if (compression == SPINE_COMPRESSION_ZSTD) {
         size = ZSTD_compress(scratch->bytes, room, image.data, image.size, ZSTD_LEVEL);
         if (ZSTD_isError(size))

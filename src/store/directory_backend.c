@@ -296,8 +296,8 @@ directory_put_new(void *context, const char *name, const void *data, size_t size
     bool failed;
     enum spine_status st;
 
-    TRY(name_check(name, error));
-    TRY(check_writable(directory, name, error));
+    TRY_RETURN(name_check(name, error));
+    TRY_RETURN(check_writable(directory, name, error));
     temporary_name(name, temporary);
     file.descriptor = openat(directory->descriptor, temporary,
                              O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -314,7 +314,6 @@ directory_put_new(void *context, const char *name, const void *data, size_t size
     if (st == SPINE_OK)
         return directory_sync_names(context, error);
     (void)unlinkat(directory->descriptor, temporary, 0);
-out:
     return st;
 }
 
@@ -323,14 +322,12 @@ directory_remove(void *context, const char *name, struct spine_error *error)
 {
     const struct directory *directory = context;
     const struct system_file file = directory_file(directory, -1, name);
-    enum spine_status st;
 
-    TRY(name_check(name, error));
-    TRY(check_writable(directory, name, error));
+    TRY_RETURN(name_check(name, error));
+    TRY_RETURN(check_writable(directory, name, error));
     if (unlinkat(directory->descriptor, name, 0) != 0)
-        st = file_fail(&file, "remove it", error);
-out:
-    return st;
+        return file_fail(&file, "remove it", error);
+    return SPINE_OK;
 }
 
 static enum spine_status

@@ -122,15 +122,12 @@ file_header_check(const char *name, struct span bytes, const struct file_id *id,
     const uint32_t version = wire_get_u32(&in), header_bytes = wire_get_u32(&in);
     const uint64_t low = wire_get_u64(&in), high = wire_get_u64(&in);
     const uint64_t features = wire_get_u64(&in);
-    enum spine_status st;
 
     (void)wire_get_u64(&in);
     if (in.overrun || magic != header_magic)
         return spine_fail(error, SPINE_CORRUPT,
                           "%s: does not begin as a batch file does, at 0", name);
-    st = check_version(name, version, features, error);
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(check_version(name, version, features, error));
     if (!wire_get_zeros(&in, 8) || header_bytes != FILE_HEADER_BYTES || low != id->low ||
         high != id->high || bytes.size != FILE_HEADER_BYTES ||
         wire_get_u64(&in) != file_checksum(id, 0, bytes.data, FILE_HEADER_BYTES - 8))

@@ -26,26 +26,21 @@ store_file_verify(struct store_file *file, store_progress_fn *on_progress, void 
                   struct spine_error *error)
 {
     uint64_t end = FILE_HEADER_BYTES;
-    enum spine_status st;
 
-    TRY(verify_header(file, error));
-    TRY(verify_blocks(file, on_progress, context, &end, error));
-    TRY(verify_sections(file, &end, error));
-    TRY(verify_zeros(file, &end, file->footer.table_offset, error));
+    TRY_RETURN(verify_header(file, error));
+    TRY_RETURN(verify_blocks(file, on_progress, context, &end, error));
+    TRY_RETURN(verify_sections(file, &end, error));
+    TRY_RETURN(verify_zeros(file, &end, file->footer.table_offset, error));
     end = file->footer.table_offset + file->footer.table_bytes;
-    TRY(verify_zeros(file, &end, file->footer.file_bytes - FILE_FOOTER_BYTES, error));
-out:
-    return st;
+    return verify_zeros(file, &end, file->footer.file_bytes - FILE_FOOTER_BYTES, error);
 }
 
 static enum spine_status
 verify_header(struct store_file *file, struct spine_error *error)
 {
     uint8_t bytes[FILE_HEADER_BYTES];
-    const enum spine_status st = store_read(file, 0, bytes, sizeof bytes, error);
 
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(store_read(file, 0, bytes, sizeof bytes, error));
     return file_header_check(file->name, (struct span){bytes, sizeof bytes},
                              &file->footer.id, error);
 }
@@ -75,20 +70,17 @@ out:
 static enum spine_status
 verify_sections(struct store_file *file, uint64_t *end, struct spine_error *error)
 {
-    enum spine_status st = SPINE_OK;
-
     for (uint32_t i = 0; i < file->table.section_count; i++) {
         const struct file_section *section = &file->table.sections[i];
         uint8_t *data;
         size_t bytes;
 
-        TRY(verify_zeros(file, end, section->offset, error));
-        TRY(store_file_section(file, section->kind, &data, &bytes, error));
+        TRY_RETURN(verify_zeros(file, end, section->offset, error));
+        TRY_RETURN(store_file_section(file, section->kind, &data, &bytes, error));
         mem_free(data, bytes);
         *end = section->offset + section->bytes;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* The bytes from `*end` on and before `offset`, where the next part begins. */
@@ -99,7 +91,6 @@ verify_zeros(struct store_file *file, uint64_t *end, uint64_t offset,
     uint8_t bytes[FILE_PART_ALIGNMENT];
     struct wire_reader in;
     size_t size;
-    enum spine_status st;
 
     if (offset < *end || offset - *end >= sizeof bytes)
         return spine_fail(error, SPINE_CORRUPT,
@@ -108,9 +99,7 @@ verify_zeros(struct store_file *file, uint64_t *end, uint64_t offset,
     size = (size_t)(offset - *end);
     if (size == 0)
         return SPINE_OK;
-    st = store_read(file, *end, bytes, size, error);
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(store_read(file, *end, bytes, size, error));
     in = wire_reader_of(bytes, size);
     if (!wire_get_zeros(&in, size))
         return spine_fail(error, SPINE_CORRUPT, "%s: bytes are not zero, at %" PRIu64,

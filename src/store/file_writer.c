@@ -93,23 +93,21 @@ store_writer_block(struct store_writer *writer, const void *image, size_t bytes,
     struct file_table *table = &writer->table;
     struct file_block block = {.image_bytes = (uint32_t)bytes};
     struct span stored = {.data = image, .size = bytes};
-    enum spine_status st;
 
     assert(bytes > 0 && bytes <= FILE_IMAGE_BYTES_MAX && table->section_count == 0);
     if (!array_reserve(&table->blocks, &table->block_capacity, sizeof *table->blocks,
                        (size_t)table->block_count + 1))
         return fail_nomem(error, "the table of a file", sizeof *table->blocks);
     if (compress)
-        TRY(codec_compress(writer->sink->store->options.compression, stored,
-                           &writer->scratch, &stored, &block.codec, error));
-    TRY(align(writer, error));
+        TRY_RETURN(codec_compress(writer->sink->store->options.compression, stored,
+                                  &writer->scratch, &stored, &block.codec, error));
+    TRY_RETURN(align(writer, error));
     block.offset = store_writer_bytes(writer);
     block.stored_bytes = (uint32_t)stored.size;
     block.checksum = file_checksum(&writer->id, block.offset, stored.data, stored.size);
-    TRY(object_sink_append(writer->sink, stored.data, stored.size, error));
+    TRY_RETURN(object_sink_append(writer->sink, stored.data, stored.size, error));
     table->blocks[table->block_count++] = block;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 enum spine_status
@@ -118,20 +116,18 @@ store_writer_section(struct store_writer *writer, uint32_t kind, const void *dat
 {
     struct file_table *table = &writer->table;
     struct file_section section = {.kind = kind, .bytes = bytes};
-    enum spine_status st;
 
     assert(table->section_count == 0 ||
            table->sections[table->section_count - 1].kind < kind);
     if (!array_reserve(&table->sections, &table->section_capacity,
                        sizeof *table->sections, (size_t)table->section_count + 1))
         return fail_nomem(error, "the table of a file", sizeof *table->sections);
-    TRY(align(writer, error));
+    TRY_RETURN(align(writer, error));
     section.offset = store_writer_bytes(writer);
     section.checksum = file_checksum(&writer->id, section.offset, data, bytes);
-    TRY(object_sink_append(writer->sink, data, bytes, error));
+    TRY_RETURN(object_sink_append(writer->sink, data, bytes, error));
     table->sections[table->section_count++] = section;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 void

@@ -163,11 +163,10 @@ memory_create(void *context, const char *name, void **writer, struct spine_error
 {
     struct memory_store *store = context;
     struct memory_writer *made;
-    enum spine_status st = name_check(name, error);
+    enum spine_status st = SPINE_OK;
 
     *writer = NULL;
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(name_check(name, error));
     made = mem_zalloc(sizeof *made);
     if (made != NULL)
         made->object = object_new(name);
@@ -241,12 +240,11 @@ memory_open(void *context, const char *name, void **object, uint64_t *bytes,
             struct spine_error *error)
 {
     struct memory_store *store = context;
-    enum spine_status st = name_check(name, error);
     struct memory_object *found;
+    enum spine_status st = SPINE_OK;
 
     *object = NULL;
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(name_check(name, error));
     mutex_lock(&store->mutex);
     found = find_locked(store, name);
     if (found != NULL) {
@@ -321,10 +319,9 @@ memory_put_new(void *context, const char *name, const void *data, size_t size,
 {
     struct memory_store *store = context;
     struct memory_object *object;
-    enum spine_status st = name_check(name, error);
+    enum spine_status st = SPINE_OK;
 
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(name_check(name, error));
     object = object_new(name);
     if (object == NULL || (size > 0 && !object_append(object, data, size))) {
         object_free(object);
@@ -351,10 +348,9 @@ memory_remove(void *context, const char *name, struct spine_error *error)
 {
     struct memory_store *store = context;
     struct memory_object *object;
-    enum spine_status st = name_check(name, error);
+    enum spine_status st = SPINE_OK;
 
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(name_check(name, error));
     mutex_lock(&store->mutex);
     object = find_locked(store, name);
     if (object == NULL)

@@ -60,12 +60,8 @@ object_sink_append(struct object_sink *sink, const void *data, size_t bytes,
         sink->filled += part;
         from += part;
         bytes -= part;
-        if (sink->filled == STORE_WRITE_BYTES) {
-            const enum spine_status st = flush(sink, error);
-
-            if (st != SPINE_OK)
-                return st;
-        }
+        if (sink->filled == STORE_WRITE_BYTES)
+            TRY_RETURN(flush(sink, error));
     }
     return SPINE_OK;
 }
@@ -75,15 +71,12 @@ object_sink_finish(struct object_sink *sink, struct spine_error *error)
 {
     const struct spine_backend *backend = &sink->store->backend;
     void *writer;
-    enum spine_status st;
 
-    TRY(flush(sink, error));
+    TRY_RETURN(flush(sink, error));
     writer = sink->writer;
     sink->writer = NULL;
-    TRY(backend->finish(backend->context, writer, error));
-    TRY(store_object_finished(sink->object, error));
-out:
-    return st;
+    TRY_RETURN(backend->finish(backend->context, writer, error));
+    return store_object_finished(sink->object, error);
 }
 
 void

@@ -27,11 +27,10 @@ store_file_open(struct spine_store *store, const char *name, struct store_file *
                 struct spine_error *error)
 {
     struct store_object *object;
-    enum spine_status st = store_object_open(store, name, &object, error);
+    enum spine_status st;
 
     *out = NULL;
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(store_object_open(store, name, &object, error));
     st = store_file_in_object(object, 0, object->bytes, out, error);
     store_object_unref(object);
     return st;
@@ -50,9 +49,7 @@ store_file_in_object(struct store_object *object, uint64_t base, uint64_t bytes,
                           "%s: has %" PRIu64 " bytes, and no file of %" PRIu64
                           " at %" PRIu64,
                           object->name, object->bytes, bytes, base);
-    st = file_new(object, base, &file, error);
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(file_new(object, base, &file, error));
     st = read_table(file, bytes, error);
     if (st == SPINE_OK)
         st = slots_new(file, error);
@@ -71,12 +68,10 @@ store_file_of_written(struct store_object *object, uint64_t base,
                       struct store_file **out, struct spine_error *error)
 {
     struct store_file *file;
-    enum spine_status st = file_new(object, base, &file, error);
+    enum spine_status st;
 
     *out = NULL;
-
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(file_new(object, base, &file, error));
     file->footer = *footer;
     file->table.block_count = table->block_count;
     st = slots_new(file, error);

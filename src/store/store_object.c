@@ -63,7 +63,7 @@ store_object_open(struct spine_store *store, const char *name, struct store_obje
         store_object_keep(*out, true);
         return SPINE_OK;
     }
-    TRY(object_alloc(store, name, &object, error));
+    TRY_RETURN(object_alloc(store, name, &object, error));
     st = backend->open(backend->context, name, &object->handle, &object->bytes, error);
     if (st != SPINE_OK) {
         store_unref(object->store);
@@ -75,8 +75,7 @@ store_object_open(struct spine_store *store, const char *name, struct store_obje
     store_count(&store->file_bytes, object->bytes);
     enter(object);
     *out = object;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 bool

@@ -231,11 +231,7 @@ each_entry(struct directory *directory, DIR *entries, spine_name_fn *on_name,
             return file_fail(&file, "ask for its size", error);
         }
         if (S_ISREG(about.st_mode)) {
-            const enum spine_status st =
-                on_name(argument, entry->d_name, (uint64_t)about.st_size, error);
-
-            if (st != SPINE_OK)
-                return st;
+            TRY_RETURN(on_name(argument, entry->d_name, (uint64_t)about.st_size, error));
         }
     }
 }

@@ -70,7 +70,6 @@ file_writer_append(struct file_writer *writer, const void *data, size_t size,
                    struct spine_error *error)
 {
     const uint8_t *from = data;
-    enum spine_status st = SPINE_OK;
 
     while (size > 0) {
         const size_t room = FILE_WRITE_BYTES - writer->filled;
@@ -79,7 +78,7 @@ file_writer_append(struct file_writer *writer, const void *data, size_t size,
 
         /* What is whole and aligned needs no copy. */
         if (part < FILE_WRITE_BYTES || !is_aligned(0, from, part)) {
-            TRY(make_buffer(writer, error));
+            TRY_RETURN(make_buffer(writer, error));
             memcpy(writer->buffer + writer->filled, from, part);
             whole = writer->buffer;
         }
@@ -88,12 +87,12 @@ file_writer_append(struct file_writer *writer, const void *data, size_t size,
         size -= part;
         if (writer->filled < FILE_WRITE_BYTES)
             break;
-        TRY(write_fully(&writer->file, writer->written, whole, FILE_WRITE_BYTES, error));
+        TRY_RETURN(
+            write_fully(&writer->file, writer->written, whole, FILE_WRITE_BYTES, error));
         writer->written += FILE_WRITE_BYTES;
         writer->filled = 0;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 static enum spine_status
@@ -148,10 +147,8 @@ file_read_at(const struct system_file *file, uint64_t offset, void *data, size_t
         return read_fully(file, offset, to, size, size, error);
     while (size > 0) {
         const size_t part = size < BOUNCE_BYTES_MAX ? size : BOUNCE_BYTES_MAX;
-        const enum spine_status st = read_bounced(file, offset, to, part, error);
 
-        if (st != SPINE_OK)
-            return st;
+        TRY_RETURN(read_bounced(file, offset, to, part, error));
         offset += part;
         to += part;
         size -= part;

@@ -148,7 +148,6 @@ print_value(struct dump *dump, struct spine_error *error)
     const uint64_t *times;
     const int64_t *weights;
     const size_t count = spine_cursor_times(dump->cursor, &times, &weights);
-    enum spine_status st = SPINE_OK;
 
     dump->key.size = dump->value.size = 0;
     if (!dump->json &&
@@ -159,12 +158,11 @@ print_value(struct dump *dump, struct spine_error *error)
         const int64_t *const of_time = weights + i * dump->schema->weight_count;
 
         if (dump->json)
-            TRY(print_json(dump, times[i], of_time, error));
+            TRY_RETURN(print_json(dump, times[i], of_time, error));
         else
-            TRY(print_csv(dump, times[i], of_time, error));
+            TRY_RETURN(print_csv(dump, times[i], of_time, error));
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 static enum spine_status

@@ -129,19 +129,17 @@ look_at_images(struct store_file *file, struct findings *findings,
                struct spine_error *error)
 {
     const uint32_t count = file->table.block_count;
-    enum spine_status st = SPINE_OK;
 
     for (uint32_t i = 0; i < count; i++) {
         struct cache_frame *frame;
 
-        TRY(store_pin(file, i, true, &frame, error));
+        TRY_RETURN(store_pin(file, i, true, &frame, error));
         look_at_image(store_image(frame), findings);
         store_unpin(frame);
         progress_show(file->name, "blocks", i + 1, count);
     }
     findings->read = true;
-out:
-    return st;
+    return SPINE_OK;
 }
 
 /* An array goes to where the next one begins. */

@@ -66,9 +66,7 @@ open_directory(struct tool_target *target, const char *path, struct spine_error 
     const struct spine_store_options store_options = {.keep_leftovers = true};
     enum spine_status st;
 
-    st = spine_directory_backend(path, &options, &target->backend, error);
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(spine_directory_backend(path, &options, &target->backend, error));
     st = spine_store_open(&target->backend, &store_options, &target->store, error);
     if (st != SPINE_OK)
         spine_backend_release(&target->backend);
@@ -115,14 +113,10 @@ enum spine_status
 batch_file_open(const struct tool_target *target, size_t index, struct batch_file *out,
                 struct spine_error *error)
 {
-    enum spine_status st;
-
     assert(index < target->count);
     *out = (struct batch_file){0};
-    TRY(store_file_open(target->store, target->names[index], &out->file, error));
-    TRY(batch_of_file(out->file, &out->batch, error));
-out:
-    return st;
+    TRY_RETURN(store_file_open(target->store, target->names[index], &out->file, error));
+    return batch_of_file(out->file, &out->batch, error);
 }
 
 void

@@ -189,13 +189,9 @@ tuple_native_bytes(const struct spine_column *column)
 static enum spine_status
 check_column(const struct spine_column *column, size_t index, struct spine_error *error)
 {
-    enum spine_status st;
-
-    TRY(check_kind(column, index, error));
-    TRY(check_size(column, index, error));
-    TRY(check_names(column, index, error));
-out:
-    return st;
+    TRY_RETURN(check_kind(column, index, error));
+    TRY_RETURN(check_size(column, index, error));
+    return check_names(column, index, error);
 }
 
 static enum spine_status

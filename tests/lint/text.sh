@@ -10,7 +10,8 @@
 # stands alone only where its beginning does, and what is indented in one, as examples
 # are, is followed by an empty line of the comment, by its end or by a list's next item.
 #
-# Of macros, only those of base/error.h change the flow.
+# Of macros, only those of base/error.h change the flow; where nothing is done at `out:`,
+# there is no such label.
 
 set -eu
 cd "$1"
@@ -72,4 +73,14 @@ awk '
     !/\\$/ { inside = 0 }
     END { exit bad }
 ' $(echo "$sources" | grep -E '^(src|include)/.*\.[ch](pp)?$' | grep -v '^src/base/error\.h$') || bad=1
+
+# shellcheck disable=SC2086
+awk '
+    before == "out:" && $0 == "    return st;" {
+        printf "%s:%d: nothing is done at out:, so TRY_RETURN() serves\n", FILENAME, FNR
+        bad = 1
+    }
+    { before = $0 }
+    END { exit bad }
+' $(echo "$sources" | grep -E '^src/.*\.[ch]$') || bad=1
 exit $bad
