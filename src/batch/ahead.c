@@ -58,7 +58,8 @@ ahead_awaits(const struct ahead *ahead, size_t block)
 {
     const struct ahead_run *run = find_run((struct ahead *)(uintptr_t)ahead, block);
 
-    return run != NULL && !store_run_has_ended(run->run);
+    /* Nobody reads, and tells of, one that was not submitted. */
+    return run != NULL && run->is_submitted && !store_run_has_ended(run->run);
 }
 
 /* Lets go of the first `count` runs. */

@@ -14,6 +14,9 @@
  *     blocks    |.|. .|. . . .|. . . . . . . .|
  *                in use         on its way
  *
+ * With a memory limit an extent is smaller the more the store holds already, down to a
+ * single block, and after such a one nothing is on its way (store_ahead_bytes()).
+ *
  * Blocks in memory, and those of keepers without a file, need not be brought.
  */
 
@@ -69,7 +72,8 @@ void ahead_release(struct ahead *ahead);
  */
 enum spine_status ahead_bring(struct ahead *ahead, const struct spine_batch *batch,
                               size_t block, struct spine_error *error);
-/* Is `block` on its way? False when it is there, failed, or was not asked for. */
+/* Is `block` on its way? False when it is there, failed, was not asked for, or is left to
+ * who brings it. */
 bool ahead_awaits(const struct ahead *ahead, size_t block);
 
 #endif

@@ -6,6 +6,7 @@
  * together what they need together.
  */
 
+#include "core.h"
 #include "unit/core/spill_fixture.h"
 
 /* Puts `count` batches of interleaving keys into a file each. */
@@ -166,6 +167,50 @@ test_merges_by_overlap_read_little(void **state)
     world_release(&world);
 }
 
+static void
+take_batch(struct entry *entry, void *context)
+{
+    *(struct spine_batch **)context = entry->batch;
+}
+
+static void
+expect_no_end(void *context)
+{
+    (void)context;
+    fail();
+}
+
+/* The waiter's runtime does not read for the store: what it would have read is not on its
+ * way, or a merge would wait for it for ever. */
+static void
+test_nothing_is_on_its_way_that_nobody_reads(void **state)
+{
+    const struct spine_runtime_options manual = {.manual = true};
+    const bool at_rest = true;
+    struct ahead_waiter waiter = {.on_end = expect_no_end, .at_rest = &at_rest};
+    struct ahead ahead = {.transient = true, .waiter = &waiter};
+    struct spine_batch *batch = NULL;
+    struct world world;
+    unsigned begun = 0;
+
+    (void)state;
+    world_init(&world, BYTES_OF_FILES, 0);
+    insert_to_files(&world, 6);
+    assert_int_equal(spine_consolidate(world.spine, NULL, NULL), SPINE_OK);
+    entry_set_each(&world.spine->locked.loose, entries_all, take_batch, &batch);
+    assert_non_null(batch);
+    assert_int_equal(spine_runtime_open(&manual, &waiter.runtime, NULL), SPINE_OK);
+    for (size_t block = 0; block < batch->block_count; block++) {
+        assert_int_equal(ahead_bring(&ahead, batch, block, NULL), SPINE_OK);
+        for (size_t i = 1; i < ahead.run_count; i++, begun++)
+            assert_false(ahead_awaits(&ahead, ahead.runs[i].begin));
+    }
+    assert_true(begun > 0);
+    ahead_release(&ahead);
+    spine_runtime_close(waiter.runtime);
+    world_release(&world);
+}
+
 /* Far fewer reads than blocks. */
 static void
 test_scans_read_ahead(void **state)
@@ -246,6 +291,7 @@ main(void)
         cmocka_unit_test(test_failed_reads_are_tried_again),
         cmocka_unit_test(test_a_waiting_merge_is_given_up_and_parked),
         cmocka_unit_test(test_merges_by_overlap_read_little),
+        cmocka_unit_test(test_nothing_is_on_its_way_that_nobody_reads),
         cmocka_unit_test(test_scans_read_ahead),
         cmocka_unit_test(test_scans_read_little_ahead_when_memory_is_short),
         cmocka_unit_test(test_probes_read_together),
