@@ -26,7 +26,7 @@ static enum spine_status range_in(const struct spine_batch *batch,
                                   uint64_t *end);
 static void drop_from(struct stretch *stretch, size_t index);
 static bool is_worth_it(struct stretch *stretch, uint64_t rows_skipped);
-static enum spine_status cut(struct stretch *stretch);
+static enum spine_status cut(struct stretch *stretch, struct account *account);
 static void swap_batches(struct spine_batch **a, struct spine_batch **b);
 
 struct stretch *
@@ -47,7 +47,8 @@ stretch_find(struct spine *spine)
     mutex_unlock(&spine->mutex);
     /* What cannot be read, or cut for want of memory, waits for a merge that is due. */
     if (find_ranges(stretch, skipped) != SPINE_OK ||
-        !is_worth_it(stretch, skipped->rows) || cut(stretch) != SPINE_OK) {
+        !is_worth_it(stretch, skipped->rows) ||
+        cut(stretch, runtime_account(spine->runtime)) != SPINE_OK) {
         stretch_free(stretch);
         stretch = NULL;
     }
@@ -139,7 +140,7 @@ is_worth_it(struct stretch *stretch, uint64_t rows_skipped)
 }
 
 static enum spine_status
-cut(struct stretch *stretch)
+cut(struct stretch *stretch, struct account *account)
 {
     const struct company *company = &stretch->company;
 
@@ -150,6 +151,8 @@ cut(struct stretch *stretch)
             continue;
         TRY_RETURN(batch_cut(batch, stretch->begin[i], stretch->end[i],
                              &stretch->inner[i], &stretch->outer[i]));
+        batch_charge(stretch->inner[i], account);
+        batch_charge(stretch->outer[i], account);
         stretch->homes[i] = entry_new(stretch->inner[i]);
         if (stretch->homes[i] == NULL)
             return SPINE_NOMEM;

@@ -6,6 +6,7 @@
  * when it is told to.
  */
 
+#include "core.h"
 #include "unit/core/company_world.h"
 
 #include <setjmp.h>
@@ -218,6 +219,13 @@ differences_of_snapshots_ask_for_nothing(void **state)
     world_close(&world);
 }
 
+static void
+expect_charged(struct entry *entry, void *context)
+{
+    (void)context;
+    assert_non_null(atomic_load(&entry->batch->payer));
+}
+
 /* A batch is cut where readers skip: what lies elsewhere in it stays as it is. */
 static void
 only_the_stretch_merges(void **state)
@@ -260,6 +268,9 @@ only_the_stretch_merges(void **state)
     }
     after = stats_of(&world);
     assert_int_equal(after.skip_merges, 1);
+    /* What was cut from batches is on the account as these were. */
+    assert_true(after.batches > 1);
+    entry_set_each(&world.spine->locked.loose, entries_all, expect_charged, NULL);
     /* Most of it: a reader tells on the way. */
     assert_in_range(after.rows, before.rows - 6000, before.rows - 4000);
     assert_in_range(after.merge_rows_in - after.merge_rows_shared -
