@@ -110,7 +110,7 @@ rank_of(const struct merge_task *task, uint64_t rows_left)
 }
 
 void
-merge_task_hurry_locked(struct merge_task *task)
+merge_task_hurry_locked(struct merge_task *task, struct aftermath *after)
 {
     bool ready;
 
@@ -120,8 +120,10 @@ merge_task_hurry_locked(struct merge_task *task)
         task->state == TASK_QUEUED && runtime_withdraw(task->spine->runtime, &task->job);
     task->lacks = task->lacks && !ready;
     task->job.spare = false;
-    if (ready)
+    if (ready) {
         runtime_ready(task->spine->runtime, &task->job);
+        after->kick = true;
+    }
 }
 
 void

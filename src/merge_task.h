@@ -70,7 +70,8 @@ struct merge_task {
 void merge_task_init(struct merge_task *task, struct spine *spine, unsigned level);
 /* Queues the merge of the task's inputs, which were set. */
 void merge_task_start_locked(struct merge_task *task, struct aftermath *after);
-void merge_task_hurry_locked(struct merge_task *task); /* a merge ahead is needed now */
+/* A merge ahead is needed now: it runs as if it were due. */
+void merge_task_hurry_locked(struct merge_task *task, struct aftermath *after);
 /* Gives the merge up: the inputs are loose again, now or when the running slice ends. */
 void merge_task_abandon_locked(struct merge_task *task, struct aftermath *after);
 /* Lets no further slice begin; lets them begin again. */

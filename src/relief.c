@@ -38,7 +38,7 @@ relief_start_locked(struct spine *spine, struct aftermath *after)
         if (sums.rows - sums.storage_rows < RELIEF_ROWS_MIN)
             continue;
         if (task->state != TASK_IDLE) {
-            merge_task_hurry_locked(task);
+            merge_task_hurry_locked(task, after);
             continue;
         }
         entry_set_take(loose, (struct entry_range){level, level + 1, 0, UINT64_MAX},

@@ -113,7 +113,7 @@ start_bottom_locked(struct spine *spine, struct aftermath *after)
         !bottom_is_due_locked(spine, largest, largest_rows, rows_min))
         return;
     if (reader->state != TASK_IDLE) {
-        merge_task_hurry_locked(reader);
+        merge_task_hurry_locked(reader, after);
         return;
     }
     take_sized(&spine->locked.loose, levels_from(&spine->policy, rows_min), rows_min,
@@ -197,7 +197,7 @@ start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
     if (count == 0)
         return;
     if (task->state != TASK_IDLE) {
-        merge_task_hurry_locked(task);
+        merge_task_hurry_locked(task, after);
         return;
     }
     entry_set_take(loose, (struct entry_range){level, level + 1, 0, UINT64_MAX}, count,

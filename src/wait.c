@@ -129,7 +129,13 @@ spine_wait_idle(struct spine *spine, uint64_t timeout_ns, struct spine_error *er
     if (st == SPINE_OK) {
         spine->locked.idle_waiters++;
         for (unsigned level = 0; level < SPINE_LEVELS; level++)
-            merge_task_hurry_locked(&spine->locked.tasks[level]);
+            merge_task_hurry_locked(&spine->locked.tasks[level], &after);
+        if (after.kick) {
+            mutex_unlock(&spine->mutex);
+            aftermath_run(spine, &after);
+            mutex_lock(&spine->mutex);
+            after = (struct aftermath){0};
+        }
         st = spine_wait_locked(spine, &spine->idle, is_idle, NULL,
                                deadline_after(timeout_ns), error);
         spine->locked.idle_waiters--;

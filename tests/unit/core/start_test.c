@@ -4,7 +4,7 @@
  * Merges across levels: ahead, when nothing is due, and by the bottom rule.
  */
 
-#include "spine/spine.h"
+#include "core.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -447,6 +447,38 @@ retractions_do_not_rise_above_the_largest(void **state)
                         105000);
 }
 
+/* A merge ahead that is needed now is ready in another way: threads of the runtime must
+ * learn that. */
+static void
+hurried_merges_are_made_known(void **state)
+{
+    struct merge_task *task = NULL;
+    struct aftermath after = {0};
+    struct world world;
+
+    (void)state;
+    world_open(&world, NULL);
+    insert(&world, 200000);
+    insert(&world, 150000);
+    for (unsigned runs = 0; runs < 10 && task == NULL; runs++) {
+        assert_true(spine_runtime_run(world.runtime, 1) > 0);
+        for (unsigned i = 0; i < SPINE_LEVELS && task == NULL; i++)
+            if (world.spine->locked.tasks[i].state == TASK_QUEUED)
+                task = &world.spine->locked.tasks[i];
+    }
+    assert_non_null(task);
+    mutex_lock(&world.spine->mutex);
+    assert_true(task->job.spare);
+    merge_task_hurry_locked(task, &after);
+    assert_false(task->job.spare);
+    assert_true(after.kick);
+    after.kick = false;
+    merge_task_hurry_locked(task, &after);
+    assert_false(after.kick);
+    mutex_unlock(&world.spine->mutex);
+    world_close(&world);
+}
+
 int
 main(void)
 {
@@ -457,6 +489,7 @@ main(void)
         cmocka_unit_test(due_merges_come_first),
         cmocka_unit_test(merges_ahead_do_not_hold_back_inserts),
         cmocka_unit_test(only_merges_that_make_room_hold_back_inserts),
+        cmocka_unit_test(hurried_merges_are_made_known),
         cmocka_unit_test(waiting_for_idleness_ends),
         cmocka_unit_test(only_what_is_due_merges_if_told_so),
         cmocka_unit_test(retractions_meet_the_largest_batch),
