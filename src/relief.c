@@ -117,6 +117,29 @@ relief_try(struct spine *spine, struct spine_error *error)
     return fail_full(spine, error);
 }
 
+uint64_t
+offer_begin(struct spine *spine, const struct spine_batch *batch)
+{
+    const uint64_t bytes = atomic_load(&batch->payer) == NULL ? batch->info.bytes : 0;
+
+    account_add(runtime_account(spine->runtime), ACCOUNT_BLOCKS, (size_t)bytes);
+    (void)runtime_weigh(spine->runtime);
+    return bytes;
+}
+
+void
+offer_end(struct spine *spine, uint64_t bytes)
+{
+    account_subtract(runtime_account(spine->runtime), ACCOUNT_BLOCKS, (size_t)bytes);
+}
+
+void
+offer_take(struct spine *spine, struct spine_batch *batch, uint64_t bytes)
+{
+    batch_charge(batch, runtime_account(spine->runtime));
+    offer_end(spine, bytes);
+}
+
 static enum spine_status
 fail_full(struct spine *spine, struct spine_error *error)
 {

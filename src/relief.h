@@ -9,7 +9,7 @@
  * From high pressure on every level merges what it has in memory, even if it is a single
  * batch: the output goes to a file. Under critical pressure a merge begins when there is
  * memory for it, or no other is under way. When it is full, inserts wait while anything
- * is left that could give memory back.
+ * is left that could give memory back. What is *offered*, a batch on its way in, counts.
  */
 
 #include "core.h"
@@ -25,5 +25,16 @@ uint64_t relief_ahead_bytes(const struct spine *spine);
 enum spine_status relief_wait_locked(struct spine *spine, struct spine_error *error);
 /* SPINE_OK, or SPINE_NOMEM when it is full. No lock held. */
 enum spine_status relief_try(struct spine *spine, struct spine_error *error);
+
+/*
+ * Counts a batch that may come in, by its bytes, which are returned, until one of the
+ * other two is called. It is charged when it is in: one that is refused is no more than
+ * the host's. No lock held.
+ */
+uint64_t offer_begin(struct spine *spine, const struct spine_batch *batch);
+/* It was refused. Any lock. */
+void offer_end(struct spine *spine, uint64_t bytes);
+/* It is in. No lock held: the batch may have many blocks. */
+void offer_take(struct spine *spine, struct spine_batch *batch, uint64_t bytes);
 
 #endif

@@ -25,9 +25,8 @@ static enum spine_status locks_init(struct spine *spine, struct spine_error *err
 static void on_runtime_close(struct runtime_watch *watch);
 static void on_pressure(struct runtime_watch *watch);
 static bool is_quiet(const struct spine *spine, bool inside);
-static void charge_offered(struct spine *spine, struct spine_batch *batch);
-static enum spine_status
-move_locked(struct spine *spine, struct entry *entry, struct spine_error *error);
+static enum spine_status move_locked(struct spine *spine, struct entry *entry,
+                                     uint64_t *offered, struct spine_error *error);
 static enum spine_status batch_check_fits(const struct spine *spine,
                                           const struct spine_batch *batch,
                                           const char *call, struct spine_error *error);
@@ -268,7 +267,9 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
     struct aftermath after = {0};
     struct entry *entry;
     enum spine_status st = batch_check_fits(spine, batch, "spine_insert", error);
+    uint64_t offered = 0;
     unsigned help_slices = 0;
+    bool moves;
     struct spine_error wait_error;
     bool closing;
 
@@ -277,11 +278,14 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
     entry = entry_new(batch);
     if (entry == NULL)
         return fail_nomem(error, "the place of a batch in a spine", sizeof *entry);
-    charge_offered(spine, batch);
+    moves = placement_moves_insert(runtime_placement(spine->runtime), batch->info.bytes);
+    if (!moves)
+        offered = offer_begin(spine, batch);
 
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
-    st = move_locked(spine, entry, error);
+    if (moves)
+        st = move_locked(spine, entry, &offered, error);
     if (st == SPINE_OK)
         st = may_take_locked(spine, true, error);
     if (st == SPINE_OK && runtime_pressure(spine->runtime) == PRESSURE_FULL)
@@ -289,16 +293,20 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
     if (st == SPINE_OK && compaction_presses_locked(spine))
         st = spine_wait_room_locked(spine, UINT64_MAX, error);
     if (st != SPINE_OK) {
+        offer_end(spine, offered);
         spine_leave_and_unlock(spine);
         entry_free(entry);
         return st;
     }
+    batch = spine_batch_ref(entry->batch);
     insert_locked(spine, entry, &after);
     if (spine->locked.pauses == 0)
         help_slices =
             slot_help_slices(spine->locked.batch_count, spine->options.help_batches,
                              spine->options.backpressure_batches);
     mutex_unlock(&spine->mutex);
+    offer_take(spine, batch, offered);
+    spine_batch_unref(batch);
     aftermath_run(spine, &after);
     if (help_slices > 0)
         help(spine, help_slices);
@@ -317,32 +325,23 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
     return st;
 }
 
-/* A batch that goes to a file is charged when it is there. */
-static void
-charge_offered(struct spine *spine, struct spine_batch *batch)
-{
-    if (!placement_moves_insert(runtime_placement(spine->runtime), batch->info.bytes))
-        batch_charge(batch, runtime_account(spine->runtime));
-    (void)runtime_weigh(spine->runtime);
-}
-
-/* The batch of an entry goes to a file if it is to. Lets go of the lock meanwhile. */
+/* The batch of an entry goes to a file, and what is left of it in memory is offered. Lets
+ * go of the lock meanwhile. */
 static enum spine_status
-move_locked(struct spine *spine, struct entry *entry, struct spine_error *error)
+move_locked(struct spine *spine, struct entry *entry, uint64_t *offered,
+            struct spine_error *error)
 {
     struct placement *placement = runtime_placement(spine->runtime);
     struct spine_batch *batch = entry->batch;
     enum spine_status st;
 
-    if (!placement_moves_insert(placement, batch->info.bytes))
-        return SPINE_OK;
     mutex_unlock(&spine->mutex);
     st = batch_to_file(batch, placement->store, &entry->batch, error);
     if (st == SPINE_OK)
         spine_batch_unref(batch);
     else
         entry->batch = batch;
-    batch_charge(entry->batch, runtime_account(spine->runtime));
+    *offered = offer_begin(spine, entry->batch);
     mutex_lock(&spine->mutex);
     if (st == SPINE_OK && spine->locked.closing)
         st = spine_fail(error, SPINE_CANCELLED, "insert: the spine was closed");
@@ -428,6 +427,7 @@ spine_try_insert(struct spine *spine, struct spine_batch *batch,
     struct aftermath after = {0};
     struct entry *entry;
     enum spine_status st = batch_check_fits(spine, batch, "spine_try_insert", error);
+    uint64_t offered;
 
     if (st != SPINE_OK || batch->info.rows == 0)
         return st;
@@ -435,22 +435,22 @@ spine_try_insert(struct spine *spine, struct spine_batch *batch,
     if (entry == NULL)
         return fail_nomem(error, "the place of a batch in a spine", sizeof *entry);
 
-    batch_charge(batch, runtime_account(spine->runtime));
+    offered = offer_begin(spine, batch);
     st = relief_try(spine, error);
-    if (st != SPINE_OK) {
-        entry_free(entry);
-        return st;
-    }
-
     mutex_lock(&spine->mutex);
-    st = may_take_locked(spine, false, error);
+    if (st == SPINE_OK)
+        st = may_take_locked(spine, false, error);
     if (st != SPINE_OK) {
+        offer_end(spine, offered);
         mutex_unlock(&spine->mutex);
         entry_free(entry);
         return st;
     }
     spine_enter_locked(spine);
     insert_locked(spine, entry, &after);
+    mutex_unlock(&spine->mutex);
+    offer_take(spine, batch, offered);
+    mutex_lock(&spine->mutex);
     spine_finish(spine, &after);
     return SPINE_OK;
 }

@@ -121,7 +121,17 @@ struct spine_runtime_options {
      * at the limit inserts wait until merges or the host, by letting snapshots go, have
      * made room, and are SPINE_NOMEM when there is nothing to wait for;
      * spine_try_insert() is SPINE_NOMEM at once. Without a store they do so at 95 %.
-     * Cursors, and batches that the host has made and not inserted, are not counted.
+     * Cursors are not counted, nor batches of the host that are in no spine: those that
+     * it has not inserted yet, and those that were refused.
+     *
+     * It may be exceeded by a tenth, and by a file's buffers for each merge that was
+     * under way before. A manual runtime learns that memory is short only when somebody
+     * inserts or runs its merges: while cursors do nothing but read files, their blocks
+     * take up to three eighths of the limit and 5 MiB beyond. And what a snapshot or a
+     * cursor holds of batches in memory stays there when merges have written it to files:
+     * it counts beside what these make.
+     *
+     * Where runtimes with limits share a store, its cache keeps the strictest.
      *
      * Limit or not, what malloc keeps of freed memory goes back to the system when there
      * is nothing to merge, but for manual runtimes.

@@ -9,13 +9,14 @@
  * is shared is *charged* once, to the first account that knows it, and credited when it
  * is freed, wherever that is:
  *
- *     a block, a batch     charged when the batch is offered to a spine, or when a merge
- *                          makes it
+ *     a block, a batch     charged when the batch has come into a spine, or when a merge
+ *                          makes it; while it is offered its bytes count
  *     a lookup filter      when it is built, if its batch is charged
  *     scratch              all other memory of a merge, by what its thread takes and
  *                          gives back inside it: account_enter(), account_leave()
  *
- * What a host has made and not inserted is on no account. Any thread.
+ * What a host has made and not inserted, or what was refused, is on no account. Any
+ * thread.
  */
 
 #include "base/ref.h"
