@@ -22,6 +22,7 @@
 #include "spine/schema.h"
 #include "spine/store.h"
 #include "spine/tuple.h"
+#include "spine/tuple_columns.h"
 #include "spine/tuple_row.h"
 #include "spine/types.h"
 #include "spine/version.h"

@@ -18,6 +18,8 @@ struct spine_batcher {
     /* Rows are codes made of numbers: spine_batcher_add() stores those itself whose
      * datums carry their kinds. */
     bool numbers;
+    /* Of spine_batcher_add_tuples(), once that was called. */
+    struct spine_tuple_page *page;
 };
 
 static enum spine_status seal_runs(struct spine_batcher *batcher,
@@ -146,6 +148,25 @@ spine_batcher_add_columns(struct spine_batcher *batcher,
 }
 
 enum spine_status
+spine_batcher_add_tuples(struct spine_batcher *batcher,
+                         const struct spine_tuple_rows *rows, struct spine_error *error)
+{
+    struct spine_columns columns;
+    enum spine_status st;
+
+    if (batcher == NULL || rows == NULL)
+        return fail_null(error, "spine_batcher_add_tuples",
+                         batcher == NULL ? "batcher" : "rows");
+    if (batcher->page == NULL)
+        TRY(spine_tuple_page_new(&batcher->page, error));
+    TRY(spine_tuple_encode(batcher->page, &batcher->runs.layout.schema, rows, &columns,
+                           error));
+    TRY(spine_batcher_add_columns(batcher, &columns, error));
+out:
+    return st;
+}
+
+enum spine_status
 spine_batcher_seal(struct spine_batcher *batcher, struct spine_batch **out,
                    struct spine_error *error)
 {
@@ -195,6 +216,7 @@ spine_batcher_free(struct spine_batcher *batcher)
     runs_release(&batcher->runs);
     schema_unref(&batcher->runs.layout.schema);
     arena_release(&batcher->arena);
+    spine_tuple_page_free(batcher->page);
     mem_free(batcher, sizeof *batcher);
 }
 

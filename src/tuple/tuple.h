@@ -22,7 +22,7 @@
 
 #include "base/ref.h"
 #include "spine/schema.h"
-#include "spine/tuple.h"
+#include "spine/tuple_columns.h"
 
 /* The bits of an order. */
 #define TUPLE_ORDER_DESCENDING 1u
@@ -58,5 +58,29 @@ uint64_t tuple_column_bytes(const struct spine_column *column);
 
 /* Bytes of one value as the caller has it; 0 for strings, binaries and tuples. */
 size_t tuple_native_bytes(const struct spine_column *column);
+
+/*
+ * A page that a cursor fills piece by piece, of rows of `schema`, whose weight_count is
+ * resolved:
+ *
+ *     page_begin(page, &schema, error);
+ *     page_room(page, &schema, at, &piece, error);   piece.rows says for how many
+ *     page_take(page, &schema, at, rows, error);     as many were read
+ *     page_show(page, &schema, at, &rows);
+ */
+enum spine_status page_begin(struct spine_tuple_page *page,
+                             const struct spine_schema *schema,
+                             struct spine_error *error);
+/* Memory for a piece behind the `at` rows that there are. */
+enum spine_status
+page_room(struct spine_tuple_page *page, const struct spine_schema *schema, size_t at,
+          struct spine_column_buffers *piece, struct spine_error *error);
+enum spine_status page_take(struct spine_tuple_page *page,
+                            const struct spine_schema *schema, size_t at, size_t rows,
+                            struct spine_error *error);
+/* More bytes for the next piece; false when they are not what it lacks. */
+bool page_widen(struct spine_tuple_page *page, const struct spine_schema *schema);
+void page_show(struct spine_tuple_page *page, const struct spine_schema *schema,
+               size_t rows, struct spine_tuple_rows *out);
 
 #endif

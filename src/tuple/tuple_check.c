@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "tuple/tuple_codec.h"
+
+#include "base/error.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* A column, as messages name it. */
+struct place {
+    const char *what;
+    size_t index;
+    const struct spine_column *column;
+    struct spine_error *error;
+};
+
+static enum spine_status
+check_data(const struct place *place, const struct spine_column_data *data, size_t rows);
+static enum spine_status check_strings(const struct place *place,
+                                       const struct spine_column_data *data, size_t rows);
+static enum spine_status
+check_nulls(const struct place *place, const struct spine_column_data *data, size_t rows);
+static enum spine_status fail_column(const struct place *place, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+enum spine_status
+check_columns(const struct tuple_source *source, struct spine_error *error)
+{
+    const size_t rows = source->rows;
+    enum spine_status st = SPINE_OK;
+
+    for (size_t i = 0; i < source->count && rows > 0; i++) {
+        const struct spine_column *const column = &source->type->columns[i];
+        const struct spine_column_data *const data = &source->columns[i];
+        const struct place place = {source->what, i, column, error};
+
+        TRY(check_data(&place, data, rows));
+        TRY(check_nulls(&place, data, rows));
+        if (column->kind == SPINE_COLUMN_TUPLE)
+            TRY(check_columns(&(struct tuple_source){source->what, column->tuple,
+                                                     column->tuple->count, data->columns,
+                                                     rows},
+                              error));
+    }
+out:
+    return st;
+}
+
+static enum spine_status
+check_data(const struct place *place, const struct spine_column_data *data, size_t rows)
+{
+    if (place->column->kind == SPINE_COLUMN_TUPLE)
+        return data->columns != NULL ? SPINE_OK : fail_column(place, "columns is NULL");
+    if (!tuple_column_is_fixed(place->column))
+        return check_strings(place, data, rows);
+    return data->values != NULL ? SPINE_OK : fail_column(place, "values is NULL");
+}
+
+static enum spine_status
+check_strings(const struct place *place, const struct spine_column_data *data,
+              size_t rows)
+{
+    const uint64_t *const offsets = data->offsets;
+
+    if (offsets == NULL)
+        return fail_column(place, "offsets is NULL");
+    for (size_t i = 0; i < rows; i++)
+        if (offsets[i] > offsets[i + 1] || offsets[i + 1] - offsets[i] > SPINE_BYTES_MAX)
+            return fail_column(place,
+                               "row %zu goes from %" PRIu64 " to %" PRIu64
+                               "; the most is %u bytes",
+                               i, offsets[i], offsets[i + 1], SPINE_BYTES_MAX);
+    if (data->values == NULL && offsets[0] != offsets[rows])
+        return fail_column(place, "values is NULL");
+    return SPINE_OK;
+}
+
+static enum spine_status
+check_nulls(const struct place *place, const struct spine_column_data *data, size_t rows)
+{
+    if (place->column->nullable || data->valid == NULL)
+        return SPINE_OK;
+    for (size_t i = 0; i < rows; i++) {
+        const size_t bit = data->valid_offset + i;
+
+        if ((data->valid[bit / 8] >> bit % 8 & 1) == 0)
+            return fail_column(place, "row %zu is null, which it may not be", i);
+    }
+    return SPINE_OK;
+}
+
+/* Such as "key, column 1 (price): values is NULL". */
+static enum spine_status
+fail_column(const struct place *place, const char *format, ...)
+{
+    const char *const name = place->column->name;
+    char why[128];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    return spine_fail(place->error, SPINE_INVALID, "%s, column %zu (%.60s): %s",
+                      place->what, place->index, name != NULL ? name : "", why);
+}

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT */
+#include "tuple/tuple_codec.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+
+#include <inttypes.h>
+
+/* Some rows on their way. */
+struct encoding {
+    /* Rows [begin, begin + rows) of the columns. */
+    size_t begin;
+    size_t rows;
+    /* Where the next byte of row i goes: base + i * stride, or at[i] unless that is
+     * NULL. */
+    uint8_t *base;
+    size_t stride;
+    uint8_t **at;
+    /* Inside a tuple of the tuple. */
+    bool nested;
+};
+
+static enum spine_status encode_fixed(struct cell_store *store,
+                                      const struct tuple_source *source,
+                                      struct spine_error *error);
+static enum spine_status encode_varying(struct cell_store *store,
+                                        const struct tuple_source *source,
+                                        struct spine_error *error);
+static void encode_varying_chunk(struct cell_store *store,
+                                 const struct tuple_source *source,
+                                 struct encoding *encoding);
+static uint64_t head_bytes(const struct tuple_source *source);
+static void add_sizes(const struct encoding *encoding,
+                      const struct spine_tuple_type *type, size_t count,
+                      const struct spine_column_data *columns, const uint8_t *there,
+                      uint64_t *sizes);
+static void add_string_sizes(const struct encoding *encoding,
+                             const struct spine_column_data *data, const uint8_t *there,
+                             bool may_be_missing, bool is_tail, uint64_t *sizes);
+static void put_columns(struct encoding *encoding, const struct spine_tuple_type *type,
+                        size_t count, const struct spine_column_data *columns,
+                        const uint8_t *there, uint8_t flip);
+static void put_column(struct encoding *encoding, const struct spine_column *column,
+                       const struct spine_column_data *data, const uint8_t *there,
+                       uint8_t flip, bool is_tail);
+static const uint8_t *there_of(const struct encoding *encoding,
+                               const struct spine_column_data *data, const uint8_t *outer,
+                               uint8_t *own);
+static void
+put_markers(struct encoding *encoding, const uint8_t *there, uint8_t null, uint8_t flip);
+static void put_fixed(struct encoding *encoding, const struct spine_column *column,
+                      const struct spine_column_data *data, const uint8_t *there,
+                      uint8_t own, uint8_t outer);
+static void put_bytes(struct encoding *encoding, const struct spine_column *column,
+                      const struct spine_column_data *data, const uint8_t *there,
+                      uint8_t own, uint8_t outer);
+static void put_strings(struct encoding *encoding, const struct spine_column *column,
+                        const struct spine_column_data *data, const uint8_t *there,
+                        uint8_t flip, bool is_tail);
+static uint8_t *put_string(uint8_t *to, struct span text, bool has_zeros);
+static bool has_zero(struct span bytes);
+static struct span
+bytes_of(const struct spine_column_data *data, uint64_t begin, uint64_t end);
+
+void
+cell_store_release(struct cell_store *store)
+{
+    mem_free(store->cells, store->cells_capacity);
+    mem_free(store->offsets, store->offsets_capacity * sizeof *store->offsets);
+    *store = (struct cell_store){0};
+}
+
+enum spine_status
+encode_columns(struct cell_store *store, const struct tuple_source *source,
+               struct spine_error *error)
+{
+    const struct spine_tuple_type *const type = source->type;
+    enum spine_status st;
+
+    TRY(check_columns(source, error));
+    if (type->is_fixed && type->bytes <= SPINE_FIXED_MAX)
+        TRY(encode_fixed(store, source, error));
+    else
+        TRY(encode_varying(store, source, error));
+out:
+    return st;
+}
+
+/* The bytes of a tuple but for its strings. */
+static uint64_t
+head_bytes(const struct tuple_source *source)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < source->count; i++) {
+        const struct spine_column *const column = &source->type->columns[i];
+
+        bytes += tuple_column_bytes(column) + column->nullable;
+    }
+    return bytes;
+}
+
+/* Words are made of eight bytes, the last ones of which are the tuple's. */
+static enum spine_status
+encode_fixed(struct cell_store *store, const struct tuple_source *source,
+             struct spine_error *error)
+{
+    const bool words =
+        source->type->cell.kind == SPINE_U64 && source->count == source->type->count;
+    const size_t bytes = (size_t)head_bytes(source), rows = source->rows;
+    const size_t stride = words ? 8 : bytes;
+    struct encoding encoding = {.stride = stride};
+
+    if (rows > SIZE_MAX / stride ||
+        !array_reserve(&store->cells, &store->cells_capacity, 1, rows * stride))
+        return fail_nomem(error, "the cells of tuples", rows);
+    for (size_t at = 0; at < rows; at += encoding.rows) {
+        uint8_t *const to = store->cells + at * stride;
+
+        encoding.begin = at;
+        encoding.rows = rows - at < TUPLE_CHUNK ? rows - at : TUPLE_CHUNK;
+        encoding.base = to + (stride - bytes);
+        if (bytes < stride)
+            memset(to, 0, encoding.rows * stride);
+        put_columns(&encoding, source->type, source->count, source->columns, NULL, 0);
+        for (size_t i = 0; words && i < encoding.rows; i++) {
+            uint64_t word;
+
+            memcpy(&word, to + 8 * i, sizeof word);
+            word = __builtin_bswap64(word);
+            memcpy(to + 8 * i, &word, sizeof word);
+        }
+    }
+    return SPINE_OK;
+}
+
+static enum spine_status
+encode_varying(struct cell_store *store, const struct tuple_source *source,
+               struct spine_error *error)
+{
+    const uint64_t head = head_bytes(source);
+    const size_t rows = source->rows;
+    uint64_t sizes[TUPLE_CHUNK], used = 0;
+    struct encoding encoding = {0};
+
+    if (!array_reserve(&store->offsets, &store->offsets_capacity, sizeof *store->offsets,
+                       rows + 1))
+        return fail_nomem(error, "the offsets of tuples", rows * sizeof *store->offsets);
+    store->offsets[0] = 0;
+    for (size_t at = 0; at < rows; at += encoding.rows) {
+        encoding.begin = at;
+        encoding.rows = rows - at < TUPLE_CHUNK ? rows - at : TUPLE_CHUNK;
+        for (size_t i = 0; i < encoding.rows; i++)
+            sizes[i] = head;
+        add_sizes(&encoding, source->type, source->count, source->columns, NULL, sizes);
+        for (size_t i = 0; i < encoding.rows; i++) {
+            if (sizes[i] > SPINE_BYTES_MAX)
+                return spine_fail(error, SPINE_INVALID,
+                                  "%s: the tuple of row %zu has %" PRIu64
+                                  " bytes; the most is %u",
+                                  source->what, at + i, sizes[i], SPINE_BYTES_MAX);
+            used += sizes[i];
+            store->offsets[at + i + 1] = used;
+        }
+        if (!array_reserve(&store->cells, &store->cells_capacity, 1, (size_t)used + 1))
+            return fail_nomem(error, "the cells of tuples", (size_t)used);
+        encode_varying_chunk(store, source, &encoding);
+    }
+    return SPINE_OK;
+}
+
+static void
+encode_varying_chunk(struct cell_store *store, const struct tuple_source *source,
+                     struct encoding *encoding)
+{
+    uint8_t *at[TUPLE_CHUNK];
+
+    for (size_t i = 0; i < encoding->rows; i++)
+        at[i] = store->cells + store->offsets[encoding->begin + i];
+    encoding->at = at;
+    put_columns(encoding, source->type, source->count, source->columns, NULL, 0);
+    for (size_t i = 0; i < encoding->rows; i++)
+        assert(at[i] == store->cells + store->offsets[encoding->begin + i + 1]);
+    encoding->at = NULL;
+}
+
+/* What strings add to the sizes of their rows. `there` is NULL where no tuple around is
+ * null. */
+static void
+add_sizes(const struct encoding *encoding, const struct spine_tuple_type *type,
+          size_t count, const struct spine_column_data *columns, const uint8_t *there,
+          uint64_t *sizes)
+{
+    uint8_t own[TUPLE_CHUNK];
+
+    for (size_t i = 0; i < count; i++) {
+        const struct spine_column *const column = &type->columns[i];
+        const uint8_t *const here = there_of(encoding, &columns[i], there, own);
+
+        if (tuple_column_is_fixed(column))
+            continue;
+        if (column->kind == SPINE_COLUMN_TUPLE) {
+            struct encoding inner = *encoding;
+
+            inner.nested = true;
+            add_sizes(&inner, column->tuple, column->tuple->count, columns[i].columns,
+                      here, sizes);
+        } else {
+            add_string_sizes(encoding, &columns[i], here, column->nullable,
+                             column_is_tail(type, i, encoding->nested), sizes);
+        }
+    }
+}
+
+static void
+add_string_sizes(const struct encoding *encoding, const struct spine_column_data *data,
+                 const uint8_t *there, bool may_be_missing, bool is_tail, uint64_t *sizes)
+{
+    const uint64_t *const offsets = data->offsets + encoding->begin;
+    const uint8_t *const values = data->values;
+    const bool zeros =
+        !is_tail && has_zero(bytes_of(data, offsets[0], offsets[encoding->rows]));
+
+    for (size_t i = 0; i < encoding->rows; i++) {
+        const bool is_there = there == NULL || there[i] != 0;
+
+        if (is_there)
+            sizes[i] += offsets[i + 1] - offsets[i];
+        for (uint64_t at = offsets[i]; zeros && is_there && at < offsets[i + 1]; at++)
+            sizes[i] += values[at] == 0;
+        if (!is_tail && (is_there || !may_be_missing))
+            sizes[i] += 2;
+    }
+}
+
+static void
+put_columns(struct encoding *encoding, const struct spine_tuple_type *type, size_t count,
+            const struct spine_column_data *columns, const uint8_t *there, uint8_t flip)
+{
+    for (size_t i = 0; i < count; i++)
+        put_column(encoding, &type->columns[i], &columns[i], there, flip,
+                   column_is_tail(type, i, encoding->nested));
+}
+
+static void
+put_column(struct encoding *encoding, const struct spine_column *column,
+           const struct spine_column_data *data, const uint8_t *there, uint8_t flip,
+           bool is_tail)
+{
+    const uint8_t inner = flip ^ order_flip(column);
+    uint8_t own[TUPLE_CHUNK];
+    const uint8_t *const here = there_of(encoding, data, there, own);
+
+    if (column->nullable)
+        put_markers(encoding, here, null_marker(column), flip);
+    if (column->kind == SPINE_COLUMN_TUPLE) {
+        const bool nested = encoding->nested;
+
+        encoding->nested = true;
+        put_columns(encoding, column->tuple, column->tuple->count, data->columns, here,
+                    inner);
+        encoding->nested = nested;
+    } else if (!tuple_column_is_fixed(column)) {
+        put_strings(encoding, column, data, here, inner, is_tail);
+    } else if (column->kind == SPINE_COLUMN_FIXED ||
+               column->kind == SPINE_COLUMN_DECIMAL128) {
+        put_bytes(encoding, column, data, here, order_flip(column), flip);
+    } else {
+        put_fixed(encoding, column, data, here, order_flip(column), flip);
+    }
+}
+
+/* A byte for each row: is its value there, and the tuples around it? NULL: all are. */
+static const uint8_t *
+there_of(const struct encoding *encoding, const struct spine_column_data *data,
+         const uint8_t *outer, uint8_t *own)
+{
+    const size_t begin = data->valid_offset + encoding->begin;
+
+    if (data->valid == NULL)
+        return outer;
+    for (size_t i = 0; i < encoding->rows; i++)
+        own[i] = data->valid[(begin + i) / 8] >> (begin + i) % 8 & 1;
+    for (size_t i = 0; outer != NULL && i < encoding->rows; i++)
+        own[i] &= outer[i];
+    return own;
+}
+
+/* The place of the next `bytes` bytes of row i; moves behind them. */
+static inline uint8_t *
+take(const struct encoding *encoding, size_t i, size_t bytes)
+{
+    uint8_t *to;
+
+    if (encoding->at == NULL)
+        return encoding->base + i * encoding->stride;
+    to = encoding->at[i];
+    encoding->at[i] = to + bytes;
+    return to;
+}
+
+/* A column of that many bytes is done. */
+static inline void
+taken(struct encoding *encoding, size_t bytes)
+{
+    if (encoding->at == NULL)
+        encoding->base += bytes;
+}
+
+static void
+put_markers(struct encoding *encoding, const uint8_t *there, uint8_t null, uint8_t flip)
+{
+    for (size_t i = 0; i < encoding->rows; i++)
+        *take(encoding, i, 1) =
+            (there == NULL || there[i] != 0 ? MARKER_THERE : null) ^ flip;
+    taken(encoding, 1);
+}
+
+static inline uint64_t
+normalise(uint64_t word, unsigned bytes, enum number_rule rule)
+{
+    const uint64_t sign = UINT64_C(1) << (8 * bytes - 1);
+
+    switch (rule) {
+    case RULE_BOOL:
+        return word != 0;
+    case RULE_UNSIGNED:
+        break;
+    case RULE_SIGNED:
+        return word ^ sign;
+    case RULE_FLOATING:
+        return word ^ ((word & sign) != 0 ? UINT64_MAX : sign);
+    }
+    return word;
+}
+
+/* The bits that a column's own order flips, and those that the tuples around it do. */
+struct flips {
+    uint64_t own;
+    uint64_t outer;
+};
+
+/* `bytes` and `rule` are constants where this is inlined. */
+static inline __attribute__((always_inline)) void
+put_numbers(const struct encoding *encoding, const struct spine_column_data *data,
+            const uint8_t *there, struct flips flips, unsigned bytes,
+            enum number_rule rule)
+{
+    const uint8_t *from = (const uint8_t *)data->values + encoding->begin * bytes;
+
+    for (size_t i = 0; i < encoding->rows; i++, from += bytes) {
+        uint64_t word = 0;
+
+        memcpy(&word, from, bytes);
+        word = normalise(word, bytes, rule) ^ flips.own;
+        if (there != NULL)
+            word &= 0 - (uint64_t)there[i];
+        word = __builtin_bswap64(word ^ flips.outer) >> (64 - 8 * bytes);
+        memcpy(take(encoding, i, bytes), &word, bytes);
+    }
+}
+
+enum number_rule
+number_rule_of(enum spine_column_kind kind)
+{
+    if (kind == SPINE_COLUMN_BOOL)
+        return RULE_BOOL;
+    if (kind >= SPINE_COLUMN_U8 && kind <= SPINE_COLUMN_U64)
+        return RULE_UNSIGNED;
+    return kind == SPINE_COLUMN_F32 || kind == SPINE_COLUMN_F64 ? RULE_FLOATING
+                                                                : RULE_SIGNED;
+}
+
+static void
+put_fixed(struct encoding *encoding, const struct spine_column *column,
+          const struct spine_column_data *data, const uint8_t *there, uint8_t own,
+          uint8_t outer)
+{
+    const enum number_rule rule = number_rule_of(column->kind);
+    const struct flips flips = {own != 0 ? UINT64_MAX : 0, outer != 0 ? UINT64_MAX : 0};
+    const size_t bytes = tuple_native_bytes(column);
+
+    if (rule == RULE_BOOL)
+        put_numbers(encoding, data, there, flips, 1, RULE_BOOL);
+    else if (rule == RULE_FLOATING && bytes == 4)
+        put_numbers(encoding, data, there, flips, 4, RULE_FLOATING);
+    else if (rule == RULE_FLOATING)
+        put_numbers(encoding, data, there, flips, 8, RULE_FLOATING);
+    else if (bytes == 1)
+        put_numbers(encoding, data, there, flips, 1, rule);
+    else if (bytes == 2)
+        put_numbers(encoding, data, there, flips, 2, rule);
+    else if (bytes == 4)
+        put_numbers(encoding, data, there, flips, 4, rule);
+    else
+        put_numbers(encoding, data, there, flips, 8, rule);
+    taken(encoding, bytes);
+}
+
+/* Decimals are bytes that lie the other way round. */
+static void
+put_bytes(struct encoding *encoding, const struct spine_column *column,
+          const struct spine_column_data *data, const uint8_t *there, uint8_t own,
+          uint8_t outer)
+{
+    const bool is_decimal = column->kind == SPINE_COLUMN_DECIMAL128;
+    const size_t bytes = tuple_native_bytes(column);
+    const uint8_t *from = (const uint8_t *)data->values + encoding->begin * bytes;
+
+    for (size_t i = 0; i < encoding->rows; i++, from += bytes) {
+        uint8_t *const to = take(encoding, i, bytes);
+
+        if (there != NULL && there[i] == 0) {
+            memset(to, outer, bytes);
+            continue;
+        }
+        for (size_t b = 0; b < bytes; b++)
+            to[b] = from[is_decimal ? bytes - 1 - b : b] ^ own ^ outer;
+        if (is_decimal)
+            to[0] ^= 0x80;
+    }
+    taken(encoding, bytes);
+}
+
+static void
+put_strings(struct encoding *encoding, const struct spine_column *column,
+            const struct spine_column_data *data, const uint8_t *there, uint8_t flip,
+            bool is_tail)
+{
+    const size_t begin = encoding->begin;
+    const uint64_t *const offsets = data->offsets + begin;
+    const bool zeros =
+        !is_tail && has_zero(bytes_of(data, offsets[0], offsets[encoding->rows]));
+
+    assert(encoding->at != NULL);
+    for (size_t i = 0; i < encoding->rows; i++) {
+        const bool is_there = there == NULL || there[i] != 0;
+        uint8_t *const to = encoding->at[i];
+        uint8_t *end = to;
+
+        if (is_there)
+            end = put_string(to, bytes_of(data, offsets[i], offsets[i + 1]), zeros);
+        if (!is_tail && (is_there || !column->nullable)) {
+            *end++ = 0;
+            *end++ = 0;
+        }
+        for (uint8_t *byte = to; flip != 0 && byte < end; byte++)
+            *byte = (uint8_t) ~*byte;
+        encoding->at[i] = end;
+    }
+}
+
+/* Returns where it ends. */
+static uint8_t *
+put_string(uint8_t *to, struct span text, bool has_zeros)
+{
+    if (!has_zeros) {
+        if (text.size > 0)
+            memcpy(to, text.data, text.size);
+        return to + text.size;
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        *to++ = text.data[i];
+        if (text.data[i] == 0)
+            *to++ = 0xff;
+    }
+    return to;
+}
+
+static bool
+has_zero(struct span bytes)
+{
+    return bytes.size > 0 && memchr(bytes.data, 0, bytes.size) != NULL;
+}
+
+/* Bytes [begin, end) of a column of strings, which may be at NULL when there are none. */
+static struct span
+bytes_of(const struct spine_column_data *data, uint64_t begin, uint64_t end)
+{
+    if (begin == end)
+        return (struct span){NULL, 0};
+    return (struct span){(const uint8_t *)data->values + begin, end - begin};
+}
