@@ -6,6 +6,7 @@
  * core -- the state machine of a spine, shared by the files directly in src/.
  *
  *     spine.c        open, close, insert, pause
+ *     books.c        what outlives a spine: counts of lookups, its snapshots, its account
  *     core.c         sticky errors, aftermaths: what the others share
  *     start.c        which merges start: those that are due, and merges ahead
  *     company.c      merges by overlap                                  (company.h)
@@ -83,6 +84,9 @@ struct spine {
     struct job_owner jobs;
     /* Shared with snapshots, which may outlive the spine. */
     struct lookup_ledger *ledger;
+    struct snapshot_book *book;
+    /* What is charged to it, as part of the runtime's; batches may outlive the spine. */
+    struct account *account;
 
     struct mutex mutex;
     /* Loose batches fell below the limit, or who waits for that must look again. */
@@ -171,6 +175,13 @@ void spine_enter_locked(struct spine *spine);
 void spine_leave_and_unlock(struct spine *spine);
 /* It ends with something left to do: unlocks, does it, leaves. */
 void spine_finish(struct spine *spine, struct aftermath *after);
+
+/* ---- books.c ---- */
+
+/* Makes the ledger, the book of snapshots and the account of a spine that has its options
+ * and its runtime. After a failure, too, books_release() gives them back. */
+enum spine_status books_init(struct spine *spine, struct spine_error *error);
+void books_release(struct spine *spine);
 
 /* ---- spine.c ---- */
 

@@ -24,6 +24,8 @@ struct look {
 static void copy_state_locked(const struct spine *spine, struct spine_stats *out);
 static void add_tasks_locked(const struct spine *spine, struct spine_stats *out);
 static void add_levels(struct spine_stats *stats);
+static void add_snapshots_locked(const struct spine *spine, struct spine_stats *out);
+static void add_account(const struct account *account, struct spine_stats *out);
 static void level_stats_locked(const struct spine *spine, unsigned level,
                                struct spine_level_stats *out);
 static void add_loose(struct spine_level_stats *stats, const struct entry_sums *sums);
@@ -66,8 +68,42 @@ spine_get_stats(struct spine *spine, struct spine_stats *out)
         level_stats_locked(spine, level, &out->levels[level]);
     spine_list_locked(spine, add_filters, out);
     stats_add_lookups(out, spine->ledger);
-    spine_leave_and_unlock(spine);
+    add_snapshots_locked(spine, out);
     add_levels(out);
+    add_account(spine->account, out);
+    spine_leave_and_unlock(spine);
+}
+
+/* The list that the spine keeps for the next reader is none that somebody holds. */
+static void
+add_snapshots_locked(const struct spine *spine, struct spine_stats *out)
+{
+    struct spine_snapshot *kept = spine->locked.snapshot;
+    const bool is_idle = kept != NULL && ref_count(&kept->refs) == 1;
+    size_t count;
+
+    book_read(spine->book, is_idle ? &kept->place : NULL, &count,
+              &out->snapshot_age_ns_max);
+    out->snapshots = count;
+}
+
+/*
+ * What is charged to the spine and neither in its batches nor in outputs is only held by
+ * others. Batches that were charged elsewhere first, such as those of a fork, are in
+ * `bytes` and not here: then it is less than that.
+ */
+static void
+add_account(const struct account *account, struct spine_stats *out)
+{
+    const uint64_t batch_bytes =
+        account_bytes(account, ACCOUNT_BLOCKS) + account_bytes(account, ACCOUNT_FENCES);
+    uint64_t known_bytes;
+
+    out->memory_bytes = account_total(account);
+    out->merge_bytes = account_bytes(account, ACCOUNT_SCRATCH);
+    out->output_bytes = account_output_bytes(account);
+    known_bytes = out->bytes + out->output_bytes;
+    out->snapshot_bytes = batch_bytes > known_bytes ? batch_bytes - known_bytes : 0;
 }
 
 /* What is neither of a level nor of a batch. */

@@ -271,7 +271,7 @@ merge_begin(struct merge_task *task, struct spine_error *error)
         .placement = runtime_placement(task->spine->runtime),
         .waiter = &waiter,
         .ahead_bytes = relief_ahead_bytes(task->spine),
-        .account = runtime_account(task->spine->runtime),
+        .account = task->spine->account,
         .encode_rows =
             slot_encode_rows(task->spine->options.encode_rows, task->batch_count)};
     struct account_span span;

@@ -136,7 +136,7 @@ offer_end(struct spine *spine, uint64_t bytes)
 void
 offer_take(struct spine *spine, struct spine_batch *batch, uint64_t bytes)
 {
-    batch_charge(batch, runtime_account(spine->runtime));
+    batch_charge(batch, spine->account);
     offer_end(spine, bytes);
 }
 

@@ -97,7 +97,7 @@ retention_of_task(struct merge_task *task, struct retain **out, struct spine_err
         inputs_first(task, snapshot, batches, batches + snapshot->batch_count);
     }
     /* The merge frees it. */
-    span = account_enter(runtime_account(task->spine->runtime));
+    span = account_enter(task->spine->account);
     st = retain_new(out, &task->spine->layout, &options, error);
     account_leave(&span);
 out:

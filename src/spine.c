@@ -20,7 +20,6 @@
 static enum spine_status options_resolve(const struct spine_options *options,
                                          struct spine_options *out,
                                          struct spine_error *error);
-static struct lookup_ledger *ledger_of(const struct spine_options *options);
 static enum spine_status locks_init(struct spine *spine, struct spine_error *error);
 static void on_runtime_close(struct runtime_watch *watch);
 static void on_pressure(struct runtime_watch *watch);
@@ -69,13 +68,10 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     spine_look_init(spine);
     survey_init(spine);
     report_init(spine);
-    spine->ledger = ledger_of(&resolved);
-    if (spine->ledger == NULL) {
-        st = fail_nomem(error, "the counts of a spine", sizeof *spine->ledger);
-        goto out;
-    }
+    spine->runtime = runtime;
+    TRY(books_init(spine, error));
     TRY(locks_init(spine, error));
-    spine->runtime = runtime_ref(runtime);
+    (void)runtime_ref(runtime);
     spine->watch.on_close = on_runtime_close;
     spine->watch.on_pressure = on_pressure;
     runtime_watch_begin(runtime, &spine->watch);
@@ -85,7 +81,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     spine = NULL;
 out:
     if (spine != NULL)
-        lookup_ledger_unref(spine->ledger);
+        books_release(spine);
     mem_free(spine, sizeof *spine);
     return st;
 }
@@ -127,19 +123,6 @@ options_resolve(const struct spine_options *options, struct spine_options *out,
                           "spine options: level0_rows is %u, more than %u",
                           out->level0_rows, LEVEL0_ROWS_MAX);
     return SPINE_OK;
-}
-
-/* The filters' part of resolved options. */
-static struct lookup_ledger *
-ledger_of(const struct spine_options *options)
-{
-    struct lookup_options lookup = {.false_positive_rate =
-                                        options->filter_false_positive_rate,
-                                    .rows_min = options->filter_rows_min};
-
-    if (lookup.false_positive_rate >= 1)
-        lookup.rows_min = UINT64_MAX;
-    return lookup_ledger_new(&lookup);
 }
 
 static enum spine_status
@@ -250,7 +233,7 @@ spine_free(struct spine *spine)
     condition_release(&spine->no_backpressure);
     mutex_release(&spine->mutex);
     runtime_unref(spine->runtime);
-    lookup_ledger_unref(spine->ledger);
+    books_release(spine);
     schema_unref(&spine->layout.schema);
     mem_free(spine, sizeof *spine);
 }

@@ -48,7 +48,7 @@ stretch_find(struct spine *spine)
     /* What cannot be read, or cut for want of memory, waits for a merge that is due. */
     if (find_ranges(stretch, skipped) != SPINE_OK ||
         !is_worth_it(stretch, skipped->rows) ||
-        cut(stretch, runtime_account(spine->runtime)) != SPINE_OK) {
+        cut(stretch, spine->account) != SPINE_OK) {
         stretch_free(stretch);
         stretch = NULL;
     }

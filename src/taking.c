@@ -71,7 +71,8 @@ snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out
             break;
         mutex_unlock(&spine->mutex);
         spine_snapshot_unref(fresh);
-        fresh = snapshot_new(&spine->layout, spine->ledger, count + SPARE_BATCHES);
+        fresh = snapshot_new(&spine->layout, spine->ledger, spine->book,
+                             count + SPARE_BATCHES);
         mutex_lock(&spine->mutex);
         if (fresh == NULL)
             TRY(fail_nomem(error, "a snapshot", snapshot_bytes(count + SPARE_BATCHES)));
@@ -80,9 +81,11 @@ snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out
         TRY(spine_sticky_locked(spine, error));
     if (content != NULL)
         content_read_locked(spine, content);
-    if (spine->locked.snapshot != NULL)
+    if (spine->locked.snapshot != NULL) {
+        if (ref_count(&spine->locked.snapshot->refs) == 1)
+            book_renew(&spine->locked.snapshot->place);
         *out = spine_snapshot_ref(spine->locked.snapshot);
-    else {
+    } else {
         *out = snapshot_fill_locked(spine, fresh);
         fresh = NULL;
     }

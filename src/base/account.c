@@ -3,13 +3,18 @@
 
 #include "base/alloc.h"
 
+static void add(struct account *account, enum account_class class, size_t bytes);
+
 struct account *
-account_new(void)
+account_new(struct account *whole)
 {
     struct account *account = mem_zalloc(sizeof *account);
 
-    if (account != NULL)
-        ref_init(&account->refs);
+    if (account == NULL)
+        return NULL;
+    ref_init(&account->refs);
+    if (whole != NULL)
+        account->whole = account_ref(whole);
     return account;
 }
 
@@ -23,8 +28,12 @@ account_ref(struct account *account)
 void
 account_unref(struct account *account)
 {
-    if (account != NULL && ref_drop(&account->refs))
+    while (account != NULL && ref_drop(&account->refs)) {
+        struct account *whole = account->whole;
+
         mem_free(account, sizeof *account);
+        account = whole;
+    }
 }
 
 size_t
@@ -41,6 +50,12 @@ account_total(const struct account *account)
     for (unsigned class = 0; class < ACCOUNT_CLASSES; class ++)
         total += account_bytes(account, class);
     return total;
+}
+
+size_t
+account_output_bytes(const struct account *account)
+{
+    return atomic_load_explicit(&account->output_bytes, memory_order_relaxed);
 }
 
 bool
@@ -75,15 +90,33 @@ account_free(account_payer *payer, enum account_class class, void *memory, size_
 void
 account_add(struct account *account, enum account_class class, size_t bytes)
 {
-    atomic_fetch_add_explicit(&account->bytes[class], bytes, memory_order_relaxed);
+    add(account, class, bytes);
     mem_thread_add(-(int64_t)bytes);
 }
 
 void
 account_subtract(struct account *account, enum account_class class, size_t bytes)
 {
-    atomic_fetch_sub_explicit(&account->bytes[class], bytes, memory_order_relaxed);
+    add(account, class, 0 - bytes);
     mem_thread_add((int64_t)bytes);
+}
+
+/* Unsigned numbers wrap, so one addition does for both directions. */
+static void
+add(struct account *account, enum account_class class, size_t bytes)
+{
+    for (; account != NULL; account = account->whole)
+        atomic_fetch_add_explicit(&account->bytes[class], bytes, memory_order_relaxed);
+}
+
+void
+account_output(struct account *account, size_t before, size_t now)
+{
+    if (before == now)
+        return;
+    for (; account != NULL; account = account->whole)
+        atomic_fetch_add_explicit(&account->output_bytes, now - before,
+                                  memory_order_relaxed);
 }
 
 struct account_span
@@ -97,8 +130,6 @@ account_leave(struct account_span *span)
 {
     const int64_t more = mem_thread_bytes() - span->begin;
 
-    /* Unsigned numbers wrap, so one addition does for both directions. */
     if (span->account != NULL && more != 0)
-        atomic_fetch_add_explicit(&span->account->bytes[ACCOUNT_SCRATCH], (size_t)more,
-                                  memory_order_relaxed);
+        add(span->account, ACCOUNT_SCRATCH, (size_t)more);
 }

@@ -15,8 +15,10 @@
  *     scratch              all other memory of a merge, by what its thread takes and
  *                          gives back inside it: account_enter(), account_leave()
  *
- * What a host has made and not inserted, or what was refused, is on no account. Any
- * thread.
+ * What a host has made and not inserted, or what was refused, is on no account.
+ *
+ * The account of a spine is part of that of its runtime: what is added to the one is
+ * added to the other. Any thread.
  */
 
 #include "base/ref.h"
@@ -34,11 +36,15 @@ enum account_class {
 
 struct account {
     struct ref refs;
+    /* A reference; NULL: it is part of no other. */
+    struct account *whole;
     atomic_size_t bytes[ACCOUNT_CLASSES];
+    /* Those of ACCOUNT_BLOCKS that are blocks of outputs under way, made for them. */
+    atomic_size_t output_bytes;
 };
 
-/* With one reference; NULL without memory. */
-struct account *account_new(void);
+/* With one reference, as part of `whole`, which may be NULL; NULL without memory. */
+struct account *account_new(struct account *whole);
 struct account *account_ref(struct account *account);
 /* NULL is allowed. */
 void account_unref(struct account *account);
@@ -46,6 +52,8 @@ void account_unref(struct account *account);
 /* Of one class; of all. */
 size_t account_bytes(const struct account *account, enum account_class class);
 size_t account_total(const struct account *account);
+/* Of outputs under way: part of ACCOUNT_BLOCKS. */
+size_t account_output_bytes(const struct account *account);
 
 /* The account of a thing; NULL: none yet. Zero at first. */
 typedef _Atomic(struct account *) account_payer;
@@ -59,6 +67,9 @@ account_free(account_payer *payer, enum account_class class, void *memory, size_
 /* The same two of what comes and goes with a thing that is charged to `account`. */
 void account_add(struct account *account, enum account_class class, size_t bytes);
 void account_subtract(struct account *account, enum account_class class, size_t bytes);
+/* The blocks that were made for an output under way are no longer `before` but `now`
+ * bytes. `account` may be NULL. */
+void account_output(struct account *account, size_t before, size_t now);
 
 /*
  * Between these two, what the thread takes from the allocator and gives back is scratch

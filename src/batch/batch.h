@@ -112,6 +112,8 @@ struct output {
     struct spine_error *error;
     /* That of `bytes` which `placement` knows. */
     uint64_t bytes_counted;
+    /* That of `bytes` which are blocks made here, as `account` knows. */
+    size_t bytes_made;
     /* The file that it is written to; NULL: none yet. */
     struct store_writer *writer;
     /* So many of the fences were looked at for that, so many blocks are in it. */

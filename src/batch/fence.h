@@ -53,6 +53,8 @@ struct fence {
     /* The filters of the batch's `judged_by` reject no row of the block, while no other
      * batch has its keys. */
     bool judged;
+    /* In an output: the block was made for it and is charged to its account. */
+    bool made;
     /* Where the block is if it is elsewhere: its number there. */
     uint32_t number;
     struct block_keeper *keeper;
@@ -197,6 +199,8 @@ enum spine_status output_finish_file(struct output *output);
 void output_drop_file(struct output *output);
 /* Its placement knows now that it has so many bytes. */
 void output_count(struct output *output, uint64_t bytes);
+/* Its account knows now that so many bytes of it are blocks that were made for it. */
+void output_count_made(struct output *output, size_t bytes);
 
 #ifdef SPINE_BLOCKS_ELSEWHERE
 /* Of tests, which read every batch as if its blocks were in a file. */

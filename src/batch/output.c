@@ -26,8 +26,8 @@ static void seal_block(struct output *output);
 static struct spine_batch *finish_seal(struct output *output);
 static void encode_rest(struct output *output);
 static bool
-encode_fence(const struct output *output, struct fence *fence, struct rows *scratch);
-static void charge_block(struct account *account, struct block *block);
+encode_fence(struct output *output, struct fence *fence, struct rows *scratch);
+static bool charge_block(struct account *account, struct block *block);
 
 void
 output_init(struct output *output, const struct layout *layout)
@@ -43,6 +43,7 @@ output_release(struct output *output)
     output_seal_abort(output);
     output_drop_file(output);
     output_count(output, 0);
+    output_count_made(output, 0);
     for (size_t i = 0; i < output->block_count; i++)
         fence_release(&output->fences[i]);
     mem_free(output->fences, output->fence_capacity * sizeof *output->fences);
@@ -180,6 +181,7 @@ finish_seal(struct output *output)
     elsewhere_move(batch);
 #endif
     output_count(output, 0);
+    output_count_made(output, 0);
     output->sealing = NULL;
     output->block_count = output->sealed = output->placed = 0;
     output->rows = output->keys = output->negative_rows = output->bytes = 0;
@@ -216,7 +218,7 @@ encode_rest(struct output *output)
 }
 
 static bool
-encode_fence(const struct output *output, struct fence *fence, struct rows *scratch)
+encode_fence(struct output *output, struct fence *fence, struct rows *scratch)
 {
     const struct layout *layout = &output->layout;
     struct block *block;
@@ -227,16 +229,20 @@ encode_fence(const struct output *output, struct fence *fence, struct rows *scra
     image_stage(layout, block_image(fence->block), 0, fence->rows, scratch);
     if (block_pack(layout, scratch, 0, fence->rows, true, &block) != SPINE_OK)
         return false;
-    charge_block(output->account, block);
+    if (fence->made)
+        output_count_made(output, output->bytes_made - fence->bytes);
+    fence->made = charge_block(output->account, block);
     fence_replace_block(fence, layout, block);
+    if (fence->made)
+        output_count_made(output, output->bytes_made + fence->bytes);
     return true;
 }
 
-static void
+static bool
 charge_block(struct account *account, struct block *block)
 {
-    if (account != NULL)
-        (void)account_charge(&block->payer, account, ACCOUNT_BLOCKS, block->bytes);
+    return account != NULL &&
+           account_charge(&block->payer, account, ACCOUNT_BLOCKS, block->bytes);
 }
 
 /* Packs rows from `*packed` on. */
@@ -263,17 +269,21 @@ push_block(struct output *output, const struct rows *rows, size_t begin, size_t 
                         output->rows + (end - begin) >= output->encode_rows;
     struct block *block = NULL;
     struct fence fence;
+    bool made;
     enum spine_status st;
 
     TRY(output_reserve_blocks(output, output->block_count + 1));
     TRY(block_pack(&output->layout, rows, begin, end, encode, &block));
-    charge_block(output->account, block);
+    made = charge_block(output->account, block);
     TRY(fence_init(&fence, &output->layout, block, rows, begin, end));
     fence.judged = begin >= output->doubtful_end;
+    fence.made = made;
     if (marks_count(&output->layout, 1) > 0)
         marks_of_image(&output->layout, block_image(block), rows->hi + begin,
                        output->marks + output->block_count * BLOCK_MARKS);
     output_push_fence(output, &fence);
+    if (made)
+        output_count_made(output, output->bytes_made + fence.bytes);
     block = NULL;
 out:
     block_unref(block);

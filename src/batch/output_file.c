@@ -47,6 +47,13 @@ output_count(struct output *output, uint64_t bytes)
     output->bytes_counted = bytes;
 }
 
+void
+output_count_made(struct output *output, size_t bytes)
+{
+    account_output(output->account, output->bytes_made, bytes);
+    output->bytes_made = bytes;
+}
+
 static enum spine_status
 move_block(struct output *output, struct fence *fence)
 {
@@ -57,6 +64,9 @@ move_block(struct output *output, struct fence *fence)
     TRY(batch_write_block(output->writer, &output->layout, block_image(fence->block),
                           output->error));
     output->bytes -= fence->bytes;
+    if (fence->made)
+        output_count_made(output, output->bytes_made - fence->bytes);
+    fence->made = false;
     block_unref(fence->block);
     fence->block = NULL;
     fence->number = (uint32_t)output->blocks_in_file++;

@@ -20,6 +20,7 @@ output_share_block(struct output *output, struct reader *reader)
     TRY_RETURN(output_reserve_blocks(output, output->block_count + 1));
     TRY_RETURN(fence_copy(&fence, &batch->fences[index]));
     steps_count();
+    fence.made = false;
     fence.judged =
         fence.judged && judged_by_covers(&batch->judged_by, &output->judged_by);
     if (batch->marks != NULL)

@@ -110,7 +110,7 @@ runtime_new(const struct spine_runtime_options *options, struct spine_runtime **
     runtime->locked.running.next = &runtime->locked.running;
     runtime->locked.running.previous = &runtime->locked.running;
 
-    runtime->account = account_new();
+    runtime->account = account_new(NULL);
     if (runtime->account == NULL)
         goto no_account;
     if (mutex_init(&runtime->mutex) != SPINE_OK)

@@ -15,6 +15,7 @@ spine_runtime_get_stats(struct spine_runtime *runtime, struct spine_runtime_stat
     if (budget->limit_bytes < UINT64_MAX)
         out->memory_limit_bytes = budget->limit_bytes;
     out->block_bytes = account_bytes(runtime->account, ACCOUNT_BLOCKS);
+    out->output_bytes = account_output_bytes(runtime->account);
     out->fence_bytes = account_bytes(runtime->account, ACCOUNT_FENCES);
     out->filter_bytes = account_bytes(runtime->account, ACCOUNT_FILTERS);
     out->merge_bytes = account_bytes(runtime->account, ACCOUNT_SCRATCH);

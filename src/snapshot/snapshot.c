@@ -13,7 +13,8 @@
 static void snapshot_free(struct spine_snapshot *snapshot);
 
 struct spine_snapshot *
-snapshot_new(const struct layout *layout, struct lookup_ledger *ledger, size_t capacity)
+snapshot_new(const struct layout *layout, struct lookup_ledger *ledger,
+             struct snapshot_book *book, size_t capacity)
 {
     struct spine_snapshot *snapshot = mem_zalloc(snapshot_bytes(capacity));
 
@@ -24,6 +25,7 @@ snapshot_new(const struct layout *layout, struct lookup_ledger *ledger, size_t c
     schema_ref(&layout->schema);
     snapshot->ledger = lookup_ledger_ref(ledger);
     snapshot->capacity = capacity;
+    book_enter(book, &snapshot->place);
     return snapshot;
 }
 
@@ -40,6 +42,7 @@ snapshot_free(struct spine_snapshot *snapshot)
         return;
     for (size_t i = 0; i < snapshot->batch_count; i++)
         spine_batch_unref(snapshot->batches[i]);
+    book_leave(&snapshot->place);
     lookup_ledger_unref(snapshot->ledger);
     schema_unref(&snapshot->layout.schema);
     mem_free(snapshot, snapshot_bytes(snapshot->capacity));
@@ -77,7 +80,7 @@ spine_snapshot_of_batches(const struct spine_schema *schema,
             return fail_schema(error, what, &batches[i]->layout.schema, &layout.schema);
         }
     }
-    snapshot = snapshot_new(&layout, NULL, batch_count);
+    snapshot = snapshot_new(&layout, NULL, NULL, batch_count);
     if (snapshot == NULL)
         return fail_nomem(error, "a snapshot", snapshot_bytes(batch_count));
     for (size_t i = 0; i < batch_count; i++)

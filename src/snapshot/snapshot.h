@@ -12,6 +12,7 @@
 
 #include "base/ref.h"
 #include "batch/batch.h"
+#include "snapshot/book.h"
 #include "spine/spine.h"
 
 struct spine_snapshot {
@@ -19,15 +20,18 @@ struct spine_snapshot {
     struct layout layout;
     /* That of the spine; NULL for a snapshot of batches. */
     struct lookup_ledger *ledger;
+    /* In the book of the spine. */
+    struct book_place place;
     size_t batch_count;
     size_t capacity;
     struct spine_batch *batches[];
 };
 
-/* An empty list with room for `capacity` batches, or NULL without memory. Keeps a
- * reference to `ledger`, which may be NULL. */
-struct spine_snapshot *
-snapshot_new(const struct layout *layout, struct lookup_ledger *ledger, size_t capacity);
+/* An empty list with room for `capacity` batches, or NULL without memory. Keeps
+ * references to `ledger`, and to `book`, where it is entered; either may be NULL. */
+struct spine_snapshot *snapshot_new(const struct layout *layout,
+                                    struct lookup_ledger *ledger,
+                                    struct snapshot_book *book, size_t capacity);
 /* Appends a batch, with a reference of its own. There is room. */
 void snapshot_append(struct spine_snapshot *snapshot, struct spine_batch *batch);
 /* What a list with room for `capacity` batches takes, in bytes of memory. */
