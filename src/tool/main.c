@@ -55,7 +55,8 @@ static const char usage_text[] =
     "  dump         rows as CSV, or with --json as JSON lines; keys from --from on and\n"
     "               before --to\n"
     "\n"
-    "Exit status: 0 all is well, 1 something is damaged or cannot be read, 2 usage.\n";
+    "Exit status: 0 all is well, 1 something is damaged or cannot be read, or there is\n"
+    "nothing to verify, 2 usage.\n";
 
 static enum tool_exit run_all(int count, char **arguments);
 static const struct command *find_command(const char *name);

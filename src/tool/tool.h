@@ -25,7 +25,7 @@
 /* The exit status. */
 enum tool_exit {
     TOOL_OK = 0,
-    /* Something is damaged or could not be read. */
+    /* Something is damaged or could not be read, or there is nothing to verify. */
     TOOL_FAILED = 1,
     /* The arguments make no sense. */
     TOOL_USAGE = 2
@@ -120,7 +120,8 @@ enum spine_status json_print(cJSON *value, bool pretty, struct spine_error *erro
 enum spine_status tool_inspect(const struct tool_target *target,
                                const struct tool_options *options,
                                struct spine_error *error);
-/* Goes on after a damaged file; the status is that of the first. */
+/* Goes on after a damaged file; the status is that of the first. SPINE_NOT_FOUND for a
+ * directory without batch files. */
 enum spine_status tool_verify(const struct tool_target *target,
                               const struct tool_options *options,
                               struct spine_error *error);

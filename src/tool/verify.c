@@ -17,6 +17,11 @@ tool_verify(const struct tool_target *target, const struct tool_options *options
     enum spine_status first = SPINE_OK, st = SPINE_OK;
     size_t damaged = 0;
 
+    /* Whoever takes "nothing is damaged" for "all is there" would lose everything. */
+    if (target->count == 0)
+        return spine_fail(error, SPINE_NOT_FOUND,
+                          "there is nothing to verify: no name ends in %s",
+                          STORE_FILE_ENDING);
     for (size_t i = 0; i < target->count; i++) {
         const char *const name = target->names[i];
         struct spine_error why;

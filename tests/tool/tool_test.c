@@ -353,6 +353,34 @@ test_verify(void **state)
     world_release(&world);
 }
 
+/* Not a word of anything that would be well. */
+static void
+test_verify_nothing(void **state)
+{
+    static char output[OUTPUT_BYTES];
+    char path[128];
+    struct world world;
+    FILE *file;
+
+    (void)state;
+    world_init(&world);
+    assert_int_equal(run(output, "verify %s", world.directory), 1);
+    assert_non_null(strstr(output, world.directory));
+    assert_non_null(strstr(output, "SPINE_NOT_FOUND: there is nothing to verify"));
+    assert_int_equal(run(output, "verify --json %s", world.directory), 1);
+    assert_null(strstr(output, "true"));
+    (void)snprintf(path, sizeof path, "%s/other", world.directory);
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(run(output, "verify %s", world.directory), 1);
+    assert_int_equal(run(output, "verify %s/nowhere", world.directory), 1);
+    assert_non_null(strstr(output, "nowhere: SPINE_NOT_FOUND"));
+    add_file(&world, batch_of_numbers(10));
+    assert_int_equal(run(output, "verify %s", world.directory), 0);
+    world_release(&world);
+}
+
 /* The owner of a directory does not notice. */
 static void
 test_changes_nothing(void **state)
@@ -423,6 +451,7 @@ main(int count, char **arguments)
         cmocka_unit_test(test_dump_of_times_and_weights),
         cmocka_unit_test(test_inspect),
         cmocka_unit_test(test_verify),
+        cmocka_unit_test(test_verify_nothing),
         cmocka_unit_test(test_changes_nothing),
         cmocka_unit_test(test_usage),
     };
