@@ -83,6 +83,7 @@ enum spine_status
 runs_add_columns(struct runs *runs, const struct spine_columns *columns,
                  struct spine_error *error)
 {
+    const bool list_apart = runs->list.apart, carries_apart = runs->carries.apart;
     enum spine_status st = SPINE_OK;
 
     assert(runs->buffer.count == 0);
@@ -104,6 +105,9 @@ out:
     if (st != SPINE_OK) {
         drop_runs(&runs->list, runs->list.floor, runs->list.count);
         drop_runs(&runs->carries, runs->carries.floor, runs->carries.count);
+        /* The sum that does not fit may have been one of these. */
+        runs->list.apart = list_apart;
+        runs->carries.apart = carries_apart;
     }
     list_lower(&runs->list);
     list_lower(&runs->carries);
@@ -139,6 +143,8 @@ runs_seal(struct runs *runs, struct spine_batch **out, struct spine_error *error
         runs->carries.count == 0) {
         *out = list->batches[0];
         list->count = 0;
+        list_clear(list);
+        list_clear(&runs->carries);
         return SPINE_OK;
     }
     if (runs->carries.count > 0) {
