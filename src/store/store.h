@@ -219,9 +219,9 @@ enum spine_status store_run_new(struct store_file *file, uint32_t index, uint32_
                                 bool transient, struct store_run **out,
                                 struct spine_error *error);
 /* Has a job of `runtime`, or of anybody when NULL, read it. Unless it is NULL,
- * `on_end(context)` is called when that has ended, without locks; not once
- * store_run_free() or store_run_finish() has returned. False, and nothing happens, when
- * it does not serve the store. */
+ * `on_end(context)` is called when that has ended, without locks. It may still come when
+ * store_run_finish() has returned, for a read that was begun elsewhere, but not once
+ * store_run_free() has. False, and nothing happens, when it does not serve the store. */
 bool store_run_submit(struct store_run *run, const struct spine_runtime *runtime,
                       void (*on_end)(void *context), void *context);
 /* Has it been read, well or not? */
