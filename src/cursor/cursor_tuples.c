@@ -73,12 +73,10 @@ read_piece(struct spine_cursor *cursor, struct spine_tuple_page *page, size_t at
 {
     const struct spine_schema *const schema = &cursor->layout.schema;
     struct spine_column_buffers piece = {.rows = *rows};
-    enum spine_status st;
 
     *rows = 0;
-    TRY(page_room(page, schema, at, &piece, &cursor->error));
+    TRY_RETURN(page_room(page, schema, at, &piece, &cursor->error));
     *rows = spine_cursor_read(cursor, &piece);
-    TRY(page_take(page, schema, at, *rows, &cursor->error));
-out:
-    return st;
+    TRY_RETURN(page_take(page, schema, at, *rows, &cursor->error));
+    return SPINE_OK;
 }

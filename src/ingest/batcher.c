@@ -152,18 +152,16 @@ spine_batcher_add_tuples(struct spine_batcher *batcher,
                          const struct spine_tuple_rows *rows, struct spine_error *error)
 {
     struct spine_columns columns;
-    enum spine_status st;
 
     if (batcher == NULL || rows == NULL)
         return fail_null(error, "spine_batcher_add_tuples",
                          batcher == NULL ? "batcher" : "rows");
     if (batcher->page == NULL)
-        TRY(spine_tuple_page_new(&batcher->page, error));
-    TRY(spine_tuple_encode(batcher->page, &batcher->runs.layout.schema, rows, &columns,
-                           error));
-    TRY(spine_batcher_add_columns(batcher, &columns, error));
-out:
-    return st;
+        TRY_RETURN(spine_tuple_page_new(&batcher->page, error));
+    TRY_RETURN(spine_tuple_encode(batcher->page, &batcher->runs.layout.schema, rows,
+                                  &columns, error));
+    TRY_RETURN(spine_batcher_add_columns(batcher, &columns, error));
+    return SPINE_OK;
 }
 
 enum spine_status

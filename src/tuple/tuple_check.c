@@ -28,23 +28,21 @@ enum spine_status
 check_columns(const struct tuple_source *source, struct spine_error *error)
 {
     const size_t rows = source->rows;
-    enum spine_status st = SPINE_OK;
 
     for (size_t i = 0; i < source->count && rows > 0; i++) {
         const struct spine_column *const column = &source->type->columns[i];
         const struct spine_column_data *const data = &source->columns[i];
         const struct place place = {source->what, i, column, error};
 
-        TRY(check_data(&place, data, rows));
-        TRY(check_nulls(&place, data, rows));
+        TRY_RETURN(check_data(&place, data, rows));
+        TRY_RETURN(check_nulls(&place, data, rows));
         if (column->kind == SPINE_COLUMN_TUPLE)
-            TRY(check_columns(&(struct tuple_source){source->what, column->tuple,
-                                                     column->tuple->count, data->columns,
-                                                     rows},
-                              error));
+            TRY_RETURN(check_columns(&(struct tuple_source){source->what, column->tuple,
+                                                            column->tuple->count,
+                                                            data->columns, rows},
+                                     error));
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 static enum spine_status

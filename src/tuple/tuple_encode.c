@@ -76,15 +76,13 @@ encode_columns(struct cell_store *store, const struct tuple_source *source,
                struct spine_error *error)
 {
     const struct spine_tuple_type *const type = source->type;
-    enum spine_status st;
 
-    TRY(check_columns(source, error));
+    TRY_RETURN(check_columns(source, error));
     if (type->is_fixed && type->bytes <= SPINE_FIXED_MAX)
-        TRY(encode_fixed(store, source, error));
+        TRY_RETURN(encode_fixed(store, source, error));
     else
-        TRY(encode_varying(store, source, error));
-out:
-    return st;
+        TRY_RETURN(encode_varying(store, source, error));
+    return SPINE_OK;
 }
 
 /* The bytes of a tuple but for its strings. */

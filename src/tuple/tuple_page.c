@@ -89,7 +89,6 @@ spine_tuple_encode(struct spine_tuple_page *page, const struct spine_schema *sch
                    struct spine_error *error)
 {
     const struct spine_column_data *keys, *values;
-    enum spine_status st = SPINE_OK;
 
     if (page == NULL || schema == NULL || rows == NULL || out == NULL)
         return fail_null(error, "spine_tuple_encode",
@@ -102,26 +101,26 @@ spine_tuple_encode(struct spine_tuple_page *page, const struct spine_schema *sch
     *out = (struct spine_columns){
         .rows = rows->rows, .times = rows->times, .weights = rows->weights};
     if (keys != NULL && schema->key_tuple != NULL) {
-        TRY(encode_side(&page->keys, "key", schema->key_tuple, keys, rows->rows, error));
+        TRY_RETURN(
+            encode_side(&page->keys, "key", schema->key_tuple, keys, rows->rows, error));
         out->keys = page->keys.encoded.cells;
         out->key_offsets = page->keys.encoded.offsets;
     } else if (keys != NULL) {
-        TRY(encode_plain("key", keys, rows->rows, error));
+        TRY_RETURN(encode_plain("key", keys, rows->rows, error));
         out->keys = keys->values;
         out->key_offsets = keys->offsets;
     }
     if (values != NULL && schema->value_tuple != NULL) {
-        TRY(encode_side(&page->values, "value", schema->value_tuple, values, rows->rows,
-                        error));
+        TRY_RETURN(encode_side(&page->values, "value", schema->value_tuple, values,
+                               rows->rows, error));
         out->values = page->values.encoded.cells;
         out->value_offsets = page->values.encoded.offsets;
     } else if (values != NULL) {
-        TRY(encode_plain("value", values, rows->rows, error));
+        TRY_RETURN(encode_plain("value", values, rows->rows, error));
         out->values = values->values;
         out->value_offsets = values->offsets;
     }
-out:
-    return st;
+    return SPINE_OK;
 }
 
 enum spine_status
@@ -129,25 +128,22 @@ spine_tuple_decode(struct spine_tuple_page *page, const struct spine_schema *sch
                    const struct spine_columns *cells, struct spine_tuple_rows *out,
                    struct spine_error *error)
 {
-    enum spine_status st;
-
     if (page == NULL || schema == NULL || cells == NULL || out == NULL)
         return fail_null(error, "spine_tuple_decode",
                          page == NULL     ? "page"
                          : schema == NULL ? "schema"
                          : cells == NULL  ? "cells"
                                           : "out");
-    TRY(page_begin(page, schema, error));
-    TRY(decode_side(&page->keys, cells, true, error));
-    TRY(decode_side(&page->values, cells, false, error));
+    TRY_RETURN(page_begin(page, schema, error));
+    TRY_RETURN(decode_side(&page->keys, cells, true, error));
+    TRY_RETURN(decode_side(&page->values, cells, false, error));
     *out = (struct spine_tuple_rows){
         .rows = cells->rows, .times = cells->times, .weights = cells->weights};
     if (cells->keys != NULL)
         out->keys = side_show(&page->keys);
     if (cells->values != NULL)
         out->values = side_show(&page->values);
-out:
-    return st;
+    return SPINE_OK;
 }
 
 union spine_datum
@@ -174,8 +170,6 @@ spine_tuple_prefix_bounds(struct spine_tuple_page *page,
                           const struct spine_column_data *columns, size_t count,
                           struct spine_tuple_bounds *out, struct spine_error *error)
 {
-    enum spine_status st;
-
     if (page == NULL || type == NULL || columns == NULL || out == NULL)
         return fail_null(error, "spine_tuple_prefix_bounds",
                          page == NULL      ? "page"
@@ -187,11 +181,10 @@ spine_tuple_prefix_bounds(struct spine_tuple_page *page,
         return spine_fail(error, SPINE_INVALID,
                           "a prefix of %zu columns, of a tuple of %zu", count,
                           type->count);
-    TRY(encode_columns(&page->bounds,
-                       &(struct tuple_source){"prefix", type, count, columns, 1}, error));
-    TRY(bounds_of_prefix(&page->bounds, type, count, out, error));
-out:
-    return st;
+    TRY_RETURN(encode_columns(
+        &page->bounds, &(struct tuple_source){"prefix", type, count, columns, 1}, error));
+    TRY_RETURN(bounds_of_prefix(&page->bounds, type, count, out, error));
+    return SPINE_OK;
 }
 
 /* ---- Pieces ---- */
@@ -200,12 +193,9 @@ enum spine_status
 page_begin(struct spine_tuple_page *page, const struct spine_schema *schema,
            struct spine_error *error)
 {
-    enum spine_status st;
-
-    TRY(use_type(&page->keys, schema->key_tuple, error));
-    TRY(use_type(&page->values, schema->value_tuple, error));
-out:
-    return st;
+    TRY_RETURN(use_type(&page->keys, schema->key_tuple, error));
+    TRY_RETURN(use_type(&page->values, schema->value_tuple, error));
+    return SPINE_OK;
 }
 
 enum spine_status
@@ -235,12 +225,9 @@ enum spine_status
 page_take(struct spine_tuple_page *page, const struct spine_schema *schema, size_t at,
           size_t rows, struct spine_error *error)
 {
-    enum spine_status st;
-
-    TRY(side_take(&page->keys, schema->key, at, rows, error));
-    TRY(side_take(&page->values, schema->value, at, rows, error));
-out:
-    return st;
+    TRY_RETURN(side_take(&page->keys, schema->key, at, rows, error));
+    TRY_RETURN(side_take(&page->values, schema->value, at, rows, error));
+    return SPINE_OK;
 }
 
 bool
