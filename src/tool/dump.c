@@ -18,6 +18,9 @@
 struct dump {
     const struct spine_schema *schema;
     struct spine_cursor *cursor;
+    /* The columns of the present key and value, where they are tuples. */
+    struct spine_tuple_page *page;
+    struct spine_tuple_rows row;
     /* Of the present key and value, as CSV. */
     struct text key;
     struct text value;
@@ -40,7 +43,14 @@ static enum spine_status print_json(struct dump *dump, uint64_t time,
                                     const int64_t *weights, struct spine_error *error);
 static cJSON *json_weights(const int64_t *weights, unsigned count);
 static bool
+add_names(struct text *line, const struct spine_tuple_type *type, const char *side);
+static enum spine_status decode_row(struct dump *dump, struct spine_error *error);
+static bool add_cell(struct text *text, const struct spine_type *type,
+                     union spine_datum cell, const struct spine_tuple_type *tuple,
+                     const struct spine_column_data *columns);
+static bool
 add_quoted(struct text *text, const struct spine_type *type, union spine_datum cell);
+static bool add_quoted_text(struct text *text, const char *plain);
 
 enum spine_status
 tool_dump(const struct tool_target *target, const struct tool_options *options,
@@ -72,6 +82,7 @@ dump_file(const struct batch_file *file, const struct tool_options *options,
 
     spine_batch_get_info(file->batch, &info);
     TRY(spine_batch_cursor(file->batch, &dump.cursor, error));
+    TRY(spine_tuple_page_new(&dump.page, error));
     TRY(set_bounds(&dump, options, error));
     if (!dump.json)
         TRY(print_header(&dump, error));
@@ -89,6 +100,7 @@ dump_file(const struct batch_file *file, const struct tool_options *options,
         st = spine_fail(error, SPINE_IO, "the output could not be written");
 out:
     spine_cursor_close(dump.cursor);
+    spine_tuple_page_free(dump.page);
     text_release(&dump.key);
     text_release(&dump.value);
     text_release(&dump.line);
@@ -125,9 +137,9 @@ print_header(struct dump *dump, struct spine_error *error)
     bool there = text_add(line, "", 0);
 
     if (schema->key.kind != SPINE_NONE)
-        there = there && text_add(line, "key,", 4);
+        there = there && add_names(line, schema->key_tuple, "key");
     if (schema->value.kind != SPINE_NONE)
-        there = there && text_add(line, "value,", 6);
+        there = there && add_names(line, schema->value_tuple, "value");
     if (schema->time != SPINE_UNTIMED)
         there = there && text_add(line, "time,", 5);
     if (schema->weight_count == 1)
@@ -141,18 +153,76 @@ print_header(struct dump *dump, struct spine_error *error)
     return SPINE_OK;
 }
 
+/* Of the columns, or of the one that there is, each with a comma behind. */
+static bool
+add_names(struct text *line, const struct spine_tuple_type *type, const char *side)
+{
+    char scratch[COLUMN_NAME_BYTES];
+    bool there = type != NULL || text_printf(line, "%s,", side);
+
+    for (size_t i = 0; there && i < spine_tuple_type_count(type); i++) {
+        const char *const name = column_name(type, i, side, scratch);
+
+        there = add_quoted_text(line, name) && text_add(line, ",", 1);
+    }
+    return there;
+}
+
+/* The columns of the row that the cursor is on. */
+static enum spine_status
+decode_row(struct dump *dump, struct spine_error *error)
+{
+    const union spine_datum key = spine_cursor_key(dump->cursor);
+    const union spine_datum value = spine_cursor_val(dump->cursor);
+    const uint64_t key_offsets[] = {0, key.bytes.size};
+    const uint64_t value_offsets[] = {0, value.bytes.size};
+    struct spine_columns cells = {.rows = 1};
+
+    if (dump->schema->key_tuple != NULL) {
+        cells.keys = dump->schema->key.kind == SPINE_U64 ? &key.u64 : key.bytes.data;
+        cells.key_offsets = key_offsets;
+    }
+    if (dump->schema->value_tuple != NULL) {
+        cells.values =
+            dump->schema->value.kind == SPINE_U64 ? &value.u64 : value.bytes.data;
+        cells.value_offsets = value_offsets;
+    }
+    return spine_tuple_decode(dump->page, dump->schema, &cells, &dump->row, error);
+}
+
+/* A cell as CSV: its columns, where it is a tuple. */
+static bool
+add_cell(struct text *text, const struct spine_type *type, union spine_datum cell,
+         const struct spine_tuple_type *tuple, const struct spine_column_data *columns)
+{
+    bool there = tuple != NULL || add_quoted(text, type, cell);
+
+    for (size_t i = 0; there && i < spine_tuple_type_count(tuple); i++) {
+        struct text plain = {0};
+
+        there = text_add_value(&plain, spine_tuple_type_column(tuple, i), &columns[i]) &&
+                (i == 0 || text_add(text, ",", 1)) && add_quoted_text(text, plain.data);
+        text_release(&plain);
+    }
+    return there;
+}
+
 /* A row for each time of the value. */
 static enum spine_status
 print_value(struct dump *dump, struct spine_error *error)
 {
+    const struct spine_schema *schema = dump->schema;
     const uint64_t *times;
     const int64_t *weights;
     const size_t count = spine_cursor_times(dump->cursor, &times, &weights);
 
     dump->key.size = dump->value.size = 0;
+    TRY_RETURN(decode_row(dump, error));
     if (!dump->json &&
-        (!add_quoted(&dump->key, &dump->schema->key, spine_cursor_key(dump->cursor)) ||
-         !add_quoted(&dump->value, &dump->schema->value, spine_cursor_val(dump->cursor))))
+        (!add_cell(&dump->key, &schema->key, spine_cursor_key(dump->cursor),
+                   schema->key_tuple, dump->row.keys) ||
+         !add_cell(&dump->value, &schema->value, spine_cursor_val(dump->cursor),
+                   schema->value_tuple, dump->row.values)))
         return fail_nomem(error, "the output", 0);
     for (size_t i = 0; i < count && dump->rows < dump->rows_max; i++, dump->rows++) {
         const int64_t *const of_time = weights + i * dump->schema->weight_count;
@@ -203,13 +273,17 @@ print_json(struct dump *dump, uint64_t time, const int64_t *weights,
     bool there = json != NULL;
 
     if (schema->key.kind != SPINE_NONE)
-        there =
-            there && json_add(json, "key",
-                              json_cell(&schema->key, spine_cursor_key(dump->cursor)));
+        there = there &&
+                json_add(json, "key",
+                         schema->key_tuple != NULL
+                             ? json_tuple(schema->key_tuple, dump->row.keys, "key")
+                             : json_cell(&schema->key, spine_cursor_key(dump->cursor)));
     if (schema->value.kind != SPINE_NONE)
-        there =
-            there && json_add(json, "value",
-                              json_cell(&schema->value, spine_cursor_val(dump->cursor)));
+        there = there &&
+                json_add(json, "value",
+                         schema->value_tuple != NULL
+                             ? json_tuple(schema->value_tuple, dump->row.values, "value")
+                             : json_cell(&schema->value, spine_cursor_val(dump->cursor)));
     if (schema->time == SPINE_TIME_U64)
         there = there && json_add(json, "time", json_u64(time));
     else if (schema->time == SPINE_TIME_PAIR)
@@ -247,21 +321,27 @@ json_weights(const int64_t *weights, unsigned count)
     return array;
 }
 
-/* In quotes where there is a comma or a quote in it. */
 static bool
 add_quoted(struct text *text, const struct spine_type *type, union spine_datum cell)
 {
     struct text plain = {0};
-    bool there = text_add_cell(&plain, type, cell);
+    const bool there =
+        text_add_cell(&plain, type, cell) && add_quoted_text(text, plain.data);
 
-    if (there && strpbrk(plain.data, ",\"") == NULL) {
-        there = text_add(text, plain.data, plain.size);
-    } else if (there) {
-        there = text_add(text, "\"", 1);
-        for (const char *at = plain.data; there && *at != '\0'; at++)
-            there = text_add(text, *at == '"' ? "\"\"" : at, *at == '"' ? 2 : 1);
-        there = there && text_add(text, "\"", 1);
-    }
     text_release(&plain);
     return there;
+}
+
+/* In quotes where there is a comma or a quote in it. */
+static bool
+add_quoted_text(struct text *text, const char *plain)
+{
+    bool there = true;
+
+    if (strpbrk(plain, ",\"") == NULL)
+        return text_add(text, plain, strlen(plain));
+    there = text_add(text, "\"", 1);
+    for (const char *at = plain; there && *at != '\0'; at++)
+        there = text_add(text, *at == '"' ? "\"\"" : at, *at == '"' ? 2 : 1);
+    return there && text_add(text, "\"", 1);
 }

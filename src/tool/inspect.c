@@ -56,6 +56,8 @@ json_of_blocks(const struct batch_file *file, const struct findings *findings);
 static enum spine_status print_file(const struct batch_file *file,
                                     const struct findings *findings,
                                     struct spine_error *error);
+static bool add_side(struct text *text, const struct spine_type *type,
+                     const struct spine_tuple_type *tuple);
 static bool add_schema(struct text *text, const struct spine_schema *schema);
 
 enum spine_status
@@ -202,7 +204,11 @@ json_of_schema(const struct spine_schema *schema)
         json_add(json, "key", cJSON_CreateString(key.data)) &&
         json_add(json, "value", cJSON_CreateString(value.data)) &&
         json_add(json, "time", cJSON_CreateString(time_name(schema->time))) &&
-        json_add(json, "weights", json_u64(schema->weight_count));
+        json_add(json, "weights", json_u64(schema->weight_count)) &&
+        (schema->key_tuple == NULL ||
+         json_add(json, "key_columns", json_tuple_type(schema->key_tuple))) &&
+        (schema->value_tuple == NULL ||
+         json_add(json, "value_columns", json_tuple_type(schema->value_tuple)));
 
     text_release(&key);
     text_release(&value);
@@ -278,11 +284,19 @@ out:
     return st;
 }
 
+/* The columns, where they are known. */
+static bool
+add_side(struct text *text, const struct spine_type *type,
+         const struct spine_tuple_type *tuple)
+{
+    return tuple != NULL ? text_add_tuple_type(text, tuple) : text_add_type(text, type);
+}
+
 static bool
 add_schema(struct text *text, const struct spine_schema *schema)
 {
-    return text_add_type(text, &schema->key) && text_add(text, " -> ", 4) &&
-           text_add_type(text, &schema->value) &&
+    return add_side(text, &schema->key, schema->key_tuple) && text_add(text, " -> ", 4) &&
+           add_side(text, &schema->value, schema->value_tuple) &&
            text_printf(text, ", time %s, %u weight%s", time_name(schema->time),
                        schema->weight_count, schema->weight_count == 1 ? "" : "s");
 }

@@ -12,7 +12,6 @@
 #include <string.h>
 
 static size_t utf8_size(const uint8_t *at, size_t left);
-static bool add_bytes(struct text *text, const uint8_t *data, size_t size);
 static enum spine_status
 parse_number(const char *source, enum spine_kind kind, union spine_datum *out);
 static bool parse_bytes(const char *source, struct text *bytes);
@@ -68,13 +67,13 @@ text_add_cell(struct text *text, const struct spine_type *type, union spine_datu
         return text_printf(text, "%.17g", cell.f64);
     case SPINE_FIXED:
     case SPINE_BYTES:
-        return add_bytes(text, cell.bytes.data, cell.bytes.size);
+        return text_add_bytes(text, cell.bytes.data, cell.bytes.size);
     }
     return false;
 }
 
-static bool
-add_bytes(struct text *text, const uint8_t *data, size_t size)
+bool
+text_add_bytes(struct text *text, const uint8_t *data, size_t size)
 {
     bool there = text_add(text, "", 0);
 
@@ -188,7 +187,7 @@ parse_number(const char *source, enum spine_kind kind, union spine_datum *out)
     return SPINE_OK;
 }
 
-/* What add_bytes() made. */
+/* What text_add_bytes() made. */
 static bool
 parse_bytes(const char *source, struct text *bytes)
 {

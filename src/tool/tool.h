@@ -12,6 +12,7 @@
  *     verify.c     every checksum and every invariant
  *     dump.c       rows as CSV or JSON lines
  *     text.c       cells as text, and back
+ *     columns.c    tuple types and their values as text
  *
  * One thread.
  */
@@ -99,10 +100,32 @@ bool text_add_time(struct text *text, enum spine_time kind, uint64_t time);
 enum spine_status text_parse_cell(const char *source, const struct spine_type *type,
                                   struct text *bytes, union spine_datum *out,
                                   struct spine_error *error);
+/* The same for bytes alone. */
+bool text_add_bytes(struct text *text, const uint8_t *data, size_t size);
 /* "u64", "bytes", "fixed(16)". */
 bool text_add_type(struct text *text, const struct spine_type *type);
 /* "untimed", "u64", "pair". */
 const char *time_name(enum spine_time kind);
+
+/* ---- columns.c ---- */
+
+#define COLUMN_NAME_BYTES 32
+
+/* "(customer u32, day date32 descending, note string null)". */
+bool text_add_tuple_type(struct text *text, const struct spine_tuple_type *type);
+cJSON *json_tuple_type(const struct spine_tuple_type *type);
+/* The name of column `index`; one without is called by its number and `side`, "key" or
+ * "value", in `scratch`. */
+const char *column_name(const struct spine_tuple_type *type, size_t index,
+                        const char *side, char *scratch);
+/* Row 0 of a column; nothing when it is null. */
+bool text_add_value(struct text *text, const struct spine_column *column,
+                    const struct spine_column_data *data);
+cJSON *
+json_value(const struct spine_column *column, const struct spine_column_data *data);
+/* Row 0 of all columns, as an object. */
+cJSON *json_tuple(const struct spine_tuple_type *type,
+                  const struct spine_column_data *data, const char *side);
 
 /* ---- JSON; NULL without memory, and NULL may be given ---- */
 

@@ -161,6 +161,64 @@ batch_of_pairs(void)
     return batch;
 }
 
+/* Keys of two columns, values of all kinds that are printed in ways of their own. */
+static struct spine_batch *
+batch_of_tuples(void)
+{
+    static const struct spine_column inner = {.name = "x", .kind = SPINE_COLUMN_I8};
+    static const int8_t minus_one[] = {-1, -1};
+    static const uint32_t ids[] = {7, 7};
+    static const int32_t days[] = {19782, -1};
+    static const uint8_t truths[] = {1, 0}, valid = 1;
+    static const uint8_t amounts[2][16] = {{0xd2, 0x04}, {0}};
+    static const int64_t moments[] = {1709210096789, -1};
+    static const float reals[] = {0.5f, -2.0f};
+    static const uint64_t offsets[] = {0, 3, 3};
+    static const struct spine_column_data inner_data = {.values = minus_one};
+    const struct spine_column_data keys[] = {{.values = ids}, {.values = days}};
+    const struct spine_column_data values[] = {{.values = truths},
+                                               {.values = amounts, .valid = &valid},
+                                               {.values = moments},
+                                               {.values = reals},
+                                               {.values = "a,b", .offsets = offsets},
+                                               {.columns = &inner_data}};
+    const struct spine_column key_columns[] = {
+        {.name = "id", .kind = SPINE_COLUMN_U32},
+        {.name = "day", .kind = SPINE_COLUMN_DATE32, .order = SPINE_DESCENDING}};
+    struct spine_column value_columns[] = {{.name = "paid", .kind = SPINE_COLUMN_BOOL},
+                                           {.name = "amount",
+                                            .kind = SPINE_COLUMN_DECIMAL128,
+                                            .precision = 9,
+                                            .scale = 2,
+                                            .nullable = true,
+                                            .order = SPINE_ASCENDING_NULLS_LAST},
+                                           {.name = "at",
+                                            .kind = SPINE_COLUMN_TIMESTAMP,
+                                            .unit = SPINE_MILLISECONDS,
+                                            .zone = "UTC"},
+                                           {.kind = SPINE_COLUMN_F32},
+                                           {.name = "note", .kind = SPINE_COLUMN_STRING},
+                                           {.name = "point", .kind = SPINE_COLUMN_TUPLE}};
+    const struct spine_tuple_rows rows = {.rows = 2, .keys = keys, .values = values};
+    struct spine_tuple_type *key, *value, *point;
+    struct spine_schema schema = {0};
+    struct spine_batch *batch;
+
+    assert_int_equal(spine_tuple_type_new(&inner, 1, &point, NULL), SPINE_OK);
+    value_columns[5].tuple = point;
+    assert_int_equal(spine_tuple_type_new(key_columns, 2, &key, NULL), SPINE_OK);
+    assert_int_equal(spine_tuple_type_new(value_columns, 6, &value, NULL), SPINE_OK);
+    schema.key = spine_tuple_type_cell(key);
+    schema.value = spine_tuple_type_cell(value);
+    schema.key_tuple = key;
+    schema.value_tuple = value;
+    assert_int_equal(spine_batch_from_tuples(&schema, &rows, &batch, NULL), SPINE_OK);
+    spine_tuple_type_unref(point);
+    spine_tuple_type_unref(key);
+    spine_tuple_type_unref(value);
+    return batch;
+}
+
 /* Keys 0, 3, 6, ... with their squares. */
 static struct spine_batch *
 batch_of_numbers(uint64_t rows)
@@ -214,6 +272,39 @@ test_dump(void **state)
     assert_int_equal(run(output, "dump --limit 1 --from b %s/%s", world.directory, name),
                      0);
     assert_string_equal(output, "key,value,weight\nline\\x0a\\x00end,9,1\n");
+    world_release(&world);
+}
+
+static void
+test_columns_are_shown(void **state)
+{
+    static char output[OUTPUT_BYTES];
+    char name[SPINE_NAME_MAX + 1];
+    struct world world;
+
+    (void)state;
+    world_init(&world);
+    add_file(&world, batch_of_tuples());
+    assert_int_equal(find_files(world.directory, ".batch", name), 1);
+    assert_int_equal(run(output, "dump %s/%s", world.directory, name), 0);
+    assert_string_equal(
+        output, "id,day,paid,amount,at,value4,note,point,weight\n"
+                "7,2024-02-29,true,12.34,2024-02-29T12:34:56.789,0.5,\"a,b\",(-1),1\n"
+                "7,1969-12-31,false,,1969-12-31T23:59:59.999,-2,,(-1),1\n");
+    assert_int_equal(run(output, "dump --json --limit 1 %s/%s", world.directory, name),
+                     0);
+    assert_string_equal(
+        output, "{\"key\":{\"id\":7,\"day\":\"2024-02-29\"},\"value\":{\"paid\":true,"
+                "\"amount\":\"12.34\",\"at\":\"2024-02-29T12:34:56.789\",\"value4\":0.5,"
+                "\"note\":\"a,b\",\"point\":{\"x\":-1}},\"weight\":1}\n");
+    assert_int_equal(run(output, "inspect %s/%s", world.directory, name), 0);
+    assert_non_null(strstr(
+        output, "schema         (id u32, day date32 descending) -> (paid bool, amount "
+                "decimal(9, 2) null last, at timestamp[ms, UTC], f32, note string, point "
+                "(x i8)), time untimed, 1 weight"));
+    assert_int_equal(run(output, "inspect --json %s/%s", world.directory, name), 0);
+    assert_non_null(strstr(output, "\"key_columns\""));
+    assert_non_null(strstr(output, "\"date32\""));
     world_release(&world);
 }
 
@@ -448,6 +539,7 @@ main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dump),
+        cmocka_unit_test(test_columns_are_shown),
         cmocka_unit_test(test_dump_of_times_and_weights),
         cmocka_unit_test(test_inspect),
         cmocka_unit_test(test_verify),
