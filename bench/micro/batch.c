@@ -175,13 +175,12 @@ run_stage(const struct subject *subject, const struct spine_columns *columns)
     const struct spine_batch *batch = kept_batch(subject, columns);
     static struct rows rows;
     struct reader reader;
-    enum spine_status st;
     uint64_t total = 0;
 
     reader_init(&reader, batch);
-    for (size_t got = 1; got > 0; total += got) {
+    for (; !reader_at_end(&reader); total += rows.count) {
         rows.count = 0;
-        got = reader_stage(&reader, &rows, BLOCK_ROWS, &st);
+        must(reader_stage(&reader, &rows, BLOCK_ROWS) == SPINE_OK, "stage");
     }
     must(total == batch->info.rows, "stage");
     rows_release(&batch->layout, &rows);
@@ -196,12 +195,13 @@ run_stage_and_pack(const struct subject *subject, const struct spine_columns *co
     struct spine_batch *copy;
     struct output output;
     struct reader reader;
-    enum spine_status st;
 
     reader_init(&reader, batch);
     output_init(&output, &batch->layout);
-    while (reader_stage(&reader, &output.pending, BLOCK_ROWS, &st) > 0)
+    while (!reader_at_end(&reader)) {
+        must(reader_stage(&reader, &output.pending, BLOCK_ROWS) == SPINE_OK, "stage");
         must(output_flush(&output, false) == SPINE_OK, "flush");
+    }
     must(output_seal(&output, &copy, NULL) == SPINE_OK, "seal");
     output_release(&output);
     spine_batch_unref(copy);

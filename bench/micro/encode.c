@@ -140,14 +140,15 @@ repacked(const struct spine_batch *batch, bool encoded)
     struct spine_batch *copy;
     struct output output;
     struct reader reader;
-    enum spine_status st;
 
     reader_init(&reader, batch);
     output_init(&output, &batch->layout);
     output.encode_rows = encoded ? 1 : UINT64_MAX;
     output.rows_expected = 1;
-    while (reader_stage(&reader, &output.pending, BLOCK_ROWS, &st) > 0)
+    while (!reader_at_end(&reader)) {
+        require(reader_stage(&reader, &output.pending, BLOCK_ROWS) == SPINE_OK, "stage");
         require(output_flush(&output, false) == SPINE_OK, "flush");
+    }
     require(output_seal(&output, &copy, NULL) == SPINE_OK, "seal");
     output_release(&output);
     return copy;
@@ -162,12 +163,12 @@ bench_stage(const struct spine_batch *batch, unsigned samples_wanted, const char
     for (unsigned s = 0; s < samples_wanted; s++) {
         const uint64_t began_ns = now_ns();
         struct reader reader;
-        enum spine_status st;
 
         reader_init(&reader, batch);
-        do
+        while (!reader_at_end(&reader)) {
             rows.count = 0;
-        while (reader_stage(&reader, &rows, 2048, &st) > 0);
+            require(reader_stage(&reader, &rows, 2048) == SPINE_OK, "stage");
+        }
         samples_add(&samples, batch->info.rows, began_ns);
     }
     rows_release(&batch->layout, &rows);

@@ -47,8 +47,6 @@ out:
 static enum spine_status
 append_range(struct output *output, struct reader *reader, uint64_t begin, uint64_t end)
 {
-    enum spine_status st;
-
     reader_to_offset(reader, begin);
     while (reader_offset(reader) < end) {
         const struct fence *fence = &reader->batch->fences[reader->block];
@@ -60,9 +58,8 @@ append_range(struct output *output, struct reader *reader, uint64_t begin, uint6
         }
         if (fence->encoded)
             output->encode_rows = 1;
-        (void)reader_stage(reader, &output->pending,
-                           left < BLOCK_ROWS ? (size_t)left : BLOCK_ROWS, &st);
-        TRY_RETURN(st);
+        TRY_RETURN(reader_stage(reader, &output->pending,
+                                left < BLOCK_ROWS ? (size_t)left : BLOCK_ROWS));
         if (!fence->judged)
             output->doubtful_end = output->pending.count;
     }

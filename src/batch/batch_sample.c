@@ -2,6 +2,7 @@
 #include "batch/batch_sample.h"
 
 #include "base/assert.h"
+#include "base/error.h"
 #include "batch/marks.h"
 
 static void
@@ -43,7 +44,6 @@ batch_sample_row(struct batch_sample *sample, size_t index)
 {
     struct reader *reader = &sample->reader;
     const struct spine_batch *batch = reader->batch;
-    enum spine_status st = SPINE_OK;
 
     reader_to_offset(reader, spread(sample, index, batch->info.rows));
     if (batch->fences[reader->block].block == NULL) {
@@ -51,9 +51,9 @@ batch_sample_row(struct batch_sample *sample, size_t index)
         return SPINE_OK;
     }
     sample->rows.count = 0;
-    if (reader_peek(reader, &sample->rows, 1, &st) == 1)
-        set_datums(sample, &sample->rows, true);
-    return st;
+    TRY_RETURN(reader_peek(reader, &sample->rows, 1));
+    set_datums(sample, &sample->rows, true);
+    return SPINE_OK;
 }
 
 enum spine_status

@@ -42,7 +42,7 @@ enum spine_status
 output_begin_rest(struct output *output, struct reader *reader, uint64_t *fuel_rows)
 {
     const struct fence *fence = &reader->batch->fences[reader->block];
-    enum spine_status st = SPINE_OK;
+    const size_t before = output->pending.count;
     uint64_t rows;
 
     output->judged_by = reader->batch->judged_by;
@@ -54,9 +54,10 @@ output_begin_rest(struct output *output, struct reader *reader, uint64_t *fuel_r
     /* The copy is encoded if the block is. */
     if (fence->encoded)
         output->encode_rows = 0;
-    rows = reader_stage(reader, &output->pending, BLOCK_ROWS, &st); /* all of it */
+    TRY_RETURN(reader_stage(reader, &output->pending, BLOCK_ROWS)); /* all of it */
+    rows = output->pending.count - before;
     *fuel_rows -= rows < *fuel_rows ? rows : *fuel_rows;
-    return st;
+    return SPINE_OK;
 }
 
 enum spine_status

@@ -336,36 +336,40 @@ find_block_around(const struct spine_batch *batch, size_t near,
     return begin;
 }
 
-size_t
-reader_stage(struct reader *reader, struct rows *out, size_t want, enum spine_status *st)
+bool
+reader_at_end(const struct reader *reader)
+{
+    return reader->block == reader->batch->block_count;
+}
+
+enum spine_status
+reader_stage(struct reader *reader, struct rows *out, size_t want)
 {
     const struct layout *layout = &reader->batch->layout;
     const size_t rows = rows_ahead(reader, want);
     const struct image *image;
 
-    *st = SPINE_OK;
     if (rows == 0)
-        return 0;
-    *st =
-        rows_reserve(layout, out, out->count + rows) ? look(reader, &image) : SPINE_NOMEM;
-    if (*st != SPINE_OK)
-        return 0;
+        return SPINE_OK;
+    if (!rows_reserve(layout, out, out->count + rows))
+        return SPINE_NOMEM;
+    TRY_RETURN(look(reader, &image));
     image_stage(layout, image, reader->row, reader->row + (uint32_t)rows, out);
     note_lent(reader);
     pass(reader, rows);
-    return rows;
+    return SPINE_OK;
 }
 
-size_t
-reader_peek(struct reader *reader, struct rows *out, size_t want, enum spine_status *st)
+enum spine_status
+reader_peek(struct reader *reader, struct rows *out, size_t want)
 {
     const size_t block = reader->block;
     const uint32_t row = reader->row;
-    const size_t rows = reader_stage(reader, out, want, st);
+    const enum spine_status st = reader_stage(reader, out, want);
 
     reader->block = block;
     reader->row = row;
-    return rows;
+    return st;
 }
 
 enum spine_status
@@ -408,9 +412,8 @@ pass(struct reader *reader, size_t rows)
     }
 }
 
-size_t
-reader_stage_reverse(struct reader *reader, struct rows *out, size_t want,
-                     enum spine_status *st)
+enum spine_status
+reader_stage_reverse(struct reader *reader, struct rows *out, size_t want)
 {
     const struct layout *layout = &reader->batch->layout;
     const struct fence *fences = reader->batch->fences;
@@ -421,23 +424,18 @@ reader_stage_reverse(struct reader *reader, struct rows *out, size_t want,
     const size_t rows = there < want ? there : want;
     const struct image *image;
 
-    *st = SPINE_OK;
     if (rows == 0)
-        return 0;
-    if (!rows_reserve(layout, out, at + rows)) {
-        *st = SPINE_NOMEM;
-        return 0;
-    }
+        return SPINE_OK;
+    if (!rows_reserve(layout, out, at + rows))
+        return SPINE_NOMEM;
     if (reader->row == 0) {
         reader->block--;
         reader->row = there;
     }
-    *st = look(reader, &image);
-    if (*st != SPINE_OK)
-        return 0;
+    TRY_RETURN(look(reader, &image));
     image_stage(layout, image, reader->row - (uint32_t)rows, reader->row, out);
     note_lent(reader);
     reader->row -= (uint32_t)rows;
     rows_turn_round(layout, out, at);
-    return rows;
+    return SPINE_OK;
 }

@@ -75,20 +75,23 @@ reader_to_key(struct reader *reader, size_t block, uint32_t number);
 SPINE_CHECKED enum spine_status reader_seek_after(struct reader *reader,
                                                   const struct cell *key,
                                                   const struct cell *value);
-/* Appends up to `want` rows after the position to `out` and moves past them; less at the
- * end of a block. 0: end, or no memory (*st). */
-size_t
-reader_stage(struct reader *reader, struct rows *out, size_t want, enum spine_status *st);
+/* Is the position behind the last row? */
+bool reader_at_end(const struct reader *reader);
+
+/* Appends up to `want` rows after the position to `out` and moves past them: fewer when
+ * the block has no more, none only at the end of the batch. */
+SPINE_CHECKED enum spine_status
+reader_stage(struct reader *reader, struct rows *out, size_t want);
 /* reader_stage() that leaves the position where it is. */
-size_t
-reader_peek(struct reader *reader, struct rows *out, size_t want, enum spine_status *st);
+SPINE_CHECKED enum spine_status
+reader_peek(struct reader *reader, struct rows *out, size_t want);
 /* reader_stage() of codes into columns that are lent, as far as they have room. */
 SPINE_CHECKED enum spine_status
 reader_stage_lent(struct reader *reader, struct lent_rows *out, size_t want);
 /* Appends up to `want` rows before the position, nearest first, hi and lo complemented,
  * and moves before them. */
-size_t reader_stage_reverse(struct reader *reader, struct rows *out, size_t want,
-                            enum spine_status *st);
+SPINE_CHECKED enum spine_status
+reader_stage_reverse(struct reader *reader, struct rows *out, size_t want);
 
 /* ---- What is known of blocks without a look into them ---- */
 

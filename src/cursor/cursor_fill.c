@@ -9,15 +9,13 @@
 /* The least rows staged from a batch at once. */
 #define STAGE_ROWS_MIN 8u
 
-static void
-stage(struct source *source, struct rows *out, size_t want, enum spine_status *st);
-static void
-stage_rows(struct source *source, struct rows *out, size_t want, enum spine_status *st);
+static enum spine_status stage(struct source *source, struct rows *out, size_t want);
+static enum spine_status stage_rows(struct source *source, struct rows *out, size_t want);
 static enum spine_status move_stop(struct source *source);
-static size_t
-stage_before(struct source *source, struct rows *out, size_t want, enum spine_status *st);
-static void negate_rows(struct window *window, const struct rows *rows, size_t begin,
-                        bool turned, enum spine_status *st);
+static enum spine_status
+stage_before(struct source *source, struct rows *out, size_t want);
+static enum spine_status
+negate_rows(struct window *window, const struct rows *rows, size_t begin, bool turned);
 static size_t negate(int64_t *weights, size_t begin, size_t end);
 static void
 name_overflow(struct window *window, const struct rows *rows, enum spine_status st);
@@ -38,12 +36,12 @@ source_refill(struct kway_input *input, size_t want)
     const struct window *window = source->window;
     const size_t share = 2 * window->want / window->kway.input_count;
     const size_t most = share > STAGE_ROWS_MIN ? share : STAGE_ROWS_MIN;
-    enum spine_status st = SPINE_OK;
+    enum spine_status st;
 
     assert(input->more);
     rows_drop_front(window->layout, &input->rows, input->at);
     input->at = 0;
-    stage(source, &input->rows, want < most ? want : most, &st);
+    st = stage(source, &input->rows, want < most ? want : most);
     input->more = source_has_more(source);
     input->rows_left = input->rows.count + source_rows_left(source);
     return st;
@@ -51,40 +49,35 @@ source_refill(struct kway_input *input, size_t want)
 
 /* Stages up to `want` rows on the way to `stop`; through a time some of them at least, if
  * any is left. */
-static void
-stage(struct source *source, struct rows *out, size_t want, enum spine_status *st)
+static enum spine_status
+stage(struct source *source, struct rows *out, size_t want)
 {
     struct window *window = source->window;
     const size_t before = out->count;
 
     do {
-        stage_rows(source, out, want, st);
+        TRY_RETURN(stage_rows(source, out, want));
         if (window->has_through)
             rows_keep_through(window->layout, out, before, window->through);
-    } while (out->count == before && *st == SPINE_OK && window->has_through &&
-             source_has_more(source));
-    if (source->negated)
-        negate_rows(window, out, before, window->kway.descending, st);
+    } while (out->count == before && window->has_through && source_has_more(source));
+    return source->negated ? negate_rows(window, out, before, window->kway.descending)
+                           : SPINE_OK;
 }
 
-static void
-stage_rows(struct source *source, struct rows *out, size_t want, enum spine_status *st)
+static enum spine_status
+stage_rows(struct source *source, struct rows *out, size_t want)
 {
     const uint64_t offset = reader_offset(&source->reader);
     const bool backward = source->window->kway.descending;
 
     if (source->stop_moves && offset == source->stop)
-        *st = move_stop(source);
-    if (*st != SPINE_OK)
-        return;
+        TRY_RETURN(move_stop(source));
 
     const uint64_t left = backward ? offset - source->stop : source->stop - offset;
     const size_t count = left < want ? (size_t)left : want;
 
-    if (backward)
-        reader_stage_reverse(&source->reader, out, count, st);
-    else
-        reader_stage(&source->reader, out, count, st);
+    return backward ? reader_stage_reverse(&source->reader, out, count)
+                    : reader_stage(&source->reader, out, count);
 }
 
 /* Moves `stop`, where the reader is, behind the first key of the block. */
@@ -111,15 +104,15 @@ out:
 }
 
 /* Negates the weights of the rows from `begin` on. */
-static void
-negate_rows(struct window *window, const struct rows *rows, size_t begin, bool turned,
-            enum spine_status *st)
+static enum spine_status
+negate_rows(struct window *window, const struct rows *rows, size_t begin, bool turned)
 {
     const size_t width = window->layout->weight_count, end = rows->count * width;
     const size_t at = negate(rows->weight, begin * width, end);
 
-    if (at < end)
-        *st = fail_overflow(&window->failure, window->layout, rows, at / width, turned);
+    if (at == end)
+        return SPINE_OK;
+    return fail_overflow(&window->failure, window->layout, rows, at / width, turned);
 }
 
 /* The first of these weights whose negative is not in int64_t; `end` if none. */
@@ -155,25 +148,22 @@ stage_lent(struct source *source, struct lent_rows *out)
 }
 
 /* The same before the reader, but in ascending order. */
-static size_t
-stage_before(struct source *source, struct rows *out, size_t want, enum spine_status *st)
+static enum spine_status
+stage_before(struct source *source, struct rows *out, size_t want)
 {
     struct reader *reader = &source->reader;
     const uint64_t offset = reader_offset(reader);
     const uint64_t left = offset - source->stop;
     uint64_t count = reader_rows_before(reader);
     const size_t before = out->count;
-    size_t staged;
 
     if (count > left)
         count = left;
     if (count > want)
         count = want;
     reader_to_offset(reader, offset - count);
-    staged = reader_peek(reader, out, (size_t)count, st);
-    if (source->negated)
-        negate_rows(source->window, out, before, false, st);
-    return staged;
+    TRY_RETURN(reader_peek(reader, out, (size_t)count));
+    return source->negated ? negate_rows(source->window, out, before, false) : SPINE_OK;
 }
 
 /* Is there only one batch, which needs no merging? (With times a piece of it could end
@@ -205,9 +195,9 @@ fill_rows(struct window *window, struct rows *out, bool *done)
             struct source *source = kway->inputs[0].source;
 
             if (kway->descending)
-                stage_before(source, out, window->want, &st);
+                st = stage_before(source, out, window->want);
             else
-                stage(source, out, window->want, &st);
+                st = stage(source, out, window->want);
             *done = !source_has_more(source);
         } else {
             const size_t rows = out->count;

@@ -288,7 +288,7 @@ ask(struct search *search, const struct source *source, uint64_t offset, bool *a
     reader_init(&reader, source->batch);
     reader.error = &cursor->window.failure;
     reader_to_offset(&reader, offset);
-    (void)reader_stage(&reader, row, 1, &st); /* none only with a failure */
+    st = reader_stage(&reader, row, 1);
     if (st == SPINE_OK) {
         datum = search->by_value ? rows_value_datum(layout, row, 0, scratch)
                                  : rows_key_datum(layout, row, 0, scratch);

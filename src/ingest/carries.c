@@ -108,16 +108,18 @@ carries_count_layers(const struct spine_batch *carries, uint64_t *out)
     const struct layout *layout = &carries->layout;
     struct rows rows = {0};
     struct reader reader;
-    enum spine_status st;
+    enum spine_status st = SPINE_OK;
 
     *out = 0;
     reader_init(&reader, carries);
-    while (reader_stage(&reader, &rows, WINDOW_ROWS, &st) > 0) {
+    while (!reader_at_end(&reader)) {
+        TRY(reader_stage(&reader, &rows, WINDOW_ROWS));
         for (size_t i = 0; i < rows.count * layout->weight_count; i++)
             if (magnitude(rows.weight[i]) > *out)
                 *out = magnitude(rows.weight[i]);
         rows.count = 0;
     }
+out:
     reader_release(&reader);
     rows_release(layout, &rows);
     return st;
@@ -130,10 +132,11 @@ carries_fail(const struct spine_batch *carries, uint64_t layers,
     const struct layout *layout = &carries->layout;
     struct rows rows = {0};
     struct reader reader;
-    enum spine_status st;
+    enum spine_status st = SPINE_OK;
 
     reader_init(&reader, carries);
-    while (reader_stage(&reader, &rows, WINDOW_ROWS, &st) > 0) {
+    while (!reader_at_end(&reader)) {
+        TRY(reader_stage(&reader, &rows, WINDOW_ROWS));
         for (size_t i = 0; i < rows.count * layout->weight_count; i++)
             if (magnitude(rows.weight[i]) == layers)
                 TRY(fail_overflow(error, layout, &rows, i / layout->weight_count, false));
@@ -169,7 +172,8 @@ carries_take_layer(const struct spine_batch *carries, struct spine_batch **layer
     output_init(&left, layout);
     reader_init(&reader, carries);
     reader.pins = &pins;
-    while (reader_stage(&reader, &rows, WINDOW_ROWS, &st) > 0) {
+    while (!reader_at_end(&reader)) {
+        TRY(reader_stage(&reader, &rows, WINDOW_ROWS));
         for (size_t i = 0; i < rows.count; i++) {
             const int64_t *carry = rows.weight + i * layout->weight_count;
             int64_t now[SPINE_WEIGHTS_MAX], later[SPINE_WEIGHTS_MAX];
@@ -188,7 +192,6 @@ carries_take_layer(const struct spine_batch *carries, struct spine_batch **layer
         TRY(output_flush(&left, false));
         rows.count = 0;
     }
-    TRY(st);
     TRY(output_seal(&taken, layer, NULL));
     if (left.rows + left.pending.count > 0)
         TRY(output_seal(&left, rest, NULL));

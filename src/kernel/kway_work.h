@@ -106,19 +106,20 @@ kway_adapt(struct kway_work *work, size_t want, size_t total)
 /* Makes sure that there is `work`, with a place for every input. */
 enum spine_status kway_prepare(struct kway *kway);
 
-/* True when `input` has a staged row; asks for about `want` when it has none. */
+/* Has the input a staged row? */
 static inline bool
-kway_stage(struct kway *kway, struct kway_input *input, size_t want,
-           enum spine_status *st)
+kway_is_staged(const struct kway_input *input)
 {
-    while (input->at == input->rows.count) {
-        if (!input->more)
-            return false;
-        *st = kway->on_refill(input, want);
-        if (*st != SPINE_OK)
-            return false;
-    }
-    return true;
+    return input->at < input->rows.count;
+}
+
+/* Stages about `want` rows of an input that has none staged, unless it is at its end. */
+static inline enum spine_status
+kway_stage(struct kway *kway, struct kway_input *input, size_t want)
+{
+    while (!kway_is_staged(input) && input->more)
+        TRY_RETURN(kway->on_refill(input, want));
+    return SPINE_OK;
 }
 
 /* How many rows the heap asks an input for: its part of `want`, and a few at least. */

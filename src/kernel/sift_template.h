@@ -45,14 +45,12 @@ static enum spine_status
 KERNEL_FN(heap_build)(struct kway *kway, size_t want)
 {
     struct kway_work *work = kway->work;
-    enum spine_status st = SPINE_OK;
 
     work->node_count = 0;
     for (size_t i = 0; i < kway->input_count; i++) {
-        if (kway_stage(kway, &kway->inputs[i], want, &st))
+        TRY_RETURN(kway_stage(kway, &kway->inputs[i], want));
+        if (kway_is_staged(&kway->inputs[i]))
             work->nodes[work->node_count++] = KERNEL_FN(node_of)(kway, i);
-        if (st != SPINE_OK)
-            return st;
     }
     for (size_t i = work->node_count / 2; i-- > 0;)
         KERNEL_FN(sift_down)(kway, i, work->nodes[i]);
@@ -66,13 +64,13 @@ KERNEL_FN(heap_advance)(struct kway *kway, size_t want)
     struct kway_work *work = kway->work;
     const size_t top = work->nodes[0].input;
     struct kway_input *input = &kway->inputs[top];
-    enum spine_status st = SPINE_OK;
 
     input->at++;
     input->rows_left -= input->rows_left > 0;
-    if (input->at < input->rows.count || kway_stage(kway, input, want, &st))
+    TRY_RETURN(kway_stage(kway, input, want));
+    if (kway_is_staged(input))
         KERNEL_FN(sift_down)(kway, 0, KERNEL_FN(node_of)(kway, top));
     else if (--work->node_count > 0)
         KERNEL_FN(sift_down)(kway, 0, work->nodes[work->node_count]);
-    return st;
+    return SPINE_OK;
 }

@@ -81,19 +81,17 @@ static enum spine_status
 open_inputs(struct kway *kway, size_t want, uint64_t *left)
 {
     struct kway_work *work = kway->work;
-    enum spine_status st = SPINE_OK;
 
     *left = 0;
     work->open_count = 0;
     for (size_t i = 0; i < kway->input_count; i++) {
         struct kway_input *input = &kway->inputs[i];
 
-        if (kway_stage(kway, input, want, &st)) {
+        TRY_RETURN(kway_stage(kway, input, want));
+        if (kway_is_staged(input)) {
             work->open[work->open_count++] = (struct window_input){.input = input};
             *left += kway_left(input);
         }
-        if (st != SPINE_OK)
-            return st;
     }
     return SPINE_OK;
 }

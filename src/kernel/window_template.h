@@ -40,30 +40,28 @@ KERNEL_FN(limit)(struct KERNEL_FN(bound) * bound, uint64_t hi, uint64_t lo)
         *bound = (struct KERNEL_FN(bound)){hi, lo};
 }
 
-/* The inputs that have rows, and their first rows; returns the rows they have left. */
-static uint64_t
-KERNEL_FN(window_open)(struct kway *kway, size_t piece, enum spine_status *st)
+/* The inputs that have rows, and their first rows; `*left` is how many they have left. */
+static enum spine_status
+KERNEL_FN(window_open)(struct kway *kway, size_t piece, uint64_t *left)
 {
     struct kway_work *work = kway->work;
-    uint64_t left = 0;
 
+    *left = 0;
     work->open_count = 0;
     for (size_t i = 0; i < kway->input_count; i++) {
         struct kway_input *input = &kway->inputs[i];
 
-        if (!kway_stage(kway, input, piece, st)) {
-            if (*st != SPINE_OK)
-                return 0;
+        TRY_RETURN(kway_stage(kway, input, piece));
+        if (!kway_is_staged(input))
             continue;
-        }
         work->open[work->open_count++] = (struct window_input){
             .input = input,
             .head_hi = input->rows.hi[input->at],
             .head_lo = LO_OF(&input->rows, input->at),
         };
-        left += kway_left(input);
+        *left += kway_left(input);
     }
-    return left;
+    return SPINE_OK;
 }
 
 /* Shares `want` rows out among the open inputs, stages them, and limits the bound. */
@@ -134,21 +132,19 @@ static enum spine_status
 KERNEL_FN(window_plan)(struct kway *kway, size_t want, struct KERNEL_FN(bound) * bound)
 {
     struct KERNEL_FN(bound) fence = {UINT64_MAX, UINT64_MAX};
-    enum spine_status st = SPINE_OK;
-    uint64_t left = KERNEL_FN(window_open)(kway, kway_piece(kway, want), &st);
+    uint64_t left;
 
-    for (unsigned round = 0; st == SPINE_OK && kway->work->open_count > 0; round++) {
+    TRY_RETURN(KERNEL_FN(window_open)(kway, kway_piece(kway, want), &left));
+    for (unsigned round = 0; kway->work->open_count > 0; round++) {
         *bound = fence;
-        st = KERNEL_FN(window_share)(kway, want, left, bound);
-        if (st != SPINE_OK)
-            break;
+        TRY_RETURN(KERNEL_FN(window_share)(kway, want, left, bound));
         const uint64_t left_open = KERNEL_FN(window_close)(kway->work, bound, &fence);
 
         if (left_open > left / 2 || round == WINDOW_ROUNDS)
             break;
         left = left_open;
     }
-    return st;
+    return SPINE_OK;
 }
 
 /* How many of the first `count` rows of `input` are not after `bound`; the first is not.

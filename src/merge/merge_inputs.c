@@ -2,6 +2,7 @@
 #include "merge/merge_inputs.h"
 
 #include "base/assert.h"
+#include "base/error.h"
 
 /* Rows staged for a peek into a block. */
 #define PEEK_ROWS 64u
@@ -43,19 +44,15 @@ merge_input_refill(struct kway_input *staged, size_t want)
     struct merge_input *input = staged->source;
     const size_t target = want < input->stage_rows_max ? want : input->stage_rows_max;
     enum spine_status st = SPINE_OK;
-    size_t total = 0;
+    size_t enough;
 
-    assert(staged->more);
+    assert(staged->more && target > 0);
     rows_drop_front(input->layout, &staged->rows, staged->at);
     staged->at = 0;
-    while (total == 0 || total < target) {
-        const size_t count =
-            reader_stage(&input->reader, &staged->rows, target - total, &st);
-
-        if (count == 0)
-            break;
-        total += count;
-    }
+    enough = staged->rows.count + target;
+    while (st == SPINE_OK && staged->rows.count < enough &&
+           !reader_at_end(&input->reader))
+        st = reader_stage(&input->reader, &staged->rows, enough - staged->rows.count);
     merge_input_update(input);
     return st;
 }
@@ -77,12 +74,9 @@ merge_input_peek(struct merge_input *input, struct row_code *out)
 
     assert(staged_rows(input) > 0 || staged->more);
     if (staged_rows(input) == 0 && input->reader.row > 0) {
-        enum spine_status st;
-
         /* Not into the next block, which may yet be taken over. */
         staged->rows.count = staged->at = 0;
-        if (reader_stage(&input->reader, &staged->rows, PEEK_ROWS, &st) == 0)
-            return st;
+        TRY_RETURN(reader_stage(&input->reader, &staged->rows, PEEK_ROWS));
         merge_input_update(input);
     }
     *out = staged_rows(input) > 0 ? rows_code(input->layout, &staged->rows, staged->at)
@@ -90,34 +84,31 @@ merge_input_peek(struct merge_input *input, struct row_code *out)
     return SPINE_OK;
 }
 
-size_t
+enum spine_status
 merge_input_copy_below(struct merge_input *input, const struct row_code *bound,
-                       struct rows *to, enum spine_status *st)
+                       struct rows *to)
 {
     struct kway_input *staged = input->staged;
     struct row_code last;
-    size_t count = staged_rows(input);
 
-    if (count > 0) {
+    if (staged_rows(input) > 0) {
         last = rows_code(input->layout, &staged->rows, staged->rows.count - 1);
         if (!is_below(input->layout, &last, bound))
-            return 0;
-        if (!rows_reserve(input->layout, to, to->count + count)) {
-            *st = SPINE_NOMEM;
-            return 0;
-        }
+            return SPINE_OK;
+        if (!rows_reserve(input->layout, to, to->count + staged_rows(input)))
+            return SPINE_NOMEM;
         rows_append(input->layout, to, &staged->rows, staged->at, staged->rows.count);
         staged->rows.count = staged->at = 0;
     } else {
         if (!staged->more)
-            return 0;
+            return SPINE_OK;
         last = reader_block_last(&input->reader, 0);
         if (!is_below(input->layout, &last, bound))
-            return 0;
-        count = reader_stage(&input->reader, to, BLOCK_ROWS, st);
+            return SPINE_OK;
+        TRY_RETURN(reader_stage(&input->reader, to, BLOCK_ROWS));
     }
     merge_input_update(input);
-    return count;
+    return SPINE_OK;
 }
 
 bool

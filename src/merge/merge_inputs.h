@@ -45,12 +45,12 @@ void merge_input_update(struct merge_input *input);
 enum spine_status merge_input_peek(struct merge_input *input, struct row_code *out);
 
 /*
- * The most rows, at least one, that lie together below `bound` (NULL: below everything)
- * and are appended to `to` as they are: what is staged, or else what is left of the
- * block. 0 when the next such piece reaches `bound`, or on failure (*st).
+ * Appends rows to `to` as they are, where they lie together below `bound` (NULL: below
+ * everything): what is staged, or else what is left of the block. Appends nothing when
+ * the next such piece reaches `bound`.
  */
-size_t merge_input_copy_below(struct merge_input *input, const struct row_code *bound,
-                              struct rows *to, enum spine_status *st);
+enum spine_status merge_input_copy_below(struct merge_input *input,
+                                         const struct row_code *bound, struct rows *to);
 
 /* Has each value of the rows that are staged, or else of the block at the position, one
  * time? */

@@ -162,14 +162,15 @@ guest_code(struct overlap *overlap, struct guest *guest, struct row_code *out)
 {
     struct reader *reader = &guest->reader;
 
-    if (overlap->status != SPINE_OK || reader->block == reader->batch->block_count)
+    if (overlap->status != SPINE_OK || reader_at_end(reader))
         return false;
     if (reader_at_block_start(reader)) {
         *out = reader_block_first(reader);
         return true;
     }
     overlap->row.count = 0;
-    if (reader_peek(reader, &overlap->row, 1, &overlap->status) == 0)
+    overlap->status = reader_peek(reader, &overlap->row, 1);
+    if (overlap->status != SPINE_OK)
         return false;
     *out = rows_code(&overlap->large->layout, &overlap->row, 0);
     return true;

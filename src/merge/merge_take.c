@@ -110,7 +110,6 @@ take_front(struct merge *merge, struct merge_input *front, const struct row_code
            uint64_t *fuel_used)
 {
     const struct retain *retain = merge->retain;
-    enum spine_status st = SPINE_OK;
 
     if (merge->kway.advance_times && !merge_input_has_single_times(front))
         return SPINE_OK;
@@ -122,15 +121,14 @@ take_front(struct merge *merge, struct merge_input *front, const struct row_code
         merge_input_blocks_below(front, bound, 1) == 1)
         return judge_block(merge, front, bound, fuel_used);
 
-    const size_t count =
-        merge_input_copy_below(front, bound, merge_window_rows(merge), &st);
+    struct rows *to = merge_window_rows(merge);
+    const size_t before = to->count;
 
-    *fuel_used += count;
-    merge->rows_in += count;
+    TRY_RETURN(merge_input_copy_below(front, bound, to));
+    *fuel_used += to->count - before;
+    merge->rows_in += to->count - before;
     merge->last_taken = NULL;
-    if (st == SPINE_OK)
-        st = output_flush(&merge->output, false);
-    return st;
+    return output_flush(&merge->output, false);
 }
 
 /* Would the next block of `front`, if it needs no merging, be one of the output? A block
@@ -163,11 +161,9 @@ judge_block(struct merge *merge, struct merge_input *front, const struct row_cod
     struct retain_fuel fuel = {0};
     size_t alike;
     bool keeps;
-    enum spine_status st;
 
     assert(rows->count == 0);
-    if (reader_peek(&front->reader, rows, BLOCK_ROWS, &st) == 0)
-        return st;
+    TRY_RETURN(reader_peek(&front->reader, rows, BLOCK_ROWS));
     alike = retain_alike(merge->retain, rows, &keeps, &fuel);
     *fuel_used += fuel.used + rows->count / ROWS_READ_PER_FUEL;
     if (keeps && alike == rows->count && may_share(merge, front, bound)) {

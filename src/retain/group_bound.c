@@ -124,7 +124,6 @@ split_part(struct group *group, union spine_datum key, struct retain_fuel *fuel)
     const struct spine_value_filter *filter = group->filter;
     struct group_part *part = &group->parts[group->part];
     struct rows *row = &group->rows;
-    enum spine_status st = SPINE_OK;
 
     if (group->part == group->part_count) {
         group->part = 0;
@@ -142,8 +141,7 @@ split_part(struct group *group, union spine_datum key, struct retain_fuel *fuel)
 
         row->count = 0;
         reader_to_offset(&part->reader, middle);
-        if (reader_stage(&part->reader, row, 1, &st) == 0)
-            return st;
+        TRY_RETURN(reader_stage(&part->reader, row, 1));
         fuel->used++;
         if (filter->on_value(filter->context, key,
                              rows_value_datum(group->layout, row, 0, scratch)))
@@ -203,16 +201,16 @@ refill(struct kway_input *input, size_t want)
     const uint64_t most = want < STAGE_ROWS_MAX ? want : STAGE_ROWS_MAX;
     const size_t count = (size_t)(left < most ? left : most);
     enum spine_status st;
-    size_t staged;
+    size_t before;
 
     assert(left > 0);
     rows_drop_front(layout, &input->rows, input->at);
     input->at = 0;
-    staged = part->downward
-                 ? reader_stage_reverse(&part->reader, &input->rows, count, &st)
-                 : reader_stage(&part->reader, &input->rows, count, &st);
-    input->more = left > staged;
-    input->rows_left = input->rows.count + left - staged;
+    before = input->rows.count;
+    st = part->downward ? reader_stage_reverse(&part->reader, &input->rows, count)
+                        : reader_stage(&part->reader, &input->rows, count);
+    input->more = left > input->rows.count - before;
+    input->rows_left = before + left;
     return st;
 }
 

@@ -245,7 +245,6 @@ draw_place(struct sampler *sampler, union spine_datum *out, uint8_t *scratch)
     const uint64_t place = random_below(&sampler->random, places->count);
     size_t begin = 0, end = places->block_count;
     struct reader *reader = &sampler->reader;
-    enum spine_status st;
 
     /* The first block that ends after the place. */
     while (begin < end) {
@@ -264,8 +263,7 @@ draw_place(struct sampler *sampler, union spine_datum *out, uint8_t *scratch)
     reader->error = &sampler->unread;
     TRY_RETURN(reader_to_key(reader, block->block, (uint32_t)(place - first)));
     sampler->row.count = 0;
-    (void)reader_stage(reader, &sampler->row, 1, &st); /* 0 rows only with a failure */
-    TRY_RETURN(st);
+    TRY_RETURN(reader_stage(reader, &sampler->row, 1));
     *out = rows_key_datum(layout, &sampler->row, 0, scratch);
     return SPINE_OK;
 }

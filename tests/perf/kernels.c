@@ -303,9 +303,10 @@ stage_counted(struct work *work)
     enum spine_status st = SPINE_OK;
     uint64_t rows = 0;
 
-    for (size_t got = 1; got > 0; rows += got) {
+    while (st == SPINE_OK && !reader_at_end(&reader)) {
         staged.count = 0;
-        got = reader_stage(&reader, &staged, BLOCK_ROWS, &st);
+        st = reader_stage(&reader, &staged, BLOCK_ROWS);
+        rows += staged.count;
     }
     REQUIRE(st == SPINE_OK && rows == work->batch_rows, "rows that were staged");
 }
@@ -340,13 +341,13 @@ static void
 run_pack(struct work *work)
 {
     enum spine_status st = SPINE_OK;
-    size_t got = 1;
 
     reader_init(&reader, work->batches[0]);
     output_init(&output, &work->batches[0]->layout);
-    while (got > 0) {
-        for (unsigned i = 0; i < 4 && got > 0; i++)
-            got = reader_stage(&reader, &output.pending, BLOCK_ROWS, &st);
+    while (!reader_at_end(&reader)) {
+        for (unsigned i = 0; i < 4 && st == SPINE_OK && !reader_at_end(&reader); i++)
+            st = reader_stage(&reader, &output.pending, BLOCK_ROWS);
+        REQUIRE(st == SPINE_OK, "rows that were staged");
         perf_counted(pack_counted, work);
     }
     perf_counted(seal_counted, work);

@@ -150,12 +150,10 @@ rows_of_batch(const struct spine_batch *batch, size_t want)
 {
     struct rows rows = {0};
     struct reader reader;
-    enum spine_status st;
 
     reader_init(&reader, batch);
-    while (reader_stage(&reader, &rows, want, &st) > 0)
-        ;
-    assert_int_equal(st, SPINE_OK);
+    while (!reader_at_end(&reader))
+        assert_int_equal(reader_stage(&reader, &rows, want), SPINE_OK);
     assert_int_equal(rows.count, batch->info.rows);
     return rows;
 }

@@ -80,10 +80,11 @@ fixture_rows(const struct spine_batch *batch, struct model *out)
     const struct layout *layout = &batch->layout;
     struct reader reader;
     struct rows rows = {0};
-    enum spine_status st;
+    enum spine_status st = SPINE_OK;
 
     reader_init(&reader, batch);
-    while (reader_stage(&reader, &rows, BLOCK_ROWS, &st) > 0) {
+    while (st == SPINE_OK && !reader_at_end(&reader)) {
+        st = reader_stage(&reader, &rows, BLOCK_ROWS);
         for (size_t i = 0; i < rows.count; i++) {
             uint8_t key[16], value[16];
             struct model_row row = {.key = rows_key_datum(layout, &rows, i, key),

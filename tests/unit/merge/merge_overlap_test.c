@@ -42,12 +42,11 @@ reaches(const struct spine_batch *small, const struct spine_batch *large, size_t
     const struct layout *layout = &large->layout;
     struct rows rows = {0};
     struct reader rest;
-    enum spine_status st;
     bool found = false;
 
     reader_init(&rest, small);
-    while (reader_stage(&rest, &rows, BLOCK_ROWS, &st) > 0)
-        continue;
+    while (!reader_at_end(&rest))
+        assert_int_equal(reader_stage(&rest, &rows, BLOCK_ROWS), SPINE_OK);
     for (size_t i = 0; i < rows.count && !found; i++) {
         const struct row_code code = {
             .hi = rows.hi[i],
