@@ -269,6 +269,7 @@ merge_begin(struct merge_task *task, struct spine_error *error)
         .frontier = task->frontier,
         .untouched_rows = task->untouched_rows,
         .placement = runtime_placement(task->spine->runtime),
+        .lookup = lookup_ledger_options(task->spine->ledger),
         .waiter = &waiter,
         .ahead_bytes = relief_ahead_bytes(task->spine),
         .account = task->spine->account,

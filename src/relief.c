@@ -15,8 +15,9 @@
 #define MEMORY_FUEL_ROWS 65536u
 /* The part of the limit that one extent of each input of a merge may take. */
 #define AHEAD_PART 64u
-/* What a merge takes beside its windows: the buffer of a file, twice. */
-#define MERGE_BYTES (UINT64_C(3) << 20)
+/* What a merge takes beside its windows: the buffer of a file, twice, and filters that
+ * are yet to be written. */
+#define MERGE_BYTES (UINT64_C(5) << 20)
 /* Rows of all windows of a merge, staged, merged and sorted, when it is under way. */
 #define MERGE_ROWS (UINT64_C(7) * 16384u)
 

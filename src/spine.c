@@ -319,7 +319,8 @@ move_locked(struct spine *spine, struct entry *entry, uint64_t *offered,
     enum spine_status st;
 
     mutex_unlock(&spine->mutex);
-    st = batch_to_file(batch, placement->store, &entry->batch, error);
+    st = batch_to_file_with(batch, placement->store, lookup_ledger_options(spine->ledger),
+                            &entry->batch, error);
     if (st == SPINE_OK)
         spine_batch_unref(batch);
     else

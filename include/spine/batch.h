@@ -86,7 +86,8 @@ struct spine_batch_info {
     uint64_t bytes;
     /* Bytes that its blocks in files would take in memory; not in `bytes`. */
     uint64_t storage_bytes;
-    /* Bytes of its lookup filter, not in `bytes`: 0 until a reader has built one. */
+    /* Bytes of its lookup filter, not in `bytes`: 0 until a reader has built one, and
+     * when some of its blocks are in files, which have filters of their own. */
     uint64_t filter_bytes;
     /* The least and the greatest key; they point into the batch.
      * Undefined without rows. */

@@ -88,7 +88,8 @@ struct spine_options {
      */
     uint32_t encode_rows;
     /*
-     * How many of 1 absent keys the lookup filter of a batch lets pass to a search.
+     * How many of 1 absent keys the lookup filter of a batch, or of its part of a file,
+     * lets pass to a search.
      * Default 0.001, which takes 17 bits per key; from 1 on there are no filters. Lower:
      * more memory. Higher: probes and exact seeks search more batches in vain. Filters
      * are built by the first reader that profits; a batch in several spines has one

@@ -200,6 +200,7 @@ batch_changed_places(struct spine_batch *batch)
 {
     batch->rows_elsewhere = 0;
     batch->bytes_elsewhere = 0;
+    batch->in_files = false;
     batch->info.bytes = 0;
     for (size_t i = 0; i < batch->block_count; i++)
         batch_count_place(batch, &batch->fences[i]);
@@ -212,6 +213,7 @@ batch_count_place(struct spine_batch *batch, const struct fence *fence)
     batch->info.bytes += fence_bytes(fence);
     if (fence->block != NULL)
         return;
+    batch->in_files = batch->in_files || fence->keeper->file != NULL;
     batch->rows_elsewhere += fence->rows;
     batch->bytes_elsewhere += fence->bytes;
 }

@@ -33,7 +33,7 @@
 
 struct fence; /* private to batch/ */
 struct placement;
-struct store_writer;
+struct batch_writer; /* private to batch/ */
 
 struct spine_batch {
     struct ref refs;
@@ -47,8 +47,9 @@ struct spine_batch {
     /* Keys of some blocks are frames. */
     bool has_frames;
     /* Some blocks are not in memory: the rows of so many are there, and the bytes of
-     * their images. */
+     * their images. Some of them are in files, whose lookup filters are asked. */
     bool elsewhere;
+    bool in_files;
     uint64_t rows_elsewhere;
     uint64_t bytes_elsewhere;
     /* All blocks are judged. */
@@ -114,8 +115,11 @@ struct output {
     uint64_t bytes_counted;
     /* That of `bytes` which are blocks made here, as `account` knows. */
     size_t bytes_made;
+    /* How the lookup filters of a file are made, of the owner, who sets it; NULL: by
+     * default. */
+    const struct lookup_options *lookup;
     /* The file that it is written to; NULL: none yet. */
-    struct store_writer *writer;
+    struct batch_writer *writer;
     /* So many of the fences were looked at for that, so many blocks are in it. */
     size_t placed;
     size_t blocks_in_file;
@@ -188,6 +192,10 @@ void batch_charge(struct spine_batch *batch, struct account *account);
 /*
  * Filters are built by readers, for batches that they search in vain: so batches that are
  * only written, merged or scanned never pay for one. Any thread.
+ *
+ * Of a block in a file its file has a filter (batch/file_lookup.h), whatever batch it is
+ * part of. So a batch with blocks in files gets no other: those of its blocks that are in
+ * memory have none.
  */
 
 /* The filter, or NULL when there is none. */
@@ -198,9 +206,10 @@ batch_lookup(const struct spine_batch *batch)
 }
 
 /*
- * Tells that `count` searches of a batch without filter found nothing. Builds the filter
- * when that has cost as much as building does: one thread does, the others go on without;
- * so do all without memory, until as much has been lost again.
+ * Tells that `count` searches of a batch without filter found nothing. Unless it has
+ * blocks in files, builds the filter when that has cost as much as building does: one
+ * thread does, the others go on without; so do all without memory, until as much has been
+ * lost again.
  */
 void batch_search_failed(struct spine_batch *batch, const struct lookup_options *options,
                          uint64_t count);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/fence.h"
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "batch/block_facts.h"
+#include "batch/filter_check.h"
 #include "batch/marks.h"
 
 #include <inttypes.h>
@@ -24,6 +26,8 @@ struct check {
     uint64_t negative_seen;
     uint64_t bytes_seen;
     bool has_frames;
+    /* NULL: nothing is in files. */
+    struct filter_check *filters;
 };
 
 static enum spine_status check_block(const struct check *check);
@@ -45,6 +49,11 @@ spine_batch_check(const struct spine_batch *batch, struct spine_error *error)
 
     if (batch == NULL)
         return fail_null(error, "spine_batch_check", "batch");
+    if (batch->in_files) {
+        check.filters = mem_zalloc(sizeof *check.filters);
+        if (check.filters == NULL)
+            return fail_nomem(error, "a check of filters", sizeof *check.filters);
+    }
     for (; check.at < batch->block_count; check.at++) {
         TRY(batch_pin(batch, check.at, &check.pin, error));
         TRY(check_block(&check));
@@ -53,6 +62,9 @@ spine_batch_check(const struct spine_batch *batch, struct spine_error *error)
         TRY(check_marks(&check));
         TRY(check_cells(&check));
         TRY(check_fence(&check));
+        if (check.filters != NULL)
+            TRY(filter_check_block(check.filters, batch, check.at, check.pin.image,
+                                   error));
         pin_release(&check.before);
         check.before = check.pin;
         check.pin = (struct pin){0};
@@ -62,6 +74,9 @@ out:
     pin_release(&check.pin);
     pin_release(&check.before);
     rows_release(&batch->layout, &check.rows);
+    if (check.filters != NULL)
+        filter_check_release(check.filters);
+    mem_free(check.filters, sizeof *check.filters);
     return st;
 }
 

@@ -5,28 +5,11 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "batch/batch_sections.h"
-#include "batch/block_facts.h"
+#include "batch/batch_writer.h"
 #include "batch/marks.h"
 
 #include <inttypes.h>
 
-/* What the blocks of a file must be; the file's. */
-struct file_check {
-    struct layout layout;
-    size_t count;
-    struct block_facts facts[];
-};
-
-static enum spine_status keeper_new(struct store_file *file, struct spine_batch *part,
-                                    struct block_keeper **out, struct spine_error *error);
-static enum spine_status on_pin(struct block_keeper *keeper, uint32_t number,
-                                enum pin_use use, struct pin *out,
-                                struct spine_error *error);
-static void on_unpin(struct pin *pin);
-static void on_free(struct block_keeper *keeper);
-static enum spine_status on_check(const struct store_file *file, uint32_t index,
-                                  const void *image, struct spine_error *error);
-static void on_release(void *context);
 static enum spine_status
 open_batch(struct store_file *file, struct spine_batch **out, struct spine_error *error);
 static enum spine_status decode_section(struct store_file *file, enum batch_section kind,
@@ -41,15 +24,10 @@ static void section_release(struct span *section);
 static enum spine_status fail_file(const struct store_file *file,
                                    const struct spine_error *why,
                                    struct spine_error *error);
-static enum spine_status write_sections(struct store_writer *writer,
-                                        const struct spine_batch *part,
-                                        struct spine_error *error);
 static struct spine_batch *
-part_new(const struct spine_batch *batch, batch_moves_fn *moves, const void *context);
-static bool moves_block(const struct spine_batch *batch, size_t index,
-                        batch_moves_fn *moves, const void *context);
-
-static const struct block_keeper_calls calls = {on_pin, on_unpin, on_free};
+part_new(const struct spine_batch *batch, struct batch_moves chosen);
+static bool
+moves_block(const struct spine_batch *batch, size_t index, struct batch_moves chosen);
 
 enum spine_status
 batch_of_file(struct store_file *file, struct spine_batch **out,
@@ -61,7 +39,7 @@ batch_of_file(struct store_file *file, struct spine_batch **out,
 
     *out = NULL;
     TRY(open_batch(file, &batch, error));
-    TRY(keeper_new(file, batch, &keeper, error));
+    TRY(keeper_of_file(file, batch, &keeper, error));
     for (size_t i = 0; i < batch->block_count; i++)
         batch->fences[i].bytes = file->table.blocks[i].image_bytes;
     batch_use_keeper(batch, keeper);
@@ -77,6 +55,14 @@ enum spine_status
 batch_to_file(const struct spine_batch *batch, struct spine_store *store,
               struct spine_batch **out, struct spine_error *error)
 {
+    return batch_to_file_with(batch, store, NULL, out, error);
+}
+
+enum spine_status
+batch_to_file_with(const struct spine_batch *batch, struct spine_store *store,
+                   const struct lookup_options *lookup, struct spine_batch **out,
+                   struct spine_error *error)
+{
     struct spine_batch *copy = batch_copy(batch);
     enum spine_status st;
 
@@ -84,7 +70,7 @@ batch_to_file(const struct spine_batch *batch, struct spine_store *store,
     if (copy == NULL)
         return fail_nomem(error, "a batch",
                           batch_bytes(&batch->layout, batch->block_count));
-    st = batch_move_to_file(copy, store, NULL, NULL, error);
+    st = batch_move_to_file(copy, store, (struct batch_moves){NULL, NULL}, lookup, error);
     if (st != SPINE_OK) {
         spine_batch_unref(copy);
         return st;
@@ -95,11 +81,12 @@ batch_to_file(const struct spine_batch *batch, struct spine_store *store,
 
 enum spine_status
 batch_move_to_file(struct spine_batch *batch, struct spine_store *store,
-                   batch_moves_fn *moves, const void *context, struct spine_error *error)
+                   struct batch_moves chosen, const struct lookup_options *lookup,
+                   struct spine_error *error)
 {
-    struct store_writer *writer = NULL;
+    struct batch_writer *writer = NULL;
     struct block_keeper *keeper = NULL;
-    struct spine_batch *part = part_new(batch, moves, context);
+    struct spine_batch *part = part_new(batch, chosen);
     enum spine_status st;
 
     if (part == NULL)
@@ -109,147 +96,21 @@ batch_move_to_file(struct spine_batch *batch, struct spine_store *store,
         st = SPINE_OK;
         goto out;
     }
-    TRY(store_writer_new(store, &writer, error));
+    TRY(batch_writer_new(store, &batch->layout, lookup, &writer, error));
     for (size_t i = 0; i < part->block_count; i++)
-        TRY(batch_write_block(writer, &batch->layout, block_image(part->fences[i].block),
-                              error));
-    st = batch_finish_file(writer, part, &keeper, error);
+        TRY(batch_writer_block(writer, block_image(part->fences[i].block), error));
+    st = batch_writer_finish(writer, part, &keeper, error);
     writer = NULL;
     TRY(st);
     for (size_t i = 0, number = 0; i < batch->block_count; i++)
-        if (moves_block(batch, i, moves, context))
+        if (moves_block(batch, i, chosen))
             fence_move(&batch->fences[i], keeper, (uint32_t)number++);
     batch_changed_places(batch);
 out:
-    store_writer_abort(writer);
+    batch_writer_abort(writer);
     block_keeper_unref(keeper);
     batch_part_free(part);
     return st;
-}
-
-enum spine_status
-batch_write_block(struct store_writer *writer, const struct layout *layout,
-                  const struct image *image, struct spine_error *error)
-{
-    const bool has_bytes =
-        layout->key.shape == SHAPE_FIXED || layout->key.shape == SHAPE_BYTES ||
-        layout->value.shape == SHAPE_FIXED || layout->value.shape == SHAPE_BYTES;
-
-    return store_writer_block(writer, image, image->bytes, has_bytes, error);
-}
-
-enum spine_status
-batch_finish_file(struct store_writer *writer, struct spine_batch *part,
-                  struct block_keeper **out, struct spine_error *error)
-{
-    struct store_file *file = NULL;
-    enum spine_status st;
-
-    *out = NULL;
-    TRY(write_sections(writer, part, error));
-    st = store_writer_finish(writer, &file, error);
-    writer = NULL;
-    TRY(st);
-    TRY(keeper_new(file, part, out, error));
-out:
-    store_writer_abort(writer);
-    store_file_unref(file);
-    return st;
-}
-
-/* Also tells the file what its blocks, those of `part`, must be. */
-static enum spine_status
-keeper_new(struct store_file *file, struct spine_batch *part, struct block_keeper **out,
-           struct spine_error *error)
-{
-    const size_t count = part->block_count;
-    struct block_keeper *keeper = mem_alloc(sizeof *keeper);
-    struct file_check *check = mem_alloc(sizeof *check + count * sizeof check->facts[0]);
-
-    if (keeper == NULL || check == NULL) {
-        mem_free(keeper, sizeof *keeper);
-        mem_free(check, sizeof *check + count * sizeof check->facts[0]);
-        return fail_nomem(error, "what is known of a file", sizeof *check);
-    }
-    check->layout = part->layout;
-    /* Images are checked without, and files live longer than batches. */
-    check->layout.schema.key_tuple = check->layout.schema.value_tuple = NULL;
-    check->count = count;
-    for (size_t i = 0; i < count; i++)
-        check->facts[i] = facts_of_fence(&part->fences[i]);
-    file->on_check = on_check;
-    file->on_release = on_release;
-    file->check_context = check;
-    ref_init(&keeper->refs);
-    keeper->calls = &calls;
-    keeper->file = store_file_ref(file);
-    *out = keeper;
-    return SPINE_OK;
-}
-
-static enum spine_status
-on_pin(struct block_keeper *keeper, uint32_t number, enum pin_use use, struct pin *out,
-       struct spine_error *error)
-{
-    const int64_t apart = mem_apart_begin();
-    struct cache_frame *frame;
-    enum spine_status st = SPINE_OK;
-
-    TRY(store_pin(keeper->file, number, use == PIN_TO_MERGE, &frame, error));
-    *out = (struct pin){.image = store_image(frame), .keeper = keeper, .handle = frame};
-out:
-    mem_apart_end(apart);
-    return st;
-}
-
-static void
-on_unpin(struct pin *pin)
-{
-    const int64_t apart = mem_apart_begin();
-
-    store_unpin(pin->handle);
-    mem_apart_end(apart);
-}
-
-static void
-on_free(struct block_keeper *keeper)
-{
-    const int64_t apart = mem_apart_begin();
-
-    store_file_unref(keeper->file);
-    mem_free(keeper, sizeof *keeper);
-    mem_apart_end(apart);
-}
-
-static enum spine_status
-on_check(const struct store_file *file, uint32_t index, const void *image,
-         struct spine_error *error)
-{
-    const struct file_check *check = file->check_context;
-    const struct file_block *block = &file->table.blocks[index];
-    struct spine_error why = {0};
-    struct block_facts facts;
-    enum spine_status st =
-        image_check_shape(&check->layout, image, block->image_bytes, &why);
-
-    if (st != SPINE_OK)
-        return spine_fail(error, st, "%s: block %" PRIu32 ", at %" PRIu64 ": %s",
-                          file->name, index, block->offset, why.message);
-    facts = facts_of_image(&check->layout, image);
-    if (memcmp(&facts, &check->facts[index], sizeof facts) != 0)
-        return spine_fail(error, SPINE_CORRUPT,
-                          "%s: block %" PRIu32 ", at %" PRIu64
-                          ": its fence says something else",
-                          file->name, index, block->offset);
-    return SPINE_OK;
-}
-
-static void
-on_release(void *context)
-{
-    struct file_check *check = context;
-
-    mem_free(check, sizeof *check + check->count * sizeof check->facts[0]);
 }
 
 /* The batch that the sections of the file tell of, without its blocks. */
@@ -349,50 +210,20 @@ fail_file(const struct store_file *file, const struct spine_error *why,
     return spine_fail(error, why->status, "%s: %s", file->name, why->message);
 }
 
-static enum spine_status
-write_sections(struct store_writer *writer, const struct spine_batch *part,
-               struct spine_error *error)
-{
-    const struct spine_schema *const schema = &part->layout.schema;
-    enum spine_status st = SPINE_OK;
-
-    if (schema->key_tuple != NULL || schema->value_tuple != NULL)
-        store_writer_need(writer, FILE_FEATURE_TUPLES);
-    for (enum batch_section kind = SECTION_SCHEMA;
-         st == SPINE_OK && kind <= SECTION_MARKS; kind++) {
-        struct wire_writer bytes = {0};
-
-        if (kind == SECTION_SCHEMA)
-            schema_encode(schema, &bytes);
-        else if (kind == SECTION_COUNTS)
-            counts_encode(part, &bytes);
-        else if (kind == SECTION_FENCES)
-            fences_encode(part, &bytes);
-        else if (part->marks != NULL)
-            marks_encode(part, &bytes);
-        if (bytes.failed)
-            st = fail_nomem(error, "a section of a file", bytes.size);
-        else if (bytes.size > 0)
-            st = store_writer_section(writer, kind, bytes.bytes, bytes.size, error);
-        wire_release(&bytes);
-    }
-    return st;
-}
-
 /* The blocks that move, as a batch of its own, which borrows from `batch`. */
 static struct spine_batch *
-part_new(const struct spine_batch *batch, batch_moves_fn *moves, const void *context)
+part_new(const struct spine_batch *batch, struct batch_moves chosen)
 {
     struct spine_batch *part;
     size_t count = 0;
 
     for (size_t i = 0; i < batch->block_count; i++)
-        count += moves_block(batch, i, moves, context);
+        count += moves_block(batch, i, chosen);
     part = batch_part_new(&batch->layout, count);
     if (part == NULL)
         return NULL;
     for (size_t i = 0; i < batch->block_count; i++)
-        if (moves_block(batch, i, moves, context))
+        if (moves_block(batch, i, chosen))
             batch_part_push(part, &batch->fences[i],
                             batch->marks != NULL ? batch->marks + 1 + i * BLOCK_MARKS
                                                  : NULL);
@@ -436,8 +267,8 @@ batch_part_push(struct spine_batch *part, const struct fence *fence,
 }
 
 static bool
-moves_block(const struct spine_batch *batch, size_t index, batch_moves_fn *moves,
-            const void *context)
+moves_block(const struct spine_batch *batch, size_t index, struct batch_moves chosen)
 {
-    return batch->fences[index].block != NULL && (moves == NULL || moves(context, index));
+    return batch->fences[index].block != NULL &&
+           (chosen.moves == NULL || chosen.moves(chosen.context, index));
 }

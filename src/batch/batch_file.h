@@ -21,6 +21,7 @@
 #include "batch/pin.h"
 #include "spine/store.h"
 
+struct lookup_options;
 struct spine_batch;
 struct store_file;
 
@@ -40,13 +41,24 @@ enum spine_status batch_to_file(const struct spine_batch *batch,
                                 struct spine_store *store, struct spine_batch **out,
                                 struct spine_error *error);
 
+/* The same with lookup filters that are made so; NULL: by default. */
+enum spine_status batch_to_file_with(const struct spine_batch *batch,
+                                     struct spine_store *store,
+                                     const struct lookup_options *lookup,
+                                     struct spine_batch **out, struct spine_error *error);
+
 /* May block `index` move to a file? */
 typedef bool batch_moves_fn(const void *context, size_t index);
-/* Moves the blocks that are in memory and that `moves` names to a new file, all of them
- * when it is NULL, before anyone else knows the batch. A failure leaves it as it was.
- * Blocks. */
+/* Which blocks do; all of them when `moves` is NULL. */
+struct batch_moves {
+    batch_moves_fn *moves;
+    const void *context;
+};
+/* Moves the blocks that are in memory and that are chosen to a new file, before anyone
+ * else knows the batch. A failure leaves it as it was. Blocks. */
 enum spine_status batch_move_to_file(struct spine_batch *batch, struct spine_store *store,
-                                     batch_moves_fn *moves, const void *context,
+                                     struct batch_moves chosen,
+                                     const struct lookup_options *lookup,
                                      struct spine_error *error);
 
 #endif

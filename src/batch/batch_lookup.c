@@ -2,6 +2,7 @@
 #include "batch/fence.h"
 
 #include "base/error.h"
+#include "batch/key_codes.h"
 
 /* A search in vain costs about as much as adding so many keys to a filter. */
 #define KEYS_PER_SEARCH 16u
@@ -22,7 +23,7 @@ batch_search_failed(struct spine_batch *batch, const struct lookup_options *opti
     struct lookup *lookup;
     uint64_t before;
 
-    if (count == 0 || batch->info.rows < options->rows_min)
+    if (count == 0 || batch->in_files || batch->info.rows < options->rows_min)
         return;
     before =
         atomic_fetch_add_explicit(&batch->searches_in_vain, count, memory_order_relaxed);
@@ -89,19 +90,6 @@ facts_of(const struct spine_batch *batch)
     return facts;
 }
 
-static uint64_t
-hash_of(const struct cell_layout *layout, const struct column *column, size_t at)
-{
-    const struct span span = column_span(layout, column, at);
-    struct cell key = {.span = span};
-
-    if (layout->shape == SHAPE_FIXED && layout->bytes <= 16) {
-        key.word = bytes_prefix(span.data, span.size);
-        key.rest = bytes_prefix(span.data + 8, span.size - 8);
-    }
-    return lookup_hash(layout, &key);
-}
-
 /* All keys of the block but the one that the block before has, too. */
 static void
 add_block(struct lookup *lookup, const struct spine_batch *batch,
@@ -109,30 +97,13 @@ add_block(struct lookup *lookup, const struct spine_batch *batch,
 {
     const struct cell_layout *layout = &batch->layout.key;
     const struct column keys = image_keys(image);
-    uint64_t words[PIECE], hashes[PIECE];
+    uint64_t codes[PIECE];
 
     for (size_t at = fence->continues, end; at < fence->keys; at = end) {
         const size_t left = fence->keys - at;
-        const size_t count = left < PIECE ? left : PIECE;
 
-        end = at + count;
-        switch (layout->shape) {
-        case SHAPE_NONE:
-            memset(words, 0, count * sizeof *words);
-            break;
-        case SHAPE_WORD4:
-        case SHAPE_WORD8:
-            column_words(layout, &keys, at, end, words);
-            break;
-        case SHAPE_FIXED:
-        case SHAPE_BYTES:
-            for (size_t i = 0; i < count; i++)
-                hashes[i] = hash_of(layout, &keys, at + i);
-            break;
-        }
-        if (layout->shape <= SHAPE_WORD8)
-            for (size_t i = 0; i < count; i++)
-                hashes[i] = lookup_mix(words[i]);
-        lookup_add(lookup, words, hashes, count);
+        end = at + (left < PIECE ? left : PIECE);
+        key_codes(layout, &keys, at, end, codes);
+        key_codes_add(layout, codes, end - at, lookup);
     }
 }

@@ -3,13 +3,16 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "batch/file_lookup.h"
 
 /* Candidates, ascending indexes of keys, that are looked for in a batch. */
 struct search {
     const struct spine_batch *batch;
     const struct probe_keys *keys;
-    const uint32_t *candidates;
+    uint32_t *candidates;
     size_t count;
+    /* The filter of a file that was asked last. */
+    struct asked_filter asked;
 };
 
 /* The block that is looked into, if it is elsewhere. */
@@ -19,9 +22,13 @@ struct held_block {
 };
 
 static enum spine_status
-probe_elsewhere(const struct search *search, struct hit *hits, size_t *hit_count);
-static size_t
-find_blocks(const struct search *search, size_t at, struct held_blocks *held);
+probe_elsewhere(struct search *search, struct hit *hits, size_t *hit_count);
+static enum spine_status
+find_blocks(struct search *search, size_t *at, size_t *kept, struct held_blocks *held);
+static enum spine_status ask_file(struct search *search, const struct fence *fence,
+                                  const struct cell *key, bool *is_candidate);
+static void tell_file(const struct search *search, const struct held_blocks *held,
+                      size_t kept, size_t found);
 static size_t find_keys(const struct search *search, const struct held_blocks *held,
                         size_t begin, size_t end, struct hit *hits);
 static struct cell cell_of(const struct search *search, size_t at);
@@ -81,9 +88,10 @@ batch_probe_range(const struct spine_batch *batch, const struct probe_keys *keys
 
 enum spine_status
 batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
-            const uint32_t *candidates, size_t count, struct hit *hits, size_t *hit_count)
+            uint32_t *candidates, size_t count, struct hit *hits, size_t *hit_count)
 {
-    const struct search search = {batch, keys, candidates, count};
+    struct search search = {
+        .batch = batch, .keys = keys, .candidates = candidates, .count = count};
 
     *hit_count = 0;
     if (batch->info.rows == 0 || count == 0)
@@ -107,46 +115,99 @@ batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
     return SPINE_OK;
 }
 
-/* Some keys at a time, whose blocks are pinned together. */
+/* Some keys at a time, whose blocks are pinned together. Those that files rule out leave
+ * the candidates. */
 static enum spine_status
-probe_elsewhere(const struct search *search, struct hit *hits, size_t *hit_count)
+probe_elsewhere(struct search *search, struct hit *hits, size_t *hit_count)
 {
     struct held_blocks held = {0};
+    size_t at = 0;
     enum spine_status st = SPINE_OK;
 
-    for (size_t at = 0, end; at < search->count; at = end) {
-        end = find_blocks(search, at, &held);
+    while (at < search->count) {
+        const size_t begin = at;
+        size_t kept, found;
+
+        TRY(find_blocks(search, &at, &kept, &held));
         TRY(held_pin(search->batch, &held, search->keys->error));
-        *hit_count += find_keys(search, &held, at, end, hits + *hit_count);
+        found = find_keys(search, &held, begin, begin + kept, hits + *hit_count);
+        if (search->batch->in_files)
+            tell_file(search, &held, kept, found);
         held_unpin(&held);
+        *hit_count += found;
     }
 out:
     held_unpin(&held);
+    asked_filter_release(&search->asked);
     return st;
 }
 
-/* Which blocks the candidates from `at` on are in, as many as can be held, is said by
- * marks and fences. Returns the candidate where they end. */
-static size_t
-find_blocks(const struct search *search, size_t at, struct held_blocks *held)
+/* Which blocks the candidates from `*at` on are in, as many as can be held, is said by
+ * marks and fences. Moves `*at` behind them; the first `*kept` of them are those that may
+ * be there, then. */
+static enum spine_status
+find_blocks(struct search *search, size_t *at, size_t *kept, struct held_blocks *held)
 {
+    uint32_t *const first = search->candidates + *at;
     struct reader reader;
 
     reader_init(&reader, search->batch);
     held->count = 0;
-    for (; at < search->count; at++) {
-        const struct cell key = cell_of(search, at);
+    for (*kept = 0; *at < search->count; ++*at) {
+        const struct cell key = cell_of(search, *at);
+        bool is_new, is_candidate = true;
 
-        /* This key and those that follow are greater than all. */
-        if (!reader_to_block_of(&reader, &key))
-            return search->count;
-        if (held->count > 0 && held->index[held->count - 1] == reader.block)
+        if (!reader_to_block_of(&reader, &key)) {
+            /* This key and those that follow are greater than all. */
+            *at = search->count;
+            break;
+        }
+        is_new = held->count == 0 || held->index[held->count - 1] != reader.block;
+        if (is_new && held->count == HELD_BLOCKS_MAX)
+            break;
+        if (search->batch->in_files)
+            TRY_RETURN(ask_file(search, &search->batch->fences[reader.block], &key,
+                                &is_candidate));
+        if (!is_candidate)
             continue;
-        if (held->count == HELD_BLOCKS_MAX)
-            return at;
-        held->index[held->count++] = (uint32_t)reader.block;
+        if (is_new)
+            held->index[held->count++] = (uint32_t)reader.block;
+        first[(*kept)++] = search->candidates[*at];
     }
-    return at;
+    return SPINE_OK;
+}
+
+/* May the block of the fence have the key, as its file says, if it is in one? */
+static enum spine_status
+ask_file(struct search *search, const struct fence *fence, const struct cell *key,
+         bool *is_candidate)
+{
+    enum file_answer answer;
+
+    if (fence->block != NULL)
+        return SPINE_OK;
+    TRY_RETURN(file_ask(&search->asked, fence, search->keys->column, key, &answer,
+                        search->keys->error));
+    *is_candidate = answer != FILE_RULES_OUT;
+    if (!*is_candidate)
+        file_tell_found(fence, 0, 1);
+    asked_filter_count(&search->asked, answer, search->keys->counts);
+    return SPINE_OK;
+}
+
+/* Of `kept` keys that were looked for, so many were found. When the blocks are in several
+ * files, one of these is told, another one next time. */
+static void
+tell_file(const struct search *search, const struct held_blocks *held, size_t kept,
+          size_t found)
+{
+    const struct fence *fence;
+
+    if (held->count == 0)
+        return;
+    fence = &search->batch->fences[held->index[0]];
+    if (fence->block == NULL)
+        file_tell_found(fence, (uint32_t)found, (uint32_t)(kept - found));
 }
 
 /* The hits of candidates [begin, end), whose blocks are in memory or held. */

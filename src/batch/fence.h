@@ -175,14 +175,10 @@ void batch_changed_places(struct spine_batch *batch);
 void batch_count_place(struct spine_batch *batch, const struct fence *fence);
 void batch_places_are_counted(struct spine_batch *batch);
 
-/* Appends the image of a block to a file. */
-enum spine_status batch_write_block(struct store_writer *writer,
-                                    const struct layout *layout,
-                                    const struct image *image, struct spine_error *error);
-/* Ends the file with what is known of its blocks, which are those of `part`: `*out` is
- * their keeper. Takes the writer, also when it fails. */
-enum spine_status batch_finish_file(struct store_writer *writer, struct spine_batch *part,
-                                    struct block_keeper **out, struct spine_error *error);
+/* The keeper of the blocks of a file, which are those of `part`: the file is told what
+ * they must be. It keeps a reference. */
+enum spine_status keeper_of_file(struct store_file *file, struct spine_batch *part,
+                                 struct block_keeper **out, struct spine_error *error);
 /* Some blocks of a batch as one of its own, which borrows their fences: empty at first,
  * for `block_count`; NULL without memory. batch_part_free() frees it when it is full. */
 struct spine_batch *batch_part_new(const struct layout *layout, size_t block_count);

@@ -15,6 +15,7 @@
 #include "batch/pin.h"
 #include "rows/arena.h"
 
+struct lookup_counts;
 struct spine_batch;
 
 /* Keys of one column, strictly ascending, and what goes with a search for them. */
@@ -31,6 +32,8 @@ struct probe_keys {
     struct arena *arena;
     /* Says what cannot be read; may be NULL. */
     struct spine_error *error;
+    /* Where questions to filters of files are counted; may be NULL. */
+    struct lookup_counts *counts;
 };
 
 /* No place of a hit, or of its rows. */
@@ -56,12 +59,12 @@ void batch_probe_range(const struct spine_batch *batch, const struct probe_keys 
                        size_t *begin, size_t *end);
 /*
  * Searches the batch for the keys that `candidates`, ascending indexes, name. Writes a
- * hit for each that is there, in order; `*hit_count` is how many.
+ * hit for each that is there, in order; `*hit_count` is how many. When files rule out
+ * some, their places are taken by others.
  */
-SPINE_CHECKED enum spine_status batch_probe(const struct spine_batch *batch,
-                                            const struct probe_keys *keys,
-                                            const uint32_t *candidates, size_t count,
-                                            struct hit *hits, size_t *hit_count);
+SPINE_CHECKED enum spine_status
+batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
+            uint32_t *candidates, size_t count, struct hit *hits, size_t *hit_count);
 /*
  * Appends the rows of hits of `keys` to `out`, unless they are more than HIT_ROWS_MAX or
  * go on in the next block, while `out` has less than `rows_max`. Quick when the batch was

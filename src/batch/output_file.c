@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
-#include "batch/fence.h"
+#include "batch/batch_writer.h"
 #include "batch/marks.h"
 #include "runtime/runtime.h"
 
@@ -19,7 +19,6 @@ static struct spine_batch *part_of_output(const struct output *output);
 enum spine_status
 output_place(struct output *output)
 {
-    const int64_t apart = mem_apart_begin();
     enum spine_status st = SPINE_OK;
 
     if (output->writer == NULL) {
@@ -28,13 +27,13 @@ output_place(struct output *output)
             return SPINE_OK;
         }
         output->placed = 0;
-        TRY(store_writer_new(output->placement->store, &output->writer, output->error));
+        TRY(batch_writer_new(output->placement->store, &output->layout, output->lookup,
+                             &output->writer, output->error));
     }
     for (; output->placed < output->block_count; output->placed++)
         TRY(move_block(output, &output->fences[output->placed]));
 out:
     output_count(output, output->bytes);
-    mem_apart_end(apart);
     return st;
 }
 
@@ -61,8 +60,7 @@ move_block(struct output *output, struct fence *fence)
 
     if (fence->block == NULL)
         return SPINE_OK;
-    TRY(batch_write_block(output->writer, &output->layout, block_image(fence->block),
-                          output->error));
+    TRY(batch_writer_block(output->writer, block_image(fence->block), output->error));
     output->bytes -= fence->bytes;
     if (fence->made)
         output_count_made(output, output->bytes_made - fence->bytes);
@@ -83,7 +81,6 @@ output_finish_file(struct output *output)
 {
     struct block_keeper *keeper;
     struct spine_batch *part;
-    int64_t apart;
     enum spine_status st;
 
     if (output->writer == NULL)
@@ -92,9 +89,7 @@ output_finish_file(struct output *output)
     part = part_of_output(output);
     if (part == NULL)
         return SPINE_NOMEM;
-    apart = mem_apart_begin();
-    st = batch_finish_file(output->writer, part, &keeper, output->error);
-    mem_apart_end(apart);
+    st = batch_writer_finish(output->writer, part, &keeper, output->error);
     batch_part_free(part);
     output->writer = NULL;
     if (st != SPINE_OK) {
@@ -115,10 +110,7 @@ output_finish_file(struct output *output)
 void
 output_drop_file(struct output *output)
 {
-    const int64_t apart = mem_apart_begin();
-
-    store_writer_abort(output->writer);
-    mem_apart_end(apart);
+    batch_writer_abort(output->writer);
     output->writer = NULL;
 }
 

@@ -62,6 +62,9 @@ struct block_keeper {
     const struct block_keeper_calls *calls;
     /* The file that the blocks are in, by their numbers; NULL: it is none. */
     struct store_file *file;
+    /* Of a file: searches of late that found their key, and that did not. */
+    atomic_uint_least32_t found;
+    atomic_uint_least32_t absent;
 };
 
 static inline struct block_keeper *

@@ -2,6 +2,7 @@
 #include "batch/marks.h"
 
 #include "base/error.h"
+#include "batch/file_lookup.h"
 
 /* A target in more distant blocks is looked for among all. */
 #define NEAR_BLOCKS 4u
@@ -13,6 +14,8 @@ static enum spine_status
 look_elsewhere(struct reader *reader, const struct image **image);
 static enum spine_status bring(struct reader *reader, enum pin_use *use);
 static enum spine_status let_go(struct reader *reader);
+static enum spine_status ask_file(struct reader *reader, const struct cell *key);
+static void tell_file(const struct reader *reader, bool found);
 static void note_lent(struct reader *reader);
 static bool is_in_block(const struct reader *reader, const struct cell *key);
 static enum spine_status seek(struct reader *reader, const struct target *target);
@@ -207,12 +210,51 @@ reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows)
     uint32_t end;
 
     *rows = 0;
+    reader->file_answer = FILE_NOT_ASKED;
     if (!reader_to_block_of(reader, key))
         return SPINE_OK;
+    if (reader->batch->in_files) {
+        TRY_RETURN(ask_file(reader, key));
+        if (reader->file_answer == FILE_RULES_OUT)
+            return SPINE_OK;
+    }
     TRY_RETURN(look(reader, &image));
     batch_find_key(reader, image, key, &reader->row, &end);
     *rows = end - reader->row;
+    if (reader->batch->in_files)
+        tell_file(reader, *rows > 0);
     return SPINE_OK;
+}
+
+/* Does the file of the block, if it is in one, say that the key is not there? Not when
+ * the block is held. */
+static __attribute__((noinline)) enum spine_status
+ask_file(struct reader *reader, const struct cell *key)
+{
+    const struct fence *fence = &reader->batch->fences[reader->block];
+    struct asked_filter asked = {0};
+    enum spine_status st = SPINE_OK;
+
+    if (fence->block != NULL ||
+        (reader->pin.image != NULL && reader->pinned == reader->block))
+        return SPINE_OK;
+    TRY(file_ask(&asked, fence, &reader->batch->layout.key, key, &reader->file_answer,
+                 reader->error));
+    asked_filter_count(&asked, reader->file_answer, reader->counts);
+    if (reader->file_answer == FILE_RULES_OUT)
+        file_tell_found(fence, 0, 1);
+out:
+    asked_filter_release(&asked);
+    return st;
+}
+
+static void
+tell_file(const struct reader *reader, bool found)
+{
+    const struct fence *fence = &reader->batch->fences[reader->block];
+
+    if (fence->block == NULL)
+        file_tell_found(fence, found, !found);
 }
 
 bool

@@ -10,7 +10,17 @@
 #include "batch/pin.h"
 #include "filter/filter.h"
 
+struct lookup_counts;
 struct spine_batch;
+
+/* What became of a question to the filter of a file (batch/file_lookup.h). */
+enum file_answer {
+    /* The block is in no file, or that has no filters, or they do not pay. */
+    FILE_NOT_ASKED,
+    /* The key is not there. */
+    FILE_RULES_OUT,
+    FILE_SAYS_MAYBE
+};
 
 /*
  * A position between two rows of a batch, and the staging of the rows on either side. The
@@ -43,6 +53,10 @@ struct reader {
      * read one after the other. NULL: nowhere. */
     struct ahead *ahead;
     enum pin_use use;
+    /* What the file of the last exact seek's block said, and where that is counted; set
+     * by the owner, who may leave it NULL. */
+    enum file_answer file_answer;
+    struct lookup_counts *counts;
 };
 
 /* Before the first row. */

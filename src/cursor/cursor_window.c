@@ -244,12 +244,14 @@ window_seek_exact(struct window *window, const struct cell *key)
         struct source *source = &window->sources[i];
         size_t rows = 0;
 
-        if (source->hit)
-            TRY_RETURN(reader_seek_exact(&source->reader, key, &rows));
-        if (source->hit && rows == 0)
-            search_failed(window, source);
-        if (rows == 0)
+        if (!source->hit)
             continue;
+        source->reader.counts = &window->counts;
+        TRY_RETURN(reader_seek_exact(&source->reader, key, &rows));
+        if (rows == 0) {
+            search_failed(window, source);
+            continue;
+        }
 
         const uint64_t offset = reader_offset(&source->reader);
 
@@ -302,9 +304,10 @@ ask_filters(struct window *window, const struct cell *key)
 static void
 search_failed(struct window *window, struct source *source)
 {
-    if (source->lookup != NULL)
+    if (source->lookup != NULL || source->reader.file_answer == FILE_SAYS_MAYBE)
         window->counts.filter_errors++;
-    else if (++source->searches_in_vain >= SEARCHES_TOLD)
+    else if (source->reader.file_answer == FILE_NOT_ASKED &&
+             ++source->searches_in_vain >= SEARCHES_TOLD)
         tell_searches(window, source);
 }
 

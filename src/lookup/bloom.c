@@ -30,14 +30,19 @@ enum spine_status
 bloom_init(struct bloom *bloom, uint64_t keys, double rate)
 {
     const double wanted = (double)keys * bloom_bits(rate) / BLOCK_BITS;
-    size_t blocks;
 
     *bloom = (struct bloom){0};
     /* block_of() takes 32 bits of the hash. */
     if (wanted >= (double)UINT32_MAX)
         return SPINE_NOMEM;
-    blocks = (size_t)wanted + 1;
-    bloom->bytes = blocks * BLOCK_BITS / 8 + LINE_BYTES;
+    return bloom_init_blocks(bloom, (size_t)wanted + 1);
+}
+
+enum spine_status
+bloom_init_blocks(struct bloom *bloom, size_t blocks)
+{
+    static_assert(BLOOM_BLOCK_BYTES == BLOCK_BITS / 8, "bytes of a block");
+    *bloom = (struct bloom){.bytes = blocks * BLOOM_BLOCK_BYTES + LINE_BYTES};
     bloom->memory = mem_zalloc(bloom->bytes);
     if (bloom->memory == NULL) {
         bloom->bytes = 0;

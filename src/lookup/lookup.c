@@ -5,8 +5,6 @@
 #include "base/assert.h"
 #include "base/error.h"
 
-/* Words that share their upper bits, and so a container of Roaring's. */
-#define WINDOW_BITS 16
 /* From so many keys on a container is a bitmap of 8 KiB: 16 bits per key and less. */
 #define WINDOW_DENSE_KEYS 4096u
 
@@ -19,6 +17,8 @@ struct lookup {
     struct roaring roaring;
 };
 
+static enum spine_status of_bloom(struct lookup **out, struct bloom *bloom);
+
 enum lookup_kind
 lookup_choose(const struct lookup_facts *facts, const struct lookup_options *options)
 {
@@ -26,7 +26,7 @@ lookup_choose(const struct lookup_facts *facts, const struct lookup_options *opt
         return LOOKUP_NONE;
     if (facts->words && facts->word_max - facts->word_min <= UINT32_MAX) {
         const uint64_t span = facts->word_max - facts->word_min;
-        const uint64_t windows = (span >> WINDOW_BITS) + 1;
+        const uint64_t windows = (span >> ROARING_WINDOW_BITS) + 1;
 
         if (facts->keys / windows >= WINDOW_DENSE_KEYS)
             return LOOKUP_ROARING;
@@ -38,24 +38,73 @@ enum spine_status
 lookup_new(struct lookup **out, const struct lookup_facts *facts,
            const struct lookup_options *options)
 {
+    const enum lookup_kind kind = lookup_choose(facts, options);
+    struct bloom bloom;
+    enum spine_status st;
+
+    assert(kind != LOOKUP_NONE);
+    *out = NULL;
+    if (kind == LOOKUP_ROARING)
+        return lookup_new_roaring(out, facts->word_min, facts->word_max);
+    st = bloom_init(&bloom, facts->keys, options->false_positive_rate);
+    return st == SPINE_OK ? of_bloom(out, &bloom) : st;
+}
+
+enum spine_status
+lookup_new_bloom(struct lookup **out, size_t blocks)
+{
+    struct bloom bloom;
+    const enum spine_status st = bloom_init_blocks(&bloom, blocks);
+
+    *out = NULL;
+    return st == SPINE_OK ? of_bloom(out, &bloom) : st;
+}
+
+enum spine_status
+lookup_new_roaring(struct lookup **out, uint64_t min, uint64_t max)
+{
     struct lookup *lookup = mem_zalloc(sizeof *lookup);
-    enum spine_status st = SPINE_NOMEM;
 
     *out = NULL;
     if (lookup == NULL)
-        goto out;
+        return SPINE_NOMEM;
     ref_init(&lookup->refs);
-    lookup->kind = lookup_choose(facts, options);
-    assert(lookup->kind != LOOKUP_NONE);
-    if (lookup->kind == LOOKUP_ROARING)
-        TRY(roaring_init(&lookup->roaring, facts->word_min, facts->word_max));
-    else
-        TRY(bloom_init(&lookup->bloom, facts->keys, options->false_positive_rate));
+    lookup->kind = LOOKUP_ROARING;
+    if (roaring_init(&lookup->roaring, min, max) != SPINE_OK) {
+        lookup_unref(lookup);
+        return SPINE_NOMEM;
+    }
     *out = lookup;
-    lookup = NULL;
-out:
-    lookup_unref(lookup);
-    return st;
+    return SPINE_OK;
+}
+
+/* Takes the Bloom filter, also when there is no memory. */
+static enum spine_status
+of_bloom(struct lookup **out, struct bloom *bloom)
+{
+    struct lookup *lookup = mem_zalloc(sizeof *lookup);
+
+    if (lookup == NULL) {
+        bloom_release(bloom);
+        return SPINE_NOMEM;
+    }
+    ref_init(&lookup->refs);
+    lookup->kind = LOOKUP_BLOOM;
+    lookup->bloom = *bloom;
+    *out = lookup;
+    return SPINE_OK;
+}
+
+const struct bloom *
+lookup_bloom(const struct lookup *lookup)
+{
+    return lookup->kind == LOOKUP_BLOOM ? &lookup->bloom : NULL;
+}
+
+const struct roaring *
+lookup_roaring(const struct lookup *lookup)
+{
+    return lookup->kind == LOOKUP_ROARING ? &lookup->roaring : NULL;
 }
 
 void
@@ -143,9 +192,16 @@ void
 lookup_count(const struct lookup *lookup, struct lookup_counts *counts,
              uint64_t rejections, uint64_t passes)
 {
+    lookup_count_kind(lookup->kind, counts, rejections, passes);
+}
+
+void
+lookup_count_kind(enum lookup_kind kind, struct lookup_counts *counts,
+                  uint64_t rejections, uint64_t passes)
+{
     counts->filter_rejections += rejections;
     counts->filter_passes += passes;
-    if (lookup->kind == LOOKUP_BLOOM) {
+    if (kind == LOOKUP_BLOOM) {
         counts->bloom_rejections += rejections;
         counts->bloom_passes += passes;
     }

@@ -19,10 +19,9 @@
  *     lookup_add(lookup, words, hashes, count);      any number of times
  *     lookup_finish(lookup);                         at any point: lookup_unref(lookup)
  *
- * Filters live beside their batch, in memory of our allocator and nowhere else. In a file
- * one would be a block of its own: the Bloom blocks as they are, or the Roaring bitmap in
- * the portable format, which it is in anyway, with its base, which belongs to it and not
- * to the batch.
+ * A filter lives beside its batch, in memory of our allocator. Batch files have filters,
+ * too, as images that answer where they lie (store/FORMAT.md): each of some blocks of the
+ * file, so that it has a base of its own.
  *
  * Building: one thread. A finished filter: any number of threads.
  */
@@ -106,6 +105,28 @@ size_t lookup_select(const struct lookup *lookup, const uint64_t *words,
 /* Counts that the filter ruled out, and did not rule out, so many keys. */
 void lookup_count(const struct lookup *lookup, struct lookup_counts *counts,
                   uint64_t rejections, uint64_t passes);
+/* The same of a filter of this kind. */
+void lookup_count_kind(enum lookup_kind kind, struct lookup_counts *counts,
+                       uint64_t rejections, uint64_t passes);
+
+/* ---- Images of filters ---- */
+
+/* Where an image lies, in memory and in files: at a multiple of so many bytes. */
+#define LOOKUP_IMAGE_ALIGNMENT 64u
+
+/* Of a finished filter: the bytes of its image, and these, of `keys` keys. */
+size_t lookup_image_bytes(const struct lookup *lookup);
+void lookup_image_write(const struct lookup *lookup, uint64_t keys, void *image);
+/* Can it be asked? Then nothing outside of its bytes is read, whatever they are. */
+bool lookup_image_is_sound(const void *image, size_t bytes);
+/* Of a sound image: what kind it is, how many keys it says it has, and
+ * lookup_maybe(). */
+enum lookup_kind lookup_image_kind(const void *image);
+uint64_t lookup_image_keys(const void *image);
+bool lookup_image_maybe(const void *image, uint64_t word, uint64_t hash);
+/* An empty filter that becomes a sound image again when the same keys are added;
+ * SPINE_NOMEM. */
+enum spine_status lookup_new_like(struct lookup **out, const void *image);
 
 /* ---- What is asked, and how it ends ---- */
 

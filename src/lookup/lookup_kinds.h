@@ -22,6 +22,9 @@ struct bloom {
 
 /* Room for `keys` keys at about the rate; SPINE_NOMEM. */
 enum spine_status bloom_init(struct bloom *bloom, uint64_t keys, double rate);
+/* The same of so many blocks. */
+enum spine_status bloom_init_blocks(struct bloom *bloom, size_t blocks);
+#define BLOOM_BLOCK_BYTES 32u
 void bloom_release(struct bloom *bloom);
 void bloom_add(struct bloom *bloom, const uint64_t *hashes, size_t count);
 void bloom_prefetch(const struct bloom *bloom, uint64_t hash);
@@ -35,16 +38,24 @@ double bloom_rate(double bits);
 double bloom_bits(double rate);
 
 struct roaring_builder;
-struct roaring_window;
+
+/* What a window of 65,536 words has: nothing, or a container. */
+struct roaring_window {
+    uint32_t offset; /* in the containers' bytes */
+    /* Keys; with ROARING_RUNS when the container is of runs. */
+    uint32_t keys;
+};
+#define ROARING_RUNS (UINT32_C(1) << 31)
+#define ROARING_WINDOW_BITS 16
 
 /* A Roaring bitmap of words, those of a batch less its least. */
 struct roaring {
     uint64_t base;
-    /* What each window of 65,536 has; NULL until it is finished. */
+    /* What each window has; NULL until it is finished. */
     struct roaring_window *windows;
     size_t window_count;
-    /* The bitmap in the portable format, as it would be in a file; its containers are the
-     * end of it, and it is the end of `memory`. */
+    /* The bitmap in the portable format; its containers are the end of it, and it is the
+     * end of `memory`. */
     const uint8_t *portable;
     const uint8_t *containers;
     void *memory;
@@ -60,7 +71,19 @@ void roaring_release(struct roaring *roaring);
 void roaring_add(struct roaring *roaring, const uint64_t *words, size_t count);
 enum spine_status roaring_finish(struct roaring *roaring);
 bool roaring_has(const struct roaring *roaring, uint64_t word);
+/* Bytes of the containers. */
+size_t roaring_container_bytes(const struct roaring *roaring);
+/* May it be asked, whatever the bytes are: does every container of the windows lie within
+ * the `bytes` of containers? */
+bool roaring_is_sound(const struct roaring *roaring, size_t bytes);
 size_t roaring_select(const struct roaring *roaring, const uint64_t *words, size_t begin,
                       size_t end, uint32_t *candidates);
+
+/* That which the filter is; NULL: the other one. */
+const struct bloom *lookup_bloom(const struct lookup *lookup);
+const struct roaring *lookup_roaring(const struct lookup *lookup);
+/* lookup_new() of a known size. */
+enum spine_status lookup_new_bloom(struct lookup **out, size_t blocks);
+enum spine_status lookup_new_roaring(struct lookup **out, uint64_t min, uint64_t max);
 
 #endif

@@ -18,17 +18,23 @@
 /* With runs, so many containers and more have a table of where they begin. */
 #define OFFSETS_FROM 4u
 #define WINDOW_WORDS 1024u
+#define WINDOW_KEYS 65536u
 #define BITMAP_BYTES 8192u
 /* The most keys of an array. */
 #define ARRAY_KEYS_MAX 4096u
 #define RUNS_MAX ((BITMAP_BYTES - 2) / 4)
 
-/* What a window of keys has: nothing, or a container. */
-struct roaring_window {
-    uint32_t offset; /* in the containers' bytes */
-    uint32_t keys : 17;
-    uint32_t is_runs : 1;
-};
+static inline bool
+is_runs(const struct roaring_window *window)
+{
+    return (window->keys & ROARING_RUNS) != 0;
+}
+
+static inline uint32_t
+keys_of(const struct roaring_window *window)
+{
+    return window->keys & ~ROARING_RUNS;
+}
 
 struct roaring_builder {
     /* Keys of the window that is being filled, as a bitmap. */
@@ -124,15 +130,14 @@ close_window(struct roaring_builder *builder)
 
     if (keys == 0)
         return;
-    const bool is_runs = runs <= RUNS_MAX && 2 + 4 * runs < plain_bytes;
+    const bool as_runs = runs <= RUNS_MAX && 2 + 4 * runs < plain_bytes;
 
     assert(builder->window < builder->window_count);
     builder->windows[builder->window] =
         (struct roaring_window){.offset = (uint32_t)(builder->end - builder->header_room),
-                                .keys = keys & 0x1ffff,
-                                .is_runs = is_runs};
+                                .keys = keys | (as_runs ? ROARING_RUNS : 0)};
     builder->container_count++;
-    if (is_runs) {
+    if (as_runs) {
         builder->end += write_runs(builder->bits, runs, to);
     } else if (keys <= ARRAY_KEYS_MAX) {
         builder->end += write_array(builder->bits, to);
@@ -271,14 +276,20 @@ write_header(struct roaring_builder *builder)
 
         if (window->keys == 0)
             continue;
-        flags[at / 8] |= (uint8_t)(window->is_runs << at % 8);
-        keys = write_u16(write_u16(keys, (uint32_t)i), window->keys - 1);
+        flags[at / 8] |= (uint8_t)(is_runs(window) << at % 8);
+        keys = write_u16(write_u16(keys, (uint32_t)i), keys_of(window) - 1);
         if (offsets)
             places = write_u32(places, window->offset + (uint32_t)size);
         at++;
     }
     assert(at == count && places == builder->bytes + builder->header_room);
     return begin;
+}
+
+static uint32_t
+read_u16(const uint8_t *from)
+{
+    return (uint32_t)from[0] | (uint32_t)from[1] << 8;
 }
 
 bool
@@ -293,17 +304,41 @@ roaring_has(const struct roaring *roaring, uint64_t word)
     const struct roaring_window *window = &roaring->windows[key >> 16];
     const uint8_t *container = roaring->containers + window->offset;
 
-    if (window->is_runs)
+    if (is_runs(window))
         return runs_have(container, low);
     if (window->keys > ARRAY_KEYS_MAX)
         return (container[low / 8] >> low % 8 & 1) != 0;
     return array_has(container, window->keys, low);
 }
 
-static uint32_t
-read_u16(const uint8_t *from)
+size_t
+roaring_container_bytes(const struct roaring *roaring)
 {
-    return (uint32_t)from[0] | (uint32_t)from[1] << 8;
+    return (size_t)((const uint8_t *)roaring->memory + roaring->memory_bytes -
+                    roaring->containers);
+}
+
+bool
+roaring_is_sound(const struct roaring *roaring, size_t bytes)
+{
+    for (size_t i = 0; i < roaring->window_count; i++) {
+        const struct roaring_window *window = &roaring->windows[i];
+        const uint32_t keys = keys_of(window);
+        size_t size = keys > ARRAY_KEYS_MAX ? BITMAP_BYTES : 2 * (size_t)keys;
+
+        if (window->keys == 0)
+            continue;
+        if (keys == 0 || keys > WINDOW_KEYS || window->offset > bytes)
+            return false;
+        if (is_runs(window)) {
+            if (bytes - window->offset < 2)
+                return false;
+            size = 2 + 4 * (size_t)read_u16(roaring->containers + window->offset);
+        }
+        if (size > bytes - window->offset)
+            return false;
+    }
+    return true;
 }
 
 /* Among `keys` ascending ones of two bytes. */

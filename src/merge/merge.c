@@ -107,6 +107,7 @@ set_output(struct merge *merge, const struct merge_options *options)
     struct output *output = &merge->output;
 
     output->placement = options->placement;
+    output->lookup = options->lookup;
     if (options->encode_rows > 0)
         output->encode_rows = options->encode_rows;
     if (options->retain != NULL)

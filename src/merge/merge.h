@@ -57,6 +57,9 @@ struct merge_options {
     struct retain *retain;
     /* What sends the output to a file; NULL: it stays in memory. */
     struct placement *placement;
+    /* How the lookup filters of its file are made; NULL: by default. The owner keeps
+     * it. */
+    const struct lookup_options *lookup;
     /* Who is told that blocks were read ahead, which the merge then does not wait for;
      * NULL: it waits. Copied. */
     const struct ahead_waiter *waiter;

@@ -10,6 +10,8 @@ static void free_chunk(struct spine_probe *probe);
 static enum spine_status search_batch(struct spine_probe *probe, size_t at);
 static size_t ask_filter(struct spine_probe *probe, const struct lookup *lookup,
                          size_t begin, size_t end);
+static uint64_t file_errors(const struct lookup_counts *now,
+                            const struct lookup_counts *before, uint64_t absent);
 static void hash_keys(struct spine_probe *probe);
 static void hide_keys(struct spine_probe *probe);
 static size_t drop_hidden(struct spine_probe *probe, size_t count);
@@ -58,7 +60,8 @@ begin_chunk(struct spine_probe *probe)
                                       .count = count,
                                       .plain = probe->whole,
                                       .arena = &probe->cells_kept,
-                                      .error = &probe->failure};
+                                      .error = &probe->failure,
+                                      .counts = &probe->counts};
     if (layout->key.shape == SHAPE_FIXED || layout->key.shape == SHAPE_BYTES) {
         probe->keys.cells = probe->cells + begin;
         for (size_t i = 0; i < count; i++)
@@ -142,6 +145,7 @@ search_batch(struct spine_probe *probe, size_t at)
     struct spine_batch *batch = probe->batches[at];
     const struct lookup *lookup = batch_lookup(batch);
     struct lookup_counts *counts = &probe->counts;
+    struct lookup_counts before;
     size_t begin, end, candidates, hits;
 
     batch_probe_range(batch, &probe->keys, &begin, &end);
@@ -161,6 +165,7 @@ search_batch(struct spine_probe *probe, size_t at)
                        probe->hit_count + candidates))
         return SPINE_NOMEM;
 
+    before = *counts;
     TRY_RETURN(batch_probe(batch, &probe->keys, probe->candidates, candidates,
                            probe->hits + probe->hit_count, &hits));
     TRY_RETURN(batch_stage_hits(
@@ -169,10 +174,24 @@ search_batch(struct spine_probe *probe, size_t at)
     probe->hit_count += hits;
     if (lookup != NULL)
         counts->filter_errors += candidates - hits;
+    else if (batch->in_files)
+        counts->filter_errors += file_errors(counts, &before, candidates - hits);
     else
         batch_search_failed(batch, lookup_ledger_options(probe->ledger),
                             candidates - hits);
     return SPINE_OK;
+}
+
+/* Of `absent` keys that were looked for in a batch in files, how many did their filters
+ * not rule out: not more than are absent, when some were not asked. */
+static uint64_t
+file_errors(const struct lookup_counts *now, const struct lookup_counts *before,
+            uint64_t absent)
+{
+    const uint64_t passes = now->filter_passes - before->filter_passes;
+    const uint64_t left = absent - (now->filter_rejections - before->filter_rejections);
+
+    return passes < left ? passes : left;
 }
 
 /* Of the keys [begin, end), those that may be there become candidates. */

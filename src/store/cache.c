@@ -84,7 +84,7 @@ cache_shrink(struct block_cache *cache)
 void
 cache_forget(struct block_cache *cache, struct store_file *file)
 {
-    for (uint32_t index = 0; index < file->table.block_count; index++) {
+    for (uint32_t index = 0; index < file_table_parts(&file->table); index++) {
         struct cache_shard *shard = shard_of(file, index);
         struct cache_frame *frame = NULL;
 

@@ -18,9 +18,12 @@ static const uint64_t header_magic = MAGIC_OF('S', 'P', 'I', 'N', 'E', 'B', 'A',
 static const uint64_t footer_magic = MAGIC_OF('S', 'P', 'I', 'N', 'E', 'E', 'N', 'D');
 
 /* Features that a reader must know and this library does. */
-#define FEATURES_KNOWN UINT64_C(1)
+#define FEATURES_KNOWN ((uint64_t)(FILE_FEATURE_TUPLES | FILE_FEATURE_FILTERS))
 /* Bytes of a table before its entries. */
 #define TABLE_HEAD_BYTES 8u
+/* Where an entry of a block says what it is, and those values. */
+#define ENTRY_KIND_AT 25u
+enum entry_kind { ENTRY_BLOCK = 0, ENTRY_FILTER = 1 };
 
 static enum spine_status check_version(const char *name, uint32_t version,
                                        uint64_t features, struct spine_error *error);
@@ -32,8 +35,13 @@ static enum spine_status decode_sections(const char *name, struct wire_reader *r
                                          const struct file_footer *footer,
                                          struct file_table *table,
                                          struct spine_error *error);
+static bool
+count_filters(struct span entries, uint64_t features, struct file_table *table);
+static bool decode_entry(struct wire_reader *reader, struct file_table *table,
+                         uint32_t *block, uint32_t *filter, struct file_block **out);
 static bool block_is_sound(const struct file_block *block);
-static uint64_t part_end(uint64_t offset, uint64_t bytes);
+static bool
+filter_is_sound(const struct file_table *table, uint32_t filter, uint32_t blocks_before);
 
 uint64_t
 file_checksum(const struct file_id *id, uint64_t offset, const void *data, size_t size)
@@ -65,17 +73,22 @@ file_header_encode(const struct file_id *id, struct wire_writer *out)
 void
 file_table_encode(const struct file_table *table, struct wire_writer *out)
 {
-    wire_put_u32(out, table->block_count);
+    const struct file_block *block;
+    uint32_t blocks = 0, filters = 0;
+
+    wire_put_u32(out, file_table_parts(table));
     wire_put_u32(out, table->section_count);
-    for (uint32_t i = 0; i < table->block_count; i++) {
-        const struct file_block *block = &table->blocks[i];
+    while ((block = file_table_next(table, &blocks, &filters)) != NULL) {
+        const bool is_filter = block >= table->blocks + table->block_count;
 
         wire_put_u64(out, block->offset);
         wire_put_u32(out, block->stored_bytes);
         wire_put_u32(out, block->image_bytes);
         wire_put_u64(out, block->checksum);
         wire_put_u8(out, block->codec);
-        wire_put_zeros(out, 7);
+        wire_put_u8(out, is_filter ? ENTRY_FILTER : ENTRY_BLOCK);
+        wire_put_zeros(out, 2);
+        wire_put_u32(out, is_filter ? block->first_block : 0);
     }
     for (uint32_t i = 0; i < table->section_count; i++) {
         const struct file_section *section = &table->sections[i];
@@ -201,7 +214,9 @@ file_table_decode(const char *name, struct span bytes, const struct file_footer 
     out->block_count = wire_get_u32(&in);
     out->section_count = wire_get_u32(&in);
     if (((uint64_t)out->block_count + out->section_count) * FILE_ENTRY_BYTES !=
-        wire_left(&in)) {
+            wire_left(&in) ||
+        !count_filters((struct span){in.at, out->block_count * (size_t)FILE_ENTRY_BYTES},
+                       footer->features, out)) {
         *out = (struct file_table){0};
         return spine_fail(error, SPINE_CORRUPT,
                           "%s: the table has not the bytes of its entries, at %" PRIu64,
@@ -238,13 +253,44 @@ check_version(const char *name, uint32_t version, uint64_t features,
     return SPINE_OK;
 }
 
-/* Blocks lie one behind the other, and all of them before the table. */
+uint64_t
+file_part_end(uint64_t offset, uint64_t bytes)
+{
+    return (offset + bytes + FILE_PART_ALIGNMENT - 1) / FILE_PART_ALIGNMENT *
+           FILE_PART_ALIGNMENT;
+}
+
+const struct file_block *
+file_table_next(const struct file_table *table, uint32_t *block, uint32_t *filter)
+{
+    const struct file_block *blocks = table->blocks;
+    const struct file_block *filters = blocks + table->block_count;
+    const bool more_blocks = *block < table->block_count;
+
+    if (*filter < table->filter_count &&
+        (!more_blocks || filters[*filter].offset < blocks[*block].offset))
+        return &filters[(*filter)++];
+    return more_blocks ? &blocks[(*block)++] : NULL;
+}
+
+/* Of the parts, which `block_count` is the number of, some are filters. */
+static bool
+count_filters(struct span entries, uint64_t features, struct file_table *table)
+{
+    for (size_t at = ENTRY_KIND_AT; at < entries.size; at += FILE_ENTRY_BYTES)
+        table->filter_count += entries.data[at] == ENTRY_FILTER;
+    table->block_count -= table->filter_count;
+    return table->filter_count == 0 || (features & FILE_FEATURE_FILTERS) != 0;
+}
+
+/* Blocks and filters lie one behind the other, and all of them before the table. */
 static enum spine_status
 decode_blocks(const char *name, struct wire_reader *reader,
               const struct file_footer *footer, struct file_table *table,
               struct spine_error *error)
 {
-    const uint32_t count = table->block_count;
+    const uint32_t count = file_table_parts(table);
+    uint32_t blocks = 0, filters = 0;
     uint64_t end = FILE_HEADER_BYTES;
 
     if (count == 0)
@@ -253,24 +299,57 @@ decode_blocks(const char *name, struct wire_reader *reader,
                        count))
         return fail_nomem(error, "the table of a file", count * sizeof *table->blocks);
     for (uint32_t i = 0; i < count; i++) {
-        struct file_block *block = &table->blocks[i];
-        bool zeros;
+        struct file_block *block;
 
-        block->offset = wire_get_u64(reader);
-        block->stored_bytes = wire_get_u32(reader);
-        block->image_bytes = wire_get_u32(reader);
-        block->checksum = wire_get_u64(reader);
-        block->codec = wire_get_u8(reader);
-        zeros = wire_get_zeros(reader, 7);
-        if (!zeros || !block_is_sound(block) || block->offset != end ||
+        if (!decode_entry(reader, table, &blocks, &filters, &block) ||
+            !block_is_sound(block) || block->offset != end ||
             block->offset > footer->table_offset ||
             block->stored_bytes > footer->table_offset - block->offset)
             return spine_fail(error, SPINE_CORRUPT,
                               "%s: block %" PRIu32 " cannot lie at %" PRIu64, name, i,
                               block->offset);
-        end = part_end(block->offset, block->stored_bytes);
+        end = file_part_end(block->offset, block->stored_bytes);
     }
     return SPINE_OK;
+}
+
+/* The next block or filter to where it belongs in the table. */
+static bool
+decode_entry(struct wire_reader *reader, struct file_table *table, uint32_t *block,
+             uint32_t *filter, struct file_block **out)
+{
+    const bool is_filter = reader->at[ENTRY_KIND_AT] == ENTRY_FILTER;
+    struct file_block *to =
+        &table->blocks[is_filter ? table->block_count + *filter : *block];
+    uint8_t kind;
+    bool zeros;
+
+    to->offset = wire_get_u64(reader);
+    to->stored_bytes = wire_get_u32(reader);
+    to->image_bytes = wire_get_u32(reader);
+    to->checksum = wire_get_u64(reader);
+    to->codec = wire_get_u8(reader);
+    kind = wire_get_u8(reader);
+    zeros = wire_get_zeros(reader, 2);
+    to->first_block = wire_get_u32(reader);
+    *out = to;
+    if (is_filter)
+        return filter_is_sound(table, (*filter)++, *block) && zeros;
+    ++*block;
+    return zeros && kind == ENTRY_BLOCK && to->first_block == 0;
+}
+
+/* The first filter begins with the first block, each other one behind that, and all of
+ * them come behind their blocks. */
+static bool
+filter_is_sound(const struct file_table *table, uint32_t filter, uint32_t blocks_before)
+{
+    const struct file_block *entry = &table->blocks[table->block_count + filter];
+
+    if (entry->codec != CODEC_NONE || entry->first_block >= blocks_before)
+        return false;
+    return filter == 0 ? entry->first_block == 0
+                       : entry->first_block > entry[-1].first_block;
 }
 
 static enum spine_status
@@ -311,12 +390,4 @@ block_is_sound(const struct file_block *block)
         return false;
     return block->codec == CODEC_NONE ? block->stored_bytes == block->image_bytes
                                       : block->stored_bytes < block->image_bytes;
-}
-
-/* Where the next part begins. */
-static uint64_t
-part_end(uint64_t offset, uint64_t bytes)
-{
-    return (offset + bytes + FILE_PART_ALIGNMENT - 1) / FILE_PART_ALIGNMENT *
-           FILE_PART_ALIGNMENT;
 }

@@ -35,6 +35,8 @@ struct file_block {
     uint32_t stored_bytes;
     uint32_t image_bytes;
     uint8_t codec;
+    /* Of a filter: the first block whose keys are in it, up to that of the next one. */
+    uint32_t first_block;
 };
 
 struct file_section {
@@ -45,9 +47,11 @@ struct file_section {
 };
 
 struct file_table {
+    /* The blocks of the batch, and behind them the lookup filters. */
     struct file_block *blocks;
     struct file_section *sections;
     uint32_t block_count;
+    uint32_t filter_count;
     uint32_t section_count;
     /* Of the arrays. */
     size_t block_capacity;
@@ -57,7 +61,9 @@ struct file_table {
 /* Features that a reader must know, as bits. */
 enum file_feature {
     /* The schema tells of the columns of keys or values. */
-    FILE_FEATURE_TUPLES = 1
+    FILE_FEATURE_TUPLES = 1,
+    /* Among the blocks of the table are filters. */
+    FILE_FEATURE_FILTERS = 2
 };
 
 struct file_footer {
@@ -91,5 +97,20 @@ enum spine_status file_table_decode(const char *name, struct span bytes,
                                     const struct file_footer *footer,
                                     struct file_table *out, struct spine_error *error);
 void file_table_release(struct file_table *table);
+/* Blocks and filters. */
+static inline uint32_t
+file_table_parts(const struct file_table *table)
+{
+    return table->block_count + table->filter_count;
+}
+/* Where the next part begins behind one of `bytes` at `offset`. */
+uint64_t file_part_end(uint64_t offset, uint64_t bytes);
+/*
+ * Blocks and filters in the order of the file: `*block` and `*filter` are how many of
+ * each there were, 0 at first. The next one, whose number is then one more; NULL at the
+ * end.
+ */
+const struct file_block *
+file_table_next(const struct file_table *table, uint32_t *block, uint32_t *filter);
 
 #endif

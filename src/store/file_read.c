@@ -22,7 +22,7 @@ store_file_read(struct store_file *file, uint32_t index, void *image,
     void *stored = image;
     enum spine_status st;
 
-    assert(index < file->table.block_count);
+    assert(index < file_table_parts(&file->table));
     if (compressed) {
         TRY(scratch_reserve(&scratch, block->stored_bytes, error));
         stored = scratch.bytes;
@@ -48,7 +48,9 @@ store_file_extent(const struct store_file *file, uint32_t index, uint32_t end,
         const struct file_block *block = &first[count];
         const uint64_t more = block->offset + block->stored_bytes - first->offset;
 
-        if (more > bytes_max)
+        /* Filters between blocks are for others to read. */
+        if (more > bytes_max ||
+            block->offset != file_part_end(block[-1].offset, block[-1].stored_bytes))
             break;
         *bytes = (size_t)more;
         count++;
@@ -113,8 +115,13 @@ static enum spine_status
 fail_block(const struct store_file *file, uint32_t index, const char *what,
            struct spine_error *error)
 {
-    return spine_fail(error, SPINE_CORRUPT, "%s: block %" PRIu32 " %s, at %" PRIu64,
-                      file->name, index, what, file->table.blocks[index].offset);
+    const uint32_t blocks = file->table.block_count;
+    const bool is_filter = index >= blocks;
+
+    return spine_fail(error, SPINE_CORRUPT, "%s: %s %" PRIu32 " %s, at %" PRIu64,
+                      file->name, is_filter ? "filter" : "block",
+                      is_filter ? index - blocks : index, what,
+                      file->table.blocks[index].offset);
 }
 
 static const struct file_section *

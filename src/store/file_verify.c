@@ -50,14 +50,16 @@ verify_blocks(struct store_file *file, store_progress_fn *on_progress, void *con
               uint64_t *end, struct spine_error *error)
 {
     struct scratch image = {0};
+    uint32_t blocks = 0, filters = 0;
+    const struct file_block *block;
     enum spine_status st = SPINE_OK;
 
-    for (uint32_t i = 0; i < file->table.block_count; i++) {
-        const struct file_block *block = &file->table.blocks[i];
+    while ((block = file_table_next(&file->table, &blocks, &filters)) != NULL) {
+        const uint32_t index = (uint32_t)(block - file->table.blocks);
 
         TRY(verify_zeros(file, end, block->offset, error));
         TRY(scratch_reserve(&image, block->image_bytes, error));
-        TRY(store_file_read(file, i, image.bytes, error));
+        TRY(store_file_read(file, index, image.bytes, error));
         *end = block->offset + block->stored_bytes;
         if (on_progress != NULL)
             on_progress(context, *end);

@@ -19,6 +19,9 @@ struct store_writer {
     /* Where the file begins. */
     uint64_t base;
     struct file_table table;
+    /* Filters come behind the blocks when the file ends. */
+    struct file_block *filters;
+    size_t filter_capacity;
     uint64_t features;
     /* What a compressed image is written to. */
     struct scratch scratch;
@@ -32,7 +35,12 @@ struct store_pack {
 
 static enum spine_status writer_new(struct spine_store *store, struct store_pack *pack,
                                     struct store_writer **out, struct spine_error *error);
+static enum spine_status append_image(struct store_writer *writer, struct span stored,
+                                      struct file_block *block,
+                                      struct spine_error *error);
 static enum spine_status align(struct store_writer *writer, struct spine_error *error);
+static enum spine_status
+join_filters(struct store_writer *writer, struct spine_error *error);
 static enum spine_status append_end(struct store_writer *writer,
                                     struct file_footer *footer,
                                     struct spine_error *error);
@@ -101,12 +109,27 @@ store_writer_block(struct store_writer *writer, const void *image, size_t bytes,
     if (compress)
         TRY_RETURN(codec_compress(writer->sink->store->options.compression, stored,
                                   &writer->scratch, &stored, &block.codec, error));
-    TRY_RETURN(align(writer, error));
-    block.offset = store_writer_bytes(writer);
-    block.stored_bytes = (uint32_t)stored.size;
-    block.checksum = file_checksum(&writer->id, block.offset, stored.data, stored.size);
-    TRY_RETURN(object_sink_append(writer->sink, stored.data, stored.size, error));
+    TRY_RETURN(append_image(writer, stored, &block, error));
     table->blocks[table->block_count++] = block;
+    return SPINE_OK;
+}
+
+enum spine_status
+store_writer_filter(struct store_writer *writer, uint32_t first_block, const void *image,
+                    size_t bytes, struct spine_error *error)
+{
+    struct file_table *table = &writer->table;
+    struct file_block filter = {.image_bytes = (uint32_t)bytes,
+                                .first_block = first_block};
+
+    assert(bytes > 0 && bytes <= FILE_IMAGE_BYTES_MAX && table->section_count == 0);
+    assert(first_block < table->block_count);
+    if (!array_reserve(&writer->filters, &writer->filter_capacity,
+                       sizeof *writer->filters, (size_t)table->filter_count + 1))
+        return fail_nomem(error, "the table of a file", sizeof *writer->filters);
+    TRY_RETURN(append_image(writer, (struct span){image, bytes}, &filter, error));
+    writer->filters[table->filter_count++] = filter;
+    writer->features |= FILE_FEATURE_FILTERS;
     return SPINE_OK;
 }
 
@@ -150,6 +173,7 @@ store_writer_finish(struct store_writer *writer, struct store_file **out,
     enum spine_status st;
 
     *out = NULL;
+    TRY(join_filters(writer, error));
     TRY(append_end(writer, &footer, error));
     if (writer->pack == NULL)
         TRY(object_sink_finish(writer->sink, error));
@@ -171,6 +195,7 @@ store_writer_abort(struct store_writer *writer)
         return;
     if (writer->pack == NULL)
         object_sink_free(writer->sink);
+    mem_free(writer->filters, writer->filter_capacity * sizeof *writer->filters);
     file_table_release(&writer->table);
     scratch_release(&writer->scratch);
     mem_free(writer, sizeof *writer);
@@ -222,6 +247,21 @@ store_pack_abort(struct store_pack *pack)
     mem_free(pack, sizeof *pack);
 }
 
+/* Appends what is stored of an image, and says of the block where and what. */
+static enum spine_status
+append_image(struct store_writer *writer, struct span stored, struct file_block *block,
+             struct spine_error *error)
+{
+    const enum spine_status st = align(writer, error);
+
+    if (st != SPINE_OK)
+        return st;
+    block->offset = store_writer_bytes(writer);
+    block->stored_bytes = (uint32_t)stored.size;
+    block->checksum = file_checksum(&writer->id, block->offset, stored.data, stored.size);
+    return object_sink_append(writer->sink, stored.data, stored.size, error);
+}
+
 /* Zeros up to where the next part may begin. */
 static enum spine_status
 align(struct store_writer *writer, struct spine_error *error)
@@ -231,6 +271,23 @@ align(struct store_writer *writer, struct spine_error *error)
 
     return object_sink_append(writer->sink, zeros,
                               behind > 0 ? FILE_PART_ALIGNMENT - behind : 0, error);
+}
+
+/* The filters to their place in the table. */
+static enum spine_status
+join_filters(struct store_writer *writer, struct spine_error *error)
+{
+    struct file_table *table = &writer->table;
+
+    if (table->filter_count == 0)
+        return SPINE_OK;
+    if (!array_reserve(&table->blocks, &table->block_capacity, sizeof *table->blocks,
+                       file_table_parts(table)))
+        return fail_nomem(error, "the table of a file",
+                          table->filter_count * sizeof *table->blocks);
+    memcpy(table->blocks + table->block_count, writer->filters,
+           table->filter_count * sizeof *table->blocks);
+    return SPINE_OK;
 }
 
 /* The table and the footer, which is filled in. */

@@ -31,6 +31,7 @@
  *
  *     store_writer_new(store, &writer, error);
  *     store_writer_block(...);     for each block, in order
+ *     store_writer_filter(...);    between and behind them
  *     store_writer_section(...);   for each section, by ascending kind
  *     store_writer_finish(writer, &file, error);   or at any point: store_writer_abort()
  *
@@ -84,6 +85,14 @@ enum spine_status store_writer_new(struct spine_store *store, struct store_write
 enum spine_status store_writer_block(struct store_writer *writer, const void *image,
                                      size_t bytes, bool compress,
                                      struct spine_error *error);
+/*
+ * Appends a lookup filter of all keys of the blocks from `first_block` on and before that
+ * of the next one: all of them come before it, and the first begins with block 0. It is
+ * read as block `block_count` and following ones of the table.
+ */
+enum spine_status store_writer_filter(struct store_writer *writer, uint32_t first_block,
+                                      const void *image, size_t bytes,
+                                      struct spine_error *error);
 enum spine_status store_writer_section(struct store_writer *writer, uint32_t kind,
                                        const void *data, size_t bytes,
                                        struct spine_error *error);
@@ -129,7 +138,7 @@ struct store_file {
     uint64_t base;
     struct file_table table;
     struct file_footer footer;
-    /* Per block, what the cache knows of it (store/cache.h). */
+    /* Per block and filter, what the cache knows of it (store/cache.h). */
     uintptr_t *slots;
     /* Bytes of all that. */
     uint64_t memory;
@@ -159,7 +168,8 @@ struct store_file *store_file_ref(struct store_file *file);
  * serves the store, in this one when none does. NULL is allowed. */
 void store_file_unref(struct store_file *file);
 
-/* Reads block `index` into `image`, which has image_bytes of the table, and checks it. */
+/* Reads block `index`, or the filter behind the blocks, into `image`, which has
+ * image_bytes of the table, and checks it. */
 enum spine_status store_file_read(struct store_file *file, uint32_t index, void *image,
                                   struct spine_error *error);
 

@@ -74,9 +74,10 @@ store_file_of_written(struct store_object *object, uint64_t base,
     TRY_RETURN(file_new(object, base, &file, error));
     file->footer = *footer;
     file->table.block_count = table->block_count;
+    file->table.filter_count = table->filter_count;
     st = slots_new(file, error);
     if (st != SPINE_OK) {
-        file->table.block_count = 0;
+        file->table = (struct file_table){0};
         end_file(file);
         return st;
     }
@@ -94,7 +95,7 @@ count_memory(struct store_file *file)
 
     file->memory = sizeof *file + table->block_capacity * sizeof *table->blocks +
                    table->section_capacity * sizeof *table->sections +
-                   table->block_count * sizeof *file->slots;
+                   file_table_parts(table) * sizeof *file->slots;
     store_count(&file->store->memory, file->memory);
 }
 
@@ -133,7 +134,7 @@ end_file(struct store_file *file)
 
     if (file->slots != NULL) {
         cache_forget(&store->cache, file);
-        mem_free(file->slots, file->table.block_count * sizeof *file->slots);
+        mem_free(file->slots, file_table_parts(&file->table) * sizeof *file->slots);
     }
     store_uncount(&store->memory, file->memory);
     file_table_release(&file->table);
@@ -202,7 +203,7 @@ out:
 static enum spine_status
 slots_new(struct store_file *file, struct spine_error *error)
 {
-    const size_t bytes = file->table.block_count * sizeof *file->slots;
+    const size_t bytes = file_table_parts(&file->table) * sizeof *file->slots;
 
     if (bytes == 0)
         return SPINE_OK;

@@ -34,10 +34,13 @@ struct findings {
     uint64_t stored_bytes;
     uint64_t image_bytes;
     uint64_t codecs[CODEC_ZSTD + 1];
+    uint64_t filter_bytes;
     /* Only when images were read. */
     bool read;
     uint64_t encoded;
     uint64_t bytes[COLUMNS];
+    uint64_t filters[LOOKUP_ROARING + 1]; /* of each kind */
+    uint64_t filter_keys;
 };
 
 static enum spine_status inspect_file(const struct tool_target *target, size_t index,
@@ -58,6 +61,9 @@ static enum spine_status print_file(const struct batch_file *file,
                                     struct spine_error *error);
 static bool add_side(struct text *text, const struct spine_type *type,
                      const struct spine_tuple_type *tuple);
+static cJSON *
+json_of_filters(const struct batch_file *file, const struct findings *findings);
+static void print_filters(const struct findings *findings);
 static bool add_schema(struct text *text, const struct spine_schema *schema);
 
 enum spine_status
@@ -124,19 +130,26 @@ look_at_table(const struct file_table *table, struct findings *findings)
         findings->image_bytes += block->image_bytes;
         findings->codecs[block->codec]++;
     }
+    for (uint32_t i = table->block_count; i < file_table_parts(table); i++)
+        findings->filter_bytes += table->blocks[i].stored_bytes;
 }
 
 static enum spine_status
 look_at_images(struct store_file *file, struct findings *findings,
                struct spine_error *error)
 {
-    const uint32_t count = file->table.block_count;
+    const uint32_t count = file_table_parts(&file->table);
 
     for (uint32_t i = 0; i < count; i++) {
         struct cache_frame *frame;
 
         TRY_RETURN(store_pin(file, i, true, &frame, error));
-        look_at_image(store_image(frame), findings);
+        if (i < file->table.block_count) {
+            look_at_image(store_image(frame), findings);
+        } else {
+            findings->filters[lookup_image_kind(store_image(frame))]++;
+            findings->filter_keys += lookup_image_keys(store_image(frame));
+        }
         store_unpin(frame);
         progress_show(file->name, "blocks", i + 1, count);
     }
@@ -177,7 +190,8 @@ json_of_file(const struct batch_file *file, const struct findings *findings)
             json_add(json, "rows", json_u64(info.rows)) &&
             json_add(json, "keys", json_u64(info.keys)) &&
             json_add(json, "negative_rows", json_u64(info.negative_rows)) &&
-            json_add(json, "blocks", json_of_blocks(file, findings));
+            json_add(json, "blocks", json_of_blocks(file, findings)) &&
+            json_add(json, "filters", json_of_filters(file, findings));
     if (whole && info.rows > 0)
         whole = json_add(json, "key_min", json_cell(&schema->key, info.key_min)) &&
                 json_add(json, "key_max", json_cell(&schema->key, info.key_max));
@@ -237,6 +251,23 @@ json_of_blocks(const struct batch_file *file, const struct findings *findings)
     return NULL;
 }
 
+static cJSON *
+json_of_filters(const struct batch_file *file, const struct findings *findings)
+{
+    cJSON *json = cJSON_CreateObject();
+    bool whole = json_add(json, "count", json_u64(file->file->table.filter_count)) &&
+                 json_add(json, "bytes", json_u64(findings->filter_bytes));
+
+    if (whole && findings->read)
+        whole = json_add(json, "bloom", json_u64(findings->filters[LOOKUP_BLOOM])) &&
+                json_add(json, "roaring", json_u64(findings->filters[LOOKUP_ROARING])) &&
+                json_add(json, "keys", json_u64(findings->filter_keys));
+    if (whole)
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
 /* The same for people. */
 static enum spine_status
 print_file(const struct batch_file *file, const struct findings *findings,
@@ -273,6 +304,9 @@ print_file(const struct batch_file *file, const struct findings *findings,
                  findings->codecs[CODEC_ZSTD]);
     if (findings->read)
         (void)printf(", %" PRIu64 " encoded", findings->encoded);
+    (void)printf("\n  filters        %" PRIu32, file->file->table.filter_count);
+    if (file->file->table.filter_count > 0)
+        print_filters(findings);
     (void)putchar('\n');
     for (size_t i = 0; findings->read && info.rows > 0 && i < COLUMNS; i++)
         (void)printf("  %-14s %" PRIu64 " bytes in memory, %.2f a row\n", column_names[i],
@@ -290,6 +324,16 @@ add_side(struct text *text, const struct spine_type *type,
          const struct spine_tuple_type *tuple)
 {
     return tuple != NULL ? text_add_tuple_type(text, tuple) : text_add_type(text, type);
+}
+
+static void
+print_filters(const struct findings *findings)
+{
+    (void)printf(": %" PRIu64 " bytes", findings->filter_bytes);
+    if (findings->read && findings->filter_keys > 0)
+        (void)printf(", %.1f bits a key; %" PRIu64 " Bloom, %" PRIu64 " Roaring",
+                     8 * (double)findings->filter_bytes / (double)findings->filter_keys,
+                     findings->filters[LOOKUP_BLOOM], findings->filters[LOOKUP_ROARING]);
 }
 
 static bool

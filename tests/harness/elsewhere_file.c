@@ -50,13 +50,15 @@ void
 elsewhere_move_to_file(enum elsewhere_mode mode, struct spine_batch *batch)
 {
     const unsigned number = atomic_load(&stores);
+    const struct batch_moves moves = {mode == ELSEWHERE_MIXED ? every_third_stays : NULL,
+                                      &number};
+    /* Small batches have filters, too. */
+    const struct lookup_options lookup = {0.01, 1};
     struct spine_store *store = store_new(mode);
     struct spine_error error = {0};
 
     if (store == NULL ||
-        batch_move_to_file(batch, store,
-                           mode == ELSEWHERE_MIXED ? every_third_stays : NULL, &number,
-                           &error) != SPINE_OK) {
+        batch_move_to_file(batch, store, moves, &lookup, &error) != SPINE_OK) {
         fprintf(stderr, "elsewhere: %s\n", error.message);
         abort();
     }

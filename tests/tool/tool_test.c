@@ -348,7 +348,7 @@ test_inspect(void **state)
 {
     static char output[OUTPUT_BYTES];
     char name[SPINE_NAME_MAX + 1];
-    const cJSON *blocks, *columns, *column;
+    const cJSON *blocks, *filters, *columns, *column;
     struct world world;
     double bytes = 0;
     cJSON *json;
@@ -367,6 +367,10 @@ test_inspect(void **state)
     assert_int_equal(number_of(json, "key_max"), 3 * 9999);
     blocks = cJSON_GetObjectItemCaseSensitive(json, "blocks");
     assert_int_equal(number_of(blocks, "count"), 3);
+    filters = cJSON_GetObjectItemCaseSensitive(json, "filters");
+    assert_int_equal(number_of(filters, "count"), 1);
+    assert_int_equal(number_of(filters, "roaring"), 1);
+    assert_int_equal(number_of(filters, "keys"), 10000);
     columns = cJSON_GetObjectItemCaseSensitive(json, "column_bytes");
     cJSON_ArrayForEach(column, columns)
     {
@@ -388,6 +392,8 @@ test_inspect(void **state)
     assert_non_null(strstr(output, "u64 -> u64, time untimed, 1 weight\n"));
     assert_non_null(strstr(output, "bytes -> i64, time untimed, 1 weight\n"));
     assert_non_null(strstr(output, "\\xff\\xfe\n"));
+    assert_non_null(strstr(output, "  filters        1: "));
+    assert_non_null(strstr(output, "bits a key; 0 Bloom, 1 Roaring\n"));
     world_release(&world);
 }
 

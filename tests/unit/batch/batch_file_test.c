@@ -6,7 +6,7 @@
  * cache, and files go with the last batch that has a block of theirs.
  */
 
-#include "batch/batch_sections.h"
+#include "batch/batch_writer.h"
 
 #include "harness/check.h"
 #include "spine/fault.h"
@@ -157,6 +157,7 @@ is_chosen(const void *context, size_t index)
 static bool
 batch_may_be_mixed(struct rng *rng, size_t steps)
 {
+    const struct lookup_options lookup = {0.01, 1};
     struct spine_error error = {0};
     struct spine_batch *batch;
     struct world world;
@@ -167,8 +168,9 @@ batch_may_be_mixed(struct rng *rng, size_t steps)
     for (unsigned i = 0; i < 3; i++) {
         const uint64_t seed = rng_next(rng);
 
-        HOLDS_EQUAL(SPINE_OK,
-                    batch_move_to_file(batch, world.store, is_chosen, &seed, &error));
+        HOLDS_EQUAL(SPINE_OK, batch_move_to_file(batch, world.store,
+                                                 (struct batch_moves){is_chosen, &seed},
+                                                 &lookup, &error));
         HOLDS(check_batch(batch, &world.rows, "mixed"));
         HOLDS(batch->rows_elsewhere >= moved);
         moved = batch->rows_elsewhere;
@@ -196,7 +198,7 @@ static bool
 blocks_are_checked(struct rng *rng, size_t steps)
 {
     struct spine_error error = {0};
-    struct store_writer *writer;
+    struct batch_writer *writer;
     struct block_keeper *keeper;
     struct spine_batch *batch;
     struct world world;
@@ -204,13 +206,13 @@ blocks_are_checked(struct rng *rng, size_t steps)
     world_init(&world, rng, steps);
     batch = batch_copy(world.batch);
     if (batch->block_count > 0) {
-        HOLDS_EQUAL(SPINE_OK, store_writer_new(world.store, &writer, NULL));
+        HOLDS_EQUAL(SPINE_OK,
+                    batch_writer_new(world.store, &batch->layout, NULL, &writer, NULL));
         for (size_t i = 0; i < batch->block_count; i++)
-            HOLDS_EQUAL(SPINE_OK,
-                        batch_write_block(writer, &batch->layout,
-                                          block_image(batch->fences[i].block), NULL));
+            HOLDS_EQUAL(SPINE_OK, batch_writer_block(
+                                      writer, block_image(batch->fences[i].block), NULL));
         batch->fences[0].encoded = !batch->fences[0].encoded;
-        HOLDS_EQUAL(SPINE_OK, batch_finish_file(writer, batch, &keeper, NULL));
+        HOLDS_EQUAL(SPINE_OK, batch_writer_finish(writer, batch, &keeper, NULL));
         batch_use_keeper(batch, keeper);
         block_keeper_unref(keeper);
         HOLDS_EQUAL(SPINE_CORRUPT, spine_batch_check(batch, &error));

@@ -57,7 +57,11 @@ open_store(enum spine_compression compression)
     return store;
 }
 
-/* Ends a file of so many blocks, and of sections 1, 3, 5, ..., with the writer. */
+/* A filter of so many blocks follows them. */
+#define FILTER_BLOCKS 32u
+
+/* Ends a file of so many blocks, of their filters, whose images are those of the blocks
+ * that would follow, and of sections 1, 3, 5, ..., with the writer. */
 static inline enum spine_status
 fill_file(struct store_writer *writer, uint32_t blocks, uint32_t sections,
           struct store_file **out, struct spine_error *error)
@@ -70,6 +74,9 @@ fill_file(struct store_writer *writer, uint32_t blocks, uint32_t sections,
         const size_t size = image_of(i, bytes);
 
         st = store_writer_block(writer, bytes, size, true, error);
+        if (st == SPINE_OK && (i % FILTER_BLOCKS == FILTER_BLOCKS - 1 || i == blocks - 1))
+            st = store_writer_filter(writer, i / FILTER_BLOCKS * FILTER_BLOCKS, bytes,
+                                     image_of(blocks + i / FILTER_BLOCKS, bytes), error);
     }
     for (uint32_t i = 0; st == SPINE_OK && i < sections; i++) {
         const size_t size = section_of(2 * i + 1, bytes);
@@ -101,7 +108,7 @@ read_file(struct store_file *file, struct spine_error *error)
 {
     uint8_t expected[IMAGE_BYTES_MAX], image[IMAGE_BYTES_MAX];
 
-    for (uint32_t i = 0; i < file->table.block_count; i++) {
+    for (uint32_t i = 0; i < file_table_parts(&file->table); i++) {
         const enum spine_status st = store_file_read(file, i, image, error);
 
         if (st != SPINE_OK)

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCH_BATCH_WRITER_H
+#define BATCH_BATCH_WRITER_H
+
+/*
+ * batch/batch_writer -- writes blocks to a file, and what is known of them: fences,
+ * marks, and lookup filters, for which the keys of each block are looked at when it is
+ * written.
+ *
+ *     batch_writer_new(store, layout, lookup, &writer, error);
+ *     batch_writer_block(writer, image, error);    for each block, in order
+ *     batch_writer_finish(writer, part, &keeper, error);   or batch_writer_abort()
+ *
+ * Some ten thousand keys that follow one another get a filter of their own, so that its
+ * size is known when it is made, and that none of it stays in memory: filters are written
+ * between the blocks, some at a time, and are read into the cache like these.
+ *
+ *     keys   ----------- 32,768 -----------|----------- 32,768 ----------- ...
+ *     file   block block block block block block block ... filter filter block block ...
+ */
+
+#include "batch/fence.h"
+
+struct batch_writer;
+
+/* `lookup` says how filters are made; NULL: by default. The memory is scratch of the
+ * caller, but for the store's. */
+enum spine_status batch_writer_new(struct spine_store *store, const struct layout *layout,
+                                   const struct lookup_options *lookup,
+                                   struct batch_writer **out, struct spine_error *error);
+/* Appends the image of a block. */
+enum spine_status batch_writer_block(struct batch_writer *writer,
+                                     const struct image *image,
+                                     struct spine_error *error);
+/* Ends the file with what is known of its blocks, which are those of `part`: `*out` is
+ * their keeper. Takes the writer, also when it fails. */
+enum spine_status batch_writer_finish(struct batch_writer *writer,
+                                      struct spine_batch *part, struct block_keeper **out,
+                                      struct spine_error *error);
+/* There will be no file. NULL is allowed. */
+void batch_writer_abort(struct batch_writer *writer);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCH_FILE_LOOKUP_H
+#define BATCH_FILE_LOOKUP_H
+
+/*
+ * batch/file_lookup -- asks the lookup filters of files, which spare the read of a block.
+ *
+ * A search goes to the one block that can have its key, by fences and marks. When that is
+ * in a file, a filter of this file is asked first. So it does not matter which batch the
+ * block is part of, nor where the other blocks of that lie. Filters come and go with the
+ * cache of the store.
+ *
+ * Where keys are there as a rule, filters only take room in the cache, and reading them
+ * is wasted. So each file counts how its searches end, and its filters are asked while a
+ * ninth of the searches or more are for keys that are absent.
+ */
+
+#include "batch/fence.h"
+
+/* The filter that was asked last, pinned. Zero at first. */
+struct asked_filter {
+    const struct store_file *file;
+    uint32_t number;
+    struct cache_frame *frame;
+};
+
+/* Asks the filter of the block of `fence`, which is elsewhere, about a key. On failure
+ * `error`, unless it is NULL, says what cannot be read. */
+SPINE_CHECKED enum spine_status
+file_ask(struct asked_filter *asked, const struct fence *fence,
+         const struct cell_layout *column, const struct cell *key,
+         enum file_answer *answer, struct spine_error *error);
+/* Counts the answer that was just given. `counts` may be NULL. */
+void asked_filter_count(const struct asked_filter *asked, enum file_answer answer,
+                        struct lookup_counts *counts);
+/* Unpins it. Twice is harmless. */
+void asked_filter_release(struct asked_filter *asked);
+
+/* So many keys that were looked for in the block of the fence, which is elsewhere, were
+ * found or were absent. */
+void file_tell_found(const struct fence *fence, uint32_t found, uint32_t absent);
+
+/* The number of the filter of block `number` of the file, which has some. */
+uint32_t file_filter_of(const struct store_file *file, uint32_t number);
+
+#endif

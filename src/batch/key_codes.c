@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch/key_codes.h"
+
+/* Keys that are hashed at once. */
+#define PIECE 512u
+
+static uint64_t
+hash_of(const struct cell_layout *layout, const struct column *column, size_t at)
+{
+    const struct span span = column_span(layout, column, at);
+    struct cell key = {.span = span};
+
+    if (layout->shape == SHAPE_FIXED && layout->bytes <= 16) {
+        key.word = bytes_prefix(span.data, span.size);
+        key.rest = bytes_prefix(span.data + 8, span.size - 8);
+    }
+    return lookup_hash(layout, &key);
+}
+
+void
+key_codes(const struct cell_layout *layout, const struct column *keys, size_t begin,
+          size_t end, uint64_t *codes)
+{
+    switch (layout->shape) {
+    case SHAPE_NONE:
+        memset(codes, 0, (end - begin) * sizeof *codes);
+        break;
+    case SHAPE_WORD4:
+    case SHAPE_WORD8:
+        column_words(layout, keys, begin, end, codes);
+        break;
+    case SHAPE_FIXED:
+    case SHAPE_BYTES:
+        for (size_t at = begin; at < end; at++)
+            codes[at - begin] = hash_of(layout, keys, at);
+        break;
+    }
+}
+
+void
+key_codes_add(const struct cell_layout *layout, const uint64_t *codes, size_t count,
+              struct lookup *lookup)
+{
+    uint64_t hashes[PIECE];
+
+    if (!key_codes_are_words(layout)) {
+        lookup_add(lookup, codes, codes, count);
+        return;
+    }
+    for (size_t at = 0, end; at < count; at = end) {
+        end = count - at < PIECE ? count : at + PIECE;
+        for (size_t i = at; i < end; i++)
+            hashes[i - at] = lookup_mix(codes[i]);
+        lookup_add(lookup, codes + at, hashes, end - at);
+    }
+}
