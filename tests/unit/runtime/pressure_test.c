@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The levels of pressure: where each begins and ends, and what follows from it.
+ */
+
+#include "runtime/pressure.h"
+
+#include "runtime/runtime.h"
+#include "spine/spine.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define PERCENT (UINT64_C(1) << 20)
+#define LIMIT (100 * PERCENT)
+#define STORAGE_BYTES_MIN (UINT64_C(3) << 20)
+
+struct world {
+    struct spine_store *store;
+    struct spine_runtime *runtime;
+    uint64_t percent;
+};
+
+static void
+world_init(struct world *world, bool with_store)
+{
+    struct spine_runtime_options options = {.manual = true,
+                                            .min_storage_bytes = STORAGE_BYTES_MIN,
+                                            .memory_limit_bytes = LIMIT};
+    struct spine_backend backend;
+
+    *world = (struct world){0};
+    if (with_store) {
+        assert_int_equal(spine_memory_backend(&backend, NULL), SPINE_OK);
+        assert_int_equal(spine_store_open(&backend, NULL, &world->store, NULL), SPINE_OK);
+        options.store = world->store;
+    }
+    assert_int_equal(spine_runtime_open(&options, &world->runtime, NULL), SPINE_OK);
+}
+
+/* So much is held now. The level of that. */
+static enum pressure
+hold(struct world *world, uint64_t percent)
+{
+    struct account *account = runtime_account(world->runtime);
+
+    account_add(account, ACCOUNT_BLOCKS, (size_t)(percent * PERCENT));
+    account_subtract(account, ACCOUNT_BLOCKS, (size_t)(world->percent * PERCENT));
+    world->percent = percent;
+    return runtime_weigh(world->runtime);
+}
+
+static void
+world_release(struct world *world)
+{
+    assert_int_equal(hold(world, 0), PRESSURE_NONE);
+    spine_runtime_close(world->runtime);
+    spine_store_close(world->store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static void
+each_level_begins_and_ends_where_it_should(void **state)
+{
+    static const struct {
+        uint64_t percent;
+        enum pressure level;
+    } looks[] = {
+        {84, PRESSURE_NONE},     {85, PRESSURE_MODERATE}, {89, PRESSURE_MODERATE},
+        {90, PRESSURE_HIGH},     {94, PRESSURE_HIGH},     {95, PRESSURE_CRITICAL},
+        {99, PRESSURE_CRITICAL}, {100, PRESSURE_FULL},    {95, PRESSURE_FULL},
+        {94, PRESSURE_CRITICAL}, {90, PRESSURE_CRITICAL}, {89, PRESSURE_HIGH},
+        {85, PRESSURE_HIGH},     {84, PRESSURE_MODERATE}, {80, PRESSURE_MODERATE},
+        {79, PRESSURE_NONE},     {84, PRESSURE_NONE},     {120, PRESSURE_FULL},
+        {0, PRESSURE_NONE},
+    };
+    struct world world;
+
+    (void)state;
+    world_init(&world, true);
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+        assert_int_equal(hold(&world, looks[i].percent), looks[i].level);
+        assert_int_equal(runtime_pressure(world.runtime), looks[i].level);
+    }
+    world_release(&world);
+
+    /* Nothing can go anywhere: it is full earlier. */
+    world_init(&world, false);
+    assert_int_equal(hold(&world, 94), PRESSURE_HIGH);
+    assert_int_equal(hold(&world, 95), PRESSURE_FULL);
+    assert_int_equal(hold(&world, 90), PRESSURE_FULL);
+    assert_int_equal(hold(&world, 89), PRESSURE_HIGH);
+    world_release(&world);
+}
+
+static void
+more_goes_to_files_the_higher_it_is(void **state)
+{
+    struct placement *placement;
+    struct world world;
+
+    (void)state;
+    world_init(&world, true);
+    placement = runtime_placement(world.runtime);
+    for (unsigned round = 0; round < 2; round++) {
+        assert_int_equal(hold(&world, 0), PRESSURE_NONE);
+        assert_true(placement_moves_output(placement, STORAGE_BYTES_MIN));
+        assert_false(placement_moves_output(placement, STORAGE_BYTES_MIN - 1));
+        assert_false(placement_moves_insert(placement, UINT64_MAX - 1));
+
+        assert_int_equal(hold(&world, 85), PRESSURE_MODERATE);
+        assert_true(placement_moves_output(placement, UINT64_C(1) << 20));
+        assert_false(placement_moves_output(placement, (UINT64_C(1) << 20) - 1));
+        assert_true(placement_moves_insert(placement, STORAGE_BYTES_MIN));
+        assert_false(placement_moves_insert(placement, STORAGE_BYTES_MIN - 1));
+
+        for (uint64_t percent = 90; percent <= 100; percent += 5) {
+            assert_true(hold(&world, percent) >= PRESSURE_HIGH);
+            assert_true(placement_moves_output(placement, 1));
+            assert_true(placement_moves_insert(placement, 1));
+        }
+    }
+    world_release(&world);
+}
+
+/* One merge at a time begins that might not fit, and another one now and then. */
+static void
+merges_begin_one_at_a_time_when_it_is_critical(void **state)
+{
+    struct account *account;
+    struct world world;
+    unsigned begun = 0;
+
+    (void)state;
+    world_init(&world, true);
+    account = runtime_account(world.runtime);
+    account_add(account, ACCOUNT_SCRATCH, 1);
+    assert_int_equal(hold(&world, 94), PRESSURE_HIGH);
+    for (unsigned i = 0; i < 10; i++)
+        assert_true(runtime_may_begin(world.runtime, 50 * PERCENT));
+    assert_int_equal(hold(&world, 96), PRESSURE_CRITICAL);
+    /* All that surely fit, or only one of the others. */
+    for (unsigned i = 0; i < 10; i++)
+        assert_true(runtime_may_begin(world.runtime, 3 * PERCENT));
+    for (unsigned i = 0; i < 100000 && begun == i; i++)
+        begun += runtime_may_begin(world.runtime, 5 * PERCENT);
+    assert_true(begun < 100);
+    /* What has no other beside it always may. */
+    account_subtract(account, ACCOUNT_SCRATCH, 1);
+    for (unsigned i = 0; i < 10; i++)
+        assert_true(runtime_may_begin(world.runtime, 50 * PERCENT));
+    world_release(&world);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_level_begins_and_ends_where_it_should),
+        cmocka_unit_test(more_goes_to_files_the_higher_it_is),
+        cmocka_unit_test(merges_begin_one_at_a_time_when_it_is_critical),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
