@@ -19,6 +19,7 @@ static void serve_slice(struct job *job, uint64_t *fuel_rows);
 static bool push(struct store_work *work, struct store_queue *queue,
                  struct store_task *task, const struct spine_runtime *runtime);
 static struct store_task *take_first_locked(struct store_queue *queue);
+static void take_locked(struct store_queue *queue, struct store_task *task);
 static bool has_tasks_locked(const struct store_work *work);
 static void wake_locked(struct store_server *server, struct kicks *kicks);
 static void kick_all(struct kicks *kicks);
@@ -171,8 +172,9 @@ push(struct store_work *work, struct store_queue *queue, struct store_task *task
     if (is_served) {
         task->is_queued = true;
         task->next = NULL;
-        if (queue->first != NULL)
-            queue->last->next = task;
+        task->previous = queue->first != NULL ? queue->last : NULL;
+        if (task->previous != NULL)
+            task->previous->next = task;
         else
             queue->first = task;
         queue->last = task;
@@ -185,20 +187,9 @@ push(struct store_work *work, struct store_queue *queue, struct store_task *task
 bool
 store_work_take_read_locked(struct store_work *work, struct store_task *task)
 {
-    struct store_queue *queue = &work->locked.reads;
-    struct store_task *before = NULL;
-
     if (!task->is_queued)
         return false;
-    for (struct store_task *at = queue->first; at != task; at = at->next)
-        before = at;
-    if (before != NULL)
-        before->next = task->next;
-    else
-        queue->first = task->next;
-    if (queue->last == task)
-        queue->last = before;
-    task->is_queued = false;
+    take_locked(&work->locked.reads, task);
     return true;
 }
 
@@ -252,11 +243,24 @@ take_first_locked(struct store_queue *queue)
 {
     struct store_task *task = queue->first;
 
-    if (task != NULL) {
-        queue->first = task->next;
-        task->is_queued = false;
-    }
+    if (task != NULL)
+        take_locked(queue, task);
     return task;
+}
+
+static void
+take_locked(struct store_queue *queue, struct store_task *task)
+{
+    assert(task->is_queued);
+    if (task->previous != NULL)
+        task->previous->next = task->next;
+    else
+        queue->first = task->next;
+    if (task->next != NULL)
+        task->next->previous = task->previous;
+    else
+        queue->last = task->previous;
+    task->is_queued = false;
 }
 
 static bool

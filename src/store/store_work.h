@@ -28,7 +28,9 @@ struct store_server;
 
 /* Something to be done once. Part of a struct of its owner. */
 struct store_task {
+    /* Valid while it is queued. */
     struct store_task *next;
+    struct store_task *previous;
     /* Without locks; afterwards the task is not touched any more. */
     void (*on_do)(struct store_task *task);
     /* Nobody has begun it. Of the lock. */

@@ -193,6 +193,51 @@ test_runs_are_read_and_told(void **state)
     world_release(&world);
 }
 
+/* Reads that nobody has begun are taken back in any order; others are done in theirs. */
+static void
+test_reads_are_taken_back(void **state)
+{
+    enum { RUNS = 40 };
+    struct store_run *runs[RUNS];
+    struct store_file *file;
+    struct world world;
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 1);
+    world_init(&world, true);
+    file = file_of(&world);
+    for (unsigned round = 0; round < 50; round++) {
+        unsigned left = 0, reads = 0;
+
+        for (unsigned i = 0; i < RUNS; i++) {
+            assert_int_equal(store_run_new(file, i % BLOCKS, 1, true, &runs[i], NULL),
+                             SPINE_OK);
+            assert_true(store_run_submit(runs[i], NULL, NULL, NULL));
+        }
+        for (unsigned i = 0; i < RUNS; i++) {
+            const unsigned at = (unsigned)rng_below(&rng, RUNS);
+
+            store_run_free(runs[at]);
+            runs[at] = NULL;
+        }
+        for (unsigned i = 0; i < RUNS; i++)
+            left += runs[i] != NULL;
+        assert_in_range(left, 1, RUNS - 1);
+        while (spine_runtime_run(world.runtime, 1) > 0 && reads < left) {
+            for (unsigned i = 0, seen = 0; i < RUNS; i++)
+                if (runs[i] != NULL)
+                    assert_int_equal(store_run_has_ended(runs[i]), seen++ <= reads);
+            reads++;
+        }
+        assert_int_equal(reads, left);
+        for (unsigned i = 0; i < RUNS; i++)
+            store_run_free(runs[i]);
+    }
+    store_file_unref(file);
+    world_release(&world);
+}
+
 static struct spine_runtime *
 runtime_with_limit(struct spine_store *store, uint64_t limit_bytes)
 {
@@ -360,6 +405,7 @@ main(void)
         cmocka_unit_test(test_files_go_in_threads_of_the_runtime),
         cmocka_unit_test(test_files_go_when_a_manual_runtime_runs_or_closes),
         cmocka_unit_test(test_runs_are_read_and_told),
+        cmocka_unit_test(test_reads_are_taken_back),
         cmocka_unit_test(test_runtimes_open_with_something_to_do),
         cmocka_unit_test(test_limits_bound_the_cache),
         cmocka_unit_test(test_limits_bound_reading_ahead),
