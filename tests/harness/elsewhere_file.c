@@ -7,6 +7,7 @@
 #include "harness/elsewhere.h"
 
 #include "batch/batch.h"
+#include "harness/directory.h"
 #include "runtime/runtime.h"
 #include "spine/fault.h"
 #include "spine/store.h"
@@ -19,18 +20,17 @@
 
 /* The least cache there is: blocks leave it as soon as nobody has them pinned. */
 #define CACHE_BYTES 1u
-#define PATH_BYTES 64u
 /* Inserted batches of so many bytes go to a file at once, most of those of tests. */
 #define INSERT_BYTES_MIN 1000u
 
-static char root[PATH_BYTES];
+/* Removed when the process ends. */
+static char root[DIRECTORY_BYTES];
 static atomic_uint stores;
 
 static struct spine_store *store_new(enum elsewhere_mode mode);
 static bool backend_new(enum elsewhere_mode mode, struct spine_backend *out);
 static void fail_reads(void *argument, enum spine_operation operation, const char *name,
                        uint64_t offset, size_t size, struct spine_fault *fault);
-static void remove_root(void);
 static bool every_third_stays(const void *context, size_t index);
 
 enum elsewhere_mode
@@ -102,16 +102,13 @@ backend_new(enum elsewhere_mode mode, struct spine_backend *out)
     const unsigned number = atomic_fetch_add(&stores, 1);
     struct spine_backend inner;
     enum spine_status st;
-    char path[PATH_BYTES + 16];
+    char path[DIRECTORY_BYTES + 16];
 
     if (mode != ELSEWHERE_DIRECTORY)
         st = spine_memory_backend(&inner, NULL);
     else {
-        if (number == 0) {
-            (void)strcpy(root, "/tmp/spine-elsewhere-XXXXXX");
-            if (mkdtemp(root) == NULL || atexit(remove_root) != 0)
-                abort();
-        }
+        if (number == 0)
+            directory_make(root, "/tmp/spine_elsewhere");
         (void)snprintf(path, sizeof path, "%s/%u", root, number);
         st = spine_directory_backend(path, NULL, &inner, NULL);
     }
@@ -133,16 +130,6 @@ fail_reads(void *argument, enum spine_operation operation, const char *name,
     (void)size;
     if (operation == SPINE_OPERATION_READ_AT && elsewhere_fails(&fault->status))
         fault->message = ELSEWHERE_MESSAGE " of a file";
-}
-
-static void
-remove_root(void)
-{
-    char command[PATH_BYTES + 16];
-
-    (void)snprintf(command, sizeof command, "rm -r %s", root);
-    if (system(command) != 0)
-        fprintf(stderr, "elsewhere: %s could not be removed\n", root);
 }
 
 static bool

@@ -5,6 +5,7 @@
  */
 
 #include "batch/batch.h"
+#include "harness/directory.h"
 #include "store/store.h"
 
 #include <cjson/cJSON.h>
@@ -26,7 +27,7 @@ static char tool[2048];
 
 /* A directory with a store, and the files of some batches. */
 struct world {
-    char directory[64];
+    char directory[DIRECTORY_BYTES];
     struct spine_store *store;
     struct spine_batch *files[4];
     size_t count;
@@ -38,8 +39,7 @@ world_init(struct world *world)
     struct spine_backend backend;
 
     *world = (struct world){0};
-    strcpy(world->directory, "/tmp/spine_tool_XXXXXX");
-    assert_non_null(mkdtemp(world->directory));
+    directory_make(world->directory, "/tmp/spine_tool");
     assert_int_equal(spine_directory_backend(world->directory, NULL, &backend, NULL),
                      SPINE_OK);
     assert_int_equal(spine_store_open(&backend, NULL, &world->store, NULL), SPINE_OK);
@@ -48,13 +48,10 @@ world_init(struct world *world)
 static void
 world_release(struct world *world)
 {
-    char command[128];
-
     for (size_t i = 0; i < world->count; i++)
         spine_batch_unref(world->files[i]);
     spine_store_close(world->store);
-    (void)snprintf(command, sizeof command, "rm -r %s", world->directory);
-    assert_int_equal(system(command), 0);
+    directory_remove(world->directory);
 }
 
 /* The batch is in a file of the world as long as that lasts. Takes the reference. */

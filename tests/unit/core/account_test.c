@@ -5,6 +5,7 @@
  * from its allocator while they are there, and nothing when they are gone.
  */
 
+#include "harness/directory.h"
 #include "harness/rng.h"
 #include "runtime/runtime.h"
 #include "spine/spine.h"
@@ -42,7 +43,7 @@ struct world {
     struct spine *spine;
     /* Where large outputs go, or NULL, and a name for it. */
     struct spine_store *store;
-    char directory[64];
+    char directory[DIRECTORY_BYTES];
 };
 
 static void
@@ -58,8 +59,7 @@ world_init(struct world *world, const struct spine_schema *schema, bool with_sto
         const struct spine_store_options small_cache = {.cache_bytes = 1u << 20};
         struct spine_backend backend;
 
-        strcpy(world->directory, "/tmp/spine_account_XXXXXX");
-        assert_non_null(mkdtemp(world->directory));
+        directory_make(world->directory, "/tmp/spine_account");
         assert_int_equal(
             spine_directory_backend(world->directory, &buffered, &backend, NULL),
             SPINE_OK);
@@ -82,12 +82,9 @@ world_release(struct world *world)
         assert_int_equal(account_bytes(world->account, (enum account_class) class), 0);
     account_unref(world->account);
     if (world->store != NULL) {
-        char command[128];
-
         assert_int_equal(store_memory(world->store), 0);
         spine_store_close(world->store);
-        (void)snprintf(command, sizeof command, "rm -r %s", world->directory);
-        assert_int_equal(system(command), 0);
+        directory_remove(world->directory);
     }
     assert_int_equal(spine_allocated_bytes(), 0);
 }

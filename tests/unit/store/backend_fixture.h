@@ -9,6 +9,7 @@
 
 #include "store/store.h"
 
+#include "harness/directory.h"
 #include "harness/rng.h"
 #include "spine/fault.h"
 
@@ -21,22 +22,18 @@
 
 #include <cmocka.h>
 
-static char directory[64];
+static char directory[DIRECTORY_BYTES];
 
 static inline void
 make_directory(void)
 {
-    strcpy(directory, "spine_backend_XXXXXX");
-    assert_non_null(mkdtemp(directory));
+    directory_make(directory, "spine_backend");
 }
 
 static inline void
 remove_directory(void)
 {
-    char command[96];
-
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    assert_int_equal(system(command), 0);
+    directory_remove(directory);
 }
 
 static inline void
