@@ -64,7 +64,9 @@ enum engine_ability {
     /* Keys below a bound can be given up. */
     ENGINE_RETAIN = 256,
     /* The least keys can be read. */
-    ENGINE_HEAD = 512
+    ENGINE_HEAD = 512,
+    /* Rows of several columns, by a way of its own (macro/columns.h). */
+    ENGINE_COLUMNS = 1024
 };
 
 struct engine_setup {

@@ -45,6 +45,8 @@ void
 run_fleet(const struct bench *bench, const struct engine *engine, struct sample *sample);
 void
 run_bytes(const struct bench *bench, const struct engine *engine, struct sample *sample);
+void run_columns(const struct bench *bench, const struct engine *engine,
+                 struct sample *sample);
 void
 run_timed(const struct bench *bench, const struct engine *engine, struct sample *sample);
 

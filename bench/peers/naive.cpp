@@ -369,7 +369,7 @@ extern "C" {
 extern const struct engine engine_naive, engine_sort;
 
 const struct engine engine_naive = {
-    "naive",  ENGINE_APART | ENGINE_LOOKUP | ENGINE_UNITE | ENGINE_HEAD,
+    "naive",  ENGINE_APART | ENGINE_LOOKUP | ENGINE_UNITE | ENGINE_HEAD | ENGINE_COLUMNS,
     describe, open,
     insert,   settle,
     scan,     nullptr,

@@ -360,7 +360,7 @@ const struct engine engine_spine = {
     .name = "spine",
     .abilities = ENGINE_BYTES | ENGINE_TIMES | ENGINE_APART | ENGINE_LOOKUP |
                  ENGINE_GROUPS | ENGINE_BULK | ENGINE_PROBE | ENGINE_UNITE |
-                 ENGINE_RETAIN | ENGINE_HEAD,
+                 ENGINE_RETAIN | ENGINE_HEAD | ENGINE_COLUMNS,
     .describe = describe,
     .open = open_spine,
     .insert = insert,

@@ -72,6 +72,8 @@ static const struct {
     {"window.retain", "a filter says which old rows nobody needs"},
     {"queue", "read and take away the least 1,000 keys, put 1,000 greater ones in"},
     {"bytes", "keys of 8 to 64 bytes, values of 0 to 200"},
+    {"columns.fixed", "three columns of numbers as key, two as value, column by column"},
+    {"columns.strings", "a string and a number as key, a string and a number as value"},
     {"timed", "rows with times, a frontier that follows"},
     {"fleet", "1,000 spines share the threads that merge"},
     {"growth", "ingest, scan and join at several sizes"},

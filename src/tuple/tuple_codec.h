@@ -39,6 +39,13 @@ enum number_rule { RULE_BOOL, RULE_UNSIGNED, RULE_SIGNED, RULE_FLOATING };
 
 enum number_rule number_rule_of(enum spine_column_kind kind);
 
+/* The sign bit of a number of so many bytes. */
+static inline uint64_t
+number_sign(unsigned bytes)
+{
+    return UINT64_C(1) << (8 * bytes - 1);
+}
+
 /* A string or binary that is the last column of a tuple that is not nested lies in it as
  * it is, unless it descends. */
 static inline bool

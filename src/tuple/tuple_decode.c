@@ -260,17 +260,10 @@ has_bytes(struct decoding *decoding, size_t bytes)
 static inline uint64_t
 restore(uint64_t word, unsigned bytes, enum number_rule rule)
 {
-    const uint64_t sign = UINT64_C(1) << (8 * bytes - 1);
+    const uint64_t sign = number_sign(bytes);
 
-    switch (rule) {
-    case RULE_BOOL:
-    case RULE_UNSIGNED:
-        break;
-    case RULE_SIGNED:
-        return word ^ sign;
-    case RULE_FLOATING:
+    if (rule == RULE_FLOATING)
         return word ^ ((word & sign) != 0 ? sign : UINT64_MAX);
-    }
     return word;
 }
 
@@ -280,10 +273,26 @@ get_numbers(const struct decoding *decoding, const struct target *target, unsign
             enum number_rule rule)
 {
     uint8_t *to = target->store->values + decoding->begin * bytes;
-    const uint64_t flip = target->inner != 0 ? UINT64_MAX : 0;
+    const uint64_t sign =
+        number_rule_of(target->column->kind) == RULE_SIGNED ? number_sign(bytes) : 0;
+    const uint64_t flip = (target->inner != 0 ? UINT64_MAX : 0) ^ sign;
     const uint8_t *const there = target->there;
+    const size_t rows = decoding->rows, stride = decoding->stride;
+    const bool is_plain = there == NULL && decoding->at == NULL;
+    const uint8_t *from = decoding->base;
 
-    for (size_t i = 0; i < decoding->rows; i++, to += bytes) {
+    /* Most columns, in fewer instructions. */
+    for (size_t i = 0; is_plain && i < rows; i++) {
+        uint64_t word = 0;
+
+        memcpy(&word, from, bytes);
+        word = __builtin_bswap64(word) >> (64 - 8 * bytes) ^ flip;
+        word = restore(word, bytes, rule);
+        memcpy(to, &word, bytes);
+        from += stride;
+        to += bytes;
+    }
+    for (size_t i = 0; !is_plain && i < rows; i++) {
         uint64_t word = 0;
 
         memcpy(&word, give(decoding, i, bytes), bytes);
@@ -292,6 +301,7 @@ get_numbers(const struct decoding *decoding, const struct target *target, unsign
         if (there != NULL)
             word &= 0 - (uint64_t)there[i];
         memcpy(to, &word, bytes);
+        to += bytes;
     }
 }
 
@@ -308,13 +318,13 @@ get_fixed(struct decoding *decoding, const struct target *target)
     else if (rule == RULE_FLOATING)
         get_numbers(decoding, target, 8, RULE_FLOATING);
     else if (bytes == 1)
-        get_numbers(decoding, target, 1, rule);
+        get_numbers(decoding, target, 1, RULE_UNSIGNED);
     else if (bytes == 2)
-        get_numbers(decoding, target, 2, rule);
+        get_numbers(decoding, target, 2, RULE_UNSIGNED);
     else if (bytes == 4)
-        get_numbers(decoding, target, 4, rule);
+        get_numbers(decoding, target, 4, RULE_UNSIGNED);
     else
-        get_numbers(decoding, target, 8, rule);
+        get_numbers(decoding, target, 8, RULE_UNSIGNED);
     given(decoding, bytes);
 }
 

@@ -318,22 +318,17 @@ put_markers(struct encoding *encoding, const uint8_t *there, uint8_t null, uint8
 static inline uint64_t
 normalise(uint64_t word, unsigned bytes, enum number_rule rule)
 {
-    const uint64_t sign = UINT64_C(1) << (8 * bytes - 1);
+    const uint64_t sign = number_sign(bytes);
 
-    switch (rule) {
-    case RULE_BOOL:
+    if (rule == RULE_BOOL)
         return word != 0;
-    case RULE_UNSIGNED:
-        break;
-    case RULE_SIGNED:
-        return word ^ sign;
-    case RULE_FLOATING:
+    if (rule == RULE_FLOATING)
         return word ^ ((word & sign) != 0 ? UINT64_MAX : sign);
-    }
     return word;
 }
 
-/* The bits that a column's own order flips, and those that the tuples around it do. */
+/* The bits that a column's order and its sign flip, and those that the tuples around it
+ * do. */
 struct flips {
     uint64_t own;
     uint64_t outer;
@@ -346,8 +341,23 @@ put_numbers(const struct encoding *encoding, const struct spine_column_data *dat
             enum number_rule rule)
 {
     const uint8_t *from = (const uint8_t *)data->values + encoding->begin * bytes;
+    const size_t rows = encoding->rows, stride = encoding->stride;
+    const uint64_t flip = flips.own ^ flips.outer;
+    const bool is_plain = there == NULL && encoding->at == NULL;
+    uint8_t *to = encoding->base;
 
-    for (size_t i = 0; i < encoding->rows; i++, from += bytes) {
+    /* Most columns, in fewer instructions. */
+    for (size_t i = 0; is_plain && i < rows; i++) {
+        uint64_t word = 0;
+
+        memcpy(&word, from, bytes);
+        word = normalise(word, bytes, rule) ^ flip;
+        word = __builtin_bswap64(word) >> (64 - 8 * bytes);
+        memcpy(to, &word, bytes);
+        from += bytes;
+        to += stride;
+    }
+    for (size_t i = 0; !is_plain && i < rows; i++) {
         uint64_t word = 0;
 
         memcpy(&word, from, bytes);
@@ -356,6 +366,7 @@ put_numbers(const struct encoding *encoding, const struct spine_column_data *dat
             word &= 0 - (uint64_t)there[i];
         word = __builtin_bswap64(word ^ flips.outer) >> (64 - 8 * bytes);
         memcpy(take(encoding, i, bytes), &word, bytes);
+        from += bytes;
     }
 }
 
@@ -376,9 +387,11 @@ put_fixed(struct encoding *encoding, const struct spine_column *column,
           uint8_t outer)
 {
     const enum number_rule rule = number_rule_of(column->kind);
-    const struct flips flips = {own != 0 ? UINT64_MAX : 0, outer != 0 ? UINT64_MAX : 0};
     const size_t bytes = tuple_native_bytes(column);
+    struct flips flips = {own != 0 ? UINT64_MAX : 0, outer != 0 ? UINT64_MAX : 0};
 
+    if (rule == RULE_SIGNED)
+        flips.own ^= number_sign((unsigned)bytes);
     if (rule == RULE_BOOL)
         put_numbers(encoding, data, there, flips, 1, RULE_BOOL);
     else if (rule == RULE_FLOATING && bytes == 4)
@@ -386,13 +399,13 @@ put_fixed(struct encoding *encoding, const struct spine_column *column,
     else if (rule == RULE_FLOATING)
         put_numbers(encoding, data, there, flips, 8, RULE_FLOATING);
     else if (bytes == 1)
-        put_numbers(encoding, data, there, flips, 1, rule);
+        put_numbers(encoding, data, there, flips, 1, RULE_UNSIGNED);
     else if (bytes == 2)
-        put_numbers(encoding, data, there, flips, 2, rule);
+        put_numbers(encoding, data, there, flips, 2, RULE_UNSIGNED);
     else if (bytes == 4)
-        put_numbers(encoding, data, there, flips, 4, rule);
+        put_numbers(encoding, data, there, flips, 4, RULE_UNSIGNED);
     else
-        put_numbers(encoding, data, there, flips, 8, rule);
+        put_numbers(encoding, data, there, flips, 8, RULE_UNSIGNED);
     taken(encoding, bytes);
 }
 
