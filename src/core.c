@@ -11,6 +11,10 @@ aftermath_run(struct spine *spine, struct aftermath *after)
         runtime_kick(spine->runtime);
     else
         runtime_look(spine->runtime);
+    for (size_t i = 0; i < after->given_up_count; i++)
+        tell_given_up(spine, after->given_up[i].level, after->given_up[i].merge);
+    if (after->error != NULL)
+        tell_error(spine, after->error, after->error_is_sticky);
     merge_free(after->failed_merge);
     for (size_t i = 0; i < after->task_count; i++) {
         merge_free(after->merges[i]);
@@ -72,6 +76,8 @@ spine_set_error_locked(struct spine *spine, const struct spine_error *error,
     spine->locked.status = error->status;
     spine->locked.error = *error;
     spine->locked.errors++;
+    after->error = error;
+    after->error_is_sticky = true;
     compaction_refuse_locked(spine, error, after);
     spine_wake_locked(spine);
 }

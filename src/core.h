@@ -5,7 +5,8 @@
 /*
  * core -- the state machine of a spine, shared by the files directly in src/.
  *
- *     spine.c        open, close, insert, pause
+ *     spine.c        open, close, pause
+ *     insert.c       inserts, with their waits and their help
  *     books.c        what outlives a spine: counts of lookups, its snapshots, its account
  *     core.c         sticky errors, aftermaths: what the others share
  *     start.c        which merges start: those that are due, and merges ahead
@@ -26,6 +27,7 @@
  *     survey.c       merges of what the filters mostly reject          (survey.h)
  *     inspect.c      statistics and the invariants
  *     metrics.c      the statistics of a runtime and all its spines, as text
+ *     tell.c         events, and words for the operator                (tell.h)
  *
  * A batch lives in an *entry*, which is allocated by the insert before the lock is taken
  * and then only moved: from the loose ones to a task's inputs, and back or, as the home
@@ -45,6 +47,7 @@
 #include "slots.h"
 #include "snapshot/snapshot.h"
 #include "survey.h"
+#include "tell.h"
 
 /* The task beside the levels' that makes one batch of everything. */
 #define COMPACTION_TASK SPINE_LEVELS
@@ -78,6 +81,7 @@ struct spine {
     struct layout layout;
     struct spine_options options; /* resolved; `name` is the one below */
     char name[SPINE_LABEL_MAX + 1];
+    uint64_t number; /* of no other spine of the process */
     struct slot_policy policy;
     struct spine_runtime *runtime;
     struct runtime_watch watch;
@@ -99,6 +103,7 @@ struct spine {
         /* Loose, and those that are inputs of tasks. */
         size_t batch_count;
         uint64_t sequence; /* of the last batch that came in */
+        uint64_t merges;   /* that were begun */
         uint64_t frontier;
         struct key_filter *key_filter;
         struct value_filter *value_filter;
@@ -148,6 +153,14 @@ struct aftermath {
     struct merge *failed_merge;     /* of a task that tries again */
     struct merge *merges[TASK_COUNT];
     size_t task_count; /* of these three arrays; NULL where there was none */
+    /* Merges that were told of; an error to tell of, which lives as long as this. */
+    struct {
+        unsigned level;
+        uint64_t merge;
+    } given_up[TASK_COUNT];
+    size_t given_up_count;
+    const struct spine_error *error;
+    bool error_is_sticky;
     bool kick;
 };
 
@@ -204,9 +217,9 @@ enum spine_status spine_wait_locked(struct spine *spine, struct condition *condi
 /* True when an insert has to wait: too many loose batches, of which some are due and held
  * back by a merge of their level or a compaction; or a sum that is being settled. */
 bool spine_is_full_locked(const struct spine *spine);
-/* Waits until that is not so, and counts the wait. */
+/* Waits until that is not so, and counts the wait, which is noted in `stall`. */
 enum spine_status spine_wait_room_locked(struct spine *spine, uint64_t deadline_ns,
-                                         struct spine_error *error);
+                                         struct stall *stall, struct spine_error *error);
 
 /* ---- start.c ---- */
 

@@ -6,6 +6,7 @@
 #include "company.h"
 #include "core.h"
 #include "listing.h"
+#include "observe/observe.h"
 #include "relief.h"
 #include "split.h"
 
@@ -48,6 +49,7 @@ struct unread {
 
 static uint64_t rank_of(const struct merge_task *task, uint64_t rows_left);
 static void slice_on_worker(struct job *job, uint64_t *fuel_rows);
+static void tell(struct merge_task *task, const struct slice *slice, uint64_t begin_ns);
 static uint64_t slice_fuel(struct merge_task *task, uint64_t fuel_rows);
 static void slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice);
 static enum spine_status merge_begin(struct merge_task *task, struct spine_error *error);
@@ -87,10 +89,12 @@ merge_task_start_locked(struct merge_task *task, struct aftermath *after)
     task->has_frontier = spine->locked.has_frontier;
     task->frontier = spine->locked.frontier;
     retention_capture_locked(task);
+    task->number = ++spine->locked.merges;
     task->fuel_used = task->rows_in = 0;
     task->abandoned = false;
     task->job.rows_left = rank_of(task, inputs.rows);
     task->state = TASK_QUEUED;
+    PROBE(merge__begin, spine->number, task->level, inputs.rows, task->number);
     runtime_ready(spine->runtime, &task->job);
     after->kick = true;
     if (!spine_is_full_locked(spine))
@@ -177,10 +181,13 @@ slice_on_worker(struct job *job, uint64_t *fuel_rows)
     struct aftermath after = {0};
     struct slice slice = {0};
     const uint64_t fuel_given = slice_fuel(task, *fuel_rows);
+    const uint64_t begin_ns = tell_begin_ns(spine);
 
     if (fuel_given > 0)
         slice_run(task, fuel_given, &slice);
     *fuel_rows -= slice.fuel_used < *fuel_rows ? slice.fuel_used : *fuel_rows;
+    if (begin_ns > 0 && fuel_given > 0)
+        tell(task, &slice, begin_ns);
     thread_pause_point("slice end");
 
     mutex_lock(&spine->mutex);
@@ -190,6 +197,25 @@ slice_on_worker(struct job *job, uint64_t *fuel_rows)
     slice_end_locked(task, &slice, &after);
     spine_finish(spine, &after);
     split_release(&slice.split);
+}
+
+/* What the slice has done; before it is published, so that the inputs are there. */
+static void
+tell(struct merge_task *task, const struct slice *slice, uint64_t begin_ns)
+{
+    const struct spine *spine = task->spine;
+    const struct told_slice told = {
+        .begin_ns = begin_ns, .level = task->level, .merge = task->number};
+
+    if (slice->is_starved || (slice->status != SPINE_OK && !task->told))
+        return;
+    if (!task->told)
+        tell_merge_begin(task, begin_ns);
+    task->told = true;
+    tell_slice(spine, &told, slice->is_split ? &slice->split.counts : &slice->counts,
+               slice->is_split);
+    if (slice->done)
+        tell_merge_end(spine, &told, &slice->counts, slice->output);
 }
 
 /*
@@ -331,6 +357,7 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
     task->counters.merge_cpu_ns += slice->cpu_ns;
     if (slice->ns > counters->slice_ns_max)
         counters->slice_ns_max = slice->ns;
+    PROBE(slice, spine->number, task->level, slice->fuel_used, slice->ns);
     task->fuel_used += slice->fuel_used;
     task->rows_in = slice->counts.rows_in;
     if (slice->is_split) {
@@ -404,6 +431,7 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     const struct spine_batch_info *info = &output->info;
     const struct entry_sums inputs = entry_set_sums(&task->inputs);
 
+    PROBE(merge__end, spine->number, task->level, info->rows, task->number);
     task->counters.merges++;
     task->counters.merged_batches += inputs.count;
     task->counters.merge_rows_in += slice->counts.rows_in;
@@ -467,6 +495,7 @@ may_retry_locked(struct merge_task *task, const struct slice *slice,
         return false;
     task->failures++;
     task->spine->locked.counters.merge_retries++;
+    after->error = &slice->error;
     if (!slice->resumable) {
         count_given_up_locked(task);
         after->failed_merge = task->merge;
@@ -502,6 +531,10 @@ give_back_locked(struct merge_task *task, struct aftermath *after)
     struct spine *spine = task->spine;
 
     count_given_up_locked(task);
+    if (task->told) {
+        after->given_up[after->given_up_count].level = task->level;
+        after->given_up[after->given_up_count++].merge = task->number;
+    }
     entry_set_unite(&spine->locked.loose, &task->inputs);
     task_to_idle_locked(task, after);
 }
@@ -542,6 +575,7 @@ task_to_idle_locked(struct merge_task *task, struct aftermath *after)
     task->largest_rows = 0;
     task->untouched_rows = 0;
     task->looked = false;
+    task->told = false;
     task->job.spare = false;
     task->state = TASK_IDLE;
 }

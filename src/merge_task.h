@@ -42,9 +42,14 @@ struct merge_task {
     uint64_t largest_rows; /* of an input when the merge began; 0 when idle */
     /* About so many of the inputs' rows are in blocks that will be taken over. */
     uint64_t untouched_rows;
-    bool looked; /* for company (company.h), or there is none to look for */
+    uint64_t number;   /* of its merge, among those of the spine */
+    bool told;         /* tell_merge_begin() was called for it */
+    bool looked;       /* for company (company.h), or there is none to look for */
+    bool lacks;        /* its job waits until a block is there */
+    bool has_frontier; /* as the three below */
+    /* Slices that failed, by an error that may pass, since something went well. */
+    unsigned failures;
     /* As they were when the merge began. */
-    bool has_frontier;
     uint64_t frontier;
     struct key_filter *key_filter;
     struct value_filter *value_filter;
@@ -59,11 +64,7 @@ struct merge_task {
     /* The rows that it had read and dropped when it was split last. */
     struct merge_counts before;
     struct task_counters counters;
-    /* Its job waits until a block is there. */
-    bool lacks;
-    /* Slices that failed, by an error that may pass, since something went well; when the
-     * first of them did. */
-    unsigned failures;
+    /* When the first of `failures` slices failed. */
     uint64_t failing_since_ns;
 };
 

@@ -67,12 +67,13 @@ relief_ahead_bytes(const struct spine *spine)
 }
 
 enum spine_status
-relief_wait_locked(struct spine *spine, struct spine_error *error)
+relief_wait_locked(struct spine *spine, struct stall *stall, struct spine_error *error)
 {
     const uint64_t begin_ns = clock_now_ns();
     struct spine_counters *counters = &spine->locked.counters;
     enum spine_status st = SPINE_OK;
 
+    stall_begin_locked(spine, SPINE_CAUSE_MEMORY, stall);
     for (;;) {
         uint64_t fuel_rows = MEMORY_FUEL_ROWS;
         bool full, helped = false, busy = false;
@@ -103,6 +104,7 @@ relief_wait_locked(struct spine *spine, struct spine_error *error)
             (void)condition_wait_until(&spine->no_backpressure, &spine->mutex,
                                        clock_now_ns() + MEMORY_WAIT_NS);
     }
+    stall_end(stall);
     counters->backpressure_waits++;
     counters->backpressure_ns += clock_now_ns() - begin_ns;
     if (clock_now_ns() - begin_ns > counters->backpressure_ns_max)

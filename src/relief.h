@@ -22,7 +22,8 @@ bool relief_may_begin(const struct spine *spine);
 uint64_t relief_ahead_bytes(const struct spine *spine);
 /* Waits, merging meanwhile, until the runtime is not full. SPINE_NOMEM when there is
  * nothing to wait for; a sticky error; SPINE_CANCELLED. Inside spine_enter_locked(). */
-enum spine_status relief_wait_locked(struct spine *spine, struct spine_error *error);
+enum spine_status
+relief_wait_locked(struct spine *spine, struct stall *stall, struct spine_error *error);
 /* SPINE_OK, or SPINE_NOMEM when it is full. No lock held. */
 enum spine_status relief_try(struct spine *spine, struct spine_error *error);
 

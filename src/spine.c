@@ -14,8 +14,9 @@
 #define BACKPRESSURE_BATCHES_DEFAULT 128u
 #define HELP_BATCHES_DEFAULT 32u
 #define RETRY_MS_DEFAULT 10000u
-/* Input rows that an inserting thread merges in one go. */
-#define HELP_FUEL_ROWS 16384u
+
+/* Spines that were opened in this process. */
+static atomic_uint_least64_t last_number;
 
 static enum spine_status options_resolve(const struct spine_options *options,
                                          struct spine_options *out,
@@ -24,16 +25,6 @@ static enum spine_status locks_init(struct spine *spine, struct spine_error *err
 static void on_runtime_close(struct runtime_watch *watch);
 static void on_pressure(struct runtime_watch *watch);
 static bool is_quiet(const struct spine *spine, bool inside);
-static enum spine_status move_locked(struct spine *spine, struct entry *entry,
-                                     uint64_t *offered, struct spine_error *error);
-static enum spine_status batch_check_fits(const struct spine *spine,
-                                          const struct spine_batch *batch,
-                                          const char *call, struct spine_error *error);
-static enum spine_status
-may_take_locked(const struct spine *spine, bool may_wait, struct spine_error *error);
-static void
-insert_locked(struct spine *spine, struct entry *entry, struct aftermath *after);
-static void help(struct spine *spine, unsigned slices);
 static bool no_slice_runs(const struct spine *spine);
 
 enum spine_status
@@ -61,6 +52,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     spine->options = resolved;
     memcpy(spine->name, resolved.name, strlen(resolved.name) + 1);
     spine->options.name = spine->name;
+    spine->number = atomic_fetch_add_explicit(&last_number, 1, memory_order_relaxed) + 1;
     slot_policy_init(&spine->policy, SLOT_DECADES, resolved.level0_rows);
     spine->locked.fuel_average = SLOT_FUEL_START;
     for (unsigned i = 0; i < TASK_COUNT; i++)
@@ -242,201 +234,6 @@ const struct spine_schema *
 spine_get_schema(const struct spine *spine)
 {
     return spine != NULL ? &spine->layout.schema : NULL;
-}
-
-enum spine_status
-spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error *error)
-{
-    struct aftermath after = {0};
-    struct entry *entry;
-    enum spine_status st = batch_check_fits(spine, batch, "spine_insert", error);
-    uint64_t offered = 0;
-    unsigned help_slices = 0;
-    bool moves;
-    struct spine_error wait_error;
-    bool closing;
-
-    if (st != SPINE_OK || batch->info.rows == 0)
-        return st;
-    entry = entry_new(batch);
-    if (entry == NULL)
-        return fail_nomem(error, "the place of a batch in a spine", sizeof *entry);
-    moves = placement_moves_insert(runtime_placement(spine->runtime), batch->info.bytes);
-    if (!moves)
-        offered = offer_begin(spine, batch);
-
-    mutex_lock(&spine->mutex);
-    spine_enter_locked(spine);
-    if (moves)
-        st = move_locked(spine, entry, &offered, error);
-    if (st == SPINE_OK)
-        st = may_take_locked(spine, true, error);
-    if (st == SPINE_OK && runtime_pressure(spine->runtime) == PRESSURE_FULL)
-        st = relief_wait_locked(spine, error);
-    if (st == SPINE_OK && compaction_presses_locked(spine))
-        st = spine_wait_room_locked(spine, UINT64_MAX, error);
-    if (st != SPINE_OK) {
-        offer_end(spine, offered);
-        spine_leave_and_unlock(spine);
-        entry_free(entry);
-        return st;
-    }
-    batch = spine_batch_ref(entry->batch);
-    insert_locked(spine, entry, &after);
-    if (spine->locked.pauses == 0)
-        help_slices =
-            slot_help_slices(spine->locked.batch_count, spine->options.help_batches,
-                             spine->options.backpressure_batches);
-    mutex_unlock(&spine->mutex);
-    offer_take(spine, batch, offered);
-    spine_batch_unref(batch);
-    aftermath_run(spine, &after);
-    if (help_slices > 0)
-        help(spine, help_slices);
-
-    mutex_lock(&spine->mutex);
-    if (spine_is_full_locked(spine))
-        st = spine_wait_room_locked(spine, UINT64_MAX, &wait_error);
-    closing = spine->locked.closing;
-    spine_leave_and_unlock(spine);
-    /* The batch is in: an error of a merge, and a runtime that was closed, are for the
-     * next call to report. There is none after spine_close(). */
-    if (st != SPINE_CANCELLED || !closing)
-        return SPINE_OK;
-    if (error != NULL)
-        *error = wait_error;
-    return st;
-}
-
-/* The batch of an entry goes to a file, and what is left of it in memory is offered. Lets
- * go of the lock meanwhile. */
-static enum spine_status
-move_locked(struct spine *spine, struct entry *entry, uint64_t *offered,
-            struct spine_error *error)
-{
-    struct placement *placement = runtime_placement(spine->runtime);
-    struct spine_batch *batch = entry->batch;
-    enum spine_status st;
-
-    mutex_unlock(&spine->mutex);
-    st = batch_to_file_with(batch, placement->store, lookup_ledger_options(spine->ledger),
-                            &entry->batch, error);
-    if (st == SPINE_OK)
-        spine_batch_unref(batch);
-    else
-        entry->batch = batch;
-    *offered = offer_begin(spine, entry->batch);
-    mutex_lock(&spine->mutex);
-    if (st == SPINE_OK && spine->locked.closing)
-        st = spine_fail(error, SPINE_CANCELLED, "insert: the spine was closed");
-    return st;
-}
-
-static enum spine_status
-batch_check_fits(const struct spine *spine, const struct spine_batch *batch,
-                 const char *call, struct spine_error *error)
-{
-    char what[40];
-
-    if (spine == NULL || batch == NULL)
-        return fail_null(error, call, spine == NULL ? "spine" : "batch");
-    if (!spine_schema_equal(&spine->layout.schema, &batch->layout.schema)) {
-        (void)snprintf(what, sizeof what, "%s: the batch", call);
-        return fail_schema(error, what, &batch->layout.schema, &spine->layout.schema);
-    }
-    return SPINE_OK;
-}
-
-/* SPINE_OK, or why a batch is not taken. */
-static enum spine_status
-may_take_locked(const struct spine *spine, bool may_wait, struct spine_error *error)
-{
-    const enum spine_status st = spine_sticky_locked(spine, error);
-
-    if (st != SPINE_OK || !spine_is_full_locked(spine))
-        return st;
-    if (runtime_is_closed(spine->runtime))
-        return spine_fail(error, SPINE_CANCELLED,
-                          "insert: the runtime is closed; no merge will make room");
-    if (!may_wait && compaction_presses_locked(spine))
-        return spine_fail(error, SPINE_BUSY,
-                          "try_insert: a sum beyond int64_t is being settled");
-    if (!may_wait)
-        return spine_fail(error, SPINE_BUSY, "try_insert: %zu batches wait to be merged",
-                          entry_set_sums(&spine->locked.loose).count);
-    return SPINE_OK;
-}
-
-static void
-insert_locked(struct spine *spine, struct entry *entry, struct aftermath *after)
-{
-    const uint64_t rows = entry->batch->info.rows;
-
-    entry->sequence = ++spine->locked.sequence;
-    spine->locked.batch_count++;
-    spine->locked.dirty = true;
-    spine->locked.ahead_wait_rows -=
-        rows < spine->locked.ahead_wait_rows ? rows : spine->locked.ahead_wait_rows;
-    spine->locked.counters.inserted_batches++;
-    spine->locked.counters.inserted_rows += rows;
-    spine_add_locked(spine, entry);
-    spine_changed_locked(spine, after);
-    spine_start_merges_locked(spine, after);
-}
-
-/* Runs up to `slices` merge slices of the spine in the inserting thread. */
-static void
-help(struct spine *spine, unsigned slices)
-{
-    const uint64_t begin_ns = clock_now_ns();
-    unsigned done = 0;
-
-    while (done < slices) {
-        uint64_t fuel_rows = HELP_FUEL_ROWS;
-
-        if (!runtime_help_due(spine->runtime, &spine->jobs, &fuel_rows))
-            break;
-        done++;
-    }
-    mutex_lock(&spine->mutex);
-    spine->locked.counters.help_slices += done;
-    spine->locked.counters.help_ns += clock_now_ns() - begin_ns;
-    mutex_unlock(&spine->mutex);
-}
-
-enum spine_status
-spine_try_insert(struct spine *spine, struct spine_batch *batch,
-                 struct spine_error *error)
-{
-    struct aftermath after = {0};
-    struct entry *entry;
-    enum spine_status st = batch_check_fits(spine, batch, "spine_try_insert", error);
-    uint64_t offered;
-
-    if (st != SPINE_OK || batch->info.rows == 0)
-        return st;
-    entry = entry_new(batch);
-    if (entry == NULL)
-        return fail_nomem(error, "the place of a batch in a spine", sizeof *entry);
-
-    offered = offer_begin(spine, batch);
-    st = relief_try(spine, error);
-    mutex_lock(&spine->mutex);
-    if (st == SPINE_OK)
-        st = may_take_locked(spine, false, error);
-    if (st != SPINE_OK) {
-        offer_end(spine, offered);
-        mutex_unlock(&spine->mutex);
-        entry_free(entry);
-        return st;
-    }
-    spine_enter_locked(spine);
-    insert_locked(spine, entry, &after);
-    mutex_unlock(&spine->mutex);
-    offer_take(spine, batch, offered);
-    mutex_lock(&spine->mutex);
-    spine_finish(spine, &after);
-    return SPINE_OK;
 }
 
 enum spine_status

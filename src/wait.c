@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "compaction.h"
 #include "core.h"
+#include "observe/observe.h"
 
 /* Input rows that a waiting thread merges in one go. */
 #define WAIT_FUEL_ROWS 65536u
@@ -83,15 +84,22 @@ has_room(const struct spine *spine, const void *context)
 }
 
 enum spine_status
-spine_wait_room_locked(struct spine *spine, uint64_t deadline_ns,
+spine_wait_room_locked(struct spine *spine, uint64_t deadline_ns, struct stall *stall,
                        struct spine_error *error)
 {
     const uint64_t begin_ns = clock_now_ns();
     struct spine_counters *counters = &spine->locked.counters;
-    const enum spine_status st = spine_wait_locked(spine, &spine->no_backpressure,
-                                                   has_room, NULL, deadline_ns, error);
-    const uint64_t wait_ns = clock_now_ns() - begin_ns;
+    enum spine_status st;
+    uint64_t wait_ns;
 
+    stall_begin_locked(
+        spine, compaction_presses_locked(spine) ? SPINE_CAUSE_SUM : SPINE_CAUSE_BATCHES,
+        stall);
+    st = spine_wait_locked(spine, &spine->no_backpressure, has_room, NULL, deadline_ns,
+                           error);
+    stall_end(stall);
+    wait_ns = clock_now_ns() - begin_ns;
+    PROBE(stall, spine->number, entry_set_sums(&spine->locked.loose).count, st, wait_ns);
     counters->backpressure_waits++;
     counters->backpressure_ns += wait_ns;
     if (wait_ns > counters->backpressure_ns_max)
@@ -102,6 +110,7 @@ spine_wait_room_locked(struct spine *spine, uint64_t deadline_ns,
 enum spine_status
 spine_insert_wait(struct spine *spine, uint64_t timeout_ns, struct spine_error *error)
 {
+    struct stall stall = {0};
     enum spine_status st;
 
     if (spine == NULL)
@@ -110,7 +119,10 @@ spine_insert_wait(struct spine *spine, uint64_t timeout_ns, struct spine_error *
     spine_enter_locked(spine);
     st = spine_sticky_locked(spine, error);
     if (st == SPINE_OK && spine_is_full_locked(spine))
-        st = spine_wait_room_locked(spine, deadline_after(timeout_ns), error);
+        st = spine_wait_room_locked(spine, deadline_after(timeout_ns), &stall, error);
+    mutex_unlock(&spine->mutex);
+    tell_stall(spine, &stall);
+    mutex_lock(&spine->mutex);
     spine_leave_and_unlock(spine);
     return st;
 }

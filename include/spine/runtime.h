@@ -49,6 +49,7 @@
  * counted.
  */
 
+#include "spine/trace.h"
 #include "spine/types.h"
 
 #include <stdbool.h>
@@ -137,6 +138,10 @@ struct spine_runtime_options {
      * is nothing to merge, but for manual runtimes.
      */
     uint64_t memory_limit_bytes;
+    /* Who is told what its spines do, event by event, and what an operator should know,
+     * in words (spine/trace.h); copied. NULL: nobody, which costs nothing. */
+    const struct spine_trace *trace;
+    const struct spine_log *log;
 };
 
 /*

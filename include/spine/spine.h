@@ -21,6 +21,7 @@
 #include "spine/sample.h"
 #include "spine/schema.h"
 #include "spine/store.h"
+#include "spine/trace.h"
 #include "spine/tuple.h"
 #include "spine/tuple_columns.h"
 #include "spine/tuple_row.h"

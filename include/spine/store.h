@@ -10,6 +10,7 @@
  */
 
 #include "spine/backend.h"
+#include "spine/trace.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -40,6 +41,9 @@ struct spine_store_options {
      * are no other objects: these may refer to some.
      */
     bool keep_leftovers;
+    /* Who is told of reads and writes of batch files (spine/trace.h); copied. NULL:
+     * nobody. */
+    const struct spine_trace *trace;
 };
 
 /*

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/steps.h"
 
+#include <stdatomic.h>
 #include <time.h>
 #include <uv.h>
 
@@ -115,6 +116,17 @@ thread_is_self(const struct thread *thread)
     const uv_thread_t self = uv_thread_self();
 
     return uv_thread_equal(&self, &thread->handle) != 0;
+}
+
+uint64_t
+thread_number(void)
+{
+    static atomic_uint_least64_t last;
+    static _Thread_local uint64_t number;
+
+    if (number == 0)
+        number = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+    return number;
 }
 
 uint64_t

@@ -58,6 +58,8 @@ void condition_broadcast(struct condition *condition);
 /* The calling thread; is it that one? */
 struct thread thread_self(void);
 bool thread_is_self(const struct thread *thread);
+/* From 1 on; that of no other thread of the process, before or after. */
+uint64_t thread_number(void);
 
 /* Monotonic, in nanoseconds. */
 uint64_t clock_now_ns(void);

@@ -9,6 +9,7 @@
  *     prometheus.c       all of them as the text that Prometheus reads
  *     json.c             all of them as JSON
  *     text_out.c         text on its way to the host, and names in it
+ *     trace_writer.c     events as what trace viewers open
  *
  * Knows structures of statistics only; src/metrics.c fills them.
  *
@@ -20,6 +21,28 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
+/*
+ * Static probes for bpftrace, perf and SystemTap, where the system has the header for
+ * them: a nop each, and arguments that are at hand.
+ *
+ *     bpftrace -e 'usdt:libspine.so:spine:stall { @[arg0] = hist(arg3); }'
+ *
+ *     insert         spine, level, rows, sequence
+ *     merge__begin   spine, level, rows, merge
+ *     slice          spine, level, fuel that it used, nanoseconds
+ *     merge__end     spine, level, rows written, merge
+ *     stall          spine, loose batches, status, nanoseconds
+ */
+#if defined(__has_include)
+#if __has_include(<sys/sdt.h>)
+#include <sys/sdt.h>
+#define PROBE(name, a, b, c, d) DTRACE_PROBE4(spine, name, a, b, c, d)
+#endif
+#endif
+#ifndef PROBE
+#define PROBE(name, a, b, c, d) ((void)0)
+#endif
 
 /* ---- text_out.c ---- */
 

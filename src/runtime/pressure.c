@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "observe/observe.h"
 #include "runtime/pump.h"
 
 /* In percent of the limit: where a level begins; it ends LEVEL_SLACK below. */
@@ -48,6 +49,11 @@ runtime_weigh(struct spine_runtime *runtime)
     if (runtime->service != NULL)
         runtime->service->calls->on_shrink(runtime->service);
     watch_tell_pressure(runtime);
+    runtime_log(runtime, level == PRESSURE_FULL ? SPINE_LOG_WARNING : SPINE_LOG_INFO,
+                "memory: pressure is %s, after %s: %llu of %llu bytes",
+                pressure_names[level], pressure_names[before],
+                (unsigned long long)runtime_memory(runtime),
+                (unsigned long long)budget->limit_bytes);
     return level;
 }
 

@@ -34,6 +34,9 @@ struct spine_runtime {
     unsigned pumps_max;
     uint64_t run_ns;
     struct spine_executor executor;
+    /* Without a callback: nobody is told. */
+    struct spine_trace trace;
+    struct spine_log log;
     /* What `placement.store` begins with, kept by the runtime. */
     struct runtime_service *service;
     struct placement placement;

@@ -119,6 +119,11 @@ void runtime_unref(struct spine_runtime *runtime);
 
 /* What goes to files, and when. Lives as long as the runtime. */
 struct placement *runtime_placement(struct spine_runtime *runtime);
+/* Who is told what happens in its spines; NULL: nobody. */
+const struct spine_trace *runtime_trace(const struct spine_runtime *runtime);
+/* Tells the operator, without a lock held. */
+void runtime_log(const struct spine_runtime *runtime, enum spine_log_level level,
+                 const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* What its spines hold. */
 struct account *runtime_account(const struct spine_runtime *runtime);
 

@@ -76,6 +76,12 @@ options_check(const struct spine_runtime_options *options, struct spine_error *e
         return spine_fail(error, SPINE_INVALID,
                           "runtime options: slices_max is %u, more than %u",
                           options->slices_max, SLICES_MAX_LIMIT);
+    if (options->trace != NULL && options->trace->on_event == NULL)
+        return spine_fail(error, SPINE_INVALID,
+                          "runtime options: trace.on_event is NULL");
+    if (options->log != NULL && options->log->on_message == NULL)
+        return spine_fail(error, SPINE_INVALID,
+                          "runtime options: log.on_message is NULL");
     return SPINE_OK;
 }
 
@@ -94,6 +100,10 @@ runtime_new(const struct spine_runtime_options *options, struct spine_runtime **
                                                 : RUNTIME_LOOP;
     if (options->executor != NULL)
         runtime->executor = *options->executor;
+    if (options->trace != NULL)
+        runtime->trace = *options->trace;
+    if (options->log != NULL)
+        runtime->log = *options->log;
     runtime->slices_max =
         options->slices_max > 0 ? options->slices_max : loop_driver_slices();
     runtime->run_ns =

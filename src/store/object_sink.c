@@ -115,7 +115,10 @@ static enum spine_status
 flush(struct object_sink *sink, struct spine_error *error)
 {
     const struct spine_backend *backend = &sink->store->backend;
+    const struct spine_store *store = sink->store;
     const size_t bytes = sink->filled;
+    const uint64_t begin_ns = store->trace.on_event != NULL ? clock_now_ns() : 0;
+    enum spine_status st;
 
     if (bytes == 0)
         return SPINE_OK;
@@ -123,5 +126,8 @@ flush(struct object_sink *sink, struct spine_error *error)
     sink->filled = 0;
     store_count(&sink->store->writes, 1);
     store_count(&sink->store->write_bytes, bytes);
-    return backend->write(backend->context, sink->writer, sink->buffer, bytes, error);
+    st = backend->write(backend->context, sink->writer, sink->buffer, bytes, error);
+    if (begin_ns > 0)
+        store_tell(store, SPINE_EVENT_WRITE, begin_ns, bytes);
+    return st;
 }

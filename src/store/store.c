@@ -21,6 +21,8 @@ static uint64_t memory(struct runtime_service *service);
 static void press(struct runtime_service *service, struct spine_runtime *runtime,
                   uint64_t limit_bytes, unsigned shift);
 static void shrink(struct runtime_service *service);
+static enum spine_status
+options_check(const struct spine_store_options *options, struct spine_error *error);
 static const char *missing_function(const struct spine_backend *backend);
 
 static_assert(offsetof(struct spine_store, service) == 0,
@@ -48,10 +50,7 @@ spine_store_open(const struct spine_backend *backend,
     if (missing != NULL)
         return spine_fail(error, SPINE_INVALID,
                           "spine_store_open: the backend has no function %s", missing);
-    if (resolved.compression > SPINE_COMPRESSION_NONE)
-        return spine_fail(error, SPINE_INVALID,
-                          "spine_store_open: compression %d is unknown",
-                          (int)resolved.compression);
+    TRY_RETURN(options_check(&resolved, error));
     if (resolved.cache_bytes == 0)
         resolved.cache_bytes = CACHE_BYTES_DEFAULT;
     store = mem_zalloc(sizeof *store);
@@ -82,6 +81,9 @@ spine_store_open(const struct spine_backend *backend,
     store->service.calls = &service_calls;
     store->backend = *backend;
     store->options = resolved;
+    if (resolved.trace != NULL)
+        store->trace = *resolved.trace;
+    store->options.trace = NULL; /* the host's */
     if (!resolved.keep_leftovers) {
         st = store_remove_leftovers(store, error);
         if (st != SPINE_OK) {
@@ -92,6 +94,19 @@ spine_store_open(const struct spine_backend *backend,
         }
     }
     *out = store;
+    return SPINE_OK;
+}
+
+static enum spine_status
+options_check(const struct spine_store_options *options, struct spine_error *error)
+{
+    if (options->compression > SPINE_COMPRESSION_NONE)
+        return spine_fail(error, SPINE_INVALID,
+                          "spine_store_open: compression %d is unknown",
+                          (int)options->compression);
+    if (options->trace != NULL && options->trace->on_event == NULL)
+        return spine_fail(error, SPINE_INVALID,
+                          "spine_store_open: trace.on_event is NULL");
     return SPINE_OK;
 }
 

@@ -24,6 +24,8 @@ struct spine_store {
     struct ref refs;
     struct spine_backend backend;
     struct spine_store_options options;
+    /* Without a callback: nobody is told. */
+    struct spine_trace trace;
     struct block_cache cache;
     struct store_work work;
     struct object_table objects;
@@ -63,17 +65,26 @@ store_uncount(atomic_uint_least64_t *count, uint64_t less)
     atomic_fetch_sub_explicit(count, less, memory_order_relaxed);
 }
 
+/* Tells what began at `begin_ns` and has ended. */
+void store_tell(const struct spine_store *store, enum spine_event_kind kind,
+                uint64_t begin_ns, uint64_t bytes);
+
 /* Reads bytes of a file and counts that. */
 static inline enum spine_status
 store_read(const struct store_file *file, uint64_t offset, void *data, size_t bytes,
            struct spine_error *error)
 {
     struct spine_store *store = file->store;
+    const uint64_t begin_ns = store->trace.on_event != NULL ? clock_now_ns() : 0;
+    enum spine_status st;
 
     store_count(&store->reads, 1);
     store_count(&store->read_bytes, bytes);
-    return store->backend.read_at(store->backend.context, file->object->handle,
-                                  file->base + offset, data, bytes, error);
+    st = store->backend.read_at(store->backend.context, file->object->handle,
+                                file->base + offset, data, bytes, error);
+    if (begin_ns > 0)
+        store_tell(store, SPINE_EVENT_READ, begin_ns, bytes);
+    return st;
 }
 
 #endif

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """
-check.py METRICS_DEF PROMETHEUS_FILE JSON_FILE
+check.py METRICS_DEF PROMETHEUS_FILE JSON_FILE TRACE_FILE
 
 The text is what the reference parser of Prometheus reads, without a series that is there
 twice; it has every metric of metrics.def, with its help and type, and says what the JSON
-says.
+says. The trace is one that viewers open: what has a length lies within what it is part
+of, arrows begin at inserts, and merges that begin end.
 """
 
 import json
@@ -44,6 +45,43 @@ def things(scope, told):
                 yield {"spine": spine["name"], "level": str(level)}, values
 
 
+def check_trace(path):
+    events = json.load(open(path, encoding="utf-8"))
+    tracks, started, open_merges, named, counts = {}, set(), set(), set(), {}
+    for event in sorted(events, key=lambda event: (event.get("ts", -1), -event.get("dur", 0))):
+        kind, thread = event["ph"], event["tid"]
+        counts[kind] = counts.get(kind, 0) + 1
+        assert event["pid"] == 1 and thread > 0
+        if kind == "M":
+            named.add(thread)
+            continue
+        assert thread in named and event["ts"] > 0
+        if kind == "X":
+            assert event["dur"] > 0
+            end, stack = event["ts"] + event["dur"], tracks.setdefault(thread, [])
+            while stack and stack[-1] <= event["ts"] + 1e-4:
+                stack.pop()
+            assert not stack or end <= stack[-1] + 1e-4, event
+            stack.append(end)
+        elif kind == "s":
+            assert event["id"] not in started
+            started.add(event["id"])
+        elif kind == "t":
+            assert event["id"] in started, event
+        elif kind == "b":
+            assert event["id"] not in open_merges
+            open_merges.add(event["id"])
+        elif kind == "e":
+            open_merges.remove(event["id"])
+        else:
+            assert kind == "i", kind
+    assert not open_merges
+    names = {event["name"] for event in events}
+    assert {"insert", "slice level 1", "merge level 1", "read", "write", "batch"} <= names, names
+    assert any(event["name"] == "spill" and event["args"]["bytes"] > 0 for event in events)
+    return counts
+
+
 def main():
     families, series = {}, {}
     for family in text_string_to_metric_families(open(sys.argv[2], encoding="utf-8").read()):
@@ -80,7 +118,7 @@ def main():
                   (("filter", 'low"keys'), ("of", "keys"), ("spine", "orders"))] == 1
     for what, level in enumerate(["none", "moderate", "high", "critical", "full"]):
         assert ("spine_runtime_pressure_seconds_total", (("pressure", level),)) in series
-    print(f"{count} metrics, {compared} values")
+    print(f"{count} metrics, {compared} values; events: {check_trace(sys.argv[4])}")
 
 
 main()

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- *     metrics PROMETHEUS-FILE JSON-FILE
+ *     metrics PROMETHEUS-FILE JSON-FILE TRACE-FILE
  *
  * Writes what a runtime with a store and some spines tells of itself, in both forms, at
- * one moment: for check.py.
+ * one moment, and what happened until its end: for check.py.
  */
 
 #include "spine/spine.h"
@@ -91,16 +91,23 @@ main(int count, char **arguments)
     const struct spine_key_filter filter = {.name = "low\"keys",
                                             .on_key = keeps_low_keys};
     struct spine_runtime_options options = {.manual = true, .min_storage_bytes = 1};
+    struct spine_store_options store_options = {.cache_bytes = 1 << 20};
+    struct spine_trace_writer *writer;
+    struct spine_trace trace;
+    FILE *trace_file;
     struct spine_backend backend;
     struct spine_error error;
     struct spine *spines[3];
 
-    if (count != 3) {
-        fprintf(stderr, "usage: metrics PROMETHEUS-FILE JSON-FILE\n");
+    if (count != 4 || (trace_file = fopen(arguments[3], "w")) == NULL) {
+        fprintf(stderr, "usage: metrics PROMETHEUS-FILE JSON-FILE TRACE-FILE\n");
         return 2;
     }
+    must(spine_trace_writer_open(to_file, trace_file, &writer, &error), &error);
+    trace = spine_trace_of_writer(writer);
+    store_options.trace = options.trace = &trace;
     must(spine_memory_backend(&backend, &error), &error);
-    must(spine_store_open(&backend, NULL, &options.store, &error), &error);
+    must(spine_store_open(&backend, &store_options, &options.store, &error), &error);
     struct spine_runtime *runtime;
     must(spine_runtime_open(&options, &runtime, &error), &error);
     for (unsigned i = 0; i < 3; i++) {
@@ -117,5 +124,10 @@ main(int count, char **arguments)
         spine_close(spines[i]);
     spine_runtime_close(runtime);
     spine_store_close(options.store);
+    must(spine_trace_writer_close(writer, &error), &error);
+    if (fclose(trace_file) != 0) {
+        perror(arguments[3]);
+        return 1;
+    }
     return 0;
 }

@@ -305,6 +305,12 @@ thread_is_self(const struct thread *thread)
 }
 
 uint64_t
+thread_number(void)
+{
+    return (uint64_t)sim.current + 1;
+}
+
+uint64_t
 clock_now_ns(void)
 {
     return ++sim.clock_ns;

@@ -213,11 +213,19 @@ runtimes(void **state)
 {
     const struct spine_runtime_options manual = {.manual = true};
     struct spine_runtime_stats runtime_stats;
+    struct spine_trace_writer *writer;
     struct spine_runtime *runtime;
 
     (void)state;
     TOLERATES(spine_runtime_open, options,
               spine_runtime_open(NULL, &runtime, NULL) == SPINE_OK);
+    REFUSES(spine_trace_writer_open, write, (NULL, NULL, &writer, error));
+    assert_null(writer);
+    REFUSES(spine_trace_writer_open, out, (take_text, NULL, NULL, error));
+    TOLERATES(spine_trace_of_writer, writer,
+              spine_trace_of_writer(NULL).on_event == NULL);
+    TOLERATES(spine_trace_writer_close, writer,
+              spine_trace_writer_close(NULL, NULL) == SPINE_OK);
     REFUSES(spine_metrics_prometheus, runtime, (NULL, take_text, NULL, error));
     REFUSES(spine_metrics_prometheus, write, (runtime, NULL, NULL, error));
     REFUSES(spine_metrics_json, runtime, (NULL, take_text, NULL, error));

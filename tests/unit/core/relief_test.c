@@ -199,6 +199,7 @@ test_waits_run_merges_and_no_callbacks(void **state)
 static void
 test_waits_for_memory_end_with_the_spine(void **state)
 {
+    struct stall stall = {0};
     struct spine_error error = {0};
     struct world world;
 
@@ -206,12 +207,12 @@ test_waits_for_memory_end_with_the_spine(void **state)
     world_init(&world, true, false);
     mutex_lock(&world.spine->mutex);
     spine_enter_locked(world.spine);
-    assert_int_equal(relief_wait_locked(world.spine, &error), SPINE_OK);
+    assert_int_equal(relief_wait_locked(world.spine, &stall, &error), SPINE_OK);
     world.spine->locked.closing = true;
-    assert_int_equal(relief_wait_locked(world.spine, &error), SPINE_CANCELLED);
+    assert_int_equal(relief_wait_locked(world.spine, &stall, &error), SPINE_CANCELLED);
     world.spine->locked.closing = false;
     world.spine->locked.error.status = world.spine->locked.status = SPINE_IO;
-    assert_int_equal(relief_wait_locked(world.spine, &error), SPINE_IO);
+    assert_int_equal(relief_wait_locked(world.spine, &stall, &error), SPINE_IO);
     world.spine->locked.status = SPINE_OK;
     spine_leave_and_unlock(world.spine);
     world_release(&world);
