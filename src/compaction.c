@@ -25,10 +25,6 @@
 
 static bool give_up_merges_locked(struct spine *spine, struct aftermath *after);
 static void begin_locked(struct spine *spine, struct aftermath *after);
-static void task_ended_locked(struct merge_task *task, const struct spine_error *error,
-                              struct spine_batch *output, struct aftermath *after);
-static void end_running_locked(struct spine *spine, const struct spine_error *error,
-                               struct spine_batch *batch, struct aftermath *after);
 static void postpone_locked(struct spine *spine, struct aftermath *after);
 static void let_go_locked(struct compaction *compaction, struct aftermath *after);
 static void end_one_locked(struct spine *spine, struct compaction *compaction,
@@ -134,23 +130,14 @@ begin_locked(struct spine *spine, struct aftermath *after)
         spine_add_locked(spine, entry);
     } else {
         spine->locked.compaction = compaction;
-        task->on_end_locked = task_ended_locked;
         task->looked = true; /* everything is there */
         merge_task_start_locked(task, after);
     }
 }
 
-static void
-task_ended_locked(struct merge_task *task, const struct spine_error *error,
-                  struct spine_batch *output, struct aftermath *after)
-{
-    end_running_locked(task->spine, error, output, after);
-}
-
-/* Ends the compaction under way, if there is one. */
-static void
-end_running_locked(struct spine *spine, const struct spine_error *error,
-                   struct spine_batch *batch, struct aftermath *after)
+void
+compaction_ended_locked(struct spine *spine, const struct spine_error *error,
+                        struct spine_batch *batch, struct aftermath *after)
 {
     struct compaction *compaction = spine->locked.compaction;
 
@@ -175,7 +162,7 @@ compaction_cancel_locked(struct spine *spine, struct aftermath *after)
     static const struct spine_error closing = {
         SPINE_CANCELLED, "the spine or its runtime is being closed"};
 
-    end_running_locked(spine, &closing, NULL, after);
+    compaction_ended_locked(spine, &closing, NULL, after);
     compaction_refuse_locked(spine, &closing, after);
     merge_task_abandon_locked(&spine->locked.tasks[COMPACTION_TASK], after);
 }

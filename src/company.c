@@ -127,7 +127,7 @@ company_join(struct merge_task *task)
     entry_set_each(&task->inputs, entries_all, add_input, &inputs);
     mutex_lock(&spine->mutex);
     company.count = 0;
-    range.level_begin = slot_level(&spine->policy, inputs.sum.rows);
+    range.level_begin = slot_level(spine->policy, inputs.sum.rows);
     company_gather_locked(spine, range, inputs.sum.rows, &company);
     mutex_unlock(&spine->mutex);
 

@@ -45,7 +45,7 @@ spine_changed_locked(struct spine *spine, struct aftermath *after)
 void
 spine_add_locked(struct spine *spine, struct entry *entry)
 {
-    entry->level = slot_level(&spine->policy, entry->batch->info.rows);
+    entry->level = slot_level(spine->policy, entry->batch->info.rows);
     entry_set_add(&spine->locked.loose, entry);
     if (entry->level > 0)
         survey_want_locked(spine);
@@ -63,7 +63,7 @@ spine_add_output_locked(struct spine *spine, struct entry *entry)
         top_level = level > top_level ? level : top_level;
     }
     entry->level =
-        slot_output_level(&spine->policy, info->rows, info->negative_rows,
+        slot_output_level(spine->policy, info->rows, info->negative_rows,
                           spine->options.negative_weight_multiplier, top_level);
     entry_set_add(&spine->locked.loose, entry);
 }

@@ -79,10 +79,9 @@ error_class(enum spine_status status)
 
 struct spine {
     struct layout layout;
-    struct spine_options options; /* resolved; `name` is the one below */
-    char name[SPINE_LABEL_MAX + 1];
-    uint64_t number; /* of no other spine of the process */
-    struct slot_policy policy;
+    struct spine_options options;     /* resolved; `name` is the spine's, or a constant */
+    uint64_t number;                  /* of no other spine of the process */
+    const struct slot_policy *policy; /* the spine's, or slot_policy_default */
     struct spine_runtime *runtime;
     struct runtime_watch watch;
     struct job_owner jobs;
@@ -111,20 +110,20 @@ struct spine {
         bool dirty;
         bool closing;
         bool closed_inside; /* by a callback of this spine: its job frees the spine */
+        bool look_queued;
+        bool report_queued;
+        bool settles; /* the next compaction is due: compaction_settle_locked() */
         unsigned pauses;
         unsigned callers; /* threads inside calls that may wait */
         uint64_t wakes;   /* times that waiting threads were told to look again */
         uint64_t fuel_average;
         uint64_t ahead_wait_rows; /* to be inserted before merges ahead: one failed */
         struct job look; /* for a merge ahead, when the runtime has nothing else to do */
-        bool look_queued;
         struct survey survey;
         unsigned idle_waiters; /* threads in spine_wait_idle(): no merge ahead */
         enum spine_status status;
         struct spine_error error; /* the last one, even if it was cleared */
         uint64_t errors;          /* that were sticky */
-        bool settles; /* the next compaction is due: compaction_settle_locked() */
-        unsigned settle_attempts; /* compactions in a row that did not settle it */
         /* What asks for the next compaction, and for the one under way; NULL: nobody. */
         struct compaction *next_compaction;
         struct compaction *compaction;
@@ -133,7 +132,7 @@ struct spine {
         struct compaction *ended;
         struct compaction *ended_last; /* valid while there is one */
         struct job report;
-        bool report_queued;
+        unsigned settle_attempts;    /* compactions in a row that did not settle it */
         unsigned lists;              /* under way; merges do not end meanwhile */
         unsigned publishers_waiting; /* threads with a merge that would end */
         /* The list as it is now, kept until it changes; or NULL. */

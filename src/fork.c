@@ -69,7 +69,7 @@ entries_of_snapshot(const struct spine *spine, const struct spine_snapshot *snap
         if (entry == NULL)
             return fail_nomem(error, "the place of a batch in a fork", sizeof *entry);
         entry->sequence = i + 1;
-        entry->level = slot_level(&spine->policy, entry->batch->info.rows);
+        entry->level = slot_level(spine->policy, entry->batch->info.rows);
         entry_set_add(out, entry);
     }
     return SPINE_OK;

@@ -117,7 +117,7 @@ copy_state_locked(const struct spine *spine, struct spine_stats *out)
 #define COPY(name) out->name = counters->name;
     SPINE_COUNTERS(COPY)
 #undef COPY
-    memcpy(out->name, spine->name, sizeof out->name);
+    memcpy(out->name, spine->options.name, strlen(spine->options.name) + 1);
     memcpy(out->key_filter, key_filter, strlen(key_filter) + 1);
     memcpy(out->value_filter, value_filter, strlen(value_filter) + 1);
     out->failed = spine->locked.status != SPINE_OK;

@@ -445,15 +445,17 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     }
     task->failures = 0;
     if (task->surveyed) {
-        task->before.rows_in += slice->counts.rows_in;
-        task->before.rows_dropped += slice->counts.rows_dropped;
-        survey_learn_locked(spine, &task->before);
+        const struct merge_counts whole = {
+            .rows_in = task->rows_in_before + slice->counts.rows_in,
+            .rows_dropped = task->rows_dropped_before + slice->counts.rows_dropped};
+
+        survey_learn_locked(spine, &whole);
     }
     if (task->level == 0 && !task->ahead)
         spine->locked.fuel_average =
             slot_fuel_average(spine->locked.fuel_average, task->fuel_used);
-    if (task->on_end_locked != NULL)
-        task->on_end_locked(task, NULL, info->rows > 0 ? output : NULL, after);
+    if (task->level == COMPACTION_TASK)
+        compaction_ended_locked(spine, NULL, info->rows > 0 ? output : NULL, after);
 
     spine->locked.batch_count -= inputs.count;
     if (info->rows > 0) {
@@ -517,8 +519,8 @@ fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath
     if (task->ahead && class != ERROR_PERMANENT)
         spine->locked.ahead_wait_rows = rank_of(task, entry_set_sums(&task->inputs).rows);
     else if (class != ERROR_SETTLING || !compaction_settle_locked(task, after)) {
-        if (task->on_end_locked != NULL)
-            task->on_end_locked(task, &slice->error, NULL, after);
+        if (task->level == COMPACTION_TASK)
+            compaction_ended_locked(spine, &slice->error, NULL, after);
         spine_set_error_locked(spine, &slice->error, after);
     }
     give_back_locked(task, after);
@@ -571,7 +573,7 @@ task_to_idle_locked(struct merge_task *task, struct aftermath *after)
     task->bottom = false;
     task->surveyed = false;
     task->written = NULL;
-    task->before = (struct merge_counts){0};
+    task->rows_in_before = task->rows_dropped_before = 0;
     task->largest_rows = 0;
     task->untouched_rows = 0;
     task->looked = false;

@@ -53,16 +53,13 @@ struct merge_task {
     uint64_t frontier;
     struct key_filter *key_filter;
     struct value_filter *value_filter;
-    /* Called when its merge has ended for good: with its output, NULL when that has no
-     * rows, or because of `error`. The spine's lock is held. NULL: nobody is told. */
-    void (*on_end_locked)(struct merge_task *task, const struct spine_error *error,
-                          struct spine_batch *output, struct aftermath *after);
     /* NULL until the first slice. */
     struct merge *merge;
     uint64_t fuel_used;
     uint64_t rows_in; /* that the merge has read */
-    /* The rows that it had read and dropped when it was split last. */
-    struct merge_counts before;
+    /* When it was split last: rows that it had read, and dropped. */
+    uint64_t rows_in_before;
+    uint64_t rows_dropped_before;
     struct task_counters counters;
     /* When the first of `failures` slices failed. */
     uint64_t failing_since_ns;

@@ -33,20 +33,31 @@
 
 static uint64_t rows_with_haste(const struct slot_cost *batch);
 
-static const unsigned decades_merge_min[SPINE_LEVELS] = {8, 8, 3, 3, 3, 3, 2, 2, 2};
+#define DECADES_MERGE_MIN                                                                \
+    {                                                                                    \
+        8, 8, 3, 3, 3, 3, 2, 2, 2                                                        \
+    }
+static const uint8_t decades_merge_min[SPINE_LEVELS] = DECADES_MERGE_MIN;
+
+const struct slot_policy slot_policy_default = {
+    .rows_max = {SLOT_LEVEL0_ROWS, DECADES_LEVEL1_ROWS, 999999, 9999999, 99999999,
+                 999999999, UINT64_C(9999999999), UINT64_C(99999999999), UINT64_MAX},
+    .merge_min = DECADES_MERGE_MIN,
+    .merge_max = MERGE_MAX,
+    .ahead_ratio = AHEAD_RATIO};
 
 void
 slot_policy_init(struct slot_policy *out, enum slot_levels levels, uint32_t level0_rows)
 {
     uint64_t rows_max = level0_rows;
 
+    out->merge_max = MERGE_MAX;
     out->ahead_ratio = AHEAD_RATIO;
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
         const bool fours = levels == SLOT_FOURS;
 
         out->rows_max[level] = level + 1 < SPINE_LEVELS ? rows_max : UINT64_MAX;
         out->merge_min[level] = fours ? 4 : decades_merge_min[level];
-        out->merge_max[level] = MERGE_MAX;
         if (fours)
             rows_max *= 4;
         else
@@ -88,7 +99,7 @@ slot_merge_count(const struct slot_policy *policy, unsigned level, size_t loose)
 {
     if (loose < policy->merge_min[level])
         return 0;
-    return loose < policy->merge_max[level] ? loose : policy->merge_max[level];
+    return loose < policy->merge_max ? loose : policy->merge_max;
 }
 
 uint64_t

@@ -25,8 +25,8 @@ struct slot_policy {
     /* The most rows of a batch on each level; UINT64_MAX on the last. */
     uint64_t rows_max[SPINE_LEVELS];
     /* Loose batches at which a merge starts, and the most that one takes. */
-    unsigned merge_min[SPINE_LEVELS];
-    unsigned merge_max[SPINE_LEVELS];
+    uint8_t merge_min[SPINE_LEVELS];
+    unsigned merge_max;
     /* The largest input of a merge ahead costs at most so many times the rows of all
      * others. */
     unsigned ahead_ratio;
@@ -44,6 +44,10 @@ struct slot_policy {
 
 /* Fuel of a slice above level 0 before any level-0 merge has ended. */
 #define SLOT_FUEL_START 10000u
+
+/* SLOT_DECADES with SLOT_LEVEL0_ROWS, which nearly all spines have. */
+#define SLOT_LEVEL0_ROWS 14999u
+extern const struct slot_policy slot_policy_default;
 
 /*
  * The policy whose levels grow by `levels`, with level 0 up to `level0_rows` rows.

@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 
-#define LEVEL0_ROWS_DEFAULT 14999u
 #define LEVEL0_ROWS_MAX 99999u
 #define BACKPRESSURE_BATCHES_DEFAULT 128u
 #define HELP_BATCHES_DEFAULT 32u
@@ -21,6 +20,8 @@ static atomic_uint_least64_t last_number;
 static enum spine_status options_resolve(const struct spine_options *options,
                                          struct spine_options *out,
                                          struct spine_error *error);
+static enum spine_status own_options(struct spine *spine, struct spine_error *error);
+static void options_release(struct spine *spine);
 static enum spine_status locks_init(struct spine *spine, struct spine_error *error);
 static void on_runtime_close(struct runtime_watch *watch);
 static void on_pressure(struct runtime_watch *watch);
@@ -50,10 +51,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
         return fail_nomem(error, "a spine", sizeof *spine);
     spine->layout = layout;
     spine->options = resolved;
-    memcpy(spine->name, resolved.name, strlen(resolved.name) + 1);
-    spine->options.name = spine->name;
     spine->number = atomic_fetch_add_explicit(&last_number, 1, memory_order_relaxed) + 1;
-    slot_policy_init(&spine->policy, SLOT_DECADES, resolved.level0_rows);
     spine->locked.fuel_average = SLOT_FUEL_START;
     for (unsigned i = 0; i < TASK_COUNT; i++)
         merge_task_init(&spine->locked.tasks[i], spine, i);
@@ -61,6 +59,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     survey_init(spine);
     report_init(spine);
     spine->runtime = runtime;
+    TRY(own_options(spine, error));
     TRY(books_init(spine, error));
     TRY(locks_init(spine, error));
     (void)runtime_ref(runtime);
@@ -72,8 +71,10 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     *out = spine;
     spine = NULL;
 out:
-    if (spine != NULL)
+    if (spine != NULL) {
         books_release(spine);
+        options_release(spine);
+    }
     mem_free(spine, sizeof *spine);
     return st;
 }
@@ -86,7 +87,7 @@ options_resolve(const struct spine_options *options, struct spine_options *out,
 
     *out = options != NULL ? *options : defaults;
     if (out->level0_rows == 0)
-        out->level0_rows = LEVEL0_ROWS_DEFAULT;
+        out->level0_rows = SLOT_LEVEL0_ROWS;
     if (out->backpressure_batches == 0)
         out->backpressure_batches = BACKPRESSURE_BATCHES_DEFAULT;
     if (out->help_batches == 0)
@@ -115,6 +116,46 @@ options_resolve(const struct spine_options *options, struct spine_options *out,
                           "spine options: level0_rows is %u, more than %u",
                           out->level0_rows, LEVEL0_ROWS_MAX);
     return SPINE_OK;
+}
+
+/* What is the caller's, or not the same for nearly all spines, becomes the spine's: few
+ * have a name or a policy of their own. */
+static enum spine_status
+own_options(struct spine *spine, struct spine_error *error)
+{
+    const char *name = spine->options.name;
+    const size_t name_bytes = strlen(name) + 1;
+
+    spine->options.name = "";
+    spine->policy = &slot_policy_default;
+    if (name_bytes > 1) {
+        char *copy = mem_alloc(name_bytes);
+
+        if (copy == NULL)
+            return fail_nomem(error, "the name of a spine", name_bytes);
+        memcpy(copy, name, name_bytes);
+        spine->options.name = copy;
+    }
+    if (spine->options.level0_rows != SLOT_LEVEL0_ROWS) {
+        struct slot_policy *policy = mem_alloc(sizeof *policy);
+
+        if (policy == NULL)
+            return fail_nomem(error, "the levels of a spine", sizeof *policy);
+        slot_policy_init(policy, SLOT_DECADES, spine->options.level0_rows);
+        spine->policy = policy;
+    }
+    return SPINE_OK;
+}
+
+static void
+options_release(struct spine *spine)
+{
+    const size_t name_bytes = strlen(spine->options.name) + 1;
+
+    if (name_bytes > 1)
+        mem_free((char *)spine->options.name, name_bytes);
+    if (spine->policy != NULL && spine->policy != &slot_policy_default)
+        mem_free((struct slot_policy *)spine->policy, sizeof *spine->policy);
 }
 
 static enum spine_status
@@ -226,6 +267,7 @@ spine_free(struct spine *spine)
     mutex_release(&spine->mutex);
     runtime_unref(spine->runtime);
     books_release(spine);
+    options_release(spine);
     schema_unref(&spine->layout.schema);
     mem_free(spine, sizeof *spine);
 }

@@ -49,7 +49,7 @@ is_due(const struct merge_task *task)
 
     merge_counts(task->merge, &counts);
     /* What was taken over is not there twice. */
-    return slot_split_is_due(&task->spine->policy, counts.rows_in - counts.rows_shared,
+    return slot_split_is_due(task->spine->policy, counts.rows_in - counts.rows_shared,
                              inputs.rows, inputs.count);
 }
 
@@ -96,8 +96,8 @@ split_publish_locked(struct merge_task *task, struct split *split,
     spine->locked.counters.merge_blocks_shared += split->counts.blocks_shared;
     spine->locked.counters.merge_rows_shared += split->counts.rows_shared;
     spine->locked.counters.retain_rows_dropped += split->counts.rows_dropped;
-    task->before.rows_in += split->counts.rows_in;
-    task->before.rows_dropped += split->counts.rows_dropped;
+    task->rows_in_before += split->counts.rows_in;
+    task->rows_dropped_before += split->counts.rows_dropped;
 
     for (struct entry *entry = entry_set_take_chain(&task->inputs); entry != NULL;) {
         struct entry *next = entry->greater;
@@ -135,7 +135,7 @@ place_written(struct merge_task *task, struct split *split, struct entry *home,
         split->home = NULL;
     }
     home->sequence = sequence;
-    home->level = slot_level(&task->spine->policy, rows);
+    home->level = slot_level(task->spine->policy, rows);
     swap(&home->batch, &split->written);
     entry_set_add(&task->inputs, home);
     task->written = home;

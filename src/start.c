@@ -109,14 +109,14 @@ start_bottom_locked(struct spine *spine, struct aftermath *after)
     const uint64_t rows_min = slot_bottom_rows(largest_rows);
     struct entry_set inputs = {0};
 
-    if (slot_level(&spine->policy, largest_rows) == 0 ||
+    if (slot_level(spine->policy, largest_rows) == 0 ||
         !bottom_is_due_locked(spine, largest, largest_rows, rows_min))
         return;
     if (reader->state != TASK_IDLE) {
         merge_task_hurry_locked(reader, after);
         return;
     }
-    take_sized(&spine->locked.loose, levels_from(&spine->policy, rows_min), rows_min,
+    take_sized(&spine->locked.loose, levels_from(spine->policy, rows_min), rows_min,
                UINT64_MAX, &inputs);
     assert(entry_set_sums(&inputs).count > 1);
     reader->bottom = true;
@@ -155,7 +155,7 @@ static bool
 bottom_is_due_locked(const struct spine *spine, const struct entry *largest,
                      uint64_t largest_rows, uint64_t rows_min)
 {
-    const struct entry_range range = levels_from(&spine->policy, rows_min);
+    const struct entry_range range = levels_from(spine->policy, rows_min);
     const struct entry_sums sums = entry_set_sums_in(&spine->locked.loose, range);
     struct negatives negatives = {.rows_min = rows_min, .except = largest};
 
@@ -192,7 +192,7 @@ start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
     struct entry_set *loose = &spine->locked.loose;
     struct merge_task *task = &spine->locked.tasks[level];
     const size_t count =
-        slot_merge_count(&spine->policy, level, entry_set_level(loose, level).count);
+        slot_merge_count(spine->policy, level, entry_set_level(loose, level).count);
 
     if (count == 0)
         return;
@@ -267,7 +267,7 @@ count_ahead(const struct spine *spine, const struct company *company,
     for (size_t i = 0; i < company->count; i++) {
         const struct spine_batch *batch = company->batches[i];
         const uint64_t rows = batch->info.rows;
-        const uint64_t limit = slot_ahead_limit(&spine->policy, &smaller, rows);
+        const uint64_t limit = slot_ahead_limit(spine->policy, &smaller, rows);
 
         costs[i] = (struct slot_cost){rows, batch->info.negative_rows, rows};
         if (i > 0 && rows > limit)
@@ -276,7 +276,7 @@ count_ahead(const struct spine *spine, const struct company *company,
         smaller.rows += rows;
         smaller.negative_rows += batch->info.negative_rows;
     }
-    count = slot_ahead_count(&spine->policy, costs, company->count);
+    count = slot_ahead_count(spine->policy, costs, company->count);
     for (size_t i = 0; i < count; i++)
         *untouched_rows += costs[i].rows - costs[i].cost;
     return count;

@@ -184,7 +184,7 @@ stretch_start_locked(struct spine *spine, struct stretch *stretch,
             continue;
         }
         home->sequence = entry->sequence;
-        home->level = slot_level(&spine->policy, home->batch->info.rows);
+        home->level = slot_level(spine->policy, home->batch->info.rows);
         entry_set_add(&task->inputs, home);
         stretch->homes[i] = NULL;
         swap_batches(&entry->batch, &stretch->outer[i]);

@@ -81,7 +81,7 @@ is_due_locked(const struct spine *spine)
     return survey->wanted && start_is_allowed_locked(spine) &&
            spine->locked.next_compaction == NULL &&
            spine->locked.counters.inserted_rows >= survey->inserted_rows_min &&
-           slot_level(&spine->policy, largest_rows) > 0 &&
+           slot_level(spine->policy, largest_rows) > 0 &&
            (spine->locked.key_filter != NULL ||
             (spine->locked.value_filter != NULL &&
              !value_filter_needs_groups(spine->locked.value_filter)));
@@ -142,7 +142,7 @@ collect_locked(struct spine *spine, struct findings *findings)
     if (!value_filter_needs_groups(spine->locked.value_filter))
         findings->values = value_filter_ref(spine->locked.value_filter);
     findings->filters = filters_mark(findings->keys, findings->values);
-    range.level_begin = slot_level(&spine->policy, rows_min);
+    range.level_begin = slot_level(spine->policy, rows_min);
     company_gather_locked(spine, range, rows_min, &findings->batches);
     survey->blocked = findings->batches.count == 0;
 }

@@ -9,7 +9,7 @@ static struct spine_event
 event_of(const struct spine *spine, enum spine_event_kind kind, uint64_t begin_ns)
 {
     return (struct spine_event){.kind = kind,
-                                .spine = spine->name,
+                                .spine = spine->options.name,
                                 .spine_number = spine->number,
                                 .thread = thread_number(),
                                 .begin_ns = begin_ns,
@@ -59,7 +59,7 @@ stall_begin_locked(const struct spine *spine, enum spine_cause cause, struct sta
         return;
     for (unsigned level = SPINE_LEVELS; level-- > 0 && cause == SPINE_CAUSE_BATCHES;)
         if (tasks[level].state != TASK_IDLE &&
-            slot_merge_count(&spine->policy, level,
+            slot_merge_count(spine->policy, level,
                              entry_set_level(&spine->locked.loose, level).count) > 0)
             at = level;
     if (tasks[at].state == TASK_IDLE)
@@ -246,7 +246,7 @@ void
 tell_error(const struct spine *spine, const struct spine_error *error, bool is_sticky)
 {
     runtime_log(spine->runtime, is_sticky ? SPINE_LOG_ERROR : SPINE_LOG_WARNING,
-                "spine \"%s\": %s%s", spine->name,
+                "spine \"%s\": %s%s", spine->options.name,
                 is_sticky ? "merges stand still: " : "a merge will be tried again: ",
                 error->message);
 }

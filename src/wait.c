@@ -70,7 +70,7 @@ spine_is_full_locked(const struct spine *spine)
         return false;
     /* What is due and could begin has begun. */
     for (unsigned level = 0; level < SPINE_LEVELS; level++)
-        if (slot_merge_count(&spine->policy, level, entry_set_level(loose, level).count) >
+        if (slot_merge_count(spine->policy, level, entry_set_level(loose, level).count) >
             0)
             return true;
     return false;

@@ -119,7 +119,7 @@ static void
 world_start_at(struct world *world, unsigned count)
 {
     for (unsigned level = 0; count > 0 && level < SPINE_LEVELS; level++)
-        world->policy.merge_min[level] = count;
+        world->policy.merge_min[level] = (uint8_t)count;
 }
 
 static void

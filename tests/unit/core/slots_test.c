@@ -305,10 +305,26 @@ help_grows_in_steps(void **state)
     assert_int_equal(slot_help_slices(40, 32, 8), 9);
 }
 
+static void
+the_default_policy_is_what_most_spines_have(void **state)
+{
+    struct slot_policy made;
+
+    (void)state;
+    slot_policy_init(&made, SLOT_DECADES, SLOT_LEVEL0_ROWS);
+    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
+        assert_int_equal(made.rows_max[level], slot_policy_default.rows_max[level]);
+        assert_int_equal(made.merge_min[level], slot_policy_default.merge_min[level]);
+    }
+    assert_int_equal(made.merge_max, slot_policy_default.merge_max);
+    assert_int_equal(made.ahead_ratio, slot_policy_default.ahead_ratio);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_default_policy_is_what_most_spines_have),
         cmocka_unit_test(decades_put_batches_by_rows),
         cmocka_unit_test(fours_put_batches_by_powers_of_four),
         cmocka_unit_test(the_level0_limit_moves_level_0_only),
