@@ -41,6 +41,7 @@
  * Batches, snapshots and merges are let go of outside it. Lock order: spine, runtime.
  */
 
+#include "aftermath.h"
 #include "base/thread.h"
 #include "counters.h"
 #include "merge_task.h"
@@ -48,10 +49,6 @@
 #include "snapshot/snapshot.h"
 #include "survey.h"
 #include "tell.h"
-
-/* The task beside the levels' that makes one batch of everything. */
-#define COMPACTION_TASK SPINE_LEVELS
-#define TASK_COUNT (SPINE_LEVELS + 1)
 
 struct compaction;
 
@@ -141,32 +138,8 @@ struct spine {
     } locked;
 };
 
-/* What a critical section leaves to be done after it. Zero at first. */
-struct aftermath {
-    struct key_filter *key_filters[TASK_COUNT];
-    struct value_filter *value_filters[TASK_COUNT];
-    struct spine_snapshot *snapshot;
-    struct spine_batch *batch;
-    struct entry_set entries;
-    struct compaction *compactions; /* a chain */
-    struct merge *failed_merge;     /* of a task that tries again */
-    struct merge *merges[TASK_COUNT];
-    size_t task_count; /* of these three arrays; NULL where there was none */
-    /* Merges that were told of; an error to tell of, which lives as long as this. */
-    struct {
-        unsigned level;
-        uint64_t merge;
-    } given_up[TASK_COUNT];
-    size_t given_up_count;
-    const struct spine_error *error;
-    bool error_is_sticky;
-    bool kick;
-};
-
 /* ---- core.c ---- */
 
-/* Does what a critical section left to do. No lock held. */
-void aftermath_run(struct spine *spine, struct aftermath *after);
 /* The list of batches changed. */
 void spine_changed_locked(struct spine *spine, struct aftermath *after);
 /* Makes an entry loose, on the level of its batch's rows; of a merge output, maybe
