@@ -70,6 +70,16 @@ find "$moved" -name 'libspine.so*' -exec rm {} +
     expect "pkg-config, static, moved" "$work/static"
 )
 
+# Where pkg-config knows nothing but spine.
+(
+    PKG_CONFIG_LIBDIR=$work/nothing
+    export PKG_CONFIG_LIBDIR
+    logged cmake -G "$generator" -S "$here/bare" -B "$work/bare" \
+        -DCMAKE_C_COMPILER="$compiler" -DCMAKE_PREFIX_PATH="$prefix"
+    logged cmake --build "$work/bare"
+    expect "find_package, without what the archive needs" "$work/bare/program_bare"
+)
+
 languages=C
 if command -v c++ >/dev/null 2>&1; then
     languages="C;CXX"
