@@ -99,7 +99,7 @@ static enum spine_status
 check_counts(const struct check *check)
 {
     const struct fence *fence = &check->batch->fences[check->at];
-    const struct block_facts said = facts_of_fence(fence);
+    const struct block_facts said = facts_of_fence(&check->batch->layout, fence);
     const struct block_facts seen =
         facts_of_image(&check->batch->layout, check->pin.image);
     const struct {

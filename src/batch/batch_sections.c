@@ -20,6 +20,8 @@ static enum spine_status decode_fence(struct wire_reader *in, struct spine_batch
                                       size_t index, struct spine_error *error);
 static bool decode_cells(struct wire_reader *in, struct fence *fence, bool *no_memory);
 static bool fence_is_sound(const struct spine_batch *batch, size_t index);
+static bool
+span_is_sound(const struct cell_layout *column, struct span span, uint64_t word);
 static bool fences_ascend(const struct spine_batch *batch, size_t index);
 
 void
@@ -111,7 +113,8 @@ marks_encode(const struct spine_batch *batch, struct wire_writer *out)
     wire_put(out, batch->marks, count * sizeof *batch->marks);
 }
 
-/* Marks ascend, begin with the first key, and each block's last one is its last key. */
+/* Marks ascend, begin with the first key, and each block's last one is its last key; that
+ * of a stretch without keys is the one before, so that no key is looked for there. */
 enum spine_status
 marks_decode(struct span bytes, struct spine_batch *batch, struct spine_error *error)
 {
@@ -127,9 +130,11 @@ marks_decode(struct span bytes, struct spine_batch *batch, struct spine_error *e
         return spine_fail(error, SPINE_CORRUPT, "mark 0 is not the first key");
     for (size_t i = 1; i < count; i++) {
         const struct fence *fence = &batch->fences[(i - 1) / BLOCK_MARKS];
+        const struct stretch stretch = marks_stretch(batch, i - 1);
         const bool last = i % BLOCK_MARKS == 0;
 
         if (batch->marks[i] < batch->marks[i - 1] ||
+            (stretch.begin >= stretch.end && batch->marks[i] > batch->marks[i - 1]) ||
             (last && batch->marks[i] != marks_word(&batch->layout, fence->last_hi)))
             return spine_fail(error, SPINE_CORRUPT, "mark %zu is out of order", i);
     }
@@ -219,10 +224,21 @@ fence_is_sound(const struct spine_batch *batch, size_t index)
     if (layout->row_kind == ROW_ONE && (fence->first_lo != 0 || fence->last_lo != 0))
         return false;
     return fence->cells == NULL ||
-           ((layout->key.spans || fence->cells->first_key.size == 0) &&
-            (layout->key.spans || fence->cells->last_key.size == 0) &&
-            (layout->value.spans || fence->cells->first_value.size == 0) &&
-            (layout->value.spans || fence->cells->last_value.size == 0));
+           (span_is_sound(&layout->key, fence->cells->first_key, fence->first_hi) &&
+            span_is_sound(&layout->key, fence->cells->last_key, fence->last_hi) &&
+            span_is_sound(&layout->value, fence->cells->first_value, fence->first_lo) &&
+            span_is_sound(&layout->value, fence->cells->last_value, fence->last_lo));
+}
+
+/* Is the span a cell of the column, and `word` what it begins with? */
+static bool
+span_is_sound(const struct cell_layout *column, struct span span, uint64_t word)
+{
+    if (!column->spans)
+        return span.size == 0;
+    return (column->shape == SHAPE_FIXED ? span.size == column->bytes
+                                         : span.size <= SPINE_BYTES_MAX) &&
+           word == bytes_prefix(span.data, span.size);
 }
 
 /* The last row of a block is not before its first one, nor that before the last row of

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/block_facts.h"
 
+#include "batch/marks.h"
+
 static bool values_are_found(const struct layout *layout, const struct image *image);
 
 struct block_facts
@@ -14,6 +16,12 @@ facts_of_image(const struct layout *layout, const struct image *image)
                                 .key_framed = image_has(image, IMAGE_KEYS_FRAMED),
                                 .encoded = image_has(image, IMAGE_ENCODED)};
 
+    if (layout_has_marks(layout)) {
+        const struct column keys = image_keys(image);
+
+        column_words(&layout->key, &keys, image->key_count - 1, image->key_count,
+                     &facts.last_key);
+    }
     if (values_are_found(layout, image)) {
         facts.value_width = image_has(image, IMAGE_VALUES_FRAMED)
                                 ? image->value_frame.width
@@ -24,17 +32,19 @@ facts_of_image(const struct layout *layout, const struct image *image)
 }
 
 struct block_facts
-facts_of_fence(const struct fence *fence)
+facts_of_fence(const struct layout *layout, const struct fence *fence)
 {
-    return (struct block_facts){.rows = fence->rows,
-                                .keys = fence->keys,
-                                .values = fence->values,
-                                .negative_rows = fence->negative_rows,
-                                .values_at = fence->values_at,
-                                .key_width = fence->key_width,
-                                .value_width = fence->value_width,
-                                .key_framed = fence->key_framed,
-                                .encoded = fence->encoded};
+    return (struct block_facts){
+        .last_key = layout_has_marks(layout) ? marks_word(layout, fence->last_hi) : 0,
+        .rows = fence->rows,
+        .keys = fence->keys,
+        .values = fence->values,
+        .negative_rows = fence->negative_rows,
+        .values_at = fence->values_at,
+        .key_width = fence->key_width,
+        .value_width = fence->value_width,
+        .key_framed = fence->key_framed,
+        .encoded = fence->encoded};
 }
 
 /* Values of keys that have one each are found by the number of the key alone. */

@@ -9,6 +9,9 @@
 #include "batch/fence.h"
 
 struct block_facts {
+    /* The last key, where keys are words: a search for one that is not greater ends
+     * within the block. Otherwise 0. */
+    uint64_t last_key;
     uint32_t rows;
     uint32_t keys;
     uint32_t values;
@@ -20,9 +23,9 @@ struct block_facts {
     bool encoded;
 };
 
-static_assert(sizeof(struct block_facts) == 24, "facts are compared as bytes");
+static_assert(sizeof(struct block_facts) == 32, "facts are compared as bytes");
 
 struct block_facts facts_of_image(const struct layout *layout, const struct image *image);
-struct block_facts facts_of_fence(const struct fence *fence);
+struct block_facts facts_of_fence(const struct layout *layout, const struct fence *fence);
 
 #endif

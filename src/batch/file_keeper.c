@@ -49,7 +49,7 @@ keeper_of_file(struct store_file *file, struct spine_batch *part,
     check->layout.schema.key_tuple = check->layout.schema.value_tuple = NULL;
     check->count = count;
     for (size_t i = 0; i < count; i++)
-        check->facts[i] = facts_of_fence(&part->fences[i]);
+        check->facts[i] = facts_of_fence(&part->layout, &part->fences[i]);
     file->on_check = on_check;
     file->on_release = on_release;
     file->check_context = check;

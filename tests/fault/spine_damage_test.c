@@ -2,9 +2,10 @@
 
 /*
  * A spine on a file whose bytes are not what was written: bits that flipped, bytes that
- * are missing, sectors of zeros, of another place, of another file. Whoever reads gets the
- * right rows, or SPINE_CORRUPT with the name of the file and an offset, and a merge leaves
- * its inputs; other spines go on; when the bytes are right again, so is everything.
+ * are missing, sectors of zeros, of another place, of another file. Whoever reads gets
+ * the right rows, or SPINE_CORRUPT with the name of the file and an offset, and a merge
+ * leaves its inputs; other spines go on; when the bytes are right again, so is
+ * everything.
  */
 
 #include "base/error.h"
@@ -242,10 +243,7 @@ seek_some(struct spine *spine, const struct world *world)
     return st != SPINE_OK;
 }
 
-/*
- * One damage: a fork of the spine is read and merged on it. With `may_miss`, what was
- * damaged may not be looked at.
- */
+/* One damage: a fork of the spine is read and merged on it. */
 static void
 try_damage(struct world *world, size_t size)
 {

@@ -6,8 +6,8 @@
  *
  * Checksums are made right here, as no fuzzer guesses them: those of the footer, of the
  * table where the footer says that it is, and of what the table names. So what sections
- * and blocks say comes to those who believe them: the batch of the file is opened, checked
- * and read, too.
+ * and blocks say comes to those who believe them: the batch of the file is opened,
+ * checked and read, too.
  */
 
 #include "fuzz/fuzz.h"
