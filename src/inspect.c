@@ -42,7 +42,7 @@ static void add_sums(struct entry_sums *to, const struct entry_sums *sums);
 static enum spine_status
 check_task(const struct merge_task *task, struct spine_error *error);
 static void
-check_section(const struct spine *spine, struct entry_range range, void *context);
+check_section_locked(const struct spine *spine, struct entry_range range, void *context);
 static void check_set(struct census *census, const struct entry_set *set,
                       const char *where, struct entry_range range);
 static void check_entry(struct entry *entry, void *context);
@@ -285,7 +285,7 @@ check_places_locked(struct spine *spine, struct spine_error *error)
 
     spine_list_wait_locked(spine);
     TRY_RETURN(count_locked(spine, &census));
-    spine_list_sections_locked(spine, check_section, &census);
+    spine_list_sections_locked(spine, check_section_locked, &census);
     for (unsigned level = 0; level < SPINE_LEVELS; level++)
         expect_sums(&census, "merging and loose", &census.found[level],
                     &census.expected[level]);
@@ -352,7 +352,7 @@ check_task(const struct merge_task *task, struct spine_error *error)
 }
 
 static void
-check_section(const struct spine *spine, struct entry_range range, void *context)
+check_section_locked(const struct spine *spine, struct entry_range range, void *context)
 {
     check_set(context, &spine->locked.loose, "loose", range);
     for (unsigned i = 0; i < TASK_COUNT; i++)

@@ -16,14 +16,14 @@ struct listener {
 };
 
 static void
-each_in_range(const struct spine *spine, struct entry_range range, void *context);
-static bool is_short(const struct spine *spine);
-static uint64_t next_of_all(const struct spine *spine, uint64_t sequence);
+each_in_range_locked(const struct spine *spine, struct entry_range range, void *context);
+static bool is_short_locked(const struct spine *spine);
+static uint64_t next_of_all_locked(const struct spine *spine, uint64_t sequence);
 
 void
 spine_list_wait_locked(struct spine *spine)
 {
-    while (spine->locked.publishers_waiting > 0 && !is_short(spine))
+    while (spine->locked.publishers_waiting > 0 && !is_short_locked(spine))
         condition_wait(&spine->idle, &spine->mutex);
 }
 
@@ -32,11 +32,11 @@ spine_list_locked(struct spine *spine, entry_fn *on_entry, void *context)
 {
     struct listener listener = {.on_entry = on_entry, .context = context};
 
-    spine_list_sections_locked(spine, each_in_range, &listener);
+    spine_list_sections_locked(spine, each_in_range_locked, &listener);
 }
 
 static void
-each_in_range(const struct spine *spine, struct entry_range range, void *context)
+each_in_range_locked(const struct spine *spine, struct entry_range range, void *context)
 {
     const struct listener *listener = context;
 
@@ -52,12 +52,12 @@ spine_list_sections_locked(struct spine *spine, section_fn *on_section, void *co
     struct entry_range range = entries_all;
     const uint64_t last = spine->locked.sequence;
 
-    if (is_short(spine)) {
+    if (is_short_locked(spine)) {
         on_section(spine, range, context);
         return;
     }
     spine->locked.lists++;
-    range.first = next_of_all(spine, 0);
+    range.first = next_of_all_locked(spine, 0);
     while (range.first <= last) {
         range.last = range.first + (SECTION_SEQUENCES - 1);
         if (range.last > last)
@@ -66,7 +66,7 @@ spine_list_sections_locked(struct spine *spine, section_fn *on_section, void *co
         mutex_unlock(&spine->mutex);
         thread_pause_point("between sections of a list");
         mutex_lock(&spine->mutex);
-        range.first = next_of_all(spine, range.last);
+        range.first = next_of_all_locked(spine, range.last);
     }
     if (--spine->locked.lists == 0)
         condition_broadcast(&spine->idle);
@@ -83,7 +83,7 @@ spine_publish_wait_locked(struct spine *spine)
 
 /* So few that one section does. */
 static bool
-is_short(const struct spine *spine)
+is_short_locked(const struct spine *spine)
 {
     return spine->locked.batch_count <= SECTION_SEQUENCES;
 }
@@ -91,7 +91,7 @@ is_short(const struct spine *spine)
 /* The least sequence in the spine that is greater than `sequence`; UINT64_MAX when there
  * is none. */
 static uint64_t
-next_of_all(const struct spine *spine, uint64_t sequence)
+next_of_all_locked(const struct spine *spine, uint64_t sequence)
 {
     uint64_t next = entry_set_next(&spine->locked.loose, sequence);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/container.h"
 #include "base/error.h"
 #include "compaction.h"
 #include "company.h"
@@ -175,8 +176,7 @@ merge_task_retry_locked(struct merge_task *task, struct aftermath *after)
 static void
 slice_on_worker(struct job *job, uint64_t *fuel_rows)
 {
-    struct merge_task *task =
-        (struct merge_task *)((char *)job - offsetof(struct merge_task, job));
+    struct merge_task *task = container_of(job, struct merge_task, job);
     struct spine *spine = task->spine;
     struct aftermath after = {0};
     struct slice slice = {0};

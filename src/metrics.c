@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/alloc.h"
+#include "base/container.h"
 #include "base/error.h"
 #include "core.h"
 #include "observe/observe.h"
@@ -78,7 +79,7 @@ out:
 static void
 find_spine(struct runtime_watch *watch, void *context)
 {
-    struct spine *spine = (struct spine *)((char *)watch - offsetof(struct spine, watch));
+    struct spine *spine = container_of(watch, struct spine, watch);
     struct spine_stats stats;
 
     spine_get_stats(spine, &stats);

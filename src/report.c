@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/container.h"
 #include "compaction.h"
 #include "core.h"
 
@@ -62,8 +63,7 @@ report_rest(struct spine *spine)
 static void
 report_on_worker(struct job *job, uint64_t *fuel_rows)
 {
-    struct spine *spine =
-        (struct spine *)((char *)job - offsetof(struct spine, locked.report));
+    struct spine *spine = container_of(job, struct spine, locked.report);
     struct aftermath after = {0};
     unsigned reports = 0;
     bool closed;

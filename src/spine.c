@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/container.h"
 #include "base/error.h"
 #include "compaction.h"
 #include "core.h"
@@ -25,8 +26,8 @@ static void options_release(struct spine *spine);
 static enum spine_status locks_init(struct spine *spine, struct spine_error *error);
 static void on_runtime_close(struct runtime_watch *watch);
 static void on_pressure(struct runtime_watch *watch);
-static bool is_quiet(const struct spine *spine, bool inside);
-static bool no_slice_runs(const struct spine *spine);
+static bool is_quiet_locked(const struct spine *spine, bool inside);
+static bool no_slice_runs_locked(const struct spine *spine);
 
 enum spine_status
 spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
@@ -182,7 +183,7 @@ no_mutex:
 static void
 on_runtime_close(struct runtime_watch *watch)
 {
-    struct spine *spine = (struct spine *)((char *)watch - offsetof(struct spine, watch));
+    struct spine *spine = container_of(watch, struct spine, watch);
     struct aftermath after = {0};
 
     mutex_lock(&spine->mutex);
@@ -197,7 +198,7 @@ on_runtime_close(struct runtime_watch *watch)
 static void
 on_pressure(struct runtime_watch *watch)
 {
-    struct spine *spine = (struct spine *)((char *)watch - offsetof(struct spine, watch));
+    struct spine *spine = container_of(watch, struct spine, watch);
     struct aftermath after = {0};
 
     mutex_lock(&spine->mutex);
@@ -234,7 +235,7 @@ spine_close(struct spine *spine)
     report_rest(spine);
 
     mutex_lock(&spine->mutex);
-    while (!is_quiet(spine, inside))
+    while (!is_quiet_locked(spine, inside))
         condition_wait(&spine->idle, &spine->mutex);
     spine->locked.closed_inside = inside;
     mutex_unlock(&spine->mutex);
@@ -245,7 +246,7 @@ spine_close(struct spine *spine)
 /* No task of it is in any thread, and no caller is inside, but for the report that the
  * calling thread is `inside`. */
 static bool
-is_quiet(const struct spine *spine, bool inside)
+is_quiet_locked(const struct spine *spine, bool inside)
 {
     bool quiet = spine->locked.callers == inside && !spine->locked.look_queued &&
                  !spine->locked.survey.queued && spine->locked.report_queued == inside;
@@ -372,14 +373,14 @@ spine_pause(struct spine *spine)
     for (unsigned i = 0; i < TASK_COUNT; i++)
         merge_task_park_locked(&spine->locked.tasks[i]);
     spine_wake_locked(spine);
-    while (!no_slice_runs(spine) && !spine->locked.closing)
+    while (!no_slice_runs_locked(spine) && !spine->locked.closing)
         condition_wait(&spine->idle, &spine->mutex);
     spine_leave_and_unlock(spine);
 }
 
 /* True also when another thread resumed meanwhile and slices may run again. */
 static bool
-no_slice_runs(const struct spine *spine)
+no_slice_runs_locked(const struct spine *spine)
 {
     bool none = true;
 

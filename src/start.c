@@ -12,6 +12,7 @@
  */
 
 #include "base/assert.h"
+#include "base/container.h"
 #include "compaction.h"
 #include "company.h"
 #include "core.h"
@@ -219,8 +220,7 @@ may_look_locked(const struct spine *spine)
 static void
 look_on_worker(struct job *job, uint64_t *fuel_rows)
 {
-    struct spine *spine =
-        (struct spine *)((char *)job - offsetof(struct spine, locked.look));
+    struct spine *spine = container_of(job, struct spine, locked.look);
     struct aftermath after = {0};
     struct company company = {0};
     struct stretch *stretch = stretch_find(spine);

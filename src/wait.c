@@ -8,7 +8,7 @@
 #define WAIT_FUEL_ROWS 65536u
 
 static bool has_room(const struct spine *spine, const void *context);
-static bool is_idle(const struct spine *spine, const void *context);
+static bool is_idle_locked(const struct spine *spine, const void *context);
 static uint64_t deadline_after(uint64_t timeout_ns);
 
 /* A merge that fails leaves nothing to wait for; so errors are looked at before what is
@@ -148,7 +148,7 @@ spine_wait_idle(struct spine *spine, uint64_t timeout_ns, struct spine_error *er
             mutex_lock(&spine->mutex);
             after = (struct aftermath){0};
         }
-        st = spine_wait_locked(spine, &spine->idle, is_idle, NULL,
+        st = spine_wait_locked(spine, &spine->idle, is_idle_locked, NULL,
                                deadline_after(timeout_ns), error);
         spine->locked.idle_waiters--;
         spine_start_merges_locked(spine, &after);
@@ -160,7 +160,7 @@ spine_wait_idle(struct spine *spine, uint64_t timeout_ns, struct spine_error *er
 /* Nothing runs, nothing is due. A merge that is due is queued at once, or held back by a
  * pause. */
 static bool
-is_idle(const struct spine *spine, const void *context)
+is_idle_locked(const struct spine *spine, const void *context)
 {
     const bool paused = spine->locked.pauses > 0;
 

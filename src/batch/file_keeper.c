@@ -64,11 +64,11 @@ on_pin(struct block_keeper *keeper, uint32_t number, enum pin_use use, struct pi
        struct spine_error *error)
 {
     const int64_t apart = mem_apart_begin();
-    struct cache_frame *frame;
+    struct cached_image *cached;
     enum spine_status st = SPINE_OK;
 
-    TRY(store_pin(keeper->file, number, use == PIN_TO_MERGE, &frame, error));
-    *out = (struct pin){.image = store_image(frame), .keeper = keeper, .handle = frame};
+    TRY(store_pin(keeper->file, number, use == PIN_TO_MERGE, &cached, error));
+    *out = (struct pin){.image = store_image(cached), .keeper = keeper, .handle = cached};
 out:
     mem_apart_end(apart);
     return st;

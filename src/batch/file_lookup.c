@@ -24,12 +24,12 @@ file_ask(struct asked_filter *asked, const struct fence *fence,
     if (file == NULL || file->table.filter_count == 0 || !filters_pay(fence->keeper))
         return SPINE_OK;
     number = file_filter_of(file, fence->number);
-    if (asked->frame == NULL || asked->file != file || asked->number != number) {
+    if (asked->cached == NULL || asked->file != file || asked->number != number) {
         const int64_t apart = mem_apart_begin();
         enum spine_status st;
 
         asked_filter_release(asked);
-        st = store_pin(file, file->table.block_count + number, false, &asked->frame,
+        st = store_pin(file, file->table.block_count + number, false, &asked->cached,
                        error);
         mem_apart_end(apart);
         if (st != SPINE_OK)
@@ -37,10 +37,10 @@ file_ask(struct asked_filter *asked, const struct fence *fence,
         asked->file = file;
         asked->number = number;
     }
-    *answer =
-        lookup_image_maybe(store_image(asked->frame), key->word, lookup_hash(column, key))
-            ? FILE_SAYS_MAYBE
-            : FILE_RULES_OUT;
+    *answer = lookup_image_maybe(store_image(asked->cached), key->word,
+                                 lookup_hash(column, key))
+                  ? FILE_SAYS_MAYBE
+                  : FILE_RULES_OUT;
     return SPINE_OK;
 }
 
@@ -51,17 +51,17 @@ asked_filter_count(const struct asked_filter *asked, enum file_answer answer,
     const bool rules_out = answer == FILE_RULES_OUT;
 
     if (answer != FILE_NOT_ASKED && counts != NULL)
-        lookup_count_kind(lookup_image_kind(store_image(asked->frame)), counts, rules_out,
-                          !rules_out);
+        lookup_count_kind(lookup_image_kind(store_image(asked->cached)), counts,
+                          rules_out, !rules_out);
 }
 
 void
 asked_filter_release(struct asked_filter *asked)
 {
-    if (asked->frame != NULL) {
+    if (asked->cached != NULL) {
         const int64_t apart = mem_apart_begin();
 
-        store_unpin(asked->frame);
+        store_unpin(asked->cached);
         mem_apart_end(apart);
     }
     *asked = (struct asked_filter){0};

@@ -21,7 +21,7 @@
 struct asked_filter {
     const struct store_file *file;
     uint32_t number;
-    struct cache_frame *frame;
+    struct cached_image *cached;
 };
 
 /* Asks the filter of the block of `fence`, which is elsewhere, about a key. On failure

@@ -25,7 +25,7 @@ filter_check_block(struct filter_check *check, const struct spine_batch *batch,
                    size_t index, const struct image *image, struct spine_error *error)
 {
     const struct fence *fence = &batch->fences[index];
-    struct cache_frame *frame = NULL;
+    struct cached_image *cached = NULL;
     struct store_file *file;
     enum spine_status st;
 
@@ -34,12 +34,12 @@ filter_check_block(struct filter_check *check, const struct spine_batch *batch,
         return SPINE_OK;
     file = fence->keeper->file;
     TRY(store_pin(file, file->table.block_count + file_filter_of(file, fence->number),
-                  true, &frame, error));
-    TRY(check_keys(check, batch, fence, image, store_image(frame), error));
-    TRY(remake(check, batch, fence, image->key_count, store_image(frame), error));
+                  true, &cached, error));
+    TRY(check_keys(check, batch, fence, image, store_image(cached), error));
+    TRY(remake(check, batch, fence, image->key_count, store_image(cached), error));
 out:
-    if (frame != NULL)
-        store_unpin(frame);
+    if (cached != NULL)
+        store_unpin(cached);
     return st;
 }
 

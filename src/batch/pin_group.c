@@ -85,13 +85,13 @@ begin_reads(const struct spine_batch *batch, struct held_blocks *held,
 static bool
 pin_resident(const struct fence *fence, struct pin *out)
 {
-    struct cache_frame *frame =
+    struct cached_image *cached =
         store_pin_resident(fence->keeper->file, fence->number, false);
 
-    if (frame != NULL)
+    if (cached != NULL)
         *out = (struct pin){
-            .image = store_image(frame), .keeper = fence->keeper, .handle = frame};
-    return frame != NULL;
+            .image = store_image(cached), .keeper = fence->keeper, .handle = cached};
+    return cached != NULL;
 }
 
 /* How many of the blocks from `at` on lie side by side. */

@@ -16,6 +16,7 @@
 #include "runtime/loop_driver.h"
 
 #include "base/alloc.h"
+#include "base/container.h"
 #include "base/error.h"
 #include "runtime/process.h"
 
@@ -307,8 +308,7 @@ private_loop_free(struct loop_driver *driver)
 static void
 ask_at_exit(struct private_loop *at_exit)
 {
-    struct loop_driver *driver =
-        (struct loop_driver *)((char *)at_exit - offsetof(struct loop_driver, at_exit));
+    struct loop_driver *driver = container_of(at_exit, struct loop_driver, at_exit);
 
     (void)uv_async_send(&driver->wake); /* see loop_driver_submit() */
 }
@@ -419,7 +419,7 @@ pumps_cancel(struct loop_driver *driver)
 static void
 on_work(uv_work_t *work)
 {
-    struct pump *pump = (struct pump *)((char *)work - offsetof(struct pump, work));
+    struct pump *pump = container_of(work, struct pump, work);
     const struct loop_driver *driver = pump->driver;
 
     pump->again = false;
@@ -432,7 +432,7 @@ on_work(uv_work_t *work)
 static void
 on_work_done(uv_work_t *work, int uv_status)
 {
-    struct pump *pump = (struct pump *)((char *)work - offsetof(struct pump, work));
+    struct pump *pump = container_of(work, struct pump, work);
     struct loop_driver *driver = pump->driver;
 
     pump->queued = false;

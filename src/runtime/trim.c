@@ -10,6 +10,7 @@
  */
 
 #include "base/alloc.h"
+#include "base/container.h"
 #include "runtime/pump.h"
 
 /* What must have been freed since the last time, in bytes. */
@@ -54,8 +55,7 @@ trim_look(struct spine_runtime *runtime)
 static void
 trim_on_worker(struct job *job, uint64_t *fuel_rows)
 {
-    struct spine_runtime *runtime =
-        (struct spine_runtime *)((char *)job - offsetof(struct spine_runtime, trim.job));
+    struct spine_runtime *runtime = container_of(job, struct spine_runtime, trim.job);
     const uint64_t now_ns = clock_now_ns();
     const bool is_early = now_ns - runtime->trim.last_ns < TRIM_PERIOD_NS;
 

@@ -11,13 +11,13 @@
 #define IMAGE_ALIGNMENT 64u
 
 static struct cache_shard *shard_of(const struct store_file *file, uint32_t index);
-static struct cache_frame *frame_new(struct store_file *file, uint32_t index);
-static void frames_free(struct block_cache *cache, struct cache_frame *frames);
-static struct cache_frame *take_resident_locked(struct cache_shard *shard,
-                                                struct store_file *file, uint32_t index,
-                                                bool transient);
-static struct cache_frame *
-drop_pin_locked(struct cache_shard *shard, struct cache_frame *frame);
+static struct cached_image *cached_new(struct store_file *file, uint32_t index);
+static void images_free(struct block_cache *cache, struct cached_image *images);
+static struct cached_image *take_resident_locked(struct cache_shard *shard,
+                                                 struct store_file *file, uint32_t index,
+                                                 bool transient);
+static struct cached_image *
+drop_pin_locked(struct cache_shard *shard, struct cached_image *cached);
 
 enum spine_status
 cache_init(struct block_cache *cache, size_t bytes_max, struct spine_error *error)
@@ -72,12 +72,12 @@ cache_shrink(struct block_cache *cache)
 {
     for (unsigned i = 0; i < CACHE_SHARDS; i++) {
         struct cache_shard *shard = &cache->shards[i];
-        struct cache_frame *evicted;
+        struct cached_image *evicted;
 
         mutex_lock(&shard->mutex);
         evicted = cache_evict_locked(shard);
         mutex_unlock(&shard->mutex);
-        frames_free(cache, evicted);
+        images_free(cache, evicted);
     }
 }
 
@@ -86,29 +86,29 @@ cache_forget(struct block_cache *cache, struct store_file *file)
 {
     for (uint32_t index = 0; index < file_table_parts(&file->table); index++) {
         struct cache_shard *shard = shard_of(file, index);
-        struct cache_frame *frame = NULL;
+        struct cached_image *cached = NULL;
 
         mutex_lock(&shard->mutex);
-        if (slot_is_frame(file->slots[index])) {
-            frame = (struct cache_frame *)file->slots[index];
-            assert(frame->pins == 0 && !frame->loading);
-            if (frame->queue != QUEUE_NONE)
-                cache_leave_locked(shard, frame);
+        if (slot_is_image(file->slots[index])) {
+            cached = (struct cached_image *)file->slots[index];
+            assert(cached->pins == 0 && !cached->loading);
+            if (cached->queue != QUEUE_NONE)
+                cache_leave_locked(shard, cached);
             else
-                shard->other_bytes -= frame->bytes;
+                shard->other_bytes -= cached->bytes;
             file->slots[index] = 0;
         }
         mutex_unlock(&shard->mutex);
-        frames_free(cache, frame);
+        images_free(cache, cached);
     }
 }
 
 enum spine_status
 store_pin(struct store_file *file, uint32_t index, bool transient,
-          struct cache_frame **out, struct spine_error *error)
+          struct cached_image **out, struct spine_error *error)
 {
     struct cache_shard *shard = shard_of(file, index);
-    struct cache_frame *frame;
+    struct cached_image *cached;
     enum spine_status st;
 
     *out = NULL;
@@ -116,59 +116,59 @@ store_pin(struct store_file *file, uint32_t index, bool transient,
         bool is_there = false;
 
         mutex_lock(&shard->mutex);
-        frame = take_resident_locked(shard, file, index, transient);
+        cached = take_resident_locked(shard, file, index, transient);
         mutex_unlock(&shard->mutex);
-        if (frame != NULL) {
-            *out = frame;
+        if (cached != NULL) {
+            *out = cached;
             return SPINE_OK;
         }
-        frame = cache_begin_load(file, index, transient, &is_there);
-        if (frame != NULL)
+        cached = cache_begin_load(file, index, transient, &is_there);
+        if (cached != NULL)
             break;
         if (!is_there)
             return fail_nomem(error, "a block of a file",
                               file->table.blocks[index].image_bytes);
     }
-    st = store_file_read(file, index, frame->image, error);
+    st = store_file_read(file, index, cached->image, error);
     if (st == SPINE_OK)
-        st = cache_check(frame, error);
-    cache_end_load(frame, st);
+        st = cache_check(cached, error);
+    cache_end_load(cached, st);
     if (st == SPINE_OK)
-        *out = frame;
+        *out = cached;
     return st;
 }
 
-struct cache_frame *
+struct cached_image *
 store_pin_resident(struct store_file *file, uint32_t index, bool transient)
 {
     struct cache_shard *shard = shard_of(file, index);
-    struct cache_frame *frame = NULL;
+    struct cached_image *cached = NULL;
 
     mutex_lock(&shard->mutex);
-    if (slot_is_frame(file->slots[index]) &&
-        !((struct cache_frame *)file->slots[index])->loading)
-        frame = take_resident_locked(shard, file, index, transient);
+    if (slot_is_image(file->slots[index]) &&
+        !((struct cached_image *)file->slots[index])->loading)
+        cached = take_resident_locked(shard, file, index, transient);
     mutex_unlock(&shard->mutex);
-    return frame;
+    return cached;
 }
 
 void
-store_unpin(struct cache_frame *frame)
+store_unpin(struct cached_image *cached)
 {
-    struct store_file *file = frame->file;
-    struct cache_shard *shard = shard_of(file, frame->index);
-    struct cache_frame *gone;
+    struct store_file *file = cached->file;
+    struct cache_shard *shard = shard_of(file, cached->index);
+    struct cached_image *gone;
 
     mutex_lock(&shard->mutex);
-    gone = drop_pin_locked(shard, frame);
+    gone = drop_pin_locked(shard, cached);
     mutex_unlock(&shard->mutex);
-    frames_free(&file->store->cache, gone);
+    images_free(&file->store->cache, gone);
 }
 
 const void *
-store_image(const struct cache_frame *frame)
+store_image(const struct cached_image *cached)
 {
-    return frame->image;
+    return cached->image;
 }
 
 void
@@ -189,67 +189,67 @@ store_cache_counts(struct spine_store *store, struct store_cache_counts *out)
     }
 }
 
-struct cache_frame *
+struct cached_image *
 cache_begin_load(struct store_file *file, uint32_t index, bool transient, bool *is_there)
 {
     struct cache_shard *shard = shard_of(file, index);
     /* Memory is asked for without the lock. */
-    struct cache_frame *frame = frame_new(file, index);
+    struct cached_image *cached = cached_new(file, index);
 
     *is_there = false;
-    if (frame == NULL)
+    if (cached == NULL)
         return NULL;
     mutex_lock(&shard->mutex);
-    *is_there = slot_is_frame(file->slots[index]);
+    *is_there = slot_is_image(file->slots[index]);
     if (*is_there) {
         mutex_unlock(&shard->mutex);
-        frames_free(&file->store->cache, frame);
+        images_free(&file->store->cache, cached);
         return NULL;
     }
-    frame->pins = 1;
-    frame->loading = true;
-    frame->transient = transient;
-    frame->slot_before = file->slots[index];
-    file->slots[index] = (uintptr_t)frame;
-    shard->other_bytes += frame->bytes;
+    cached->pins = 1;
+    cached->loading = true;
+    cached->transient = transient;
+    cached->slot_before = file->slots[index];
+    file->slots[index] = (uintptr_t)cached;
+    shard->other_bytes += cached->bytes;
     shard->misses += !transient;
     mutex_unlock(&shard->mutex);
-    return frame;
+    return cached;
 }
 
 void
-cache_end_load(struct cache_frame *frame, enum spine_status st)
+cache_end_load(struct cached_image *cached, enum spine_status st)
 {
-    struct store_file *const frame_file = frame->file;
-    struct cache_shard *shard = shard_of(frame->file, frame->index);
-    struct cache_frame *gone = NULL;
+    struct store_file *const cached_file = cached->file;
+    struct cache_shard *shard = shard_of(cached->file, cached->index);
+    struct cached_image *gone = NULL;
 
     mutex_lock(&shard->mutex);
-    frame->loading = false;
+    cached->loading = false;
     if (st != SPINE_OK) {
-        frame->failed = true;
-        frame->file->slots[frame->index] = 0;
-        shard->other_bytes -= frame->bytes;
-        if (--frame->pins == 0)
-            gone = frame;
-    } else if (!frame->transient) {
-        shard->other_bytes -= frame->bytes;
-        cache_enter_locked(shard, frame);
+        cached->failed = true;
+        cached->file->slots[cached->index] = 0;
+        shard->other_bytes -= cached->bytes;
+        if (--cached->pins == 0)
+            gone = cached;
+    } else if (!cached->transient) {
+        shard->other_bytes -= cached->bytes;
+        cache_enter_locked(shard, cached);
         gone = cache_evict_locked(shard);
     }
     condition_broadcast(&shard->loaded);
     mutex_unlock(&shard->mutex);
-    frames_free(&frame_file->store->cache, gone);
+    images_free(&cached_file->store->cache, gone);
 }
 
 enum spine_status
-cache_check(const struct cache_frame *frame, struct spine_error *error)
+cache_check(const struct cached_image *cached, struct spine_error *error)
 {
-    const struct store_file *file = frame->file;
+    const struct store_file *file = cached->file;
 
     if (file->on_check == NULL)
         return SPINE_OK;
-    return file->on_check(file, frame->index, frame->image, error);
+    return file->on_check(file, cached->index, cached->image, error);
 }
 
 /* Neighbours of a file lie in different shards. */
@@ -259,82 +259,82 @@ shard_of(const struct store_file *file, uint32_t index)
     return &file->store->cache.shards[(file->footer.id.low + index) % CACHE_SHARDS];
 }
 
-static struct cache_frame *
-frame_new(struct store_file *file, uint32_t index)
+static struct cached_image *
+cached_new(struct store_file *file, uint32_t index)
 {
-    const size_t bytes = sizeof(struct cache_frame) + IMAGE_ALIGNMENT +
+    const size_t bytes = sizeof(struct cached_image) + IMAGE_ALIGNMENT +
                          file->table.blocks[index].image_bytes;
-    struct cache_frame *frame = mem_alloc(bytes);
+    struct cached_image *cached = mem_alloc(bytes);
     uint8_t *behind;
 
-    if (frame == NULL)
+    if (cached == NULL)
         return NULL;
     atomic_fetch_add_explicit(&file->store->cache.bytes, bytes, memory_order_relaxed);
-    *frame = (struct cache_frame){.file = file, .index = index, .bytes = bytes};
-    behind = (uint8_t *)(frame + 1);
-    frame->image = behind + (IMAGE_ALIGNMENT - (uintptr_t)behind % IMAGE_ALIGNMENT);
-    return frame;
+    *cached = (struct cached_image){.file = file, .index = index, .bytes = bytes};
+    behind = (uint8_t *)(cached + 1);
+    cached->image = behind + (IMAGE_ALIGNMENT - (uintptr_t)behind % IMAGE_ALIGNMENT);
+    return cached;
 }
 
-/* A list of frames, or NULL. */
+/* A list of images, or NULL. */
 static void
-frames_free(struct block_cache *cache, struct cache_frame *frames)
+images_free(struct block_cache *cache, struct cached_image *images)
 {
-    while (frames != NULL) {
-        struct cache_frame *next = frames->next;
+    while (images != NULL) {
+        struct cached_image *next = images->next;
 
-        atomic_fetch_sub_explicit(&cache->bytes, frames->bytes, memory_order_relaxed);
-        mem_free(frames, frames->bytes);
-        frames = next;
+        atomic_fetch_sub_explicit(&cache->bytes, images->bytes, memory_order_relaxed);
+        mem_free(images, images->bytes);
+        images = next;
     }
 }
 
 /*
- * Pins the frame of a block, waiting for its read if somebody has begun one. NULL when
+ * Pins the image of a block, waiting for its read if somebody has begun one. NULL when
  * there is none, or its read failed. A hit of a merge does not make a block wanted, that
  * of a reader keeps a transient one.
  */
-static struct cache_frame *
+static struct cached_image *
 take_resident_locked(struct cache_shard *shard, struct store_file *file, uint32_t index,
                      bool transient)
 {
-    struct cache_frame *frame;
+    struct cached_image *cached;
 
-    if (!slot_is_frame(file->slots[index]))
+    if (!slot_is_image(file->slots[index]))
         return NULL;
-    frame = (struct cache_frame *)file->slots[index];
-    frame->pins++;
+    cached = (struct cached_image *)file->slots[index];
+    cached->pins++;
     if (!transient) {
         shard->hits++;
-        if (frame->wanted < CACHE_WANTED_MAX)
-            frame->wanted++;
-        frame->transient = false;
+        if (cached->wanted < CACHE_WANTED_MAX)
+            cached->wanted++;
+        cached->transient = false;
     }
-    while (frame->loading)
+    while (cached->loading)
         condition_wait(&shard->loaded, &shard->mutex);
-    if (!frame->failed)
-        return frame;
-    if (--frame->pins == 0)
-        frames_free(&file->store->cache, frame);
+    if (!cached->failed)
+        return cached;
+    if (--cached->pins == 0)
+        images_free(&file->store->cache, cached);
     return NULL;
 }
 
-/* One pin less. A list of frames to be freed. */
-static struct cache_frame *
-drop_pin_locked(struct cache_shard *shard, struct cache_frame *frame)
+/* One pin less. A list of images to be freed. */
+static struct cached_image *
+drop_pin_locked(struct cache_shard *shard, struct cached_image *cached)
 {
-    assert(frame->pins > 0 && !frame->loading);
-    if (--frame->pins > 0)
+    assert(cached->pins > 0 && !cached->loading);
+    if (--cached->pins > 0)
         return NULL;
-    if (frame->transient) {
-        shard->other_bytes -= frame->bytes;
-        frame->file->slots[frame->index] = 0;
-        return frame;
+    if (cached->transient) {
+        shard->other_bytes -= cached->bytes;
+        cached->file->slots[cached->index] = 0;
+        return cached;
     }
-    if (frame->queue == QUEUE_NONE) {
+    if (cached->queue == QUEUE_NONE) {
         /* A reader wanted what a merge had read. */
-        shard->other_bytes -= frame->bytes;
-        cache_enter_locked(shard, frame);
+        shard->other_bytes -= cached->bytes;
+        cache_enter_locked(shard, cached);
     }
     return cache_evict_locked(shard);
 }

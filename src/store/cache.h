@@ -19,12 +19,12 @@
  *                +--not wanted--> ghost-+ +--wanted--> main, from its beginning
  *
  * Each file has a slot per block, so finding one takes no hash table. A slot is 0, points
- * to a frame, or holds the number of a ghost. A frame that is pinned stays.
+ * to an image, or holds the number of a ghost. An image that is pinned stays.
  *
- * A merge reads each block once and leaves it: its frames are *transient*. They go with
+ * A merge reads each block once and leaves it: its images are *transient*. They go with
  * their last pin, unless a reader wanted them meanwhile, and push nobody out.
  *
- * A shard's lock guards its queues, and the slots and frames of the blocks that belong to
+ * A shard's lock guards its queues, and the slots and images of the blocks that belong to
  * it. It is held for some instructions, never during a read.
  */
 
@@ -40,9 +40,9 @@
 enum cache_queue_kind { QUEUE_NONE, QUEUE_SMALL, QUEUE_MAIN, QUEUE_KINDS };
 
 /* The image of a block of a file, in memory. */
-struct cache_frame {
-    struct cache_frame *next;
-    struct cache_frame *previous;
+struct cached_image {
+    struct cached_image *next;
+    struct cached_image *previous;
     struct store_file *file; /* not a reference: a pin is one */
     uint32_t index;
     /* Those who use it or wait for it. */
@@ -55,15 +55,15 @@ struct cache_frame {
     /* It goes with its last pin. */
     bool transient;
     size_t bytes; /* of the allocation */
-    /* The slot of the block before this frame was there. */
+    /* The slot of the block before this image was there. */
     uintptr_t slot_before;
     void *image;
 };
 
 /* First in, first out: the newest is `first`. */
 struct cache_queue {
-    struct cache_frame *first;
-    struct cache_frame *last;
+    struct cached_image *first;
+    struct cached_image *last;
     size_t bytes;
     size_t count;
 };
@@ -74,7 +74,7 @@ struct cache_shard {
     struct condition loaded;
     struct cache_queue queues[QUEUE_KINDS];
     size_t bytes_max;
-    /* Of transient frames, and of those that are loading. */
+    /* Of transient images, and of those that are loading. */
     size_t other_bytes;
     /* Blocks that became ghosts so far. */
     uint64_t ghosts;
@@ -82,7 +82,7 @@ struct cache_shard {
 };
 
 struct block_cache {
-    /* Memory of all frames. */
+    /* Memory of all images. */
     atomic_size_t bytes;
     struct cache_shard shards[CACHE_SHARDS];
     unsigned shard_count; /* whose locks are there */
@@ -90,36 +90,37 @@ struct block_cache {
 
 enum spine_status
 cache_init(struct block_cache *cache, size_t bytes_max, struct spine_error *error);
-/* No frame is pinned. Twice is harmless. */
+/* No image is pinned. Twice is harmless. */
 void cache_release(struct block_cache *cache);
 /* Another bound. Evicts nothing: locks may be held. */
 void cache_set_bytes(struct block_cache *cache, size_t bytes_max);
 /* Evicts what is above the bound. */
 void cache_shrink(struct block_cache *cache);
-/* The file goes: frees all its frames, none of which is pinned. */
+/* The file goes: frees all its images, none of which is pinned. */
 void cache_forget(struct block_cache *cache, struct store_file *file);
 
 /*
- * Makes a pinned frame for a block that has none, which the caller then reads into it and
+ * Makes a pinned image for a block that has none, which the caller then reads into it and
  * ends the load. NULL when there is one by now, `*is_there`, or no memory.
  */
-struct cache_frame *
+struct cached_image *
 cache_begin_load(struct store_file *file, uint32_t index, bool transient, bool *is_there);
-/* The frame has its image, as `st` says; if not, it is gone. */
-void cache_end_load(struct cache_frame *frame, enum spine_status st);
+/* The image has been read, or `st` says why not; then it is gone. */
+void cache_end_load(struct cached_image *cached, enum spine_status st);
 /* Checks an image that came from the backend, as the owner of the file wants it. */
-enum spine_status cache_check(const struct cache_frame *frame, struct spine_error *error);
+enum spine_status
+cache_check(const struct cached_image *cached, struct spine_error *error);
 
 /* ---- cache_queue.c: the shard's lock is held ---- */
 
-/* Puts a frame that was read where S3-FIFO wants it. */
-void cache_enter_locked(struct cache_shard *shard, struct cache_frame *frame);
-void cache_leave_locked(struct cache_shard *shard, struct cache_frame *frame);
-/* Takes out what is above the bound and not pinned; a list of frames to be freed. */
-struct cache_frame *cache_evict_locked(struct cache_shard *shard);
+/* Puts an image that was read where S3-FIFO wants it. */
+void cache_enter_locked(struct cache_shard *shard, struct cached_image *cached);
+void cache_leave_locked(struct cache_shard *shard, struct cached_image *cached);
+/* Takes out what is above the bound and not pinned; a list of images to be freed. */
+struct cached_image *cache_evict_locked(struct cache_shard *shard);
 
 static inline bool
-slot_is_frame(uintptr_t slot)
+slot_is_image(uintptr_t slot)
 {
     return slot != 0 && (slot & 1) == 0;
 }

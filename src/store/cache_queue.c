@@ -8,47 +8,47 @@
 
 static bool is_recent_ghost(const struct cache_shard *shard, uintptr_t slot);
 static void
-push(struct cache_shard *shard, struct cache_frame *frame, enum cache_queue_kind kind);
-static bool evict_small(struct cache_shard *shard, struct cache_frame **evicted);
-static bool evict_main(struct cache_shard *shard, struct cache_frame **evicted);
-static void evict(struct cache_shard *shard, struct cache_frame *frame, uintptr_t slot,
-                  struct cache_frame **evicted);
+push(struct cache_shard *shard, struct cached_image *cached, enum cache_queue_kind kind);
+static bool evict_small(struct cache_shard *shard, struct cached_image **evicted);
+static bool evict_main(struct cache_shard *shard, struct cached_image **evicted);
+static void evict(struct cache_shard *shard, struct cached_image *cached, uintptr_t slot,
+                  struct cached_image **evicted);
 
 void
-cache_enter_locked(struct cache_shard *shard, struct cache_frame *frame)
+cache_enter_locked(struct cache_shard *shard, struct cached_image *cached)
 {
-    assert(frame->queue == QUEUE_NONE);
-    frame->wanted = 0;
-    push(shard, frame,
-         is_recent_ghost(shard, frame->slot_before) ? QUEUE_MAIN : QUEUE_SMALL);
+    assert(cached->queue == QUEUE_NONE);
+    cached->wanted = 0;
+    push(shard, cached,
+         is_recent_ghost(shard, cached->slot_before) ? QUEUE_MAIN : QUEUE_SMALL);
 }
 
 void
-cache_leave_locked(struct cache_shard *shard, struct cache_frame *frame)
+cache_leave_locked(struct cache_shard *shard, struct cached_image *cached)
 {
-    struct cache_queue *queue = &shard->queues[frame->queue];
+    struct cache_queue *queue = &shard->queues[cached->queue];
 
-    assert(frame->queue != QUEUE_NONE && queue->count > 0);
-    if (frame->previous != NULL)
-        frame->previous->next = frame->next;
+    assert(cached->queue != QUEUE_NONE && queue->count > 0);
+    if (cached->previous != NULL)
+        cached->previous->next = cached->next;
     else
-        queue->first = frame->next;
-    if (frame->next != NULL)
-        frame->next->previous = frame->previous;
+        queue->first = cached->next;
+    if (cached->next != NULL)
+        cached->next->previous = cached->previous;
     else
-        queue->last = frame->previous;
-    queue->bytes -= frame->bytes;
+        queue->last = cached->previous;
+    queue->bytes -= cached->bytes;
     queue->count--;
-    frame->next = frame->previous = NULL;
-    frame->queue = QUEUE_NONE;
+    cached->next = cached->previous = NULL;
+    cached->queue = QUEUE_NONE;
 }
 
 /* Ends when there is room, or when a whole round through both queues found nothing but
- * pinned frames. */
-struct cache_frame *
+ * pinned images. */
+struct cached_image *
 cache_evict_locked(struct cache_shard *shard)
 {
-    struct cache_frame *evicted = NULL;
+    struct cached_image *evicted = NULL;
     const struct cache_queue *small = &shard->queues[QUEUE_SMALL];
     const struct cache_queue *main = &shard->queues[QUEUE_MAIN];
     size_t looks = (small->count + main->count) * (CACHE_WANTED_MAX + 2);
@@ -63,7 +63,7 @@ cache_evict_locked(struct cache_shard *shard)
     return evicted;
 }
 
-/* As many ghosts are remembered as frames are in the main queue. */
+/* As many ghosts are remembered as images are in the main queue. */
 static bool
 is_recent_ghost(const struct cache_shard *shard, uintptr_t slot)
 {
@@ -73,62 +73,62 @@ is_recent_ghost(const struct cache_shard *shard, uintptr_t slot)
 }
 
 static void
-push(struct cache_shard *shard, struct cache_frame *frame, enum cache_queue_kind kind)
+push(struct cache_shard *shard, struct cached_image *cached, enum cache_queue_kind kind)
 {
     struct cache_queue *queue = &shard->queues[kind];
 
-    frame->queue = (uint8_t)kind;
-    frame->previous = NULL;
-    frame->next = queue->first;
+    cached->queue = (uint8_t)kind;
+    cached->previous = NULL;
+    cached->next = queue->first;
     if (queue->first != NULL)
-        queue->first->previous = frame;
+        queue->first->previous = cached;
     else
-        queue->last = frame;
-    queue->first = frame;
-    queue->bytes += frame->bytes;
+        queue->last = cached;
+    queue->first = cached;
+    queue->bytes += cached->bytes;
     queue->count++;
 }
 
 /* The oldest of the small queue moves on, or leaves. */
 static bool
-evict_small(struct cache_shard *shard, struct cache_frame **evicted)
+evict_small(struct cache_shard *shard, struct cached_image **evicted)
 {
-    struct cache_frame *frame = shard->queues[QUEUE_SMALL].last;
+    struct cached_image *cached = shard->queues[QUEUE_SMALL].last;
 
-    cache_leave_locked(shard, frame);
-    if (frame->wanted > 0 || frame->pins > 0) {
-        frame->wanted = 0;
-        push(shard, frame, QUEUE_MAIN);
+    cache_leave_locked(shard, cached);
+    if (cached->wanted > 0 || cached->pins > 0) {
+        cached->wanted = 0;
+        push(shard, cached, QUEUE_MAIN);
         return false;
     }
     shard->ghosts++;
-    evict(shard, frame, (uintptr_t)(shard->ghosts << 1 | 1), evicted);
+    evict(shard, cached, (uintptr_t)(shard->ghosts << 1 | 1), evicted);
     return true;
 }
 
 /* The oldest of the main queue begins anew, or leaves. */
 static bool
-evict_main(struct cache_shard *shard, struct cache_frame **evicted)
+evict_main(struct cache_shard *shard, struct cached_image **evicted)
 {
-    struct cache_frame *frame = shard->queues[QUEUE_MAIN].last;
+    struct cached_image *cached = shard->queues[QUEUE_MAIN].last;
 
-    cache_leave_locked(shard, frame);
-    if (frame->wanted > 0 || frame->pins > 0) {
-        if (frame->wanted > 0)
-            frame->wanted--;
-        push(shard, frame, QUEUE_MAIN);
+    cache_leave_locked(shard, cached);
+    if (cached->wanted > 0 || cached->pins > 0) {
+        if (cached->wanted > 0)
+            cached->wanted--;
+        push(shard, cached, QUEUE_MAIN);
         return false;
     }
-    evict(shard, frame, 0, evicted);
+    evict(shard, cached, 0, evicted);
     return true;
 }
 
 static void
-evict(struct cache_shard *shard, struct cache_frame *frame, uintptr_t slot,
-      struct cache_frame **evicted)
+evict(struct cache_shard *shard, struct cached_image *cached, uintptr_t slot,
+      struct cached_image **evicted)
 {
     shard->evictions++;
-    frame->file->slots[frame->index] = slot;
-    frame->next = *evicted;
-    *evicted = frame;
+    cached->file->slots[cached->index] = slot;
+    cached->next = *evicted;
+    *evicted = cached;
 }

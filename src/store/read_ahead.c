@@ -17,21 +17,21 @@
 #include "store/store_state.h"
 
 static size_t run_begin(struct store_file *file, uint32_t index, size_t count,
-                        bool transient, struct cache_frame **frames);
-static enum spine_status run_read(struct store_file *file, struct cache_frame **frames,
+                        bool transient, struct cached_image **images);
+static enum spine_status run_read(struct store_file *file, struct cached_image **images,
                                   size_t count, struct spine_error *error);
-static enum spine_status run_unpack(struct store_file *file, struct cache_frame *frame,
+static enum spine_status run_unpack(struct store_file *file, struct cached_image *cached,
                                     const uint8_t *stored, struct spine_error *error);
 
 enum spine_status
 store_pin_run(struct store_file *file, uint32_t index, size_t count, bool transient,
-              struct cache_frame **out, struct spine_error *error)
+              struct cached_image **out, struct spine_error *error)
 {
     enum spine_status st = SPINE_OK;
     size_t at = 0;
 
     assert(index + count <= file->table.block_count);
-    memset(out, 0, count * sizeof(struct cache_frame *));
+    memset(out, 0, count * sizeof(struct cached_image *));
     while (at < count && st == SPINE_OK) {
         const uint32_t first = index + (uint32_t)at;
         size_t run;
@@ -60,32 +60,32 @@ store_pin_run(struct store_file *file, uint32_t index, size_t count, bool transi
     return st;
 }
 
-/* Begins the loads of blocks that have no frame, from `index` on, until one has. Their
+/* Begins the loads of blocks that have no image, from `index` on, until one has. Their
  * number. */
 static size_t
 run_begin(struct store_file *file, uint32_t index, size_t count, bool transient,
-          struct cache_frame **frames)
+          struct cached_image **images)
 {
     size_t begun = 0;
 
     while (begun < count) {
         bool is_there;
-        struct cache_frame *frame =
+        struct cached_image *cached =
             cache_begin_load(file, index + (uint32_t)begun, transient, &is_there);
 
-        if (frame == NULL)
+        if (cached == NULL)
             break;
-        frames[begun++] = frame;
+        images[begun++] = cached;
     }
     return begun;
 }
 
 /* Reads a run that was begun and ends its loads: those that failed are NULL then. */
 static enum spine_status
-run_read(struct store_file *file, struct cache_frame **frames, size_t count,
+run_read(struct store_file *file, struct cached_image **images, size_t count,
          struct spine_error *error)
 {
-    const uint32_t first = frames[0]->index;
+    const uint32_t first = images[0]->index;
     struct scratch stored = {0};
     uint64_t offset;
     size_t bytes;
@@ -100,21 +100,21 @@ run_read(struct store_file *file, struct cache_frame **frames, size_t count,
         const uint64_t at = file->table.blocks[first + i].offset - offset;
 
         if (st == SPINE_OK)
-            st = run_unpack(file, frames[i], stored.bytes + at, error);
-        cache_end_load(frames[i], st);
+            st = run_unpack(file, images[i], stored.bytes + at, error);
+        cache_end_load(images[i], st);
         if (st != SPINE_OK)
-            frames[i] = NULL;
+            images[i] = NULL;
     }
     scratch_release(&stored);
     return st;
 }
 
 static enum spine_status
-run_unpack(struct store_file *file, struct cache_frame *frame, const uint8_t *stored,
+run_unpack(struct store_file *file, struct cached_image *cached, const uint8_t *stored,
            struct spine_error *error)
 {
     const enum spine_status st =
-        store_file_unpack(file, frame->index, stored, frame->image, error);
+        store_file_unpack(file, cached->index, stored, cached->image, error);
 
-    return st == SPINE_OK ? cache_check(frame, error) : st;
+    return st == SPINE_OK ? cache_check(cached, error) : st;
 }

@@ -195,7 +195,7 @@ enum spine_status store_file_section(struct store_file *file, uint32_t kind,
 
 /* ---- The cache ---- */
 
-struct cache_frame;
+struct cached_image;
 
 /*
  * Pins block `index`: its image stays in memory until store_unpin(). Reads it when it is
@@ -203,20 +203,20 @@ struct cache_frame;
  * that will not want it again. The file must have a reference as long as the pin is held.
  */
 enum spine_status store_pin(struct store_file *file, uint32_t index, bool transient,
-                            struct cache_frame **out, struct spine_error *error);
+                            struct cached_image **out, struct spine_error *error);
 /* The same of what is in memory; NULL, without waiting, when it is not. */
-struct cache_frame *
+struct cached_image *
 store_pin_resident(struct store_file *file, uint32_t index, bool transient);
 /*
- * Pins the blocks [index, index + count): `out` has room for `count` frames. What is not
+ * Pins the blocks [index, index + count): `out` has room for `count` images. What is not
  * in memory is read together, so they should be the blocks of an extent. All or none.
  */
 enum spine_status store_pin_run(struct store_file *file, uint32_t index, size_t count,
-                                bool transient, struct cache_frame **out,
+                                bool transient, struct cached_image **out,
                                 struct spine_error *error);
-void store_unpin(struct cache_frame *frame);
+void store_unpin(struct cached_image *cached);
 /* Aligned to 64 bytes. */
-const void *store_image(const struct cache_frame *frame);
+const void *store_image(const struct cached_image *cached);
 
 /* ---- Reading ahead ---- */
 

@@ -109,7 +109,7 @@ read_run(struct store_run *run)
     bool is_abandoned, is_telling;
 
     run->status = store_pin_run(run->file, run->index, run->count, run->transient,
-                                run->frames, &run->error);
+                                run->images, &run->error);
     mutex_lock(&work->mutex);
     is_abandoned = run->is_abandoned;
     is_telling = !is_abandoned && run->on_end != NULL;
@@ -133,8 +133,8 @@ static void
 run_free(struct store_run *run)
 {
     for (uint32_t i = 0; i < run->count; i++)
-        if (run->frames[i] != NULL)
-            store_unpin(run->frames[i]);
+        if (run->images[i] != NULL)
+            store_unpin(run->images[i]);
     store_uncount(&run->file->store->memory, run_bytes(run->count));
     store_file_unref(run->file);
     mem_free(run, run_bytes(run->count));
@@ -143,5 +143,5 @@ run_free(struct store_run *run)
 static size_t
 run_bytes(size_t count)
 {
-    return sizeof(struct store_run) + count * sizeof(struct cache_frame *);
+    return sizeof(struct store_run) + count * sizeof(struct cached_image *);
 }

@@ -31,7 +31,7 @@ struct store_run {
     /* Once it has ended. */
     enum spine_status status;
     struct spine_error error;
-    struct cache_frame *frames[];
+    struct cached_image *images[];
 };
 
 #endif

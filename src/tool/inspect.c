@@ -141,16 +141,16 @@ look_at_images(struct store_file *file, struct findings *findings,
     const uint32_t count = file_table_parts(&file->table);
 
     for (uint32_t i = 0; i < count; i++) {
-        struct cache_frame *frame;
+        struct cached_image *cached;
 
-        TRY_RETURN(store_pin(file, i, true, &frame, error));
+        TRY_RETURN(store_pin(file, i, true, &cached, error));
         if (i < file->table.block_count) {
-            look_at_image(store_image(frame), findings);
+            look_at_image(store_image(cached), findings);
         } else {
-            findings->filters[lookup_image_kind(store_image(frame))]++;
-            findings->filter_keys += lookup_image_keys(store_image(frame));
+            findings->filters[lookup_image_kind(store_image(cached))]++;
+            findings->filter_keys += lookup_image_keys(store_image(cached));
         }
-        store_unpin(frame);
+        store_unpin(cached);
         progress_show(file->name, "blocks", i + 1, count);
     }
     findings->read = true;

@@ -61,11 +61,11 @@ struct reader {
 };
 
 static bool
-is_right(uint32_t index, const struct cache_frame *frame)
+is_right(uint32_t index, const struct cached_image *cached)
 {
     uint8_t expected[IMAGE_BYTES_MAX];
 
-    return memcmp(store_image(frame), expected, image_of(index, expected)) == 0;
+    return memcmp(store_image(cached), expected, image_of(index, expected)) == 0;
 }
 
 static void *
@@ -80,20 +80,20 @@ read_blocks(void *argument)
         const size_t count =
             rng_chance(&rng, 30) ? 1 + (size_t)rng_below(&rng, BLOCKS - index) : 1;
         const bool transient = rng_chance(&rng, 30);
-        struct cache_frame *frames[BLOCKS];
+        struct cached_image *images[BLOCKS];
         enum spine_status st;
 
         if (count == 1)
-            st = store_pin(file, index, transient, &frames[0], NULL);
+            st = store_pin(file, index, transient, &images[0], NULL);
         else
-            st = store_pin_run(file, index, count, transient, frames, NULL);
+            st = store_pin_run(file, index, count, transient, images, NULL);
         if (st != SPINE_OK && (st != SPINE_IO || !atomic_load(&disk_fails)))
             reader->wrong = "a status that no read gives";
         reader->failures += st != SPINE_OK;
         for (size_t f = 0; st == SPINE_OK && f < count; f++) {
-            if (!is_right(index + (uint32_t)f, frames[f]))
+            if (!is_right(index + (uint32_t)f, images[f]))
                 reader->wrong = "an image is not what was written";
-            store_unpin(frames[f]);
+            store_unpin(images[f]);
         }
         if (rng_chance(&rng, 2))
             store_cache_set_bytes(reader->store, (size_t)rng_below(&rng, 600000));
@@ -157,12 +157,12 @@ static void *
 read_one(void *argument)
 {
     struct reader *reader = argument;
-    struct cache_frame *frame;
+    struct cached_image *cached;
 
-    if (store_pin(file, 0, false, &frame, NULL) != SPINE_OK)
+    if (store_pin(file, 0, false, &cached, NULL) != SPINE_OK)
         reader->wrong = "a read failed";
     else
-        store_unpin(frame);
+        store_unpin(cached);
     return NULL;
 }
 
@@ -210,12 +210,12 @@ pin_often(void *argument)
     struct reader *reader = argument;
 
     for (unsigned i = 0; i < PINS && reader->wrong == NULL; i++) {
-        struct cache_frame *frame;
+        struct cached_image *cached;
 
-        if (store_pin(reader->file, 0, false, &frame, NULL) != SPINE_OK)
+        if (store_pin(reader->file, 0, false, &cached, NULL) != SPINE_OK)
             reader->wrong = "a pin failed";
         else
-            store_unpin(frame);
+            store_unpin(cached);
     }
     return NULL;
 }

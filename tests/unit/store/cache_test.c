@@ -48,13 +48,13 @@ open_on_disk(struct disk *disk, size_t cache_bytes)
 
 static void
 expect_image(const struct store_file *file, uint32_t index,
-             const struct cache_frame *frame)
+             const struct cached_image *cached)
 {
     uint8_t expected[IMAGE_BYTES_MAX];
 
-    assert_int_equal((uintptr_t)store_image(frame) % 64, 0);
+    assert_int_equal((uintptr_t)store_image(cached) % 64, 0);
     assert_int_equal(image_of(index, expected), file->table.blocks[index].image_bytes);
-    assert_memory_equal(store_image(frame), expected,
+    assert_memory_equal(store_image(cached), expected,
                         file->table.blocks[index].image_bytes);
 }
 
@@ -64,19 +64,19 @@ a_block_is_read_once_and_stays_while_there_is_room(void **state)
     struct disk disk = {0};
     struct spine_store *store = open_on_disk(&disk, 64u << 20);
     struct store_cache_counts counts;
-    struct cache_frame *frame, *same;
+    struct cached_image *cached, *same;
     struct store_file *file;
 
     (void)state;
     assert_int_equal(write_file(store, 50, 0, &file, NULL), SPINE_OK);
     for (unsigned round = 0; round < 3; round++)
         for (uint32_t i = 0; i < 50; i++) {
-            assert_int_equal(store_pin(file, i, false, &frame, NULL), SPINE_OK);
-            expect_image(file, i, frame);
+            assert_int_equal(store_pin(file, i, false, &cached, NULL), SPINE_OK);
+            expect_image(file, i, cached);
             assert_int_equal(store_pin(file, i, false, &same, NULL), SPINE_OK);
-            assert_ptr_equal(frame, same);
+            assert_ptr_equal(cached, same);
             store_unpin(same);
-            store_unpin(frame);
+            store_unpin(cached);
         }
     assert_int_equal(disk.reads, 50);
     store_cache_counts(store, &counts);
@@ -97,7 +97,7 @@ the_bound_holds_and_pinned_blocks_stay(void **state)
     const size_t bytes_max = 400000;
     struct disk disk = {0};
     struct spine_store *store = open_on_disk(&disk, bytes_max);
-    struct cache_frame *pinned[40], *frame;
+    struct cached_image *pinned[40], *cached;
     struct store_cache_counts counts;
     struct store_file *file;
     struct rng rng;
@@ -108,10 +108,10 @@ the_bound_holds_and_pinned_blocks_stay(void **state)
     for (unsigned i = 0; i < 20000; i++) {
         const uint32_t index = (uint32_t)rng_below(&rng, 400);
 
-        assert_int_equal(store_pin(file, index, rng_chance(&rng, 20), &frame, NULL),
+        assert_int_equal(store_pin(file, index, rng_chance(&rng, 20), &cached, NULL),
                          SPINE_OK);
-        expect_image(file, index, frame);
-        store_unpin(frame);
+        expect_image(file, index, cached);
+        store_unpin(cached);
         store_cache_counts(store, &counts);
         assert_true(counts.bytes <= bytes_max);
     }
@@ -129,9 +129,9 @@ the_bound_holds_and_pinned_blocks_stay(void **state)
     }
     store_cache_counts(store, &counts);
     assert_true(counts.bytes <= 1000);
-    assert_int_equal(store_pin(file, 7, false, &frame, NULL), SPINE_OK);
-    expect_image(file, 7, frame);
-    store_unpin(frame);
+    assert_int_equal(store_pin(file, 7, false, &cached, NULL), SPINE_OK);
+    expect_image(file, 7, cached);
+    store_unpin(cached);
     store_file_unref(file);
     spine_store_close(store);
     assert_int_equal(spine_allocated_bytes(), 0);
@@ -142,7 +142,7 @@ what_a_merge_reads_goes_unless_a_reader_wants_it(void **state)
 {
     struct disk disk = {0};
     struct spine_store *store = open_on_disk(&disk, 64u << 20);
-    struct cache_frame *merge, *reader;
+    struct cached_image *merge, *reader;
     struct store_cache_counts counts;
     struct store_file *file;
 
@@ -177,25 +177,25 @@ runs_are_read_together(void **state)
 {
     struct disk disk = {0};
     struct spine_store *store = open_on_disk(&disk, 64u << 20);
-    struct cache_frame *frames[30], *one;
+    struct cached_image *images[30], *one;
     struct store_file *file;
 
     (void)state;
     assert_int_equal(write_file(store, 30, 0, &file, NULL), SPINE_OK);
-    assert_int_equal(store_pin_run(file, 0, 30, true, frames, NULL), SPINE_OK);
+    assert_int_equal(store_pin_run(file, 0, 30, true, images, NULL), SPINE_OK);
     assert_int_equal(disk.reads, 1);
     for (uint32_t i = 0; i < 30; i++) {
-        expect_image(file, i, frames[i]);
-        store_unpin(frames[i]);
+        expect_image(file, i, images[i]);
+        store_unpin(images[i]);
     }
     /* Two runs around one that is there. */
     assert_int_equal(store_pin(file, 10, false, &one, NULL), SPINE_OK);
-    assert_int_equal(store_pin_run(file, 5, 15, false, frames, NULL), SPINE_OK);
+    assert_int_equal(store_pin_run(file, 5, 15, false, images, NULL), SPINE_OK);
     assert_int_equal(disk.reads, 4);
-    assert_ptr_equal(frames[5], one);
+    assert_ptr_equal(images[5], one);
     for (uint32_t i = 0; i < 15; i++) {
-        expect_image(file, 5 + i, frames[i]);
-        store_unpin(frames[i]);
+        expect_image(file, 5 + i, images[i]);
+        store_unpin(images[i]);
     }
     store_unpin(one);
     store_file_unref(file);
@@ -208,27 +208,27 @@ a_read_that_fails_is_tried_again_by_the_next(void **state)
 {
     struct disk disk = {.fails = true};
     struct spine_store *store = open_on_disk(&disk, 64u << 20);
-    struct cache_frame *frames[8], *frame;
+    struct cached_image *images[8], *cached;
     struct spine_error error = {0};
     struct store_file *file;
 
     (void)state;
     assert_int_equal(write_file(store, 8, 0, &file, NULL), SPINE_OK);
-    assert_int_equal(store_pin(file, 3, false, &frame, &error), SPINE_IO);
-    assert_null(frame);
-    assert_int_equal(store_pin_run(file, 0, 8, false, frames, &error), SPINE_IO);
+    assert_int_equal(store_pin(file, 3, false, &cached, &error), SPINE_IO);
+    assert_null(cached);
+    assert_int_equal(store_pin_run(file, 0, 8, false, images, &error), SPINE_IO);
     disk.fails = false;
     disk.flips = true;
-    assert_int_equal(store_pin(file, 3, false, &frame, &error), SPINE_CORRUPT);
+    assert_int_equal(store_pin(file, 3, false, &cached, &error), SPINE_CORRUPT);
     assert_non_null(strstr(error.message, "block 3"));
     /* The first bytes of the extent are those of block 0. */
-    assert_int_equal(store_pin_run(file, 0, 8, false, frames, &error), SPINE_CORRUPT);
+    assert_int_equal(store_pin_run(file, 0, 8, false, images, &error), SPINE_CORRUPT);
     assert_non_null(strstr(error.message, "block 0"));
     disk.flips = false;
-    assert_int_equal(store_pin_run(file, 0, 8, false, frames, &error), SPINE_OK);
+    assert_int_equal(store_pin_run(file, 0, 8, false, images, &error), SPINE_OK);
     for (uint32_t i = 0; i < 8; i++) {
-        expect_image(file, i, frames[i]);
-        store_unpin(frames[i]);
+        expect_image(file, i, images[i]);
+        store_unpin(images[i]);
     }
     store_file_unref(file);
     spine_store_close(store);
@@ -249,7 +249,7 @@ an_image_is_checked_when_it_comes_in(void **state)
 {
     struct disk disk = {0};
     struct spine_store *store = open_on_disk(&disk, 64u << 20);
-    struct cache_frame *frames[4], *frame;
+    struct cached_image *images[4], *cached;
     struct spine_error error = {0};
     struct store_file *file;
 
@@ -257,10 +257,10 @@ an_image_is_checked_when_it_comes_in(void **state)
     assert_int_equal(write_file(store, 4, 0, &file, NULL), SPINE_OK);
     file->on_check = refuse_block_2;
     file->check_context = &error;
-    assert_int_equal(store_pin(file, 1, false, &frame, &error), SPINE_OK);
-    store_unpin(frame);
-    assert_int_equal(store_pin(file, 2, false, &frame, &error), SPINE_CORRUPT);
-    assert_int_equal(store_pin_run(file, 0, 4, false, frames, &error), SPINE_CORRUPT);
+    assert_int_equal(store_pin(file, 1, false, &cached, &error), SPINE_OK);
+    store_unpin(cached);
+    assert_int_equal(store_pin(file, 2, false, &cached, &error), SPINE_CORRUPT);
+    assert_int_equal(store_pin_run(file, 0, 4, false, images, &error), SPINE_CORRUPT);
     store_file_unref(file);
     spine_store_close(store);
     assert_int_equal(spine_allocated_bytes(), 0);
@@ -275,18 +275,18 @@ every_allocation_may_fail(void **state)
     fault_alloc_install();
     for (uint64_t nth = 1;; nth++) {
         struct spine_store *store = open_store(SPINE_COMPRESSION_LZ4);
-        struct cache_frame *frames[20];
+        struct cached_image *images[20];
         struct spine_error error = {0};
         struct store_file *file;
         enum spine_status st;
 
         assert_int_equal(write_file(store, 20, 0, &file, NULL), SPINE_OK);
         fault_alloc_arm(FAULT_ONCE, nth);
-        st = store_pin_run(file, 0, 20, false, frames, &error);
+        st = store_pin_run(file, 0, 20, false, images, &error);
         if (st == SPINE_OK)
             for (uint32_t i = 0; i < 20; i++) {
-                expect_image(file, i, frames[i]);
-                store_unpin(frames[i]);
+                expect_image(file, i, images[i]);
+                store_unpin(images[i]);
             }
         if (!fault_alloc_disarm())
             nth = 0;
@@ -368,9 +368,9 @@ hits_are_at_least_those_of_lru(void **state)
         cumulated[i] = (i > 0 ? cumulated[i - 1] : 0) + pow(i + 1, -0.99) / sum;
     for (unsigned scans = 0; scans < 2; scans++)
         for (size_t room = 100; room <= 800; room *= 2) {
-            const size_t image = 400, frame = sizeof(struct cache_frame) + 64 + image;
+            const size_t image = 400, cached = sizeof(struct cached_image) + 64 + image;
             struct disk disk = {0};
-            struct spine_store *store = open_on_disk(&disk, room * frame);
+            struct spine_store *store = open_on_disk(&disk, room * cached);
             struct store_cache_counts counts;
             struct store_writer *writer;
             struct store_file *file;
@@ -389,7 +389,7 @@ hits_are_at_least_those_of_lru(void **state)
                 wanted[i] = scans == 1 && i % 10000 < ZIPF_BLOCKS ? (uint32_t)(i % 10000)
                                                                   : zipf(&rng, cumulated);
             for (size_t i = 0; i < COUNT; i++) {
-                struct cache_frame *frame_of;
+                struct cached_image *frame_of;
 
                 assert_int_equal(store_pin(file, wanted[i], false, &frame_of, NULL),
                                  SPINE_OK);

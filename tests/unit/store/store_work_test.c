@@ -137,7 +137,7 @@ expect_images(struct store_run *run)
     uint8_t expected[IMAGE_BYTES_MAX];
 
     for (uint32_t i = 0; i < run->count; i++)
-        assert_memory_equal(store_image(run->frames[i]), expected,
+        assert_memory_equal(store_image(run->images[i]), expected,
                             image_of(run->index + i, expected));
 }
 
@@ -256,10 +256,10 @@ cached_bytes(struct store_file *file)
     struct store_cache_counts counts;
 
     for (uint32_t i = 0; i < file->table.block_count; i++) {
-        struct cache_frame *frame;
+        struct cached_image *cached;
 
-        assert_int_equal(store_pin(file, i, false, &frame, NULL), SPINE_OK);
-        store_unpin(frame);
+        assert_int_equal(store_pin(file, i, false, &cached, NULL), SPINE_OK);
+        store_unpin(cached);
     }
     store_cache_counts(file->store, &counts);
     return counts.bytes;
@@ -299,7 +299,7 @@ test_limits_bound_reading_ahead(void **state)
     const uint64_t limit = UINT64_C(8) << 20, most = limit / 8 * 3;
     struct spine_store *store = open_store(SPINE_COMPRESSION_LZ4);
     struct spine_runtime *runtime;
-    struct cache_frame *frames[1000];
+    struct cached_image *images[1000];
     struct store_file *file;
 
     (void)state;
@@ -310,11 +310,11 @@ test_limits_bound_reading_ahead(void **state)
         const uint64_t held = store_memory(store);
 
         assert_int_equal(store_ahead_bytes(store), held < most ? (most - held) / 16 : 0);
-        assert_int_equal(store_pin(file, i, true, &frames[i], NULL), SPINE_OK);
+        assert_int_equal(store_pin(file, i, true, &images[i], NULL), SPINE_OK);
     }
     assert_int_equal(store_ahead_bytes(store), 0);
     for (uint32_t i = 0; i < 1000; i++)
-        store_unpin(frames[i]);
+        store_unpin(images[i]);
     assert_in_range(store_ahead_bytes(store), most / 20, most / 16);
     store_press(store, runtime, limit, 2);
     assert_in_range(store_ahead_bytes(store), most / 100, most / 64);
