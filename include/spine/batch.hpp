@@ -11,8 +11,12 @@
 #include "spine/cursor.hpp"
 #include "spine/result.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <memory>
 #include <new>
+#include <utility>
 
 namespace spine_cpp
 {
@@ -51,11 +55,12 @@ class batch : public handle<spine_batch, spine_batch_unref>
     static result<batch>
     from_columns(std::nothrow_t, const spine_columns &columns) noexcept
     {
-        const struct spine_schema schema = schema_of<K, V, Time>();
+        schema_of<K, V, Time> schema;
         spine_batch *raw = nullptr;
         spine_error error;
 
-        if (spine_batch_from_columns(&schema, &columns, &raw, &error) != SPINE_OK)
+        if (schema.make(&error) != SPINE_OK ||
+            spine_batch_from_columns(schema.get(), &columns, &raw, &error) != SPINE_OK)
             return error;
         return batch(raw);
     }
@@ -81,6 +86,186 @@ class batch : public handle<spine_batch, spine_batch_unref>
     {
         return cursor(std::nothrow).value();
     }
+};
+
+/* Memory that grows at its end. */
+class growing_bytes
+{
+  public:
+    /* False without memory, with nothing changed. */
+    bool append(const void *from, std::size_t bytes) noexcept
+    {
+        if (bytes > capacity_ - size_ && !grow(bytes))
+            return false;
+        if (bytes > 0)
+            std::memcpy(memory_.get() + size_, from, bytes);
+        size_ += bytes;
+        return true;
+    }
+
+    void cut(std::size_t size) noexcept
+    {
+        size_ = size;
+    }
+
+    std::size_t size() const noexcept
+    {
+        return size_;
+    }
+
+    const unsigned char *data() const noexcept
+    {
+        return memory_.get();
+    }
+
+  private:
+    bool grow(std::size_t bytes) noexcept
+    {
+        const std::size_t more = 2 * capacity_ + bytes + 64;
+        std::unique_ptr<unsigned char[]> memory(new (std::nothrow) unsigned char[more]);
+
+        if (memory == nullptr)
+            return false;
+        if (size_ > 0)
+            std::memcpy(memory.get(), memory_.get(), size_);
+        memory_ = std::move(memory);
+        capacity_ = more;
+        return true;
+    }
+
+    std::unique_ptr<unsigned char[]> memory_;
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 0;
+};
+
+/* The cells of one column, as struct spine_columns has them. */
+template <class T> class cell_column
+{
+  public:
+    static constexpr enum spine_kind kind = codec<T>::type().kind;
+    static constexpr std::size_t width = kind == SPINE_FIXED ? codec<T>::type().size
+                                         : kind == SPINE_U32 || kind == SPINE_I32 ? 4
+                                                                                  : 8;
+
+    bool append(const union spine_datum &cell) noexcept
+    {
+        if constexpr (kind == SPINE_NONE)
+            return true;
+        else if constexpr (kind == SPINE_FIXED)
+            return cells_.append(cell.bytes.data, width);
+        else if constexpr (kind != SPINE_BYTES)
+            return cells_.append(&cell, width);
+        else
+            return append_bytes(cell.bytes);
+    }
+
+    void cut(std::size_t rows) noexcept
+    {
+        if constexpr (kind == SPINE_BYTES) {
+            cells_.cut(rows == 0 ? 0 : static_cast<std::size_t>(offsets()[rows]));
+            offsets_.cut((rows == 0 ? 0 : rows + 1) * sizeof(uint64_t));
+        } else {
+            cells_.cut(rows * width);
+        }
+    }
+
+    std::size_t bytes() const noexcept
+    {
+        return cells_.size();
+    }
+
+    const void *cells() const noexcept
+    {
+        return kind == SPINE_NONE ? nullptr : cells_.data();
+    }
+
+    const uint64_t *offsets() const noexcept
+    {
+        return reinterpret_cast<const uint64_t *>(offsets_.data());
+    }
+
+  private:
+    bool append_bytes(const spine_bytes &bytes) noexcept
+    {
+        const std::size_t before = offsets_.size();
+        const uint64_t begin = 0, end = cells_.size() + bytes.size;
+
+        if ((before > 0 || offsets_.append(&begin, sizeof begin)) &&
+            offsets_.append(&end, sizeof end) && cells_.append(bytes.data, bytes.size))
+            return true;
+        offsets_.cut(before);
+        return false;
+    }
+
+    growing_bytes cells_;
+    growing_bytes offsets_;
+};
+
+/* Rows on their way to a batcher, column by column. */
+template <class K, class V, enum spine_time Time>
+class cell_columns {
+    public : bool is_full() const noexcept {
+        return rows_ == rows_max || keys_.bytes() + values_.bytes() >= bytes_max;}
+
+enum spine_status
+add(const spine_row &row, spine_error *error) noexcept
+{
+    if (keys_.append(row.key) && values_.append(row.value) &&
+        weights_.append(&row.weight, sizeof row.weight) &&
+        (Time == SPINE_UNTIMED || times_.append(&row.time, sizeof row.time))) {
+        rows_++;
+        return SPINE_OK;
+    }
+    cut(rows_);
+    return fail(error, SPINE_NOMEM, "no memory for a row of a batcher");
+}
+
+template <class Calls>
+enum spine_status
+flush(typename Calls::raw *writer, spine_error *error) noexcept
+{
+    spine_columns columns = {};
+
+    if (rows_ == 0)
+        return SPINE_OK;
+    columns.rows = rows_;
+    columns.keys = keys_.cells();
+    columns.key_offsets = keys_.offsets();
+    columns.values = values_.cells();
+    columns.value_offsets = values_.offsets();
+    columns.weights = reinterpret_cast<const int64_t *>(weights_.data());
+    columns.times = reinterpret_cast<const uint64_t *>(times_.data());
+    const enum spine_status status = Calls::add_columns(writer, &columns, error);
+    if (status == SPINE_OK)
+        clear();
+    return status;
+}
+
+void
+clear() noexcept
+{
+    cut(0);
+}
+
+private:
+static constexpr std::size_t rows_max = 8192;
+static constexpr std::size_t bytes_max = std::size_t{1} << 20;
+
+void
+cut(std::size_t rows) noexcept
+{
+    keys_.cut(rows);
+    values_.cut(rows);
+    weights_.cut(rows * sizeof(int64_t));
+    times_.cut(Time == SPINE_UNTIMED ? 0 : rows * sizeof(uint64_t));
+    rows_ = rows;
+}
+
+cell_column<K> keys_;
+cell_column<V> values_;
+growing_bytes weights_;
+growing_bytes times_;
+std::size_t rows_ = 0;
 };
 
 /* What batchers and builders have in common; Calls are the C functions. */
@@ -154,7 +339,8 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
 
         if (!*this)
             return this->empty(Calls::name);
-        if (Calls::seal(this->get(), &raw, &error) != SPINE_OK)
+        if (flush(&error) != SPINE_OK ||
+            Calls::seal(this->get(), &raw, &error) != SPINE_OK)
             return error;
         return batch_type(raw);
     }
@@ -162,17 +348,34 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
   protected:
     using base = handle<typename Calls::raw, Calls::free>;
 
+    /* Rows of tuples are collected as columns of cells, if there is a call for these. */
+    static constexpr bool collects = Calls::collects && (is_tuple<K> || is_tuple<V>);
+
     explicit row_writer(typename Calls::raw *raw) noexcept : base(raw)
     {
     }
 
+    /* Hands over what was collected; on failure it stays. */
+    enum spine_status flush(spine_error *error) noexcept
+    {
+        if constexpr (collects)
+            return rows_.template flush<Calls>(this->get(), error);
+        return SPINE_OK;
+    }
+
+    void forget() noexcept
+    {
+        rows_.clear();
+    }
+
     static result<row_writer> open(std::nothrow_t) noexcept
     {
-        const struct spine_schema schema = schema_of<K, V, Time>();
+        schema_of<K, V, Time> schema;
         typename Calls::raw *raw = nullptr;
         spine_error error;
 
-        if (Calls::open(&schema, &raw, &error) != SPINE_OK)
+        if (schema.make(&error) != SPINE_OK ||
+            Calls::open(schema.get(), &raw, &error) != SPINE_OK)
             return error;
         return row_writer(raw);
     }
@@ -197,23 +400,34 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
             status = time.check(error);
         row.weight = weight.number();
         row.time = time.number();
-        return status == SPINE_OK ? Calls::add(this->get(), &row, error) : status;
+        if (status != SPINE_OK)
+            return status;
+        if constexpr (!collects)
+            return Calls::add(this->get(), &row, error);
+        if (rows_.is_full())
+            status = flush(error);
+        return status == SPINE_OK ? rows_.add(row, error) : status;
     }
+
+    cell_columns<K, V, Time> rows_;
 
     typename codec<K>::encoder key_encoder_;
     typename codec<V>::encoder value_encoder_;
 };
 
 struct batcher_calls {
+    static constexpr bool collects = true;
     using raw = spine_batcher;
     static constexpr const char *name = "batcher";
     static constexpr auto open = spine_batcher_new;
     static constexpr auto add = spine_batcher_add;
+    static constexpr auto add_columns = spine_batcher_add_columns;
     static constexpr auto seal = spine_batcher_seal;
     static constexpr auto free = spine_batcher_free;
 };
 
 struct builder_calls {
+    static constexpr bool collects = false;
     using raw = spine_builder;
     static constexpr const char *name = "builder";
     static constexpr auto open = spine_builder_new;
@@ -255,6 +469,17 @@ class batcher : public row_writer<batcher_calls, K, V, Time>
         return {};
     }
 
+    /* Hands the C handle to the caller, who ends it, with all rows; empty when there was
+     * no memory for that, and the rows are still here. */
+    [[nodiscard]] spine_batcher *release() noexcept
+    {
+        spine_error error;
+
+        if (!*this || this->flush(&error) != SPINE_OK)
+            return nullptr;
+        return row_writer_type::release();
+    }
+
     /* Forgets all rows and a sticky error. */
     void clear()
     {
@@ -265,6 +490,7 @@ class batcher : public row_writer<batcher_calls, K, V, Time>
     {
         if (!*this)
             return this->empty("batcher");
+        this->forget();
         spine_batcher_clear(this->get());
         return {};
     }

@@ -10,8 +10,8 @@
  *     std::string                          SPINE_BYTES      std::string_view
  *     std::array<unsigned char, N>,        SPINE_FIXED      the same
  *     also of std::byte or char
- *     std::tuple<...>                      SPINE_BYTES,     the same
- *                                          see tuple.hpp
+ *     std::tuple, structures with          the narrowest    the same
+ *     SPINE_MEMBERS() (tuple.hpp)          that holds them
  *     void (of a set)                      SPINE_NONE       nothing
  *
  * Another type becomes a column by a specialisation of spine_cpp::codec.
@@ -52,6 +52,8 @@ struct no_scratch {
  *     view               what reading gives; may point into the cell
  *     encoder, decoder   memory kept from cell to cell
  *     encode(), decode() SPINE_OK, or a status with `*error` filled
+ *
+ * A codec of tuples also has make_type(), which makes their type.
  */
 template <class T, class = void> struct codec {
     static_assert(never<T>, "spine_cpp::map: no column can be of this type");
@@ -319,29 +321,84 @@ struct codec<std::array<Byte, N>, std::enable_if_t<std::is_same_v<Byte, unsigned
     }
 };
 
-template <class... Ts> struct codec<std::tuple<Ts...>> {
-    using argument = const std::tuple<Ts...> &;
-    using view = std::tuple<Ts...>;
-    using encoder = tuple_writer;
-    using decoder = tuple_reader;
+template <class Row> struct codec<Row, std::enable_if_t<tuple_like<Row>::value>> {
+    using argument = const Row &;
+    using view = Row;
+    using encoder = tuple_encoder;
+    using decoder = tuple_decoder;
 
     static constexpr spine_type type() noexcept
     {
-        return {SPINE_BYTES, 0};
-    }
-
-    static enum spine_status encode(argument elements, encoder &writer,
-                                    union spine_datum *out, spine_error *error) noexcept
-    {
-        *out = spine_datum{};
-        return writer.write(elements, &out->bytes, error);
+        return tuple_cell<Row>::type();
     }
 
     static enum spine_status
-    decode(const union spine_datum &cell, decoder &reader, view *out, spine_error *error)
+    make_type(spine_tuple_type **out, spine_error *error) noexcept
     {
-        return reader.read(cell.bytes, out, error);
+        return tuple_type<Row>::make(out, error);
     }
+
+    static enum spine_status encode(argument row, encoder &encoder,
+                                    union spine_datum *out, spine_error *error) noexcept
+    {
+        return encoder.encode(row, out, error);
+    }
+
+    static enum spine_status
+    decode(const union spine_datum &cell, decoder &decoder, view *out, spine_error *error)
+    {
+        return decoder.decode(cell, out, error);
+    }
+};
+
+template <class T> inline constexpr bool is_tuple = tuple_like<T>::value;
+
+/* A schema, with the references to its tuple types. */
+template <class K, class V, enum spine_time Time>
+class schema_of {
+    public :
+        schema_of() noexcept {raw_.key = codec<K>::type(); raw_.value = codec<V>::type();
+                              raw_.weight_count = 1; raw_.time = Time;}
+
+schema_of(const schema_of &) = delete;
+schema_of &operator=(const schema_of &) = delete;
+
+~schema_of()
+{
+    spine_tuple_type_unref(raw_.key_tuple);
+    spine_tuple_type_unref(raw_.value_tuple);
+}
+
+/* Makes the tuple types; before get(). */
+enum spine_status
+make(spine_error *error) noexcept
+{
+    const enum spine_status status = make_side<K>(&raw_.key_tuple, error);
+
+    return status == SPINE_OK ? make_side<V>(&raw_.value_tuple, error) : status;
+}
+
+const spine_schema *
+get() const noexcept
+{
+    return &raw_;
+}
+
+private:
+template <class T>
+static enum spine_status
+make_side(const spine_tuple_type **out, spine_error *error) noexcept
+{
+    spine_tuple_type *type = nullptr;
+    enum spine_status status = SPINE_OK;
+
+    if constexpr (is_tuple<T>)
+        status = codec<T>::make_type(&type, error);
+    *out = type;
+    return status;
+}
+
+spine_schema raw_ = {};
 };
 
 } /* inline namespace SPINE_CPP_MODE */

@@ -91,19 +91,6 @@ template <class Raw, void (*Release)(Raw *)> class handle
     Raw *raw_ = nullptr;
 };
 
-template <class K, class V, enum spine_time Time>
-struct spine_schema
-schema_of() noexcept
-{
-    struct spine_schema schema = {};
-
-    schema.key = codec<K>::type();
-    schema.value = codec<V>::type();
-    schema.weight_count = 1;
-    schema.time = Time;
-    return schema;
-}
-
 /* What iterating gives. `key` and `value` are as codecs read them: what they point to is
  * valid until the cursor moves. */
 template <class K, class V> struct row {
@@ -367,8 +354,8 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
         return false;
     }
 
-    /* std::tuple keys: forward to the first key that is not less than all that begin with
-       `elements`, which are converted to the first ones of the key's type. */
+    /* Keys that are tuples: forward to the first one that is not less than all that begin
+       with `elements`, which are converted to the first ones of the key's type. */
     template <class... Ts> void seek_prefix(const std::tuple<Ts...> &elements)
     {
         seek_prefix(std::nothrow, elements).value();
@@ -377,9 +364,16 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
     template <class... Ts>
     result<void> seek_prefix(std::nothrow_t, const std::tuple<Ts...> &elements)
     {
-        using prefix = tuple_prefix<K, std::index_sequence_for<Ts...>>;
+        using columns = typename tuple_like<K>::columns;
+        using prefix = tuple_prefix<columns, std::index_sequence_for<Ts...>>;
+        union spine_datum cell;
+        spine_error error;
 
-        return seek<prefix>(spine_cursor_seek_key, prefix(elements), key_encoder_);
+        if (key_encoder_.template encode_prefix<K>(prefix(elements), &cell, &error) !=
+            SPINE_OK)
+            return error;
+        spine_cursor_seek_key(get(), cell);
+        return key_valid() ? result<void>() : check(std::nothrow);
     }
 
     template <class Value = V, if_value<Value> = 0> void seek_val(value_argument value)

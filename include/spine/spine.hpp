@@ -209,11 +209,12 @@ class map : public handle<::spine, spine_close>
     static result<map> open(std::nothrow_t, const runtime &runtime,
                             const spine_options &options = {}) noexcept
     {
-        const struct spine_schema schema = schema_of<K, V, Time>();
+        schema_of<K, V, Time> schema;
         ::spine *raw = nullptr;
         spine_error error;
 
-        if (spine_open(runtime.get(), &schema, &options, &raw, &error) != SPINE_OK)
+        if (schema.make(&error) != SPINE_OK ||
+            spine_open(runtime.get(), schema.get(), &options, &raw, &error) != SPINE_OK)
             return error;
         return map(raw);
     }

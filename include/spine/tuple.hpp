@@ -3,449 +3,340 @@
 #define SPINE_TUPLE_HPP
 
 /*
- * std::tuple as ordered bytes, those of spine/tuple_row.h. Part of spine.hpp; include
- * that.
+ * std::tuple, and structures that list their members, as tuples of columns. Their bytes
+ * are those of spine/tuple.h. Part of spine.hpp; include that.
  *
- *     C++                                  element
+ *     C++                                  column
  *     bool                                 bool
- *     signed integers, unsigned ones       i64, u64
- *     double                               f64
- *     std::string                          string
- *     std::vector of unsigned char         bytes
+ *     integers of 1, 2, 4 and 8 bytes      i8 to i64, u8 to u64
+ *     float, double                        f32, f64
+ *     std::string, std::string_view        string
+ *     std::vector of unsigned char         binary
  *     or std::byte
- *     std::optional                        null, or what it holds
- *     std::tuple                           a nested tuple
+ *     std::array of these, or of char      fixed
+ *     std::optional                        nullable
+ *     std::tuple, structures               tuple
  *     ordered<T, order>                    T in that order
  *
- * Elements are ascending with nulls first unless ordered<> says otherwise, for which
- * there are descending<T>, nulls_last<T> and descending_nulls_last<T>. Another type
- * becomes an element by a specialisation of spine_cpp::tuple_element.
+ * Columns ascend with nulls first unless ordered<> says otherwise, for which there are
+ * descending<T>, nulls_last<T> and descending_nulls_last<T>. Another type becomes a
+ * column by a specialisation of spine_cpp::tuple_value.
+ *
+ * A structure lists its members once, in its own namespace:
+ *
+ *     struct order { uint32_t customer; std::string_view item; double price; };
+ *     SPINE_MEMBERS(order, customer, item, price)
+ *
+ * and is a column, a key or a value from then on, with the names of its members. A
+ * std::string_view that is read is valid until the cursor moves.
  */
 
 #include "spine/result.hpp"
-#include "spine/tuple_row.h"
+#include "spine/schema.h"
+#include "spine/tuple_column.hpp"
 
-#include <cstddef>
-#include <cstdint>
-#include <cstdio>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-#include <vector>
+#include <memory>
 
 namespace spine_cpp
 {
 inline namespace SPINE_CPP_MODE
 {
 
-template <class T> inline constexpr bool never = false;
+/* --- tuple types -------------------------------------------------------------------- */
 
-/* Fills `error` and returns `status`. */
-inline enum spine_status
-fail(spine_error *error, enum spine_status status, const char *message) noexcept
+/* The names of members, as SPINE_MEMBERS() has them, one behind the other. */
+class member_names
 {
-    if (error != nullptr) {
-        error->status = status;
-        (void)std::snprintf(error->message, sizeof error->message, "%s", message);
+  public:
+    explicit member_names(const char *list) noexcept
+    {
+        std::size_t size = 0;
+
+        for (; list != nullptr && *list != '\0' && size + 1 < sizeof text_; list++)
+            if (*list != ' ')
+                text_[size++] = *list == ',' ? '\0' : *list;
+        is_whole_ = list != nullptr && *list == '\0';
     }
+
+    /* NULL when there is none, or the list was too long. */
+    const char *next() noexcept
+    {
+        const char *const name = at_;
+
+        if (!is_whole_)
+            return nullptr;
+        at_ += std::strlen(at_) + 1;
+        return name;
+    }
+
+  private:
+    char text_[1024] = {};
+    const char *at_ = text_;
+    bool is_whole_ = false;
+};
+
+template <class Row>
+const char *
+names_of() noexcept
+{
+    if constexpr (std::is_same_v<Row, typename tuple_like<Row>::columns>)
+        return nullptr;
+    else
+        return spine_member_names(static_cast<const Row *>(nullptr));
+}
+
+template <class Row> struct tuple_type;
+
+/* Column `T`; a nested one has a type of its own, which the caller ends. */
+template <class T>
+enum spine_status
+describe_column(spine_column *out, const char *name, spine_error *error) noexcept
+{
+    using column = tuple_column<T>;
+    using plain = typename column::null::type;
+    enum spine_status status = SPINE_OK;
+
+    if constexpr (tuple_like<plain>::value) {
+        spine_tuple_type *nested = nullptr;
+
+        *out = spine_column{};
+        status = tuple_type<plain>::make(&nested, error);
+        out->kind = SPINE_COLUMN_TUPLE;
+        out->tuple = nested;
+    } else {
+        *out = column::value::column();
+    }
+    out->name = name;
+    out->nullable = column::null::nullable;
+    out->order = static_cast<enum spine_tuple_order>(column::order);
     return status;
 }
 
-/* --- elements of tuples ------------------------------------------------------------ */
-
-/* A T whose order is not the usual one. Of a std::optional, not in one. */
-template <class T, spine_tuple_order Order> struct ordered {
-    T value{};
-
-    ordered() = default;
-    ordered(T of) noexcept(std::is_nothrow_move_constructible_v<T>) : value(std::move(of))
+/* The type of the columns that a Row has. */
+template <class Row> struct tuple_type {
+    /* On success the caller has the reference. */
+    static enum spine_status make(spine_tuple_type **out, spine_error *error) noexcept
     {
-    }
-
-    friend bool operator==(const ordered &a, const ordered &b)
-    {
-        return a.value == b.value;
-    }
-
-    friend bool operator!=(const ordered &a, const ordered &b)
-    {
-        return !(a == b);
-    }
-};
-
-template <class T> using descending = ordered<T, SPINE_DESCENDING>;
-template <class T> using nulls_last = ordered<T, SPINE_ASCENDING_NULLS_LAST>;
-template <class T> using descending_nulls_last = ordered<T, SPINE_DESCENDING_NULLS_LAST>;
-
-/*
- * How a T is put and read:
- *
- *     static void put(spine_tuple_writer &, const T &, enum spine_tuple_order) noexcept;
- *     static bool get(spine_tuple_reader &, const spine_tuple_element &, T &out);
- *
- * get() is handed the element that was read, and says whether that is a T.
- */
-template <class T, class = void> struct tuple_element {
-    static_assert(never<T>, "spine_cpp::map: no element of a tuple can be of this type");
-};
-
-template <> struct tuple_element<bool> {
-    static void
-    put(spine_tuple_writer &writer, bool truth, enum spine_tuple_order order) noexcept
-    {
-        spine_tuple_put_bool(&writer, truth, order);
-    }
-
-    static bool
-    get(spine_tuple_reader &, const spine_tuple_element &element, bool &out) noexcept
-    {
-        out = element.as.truth;
-        return element.kind == SPINE_TUPLE_BOOL;
-    }
-};
-
-template <class T>
-struct tuple_element<T, std::enable_if_t<std::is_integral_v<T> && std::is_signed_v<T>>> {
-    static void
-    put(spine_tuple_writer &writer, T number, enum spine_tuple_order order) noexcept
-    {
-        spine_tuple_put_i64(&writer, number, order);
-    }
-
-    static bool
-    get(spine_tuple_reader &, const spine_tuple_element &element, T &out) noexcept
-    {
-        out = static_cast<T>(element.as.i64);
-        return element.kind == SPINE_TUPLE_I64 && out == element.as.i64;
-    }
-};
-
-template <class T>
-struct tuple_element<T, std::enable_if_t<std::is_integral_v<T> && std::is_unsigned_v<T> &&
-                                         !std::is_same_v<T, bool>>> {
-    static void
-    put(spine_tuple_writer &writer, T number, enum spine_tuple_order order) noexcept
-    {
-        spine_tuple_put_u64(&writer, number, order);
-    }
-
-    static bool
-    get(spine_tuple_reader &, const spine_tuple_element &element, T &out) noexcept
-    {
-        out = static_cast<T>(element.as.u64);
-        return element.kind == SPINE_TUPLE_U64 && out == element.as.u64;
-    }
-};
-
-template <> struct tuple_element<double> {
-    static void
-    put(spine_tuple_writer &writer, double number, enum spine_tuple_order order) noexcept
-    {
-        spine_tuple_put_f64(&writer, number, order);
-    }
-
-    static bool
-    get(spine_tuple_reader &, const spine_tuple_element &element, double &out) noexcept
-    {
-        out = element.as.f64;
-        return element.kind == SPINE_TUPLE_F64;
-    }
-};
-
-/* Can be put, to seek by; cannot be read, as nothing would hold its characters. */
-template <> struct tuple_element<std::string_view> {
-    static void put(spine_tuple_writer &writer, std::string_view text,
-                    enum spine_tuple_order order) noexcept
-    {
-        spine_tuple_put_string(&writer, text.data(), text.size(), order);
-    }
-};
-
-template <> struct tuple_element<std::string> : tuple_element<std::string_view> {
-    static bool
-    get(spine_tuple_reader &, const spine_tuple_element &element, std::string &out)
-    {
-        if (element.kind != SPINE_TUPLE_STRING)
-            return false;
-        out.assign(static_cast<const char *>(element.as.bytes.data),
-                   element.as.bytes.size);
-        return true;
-    }
-};
-
-template <class Byte>
-struct tuple_element<std::vector<Byte>,
-                     std::enable_if_t<std::is_same_v<Byte, unsigned char> ||
-                                      std::is_same_v<Byte, std::byte>>> {
-    static void put(spine_tuple_writer &writer, const std::vector<Byte> &bytes,
-                    enum spine_tuple_order order) noexcept
-    {
-        spine_tuple_put_bytes(&writer, bytes.data(), bytes.size(), order);
-    }
-
-    static bool
-    get(spine_tuple_reader &, const spine_tuple_element &element, std::vector<Byte> &out)
-    {
-        if (element.kind != SPINE_TUPLE_BYTES)
-            return false;
-        const Byte *const begin = static_cast<const Byte *>(element.as.bytes.data);
-        out.assign(begin, begin + element.as.bytes.size);
-        return true;
-    }
-};
-
-template <class T> struct is_ordered : std::false_type {
-};
-template <class T, spine_tuple_order Order>
-struct is_ordered<ordered<T, Order>> : std::true_type {
-};
-
-template <class T> struct tuple_element<std::optional<T>> {
-    static_assert(!is_ordered<T>::value,
-                  "spine_cpp::map: ordered<std::optional<T>>, please");
-
-    static void put(spine_tuple_writer &writer, const std::optional<T> &maybe,
-                    enum spine_tuple_order order) noexcept
-    {
-        if (maybe.has_value())
-            tuple_element<T>::put(writer, *maybe, order);
-        else
-            spine_tuple_put_null(&writer, order);
-    }
-
-    static bool get(spine_tuple_reader &reader, const spine_tuple_element &element,
-                    std::optional<T> &out)
-    {
-        if (element.kind == SPINE_TUPLE_NULL) {
-            out = std::nullopt;
-            return true;
-        }
-        if (!out.has_value())
-            out.emplace();
-        return tuple_element<T>::get(reader, element, *out);
-    }
-};
-
-template <class T, spine_tuple_order Order> struct tuple_element<ordered<T, Order>> {
-    static void put(spine_tuple_writer &writer, const ordered<T, Order> &element,
-                    enum spine_tuple_order) noexcept
-    {
-        tuple_element<T>::put(writer, element.value, Order);
-    }
-
-    static bool get(spine_tuple_reader &reader, const spine_tuple_element &element,
-                    ordered<T, Order> &out)
-    {
-        /* A key written in another order would not be found where it is sought. */
-        const bool descends = (Order & SPINE_DESCENDING) != 0;
-        return ((element.order & SPINE_DESCENDING) != 0) == descends &&
-               tuple_element<T>::get(reader, element, out.value);
-    }
-};
-
-template <class... Ts>
-void
-put_elements(spine_tuple_writer &writer, const std::tuple<Ts...> &elements) noexcept
-{
-    std::apply(
-        [&writer](const auto &...each) {
-            (void)writer;
-            (tuple_element<std::decay_t<decltype(each)>>::put(writer, each,
-                                                              SPINE_ASCENDING),
-             ...);
-        },
-        elements);
-}
-
-/* The order of an element of type T. */
-template <class T> inline constexpr enum spine_tuple_order order_of = SPINE_ASCENDING;
-template <class T, spine_tuple_order Order>
-inline constexpr enum spine_tuple_order order_of<ordered<T, Order>> = Order;
-
-/* A key written in another order than that of T would not be found where it is sought. */
-template <class T>
-bool
-order_fits(const struct spine_tuple_element &element) noexcept
-{
-    if (element.kind == SPINE_TUPLE_NULL)
-        return element.order == order_of<T>;
-    const bool descends = (order_of<T> & SPINE_DESCENDING) != 0;
-    return ((element.order & SPINE_DESCENDING) != 0) == descends;
-}
-
-template <class T>
-bool
-get_next(spine_tuple_reader &reader, T &out)
-{
-    struct spine_tuple_element element;
-
-    return spine_tuple_next(&reader, &element) && order_fits<T>(element) &&
-           tuple_element<T>::get(reader, element, out);
-}
-
-template <class... Ts>
-bool
-get_elements(spine_tuple_reader &reader, std::tuple<Ts...> &out)
-{
-    return std::apply(
-        [&reader](auto &...each) {
-            (void)reader;
-            return (get_next(reader, each) && ...);
-        },
-        out);
-}
-
-template <class... Ts> struct tuple_element<std::tuple<Ts...>> {
-    static void put(spine_tuple_writer &writer, const std::tuple<Ts...> &elements,
-                    enum spine_tuple_order order) noexcept
-    {
-        spine_tuple_begin(&writer, order);
-        put_elements(writer, elements);
-        spine_tuple_end(&writer);
-    }
-
-    static bool get(spine_tuple_reader &reader, const spine_tuple_element &element,
-                    std::tuple<Ts...> &out)
-    {
-        struct spine_tuple_element end;
-
-        return element.kind == SPINE_TUPLE_BEGIN && get_elements(reader, out) &&
-               spine_tuple_next(&reader, &end) && end.kind == SPINE_TUPLE_END;
-    }
-};
-
-/* --- tuples ------------------------------------------------------------------------ */
-
-/* The writer of one tuple after the other. */
-class tuple_writer
-{
-  public:
-    tuple_writer() noexcept
-    {
-        spine_tuple_writer_init(&raw_);
-    }
-
-    tuple_writer(tuple_writer &&other) noexcept : raw_(other.raw_)
-    {
-        spine_tuple_writer_init(&other.raw_);
-    }
-
-    tuple_writer &operator=(tuple_writer &&other) noexcept
-    {
-        std::swap(raw_, other.raw_);
-        return *this;
-    }
-
-    ~tuple_writer()
-    {
-        spine_tuple_writer_release(&raw_);
-    }
-
-    /* `*out` is `elements` as bytes, valid until the next call. */
-    template <class... Ts>
-    enum spine_status write(const std::tuple<Ts...> &elements, struct spine_bytes *out,
-                            spine_error *error) noexcept
-    {
-        spine_tuple_clear(&raw_);
-        put_elements(raw_, elements);
-        *out = spine_tuple_bytes(&raw_);
-        return spine_tuple_writer_status(&raw_, error);
+        return make_of(static_cast<typename tuple_like<Row>::columns *>(nullptr), out,
+                       error);
     }
 
   private:
-    spine_tuple_writer raw_;
+    template <class... Ts>
+    static enum spine_status
+    make_of(std::tuple<Ts...> *, spine_tuple_type **out, spine_error *error) noexcept
+    {
+        static_assert(sizeof...(Ts) > 0, "spine_cpp::map: a tuple has a column");
+        std::array<spine_column, sizeof...(Ts)> columns{};
+        member_names names(names_of<Row>());
+        enum spine_status status = SPINE_OK;
+        std::size_t i = 0;
+
+        ((status = status == SPINE_OK
+                       ? describe_column<Ts>(&columns[i++], names.next(), error)
+                       : status),
+         ...);
+        if (status == SPINE_OK)
+            status = spine_tuple_type_new(columns.data(), columns.size(), out, error);
+        for (const spine_column &column : columns)
+            spine_tuple_type_unref(column.tuple);
+        return status;
+    }
+};
+
+/* --- cells -------------------------------------------------------------------------- */
+
+template <class Row> struct tuple_cell {
+    using columns = columns_of<Row>;
+    static constexpr std::size_t bytes = columns::bytes;
+    static constexpr bool is_word = columns::is_fixed && bytes <= 8;
+    static constexpr bool is_fixed =
+        columns::is_fixed && !is_word && bytes <= SPINE_FIXED_MAX;
+
+    static constexpr spine_type type() noexcept
+    {
+        return is_word    ? spine_type{SPINE_U64, 0}
+               : is_fixed ? spine_type{SPINE_FIXED, static_cast<uint32_t>(bytes)}
+                          : spine_type{SPINE_BYTES, 0};
+    }
+
+    static uint64_t word_of(const unsigned char *from) noexcept
+    {
+        uint64_t word = 0;
+
+        for (std::size_t i = 0; i < bytes % 9; i++)
+            word = word << 8 | from[i];
+        return word;
+    }
+};
+
+/* Memory that holds one tuple after the other. */
+class tuple_memory
+{
+  public:
+    /* Room for `bytes`; NULL without memory. */
+    unsigned char *room(std::size_t bytes) noexcept
+    {
+        if (bytes > capacity_ || memory_ == nullptr) {
+            const std::size_t more = bytes + bytes / 2 + 64;
+
+            memory_.reset(new (std::nothrow) unsigned char[more]);
+            capacity_ = memory_ != nullptr ? more : 0;
+        }
+        return memory_.get();
+    }
+
+  private:
+    std::unique_ptr<unsigned char[]> memory_;
+    std::size_t capacity_ = 0;
+};
+
+/* The writer of one tuple after the other. */
+class tuple_encoder
+{
+  public:
+    /* `*out` is `row` as a cell, valid until the next call. */
+    template <class Row>
+    enum spine_status
+    encode(const Row &row, union spine_datum *out, spine_error *error) noexcept
+    {
+        using cell = tuple_cell<Row>;
+        spine_bytes bytes;
+        const enum spine_status status = write<Row, cell::columns::count>(
+            tuple_like<Row>::refs(row), 0, &bytes, error);
+
+        if (status != SPINE_OK)
+            return status;
+        *out =
+            cell::is_word
+                ? spine_u64(cell::word_of(static_cast<const unsigned char *>(bytes.data)))
+                : spine_data(bytes.data, bytes.size);
+        return SPINE_OK;
+    }
+
+    /* `*out` is the least cell of the Rows whose first columns are `prefix`. */
+    template <class Row, class Prefix>
+    enum spine_status encode_prefix(const Prefix &prefix, union spine_datum *out,
+                                    spine_error *error) noexcept
+    {
+        using cell = tuple_cell<Row>;
+        spine_bytes bytes;
+        const bool is_padded = cell::is_word || cell::is_fixed;
+        const enum spine_status status = write<Prefix, cell::columns::count>(
+            prefix, is_padded ? cell::bytes : 0, &bytes, error);
+
+        if (status != SPINE_OK)
+            return status;
+        *out =
+            cell::is_word
+                ? spine_u64(cell::word_of(static_cast<const unsigned char *>(bytes.data)))
+                : spine_data(bytes.data, bytes.size);
+        return SPINE_OK;
+    }
+
+    /* The bytes of columns of a tuple that has `All`, zeros behind them up to `least`. */
+    template <class Row, std::size_t All, class Refs>
+    enum spine_status write(const Refs &refs, std::size_t least, spine_bytes *out,
+                            spine_error *error) noexcept
+    {
+        using columns = columns_of<Row>;
+        const std::size_t size =
+            columns::is_fixed ? columns::bytes : columns::template size<All>(refs);
+        const std::size_t padded = size > least ? size : least;
+        unsigned char *const to = memory_.room(padded);
+
+        if (to == nullptr)
+            return fail(error, SPINE_NOMEM, "no memory for a tuple");
+        (void)columns::template put<All>(to, refs, 0);
+        std::memset(to + size, 0, padded - size);
+        *out = {to, padded};
+        return SPINE_OK;
+    }
+
+  private:
+    tuple_memory memory_;
 };
 
 /* The reader of one tuple after the other. */
-class tuple_reader
+class tuple_decoder
 {
   public:
-    tuple_reader() noexcept
+    /* SPINE_CORRUPT when the cell is none of a Row. Text that `*out` refers to is in the
+     * cell, or here until the next call. */
+    template <class Row>
+    enum spine_status decode(const union spine_datum &cell, Row *out, spine_error *error)
     {
-        spine_tuple_reader_init(&raw_, spine_bytes{nullptr, 0});
+        using shape = tuple_cell<Row>;
+        unsigned char word[8];
+
+        if (!shape::is_word)
+            return read(cell.bytes, out, error);
+        for (std::size_t i = 0; i < 8; i++)
+            word[i] = static_cast<unsigned char>(cell.u64 >> (56 - 8 * i));
+        return read({word + (8 - shape::bytes % 9), shape::bytes % 9}, out, error);
     }
 
-    tuple_reader(tuple_reader &&other) noexcept : raw_(other.raw_)
+    /* The same of the bytes of a tuple. */
+    template <class Row>
+    enum spine_status read(spine_bytes bytes, Row *out, spine_error *error)
     {
-        spine_tuple_reader_init(&other.raw_, spine_bytes{nullptr, 0});
-    }
+        using columns = columns_of<Row>;
+        const auto *const begin = static_cast<const unsigned char *>(bytes.data);
+        tuple_source from{begin, begin + bytes.size, scratch_};
+        auto &&refs = tuple_like<Row>::refs(*out);
 
-    tuple_reader &operator=(tuple_reader &&other) noexcept
-    {
-        std::swap(raw_, other.raw_);
-        return *this;
-    }
-
-    ~tuple_reader()
-    {
-        spine_tuple_reader_release(&raw_);
-    }
-
-    /* SPINE_INVALID when the tuple has other elements than `*out`. */
-    template <class... Ts>
-    enum spine_status
-    read(struct spine_bytes tuple, std::tuple<Ts...> *out, spine_error *error)
-    {
-        struct spine_tuple_element more;
-
-        spine_tuple_reader_restart(&raw_, tuple);
-        const bool fits = get_elements(raw_, *out) && !spine_tuple_next(&raw_, &more);
-        const enum spine_status status = spine_tuple_reader_status(&raw_, error);
-        if (status == SPINE_OK && !fits)
-            return fail(error, SPINE_INVALID, "a tuple has other elements than its type");
-        return status;
+        if (!columns::is_fixed)
+            scratch_.begin(bytes.size);
+        if (columns::template get<columns::count>(from, refs, 0) && from.at == from.end)
+            return SPINE_OK;
+        return fail(error, SPINE_CORRUPT, "a cell is no tuple of its type");
     }
 
   private:
-    spine_tuple_reader raw_;
+    tuple_scratch scratch_;
 };
 
-/* `elements` as the bytes that a std::tuple column holds. */
-template <class... Ts>
+/* The bytes of a tuple, big-endian also where its cell is a word. */
+template <class Row>
 result<std::string>
-encode_tuple(std::nothrow_t, const std::tuple<Ts...> &elements)
+encode_tuple(std::nothrow_t, const Row &row)
 {
-    tuple_writer writer;
-    struct spine_bytes bytes;
+    tuple_encoder encoder;
+    spine_bytes bytes;
     spine_error error;
 
-    if (writer.write(elements, &bytes, &error) != SPINE_OK)
+    if (encoder.write<Row, columns_of<Row>::count>(tuple_like<Row>::refs(row), 0, &bytes,
+                                                   &error) != SPINE_OK)
         return error;
-    return bytes.size == 0
-               ? std::string()
-               : std::string(static_cast<const char *>(bytes.data), bytes.size);
+    return std::string(static_cast<const char *>(bytes.data), bytes.size);
 }
 
-template <class... Ts>
+template <class Row>
 std::string
-encode_tuple(const std::tuple<Ts...> &elements)
+encode_tuple(const Row &row)
 {
-    return encode_tuple(std::nothrow, elements).value();
+    return encode_tuple(std::nothrow, row).value();
 }
 
-/* The Tuple, a std::tuple, that `bytes` hold. */
-template <class Tuple>
-result<Tuple>
+/* The Row that `bytes` hold; it has no std::string_view. */
+template <class Row>
+result<Row>
 decode_tuple(std::nothrow_t, std::string_view bytes)
 {
-    tuple_reader reader;
-    Tuple elements;
+    tuple_decoder decoder;
+    Row row{};
     spine_error error;
 
-    if (reader.read(spine_bytes{bytes.data(), bytes.size()}, &elements, &error) !=
-        SPINE_OK)
+    if (decoder.read(spine_bytes{bytes.data(), bytes.size()}, &row, &error) != SPINE_OK)
         return error;
-    return elements;
+    return row;
 }
 
-template <class Tuple>
-Tuple
+template <class Row>
+Row
 decode_tuple(std::string_view bytes)
 {
-    return decode_tuple<Tuple>(std::nothrow, bytes).value();
+    return decode_tuple<Row>(std::nothrow, bytes).value();
 }
 
 } /* inline namespace SPINE_CPP_MODE */

@@ -2,6 +2,7 @@
 #include "check.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <limits>
 #include <optional>
@@ -25,79 +26,172 @@ hex(const std::string &bytes)
     return text;
 }
 
-/* The elements come back from the bytes that the table of spine/tuple_row.h says. */
+/* The columns come back from the bytes that spine/tuple.h says. */
 template <class... Ts>
 static void
-check_bytes(const char *expected, const std::tuple<Ts...> &elements)
+check_bytes(const char *expected, const std::tuple<Ts...> &columns)
 {
-    const std::string bytes = encode_tuple(elements);
+    const std::string bytes = encode_tuple(columns);
     CHECK(hex(bytes) == expected);
-    CHECK(decode_tuple<std::tuple<Ts...>>(bytes) == elements);
+    CHECK(decode_tuple<std::tuple<Ts...>>(bytes) == columns);
 }
 
 static void
-types_are_elements()
+types_are_columns()
 {
     using bytes = std::vector<unsigned char>;
+    using text = std::string;
 
-    check_bytes("", std::tuple<>());
-    check_bytes("05", std::tuple(true));
-    check_bytes("210511", std::tuple(5u, 0));
-    check_bytes("0ffe", std::tuple(int8_t{-2}));
-    check_bytes("defa", std::tuple(spine_cpp::descending<uint64_t>(5)));
-    check_bytes("30bff0000000000000", std::tuple(1.0));
-    check_bytes("406100ff0000", std::tuple(std::string("a\0", 2)));
-    check_bytes("410100ff0000", std::tuple(bytes{1, 0}));
-    check_bytes("41ff0000", std::tuple(std::vector<std::byte>{std::byte{255}}));
-    check_bytes("02", std::tuple(std::optional<int>()));
-    check_bytes("1201", std::tuple(std::optional<int>(1)));
-    check_bytes("7e", std::tuple(spine_cpp::nulls_last<std::optional<int>>()));
-    check_bytes("fd", std::tuple(spine_cpp::descending_nulls_last<std::optional<int>>()));
-    check_bytes("81", std::tuple(spine_cpp::descending<std::optional<int>>()));
-    check_bytes("4221050200", std::make_tuple(std::tuple(5u, std::optional<int>())));
-    using nested = std::tuple<uint64_t, bool>;
-    check_bytes("bddefafaff",
-                std::make_tuple(spine_cpp::descending<nested>(nested(5, true))));
-    CHECK(hex(encode_tuple(std::tuple(std::string_view("hi")))) == "4068690000");
+    check_bytes("01", std::tuple(true));
+    check_bytes("0000000580000000", std::tuple(5u, 0));
+    check_bytes("7e", std::tuple(int8_t{-2}));
+    check_bytes("fffffffffffffffa", std::tuple(spine_cpp::descending<uint64_t>(5)));
+    check_bytes("bff0000000000000", std::tuple(1.0));
+    check_bytes("407fffff", std::tuple(-1.0f));
+    check_bytes("7061", std::tuple(std::array<char, 2>{'p', 'a'}));
+    check_bytes("6100", std::tuple(text("a\0", 2)));
+    check_bytes("6100ff000001", std::tuple(text("a\0", 2), true));
+    check_bytes("9effff", std::tuple(spine_cpp::descending<text>("a")));
+    check_bytes("0100ff000001", std::tuple(bytes{1, 0}, true));
+    check_bytes("ff", std::tuple(std::vector<std::byte>{std::byte{255}}));
+    check_bytes("0000000000", std::tuple(std::optional<int>()));
+    check_bytes("0180000001", std::tuple(std::optional<int>(1)));
+    check_bytes("0200000000", std::tuple(spine_cpp::nulls_last<std::optional<int>>()));
+    check_bytes("00", std::tuple(std::optional<text>()));
+    check_bytes("00", std::tuple(spine_cpp::descending<std::optional<text>>()));
+    check_bytes("000000050000", std::make_tuple(std::tuple(5u, std::optional<int8_t>())));
+    using nested = std::tuple<uint8_t, bool>;
+    check_bytes("fafe", std::make_tuple(spine_cpp::descending<nested>(nested(5, true))));
+    using mixed = std::tuple<uint8_t, text, std::optional<text>>;
+    check_bytes("01f89e9dfffffe9e9dffff",
+                std::make_tuple(
+                    spine_cpp::descending<std::optional<mixed>>(mixed(7, "ab", "ab"))));
+    check_bytes("00ffffffff",
+                std::make_tuple(spine_cpp::descending<std::optional<mixed>>()));
+    CHECK(hex(encode_tuple(std::tuple(std::string_view("hi"), 'a'))) == "68690000e1");
 }
 
 template <class Tuple>
 static void
-check_refused(enum spine_status expected, const std::string &bytes)
+check_refused(const std::string &bytes)
 {
-    CHECK(decode_tuple<Tuple>(std::nothrow, bytes).status() == expected);
-    CHECK_THROWS(expected, decode_tuple<Tuple>(bytes));
+    CHECK(decode_tuple<Tuple>(std::nothrow, bytes).status() == SPINE_CORRUPT);
+    CHECK_THROWS(SPINE_CORRUPT, decode_tuple<Tuple>(bytes));
 }
 
 static void
-other_elements_are_refused()
+other_bytes_are_refused()
 {
-    using pair = std::tuple<uint64_t, std::string>;
+    using pair = std::tuple<uint64_t, std::string, bool>;
 
-    check_refused<pair>(SPINE_INVALID, "");
-    check_refused<pair>(SPINE_INVALID, encode_tuple(std::tuple(5u)));
-    check_refused<pair>(SPINE_INVALID, encode_tuple(std::tuple(5, std::string())));
-    check_refused<pair>(SPINE_INVALID, encode_tuple(pair()) + encode_tuple(pair()));
-    check_refused<pair>(SPINE_CORRUPT, "\x01");
-    check_refused<pair>(SPINE_CORRUPT, encode_tuple(std::tuple(5u)) + "\x40");
-    /* A number that is too great or too small for its type. */
-    check_refused<std::tuple<uint8_t>>(SPINE_INVALID, encode_tuple(std::tuple(256u)));
-    check_refused<std::tuple<int8_t>>(SPINE_INVALID, encode_tuple(std::tuple(-129)));
-    CHECK(decode_tuple<std::tuple<int8_t>>(encode_tuple(std::tuple(-128))) ==
-          std::tuple(int8_t{-128}));
-    /* Another order, another side of nulls. */
-    check_refused<std::tuple<spine_cpp::descending<uint64_t>>>(
-        SPINE_INVALID, encode_tuple(std::tuple(5u)));
-    check_refused<std::tuple<uint64_t>>(
-        SPINE_INVALID, encode_tuple(std::tuple(spine_cpp::descending<uint64_t>(5))));
-    check_refused<std::tuple<std::optional<int>>>(
-        SPINE_INVALID,
-        encode_tuple(std::tuple(spine_cpp::nulls_last<std::optional<int>>())));
-    /* Nested: too few and too many elements. */
-    using nested = std::tuple<std::tuple<int, int>, int>;
-    check_refused<nested>(SPINE_INVALID, encode_tuple(std::make_tuple(std::tuple(1), 1)));
-    check_refused<nested>(SPINE_INVALID,
-                          encode_tuple(std::make_tuple(std::tuple(1, 2, 3), 1)));
+    check_refused<pair>("");
+    check_refused<pair>("1234567");
+    check_refused<pair>("12345678a");
+    check_refused<pair>(std::string("12345678a\0", 10));
+    check_refused<pair>(std::string("12345678a\0b\1", 12));
+    check_refused<pair>(std::string("12345678a\0\0", 11));
+    check_refused<pair>(std::string("12345678a\0\0\1\1", 13));
+    check_refused<std::tuple<std::optional<int8_t>>>(std::string("\3\0", 2));
+    check_refused<std::tuple<std::optional<int8_t>>>(std::string("\2\0", 2));
+    check_refused<std::tuple<std::optional<int8_t>>>(std::string("\0", 1));
+}
+
+/* --- the bytes that the library itself makes ---------------------------------------- */
+
+struct point {
+    int32_t x = 0;
+    std::optional<int16_t> y;
+};
+SPINE_MEMBERS(point, x, y)
+
+struct visit {
+    uint32_t customer = 0;
+    std::string_view page;
+    spine_cpp::descending<std::optional<std::string>> note;
+    std::optional<point> at;
+    float seconds = 0;
+};
+SPINE_MEMBERS(visit, customer, page, note, at, seconds)
+
+/* As SPINE_MEMBERS() lists them, with the kinds of their types. */
+static void
+structures_are_tuples()
+{
+    spine_tuple_type *type;
+    spine_error error;
+    CHECK(spine_cpp::tuple_type<visit>::make(&type, &error) == SPINE_OK);
+    static const char *const names[] = {"customer", "page", "note", "at", "seconds"};
+    static const enum spine_column_kind kinds[] = {SPINE_COLUMN_U32, SPINE_COLUMN_STRING,
+                                                   SPINE_COLUMN_STRING,
+                                                   SPINE_COLUMN_TUPLE, SPINE_COLUMN_F32};
+    CHECK(spine_tuple_type_count(type) == 5);
+    for (std::size_t i = 0; i < 5; i++) {
+        const spine_column *const column = spine_tuple_type_column(type, i);
+        CHECK(std::string(column->name) == names[i]);
+        CHECK(column->kind == kinds[i]);
+        CHECK(column->nullable == (i == 2 || i == 3));
+        CHECK(column->order == (i == 2 ? SPINE_DESCENDING : SPINE_ASCENDING));
+    }
+    CHECK(std::string(spine_tuple_type_column(spine_tuple_type_column(type, 3)->tuple, 1)
+                          ->name) == "y");
+    const auto cell = spine_tuple_type_cell(type);
+    CHECK(cell.kind == SPINE_BYTES && cell.size == 0);
+    spine_tuple_type_unref(type);
+}
+
+/* What C++ writes, spine_tuple_decode() reads, and spine_tuple_encode() writes again. */
+static void
+the_library_has_the_same_bytes()
+{
+    using rows = spine_cpp::set<visit>;
+    rows::batcher batcher;
+    std::vector<visit> visits;
+    random_numbers random(7);
+    const std::string text("a\0b\xff", 4);
+
+    for (uint32_t i = 0; i < 3000; i++) {
+        visit row;
+        row.customer = i;
+        row.page = std::string_view(text).substr(random.below(5));
+        if (random.below(2) > 0)
+            row.note.value = text.substr(random.below(5));
+        if (random.below(2) > 0)
+            row.at = point{static_cast<int32_t>(random.below(100)) - 50, std::nullopt};
+        if (row.at && random.below(2) > 0)
+            row.at->y = static_cast<int16_t>(random.below(9));
+        row.seconds = static_cast<float>(random.below(100)) - 50;
+        visits.push_back(row);
+        batcher.add(row);
+    }
+    auto batch = batcher.seal();
+
+    spine_tuple_page *page;
+    spine_tuple_rows read;
+    spine_columns cells;
+    spine_error error;
+    auto cursor = batch.cursor();
+    CHECK(spine_tuple_page_new(&page, &error) == SPINE_OK);
+    CHECK(spine_cursor_read_tuples(cursor.get(), page, 5000, &read) == 3000);
+    CHECK(spine_tuple_encode(page, spine_batch_schema(batch.get()), &read, &cells,
+                             &error) == SPINE_OK);
+    for (std::size_t i = 0; i < 3000; i++) {
+        const std::string bytes(static_cast<const char *>(cells.keys) +
+                                    cells.key_offsets[i],
+                                cells.key_offsets[i + 1] - cells.key_offsets[i]);
+        CHECK(bytes == encode_tuple(visits[i]));
+    }
+    spine_tuple_page_free(page);
+
+    /* And what is read is what was written, without copies where there need be none. */
+    std::size_t i = 0;
+    for (const auto &[row, weight] : batch.cursor()) {
+        CHECK(row.customer == visits[i].customer && row.page == visits[i].page);
+        CHECK(row.note == visits[i].note && row.seconds == visits[i].seconds);
+        CHECK(row.at.has_value() == visits[i].at.has_value() && weight == 1);
+        CHECK(!row.at || (row.at->x == visits[i].at->x && row.at->y == visits[i].at->y));
+        i++;
+    }
+    CHECK(i == 3000);
 }
 
 /* --- the order of std::tuple -------------------------------------------------------- */
@@ -218,9 +312,9 @@ static void
 keys_of_another_type_are_refused()
 {
     using texts = spine_cpp::set<std::string>;
-    using tuples = spine_cpp::set<std::tuple<uint64_t>>;
+    using tuples = spine_cpp::set<std::tuple<std::string, bool>>;
     texts::batcher rows;
-    rows.add(encode_tuple(std::tuple(1u)));
+    rows.add(encode_tuple(std::tuple(std::string("a"), true)));
     rows.add("x");
     auto batch = rows.seal();
     tuples::batch same(batch.release());
@@ -228,7 +322,7 @@ keys_of_another_type_are_refused()
     auto cursor = same.cursor();
     int count = 0;
     for (const auto &row : cursor.rows(std::nothrow))
-        count += std::get<0>(row.key) == 1 && row.weight == 1;
+        count += std::get<0>(row.key) == "a" && row.weight == 1;
     CHECK(count == 1);
     CHECK(cursor.check(std::nothrow).status() == SPINE_CORRUPT);
     CHECK_THROWS(SPINE_CORRUPT, (cursor.check(), 0));
@@ -240,14 +334,65 @@ keys_of_another_type_are_refused()
     CHECK(other.key(std::nothrow).status() == SPINE_CORRUPT);
 }
 
+/* Rows that a batcher has collected are in what it gives, and gone when it is cleared. */
+static void
+batchers_collect_columns()
+{
+    using pairs = spine_cpp::map<std::tuple<uint32_t, uint32_t>, std::tuple<int64_t>>;
+    pairs::batcher rows;
+
+    for (uint32_t i = 0; i < 20000; i++)
+        rows.add({i % 100, i}, i);
+    pairs::batcher moved(std::move(rows));
+    CHECK(moved.seal().info().rows == 20000);
+    moved.add({1, 1}, 1);
+    moved.clear();
+    CHECK(moved.seal().info().rows == 0);
+    moved.add({1, 1}, 1);
+    spine_batcher *const raw = moved.release();
+    spine_batch *batch;
+    CHECK(spine_batcher_seal(raw, &batch, nullptr) == SPINE_OK);
+    spine_batch_info info;
+    spine_batch_get_info(batch, &info);
+    CHECK(info.rows == 1 && info.key_min.u64 == ((uint64_t{1} << 32) | 1));
+    spine_batch_unref(batch);
+    spine_batcher_free(raw);
+}
+
+static void
+prefixes_of_words_and_fixed_cells()
+{
+    using words = spine_cpp::set<std::tuple<uint8_t, spine_cpp::descending<uint16_t>>>;
+    words::batcher rows;
+    rows.add({uint8_t{1}, uint16_t{3}});
+    rows.add({uint8_t{2}, uint16_t{65535}});
+    auto batch = rows.seal();
+    auto cursor = batch.cursor();
+    cursor.seek_prefix(std::tuple(2));
+    CHECK(std::get<1>(cursor.key()).value == 65535);
+
+    using fixed = spine_cpp::set<std::tuple<uint64_t, uint64_t>>;
+    fixed::batcher more;
+    more.add({1u, 5u});
+    more.add({2u, 0u});
+    auto second = more.seal();
+    auto walk = second.cursor();
+    walk.seek_prefix(std::tuple(2));
+    CHECK(walk.key() == std::tuple(uint64_t{2}, uint64_t{0}));
+}
+
 int
 main()
 {
-    types_are_elements();
-    other_elements_are_refused();
+    types_are_columns();
+    other_bytes_are_refused();
+    structures_are_tuples();
+    the_library_has_the_same_bytes();
     bytes_order_as_tuples();
     maps_have_tuples_as_keys();
     keys_of_another_type_are_refused();
+    batchers_collect_columns();
+    prefixes_of_words_and_fixed_cells();
     CHECK(spine_allocated_bytes() == 0);
     return 0;
 }

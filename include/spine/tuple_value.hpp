@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_TUPLE_VALUE_HPP
+#define SPINE_TUPLE_VALUE_HPP
+
+/*
+ * Which C++ types are columns of tuples, and the bytes of their values. Part of
+ * spine/tuple.hpp, which tells of them.
+ */
+
+#include "spine/result.hpp"
+#include "spine/tuple.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/* clang-format off */
+#define SPINE_EACH_1(m) row.m
+#define SPINE_EACH_2(m, ...) row.m, SPINE_EACH_1(__VA_ARGS__)
+#define SPINE_EACH_3(m, ...) row.m, SPINE_EACH_2(__VA_ARGS__)
+#define SPINE_EACH_4(m, ...) row.m, SPINE_EACH_3(__VA_ARGS__)
+#define SPINE_EACH_5(m, ...) row.m, SPINE_EACH_4(__VA_ARGS__)
+#define SPINE_EACH_6(m, ...) row.m, SPINE_EACH_5(__VA_ARGS__)
+#define SPINE_EACH_7(m, ...) row.m, SPINE_EACH_6(__VA_ARGS__)
+#define SPINE_EACH_8(m, ...) row.m, SPINE_EACH_7(__VA_ARGS__)
+#define SPINE_EACH_9(m, ...) row.m, SPINE_EACH_8(__VA_ARGS__)
+#define SPINE_EACH_10(m, ...) row.m, SPINE_EACH_9(__VA_ARGS__)
+#define SPINE_EACH_11(m, ...) row.m, SPINE_EACH_10(__VA_ARGS__)
+#define SPINE_EACH_12(m, ...) row.m, SPINE_EACH_11(__VA_ARGS__)
+#define SPINE_EACH_OF(a, b, c, d, e, f, g, h, i, j, k, l, each, ...) each
+#define SPINE_EACH(...)                                                                  \
+    SPINE_EACH_OF(__VA_ARGS__, SPINE_EACH_12, SPINE_EACH_11, SPINE_EACH_10,              \
+                  SPINE_EACH_9, SPINE_EACH_8, SPINE_EACH_7, SPINE_EACH_6, SPINE_EACH_5,  \
+                  SPINE_EACH_4, SPINE_EACH_3, SPINE_EACH_2, SPINE_EACH_1, )(__VA_ARGS__)
+/* clang-format on */
+
+/* Lists up to 12 members of a structure, in the order of its columns. */
+#define SPINE_MEMBERS(type, ...)                                                         \
+    inline auto spine_members(const type &row) noexcept                                  \
+    {                                                                                    \
+        return std::tie(SPINE_EACH(__VA_ARGS__));                                        \
+    }                                                                                    \
+    inline const char *spine_member_names(const type *) noexcept                         \
+    {                                                                                    \
+        return #__VA_ARGS__;                                                             \
+    }
+
+namespace spine_cpp
+{
+inline namespace SPINE_CPP_MODE
+{
+
+template <class T> inline constexpr bool never = false;
+
+/* Fills `error` and returns `status`. */
+inline enum spine_status
+fail(spine_error *error, enum spine_status status, const char *message) noexcept
+{
+    if (error != nullptr) {
+        error->status = status;
+        (void)std::snprintf(error->message, sizeof error->message, "%s", message);
+    }
+    return status;
+}
+
+/* A T whose order is not the usual one. Of a std::optional, not in one. */
+template <class T, spine_tuple_order Order> struct ordered {
+    T value{};
+
+    ordered() = default;
+    ordered(T of) noexcept(std::is_nothrow_move_constructible_v<T>) : value(std::move(of))
+    {
+    }
+
+    friend bool operator==(const ordered &a, const ordered &b)
+    {
+        return a.value == b.value;
+    }
+
+    friend bool operator!=(const ordered &a, const ordered &b)
+    {
+        return !(a == b);
+    }
+};
+
+template <class T> using descending = ordered<T, SPINE_DESCENDING>;
+template <class T> using nulls_last = ordered<T, SPINE_ASCENDING_NULLS_LAST>;
+template <class T> using descending_nulls_last = ordered<T, SPINE_DESCENDING_NULLS_LAST>;
+
+/* --- what has columns --------------------------------------------------------------- */
+
+/* Its columns as a std::tuple of references. */
+template <class T, class = void> struct tuple_like : std::false_type {
+};
+
+template <class... Ts> struct tuple_like<std::tuple<Ts...>> : std::true_type {
+    using columns = std::tuple<Ts...>;
+
+    static const columns &refs(const columns &row) noexcept
+    {
+        return row;
+    }
+
+    static columns &refs(columns &row) noexcept
+    {
+        return row;
+    }
+
+    static constexpr const char *names = nullptr;
+};
+
+template <class Refs> struct referred;
+template <class... Ts> struct referred<std::tuple<const Ts &...>> {
+    using type = std::tuple<Ts...>;
+
+    static std::tuple<Ts &...> writable(const std::tuple<const Ts &...> &refs) noexcept
+    {
+        return std::apply(
+            [](const Ts &...each) {
+                return std::tuple<Ts &...>(const_cast<Ts &>(each)...);
+            },
+            refs);
+    }
+};
+
+template <class T>
+struct tuple_like<T, std::void_t<decltype(spine_members(std::declval<const T &>()))>>
+    : std::true_type {
+    using columns_refs = decltype(spine_members(std::declval<const T &>()));
+    using columns = typename referred<columns_refs>::type;
+
+    static auto refs(const T &row) noexcept
+    {
+        return spine_members(row);
+    }
+
+    static auto refs(T &row) noexcept
+    {
+        return referred<columns_refs>::writable(
+            spine_members(static_cast<const T &>(row)));
+    }
+};
+
+/* --- values of columns -------------------------------------------------------------- */
+
+/* Where the bytes of a value that does not lie in its cell as it is are put. */
+class tuple_scratch
+{
+  public:
+    /* Room for all strings of a cell of so many bytes. */
+    void begin(std::size_t bytes)
+    {
+        if (bytes_.size() < bytes)
+            bytes_.resize(bytes);
+        used_ = 0;
+    }
+
+    char *at() noexcept
+    {
+        return bytes_.data() + used_;
+    }
+
+    void take(std::size_t bytes) noexcept
+    {
+        used_ += bytes;
+    }
+
+  private:
+    std::vector<char> bytes_;
+    std::size_t used_ = 0;
+};
+
+/* Bytes [at, end) of a cell that are still to be read. */
+struct tuple_source {
+    const unsigned char *at;
+    const unsigned char *end;
+    tuple_scratch &scratch;
+};
+
+/*
+ * How a T that may not be null is a column:
+ *
+ *     is_fixed, bytes   its width, or the least of it
+ *     column()          its kind, and what a kind needs
+ *     size()            its bytes, flipped or not
+ *     put()             writes them at `to`; returns where they end
+ *     get()             reads them; false when they are none
+ *     put_absent()      writes what stands for it in a tuple that is null
+ *
+ * All bits are flipped by `flip`, which is 0 or 0xff. Only strings and binaries care
+ * whether they are the tail of a cell.
+ */
+template <class T, class = void> struct tuple_value {
+    static_assert(never<T>, "spine_cpp::map: no column of a tuple can be of this type");
+};
+
+template <class T>
+struct tuple_value<T, std::enable_if_t<std::is_arithmetic_v<T> && sizeof(T) <= 8>> {
+    static constexpr bool is_fixed = true;
+    static constexpr std::size_t bytes = sizeof(T);
+    using word = std::conditional_t<
+        bytes == 1, std::uint8_t,
+        std::conditional_t<bytes == 2, std::uint16_t,
+                           std::conditional_t<bytes == 4, std::uint32_t, std::uint64_t>>>;
+    static constexpr word sign = static_cast<word>(word{1} << (8 * bytes - 1));
+
+    static spine_column column() noexcept
+    {
+        constexpr int log = bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3;
+        spine_column column = {};
+
+        if (std::is_same_v<T, bool>)
+            column.kind = SPINE_COLUMN_BOOL;
+        else if (std::is_floating_point_v<T>)
+            column.kind = bytes == 4 ? SPINE_COLUMN_F32 : SPINE_COLUMN_F64;
+        else
+            column.kind = static_cast<enum spine_column_kind>(
+                (std::is_signed_v<T> ? SPINE_COLUMN_I8 : SPINE_COLUMN_U8) + log);
+        return column;
+    }
+
+    static std::size_t size(T, bool) noexcept
+    {
+        return bytes;
+    }
+
+    static unsigned char *
+    put(unsigned char *to, T number, unsigned char flip, bool) noexcept
+    {
+        word bits;
+
+        std::memcpy(&bits, &number, bytes);
+        if constexpr (std::is_floating_point_v<T>)
+            bits = static_cast<word>(bits ^ ((bits & sign) != 0 ? ~word{0} : sign));
+        else if constexpr (std::is_signed_v<T>)
+            bits = static_cast<word>(bits ^ sign);
+        for (std::size_t i = 0; i < bytes; i++)
+            to[i] = static_cast<unsigned char>(
+                static_cast<unsigned char>(bits >> (8 * (bytes - 1 - i))) ^ flip);
+        return to + bytes;
+    }
+
+    static bool get(tuple_source &from, T &out, unsigned char flip, bool) noexcept
+    {
+        word bits = 0;
+
+        if (static_cast<std::size_t>(from.end - from.at) < bytes)
+            return false;
+        for (std::size_t i = 0; i < bytes; i++)
+            bits = static_cast<word>((bytes > 1 ? bits << 8 % (8 * bytes) : 0) |
+                                     static_cast<unsigned char>(from.at[i] ^ flip));
+        from.at += bytes;
+        if constexpr (std::is_same_v<T, bool>) {
+            out = bits != 0;
+            return true;
+        }
+        if constexpr (std::is_floating_point_v<T>)
+            bits = static_cast<word>(bits ^ ((bits & sign) != 0 ? sign : ~word{0}));
+        else if constexpr (std::is_signed_v<T>)
+            bits = static_cast<word>(bits ^ sign);
+        std::memcpy(&out, &bits, bytes);
+        return true;
+    }
+};
+
+template <class Byte, std::size_t N>
+struct tuple_value<std::array<Byte, N>, std::enable_if_t<sizeof(Byte) == 1 && (N > 0)>> {
+    static constexpr bool is_fixed = true;
+    static constexpr std::size_t bytes = N;
+
+    static spine_column column() noexcept
+    {
+        spine_column column = {};
+
+        column.kind = SPINE_COLUMN_FIXED;
+        column.size = N;
+        return column;
+    }
+
+    static std::size_t size(const std::array<Byte, N> &, bool) noexcept
+    {
+        return N;
+    }
+
+    static unsigned char *put(unsigned char *to, const std::array<Byte, N> &value,
+                              unsigned char flip, bool) noexcept
+    {
+        for (std::size_t i = 0; i < N; i++)
+            to[i] =
+                static_cast<unsigned char>(static_cast<unsigned char>(value[i]) ^ flip);
+        return to + N;
+    }
+
+    static bool
+    get(tuple_source &from, std::array<Byte, N> &out, unsigned char flip, bool) noexcept
+    {
+        if (static_cast<std::size_t>(from.end - from.at) < N)
+            return false;
+        for (std::size_t i = 0; i < N; i++)
+            out[i] = static_cast<Byte>(static_cast<unsigned char>(from.at[i] ^ flip));
+        from.at += N;
+        return true;
+    }
+};
+
+/* Strings and binaries, whose bytes are those of a std::string_view. */
+template <enum spine_column_kind Kind> struct tuple_text {
+    static constexpr bool is_fixed = false;
+    static constexpr std::size_t bytes = 0;
+
+    static spine_column column() noexcept
+    {
+        spine_column column = {};
+
+        column.kind = Kind;
+        return column;
+    }
+
+    static std::size_t size_of(std::string_view text, bool is_tail) noexcept
+    {
+        std::size_t zeros = 0;
+
+        for (const char letter : text)
+            zeros += letter == '\0';
+        return is_tail ? text.size() : text.size() + zeros + 2;
+    }
+
+    static unsigned char *put_text(unsigned char *to, std::string_view text,
+                                   unsigned char flip, bool is_tail) noexcept
+    {
+        unsigned char *const begin = to;
+
+        if (is_tail || std::memchr(text.data(), 0, text.size()) == nullptr) {
+            if (!text.empty())
+                std::memcpy(to, text.data(), text.size());
+            to += text.size();
+        } else {
+            for (const char letter : text) {
+                *to++ = static_cast<unsigned char>(letter);
+                if (letter == '\0')
+                    *to++ = 0xff;
+            }
+        }
+        if (!is_tail) {
+            *to++ = 0;
+            *to++ = 0;
+        }
+        for (unsigned char *byte = begin; flip != 0 && byte < to; byte++)
+            *byte = static_cast<unsigned char>(~*byte);
+        return to;
+    }
+
+    static unsigned char *put_absent(unsigned char *to, unsigned char flip) noexcept
+    {
+        return put_text(to, {}, flip, false);
+    }
+
+    /* The text points into the cell where it lies there as it is. */
+    static bool get_text(tuple_source &from, std::string_view &out, unsigned char flip,
+                         bool is_tail) noexcept
+    {
+        const char *const cell = reinterpret_cast<const char *>(from.at);
+        const unsigned char *at = from.at;
+
+        if (is_tail) {
+            out = {cell, static_cast<std::size_t>(from.end - at)};
+            from.at = from.end;
+            return true;
+        }
+        for (bool is_plain = flip == 0;; is_plain = false) {
+            const void *const zero =
+                std::memchr(at, flip, static_cast<std::size_t>(from.end - at));
+
+            if (zero == nullptr)
+                return false;
+            at = static_cast<const unsigned char *>(zero) + 1;
+            if (at == from.end)
+                return false;
+            const unsigned char after = static_cast<unsigned char>(*at++ ^ flip);
+            if (after != 0 && after != 0xff)
+                return false;
+            if (after == 0 && is_plain)
+                out = {cell, static_cast<std::size_t>(at - 2 - from.at)};
+            else if (after == 0)
+                out = restored(from, at - 2, flip);
+            if (after == 0)
+                break;
+        }
+        from.at = at;
+        return true;
+    }
+
+  private:
+    /* Bytes up to `end`, unflipped and without escapes. */
+    static std::string_view
+    restored(tuple_source &from, const unsigned char *end, unsigned char flip) noexcept
+    {
+        char *const begin = from.scratch.at();
+        char *to = begin;
+
+        for (const unsigned char *at = from.at; at < end; at++) {
+            *to = static_cast<char>(static_cast<unsigned char>(*at ^ flip));
+            at += *to++ == '\0';
+        }
+        from.scratch.take(static_cast<std::size_t>(to - begin));
+        return {begin, static_cast<std::size_t>(to - begin)};
+    }
+};
+
+template <class Text>
+struct tuple_value<Text, std::enable_if_t<std::is_same_v<Text, std::string> ||
+                                          std::is_same_v<Text, std::string_view>>>
+    : tuple_text<SPINE_COLUMN_STRING> {
+    static std::size_t size(std::string_view text, bool is_tail) noexcept
+    {
+        return size_of(text, is_tail);
+    }
+
+    static unsigned char *put(unsigned char *to, std::string_view text,
+                              unsigned char flip, bool is_tail) noexcept
+    {
+        return put_text(to, text, flip, is_tail);
+    }
+
+    static bool get(tuple_source &from, Text &out, unsigned char flip, bool is_tail)
+    {
+        std::string_view text;
+
+        if (!get_text(from, text, flip, is_tail))
+            return false;
+        out = text;
+        return true;
+    }
+};
+
+template <class Byte>
+struct tuple_value<std::vector<Byte>,
+                   std::enable_if_t<std::is_same_v<Byte, unsigned char> ||
+                                    std::is_same_v<Byte, std::byte>>>
+    : tuple_text<SPINE_COLUMN_BINARY> {
+    static std::string_view text_of(const std::vector<Byte> &bytes) noexcept
+    {
+        return {reinterpret_cast<const char *>(bytes.data()), bytes.size()};
+    }
+
+    static std::size_t size(const std::vector<Byte> &bytes, bool is_tail) noexcept
+    {
+        return tuple_value::size_of(text_of(bytes), is_tail);
+    }
+
+    static unsigned char *put(unsigned char *to, const std::vector<Byte> &bytes,
+                              unsigned char flip, bool is_tail) noexcept
+    {
+        return tuple_value::put_text(to, text_of(bytes), flip, is_tail);
+    }
+
+    static bool
+    get(tuple_source &from, std::vector<Byte> &out, unsigned char flip, bool is_tail)
+    {
+        std::string_view text;
+
+        if (!tuple_value::get_text(from, text, flip, is_tail))
+            return false;
+        const Byte *const begin = reinterpret_cast<const Byte *>(text.data());
+        out.assign(begin, begin + text.size());
+        return true;
+    }
+};
+
+} /* inline namespace SPINE_CPP_MODE */
+} /* namespace spine_cpp */
+
+#endif
