@@ -53,6 +53,8 @@ keeper_of_file(struct store_file *file, struct spine_batch *part,
     file->on_check = on_check;
     file->on_release = on_release;
     file->check_context = check;
+    store_file_holds(file,
+                     sizeof *keeper + sizeof *check + count * sizeof check->facts[0]);
     *keeper = (struct block_keeper){.calls = &calls, .file = store_file_ref(file)};
     ref_init(&keeper->refs);
     *out = keeper;

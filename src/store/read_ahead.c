@@ -94,6 +94,7 @@ run_read(struct store_file *file, struct cached_image **images, size_t count,
     (void)store_file_extent(file, first, first + (uint32_t)count, UINT64_MAX, &offset,
                             &bytes);
     st = scratch_reserve(&stored, bytes, error);
+    store_count(&file->store->memory, stored.capacity);
     if (st == SPINE_OK)
         st = store_file_read_extent(file, offset, stored.bytes, bytes, error);
     for (size_t i = 0; i < count; i++) {
@@ -105,6 +106,7 @@ run_read(struct store_file *file, struct cached_image **images, size_t count,
         if (st != SPINE_OK)
             images[i] = NULL;
     }
+    store_uncount(&file->store->memory, stored.capacity);
     scratch_release(&stored);
     return st;
 }

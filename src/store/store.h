@@ -140,7 +140,7 @@ struct store_file {
     struct file_footer footer;
     /* Per block and filter, what the cache knows of it (store/cache.h). */
     uintptr_t *slots;
-    /* Bytes of all that. */
+    /* Bytes of all that, and of what store_file_holds() was told of. */
     uint64_t memory;
     /* Checks an image that came from the backend; NULL: nothing to check. Set, with its
      * context, by the owner of the first reference. */
@@ -154,6 +154,10 @@ struct store_file {
     /* For messages: that of the object, and where in a pack it begins. */
     char name[SPINE_NAME_MAX + 24];
 };
+
+/* What its owner keeps for it takes so many bytes, too: they count as memory of the store
+ * until the file goes. By who sets `on_check`. */
+void store_file_holds(struct store_file *file, uint64_t bytes);
 
 /* Opens the file of a name and reads its footer and its table. It is kept until somebody
  * says otherwise. SPINE_NOT_FOUND, SPINE_CORRUPT, SPINE_INVALID for another version. */

@@ -99,6 +99,13 @@ count_memory(struct store_file *file)
     store_count(&file->store->memory, file->memory);
 }
 
+void
+store_file_holds(struct store_file *file, uint64_t bytes)
+{
+    file->memory += bytes;
+    store_count(&file->store->memory, bytes);
+}
+
 struct store_file *
 store_file_ref(struct store_file *file)
 {

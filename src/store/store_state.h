@@ -35,7 +35,7 @@ struct spine_store {
     atomic_uint_least64_t reads, read_bytes;
     atomic_uint_least64_t files, file_bytes;
     atomic_uint_least64_t syncs;
-    /* Memory of writers, and of what is known of open files. */
+    /* Memory of writers and reads ahead, and of what is known of open files. */
     atomic_uint_least64_t memory;
     /* What all that, and the images of the cache, may be before nothing is read ahead any
      * more; UINT64_MAX: no runtime that serves the store has a limit. */

@@ -8,6 +8,7 @@
 
 #include "batch/batch_writer.h"
 
+#include "batch/block_facts.h"
 #include "harness/check.h"
 #include "spine/fault.h"
 
@@ -110,6 +111,7 @@ batch_comes_back(struct rng *rng, size_t steps)
     struct spine_error error = {0};
     struct spine_batch *copy, *opened = NULL;
     struct store_file *file;
+    uint64_t memory;
     struct world world;
 
     world_init(&world, rng, steps);
@@ -122,7 +124,11 @@ batch_comes_back(struct rng *rng, size_t steps)
         HOLDS(copy->info.bytes < world.batch->info.bytes);
         file = open_only_file(&world);
         world.block_reads = 0;
+        memory = store_memory(world.store);
         HOLDS_EQUAL(SPINE_OK, batch_of_file(file, &opened, &error));
+        /* What its blocks must be counts, too. */
+        HOLDS(store_memory(world.store) >=
+              memory + opened->block_count * sizeof(struct block_facts));
         store_file_unref(file);
         HOLDS_EQUAL(0, world.block_reads);
         HOLDS(check_batch(opened, &world.rows, "opened"));

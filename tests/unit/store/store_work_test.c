@@ -27,7 +27,15 @@ struct world {
     atomic_uint removes_here;
     atomic_uint reads;
     atomic_bool reads_fail;
+    /* In the last read, but for what was read. */
+    atomic_uint_least64_t memory_beside;
 };
+
+static uint64_t
+memory_beside_cache(struct spine_store *store)
+{
+    return store_memory(store) - atomic_load(&store->cache.bytes);
+}
 
 static void
 on_operation(void *argument, enum spine_operation operation, const char *name,
@@ -45,6 +53,8 @@ on_operation(void *argument, enum spine_operation operation, const char *name,
     }
     if (operation == SPINE_OPERATION_READ_AT) {
         atomic_fetch_add(&world->reads, 1);
+        if (world->store != NULL)
+            atomic_store(&world->memory_beside, memory_beside_cache(world->store) - size);
         if (atomic_load(&world->reads_fail))
             fault->status = SPINE_IO;
     }
@@ -160,6 +170,8 @@ test_runs_are_read_and_told(void **state)
     assert_true(store_run_has_ended(run));
     assert_int_equal(atomic_load(&ends), 1);
     assert_int_equal(atomic_load(&world.reads), 1);
+    assert_in_range(atomic_load(&world.memory_beside), memory_beside_cache(world.store),
+                    memory_beside_cache(world.store) + 100);
     assert_int_equal(store_run_finish(run, NULL), SPINE_OK);
     expect_images(run);
     store_run_free(run);
