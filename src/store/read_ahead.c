@@ -34,14 +34,17 @@ store_pin_run(struct store_file *file, uint32_t index, size_t count, bool transi
     memset(out, 0, count * sizeof(struct cached_image *));
     while (at < count && st == SPINE_OK) {
         const uint32_t first = index + (uint32_t)at;
-        size_t run;
+        uint64_t offset;
+        size_t run, bytes;
 
         out[at] = store_pin_resident(file, first, transient);
         if (out[at] != NULL) {
             at++;
             continue;
         }
-        run = run_begin(file, first, count - at, transient, out + at);
+        run = store_file_extent(file, first, index + (uint32_t)count, UINT64_MAX, &offset,
+                                &bytes);
+        run = run_begin(file, first, run, transient, out + at);
         if (run == 0) {
             /* There is no memory, or somebody reads it: as for a single block. */
             st = store_pin(file, first, transient, &out[at], error);

@@ -213,7 +213,7 @@ struct cached_image *
 store_pin_resident(struct store_file *file, uint32_t index, bool transient);
 /*
  * Pins the blocks [index, index + count): `out` has room for `count` images. What is not
- * in memory is read together, so they should be the blocks of an extent. All or none.
+ * in memory is read together, extent by extent. All or none.
  */
 enum spine_status store_pin_run(struct store_file *file, uint32_t index, size_t count,
                                 bool transient, struct cached_image **out,
