@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Sets of entries: treaps in the order of levels and sequences, in which each node knows
+ * the sums of what is below it. So sets are united, cut and summed up in steps that grow
+ * with the logarithm of their size, and nothing is allocated but an entry, at its birth.
+ */
+
 #include "entry.h"
 
 #include "base/alloc.h"

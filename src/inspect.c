@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Statistics of a spine, and spine_check(): the sums of its sets counted again, and every
+ * batch checked. */
+
 #include "base/error.h"
 #include "core.h"
 #include "listing.h"

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * The merge of a level as a job. A task is idle until merge_task_start_locked() hands it
+ * inputs; then its job runs slices, each on a worker without the lock, and each ends in
+ * slice_end_locked(): it goes on, publishes the output, or gives the inputs back. After
+ * a failure that may pass the task waits and begins again.
+ */
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/container.h"

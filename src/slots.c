@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * The policy of merges as arithmetic: at which level a batch is, when a level is due,
+ * what a merge may take along, how much fuel a slice gets. Nothing here locks, allocates
+ * or remembers.
+ */
+
 #include "slots.h"
 
 #include "base/assert.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* A spine from open to close: its options, its locks, what a host sets, and the wait for
+ * the slices that run. */
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/container.h"

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * A merge of what a reader has skipped: the batches with rows in the stretch are cut at
+ * its ends, and the inner parts become the inputs of one merge, while the outer parts
+ * stay as they are.
+ */
+
 #include "stretch.h"
 
 #include "base/alloc.h"

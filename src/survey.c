@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The job that asks a spine's filters about some keys or rows of each batch, without the
+ * lock, and starts merges where most of them are rejected. */
+
 #include "survey.h"
 
 #include "base/assert.h"
+#include "base/container.h"
 #include "company.h"
 #include "core.h"
 
@@ -91,8 +96,7 @@ is_due_locked(const struct spine *spine)
 static void
 survey_on_worker(struct job *job, uint64_t *fuel_rows)
 {
-    struct spine *spine =
-        (struct spine *)((char *)job - offsetof(struct spine, locked.survey.job));
+    struct spine *spine = container_of(job, struct spine, locked.survey.job);
     struct findings findings = {0};
     struct aftermath after = {0};
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* All memory comes from here: the host's allocator or malloc, counted by thread and in
+ * all. Sizes are given back with the memory, so nothing stands in front of it. */
+
 #define BASE_ALLOC_C
 #include "base/alloc.h"
 

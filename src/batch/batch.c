@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* A batch: its references, its account, and what is known of it without looking into a
+ * block. */
+
 #include "batch/fence.h"
 
 #include "base/alloc.h"

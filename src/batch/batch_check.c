@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* spine_batch_check(): every block, and what the fences, the marks and the batch say of
+ * it. */
+
 #include "batch/fence.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Batches and files: a batch of an open file, a batch written to a file, and outputs that
+ * go to a file block by block. */
+
 #include "batch/batch_file.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Many sorted keys in one batch: the marks or fences give the block of each key, blocks
+ * that are not in memory are asked for together, and each block is searched for all its
+ * keys.
+ */
+
 #include "batch/marks.h"
 
 #include "base/assert.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* What a batch file says of a batch besides its blocks, as bytes: counts, fences and
+ * marks, encoded and decoded. What is decoded is checked, as a file may say anything. */
+
 #include "batch/batch_sections.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Rows in order, one by one, become a batch: the public builder. */
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Fences: what is known of a block without its image, with cells of their own when the
+ * block is elsewhere. */
+
 #include "batch/fence.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Packs rows into the image of a block as block_plan.h says, part by part. */
+
 #include "block/block_plan.h"
 
 #include "base/alloc.h"

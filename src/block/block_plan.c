@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* How a block will be packed: which of its columns become frames and of what widths, and
+ * so where each part lies in the image and how large that is. Nothing is written yet. */
+
 #include "block/block_plan.h"
 
 #include "block/block_starts.h"

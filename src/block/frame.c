@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Packing and unpacking of frames: words less a line, in as many bits as the largest
+ * difference takes, eight words at a time where the processor has AVX2. */
+
 #include "block/frame.h"
 
 #include "base/assert.h"

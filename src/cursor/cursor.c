@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Cursors: opening, moving by keys, and failing. A move within the window is an index;
+ * at its edge the window is filled on (cursor_window.h). What is rare is in functions of
+ * its own, so that steps stay short.
+ */
+
 #include "cursor/cursor.h"
 
 #include "base/alloc.h"

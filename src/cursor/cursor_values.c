@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Moves by the values of the present key. */
+
 #include "cursor/cursor_state.h"
 
 #include "base/alloc.h"

@@ -5,18 +5,22 @@
 /*
  * cursor/cursor_window -- the rows around a cursor, merged from all batches.
  *
- *     low_open                                                high_open
- *     ...      | k1 k2 k2 k2 k3 k4 k4 | k4 k4 k5 ...
- *              front: closed             back: not closed
- *
  * A window is a piece without gaps of the consolidated rows, and never ends between rows
  * of one value. It grows at one end by what the k-way merge gives, and forgets rows at
  * the other. Its inputs are staged for one end only; for the other they are found again
  * by a seek to the row at that end.
  *
+ *     the rows     k0 | k1 k2 k2 k2 k3 k4 k4 | k4 k5
+ *     the window        front -------- back
+ *     staged       BACKWARD: the inputs      FORWARD: they go
+ *                  go on before the front    on behind the back
+ *
+ *     low_open, high_open        true: there may be rows beyond that end
+ *     front_closed, back_closed  is it known that the key there has no row beyond the
+ *                                end? Here of k1 perhaps, of k4 never
+ *
  * A *limited* window holds rows of one key only, because its inputs end with that key.
- * Whoever asks for one key may want one value or all of them, so it begins with few rows
- * and grows quickly.
+ * One value of it may be wanted, or all, so it begins with few rows and grows quickly.
  */
 
 #include "batch/batch.h"
@@ -28,11 +32,10 @@
 #define WINDOW_WANT_FEW 4u
 #define WINDOW_WANT_MAX 2048u
 #define WINDOW_WANT_BATCH 96u
-/* The least that is read past the window, and what the window is filled with behind
- * that. */
+/* The least that is read past the window, and the fill behind that. */
 #define WINDOW_WANT_READ KWAY_WINDOW_MIN
 
-/* One batch of the cursor. */
+/* One batch of the cursor (a picture is in cursor_window.c). */
 struct source {
     struct window *window;
     /* A reference. */
@@ -42,8 +45,7 @@ struct source {
     struct ahead ahead;
     /* The offset in the batch at which staging ends. */
     uint64_t stop;
-    /* `stop` is the end of a block, and the next one begins with more rows of a limited
-     * window. */
+    /* `stop` is the end of a block, behind which a limited window goes on. */
     bool stop_moves;
     /* The cursor's bounds as offsets in the batch. */
     uint64_t begin;
@@ -99,11 +101,9 @@ struct window {
     struct arena cells;
     struct spine_error failure;
 
-    /* May there be rows before the first one, after the last one? */
+    /* As in the picture. */
     bool low_open;
     bool high_open;
-    /* Is it known that no row before (after) the window has the first (last) row's
-     * key? */
     bool front_closed;
     bool back_closed;
 

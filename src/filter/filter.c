@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The filters of callers, shared by reference count and numbered, so that a batch can say
+ * which of them have judged it. */
+
 #include "filter/filter.h"
 
 #include "base/alloc.h"

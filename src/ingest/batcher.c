@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * The batcher: rows in any order go to a buffer, and a full buffer becomes a sorted run
+ * (ingest/runs.h). What fails with the rows of a caller leaves the batcher as it was; a
+ * want of memory is sticky.
+ */
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"

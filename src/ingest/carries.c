@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * What a buffer's sums are too large by, as rows: a carry is how many times 2^62 the
+ * weight is short of the sum. At the end carries become layers of rows that a merge adds
+ * up like all others.
+ */
+
 #include "ingest/carries.h"
 
 #include "base/assert.h"

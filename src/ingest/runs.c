@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Runs of a batcher: sorted batches in classes by size, merged when a class is full, so
+ * that each row is merged a few times only. Sums that are not in int64_t leave carries
+ * (ingest/carries.h), which are runs of their own.
+ */
+
 #include "ingest/runs.h"
 
 #include "base/alloc.h"

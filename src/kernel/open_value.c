@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * A value of more times than a window: its times come out in pieces. Those that the
+ * frontier brought out of order are collected in sorted runs, which are merged as they
+ * go out.
+ */
+
 #include "kernel/open_value.h"
 
 #include "base/alloc.h"

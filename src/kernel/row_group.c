@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The times of a group: advanced, sorted, and their weights added up. */
+
 #include "kernel/row_group.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Sorts places of wide rows by words of their cells, tie after tie (wide_order.h). */
+
 #include "kernel/wide_order.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * A blocked Bloom filter: a hash chooses a block of 256 bits, and one bit in each of its
+ * eight words. A block is in one line of the cache, and its eight bits are set and
+ * tested at once where the processor has AVX2.
+ */
+
 #include "lookup/lookup_kinds.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Keys of small integers as a Roaring bitmap: windows of 65,536 keys, each an array, a
+ * bitmap or runs, whichever is smallest. Keys come in ascending order, so a window is
+ * written when the next one begins.
+ */
+
 #include "lookup/lookup_kinds.h"
 
 #include "base/alloc.h"

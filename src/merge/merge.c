@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * A merge from begin to seal: each step takes blocks over where one input has a range
+ * alone (merge_take.c), merges a window of rows where inputs overlap, or judges what was
+ * merged, until its fuel is out.
+ */
+
 #include "merge/merge.h"
 
 #include "base/alloc.h"

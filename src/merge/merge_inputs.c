@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Inputs of a merge: a reader of each batch that stages rows a piece at a time, and looks
+ * at blocks that may be taken over without staging them. */
+
 #include "merge/merge_inputs.h"
 
 #include "base/assert.h"

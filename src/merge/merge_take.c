@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* What a merge need not merge: blocks, or the rest of one, that lie before the first row
+ * of every other input go to the output as they are. */
+
 #include "base/assert.h"
 #include "base/error.h"
 #include "merge/merge_state.h"

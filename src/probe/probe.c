@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * A probe from its keys to its last piece: the public calls, and what they check.
+ * Between two calls of spine_probe_next() the probe keeps what it has found and not
+ * given yet.
+ */
+
 #include "probe/probe.h"
 
 #include "base/alloc.h"

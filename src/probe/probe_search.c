@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * The search of a probe: a chunk of its keys is hashed once, and asked of each batch
+ * together, first of its filter and then of its blocks. The hits of each key are chained
+ * from batch to batch.
+ */
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"

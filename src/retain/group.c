@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Finding a group whole: which other batches of the spine may have rows of its key, and
+ * where these lie in them. */
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Judging a group: the bound from which on (or up to which) its values stay is searched
+ * in each batch by halving, if the filter is monotone, or else counted off from the
+ * first or last value, in a merge of all parts.
+ */
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"

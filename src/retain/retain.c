@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Drops rejected rows from what a merge has made: key by key, and value by value where
+ * the key stays. Groups that need to be judged whole are left to retain/group.h; a step
+ * that runs out of fuel goes on at the same row.
+ */
+
 #include "retain/retain.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Rows, datums and types in words, for messages of errors. */
+
 #include "rows/describe.h"
 
 #include "base/assert.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Comparing and searching in sorted rows: where a key or a value ends, by steps that
+ * double, and bounds by halving. */
+
 #include "rows/rows.h"
 
 #include "base/assert.h"

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * What a process has once, for all its runtimes: how many threads of libuv's pool are
+ * used, the private loops that must end before the process does, and what a fork leaves
+ * of them.
+ */
+
 #include "runtime/process.h"
 
 #include "base/assert.h"

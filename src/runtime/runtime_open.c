@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Opens a runtime: checks the options, makes its locks and its account, and begins its
+ * service jobs and its loop. */
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "runtime/process.h"

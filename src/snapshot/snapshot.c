@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Snapshots: the references to their batches, what these hold together, and cursors and
+ * probes over them, over several snapshots at once, too. */
+
 #include "snapshot/snapshot.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The cache of images as its users see it: pinning a block, reading it if it is not
+ * there, and letting go of it. Which images leave is in cache_queue.c. */
+
 #include "store/cache.h"
 
 #include "base/alloc.h"

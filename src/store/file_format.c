@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Header, footer and table of a batch file as bytes (FORMAT.md), written and checked.
+ * Nothing of a file is believed before it was checked here. */
+
 #include "store/file_format.h"
 
 #include "base/alloc.h"

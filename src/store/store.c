@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* A store: a backend, the cache of what is read from it, and what is counted. Also what a
+ * runtime that serves the store is told of it. */
+
 #include "store/store.h"
 
 #include "base/alloc.h"

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/* A batch file that is open: its footer and table, read and checked once, and a slot of
+ * the cache per block. */
+
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/container.h"
 #include "base/error.h"
 #include "store/codec.h"
 #include "store/store_state.h"
@@ -130,7 +135,7 @@ store_file_unref(struct store_file *file)
 static void
 on_end(struct store_task *end)
 {
-    end_file((struct store_file *)((char *)end - offsetof(struct store_file, end)));
+    end_file(container_of(end, struct store_file, end));
 }
 
 /* Forgets its images and lets go of its object. */

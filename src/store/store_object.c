@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Objects of a store that are open: each is opened once, whoever asks, and goes with its
+ * last reference. */
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "store/store_state.h"

@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Work for a store's runtimes: reads that are waited for, and dead files to be removed.
+ * Each runtime that serves the store has some jobs here; a task goes to one of them that
+ * is idle.
+ */
+
 #include "store/store_work.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/container.h"
 #include "base/error.h"
 #include "store/store_state.h"
 
@@ -212,8 +220,7 @@ store_work_sweep(struct spine_store *store)
 static void
 serve_slice(struct job *job, uint64_t *fuel_rows)
 {
-    struct store_server_job *of_server =
-        (struct store_server_job *)((char *)job - offsetof(struct store_server_job, job));
+    struct store_server_job *of_server = container_of(job, struct store_server_job, job);
     struct store_server *server = of_server->server;
     struct store_work *work = &server->store->work;
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Text that grows; keys, values and times written into it, and read from arguments. */
+
 #include "tool/tool.h"
 
 #include "base/alloc.h"

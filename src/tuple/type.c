@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Types of tuples: checked and copied when they are made, then shared and compared. */
+
 #include "tuple/tuple.h"
 
 #include "base/alloc.h"

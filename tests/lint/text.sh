@@ -10,6 +10,10 @@
 # stands alone only where its beginning does, and what is indented in one, as examples
 # are, is followed by an empty line of the comment, by its end or by a list's next item.
 #
+# A file of C in src/ over 180 lines tells in a comment, before its declarations, what it is.
+#
+# From a member to its struct leads container_of().
+#
 # Of macros, only those of base/error.h change the flow; where nothing is done at `out:`,
 # there is no such label.
 
@@ -85,4 +89,26 @@ awk '
     { before = $0 }
     END { exit bad }
 ' $(echo "$sources" | grep -E '^src/.*\.[ch]$') || bad=1
+
+# shellcheck disable=SC2086
+awk '
+    function settle() {
+        if (lines > 180 && !has_banner) {
+            printf "%s:1: over 180 lines, and no comment says what the file is\n", file
+            bad = 1
+        }
+    }
+    FNR == 1 { settle(); file = FILENAME; has_banner = 0; declared = 0 }
+    FNR > 1 && /^\/\*/ && !declared { has_banner = 1 }
+    /^[a-z]/ { declared = 1 }
+    { lines = FNR }
+    END { settle(); exit bad }
+' $(echo "$sources" | grep -E '^src/.*\.c$') || bad=1
+
+# shellcheck disable=SC2086
+if grep -nE '\(char \*\)[a-z_]+ *- *offsetof' /dev/null \
+    $(echo "$sources" | grep -E '^src/.*\.[ch]$' | grep -v '^src/base/container\.h$'); then
+    echo "base/container.h has container_of() for that"
+    bad=1
+fi
 exit $bad
