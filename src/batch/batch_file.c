@@ -28,10 +28,14 @@ static void section_release(struct span *section);
 static enum spine_status fail_file(const struct store_file *file,
                                    const struct spine_error *why,
                                    struct spine_error *error);
-static struct spine_batch *
-part_new(const struct spine_batch *batch, struct batch_moves chosen);
-static bool
-moves_block(const struct spine_batch *batch, size_t index, struct batch_moves chosen);
+static struct spine_batch *part_new(const struct spine_batch *batch,
+                                    const struct spine_store *store,
+                                    struct batch_moves chosen);
+static bool is_chosen(const struct fence *fence, size_t index, struct batch_moves chosen);
+static bool moves_block(const struct spine_batch *batch, const struct spine_store *store,
+                        size_t index, struct batch_moves chosen);
+static void move_to_twins(struct spine_batch *batch, const struct spine_store *store,
+                          struct batch_moves chosen);
 
 enum spine_status
 batch_of_file(struct store_file *file, struct spine_batch **out,
@@ -90,13 +94,15 @@ batch_move_to_file(struct spine_batch *batch, struct spine_store *store,
 {
     struct batch_writer *writer = NULL;
     struct block_keeper *keeper = NULL;
-    struct spine_batch *part = part_new(batch, chosen);
+    struct spine_batch *part = part_new(batch, store, chosen);
     enum spine_status st;
 
     if (part == NULL)
         return fail_nomem(error, "a batch",
                           batch_bytes(&batch->layout, batch->block_count));
     if (part->block_count == 0) {
+        move_to_twins(batch, store, chosen);
+        batch_changed_places(batch);
         st = SPINE_OK;
         goto out;
     }
@@ -107,8 +113,9 @@ batch_move_to_file(struct spine_batch *batch, struct spine_store *store,
     writer = NULL;
     TRY(st);
     for (size_t i = 0, number = 0; i < batch->block_count; i++)
-        if (moves_block(batch, i, chosen))
+        if (moves_block(batch, store, i, chosen))
             fence_move(&batch->fences[i], keeper, (uint32_t)number++);
+    move_to_twins(batch, store, chosen);
     batch_changed_places(batch);
 out:
     batch_writer_abort(writer);
@@ -214,20 +221,21 @@ fail_file(const struct store_file *file, const struct spine_error *why,
     return spine_fail(error, why->status, "%s: %s", file->name, why->message);
 }
 
-/* The blocks that move, as a batch of its own, which borrows from `batch`. */
+/* The blocks that are written, as a batch of its own, which borrows from `batch`. */
 static struct spine_batch *
-part_new(const struct spine_batch *batch, struct batch_moves chosen)
+part_new(const struct spine_batch *batch, const struct spine_store *store,
+         struct batch_moves chosen)
 {
     struct spine_batch *part;
     size_t count = 0;
 
     for (size_t i = 0; i < batch->block_count; i++)
-        count += moves_block(batch, i, chosen);
+        count += moves_block(batch, store, i, chosen);
     part = batch_part_new(&batch->layout, count);
     if (part == NULL)
         return NULL;
     for (size_t i = 0; i < batch->block_count; i++)
-        if (moves_block(batch, i, chosen))
+        if (moves_block(batch, store, i, chosen))
             batch_part_push(part, &batch->fences[i],
                             batch->marks != NULL ? batch->marks + 1 + i * BLOCK_MARKS
                                                  : NULL);
@@ -271,8 +279,33 @@ batch_part_push(struct spine_batch *part, const struct fence *fence,
 }
 
 static bool
-moves_block(const struct spine_batch *batch, size_t index, struct batch_moves chosen)
+is_chosen(const struct fence *fence, size_t index, struct batch_moves chosen)
 {
-    return batch->fences[index].block != NULL &&
+    return fence->block != NULL &&
            (chosen.moves == NULL || chosen.moves(chosen.context, index));
+}
+
+/* A block that has a twin in the store is not written once more. */
+static bool
+moves_block(const struct spine_batch *batch, const struct spine_store *store,
+            size_t index, struct batch_moves chosen)
+{
+    const struct fence *fence = &batch->fences[index];
+
+    return is_chosen(fence, index, chosen) && twin_in_store(fence->block, store) == NULL;
+}
+
+/* The blocks that are in a file already leave memory. */
+static void
+move_to_twins(struct spine_batch *batch, const struct spine_store *store,
+              struct batch_moves chosen)
+{
+    for (size_t i = 0; i < batch->block_count; i++) {
+        struct fence *fence = &batch->fences[i];
+        const struct file_twin *twin =
+            is_chosen(fence, i, chosen) ? twin_in_store(fence->block, store) : NULL;
+
+        if (twin != NULL)
+            fence_move_to_twin(fence, twin);
+    }
 }

@@ -24,6 +24,7 @@
 struct lookup_options;
 struct spine_batch;
 struct store_file;
+struct wire_writer;
 
 /*
  * Opens the batch that a file holds; reads the end of the file, none of its blocks. The
@@ -60,5 +61,12 @@ enum spine_status batch_move_to_file(struct spine_batch *batch, struct spine_sto
                                      struct batch_moves chosen,
                                      const struct lookup_options *lookup,
                                      struct spine_error *error);
+
+/* The only place where a schema becomes bytes. */
+void schema_encode(const struct spine_schema *schema, struct wire_writer *out);
+/* On success the caller has references to the tuple types of `*out`, and ends them with
+ * schema_unref(). SPINE_CORRUPT, SPINE_NOMEM; `*out` has no types then. */
+enum spine_status
+schema_decode(struct span bytes, struct spine_schema *out, struct spine_error *error);
 
 #endif

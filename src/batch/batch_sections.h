@@ -18,13 +18,6 @@ enum batch_section {
     SECTION_MARKS = 4
 };
 
-/* The only place where a schema becomes bytes. */
-void schema_encode(const struct spine_schema *schema, struct wire_writer *out);
-/* On success the caller has references to the tuple types of `*out`, and ends them with
- * schema_unref(). SPINE_CORRUPT, SPINE_NOMEM; `*out` has no types then. */
-enum spine_status
-schema_decode(struct span bytes, struct spine_schema *out, struct spine_error *error);
-
 void counts_encode(const struct spine_batch *batch, struct wire_writer *out);
 /* Fills in `info` but for its keys and bytes of filters, and `fence_count`. */
 enum spine_status counts_decode(struct span bytes, struct spine_batch_info *info,

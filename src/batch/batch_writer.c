@@ -39,6 +39,9 @@ struct batch_writer {
 
 #define CODES_MAX (FILTER_KEYS + BLOCK_ROWS)
 
+static enum spine_status
+writer_alloc(const struct layout *layout, const struct lookup_options *lookup,
+             struct batch_writer **out, struct spine_error *error);
 static void add_keys(struct batch_writer *writer, const struct image *image);
 static enum spine_status
 end_filter(struct batch_writer *writer, struct spine_error *error);
@@ -58,31 +61,61 @@ batch_writer_new(struct spine_store *store, const struct layout *layout,
                  const struct lookup_options *lookup, struct batch_writer **out,
                  struct spine_error *error)
 {
-    struct batch_writer *writer = mem_zalloc(sizeof *writer);
-    enum spine_status st = SPINE_OK;
+    struct batch_writer *writer;
     int64_t apart;
+    enum spine_status st;
 
     *out = NULL;
+    TRY_RETURN(writer_alloc(layout, lookup, &writer, error));
+    apart = mem_apart_begin();
+    st = store_writer_new(store, &writer->file, error);
+    mem_apart_end(apart);
+    if (st == SPINE_OK)
+        *out = writer;
+    else
+        writer_free(writer);
+    return st;
+}
+
+enum spine_status
+batch_writer_new_in(struct store_pack *pack, const struct layout *layout,
+                    const struct lookup_options *lookup, struct batch_writer **out,
+                    struct spine_error *error)
+{
+    struct batch_writer *writer;
+    int64_t apart;
+    enum spine_status st;
+
+    *out = NULL;
+    TRY_RETURN(writer_alloc(layout, lookup, &writer, error));
+    apart = mem_apart_begin();
+    st = store_writer_new_in(pack, &writer->file, error);
+    mem_apart_end(apart);
+    if (st == SPINE_OK)
+        *out = writer;
+    else
+        writer_free(writer);
+    return st;
+}
+
+static enum spine_status
+writer_alloc(const struct layout *layout, const struct lookup_options *lookup,
+             struct batch_writer **out, struct spine_error *error)
+{
+    struct batch_writer *writer = mem_zalloc(sizeof *writer);
+
+    *out = writer;
     if (writer == NULL)
         return fail_nomem(error, "the writer of a file", sizeof *writer);
     writer->layout = *layout;
     writer->lookup = lookup != NULL ? *lookup : lookup_defaults;
-    if (writer->lookup.rows_min < UINT64_MAX) {
-        writer->codes = mem_alloc_array(CODES_MAX, sizeof *writer->codes);
-        if (writer->codes == NULL)
-            st = fail_nomem(error, "the keys of a filter",
-                            CODES_MAX * sizeof *writer->codes);
-    }
-    apart = mem_apart_begin();
-    if (st == SPINE_OK)
-        st = store_writer_new(store, &writer->file, error);
-    mem_apart_end(apart);
-    if (st != SPINE_OK) {
-        writer_free(writer);
-        return st;
-    }
-    *out = writer;
-    return SPINE_OK;
+    if (writer->lookup.rows_min == UINT64_MAX)
+        return SPINE_OK;
+    writer->codes = mem_alloc_array(CODES_MAX, sizeof *writer->codes);
+    if (writer->codes != NULL)
+        return SPINE_OK;
+    writer_free(writer);
+    return fail_nomem(error, "the keys of a filter", CODES_MAX * sizeof *writer->codes);
 }
 
 enum spine_status

@@ -28,6 +28,11 @@ struct batch_writer;
 enum spine_status batch_writer_new(struct spine_store *store, const struct layout *layout,
                                    const struct lookup_options *lookup,
                                    struct batch_writer **out, struct spine_error *error);
+/* The same of the next file of a pack. */
+enum spine_status
+batch_writer_new_in(struct store_pack *pack, const struct layout *layout,
+                    const struct lookup_options *lookup, struct batch_writer **out,
+                    struct spine_error *error);
 /* Appends the image of a block. */
 enum spine_status batch_writer_block(struct batch_writer *writer,
                                      const struct image *image,

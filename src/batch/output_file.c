@@ -56,15 +56,24 @@ output_count_made(struct output *output, size_t bytes)
 static enum spine_status
 move_block(struct output *output, struct fence *fence)
 {
+    const struct file_twin *twin;
     enum spine_status st;
 
+    twin = fence->block != NULL ? twin_in_store(fence->block, output->placement->store)
+                                : NULL;
     if (fence->block == NULL)
         return SPINE_OK;
-    TRY(batch_writer_block(output->writer, block_image(fence->block), output->error));
+    if (twin == NULL)
+        TRY(batch_writer_block(output->writer, block_image(fence->block), output->error));
     output->bytes -= fence->bytes;
     if (fence->made)
         output_count_made(output, output->bytes_made - fence->bytes);
     fence->made = false;
+    if (twin != NULL) {
+        /* A checkpoint has written it. */
+        fence_move_to_twin(fence, twin);
+        return SPINE_OK;
+    }
     block_unref(fence->block);
     fence->block = NULL;
     fence->number = (uint32_t)output->blocks_in_file++;

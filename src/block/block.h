@@ -38,6 +38,13 @@
 
 static_assert(BLOCK_ROWS <= UINT16_MAX, "ends of values and times are 16 bits");
 
+/* Where the image of a block is as well, in a file for instance. Part of a struct of its
+ * owner. */
+struct block_twin {
+    /* The block is freed. */
+    void (*on_free)(struct block_twin *twin);
+};
+
 /* An image in memory. Many batches and threads share it by its references, since nothing
  * in it changes. */
 struct block {
@@ -46,7 +53,26 @@ struct block {
     void *memory;
     size_t bytes;
     account_payer payer;
+    /* NULL until it is known; never changes then. */
+    _Atomic(struct block_twin *) twin;
 };
+
+static inline struct block_twin *
+block_twin(const struct block *block)
+{
+    return atomic_load_explicit(&block->twin, memory_order_acquire);
+}
+
+/* False when the block has one already; otherwise it takes it. Any thread that has a
+ * reference to the block. */
+static inline bool
+block_set_twin(struct block *block, struct block_twin *twin)
+{
+    struct block_twin *none = NULL;
+
+    return atomic_compare_exchange_strong_explicit(
+        &block->twin, &none, twin, memory_order_acq_rel, memory_order_relaxed);
+}
 
 static inline const struct image *
 block_image(const struct block *block)

@@ -50,8 +50,14 @@ block_pack(const struct layout *layout, const struct rows *rows, size_t begin, s
 void
 block_unref(struct block *block)
 {
-    if (block != NULL && ref_drop(&block->refs))
-        account_free(&block->payer, ACCOUNT_BLOCKS, block->memory, block->bytes);
+    struct block_twin *twin;
+
+    if (block == NULL || !ref_drop(&block->refs))
+        return;
+    twin = block_twin(block);
+    if (twin != NULL)
+        twin->on_free(twin);
+    account_free(&block->payer, ACCOUNT_BLOCKS, block->memory, block->bytes);
 }
 
 /* With one reference, and room behind it for an image at a multiple of
@@ -74,6 +80,7 @@ block_alloc(size_t image_bytes)
     block->memory = memory;
     block->bytes = bytes;
     atomic_init(&block->payer, NULL);
+    atomic_init(&block->twin, NULL);
     return block;
 }
 

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch/places.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "batch/batch_writer.h"
+#include "batch/fence.h"
+#include "batch/marks.h"
+
+static enum spine_status
+write_missing(struct batch_places *places, struct batch_writer *writer,
+              struct spine_batch **part, struct spine_error *error);
+static enum spine_status check_ranges(const struct batch_range *ranges,
+                                      size_t range_count, size_t *blocks,
+                                      struct spine_error *error);
+static enum spine_status append_fence(struct spine_batch *batch, const struct fence *from,
+                                      const uint64_t *marks, struct spine_error *error);
+
+enum spine_status
+batch_places_new(struct spine_batch *batch, const struct spine_store *store,
+                 struct batch_places **out, struct spine_error *error)
+{
+    const size_t bytes =
+        sizeof(struct batch_places) + batch->block_count * sizeof(struct batch_place);
+    struct batch_places *places = mem_zalloc(bytes);
+
+    *out = places;
+    if (places == NULL)
+        return fail_nomem(error, "the places of blocks", bytes);
+    places->batch = spine_batch_ref(batch);
+    places->count = batch->block_count;
+    for (size_t i = 0; i < places->count; i++) {
+        const struct fence *fence = &batch->fences[i];
+        const struct file_twin *twin =
+            fence->block != NULL ? twin_in_store(fence->block, store) : NULL;
+        struct batch_place *place = &places->places[i];
+
+        if (twin != NULL)
+            *place = (struct batch_place){block_keeper_ref(twin->keeper), twin->number};
+        else if (fence->block == NULL && twin_is_reliable(fence->keeper, store))
+            *place = (struct batch_place){block_keeper_ref(fence->keeper), fence->number};
+        else {
+            places->missing++;
+            places->missing_bytes += fence->bytes;
+        }
+    }
+    return SPINE_OK;
+}
+
+enum spine_status
+batch_places_write(struct batch_places *places, struct spine_store *store,
+                   struct store_pack *pack, const struct lookup_options *lookup,
+                   struct spine_error *error)
+{
+    const struct layout *layout = &places->batch->layout;
+    struct batch_writer *writer = NULL;
+    struct block_keeper *keeper = NULL;
+    struct spine_batch *part = NULL;
+    uint32_t number = 0;
+    enum spine_status st;
+
+    if (pack != NULL)
+        TRY(batch_writer_new_in(pack, layout, lookup, &writer, error));
+    else
+        TRY(batch_writer_new(store, layout, lookup, &writer, error));
+    TRY(write_missing(places, writer, &part, error));
+    st = batch_writer_finish(writer, part, &keeper, error);
+    writer = NULL;
+    TRY(st);
+    for (size_t i = 0; i < places->count; i++)
+        if (places->places[i].keeper == NULL)
+            places->places[i] = (struct batch_place){block_keeper_ref(keeper), number++};
+    places->missing = 0;
+    places->missing_bytes = 0;
+    places->written = keeper->file;
+out:
+    batch_writer_abort(writer);
+    block_keeper_unref(keeper);
+    batch_part_free(part);
+    return st;
+}
+
+void
+batch_places_remember(struct batch_places *places)
+{
+    assert(places->missing == 0);
+    for (size_t i = 0; i < places->count; i++) {
+        struct block *block = places->batch->fences[i].block;
+
+        if (block != NULL)
+            twin_remember(block, places->places[i].keeper, places->places[i].number);
+    }
+}
+
+void
+batch_places_free(struct batch_places *places)
+{
+    if (places == NULL)
+        return;
+    for (size_t i = 0; i < places->count; i++)
+        block_keeper_unref(places->places[i].keeper);
+    spine_batch_unref(places->batch);
+    mem_free(places, sizeof *places + places->count * sizeof places->places[0]);
+}
+
+struct store_file *
+batch_place(const struct batch_places *places, size_t index, uint32_t *number)
+{
+    assert(index < places->count && places->places[index].keeper != NULL);
+    *number = places->places[index].number;
+    return places->places[index].keeper->file;
+}
+
+enum spine_status
+batch_of_ranges(const struct layout *layout, const struct batch_range *ranges,
+                size_t range_count, struct spine_batch **out, struct spine_error *error)
+{
+    struct spine_batch *batch = NULL;
+    size_t blocks;
+    enum spine_status st;
+
+    *out = NULL;
+    TRY(check_ranges(ranges, range_count, &blocks, error));
+    batch = batch_alloc(layout, blocks);
+    if (batch == NULL)
+        return fail_nomem(error, "a batch", batch_bytes(layout, blocks));
+    batch->block_count = 0;
+    for (size_t r = 0; r < range_count; r++)
+        for (size_t i = 0; i < ranges[r].count; i++) {
+            const struct spine_batch *from = ranges[r].batch;
+            const size_t index = ranges[r].first + i;
+
+            TRY(append_fence(batch, &from->fences[index],
+                             from->marks != NULL ? from->marks + 1 + index * BLOCK_MARKS
+                                                 : NULL,
+                             error));
+        }
+    batch_changed_places(batch);
+    *out = batch;
+    batch = NULL;
+out:
+    if (batch != NULL) {
+        /* Its memory is that of all its blocks; the fences behind are zero. */
+        batch->block_count = blocks;
+        spine_batch_unref(batch);
+    }
+    return st;
+}
+
+/* `*part`: the blocks that are written, as a batch of its own. */
+static enum spine_status
+write_missing(struct batch_places *places, struct batch_writer *writer,
+              struct spine_batch **part, struct spine_error *error)
+{
+    const struct spine_batch *batch = places->batch;
+    enum spine_status st = SPINE_OK;
+
+    *part = batch_part_new(&batch->layout, places->missing);
+    if (*part == NULL)
+        return fail_nomem(error, "a batch", batch_bytes(&batch->layout, places->missing));
+    for (size_t i = 0; i < places->count; i++) {
+        struct pin pin;
+
+        if (places->places[i].keeper != NULL)
+            continue;
+        TRY(fence_pin(&batch->fences[i], PIN_TO_MERGE, &pin, error));
+        st = batch_writer_block(writer, pin.image, error);
+        pin_release(&pin);
+        TRY(st);
+        batch_part_push(*part, &batch->fences[i],
+                        batch->marks != NULL ? batch->marks + 1 + i * BLOCK_MARKS : NULL);
+    }
+out:
+    if (st != SPINE_OK) {
+        /* It is freed by the number of its blocks. */
+        (*part)->block_count = places->missing;
+    }
+    return st;
+}
+
+static enum spine_status
+check_ranges(const struct batch_range *ranges, size_t range_count, size_t *blocks,
+             struct spine_error *error)
+{
+    *blocks = 0;
+    for (size_t r = 0; r < range_count; r++) {
+        const struct batch_range *range = &ranges[r];
+
+        if (range->count == 0 || range->first >= range->batch->block_count ||
+            range->count > range->batch->block_count - range->first)
+            return spine_fail(
+                error, SPINE_CORRUPT, "there are no blocks %zu to %zu, there are %zu",
+                range->first, range->first + range->count, range->batch->block_count);
+        *blocks += range->count;
+    }
+    return SPINE_OK;
+}
+
+/* Appends the block of a fence of another batch. */
+static enum spine_status
+append_fence(struct spine_batch *batch, const struct fence *from, const uint64_t *marks,
+             struct spine_error *error)
+{
+    const struct layout *layout = &batch->layout;
+    struct fence *to = &batch->fences[batch->block_count];
+    const size_t index = batch->block_count;
+
+    if (index > 0) {
+        const struct row_code last = fence_last(to - 1), first = fence_first(from);
+
+        if (row_code_compare(layout, &last, &first) > 0)
+            return spine_fail(error, SPINE_CORRUPT, "block %zu is out of order", index);
+    }
+    if (fence_copy(to, from) != SPINE_OK)
+        return fail_nomem(error, "the cells of a fence", fence_cells_bytes(from));
+    to->row_begin = batch->info.rows;
+    to->continues = index > 0 && fence_continues(layout, to - 1, to);
+    to->judged = false;
+    if (batch->marks != NULL) {
+        if (index == 0)
+            batch->marks[0] = marks_word(layout, to->first_hi);
+        memcpy(batch->marks + 1 + index * BLOCK_MARKS, marks,
+               BLOCK_MARKS * sizeof *marks);
+    }
+    batch->block_count++;
+    batch->has_frames = batch->has_frames || to->key_framed;
+    batch->info.rows += to->rows;
+    batch->info.keys += to->keys - to->continues;
+    batch->info.negative_rows += to->negative_rows;
+    return SPINE_OK;
+}

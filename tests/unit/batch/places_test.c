@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What was written of a batch once is known: it is not written again, leaves memory
+ * without being written, and comes back as any ranges of blocks. What may have been lost
+ * is written elsewhere.
+ */
+
+#include "batch/batch_sections.h"
+
+#include "harness/check.h"
+#include "spine/fault.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct world {
+    struct spine_store *store;
+    bool sync_fails;
+    struct generator generator;
+    struct model rows;
+    struct spine_batch *batch;
+};
+
+static void
+on_operation(void *argument, enum spine_operation operation, const char *name,
+             uint64_t offset, size_t size, struct spine_fault *fault)
+{
+    const struct world *world = argument;
+
+    (void)name;
+    (void)offset;
+    (void)size;
+    if (operation == SPINE_OPERATION_SYNC && world->sync_fails)
+        fault->status = SPINE_IO;
+}
+
+static void
+world_init(struct world *world, struct rng *rng, size_t rows_max)
+{
+    struct spine_backend memory, backend;
+    struct spine_schema schema;
+
+    world->sync_fails = false;
+    assert_int_equal(spine_memory_backend(&memory, NULL), SPINE_OK);
+    assert_int_equal(spine_fault_backend(&memory, on_operation, world, &backend, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_store_open(&backend, NULL, &world->store, NULL), SPINE_OK);
+    generate_schema(rng, &schema);
+    generator_init(&world->generator, rng, &schema, NULL);
+    model_init(&world->rows, &schema);
+    generate_rows(&world->generator, 1 + rng_magnitude(rng, rows_max), &world->rows);
+    world->batch = batch_of_rows(&world->rows);
+    model_consolidate(&world->rows);
+}
+
+static void
+world_release(struct world *world)
+{
+    spine_batch_unref(world->batch);
+    spine_store_close(world->store);
+    model_release(&world->rows);
+    generator_release(&world->generator);
+}
+
+static uint64_t
+files_in(const struct world *world)
+{
+    struct store_counts counts;
+
+    store_counts(world->store, &counts);
+    return counts.files;
+}
+
+/* Writes what is nowhere yet; how many blocks that was. */
+static size_t
+write_batch(struct world *world, struct spine_batch *batch, struct batch_places **out)
+{
+    size_t missing;
+
+    assert_int_equal(batch_places_new(batch, world->store, out, NULL), SPINE_OK);
+    missing = (*out)->missing;
+    if (missing > 0) {
+        assert_true((*out)->missing_bytes > 0);
+        assert_int_equal(batch_places_write(*out, world->store, NULL, NULL, NULL),
+                         SPINE_OK);
+    }
+    assert_int_equal((*out)->missing, 0);
+    batch_places_remember(*out);
+    return missing;
+}
+
+static bool
+is_chosen(const void *context, size_t index)
+{
+    const uint64_t *seed = context;
+
+    return (*seed >> (index % 64) & 1) != 0;
+}
+
+static bool
+nothing_is_written_twice(struct rng *rng, size_t steps)
+{
+    struct batch_places *first, *second, *third;
+    const uint64_t seed = rng_next(rng);
+    struct spine_batch *mixed, *moved;
+    struct spine_error error = {0};
+    struct world world;
+    size_t missing;
+    uint64_t files;
+
+    world_init(&world, rng, steps);
+    mixed = batch_copy(world.batch);
+    HOLDS_EQUAL(SPINE_OK,
+                batch_move_to_file(mixed, world.store,
+                                   (struct batch_moves){is_chosen, &seed}, NULL, &error));
+    missing = write_batch(&world, mixed, &first);
+    HOLDS(missing <= mixed->block_count);
+    files = files_in(&world);
+    HOLDS_EQUAL(0, write_batch(&world, mixed, &second));
+    /* The blocks that two batches share. */
+    HOLDS_EQUAL(mixed->block_count - missing, write_batch(&world, world.batch, &third));
+    HOLDS(files_in(&world) <= files + 1);
+
+    files = files_in(&world);
+    HOLDS_EQUAL(SPINE_OK, batch_to_file(world.batch, world.store, &moved, &error));
+    HOLDS_EQUAL(files, files_in(&world));
+    HOLDS_EQUAL(moved->info.rows, moved->rows_elsewhere);
+    HOLDS(check_batch(moved, &world.rows, "moved"));
+    batch_places_free(first);
+    batch_places_free(second);
+    batch_places_free(third);
+    spine_batch_unref(mixed);
+    spine_batch_unref(world.batch);
+    world.batch = NULL;
+    HOLDS(check_batch(moved, &world.rows, "alone"));
+    spine_batch_unref(moved);
+    HOLDS_EQUAL(0, files_in(&world));
+    world_release(&world);
+    HOLDS_EQUAL(0, spine_allocated_bytes());
+    return true;
+}
+
+static void
+test_nothing_is_written_twice(void **state)
+{
+    const struct property law = {"test_nothing_is_written_twice",
+                                 nothing_is_written_twice, 60, 30000};
+
+    (void)state;
+    assert_true(property_holds(&law));
+}
+
+static bool
+ranges_are_a_batch(struct rng *rng, size_t steps)
+{
+    struct spine_batch *copy, *whole = NULL;
+    struct batch_range ranges[8];
+    struct spine_error error = {0};
+    struct world world;
+    size_t count = 0, first = 0;
+
+    world_init(&world, rng, steps);
+    copy = batch_copy(world.batch);
+    while (first < copy->block_count) {
+        const size_t left = copy->block_count - first;
+
+        ranges[count] = (struct batch_range){
+            .batch = copy,
+            .first = first,
+            .count = count == 7 ? left : 1 + (size_t)rng_below(rng, left)};
+        first += ranges[count++].count;
+    }
+    HOLDS_EQUAL(SPINE_OK, batch_of_ranges(&copy->layout, ranges, count, &whole, &error));
+    HOLDS(check_batch(whole, &world.rows, "of ranges"));
+    HOLDS_EQUAL(world.batch->info.keys, whole->info.keys);
+    spine_batch_unref(whole);
+    if (count > 1) {
+        const struct batch_range swap = ranges[0];
+
+        ranges[0] = ranges[1];
+        ranges[1] = swap;
+        HOLDS_EQUAL(SPINE_CORRUPT,
+                    batch_of_ranges(&copy->layout, ranges, count, &whole, &error));
+        HOLDS(whole == NULL && strstr(error.message, "out of order") != NULL);
+    }
+    if (count > 0) {
+        ranges[0].first = copy->block_count - 1;
+        ranges[0].count = 2;
+        HOLDS_EQUAL(SPINE_CORRUPT,
+                    batch_of_ranges(&copy->layout, ranges, 1, &whole, &error));
+    }
+    spine_batch_unref(copy);
+    world_release(&world);
+    HOLDS_EQUAL(0, spine_allocated_bytes());
+    return true;
+}
+
+static void
+test_ranges_are_a_batch(void **state)
+{
+    const struct property law = {"test_ranges_are_a_batch", ranges_are_a_batch, 60,
+                                 60000};
+
+    (void)state;
+    assert_true(property_holds(&law));
+}
+
+static bool
+doubtful_files_are_not_relied_on(struct rng *rng, size_t steps)
+{
+    struct batch_places *first, *second;
+    struct spine_batch *moved;
+    struct world world;
+    uint32_t number;
+
+    world_init(&world, rng, steps);
+    HOLDS_EQUAL(SPINE_OK, batch_to_file(world.batch, world.store, &moved, NULL));
+    if (moved->block_count > 0) {
+        HOLDS_EQUAL(0, write_batch(&world, moved, &first));
+        world.sync_fails = true;
+        HOLDS_EQUAL(SPINE_IO,
+                    store_object_sync(batch_place(first, 0, &number)->object, NULL));
+        world.sync_fails = false;
+        HOLDS_EQUAL(moved->block_count, write_batch(&world, moved, &second));
+        HOLDS(batch_place(first, 0, &number)->object !=
+              batch_place(second, 0, &number)->object);
+        batch_places_free(first);
+        batch_places_free(second);
+    }
+    HOLDS(check_batch(moved, &world.rows, "still there"));
+    spine_batch_unref(moved);
+    world_release(&world);
+    HOLDS_EQUAL(0, spine_allocated_bytes());
+    return true;
+}
+
+static void
+test_doubtful_files_are_not_relied_on(void **state)
+{
+    const struct property law = {"test_doubtful_files_are_not_relied_on",
+                                 doubtful_files_are_not_relied_on, 30, 20000};
+
+    (void)state;
+    assert_true(property_holds(&law));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_is_written_twice),
+        cmocka_unit_test(test_ranges_are_a_batch),
+        cmocka_unit_test(test_doubtful_files_are_not_relied_on),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
