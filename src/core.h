@@ -21,8 +21,8 @@
  *     compact.c      who asks for that: spine_consolidate, spine_compact
  *     report.c       tells who asked for a compaction that it ended     (compaction.h)
  *     listing.c      every batch of a spine, in sections                (listing.h)
- *     taking.c       snapshots of the present content
- *     fork.c         a spine with the content of another
+ *     taking.c       snapshots and cuts of the present content
+ *     fork.c         a spine with the content of a cut, or of another spine
  *     retention.c    the filters of a spine, and what a merge makes of them
  *     survey.c       merges of what the filters mostly reject          (survey.h)
  *     inspect.c      statistics and the invariants
@@ -203,22 +203,9 @@ void spine_start_merges_locked(struct spine *spine, struct aftermath *after);
 
 /* ---- taking.c ---- */
 
-/* What belongs to a spine's content beside its batches. Owns its filters. */
-struct content {
-    uint64_t frontier;
-    bool has_frontier;
-    bool dirty;
-    struct key_filter *key_filter;
-    struct value_filter *value_filter;
-};
-
 /* spine_take_snapshot(), also with a sticky SPINE_OVERFLOW. */
 enum spine_status snapshot_of_anything(struct spine *spine, struct spine_snapshot **out,
                                        struct spine_error *error);
-/* The same, with the rest of the content of the same moment. */
-enum spine_status snapshot_with_content(struct spine *spine, struct spine_snapshot **out,
-                                        struct content *content,
-                                        struct spine_error *error);
 
 /* ---- retention.c ---- */
 

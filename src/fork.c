@@ -2,18 +2,15 @@
 #include "base/error.h"
 #include "core.h"
 
-static enum spine_status
-entries_of_snapshot(const struct spine *spine, const struct spine_snapshot *snapshot,
-                    struct entry_set *out, struct spine_error *error);
+static enum spine_status entries_of_snapshot(const struct slot_policy *policy,
+                                             const struct spine_snapshot *snapshot,
+                                             struct entry_set *out,
+                                             struct spine_error *error);
 
 enum spine_status
 spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
 {
-    struct spine_snapshot *snapshot = NULL;
-    struct entry_set entries = {0};
-    struct spine *fork = NULL;
-    struct aftermath after = {0};
-    struct content content = {0};
+    struct spine_cut *cut = NULL;
     enum spine_status st;
 
     if (out == NULL)
@@ -24,52 +21,76 @@ spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     mutex_unlock(&spine->mutex);
-    TRY(snapshot_with_content(spine, &snapshot, &content, error));
-    TRY(entries_of_snapshot(spine, snapshot, &entries, error));
-    TRY(spine_open(spine->runtime, &spine->layout.schema, &spine->options, &fork, error));
-
-    const struct entry_sums sums = entry_set_sums(&entries);
-
-    mutex_lock(&fork->mutex);
-    spine_enter_locked(fork);
-    fork->locked.frontier = content.frontier;
-    fork->locked.has_frontier = content.has_frontier;
-    fork->locked.dirty = content.dirty;
-    fork->locked.key_filter = content.key_filter;
-    fork->locked.value_filter = content.value_filter;
-    survey_want_locked(fork);
-    content.key_filter = NULL;
-    content.value_filter = NULL;
-    fork->locked.sequence = sums.sequence_most;
-    fork->locked.batch_count = sums.count;
-    fork->locked.counters.inserted_batches = sums.count;
-    fork->locked.counters.inserted_rows = sums.rows;
-    entry_set_unite(&fork->locked.loose, &entries);
-    spine_start_merges_locked(fork, &after);
-    spine_finish(fork, &after);
-    *out = fork;
+    TRY(spine_take_cut(spine, &cut, error));
+    /* Of the fork, what it begins with was inserted. */
+    cut->inserted_batches = cut->snapshot->batch_count;
+    cut->inserted_rows = spine_snapshot_rows(cut->snapshot);
+    TRY(spine_open_cut(spine->runtime, cut, out, error));
 out:
-    key_filter_unref(content.key_filter);
-    value_filter_unref(content.value_filter);
-    entry_set_free(&entries);
-    spine_snapshot_unref(snapshot);
+    spine_cut_unref(cut);
     mutex_lock(&spine->mutex);
     spine_leave_and_unlock(spine);
     return st;
 }
 
-/* An entry for each batch of the snapshot of a spine, on its level. */
+enum spine_status
+spine_open_cut(struct spine_runtime *runtime, struct spine_cut *cut, struct spine **out,
+               struct spine_error *error)
+{
+    struct entry_set entries = {0};
+    struct spine *spine = NULL;
+    struct aftermath after = {0};
+    struct entry_sums sums;
+    enum spine_status st;
+
+    if (out == NULL)
+        return fail_null(error, "spine_open_cut", "out");
+    *out = NULL;
+    if (cut == NULL || runtime == NULL)
+        return fail_null(error, "spine_open_cut", cut == NULL ? "cut" : "runtime");
+    TRY(spine_open(runtime, &cut->snapshot->layout.schema, &cut->options, &spine, error));
+    st = entries_of_snapshot(spine->policy, cut->snapshot, &entries, error);
+    if (st != SPINE_OK) {
+        spine_close(spine);
+        goto out;
+    }
+    for (size_t i = 0; i < cut->snapshot->batch_count; i++)
+        batch_charge(cut->snapshot->batches[i], runtime_account(runtime));
+    sums = entry_set_sums(&entries);
+    mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
+    spine->locked.frontier = cut->frontier;
+    spine->locked.has_frontier = cut->has_frontier;
+    spine->locked.dirty = cut->dirty;
+    spine->locked.key_filter = key_filter_ref(cut->key_filter);
+    spine->locked.value_filter = value_filter_ref(cut->value_filter);
+    survey_want_locked(spine);
+    spine->locked.sequence = sums.sequence_most;
+    spine->locked.batch_count = sums.count;
+    spine->locked.counters.inserted_batches = cut->inserted_batches;
+    spine->locked.counters.inserted_rows = cut->inserted_rows;
+    entry_set_unite(&spine->locked.loose, &entries);
+    spine_start_merges_locked(spine, &after);
+    spine_finish(spine, &after);
+    *out = spine;
+out:
+    entry_set_free(&entries);
+    return st;
+}
+
+/* An entry for each batch of the snapshot, on its level. */
 static enum spine_status
-entries_of_snapshot(const struct spine *spine, const struct spine_snapshot *snapshot,
-                    struct entry_set *out, struct spine_error *error)
+entries_of_snapshot(const struct slot_policy *policy,
+                    const struct spine_snapshot *snapshot, struct entry_set *out,
+                    struct spine_error *error)
 {
     for (size_t i = 0; i < snapshot->batch_count; i++) {
         struct entry *entry = entry_new(snapshot->batches[i]);
 
         if (entry == NULL)
-            return fail_nomem(error, "the place of a batch in a fork", sizeof *entry);
+            return fail_nomem(error, "the place of a batch in a spine", sizeof *entry);
         entry->sequence = i + 1;
-        entry->level = slot_level(spine->policy, entry->batch->info.rows);
+        entry->level = slot_level(policy, entry->batch->info.rows);
         entry_set_add(out, entry);
     }
     return SPINE_OK;

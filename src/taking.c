@@ -7,10 +7,10 @@
 /* Room beyond what was counted, for batches that come in between. */
 #define SPARE_BATCHES 8u
 
-static enum spine_status
-snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out,
-              struct content *content, struct spine_error *error);
-static void content_read_locked(const struct spine *spine, struct content *content);
+static enum spine_status snapshot_take(struct spine *spine, bool must_add_up,
+                                       struct spine_snapshot **out, struct spine_cut *cut,
+                                       struct spine_error *error);
+static void cut_fill_locked(const struct spine *spine, struct spine_cut *cut);
 static struct spine_snapshot *
 snapshot_fill_locked(struct spine *spine, struct spine_snapshot *fresh);
 static void append_batch(struct entry *entry, void *context);
@@ -35,21 +35,51 @@ snapshot_of_anything(struct spine *spine, struct spine_snapshot **out,
 }
 
 enum spine_status
-snapshot_with_content(struct spine *spine, struct spine_snapshot **out,
-                      struct content *content, struct spine_error *error)
+spine_take_cut(struct spine *spine, struct spine_cut **out, struct spine_error *error)
 {
-    return snapshot_take(spine, false, out, content, error);
+    struct spine_cut *cut;
+    enum spine_status st;
+
+    if (out == NULL)
+        return fail_null(error, "spine_take_cut", "out");
+    *out = NULL;
+    if (spine == NULL)
+        return fail_null(error, "spine_take_cut", "spine");
+    cut = cut_new(&spine->options);
+    if (cut == NULL)
+        return fail_nomem(error, "a cut", sizeof *cut);
+    st = snapshot_take(spine, false, &cut->snapshot, cut, error);
+    if (st == SPINE_OK)
+        *out = cut;
+    else
+        spine_cut_unref(cut);
+    return st;
+}
+
+bool
+spine_clear_dirty_since(struct spine *spine, const struct spine_cut *cut)
+{
+    bool unchanged;
+
+    if (spine == NULL || cut == NULL)
+        return false;
+    mutex_lock(&spine->mutex);
+    unchanged = spine->locked.sequence == cut->sequence;
+    if (unchanged)
+        spine->locked.dirty = false;
+    mutex_unlock(&spine->mutex);
+    return unchanged;
 }
 
 /*
- * The present content; with `content`, unless it is NULL, of the same moment. A sticky
- * SPINE_OVERFLOW is that of who wants to add it up. The list is kept by the spine until
- * it changes, so a snapshot usually costs one reference; a new list is allocated with the
- * lock open, until its room suffices.
+ * The present batches; with the rest of a cut, unless it is NULL, of the same moment. A
+ * sticky SPINE_OVERFLOW is that of who wants to add it up. The list is kept by the spine
+ * until it changes, so a snapshot usually costs one reference; a new list is allocated
+ * with the lock open, until its room suffices.
  */
 static enum spine_status
 snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out,
-              struct content *content, struct spine_error *error)
+              struct spine_cut *cut, struct spine_error *error)
 {
     struct spine_snapshot *fresh = NULL;
     const bool has_skipped = lookup_ledger_has_skipped(spine->ledger);
@@ -79,8 +109,8 @@ snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out
     }
     if (must_add_up && spine->locked.status == SPINE_OVERFLOW)
         TRY(spine_sticky_locked(spine, error));
-    if (content != NULL)
-        content_read_locked(spine, content);
+    if (cut != NULL)
+        cut_fill_locked(spine, cut);
     if (spine->locked.snapshot != NULL) {
         if (ref_count(&spine->locked.snapshot->refs) == 1)
             book_renew(&spine->locked.snapshot->place);
@@ -99,13 +129,16 @@ out:
 }
 
 static void
-content_read_locked(const struct spine *spine, struct content *content)
+cut_fill_locked(const struct spine *spine, struct spine_cut *cut)
 {
-    content->frontier = spine->locked.frontier;
-    content->has_frontier = spine->locked.has_frontier;
-    content->dirty = spine->locked.dirty;
-    content->key_filter = key_filter_ref(spine->locked.key_filter);
-    content->value_filter = value_filter_ref(spine->locked.value_filter);
+    cut->frontier = spine->locked.frontier;
+    cut->has_frontier = spine->locked.has_frontier;
+    cut->dirty = spine->locked.dirty;
+    cut->key_filter = key_filter_ref(spine->locked.key_filter);
+    cut->value_filter = value_filter_ref(spine->locked.value_filter);
+    cut->inserted_batches = spine->locked.counters.inserted_batches;
+    cut->inserted_rows = spine->locked.counters.inserted_rows;
+    cut->sequence = spine->locked.sequence;
 }
 
 /* Fills a list that has room, and has the spine keep a reference if it has not changed

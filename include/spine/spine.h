@@ -12,7 +12,9 @@
 
 #include "spine/backend.h"
 #include "spine/batch.h"
+#include "spine/checkpoint.h"
 #include "spine/cursor.h"
+#include "spine/cut.h"
 #include "spine/fault.h"
 #include "spine/filter.h"
 #include "spine/metrics.h"

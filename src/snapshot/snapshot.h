@@ -4,7 +4,8 @@
 
 /*
  * snapshot/ -- immutable lists of batches (spine/spine.h), and what is computed from
- * them: cursors and probes over all batches, samples and partitions of their keys.
+ * them: cursors and probes over all batches, samples and partitions of their keys; whole
+ * contents of spines.
  *
  * Who makes a list fills it before anyone else knows it; from then on nothing changes but
  * the reference count. Any thread.
@@ -13,6 +14,7 @@
 #include "base/ref.h"
 #include "batch/batch.h"
 #include "snapshot/book.h"
+#include "snapshot/cut.h"
 #include "spine/spine.h"
 
 struct spine_snapshot {

@@ -10,8 +10,6 @@
 #include "base/error.h"
 #include "store/store_state.h"
 
-#define ID_LETTERS 32u
-
 typedef char object_name[SPINE_NAME_MAX + 1];
 
 struct leftovers {
@@ -24,7 +22,6 @@ struct leftovers {
 
 static enum spine_status
 note_name(void *argument, const char *name, uint64_t bytes, struct spine_error *error);
-static bool is_batch_file(const char *name);
 
 enum spine_status
 store_remove_leftovers(struct spine_store *store, struct spine_error *error)
@@ -46,7 +43,7 @@ note_name(void *argument, const char *name, uint64_t bytes, struct spine_error *
     struct leftovers *leftovers = argument;
 
     (void)bytes;
-    if (!is_batch_file(name)) {
+    if (!store_name_is_of_batches(name)) {
         leftovers->others = true;
         return SPINE_OK;
     }
@@ -55,11 +52,4 @@ note_name(void *argument, const char *name, uint64_t bytes, struct spine_error *
         return fail_nomem(error, "the names of files", sizeof(object_name));
     memcpy(leftovers->names[leftovers->count++], name, strlen(name) + 1);
     return SPINE_OK;
-}
-
-static bool
-is_batch_file(const char *name)
-{
-    return strspn(name, "0123456789abcdef") == ID_LETTERS &&
-           strcmp(name + ID_LETTERS, STORE_FILE_ENDING) == 0;
 }

@@ -27,6 +27,9 @@ static void press(struct runtime_service *service, struct spine_runtime *runtime
 static void shrink(struct runtime_service *service);
 static enum spine_status
 options_check(const struct spine_store_options *options, struct spine_error *error);
+static enum spine_status parts_init(struct spine_store *store,
+                                    const struct spine_store_options *options,
+                                    struct spine_error *error);
 static const char *missing_function(const struct spine_backend *backend);
 
 static_assert(offsetof(struct spine_store, service) == 0,
@@ -60,22 +63,8 @@ spine_store_open(const struct spine_backend *backend,
     store = mem_zalloc(sizeof *store);
     if (store == NULL)
         return fail_nomem(error, "a store", sizeof *store);
-    st = cache_init(&store->cache, resolved.cache_bytes, error);
+    st = parts_init(store, &resolved, error);
     if (st != SPINE_OK) {
-        mem_free(store, sizeof *store);
-        return st;
-    }
-    st = store_work_init(&store->work, error);
-    if (st != SPINE_OK) {
-        cache_release(&store->cache);
-        mem_free(store, sizeof *store);
-        return st;
-    }
-    st = mutex_init(&store->objects.mutex);
-    if (st != SPINE_OK) {
-        (void)fail_nomem(error, "a lock", sizeof store->objects.mutex); /* the same */
-        store_work_release(&store->work);
-        cache_release(&store->cache);
         mem_free(store, sizeof *store);
         return st;
     }
@@ -114,6 +103,33 @@ options_check(const struct spine_store_options *options, struct spine_error *err
     return SPINE_OK;
 }
 
+/* All of them, or none. */
+static enum spine_status
+parts_init(struct spine_store *store, const struct spine_store_options *options,
+           struct spine_error *error)
+{
+    enum spine_status st = cache_init(&store->cache, options->cache_bytes, error);
+
+    if (st != SPINE_OK)
+        return st;
+    st = store_work_init(&store->work, error);
+    if (st != SPINE_OK)
+        goto no_work;
+    st = mutex_init(&store->objects.mutex);
+    if (st != SPINE_OK)
+        goto no_objects;
+    st = mutex_init(&store->checkpoints);
+    if (st == SPINE_OK)
+        return st;
+    mutex_release(&store->objects.mutex);
+no_objects:
+    (void)fail_nomem(error, "a lock", sizeof store->checkpoints); /* the same */
+    store_work_release(&store->work);
+no_work:
+    cache_release(&store->cache);
+    return st;
+}
+
 void
 spine_store_close(struct spine_store *store)
 {
@@ -132,6 +148,7 @@ store_unref(struct spine_store *store)
 {
     if (store == NULL || !ref_drop(&store->refs))
         return;
+    mutex_release(&store->checkpoints);
     mutex_release(&store->objects.mutex);
     store_work_release(&store->work);
     cache_release(&store->cache);

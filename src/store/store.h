@@ -20,6 +20,7 @@
  *     file_writer.c        writes a batch file, or several as a pack
  *     file_read.c          reads what is in one
  *     leftovers.c          files that a crash has left
+ *     store_names.c        lists of objects, and small ones
  *     store_object.c       objects that files lie in; removed with the last reference
  *     store_file.c         opens a file and ends it
  *     file_verify.c        looks at every byte of one
@@ -196,6 +197,30 @@ enum spine_status store_file_unpack(struct store_file *file, uint32_t index,
 enum spine_status store_file_section(struct store_file *file, uint32_t kind,
                                      uint8_t **data, size_t *bytes,
                                      struct spine_error *error);
+
+/* ---- Objects by their names ---- */
+
+/* Every object there is. What the backend or `on_name` says. */
+enum spine_status store_list(struct spine_store *store, spine_name_fn *on_name,
+                             void *argument, struct spine_error *error);
+/* A small object whole: `*data` of `*bytes`, which the caller ends with mem_free().
+ * SPINE_CORRUPT when it is empty or larger than `bytes_max`. */
+enum spine_status store_get(struct spine_store *store, const char *name, size_t bytes_max,
+                            void **data, size_t *bytes, struct spine_error *error);
+/* A small object, durable at once (spine/backend.h). */
+enum spine_status store_put_new(struct spine_store *store, const char *name,
+                                const void *data, size_t bytes,
+                                struct spine_error *error);
+enum spine_status
+store_remove(struct spine_store *store, const char *name, struct spine_error *error);
+enum spine_status store_sync_names(struct spine_store *store, struct spine_error *error);
+/* Is it the name of an object with batch files? */
+bool store_name_is_of_batches(const char *name);
+
+/* One thread at a time says which objects are needed. In between: the greatest sequence
+ * number that a checkpoint of this store was given, which it may raise. */
+uint64_t *store_checkpoints_lock(struct spine_store *store);
+void store_checkpoints_unlock(struct spine_store *store);
 
 /* ---- The cache ---- */
 

@@ -150,6 +150,12 @@ store_object_sync(struct store_object *object, struct spine_error *error)
     return st;
 }
 
+void
+store_object_mark_durable(struct store_object *object)
+{
+    atomic_store(&object->state, OBJECT_DURABLE);
+}
+
 enum object_state
 store_object_state(const struct store_object *object)
 {

@@ -64,6 +64,8 @@ void store_object_keep(struct store_object *object, bool kept);
  * Blocks. */
 enum spine_status
 store_object_sync(struct store_object *object, struct spine_error *error);
+/* Somebody knows that they are. */
+void store_object_mark_durable(struct store_object *object);
 enum object_state store_object_state(const struct store_object *object);
 
 #endif

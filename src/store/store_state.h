@@ -29,6 +29,9 @@ struct spine_store {
     struct block_cache cache;
     struct store_work work;
     struct object_table objects;
+    /* Held by who says which objects are needed. */
+    struct mutex checkpoints;
+    uint64_t last_sequence;
     /* getpid() of who opened it: a child of fork() removes nothing. */
     long process;
     atomic_uint_least64_t writes, write_bytes;

@@ -46,7 +46,7 @@ awk '
 awk -v layers="$layers" '
     function depth_of(file,    parts, path) {
         parts = split(file, path, "/")
-        return parts == 1 ? 0 : depth[path[1]]
+        return depth[parts == 1 ? "core" : path[1]]
     }
     function folder_of(file,    path) {
         return split(file, path, "/") == 1 ? "" : path[1]

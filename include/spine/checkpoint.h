@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_CHECKPOINT_H
+#define SPINE_CHECKPOINT_H
+
+/*
+ * Checkpoints: the content of any number of spines made durable together, and given back
+ * exactly.
+ *
+ *     spine_checkpoint(store, items, count, NULL, NULL, &error)      every second, say
+ *     spine_restore(store, 0, runtime, NULL, &restored, &error)      after a crash
+ *
+ * A checkpoint is durable and whole once spine_checkpoint() has returned SPINE_OK: then
+ * spine_restore() gives exactly that, whatever crashes. What was inserted after its cut
+ * is not in it. Inserts, merges and readers go on meanwhile. What was written once, by an
+ * earlier checkpoint or because memory was short, is not written again.
+ *
+ * What a store has of one: a *manifest*, `checkpoint-` and its sequence number, text that
+ * a person can read, and the files that it names. Manifests never change, and their
+ * sequence numbers ascend. Files go when no checkpoint and no batch in this process needs
+ * them.
+ *
+ * Assumed: a sync of files and of directories is honest; one process has a directory open
+ * at a time (it is locked). Detected, not repaired: any change to stored bytes; a missing
+ * file, and a missing manifest where a checkpoint has been acknowledged.
+ *
+ * One checkpoint, restore, removal or sweep of a store goes on at a time; others wait for
+ * it. None may be called inside a callback of the library. All of them block.
+ */
+
+#include "spine/cut.h"
+#include "spine/restore.h"
+#include "spine/store.h"
+#include "spine/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct spine;
+
+/* The longest name of a spine in a checkpoint, in bytes. */
+#define SPINE_ITEM_NAME_MAX 255
+/* The most bytes of the host's own data in a checkpoint. */
+#define SPINE_USER_DATA_MAX 1048576u
+
+/* One spine of a checkpoint. */
+struct spine_checkpoint_item {
+    /* By which it is restored: 1 to SPINE_ITEM_NAME_MAX bytes of UTF-8 without control
+     * characters; no two of a checkpoint are equal. */
+    const char *name;
+    /* May be NULL if there is a cut. */
+    struct spine *spine;
+    /*
+     * What is written of it. NULL: the content of the moment when the call begins, one
+     * spine after the other; nothing of several spines fits together then but what the
+     * host has made so, by calling between two steps.
+     */
+    struct spine_cut *cut;
+};
+
+/* All zero means the defaults. */
+struct spine_checkpoint_options {
+    /* The host's own, in the same atom: offsets of its input, the number of a step. */
+    const void *user_data;
+    size_t user_bytes;
+    /* So many checkpoints stay, this one included; older ones are removed once this one
+     * is durable. Default 2; UINT32_MAX: all. */
+    uint32_t keep;
+};
+
+/* What a checkpoint took. */
+struct spine_checkpoint_info {
+    uint64_t sequence;
+    /* Files that were written for it, and their bytes, without the manifest. */
+    uint64_t files;
+    uint64_t file_bytes;
+    uint64_t manifest_bytes;
+    /* Calls that made something durable. */
+    uint64_t syncs;
+    /* Batches in it, and those of which nothing had to be written. */
+    uint64_t batches;
+    uint64_t batches_reused;
+    uint64_t rows;
+    uint64_t duration_ns;
+    /* How removing older ones ended: they are removed with the next. */
+    enum spine_status removal;
+};
+
+/*
+ * Makes a checkpoint of `count` spines. `info` may be NULL. The dirty flag of each of
+ * them falls if nothing was inserted since its cut.
+ *
+ * SPINE_OK: it is durable. Otherwise it may be there or not, as after a crash, the one
+ * before is, and the next is made as if this had not been tried. SPINE_INVALID names what
+ * is wrong with an item or an option; SPINE_NOMEM, SPINE_IO, SPINE_CORRUPT for a block
+ * that has to be copied and cannot be read. Bytes whose sync failed are not relied on
+ * again: the next checkpoint writes them to another file.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_checkpoint(struct spine_store *store, const struct spine_checkpoint_item *items,
+                 size_t count, const struct spine_checkpoint_options *options,
+                 struct spine_checkpoint_info *info, struct spine_error *error);
+
+/* ---- What there is ---- */
+
+struct spine_checkpoint_summary {
+    uint64_t sequence;
+    /* Milliseconds since 1970, by the clock of who made it. */
+    uint64_t made_ms;
+    size_t spines;
+    uint64_t rows;
+    size_t files;
+    uint64_t file_bytes;
+    size_t user_bytes;
+    /* SPINE_OK, or what is wrong with the manifest: then all else is 0. */
+    enum spine_status status;
+};
+
+/* Called for each checkpoint, the oldest first. Anything but SPINE_OK ends the list with
+ * that status. `error` says what is wrong with one that is not SPINE_OK. */
+typedef enum spine_status
+spine_checkpoint_fn(void *context, const struct spine_checkpoint_summary *summary,
+                    const struct spine_error *error);
+
+/* SPINE_OK, also when there are none. What listing the objects says. */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_checkpoint_list(struct spine_store *store, spine_checkpoint_fn *on_checkpoint,
+                      void *context, struct spine_error *error);
+
+/*
+ * Removes a checkpoint, and the files that no other and no batch needs. SPINE_NOT_FOUND;
+ * SPINE_INVALID for the only one there is: a store without any could not be told from one
+ * that has lost them. When another manifest cannot be read, that status: the checkpoint
+ * is gone then, its files are not.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_checkpoint_remove(struct spine_store *store, uint64_t sequence,
+                        struct spine_error *error);
+
+/* All zero means the defaults. */
+struct spine_sweep_options {
+    /* True: only counts. */
+    bool dry_run;
+};
+
+struct spine_sweep_info {
+    uint64_t files;
+    uint64_t file_bytes;
+};
+
+/*
+ * Removes the files that no checkpoint and no batch in this process needs, and tells what
+ * those were; `info` may be NULL. An error, and nothing is removed, when a manifest is
+ * missing or damaged, or not all objects could be listed.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_store_sweep(struct spine_store *store, const struct spine_sweep_options *options,
+                  struct spine_sweep_info *info, struct spine_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CHECKPOINT_CHECKPOINT_H
+#define CHECKPOINT_CHECKPOINT_H
+
+/*
+ * checkpoint/ -- checkpoints of spines in a store (spine/checkpoint.h). Above the core:
+ * it takes cuts of spines and opens cuts as spines, and knows nothing else of them.
+ *
+ *     manifest.c          what a checkpoint is                      (manifest.h)
+ *     manifest_encode.c   as text                                   (MANIFEST.md)
+ *     manifest_decode.c   from text
+ *     catalog.c           which checkpoints and files a store has   (catalog.h)
+ *     gather.c            brings the blocks of cuts into files      (gather.h)
+ *     describe.c          what was gathered, as a manifest
+ *     commit.c            spine_checkpoint()
+ *     restore.c           spine_restore()
+ *     list.c              spine_checkpoint_list()
+ *     sweep.c             removes checkpoints, and what nobody needs
+ *
+ * The order of what is done is what makes it safe:
+ *
+ *     checkpoint   files written -> each synced -> names synced -> manifest put -> marker
+ *     removal      manifest removed -> names synced -> its files removed, but for those
+ *                  that another manifest names
+ *
+ * So a manifest that is there names files that are durable, and a file goes only when no
+ * durable manifest names it. The *marker* is an object that says that a checkpoint was
+ * acknowledged: where it is and no manifest is, these are lost, and nothing is removed.
+ *
+ * One thread at a time is in any of this for a store: store_checkpoints_lock().
+ */
+
+#include "checkpoint/catalog.h"
+#include "checkpoint/gather.h"
+#include "checkpoint/manifest.h"
+
+#endif

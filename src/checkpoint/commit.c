@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * spine_checkpoint(): cuts become files, files become durable, and a manifest says so.
+ */
+
+#include "checkpoint/checkpoint.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/thread.h"
+#include "observe/observe.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define KEEP_DEFAULT 2u
+/* Sequence numbers that others may have taken in the meantime. */
+#define PUT_TRIES 8u
+
+static enum spine_status
+check_call(const struct spine_store *store, const struct spine_checkpoint_item *items,
+           size_t count, const struct spine_checkpoint_options *options,
+           struct spine_error *error);
+static enum spine_status check_names(const struct spine_checkpoint_item *items,
+                                     size_t count, struct spine_error *error);
+static enum spine_status take_cuts(struct gather *gather,
+                                   const struct spine_checkpoint_item *items,
+                                   size_t count, struct spine_error *error);
+static enum spine_status
+commit(struct gather *gather, const struct spine_checkpoint_options *options,
+       struct spine_checkpoint_info *info, struct spine_error *error);
+static enum spine_status make_durable(struct gather *gather, struct spine_error *error);
+static enum spine_status describe(struct gather *gather,
+                                  const struct spine_checkpoint_options *options,
+                                  struct manifest *manifest, struct spine_error *error);
+static enum spine_status put_manifest(struct spine_store *store,
+                                      struct manifest *manifest, uint64_t *last_sequence,
+                                      bool *was_tried, struct spine_checkpoint_info *info,
+                                      struct spine_error *error);
+static enum spine_status remove_older(struct spine_store *store, struct catalog *catalog,
+                                      uint64_t sequence, uint32_t keep);
+static uint64_t syncs_of(struct spine_store *store);
+
+enum spine_status
+spine_checkpoint(struct spine_store *store, const struct spine_checkpoint_item *items,
+                 size_t count, const struct spine_checkpoint_options *options,
+                 struct spine_checkpoint_info *info, struct spine_error *error)
+{
+    static const struct spine_checkpoint_options defaults;
+    struct spine_checkpoint_info unwanted;
+    struct gather gather = {.store = store};
+    const uint64_t began_ns = clock_now_ns();
+    enum spine_status st;
+
+    if (options == NULL)
+        options = &defaults;
+    if (info == NULL)
+        info = &unwanted;
+    *info = (struct spine_checkpoint_info){0};
+    st = check_call(store, items, count, options, error);
+    if (st != SPINE_OK)
+        return st;
+    st = take_cuts(&gather, items, count, error);
+    if (st == SPINE_OK)
+        st = commit(&gather, options, info, error);
+    for (size_t i = 0; st == SPINE_OK && i < gather.item_count; i++)
+        (void)spine_clear_dirty_since(gather.items[i].spine, gather.items[i].cut);
+    gather_release(&gather, false);
+    info->duration_ns = clock_now_ns() - began_ns;
+    return st;
+}
+
+static enum spine_status
+check_call(const struct spine_store *store, const struct spine_checkpoint_item *items,
+           size_t count, const struct spine_checkpoint_options *options,
+           struct spine_error *error)
+{
+    if (store == NULL || (items == NULL && count > 0))
+        return fail_null(error, "spine_checkpoint", store == NULL ? "store" : "items");
+    if (options->user_bytes > SPINE_USER_DATA_MAX)
+        return spine_fail(error, SPINE_INVALID,
+                          "spine_checkpoint: %zu bytes of user data, more than %u",
+                          options->user_bytes, SPINE_USER_DATA_MAX);
+    if (options->user_bytes > 0 && options->user_data == NULL)
+        return fail_null(error, "spine_checkpoint", "options->user_data");
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].spine == NULL && items[i].cut == NULL)
+            return spine_fail(error, SPINE_INVALID,
+                              "spine_checkpoint: item %zu has no spine and no cut", i);
+        if (items[i].name == NULL || items[i].name[0] == 0 ||
+            !name_is_text(items[i].name, SPINE_ITEM_NAME_MAX))
+            return spine_fail(error, SPINE_INVALID,
+                              "spine_checkpoint: the name of item %zu is not UTF-8 of 1 "
+                              "to %d bytes without control characters",
+                              i, SPINE_ITEM_NAME_MAX);
+    }
+    return check_names(items, count, error);
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static enum spine_status
+check_names(const struct spine_checkpoint_item *items, size_t count,
+            struct spine_error *error)
+{
+    const size_t bytes = count * sizeof(char *);
+    enum spine_status st = SPINE_OK;
+    const char **names;
+
+    if (count == 0)
+        return SPINE_OK;
+    names = mem_alloc(bytes);
+    if (names == NULL)
+        return fail_nomem(error, "the names of spines", bytes);
+    for (size_t i = 0; i < count; i++)
+        names[i] = items[i].name;
+    qsort(names, count, sizeof *names, compare_names);
+    for (size_t i = 1; st == SPINE_OK && i < count; i++)
+        if (strcmp(names[i - 1], names[i]) == 0)
+            st = spine_fail(error, SPINE_INVALID,
+                            "spine_checkpoint: two spines are called \"%.100s\"",
+                            names[i]);
+    mem_free(names, bytes);
+    return st;
+}
+
+static enum spine_status
+take_cuts(struct gather *gather, const struct spine_checkpoint_item *items, size_t count,
+          struct spine_error *error)
+{
+    enum spine_status st = SPINE_OK;
+
+    if (count == 0)
+        return SPINE_OK;
+    gather->items = mem_zalloc(count * sizeof *gather->items);
+    if (gather->items == NULL)
+        return fail_nomem(error, "the spines of a checkpoint",
+                          count * sizeof *gather->items);
+    gather->item_count = count;
+    for (size_t i = 0; st == SPINE_OK && i < count; i++) {
+        struct gather_item *item = &gather->items[i];
+
+        item->name = items[i].name;
+        item->spine = items[i].spine;
+        if (items[i].cut != NULL)
+            item->cut = spine_cut_ref(items[i].cut);
+        else
+            st = spine_take_cut(items[i].spine, &item->cut, error);
+    }
+    return st;
+}
+
+/* Lets go of what the checkpoint would have needed, unless its manifest may be there. */
+static enum spine_status
+commit(struct gather *gather, const struct spine_checkpoint_options *options,
+       struct spine_checkpoint_info *info, struct spine_error *error)
+{
+    const uint32_t keep = options->keep > 0 ? options->keep : KEEP_DEFAULT;
+    struct spine_store *store = gather->store;
+    uint64_t *last_sequence = store_checkpoints_lock(store);
+    const uint64_t syncs = syncs_of(store);
+    struct catalog catalog = {0};
+    struct manifest manifest = {0};
+    bool was_tried = false;
+    enum spine_status st;
+
+    TRY(catalog_read(store, &catalog, error));
+    TRY(catalog_check(&catalog, error));
+    if (catalog.count > 0 && catalog.sequences[catalog.count - 1] > *last_sequence)
+        *last_sequence = catalog.sequences[catalog.count - 1];
+    TRY(gather_write(gather, error));
+    TRY(describe(gather, options, &manifest, error));
+    TRY(make_durable(gather, error));
+    TRY(put_manifest(store, &manifest, last_sequence, &was_tried, info, error));
+    if (!catalog.has_marker)
+        TRY(catalog_mark(store, error));
+    info->sequence = manifest.sequence;
+    info->batches = gather->places_count;
+    info->batches_reused = gather->batches_reused;
+    for (size_t i = 0; i < manifest.batch_count; i++)
+        info->rows += manifest.batches[i].rows;
+    info->files = gather->files_written;
+    info->file_bytes = gather->bytes_written;
+    info->removal = remove_older(store, &catalog, manifest.sequence, keep);
+    info->syncs = syncs_of(store) - syncs;
+out:
+    for (size_t i = 0; st != SPINE_OK && !was_tried && i < gather->object_count; i++)
+        if (!gather->objects[i].was_kept)
+            store_object_keep(gather->objects[i].object, false);
+    store_checkpoints_unlock(store);
+    catalog_release(&catalog);
+    manifest_release(&manifest);
+    return st;
+}
+
+static enum spine_status
+describe(struct gather *gather, const struct spine_checkpoint_options *options,
+         struct manifest *manifest, struct spine_error *error)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    manifest->made_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    if (options->user_bytes > 0) {
+        manifest->user_data = mem_alloc(options->user_bytes);
+        if (manifest->user_data == NULL)
+            return fail_nomem(error, "the user data of a checkpoint",
+                              options->user_bytes);
+        memcpy(manifest->user_data, options->user_data, options->user_bytes);
+        manifest->user_bytes = options->user_bytes;
+    }
+    return gather_describe(gather, manifest, error);
+}
+
+/* Nobody removes the objects from here on; their bytes are durable, then their names. */
+static enum spine_status
+make_durable(struct gather *gather, struct spine_error *error)
+{
+    enum spine_status st = SPINE_OK;
+
+    for (size_t i = 0; i < gather->object_count; i++)
+        store_object_keep(gather->objects[i].object, true);
+    for (size_t i = 0; st == SPINE_OK && i < gather->object_count; i++)
+        st = store_object_sync(gather->objects[i].object, error);
+    return st == SPINE_OK ? store_sync_names(gather->store, error) : st;
+}
+
+/* Under the next number that is free. One that failed may be there: its number is not
+ * used again. */
+static enum spine_status
+put_manifest(struct spine_store *store, struct manifest *manifest,
+             uint64_t *last_sequence, bool *was_tried, struct spine_checkpoint_info *info,
+             struct spine_error *error)
+{
+    enum spine_status st = SPINE_EXISTS;
+
+    for (unsigned tries = 0; st == SPINE_EXISTS && tries < PUT_TRIES; tries++) {
+        char name[SPINE_NAME_MAX + 1];
+        char *text;
+        size_t bytes;
+
+        manifest->sequence = *last_sequence + 1;
+        st = manifest_encode(manifest, &text, &bytes, error);
+        if (st != SPINE_OK)
+            return st;
+        manifest_name(manifest->sequence, name);
+        *last_sequence = manifest->sequence;
+        *was_tried = true;
+        st = store_put_new(store, name, text, bytes, error);
+        mem_free(text, bytes);
+        info->manifest_bytes = bytes;
+    }
+    return st;
+}
+
+/* All but the newest `keep`, of which `sequence` is one. */
+static enum spine_status
+remove_older(struct spine_store *store, struct catalog *catalog, uint64_t sequence,
+             uint32_t keep)
+{
+    enum spine_status st = SPINE_OK;
+
+    if (!array_reserve(&catalog->sequences, &catalog->room, sizeof *catalog->sequences,
+                       catalog->count + 1))
+        return SPINE_NOMEM;
+    catalog->sequences[catalog->count++] = sequence;
+    while (st == SPINE_OK && catalog->count > keep)
+        st = catalog_remove(store, catalog, catalog->sequences[0], NULL);
+    return st;
+}
+
+static uint64_t
+syncs_of(struct spine_store *store)
+{
+    struct store_counts counts;
+
+    store_counts(store, &counts);
+    return counts.syncs;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "checkpoint/gather.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+static enum spine_status
+gather_cut(struct gather *gather, struct spine_cut *cut, struct spine_error *error);
+static enum spine_status gather_batch(struct gather *gather,
+                                      const struct spine_snapshot *snapshot, size_t index,
+                                      struct spine_error *error);
+static const struct lookup_options *
+lookup_of(const struct spine_snapshot *snapshot, const struct spine_batch *batch);
+static struct batch_places *
+places_of(const struct gather *gather, const struct spine_batch *batch);
+static enum spine_status write_file(struct gather *gather, struct batch_places *places,
+                                    const struct lookup_options *lookup,
+                                    struct spine_error *error);
+static enum spine_status write_pack(struct gather *gather, struct spine_error *error);
+
+enum spine_status
+gather_write(struct gather *gather, struct spine_error *error)
+{
+    for (size_t i = 0; i < gather->item_count; i++) {
+        gather->items[i].places_begin = gather->places_count;
+        TRY_RETURN(gather_cut(gather, gather->items[i].cut, error));
+    }
+    TRY_RETURN(write_pack(gather, error));
+    for (size_t i = 0; i < gather->places_count; i++)
+        if (!gather->places[i].is_shared)
+            batch_places_remember(gather->places[i].places);
+    return SPINE_OK;
+}
+
+static enum spine_status
+gather_cut(struct gather *gather, struct spine_cut *cut, struct spine_error *error)
+{
+    const struct spine_snapshot *snapshot = cut->snapshot;
+    enum spine_status st = SPINE_OK;
+
+    if (!array_reserve(&gather->places, &gather->places_room, sizeof *gather->places,
+                       gather->places_count + snapshot->batch_count))
+        return fail_nomem(error, "the batches of a checkpoint",
+                          snapshot->batch_count * sizeof *gather->places);
+    for (size_t i = 0; st == SPINE_OK && i < snapshot->batch_count; i++)
+        st = gather_batch(gather, snapshot, i, error);
+    return st;
+}
+
+/* What is large is written at once, so that other batches with the same blocks find
+ * them. */
+static enum spine_status
+gather_batch(struct gather *gather, const struct spine_snapshot *snapshot, size_t index,
+             struct spine_error *error)
+{
+    struct spine_batch *batch = snapshot->batches[index];
+    struct batch_places *places = places_of(gather, batch);
+    const bool is_shared = places != NULL;
+
+    if (!is_shared)
+        TRY_RETURN(batch_places_new(batch, gather->store, &places, error));
+    gather->places[gather->places_count++] =
+        (struct gather_places){places, lookup_of(snapshot, batch), is_shared};
+    gather->batches_reused += is_shared || places->missing == 0;
+    if (places->missing_bytes >= GATHER_PACK_BYTES) {
+        TRY_RETURN(write_file(gather, places, lookup_of(snapshot, batch), error));
+        batch_places_remember(places);
+    }
+    return SPINE_OK;
+}
+
+/* A batch that is too small for filters does without the memory to make them. */
+static const struct lookup_options *
+lookup_of(const struct spine_snapshot *snapshot, const struct spine_batch *batch)
+{
+    static const struct lookup_options none = {.rows_min = UINT64_MAX};
+    const struct lookup_options *options = lookup_ledger_options(snapshot->ledger);
+
+    return batch->info.rows >= options->rows_min ? options : &none;
+}
+
+/* Those of the batch in an earlier cut, as of a fork; NULL: none. */
+static struct batch_places *
+places_of(const struct gather *gather, const struct spine_batch *batch)
+{
+    for (size_t i = 0; i < gather->places_count; i++)
+        if (gather->places[i].places->batch == batch)
+            return gather->places[i].places;
+    return NULL;
+}
+
+static enum spine_status
+write_file(struct gather *gather, struct batch_places *places,
+           const struct lookup_options *lookup, struct spine_error *error)
+{
+    const enum spine_status st =
+        batch_places_write(places, gather->store, NULL, lookup, error);
+
+    if (st == SPINE_OK) {
+        gather->files_written++;
+        gather->bytes_written += places->written->footer.file_bytes;
+    }
+    return st;
+}
+
+/* The batches of which something is nowhere yet, in one object. */
+static enum spine_status
+write_pack(struct gather *gather, struct spine_error *error)
+{
+    struct store_pack *pack = NULL;
+    enum spine_status st = SPINE_OK;
+
+    for (size_t i = 0; i < gather->places_count; i++) {
+        struct batch_places *places = gather->places[i].places;
+
+        if (places->missing == 0)
+            continue;
+        if (pack == NULL)
+            TRY(store_pack_new(gather->store, &pack, error));
+        TRY(batch_places_write(places, gather->store, pack, gather->places[i].lookup,
+                               error));
+        gather->bytes_written += places->written->footer.file_bytes;
+    }
+    if (pack != NULL) {
+        struct store_pack *whole = pack;
+
+        pack = NULL;
+        TRY(store_pack_finish(whole, error));
+        gather->files_written++;
+    }
+out:
+    store_pack_abort(pack);
+    return st;
+}
+
+void
+gather_release(struct gather *gather, bool unkeep)
+{
+    for (size_t i = 0; i < gather->object_count; i++) {
+        const struct gather_object *of = &gather->objects[i];
+
+        if (unkeep && !of->was_kept)
+            store_object_keep(of->object, false);
+        store_object_unref(of->object);
+    }
+    for (size_t i = 0; i < gather->places_count; i++)
+        if (!gather->places[i].is_shared)
+            batch_places_free(gather->places[i].places);
+    for (size_t i = 0; i < gather->item_count; i++)
+        spine_cut_unref(gather->items[i].cut);
+    mem_free(gather->items, gather->item_count * sizeof *gather->items);
+    mem_free(gather->places, gather->places_room * sizeof *gather->places);
+    mem_free(gather->files, gather->file_room * sizeof *gather->files);
+    mem_free(gather->objects, gather->object_room * sizeof *gather->objects);
+    *gather = (struct gather){0};
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CHECKPOINT_GATHER_H
+#define CHECKPOINT_GATHER_H
+
+/*
+ * checkpoint/gather -- brings the blocks of cuts into files of a store. Part of
+ * checkpoint/checkpoint.h, which includes it.
+ *
+ *     batches in files of the store     nothing is written
+ *     less than GATHER_PACK_BYTES       all of them, of all spines, into one pack
+ *     the others                        a file each
+ */
+
+#include "checkpoint/manifest.h"
+#include "snapshot/snapshot.h"
+#include "store/store.h"
+
+/* Batches with less to be written go to a pack. */
+#define GATHER_PACK_BYTES ((uint64_t)1 << 20)
+
+/* A spine of the checkpoint. */
+struct gather_item {
+    const char *name;      /* borrowed */
+    struct spine_cut *cut; /* a reference */
+    struct spine *spine;   /* borrowed; NULL: nobody's dirty flag falls */
+    size_t places_begin;   /* of its batches */
+};
+
+struct gather_places {
+    struct batch_places *places;
+    /* How filters in its file are made; borrowed from the cut. */
+    const struct lookup_options *lookup;
+    /* They are those of the same batch in an earlier cut. */
+    bool is_shared;
+};
+
+/* An object that the checkpoint needs. */
+struct gather_object {
+    struct store_object *object; /* a reference */
+    bool was_kept;
+};
+
+/* Zero at first, but for the store. */
+struct gather {
+    struct spine_store *store;
+    struct gather_item *items;
+    size_t item_count;
+    /* Of every batch of every cut, in their order. */
+    struct gather_places *places;
+    size_t places_count;
+    size_t places_room;
+    /* The files and objects that they are in, in the order of the manifest. */
+    struct store_file **files; /* borrowed from the places */
+    size_t file_count;
+    size_t file_room;
+    struct gather_object *objects;
+    size_t object_count;
+    size_t object_room;
+    /* What was written. */
+    uint64_t files_written;
+    uint64_t bytes_written;
+    uint64_t batches_reused;
+};
+
+/* All blocks are in files that can be read; nothing is durable. Blocks. */
+enum spine_status gather_write(struct gather *gather, struct spine_error *error);
+/* What was gathered, as the manifest of a checkpoint but for its head. Notes files and
+ * objects. SPINE_NOMEM. */
+enum spine_status gather_describe(struct gather *gather, struct manifest *manifest,
+                                  struct spine_error *error);
+/* Lets go of everything; of objects that nobody has kept before if `unkeep`. */
+void gather_release(struct gather *gather, bool unkeep);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "checkpoint/manifest.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SEQUENCE_DIGITS 20u
+
+static void *add(void *array, size_t *room, size_t *count, size_t size);
+
+void
+manifest_release(struct manifest *manifest)
+{
+    for (size_t i = 0; i < manifest->spine_count; i++)
+        mem_free(manifest->spines[i].schema, manifest->spines[i].schema_bytes);
+    mem_free(manifest->user_data, manifest->user_bytes);
+    mem_free(manifest->objects, manifest->object_room * sizeof *manifest->objects);
+    mem_free(manifest->files, manifest->file_room * sizeof *manifest->files);
+    mem_free(manifest->spines, manifest->spine_room * sizeof *manifest->spines);
+    mem_free(manifest->batches, manifest->batch_room * sizeof *manifest->batches);
+    mem_free(manifest->parts, manifest->part_room * sizeof *manifest->parts);
+    *manifest = (struct manifest){0};
+}
+
+struct manifest_object *
+manifest_add_object(struct manifest *manifest)
+{
+    return add(&manifest->objects, &manifest->object_room, &manifest->object_count,
+               sizeof *manifest->objects);
+}
+
+struct manifest_file *
+manifest_add_file(struct manifest *manifest)
+{
+    return add(&manifest->files, &manifest->file_room, &manifest->file_count,
+               sizeof *manifest->files);
+}
+
+struct manifest_spine *
+manifest_add_spine(struct manifest *manifest)
+{
+    return add(&manifest->spines, &manifest->spine_room, &manifest->spine_count,
+               sizeof *manifest->spines);
+}
+
+struct manifest_batch *
+manifest_add_batch(struct manifest *manifest)
+{
+    return add(&manifest->batches, &manifest->batch_room, &manifest->batch_count,
+               sizeof *manifest->batches);
+}
+
+struct manifest_part *
+manifest_add_part(struct manifest *manifest)
+{
+    return add(&manifest->parts, &manifest->part_room, &manifest->part_count,
+               sizeof *manifest->parts);
+}
+
+/* `array` is the address of the pointer to the first element. */
+static void *
+add(void *array, size_t *room, size_t *count, size_t size)
+{
+    uint8_t *first;
+
+    if (!array_reserve(array, room, size, *count + 1))
+        return NULL;
+    memcpy(&first, array, sizeof first);
+    return memset(first + (*count)++ * size, 0, size);
+}
+
+void
+manifest_name(uint64_t sequence, char name[SPINE_NAME_MAX + 1])
+{
+    (void)snprintf(name, SPINE_NAME_MAX + 1, MANIFEST_PREFIX "%0*" PRIu64 MANIFEST_ENDING,
+                   (int)SEQUENCE_DIGITS, sequence);
+}
+
+uint64_t
+manifest_sequence(const char *name)
+{
+    const char *digits = name + strlen(MANIFEST_PREFIX);
+    char again[SPINE_NAME_MAX + 1];
+    uint64_t sequence = 0;
+
+    if (strncmp(name, MANIFEST_PREFIX, strlen(MANIFEST_PREFIX)) != 0 ||
+        strspn(digits, "0123456789") != SEQUENCE_DIGITS)
+        return 0;
+    for (unsigned i = 0; i < SEQUENCE_DIGITS; i++)
+        sequence = sequence * 10 + (uint64_t)(digits[i] - '0');
+    /* None that is greater than a word holds. */
+    manifest_name(sequence, again);
+    return strcmp(name, again) == 0 ? sequence : 0;
+}

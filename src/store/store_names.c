@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The objects of a store by their names: lists of them, and small ones, which are read
+ * and written whole.
+ */
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "store/store_state.h"
+
+#include <inttypes.h>
+
+enum spine_status
+store_list(struct spine_store *store, spine_name_fn *on_name, void *argument,
+           struct spine_error *error)
+{
+    return store->backend.list(store->backend.context, on_name, argument, error);
+}
+
+enum spine_status
+store_get(struct spine_store *store, const char *name, size_t bytes_max, void **data,
+          size_t *bytes, struct spine_error *error)
+{
+    const struct spine_backend *backend = &store->backend;
+    void *object, *read = NULL;
+    uint64_t size;
+    enum spine_status st;
+
+    *data = NULL;
+    *bytes = 0;
+    st = backend->open(backend->context, name, &object, &size, error);
+    if (st != SPINE_OK)
+        return st;
+    if (size == 0 || size > bytes_max) {
+        st = spine_fail(error, SPINE_CORRUPT, "%s: has %" PRIu64 " bytes", name, size);
+        goto out;
+    }
+    read = mem_alloc((size_t)size);
+    if (read == NULL) {
+        st = fail_nomem(error, "an object", (size_t)size);
+        goto out;
+    }
+    store_count(&store->reads, 1);
+    store_count(&store->read_bytes, size);
+    TRY(backend->read_at(backend->context, object, 0, read, (size_t)size, error));
+    *data = read;
+    *bytes = (size_t)size;
+    read = NULL;
+out:
+    mem_free(read, (size_t)size);
+    backend->close(backend->context, object);
+    return st;
+}
+
+enum spine_status
+store_put_new(struct spine_store *store, const char *name, const void *data, size_t bytes,
+              struct spine_error *error)
+{
+    store_count(&store->writes, 1);
+    store_count(&store->write_bytes, bytes);
+    /* The object and its name. */
+    store_count(&store->syncs, 2);
+    return store->backend.put_new(store->backend.context, name, data, bytes, error);
+}
+
+enum spine_status
+store_remove(struct spine_store *store, const char *name, struct spine_error *error)
+{
+    return store->backend.remove(store->backend.context, name, error);
+}
+
+enum spine_status
+store_sync_names(struct spine_store *store, struct spine_error *error)
+{
+    store_count(&store->syncs, 1);
+    return store->backend.sync_names(store->backend.context, error);
+}
+
+uint64_t *
+store_checkpoints_lock(struct spine_store *store)
+{
+    mutex_lock(&store->checkpoints);
+    return &store->last_sequence;
+}
+
+void
+store_checkpoints_unlock(struct spine_store *store)
+{
+    mutex_unlock(&store->checkpoints);
+}
+
+bool
+store_name_is_of_batches(const char *name)
+{
+    const char *ending = name + strspn(name, "0123456789abcdef");
+
+    return ending - name == 32 && (strcmp(ending, STORE_FILE_ENDING) == 0 ||
+                                   strcmp(ending, STORE_PACK_ENDING) == 0);
+}
