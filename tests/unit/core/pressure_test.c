@@ -155,7 +155,7 @@ test_relieves_idle_spines(void **state)
 }
 
 #define READ_BATCHES 60u
-#define IDLE_SPINES 9u
+#define IDLE_SPINES 8u
 #define IDLE_BATCHES 7u
 
 /* A spine of READ_BATCHES batches in a file, and others with as much in memory as there

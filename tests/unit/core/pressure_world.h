@@ -20,8 +20,8 @@
 /* Smaller than one merge with a file, 5 MiB, is no limit that can be kept. */
 #define LIMIT (24 * MIB)
 #define BATCH_ROWS 20000u
-/* Ten times the limit, at 16 bytes a row. */
-#define BATCHES 750u
+/* Six times the limit, at 16 bytes a row. */
+#define BATCHES 500u
 /* What is taken between two looks, and the buffers of files that merges begin which were
  * under way before. */
 #define SLACK (LIMIT / 10 + 5 * MIB)
