@@ -2,7 +2,7 @@
 
 /*
  * macro/columns -- rows of several columns, fixed ones and strings, that come in column
- * by column.
+ * by column or, in C++, tuple by tuple.
  */
 
 #include "macro/columns.h"
@@ -15,7 +15,7 @@
 enum { READ_ROWS = 16384 };
 
 #ifdef BENCH_CXX
-extern const struct wide_engine wide_naive;
+extern const struct wide_engine wide_naive, wide_tuples;
 #endif
 
 struct state {
@@ -232,5 +232,11 @@ run_columns(const struct bench *bench, const struct engine *engine, struct sampl
         run_one(bench, wide, false, "columns.fixed", sample);
     if (is_wanted(bench, "strings"))
         run_one(bench, wide, true, "columns.strings", sample);
+#ifdef BENCH_CXX
+    if (wide == &wide_spine && is_wanted(bench, "tuples"))
+        run_one(bench, &wide_tuples, false, "columns.tuples", sample);
+    if (wide == &wide_spine && is_wanted(bench, "text_tuples"))
+        run_one(bench, &wide_tuples, true, "columns.text_tuples", sample);
+#endif
     (void)engine;
 }

@@ -244,9 +244,8 @@ struct tuple_value<T, std::enable_if_t<std::is_arithmetic_v<T> && sizeof(T) <= 8
             bits = static_cast<word>(bits ^ ((bits & sign) != 0 ? ~word{0} : sign));
         else if constexpr (std::is_signed_v<T>)
             bits = static_cast<word>(bits ^ sign);
-        for (std::size_t i = 0; i < bytes; i++)
-            to[i] = static_cast<unsigned char>(
-                static_cast<unsigned char>(bits >> (8 * (bytes - 1 - i))) ^ flip);
+        bits = swapped(static_cast<word>(flip != 0 ? ~bits : bits));
+        std::memcpy(to, &bits, bytes);
         return to + bytes;
     }
 
@@ -256,9 +255,9 @@ struct tuple_value<T, std::enable_if_t<std::is_arithmetic_v<T> && sizeof(T) <= 8
 
         if (static_cast<std::size_t>(from.end - from.at) < bytes)
             return false;
-        for (std::size_t i = 0; i < bytes; i++)
-            bits = static_cast<word>((bytes > 1 ? bits << 8 % (8 * bytes) : 0) |
-                                     static_cast<unsigned char>(from.at[i] ^ flip));
+        std::memcpy(&bits, from.at, bytes);
+        bits = swapped(bits);
+        bits = static_cast<word>(flip != 0 ? ~bits : bits);
         from.at += bytes;
         if constexpr (std::is_same_v<T, bool>) {
             out = bits != 0;
@@ -270,6 +269,20 @@ struct tuple_value<T, std::enable_if_t<std::is_arithmetic_v<T> && sizeof(T) <= 8
             bits = static_cast<word>(bits ^ sign);
         std::memcpy(&out, &bits, bytes);
         return true;
+    }
+
+  private:
+    /* From the order of bytes of the machine to big-endian, and back. */
+    static word swapped(word bits) noexcept
+    {
+        if constexpr (bytes == 8)
+            return __builtin_bswap64(bits);
+        else if constexpr (bytes == 4)
+            return __builtin_bswap32(bits);
+        else if constexpr (bytes == 2)
+            return __builtin_bswap16(bits);
+        else
+            return bits;
     }
 };
 
