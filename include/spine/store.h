@@ -32,7 +32,8 @@ struct spine_store_options {
     enum spine_compression compression;
     /*
      * The most bytes of blocks of files that are kept in memory although nobody reads
-     * them. Default 64 MiB. Higher: fewer reads of the backend.
+     * them. Default 64 MiB. Higher: fewer reads of the backend. A runtime with a memory
+     * limit allows a quarter of that, and less when memory is short.
      */
     size_t cache_bytes;
     /*
