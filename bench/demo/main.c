@@ -18,11 +18,13 @@ struct settings {
     uint64_t seed;
     uint32_t scale;
     unsigned threads;
+    uint64_t memory_limit_bytes;
     bool check;
 };
 
 static void settings_parse(struct settings *settings, int count, char **arguments);
 static uint64_t parse_number(const char *option, const char *text, uint64_t max);
+static uint64_t parse_bytes(const char *option, const char *text);
 static void usage(FILE *file);
 static void facts_open(struct facts *facts, const struct settings *settings);
 static void evaluate(struct program *program, unsigned threads);
@@ -41,7 +43,7 @@ main(int count, char **arguments)
 
     settings_parse(&settings, count, arguments);
     facts_open(&facts, &settings);
-    program_open(&program, &facts);
+    program_open(&program, &facts, settings.memory_limit_bytes);
     evaluate(&program, settings.threads);
     const double seconds = seconds_now() - began;
     const uint64_t peak = memory_peak();
@@ -82,6 +84,8 @@ settings_parse(struct settings *settings, int count, char **arguments)
             settings->scale = (uint32_t)parse_number(option, value, 1000);
         else if (strcmp(option, "--threads") == 0)
             settings->threads = (unsigned)parse_number(option, value, 2);
+        else if (strcmp(option, "--memory-limit") == 0)
+            settings->memory_limit_bytes = parse_bytes(option, value);
         else {
             usage(stderr);
             fail("%s %s", option, value == NULL ? "needs a value" : "is no option");
@@ -106,6 +110,26 @@ parse_number(const char *option, const char *text, uint64_t max)
     return number;
 }
 
+/* A number of bytes, or of those that K, M or G stand for. */
+static uint64_t
+parse_bytes(const char *option, const char *text)
+{
+    static const char units[] = "KMG";
+    const size_t size = text != NULL ? strlen(text) : 0;
+    const char *const unit = size > 1 ? strchr(units, text[size - 1]) : NULL;
+    char digits[32] = "";
+
+    if (unit == NULL)
+        return parse_number(option, text, UINT64_MAX);
+    if (size > sizeof digits)
+        fail("%s %s: that is too much", option, text);
+    memcpy(digits, text, size - 1);
+
+    const unsigned shift = 10 * (unsigned)(unit - units + 1);
+
+    return parse_number(option, digits, UINT64_MAX >> shift) << shift;
+}
+
 static void
 usage(FILE *file)
 {
@@ -118,6 +142,9 @@ usage(FILE *file)
           "  --scale N     about N thousand concepts, 1 to 1000 (default 40)\n"
           "  --threads N   1, or 2: one for p and one for q (default 2); the library's\n"
           "                own threads, which merge, come on top\n"
+          "  --memory-limit N[K|M|G]\n"
+          "                the most memory of the relations; the rest is in files of a\n"
+          "                directory in $TMPDIR or /tmp, which is removed\n"
           "  --check       compare with another evaluation, without spines; slow\n",
           file);
 }

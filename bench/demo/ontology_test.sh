@@ -40,6 +40,11 @@ for seed in 1 2 3 4; do
 done
 agrees --scale 4 --seed 5
 agrees --scale 4 --seed 5 --threads 1
+TMPDIR=$work agrees --scale 4 --seed 5 --memory-limit 3M
+ls -d "$work"/ontology-* 2>/dev/null && {
+    echo "a directory of files was left"
+    bad=1
+}
 
 # By hand. p: (1,2) (2,3) by rule 1 (1,3); q(9,5,1) by rule 2 with u(3,5,7): (9,7); (9,8)
 # by rule 3 with c(7,9,8) and p(9,9). q: (9,5,1) by rule 5 (9,6,1); by rule 6 with (1,4,2)

@@ -8,13 +8,11 @@ static void lookups_init(struct program *program);
 static void add_given(struct program *program);
 
 void
-program_open(struct program *program, const struct facts *facts)
+program_open(struct program *program, const struct facts *facts,
+             uint64_t memory_limit_bytes)
 {
-    struct spine_error error;
-
     *program = (struct program){.facts = facts};
-    must(spine_runtime_open(NULL, &program->runtime, &error), &error,
-         "spine_runtime_open");
+    program->runtime = storage_open(&program->storage, memory_limit_bytes);
     relation_open(&program->p, program->runtime, facts->concept_bits);
     relation_open(&program->q, program->runtime, facts->concept_bits);
     trace_open(&program->t, program->runtime);
@@ -33,6 +31,7 @@ program_close(struct program *program)
     sink_close(&program->t_derived);
     sink_close(&program->q_by_role);
     spine_runtime_close(program->runtime);
+    storage_close(&program->storage);
     lookup_release(&program->c_by_w);
     lookup_release(&program->u_by_w);
     lookup_release(&program->s_by_r);

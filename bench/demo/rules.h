@@ -27,11 +27,13 @@
 
 #include "demo/lookup.h"
 #include "demo/relation.h"
+#include "demo/storage.h"
 
 enum { RULES = 6 };
 
 struct program {
     const struct facts *facts;
+    struct storage storage;
     struct spine_runtime *runtime;
     struct relation p;
     struct relation q;
@@ -56,8 +58,10 @@ struct program {
     double absorb_seconds[2];
 };
 
-/* Opens everything and makes the given p and q the first deltas. */
-void program_open(struct program *program, const struct facts *facts);
+/* Opens everything, with a memory limit or 0, and makes the given p and q the first
+ * deltas. */
+void program_open(struct program *program, const struct facts *facts,
+                  uint64_t memory_limit_bytes);
 void program_close(struct program *program);
 
 /* What a round derives for p, by rules 1 to 3, and for q, by rules 4 to 6. The two may
