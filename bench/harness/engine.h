@@ -79,6 +79,21 @@ struct engine_setup {
     uint64_t rows_max;
 };
 
+/* What a settled row u64 -> u64 takes in memory, and the part of it that engines have
+ * which keep the rest in files; less than the last is no limit that merges could keep. */
+#define SPILL_ROW_BYTES 10u
+#define SPILL_PART 4u
+#define SPILL_BYTES_MIN ((uint64_t)24 << 20)
+
+/* The memory of engines that keep the rest in files, for caches, buffers and all else. */
+static inline uint64_t
+engine_spill_bytes(const struct engine_setup *setup)
+{
+    const uint64_t bytes = setup->rows_max * SPILL_ROW_BYTES / SPILL_PART;
+
+    return bytes > SPILL_BYTES_MIN ? bytes : SPILL_BYTES_MIN;
+}
+
 enum scan_how { SCAN_ROWS, SCAN_ROWS_BACKWARD, SCAN_BULK };
 
 enum group_what { GROUP_FIRST, GROUP_LAST, GROUP_SEEK };

@@ -4,11 +4,11 @@
 #include <string.h>
 
 extern const struct engine engine_spine, engine_spill, engine_naive, engine_sort,
-    engine_map, engine_rocksdb, engine_rocksdb_level, engine_leveldb, engine_lmdb,
-    engine_dbsp;
+    engine_map, engine_rocksdb, engine_rocksdb_level, engine_rocksdb_spill,
+    engine_leveldb, engine_lmdb, engine_dbsp;
 
 const char *const engine_names =
-    "spine spill naive sort map rocksdb rocksdb-level leveldb lmdb dbsp";
+    "spine spill naive sort map rocksdb rocksdb-level rocksdb-spill leveldb lmdb dbsp";
 const struct engine *const engines[] = {
     &engine_spine,
     &engine_spill,
@@ -20,6 +20,7 @@ const struct engine *const engines[] = {
 #ifdef BENCH_ROCKSDB
     &engine_rocksdb,
     &engine_rocksdb_level,
+    &engine_rocksdb_spill,
 #endif
 #ifdef BENCH_LEVELDB
     &engine_leveldb,

@@ -3,11 +3,14 @@
 /*
  * peers/rocksdb -- RocksDB as an accumulator of weights: an associative operator adds, a
  * filter drops zeros in compactions, there is no log. "rocksdb" compacts universally,
- * "rocksdb-level" by levels.
+ * "rocksdb-level" by levels. "rocksdb-spill" compacts universally and has as much memory
+ * as spine's "spill", for its blocks, their indexes and filters and its memtables
+ * together, and goes around the page cache as that does.
  */
 
 #include "peers/pairs.h"
 
+#include <initializer_list>
 #include <memory>
 #include <rocksdb/cache.h>
 #include <rocksdb/compaction_filter.h>
@@ -16,6 +19,7 @@
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
 #include <thread>
 
 namespace
@@ -81,14 +85,33 @@ struct state {
 
 drop_zeros zero_filter;
 
+/* Half of the memory may be memtables, which take their part of the cache. */
+void
+limit_memory(rocksdb::Options *options, rocksdb::BlockBasedTableOptions *table,
+             uint64_t bytes)
+{
+    options->OptimizeUniversalStyleCompaction(bytes / 2);
+    table->block_cache = rocksdb::NewLRUCache(bytes);
+    table->cache_index_and_filter_blocks = true;
+    options->write_buffer_manager =
+        std::make_shared<rocksdb::WriteBufferManager>(bytes / 2, table->block_cache);
+    options->use_direct_reads = true;
+    options->use_direct_io_for_flush_and_compaction = true;
+}
+
+enum class shape { universal, level, spill };
+
 void *
-open(const struct engine_setup *setup, bool universal)
+open(const struct engine_setup *setup, shape wanted)
 {
     auto *const made = new state;
     rocksdb::BlockBasedTableOptions table;
     auto &options = made->options;
 
-    if (universal)
+    table.block_cache = rocksdb::NewLRUCache(512u << 20);
+    if (wanted == shape::spill)
+        limit_memory(&options, &table, engine_spill_bytes(setup));
+    else if (wanted == shape::universal)
         options.OptimizeUniversalStyleCompaction(256u << 20);
     else
         options.OptimizeLevelStyleCompaction(256u << 20);
@@ -101,7 +124,6 @@ open(const struct engine_setup *setup, bool universal)
     options.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(8));
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
     table.whole_key_filtering = false;
-    table.block_cache = rocksdb::NewLRUCache(512u << 20);
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
     made->write.disableWAL = true;
     made->read.prefix_same_as_start = true;
@@ -115,13 +137,19 @@ open(const struct engine_setup *setup, bool universal)
 void *
 open_universal(const struct engine_setup *setup)
 {
-    return open(setup, true);
+    return open(setup, shape::universal);
 }
 
 void *
 open_level(const struct engine_setup *setup)
 {
-    return open(setup, false);
+    return open(setup, shape::level);
+}
+
+void *
+open_limited(const struct engine_setup *setup)
+{
+    return open(setup, shape::spill);
 }
 
 void
@@ -144,11 +172,9 @@ insert(void *opaque, const struct spine_columns *columns)
 }
 
 bool
-busy(const state &store)
+has_any(const state &store, std::initializer_list<const char *> properties)
 {
-    for (const char *name :
-         {"rocksdb.compaction-pending", "rocksdb.num-running-compactions",
-          "rocksdb.num-running-flushes", "rocksdb.mem-table-flush-pending"}) {
+    for (const char *name : properties) {
         uint64_t number = 0;
         store.db->GetIntProperty(name, &number);
         if (number > 0)
@@ -157,14 +183,25 @@ busy(const state &store)
     return false;
 }
 
+/* What is pending may be nothing that universal compaction would do: then nothing runs,
+ * however often one looks. */
 void
 settle(void *opaque)
 {
     const auto &store = *static_cast<state *>(opaque);
 
     must(store.db->Flush(rocksdb::FlushOptions()), "flush");
-    while (busy(store))
+    for (unsigned idle_looks = 0; idle_looks < 50;) {
+        if (has_any(store,
+                    {"rocksdb.num-running-compactions", "rocksdb.num-running-flushes",
+                     "rocksdb.mem-table-flush-pending"}))
+            idle_looks = 0;
+        else if (has_any(store, {"rocksdb.compaction-pending"}))
+            idle_looks++;
+        else
+            return;
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
 }
 
 void
@@ -233,11 +270,18 @@ describe_level()
     return "the same, by levels";
 }
 
+const char *
+describe_spill()
+{
+    return "universal, with a quarter of what the rows take in spine's memory for cache, "
+           "filters and memtables; direct reads and writes";
+}
+
 } // namespace
 
 extern "C" {
 
-extern const struct engine engine_rocksdb, engine_rocksdb_level;
+extern const struct engine engine_rocksdb, engine_rocksdb_level, engine_rocksdb_spill;
 
 const struct engine engine_rocksdb = {
     "rocksdb", ENGINE_LOOKUP, describe, open_universal, insert,  settle,
@@ -248,5 +292,11 @@ const struct engine engine_rocksdb_level = {
     "rocksdb-level", ENGINE_LOOKUP, describe_level, open_level, insert,  settle,  scan,
     nullptr,         probe,         nullptr,        nullptr,    nullptr, nullptr, nullptr,
     nullptr,         close,         nullptr,
+};
+const struct engine engine_rocksdb_spill = {
+    "rocksdb-spill", ENGINE_LOOKUP, describe_spill, open_limited, insert,
+    settle,          scan,          nullptr,        probe,        nullptr,
+    nullptr,         nullptr,       nullptr,        nullptr,      nullptr,
+    close,           nullptr,
 };
 }

@@ -24,12 +24,6 @@ struct state {
     bool paused;
 };
 
-/* What a settled row u64 -> u64 takes in memory, and the part of it that "spill" has. */
-#define ROW_BYTES 10u
-#define SPILL_PART 4u
-/* Less is no limit that merges could keep. */
-#define SPILL_BYTES_MIN ((uint64_t)24 << 20)
-
 static void
 must(enum spine_status status, const struct spine_error *error, const char *what)
 {
@@ -79,9 +73,8 @@ open_spine(const struct engine_setup *setup)
 static void *
 open_spill(const struct engine_setup *setup)
 {
-    const uint64_t bytes = setup->rows_max * ROW_BYTES / SPILL_PART;
-    struct spine_runtime_options with_store = {
-        .memory_limit_bytes = bytes > SPILL_BYTES_MIN ? bytes : SPILL_BYTES_MIN};
+    struct spine_runtime_options with_store = {.memory_limit_bytes =
+                                                   engine_spill_bytes(setup)};
     struct spine_backend backend;
     struct spine_error error;
     struct state *state;

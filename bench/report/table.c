@@ -87,11 +87,13 @@ static const struct {
     const char *about;
 } engine_abouts[] = {
     {"spine", "this library"},
+    {"spill", "this library, with files for what a quarter of its memory does not hold"},
     {"naive", "a good afternoon's work: sorted vectors, merged two at a time"},
     {"sort", "one vector that is sorted once at the end: no reads meanwhile"},
     {"map", "std::map"},
     {"rocksdb", "RocksDB, universal compaction"},
     {"rocksdb-level", "RocksDB, compaction by levels"},
+    {"rocksdb-spill", "RocksDB, with the memory of spill"},
     {"leveldb", "LevelDB"},
     {"lmdb", "LMDB"},
     {"dbsp", "the spine of DBSP, a Rust library for incremental computation"},
