@@ -37,6 +37,7 @@ extern "C" {
 #endif
 
 struct spine;
+struct spine_runtime;
 
 /* The longest name of a spine in a checkpoint, in bytes. */
 #define SPINE_ITEM_NAME_MAX 255
@@ -58,16 +59,6 @@ struct spine_checkpoint_item {
     struct spine_cut *cut;
 };
 
-/* All zero means the defaults. */
-struct spine_checkpoint_options {
-    /* The host's own, in the same atom: offsets of its input, the number of a step. */
-    const void *user_data;
-    size_t user_bytes;
-    /* So many checkpoints stay, this one included; older ones are removed once this one
-     * is durable. Default 2; UINT32_MAX: all. */
-    uint32_t keep;
-};
-
 /* What a checkpoint took. */
 struct spine_checkpoint_info {
     uint64_t sequence;
@@ -86,6 +77,25 @@ struct spine_checkpoint_info {
     enum spine_status removal;
 };
 
+/* How a checkpoint in the background ended; `info` and `error` are valid during the call.
+ * It may call the library, but may not close the runtime. */
+typedef void spine_checkpoint_done_fn(void *context, enum spine_status status,
+                                      const struct spine_checkpoint_info *info,
+                                      const struct spine_error *error);
+
+/* All zero means the defaults. */
+struct spine_checkpoint_options {
+    /* The host's own, in the same atom: offsets of its input, the number of a step. */
+    const void *user_data;
+    size_t user_bytes;
+    /* So many checkpoints stay, this one included; older ones are removed once this one
+     * is durable. Default 2; UINT32_MAX: all. */
+    uint32_t keep;
+    /* Of spine_checkpoint_start(): what is called in the end. */
+    spine_checkpoint_done_fn *on_done;
+    void *context;
+};
+
 /*
  * Makes a checkpoint of `count` spines. `info` may be NULL. The dirty flag of each of
  * them falls if nothing was inserted since its cut.
@@ -100,6 +110,20 @@ SPINE_API SPINE_CHECKED enum spine_status
 spine_checkpoint(struct spine_store *store, const struct spine_checkpoint_item *items,
                  size_t count, const struct spine_checkpoint_options *options,
                  struct spine_checkpoint_info *info, struct spine_error *error);
+
+/*
+ * The same in the background: the cuts are taken now, the rest is done by a thread of
+ * `runtime`. When this answers SPINE_OK, `options->on_done` is called exactly once, by a
+ * thread of the runtime, or with SPINE_CANCELLED by spine_runtime_close() if it had not
+ * begun. Otherwise it is never called. The spines and the store stay open until then;
+ * `items`, names and user data are the host's again at once. SPINE_CANCELLED when the
+ * runtime is closed.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_checkpoint_start(struct spine_store *store, struct spine_runtime *runtime,
+                       const struct spine_checkpoint_item *items, size_t count,
+                       const struct spine_checkpoint_options *options,
+                       struct spine_error *error);
 
 /* ---- What there is ---- */
 

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Where the blocks of a batch are in files: found without a look into them, written where
+ * they are nowhere, remembered with the blocks. And batches of ranges of such blocks.
+ */
+
 #include "batch/places.h"
 
 #include "base/alloc.h"

@@ -13,6 +13,7 @@
  *     gather.c            brings the blocks of cuts into files      (gather.h)
  *     describe.c          what was gathered, as a manifest
  *     commit.c            spine_checkpoint()
+ *     background.c        spine_checkpoint_start()
  *     restore.c           spine_restore()
  *     list.c              spine_checkpoint_list()
  *     sweep.c             removes checkpoints, and what nobody needs
@@ -33,5 +34,16 @@
 #include "checkpoint/catalog.h"
 #include "checkpoint/gather.h"
 #include "checkpoint/manifest.h"
+
+/* The call is legal, and the cuts are taken now. The caller ends `gather` with
+ * gather_release(), also after a failure. */
+enum spine_status
+checkpoint_begin(struct gather *gather, const struct spine_checkpoint_item *items,
+                 size_t count, const struct spine_checkpoint_options *options,
+                 struct spine_error *error);
+/* Makes them durable; fills `info`, which is zero. Blocks. */
+enum spine_status
+checkpoint_commit(struct gather *gather, const struct spine_checkpoint_options *options,
+                  struct spine_checkpoint_info *info, struct spine_error *error);
 
 #endif

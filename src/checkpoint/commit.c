@@ -21,10 +21,11 @@
 #define PUT_TRIES 8u
 
 static enum spine_status
-check_call(const struct spine_store *store, const struct spine_checkpoint_item *items,
+check_call(const struct gather *gather, const struct spine_checkpoint_item *items,
            size_t count, const struct spine_checkpoint_options *options,
            struct spine_error *error);
-static enum spine_status check_names(const struct spine_checkpoint_item *items,
+static enum spine_status check_names(const char *call,
+                                     const struct spine_checkpoint_item *items,
                                      size_t count, struct spine_error *error);
 static enum spine_status take_cuts(struct gather *gather,
                                    const struct spine_checkpoint_item *items,
@@ -51,8 +52,7 @@ spine_checkpoint(struct spine_store *store, const struct spine_checkpoint_item *
 {
     static const struct spine_checkpoint_options defaults;
     struct spine_checkpoint_info unwanted;
-    struct gather gather = {.store = store};
-    const uint64_t began_ns = clock_now_ns();
+    struct gather gather = {.store = store, .call = "spine_checkpoint"};
     enum spine_status st;
 
     if (options == NULL)
@@ -60,44 +60,62 @@ spine_checkpoint(struct spine_store *store, const struct spine_checkpoint_item *
     if (info == NULL)
         info = &unwanted;
     *info = (struct spine_checkpoint_info){0};
-    st = check_call(store, items, count, options, error);
-    if (st != SPINE_OK)
-        return st;
-    st = take_cuts(&gather, items, count, error);
+    st = checkpoint_begin(&gather, items, count, options, error);
     if (st == SPINE_OK)
-        st = commit(&gather, options, info, error);
-    for (size_t i = 0; st == SPINE_OK && i < gather.item_count; i++)
-        (void)spine_clear_dirty_since(gather.items[i].spine, gather.items[i].cut);
-    gather_release(&gather, false);
+        st = checkpoint_commit(&gather, options, info, error);
+    gather_release(&gather);
+    return st;
+}
+
+enum spine_status
+checkpoint_begin(struct gather *gather, const struct spine_checkpoint_item *items,
+                 size_t count, const struct spine_checkpoint_options *options,
+                 struct spine_error *error)
+{
+    TRY_RETURN(check_call(gather, items, count, options, error));
+    return take_cuts(gather, items, count, error);
+}
+
+enum spine_status
+checkpoint_commit(struct gather *gather, const struct spine_checkpoint_options *options,
+                  struct spine_checkpoint_info *info, struct spine_error *error)
+{
+    const uint64_t began_ns = clock_now_ns();
+    const enum spine_status st = commit(gather, options, info, error);
+
+    for (size_t i = 0; st == SPINE_OK && i < gather->item_count; i++)
+        (void)spine_clear_dirty_since(gather->items[i].spine, gather->items[i].cut);
     info->duration_ns = clock_now_ns() - began_ns;
     return st;
 }
 
 static enum spine_status
-check_call(const struct spine_store *store, const struct spine_checkpoint_item *items,
+check_call(const struct gather *gather, const struct spine_checkpoint_item *items,
            size_t count, const struct spine_checkpoint_options *options,
            struct spine_error *error)
 {
-    if (store == NULL || (items == NULL && count > 0))
-        return fail_null(error, "spine_checkpoint", store == NULL ? "store" : "items");
+    const char *call = gather->call;
+
+    if (gather->store == NULL || (items == NULL && count > 0))
+        return fail_null(error, call, gather->store == NULL ? "store" : "items");
     if (options->user_bytes > SPINE_USER_DATA_MAX)
         return spine_fail(error, SPINE_INVALID,
-                          "spine_checkpoint: %zu bytes of user data, more than %u",
+                          "%s: %zu bytes of user data, more than %u", call,
                           options->user_bytes, SPINE_USER_DATA_MAX);
     if (options->user_bytes > 0 && options->user_data == NULL)
-        return fail_null(error, "spine_checkpoint", "options->user_data");
+        return fail_null(error, call, "options->user_data");
     for (size_t i = 0; i < count; i++) {
         if (items[i].spine == NULL && items[i].cut == NULL)
             return spine_fail(error, SPINE_INVALID,
-                              "spine_checkpoint: item %zu has no spine and no cut", i);
+                              "%s: item %zu has no spine and no cut", call, i);
         if (items[i].name == NULL || items[i].name[0] == 0 ||
             !name_is_text(items[i].name, SPINE_ITEM_NAME_MAX))
             return spine_fail(error, SPINE_INVALID,
-                              "spine_checkpoint: the name of item %zu is not UTF-8 of 1 "
+                              "%s: the name of item %zu is not UTF-8 of 1 "
                               "to %d bytes without control characters",
-                              i, SPINE_ITEM_NAME_MAX);
+                              call, i, SPINE_ITEM_NAME_MAX);
     }
-    return check_names(items, count, error);
+    return check_names(call, items, count, error);
 }
 
 static int
@@ -107,7 +125,7 @@ compare_names(const void *a, const void *b)
 }
 
 static enum spine_status
-check_names(const struct spine_checkpoint_item *items, size_t count,
+check_names(const char *call, const struct spine_checkpoint_item *items, size_t count,
             struct spine_error *error)
 {
     const size_t bytes = count * sizeof(char *);
@@ -124,9 +142,8 @@ check_names(const struct spine_checkpoint_item *items, size_t count,
     qsort(names, count, sizeof *names, compare_names);
     for (size_t i = 1; st == SPINE_OK && i < count; i++)
         if (strcmp(names[i - 1], names[i]) == 0)
-            st = spine_fail(error, SPINE_INVALID,
-                            "spine_checkpoint: two spines are called \"%.100s\"",
-                            names[i]);
+            st = spine_fail(error, SPINE_INVALID, "%s: two spines are called \"%.100s\"",
+                            call, names[i]);
     mem_free(names, bytes);
     return st;
 }

@@ -134,15 +134,10 @@ out:
 }
 
 void
-gather_release(struct gather *gather, bool unkeep)
+gather_release(struct gather *gather)
 {
-    for (size_t i = 0; i < gather->object_count; i++) {
-        const struct gather_object *of = &gather->objects[i];
-
-        if (unkeep && !of->was_kept)
-            store_object_keep(of->object, false);
-        store_object_unref(of->object);
-    }
+    for (size_t i = 0; i < gather->object_count; i++)
+        store_object_unref(gather->objects[i].object);
     for (size_t i = 0; i < gather->places_count; i++)
         if (!gather->places[i].is_shared)
             batch_places_free(gather->places[i].places);

@@ -40,9 +40,10 @@ struct gather_object {
     bool was_kept;
 };
 
-/* Zero at first, but for the store. */
+/* Zero at first, but for the store and the call. */
 struct gather {
     struct spine_store *store;
+    const char *call; /* what the host has called */
     struct gather_item *items;
     size_t item_count;
     /* Of every batch of every cut, in their order. */
@@ -68,7 +69,7 @@ enum spine_status gather_write(struct gather *gather, struct spine_error *error)
  * objects. SPINE_NOMEM. */
 enum spine_status gather_describe(struct gather *gather, struct manifest *manifest,
                                   struct spine_error *error);
-/* Lets go of everything; of objects that nobody has kept before if `unkeep`. */
-void gather_release(struct gather *gather, bool unkeep);
+/* Lets go of everything. Twice is harmless. */
+void gather_release(struct gather *gather);
 
 #endif

@@ -140,8 +140,9 @@ enum take { TAKE_ANY, TAKE_READ, TAKE_OWN, TAKE_OWN_DUE, TAKE_OWNED };
 struct job *ready_take_locked(struct spine_runtime *runtime,
                               const struct job_owner *owner, enum take take,
                               struct running *out);
-/* Is a read ready? */
-bool ready_has_read_locked(const struct spine_runtime *runtime);
+/* The read that is ready and comes first; NULL: none is. Unless `any`, none that is
+ * long. */
+struct job *ready_read_locked(const struct spine_runtime *runtime, bool any);
 /* Takes this job, which is ready. */
 void ready_take_job_locked(struct spine_runtime *runtime, struct job *job,
                            struct running *out);

@@ -68,8 +68,8 @@ ready_take_locked(struct spine_runtime *runtime, const struct job_owner *owner,
 
     if (runtime->locked.closed)
         return NULL;
-    if (take != TAKE_OWN_DUE && ready_has_read_locked(runtime))
-        read = runtime->locked.reads.next;
+    if (take != TAKE_OWN_DUE)
+        read = ready_read_locked(runtime, take == TAKE_ANY);
     if ((take == TAKE_ANY || take == TAKE_OWNED) && read == NULL)
         best = best_of_all_locked(runtime, take == TAKE_OWNED);
     else if (take == TAKE_OWN || take == TAKE_OWN_DUE)
@@ -83,10 +83,15 @@ ready_take_locked(struct spine_runtime *runtime, const struct job_owner *owner,
     return best;
 }
 
-bool
-ready_has_read_locked(const struct spine_runtime *runtime)
+struct job *
+ready_read_locked(const struct spine_runtime *runtime, bool any)
 {
-    return runtime->locked.reads.next != &runtime->locked.reads;
+    const struct job *const ring = &runtime->locked.reads;
+    struct job *read = ring->next;
+
+    while (read != ring && read->is_long && !any)
+        read = read->next;
+    return read != ring ? read : NULL;
 }
 
 void

@@ -158,7 +158,7 @@ runtime_due_ns(struct spine_runtime *runtime, const struct job_owner *owner)
     uint64_t due_ns = UINT64_MAX;
 
     mutex_lock(&runtime->mutex);
-    if (owner->ready != NULL || ready_has_read_locked(runtime))
+    if (owner->ready != NULL || ready_read_locked(runtime, false) != NULL)
         due_ns = 0;
     for (const struct job *job = owner->waiting; job != NULL; job = job->owner_next)
         if (job->due_ns < due_ns)
@@ -238,7 +238,7 @@ may_pump_locked(const struct spine_runtime *runtime)
     return runtime->locked.pumps_out < runtime->pumps_max &&
            (runtime->locked.pumps_out - runtime->locked.pumps_reading <
                 runtime->slices_max ||
-            ready_has_read_locked(runtime));
+            ready_read_locked(runtime, true) != NULL);
 }
 
 /* When the loop's timer has to go off; UINT64_MAX when there is no need, or it is set. */

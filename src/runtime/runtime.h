@@ -100,6 +100,9 @@ struct job {
     /* Its slices wait for a disk: they begin before all others, beside `slices_max` of
      * those. Never changes. */
     bool is_read;
+    /* Of a read: a slice may take seconds. Who waits for something else does not run it,
+     * only pumps and spine_runtime_run() do. Never changes. */
+    bool is_long;
     /* Who it belongs to, for runtime_help(). NULL: it runs in pumps and in
      * spine_runtime_run() only. */
     struct job_owner *owner;
