@@ -35,20 +35,62 @@
  * it, see spine/runtime.h.
  */
 
+#if __cplusplus < 201703L
+#error "spine.hpp needs C++17 (-std=c++17); in older C++, spine.h has everything"
+#else
+
 #include "spine/batch.hpp"
 #include "spine/codec.hpp"
 #include "spine/cursor.hpp"
 #include "spine/result.hpp"
 #include "spine/spine.h"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <string>
 
 namespace spine_cpp
 {
 inline namespace SPINE_CPP_MODE
 {
+
+/* --- timeouts ----------------------------------------------------------------------- */
+
+/* How long to wait: any std::chrono::duration, or nanoseconds as a number; for ever by
+ * default. What is less than nothing is nothing, and what is too long is for ever. */
+class timeout
+{
+  public:
+    constexpr timeout() noexcept = default;
+
+    constexpr timeout(uint64_t ns) noexcept : ns_(ns)
+    {
+    }
+
+    template <class Rep, class Period>
+    constexpr timeout(std::chrono::duration<Rep, Period> duration) noexcept
+        : ns_(ns_of(std::chrono::duration<long double, std::nano>(duration).count()))
+    {
+    }
+
+    constexpr uint64_t ns() const noexcept
+    {
+        return ns_;
+    }
+
+  private:
+    static constexpr uint64_t ns_of(long double ns) noexcept
+    {
+        /* 2^63, some three centuries. */
+        return ns >= 9223372036854775808.0L ? UINT64_MAX
+               : ns > 0                     ? static_cast<uint64_t>(ns)
+                                            : 0;
+    }
+
+    uint64_t ns_ = UINT64_MAX;
+};
 
 /* --- runtimes ----------------------------------------------------------------------- */
 
@@ -100,6 +142,57 @@ class runtime : public handle<spine_runtime, spine_runtime_close>
             return empty("runtime");
         spine_runtime_get_stats(get(), &out);
         return out;
+    }
+
+    /* All metrics of the runtime, its store and its spines, as Prometheus reads them. */
+    std::string prometheus() const
+    {
+        return prometheus(std::nothrow).value();
+    }
+
+    result<std::string> prometheus(std::nothrow_t) const
+    {
+        return text_of(spine_metrics_prometheus);
+    }
+
+    /* The same as one object of JSON. */
+    std::string json() const
+    {
+        return json(std::nothrow).value();
+    }
+
+    result<std::string> json(std::nothrow_t) const
+    {
+        return text_of(spine_metrics_json);
+    }
+
+  private:
+    template <class Call> result<std::string> text_of(Call call) const
+    {
+        std::string text;
+        spine_error error;
+
+        if (!*this)
+            return empty("runtime");
+        if (call(get(), append, &text, &error) != SPINE_OK)
+            return error;
+        return text;
+    }
+
+    /* No exception passes through the library. */
+    static enum spine_status
+    append(void *context, const char *text, std::size_t bytes) noexcept
+    {
+#if defined(__cpp_exceptions)
+        try {
+            static_cast<std::string *>(context)->append(text, bytes);
+        } catch (...) {
+            return SPINE_NOMEM;
+        }
+#else
+        static_cast<std::string *>(context)->append(text, bytes);
+#endif
+        return SPINE_OK;
     }
 };
 
@@ -247,25 +340,25 @@ class map : public handle<::spine, spine_close>
     }
 
     /* Waits for the end of backpressure; false when the time ran out. */
-    bool insert_wait(uint64_t timeout_ns = UINT64_MAX)
+    bool insert_wait(timeout most = {})
     {
-        return insert_wait(std::nothrow, timeout_ns).value();
+        return insert_wait(std::nothrow, most).value();
     }
 
-    result<bool> insert_wait(std::nothrow_t, uint64_t timeout_ns = UINT64_MAX) noexcept
+    result<bool> insert_wait(std::nothrow_t, timeout most = {}) noexcept
     {
-        return unless(SPINE_TIMEOUT, spine_insert_wait, timeout_ns);
+        return unless(SPINE_TIMEOUT, spine_insert_wait, most.ns());
     }
 
     /* Waits until no merge runs and none is due; false when the time ran out. */
-    bool wait_idle(uint64_t timeout_ns = UINT64_MAX)
+    bool wait_idle(timeout most = {})
     {
-        return wait_idle(std::nothrow, timeout_ns).value();
+        return wait_idle(std::nothrow, most).value();
     }
 
-    result<bool> wait_idle(std::nothrow_t, uint64_t timeout_ns = UINT64_MAX) noexcept
+    result<bool> wait_idle(std::nothrow_t, timeout most = {}) noexcept
     {
-        return unless(SPINE_TIMEOUT, spine_wait_idle, timeout_ns);
+        return unless(SPINE_TIMEOUT, spine_wait_idle, most.ns());
     }
 
     /* The sticky error, if there is one; status().value() throws it. */
@@ -480,4 +573,5 @@ template <class K, enum spine_time Time = SPINE_UNTIMED> using set = map<K, void
 } /* inline namespace SPINE_CPP_MODE */
 } /* namespace spine_cpp */
 
+#endif /* C++17 */
 #endif

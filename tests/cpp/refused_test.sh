@@ -75,4 +75,16 @@ accept '(void)numbers.add(std::nothrow, 1, 2); set.add(1); doubles.add(1, 2.5f)'
 accept 'char text[] = "ada"; const char *end = text; strings.add(text, end)'
 accept 'strings.add("ada", std::string_view("ada")); strings.add("ada"s, "")'
 accept 'cursor.seek_key(1); cursor.seek_val(1)'
+
+# Older C++ is told what is wanted, and nothing else.
+echo '#include <spine/spine.hpp>' >"$work/old.cpp"
+"$compiler" -std=c++14 -fsyntax-only -I "$include" "$work/old.cpp" >"$work/log" 2>&1 && {
+    echo "C++14 compiles"
+    bad=1
+}
+if [ "$(grep -c 'error: ' "$work/log")" != 1 ] || ! grep -q 'needs C++17' "$work/log"; then
+    cat "$work/log"
+    echo "C++14 is refused by more than one #error"
+    bad=1
+fi
 exit $bad
