@@ -22,6 +22,8 @@
 
 struct world {
     struct spine_backend disk;
+    /* Merges write to files of the store. */
+    bool spills;
     /* Faults, if somebody wants some. */
     spine_fault_fn *on_operation;
     void *fault_argument;
@@ -48,7 +50,7 @@ world_fault(void *argument, enum spine_operation operation, const char *name,
 static inline void
 world_open(struct world *world)
 {
-    const struct spine_runtime_options options = {.manual = true};
+    struct spine_runtime_options options = {.manual = true, .min_storage_bytes = 1};
     struct spine_backend lent = world->disk, backend;
     struct spine_error error = {0};
 
@@ -57,6 +59,8 @@ world_open(struct world *world)
                      SPINE_OK);
     if (spine_store_open(&backend, NULL, &world->store, &error) != SPINE_OK)
         fail_msg("the store: %s", error.message);
+    if (world->spills)
+        options.store = world->store;
     assert_int_equal(spine_runtime_open(&options, &world->runtime, NULL), SPINE_OK);
 }
 
@@ -73,11 +77,11 @@ world_close(struct world *world)
     world->store = NULL;
 }
 
+/* Empty spines on a world that has a disk, and nothing else yet. */
 static inline void
-world_init(struct world *world, struct rng *rng, unsigned count)
+world_begin(struct world *world, struct rng *rng, unsigned count)
 {
-    *world = (struct world){.count = count};
-    assert_int_equal(spine_memory_backend(&world->disk, NULL), SPINE_OK);
+    world->count = count;
     world_open(world);
     for (unsigned i = 0; i < count; i++) {
         struct spine_schema schema;
@@ -89,6 +93,14 @@ world_init(struct world *world, struct rng *rng, unsigned count)
         assert_int_equal(
             spine_open(world->runtime, &schema, NULL, &world->spines[i], NULL), SPINE_OK);
     }
+}
+
+static inline void
+world_init(struct world *world, struct rng *rng, unsigned count)
+{
+    *world = (struct world){0};
+    assert_int_equal(spine_memory_backend(&world->disk, NULL), SPINE_OK);
+    world_begin(world, rng, count);
 }
 
 static inline void

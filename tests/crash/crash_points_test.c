@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The machine stops at any operation of a disk. Whatever is left of what was not durable,
+ * the last checkpoint that was acknowledged is restored, or the one that was under way,
+ * row by row; nothing else, and nothing is left over. Restoring may be struck, too.
+ */
+
+#include "crash/crash_fixture.h"
+
+#define SEEDS 64u
+
+/* What a crash at some operation would find. */
+struct crash_point {
+    struct crash_image *image;
+    uint64_t allowed;
+};
+
+struct crash_points {
+    struct crash_disk *disk;
+    const uint64_t *allowed;
+    struct crash_point *points;
+    size_t count;
+    /* When the last one was noted. */
+    uint64_t changes;
+};
+
+static struct {
+    uint64_t operations, points, states, states_inside;
+} totals;
+
+/* Operations that change nothing that a crash would leave are one point. */
+static void
+note_point(void *argument)
+{
+    struct crash_points *points = argument;
+    const struct crash_point *last =
+        points->count > 0 ? &points->points[points->count - 1] : NULL;
+
+    if (last != NULL && points->changes == points->disk->changes &&
+        last->allowed == *points->allowed)
+        return;
+    points->points =
+        realloc(points->points, (points->count + 1) * sizeof *points->points);
+    assert_non_null(points->points);
+    points->points[points->count++] =
+        (struct crash_point){crash_disk_image(points->disk), *points->allowed};
+    points->changes = points->disk->changes;
+}
+
+static void
+watch(struct crash_points *points, struct crash_disk *disk, const uint64_t *allowed)
+{
+    *points = (struct crash_points){.disk = disk, .allowed = allowed};
+    disk->on_operation = note_point;
+    disk->argument = points;
+}
+
+static void
+points_release(struct crash_points *points)
+{
+    for (size_t i = 0; i < points->count; i++)
+        free(points->points[i].image);
+    free(points->points);
+    points->disk->on_operation = NULL;
+}
+
+/* Seed 0: nothing is left of what was not durable, 1: all, others: some. */
+static void
+crashed_disk(struct crash_disk *disk, const struct crash_image *image, uint64_t seed)
+{
+    crash_disk_init_from(disk, image,
+                         seed == 0   ? SPINE_CRASH_LOSES_ALL
+                         : seed == 1 ? SPINE_CRASH_KEEPS_ALL
+                                     : SPINE_CRASH_LOSES_SOME,
+                         seed);
+}
+
+/* A crash of a crash: at every operation of whoever finds the state of `point`. */
+static bool
+second_crash_is_survived(struct crash_run *run, const struct crash_point *point,
+                         uint64_t seed)
+{
+    struct crash_points inside;
+    struct crash_disk disk;
+    bool is_right;
+
+    crashed_disk(&disk, point->image, seed);
+    watch(&inside, &disk, &point->allowed);
+    is_right = disk_is_right(run, &disk, point->allowed);
+    note_point(&inside);
+    for (size_t i = 0; is_right && i < inside.count; i++)
+        for (uint64_t again = 0; is_right && again < 4; again++) {
+            struct crash_disk left;
+
+            crashed_disk(&left, inside.points[i].image, again);
+            is_right = disk_is_right(run, &left, point->allowed);
+            crash_disk_release(&left);
+            totals.states_inside++;
+        }
+    points_release(&inside);
+    crash_disk_release(&disk);
+    return is_right;
+}
+
+static bool
+points_are_survived(struct crash_run *run, const struct crash_points *points)
+{
+    for (size_t i = 0; i < points->count; i++) {
+        const struct crash_point *point = &points->points[i];
+
+        for (uint64_t seed = 0; seed < SEEDS + 2; seed++) {
+            struct crash_disk disk;
+            bool is_right;
+
+            crashed_disk(&disk, point->image, seed);
+            is_right = disk_is_right(run, &disk, point->allowed);
+            crash_disk_release(&disk);
+            totals.states++;
+            if (!is_right)
+                return property_fail(__FILE__, __LINE__, "point %zu of %zu, seed %llu", i,
+                                     points->count, (unsigned long long)seed);
+        }
+        HOLDS(second_crash_is_survived(run, point, i % SEEDS));
+    }
+    totals.points += points->count;
+    return true;
+}
+
+static bool
+crashes_are_survived(struct rng *rng, size_t steps)
+{
+    static struct crash_run run;
+    struct crash_points points;
+    bool is_right;
+
+    crash_run_init(&run, rng_next(rng), rng_chance(rng, 50));
+    watch(&points, &run.disk, &run.allowed);
+    is_right = run_script(&run, steps);
+    note_point(&points);
+    totals.operations += run.disk.operations;
+    is_right = is_right && points_are_survived(&run, &points) &&
+               run.disk.violations == 0 && world_holds(&run.world, run.world.models);
+    points_release(&points);
+    crash_run_release(&run);
+    HOLDS_EQUAL(0, spine_allocated_bytes());
+    return is_right;
+}
+
+static void
+test_crashes_are_survived(void **state)
+{
+    const struct property law = {"test_crashes_are_survived", crashes_are_survived, 4,
+                                 25};
+
+    (void)state;
+    assert_true(property_holds(&law));
+    print_message("%llu operations, %llu points, %llu states, %llu states in between\n",
+                  (unsigned long long)totals.operations,
+                  (unsigned long long)totals.points, (unsigned long long)totals.states,
+                  (unsigned long long)totals.states_inside);
+}
+
+int
+main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_crashes_are_survived),
+    };
+
+    harness_start(argc, argv);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness/crash_disk.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Beside the writer or the object of the disk below. */
+struct crash_handle {
+    void *inner;
+    struct crash_file *file;
+};
+
+/* What becomes of an operation. */
+enum verdict { DONE, REFUSED, DONE_AND_REFUSED };
+
+static bool
+is_manifest(const struct crash_file *file)
+{
+    return strncmp(file->name, "checkpoint-", 11) == 0;
+}
+
+static bool
+is_of_batches(const char *name)
+{
+    const size_t digits = strspn(name, "0123456789abcdef");
+
+    return digits == 32 &&
+           (strcmp(name + digits, ".batch") == 0 || strcmp(name + digits, ".pack") == 0);
+}
+
+static bool
+names(const struct crash_file *manifest, const char *name)
+{
+    return strstr((const char *)manifest->bytes, name) != NULL;
+}
+
+static struct crash_file *
+file_named(const struct crash_disk *disk, const char *name)
+{
+    struct crash_file *file = disk->files;
+
+    while (file != NULL && !(file->named_now && strcmp(file->name, name) == 0))
+        file = file->next;
+    return file;
+}
+
+/* A file without a name yet. */
+static struct crash_file *
+file_new(struct crash_disk *disk, const char *name)
+{
+    struct crash_file *file = calloc(1, sizeof *file);
+
+    assert_non_null(file);
+    (void)strcpy(file->name, name);
+    file->next = disk->files;
+    disk->files = file;
+    return file;
+}
+
+static void
+file_append(struct crash_file *file, const void *data, size_t size)
+{
+    file->bytes = realloc(file->bytes, file->size + size + 1);
+    assert_non_null(file->bytes);
+    if (size > 0)
+        memcpy(file->bytes + file->size, data, size);
+    file->size += size;
+    file->bytes[file->size] = 0;
+}
+
+static void
+violation(struct crash_disk *disk, const char *name, const char *what, const char *other)
+{
+    disk->violations++;
+    print_error("operation %llu: %s: %s %s\n", (unsigned long long)disk->operations, name,
+                what, other);
+}
+
+/* All that the manifest `file` names is durable. */
+static void
+check_put(struct crash_disk *disk, const struct crash_file *manifest)
+{
+    const char *at = (const char *)manifest->bytes;
+
+    while ((at = strstr(at, "\"name\"")) != NULL) {
+        char name[SPINE_NAME_MAX + 1] = "";
+
+        at += strlen("\"name\"");
+        (void)sscanf(at, " : \"%127[0-9a-z.]\"", name);
+        if (!is_of_batches(name))
+            continue;
+        const struct crash_file *file = file_named(disk, name);
+
+        if (file == NULL || file->dropped ||
+            !spine_memory_backend_is_durable(&disk->inner, name))
+            violation(disk, manifest->name, "names what is not durable:", name);
+    }
+}
+
+/* No manifest that may be there after a crash names `name`. */
+static void
+check_removal(struct crash_disk *disk, const char *name)
+{
+    if (!is_of_batches(name))
+        return;
+    for (const struct crash_file *file = disk->files; file != NULL; file = file->next)
+        if (file->named_durably && is_manifest(file) && names(file, name))
+            violation(disk, name, "is removed, and needed by", file->name);
+}
+
+static enum verdict
+judge(struct crash_disk *disk, bool is_sync)
+{
+    struct crash_fault *fault = &disk->fault;
+
+    disk->operations++;
+    if (disk->on_operation != NULL)
+        disk->on_operation(disk->argument);
+    if (fault->at == 0 || (fault->syncs && !is_sync))
+        return DONE;
+    if (fault->at > 1) {
+        fault->at--;
+        return DONE;
+    }
+    disk->fired = true;
+    if (!fault->forever)
+        fault->at = 0;
+    return fault->after ? DONE_AND_REFUSED : REFUSED;
+}
+
+static enum spine_status
+refuse(const char *name, struct spine_error *error)
+{
+    if (error != NULL) {
+        error->status = SPINE_IO;
+        (void)snprintf(error->message, sizeof error->message, "%s: the disk failed",
+                       name);
+    }
+    return SPINE_IO;
+}
+
+static enum spine_status
+disk_create(void *context, const char *name, void **writer, struct spine_error *error)
+{
+    struct crash_disk *disk = context;
+    struct crash_handle *handle;
+    enum spine_status st;
+
+    *writer = NULL;
+    if (judge(disk, false) != DONE)
+        return refuse(name, error);
+    handle = calloc(1, sizeof *handle);
+    assert_non_null(handle);
+    st = disk->inner.create(disk->inner.context, name, &handle->inner, error);
+    if (st != SPINE_OK) {
+        free(handle);
+        return st;
+    }
+    handle->file = file_new(disk, name);
+    file_append(handle->file, NULL, 0);
+    *writer = handle;
+    return SPINE_OK;
+}
+
+static enum spine_status
+disk_write(void *context, void *writer, const void *data, size_t size,
+           struct spine_error *error)
+{
+    struct crash_disk *disk = context;
+    struct crash_handle *handle = writer;
+
+    if (judge(disk, false) != DONE)
+        return refuse(handle->file->name, error);
+    file_append(handle->file, data, size);
+    return disk->inner.write(disk->inner.context, handle->inner, data, size, error);
+}
+
+static enum spine_status
+disk_finish(void *context, void *writer, struct spine_error *error)
+{
+    struct crash_disk *disk = context;
+    struct crash_handle *handle = writer;
+    enum spine_status st;
+
+    if (judge(disk, false) != DONE) {
+        disk->inner.abort(disk->inner.context, handle->inner);
+        st = refuse(handle->file->name, error);
+    } else {
+        st = disk->inner.finish(disk->inner.context, handle->inner, error);
+        handle->file->named_now = st == SPINE_OK;
+        disk->changes++;
+    }
+    free(handle);
+    return st;
+}
+
+static void
+disk_abort(void *context, void *writer)
+{
+    struct crash_disk *disk = context;
+    struct crash_handle *handle = writer;
+
+    disk->inner.abort(disk->inner.context, handle->inner);
+    free(handle);
+}
+
+static enum spine_status
+disk_open(void *context, const char *name, void **object, uint64_t *bytes,
+          struct spine_error *error)
+{
+    struct crash_disk *disk = context;
+    struct crash_handle *handle;
+    enum spine_status st;
+
+    *object = NULL;
+    if (judge(disk, false) != DONE)
+        return refuse(name, error);
+    handle = calloc(1, sizeof *handle);
+    assert_non_null(handle);
+    st = disk->inner.open(disk->inner.context, name, &handle->inner, bytes, error);
+    if (st != SPINE_OK) {
+        free(handle);
+        return st;
+    }
+    handle->file = file_named(disk, name);
+    assert_non_null(handle->file);
+    *object = handle;
+    return SPINE_OK;
+}
+
+static enum spine_status
+disk_read_at(void *context, void *object, uint64_t offset, void *data, size_t size,
+             struct spine_error *error)
+{
+    struct crash_disk *disk = context;
+    struct crash_handle *handle = object;
+
+    if (judge(disk, false) != DONE)
+        return refuse(handle->file->name, error);
+    return disk->inner.read_at(disk->inner.context, handle->inner, offset, data, size,
+                               error);
+}
+
+static void
+disk_close(void *context, void *object)
+{
+    struct crash_disk *disk = context;
+    struct crash_handle *handle = object;
+
+    disk->inner.close(disk->inner.context, handle->inner);
+    free(handle);
+}
+
+static enum spine_status
+disk_sync(void *context, void *object, struct spine_error *error)
+{
+    struct crash_disk *disk = context;
+    struct crash_handle *handle = object;
+    const enum verdict verdict = judge(disk, true);
+    enum spine_status st = SPINE_OK;
+
+    if (verdict == REFUSED && disk->fault.syncs)
+        handle->file->dropped = true;
+    if (verdict != REFUSED && !handle->file->dropped) {
+        st = disk->inner.sync(disk->inner.context, handle->inner, error);
+        handle->file->synced = true;
+        disk->changes++;
+    }
+    return verdict == DONE ? st : refuse(handle->file->name, error);
+}
+
+static enum spine_status
+disk_sync_names(void *context, struct spine_error *error)
+{
+    struct crash_disk *disk = context;
+    const enum verdict verdict = judge(disk, false);
+    enum spine_status st = SPINE_OK;
+
+    if (verdict != REFUSED) {
+        st = disk->inner.sync_names(disk->inner.context, error);
+        for (struct crash_file *file = disk->files; file != NULL; file = file->next)
+            file->named_durably = file->named_now;
+        disk->changes++;
+    }
+    return verdict == DONE ? st : refuse("the names", error);
+}
+
+static enum spine_status
+disk_put_new(void *context, const char *name, const void *data, size_t size,
+             struct spine_error *error)
+{
+    struct crash_disk *disk = context;
+    const enum verdict verdict = judge(disk, false);
+    struct crash_file *file;
+    enum spine_status st;
+
+    if (verdict == REFUSED)
+        return refuse(name, error);
+    file = file_new(disk, name);
+    file_append(file, data, size);
+    if (is_manifest(file))
+        check_put(disk, file);
+    st = disk->inner.put_new(disk->inner.context, name, data, size, error);
+    if (st != SPINE_OK)
+        return st;
+    file->named_now = file->synced = true;
+    for (file = disk->files; file != NULL; file = file->next)
+        file->named_durably = file->named_now;
+    disk->changes++;
+    return verdict == DONE ? st : refuse(name, error);
+}
+
+static enum spine_status
+disk_remove(void *context, const char *name, struct spine_error *error)
+{
+    struct crash_disk *disk = context;
+    const enum verdict verdict = judge(disk, false);
+    struct crash_file *file = file_named(disk, name);
+    enum spine_status st;
+
+    if (verdict == REFUSED)
+        return refuse(name, error);
+    check_removal(disk, name);
+    st = disk->inner.remove(disk->inner.context, name, error);
+    if (file != NULL)
+        file->named_now = false;
+    disk->changes++;
+    return verdict == DONE ? st : refuse(name, error);
+}
+
+static enum spine_status
+disk_list(void *context, spine_name_fn *on_name, void *argument,
+          struct spine_error *error)
+{
+    struct crash_disk *disk = context;
+
+    if (judge(disk, false) != DONE)
+        return refuse("the list of names", error);
+    return disk->inner.list(disk->inner.context, on_name, argument, error);
+}
+
+static void
+disk_release(void *context)
+{
+    (void)context;
+}
+
+struct spine_backend
+crash_disk_backend(struct crash_disk *disk)
+{
+    return (struct spine_backend){.context = disk,
+                                  .create = disk_create,
+                                  .write = disk_write,
+                                  .finish = disk_finish,
+                                  .abort = disk_abort,
+                                  .open = disk_open,
+                                  .read_at = disk_read_at,
+                                  .close = disk_close,
+                                  .sync = disk_sync,
+                                  .sync_names = disk_sync_names,
+                                  .put_new = disk_put_new,
+                                  .remove = disk_remove,
+                                  .list = disk_list,
+                                  .release = disk_release};
+}
+
+void
+crash_disk_init(struct crash_disk *disk)
+{
+    *disk = (struct crash_disk){0};
+    assert_int_equal(spine_memory_backend(&disk->inner, NULL), SPINE_OK);
+}
+
+void
+crash_disk_release(struct crash_disk *disk)
+{
+    spine_backend_release(&disk->inner);
+    while (disk->files != NULL) {
+        struct crash_file *file = disk->files;
+
+        disk->files = file->next;
+        free(file->bytes);
+        free(file);
+    }
+}
+
+struct crash_image *
+crash_disk_image(const struct crash_disk *disk)
+{
+    struct crash_image *image;
+    size_t count = 0;
+
+    for (const struct crash_file *file = disk->files; file != NULL; file = file->next)
+        count++;
+    image = malloc(sizeof *image + count * sizeof image->files[0]);
+    assert_non_null(image);
+    image->count = 0;
+    for (const struct crash_file *file = disk->files; file != NULL; file = file->next)
+        if (file->named_now || file->named_durably) {
+            image->files[image->count].file = file;
+            image->files[image->count].named_now = file->named_now;
+            image->files[image->count].named_durably = file->named_durably;
+            image->files[image->count++].synced = file->synced;
+        }
+    return image;
+}
+
+/* A file of an image on the disk below. */
+static void
+restore_file(const struct spine_backend *to, const struct crash_file *file, bool synced)
+{
+    void *writer, *object;
+    uint64_t bytes;
+
+    assert_int_equal(to->create(to->context, file->name, &writer, NULL), SPINE_OK);
+    if (file->size > 0)
+        assert_int_equal(to->write(to->context, writer, file->bytes, file->size, NULL),
+                         SPINE_OK);
+    assert_int_equal(to->finish(to->context, writer, NULL), SPINE_OK);
+    if (!synced)
+        return;
+    assert_int_equal(to->open(to->context, file->name, &object, &bytes, NULL), SPINE_OK);
+    assert_int_equal(to->sync(to->context, object, NULL), SPINE_OK);
+    to->close(to->context, object);
+}
+
+/* What is on the disk below, all of it durable. */
+static enum spine_status
+take_over(void *argument, const char *name, uint64_t bytes, struct spine_error *error)
+{
+    struct crash_disk *disk = argument;
+    struct crash_file *file = file_new(disk, name);
+    void *object;
+    uint64_t size;
+
+    file->bytes = malloc(bytes + 1);
+    assert_non_null(file->bytes);
+    file->size = bytes;
+    file->bytes[bytes] = 0;
+    file->named_now = file->named_durably = file->synced = true;
+    assert_int_equal(disk->inner.open(disk->inner.context, name, &object, &size, error),
+                     SPINE_OK);
+    if (bytes > 0)
+        assert_int_equal(disk->inner.read_at(disk->inner.context, object, 0, file->bytes,
+                                             bytes, error),
+                         SPINE_OK);
+    disk->inner.close(disk->inner.context, object);
+    return SPINE_OK;
+}
+
+void
+crash_disk_init_from(struct crash_disk *disk, const struct crash_image *image,
+                     enum spine_crash crash, uint64_t seed)
+{
+    const struct spine_backend *inner = &disk->inner;
+
+    crash_disk_init(disk);
+    for (size_t i = 0; i < image->count; i++)
+        if (image->files[i].named_durably)
+            restore_file(inner, image->files[i].file, image->files[i].synced);
+    assert_int_equal(inner->sync_names(inner->context, NULL), SPINE_OK);
+    for (size_t i = 0; i < image->count; i++)
+        if (!image->files[i].named_now)
+            assert_int_equal(
+                inner->remove(inner->context, image->files[i].file->name, NULL),
+                SPINE_OK);
+    for (size_t i = 0; i < image->count; i++)
+        if (!image->files[i].named_durably)
+            restore_file(inner, image->files[i].file, image->files[i].synced);
+    assert_int_equal(spine_memory_backend_crash(inner, crash, seed, NULL), SPINE_OK);
+    assert_int_equal(inner->list(inner->context, take_over, disk, NULL), SPINE_OK);
+}
+
+void
+crash_disk_arm(struct crash_disk *disk, struct crash_fault fault)
+{
+    disk->fault = fault;
+    disk->fired = false;
+}
+
+bool
+crash_disk_disarm(struct crash_disk *disk)
+{
+    disk->fault = (struct crash_fault){0};
+    return disk->fired;
+}
+
+const struct crash_file *
+crash_disk_manifest(const struct crash_disk *disk, unsigned skip)
+{
+    const struct crash_file *newest = NULL;
+
+    for (unsigned i = 0; i <= skip; i++) {
+        const struct crash_file *before = newest;
+
+        newest = NULL;
+        for (const struct crash_file *file = disk->files; file != NULL; file = file->next)
+            if (file->named_now && is_manifest(file) &&
+                (before == NULL || strcmp(file->name, before->name) < 0) &&
+                (newest == NULL || strcmp(file->name, newest->name) > 0))
+                newest = file;
+        if (newest == NULL)
+            break;
+    }
+    return newest;
+}
+
+size_t
+crash_disk_orphans(const struct crash_disk *disk)
+{
+    size_t count = 0;
+
+    for (const struct crash_file *file = disk->files; file != NULL; file = file->next) {
+        bool needed = !file->named_now || !is_of_batches(file->name);
+
+        for (const struct crash_file *other = disk->files; !needed && other != NULL;
+             other = other->next)
+            needed = other->named_now && is_manifest(other) && names(other, file->name);
+        count += !needed;
+    }
+    return count;
+}
+
+size_t
+crash_disk_batches(const struct crash_disk *disk)
+{
+    size_t count = 0;
+
+    for (const struct crash_file *file = disk->files; file != NULL; file = file->next)
+        count += file->named_now && is_of_batches(file->name);
+    return count;
+}
