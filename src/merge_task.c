@@ -276,10 +276,10 @@ slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
         TRY(merge_seal(task->merge, &fuel_left, &slice->output, &slice->error));
         slice->resumable = false;
         slice->done = slice->output != NULL;
+        slice->lacks = !slice->done && merge_lacks(task->merge);
     } else {
         TRY(split_make(task, &fuel_left, &slice->split, &slice->is_split, &slice->error));
-        slice->lacks = !slice->is_split && !merge_is_splitting(task->merge) &&
-                       merge_lacks(task->merge);
+        slice->lacks = !slice->is_split && merge_lacks(task->merge);
     }
 out:
     slice->status = st;

@@ -35,6 +35,7 @@
 
 struct fence; /* private to batch/ */
 struct placement;
+struct store_waiter;
 struct batch_writer; /* private to batch/ */
 
 struct spine_batch {
@@ -120,8 +121,11 @@ struct output {
     /* How the lookup filters of a file are made, of the owner, who sets it; NULL: by
      * default. */
     const struct lookup_options *lookup;
-    /* The file that it is written to; NULL: none yet. */
+    /* Has the file written behind, of the owner, who sets it; NULL: writes itself. */
+    const struct store_waiter *waiter;
+    /* The file that it is written to; NULL: none yet. All of it was handed over. */
     struct batch_writer *writer;
+    bool file_is_whole;
     /* So many of the fences were looked at for that, so many blocks are in it. */
     size_t placed;
     size_t blocks_in_file;
@@ -169,11 +173,15 @@ output_seal(struct output *output, struct spine_batch **out, struct spine_error 
 /*
  * output_seal() in slices: each takes what it used from `*fuel_rows`, of which a block
  * costs one, but for the first 16, and `*out` is NULL until the batch is there. Nothing
- * is appended meanwhile; after output_seal_abort() it may be again.
+ * is appended meanwhile; after output_seal_abort() it may be again. It may also be NULL
+ * because output_awaits().
  */
 enum spine_status output_seal_step(struct output *output, uint64_t *fuel_rows,
                                    struct spine_batch **out, struct spine_error *error);
 void output_seal_abort(struct output *output);
+/* Should the owner of an output with a waiter wait until this is told, because so much is
+ * yet to be written, or because the file has to end before the output is sealed? */
+bool output_awaits(const struct output *output);
 /* Makes room for what is known of so many blocks, in one go: otherwise it grows, and what
  * is there may be moved. */
 SPINE_CHECKED enum spine_status

@@ -92,6 +92,7 @@ batch_move_to_file(struct spine_batch *batch, struct spine_store *store,
                    struct batch_moves chosen, const struct lookup_options *lookup,
                    struct spine_error *error)
 {
+    const struct batch_writer_options options = {.lookup = lookup};
     struct batch_writer *writer = NULL;
     struct block_keeper *keeper = NULL;
     struct spine_batch *part = part_new(batch, store, chosen);
@@ -106,7 +107,7 @@ batch_move_to_file(struct spine_batch *batch, struct spine_store *store,
         st = SPINE_OK;
         goto out;
     }
-    TRY(batch_writer_new(store, &batch->layout, lookup, &writer, error));
+    TRY(batch_writer_new(store, &batch->layout, &options, &writer, error));
     for (size_t i = 0; i < part->block_count; i++)
         TRY(batch_writer_block(writer, block_image(part->fences[i].block), error));
     st = batch_writer_finish(writer, part, &keeper, error);

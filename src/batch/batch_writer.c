@@ -23,6 +23,7 @@ struct batch_writer {
     struct store_writer *file;
     struct layout layout;
     struct lookup_options lookup;
+    bool is_whole;
     uint64_t rows;
     uint32_t block_count;
     /* Codes of the keys of the next filter (batch/key_codes.h), which begins with block
@@ -58,7 +59,7 @@ static void writer_free(struct batch_writer *writer);
 
 enum spine_status
 batch_writer_new(struct spine_store *store, const struct layout *layout,
-                 const struct lookup_options *lookup, struct batch_writer **out,
+                 const struct batch_writer_options *options, struct batch_writer **out,
                  struct spine_error *error)
 {
     struct batch_writer *writer;
@@ -66,9 +67,9 @@ batch_writer_new(struct spine_store *store, const struct layout *layout,
     enum spine_status st;
 
     *out = NULL;
-    TRY_RETURN(writer_alloc(layout, lookup, &writer, error));
+    TRY_RETURN(writer_alloc(layout, options->lookup, &writer, error));
     apart = mem_apart_begin();
-    st = store_writer_new(store, &writer->file, error);
+    st = store_writer_new_behind(store, options->waiter, &writer->file, error);
     mem_apart_end(apart);
     if (st == SPINE_OK)
         *out = writer;
@@ -145,28 +146,53 @@ batch_writer_block(struct batch_writer *writer, const struct image *image,
     return SPINE_OK;
 }
 
+bool
+batch_writer_is_behind(const struct batch_writer *writer)
+{
+    return store_writer_is_behind(writer->file);
+}
+
+enum spine_status
+batch_writer_end(struct batch_writer *writer, const struct spine_batch *part,
+                 struct spine_error *error)
+{
+    int64_t apart;
+    enum spine_status st;
+
+    assert(part->block_count == writer->block_count && !writer->is_whole);
+    if (writer->codes != NULL && writer->rows >= writer->lookup.rows_min) {
+        TRY_RETURN(end_filter(writer, error));
+        TRY_RETURN(write_filters(writer, error));
+    }
+    apart = mem_apart_begin();
+    st = write_sections(writer->file, part, error);
+    if (st == SPINE_OK)
+        st = store_writer_end(writer->file, error);
+    mem_apart_end(apart);
+    writer->is_whole = true;
+    return st;
+}
+
+bool
+batch_writer_has_ended(const struct batch_writer *writer)
+{
+    return store_writer_has_ended(writer->file);
+}
+
 enum spine_status
 batch_writer_finish(struct batch_writer *writer, struct spine_batch *part,
                     struct block_keeper **out, struct spine_error *error)
 {
-    const bool has_filters =
-        writer->codes != NULL && writer->rows >= writer->lookup.rows_min;
     struct store_file *file = NULL;
     int64_t apart;
     enum spine_status st = SPINE_OK;
 
     *out = NULL;
-    assert(part->block_count == writer->block_count);
-    if (has_filters) {
-        TRY(end_filter(writer, error));
-        TRY(write_filters(writer, error));
-    }
+    if (!writer->is_whole)
+        TRY(batch_writer_end(writer, part, error));
     apart = mem_apart_begin();
-    st = write_sections(writer->file, part, error);
-    if (st == SPINE_OK) {
-        st = store_writer_finish(writer->file, &file, error);
-        writer->file = NULL;
-    }
+    st = store_writer_finish(writer->file, &file, error);
+    writer->file = NULL;
     if (st == SPINE_OK)
         st = keeper_of_file(file, part, out, error);
     store_file_unref(file);

@@ -9,6 +9,7 @@
  *
  *     batch_writer_new(store, layout, lookup, &writer, error);
  *     batch_writer_block(writer, image, error);    for each block, in order
+ *     batch_writer_end(writer, part, error);       and when it has ended, or at once
  *     batch_writer_finish(writer, part, &keeper, error);   or batch_writer_abort()
  *
  * Some ten thousand keys that follow one another get a filter of their own, so that its
@@ -23,10 +24,18 @@
 
 struct batch_writer;
 
-/* `lookup` says how filters are made; NULL: by default. The memory is scratch of the
- * caller, but for the store's. */
+/* How a file is written. */
+struct batch_writer_options {
+    /* How filters are made; NULL: by default. */
+    const struct lookup_options *lookup;
+    /* Who is told when it was written behind (store_writer_new_behind()); NULL: it is
+     * written by the calling thread. */
+    const struct store_waiter *waiter;
+};
+
+/* The memory is scratch of the caller, but for the store's. */
 enum spine_status batch_writer_new(struct spine_store *store, const struct layout *layout,
-                                   const struct lookup_options *lookup,
+                                   const struct batch_writer_options *options,
                                    struct batch_writer **out, struct spine_error *error);
 /* The same of the next file of a pack. */
 enum spine_status
@@ -37,8 +46,16 @@ batch_writer_new_in(struct store_pack *pack, const struct layout *layout,
 enum spine_status batch_writer_block(struct batch_writer *writer,
                                      const struct image *image,
                                      struct spine_error *error);
-/* Ends the file with what is known of its blocks, which are those of `part`: `*out` is
- * their keeper. Takes the writer, also when it fails. */
+/* Should the owner wait until the waiter is told? */
+bool batch_writer_is_behind(const struct batch_writer *writer);
+/* Appends what is known of the blocks, which are those of `part`. */
+enum spine_status batch_writer_end(struct batch_writer *writer,
+                                   const struct spine_batch *part,
+                                   struct spine_error *error);
+/* After that: is all of it written? */
+bool batch_writer_has_ended(const struct batch_writer *writer);
+/* Ends the file, if that was not done, and waits for its end: `*out` is the keeper of its
+ * blocks. Takes the writer, also when it fails. */
 enum spine_status batch_writer_finish(struct batch_writer *writer,
                                       struct spine_batch *part, struct block_keeper **out,
                                       struct spine_error *error);

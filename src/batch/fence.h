@@ -189,7 +189,8 @@ void batch_part_free(struct spine_batch *part);
 
 /* Moves the blocks of an output to its file, if it has one or gets one by now. */
 enum spine_status output_place(struct output *output);
-/* Ends that file, in which are all blocks that are not elsewhere. */
+/* Ends that file, in which are all blocks that are not elsewhere. SPINE_BUSY: it is being
+ * written. */
 enum spine_status output_finish_file(struct output *output);
 /* There will be no file. */
 void output_drop_file(struct output *output);

@@ -100,6 +100,8 @@ output_seal_step(struct output *output, uint64_t *fuel_rows, struct spine_batch 
     *out = NULL;
     if (output->sealing == NULL)
         st = begin_seal(output);
+    if (st == SPINE_BUSY)
+        return SPINE_OK;
     if (st == SPINE_NOMEM)
         return fail_nomem(error, "a batch",
                           batch_bytes(&output->layout, output->block_count));
@@ -117,7 +119,8 @@ out:
     return st;
 }
 
-/* Makes blocks of all that is pending, and room for the batch. */
+/* Makes blocks of all that is pending, and room for the batch. SPINE_BUSY: its file is
+ * not written yet. */
 static enum spine_status
 begin_seal(struct output *output)
 {

@@ -19,22 +19,30 @@ static struct spine_batch *part_of_output(const struct output *output);
 enum spine_status
 output_place(struct output *output)
 {
+    const struct batch_writer_options options = {output->lookup, output->waiter};
     enum spine_status st = SPINE_OK;
 
+    /* The output was to be sealed, and went on: what comes now is for the next file. */
+    if (output->file_is_whole) {
+        if (output->placed == output->block_count)
+            return SPINE_OK;
+        TRY(output_finish_file(output));
+    }
     if (output->writer == NULL) {
         if (!placement_moves_output(output->placement, output->bytes)) {
             output_count(output, output->bytes);
             return SPINE_OK;
         }
         output->placed = 0;
-        TRY(batch_writer_new(output->placement->store, &output->layout, output->lookup,
+        TRY(batch_writer_new(output->placement->store, &output->layout, &options,
                              &output->writer, output->error));
     }
     for (; output->placed < output->block_count; output->placed++)
         TRY(move_block(output, &output->fences[output->placed]));
 out:
     output_count(output, output->bytes);
-    return st;
+    /* Until that file is written, blocks are in memory. */
+    return st == SPINE_BUSY ? SPINE_OK : st;
 }
 
 void
@@ -90,17 +98,33 @@ output_finish_file(struct output *output)
 {
     struct block_keeper *keeper;
     struct spine_batch *part;
-    enum spine_status st;
+    enum spine_status st = SPINE_OK;
 
     if (output->writer == NULL)
         return SPINE_OK;
-    assert(output->placed == output->block_count);
+    if (output->file_is_whole && !batch_writer_has_ended(output->writer))
+        return SPINE_BUSY;
+    assert(output->file_is_whole || output->placed == output->block_count);
     part = part_of_output(output);
     if (part == NULL)
         return SPINE_NOMEM;
+    if (!output->file_is_whole)
+        st = batch_writer_end(output->writer, part, output->error);
+    if (st != SPINE_OK) {
+        batch_part_free(part);
+        output_drop_file(output);
+        output->is_lost = true;
+        return st;
+    }
+    output->file_is_whole = true;
+    if (!batch_writer_has_ended(output->writer)) {
+        batch_part_free(part);
+        return SPINE_BUSY;
+    }
     st = batch_writer_finish(output->writer, part, &keeper, output->error);
     batch_part_free(part);
     output->writer = NULL;
+    output->file_is_whole = false;
     if (st != SPINE_OK) {
         output->is_lost = true;
         return st;
@@ -121,6 +145,16 @@ output_drop_file(struct output *output)
 {
     batch_writer_abort(output->writer);
     output->writer = NULL;
+    output->file_is_whole = false;
+}
+
+bool
+output_awaits(const struct output *output)
+{
+    if (output->writer == NULL)
+        return false;
+    return output->file_is_whole ? !batch_writer_has_ended(output->writer)
+                                 : batch_writer_is_behind(output->writer);
 }
 
 static bool

@@ -60,6 +60,7 @@ batch_places_write(struct batch_places *places, struct spine_store *store,
                    struct spine_error *error)
 {
     const struct layout *layout = &places->batch->layout;
+    const struct batch_writer_options options = {.lookup = lookup};
     struct batch_writer *writer = NULL;
     struct block_keeper *keeper = NULL;
     struct spine_batch *part = NULL;
@@ -69,7 +70,7 @@ batch_places_write(struct batch_places *places, struct spine_store *store,
     if (pack != NULL)
         TRY(batch_writer_new_in(pack, layout, lookup, &writer, error));
     else
-        TRY(batch_writer_new(store, layout, lookup, &writer, error));
+        TRY(batch_writer_new(store, layout, &options, &writer, error));
     TRY(write_missing(places, writer, &part, error));
     st = batch_writer_finish(writer, part, &keeper, error);
     writer = NULL;

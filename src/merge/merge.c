@@ -132,6 +132,10 @@ read_ahead(struct merge *merge, const struct merge_options *options)
         bytes_max = options->ahead_bytes / merge->input_count;
     merge->waiter = *options->waiter;
     merge->waiter.at_rest = &merge->kway.at_rest;
+    merge->writes = (struct store_waiter){.runtime = options->waiter->runtime,
+                                          .on_end = options->waiter->on_end,
+                                          .context = options->waiter->context};
+    merge->output.waiter = &merge->writes;
     merge->kway.at_rest = true;
     for (size_t i = 0; i < merge->input_count; i++) {
         struct merge_input *input = &merge->inputs[i];
@@ -200,9 +204,9 @@ step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error)
     enum spine_status st = SPINE_OK;
 
     assert(merge->splitting == NULL);
-    merge->lacks = false;
     if (merge->written != NULL)
         TRY(take_written(merge, fuel_rows));
+    merge->lacks = output_awaits(&merge->output);
     while (*fuel_rows > 0 && !merge_done(merge) && !merge->lacks &&
            !(merge->seeks_split && merge_may_split(merge))) {
         uint64_t fuel_used = 0;
@@ -218,6 +222,7 @@ step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error)
         merge->intact = true;
         fuel_used += merge->lacks && fuel_used == 0;
         TRY(output_flush(&merge->output, false));
+        merge->lacks = merge->lacks || output_awaits(&merge->output);
         settle_pins(merge);
         assert(fuel_used > 0);
         *fuel_rows -= fuel_used < *fuel_rows ? fuel_used : *fuel_rows;
@@ -314,7 +319,7 @@ merge_awaits(const struct merge *merge)
     for (size_t i = 0; i < merge->input_count; i++)
         if (ahead_awaits(&merge->inputs[i].ahead, merge->inputs[i].reader.block))
             return true;
-    return false;
+    return output_awaits(&merge->output);
 }
 
 bool
@@ -358,6 +363,7 @@ merge_seal(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **out,
 
     assert(merge_done(merge));
     st = output_seal_step(&merge->output, fuel_rows, out, error);
+    merge->lacks = *out == NULL && output_awaits(&merge->output);
     merge_charge(merge, *out);
     account_leave(&span);
     return st;

@@ -60,8 +60,8 @@ struct merge_options {
     /* How the lookup filters of its file are made; NULL: by default. The owner keeps
      * it. */
     const struct lookup_options *lookup;
-    /* Who is told that blocks were read ahead, which the merge then does not wait for;
-     * NULL: it waits. Copied. */
+    /* Who is told that blocks were read ahead, or written behind, which the merge then
+     * does not wait for; NULL: it waits. Copied. */
     const struct ahead_waiter *waiter;
     /* The bytes of an extent that is read ahead, of all inputs together, of which three
      * may be there; 0: as many as are good for the disk. */
@@ -94,8 +94,9 @@ enum spine_status merge_new(struct merge **out, struct spine_batch *const *batch
  * filter, and every row read for one. After a failure only merge_free() is allowed,
  * unless merge_is_intact().
  *
- * It also ends when it lacks a block that is being read (merge_lacks()). Until that is
- * there, as the waiter will be told, another step gets no further.
+ * It also ends when it lacks a block that is being read, or so much is being written that
+ * it should wait (merge_lacks()). Until that is done, as the waiter will be told, another
+ * step gets no further.
  */
 enum spine_status
 merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error);
@@ -103,9 +104,9 @@ merge_step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error);
  * again. */
 bool merge_is_intact(const struct merge *merge);
 bool merge_done(const struct merge *merge);
-/* Did the last step end for want of a block? */
+/* Did the last step, seal or split end for want of a block, or of a write? */
 bool merge_lacks(const struct merge *merge);
-/* Is a block on its way without which the next step gets no further? By the thread that
+/* Is something on its way without which the next step gets no further? By the thread that
  * has the merge, or while no thread steps it. */
 bool merge_awaits(const struct merge *merge);
 /* Input rows not read yet, those not judged yet, and half of those that are held

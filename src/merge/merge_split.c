@@ -110,6 +110,8 @@ split(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **written,
         TRY(make_rest(merge, fuel_rows));
     if (splitting->at == merge->input_count && *fuel_rows > 0)
         TRY(output_seal_step(&merge->output, fuel_rows, written, NULL));
+    merge->lacks = *written == NULL && splitting->at == merge->input_count &&
+                   output_awaits(&merge->output);
     if (*written != NULL) {
         memcpy(rests, splitting->rests, merge->input_count * sizeof *rests);
         merge->rows_in -= splitting->rows_again;

@@ -46,7 +46,9 @@ struct merge {
     struct spine_error unread;
     /* Its runtime is NULL when the merge waits for what it reads. */
     struct ahead_waiter waiter;
-    /* The step ended for want of a block. */
+    /* The same of what it writes. */
+    struct store_waiter writes;
+    /* The step ended for want of a block, or of a write. */
     bool lacks;
     /* Rows of the next window, if there is fuel for it. */
     size_t window_rows;

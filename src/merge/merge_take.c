@@ -67,7 +67,8 @@ merge_take_over(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used)
         rows_before = merge->rows_in;
         TRY_RETURN(take_front(merge, front, bounded ? &bound : NULL, fuel_used));
     } while (merge->rows_in > rows_before && merge->fresh.count == 0 &&
-             *fuel_used < fuel_rows && front->staged->rows_left > 0);
+             *fuel_used < fuel_rows && front->staged->rows_left > 0 &&
+             !output_awaits(&merge->output));
     if (merge->rows_in - rows_at_first < merge_pass_fuel(merge) / 8)
         merge->look_rows_in = merge->rows_in + merge->input_count;
     return SPINE_OK;

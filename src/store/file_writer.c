@@ -23,6 +23,9 @@ struct store_writer {
     struct file_block *filters;
     size_t filter_capacity;
     uint64_t features;
+    /* Once it has its end. */
+    struct file_footer footer;
+    bool is_whole;
     /* What a compressed image is written to. */
     struct scratch scratch;
 };
@@ -34,6 +37,7 @@ struct store_pack {
 };
 
 static enum spine_status writer_new(struct spine_store *store, struct store_pack *pack,
+                                    const struct store_waiter *waiter,
                                     struct store_writer **out, struct spine_error *error);
 static enum spine_status append_image(struct store_writer *writer, struct span stored,
                                       struct file_block *block,
@@ -49,7 +53,14 @@ enum spine_status
 store_writer_new(struct spine_store *store, struct store_writer **out,
                  struct spine_error *error)
 {
-    return writer_new(store, NULL, out, error);
+    return writer_new(store, NULL, NULL, out, error);
+}
+
+enum spine_status
+store_writer_new_behind(struct spine_store *store, const struct store_waiter *waiter,
+                        struct store_writer **out, struct spine_error *error)
+{
+    return writer_new(store, NULL, waiter, out, error);
 }
 
 enum spine_status
@@ -57,11 +68,12 @@ store_writer_new_in(struct store_pack *pack, struct store_writer **out,
                     struct spine_error *error)
 {
     assert(!pack->is_busy);
-    return writer_new(pack->sink->store, pack, out, error);
+    return writer_new(pack->sink->store, pack, NULL, out, error);
 }
 
 static enum spine_status
-writer_new(struct spine_store *store, struct store_pack *pack, struct store_writer **out,
+writer_new(struct spine_store *store, struct store_pack *pack,
+           const struct store_waiter *waiter, struct store_writer **out,
            struct spine_error *error)
 {
     struct store_writer *writer = mem_zalloc(sizeof *writer);
@@ -84,7 +96,8 @@ writer_new(struct spine_store *store, struct store_pack *pack, struct store_writ
         TRY(align(writer, error));
         writer->base = object_sink_bytes(writer->sink);
     } else
-        TRY(object_sink_new(store, &writer->id, STORE_FILE_ENDING, &writer->sink, error));
+        TRY(object_sink_new(store, &writer->id, STORE_FILE_ENDING, waiter, &writer->sink,
+                            error));
     TRY(object_sink_append(writer->sink, header.bytes, header.size, error));
     *out = writer;
     writer = NULL;
@@ -165,20 +178,42 @@ store_writer_bytes(const struct store_writer *writer)
     return object_sink_bytes(writer->sink) - writer->base;
 }
 
+bool
+store_writer_is_behind(const struct store_writer *writer)
+{
+    return object_sink_is_behind(writer->sink);
+}
+
+enum spine_status
+store_writer_end(struct store_writer *writer, struct spine_error *error)
+{
+    assert(!writer->is_whole);
+    writer->footer = (struct file_footer){.id = writer->id, .features = writer->features};
+    TRY_RETURN(join_filters(writer, error));
+    TRY_RETURN(append_end(writer, &writer->footer, error));
+    writer->is_whole = true;
+    return writer->pack != NULL ? SPINE_OK : object_sink_end(writer->sink, error);
+}
+
+bool
+store_writer_has_ended(const struct store_writer *writer)
+{
+    return writer->pack != NULL || object_sink_has_ended(writer->sink);
+}
+
 enum spine_status
 store_writer_finish(struct store_writer *writer, struct store_file **out,
                     struct spine_error *error)
 {
-    struct file_footer footer = {.id = writer->id, .features = writer->features};
-    enum spine_status st;
+    enum spine_status st = SPINE_OK;
 
     *out = NULL;
-    TRY(join_filters(writer, error));
-    TRY(append_end(writer, &footer, error));
+    if (!writer->is_whole)
+        TRY(store_writer_end(writer, error));
     if (writer->pack == NULL)
         TRY(object_sink_finish(writer->sink, error));
-    TRY(store_file_of_written(writer->sink->object, writer->base, &writer->table, &footer,
-                              out, error));
+    TRY(store_file_of_written(writer->sink->object, writer->base, &writer->table,
+                              &writer->footer, out, error));
     if (writer->pack != NULL) {
         writer->pack->is_busy = false;
         writer->sink = NULL;
@@ -213,7 +248,7 @@ store_pack_new(struct spine_store *store, struct store_pack **out,
     if (pack == NULL)
         return fail_nomem(error, "the writer of files", sizeof *pack);
     TRY(file_id_new(&id, error));
-    TRY(object_sink_new(store, &id, STORE_PACK_ENDING, &pack->sink, error));
+    TRY(object_sink_new(store, &id, STORE_PACK_ENDING, NULL, &pack->sink, error));
     *out = pack;
     pack = NULL;
 out:

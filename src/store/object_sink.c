@@ -2,6 +2,7 @@
 #include "store/object_sink.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 
 #include <errno.h>
@@ -10,14 +11,33 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define BUFFER_ALIGNMENT 4096u
-#define BUFFER_BYTES (STORE_WRITE_BYTES + BUFFER_ALIGNMENT)
+#define UNIT_ALIGNMENT 4096u
 
-static enum spine_status flush(struct object_sink *sink, struct spine_error *error);
+/* Bytes that are written together. */
+struct sink_unit {
+    struct sink_unit *next;
+    size_t filled;
+    uint8_t *bytes; /* in `memory`, aligned */
+    uint8_t memory[STORE_WRITE_BYTES + UNIT_ALIGNMENT];
+};
+
+static enum spine_status
+unit_new(struct object_sink *sink, struct sink_unit **out, struct spine_error *error);
+static void unit_free(struct object_sink *sink, struct sink_unit *unit);
+static enum spine_status hand_over(struct object_sink *sink, struct spine_error *error);
+static void run(struct object_sink *sink);
+static void on_do(struct store_task *task);
+static bool do_next(struct object_sink *sink, bool is_job);
+static enum spine_status
+write_unit(struct object_sink *sink, struct sink_unit *unit, struct spine_error *error);
+static enum spine_status end_object(struct object_sink *sink, struct spine_error *error);
+static enum spine_status status_of(struct object_sink *sink, struct spine_error *error);
+static void sink_free(struct object_sink *sink);
 
 enum spine_status
 object_sink_new(struct spine_store *store, const struct file_id *id, const char *ending,
-                struct object_sink **out, struct spine_error *error)
+                const struct store_waiter *waiter, struct object_sink **out,
+                struct spine_error *error)
 {
     struct object_sink *sink = mem_zalloc(sizeof *sink);
     char name[SPINE_NAME_MAX + 1];
@@ -27,16 +47,12 @@ object_sink_new(struct spine_store *store, const struct file_id *id, const char 
     if (sink == NULL)
         return fail_nomem(error, "the writer of a file", sizeof *sink);
     sink->store = store_ref(store);
-    sink->memory = mem_alloc(BUFFER_BYTES);
-    if (sink->memory == NULL) {
-        st = fail_nomem(error, "the buffer of a file", BUFFER_BYTES);
-        goto out;
-    }
-    store_count(&store->memory, BUFFER_BYTES);
-    sink->buffer =
-        sink->memory + (BUFFER_ALIGNMENT - (uintptr_t)sink->memory % BUFFER_ALIGNMENT);
+    sink->task.on_do = on_do;
+    if (waiter != NULL)
+        sink->waiter = *waiter;
     (void)snprintf(name, sizeof name, "%016" PRIx64 "%016" PRIx64 "%s", id->high, id->low,
                    ending);
+    TRY(unit_new(sink, &sink->filling, error));
     TRY(store_object_new(store, name, &sink->object, error));
     TRY(store->backend.create(store->backend.context, name, &sink->writer, error));
     *out = sink;
@@ -46,6 +62,31 @@ out:
     return st;
 }
 
+static enum spine_status
+unit_new(struct object_sink *sink, struct sink_unit **out, struct spine_error *error)
+{
+    struct sink_unit *unit = mem_alloc(sizeof *unit);
+
+    *out = unit;
+    if (unit == NULL)
+        return fail_nomem(error, "the buffer of a file", sizeof *unit);
+    store_count(&sink->store->memory, sizeof *unit);
+    unit->next = NULL;
+    unit->filled = 0;
+    unit->bytes =
+        unit->memory + (UNIT_ALIGNMENT - (uintptr_t)unit->memory % UNIT_ALIGNMENT);
+    return SPINE_OK;
+}
+
+static void
+unit_free(struct object_sink *sink, struct sink_unit *unit)
+{
+    if (unit == NULL)
+        return;
+    store_uncount(&sink->store->memory, sizeof *unit);
+    mem_free(unit, sizeof *unit);
+}
+
 enum spine_status
 object_sink_append(struct object_sink *sink, const void *data, size_t bytes,
                    struct spine_error *error)
@@ -53,45 +94,270 @@ object_sink_append(struct object_sink *sink, const void *data, size_t bytes,
     const uint8_t *from = data;
 
     while (bytes > 0) {
-        const size_t room = STORE_WRITE_BYTES - sink->filled;
-        const size_t part = bytes < room ? bytes : room;
+        struct sink_unit *unit = sink->filling;
+        size_t room, part;
 
-        memcpy(sink->buffer + sink->filled, from, part);
-        sink->filled += part;
+        if (unit == NULL) {
+            TRY_RETURN(unit_new(sink, &sink->filling, error));
+            unit = sink->filling;
+        }
+        room = STORE_WRITE_BYTES - unit->filled;
+        part = bytes < room ? bytes : room;
+        memcpy(unit->bytes + unit->filled, from, part);
+        unit->filled += part;
         from += part;
         bytes -= part;
-        if (sink->filled == STORE_WRITE_BYTES)
-            TRY_RETURN(flush(sink, error));
+        if (unit->filled == STORE_WRITE_BYTES)
+            TRY_RETURN(hand_over(sink, error));
     }
     return SPINE_OK;
+}
+
+uint64_t
+object_sink_bytes(const struct object_sink *sink)
+{
+    return sink->handed + (sink->filling != NULL ? sink->filling->filled : 0);
+}
+
+bool
+object_sink_is_behind(const struct object_sink *sink)
+{
+    return atomic_load_explicit(&sink->unit_count, memory_order_acquire) >=
+           STORE_UNITS_BEHIND;
+}
+
+/* The unit that was filled is to be written. */
+static enum spine_status
+hand_over(struct object_sink *sink, struct spine_error *error)
+{
+    struct store_work *work = &sink->store->work;
+    struct sink_unit *unit = sink->filling;
+    enum spine_status st;
+
+    if (unit == NULL || unit->filled == 0)
+        return SPINE_OK;
+    sink->handed += unit->filled;
+    if (sink->waiter.runtime == NULL) {
+        st = write_unit(sink, unit, error);
+        unit->filled = 0;
+        return st;
+    }
+    sink->filling = NULL;
+    mutex_lock(&work->mutex);
+    if (sink->first != NULL)
+        sink->last->next = unit;
+    else
+        sink->first = unit;
+    sink->last = unit;
+    atomic_fetch_add_explicit(&sink->unit_count, 1, memory_order_relaxed);
+    mutex_unlock(&work->mutex);
+    run(sink);
+    return status_of(sink, error);
+}
+
+/* Has a job do what there is to do, unless one does; without any, the caller does. */
+static void
+run(struct object_sink *sink)
+{
+    struct store_work *work = &sink->store->work;
+    bool begins;
+
+    mutex_lock(&work->mutex);
+    begins = !sink->is_running;
+    sink->is_running = true;
+    mutex_unlock(&work->mutex);
+    if (begins && !store_work_write(sink->store, &sink->task, sink->waiter.runtime))
+        while (do_next(sink, false))
+            ;
+}
+
+enum spine_status
+object_sink_end(struct object_sink *sink, struct spine_error *error)
+{
+    struct store_work *work = &sink->store->work;
+    enum spine_status st;
+
+    TRY_RETURN(hand_over(sink, error));
+    if (sink->waiter.runtime == NULL) {
+        st = end_object(sink, error);
+        atomic_store(&sink->has_ended, true);
+        return st;
+    }
+    mutex_lock(&work->mutex);
+    sink->is_ending = true;
+    mutex_unlock(&work->mutex);
+    run(sink);
+    return SPINE_OK;
+}
+
+bool
+object_sink_has_ended(const struct object_sink *sink)
+{
+    return atomic_load_explicit(&sink->has_ended, memory_order_acquire);
 }
 
 enum spine_status
 object_sink_finish(struct object_sink *sink, struct spine_error *error)
 {
-    const struct spine_backend *backend = &sink->store->backend;
-    void *writer;
+    struct store_work *work = &sink->store->work;
+    bool is_mine;
 
-    TRY_RETURN(flush(sink, error));
-    writer = sink->writer;
+    if (!sink->is_ending && !object_sink_has_ended(sink))
+        TRY_RETURN(object_sink_end(sink, error));
+    mutex_lock(&work->mutex);
+    is_mine = store_work_take_back_locked(&work->locked.writes, &sink->task);
+    mutex_unlock(&work->mutex);
+    while (is_mine && do_next(sink, false))
+        ;
+    mutex_lock(&work->mutex);
+    while (!object_sink_has_ended(sink))
+        condition_wait(&work->ended, &work->mutex);
+    mutex_unlock(&work->mutex);
+    return status_of(sink, error);
+}
+
+/* By a job: one write, and then others have their turn. */
+static void
+on_do(struct store_task *task)
+{
+    struct object_sink *sink = (struct object_sink *)(void *)task;
+
+    static_assert(offsetof(struct object_sink, task) == 0, "a sink begins with its task");
+    (void)do_next(sink, true);
+}
+
+/* Writes a unit, or ends the object, and tells it. A job that leaves more to do queues
+ * the task again. False: there is no more to do, and the sink may be gone. */
+static bool
+do_next(struct object_sink *sink, bool is_job)
+{
+    struct store_work *work = &sink->store->work;
+    struct sink_unit *unit;
+    struct spine_error error = {0};
+    bool fails, ends, more;
+    enum spine_status st = SPINE_OK;
+
+    mutex_lock(&work->mutex);
+    unit = sink->first;
+    fails = sink->status != SPINE_OK || sink->is_abandoned;
+    ends = unit == NULL && sink->is_ending && !sink->has_ended;
+    mutex_unlock(&work->mutex);
+    if (!fails && unit != NULL)
+        st = write_unit(sink, unit, &error);
+    else if (!fails && ends)
+        st = end_object(sink, &error);
+
+    mutex_lock(&work->mutex);
+    if (st != SPINE_OK) {
+        sink->status = st;
+        sink->error = error;
+    }
+    if (unit != NULL) {
+        sink->first = unit->next;
+        atomic_fetch_sub_explicit(&sink->unit_count, 1, memory_order_release);
+    }
+    if (ends)
+        atomic_store_explicit(&sink->has_ended, true, memory_order_release);
+    if (sink->is_abandoned) {
+        mutex_unlock(&work->mutex);
+        unit_free(sink, unit);
+        sink_free(sink);
+        return false;
+    }
+    sink->is_telling = true;
+    mutex_unlock(&work->mutex);
+    unit_free(sink, unit);
+    if (sink->waiter.on_end != NULL)
+        sink->waiter.on_end(sink->waiter.context);
+
+    /* Whoever was told may have appended more, and waits before it frees the sink. */
+    mutex_lock(&work->mutex);
+    sink->is_telling = false;
+    more = sink->first != NULL || (sink->is_ending && !sink->has_ended);
+    sink->is_running = more;
+    if (more && is_job)
+        store_work_put_back_locked(&work->locked.writes, &sink->task);
+    condition_broadcast(&work->ended);
+    mutex_unlock(&work->mutex);
+    return more;
+}
+
+static enum spine_status
+write_unit(struct object_sink *sink, struct sink_unit *unit, struct spine_error *error)
+{
+    const struct spine_backend *backend = &sink->store->backend;
+    const struct spine_store *store = sink->store;
+    const uint64_t begin_ns = store->trace.on_event != NULL ? clock_now_ns() : 0;
+    enum spine_status st;
+
+    store_count(&sink->store->writes, 1);
+    store_count(&sink->store->write_bytes, unit->filled);
+    st = backend->write(backend->context, sink->writer, unit->bytes, unit->filled, error);
+    if (begin_ns > 0)
+        store_tell(store, SPINE_EVENT_WRITE, begin_ns, unit->filled);
+    return st;
+}
+
+static enum spine_status
+end_object(struct object_sink *sink, struct spine_error *error)
+{
+    const struct spine_backend *backend = &sink->store->backend;
+    void *writer = sink->writer;
+
     sink->writer = NULL;
     TRY_RETURN(backend->finish(backend->context, writer, error));
     return store_object_finished(sink->object, error);
 }
 
+/* Did a write fail? */
+static enum spine_status
+status_of(struct object_sink *sink, struct spine_error *error)
+{
+    struct store_work *work = &sink->store->work;
+    enum spine_status st;
+
+    mutex_lock(&work->mutex);
+    st = sink->status;
+    if (st != SPINE_OK && error != NULL)
+        *error = sink->error;
+    mutex_unlock(&work->mutex);
+    return st;
+}
+
 void
 object_sink_free(struct object_sink *sink)
 {
-    struct spine_store *store;
+    struct store_work *work;
+    bool is_written;
 
     if (sink == NULL)
         return;
-    store = sink->store;
+    work = &sink->store->work;
+    mutex_lock(&work->mutex);
+    while (sink->is_telling)
+        condition_wait(&work->ended, &work->mutex);
+    is_written = sink->is_running &&
+                 !store_work_take_back_locked(&work->locked.writes, &sink->task);
+    sink->is_abandoned = is_written;
+    mutex_unlock(&work->mutex);
+    if (!is_written)
+        sink_free(sink);
+}
+
+static void
+sink_free(struct object_sink *sink)
+{
+    struct spine_store *store = sink->store;
+
+    while (sink->first != NULL) {
+        struct sink_unit *unit = sink->first;
+
+        sink->first = unit->next;
+        unit_free(sink, unit);
+    }
+    unit_free(sink, sink->filling);
     if (sink->writer != NULL)
         store->backend.abort(store->backend.context, sink->writer);
-    if (sink->memory != NULL)
-        store_uncount(&store->memory, BUFFER_BYTES);
-    mem_free(sink->memory, BUFFER_BYTES);
     store_object_unref(sink->object);
     mem_free(sink, sizeof *sink);
     store_unref(store);
@@ -109,25 +375,4 @@ file_id_new(struct file_id *out, struct spine_error *error)
         return spine_fail(error, SPINE_IO,
                           "the name of a file: cannot get random bytes (%d)", errno);
     return SPINE_OK;
-}
-
-static enum spine_status
-flush(struct object_sink *sink, struct spine_error *error)
-{
-    const struct spine_backend *backend = &sink->store->backend;
-    const struct spine_store *store = sink->store;
-    const size_t bytes = sink->filled;
-    const uint64_t begin_ns = store->trace.on_event != NULL ? clock_now_ns() : 0;
-    enum spine_status st;
-
-    if (bytes == 0)
-        return SPINE_OK;
-    sink->written += bytes;
-    sink->filled = 0;
-    store_count(&sink->store->writes, 1);
-    store_count(&sink->store->write_bytes, bytes);
-    st = backend->write(backend->context, sink->writer, sink->buffer, bytes, error);
-    if (begin_ns > 0)
-        store_tell(store, SPINE_EVENT_WRITE, begin_ns, bytes);
-    return st;
 }

@@ -49,9 +49,12 @@
 #include "store/file_format.h"
 #include "store/store_object.h"
 #include "store/store_work.h"
+#include "store/write_behind.h"
 
 /* The bytes of a write, but for the last one of a file. */
 #define STORE_WRITE_BYTES (1u << 20)
+/* With so many of them that are full and not written, a writer is behind. */
+#define STORE_UNITS_BEHIND 3u
 /* Letters of the name of a batch file: its id in hexadecimal and an ending. */
 #define STORE_FILE_ENDING ".batch"
 /* The same of a pack. */

@@ -57,7 +57,8 @@ store_run_finish(struct store_run *run, struct spine_error *error)
     bool is_mine;
 
     mutex_lock(&work->mutex);
-    is_mine = run->state == RUN_IDLE || store_work_take_read_locked(work, &run->task);
+    is_mine = run->state == RUN_IDLE ||
+              store_work_take_back_locked(&work->locked.reads, &run->task);
     if (is_mine) {
         run->state = RUN_SUBMITTED;
         run->on_end = NULL;
@@ -84,7 +85,8 @@ store_run_free(struct store_run *run)
         return;
     work = &run->file->store->work;
     mutex_lock(&work->mutex);
-    if (!store_work_take_read_locked(work, &run->task) && run->state == RUN_SUBMITTED) {
+    if (!store_work_take_back_locked(&work->locked.reads, &run->task) &&
+        run->state == RUN_SUBMITTED) {
         run->is_abandoned = true;
         is_read = true;
     }

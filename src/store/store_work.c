@@ -51,7 +51,7 @@ void
 store_work_release(struct store_work *work)
 {
     assert(work->locked.servers == NULL && work->locked.reads.first == NULL);
-    assert(work->locked.dead.first == NULL);
+    assert(work->locked.writes.first == NULL && work->locked.dead.first == NULL);
     condition_release(&work->ended);
     mutex_release(&work->mutex);
 }
@@ -158,6 +158,13 @@ store_work_read(struct spine_store *store, struct store_task *task,
 }
 
 bool
+store_work_write(struct spine_store *store, struct store_task *task,
+                 const struct spine_runtime *runtime)
+{
+    return push(&store->work, &store->work.locked.writes, task, runtime);
+}
+
+bool
 store_work_bury(struct spine_store *store, struct store_task *task)
 {
     return push(&store->work, &store->work.locked.dead, task, NULL);
@@ -177,27 +184,32 @@ push(struct store_work *work, struct store_queue *queue, struct store_task *task
             wake_locked(server, &kicks);
             is_served = true;
         }
-    if (is_served) {
-        task->is_queued = true;
-        task->next = NULL;
-        task->previous = queue->first != NULL ? queue->last : NULL;
-        if (task->previous != NULL)
-            task->previous->next = task;
-        else
-            queue->first = task;
-        queue->last = task;
-    }
+    if (is_served)
+        store_work_put_back_locked(queue, task);
     mutex_unlock(&work->mutex);
     kick_all(&kicks);
     return is_served;
 }
 
+void
+store_work_put_back_locked(struct store_queue *queue, struct store_task *task)
+{
+    task->is_queued = true;
+    task->next = NULL;
+    task->previous = queue->first != NULL ? queue->last : NULL;
+    if (task->previous != NULL)
+        task->previous->next = task;
+    else
+        queue->first = task;
+    queue->last = task;
+}
+
 bool
-store_work_take_read_locked(struct store_work *work, struct store_task *task)
+store_work_take_back_locked(struct store_queue *queue, struct store_task *task)
 {
     if (!task->is_queued)
         return false;
-    take_locked(&work->locked.reads, task);
+    take_locked(queue, task);
     return true;
 }
 
@@ -228,6 +240,8 @@ serve_slice(struct job *job, uint64_t *fuel_rows)
 
     mutex_lock(&work->mutex);
     task = take_first_locked(&work->locked.reads);
+    if (task == NULL)
+        task = take_first_locked(&work->locked.writes);
     if (task == NULL)
         task = take_first_locked(&work->locked.dead);
     mutex_unlock(&work->mutex);
@@ -273,7 +287,8 @@ take_locked(struct store_queue *queue, struct store_task *task)
 static bool
 has_tasks_locked(const struct store_work *work)
 {
-    return work->locked.reads.first != NULL || work->locked.dead.first != NULL;
+    return work->locked.reads.first != NULL || work->locked.writes.first != NULL ||
+           work->locked.dead.first != NULL;
 }
 
 /* Has one more job of the server run, if one is idle. */

@@ -3,10 +3,11 @@
 #define STORE_STORE_WORK_H
 
 /*
- * store/store_work -- what a store has done by the runtimes that serve it: reads for
- * those who do not wait for them, and the end of files.
+ * store/store_work -- what a store has done by the runtimes that serve it: reads and
+ * writes for those who do not wait for them, and the end of files.
  *
  *     whoever wants a read  --> reads --> a job of a runtime reads, and tells
+ *     a unit of a file      --> writes -> a job of a runtime writes, and tells
  *     last reference goes   --> dead  --> a job of a runtime removes the file
  *
  * A runtime that was opened with the store serves it with SERVER_JOBS jobs; each takes
@@ -63,11 +64,12 @@ struct store_server {
 
 struct store_work {
     struct mutex mutex;
-    /* A read has ended, or its end was told. */
+    /* A read or a write has ended, or its end was told. */
     struct condition ended;
     struct {
         struct store_server *servers;
         struct store_queue reads;
+        struct store_queue writes;
         /* Files without references. */
         struct store_queue dead;
     } locked;
@@ -87,14 +89,18 @@ void store_press(struct spine_store *store, struct spine_runtime *runtime,
                  uint64_t limit_bytes, unsigned shift);
 
 /*
- * Has a job of `runtime`, of any when NULL, do a read, or the end of a dead file. False,
- * and nothing happens, when there is none.
+ * Has a job of `runtime`, of any when NULL, do a read, a write, or the end of a dead
+ * file. False, and nothing happens, when there is none.
  */
 bool store_work_read(struct spine_store *store, struct store_task *task,
                      const struct spine_runtime *runtime);
+bool store_work_write(struct spine_store *store, struct store_task *task,
+                      const struct spine_runtime *runtime);
 bool store_work_bury(struct spine_store *store, struct store_task *task);
-/* Takes a read back, if nobody has begun it. */
-bool store_work_take_read_locked(struct store_work *work, struct store_task *task);
+/* Takes a task of a queue back, if nobody has begun it. */
+bool store_work_take_back_locked(struct store_queue *queue, struct store_task *task);
+/* Queues a task once more that is being done: who does it goes on with the queue. */
+void store_work_put_back_locked(struct store_queue *queue, struct store_task *task);
 /* Ends all dead files; blocks. */
 void store_work_sweep(struct spine_store *store);
 

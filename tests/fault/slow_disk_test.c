@@ -6,9 +6,9 @@
  * told, readers go on, a spine can be closed meanwhile, and nothing is lost.
  */
 
+#include "core.h"
 #include "harness/check.h"
 #include "harness/host.h"
-#include "runtime/runtime.h"
 #include "spine/fault.h"
 
 #include <pthread.h>
@@ -32,6 +32,8 @@ struct world {
     atomic_bool is_slow;
     atomic_bool is_full;
     atomic_uint writes;
+    /* Those of them by threads that are inside a slice of a merge. */
+    atomic_uint writes_in_slices;
     struct spine_store *store;
     struct spine_runtime *runtime;
     struct spine *spine;
@@ -58,6 +60,15 @@ now_ns(void)
     return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
 }
 
+static bool
+is_in_slice(const struct world *world)
+{
+    for (unsigned i = 0; i < TASK_COUNT; i++)
+        if (runtime_is_inside(world->runtime, &world->spine->locked.tasks[i].job))
+            return true;
+    return false;
+}
+
 static void
 on_operation(void *argument, enum spine_operation operation, const char *name,
              uint64_t offset, size_t size, struct spine_fault *fault)
@@ -70,6 +81,8 @@ on_operation(void *argument, enum spine_operation operation, const char *name,
     if (operation != SPINE_OPERATION_WRITE)
         return;
     atomic_fetch_add(&world->writes, 1);
+    if (is_in_slice(world))
+        atomic_fetch_add(&world->writes_in_slices, 1);
     if (atomic_load(&world->is_slow))
         fault->delay_ns = WRITE_NS;
     if (atomic_load(&world->is_full)) {
@@ -207,6 +220,8 @@ test_slow_writes(void **state)
     }
     end(inserters);
     assert_true(atomic_load(&world.writes) > 0);
+    /* No slice waits for a write. */
+    assert_int_equal(atomic_load(&world.writes_in_slices), 0);
     /* Those that merge are not among the limit. */
     assert_true(atomic_load(&world.most_batches) <= 2 * LIMIT + THREADS);
     atomic_store(&world.is_slow, false);

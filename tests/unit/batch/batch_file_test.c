@@ -204,6 +204,7 @@ static bool
 blocks_are_checked(struct rng *rng, size_t steps)
 {
     struct spine_error error = {0};
+    const struct batch_writer_options options = {0};
     struct batch_writer *writer;
     struct block_keeper *keeper;
     struct spine_batch *batch;
@@ -212,8 +213,8 @@ blocks_are_checked(struct rng *rng, size_t steps)
     world_init(&world, rng, steps);
     batch = batch_copy(world.batch);
     if (batch->block_count > 0) {
-        HOLDS_EQUAL(SPINE_OK,
-                    batch_writer_new(world.store, &batch->layout, NULL, &writer, NULL));
+        HOLDS_EQUAL(SPINE_OK, batch_writer_new(world.store, &batch->layout, &options,
+                                               &writer, NULL));
         for (size_t i = 0; i < batch->block_count; i++)
             HOLDS_EQUAL(SPINE_OK, batch_writer_block(
                                       writer, block_image(batch->fences[i].block), NULL));
