@@ -353,7 +353,7 @@ template <enum spine_column_kind Kind> struct tuple_text {
     {
         unsigned char *const begin = to;
 
-        if (is_tail || std::memchr(text.data(), 0, text.size()) == nullptr) {
+        if (is_tail || text.find('\0') == std::string_view::npos) {
             if (!text.empty())
                 std::memcpy(to, text.data(), text.size());
             to += text.size();
@@ -390,6 +390,9 @@ template <enum spine_column_kind Kind> struct tuple_text {
             from.at = from.end;
             return true;
         }
+        /* An empty cell may be at NULL. */
+        if (at == from.end)
+            return false;
         for (bool is_plain = flip == 0;; is_plain = false) {
             const void *const zero =
                 std::memchr(at, flip, static_cast<std::size_t>(from.end - at));
