@@ -35,6 +35,9 @@ struct stretch {
     uint64_t end;
 };
 
+static void seek_key_with(struct search *search, const char *call);
+static void seek_val_with(struct search *search, const char *call);
+static void stand_on_found_value(struct search *search, const struct cell *key);
 static void search_release(struct search *search);
 static bool search_batches(struct search *search, const struct cell *key);
 static enum spine_status stretch_of(const struct search *search,
@@ -51,27 +54,8 @@ spine_cursor_seek_key_with(struct spine_cursor *cursor, spine_predicate_fn *on_k
                            void *context)
 {
     struct search search = {.cursor = cursor, .on_cell = on_key, .context = context};
-    const bool on_some_key = cursor_on_key(cursor);
-    struct cell key;
 
-    if (on_key == NULL)
-        cursor_fail_null(cursor, "spine_cursor_seek_key_with", "on_key");
-    if (cursor_is_dead(cursor))
-        return;
-    if (!on_some_key && cursor->place != PLACE_BEFORE)
-        return;
-    if (on_some_key) {
-        if (on_key(context, spine_cursor_key(cursor)))
-            return;
-        key = rows_key(&cursor->layout, &cursor->window.rows, cursor->key_begin);
-    }
-    if (search_batches(&search, on_some_key ? &key : NULL)) {
-        if (search.found)
-            spine_cursor_seek_key(cursor, search.best);
-        else
-            cursor_leave(cursor, PLACE_AFTER);
-    }
-    search_release(&search);
+    seek_key_with(&search, "spine_cursor_seek_key_with");
 }
 
 void
@@ -80,27 +64,37 @@ spine_cursor_seek_key_with_reverse(struct spine_cursor *cursor,
 {
     struct search search = {
         .cursor = cursor, .on_cell = on_key, .context = context, .backward = true};
+
+    seek_key_with(&search, "spine_cursor_seek_key_with_reverse");
+}
+
+static void
+seek_key_with(struct search *search, const char *call)
+{
+    struct spine_cursor *cursor = search->cursor;
     const bool on_some_key = cursor_on_key(cursor);
     struct cell key;
 
-    if (on_key == NULL)
-        cursor_fail_null(cursor, "spine_cursor_seek_key_with_reverse", "on_key");
+    if (search->on_cell == NULL)
+        cursor_fail_null(cursor, call, "on_key");
     if (cursor_is_dead(cursor))
         return;
-    if (!on_some_key && cursor->place != PLACE_AFTER)
+    if (!on_some_key && cursor->place != (search->backward ? PLACE_AFTER : PLACE_BEFORE))
         return;
     if (on_some_key) {
-        if (on_key(context, spine_cursor_key(cursor)))
+        if (search->on_cell(search->context, spine_cursor_key(cursor)))
             return;
         key = rows_key(&cursor->layout, &cursor->window.rows, cursor->key_begin);
     }
-    if (search_batches(&search, on_some_key ? &key : NULL)) {
-        if (search.found)
-            spine_cursor_seek_key_reverse(cursor, search.best);
+    if (search_batches(search, on_some_key ? &key : NULL)) {
+        if (!search->found)
+            cursor_leave(cursor, search->backward ? PLACE_BEFORE : PLACE_AFTER);
+        else if (search->backward)
+            spine_cursor_seek_key_reverse(cursor, search->best);
         else
-            cursor_leave(cursor, PLACE_BEFORE);
+            spine_cursor_seek_key(cursor, search->best);
     }
-    search_release(&search);
+    search_release(search);
 }
 
 void
@@ -110,31 +104,7 @@ spine_cursor_seek_val_with(struct spine_cursor *cursor, spine_predicate_fn *on_v
     struct search search = {
         .cursor = cursor, .on_cell = on_val, .context = context, .by_value = true};
 
-    if (!cursor_on_key(cursor)) {
-        cursor_misuse(cursor, "spine_cursor_seek_val_with", "key");
-        return;
-    }
-    if (on_val == NULL) {
-        cursor_fail_null(cursor, "spine_cursor_seek_val_with", "on_val");
-        return;
-    }
-    if (cursor->at == VALUE_BEFORE)
-        spine_cursor_rewind_vals(cursor);
-    if (!cursor_on_value(cursor) || on_val(context, spine_cursor_val(cursor)))
-        return;
-
-    const struct cell key =
-        rows_key(&cursor->layout, &cursor->window.rows, cursor->key_begin);
-
-    if (cursor->window.ghost || search_batches(&search, &key)) {
-        if (search.found)
-            spine_cursor_seek_val(cursor, search.best);
-        else if (cursor_key_end_known(cursor))
-            cursor->at = cursor->key_end;
-        else
-            cursor_go_behind_last(cursor, &key);
-    }
-    search_release(&search);
+    seek_val_with(&search, "spine_cursor_seek_val_with");
 }
 
 void
@@ -147,33 +117,55 @@ spine_cursor_seek_val_with_reverse(struct spine_cursor *cursor,
                             .by_value = true,
                             .backward = true};
 
+    seek_val_with(&search, "spine_cursor_seek_val_with_reverse");
+}
+
+static void
+seek_val_with(struct search *search, const char *call)
+{
+    struct spine_cursor *cursor = search->cursor;
+
     if (!cursor_on_key(cursor)) {
-        cursor_misuse(cursor, "spine_cursor_seek_val_with_reverse", "key");
+        cursor_misuse(cursor, call, "key");
         return;
     }
-    if (on_val == NULL) {
-        cursor_fail_null(cursor, "spine_cursor_seek_val_with_reverse", "on_val");
+    if (search->on_cell == NULL) {
+        cursor_fail_null(cursor, call, "on_val");
         return;
     }
-    if (cursor->at == VALUE_BEFORE)
-        return;
-    if (!cursor_on_value(cursor))
+    if (cursor->at == VALUE_BEFORE && !search->backward)
+        spine_cursor_rewind_vals(cursor);
+    else if (cursor->at != VALUE_BEFORE && search->backward && !cursor_on_value(cursor))
         spine_cursor_fast_forward_vals(cursor);
-    if (!cursor_on_value(cursor) || on_val(context, spine_cursor_val(cursor)))
+    if (!cursor_on_value(cursor) ||
+        search->on_cell(search->context, spine_cursor_val(cursor)))
         return;
 
     const struct cell key =
         rows_key(&cursor->layout, &cursor->window.rows, cursor->key_begin);
 
-    if (cursor->window.ghost || search_batches(&search, &key)) {
-        if (search.found)
-            spine_cursor_seek_val_reverse(cursor, search.best);
-        else if (cursor_key_begin_known(cursor))
-            cursor->at = VALUE_BEFORE;
-        else
-            cursor_go_before_first(cursor, &key);
-    }
-    search_release(&search);
+    if (cursor->window.ghost || search_batches(search, &key))
+        stand_on_found_value(search, &key);
+    search_release(search);
+}
+
+static void
+stand_on_found_value(struct search *search, const struct cell *key)
+{
+    struct spine_cursor *cursor = search->cursor;
+
+    if (search->found && search->backward)
+        spine_cursor_seek_val_reverse(cursor, search->best);
+    else if (search->found)
+        spine_cursor_seek_val(cursor, search->best);
+    else if (search->backward && cursor_key_begin_known(cursor))
+        cursor->at = VALUE_BEFORE;
+    else if (search->backward)
+        cursor_go_before_first(cursor, key);
+    else if (cursor_key_end_known(cursor))
+        cursor->at = cursor->key_end;
+    else
+        cursor_go_behind_last(cursor, key);
 }
 
 static void
