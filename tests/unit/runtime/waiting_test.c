@@ -23,19 +23,21 @@ on_patient_slice(struct job *job, uint64_t *fuel_rows)
 {
     struct patient_job *patient = (struct patient_job *)job;
     struct owner *owner = patient->counted.owner;
+    /* With the lock gone, the test may end, and its owner with it. */
+    struct spine_runtime *const runtime = owner->runtime;
 
     *fuel_rows -= *fuel_rows < 10 ? *fuel_rows : 10;
     mutex_lock(&owner->mutex);
     owner->order[owner->order_count++] = patient->counted.index;
     if (--patient->counted.slices_left > 0)
-        runtime_wait(owner->runtime, job, patient->doublings);
+        runtime_wait(runtime, job, patient->doublings);
     else {
-        runtime_idle(owner->runtime, job);
+        runtime_idle(runtime, job);
         owner->idle_count++;
     }
     condition_broadcast(&owner->ended);
     mutex_unlock(&owner->mutex);
-    runtime_kick(owner->runtime);
+    runtime_kick(runtime);
 }
 
 /* A ready job of `slices` slices, with a wait between them. */
