@@ -23,6 +23,7 @@
  *     checkpoint   files written -> each synced -> names synced -> manifest put -> marker
  *     removal      manifest removed -> names synced -> its files removed, but for those
  *                  that another manifest names
+ *     sweep        names synced -> files removed that no manifest names
  *
  * So a manifest that is there names files that are durable, and a file goes only when no
  * durable manifest names it. The *marker* is an object that says that a checkpoint was

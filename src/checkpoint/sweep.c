@@ -95,12 +95,15 @@ out:
     return st;
 }
 
+/* A manifest that is not there any more may be back after a crash, until the names are
+ * durable: whoever removed it may have failed before that. */
 enum spine_status
 catalog_sweep(struct spine_store *store, bool dry_run, struct spine_sweep_info *info,
               struct spine_error *error)
 {
     struct catalog catalog = {0};
     struct name_set needed = {0};
+    bool names_are_durable = dry_run;
     enum spine_status st;
 
     TRY(catalog_read(store, &catalog, error));
@@ -111,6 +114,9 @@ catalog_sweep(struct spine_store *store, bool dry_run, struct spine_sweep_info *
 
         if (name_set_has(&needed, object->name))
             continue;
+        if (!names_are_durable)
+            TRY(store_sync_names(store, error));
+        names_are_durable = true;
         if (store_object_is_used(store, object->name, !dry_run))
             continue;
         info->files++;

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The disk fails, or there is no memory, at any point of a run: what fails says so, and
+ * what was acknowledged stays. When disk and memory are well again everything works: what
+ * the spines hold is what was inserted, and the next checkpoint is made and comes back.
+ */
+
+#include "crash/crash_fixture.h"
+
+static uint64_t points;
+
+/* After a crash that loses what is not durable. */
+static bool
+crash_is_survived(struct crash_run *run)
+{
+    struct crash_image *image = crash_disk_image(&run->disk);
+    struct crash_disk disk;
+    bool is_right;
+
+    crash_disk_init_from(&disk, image, SPINE_CRASH_LOSES_ALL, 0);
+    is_right = disk_is_right(run, &disk, run->allowed);
+    crash_disk_release(&disk);
+    free(image);
+    return is_right;
+}
+
+/* Nothing fails any more. */
+static bool
+run_goes_on(struct crash_run *run)
+{
+    run->disk.fired = false;
+    HOLDS(crash_is_survived(run));
+    for (unsigned i = 0; i < CRASH_SPINES; i++)
+        spine_retry(run->world.spines[i]);
+    (void)spine_runtime_run(run->world.runtime, UINT64_MAX);
+    HOLDS(world_holds(&run->world, run->world.models));
+    HOLDS(run_action(run, ACTION_INSERT_AND_CHECKPOINT));
+    HOLDS(crash_is_survived(run));
+    HOLDS(run_action(run, ACTION_SWEEP));
+    HOLDS(run_action(run, ACTION_REOPEN));
+    HOLDS(crash_disk_orphans(&run->disk) == 0);
+    HOLDS(world_holds(&run->world, run->world.models));
+    HOLDS_EQUAL(0, run->disk.violations);
+    return true;
+}
+
+/* A script that meets the fault; `*fired`: it did. */
+static bool
+fault_is_survived(uint64_t seed, size_t actions, struct crash_fault fault, bool *fired)
+{
+    static struct crash_run run;
+    bool is_right;
+
+    crash_run_init(&run, seed, seed % 2 == 1);
+    crash_disk_arm(&run.disk, fault);
+    is_right = run_script(&run, actions);
+    *fired = crash_disk_disarm(&run.disk);
+    is_right = is_right && run_goes_on(&run);
+    crash_run_release(&run);
+    if (!is_right)
+        return property_fail(__FILE__, __LINE__, "operation %llu%s%s%s",
+                             (unsigned long long)fault.at, fault.forever ? ", all" : "",
+                             fault.after ? ", after it" : "",
+                             fault.syncs ? ", sync" : "");
+    HOLDS_EQUAL(0, spine_allocated_bytes());
+    return true;
+}
+
+static bool
+faults_are_survived(struct rng *rng, size_t steps)
+{
+    const uint64_t seed = rng_next(rng);
+
+    for (unsigned mode = 0; mode < 6; mode++) {
+        bool fired = true;
+
+        for (uint64_t at = 1; fired; at++) {
+            const struct crash_fault fault = {.at = at,
+                                              .forever = mode % 2 == 1,
+                                              .after = mode / 2 == 1,
+                                              .syncs = mode / 2 == 2};
+
+            HOLDS(fault_is_survived(seed, steps, fault, &fired));
+            points += fired;
+        }
+    }
+    return true;
+}
+
+static void
+test_disk_faults_are_survived(void **state)
+{
+    const struct property law = {"test_disk_faults_are_survived", faults_are_survived, 3,
+                                 16};
+
+    (void)state;
+    points = 0;
+    assert_true(property_holds(&law));
+    print_message("%llu faults\n", (unsigned long long)points);
+}
+
+/* The action of a run, while the `nth` allocation fails. */
+static bool
+shortage_is_survived(uint64_t seed, enum crash_action action, enum fault_mode mode,
+                     uint64_t nth, bool *fired)
+{
+    static struct crash_run run;
+    bool is_right;
+
+    crash_run_init(&run, seed, seed % 2 == 1);
+    is_right = run_action(&run, ACTION_INSERT_AND_CHECKPOINT) &&
+               run_action(&run, ACTION_INSERT_AND_CHECKPOINT) &&
+               run_action(&run, ACTION_INSERT);
+    fault_alloc_arm(mode, nth);
+    is_right = is_right && run_action(&run, action);
+    *fired = fault_alloc_disarm();
+    is_right = is_right && run_goes_on(&run);
+    crash_run_release(&run);
+    if (!is_right)
+        return property_fail(__FILE__, __LINE__, "action %d, allocation %llu%s",
+                             (int)action, (unsigned long long)nth,
+                             mode == FAULT_FOREVER ? ", all" : "");
+    HOLDS_EQUAL(0, spine_allocated_bytes());
+    return true;
+}
+
+static bool
+shortages_are_survived(struct rng *rng, size_t steps)
+{
+    static const enum crash_action actions[] = {
+        ACTION_CHECKPOINT, ACTION_REMOVE_NEWEST, ACTION_REMOVE_OLDER,
+        ACTION_SWEEP,      ACTION_RESTORE,
+    };
+    const uint64_t seed = rng_next(rng);
+
+    (void)steps;
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+        for (unsigned mode = FAULT_ONCE; mode <= FAULT_FOREVER; mode++) {
+            bool fired = true;
+
+            for (uint64_t nth = 1; fired; nth++) {
+                HOLDS(shortage_is_survived(seed, actions[i], (enum fault_mode)mode, nth,
+                                           &fired));
+                points += fired;
+            }
+        }
+    return true;
+}
+
+static void
+test_shortages_are_survived(void **state)
+{
+    const struct property law = {"test_shortages_are_survived", shortages_are_survived, 2,
+                                 1};
+
+    (void)state;
+    points = 0;
+    fault_alloc_install();
+    assert_true(property_holds(&law));
+    fault_alloc_remove();
+    print_message("%llu allocations failed\n", (unsigned long long)points);
+}
+
+int
+main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_disk_faults_are_survived),
+        cmocka_unit_test(test_shortages_are_survived),
+    };
+
+    harness_start(argc, argv);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
