@@ -9,6 +9,8 @@
 #include "crash/crash_fixture.h"
 
 #define SEEDS 64u
+/* That all sequences of three actions lead to, at least. */
+#define SEQUENCE_STATES 16000u
 
 /* What a crash at some operation would find. */
 struct crash_point {
@@ -104,12 +106,13 @@ second_crash_is_survived(struct crash_run *run, const struct crash_point *point,
 }
 
 static bool
-points_are_survived(struct crash_run *run, const struct crash_points *points)
+points_are_survived(struct crash_run *run, const struct crash_points *points,
+                    uint64_t seeds)
 {
     for (size_t i = 0; i < points->count; i++) {
         const struct crash_point *point = &points->points[i];
 
-        for (uint64_t seed = 0; seed < SEEDS + 2; seed++) {
+        for (uint64_t seed = 0; seed < seeds; seed++) {
             struct crash_disk disk;
             bool is_right;
 
@@ -121,7 +124,7 @@ points_are_survived(struct crash_run *run, const struct crash_points *points)
                 return property_fail(__FILE__, __LINE__, "point %zu of %zu, seed %llu", i,
                                      points->count, (unsigned long long)seed);
         }
-        HOLDS(second_crash_is_survived(run, point, i % SEEDS));
+        HOLDS(second_crash_is_survived(run, point, i % seeds));
     }
     totals.points += points->count;
     return true;
@@ -139,12 +142,22 @@ crashes_are_survived(struct rng *rng, size_t steps)
     is_right = run_script(&run, steps);
     note_point(&points);
     totals.operations += run.disk.operations;
-    is_right = is_right && points_are_survived(&run, &points) &&
+    is_right = is_right && points_are_survived(&run, &points, SEEDS + 2) &&
                run.disk.violations == 0 && world_holds(&run.world, run.world.models);
     points_release(&points);
     crash_run_release(&run);
     HOLDS_EQUAL(0, spine_allocated_bytes());
     return is_right;
+}
+
+static void
+print_totals(void)
+{
+    print_message("%llu operations, %llu points, %llu states, %llu states in between\n",
+                  (unsigned long long)totals.operations,
+                  (unsigned long long)totals.points, (unsigned long long)totals.states,
+                  (unsigned long long)totals.states_inside);
+    memset(&totals, 0, sizeof totals);
 }
 
 static void
@@ -155,10 +168,56 @@ test_crashes_are_survived(void **state)
 
     (void)state;
     assert_true(property_holds(&law));
-    print_message("%llu operations, %llu points, %llu states, %llu states in between\n",
-                  (unsigned long long)totals.operations,
-                  (unsigned long long)totals.points, (unsigned long long)totals.states,
-                  (unsigned long long)totals.states_inside);
+    print_totals();
+}
+
+/* `count` actions on a fresh store, and crashes during and after the last of them. */
+static bool
+sequence_is_survived(const enum crash_action *actions, size_t count, bool spills)
+{
+    static struct crash_run run;
+    struct crash_points points;
+    bool is_right = true;
+
+    crash_run_init(&run, 1, spills);
+    for (size_t i = 0; is_right && i + 1 < count; i++)
+        is_right = run_action(&run, actions[i]);
+    watch(&points, &run.disk, &run.allowed);
+    note_point(&points);
+    is_right = is_right && run_action(&run, actions[count - 1]);
+    note_point(&points);
+    totals.operations += run.disk.operations;
+    is_right = is_right && points_are_survived(&run, &points, 6) &&
+               run.disk.violations == 0 && world_holds(&run.world, run.world.models);
+    points_release(&points);
+    crash_run_release(&run);
+    return is_right;
+}
+
+static void
+test_short_sequences_are_survived(void **state)
+{
+    unsigned sequences = 0;
+
+    (void)state;
+    for (size_t count = 1, all = ACTION_COUNT; count <= 3; count++, all *= ACTION_COUNT)
+        for (size_t number = 0; number < 2 * all; number++) {
+            enum crash_action actions[3];
+            size_t rest = number / 2;
+
+            for (size_t i = 0; i < count; i++, rest /= ACTION_COUNT)
+                actions[i] = (enum crash_action)(rest % ACTION_COUNT);
+            if (!sequence_is_survived(actions, count, number % 2 == 1))
+                fail_msg("actions %d, %d, %d of %zu", (int)actions[0],
+                         count > 1 ? (int)actions[1] : -1,
+                         count > 2 ? (int)actions[2] : -1, count);
+            sequences++;
+        }
+    assert_int_equal(spine_allocated_bytes(), 0);
+    print_message("%u sequences\n", sequences);
+    /* Fewer than ever: something is not tried any more. */
+    assert_true(totals.states >= SEQUENCE_STATES);
+    print_totals();
 }
 
 int
@@ -166,6 +225,7 @@ main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crashes_are_survived),
+        cmocka_unit_test(test_short_sequences_are_survived),
     };
 
     harness_start(argc, argv);
