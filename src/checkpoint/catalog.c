@@ -86,12 +86,38 @@ catalog_load(struct spine_store *store, uint64_t sequence, struct manifest *out,
     enum spine_status st;
 
     *out = (struct manifest){0};
+    TRY_RETURN(catalog_load_text(store, sequence, &text, &bytes, error));
     manifest_name(sequence, name);
-    st = store_get(store, name, MANIFEST_BYTES_MAX, &text, &bytes, error);
-    if (st != SPINE_OK)
-        return st;
     st = manifest_decode(name, text, bytes, out, error);
     mem_free(text, bytes);
+    return st;
+}
+
+enum spine_status
+catalog_load_text(struct spine_store *store, uint64_t sequence, void **text,
+                  size_t *bytes, struct spine_error *error)
+{
+    char name[SPINE_NAME_MAX + 1];
+
+    manifest_name(sequence, name);
+    return store_get(store, name, MANIFEST_BYTES_MAX, text, bytes, error);
+}
+
+enum spine_status
+catalog_choose(struct spine_store *store, const char *what, uint64_t *sequence,
+               struct spine_error *error)
+{
+    struct catalog catalog = {0};
+    enum spine_status st;
+
+    TRY(catalog_read(store, &catalog, error));
+    TRY(catalog_check(&catalog, error));
+    if (*sequence == 0 && catalog.count > 0)
+        *sequence = catalog.sequences[catalog.count - 1];
+    if (*sequence == 0)
+        st = spine_fail(error, SPINE_NOT_FOUND, "%s: there is no checkpoint", what);
+out:
+    catalog_release(&catalog);
     return st;
 }
 

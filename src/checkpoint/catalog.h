@@ -34,6 +34,15 @@ enum spine_status catalog_check(const struct catalog *catalog, struct spine_erro
 /* The manifest of a sequence number, as manifest_decode(). SPINE_NOT_FOUND. */
 enum spine_status catalog_load(struct spine_store *store, uint64_t sequence,
                                struct manifest *out, struct spine_error *error);
+/* The same as the text that it is: `*text` of `*bytes`, which the caller ends with
+ * mem_free(). */
+enum spine_status catalog_load_text(struct spine_store *store, uint64_t sequence,
+                                    void **text, size_t *bytes,
+                                    struct spine_error *error);
+/* `*sequence` unless it is 0: that of the newest checkpoint then. SPINE_NOT_FOUND when
+ * there is none, SPINE_CORRUPT when there has to be one. `what` asks. */
+enum spine_status catalog_choose(struct spine_store *store, const char *what,
+                                 uint64_t *sequence, struct spine_error *error);
 /* Puts the marker, unless it is there. */
 enum spine_status catalog_mark(struct spine_store *store, struct spine_error *error);
 

@@ -17,10 +17,12 @@
  *     restore.c           spine_restore()
  *     list.c              spine_checkpoint_list()
  *     sweep.c             removes checkpoints, and what nobody needs
+ *     export.c            copies a checkpoint to another store        (export.h)
  *
  * The order of what is done is what makes it safe:
  *
  *     checkpoint   files written -> each synced -> names synced -> manifest put -> marker
+ *     export       the same, the files being copies
  *     removal      manifest removed -> names synced -> its files removed, but for those
  *                  that another manifest names
  *     sweep        names synced -> files removed that no manifest names
@@ -33,6 +35,7 @@
  */
 
 #include "checkpoint/catalog.h"
+#include "checkpoint/export.h"
 #include "checkpoint/gather.h"
 #include "checkpoint/manifest.h"
 

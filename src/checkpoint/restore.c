@@ -28,8 +28,6 @@ struct opening {
     struct spine_batch **files;    /* the same: all rows of each */
 };
 
-static enum spine_status find_manifest(struct spine_store *store, uint64_t sequence,
-                                       struct manifest *out, struct spine_error *error);
 static enum spine_status
 restored_new(struct spine_store *store, uint64_t sequence, struct spine_runtime *runtime,
              struct spine_restored **out, struct spine_error *error);
@@ -86,7 +84,8 @@ restored_new(struct spine_store *store, uint64_t sequence, struct spine_runtime 
     if (restored == NULL)
         return fail_nomem(error, "a restored checkpoint", sizeof *restored);
     opening.manifest = &restored->manifest;
-    TRY(find_manifest(store, sequence, &restored->manifest, error));
+    TRY(catalog_choose(store, "spine_restore", &sequence, error));
+    TRY(catalog_load(store, sequence, &restored->manifest, error));
     TRY(opening_init(&opening, error));
     for (size_t i = 0; i < opening.manifest->object_count; i++)
         TRY(open_object(&opening, i, error));
@@ -105,26 +104,6 @@ restored_new(struct spine_store *store, uint64_t sequence, struct spine_runtime 
 out:
     opening_release(&opening);
     spine_restored_free(restored);
-    return st;
-}
-
-static enum spine_status
-find_manifest(struct spine_store *store, uint64_t sequence, struct manifest *out,
-              struct spine_error *error)
-{
-    struct catalog catalog = {0};
-    enum spine_status st;
-
-    TRY(catalog_read(store, &catalog, error));
-    TRY(catalog_check(&catalog, error));
-    if (sequence == 0 && catalog.count > 0)
-        sequence = catalog.sequences[catalog.count - 1];
-    if (sequence == 0)
-        st = spine_fail(error, SPINE_NOT_FOUND, "spine_restore: there is no checkpoint");
-    else
-        st = catalog_load(store, sequence, out, error);
-out:
-    catalog_release(&catalog);
     return st;
 }
 

@@ -18,6 +18,7 @@ static enum spine_status verify_blocks(struct store_file *file,
                                        uint64_t *end, struct spine_error *error);
 static enum spine_status
 verify_sections(struct store_file *file, uint64_t *end, struct spine_error *error);
+static enum spine_status verify_end(struct store_file *file, struct spine_error *error);
 static enum spine_status verify_zeros(struct store_file *file, uint64_t *end,
                                       uint64_t offset, struct spine_error *error);
 
@@ -32,7 +33,21 @@ store_file_verify(struct store_file *file, store_progress_fn *on_progress, void 
     TRY_RETURN(verify_sections(file, &end, error));
     TRY_RETURN(verify_zeros(file, &end, file->footer.table_offset, error));
     end = file->footer.table_offset + file->footer.table_bytes;
-    return verify_zeros(file, &end, file->footer.file_bytes - FILE_FOOTER_BYTES, error);
+    TRY_RETURN(
+        verify_zeros(file, &end, file->footer.file_bytes - FILE_FOOTER_BYTES, error));
+    return verify_end(file, error);
+}
+
+/* In a pack, up to where the next file may begin. */
+static enum spine_status
+verify_end(struct store_file *file, struct spine_error *error)
+{
+    const uint64_t behind = file->object->bytes - file->base;
+    uint64_t end = file->footer.file_bytes;
+    uint64_t next = (end + FILE_PART_ALIGNMENT - 1) / FILE_PART_ALIGNMENT;
+
+    next *= FILE_PART_ALIGNMENT;
+    return verify_zeros(file, &end, next < behind ? next : behind, error);
 }
 
 static enum spine_status

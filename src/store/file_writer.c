@@ -78,6 +78,7 @@ writer_new(struct spine_store *store, struct store_pack *pack,
 {
     struct store_writer *writer = mem_zalloc(sizeof *writer);
     struct wire_writer header = {0};
+    char name[SPINE_NAME_MAX + 1];
     enum spine_status st;
 
     *out = NULL;
@@ -95,9 +96,10 @@ writer_new(struct spine_store *store, struct store_pack *pack,
         pack->is_busy = true;
         TRY(align(writer, error));
         writer->base = object_sink_bytes(writer->sink);
-    } else
-        TRY(object_sink_new(store, &writer->id, STORE_FILE_ENDING, waiter, &writer->sink,
-                            error));
+    } else {
+        file_id_name(&writer->id, STORE_FILE_ENDING, name);
+        TRY(object_sink_new(store, name, waiter, &writer->sink, error));
+    }
     TRY(object_sink_append(writer->sink, header.bytes, header.size, error));
     *out = writer;
     writer = NULL;
@@ -241,6 +243,7 @@ store_pack_new(struct spine_store *store, struct store_pack **out,
                struct spine_error *error)
 {
     struct store_pack *pack = mem_zalloc(sizeof *pack);
+    char name[SPINE_NAME_MAX + 1];
     struct file_id id;
     enum spine_status st;
 
@@ -248,7 +251,8 @@ store_pack_new(struct spine_store *store, struct store_pack **out,
     if (pack == NULL)
         return fail_nomem(error, "the writer of files", sizeof *pack);
     TRY(file_id_new(&id, error));
-    TRY(object_sink_new(store, &id, STORE_PACK_ENDING, NULL, &pack->sink, error));
+    file_id_name(&id, STORE_PACK_ENDING, name);
+    TRY(object_sink_new(store, name, NULL, &pack->sink, error));
     *out = pack;
     pack = NULL;
 out:

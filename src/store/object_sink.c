@@ -35,12 +35,11 @@ static enum spine_status status_of(struct object_sink *sink, struct spine_error 
 static void sink_free(struct object_sink *sink);
 
 enum spine_status
-object_sink_new(struct spine_store *store, const struct file_id *id, const char *ending,
+object_sink_new(struct spine_store *store, const char *name,
                 const struct store_waiter *waiter, struct object_sink **out,
                 struct spine_error *error)
 {
     struct object_sink *sink = mem_zalloc(sizeof *sink);
-    char name[SPINE_NAME_MAX + 1];
     enum spine_status st;
 
     *out = NULL;
@@ -50,8 +49,6 @@ object_sink_new(struct spine_store *store, const struct file_id *id, const char 
     sink->task.on_do = on_do;
     if (waiter != NULL)
         sink->waiter = *waiter;
-    (void)snprintf(name, sizeof name, "%016" PRIx64 "%016" PRIx64 "%s", id->high, id->low,
-                   ending);
     TRY(unit_new(sink, &sink->filling, error));
     TRY(store_object_new(store, name, &sink->object, error));
     TRY(store->backend.create(store->backend.context, name, &sink->writer, error));
@@ -375,4 +372,11 @@ file_id_new(struct file_id *out, struct spine_error *error)
         return spine_fail(error, SPINE_IO,
                           "the name of a file: cannot get random bytes (%d)", errno);
     return SPINE_OK;
+}
+
+void
+file_id_name(const struct file_id *id, const char *ending, char name[SPINE_NAME_MAX + 1])
+{
+    (void)snprintf(name, SPINE_NAME_MAX + 1, "%016" PRIx64 "%016" PRIx64 "%s", id->high,
+                   id->low, ending);
 }

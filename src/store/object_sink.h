@@ -50,9 +50,9 @@ struct object_sink {
     struct spine_error error;
 };
 
-/* Begins the object that is called as `id`, with an ending. `waiter` may be NULL. */
-enum spine_status object_sink_new(struct spine_store *store, const struct file_id *id,
-                                  const char *ending, const struct store_waiter *waiter,
+/* Begins the object of a name. `waiter` may be NULL. */
+enum spine_status object_sink_new(struct spine_store *store, const char *name,
+                                  const struct store_waiter *waiter,
                                   struct object_sink **out, struct spine_error *error);
 /* Also tells that an earlier write failed. */
 enum spine_status object_sink_append(struct object_sink *sink, const void *data,
@@ -72,5 +72,8 @@ void object_sink_free(struct object_sink *sink);
 
 /* 128 bits that nobody else has. */
 enum spine_status file_id_new(struct file_id *out, struct spine_error *error);
+/* The name of the object that is called so, with an ending. */
+void
+file_id_name(const struct file_id *id, const char *ending, char name[SPINE_NAME_MAX + 1]);
 
 #endif

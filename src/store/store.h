@@ -21,6 +21,7 @@
  *     file_read.c          reads what is in one
  *     leftovers.c          files that a crash has left
  *     store_names.c        lists of objects, and small ones
+ *     store_copy.c         objects of one store for another
  *     store_object.c       objects that files lie in; removed with the last reference
  *     store_file.c         opens a file and ends it
  *     file_verify.c        looks at every byte of one
@@ -217,6 +218,12 @@ enum spine_status store_put_new(struct spine_store *store, const char *name,
 enum spine_status
 store_remove(struct spine_store *store, const char *name, struct spine_error *error);
 enum spine_status store_sync_names(struct spine_store *store, struct spine_error *error);
+/* Copies an object of store `from`, byte by byte: `*out` is the copy in `to`, open, under
+ * the same name, and goes with its last reference unless it is kept. SPINE_NOT_FOUND,
+ * SPINE_EXISTS, and SPINE_CORRUPT when it has not `bytes`. */
+enum spine_status store_copy(struct spine_store *from, const char *name, uint64_t bytes,
+                             struct spine_store *to, struct store_object **out,
+                             struct spine_error *error);
 /* Is it the name of an object with batch files? */
 bool store_name_is_of_batches(const char *name);
 

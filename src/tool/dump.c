@@ -62,6 +62,11 @@ tool_dump(const struct tool_target *target, const struct tool_options *options,
     if (target->is_directory)
         return spine_fail(error, SPINE_INVALID,
                           "it is a directory; the rows of one file can be dumped");
+    if (target->count != 1)
+        return spine_fail(error, target->count == 0 ? SPINE_NOT_FOUND : SPINE_INVALID,
+                          "%zu batch files are known there; the rows of one can be "
+                          "dumped, as PACK+OFFSET",
+                          target->count);
     TRY(batch_file_open(target, 0, &file, error));
     TRY(dump_file(&file, options, error));
 out:

@@ -53,18 +53,14 @@ static enum spine_status look_at_images(struct store_file *file,
 static void look_at_image(const struct image *image, struct findings *findings);
 static cJSON *
 json_of_file(const struct batch_file *file, const struct findings *findings);
-static cJSON *json_of_schema(const struct spine_schema *schema);
 static cJSON *
 json_of_blocks(const struct batch_file *file, const struct findings *findings);
 static enum spine_status print_file(const struct batch_file *file,
                                     const struct findings *findings,
                                     struct spine_error *error);
-static bool add_side(struct text *text, const struct spine_type *type,
-                     const struct spine_tuple_type *tuple);
 static cJSON *
 json_of_filters(const struct batch_file *file, const struct findings *findings);
 static void print_filters(const struct findings *findings);
-static bool add_schema(struct text *text, const struct spine_schema *schema);
 
 enum spine_status
 tool_inspect(const struct tool_target *target, const struct tool_options *options,
@@ -78,14 +74,15 @@ tool_inspect(const struct tool_target *target, const struct tool_options *option
     for (size_t i = 0; i < target->count; i++)
         TRY(inspect_file(target, i, options, list, error));
     if (list != NULL) {
-        cJSON *const one =
-            target->is_directory ? list : cJSON_DetachItemFromArray(list, 0);
+        cJSON *const one = target->has_many ? list : cJSON_DetachItemFromArray(list, 0);
 
         if (one != list)
             cJSON_Delete(list);
         list = NULL;
         TRY(json_print(one, true, error));
     }
+    /* Which files are in a pack is known by manifests. */
+    st = target_check(target, error);
 out:
     cJSON_Delete(list);
     return st;
@@ -102,7 +99,7 @@ inspect_file(const struct tool_target *target, size_t index,
 
     TRY(batch_file_open(target, index, &file, error));
     look_at_table(&file.file->table, &findings);
-    if (!target->is_directory || options->columns)
+    if (!target->has_many || options->columns)
         TRY(look_at_images(file.file, &findings, error));
     if (list == NULL) {
         TRY(print_file(&file, &findings, error));
@@ -186,7 +183,7 @@ json_of_file(const struct batch_file *file, const struct findings *findings)
     whole = json_add(json, "file", cJSON_CreateString(file->file->name)) &&
             json_add(json, "version", json_u64(FILE_VERSION)) &&
             json_add(json, "bytes", json_u64(footer->file_bytes)) &&
-            json_add(json, "schema", json_of_schema(schema)) &&
+            json_add(json, "schema", json_schema(schema)) &&
             json_add(json, "rows", json_u64(info.rows)) &&
             json_add(json, "keys", json_u64(info.keys)) &&
             json_add(json, "negative_rows", json_u64(info.negative_rows)) &&
@@ -206,30 +203,6 @@ json_of_file(const struct batch_file *file, const struct findings *findings)
         return NULL;
     }
     return json;
-}
-
-static cJSON *
-json_of_schema(const struct spine_schema *schema)
-{
-    cJSON *json = cJSON_CreateObject();
-    struct text key = {0}, value = {0};
-    const bool whole =
-        text_add_type(&key, &schema->key) && text_add_type(&value, &schema->value) &&
-        json_add(json, "key", cJSON_CreateString(key.data)) &&
-        json_add(json, "value", cJSON_CreateString(value.data)) &&
-        json_add(json, "time", cJSON_CreateString(time_name(schema->time))) &&
-        json_add(json, "weights", json_u64(schema->weight_count)) &&
-        (schema->key_tuple == NULL ||
-         json_add(json, "key_columns", json_tuple_type(schema->key_tuple))) &&
-        (schema->value_tuple == NULL ||
-         json_add(json, "value_columns", json_tuple_type(schema->value_tuple)));
-
-    text_release(&key);
-    text_release(&value);
-    if (whole)
-        return json;
-    cJSON_Delete(json);
-    return NULL;
 }
 
 static cJSON *
@@ -280,7 +253,7 @@ print_file(const struct batch_file *file, const struct findings *findings,
     enum spine_status st = SPINE_OK;
 
     spine_batch_get_info(file->batch, &info);
-    if (!add_schema(&schema_text, schema) ||
+    if (!text_add_schema(&schema_text, schema) ||
         (info.rows > 0 && (!text_add_cell(&least, &schema->key, info.key_min) ||
                            !text_add_cell(&greatest, &schema->key, info.key_max)))) {
         st = fail_nomem(error, "the output", 0);
@@ -318,14 +291,6 @@ out:
     return st;
 }
 
-/* The columns, where they are known. */
-static bool
-add_side(struct text *text, const struct spine_type *type,
-         const struct spine_tuple_type *tuple)
-{
-    return tuple != NULL ? text_add_tuple_type(text, tuple) : text_add_type(text, type);
-}
-
 static void
 print_filters(const struct findings *findings)
 {
@@ -334,13 +299,4 @@ print_filters(const struct findings *findings)
         (void)printf(", %.1f bits a key; %" PRIu64 " Bloom, %" PRIu64 " Roaring",
                      8 * (double)findings->filter_bytes / (double)findings->filter_keys,
                      findings->filters[LOOKUP_BLOOM], findings->filters[LOOKUP_ROARING]);
-}
-
-static bool
-add_schema(struct text *text, const struct spine_schema *schema)
-{
-    return add_side(text, &schema->key, schema->key_tuple) && text_add(text, " -> ", 4) &&
-           add_side(text, &schema->value, schema->value_tuple) &&
-           text_printf(text, ", time %s, %u weight%s", time_name(schema->time),
-                       schema->weight_count, schema->weight_count == 1 ? "" : "s");
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * spine inspect|verify|dump [OPTIONS] FILE|DIRECTORY...
+ * spine inspect|verify|dump|list [OPTIONS] FILE|DIRECTORY...
+ * spine export [OPTIONS] DIRECTORY CHECKPOINT TARGET
  */
 
 #include "tool/tool.h"
@@ -25,13 +26,14 @@ typedef enum spine_status command_fn(const struct tool_target *target,
 
 static const struct command {
     const char *name;
+    /* For each argument; NULL: tool_export(), of three. */
     command_fn *run;
     /* Letters of the options that it takes, of those in `long_options`. */
     const char *takes;
 } commands[] = {
-    {"inspect", tool_inspect, "jc"},
-    {"verify", tool_verify, "j"},
-    {"dump", tool_dump, "jftn"},
+    {"inspect", tool_inspect, "jc"}, {"verify", tool_verify, "j"},
+    {"dump", tool_dump, "jftn"},     {"list", tool_list, "j"},
+    {"export", NULL, "j"},
 };
 
 static const struct option long_options[] = {
@@ -45,15 +47,24 @@ static const char usage_text[] =
     "usage: spine inspect [--json] [--columns] FILE|DIRECTORY...\n"
     "       spine verify [--json] FILE|DIRECTORY...\n"
     "       spine dump [--json] [--from KEY] [--to KEY] [--limit ROWS] FILE\n"
+    "       spine list [--json] DIRECTORY...\n"
+    "       spine export [--json] DIRECTORY CHECKPOINT TARGET\n"
     "       spine --help | --version\n"
     "\n"
-    "Looks at batch files of the library spine and changes nothing.\n"
+    "Looks at batch files and checkpoints of the library spine and changes nothing but\n"
+    "the target of an export. A file may be a batch file, a pack, PACK+OFFSET, or the\n"
+    "manifest of a checkpoint.\n"
     "\n"
     "  inspect      schema, counts, blocks, codecs, bytes of columns; of a directory\n"
     "               the bytes of columns with --columns only, which reads all blocks\n"
-    "  verify       every checksum and every invariant\n"
+    "  verify       every checksum and every invariant, and whether checkpoints would "
+    "be\n"
+    "               restored\n"
     "  dump         rows as CSV, or with --json as JSON lines; keys from --from on and\n"
     "               before --to\n"
+    "  list         the checkpoints that there are, and what is in them\n"
+    "  export       copies a checkpoint, by number or 'newest', and what it needs to a\n"
+    "               new directory\n"
     "\n"
     "Exit status: 0 all is well, 1 something is damaged or cannot be read, or there is\n"
     "nothing to verify, 2 usage.\n";
@@ -64,7 +75,7 @@ static enum tool_exit parse_options(const struct command *command, int count,
                                     char **arguments, struct tool_options *options);
 static bool parse_limit(const char *source, uint64_t *out);
 static enum tool_exit
-run(const struct command *command, const struct tool_options *options, const char *path);
+run(const struct command *command, const struct tool_options *options, char **arguments);
 static enum tool_exit usage_error(const char *format, const char *what);
 
 /* Is there a line of progress on the terminal? */
@@ -102,8 +113,11 @@ run_all(int count, char **arguments)
         return TOOL_USAGE;
     if (optind >= count - 1)
         return usage_error("%s: no file is named", command->name);
-    for (int i = optind; i < count - 1; i++) {
-        const enum tool_exit one = run(command, &options, arguments[1 + i]);
+    if (command->run == NULL && count - 1 - optind != 3)
+        return usage_error("%s: a directory, a checkpoint and a target are wanted",
+                           command->name);
+    for (int i = optind; i < count - 1; i += command->run != NULL ? 1 : 3) {
+        const enum tool_exit one = run(command, &options, arguments + 1 + i);
 
         worst = one > worst ? one : worst;
     }
@@ -164,21 +178,23 @@ parse_limit(const char *source, uint64_t *out)
 }
 
 static enum tool_exit
-run(const struct command *command, const struct tool_options *options, const char *path)
+run(const struct command *command, const struct tool_options *options, char **arguments)
 {
     struct tool_target target;
     struct spine_error error;
     enum spine_status st;
 
-    st = target_open(&target, path, &error);
+    st = target_open(&target, arguments[0], &error);
     if (st == SPINE_OK)
-        st = command->run(&target, options, &error);
+        st = command->run != NULL
+                 ? command->run(&target, options, &error)
+                 : tool_export(&target, arguments[1], arguments[2], options, &error);
     target_close(&target);
     if (st == SPINE_OK)
         return TOOL_OK;
     /* What was printed so far comes first. */
     (void)fflush(stdout);
-    complain(path, &error);
+    complain(arguments[0], &error);
     return TOOL_FAILED;
 }
 

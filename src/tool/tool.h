@@ -3,21 +3,26 @@
 #define TOOL_TOOL_H
 
 /*
- * tool/ -- the program `spine`: looks at batch files and directories of them, and never
- * changes anything. Its manual is spine.1.
+ * tool/ -- the program `spine`: looks at batch files, checkpoints and directories of
+ * them, and never changes anything but the directory that it exports to. Its manual is
+ * spine.1.
  *
- *     main.c       arguments and exit status
- *     target.c     the files that an argument names
- *     inspect.c    what is known of a file
- *     verify.c     every checksum and every invariant
- *     dump.c       rows as CSV or JSON lines
- *     text.c       cells as text, and back
- *     columns.c    tuple types and their values as text
+ *     main.c         arguments and exit status
+ *     target.c       the files and checkpoints that an argument names
+ *     inspect.c      what is known of a file
+ *     verify.c       every checksum and every invariant
+ *     dump.c         rows as CSV or JSON lines
+ *     listing.c      the checkpoints that there are
+ *     exporting.c    one of them for another directory
+ *     text.c         cells as text, and back
+ *     columns.c      tuple types and their values as text
+ *     schema_text.c  schemas as text
  *
  * One thread.
  */
 
 #include "batch/batch.h"
+#include "checkpoint/checkpoint.h"
 #include "store/store.h"
 
 #include <cjson/cJSON.h>
@@ -44,25 +49,56 @@ struct tool_options {
 
 /* ---- target.c ---- */
 
-/* A batch file, or a directory of batch files. */
+/* A batch file: all of an object, or a part of one that a manifest tells of. */
+struct tool_file {
+    char object[SPINE_NAME_MAX + 1];
+    bool is_whole;
+    uint64_t offset;
+    uint64_t bytes;
+};
+
+/* A checkpoint, or why its manifest cannot be read. */
+struct tool_checkpoint {
+    uint64_t sequence;
+    struct manifest manifest;
+    enum spine_status status;
+    struct spine_error why;
+};
+
+/* A batch file, a pack, a manifest, or a directory of all that. */
 struct tool_target {
     /* The argument. */
     const char *path;
     bool is_directory;
+    /* It may be several files. */
+    bool has_many;
+    /* A file of a pack that was asked for. */
+    bool has_offset;
+    uint64_t offset;
     /* Of the store, which ends it. */
     struct spine_backend backend;
     struct spine_store *store;
-    /* Names of its files, in order. */
-    char (*names)[SPINE_NAME_MAX + 1];
+    /* In order of name and offset. */
+    struct tool_file *files;
     size_t count;
-    size_t capacity;
+    size_t room;
+    /* The oldest first; of a batch file none. */
+    struct tool_checkpoint *checkpoints;
+    size_t checkpoint_count;
+    size_t checkpoint_room;
+    /* Where manifests have to be and none is. */
+    enum spine_status status;
+    struct spine_error why;
 };
 
-/* Opens what `path` names, for reading only. The caller ends it with target_close(),
- * after a failure, too. */
+/* Opens what `path` names, for reading only. Manifests that cannot be read are no
+ * failure. The caller ends it with target_close(), after a failure, too. */
 enum spine_status
 target_open(struct tool_target *target, const char *path, struct spine_error *error);
 void target_close(struct tool_target *target);
+/* SPINE_OK when all manifests could be read; what is wrong with the first otherwise. */
+enum spine_status
+target_check(const struct tool_target *target, struct spine_error *error);
 
 /* A file and the batch in it. */
 struct batch_file {
@@ -70,6 +106,11 @@ struct batch_file {
     struct spine_batch *batch;
 };
 
+/* "3f...a1.batch", "77...0c.pack+4096". */
+#define TOOL_NAME_BYTES (SPINE_NAME_MAX + 24)
+void tool_file_name(const struct tool_file *file, char name[TOOL_NAME_BYTES]);
+enum spine_status tool_file_open(const struct tool_target *target, size_t index,
+                                 struct store_file **out, struct spine_error *error);
 /* Opens file `index`; ended with batch_file_close(), after a failure, too. */
 enum spine_status batch_file_open(const struct tool_target *target, size_t index,
                                   struct batch_file *out, struct spine_error *error);
@@ -127,6 +168,12 @@ json_value(const struct spine_column *column, const struct spine_column_data *da
 cJSON *json_tuple(const struct spine_tuple_type *type,
                   const struct spine_column_data *data, const char *side);
 
+/* ---- schema_text.c ---- */
+
+/* "u64 -> (day date32), time u64, 1 weight". */
+bool text_add_schema(struct text *text, const struct spine_schema *schema);
+cJSON *json_schema(const struct spine_schema *schema);
+
 /* ---- JSON; NULL without memory, and NULL may be given ---- */
 
 /* A number of 64 bits, whole: a double of cJSON would round it. */
@@ -138,19 +185,28 @@ cJSON *json_cell(const struct spine_type *type, union spine_datum cell);
 /* Prints and ends `value`, on a line of its own. */
 enum spine_status json_print(cJSON *value, bool pretty, struct spine_error *error);
 
-/* ---- Commands: each of one argument ---- */
+/* ---- Commands ---- */
 
 enum spine_status tool_inspect(const struct tool_target *target,
                                const struct tool_options *options,
                                struct spine_error *error);
 /* Goes on after a damaged file; the status is that of the first. SPINE_NOT_FOUND for a
- * directory without batch files. */
+ * directory without batch files and checkpoints. */
 enum spine_status tool_verify(const struct tool_target *target,
                               const struct tool_options *options,
                               struct spine_error *error);
 enum spine_status tool_dump(const struct tool_target *target,
                             const struct tool_options *options,
                             struct spine_error *error);
+
+/* Goes on after a manifest that cannot be read; the status is that of the first. */
+enum spine_status tool_list(const struct tool_target *target,
+                            const struct tool_options *options,
+                            struct spine_error *error);
+/* Checkpoint `which`, a number or "newest", for the directory `to`. */
+enum spine_status tool_export(const struct tool_target *target, const char *which,
+                              const char *to, const struct tool_options *options,
+                              struct spine_error *error);
 
 /* Says on standard error how far the work is, if that is a terminal, a few times a
  * second. */

@@ -4,26 +4,12 @@
  * The program `spine`, whose path is the first argument, on files that are written here.
  */
 
+#include "tool/tool_fixture.h"
+
 #include "batch/batch.h"
-#include "harness/directory.h"
 #include "store/store.h"
 
-#include <cjson/cJSON.h>
-#include <dirent.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-#define OUTPUT_BYTES 65536u
-
-/* The command that runs the tool, which may be that of an emulator, each word quoted. */
-static char tool[2048];
 
 /* A directory with a store, and the files of some batches. */
 struct world {
@@ -62,51 +48,6 @@ add_file(struct world *world, struct spine_batch *batch)
         batch_to_file(batch, world->store, &world->files[world->count++], NULL),
         SPINE_OK);
     spine_batch_unref(batch);
-}
-
-/* Letters of the names of files that end with `ending`, how many there are, and the
- * first of them in `name`. */
-static size_t
-find_files(const char *directory, const char *ending, char *name)
-{
-    DIR *const entries = opendir(directory);
-    size_t count = 0;
-
-    assert_non_null(entries);
-    for (const struct dirent *entry = readdir(entries); entry != NULL;
-         entry = readdir(entries)) {
-        const size_t size = strlen(entry->d_name), tail = strlen(ending);
-
-        if (size < tail || strcmp(entry->d_name + size - tail, ending) != 0)
-            continue;
-        if (count++ == 0 && name != NULL)
-            strcpy(name, entry->d_name);
-    }
-    (void)closedir(entries);
-    return count;
-}
-
-/* Runs the tool; what it prints, on both outputs, is in `output`. Its exit status. */
-static int
-run(char *output, const char *format, ...)
-{
-    char arguments[512], command[sizeof tool + 600];
-    va_list list;
-    FILE *pipe;
-    size_t size;
-    int status;
-
-    va_start(list, format);
-    (void)vsnprintf(arguments, sizeof arguments, format, list);
-    va_end(list);
-    (void)snprintf(command, sizeof command, "%s %s 2>&1", tool, arguments);
-    pipe = popen(command, "r");
-    assert_non_null(pipe);
-    size = fread(output, 1, OUTPUT_BYTES - 1, pipe);
-    output[size] = '\0';
-    status = pclose(pipe);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
 }
 
 static struct spine_batch *
@@ -330,16 +271,6 @@ test_dump_of_times_and_weights(void **state)
     world_release(&world);
 }
 
-static double
-number_of(const cJSON *object, const char *name)
-{
-    const cJSON *const member = cJSON_GetObjectItemCaseSensitive(object, name);
-
-    assert_non_null(member);
-    assert_true(cJSON_IsNumber(member));
-    return member->valuedouble;
-}
-
 static void
 test_inspect(void **state)
 {
@@ -394,29 +325,6 @@ test_inspect(void **state)
     world_release(&world);
 }
 
-/* Copies the file to `name` of the directory, but for one bit of byte `at`. */
-static void
-copy_damaged(const struct world *world, const char *from, const char *name, long at)
-{
-    static char bytes[1u << 20];
-    char path[256];
-    FILE *file;
-    size_t size;
-
-    (void)snprintf(path, sizeof path, "%s/%s", world->directory, from);
-    file = fopen(path, "rb");
-    assert_non_null(file);
-    size = fread(bytes, 1, sizeof bytes, file);
-    (void)fclose(file);
-    assert_true((size_t)at < size && size < sizeof bytes);
-    bytes[at] ^= 4;
-    (void)snprintf(path, sizeof path, "%s/%s", world->directory, name);
-    file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
 static void
 test_verify(void **state)
 {
@@ -433,7 +341,7 @@ test_verify(void **state)
     assert_string_equal(output, expected);
 
     /* The whole ones are verified, too, and the damaged one is named. */
-    copy_damaged(&world, name, "0damaged.batch", 5000);
+    copy_damaged(world.directory, name, "0damaged.batch", 5000);
     assert_int_equal(run(output, "verify %s", world.directory), 1);
     assert_non_null(strstr(output, expected));
     assert_non_null(strstr(output, "0damaged.batch: SPINE_CORRUPT: "));
@@ -551,14 +459,7 @@ main(int count, char **arguments)
         cmocka_unit_test(test_usage),
     };
 
-    if (count < 2) {
-        (void)fprintf(stderr, "usage: %s [EMULATOR...] PROGRAM\n", arguments[0]);
+    if (!tool_is_given(count, arguments))
         return 2;
-    }
-    for (int i = 1; i < count; i++) {
-        const size_t used = strlen(tool);
-
-        (void)snprintf(tool + used, sizeof tool - used, "'%s' ", arguments[i]);
-    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
