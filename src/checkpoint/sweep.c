@@ -119,11 +119,17 @@ catalog_sweep(struct spine_store *store, bool dry_run, struct spine_sweep_info *
         names_are_durable = true;
         if (store_object_is_used(store, object->name, !dry_run))
             continue;
+        if (!dry_run) {
+            st = store_remove(store, object->name, error);
+            /* It has gone with its last batch since it was listed. */
+            if (st == SPINE_NOT_FOUND)
+                continue;
+            TRY(st);
+        }
         info->files++;
         info->file_bytes += object->bytes;
-        if (!dry_run)
-            TRY(store_remove(store, object->name, error));
     }
+    st = SPINE_OK;
 out:
     catalog_release(&catalog);
     name_set_release(&needed);
