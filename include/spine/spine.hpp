@@ -25,14 +25,14 @@
  *
  * Errors. A call that can fail throws spine_cpp::error, or, called with std::nothrow
  * first, answers a result<T>: see result.hpp. std::bad_alloc comes out of both where
- * std::string or a container of a std::tuple is filled.
+ * std::string, a std::vector or a container of a std::tuple is filled.
  *
  * Handles. An empty one (moved from, or never filled) may be assigned to, asked with
  * bool() or get(), shared and destroyed: any other call of it is SPINE_MISUSE, and as an
- * argument it is SPINE_INVALID. Batches and snapshots are shared: share() is one more
- * reference. Threads are those of the C calls: one at a time for batchers, builders and
- * cursors, any for the rest. Destroying a map closes the spine; a runtime may go before
- * it, see spine/runtime.h.
+ * argument it is SPINE_INVALID. Batches, snapshots and cuts are shared: share() is one
+ * more reference. Threads are those of the C calls: one at a time for batchers, builders
+ * and cursors, any for the rest. Destroying a map closes the spine; a runtime may go
+ * before it, see spine/runtime.h.
  */
 
 #if __cplusplus < 201703L
@@ -43,6 +43,7 @@
 #include "spine/codec.hpp"
 #include "spine/cursor.hpp"
 #include "spine/result.hpp"
+#include "spine/snapshot.hpp"
 #include "spine/spine.h"
 
 #include <chrono>
@@ -196,95 +197,6 @@ class runtime : public handle<spine_runtime, spine_runtime_close>
     }
 };
 
-/* --- snapshots ---------------------------------------------------------------------- */
-
-template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
-class snapshot : public handle<struct spine_snapshot, spine_snapshot_unref>
-{
-  public:
-    using handle::handle;
-    using batch_type = spine_cpp::batch<K, V, Time>;
-    using cursor_type = spine_cpp::cursor<K, V, Time>;
-
-    /* One more reference. */
-    snapshot share() const noexcept
-    {
-        return snapshot(get() != nullptr ? spine_snapshot_ref(get()) : nullptr);
-    }
-
-    std::size_t batch_count() const
-    {
-        return batch_count(std::nothrow).value();
-    }
-
-    result<std::size_t> batch_count(std::nothrow_t) const noexcept
-    {
-        if (!*this)
-            return this->empty("snapshot");
-        return spine_snapshot_batch_count(get());
-    }
-
-    /* SPINE_INVALID unless `index` is less than batch_count(). */
-    batch_type batch(std::size_t index) const
-    {
-        return batch(std::nothrow, index).value();
-    }
-
-    result<batch_type> batch(std::nothrow_t, std::size_t index) const noexcept
-    {
-        spine_error error;
-
-        if (!*this)
-            return this->empty("snapshot");
-        if (index < spine_snapshot_batch_count(get()))
-            return batch_type(spine_batch_ref(spine_snapshot_batch(get(), index)));
-        (void)fail(&error, SPINE_INVALID, "a snapshot has no batch of that index");
-        return error;
-    }
-
-    /* Rows and bytes of all batches: rows that cancel across batches count. */
-    uint64_t rows() const
-    {
-        return rows(std::nothrow).value();
-    }
-
-    result<uint64_t> rows(std::nothrow_t) const noexcept
-    {
-        if (!*this)
-            return this->empty("snapshot");
-        return spine_snapshot_rows(get());
-    }
-
-    uint64_t bytes() const
-    {
-        return bytes(std::nothrow).value();
-    }
-
-    result<uint64_t> bytes(std::nothrow_t) const noexcept
-    {
-        if (!*this)
-            return this->empty("snapshot");
-        return spine_snapshot_bytes(get());
-    }
-
-    result<cursor_type> cursor(std::nothrow_t) const
-    {
-        spine_cursor *raw = nullptr;
-        spine_error error;
-
-        if (!*this)
-            return this->empty("snapshot");
-        if (spine_snapshot_cursor(get(), &raw, &error) != SPINE_OK)
-            return error;
-        return cursor_type(raw);
-    }
-
-    cursor_type cursor() const
-    {
-        return cursor(std::nothrow).value();
-    }
-};
-
 /* --- spines ------------------------------------------------------------------------- */
 
 /* A spine of rows (K, V); V void: of keys alone, see set. */
@@ -297,6 +209,7 @@ class map : public handle<::spine, spine_close>
     using batcher = spine_cpp::batcher<K, V, Time>;
     using builder = spine_cpp::builder<K, V, Time>;
     using snapshot_type = spine_cpp::snapshot<K, V, Time>;
+    using cut_type = spine_cpp::cut<K, V, Time>;
     using cursor_type = spine_cpp::cursor<K, V, Time>;
 
     static result<map> open(std::nothrow_t, const runtime &runtime,
@@ -315,6 +228,23 @@ class map : public handle<::spine, spine_close>
     static map open(const runtime &runtime, const spine_options &options = {})
     {
         return open(std::nothrow, runtime, options).value();
+    }
+
+    /* A new spine with the content of a cut. */
+    static map open(const runtime &runtime, const cut_type &cut)
+    {
+        return open(std::nothrow, runtime, cut).value();
+    }
+
+    static result<map>
+    open(std::nothrow_t, const runtime &runtime, const cut_type &cut) noexcept
+    {
+        ::spine *raw = nullptr;
+        spine_error error;
+
+        if (spine_open_cut(runtime.get(), cut.get(), &raw, &error) != SPINE_OK)
+            return error;
+        return map(raw);
     }
 
     /* Adds a batch, of which the spine keeps a reference; waits under backpressure. */
@@ -409,6 +339,19 @@ class map : public handle<::spine, spine_close>
     result<void> clear_dirty(std::nothrow_t) noexcept
     {
         return tell(spine_clear_dirty);
+    }
+
+    /* The same if nothing was inserted since the cut; was it so? */
+    bool clear_dirty(const cut_type &cut)
+    {
+        return clear_dirty(std::nothrow, cut).value();
+    }
+
+    result<bool> clear_dirty(std::nothrow_t, const cut_type &cut) noexcept
+    {
+        if (!*this)
+            return this->empty("map");
+        return spine_clear_dirty_since(get(), cut.get());
     }
 
     void set_frontier(uint64_t frontier)
@@ -510,6 +453,24 @@ class map : public handle<::spine, spine_close>
         return snapshot_type(raw);
     }
 
+    /* The same with frontier, options and flags: what checkpoint.hpp makes durable. */
+    cut_type cut() const
+    {
+        return cut(std::nothrow).value();
+    }
+
+    result<cut_type> cut(std::nothrow_t) const noexcept
+    {
+        struct spine_cut *raw = nullptr;
+        spine_error error;
+
+        if (!*this)
+            return this->empty("map");
+        if (spine_take_cut(get(), &raw, &error) != SPINE_OK)
+            return error;
+        return cut_type(raw);
+    }
+
     /* A cursor over the content at this moment. */
     cursor_type cursor() const
     {
@@ -572,6 +533,8 @@ template <class K, enum spine_time Time = SPINE_UNTIMED> using set = map<K, void
 
 } /* inline namespace SPINE_CPP_MODE */
 } /* namespace spine_cpp */
+
+#include "spine/checkpoint.hpp"
 
 #endif /* C++17 */
 #endif

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SPINE_CHECKPOINT_HPP
+#define SPINE_CHECKPOINT_HPP
+
+/*
+ * Stores, checkpoints and restoring (spine/checkpoint.h). Part of spine.hpp; include
+ * that.
+ *
+ *     auto store = spine_cpp::store::open("/var/lib/state");
+ *     store.checkpoint({{"orders", orders}, {"users", users}});
+ *
+ *     auto restored = store.restore(runtime);                after a crash
+ *     auto orders = restored.take<uint64_t, std::string>("orders");
+ */
+
+#include "spine/checkpoint.h"
+#include "spine/spine.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <new>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace spine_cpp
+{
+inline namespace SPINE_CPP_MODE
+{
+
+/* --- what is in a checkpoint -------------------------------------------------------- */
+
+/* A spine under a name: its content when the call begins, or of a cut, or of a cut of
+ * this spine, whose dirty flag falls then. Handles are borrowed. */
+class checkpoint_item
+{
+  public:
+    template <class K, class V, enum spine_time Time>
+    checkpoint_item(std::string name, const map<K, V, Time> &spine)
+        : name_(std::move(name)), spine_(spine.get())
+    {
+    }
+
+    template <class K, class V, enum spine_time Time>
+    checkpoint_item(std::string name, const cut<K, V, Time> &cut)
+        : name_(std::move(name)), cut_(cut.get())
+    {
+    }
+
+    template <class K, class V, enum spine_time Time>
+    checkpoint_item(std::string name, const map<K, V, Time> &spine,
+                    const cut<K, V, Time> &cut)
+        : name_(std::move(name)), spine_(spine.get()), cut_(cut.get())
+    {
+    }
+
+    /* Borrows the name. */
+    spine_checkpoint_item raw() const noexcept
+    {
+        return {name_.c_str(), spine_, cut_};
+    }
+
+  private:
+    std::string name_;
+    ::spine *spine_ = nullptr;
+    struct spine_cut *cut_ = nullptr;
+};
+
+/* One that there is; `error` says what is wrong with it, if something is. */
+struct checkpoint_summary : spine_checkpoint_summary {
+    spine_error error;
+};
+
+/* --- what a checkpoint was restored as ---------------------------------------------- */
+
+class restored : public handle<spine_restored, spine_restored_free>
+{
+  public:
+    using handle::handle;
+
+    uint64_t sequence() const noexcept
+    {
+        return spine_restored_sequence(get());
+    }
+
+    /* The host's own data, borrowed from this. */
+    std::string_view user_data() const noexcept
+    {
+        std::size_t bytes = 0;
+        const void *data = spine_restored_user_data(get(), &bytes);
+
+        return {static_cast<const char *>(data), bytes};
+    }
+
+    std::size_t size() const noexcept
+    {
+        return spine_restored_count(get());
+    }
+
+    /* SPINE_INVALID unless `index` is less than size(). */
+    spine_restored_item item(std::size_t index) const
+    {
+        return item(std::nothrow, index).value();
+    }
+
+    result<spine_restored_item> item(std::nothrow_t, std::size_t index) const noexcept
+    {
+        spine_restored_item out;
+
+        if (!*this)
+            return this->empty("restored");
+        if (spine_restored_get_item(get(), index, &out))
+            return out;
+        return failure(SPINE_INVALID, "a checkpoint has no spine of that index", "");
+    }
+
+    /*
+     * Takes the spine of a name. SPINE_NOT_FOUND when there is none, or it was taken
+     * before; SPINE_INVALID when its rows are of other types, and it stays.
+     */
+    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+    map<K, V, Time> take(const std::string &name)
+    {
+        return take<K, V, Time>(std::nothrow, name).value();
+    }
+
+    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+    result<map<K, V, Time>> take(std::nothrow_t, const std::string &name) noexcept
+    {
+        schema_of<K, V, Time> schema;
+        spine_restored_item found = {};
+        spine_error error;
+
+        if (!*this)
+            return this->empty("restored");
+        if (schema.make(&error) != SPINE_OK)
+            return error;
+        for (std::size_t i = 0; spine_restored_get_item(get(), i, &found); i++)
+            if (name == found.name)
+                break;
+        if (found.name == nullptr || name != found.name || found.spine == nullptr)
+            return failure(SPINE_NOT_FOUND,
+                           "a checkpoint has no such spine to take: ", name.c_str());
+        if (!spine_schema_equal(spine_get_schema(found.spine), schema.get()))
+            return failure(SPINE_INVALID, "its rows are of other types: ", name.c_str());
+        return map<K, V, Time>(spine_restored_take(get(), name.c_str()));
+    }
+
+  private:
+    static spine_error
+    failure(enum spine_status status, const char *what, const char *name) noexcept
+    {
+        spine_error error;
+
+        error.status = status;
+        (void)std::snprintf(error.message, sizeof error.message, "%s%.100s", what, name);
+        return error;
+    }
+};
+
+/* --- stores ------------------------------------------------------------------------- */
+
+/* Where files and checkpoints are; runtimes take one as an option, by get(). */
+class store : public handle<spine_store, spine_store_close>
+{
+  public:
+    using handle::handle;
+
+    /* In a directory. */
+    static store open(const std::string &directory,
+                      const spine_store_options &options = {},
+                      const spine_directory_options &directory_options = {})
+    {
+        return open(std::nothrow, directory, options, directory_options).value();
+    }
+
+    static result<store>
+    open(std::nothrow_t, const std::string &directory,
+         const spine_store_options &options = {},
+         const spine_directory_options &directory_options = {}) noexcept
+    {
+        spine_backend backend = {};
+        spine_error error;
+
+        if (spine_directory_backend(directory.c_str(), &directory_options, &backend,
+                                    &error) != SPINE_OK)
+            return error;
+        auto opened = open(std::nothrow, backend, options);
+        if (!opened)
+            spine_backend_release(&backend);
+        return opened;
+    }
+
+    /* In any backend, which is taken unless this fails. */
+    static store
+    open(const spine_backend &backend, const spine_store_options &options = {})
+    {
+        return open(std::nothrow, backend, options).value();
+    }
+
+    static result<store> open(std::nothrow_t, const spine_backend &backend,
+                              const spine_store_options &options = {}) noexcept
+    {
+        spine_store *raw = nullptr;
+        spine_error error;
+
+        if (spine_store_open(&backend, &options, &raw, &error) != SPINE_OK)
+            return error;
+        return store(raw);
+    }
+
+    spine_store_stats stats() const
+    {
+        return stats(std::nothrow).value();
+    }
+
+    result<spine_store_stats> stats(std::nothrow_t) const noexcept
+    {
+        spine_store_stats out;
+
+        if (!*this)
+            return empty("store");
+        spine_store_get_stats(get(), &out);
+        return out;
+    }
+
+    /* Makes the spines durable, together; blocks. */
+    spine_checkpoint_info checkpoint(const std::vector<checkpoint_item> &items,
+                                     const spine_checkpoint_options &options = {})
+    {
+        return checkpoint(std::nothrow, items, options).value();
+    }
+
+    result<spine_checkpoint_info> checkpoint(std::nothrow_t,
+                                             const std::vector<checkpoint_item> &items,
+                                             const spine_checkpoint_options &options = {})
+    {
+        const auto raw = raw_items(items);
+        spine_checkpoint_info info;
+        spine_error error;
+
+        if (!*this)
+            return empty("store");
+        if (spine_checkpoint(get(), raw.data(), raw.size(), &options, &info, &error) !=
+            SPINE_OK)
+            return error;
+        return info;
+    }
+
+    /* The same by a thread of `runtime`, of the content of now; `options.on_done`, which
+     * throws nothing, is told how it ended. */
+    void start_checkpoint(const runtime &runtime,
+                          const std::vector<checkpoint_item> &items,
+                          const spine_checkpoint_options &options = {})
+    {
+        start_checkpoint(std::nothrow, runtime, items, options).value();
+    }
+
+    result<void> start_checkpoint(std::nothrow_t, const runtime &runtime,
+                                  const std::vector<checkpoint_item> &items,
+                                  const spine_checkpoint_options &options = {})
+    {
+        const auto raw = raw_items(items);
+        spine_error error;
+
+        if (!*this)
+            return empty("store");
+        if (spine_checkpoint_start(get(), runtime.get(), raw.data(), raw.size(), &options,
+                                   &error) != SPINE_OK)
+            return error;
+        return {};
+    }
+
+    /* Checkpoint `sequence`, the newest when 0, on `runtime`. */
+    spine_cpp::restored restore(const runtime &runtime, uint64_t sequence = 0,
+                                const spine_restore_options &options = {})
+    {
+        return restore(std::nothrow, runtime, sequence, options).value();
+    }
+
+    result<spine_cpp::restored>
+    restore(std::nothrow_t, const runtime &runtime, uint64_t sequence = 0,
+            const spine_restore_options &options = {}) noexcept
+    {
+        spine_restored *raw = nullptr;
+        spine_error error;
+
+        if (!*this)
+            return empty("store");
+        if (spine_restore(get(), sequence, runtime.get(), &options, &raw, &error) !=
+            SPINE_OK)
+            return error;
+        return spine_cpp::restored(raw);
+    }
+
+    /* The checkpoints that there are, the oldest first. */
+    std::vector<checkpoint_summary> checkpoints() const
+    {
+        return checkpoints(std::nothrow).value();
+    }
+
+    result<std::vector<checkpoint_summary>> checkpoints(std::nothrow_t) const
+    {
+        std::vector<checkpoint_summary> list;
+        spine_error error;
+
+        if (!*this)
+            return empty("store");
+        if (spine_checkpoint_list(get(), append, &list, &error) != SPINE_OK)
+            return error;
+        return list;
+    }
+
+    void remove_checkpoint(uint64_t sequence)
+    {
+        remove_checkpoint(std::nothrow, sequence).value();
+    }
+
+    result<void> remove_checkpoint(std::nothrow_t, uint64_t sequence) noexcept
+    {
+        spine_error error;
+
+        if (!*this)
+            return empty("store");
+        if (spine_checkpoint_remove(get(), sequence, &error) != SPINE_OK)
+            return error;
+        return {};
+    }
+
+    /* Removes the files that nothing needs; what those were. */
+    spine_sweep_info sweep(const spine_sweep_options &options = {})
+    {
+        return sweep(std::nothrow, options).value();
+    }
+
+    result<spine_sweep_info>
+    sweep(std::nothrow_t, const spine_sweep_options &options = {}) noexcept
+    {
+        spine_sweep_info info;
+        spine_error error;
+
+        if (!*this)
+            return empty("store");
+        if (spine_store_sweep(get(), &options, &info, &error) != SPINE_OK)
+            return error;
+        return info;
+    }
+
+  private:
+    static std::vector<spine_checkpoint_item>
+    raw_items(const std::vector<checkpoint_item> &items)
+    {
+        std::vector<spine_checkpoint_item> raw;
+
+        raw.reserve(items.size());
+        for (const auto &item : items)
+            raw.push_back(item.raw());
+        return raw;
+    }
+
+    /* No exception passes through the library. */
+    static enum spine_status append(void *context,
+                                    const spine_checkpoint_summary *summary,
+                                    const spine_error *error) noexcept
+    {
+        auto *list = static_cast<std::vector<checkpoint_summary> *>(context);
+
+#if defined(__cpp_exceptions)
+        try {
+            list->push_back({*summary, *error});
+        } catch (...) {
+            return SPINE_NOMEM;
+        }
+#else
+        list->push_back({*summary, *error});
+#endif
+        return SPINE_OK;
+    }
+};
+
+} /* inline namespace SPINE_CPP_MODE */
+} /* namespace spine_cpp */
+
+#endif
