@@ -10,6 +10,7 @@
  * between spine_open() and spine_close() of the spine.
  */
 
+#include "spine/arrow.h"
 #include "spine/backend.h"
 #include "spine/batch.h"
 #include "spine/checkpoint.h"
@@ -284,8 +285,7 @@ spine_snapshot_batch(const struct spine_snapshot *snapshot, size_t index);
 SPINE_API uint64_t spine_snapshot_rows(const struct spine_snapshot *snapshot);
 SPINE_API uint64_t spine_snapshot_bytes(const struct spine_snapshot *snapshot);
 
-/* A cursor over a snapshot, of which it keeps a reference;
- * over the spine as it is now. */
+/* A cursor over a snapshot, of which it keeps a reference; over the spine as it is. */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_snapshot_cursor(struct spine_snapshot *snapshot, struct spine_cursor **out,
                       struct spine_error *error);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "arrow/hold.h"
+
+#include "base/alloc.h"
+
+#include <stdalign.h>
+
+struct hold_piece {
+    struct hold_piece *next;
+    size_t bytes;
+    /* For numbers of all kinds. */
+    alignas(16) uint8_t memory[];
+};
+
+void *
+hold_take(struct hold *hold, size_t bytes)
+{
+    struct hold_piece *piece;
+
+    if (bytes > SIZE_MAX - sizeof *piece)
+        return NULL;
+    piece = mem_zalloc(sizeof *piece + bytes);
+    if (piece == NULL)
+        return NULL;
+    piece->bytes = sizeof *piece + bytes;
+    piece->next = hold->pieces;
+    hold->pieces = piece;
+    return piece->memory;
+}
+
+void *
+hold_take_array(struct hold *hold, size_t count, size_t item_bytes)
+{
+    return count <= SIZE_MAX / item_bytes ? hold_take(hold, count * item_bytes) : NULL;
+}
+
+char *
+hold_copy(struct hold *hold, const char *text)
+{
+    const size_t bytes = text != NULL ? strlen(text) : 0;
+    char *const copy = hold_take(hold, bytes + 1);
+
+    if (copy != NULL && bytes > 0)
+        memcpy(copy, text, bytes);
+    return copy;
+}
+
+void
+hold_release(struct hold *hold)
+{
+    while (hold->pieces != NULL) {
+        struct hold_piece *const piece = hold->pieces;
+
+        hold->pieces = piece->next;
+        mem_free(piece, piece->bytes);
+    }
+    spine_tuple_page_free(hold->page);
+    hold->page = NULL;
+}
+
+struct hold *
+hold_new(void)
+{
+    struct hold *const hold = mem_zalloc(sizeof *hold);
+
+    if (hold != NULL)
+        ref_init(&hold->ref);
+    return hold;
+}
+
+void
+hold_unref(struct hold *hold)
+{
+    if (hold == NULL || !ref_drop(&hold->ref))
+        return;
+    hold_release(hold);
+    mem_free(hold, sizeof *hold);
+}
