@@ -66,7 +66,9 @@ enum engine_ability {
     /* The least keys can be read. */
     ENGINE_HEAD = 512,
     /* Rows of several columns, by a way of its own (macro/columns.h). */
-    ENGINE_COLUMNS = 1024
+    ENGINE_COLUMNS = 1024,
+    /* What was inserted can be made durable. */
+    ENGINE_DURABLE = 2048
 };
 
 struct engine_setup {
@@ -75,6 +77,8 @@ struct engine_setup {
     const char *directory;
     /* Batches are not merged. */
     bool apart;
+    /* What is inserted will be made durable. */
+    bool durable;
     /* Rows that will be live at most, for what must be sized beforehand. */
     uint64_t rows_max;
 };
@@ -144,6 +148,10 @@ struct engine {
     /* Reads up to `count` least keys, all of different rows; returns how many there are.
        Needs ENGINE_HEAD. */
     size_t (*head)(void *state, uint64_t *keys, size_t count, struct head_cost *cost);
+    /* All that was inserted survives the machine from now on; the bytes of files that
+       were written for it, 0 when not known. Needs ENGINE_DURABLE, and a setup that says
+       so. */
+    uint64_t (*durable)(void *state);
 };
 
 /* Spines that are opened from now on merge by `name`: decades; decades-due: only what is

@@ -237,6 +237,15 @@ metric_unit(const char *metric)
         {"first_p50_us", "us"},
         {"first_p99_us", "us"},
         {"rows_skipped", "rows"},
+        {"durable_bytes_per_row", "bytes"},
+        {"over_write", "x"},
+        {"time_part", "x"},
+        {"bytes_part", "x"},
+        {"over_cold", "x"},
+        {"over_quiet", "x"},
+        {"over_plain", "x"},
+        {"files", "files"},
+        {"syncs", "calls"},
     };
 
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)

@@ -50,6 +50,10 @@ void run_columns(const struct bench *bench, const struct engine *engine,
 void
 run_timed(const struct bench *bench, const struct engine *engine, struct sample *sample);
 
+void run_checkpoint(const struct bench *bench, const struct engine *engine,
+                    struct sample *sample);
+/* The parts of it that only spines have. */
+void run_checkpoint_of_spines(const struct bench *bench, struct sample *sample);
 void
 run_merge(const struct bench *bench, const struct engine *engine, struct sample *sample);
 

@@ -133,6 +133,16 @@ probe(void *opaque, const uint64_t *keys, size_t count, uint64_t *values,
     mdb_txn_abort(txn);
 }
 
+/* Pages are written where they are: how many, nobody says. */
+static uint64_t
+durable(void *opaque)
+{
+    const struct state *const state = opaque;
+
+    must(mdb_env_sync(state->env, 1), "sync");
+    return 0;
+}
+
 static void
 close_store(void *opaque)
 {
@@ -152,7 +162,7 @@ describe(void)
 extern const struct engine engine_lmdb;
 const struct engine engine_lmdb = {
     .name = "lmdb",
-    .abilities = ENGINE_LOOKUP,
+    .abilities = ENGINE_LOOKUP | ENGINE_DURABLE,
     .describe = describe,
     .open = open_store,
     .insert = insert,
@@ -160,4 +170,5 @@ const struct engine engine_lmdb = {
     .scan = scan,
     .probe = probe,
     .close = close_store,
+    .durable = durable,
 };

@@ -131,6 +131,6 @@ const struct engine engine_map = {
     nullptr,  nullptr,
     nullptr,  nullptr,
     nullptr,  close,
-    head,
+    head,     nullptr,
 };
 }

@@ -377,11 +377,11 @@ const struct engine engine_naive = {
     unite,    written,
     nullptr,  nullptr,
     runs_now, close,
-    head,
+    head,     nullptr,
 };
 const struct engine engine_sort = {
     "sort",  0,       sort_describe, sort_open, sort_insert, sort_settle,
     scan,    nullptr, probe,         nullptr,   unite,       nullptr,
-    nullptr, nullptr, runs_now,      close,     nullptr,
+    nullptr, nullptr, runs_now,      close,     nullptr,     nullptr,
 };
 }

@@ -19,6 +19,7 @@
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_buffer_manager.h>
 #include <thread>
 
@@ -81,6 +82,7 @@ struct state {
     rocksdb::ReadOptions read;
     rocksdb::ReadOptions read_all;
     std::string directory;
+    unsigned checkpoints = 0;
 };
 
 drop_zeros zero_filter;
@@ -246,6 +248,33 @@ probe(void *opaque, const uint64_t *keys, size_t count, uint64_t *values,
     must(at->status(), "probe");
 }
 
+uint64_t
+files_bytes(const state &store)
+{
+    uint64_t bytes = 0;
+
+    store.db->GetIntProperty("rocksdb.total-sst-files-size", &bytes);
+    return bytes;
+}
+
+/* Memtables become files, which are linked to a directory of their own. */
+uint64_t
+durable(void *opaque)
+{
+    auto &store = *static_cast<state *>(opaque);
+    const uint64_t before = files_bytes(store);
+    rocksdb::Checkpoint *made = nullptr;
+
+    must(store.db->Flush(rocksdb::FlushOptions()), "flush");
+    must(rocksdb::Checkpoint::Create(store.db, &made), "checkpoint");
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+    must(checkpoint->CreateCheckpoint(store.directory + "/checkpoint-" +
+                                      std::to_string(store.checkpoints++)),
+         "checkpoint");
+    const uint64_t after = files_bytes(store);
+    return after > before ? after - before : 0;
+}
+
 void
 close(void *opaque)
 {
@@ -284,19 +313,25 @@ extern "C" {
 extern const struct engine engine_rocksdb, engine_rocksdb_level, engine_rocksdb_spill;
 
 const struct engine engine_rocksdb = {
-    "rocksdb", ENGINE_LOOKUP, describe, open_universal, insert,  settle,
-    scan,      nullptr,       probe,    nullptr,        nullptr, nullptr,
-    nullptr,   nullptr,       nullptr,  close,          nullptr,
+    "rocksdb", ENGINE_LOOKUP | ENGINE_DURABLE,
+    describe,  open_universal,
+    insert,    settle,
+    scan,      nullptr,
+    probe,     nullptr,
+    nullptr,   nullptr,
+    nullptr,   nullptr,
+    nullptr,   close,
+    nullptr,   durable,
 };
 const struct engine engine_rocksdb_level = {
     "rocksdb-level", ENGINE_LOOKUP, describe_level, open_level, insert,  settle,  scan,
     nullptr,         probe,         nullptr,        nullptr,    nullptr, nullptr, nullptr,
-    nullptr,         close,         nullptr,
+    nullptr,         close,         nullptr,        nullptr,
 };
 const struct engine engine_rocksdb_spill = {
     "rocksdb-spill", ENGINE_LOOKUP, describe_spill, open_limited, insert,
     settle,          scan,          nullptr,        probe,        nullptr,
     nullptr,         nullptr,       nullptr,        nullptr,      nullptr,
-    close,           nullptr,
+    close,           nullptr,       nullptr,
 };
 }

@@ -64,25 +64,39 @@ describe_spill(void)
     return "a quarter of the memory that the rows take; files around the page cache";
 }
 
+static struct spine_store *
+open_store(const struct engine_setup *setup)
+{
+    struct spine_backend backend;
+    struct spine_store *store;
+    struct spine_error error;
+
+    must(spine_directory_backend(setup->directory, NULL, &backend, &error), &error,
+         "spine_directory_backend");
+    must(spine_store_open(&backend, NULL, &store, &error), &error, "spine_store_open");
+    return store;
+}
+
+/* With a store, if need be, that the runtime does not know: all rows are in memory. */
 static void *
 open_spine(const struct engine_setup *setup)
 {
-    return open_with(setup, &(struct spine_runtime_options){0});
+    struct state *const state = open_with(setup, &(struct spine_runtime_options){0});
+
+    if (setup->durable) {
+        state->store = open_store(setup);
+        state->directory = setup->directory;
+    }
+    return state;
 }
 
 static void *
 open_spill(const struct engine_setup *setup)
 {
-    struct spine_runtime_options with_store = {.memory_limit_bytes =
-                                                   engine_spill_bytes(setup)};
-    struct spine_backend backend;
-    struct spine_error error;
+    struct spine_runtime_options with_store = {
+        .memory_limit_bytes = engine_spill_bytes(setup), .store = open_store(setup)};
     struct state *state;
 
-    must(spine_directory_backend(setup->directory, NULL, &backend, &error), &error,
-         "spine_directory_backend");
-    must(spine_store_open(&backend, NULL, &with_store.store, &error), &error,
-         "spine_store_open");
     state = open_with(setup, &with_store);
     state->store = with_store.store;
     state->directory = setup->directory;
@@ -332,6 +346,19 @@ head(void *opaque, uint64_t *keys, size_t count, struct head_cost *cost)
     return read;
 }
 
+static uint64_t
+durable(void *opaque)
+{
+    const struct state *const state = opaque;
+    const struct spine_checkpoint_item item = {.name = "rows", .spine = state->spine};
+    struct spine_checkpoint_info info;
+    struct spine_error error;
+
+    must(spine_checkpoint(state->store, &item, 1, NULL, &info, &error), &error,
+         "spine_checkpoint");
+    return info.file_bytes + info.manifest_bytes;
+}
+
 static void
 close_spine(void *opaque)
 {
@@ -353,7 +380,7 @@ const struct engine engine_spine = {
     .name = "spine",
     .abilities = ENGINE_BYTES | ENGINE_TIMES | ENGINE_APART | ENGINE_LOOKUP |
                  ENGINE_GROUPS | ENGINE_BULK | ENGINE_PROBE | ENGINE_UNITE |
-                 ENGINE_RETAIN | ENGINE_HEAD | ENGINE_COLUMNS,
+                 ENGINE_RETAIN | ENGINE_HEAD | ENGINE_COLUMNS | ENGINE_DURABLE,
     .describe = describe,
     .open = open_spine,
     .insert = insert,
@@ -369,6 +396,7 @@ const struct engine engine_spine = {
     .runs = runs,
     .close = close_spine,
     .head = head,
+    .durable = durable,
 };
 
 const struct engine engine_spill = {

@@ -69,6 +69,17 @@ static const struct bar bars[] = {
     {"latency.80", "p99_ms", NULL, NULL, 2},
     {"latency.80", "p99.9_ms", NULL, NULL, 4},
     {"latency.80", "max_ms", NULL, NULL, 8},
+    {"checkpoint", "over_write", NULL, NULL, 1.43},
+    {"checkpoint", "durable_bytes_per_row", NULL, NULL, 15},
+    {"checkpoint.more", "bytes_part", NULL, NULL, 0.05},
+    {"checkpoint.more", "time_part", NULL, NULL, 0.05},
+    {"checkpoint.many", "files", NULL, NULL, 4},
+    {"checkpoint.many", "syncs", NULL, NULL, 10},
+    {"checkpoint.many", "durable_ms", NULL, NULL, 200},
+    {"checkpoint.restore", "restore_ms", NULL, NULL, 50},
+    {"checkpoint.restore", "over_cold", NULL, NULL, 1.3},
+    {"checkpoint.during", "over_quiet", NULL, NULL, 3},
+    {"checkpoint.churn", "over_plain", NULL, NULL, 1.18},
 };
 
 enum outcome { UNKNOWN, MISSED, REACHED };
