@@ -157,6 +157,40 @@ spine_batch_from_arrow(const struct spine_arrow_mapping *mapping,
                        const struct ArrowArray *array, struct spine_batch **out,
                        struct spine_error *error);
 
+/*
+ * The rows of a cursor, from its position to its end, as a stream of records, at most
+ * 65,536 at a time. A NULL mapping is that of the cursor's schema; any other has to be of
+ * an equal one. Columns are those of the rows in memory where Arrow has them the same:
+ * all but bools and 32-bit offsets.
+ *
+ * Takes the cursor: on success the stream closes it. What the stream gives outlives the
+ * stream. A failure is the errno that comes nearest, such as ENOMEM, EIO, EOVERFLOW or
+ * EINVAL, with the cursor's message, and for good. One thread at a time, as a cursor.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_cursor_to_arrow(struct spine_cursor *cursor,
+                      const struct spine_arrow_mapping *mapping,
+                      struct ArrowArrayStream *out, struct spine_error *error);
+
+/* The same of all rows of a snapshot, of which the stream keeps a reference. */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_snapshot_to_arrow(struct spine_snapshot *snapshot,
+                        const struct spine_arrow_mapping *mapping,
+                        struct ArrowArrayStream *out, struct spine_error *error);
+
+/*
+ * The same of the rows of some keys: spine_snapshot_probe() of a struct array of the
+ * key's columns, in the key's order; in any order of rows, which may repeat.
+ * SPINE_INVALID when `options` want counts; its filter is borrowed until the stream is
+ * released. NULL options mean the defaults.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_snapshot_probe_to_arrow(struct spine_snapshot *snapshot,
+                              const struct spine_arrow_mapping *mapping,
+                              const struct ArrowArray *keys,
+                              const struct spine_probe_options *options,
+                              struct ArrowArrayStream *out, struct spine_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -54,6 +54,10 @@ SPINE_API SPINE_CHECKED enum spine_status spine_batch_cursor(struct spine_batch 
 /* NULL is allowed. */
 SPINE_API void spine_cursor_close(struct spine_cursor *cursor);
 
+/* What its rows look like, as long as the cursor. */
+SPINE_API const struct spine_schema *
+spine_cursor_schema(const struct spine_cursor *cursor);
+
 /* SPINE_OK, or why the cursor is invalid for good; after a read that was refused
  * SPINE_INVALID until the next read. */
 SPINE_API SPINE_CHECKED enum spine_status

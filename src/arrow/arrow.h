@@ -12,6 +12,9 @@
  *     arrow_schema.c     a mapping as a schema of Arrow
  *     arrow_import.c     arrays as columns of tuples, borrowed where they are the same
  *     arrow_gather.c     those that are not: views, dictionaries
+ *     arrow_record.c     columns of tuples as arrays
+ *     arrow_stream.c     a cursor's rows as a stream of records
+ *     arrow_probe.c      those of some keys
  *
  * A *field* is a column of records: what it is in Arrow, and in a tuple. Fields are a
  * tree like the types of their columns.
@@ -68,6 +71,7 @@ struct spine_arrow_mapping {
     size_t value_count;
 };
 
+struct spine_arrow_mapping *mapping_ref(const struct spine_arrow_mapping *mapping);
 void mapping_unref(struct spine_arrow_mapping *mapping);
 
 /* ---- Formats ---- */
@@ -109,6 +113,57 @@ enum spine_status
 gather_dictionary(const struct intake *in, const struct arrow_field *field,
                   const struct spine_column_data *indexes,
                   const struct dictionary *dictionary, struct spine_column_data *out);
+
+/* The rows of a struct array of the key's columns, in their order. */
+enum spine_status
+intake_keys(const struct intake *in, const struct spine_arrow_mapping *mapping,
+            const struct ArrowArray *array, struct spine_tuple_rows *out);
+
+/* ---- Records that go out ---- */
+
+/* The most rows of a record batch. */
+#define RECORD_ROWS_MAX 65536u
+
+/* Rows that are given out. */
+struct outlet {
+    const struct spine_arrow_mapping *mapping;
+    /* Has their memory, and that of the arrays. */
+    struct hold *hold;
+    struct spine_tuple_rows rows;
+    /* Of them, [begin, end) are given now. */
+    size_t begin;
+    size_t end;
+};
+
+/* The first rows from `begin` on, up to `rows_max`, of which no column of 32-bit offsets
+ * has more than `bytes_max` bytes; one at least. */
+size_t outlet_fit(const struct outlet *outlet, size_t rows_max, uint64_t bytes_max);
+/* Those rows as a struct array. False without memory. */
+bool outlet_give(const struct outlet *outlet, struct ArrowArray *out);
+
+/* What a stream gives, and where it comes from. */
+struct records {
+    struct outlet outlet;
+    /* Brings the next rows: into `outlet`, whose hold has a page and nothing else; none
+     * at the end. */
+    enum spine_status (*on_fill)(struct records *records);
+    /* Ends `source`. */
+    void (*on_close)(void *source);
+    void *source;
+    uint64_t bytes_max;
+    enum spine_status status;
+    struct spine_error error;
+};
+
+/* A stream of what `on_fill` brings. On success takes `source`. */
+enum spine_status records_open(const struct records *records,
+                               struct ArrowArrayStream *out, struct spine_error *error);
+
+/* The mapping, or that of the cursor's schema; a reference. SPINE_INVALID when it is of
+ * another schema. */
+enum spine_status
+mapping_for(const struct spine_cursor *cursor, const struct spine_arrow_mapping *mapping,
+            struct spine_arrow_mapping **out, struct spine_error *error);
 
 /* Is row i of the column there? */
 static inline bool

@@ -36,6 +36,8 @@ intake_struct(const struct intake *in, const struct arrow_field *field,
 static enum spine_status
 intake_rows(const struct intake *in, const struct spine_arrow_mapping *mapping,
             const struct ArrowArray *array, struct spine_tuple_rows *out);
+static enum spine_status
+check_records(const struct intake *in, const struct ArrowArray *array);
 static void intake_weights(const struct intake *in, const struct arrow_field *field,
                            const struct spine_column_data *data, size_t width,
                            int64_t *weights);
@@ -82,7 +84,7 @@ intake_rows(const struct intake *in, const struct spine_arrow_mapping *mapping,
         .name = "(all)", .layout = ARROW_STRUCT, .child_count = mapping->count_in};
     const size_t width = mapping->schema.weight_count;
     struct intake inner = *in;
-    struct spine_column_data *keys, *values, all = {0};
+    struct spine_column_data *keys, *values;
     int64_t *weights = NULL;
 
     inner.rows = array->length > 0 ? (size_t)array->length : 0;
@@ -93,13 +95,7 @@ intake_rows(const struct intake *in, const struct spine_arrow_mapping *mapping,
         weights = hold_take_array(in->hold, inner.rows, width * sizeof *weights);
     if (keys == NULL || values == NULL || (width > 1 && weights == NULL))
         return fail_intake(&inner);
-    if (array->null_count != 0) {
-        all.valid = array->buffers[0];
-        all.valid_offset = (size_t)array->offset;
-    }
-    for (size_t i = 0; all.valid != NULL && i < inner.rows; i++)
-        if (!data_is_valid(&all, i))
-            return spine_fail(in->error, SPINE_INVALID, "record %zu is null", i);
+    TRY_RETURN(check_records(&inner, array));
     *out = (struct spine_tuple_rows){
         .rows = inner.rows,
         .keys = mapping->key_count > 0 ? keys : NULL,
@@ -123,6 +119,46 @@ intake_rows(const struct intake *in, const struct spine_arrow_mapping *mapping,
         else
             intake_weights(&inner, field, &data, width, weights);
     }
+    return SPINE_OK;
+}
+
+enum spine_status
+intake_keys(const struct intake *in, const struct spine_arrow_mapping *mapping,
+            const struct ArrowArray *array, struct spine_tuple_rows *out)
+{
+    const struct arrow_field whole = {
+        .name = "(all)", .layout = ARROW_STRUCT, .child_count = mapping->key_count};
+    struct spine_column_data *const keys =
+        hold_take_array(in->hold, mapping->key_count, sizeof *keys);
+    struct intake inner = *in;
+
+    inner.rows = array->length > 0 ? (size_t)array->length : 0;
+    if (keys == NULL)
+        return fail_intake(&inner);
+    TRY_RETURN(check_array(&inner, &whole, array, 0));
+    TRY_RETURN(check_records(&inner, array));
+    for (size_t i = 0; i < mapping->count; i++) {
+        const struct arrow_field *const field = &mapping->fields[i];
+
+        if (field->role == ARROW_KEY)
+            TRY_RETURN(intake_column(&inner, field, array->children[field->index],
+                                     (size_t)array->offset, &keys[field->index]));
+    }
+    *out = (struct spine_tuple_rows){.rows = inner.rows, .keys = keys};
+    return SPINE_OK;
+}
+
+/* None of them is null. */
+static enum spine_status
+check_records(const struct intake *in, const struct ArrowArray *array)
+{
+    const struct spine_column_data all = {
+        .valid = array->null_count != 0 ? array->buffers[0] : NULL,
+        .valid_offset = (size_t)array->offset};
+
+    for (size_t i = 0; all.valid != NULL && i < in->rows; i++)
+        if (!data_is_valid(&all, i))
+            return spine_fail(in->error, SPINE_INVALID, "record %zu is null", i);
     return SPINE_OK;
 }
 

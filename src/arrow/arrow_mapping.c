@@ -152,6 +152,15 @@ spine_arrow_mapping_schema(const struct spine_arrow_mapping *mapping)
     return mapping != NULL ? &mapping->schema : NULL;
 }
 
+struct spine_arrow_mapping *
+mapping_ref(const struct spine_arrow_mapping *mapping)
+{
+    struct spine_arrow_mapping *const shared = (struct spine_arrow_mapping *)mapping;
+
+    ref_take(&shared->ref);
+    return shared;
+}
+
 void
 mapping_unref(struct spine_arrow_mapping *mapping)
 {

@@ -46,7 +46,7 @@ hold_copy(struct hold *hold, const char *text)
 }
 
 void
-hold_release(struct hold *hold)
+hold_clear(struct hold *hold)
 {
     while (hold->pieces != NULL) {
         struct hold_piece *const piece = hold->pieces;
@@ -54,6 +54,12 @@ hold_release(struct hold *hold)
         hold->pieces = piece->next;
         mem_free(piece, piece->bytes);
     }
+}
+
+void
+hold_release(struct hold *hold)
+{
+    hold_clear(hold);
     spine_tuple_page_free(hold->page);
     hold->page = NULL;
 }
@@ -75,4 +81,11 @@ hold_unref(struct hold *hold)
         return;
     hold_release(hold);
     mem_free(hold, sizeof *hold);
+}
+
+/* Whoever dropped the others is done with what it has. */
+bool
+hold_is_alone(struct hold *hold)
+{
+    return atomic_load_explicit(&hold->ref.count, memory_order_acquire) == 1;
 }

@@ -27,6 +27,8 @@ void *hold_take(struct hold *hold, size_t bytes);
 void *hold_take_array(struct hold *hold, size_t count, size_t item_bytes);
 /* A copy of `text`, which may be NULL: then "". */
 char *hold_copy(struct hold *hold, const char *text);
+/* Gives back what was taken, but for the page. */
+void hold_clear(struct hold *hold);
 /* Gives back what it has, and leaves it as it was at first. */
 void hold_release(struct hold *hold);
 
@@ -34,5 +36,7 @@ void hold_release(struct hold *hold);
 struct hold *hold_new(void);
 /* The last one frees it. NULL is allowed. */
 void hold_unref(struct hold *hold);
+/* Is the caller's reference the only one? */
+bool hold_is_alone(struct hold *hold);
 
 #endif

@@ -104,6 +104,12 @@ spine_cursor_close(struct spine_cursor *cursor)
     mem_free(cursor, sizeof *cursor);
 }
 
+const struct spine_schema *
+spine_cursor_schema(const struct spine_cursor *cursor)
+{
+    return cursor != NULL ? &cursor->layout.schema : NULL;
+}
+
 enum spine_status
 spine_cursor_status(const struct spine_cursor *cursor)
 {
