@@ -3,6 +3,7 @@
 #include "compaction.h"
 
 #include "base/assert.h"
+#include "base/planted.h"
 
 void
 aftermath_run(struct spine *spine, struct aftermath *after)
@@ -95,7 +96,8 @@ spine_wake_locked(struct spine *spine)
 {
     spine->locked.wakes++;
     condition_broadcast(&spine->no_backpressure);
-    condition_broadcast(&spine->idle);
+    if (!PLANTED(SIGNAL_LOST))
+        condition_broadcast(&spine->idle);
 }
 
 void

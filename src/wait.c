@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
+#include "base/planted.h"
 #include "compaction.h"
 #include "core.h"
 #include "observe/observe.h"
@@ -46,7 +47,7 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
         mutex_lock(&spine->mutex);
 
         /* Whatever happened while the lock was open is looked at before any sleep. */
-        if (helped || spine->locked.wakes != wakes)
+        if (helped || (spine->locked.wakes != wakes && !PLANTED(WAKE_OVERLOOKED)))
             continue;
         if (runtime_closed)
             return spine_fail(error, SPINE_CANCELLED,

@@ -2,6 +2,7 @@
 #include "batch/twin.h"
 
 #include "base/alloc.h"
+#include "base/planted.h"
 #include "batch/fence.h"
 
 static void on_free(struct block_twin *twin);
@@ -18,7 +19,8 @@ bool
 twin_is_reliable(const struct block_keeper *keeper, const struct spine_store *store)
 {
     return keeper->file != NULL && keeper->file->store == store &&
-           store_object_state(keeper->file->object) != OBJECT_DOUBTFUL;
+           (store_object_state(keeper->file->object) != OBJECT_DOUBTFUL ||
+            PLANTED(SYNC_TRIED_AGAIN));
 }
 
 void

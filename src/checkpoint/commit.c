@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/planted.h"
 #include "base/thread.h"
 #include "observe/observe.h"
 
@@ -194,9 +195,12 @@ commit(struct gather *gather, const struct spine_checkpoint_options *options,
         *last_sequence = catalog.sequences[catalog.count - 1];
     TRY(gather_write(gather, error));
     TRY(describe(gather, options, &manifest, error));
-    TRY(make_durable(gather, error));
+    if (!PLANTED(MANIFEST_FIRST))
+        TRY(make_durable(gather, error));
     TRY(put_manifest(store, &manifest, last_sequence, &was_tried, info, error));
-    if (!catalog.has_marker)
+    if (PLANTED(MANIFEST_FIRST))
+        TRY(make_durable(gather, error));
+    if (!catalog.has_marker && !PLANTED(MARKER_FORGOTTEN))
         TRY(catalog_mark(store, error));
     info->sequence = manifest.sequence;
     info->batches = gather->places_count;
@@ -244,8 +248,12 @@ make_durable(struct gather *gather, struct spine_error *error)
 
     for (size_t i = 0; i < gather->object_count; i++)
         store_object_keep(gather->objects[i].object, true);
+    if (PLANTED(FILES_NOT_SYNCED))
+        return store_sync_names(gather->store, error);
     for (size_t i = 0; st == SPINE_OK && i < gather->object_count; i++)
         st = store_object_sync(gather->objects[i].object, error);
+    if (PLANTED(NAMES_NOT_SYNCED))
+        return st;
     return st == SPINE_OK ? store_sync_names(gather->store, error) : st;
 }
 
@@ -269,7 +277,7 @@ put_manifest(struct spine_store *store, struct manifest *manifest,
             return st;
         manifest_name(manifest->sequence, name);
         *last_sequence = manifest->sequence;
-        *was_tried = true;
+        *was_tried = !PLANTED(PUT_FORGOTTEN);
         st = store_put_new(store, name, text, bytes, error);
         mem_free(text, bytes);
         info->manifest_bytes = bytes;

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/planted.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -223,7 +224,8 @@ fill_cut(struct opening *opening, const struct manifest_spine *described,
     cut->snapshot = snapshot_new(layout, NULL, NULL, described->batch_count);
     if (cut->snapshot == NULL)
         return fail_nomem(error, "a snapshot", snapshot_bytes(described->batch_count));
-    for (size_t i = 0; st == SPINE_OK && i < described->batch_count; i++) {
+    for (size_t i = PLANTED(BATCH_FORGOTTEN);
+         st == SPINE_OK && i < described->batch_count; i++) {
         const struct manifest_batch *batch =
             &opening->manifest->batches[described->batch_begin + i];
         struct spine_batch *opened;

@@ -7,6 +7,7 @@
 #include "checkpoint/catalog.h"
 
 #include "base/error.h"
+#include "base/planted.h"
 #include "store/store.h"
 
 #include <inttypes.h>
@@ -82,6 +83,8 @@ catalog_remove(struct spine_store *store, struct catalog *catalog, uint64_t sequ
     if (st != SPINE_OK && st != SPINE_CORRUPT && st != SPINE_INVALID)
         goto out;
     manifest_name(sequence, name);
+    for (size_t i = 0; PLANTED(FILES_BEFORE_MANIFEST) && i < manifest.object_count; i++)
+        let_go(store, manifest.objects[i].name);
     TRY(store_remove(store, name, error));
     TRY(store_sync_names(store, error));
     forget(catalog, sequence);
@@ -103,7 +106,7 @@ catalog_sweep(struct spine_store *store, bool dry_run, struct spine_sweep_info *
 {
     struct catalog catalog = {0};
     struct name_set needed = {0};
-    bool names_are_durable = dry_run;
+    bool names_are_durable = dry_run || PLANTED(SWEEP_TOO_SOON);
     enum spine_status st;
 
     TRY(catalog_read(store, &catalog, error));
@@ -154,7 +157,8 @@ needed_by_all(struct spine_store *store, const struct catalog *catalog,
 {
     enum spine_status st = SPINE_OK;
 
-    for (size_t i = 0; st == SPINE_OK && i < catalog->count; i++) {
+    for (size_t i = PLANTED(MANIFEST_OVERLOOKED); st == SPINE_OK && i < catalog->count;
+         i++) {
         struct manifest manifest;
 
         st = catalog_load(store, catalog->sequences[i], &manifest, error);

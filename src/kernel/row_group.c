@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/planted.h"
 #include "base/wide_sum.h"
 #include "kernel/order.h"
 #include "rows/row_order.h"
@@ -65,7 +66,7 @@ group_finish(const struct layout *layout, const struct group_rule *rule,
         if (at < end && same_time(layout, rows, kept, at) &&
             !add_rest(layout, rows, &kept, &at, end))
             st = SPINE_OVERFLOW;
-        if (weights_are_zero(layout, rows, kept))
+        if (weights_are_zero(layout, rows, kept) && !PLANTED(WEIGHTS_STAY))
             kept--;
     }
     rows->count = kept;

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/planted.h"
 #include "merge/merge_state.h"
 
 /* Rows that are staged of each of many inputs to open it. */
@@ -130,6 +131,8 @@ take_front(struct merge *merge, struct merge_input *front, const struct row_code
     const size_t before = to->count;
 
     TRY_RETURN(merge_input_copy_below(front, bound, to));
+    if (PLANTED(ROW_DROPPED) && to->count > before + 1)
+        to->count--;
     *fuel_used += to->count - before;
     merge->rows_in += to->count - before;
     merge->last_taken = NULL;

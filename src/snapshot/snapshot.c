@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/planted.h"
 #include "cursor/cursor.h"
 #include "probe/probe.h"
 #include "spine/view.h"
@@ -56,7 +57,8 @@ void
 snapshot_append(struct spine_snapshot *snapshot, struct spine_batch *batch)
 {
     assert(snapshot->batch_count < snapshot->capacity);
-    snapshot->batches[snapshot->batch_count++] = spine_batch_ref(batch);
+    snapshot->batches[snapshot->batch_count++] =
+        PLANTED(REFERENCE_MISSED) ? batch : spine_batch_ref(batch);
 }
 
 enum spine_status

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/planted.h"
 #include "store/store_state.h"
 
 #include <string.h>
@@ -141,7 +142,7 @@ store_object_sync(struct store_object *object, struct spine_error *error)
 
     if (before == OBJECT_DURABLE)
         return SPINE_OK;
-    if (before == OBJECT_DOUBTFUL)
+    if (before == OBJECT_DOUBTFUL && !PLANTED(SYNC_TRIED_AGAIN))
         return spine_fail(error, SPINE_IO, "%s: could not be made durable before",
                           object->name);
     store_count(&object->store->syncs, 1);

@@ -296,6 +296,48 @@ test_orphans_go_and_what_is_used_stays(void **state)
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
+/* What is inserted after a cut is not in its checkpoint, and leaves the spine dirty. */
+static void
+test_a_cut_is_what_is_written(void **state)
+{
+    struct spine_checkpoint_item item = {.name = "spine 0"};
+    struct spine_cut_info info;
+    struct model before[1];
+    struct spine_cut *cut;
+    struct world world;
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 13);
+    world_init(&world, &rng, 1);
+    world_insert(&world, 0, 700);
+    model_init(&before[0], spine_get_schema(world.spines[0]));
+    model_copy(&before[0], &world.models[0]);
+    assert_int_equal(spine_take_cut(world.spines[0], &cut, NULL), SPINE_OK);
+    world_insert(&world, 0, 50);
+    item.spine = world.spines[0];
+    item.cut = cut;
+    assert_int_equal(spine_checkpoint(world.store, &item, 1, NULL, NULL, NULL), SPINE_OK);
+    assert_true(spine_is_dirty(world.spines[0]));
+    assert_false(spine_clear_dirty_since(world.spines[0], cut));
+    assert_true(spine_is_dirty(world.spines[0]));
+    spine_cut_unref(cut);
+    assert_true(world_holds(&world, world.models));
+
+    assert_int_equal(world_restore(&world, 0, NULL), SPINE_OK);
+    assert_true(world_holds(&world, before));
+    assert_int_equal(spine_take_cut(world.spines[0], &cut, NULL), SPINE_OK);
+    spine_cut_get_info(cut, &info);
+    assert_int_equal(info.inserted_batches, 1);
+    assert_true(info.dirty);
+    assert_true(spine_clear_dirty_since(world.spines[0], cut));
+    assert_false(spine_is_dirty(world.spines[0]));
+    spine_cut_unref(cut);
+    model_release(&before[0]);
+    world_release(&world);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
 static void
 test_misuse_is_named(void **state)
 {
@@ -352,6 +394,7 @@ main(void)
         cmocka_unit_test(test_old_checkpoints_go_and_can_be_chosen),
         cmocka_unit_test(test_a_lost_manifest_removes_nothing),
         cmocka_unit_test(test_orphans_go_and_what_is_used_stays),
+        cmocka_unit_test(test_a_cut_is_what_is_written),
         cmocka_unit_test(test_misuse_is_named),
     };
 
