@@ -307,6 +307,15 @@ test_verify(void **state)
     size = size_of(world.directory, manifest);
     for (long at = 0; at < size; at += size / 8)
         assert_damage_is_found(&world, manifest, at);
+    /* One file of a pack alone; damage in another one is not its own. */
+    copy_damaged(world.directory, world.pack, world.pack, 100);
+    assert_int_equal(
+        run(output, "verify %s/%s+%" PRIu64, world.directory, world.pack, offset), 0);
+    (void)snprintf(expected, sizeof expected, "%s+%" PRIu64 ": ok\n", world.pack, offset);
+    assert_non_null(strstr(output, expected));
+    assert_int_equal(run(output, "verify --json %s/%s", world.directory, world.pack), 1);
+    assert_non_null(strstr(output, ".pack\",\"ok\":false,\"status\":\"SPINE_CORRUPT\""));
+    copy_damaged(world.directory, world.pack, world.pack, 100);
     /* One checkpoint alone, and what it needs. */
     assert_int_equal(run(output, "verify %s/%s", world.directory, manifest), 0);
     (void)snprintf(expected, sizeof expected, "%s: ok\n", world.large);

@@ -8,6 +8,7 @@
 #include "unit/checkpoint/checkpoint_fixture.h"
 
 #include "checkpoint/checkpoint.h"
+#include "harness/fault_alloc.h"
 
 /* Operation number `at` fails, and from then on all do: a disk that is gone. */
 struct failure {
@@ -187,6 +188,54 @@ test_damage_is_not_copied(void **state)
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
+/* Each allocation in turn is not there. */
+static void
+test_memory_runs_out(void **state)
+{
+    struct failure none = {.at = UINT64_MAX};
+    enum spine_status st = SPINE_NOMEM;
+    struct spine_error error = {0};
+    struct world world;
+    struct rng rng;
+    uint64_t nth;
+
+    (void)state;
+    fault_alloc_install();
+    rng_init(&rng, 23);
+    world_init(&world, &rng, 2);
+    world_insert(&world, 0, 300);
+    world_insert(&world, 1, 40);
+    assert_int_equal(world_checkpoint(&world, NULL, &error), SPINE_OK);
+    for (nth = 1; st != SPINE_OK; nth++) {
+        const struct spine_store_options options = {.keep_leftovers = true};
+        struct spine_backend disk, lent, backend;
+        struct spine_store *store;
+        struct export_info info;
+        struct objects objects;
+
+        assert_int_equal(spine_memory_backend(&disk, NULL), SPINE_OK);
+        lent = disk;
+        lent.release = NULL;
+        assert_int_equal(spine_fault_backend(&lent, fail_from, &none, &backend, NULL),
+                         SPINE_OK);
+        assert_int_equal(spine_store_open(&backend, &options, &store, NULL), SPINE_OK);
+        fault_alloc_arm(FAULT_ONCE, nth);
+        st = checkpoint_export(world.store, 1, store, &info, &error);
+        assert_int_equal(st, fault_alloc_disarm() ? SPINE_NOMEM : SPINE_OK);
+        spine_store_close(store);
+        objects = world_objects(&(struct world){.disk = disk});
+        if (objects.manifests > 0)
+            assert_true(restores(&world, &disk));
+        else
+            assert_int_not_equal(st, SPINE_OK);
+        spine_backend_release(&disk);
+    }
+    assert_true(nth > 20);
+    world_release(&world);
+    assert_int_equal(fault_alloc_live_blocks(), 0);
+    fault_alloc_remove();
+}
+
 int
 main(void)
 {
@@ -194,6 +243,7 @@ main(void)
         cmocka_unit_test(test_copies_are_restored),
         cmocka_unit_test(test_all_or_nothing),
         cmocka_unit_test(test_damage_is_not_copied),
+        cmocka_unit_test(test_memory_runs_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
