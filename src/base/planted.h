@@ -17,6 +17,10 @@ enum planted {
     PLANTED_FILES_NOT_SYNCED,
     /* A checkpoint does not sync the names of its files. */
     PLANTED_NAMES_NOT_SYNCED,
+    /* Syncing a file, the names of a directory, or a manifest, does nothing. */
+    PLANTED_FSYNC_SKIPPED,
+    PLANTED_DIRECTORY_SKIPPED,
+    PLANTED_PUT_SKIPPED,
     /* The manifest is put before what it names is durable. */
     PLANTED_MANIFEST_FIRST,
     /* Files of a manifest that may be there are not kept. */

@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/planted.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -268,7 +269,7 @@ directory_sync(void *context, void *object, struct spine_error *error)
     const struct directory_object *opened = object;
 
     (void)context;
-    if (sync_descriptor(opened->file.descriptor) != 0)
+    if (!PLANTED(FSYNC_SKIPPED) && sync_descriptor(opened->file.descriptor) != 0)
         return file_fail(&opened->file, "sync it", error);
     return SPINE_OK;
 }
@@ -280,7 +281,7 @@ directory_sync_names(void *context, struct spine_error *error)
     const struct system_file itself =
         directory_file(directory, directory->descriptor, ".");
 
-    if (sync_descriptor(directory->descriptor) != 0)
+    if (!PLANTED(DIRECTORY_SKIPPED) && sync_descriptor(directory->descriptor) != 0)
         return file_fail(&itself, "sync the directory", error);
     return SPINE_OK;
 }
@@ -304,7 +305,7 @@ directory_put_new(void *context, const char *name, const void *data, size_t size
     if (file.descriptor < 0)
         return file_fail(&file, "create it", error);
     st = file_write_all(&file, data, size, error);
-    if (st == SPINE_OK && sync_descriptor(file.descriptor) != 0)
+    if (st == SPINE_OK && !PLANTED(PUT_SKIPPED) && sync_descriptor(file.descriptor) != 0)
         st = file_fail(&file, "sync it", error);
     failed = close_descriptor(file.descriptor) != 0;
     if (st == SPINE_OK && failed)
