@@ -28,7 +28,7 @@ struct crash_points {
 };
 
 static struct {
-    uint64_t operations, points, states, states_inside;
+    uint64_t operations, points, states, states_inside, faults_inside;
 } totals;
 
 /* Operations that change nothing that a crash would leave are one point. */
@@ -105,6 +105,36 @@ second_crash_is_survived(struct crash_run *run, const struct crash_point *point,
     return is_right;
 }
 
+/* The disk fails at each operation of who restores the state of `point`, who restores
+ * again. */
+static bool
+faults_inside_are_survived(struct crash_run *run, const struct crash_point *point,
+                           uint64_t seed)
+{
+    bool fired = true, is_right = true;
+
+    for (uint64_t at = 1; is_right && fired; at++) {
+        struct world world = {.count = CRASH_SPINES};
+        struct spine_restored *restored;
+        struct crash_disk disk;
+        enum spine_status st;
+
+        crashed_disk(&disk, point->image, seed);
+        world.disk = crash_disk_backend(&disk);
+        world_open(&world);
+        crash_disk_arm(&disk, (struct crash_fault){.at = at, .after = at % 2 == 1});
+        st = spine_restore(world.store, 0, world.runtime, NULL, &restored, NULL);
+        fired = crash_disk_disarm(&disk);
+        is_right = st == SPINE_OK || st == SPINE_NOT_FOUND || (fired && st == SPINE_IO);
+        spine_restored_free(restored);
+        world_close(&world);
+        is_right = is_right && disk_is_right(run, &disk, point->allowed);
+        crash_disk_release(&disk);
+        totals.faults_inside += fired;
+    }
+    return is_right;
+}
+
 static bool
 points_are_survived(struct crash_run *run, const struct crash_points *points,
                     uint64_t seeds)
@@ -125,6 +155,7 @@ points_are_survived(struct crash_run *run, const struct crash_points *points,
                                      points->count, (unsigned long long)seed);
         }
         HOLDS(second_crash_is_survived(run, point, i % seeds));
+        HOLDS(faults_inside_are_survived(run, point, i % seeds));
     }
     totals.points += points->count;
     return true;
@@ -153,17 +184,19 @@ crashes_are_survived(struct rng *rng, size_t steps)
 static void
 print_totals(void)
 {
-    print_message("%llu operations, %llu points, %llu states, %llu states in between\n",
-                  (unsigned long long)totals.operations,
-                  (unsigned long long)totals.points, (unsigned long long)totals.states,
-                  (unsigned long long)totals.states_inside);
+    print_message(
+        "%llu operations, %llu points, %llu states, %llu states and %llu faults "
+        "inside restores\n",
+        (unsigned long long)totals.operations, (unsigned long long)totals.points,
+        (unsigned long long)totals.states, (unsigned long long)totals.states_inside,
+        (unsigned long long)totals.faults_inside);
     memset(&totals, 0, sizeof totals);
 }
 
 static void
 test_crashes_are_survived(void **state)
 {
-    const struct property law = {"test_crashes_are_survived", crashes_are_survived, 4,
+    const struct property law = {"test_crashes_are_survived", crashes_are_survived, 3,
                                  25};
 
     (void)state;
