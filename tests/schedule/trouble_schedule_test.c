@@ -43,6 +43,9 @@ struct trouble {
     /* There has been a shortage. */
     bool was_short;
     bool closing;
+    /* A thread asks for the status of the spine, and retries. It waits for nothing there,
+     * so closing does not wait for it. */
+    bool is_asked;
     unsigned pauses;
     unsigned rows;
     unsigned requests;
@@ -176,7 +179,7 @@ end_now(struct trouble *trouble, struct rng *rng)
     for (uint64_t i = rng_below(rng, 300); i > 0; i--)
         sim_yield();
     trouble->closing = true;
-    while (!sim_all_entered())
+    while (!sim_all_entered() || trouble->is_asked)
         sim_yield();
     spine_close(trouble->spine);
 }
@@ -358,6 +361,7 @@ be_retrier(void *context)
 
     for (unsigned i = 0; i < 60 && !trouble->closing; i++) {
         sim_enter();
+        trouble->is_asked = true;
         const enum spine_status st = spine_get_status(trouble->spine, NULL);
         world_require(st == SPINE_OK ||
                           (st == SPINE_NOMEM && trouble->may_stick && trouble->was_short),
@@ -365,6 +369,7 @@ be_retrier(void *context)
         if (st != SPINE_OK)
             spine_retry(trouble->spine);
         sticky += st != SPINE_OK;
+        trouble->is_asked = false;
         sim_leave();
         sim_sleep(rng_below(&self->rng, 1000000));
     }
