@@ -88,6 +88,34 @@ stream_of(struct spine_batch *batch, const struct spine_arrow_mapping *mapping,
     assert_int_equal(spine_cursor_to_arrow(cursor, mapping, out, NULL), SPINE_OK);
 }
 
+/* Has no column with short offsets more than `bytes_max` bytes, or else one row only? */
+static bool
+field_fits(const struct arrow_field *field, const struct ArrowArray *array, int64_t begin,
+           int64_t rows, uint64_t bytes_max)
+{
+    const int32_t *offsets;
+
+    begin += array->offset;
+    for (size_t i = 0; i < field->child_count; i++)
+        if (!field_fits(&field->children[i], array->children[i], begin, rows, bytes_max))
+            return false;
+    if (field->layout != ARROW_STRINGS || rows == 1)
+        return true;
+    offsets = array->buffers[1];
+    return (uint64_t)(offsets[begin + rows] - offsets[begin]) <= bytes_max;
+}
+
+static bool
+records_fit(const struct spine_arrow_mapping *mapping, const struct ArrowArray *array,
+            uint64_t bytes_max)
+{
+    for (size_t i = 0; i < mapping->count; i++)
+        if (!field_fits(&mapping->fields[i], array->children[i], array->offset,
+                        array->length, bytes_max))
+            return false;
+    return true;
+}
+
 /* What a stream gives, as batches; releases it, at last or before its records. */
 static struct spine_snapshot *
 read_stream(struct rng *rng, struct ArrowArrayStream *stream,
@@ -95,6 +123,7 @@ read_stream(struct rng *rng, struct ArrowArrayStream *stream,
 {
     static struct spine_batch *batches[BATCHES_MAX];
     static struct ArrowArray kept[BATCHES_MAX];
+    const uint64_t bytes_max = ((struct records *)stream->private_data)->bytes_max;
     const bool keeps = rng_chance(rng, 30);
     struct spine_snapshot *snapshot;
     size_t count = 0;
@@ -107,6 +136,7 @@ read_stream(struct rng *rng, struct ArrowArrayStream *stream,
             break;
         assert_true(count < BATCHES_MAX - 1);
         assert_in_range(array->length, 1, RECORD_ROWS_MAX);
+        assert_true(records_fit(mapping, array, bytes_max));
         if (keeps)
             continue;
         assert_int_equal(spine_batch_from_arrow(mapping, array, &batches[count], NULL),
