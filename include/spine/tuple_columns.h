@@ -36,7 +36,7 @@ struct spine_column_data {
     /* Strings and binaries, `rows + 1` numbers: row i is [offsets[i], offsets[i + 1]). */
     const uint64_t *offsets;
     /* Bit `valid_offset + i`, the lowest one of a byte first, is 0 where row i is null.
-     * NULL: none is. */
+     * NULL: none is. What is inside of a null tuple is null, whatever this says. */
     const uint8_t *valid;
     size_t valid_offset;
     /* Tuples: their columns, as many as the type has. */

@@ -12,35 +12,50 @@ struct place {
     const char *what;
     size_t index;
     const struct spine_column *column;
+    const struct spine_column_data *data;
+    /* The tuple that the column is in; NULL outside. */
+    const struct place *around;
     struct spine_error *error;
 };
 
+static enum spine_status check_level(const struct tuple_source *source,
+                                     const struct place *around,
+                                     struct spine_error *error);
 static enum spine_status
 check_data(const struct place *place, const struct spine_column_data *data, size_t rows);
 static enum spine_status check_strings(const struct place *place,
                                        const struct spine_column_data *data, size_t rows);
 static enum spine_status
 check_nulls(const struct place *place, const struct spine_column_data *data, size_t rows);
+static bool is_null(const struct place *place, size_t i);
+static bool is_inside_null(const struct place *place, size_t i);
 static enum spine_status fail_column(const struct place *place, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 enum spine_status
 check_columns(const struct tuple_source *source, struct spine_error *error)
 {
+    return check_level(source, NULL, error);
+}
+
+static enum spine_status
+check_level(const struct tuple_source *source, const struct place *around,
+            struct spine_error *error)
+{
     const size_t rows = source->rows;
 
     for (size_t i = 0; i < source->count && rows > 0; i++) {
         const struct spine_column *const column = &source->type->columns[i];
         const struct spine_column_data *const data = &source->columns[i];
-        const struct place place = {source->what, i, column, error};
+        const struct place place = {source->what, i, column, data, around, error};
 
         TRY_RETURN(check_data(&place, data, rows));
         TRY_RETURN(check_nulls(&place, data, rows));
         if (column->kind == SPINE_COLUMN_TUPLE)
-            TRY_RETURN(check_columns(&(struct tuple_source){source->what, column->tuple,
-                                                            column->tuple->count,
-                                                            data->columns, rows},
-                                     error));
+            TRY_RETURN(check_level(&(struct tuple_source){source->what, column->tuple,
+                                                          column->tuple->count,
+                                                          data->columns, rows},
+                                   &place, error));
     }
     return SPINE_OK;
 }
@@ -79,13 +94,29 @@ check_nulls(const struct place *place, const struct spine_column_data *data, siz
 {
     if (place->column->nullable || data->valid == NULL)
         return SPINE_OK;
-    for (size_t i = 0; i < rows; i++) {
-        const size_t bit = data->valid_offset + i;
-
-        if ((data->valid[bit / 8] >> bit % 8 & 1) == 0)
+    for (size_t i = 0; i < rows; i++)
+        if (is_null(place, i) && !is_inside_null(place, i))
             return fail_column(place, "row %zu is null, which it may not be", i);
-    }
     return SPINE_OK;
+}
+
+static bool
+is_null(const struct place *place, size_t i)
+{
+    const struct spine_column_data *const data = place->data;
+    const size_t bit = data->valid_offset + i;
+
+    return data->valid != NULL && (data->valid[bit / 8] >> bit % 8 & 1) == 0;
+}
+
+/* In a null tuple everything is null. */
+static bool
+is_inside_null(const struct place *place, size_t i)
+{
+    for (const struct place *at = place->around; at != NULL; at = at->around)
+        if (is_null(at, i))
+            return true;
+    return false;
 }
 
 /* Such as "key, column 1 (price): values is NULL". */

@@ -379,7 +379,7 @@ structs(void **state)
     arrays[1].buffers = struct_buffers;
     arrays[1].null_count = 1;
     const struct ArrowSchema schema = fake_struct(field_list, 2);
-    struct spine_arrow_mapping *const mapping = map_first(&schema);
+    struct spine_arrow_mapping *mapping = map_first(&schema);
     assert_int_equal(spine_batch_from_arrow(mapping, &record, &batch, &error), SPINE_OK);
     assert_int_equal(spine_tuple_page_new(&page, NULL), SPINE_OK);
     read_rows(batch, page, &rows);
@@ -389,8 +389,26 @@ structs(void **state)
     /* Row 4 of the struct: number 5 of words4, string 4. */
     assert_int_equal(((const uint32_t *)data->columns[0].values)[1], words4[5]);
     assert_int_equal(data->columns[1].offsets[2], 0);
-    spine_tuple_page_free(page);
     spine_batch_unref(batch);
+    spine_arrow_mapping_free(mapping);
+
+    /* What may not be null may be so inside of a null, and nowhere else. */
+    uint8_t part_valid[1] = {0xef};
+    inner[0].flags = 0;
+    number_buffers[0] = part_valid;
+    parts[0].null_count = -1;
+    mapping = map_first(&schema);
+    assert_int_equal(spine_batch_from_arrow(mapping, &record, &batch, &error), SPINE_OK);
+    read_rows(batch, page, &rows);
+    assert_int_equal(rows.values[0].valid[0], 2);
+    assert_int_equal(((const uint32_t *)rows.values[0].columns[0].values)[0], 0);
+    part_valid[0] = 0xdf;
+    spine_batch_unref(batch);
+    assert_int_equal(spine_batch_from_arrow(mapping, &record, &batch, &error),
+                     SPINE_INVALID);
+    assert_string_equal(error.message, "value, column 0 (a): row 1 is null, which it may "
+                                       "not be");
+    spine_tuple_page_free(page);
     spine_arrow_mapping_free(mapping);
 }
 
