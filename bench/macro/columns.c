@@ -232,6 +232,10 @@ run_columns(const struct bench *bench, const struct engine *engine, struct sampl
         run_one(bench, wide, false, "columns.fixed", sample);
     if (is_wanted(bench, "strings"))
         run_one(bench, wide, true, "columns.strings", sample);
+    if (wide == &wide_spine && is_wanted(bench, "arrow"))
+        run_one(bench, &wide_arrow, false, "columns.arrow", sample);
+    if (wide == &wide_spine && is_wanted(bench, "text_arrow"))
+        run_one(bench, &wide_arrow, true, "columns.text_arrow", sample);
 #ifdef BENCH_CXX
     if (wide == &wide_spine && is_wanted(bench, "tuples"))
         run_one(bench, &wide_tuples, false, "columns.tuples", sample);

@@ -60,6 +60,9 @@ struct wide_engine {
     void (*close)(void *state);
 };
 
+/* spine by records of Arrow. */
+extern const struct wide_engine wide_arrow;
+
 #ifdef __cplusplus
 }
 #endif

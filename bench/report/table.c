@@ -85,6 +85,8 @@ static const struct {
     {"bytes", "keys of 8 to 64 bytes, values of 0 to 200"},
     {"columns.fixed", "three columns of numbers as key, two as value, column by column"},
     {"columns.strings", "a string and a number as key, a string and a number as value"},
+    {"columns.arrow", "columns of numbers as records of Arrow"},
+    {"columns.text_arrow", "columns with strings as records of Arrow"},
     {"columns.tuples", "columns of numbers as C++ tuples, one by one"},
     {"columns.text_tuples", "columns with strings as C++ tuples, one by one"},
     {"timed", "rows with times, a frontier that follows"},
