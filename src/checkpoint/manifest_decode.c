@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/planted.h"
 #include "observe/observe.h"
+#include "store/store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -258,8 +259,7 @@ decode_objects(struct decoder *decoder, const cJSON *json)
         }
         get_text(decoder, item, "name", object->name, sizeof object->name, 1);
         object->bytes = get_u64(decoder, item, "bytes", INT64_MAX);
-        if (decoder->status == SPINE_OK &&
-            (!spine_name_is_valid(object->name) || manifest_sequence(object->name) > 0))
+        if (decoder->status == SPINE_OK && !store_name_is_of_batches(object->name))
             fail(decoder, SPINE_CORRUPT, "objects");
     }
 }
