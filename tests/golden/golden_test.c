@@ -108,7 +108,7 @@ static struct spine_batch *
 open_batch(struct spine_store *store, const char *name, struct store_file **out)
 {
     struct spine_error error = {0};
-    struct spine_batch *batch;
+    struct spine_batch *batch = NULL;
 
     if (store_file_open(store, name, out, &error) != SPINE_OK ||
         batch_of_file(*out, &batch, &error) != SPINE_OK)
