@@ -11,8 +11,9 @@
  *
  * A checkpoint is durable and whole once spine_checkpoint() has returned SPINE_OK: then
  * spine_restore() gives exactly that, whatever crashes. What was inserted after its cut
- * is not in it. Inserts, merges and readers go on meanwhile. What was written once, by an
- * earlier checkpoint or because memory was short, is not written again.
+ * is not in it. Inserts, merges and readers go on meanwhile. What was written to this
+ * store once, by an earlier checkpoint or because memory was short, is not written again;
+ * what lies in files of another store is copied by every checkpoint.
  *
  * What a store has of one: a *manifest*, `checkpoint-` and its sequence number, text that
  * a person can read, and the files that it names. Manifests never change, and their
@@ -21,7 +22,8 @@
  *
  * Assumed: a sync of files and of directories is honest; one process has a directory open
  * at a time (it is locked). Detected, not repaired: any change to stored bytes; a missing
- * file, and a missing manifest where a checkpoint has been acknowledged.
+ * file; that all manifests are missing where a checkpoint has been acknowledged. Not
+ * detected: that the newest manifest is missing, and an older one is there.
  *
  * One checkpoint, restore, removal or sweep of a store goes on at a time; others wait for
  * it. None may be called inside a callback of the library. All of them block.

@@ -354,51 +354,54 @@ template <class Row> struct codec<Row, std::enable_if_t<tuple_like<Row>::value>>
 template <class T> inline constexpr bool is_tuple = tuple_like<T>::value;
 
 /* A schema, with the references to its tuple types. */
-template <class K, class V, enum spine_time Time>
-class schema_of {
-    public :
-        schema_of() noexcept {raw_.key = codec<K>::type(); raw_.value = codec<V>::type();
-                              raw_.weight_count = 1; raw_.time = Time;}
-
-schema_of(const schema_of &) = delete;
-schema_of &operator=(const schema_of &) = delete;
-
-~schema_of()
+template <class K, class V, spine_time Time> class schema_of
 {
-    spine_tuple_type_unref(raw_.key_tuple);
-    spine_tuple_type_unref(raw_.value_tuple);
-}
+  public:
+    schema_of() noexcept
+    {
+        raw_.key = codec<K>::type();
+        raw_.value = codec<V>::type();
+        raw_.weight_count = 1;
+        raw_.time = Time;
+    }
 
-/* Makes the tuple types; before get(). */
-enum spine_status
-make(spine_error *error) noexcept
-{
-    const enum spine_status status = make_side<K>(&raw_.key_tuple, error);
+    schema_of(const schema_of &) = delete;
+    schema_of &operator=(const schema_of &) = delete;
 
-    return status == SPINE_OK ? make_side<V>(&raw_.value_tuple, error) : status;
-}
+    ~schema_of()
+    {
+        spine_tuple_type_unref(raw_.key_tuple);
+        spine_tuple_type_unref(raw_.value_tuple);
+    }
 
-const spine_schema *
-get() const noexcept
-{
-    return &raw_;
-}
+    /* Makes the tuple types; before get(). */
+    enum spine_status make(spine_error *error) noexcept
+    {
+        const enum spine_status status = make_side<K>(&raw_.key_tuple, error);
 
-private:
-template <class T>
-static enum spine_status
-make_side(const spine_tuple_type **out, spine_error *error) noexcept
-{
-    spine_tuple_type *type = nullptr;
-    enum spine_status status = SPINE_OK;
+        return status == SPINE_OK ? make_side<V>(&raw_.value_tuple, error) : status;
+    }
 
-    if constexpr (is_tuple<T>)
-        status = codec<T>::make_type(&type, error);
-    *out = type;
-    return status;
-}
+    const spine_schema *get() const noexcept
+    {
+        return &raw_;
+    }
 
-spine_schema raw_ = {};
+  private:
+    template <class T>
+    static enum spine_status
+    make_side(const spine_tuple_type **out, spine_error *error) noexcept
+    {
+        spine_tuple_type *type = nullptr;
+        enum spine_status status = SPINE_OK;
+
+        if constexpr (is_tuple<T>)
+            status = codec<T>::make_type(&type, error);
+        *out = type;
+        return status;
+    }
+
+    spine_schema raw_ = {};
 };
 
 } /* inline namespace SPINE_CPP_MODE */

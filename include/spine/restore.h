@@ -36,7 +36,7 @@ struct spine_restore_options {
  * SPINE_NOT_FOUND: there is no checkpoint, or none of this sequence. SPINE_CORRUPT names
  * the object, and the offset where there is one; a newest checkpoint that is damaged is
  * an error, and no older one is taken for it: the host may ask for that by its sequence.
- * Also when a manifest is missing though a checkpoint was acknowledged. SPINE_INVALID for
+ * Also when there is no manifest though a checkpoint was acknowledged. SPINE_INVALID for
  * a version or a feature that this library does not know. SPINE_IO, SPINE_NOMEM. Then
  * nothing is open and nothing was changed.
  */
