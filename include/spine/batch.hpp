@@ -23,7 +23,7 @@ namespace spine_cpp
 inline namespace SPINE_CPP_MODE
 {
 
-template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+template <class K, class V, spine_time Time = SPINE_UNTIMED>
 class batch : public handle<spine_batch, spine_batch_unref>
 {
   public:
@@ -202,74 +202,73 @@ template <class T> class cell_column
 };
 
 /* Rows on their way to a batcher, column by column. */
-template <class K, class V, enum spine_time Time>
-class cell_columns {
-    public : bool is_full() const noexcept {
-        return rows_ == rows_max || keys_.bytes() + values_.bytes() >= bytes_max;}
-
-enum spine_status
-add(const spine_row &row, spine_error *error) noexcept
+template <class K, class V, spine_time Time> class cell_columns
 {
-    if (keys_.append(row.key) && values_.append(row.value) &&
-        weights_.append(&row.weight, sizeof row.weight) &&
-        (Time == SPINE_UNTIMED || times_.append(&row.time, sizeof row.time))) {
-        rows_++;
-        return SPINE_OK;
+  public:
+    bool is_full() const noexcept
+    {
+        return rows_ == rows_max || keys_.bytes() + values_.bytes() >= bytes_max;
     }
-    cut(rows_);
-    return fail(error, SPINE_NOMEM, "no memory for a row of a batcher");
-}
 
-template <class Calls>
-enum spine_status
-flush(typename Calls::raw *writer, spine_error *error) noexcept
-{
-    spine_columns columns = {};
+    enum spine_status add(const spine_row &row, spine_error *error) noexcept
+    {
+        if (keys_.append(row.key) && values_.append(row.value) &&
+            weights_.append(&row.weight, sizeof row.weight) &&
+            (Time == SPINE_UNTIMED || times_.append(&row.time, sizeof row.time))) {
+            rows_++;
+            return SPINE_OK;
+        }
+        cut(rows_);
+        return fail(error, SPINE_NOMEM, "no memory for a row of a batcher");
+    }
 
-    if (rows_ == 0)
-        return SPINE_OK;
-    columns.rows = rows_;
-    columns.keys = keys_.cells();
-    columns.key_offsets = keys_.offsets();
-    columns.values = values_.cells();
-    columns.value_offsets = values_.offsets();
-    columns.weights = reinterpret_cast<const int64_t *>(weights_.data());
-    columns.times = reinterpret_cast<const uint64_t *>(times_.data());
-    const enum spine_status status = Calls::add_columns(writer, &columns, error);
-    if (status == SPINE_OK)
-        clear();
-    return status;
-}
+    template <class Calls>
+    enum spine_status flush(typename Calls::raw *writer, spine_error *error) noexcept
+    {
+        spine_columns columns = {};
 
-void
-clear() noexcept
-{
-    cut(0);
-}
+        if (rows_ == 0)
+            return SPINE_OK;
+        columns.rows = rows_;
+        columns.keys = keys_.cells();
+        columns.key_offsets = keys_.offsets();
+        columns.values = values_.cells();
+        columns.value_offsets = values_.offsets();
+        columns.weights = reinterpret_cast<const int64_t *>(weights_.data());
+        columns.times = reinterpret_cast<const uint64_t *>(times_.data());
+        const enum spine_status status = Calls::add_columns(writer, &columns, error);
+        if (status == SPINE_OK)
+            clear();
+        return status;
+    }
 
-private:
-static constexpr std::size_t rows_max = 8192;
-static constexpr std::size_t bytes_max = std::size_t{1} << 20;
+    void clear() noexcept
+    {
+        cut(0);
+    }
 
-void
-cut(std::size_t rows) noexcept
-{
-    keys_.cut(rows);
-    values_.cut(rows);
-    weights_.cut(rows * sizeof(int64_t));
-    times_.cut(Time == SPINE_UNTIMED ? 0 : rows * sizeof(uint64_t));
-    rows_ = rows;
-}
+  private:
+    static constexpr std::size_t rows_max = 8192;
+    static constexpr std::size_t bytes_max = std::size_t{1} << 20;
 
-cell_column<K> keys_;
-cell_column<V> values_;
-growing_bytes weights_;
-growing_bytes times_;
-std::size_t rows_ = 0;
+    void cut(std::size_t rows) noexcept
+    {
+        keys_.cut(rows);
+        values_.cut(rows);
+        weights_.cut(rows * sizeof(int64_t));
+        times_.cut(Time == SPINE_UNTIMED ? 0 : rows * sizeof(uint64_t));
+        rows_ = rows;
+    }
+
+    cell_column<K> keys_;
+    cell_column<V> values_;
+    growing_bytes weights_;
+    growing_bytes times_;
+    std::size_t rows_ = 0;
 };
 
 /* What batchers and builders have in common; Calls are the C functions. */
-template <class Calls, class K, class V, enum spine_time Time = SPINE_UNTIMED>
+template <class Calls, class K, class V, spine_time Time = SPINE_UNTIMED>
 class row_writer : public handle<typename Calls::raw, Calls::free>
 {
   public:
@@ -437,7 +436,7 @@ struct builder_calls {
 };
 
 /* Rows in any order. The constructor throws when there is no memory. */
-template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+template <class K, class V, spine_time Time = SPINE_UNTIMED>
 class batcher : public row_writer<batcher_calls, K, V, Time>
 {
     using row_writer_type = row_writer<batcher_calls, K, V, Time>;
@@ -502,7 +501,7 @@ class batcher : public row_writer<batcher_calls, K, V, Time>
 };
 
 /* Rows in strictly ascending order of (key, value, time). */
-template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+template <class K, class V, spine_time Time = SPINE_UNTIMED>
 class builder : public row_writer<builder_calls, K, V, Time>
 {
     using row_writer_type = row_writer<builder_calls, K, V, Time>;

@@ -37,19 +37,19 @@ inline namespace SPINE_CPP_MODE
 class checkpoint_item
 {
   public:
-    template <class K, class V, enum spine_time Time>
+    template <class K, class V, spine_time Time>
     checkpoint_item(std::string name, const map<K, V, Time> &spine)
         : name_(std::move(name)), spine_(spine.get())
     {
     }
 
-    template <class K, class V, enum spine_time Time>
+    template <class K, class V, spine_time Time>
     checkpoint_item(std::string name, const cut<K, V, Time> &cut)
         : name_(std::move(name)), cut_(cut.get())
     {
     }
 
-    template <class K, class V, enum spine_time Time>
+    template <class K, class V, spine_time Time>
     checkpoint_item(std::string name, const map<K, V, Time> &spine,
                     const cut<K, V, Time> &cut)
         : name_(std::move(name)), spine_(spine.get()), cut_(cut.get())
@@ -120,13 +120,13 @@ class restored : public handle<spine_restored, spine_restored_free>
      * Takes the spine of a name. SPINE_NOT_FOUND when there is none, or it was taken
      * before; SPINE_INVALID when its rows are of other types, and it stays.
      */
-    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+    template <class K, class V, spine_time Time = SPINE_UNTIMED>
     map<K, V, Time> take(const std::string &name)
     {
         return take<K, V, Time>(std::nothrow, name).value();
     }
 
-    template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+    template <class K, class V, spine_time Time = SPINE_UNTIMED>
     result<map<K, V, Time>> take(std::nothrow_t, const std::string &name) noexcept
     {
         schema_of<K, V, Time> schema;

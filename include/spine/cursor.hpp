@@ -113,8 +113,7 @@ struct times_view {
 };
 
 template <class V> using if_value = std::enable_if_t<!std::is_void_v<V>, int>;
-template <enum spine_time Time>
-using if_timed = std::enable_if_t<Time != SPINE_UNTIMED, int>;
+template <spine_time Time> using if_timed = std::enable_if_t<Time != SPINE_UNTIMED, int>;
 template <class V> using if_no_value = std::enable_if_t<std::is_void_v<V>, int>;
 
 /* The type of the first elements of a std::tuple, as many as there are Indexes. */
@@ -128,7 +127,7 @@ using tuple_prefix = typename first_elements<Tuple, Indexes>::type;
 
 /* --- cursors ------------------------------------------------------------------------ */
 
-template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+template <class K, class V, spine_time Time = SPINE_UNTIMED>
 class cursor : public handle<spine_cursor, spine_cursor_close>
 {
   public:
@@ -232,7 +231,7 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
 
     /* From now on, from the first key on, rows as they are at `through`, without times:
      * as spine_cursor_set_through(). */
-    template <enum spine_time T = Time, if_timed<T> = 0>
+    template <spine_time T = Time, if_timed<T> = 0>
     void set_through(uint64_t through) noexcept
     {
         spine_cursor_set_through(get(), through);

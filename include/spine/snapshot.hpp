@@ -22,7 +22,7 @@ namespace spine_cpp
 inline namespace SPINE_CPP_MODE
 {
 
-template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+template <class K, class V, spine_time Time = SPINE_UNTIMED>
 class snapshot : public handle<struct spine_snapshot, spine_snapshot_unref>
 {
   public:
@@ -110,7 +110,7 @@ class snapshot : public handle<struct spine_snapshot, spine_snapshot_unref>
 };
 
 /* A snapshot and the frontier, options and flags of the same moment (spine/cut.h). */
-template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+template <class K, class V, spine_time Time = SPINE_UNTIMED>
 class cut : public handle<struct spine_cut, spine_cut_unref>
 {
   public:

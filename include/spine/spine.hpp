@@ -200,7 +200,7 @@ class runtime : public handle<spine_runtime, spine_runtime_close>
 /* --- spines ------------------------------------------------------------------------- */
 
 /* A spine of rows (K, V); V void: of keys alone, see set. */
-template <class K, class V, enum spine_time Time = SPINE_UNTIMED>
+template <class K, class V, spine_time Time = SPINE_UNTIMED>
 class map : public handle<::spine, spine_close>
 {
   public:
@@ -529,7 +529,7 @@ class map : public handle<::spine, spine_close>
 };
 
 /* A spine of keys alone. */
-template <class K, enum spine_time Time = SPINE_UNTIMED> using set = map<K, void, Time>;
+template <class K, spine_time Time = SPINE_UNTIMED> using set = map<K, void, Time>;
 
 } /* inline namespace SPINE_CPP_MODE */
 } /* namespace spine_cpp */

@@ -105,6 +105,15 @@ awk '
     END { settle(); exit bad }
 ' $(echo "$sources" | grep -E '^src/.*\.c$') || bad=1
 
+# The formatter takes `enum e T` in a template for a declaration, and lays out what follows
+# as if it were none of a class.
+# shellcheck disable=SC2086
+if grep -nE '^(public|private|protected) *:|(public|private|protected) :|<.*enum [a-z_]+ [A-Z]' /dev/null \
+    $(echo "$sources" | grep -E '\.hpp$'); then
+    echo "a template names the type of its parameter without enum"
+    bad=1
+fi
+
 # shellcheck disable=SC2086
 if grep -nE '\(char \*\)[a-z_]+ *- *offsetof' /dev/null \
     $(echo "$sources" | grep -E '^src/.*\.[ch]$' | grep -v '^src/base/container\.h$'); then
