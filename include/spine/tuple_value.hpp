@@ -327,7 +327,7 @@ struct tuple_value<std::array<Byte, N>, std::enable_if_t<sizeof(Byte) == 1 && (N
 };
 
 /* Strings and binaries, whose bytes are those of a std::string_view. */
-template <enum spine_column_kind Kind> struct tuple_text {
+template <spine_column_kind Kind> struct tuple_text {
     static constexpr bool is_fixed = false;
     static constexpr std::size_t bytes = 0;
 
