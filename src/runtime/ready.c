@@ -69,7 +69,7 @@ ready_take_locked(struct spine_runtime *runtime, const struct job_owner *owner,
     if (runtime->locked.closed)
         return NULL;
     if (take != TAKE_OWN_DUE)
-        read = ready_read_locked(runtime, take == TAKE_ANY);
+        read = ready_read_locked(runtime, take == TAKE_ANY || take == TAKE_READ);
     if ((take == TAKE_ANY || take == TAKE_OWNED) && read == NULL)
         best = best_of_all_locked(runtime, take == TAKE_OWNED);
     else if (take == TAKE_OWN || take == TAKE_OWN_DUE)
