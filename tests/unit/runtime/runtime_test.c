@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "unit/runtime/job_fixture.h"
 
+#include "spine/store.h"
+
 #include <uv.h>
 
 #define JOBS_MAX 128
@@ -250,6 +252,87 @@ nothing_waits_for_what_an_ended_job_has_to_do(void **state)
     owner_release(&owner);
 }
 
+/* A slice in which a long read becomes ready, which need not wait for the slice. */
+struct busy_slice {
+    struct job job;
+    struct job read;
+    struct owner *owner;
+    struct kept_runs *kept;
+    bool was_read;
+};
+
+static void
+read_at_length(struct job *job, uint64_t *fuel_rows)
+{
+    struct busy_slice *busy =
+        (struct busy_slice *)((char *)job - offsetof(struct busy_slice, read));
+
+    *fuel_rows = 0;
+    busy->was_read = true;
+    mutex_lock(&busy->owner->mutex);
+    runtime_idle(busy->owner->runtime, job);
+    mutex_unlock(&busy->owner->mutex);
+}
+
+static void
+be_busy(struct job *job, uint64_t *fuel_rows)
+{
+    struct busy_slice *busy = (struct busy_slice *)(void *)job;
+    struct spine_runtime *runtime = busy->owner->runtime;
+    uint64_t help_rows = 1000;
+
+    *fuel_rows = 0;
+    mutex_lock(&busy->owner->mutex);
+    runtime_ready(runtime, &busy->read);
+    mutex_unlock(&busy->owner->mutex);
+    runtime_kick(runtime);
+    /* Who waits for something else leaves it alone. */
+    assert_false(runtime_help(runtime, &busy->owner->jobs, &help_rows));
+    assert_int_equal(busy->kept->count, 2);
+    busy->kept->runs[1].run(busy->kept->runs[1].argument);
+    assert_true(busy->was_read);
+    mutex_lock(&busy->owner->mutex);
+    runtime_idle(runtime, job);
+    mutex_unlock(&busy->owner->mutex);
+}
+
+static void
+a_long_read_runs_beside_all_slices(void **state)
+{
+    static struct kept_runs kept;
+    const struct spine_executor door = {.context = &kept, .on_submit = keep_run};
+    struct spine_runtime_options options = {.executor = &door, .slices_max = 1};
+    struct spine_runtime *runtime;
+    struct spine_backend backend;
+    struct owner owner;
+    struct busy_slice busy = {.owner = &owner, .kept = &kept};
+
+    (void)state;
+    kept.count = 0;
+    /* Reads have runs beside the slices where there is a store. */
+    assert_int_equal(spine_memory_backend(&backend, NULL), SPINE_OK);
+    assert_int_equal(spine_store_open(&backend, NULL, &options.store, NULL), SPINE_OK);
+    assert_int_equal(spine_runtime_open(&options, &runtime, NULL), SPINE_OK);
+    owner_init(&owner, runtime);
+    busy.job.owner = &owner.jobs;
+    busy.job.on_slice = be_busy;
+    busy.read.is_read = true;
+    busy.read.is_long = true;
+    busy.read.on_slice = read_at_length;
+    mutex_lock(&owner.mutex);
+    runtime_ready(runtime, &busy.job);
+    mutex_unlock(&owner.mutex);
+    runtime_kick(runtime);
+    assert_int_equal(kept.count, 1);
+    kept.runs[0].run(kept.runs[0].argument);
+    assert_true(busy.was_read);
+    spine_runtime_close(runtime);
+    spine_store_close(options.store);
+    for (unsigned i = 2; i < kept.count; i++)
+        kept.runs[i].run(kept.runs[i].argument);
+    owner_release(&owner);
+}
+
 struct told_watch {
     struct runtime_watch watch;
     unsigned told;
@@ -347,6 +430,7 @@ main(void)
         cmocka_unit_test(the_hosts_loop_runs_everything),
         cmocka_unit_test(the_hosts_executor_runs_everything),
         cmocka_unit_test(nothing_waits_for_what_an_ended_job_has_to_do),
+        cmocka_unit_test(a_long_read_runs_beside_all_slices),
         cmocka_unit_test(closing_tells_each_watch_once),
         cmocka_unit_test(a_closed_runtime_runs_nothing),
         cmocka_unit_test(options_that_contradict_are_refused),
