@@ -59,6 +59,8 @@ gather_views(const struct intake *in, const struct arrow_field *field,
             view.size = 0;
         if (view.size < 0 || find_view(array, views + i * VIEW_BYTES, &view) == NULL)
             return fail_field(in->error, field, "a view leads nowhere");
+        if ((uint32_t)view.size > SPINE_BYTES_MAX)
+            return fail_field(in->error, field, "a value is too long");
         offsets[i + 1] = offsets[i] + (uint64_t)view.size;
     }
     bytes = hold_take(in->hold, (size_t)offsets[in->rows]);

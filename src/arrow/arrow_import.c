@@ -312,8 +312,9 @@ intake_strings(const struct intake *in, const struct arrow_field *field,
     memcpy(&first, out->offsets, sizeof first);
     if (first < 0)
         return fail_field(in->error, field, "an offset is below zero");
-    if (array->buffers[2] == NULL && out->offsets[0] != out->offsets[in->rows])
-        return fail_field(in->error, field, "a buffer is NULL");
+    for (size_t i = 0; array->buffers[2] == NULL && i < in->rows; i++)
+        if (out->offsets[i] != out->offsets[i + 1])
+            return fail_field(in->error, field, "a buffer is NULL");
     return SPINE_OK;
 }
 

@@ -280,6 +280,20 @@ views(void **state)
     spine_arrow_mapping_free(mapping);
 }
 
+/* `message`, unless it is NULL, is why. */
+static void
+refuses(const struct spine_arrow_mapping *mapping, const struct ArrowArray *record,
+        const char *message)
+{
+    struct spine_error error = {0};
+    struct spine_batch *batch;
+
+    assert_int_equal(spine_batch_from_arrow(mapping, record, &batch, &error),
+                     SPINE_INVALID);
+    if (message != NULL)
+        assert_string_equal(error.message, message);
+}
+
 /* A dictionary of strings and one of numbers, with nulls among indexes and values. */
 static void
 dictionaries(void **state)
@@ -333,14 +347,16 @@ dictionaries(void **state)
     spine_batch_unref(batch);
 
     indexes[4] = 3;
-    assert_int_equal(spine_batch_from_arrow(mapping, &record, &batch, &error),
-                     SPINE_INVALID);
-    assert_string_equal(error.message,
-                        "column x: row 4 is not among the 3 values of the dictionary");
+    refuses(mapping, &record,
+            "column x: row 4 is not among the 3 values of the dictionary");
     indexes[4] = -1;
-    assert_int_equal(spine_batch_from_arrow(mapping, &record, &batch, &error),
-                     SPINE_INVALID);
+    refuses(mapping, &record, NULL);
     indexes[4] = 0;
+    /* The values have no bytes, and offsets that lead somewhere in between. */
+    const int32_t astray[5] = {0, 0, 100, 0, 0};
+    string_buffers[1] = astray;
+    string_buffers[2] = NULL;
+    refuses(mapping, &record, "column x: a buffer is NULL");
     string_values.release = NULL;
     assert_int_equal(spine_batch_from_arrow(mapping, &record, &batch, &error),
                      SPINE_MISUSE);
