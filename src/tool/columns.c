@@ -30,6 +30,7 @@ static bool add_tuple(struct text *text, const struct spine_tuple_type *type,
 static bool is_null(const struct spine_column_data *data);
 static int64_t integer_at(const uint8_t *at, size_t bytes);
 static int64_t divide_down(int64_t number, int64_t by);
+static int64_t rest_of(int64_t number, int64_t by);
 
 /* "(customer u32, day date32 descending, note string null)". */
 bool
@@ -245,10 +246,11 @@ add_number(struct text *text, const struct spine_column *column, const uint8_t *
     case SPINE_COLUMN_TIMESTAMP: {
         static const int64_t units[] = {1, 1000, 1000000, 1000000000};
         const int64_t units_of_day = DAY_SECONDS * units[column->unit];
-        const int64_t days = divide_down(integer_at(at, 8), units_of_day);
+        const int64_t moment = integer_at(at, 8);
 
-        return add_date(text, days) && text_add(text, "T", 1) &&
-               add_clock(text, integer_at(at, 8) - days * units_of_day, column->unit);
+        return add_date(text, divide_down(moment, units_of_day)) &&
+               text_add(text, "T", 1) &&
+               add_clock(text, rest_of(moment, units_of_day), column->unit);
     }
     case SPINE_COLUMN_DECIMAL128:
         return add_decimal(text, at, column->scale);
@@ -286,6 +288,15 @@ divide_down(int64_t number, int64_t by)
     return number / by - (number % by < 0);
 }
 
+/* What divide_down() leaves, from 0 to below `by`. */
+static int64_t
+rest_of(int64_t number, int64_t by)
+{
+    const int64_t rest = number % by;
+
+    return rest < 0 ? rest + by : rest;
+}
+
 /* Of the Gregorian calendar, as if it had always been. Years are counted from March on,
  * so that the day that some have more is their last. */
 static bool
@@ -312,7 +323,7 @@ add_clock(struct text *text, int64_t units, enum spine_time_unit unit)
 {
     static const int64_t of_second[] = {1, 1000, 1000000, 1000000000};
     const int64_t seconds = divide_down(units, of_second[unit]);
-    const int64_t rest = units - seconds * of_second[unit];
+    const int64_t rest = rest_of(units, of_second[unit]);
 
     return text_printf(text, "%02" PRId64 ":%02" PRId64 ":%02" PRId64, seconds / 3600,
                        seconds / 60 % 60, seconds % 60) &&

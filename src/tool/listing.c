@@ -157,13 +157,13 @@ json_of_checkpoint(const struct tool_checkpoint *checkpoint)
         goto out;
     }
     date_of(manifest->made_ms, date);
-    spines = cJSON_CreateArray();
     whole = whole && json_add(json, "made", cJSON_CreateString(date)) &&
             json_add(json, "made_ms", json_u64(manifest->made_ms)) &&
             json_add(json, "files", json_u64(manifest->object_count)) &&
             json_add(json, "bytes", json_u64(bytes_of(manifest))) &&
-            json_add(json, "user_bytes", json_u64(manifest->user_bytes)) &&
-            json_add(json, "spines", spines);
+            json_add(json, "user_bytes", json_u64(manifest->user_bytes));
+    spines = whole ? cJSON_CreateArray() : NULL;
+    whole = whole && json_add(json, "spines", spines);
     for (size_t i = 0; whole && i < manifest->spine_count; i++) {
         cJSON *const spine = json_of_spine(manifest, &manifest->spines[i]);
 

@@ -104,14 +104,14 @@ static struct spine_batch *
 batch_of_tuples(void)
 {
     static const struct spine_column inner = {.name = "x", .kind = SPINE_COLUMN_I8};
-    static const int8_t minus_one[] = {-1, -1};
-    static const uint32_t ids[] = {7, 7};
-    static const int32_t days[] = {19782, -1};
-    static const uint8_t truths[] = {1, 0}, valid = 1;
-    static const uint8_t amounts[2][16] = {{0xd2, 0x04}, {0}};
-    static const int64_t moments[] = {1709210096789, -1};
-    static const float reals[] = {0.5f, -2.0f};
-    static const uint64_t offsets[] = {0, 3, 3};
+    static const int8_t minus_one[] = {-1, -1, -1};
+    static const uint32_t ids[] = {7, 7, 8};
+    static const int32_t days[] = {19782, -1, 0};
+    static const uint8_t truths[] = {1, 0, 0}, valid = 1;
+    static const uint8_t amounts[3][16] = {{0xd2, 0x04}, {0}, {0}};
+    static const int64_t moments[] = {1709210096789, -1, INT64_MIN};
+    static const float reals[] = {0.5f, -2.0f, 0.0f};
+    static const uint64_t offsets[] = {0, 3, 3, 3};
     static const struct spine_column_data inner_data = {.values = minus_one};
     const struct spine_column_data keys[] = {{.values = ids}, {.values = days}};
     const struct spine_column_data values[] = {{.values = truths},
@@ -137,7 +137,7 @@ batch_of_tuples(void)
                                            {.kind = SPINE_COLUMN_F32},
                                            {.name = "note", .kind = SPINE_COLUMN_STRING},
                                            {.name = "point", .kind = SPINE_COLUMN_TUPLE}};
-    const struct spine_tuple_rows rows = {.rows = 2, .keys = keys, .values = values};
+    const struct spine_tuple_rows rows = {.rows = 3, .keys = keys, .values = values};
     struct spine_tuple_type *key, *value, *point;
     struct spine_schema schema = {0};
     struct spine_batch *batch;
@@ -228,7 +228,8 @@ test_columns_are_shown(void **state)
     assert_string_equal(
         output, "id,day,paid,amount,at,value4,note,point,weight\n"
                 "7,2024-02-29,true,12.34,2024-02-29T12:34:56.789,0.5,\"a,b\",(-1),1\n"
-                "7,1969-12-31,false,,1969-12-31T23:59:59.999,-2,,(-1),1\n");
+                "7,1969-12-31,false,,1969-12-31T23:59:59.999,-2,,(-1),1\n"
+                "8,1970-01-01,false,,-292275055-05-16T16:47:04.192,0,,(-1),1\n");
     assert_int_equal(run(output, "dump --json --limit 1 %s/%s", world.directory, name),
                      0);
     assert_string_equal(
