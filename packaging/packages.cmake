@@ -81,7 +81,7 @@ or in files. This is what programs that use it need to run.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME ${development_package})
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
-    "${library_package} (= ${PROJECT_VERSION}), libuv1-dev, libxxhash-dev, liblz4-dev, libzstd-dev")
+    "${library_package} (= ${PROJECT_VERSION}), libuv1-dev, libxxhash-dev, liblz4-dev, libzstd-dev, libcjson-dev")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "Headers for C11 and C++17, the archive, and what CMake and pkg-config need to
 build programs that hold the state of incremental computations.")
 

@@ -62,6 +62,16 @@ lintian --fail-on error,warning --allow-root \
     "$work"/first/*.deb
 
 pc=$(find "$work/root" -name spine.pc)
+depends=$(dpkg-deb -f "$work"/first/libspine-dev_*.deb Depends)
+for needed in $(sed -n 's/^Requires.private: //p' "$pc"); do
+    case $depends in
+    *"$needed"*-dev*) ;;
+    *)
+        echo "libspine-dev does not depend on what has $needed: $depends"
+        exit 1
+        ;;
+    esac
+done
 PKG_CONFIG_PATH=$(dirname "$pc")
 LD_LIBRARY_PATH=$(dirname "$PKG_CONFIG_PATH")
 export PKG_CONFIG_PATH LD_LIBRARY_PATH
