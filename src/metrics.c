@@ -82,6 +82,8 @@ find_spine(struct runtime_watch *watch, void *context)
     struct spine *spine = container_of(watch, struct spine, watch);
     struct spine_stats stats;
 
+    if (!watch->is_spine)
+        return;
     spine_get_stats(spine, &stats);
     found_add(context, &stats);
 }

@@ -68,6 +68,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     TRY(books_init(spine, error));
     TRY(locks_init(spine, error));
     (void)runtime_ref(runtime);
+    spine->watch.is_spine = true;
     spine->watch.on_close = on_runtime_close;
     spine->watch.on_pressure = on_pressure;
     runtime_watch_begin(runtime, &spine->watch);

@@ -135,10 +135,12 @@ struct runtime_watch {
     struct runtime_watch *next;
     struct runtime_watch *previous;
     bool told;
+    /* Part of a struct spine. */
+    bool is_spine;
     /* Called once, without locks. It may end the watch. */
     void (*on_close)(struct runtime_watch *watch);
     /* Called without locks when the pressure has changed, until then. It may not end the
-     * watch. */
+     * watch. NULL: nobody wants to know. */
     void (*on_pressure)(struct runtime_watch *watch);
 };
 

@@ -80,7 +80,8 @@ watch_tell_pressure(struct spine_runtime *runtime)
              watch = watch->next) {
             runtime->locked.telling = watch;
             mutex_unlock(&runtime->mutex);
-            watch->on_pressure(watch);
+            if (watch->on_pressure != NULL)
+                watch->on_pressure(watch);
             mutex_lock(&runtime->mutex);
             runtime->locked.telling = NULL;
             condition_broadcast(&runtime->quiet);
