@@ -28,14 +28,20 @@ static void section_release(struct span *section);
 static enum spine_status fail_file(const struct store_file *file,
                                    const struct spine_error *why,
                                    struct spine_error *error);
-static struct spine_batch *part_new(const struct spine_batch *batch,
-                                    const struct spine_store *store,
-                                    struct batch_moves chosen);
-static bool is_chosen(const struct fence *fence, size_t index, struct batch_moves chosen);
-static bool moves_block(const struct spine_batch *batch, const struct spine_store *store,
-                        size_t index, struct batch_moves chosen);
-static void move_to_twins(struct spine_batch *batch, const struct spine_store *store,
-                          struct batch_moves chosen);
+static struct block_move *choose(const struct spine_batch *batch,
+                                 const struct spine_store *store,
+                                 struct batch_moves chosen);
+static struct spine_batch *
+part_new(const struct spine_batch *batch, const struct block_move *moves);
+static void apply_moves(struct spine_batch *batch, const struct block_move *moves,
+                        struct block_keeper *keeper);
+
+/* What becomes of a block: it is written, or leaves memory for the twin that it had when
+ * that was decided, or stays. */
+struct block_move {
+    bool is_written;
+    const struct file_twin *twin;
+};
 
 enum spine_status
 batch_of_file(struct store_file *file, struct spine_batch **out,
@@ -87,41 +93,45 @@ batch_to_file_with(const struct spine_batch *batch, struct spine_store *store,
     return SPINE_OK;
 }
 
+/* What becomes of each block is decided once, since other threads give blocks twins
+ * meanwhile. */
 enum spine_status
 batch_move_to_file(struct spine_batch *batch, struct spine_store *store,
                    struct batch_moves chosen, const struct lookup_options *lookup,
                    struct spine_error *error)
 {
     const struct batch_writer_options options = {.lookup = lookup};
+    const size_t moves_bytes = batch->block_count * sizeof(struct block_move);
     struct batch_writer *writer = NULL;
     struct block_keeper *keeper = NULL;
-    struct spine_batch *part = part_new(batch, store, chosen);
-    enum spine_status st;
+    struct block_move *moves;
+    struct spine_batch *part;
+    enum spine_status st = SPINE_OK;
 
-    if (part == NULL)
-        return fail_nomem(error, "a batch",
-                          batch_bytes(&batch->layout, batch->block_count));
-    if (part->block_count == 0) {
-        move_to_twins(batch, store, chosen);
-        batch_changed_places(batch);
-        st = SPINE_OK;
+    if (batch->block_count == 0)
+        return SPINE_OK;
+    moves = choose(batch, store, chosen);
+    part = moves != NULL ? part_new(batch, moves) : NULL;
+    if (part == NULL) {
+        st =
+            fail_nomem(error, "a batch", batch_bytes(&batch->layout, batch->block_count));
         goto out;
     }
-    TRY(batch_writer_new(store, &batch->layout, &options, &writer, error));
-    for (size_t i = 0; i < part->block_count; i++)
-        TRY(batch_writer_block(writer, block_image(part->fences[i].block), error));
-    st = batch_writer_finish(writer, part, &keeper, error);
-    writer = NULL;
-    TRY(st);
-    for (size_t i = 0, number = 0; i < batch->block_count; i++)
-        if (moves_block(batch, store, i, chosen))
-            fence_move(&batch->fences[i], keeper, (uint32_t)number++);
-    move_to_twins(batch, store, chosen);
+    if (part->block_count > 0) {
+        TRY(batch_writer_new(store, &batch->layout, &options, &writer, error));
+        for (size_t i = 0; i < part->block_count; i++)
+            TRY(batch_writer_block(writer, block_image(part->fences[i].block), error));
+        st = batch_writer_finish(writer, part, &keeper, error);
+        writer = NULL;
+        TRY(st);
+    }
+    apply_moves(batch, moves, keeper);
     batch_changed_places(batch);
 out:
     batch_writer_abort(writer);
     block_keeper_unref(keeper);
     batch_part_free(part);
+    mem_free(moves, moves_bytes);
     return st;
 }
 
@@ -222,25 +232,56 @@ fail_file(const struct store_file *file, const struct spine_error *why,
     return spine_fail(error, why->status, "%s: %s", file->name, why->message);
 }
 
+/* An array of one for each block of the batch, which has some. A block that has a twin in
+ * the store is not written once more. NULL: no memory. */
+static struct block_move *
+choose(const struct spine_batch *batch, const struct spine_store *store,
+       struct batch_moves chosen)
+{
+    struct block_move *moves = mem_zalloc(batch->block_count * sizeof *moves);
+
+    for (size_t i = 0; moves != NULL && i < batch->block_count; i++) {
+        const struct fence *fence = &batch->fences[i];
+
+        if (fence->block == NULL ||
+            (chosen.moves != NULL && !chosen.moves(chosen.context, i)))
+            continue;
+        moves[i].twin = twin_in_store(fence, store);
+        moves[i].is_written = moves[i].twin == NULL;
+    }
+    return moves;
+}
+
 /* The blocks that are written, as a batch of its own, which borrows from `batch`. */
 static struct spine_batch *
-part_new(const struct spine_batch *batch, const struct spine_store *store,
-         struct batch_moves chosen)
+part_new(const struct spine_batch *batch, const struct block_move *moves)
 {
     struct spine_batch *part;
     size_t count = 0;
 
     for (size_t i = 0; i < batch->block_count; i++)
-        count += moves_block(batch, store, i, chosen);
+        count += moves[i].is_written;
     part = batch_part_new(&batch->layout, count);
-    if (part == NULL)
-        return NULL;
-    for (size_t i = 0; i < batch->block_count; i++)
-        if (moves_block(batch, store, i, chosen))
+    for (size_t i = 0; part != NULL && i < batch->block_count; i++)
+        if (moves[i].is_written)
             batch_part_push(part, &batch->fences[i],
                             batch->marks != NULL ? batch->marks + 1 + i * BLOCK_MARKS
                                                  : NULL);
     return part;
+}
+
+/* `keeper` has the blocks that were written, in their order. */
+static void
+apply_moves(struct spine_batch *batch, const struct block_move *moves,
+            struct block_keeper *keeper)
+{
+    uint32_t number = 0;
+
+    for (size_t i = 0; i < batch->block_count; i++)
+        if (moves[i].is_written)
+            fence_move(&batch->fences[i], keeper, number++);
+        else if (moves[i].twin != NULL)
+            fence_move_to_twin(&batch->fences[i], moves[i].twin);
 }
 
 struct spine_batch *
@@ -277,36 +318,4 @@ batch_part_push(struct spine_batch *part, const struct fence *fence,
     part->info.rows += fence->rows;
     part->info.keys += fence->keys - to->continues;
     part->info.negative_rows += fence->negative_rows;
-}
-
-static bool
-is_chosen(const struct fence *fence, size_t index, struct batch_moves chosen)
-{
-    return fence->block != NULL &&
-           (chosen.moves == NULL || chosen.moves(chosen.context, index));
-}
-
-/* A block that has a twin in the store is not written once more. */
-static bool
-moves_block(const struct spine_batch *batch, const struct spine_store *store,
-            size_t index, struct batch_moves chosen)
-{
-    const struct fence *fence = &batch->fences[index];
-
-    return is_chosen(fence, index, chosen) && twin_in_store(fence->block, store) == NULL;
-}
-
-/* The blocks that are in a file already leave memory. */
-static void
-move_to_twins(struct spine_batch *batch, const struct spine_store *store,
-              struct batch_moves chosen)
-{
-    for (size_t i = 0; i < batch->block_count; i++) {
-        struct fence *fence = &batch->fences[i];
-        const struct file_twin *twin =
-            is_chosen(fence, i, chosen) ? twin_in_store(fence->block, store) : NULL;
-
-        if (twin != NULL)
-            fence_move_to_twin(fence, twin);
-    }
 }

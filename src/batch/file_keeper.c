@@ -90,6 +90,7 @@ on_free(struct block_keeper *keeper)
 {
     const int64_t apart = mem_apart_begin();
 
+    keeper_twins_free(keeper);
     store_file_unref(keeper->file);
     mem_free(keeper, sizeof *keeper);
     mem_apart_end(apart);

@@ -67,10 +67,9 @@ move_block(struct output *output, struct fence *fence)
     const struct file_twin *twin;
     enum spine_status st;
 
-    twin = fence->block != NULL ? twin_in_store(fence->block, output->placement->store)
-                                : NULL;
     if (fence->block == NULL)
         return SPINE_OK;
+    twin = twin_in_store(fence, output->placement->store);
     if (twin == NULL)
         TRY(batch_writer_block(output->writer, block_image(fence->block), output->error));
     output->bytes -= fence->bytes;

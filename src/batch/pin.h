@@ -57,6 +57,8 @@ struct block_keeper_calls {
 };
 
 /* Where blocks are that are not in memory. Part of a struct of its owner. */
+struct keeper_twins;
+
 struct block_keeper {
     struct ref refs;
     const struct block_keeper_calls *calls;
@@ -65,6 +67,8 @@ struct block_keeper {
     /* Of a file: searches of late that found their key, and that did not. */
     atomic_uint_least32_t found;
     atomic_uint_least32_t absent;
+    /* Of a file: where its blocks are as well (batch/twin.h); NULL until one is. */
+    _Atomic(struct keeper_twins *) twins;
 };
 
 static inline struct block_keeper *

@@ -38,14 +38,15 @@ batch_places_new(struct spine_batch *batch, const struct spine_store *store,
     places->count = batch->block_count;
     for (size_t i = 0; i < places->count; i++) {
         const struct fence *fence = &batch->fences[i];
-        const struct file_twin *twin =
-            fence->block != NULL ? twin_in_store(fence->block, store) : NULL;
+        const bool is_there =
+            fence->block == NULL && twin_is_reliable(fence->keeper, store);
+        const struct file_twin *twin = is_there ? NULL : twin_in_store(fence, store);
         struct batch_place *place = &places->places[i];
 
-        if (twin != NULL)
-            *place = (struct batch_place){block_keeper_ref(twin->keeper), twin->number};
-        else if (fence->block == NULL && twin_is_reliable(fence->keeper, store))
+        if (is_there)
             *place = (struct batch_place){block_keeper_ref(fence->keeper), fence->number};
+        else if (twin != NULL)
+            *place = (struct batch_place){block_keeper_ref(twin->keeper), twin->number};
         else {
             places->missing++;
             places->missing_bytes += fence->bytes;
@@ -93,10 +94,11 @@ batch_places_remember(struct batch_places *places)
 {
     assert(places->missing == 0);
     for (size_t i = 0; i < places->count; i++) {
-        struct block *block = places->batch->fences[i].block;
+        const struct fence *fence = &places->batch->fences[i];
+        const struct batch_place *place = &places->places[i];
 
-        if (block != NULL)
-            twin_remember(block, places->places[i].keeper, places->places[i].number);
+        if (fence->block != NULL || fence->keeper != place->keeper)
+            twin_remember(fence, place->keeper, place->number);
     }
 }
 

@@ -3,12 +3,14 @@
 #define BATCH_TWIN_H
 
 /*
- * batch/twin -- a block in memory that is in a file, too. Part of batch/batch.h, which
- * includes it.
+ * batch/twin -- a block that is in a file, too, or in another one. Part of batch/batch.h,
+ * which includes it.
  *
- * Who wrote a block that stays in memory leaves word of it with the block, which all
- * batches that have it share. It is not written once more, and leaves memory without
- * being written. The twin keeps the file until the block goes.
+ * Who wrote a block that stays where it was leaves word of it with the block, which all
+ * batches that have it share, or with its file. It is not written once more, and leaves
+ * memory without being written. A twin keeps its file until the block goes. A block has
+ * one for each store that it was written to, and one more where an earlier one could not
+ * be made durable.
  */
 
 #include "block/block.h"
@@ -24,15 +26,19 @@ struct file_twin {
     uint32_t number;
 };
 
-/* The twin of a block in a file of the store that may be relied on; NULL: none. */
+/* The twin of the fence's block in a file of the store that may be relied on; NULL:
+ * none. */
 const struct file_twin *
-twin_in_store(const struct block *block, const struct spine_store *store);
+twin_in_store(const struct fence *fence, const struct spine_store *store);
 /* May blocks of the keeper be relied on to be in files of the store? */
 bool twin_is_reliable(const struct block_keeper *keeper, const struct spine_store *store);
-/* The block has this twin from now on, unless it has one or there is no memory. Any
- * thread that has a reference to the block. */
-void twin_remember(struct block *block, struct block_keeper *keeper, uint32_t number);
+/* The fence's block has this twin from now on, unless it has one in that store that may
+ * be relied on, or there is no memory. Any thread that has a reference to the batch. */
+void
+twin_remember(const struct fence *fence, struct block_keeper *keeper, uint32_t number);
 /* The block of the fence leaves memory; its twin takes its place. */
 void fence_move_to_twin(struct fence *fence, const struct file_twin *twin);
+/* The keeper goes, and the twins of its blocks. */
+void keeper_twins_free(struct block_keeper *keeper);
 
 #endif

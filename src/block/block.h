@@ -41,9 +41,44 @@ static_assert(BLOCK_ROWS <= UINT16_MAX, "ends of values and times are 16 bits");
 /* Where the image of a block is as well, in a file for instance. Part of a struct of its
  * owner. */
 struct block_twin {
-    /* The block is freed. */
+    /* The block is freed, and its twins one by one. */
     void (*on_free)(struct block_twin *twin);
+    /* In a list. */
+    struct block_twin *next;
 };
+
+/* Newest first; it only grows. Zero at first. */
+typedef _Atomic(struct block_twin *) twin_list;
+
+/* NULL: there is none. They stay as long as the list. */
+static inline struct block_twin *
+twins_first(const twin_list *list)
+{
+    return atomic_load_explicit(list, memory_order_acquire);
+}
+
+/* The list takes it over. Any thread. */
+static inline void
+twins_add(twin_list *list, struct block_twin *twin)
+{
+    twin->next = twins_first(list);
+    while (!atomic_compare_exchange_weak_explicit(
+        list, &twin->next, twin, memory_order_acq_rel, memory_order_acquire))
+        continue;
+}
+
+static inline void
+twins_free(const twin_list *list)
+{
+    struct block_twin *twin = twins_first(list);
+
+    while (twin != NULL) {
+        struct block_twin *next = twin->next;
+
+        twin->on_free(twin);
+        twin = next;
+    }
+}
 
 /* An image in memory. Many batches and threads share it by its references, since nothing
  * in it changes. */
@@ -53,26 +88,8 @@ struct block {
     void *memory;
     size_t bytes;
     account_payer payer;
-    /* NULL until it is known; never changes then. */
-    _Atomic(struct block_twin *) twin;
+    twin_list twins;
 };
-
-static inline struct block_twin *
-block_twin(const struct block *block)
-{
-    return atomic_load_explicit(&block->twin, memory_order_acquire);
-}
-
-/* False when the block has one already; otherwise it takes it. Any thread that has a
- * reference to the block. */
-static inline bool
-block_set_twin(struct block *block, struct block_twin *twin)
-{
-    struct block_twin *none = NULL;
-
-    return atomic_compare_exchange_strong_explicit(
-        &block->twin, &none, twin, memory_order_acq_rel, memory_order_relaxed);
-}
 
 static inline const struct image *
 block_image(const struct block *block)

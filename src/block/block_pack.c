@@ -50,13 +50,9 @@ block_pack(const struct layout *layout, const struct rows *rows, size_t begin, s
 void
 block_unref(struct block *block)
 {
-    struct block_twin *twin;
-
     if (block == NULL || !ref_drop(&block->refs))
         return;
-    twin = block_twin(block);
-    if (twin != NULL)
-        twin->on_free(twin);
+    twins_free(&block->twins);
     account_free(&block->payer, ACCOUNT_BLOCKS, block->memory, block->bytes);
 }
 
@@ -80,7 +76,7 @@ block_alloc(size_t image_bytes)
     block->memory = memory;
     block->bytes = bytes;
     atomic_init(&block->payer, NULL);
-    atomic_init(&block->twin, NULL);
+    atomic_init(&block->twins, NULL);
     return block;
 }
 

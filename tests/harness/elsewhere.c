@@ -81,6 +81,7 @@ move_to_copies(struct spine_batch *batch)
     ref_init(&elsewhere->keeper.refs);
     elsewhere->keeper.calls = &calls;
     elsewhere->keeper.file = NULL;
+    atomic_init(&elsewhere->keeper.twins, NULL);
     elsewhere->count = batch->block_count;
     for (size_t i = 0; i < batch->block_count; i++) {
         struct pin pin;

@@ -20,6 +20,8 @@
 struct world {
     struct spine_store *store;
     bool sync_fails;
+    /* With the next write this block of `batch` gets a twin; NULL: none does. */
+    struct block_keeper *other;
     struct generator generator;
     struct model rows;
     struct spine_batch *batch;
@@ -29,13 +31,20 @@ static void
 on_operation(void *argument, enum spine_operation operation, const char *name,
              uint64_t offset, size_t size, struct spine_fault *fault)
 {
-    const struct world *world = argument;
+    struct world *world = argument;
 
     (void)name;
     (void)offset;
     (void)size;
     if (operation == SPINE_OPERATION_SYNC && world->sync_fails)
         fault->status = SPINE_IO;
+    if (operation == SPINE_OPERATION_WRITE && world->other != NULL) {
+        struct block_keeper *keeper = world->other;
+
+        world->other = NULL;
+        twin_remember(&world->batch->fences[world->batch->block_count / 2], keeper,
+                      (uint32_t)(world->batch->block_count / 2));
+    }
 }
 
 static void
@@ -45,6 +54,7 @@ world_init(struct world *world, struct rng *rng, size_t rows_max)
     struct spine_schema schema;
 
     world->sync_fails = false;
+    world->other = NULL;
     assert_int_equal(spine_memory_backend(&memory, NULL), SPINE_OK);
     assert_int_equal(spine_fault_backend(&memory, on_operation, world, &backend, NULL),
                      SPINE_OK);
@@ -230,6 +240,13 @@ doubtful_files_are_not_relied_on(struct rng *rng, size_t steps)
               batch_place(second, 0, &number)->object);
         batch_places_free(first);
         batch_places_free(second);
+        /* Not once more, whether the blocks are in memory or in that file. */
+        HOLDS_EQUAL(0, write_batch(&world, moved, &first));
+        HOLDS_EQUAL(moved->block_count, write_batch(&world, world.batch, &second));
+        batch_places_free(second);
+        HOLDS_EQUAL(0, write_batch(&world, world.batch, &second));
+        batch_places_free(first);
+        batch_places_free(second);
     }
     HOLDS(check_batch(moved, &world.rows, "still there"));
     spine_batch_unref(moved);
@@ -248,6 +265,77 @@ test_doubtful_files_are_not_relied_on(void **state)
     assert_true(property_holds(&law));
 }
 
+/* Another thread may write a block while the batch is written. */
+static bool
+twins_may_come_at_any_time(struct rng *rng, size_t steps)
+{
+    struct spine_batch *copy, *other;
+    struct spine_error error = {0};
+    struct world world;
+
+    world_init(&world, rng, steps);
+    /* As what that thread has written. */
+    HOLDS_EQUAL(SPINE_OK, batch_to_file(world.batch, world.store, &other, &error));
+    copy = batch_copy(world.batch);
+    if (other->block_count > 0)
+        world.other = other->fences[0].keeper;
+    HOLDS_EQUAL(SPINE_OK,
+                batch_move_to_file(copy, world.store, (struct batch_moves){NULL, NULL},
+                                   NULL, &error));
+    HOLDS(world.other == NULL);
+    HOLDS(check_batch(copy, &world.rows, "moved meanwhile"));
+    spine_batch_unref(copy);
+    spine_batch_unref(other);
+    world_release(&world);
+    HOLDS_EQUAL(0, spine_allocated_bytes());
+    return true;
+}
+
+static void
+test_twins_may_come_at_any_time(void **state)
+{
+    const struct property law = {"test_twins_may_come_at_any_time",
+                                 twins_may_come_at_any_time, 40, 30000};
+
+    (void)state;
+    assert_true(property_holds(&law));
+}
+
+/* What lies in files of one store is copied to another once. */
+static bool
+copies_are_known(struct rng *rng, size_t steps)
+{
+    struct batch_places *first, *second;
+    struct spine_store *own;
+    struct spine_batch *moved;
+    struct spine_backend memory;
+    struct world world;
+
+    world_init(&world, rng, steps);
+    HOLDS_EQUAL(SPINE_OK, spine_memory_backend(&memory, NULL));
+    HOLDS_EQUAL(SPINE_OK, spine_store_open(&memory, NULL, &own, NULL));
+    HOLDS_EQUAL(SPINE_OK, batch_to_file(world.batch, own, &moved, NULL));
+    HOLDS_EQUAL(moved->block_count, write_batch(&world, moved, &first));
+    HOLDS_EQUAL(0, write_batch(&world, moved, &second));
+    batch_places_free(first);
+    batch_places_free(second);
+    spine_batch_unref(moved);
+    HOLDS_EQUAL(0, files_in(&world));
+    spine_store_close(own);
+    world_release(&world);
+    HOLDS_EQUAL(0, spine_allocated_bytes());
+    return true;
+}
+
+static void
+test_copies_are_known(void **state)
+{
+    const struct property law = {"test_copies_are_known", copies_are_known, 30, 20000};
+
+    (void)state;
+    assert_true(property_holds(&law));
+}
+
 int
 main(void)
 {
@@ -255,6 +343,8 @@ main(void)
         cmocka_unit_test(test_nothing_is_written_twice),
         cmocka_unit_test(test_ranges_are_a_batch),
         cmocka_unit_test(test_doubtful_files_are_not_relied_on),
+        cmocka_unit_test(test_twins_may_come_at_any_time),
+        cmocka_unit_test(test_copies_are_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
