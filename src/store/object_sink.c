@@ -197,18 +197,21 @@ enum spine_status
 object_sink_finish(struct object_sink *sink, struct spine_error *error)
 {
     struct store_work *work = &sink->store->work;
-    bool is_mine;
 
     if (!sink->is_ending && !object_sink_has_ended(sink))
         TRY_RETURN(object_sink_end(sink, error));
     mutex_lock(&work->mutex);
-    is_mine = store_work_take_back_locked(&work->locked.writes, &sink->task);
-    mutex_unlock(&work->mutex);
-    while (is_mine && do_next(sink, false))
-        ;
-    mutex_lock(&work->mutex);
-    while (!object_sink_has_ended(sink))
-        condition_wait(&work->ended, &work->mutex);
+    while (!object_sink_has_ended(sink)) {
+        /* A job that has written a unit queues the task again, and none may come then. */
+        if (store_work_take_back_locked(&work->locked.writes, &sink->task)) {
+            mutex_unlock(&work->mutex);
+            while (do_next(sink, false))
+                continue;
+            mutex_lock(&work->mutex);
+        } else {
+            condition_wait(&work->ended, &work->mutex);
+        }
+    }
     mutex_unlock(&work->mutex);
     return status_of(sink, error);
 }

@@ -16,9 +16,9 @@ static enum spine_status object_alloc(struct spine_store *store, const char *nam
                                       struct spine_error *error);
 static struct store_object **chain_of(struct object_table *table, const char *name);
 static struct store_object *
-take_open_locked(struct object_table *table, const char *name, bool *is_there);
+take_open_locked(struct object_table *table, const char *name);
 static void enter(struct store_object *object);
-static void leave(struct store_object *object);
+static bool leave(struct store_object *object);
 
 enum spine_status
 store_object_new(struct spine_store *store, const char *name, struct store_object **out,
@@ -58,11 +58,10 @@ store_object_open(struct spine_store *store, const char *name, struct store_obje
 {
     const struct spine_backend *backend = &store->backend;
     struct store_object *object;
-    bool is_there;
     enum spine_status st;
 
     mutex_lock(&store->objects.mutex);
-    *out = take_open_locked(&store->objects, name, &is_there);
+    *out = take_open_locked(&store->objects, name);
     mutex_unlock(&store->objects.mutex);
     if (*out != NULL) {
         store_object_keep(*out, true);
@@ -86,15 +85,18 @@ store_object_open(struct spine_store *store, const char *name, struct store_obje
 bool
 store_object_is_used(struct spine_store *store, const char *name, bool unkeep)
 {
-    struct store_object *object;
-    bool is_there;
+    struct object_table *table = &store->objects;
+    bool is_there = false;
 
-    mutex_lock(&store->objects.mutex);
-    object = take_open_locked(&store->objects, name, &is_there);
-    mutex_unlock(&store->objects.mutex);
-    if (object != NULL && unkeep)
-        store_object_keep(object, false);
-    store_object_unref(object);
+    mutex_lock(&table->mutex);
+    for (struct store_object *object = *chain_of(table, name); object != NULL;
+         object = object->next)
+        if (strcmp(object->name, name) == 0) {
+            is_there = true;
+            if (unkeep)
+                store_object_keep(object, false);
+        }
+    mutex_unlock(&table->mutex);
     return is_there;
 }
 
@@ -109,20 +111,22 @@ void
 store_object_unref(struct store_object *object)
 {
     struct spine_store *store;
+    bool is_kept;
 
     if (object == NULL || !ref_drop(&object->refs))
         return;
     store = object->store;
+    /* Until then, whoever finds it in the table may still decide that nobody needs it. A
+     * sweep that does not find it removes the file, too, and one of both succeeds. */
+    is_kept = leave(object);
     if (object->handle != NULL) {
         store->backend.close(store->backend.context, object->handle);
         store_uncount(&store->files, 1);
         store_uncount(&store->file_bytes, object->bytes);
         /* What cannot be removed is found by a sweep. */
-        if (!atomic_load(&object->kept))
+        if (!is_kept)
             (void)store->backend.remove(store->backend.context, object->name, NULL);
     }
-    /* Only now nobody else may take it for one that nobody needs. */
-    leave(object);
     mem_free(object, sizeof *object);
     store_unref(store);
 }
@@ -188,18 +192,15 @@ chain_of(struct object_table *table, const char *name)
 }
 
 /* A reference to the object of a name that can be read; NULL when there is none, or it is
- * being written or closed. `*is_there`: there is one, whatever its state. */
+ * being written or closed. */
 static struct store_object *
-take_open_locked(struct object_table *table, const char *name, bool *is_there)
+take_open_locked(struct object_table *table, const char *name)
 {
-    *is_there = false;
     for (struct store_object *object = *chain_of(table, name); object != NULL;
          object = object->next)
-        if (strcmp(object->name, name) == 0) {
-            *is_there = true;
-            if (object->handle != NULL && ref_take_unless_gone(&object->refs))
-                return object;
-        }
+        if (strcmp(object->name, name) == 0 && object->handle != NULL &&
+            ref_take_unless_gone(&object->refs))
+            return object;
     return NULL;
 }
 
@@ -215,15 +216,19 @@ enter(struct store_object *object)
     mutex_unlock(&table->mutex);
 }
 
-static void
+/* Is its file to be kept? */
+static bool
 leave(struct store_object *object)
 {
     struct object_table *table = &object->store->objects;
     struct store_object **at = chain_of(table, object->name);
+    bool is_kept;
 
     mutex_lock(&table->mutex);
     while (*at != object)
         at = &(*at)->next;
     *at = object->next;
+    is_kept = atomic_load(&object->kept);
     mutex_unlock(&table->mutex);
+    return is_kept;
 }
