@@ -22,8 +22,11 @@
  *
  * Assumed: a sync of files and of directories is honest; one process has a directory open
  * at a time (it is locked). Detected, not repaired: any change to stored bytes; a missing
- * file; that all manifests are missing where a checkpoint has been acknowledged. Not
- * detected: that the newest manifest is missing, and an older one is there.
+ * file; the missing manifest of a checkpoint that was acknowledged and not removed, since
+ * each has a *receipt*, an object of its own, `acknowledged-` and the number. Then
+ * nothing is removed and no checkpoint made: SPINE_CORRUPT names the number.
+ * spine_restore() of an earlier one by its number goes, and spine_checkpoint_remove() of
+ * the number that is missing says that the host knows.
  *
  * One checkpoint, restore, removal or sweep of a store goes on at a time; others wait for
  * it. None may be called inside a callback of the library. All of them block.
@@ -154,10 +157,10 @@ spine_checkpoint_list(struct spine_store *store, spine_checkpoint_fn *on_checkpo
                       void *context, struct spine_error *error);
 
 /*
- * Removes a checkpoint, and the files that no other and no batch needs. SPINE_NOT_FOUND;
- * SPINE_INVALID for the only one there is: a store without any could not be told from one
- * that has lost them. When another manifest cannot be read, that status: the checkpoint
- * is gone then, its files are not.
+ * Removes a checkpoint, and the files that no other and no batch needs; of one whose
+ * manifest is missing, what is left of it, and the next sweep takes its files.
+ * SPINE_NOT_FOUND; SPINE_INVALID for the only one there is. When another manifest cannot
+ * be read, that status: the checkpoint is gone then, its files are not.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_checkpoint_remove(struct spine_store *store, uint64_t sequence,
@@ -177,7 +180,8 @@ struct spine_sweep_info {
 /*
  * Removes the files that no checkpoint and no batch in this process needs, and tells what
  * those were; `info` may be NULL. An error, and nothing is removed, when a manifest is
- * missing or damaged, or not all objects could be listed.
+ * damaged, or is missing though its checkpoint was acknowledged, or not all objects could
+ * be listed.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_store_sweep(struct spine_store *store, const struct spine_sweep_options *options,

@@ -26,7 +26,7 @@ enum planted {
     /* Files of a manifest that may be there are not kept. */
     PLANTED_PUT_FORGOTTEN,
     /* Nothing says that a checkpoint was acknowledged. */
-    PLANTED_MARKER_FORGOTTEN,
+    PLANTED_RECEIPT_FORGOTTEN,
     /* The files of a checkpoint are removed before its manifest is. */
     PLANTED_FILES_BEFORE_MANIFEST,
     /* A sweep does not see to it that manifests that are gone stay gone. */

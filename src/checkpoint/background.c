@@ -4,7 +4,8 @@
  * spine_checkpoint_start(): a checkpoint as a job of a runtime, of one slice.
  *
  *     ready --slice--> committed --> told --> freed
- *     ready --runtime closes--> withdrawn --> told: cancelled --> freed
+ *     ready --slice, while another is in the store's checkpoints--> waiting --> ready
+ *     ready, waiting --runtime closes--> withdrawn --> told: cancelled --> freed
  */
 
 #include "checkpoint/checkpoint.h"
@@ -25,6 +26,8 @@ struct background {
     struct mutex mutex;
     struct gather gather;
     struct spine_checkpoint_options options;
+    /* Slices that found another one in the store's checkpoints. */
+    unsigned tries;
     /* Copies of what the host said: user data, then the names of the items. */
     uint8_t *text;
     size_t text_bytes;
@@ -35,6 +38,7 @@ static enum spine_status copy_text(struct background *background,
                                    struct spine_error *error);
 static enum spine_status submit(struct background *background, struct spine_error *error);
 static void on_slice(struct job *job, uint64_t *fuel_rows);
+static void try_later(struct background *background);
 static void on_close(struct runtime_watch *watch);
 static void background_free(struct background *background);
 
@@ -136,10 +140,17 @@ on_slice(struct job *job, uint64_t *fuel_rows)
     struct background *background = container_of(job, struct background, job);
     struct spine_checkpoint_info info = {0};
     struct spine_error error = {0};
-    const enum spine_status st =
-        checkpoint_commit(&background->gather, &background->options, &info, &error);
+    struct gather *gather = &background->gather;
+    enum spine_status st;
 
     *fuel_rows -= *fuel_rows > 0;
+    gather->last_sequence = store_checkpoints_try_lock(gather->store);
+    if (gather->last_sequence == NULL) {
+        try_later(background);
+        return;
+    }
+    st = checkpoint_commit(gather, &background->options, &info, &error);
+    store_checkpoints_unlock(gather->store);
     /* Before the host hears of it: it may close the store. */
     gather_release(&background->gather);
     background->options.on_done(background->options.context, st, &info, &error);
@@ -148,6 +159,20 @@ on_slice(struct job *job, uint64_t *fuel_rows)
     runtime_idle(background->runtime, &background->job);
     mutex_unlock(&background->mutex);
     background_free(background);
+}
+
+/* No thread of the runtime waits for another checkpoint. After that this one may be gone
+ * at any moment. */
+static void
+try_later(struct background *background)
+{
+    struct spine_runtime *runtime = runtime_ref(background->runtime);
+
+    mutex_lock(&background->mutex);
+    runtime_wait(runtime, &background->job, background->tries++);
+    mutex_unlock(&background->mutex);
+    runtime_kick(runtime);
+    runtime_unref(runtime);
 }
 
 /* A slice that runs ends by itself; the runtime waits for it. */

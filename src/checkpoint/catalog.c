@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * What a store has of checkpoints: manifests, receipts, and the objects of batches. Whose
+ * manifest is missing though its receipt is there was lost.
+ */
+
 #include "checkpoint/catalog.h"
 
 #include "base/alloc.h"
@@ -9,13 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MARKER_NAME "store.json"
-#define MARKER_TEXT "{ \"spine_store\": 1 }\n"
-/* A manifest has some 40 bytes a block at most. */
-#define MANIFEST_BYTES_MAX ((size_t)1 << 30)
+#define RECEIPT_TEXT "{ \"spine_checkpoint_acknowledged\": 1 }\n"
 
 static enum spine_status
 note_object(void *argument, const char *name, uint64_t bytes, struct spine_error *error);
+static void sequences_sort(struct sequences *sequences);
 static int compare_sequences(const void *a, const void *b);
 static int compare_names(const void *a, const void *b);
 
@@ -28,15 +32,18 @@ catalog_read(struct spine_store *store, struct catalog *out, struct spine_error 
     st = store_list(store, note_object, out, error);
     if (st != SPINE_OK)
         catalog_release(out);
-    else if (out->count > 0)
-        qsort(out->sequences, out->count, sizeof *out->sequences, compare_sequences);
+    sequences_sort(&out->manifests);
+    sequences_sort(&out->receipts);
     return st;
 }
 
 void
 catalog_release(struct catalog *catalog)
 {
-    mem_free(catalog->sequences, catalog->room * sizeof *catalog->sequences);
+    mem_free(catalog->manifests.numbers,
+             catalog->manifests.room * sizeof *catalog->manifests.numbers);
+    mem_free(catalog->receipts.numbers,
+             catalog->receipts.room * sizeof *catalog->receipts.numbers);
     mem_free(catalog->objects, catalog->object_room * sizeof *catalog->objects);
     *catalog = (struct catalog){0};
 }
@@ -45,35 +52,123 @@ static enum spine_status
 note_object(void *argument, const char *name, uint64_t bytes, struct spine_error *error)
 {
     struct catalog *catalog = argument;
-    const uint64_t sequence = manifest_sequence(name);
+    const uint64_t sequence = manifest_sequence(name), receipt = receipt_sequence(name);
+    struct manifest_object *object;
 
-    if (sequence > 0) {
-        if (!array_reserve(&catalog->sequences, &catalog->room,
-                           sizeof *catalog->sequences, catalog->count + 1))
-            return fail_nomem(error, "a list of checkpoints", sizeof sequence);
-        catalog->sequences[catalog->count++] = sequence;
-    } else if (store_name_is_of_batches(name)) {
-        struct manifest_object *object;
-
-        if (!array_reserve(&catalog->objects, &catalog->object_room,
-                           sizeof *catalog->objects, catalog->object_count + 1))
-            return fail_nomem(error, "a list of files", sizeof *object);
-        object = &catalog->objects[catalog->object_count++];
-        memcpy(object->name, name, strlen(name) + 1);
-        object->bytes = bytes;
-    } else if (strcmp(name, MARKER_NAME) == 0)
-        catalog->has_marker = true;
+    if (sequence > 0)
+        return sequences_add(&catalog->manifests, sequence, error);
+    if (receipt > 0)
+        return sequences_add(&catalog->receipts, receipt, error);
+    if (!store_name_is_of_batches(name))
+        return SPINE_OK;
+    if (!array_reserve(&catalog->objects, &catalog->object_room, sizeof *catalog->objects,
+                       catalog->object_count + 1))
+        return fail_nomem(error, "a list of files", sizeof *object);
+    object = &catalog->objects[catalog->object_count++];
+    memcpy(object->name, name, strlen(name) + 1);
+    object->bytes = bytes;
     return SPINE_OK;
 }
 
+/* Whoever reads a directory that another process writes to may have listed a receipt and
+ * not its manifest: so both are looked for once more. A receipt goes before its
+ * manifest. */
 enum spine_status
-catalog_check(const struct catalog *catalog, struct spine_error *error)
+catalog_check(struct spine_store *store, const struct catalog *catalog,
+              struct spine_error *error)
 {
-    if (catalog->has_marker && catalog->count == 0)
-        return spine_fail(error, SPINE_CORRUPT,
-                          "checkpoints were made here, and there is no manifest: they "
-                          "are lost; nothing was removed");
+    enum spine_status st = SPINE_OK;
+
+    for (size_t i = 0; st == SPINE_OK && i < catalog->receipts.count; i++)
+        if (!sequences_have(&catalog->manifests, catalog->receipts.numbers[i]))
+            st = catalog_check_one(store, catalog->receipts.numbers[i], error);
+    return st;
+}
+
+enum spine_status
+catalog_check_one(struct spine_store *store, uint64_t sequence, struct spine_error *error)
+{
+    char name[SPINE_NAME_MAX + 1];
+    struct spine_error why = {0};
+    enum spine_status st;
+
+    manifest_name(sequence, name);
+    st = store_has(store, name, &why);
+    if (st == SPINE_OK)
+        return st;
+    receipt_name(sequence, name);
+    if (st == SPINE_NOT_FOUND)
+        st = store_has(store, name, &why);
+    if (st == SPINE_NOT_FOUND)
+        return SPINE_OK;
+    if (st != SPINE_OK)
+        return spine_fail(error, st, "%s", why.message);
+    return spine_fail(
+        error, SPINE_CORRUPT,
+        "checkpoint %" PRIu64 " was acknowledged, and its manifest is "
+        "missing; nothing is removed before spine_checkpoint_remove() of it",
+        sequence);
+}
+
+uint64_t
+catalog_next(const struct catalog *catalog, uint64_t after)
+{
+    const struct sequences *const both[] = {&catalog->manifests, &catalog->receipts};
+    uint64_t next = 0;
+
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < both[i]->count; k++) {
+            const uint64_t number = both[i]->numbers[k];
+
+            if (number > after && (next == 0 || number < next))
+                next = number;
+        }
+    return next;
+}
+
+uint64_t
+catalog_newest(const struct catalog *catalog)
+{
+    const struct sequences *manifests = &catalog->manifests;
+
+    return manifests->count > 0 ? manifests->numbers[manifests->count - 1] : 0;
+}
+
+bool
+sequences_have(const struct sequences *sequences, uint64_t sequence)
+{
+    return sequences->count > 0 &&
+           bsearch(&sequence, sequences->numbers, sequences->count, sizeof sequence,
+                   compare_sequences) != NULL;
+}
+
+enum spine_status
+sequences_add(struct sequences *sequences, uint64_t sequence, struct spine_error *error)
+{
+    if (!array_reserve(&sequences->numbers, &sequences->room, sizeof sequence,
+                       sequences->count + 1))
+        return fail_nomem(error, "a list of checkpoints", sizeof sequence);
+    sequences->numbers[sequences->count++] = sequence;
     return SPINE_OK;
+}
+
+void
+sequences_remove(struct sequences *sequences, uint64_t sequence)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < sequences->count; i++)
+        if (sequences->numbers[i] != sequence)
+            sequences->numbers[left++] = sequences->numbers[i];
+    sequences->count = left;
+}
+
+static void
+sequences_sort(struct sequences *sequences)
+{
+    if (sequences->count > 0)
+        qsort(sequences->numbers, sequences->count, sizeof *sequences->numbers,
+              compare_sequences);
 }
 
 enum spine_status
@@ -111,9 +206,10 @@ catalog_choose(struct spine_store *store, const char *what, uint64_t *sequence,
     enum spine_status st;
 
     TRY(catalog_read(store, &catalog, error));
-    TRY(catalog_check(&catalog, error));
-    if (*sequence == 0 && catalog.count > 0)
-        *sequence = catalog.sequences[catalog.count - 1];
+    if (*sequence == 0) {
+        TRY(catalog_check(store, &catalog, error));
+        *sequence = catalog_newest(&catalog);
+    }
     if (*sequence == 0)
         st = spine_fail(error, SPINE_NOT_FOUND, "%s: there is no checkpoint", what);
 out:
@@ -122,12 +218,27 @@ out:
 }
 
 enum spine_status
-catalog_mark(struct spine_store *store, struct spine_error *error)
+catalog_put_receipt(struct spine_store *store, uint64_t sequence,
+                    struct spine_error *error)
 {
-    const enum spine_status st =
-        store_put_new(store, MARKER_NAME, MARKER_TEXT, strlen(MARKER_TEXT), error);
+    char name[SPINE_NAME_MAX + 1];
 
-    return st == SPINE_EXISTS ? SPINE_OK : st;
+    receipt_name(sequence, name);
+    return store_put(store, name, RECEIPT_TEXT, strlen(RECEIPT_TEXT), error);
+}
+
+enum spine_status
+catalog_remove_receipt(struct spine_store *store, struct catalog *catalog,
+                       uint64_t sequence, struct spine_error *error)
+{
+    char name[SPINE_NAME_MAX + 1];
+
+    if (!sequences_have(&catalog->receipts, sequence))
+        return SPINE_OK;
+    receipt_name(sequence, name);
+    TRY_RETURN(store_remove(store, name, error));
+    sequences_remove(&catalog->receipts, sequence);
+    return SPINE_OK;
 }
 
 static int

@@ -11,17 +11,23 @@
 
 struct spine_store;
 
-/* Zero at first. */
-struct catalog {
-    /* Of its checkpoints, ascending. */
-    uint64_t *sequences;
+/* Sequence numbers, ascending. */
+struct sequences {
+    uint64_t *numbers;
     size_t count;
     size_t room;
+};
+
+/* Zero at first. */
+struct catalog {
+    /* Of the manifests that are there. */
+    struct sequences manifests;
+    /* Of the checkpoints that were acknowledged, and not removed since. */
+    struct sequences receipts;
     /* The objects that batches lie in. */
     struct manifest_object *objects;
     size_t object_count;
     size_t object_room;
-    bool has_marker;
 };
 
 /* On success the caller ends it with catalog_release(). */
@@ -29,8 +35,21 @@ enum spine_status
 catalog_read(struct spine_store *store, struct catalog *out, struct spine_error *error);
 /* Twice is harmless. */
 void catalog_release(struct catalog *catalog);
-/* SPINE_CORRUPT when there has to be a checkpoint and there is none. */
-enum spine_status catalog_check(const struct catalog *catalog, struct spine_error *error);
+/* SPINE_CORRUPT when a manifest is missing that has to be there. */
+enum spine_status catalog_check(struct spine_store *store, const struct catalog *catalog,
+                                struct spine_error *error);
+/* The same of one checkpoint. */
+enum spine_status catalog_check_one(struct spine_store *store, uint64_t sequence,
+                                    struct spine_error *error);
+/* The least number of a manifest or a receipt that is greater than `after`; 0: none. */
+uint64_t catalog_next(const struct catalog *catalog, uint64_t after);
+/* The greatest number of a manifest; 0: there is none. */
+uint64_t catalog_newest(const struct catalog *catalog);
+bool sequences_have(const struct sequences *sequences, uint64_t sequence);
+/* SPINE_NOMEM. */
+enum spine_status
+sequences_add(struct sequences *sequences, uint64_t sequence, struct spine_error *error);
+void sequences_remove(struct sequences *sequences, uint64_t sequence);
 /* The manifest of a sequence number, as manifest_decode(). SPINE_NOT_FOUND. */
 enum spine_status catalog_load(struct spine_store *store, uint64_t sequence,
                                struct manifest *out, struct spine_error *error);
@@ -40,11 +59,17 @@ enum spine_status catalog_load_text(struct spine_store *store, uint64_t sequence
                                     void **text, size_t *bytes,
                                     struct spine_error *error);
 /* `*sequence` unless it is 0: that of the newest checkpoint then. SPINE_NOT_FOUND when
- * there is none, SPINE_CORRUPT when there has to be one. `what` asks. */
+ * there is none, SPINE_CORRUPT when a manifest is missing. `what` asks. */
 enum spine_status catalog_choose(struct spine_store *store, const char *what,
                                  uint64_t *sequence, struct spine_error *error);
-/* Puts the marker, unless it is there. */
-enum spine_status catalog_mark(struct spine_store *store, struct spine_error *error);
+/* Checkpoint `sequence` was acknowledged. That is durable with the next sync of names. */
+enum spine_status catalog_put_receipt(struct spine_store *store, uint64_t sequence,
+                                      struct spine_error *error);
+/* Nobody misses it from now on, or from the next sync of names on after a crash. Its
+ * manifest may be removed after that. */
+enum spine_status catalog_remove_receipt(struct spine_store *store,
+                                         struct catalog *catalog, uint64_t sequence,
+                                         struct spine_error *error);
 
 /* Names of objects that are needed. Zero at first. */
 struct name_set {
@@ -62,7 +87,7 @@ bool name_set_has(struct name_set *set, const char *name);
 void name_set_release(struct name_set *set);
 
 /* Removes checkpoint `sequence` of the catalog, from there, too, then what it alone
- * needed. Inside store_checkpoints_lock(). */
+ * needed. It has no receipt, durably. Inside store_checkpoints_lock(). */
 enum spine_status catalog_remove(struct spine_store *store, struct catalog *catalog,
                                  uint64_t sequence, struct spine_error *error);
 /* spine_store_sweep() inside store_checkpoints_lock(). */

@@ -21,17 +21,21 @@
  *
  * The order of what is done is what makes it safe:
  *
- *     checkpoint   files written -> each synced -> names synced -> manifest put -> marker
+ *     checkpoint   files written -> each synced -> names synced -> manifest put ->
+ *                  receipt put
  *     export       the same, the files being copies
- *     removal      manifest removed -> names synced -> its files removed, but for those
- *                  that another manifest names
+ *     removal      receipt removed -> names synced -> manifest removed -> names synced ->
+ *                  its files removed, but for those that another manifest names
  *     sweep        names synced -> files removed that no manifest names
  *
  * So a manifest that is there names files that are durable, and a file goes only when no
- * durable manifest names it. The *marker* is an object that says that a checkpoint was
- * acknowledged: where it is and no manifest is, these are lost, and nothing is removed.
+ * durable manifest names it. The *receipt* of a checkpoint is an object that says that it
+ * was acknowledged: where that is and its manifest is not, the checkpoint was lost, and
+ * nothing is removed. A checkpoint removes the receipts of those that it replaces before
+ * its own sync of names, so receipts cost no sync.
  *
- * One thread at a time is in any of this for a store: store_checkpoints_lock().
+ * One at a time is in any of this for a store: store_checkpoints_lock(). A checkpoint in
+ * the background tries again later and blocks no thread of the runtime.
  */
 
 #include "checkpoint/catalog.h"
@@ -45,7 +49,8 @@ enum spine_status
 checkpoint_begin(struct gather *gather, const struct spine_checkpoint_item *items,
                  size_t count, const struct spine_checkpoint_options *options,
                  struct spine_error *error);
-/* Makes them durable; fills `info`, which is zero. Blocks. */
+/* Makes them durable; fills `info`, which is zero. The caller holds the store's lock of
+ * checkpoints, and has put its sequence number into `gather`. Blocks. */
 enum spine_status
 checkpoint_commit(struct gather *gather, const struct spine_checkpoint_options *options,
                   struct spine_checkpoint_info *info, struct spine_error *error);

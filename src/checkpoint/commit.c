@@ -38,10 +38,11 @@ static enum spine_status make_durable(struct gather *gather, struct spine_error 
 static enum spine_status describe(struct gather *gather,
                                   const struct spine_checkpoint_options *options,
                                   struct manifest *manifest, struct spine_error *error);
-static enum spine_status put_manifest(struct spine_store *store,
-                                      struct manifest *manifest, uint64_t *last_sequence,
-                                      bool *was_tried, struct spine_checkpoint_info *info,
-                                      struct spine_error *error);
+static enum spine_status
+put_manifest(const struct gather *gather, struct manifest *manifest, bool *was_tried,
+             struct spine_checkpoint_info *info, struct spine_error *error);
+static enum spine_status
+remove_receipts(struct spine_store *store, struct catalog *catalog, uint32_t keep);
 static enum spine_status remove_older(struct spine_store *store, struct catalog *catalog,
                                       uint64_t sequence, uint32_t keep);
 static uint64_t syncs_of(struct spine_store *store);
@@ -62,8 +63,11 @@ spine_checkpoint(struct spine_store *store, const struct spine_checkpoint_item *
         info = &unwanted;
     *info = (struct spine_checkpoint_info){0};
     st = checkpoint_begin(&gather, items, count, options, error);
-    if (st == SPINE_OK)
+    if (st == SPINE_OK) {
+        gather.last_sequence = store_checkpoints_lock(store);
         st = checkpoint_commit(&gather, options, info, error);
+        store_checkpoints_unlock(store);
+    }
     gather_release(&gather);
     return st;
 }
@@ -182,26 +186,26 @@ commit(struct gather *gather, const struct spine_checkpoint_options *options,
 {
     const uint32_t keep = options->keep > 0 ? options->keep : KEEP_DEFAULT;
     struct spine_store *store = gather->store;
-    uint64_t *last_sequence = store_checkpoints_lock(store);
     const uint64_t syncs = syncs_of(store);
     struct catalog catalog = {0};
     struct manifest manifest = {0};
     bool was_tried = false;
-    enum spine_status st;
+    enum spine_status st, receipts_gone;
 
     TRY(catalog_read(store, &catalog, error));
-    TRY(catalog_check(&catalog, error));
-    if (catalog.count > 0 && catalog.sequences[catalog.count - 1] > *last_sequence)
-        *last_sequence = catalog.sequences[catalog.count - 1];
+    TRY(catalog_check(store, &catalog, error));
+    if (catalog_newest(&catalog) > *gather->last_sequence)
+        *gather->last_sequence = catalog_newest(&catalog);
     TRY(gather_write(gather, error));
     TRY(describe(gather, options, &manifest, error));
+    receipts_gone = remove_receipts(store, &catalog, keep);
     if (!PLANTED(MANIFEST_FIRST))
         TRY(make_durable(gather, error));
-    TRY(put_manifest(store, &manifest, last_sequence, &was_tried, info, error));
+    TRY(put_manifest(gather, &manifest, &was_tried, info, error));
     if (PLANTED(MANIFEST_FIRST))
         TRY(make_durable(gather, error));
-    if (!catalog.has_marker && !PLANTED(MARKER_FORGOTTEN))
-        TRY(catalog_mark(store, error));
+    if (!PLANTED(RECEIPT_FORGOTTEN))
+        TRY(catalog_put_receipt(store, manifest.sequence, error));
     info->sequence = manifest.sequence;
     info->batches = gather->places_count;
     info->batches_reused = gather->batches_reused;
@@ -209,13 +213,14 @@ commit(struct gather *gather, const struct spine_checkpoint_options *options,
         info->rows += manifest.batches[i].rows;
     info->files = gather->files_written;
     info->file_bytes = gather->bytes_written;
-    info->removal = remove_older(store, &catalog, manifest.sequence, keep);
+    info->removal = receipts_gone == SPINE_OK
+                        ? remove_older(store, &catalog, manifest.sequence, keep)
+                        : receipts_gone;
     info->syncs = syncs_of(store) - syncs;
 out:
     for (size_t i = 0; st != SPINE_OK && !was_tried && i < gather->object_count; i++)
         if (!gather->objects[i].was_kept)
             store_object_keep(gather->objects[i].object, false);
-    store_checkpoints_unlock(store);
     catalog_release(&catalog);
     manifest_release(&manifest);
     return st;
@@ -260,10 +265,10 @@ make_durable(struct gather *gather, struct spine_error *error)
 /* Under the next number that is free. One that failed may be there: its number is not
  * used again. */
 static enum spine_status
-put_manifest(struct spine_store *store, struct manifest *manifest,
-             uint64_t *last_sequence, bool *was_tried, struct spine_checkpoint_info *info,
-             struct spine_error *error)
+put_manifest(const struct gather *gather, struct manifest *manifest, bool *was_tried,
+             struct spine_checkpoint_info *info, struct spine_error *error)
 {
+    uint64_t *last_sequence = gather->last_sequence;
     enum spine_status st = SPINE_EXISTS;
 
     for (unsigned tries = 0; st == SPINE_EXISTS && tries < PUT_TRIES; tries++) {
@@ -271,17 +276,40 @@ put_manifest(struct spine_store *store, struct manifest *manifest,
         char *text;
         size_t bytes;
 
+        if (*last_sequence == UINT64_MAX)
+            return spine_fail(error, SPINE_CORRUPT,
+                              "%s: a checkpoint of the store has the greatest number",
+                              gather->call);
         manifest->sequence = *last_sequence + 1;
         st = manifest_encode(manifest, &text, &bytes, error);
         if (st != SPINE_OK)
             return st;
+        if (bytes > MANIFEST_BYTES_MAX) {
+            mem_free(text, bytes);
+            return spine_fail(error, SPINE_INVALID,
+                              "%s: a manifest of %zu bytes is larger than %zu: there are "
+                              "too many spines or batches",
+                              gather->call, bytes, (size_t)MANIFEST_BYTES_MAX);
+        }
         manifest_name(manifest->sequence, name);
         *last_sequence = manifest->sequence;
         *was_tried = !PLANTED(PUT_FORGOTTEN);
-        st = store_put_new(store, name, text, bytes, error);
+        st = store_put_new(gather->store, name, text, bytes, error);
         mem_free(text, bytes);
         info->manifest_bytes = bytes;
     }
+    return st;
+}
+
+/* Of those that remove_older() will remove, before the names are made durable for the
+ * checkpoint anyway. */
+static enum spine_status
+remove_receipts(struct spine_store *store, struct catalog *catalog, uint32_t keep)
+{
+    enum spine_status st = SPINE_OK;
+
+    for (size_t i = 0; st == SPINE_OK && i + keep <= catalog->manifests.count; i++)
+        st = catalog_remove_receipt(store, catalog, catalog->manifests.numbers[i], NULL);
     return st;
 }
 
@@ -290,14 +318,10 @@ static enum spine_status
 remove_older(struct spine_store *store, struct catalog *catalog, uint64_t sequence,
              uint32_t keep)
 {
-    enum spine_status st = SPINE_OK;
+    enum spine_status st = sequences_add(&catalog->manifests, sequence, NULL);
 
-    if (!array_reserve(&catalog->sequences, &catalog->room, sizeof *catalog->sequences,
-                       catalog->count + 1))
-        return SPINE_NOMEM;
-    catalog->sequences[catalog->count++] = sequence;
-    while (st == SPINE_OK && catalog->count > keep)
-        st = catalog_remove(store, catalog, catalog->sequences[0], NULL);
+    while (st == SPINE_OK && catalog->manifests.count > keep)
+        st = catalog_remove(store, catalog, catalog->manifests.numbers[0], NULL);
     return st;
 }
 

@@ -77,7 +77,9 @@ export_all(struct export *export, uint64_t sequence, struct export_info *info,
     TRY(copy_objects(export, info, error));
     TRY(verify_copies(export, error));
     TRY(put_manifest(export, text, bytes, error));
-    TRY(catalog_mark(export->to, error));
+    TRY(catalog_put_receipt(export->to, sequence, error));
+    /* No checkpoint need follow there. */
+    TRY(store_sync_names(export->to, error));
 out:
     mem_free(text, bytes);
     return st;
@@ -90,8 +92,7 @@ check_empty(struct spine_store *to, struct spine_error *error)
     struct catalog catalog = {0};
     enum spine_status st = catalog_read(to, &catalog, error);
 
-    if (st == SPINE_OK &&
-        (catalog.count > 0 || catalog.object_count > 0 || catalog.has_marker))
+    if (st == SPINE_OK && (catalog_next(&catalog, 0) > 0 || catalog.object_count > 0))
         st = spine_fail(error, SPINE_EXISTS,
                         "export: there is a store where the copy should go");
     catalog_release(&catalog);

@@ -44,6 +44,8 @@ struct gather_object {
 struct gather {
     struct spine_store *store;
     const char *call; /* what the host has called */
+    /* Of the store, whose lock of checkpoints is held as long as this is set. */
+    uint64_t *last_sequence;
     struct gather_item *items;
     size_t item_count;
     /* Of every batch of every cut, in their order. */

@@ -17,15 +17,19 @@ spine_checkpoint_list(struct spine_store *store, spine_checkpoint_fn *on_checkpo
         return fail_null(error, "spine_checkpoint_list",
                          store == NULL ? "store" : "on_checkpoint");
     TRY(catalog_read(store, &catalog, error));
-    for (size_t i = 0; i < catalog.count; i++) {
-        struct spine_checkpoint_summary summary = {.sequence = catalog.sequences[i]};
+    for (uint64_t sequence = catalog_next(&catalog, 0); sequence > 0;
+         sequence = catalog_next(&catalog, sequence)) {
+        struct spine_checkpoint_summary summary = {.sequence = sequence};
         struct spine_error why = {0};
         struct manifest manifest;
 
         summary.status = catalog_load(store, summary.sequence, &manifest, &why);
-        /* Removed since it was listed. */
-        if (summary.status == SPINE_NOT_FOUND)
+        /* Removed since it was listed, unless its receipt is still there. */
+        if (summary.status == SPINE_NOT_FOUND &&
+            catalog_check_one(store, sequence, &why) == SPINE_OK)
             continue;
+        if (summary.status == SPINE_NOT_FOUND)
+            summary.status = why.status;
         if (summary.status == SPINE_OK)
             summarise(&manifest, &summary);
         manifest_release(&manifest);

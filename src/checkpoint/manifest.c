@@ -11,6 +11,9 @@
 #define SEQUENCE_DIGITS 20u
 
 static void *add(void *array, size_t *room, size_t *count, size_t size);
+static void number_name(uint64_t number, const char *prefix, const char *ending,
+                        char name[SPINE_NAME_MAX + 1]);
+static uint64_t number_of(const char *name, const char *prefix, const char *ending);
 
 void
 manifest_release(struct manifest *manifest)
@@ -76,23 +79,49 @@ add(void *array, size_t *room, size_t *count, size_t size)
 void
 manifest_name(uint64_t sequence, char name[SPINE_NAME_MAX + 1])
 {
-    (void)snprintf(name, SPINE_NAME_MAX + 1, MANIFEST_PREFIX "%0*" PRIu64 MANIFEST_ENDING,
-                   (int)SEQUENCE_DIGITS, sequence);
+    number_name(sequence, MANIFEST_PREFIX, MANIFEST_ENDING, name);
 }
 
 uint64_t
 manifest_sequence(const char *name)
 {
-    const char *digits = name + strlen(MANIFEST_PREFIX);
-    char again[SPINE_NAME_MAX + 1];
-    uint64_t sequence = 0;
+    return number_of(name, MANIFEST_PREFIX, MANIFEST_ENDING);
+}
 
-    if (strncmp(name, MANIFEST_PREFIX, strlen(MANIFEST_PREFIX)) != 0 ||
+void
+receipt_name(uint64_t sequence, char name[SPINE_NAME_MAX + 1])
+{
+    number_name(sequence, RECEIPT_PREFIX, "", name);
+}
+
+uint64_t
+receipt_sequence(const char *name)
+{
+    return number_of(name, RECEIPT_PREFIX, "");
+}
+
+static void
+number_name(uint64_t number, const char *prefix, const char *ending,
+            char name[SPINE_NAME_MAX + 1])
+{
+    (void)snprintf(name, SPINE_NAME_MAX + 1, "%s%0*" PRIu64 "%s", prefix,
+                   (int)SEQUENCE_DIGITS, number, ending);
+}
+
+/* 0: it is no such name. */
+static uint64_t
+number_of(const char *name, const char *prefix, const char *ending)
+{
+    const char *digits = name + strlen(prefix);
+    char again[SPINE_NAME_MAX + 1];
+    uint64_t number = 0;
+
+    if (strncmp(name, prefix, strlen(prefix)) != 0 ||
         strspn(digits, "0123456789") != SEQUENCE_DIGITS)
         return 0;
     for (unsigned i = 0; i < SEQUENCE_DIGITS; i++)
-        sequence = sequence * 10 + (uint64_t)(digits[i] - '0');
+        number = number * 10 + (uint64_t)(digits[i] - '0');
     /* None that is greater than a word holds. */
-    manifest_name(sequence, again);
-    return strcmp(name, again) == 0 ? sequence : 0;
+    number_name(number, prefix, ending, again);
+    return strcmp(name, again) == 0 ? number : 0;
 }

@@ -25,6 +25,9 @@
 /* "checkpoint-", twenty digits, ".json". */
 #define MANIFEST_PREFIX "checkpoint-"
 #define MANIFEST_ENDING ".json"
+#define RECEIPT_PREFIX "acknowledged-"
+/* What is larger is neither written nor read. A manifest has some 40 bytes a block. */
+#define MANIFEST_BYTES_MAX ((size_t)1 << 30)
 
 struct manifest_object {
     char name[SPINE_NAME_MAX + 1];
@@ -98,6 +101,9 @@ struct manifest_part *manifest_add_part(struct manifest *manifest);
 /* The name of the object of a manifest; the number of such a name, 0 when it is none. */
 void manifest_name(uint64_t sequence, char name[SPINE_NAME_MAX + 1]);
 uint64_t manifest_sequence(const char *name);
+/* The same of the object that says that a checkpoint was acknowledged. */
+void receipt_name(uint64_t sequence, char name[SPINE_NAME_MAX + 1]);
+uint64_t receipt_sequence(const char *name);
 
 /* `*text` of `*bytes`, which the caller ends with mem_free(). SPINE_NOMEM. */
 enum spine_status manifest_encode(const struct manifest *manifest, char **text,

@@ -13,12 +13,13 @@
 #include <inttypes.h>
 #include <string.h>
 
-static void forget(struct catalog *catalog, uint64_t sequence);
+static enum spine_status check_removal(struct spine_store *store,
+                                       const struct catalog *catalog, uint64_t sequence,
+                                       struct spine_error *error);
 static enum spine_status needed_by_all(struct spine_store *store,
                                        const struct catalog *catalog,
                                        struct name_set *out, struct spine_error *error);
 static void let_go(struct spine_store *store, const char *name);
-static bool has_sequence(const struct catalog *catalog, uint64_t sequence);
 
 enum spine_status
 spine_checkpoint_remove(struct spine_store *store, uint64_t sequence,
@@ -31,22 +32,37 @@ spine_checkpoint_remove(struct spine_store *store, uint64_t sequence,
         return fail_null(error, "spine_checkpoint_remove", "store");
     (void)store_checkpoints_lock(store);
     TRY(catalog_read(store, &catalog, error));
-    TRY(catalog_check(&catalog, error));
-    if (!has_sequence(&catalog, sequence))
-        st = spine_fail(error, SPINE_NOT_FOUND,
-                        "spine_checkpoint_remove: there is no checkpoint %" PRIu64,
-                        sequence);
-    else if (catalog.count == 1)
-        st = spine_fail(error, SPINE_INVALID,
-                        "spine_checkpoint_remove: checkpoint %" PRIu64
-                        " is the only one, and stays",
-                        sequence);
-    else
+    st = check_removal(store, &catalog, sequence, error);
+    if (st == SPINE_OK)
+        st = catalog_remove_receipt(store, &catalog, sequence, error);
+    if (st == SPINE_OK)
+        st = store_sync_names(store, error);
+    if (st == SPINE_OK && sequences_have(&catalog.manifests, sequence))
         st = catalog_remove(store, &catalog, sequence, error);
 out:
     store_checkpoints_unlock(store);
     catalog_release(&catalog);
     return st;
+}
+
+/* One whose manifest is missing may always go: no file goes with it. */
+static enum spine_status
+check_removal(struct spine_store *store, const struct catalog *catalog, uint64_t sequence,
+              struct spine_error *error)
+{
+    if (!sequences_have(&catalog->manifests, sequence)) {
+        if (sequences_have(&catalog->receipts, sequence))
+            return SPINE_OK;
+        return spine_fail(error, SPINE_NOT_FOUND,
+                          "spine_checkpoint_remove: there is no checkpoint %" PRIu64,
+                          sequence);
+    }
+    if (catalog->manifests.count == 1)
+        return spine_fail(error, SPINE_INVALID,
+                          "spine_checkpoint_remove: checkpoint %" PRIu64
+                          " is the only one, and stays",
+                          sequence);
+    return catalog_check(store, catalog, error);
 }
 
 enum spine_status
@@ -87,7 +103,7 @@ catalog_remove(struct spine_store *store, struct catalog *catalog, uint64_t sequ
         let_go(store, manifest.objects[i].name);
     TRY(store_remove(store, name, error));
     TRY(store_sync_names(store, error));
-    forget(catalog, sequence);
+    sequences_remove(&catalog->manifests, sequence);
     TRY(needed_by_all(store, catalog, &needed, error));
     for (size_t i = 0; i < manifest.object_count; i++)
         if (!name_set_has(&needed, manifest.objects[i].name))
@@ -110,7 +126,7 @@ catalog_sweep(struct spine_store *store, bool dry_run, struct spine_sweep_info *
     enum spine_status st;
 
     TRY(catalog_read(store, &catalog, error));
-    TRY(catalog_check(&catalog, error));
+    TRY(catalog_check(store, &catalog, error));
     TRY(needed_by_all(store, &catalog, &needed, error));
     for (size_t i = 0; i < catalog.object_count; i++) {
         const struct manifest_object *object = &catalog.objects[i];
@@ -139,29 +155,19 @@ out:
     return st;
 }
 
-static void
-forget(struct catalog *catalog, uint64_t sequence)
-{
-    size_t left = 0;
-
-    for (size_t i = 0; i < catalog->count; i++)
-        if (catalog->sequences[i] != sequence)
-            catalog->sequences[left++] = catalog->sequences[i];
-    catalog->count = left;
-}
-
 /* What the checkpoints of the catalog name. */
 static enum spine_status
 needed_by_all(struct spine_store *store, const struct catalog *catalog,
               struct name_set *out, struct spine_error *error)
 {
+    const struct sequences *manifests = &catalog->manifests;
     enum spine_status st = SPINE_OK;
 
-    for (size_t i = PLANTED(MANIFEST_OVERLOOKED); st == SPINE_OK && i < catalog->count;
+    for (size_t i = PLANTED(MANIFEST_OVERLOOKED); st == SPINE_OK && i < manifests->count;
          i++) {
         struct manifest manifest;
 
-        st = catalog_load(store, catalog->sequences[i], &manifest, error);
+        st = catalog_load(store, manifests->numbers[i], &manifest, error);
         if (st == SPINE_OK)
             st = name_set_add(out, &manifest, error);
         manifest_release(&manifest);
@@ -176,13 +182,4 @@ let_go(struct spine_store *store, const char *name)
 {
     if (!store_object_is_used(store, name, true))
         (void)store_remove(store, name, NULL);
-}
-
-static bool
-has_sequence(const struct catalog *catalog, uint64_t sequence)
-{
-    for (size_t i = 0; i < catalog->count; i++)
-        if (catalog->sequences[i] == sequence)
-            return true;
-    return false;
 }

@@ -118,12 +118,17 @@ parts_init(struct spine_store *store, const struct spine_store_options *options,
     st = mutex_init(&store->objects.mutex);
     if (st != SPINE_OK)
         goto no_objects;
-    st = mutex_init(&store->checkpoints);
+    st = mutex_init(&store->turn.mutex);
+    if (st != SPINE_OK)
+        goto no_turn;
+    st = condition_init(&store->turn.ended);
     if (st == SPINE_OK)
         return st;
+    mutex_release(&store->turn.mutex);
+no_turn:
     mutex_release(&store->objects.mutex);
 no_objects:
-    (void)fail_nomem(error, "a lock", sizeof store->checkpoints); /* the same */
+    (void)fail_nomem(error, "a lock", sizeof store->turn); /* the same */
     store_work_release(&store->work);
 no_work:
     cache_release(&store->cache);
@@ -148,7 +153,8 @@ store_unref(struct spine_store *store)
 {
     if (store == NULL || !ref_drop(&store->refs))
         return;
-    mutex_release(&store->checkpoints);
+    condition_release(&store->turn.ended);
+    mutex_release(&store->turn.mutex);
     mutex_release(&store->objects.mutex);
     store_work_release(&store->work);
     cache_release(&store->cache);

@@ -54,6 +54,39 @@ out:
 }
 
 enum spine_status
+store_has(struct spine_store *store, const char *name, struct spine_error *error)
+{
+    const struct spine_backend *backend = &store->backend;
+    void *object;
+    uint64_t size;
+    const enum spine_status st =
+        backend->open(backend->context, name, &object, &size, error);
+
+    if (st == SPINE_OK)
+        backend->close(backend->context, object);
+    return st;
+}
+
+enum spine_status
+store_put(struct spine_store *store, const char *name, const void *data, size_t bytes,
+          struct spine_error *error)
+{
+    const struct spine_backend *backend = &store->backend;
+    void *writer;
+    enum spine_status st = backend->create(backend->context, name, &writer, error);
+
+    if (st != SPINE_OK)
+        return st;
+    store_count(&store->writes, 1);
+    store_count(&store->write_bytes, bytes);
+    st = backend->write(backend->context, writer, data, bytes, error);
+    if (st == SPINE_OK)
+        return backend->finish(backend->context, writer, error);
+    backend->abort(backend->context, writer);
+    return st;
+}
+
+enum spine_status
 store_put_new(struct spine_store *store, const char *name, const void *data, size_t bytes,
               struct spine_error *error)
 {
@@ -80,14 +113,38 @@ store_sync_names(struct spine_store *store, struct spine_error *error)
 uint64_t *
 store_checkpoints_lock(struct spine_store *store)
 {
-    mutex_lock(&store->checkpoints);
+    struct checkpoint_turn *turn = &store->turn;
+
+    mutex_lock(&turn->mutex);
+    while (turn->is_taken)
+        condition_wait(&turn->ended, &turn->mutex);
+    turn->is_taken = true;
+    mutex_unlock(&turn->mutex);
     return &store->last_sequence;
+}
+
+uint64_t *
+store_checkpoints_try_lock(struct spine_store *store)
+{
+    struct checkpoint_turn *turn = &store->turn;
+    bool was_taken;
+
+    mutex_lock(&turn->mutex);
+    was_taken = turn->is_taken;
+    turn->is_taken = true;
+    mutex_unlock(&turn->mutex);
+    return was_taken ? NULL : &store->last_sequence;
 }
 
 void
 store_checkpoints_unlock(struct spine_store *store)
 {
-    mutex_unlock(&store->checkpoints);
+    struct checkpoint_turn *turn = &store->turn;
+
+    mutex_lock(&turn->mutex);
+    turn->is_taken = false;
+    condition_signal(&turn->ended);
+    mutex_unlock(&turn->mutex);
 }
 
 bool

@@ -19,6 +19,13 @@ struct object_table {
     struct store_object *chains[OBJECT_CHAINS];
 };
 
+/* Of a store's checkpoints: one at a time says which objects are needed. */
+struct checkpoint_turn {
+    struct mutex mutex;
+    struct condition ended;
+    bool is_taken;
+};
+
 struct spine_store {
     struct runtime_service service;
     struct ref refs;
@@ -29,8 +36,8 @@ struct spine_store {
     struct block_cache cache;
     struct store_work work;
     struct object_table objects;
-    /* Held by who says which objects are needed. */
-    struct mutex checkpoints;
+    struct checkpoint_turn turn;
+    /* Of the one whose turn it is. */
     uint64_t last_sequence;
     /* getpid() of who opened it: a child of fork() removes nothing. */
     long process;

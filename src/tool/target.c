@@ -178,19 +178,21 @@ add_checkpoints(struct tool_target *target, uint64_t only, const char *object,
     enum spine_status st;
 
     TRY(catalog_read(target->store, &catalog, error));
-    target->status = catalog_check(&catalog, &target->why);
-    for (size_t i = 0; i < catalog.count; i++) {
+    target->status = catalog_check(target->store, &catalog, &target->why);
+    for (size_t i = 0; i < catalog.manifests.count; i++) {
+        const uint64_t sequence = catalog.manifests.numbers[i];
         struct tool_checkpoint *checkpoint;
 
-        if (only > 0 && catalog.sequences[i] != only)
+        if (only > 0 && sequence != only)
             continue;
         if (!array_reserve(&target->checkpoints, &room, sizeof *checkpoint,
-                           catalog.count)) {
-            st = fail_nomem(error, "checkpoints", catalog.count * sizeof *checkpoint);
+                           catalog.manifests.count)) {
+            st = fail_nomem(error, "checkpoints",
+                            catalog.manifests.count * sizeof *checkpoint);
             goto out;
         }
         checkpoint = &target->checkpoints[target->checkpoint_count++];
-        *checkpoint = (struct tool_checkpoint){.sequence = catalog.sequences[i]};
+        *checkpoint = (struct tool_checkpoint){.sequence = sequence};
         checkpoint->status = catalog_load(target->store, checkpoint->sequence,
                                           &checkpoint->manifest, &checkpoint->why);
         TRY(add_files(target, &checkpoint->manifest, object, error));

@@ -8,6 +8,8 @@
 #include "unit/checkpoint/checkpoint_fixture.h"
 
 #include "harness/nulls.h"
+#include "spine/metrics.h"
+#include "store/store.h"
 
 struct told {
     unsigned times;
@@ -140,6 +142,110 @@ test_a_closed_runtime_makes_none(void **state)
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
+/* Another one is in the store's checkpoints: no thread of the runtime waits for it. */
+static void
+test_it_waits_for_its_turn(void **state)
+{
+    struct told told_of;
+    struct world world;
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 25);
+    world_init(&world, &rng, 1);
+    world_insert(&world, 0, 700);
+    (void)store_checkpoints_lock(world.store);
+    assert_null(store_checkpoints_try_lock(world.store));
+    assert_int_equal(start(&world, &told_of), SPINE_OK);
+    for (unsigned i = 0; i < 3; i++)
+        (void)spine_runtime_run(world.runtime, UINT64_MAX);
+    assert_int_equal(told_of.times, 0);
+    store_checkpoints_unlock(world.store);
+    while (told_of.times == 0)
+        (void)spine_runtime_run(world.runtime, UINT64_MAX);
+    assert_int_equal(told_of.status, SPINE_OK);
+    world_release(&world);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static void
+test_a_runtime_that_closes_cancels_one_that_waits(void **state)
+{
+    struct told told_of;
+    struct world world;
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 26);
+    world_init(&world, &rng, 1);
+    world_insert(&world, 0, 700);
+    (void)store_checkpoints_lock(world.store);
+    assert_int_equal(start(&world, &told_of), SPINE_OK);
+    (void)spine_runtime_run(world.runtime, UINT64_MAX);
+    spine_runtime_close(world.runtime);
+    assert_int_equal(told_of.times, 1);
+    assert_int_equal(told_of.status, SPINE_CANCELLED);
+    store_checkpoints_unlock(world.store);
+    world.runtime = NULL;
+    world_release(&world);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static enum spine_status
+ignore_text(void *context, const char *text, size_t bytes)
+{
+    (void)text;
+    *(size_t *)context += bytes;
+    return SPINE_OK;
+}
+
+/* What is told to all spines of a runtime, and asked of them, passes it by. */
+static void
+test_it_is_no_spine(void **state)
+{
+    struct spine_runtime_stats before, stats;
+    struct spine_runtime_options options = {.manual = true,
+                                            .memory_limit_bytes = (size_t)4 << 20};
+    struct told told_of;
+    struct world world;
+    struct rng rng;
+    size_t bytes = 0;
+
+    (void)state;
+    rng_init(&rng, 27);
+    world_init(&world, &rng, 1);
+    spine_close(world.spines[0]);
+    spine_runtime_close(world.runtime);
+    options.store = world.store;
+    assert_int_equal(spine_runtime_open(&options, &world.runtime, NULL), SPINE_OK);
+    assert_int_equal(
+        spine_open(world.runtime, &world.models[0].schema, NULL, &world.spines[0], NULL),
+        SPINE_OK);
+    assert_int_equal(start(&world, &told_of), SPINE_OK);
+    assert_int_equal(spine_metrics_json(world.runtime, ignore_text, &bytes, NULL),
+                     SPINE_OK);
+    assert_true(bytes > 0);
+    spine_runtime_get_stats(world.runtime, &before);
+    do {
+        struct model added;
+        struct spine_batch *batch;
+
+        model_init(&added, spine_get_schema(world.spines[0]));
+        generate_rows(&world.generators[0], 20000, &added);
+        batch = batch_of_rows(&added);
+        assert_int_equal(spine_try_insert(world.spines[0], batch, NULL), SPINE_OK);
+        spine_batch_unref(batch);
+        model_release(&added);
+        spine_runtime_get_stats(world.runtime, &stats);
+    } while (stats.pressure == before.pressure);
+    assert_int_equal(told_of.times, 0);
+    while (told_of.times == 0)
+        (void)spine_runtime_run(world.runtime, UINT64_MAX);
+    assert_int_equal(told_of.status, SPINE_OK);
+    world_release(&world);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
 static void
 test_nulls(void **state)
 {
@@ -183,6 +289,9 @@ main(void)
         cmocka_unit_test(test_it_is_of_the_moment_when_it_was_asked_for),
         cmocka_unit_test(test_a_runtime_that_closes_cancels_it),
         cmocka_unit_test(test_a_closed_runtime_makes_none),
+        cmocka_unit_test(test_it_waits_for_its_turn),
+        cmocka_unit_test(test_a_runtime_that_closes_cancels_one_that_waits),
+        cmocka_unit_test(test_it_is_no_spine),
         cmocka_unit_test(test_nulls),
     };
 

@@ -261,6 +261,72 @@ test_a_lost_manifest_removes_nothing(void **state)
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
+struct listed {
+    unsigned count;
+    struct spine_checkpoint_summary last;
+};
+
+static enum spine_status
+on_listed(void *context, const struct spine_checkpoint_summary *summary,
+          const struct spine_error *why)
+{
+    struct listed *listed = context;
+
+    assert_true((summary->status == SPINE_OK) == (why->message[0] == 0));
+    listed->count++;
+    listed->last = *summary;
+    return SPINE_OK;
+}
+
+/* The one before is there: that the newest is not is no reason to take it silently. */
+static void
+test_the_newest_manifest_is_missed(void **state)
+{
+    struct spine_error error = {0};
+    struct listed listed = {0};
+    struct spine_sweep_info info;
+    struct objects objects;
+    struct world world;
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 31);
+    world_init(&world, &rng, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        world_insert(&world, 0, 1000);
+        assert_int_equal(world_checkpoint(&world, NULL, &error), SPINE_OK);
+    }
+    world_close(&world);
+    objects = world_objects(&world);
+    assert_int_equal(objects.manifests, 2);
+    assert_int_equal(objects.others, 2);
+    assert_int_equal(world.disk.remove(world.disk.context, objects.last_manifest, NULL),
+                     SPINE_OK);
+    world_open(&world);
+    assert_int_equal(world_restore(&world, 0, &error), SPINE_CORRUPT);
+    assert_non_null(strstr(error.message, "checkpoint 2 was acknowledged"));
+    assert_int_equal(spine_store_sweep(world.store, NULL, &info, &error), SPINE_CORRUPT);
+    assert_int_equal(spine_checkpoint_list(world.store, on_listed, &listed, NULL),
+                     SPINE_OK);
+    assert_int_equal(listed.count, 2);
+    assert_int_equal(listed.last.sequence, 2);
+    assert_int_equal(listed.last.status, SPINE_CORRUPT);
+    assert_int_equal(world_restore(&world, 1, &error), SPINE_OK);
+    assert_int_equal(world_objects(&world).batches, objects.batches);
+    assert_int_equal(world_checkpoint(&world, NULL, &error), SPINE_CORRUPT);
+    assert_int_equal(world_objects(&world).batches, objects.batches);
+
+    assert_int_equal(spine_checkpoint_remove(world.store, 2, &error), SPINE_OK);
+    assert_int_equal(spine_checkpoint_remove(world.store, 2, &error), SPINE_NOT_FOUND);
+    assert_int_equal(spine_store_sweep(world.store, NULL, &info, &error), SPINE_OK);
+    assert_true(info.files > 0);
+    assert_int_equal(world_checkpoint(&world, NULL, &error), SPINE_OK);
+    assert_int_equal(world_restore(&world, 0, &error), SPINE_OK);
+    assert_int_equal(world_objects(&world).others, 2);
+    world_release(&world);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
 static void
 test_orphans_go_and_what_is_used_stays(void **state)
 {
@@ -393,6 +459,7 @@ main(void)
         cmocka_unit_test(test_many_small_spines_share_a_file),
         cmocka_unit_test(test_old_checkpoints_go_and_can_be_chosen),
         cmocka_unit_test(test_a_lost_manifest_removes_nothing),
+        cmocka_unit_test(test_the_newest_manifest_is_missed),
         cmocka_unit_test(test_orphans_go_and_what_is_used_stays),
         cmocka_unit_test(test_a_cut_is_what_is_written),
         cmocka_unit_test(test_misuse_is_named),

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORE_STORE_NAMES_H
+#define STORE_STORE_NAMES_H
+
+/*
+ * store/store_names -- the objects of a store by their names. Part of store/store.h,
+ * which includes it.
+ */
+
+#include "spine/backend.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct spine_store;
+struct store_object;
+
+/* Every object there is. What the backend or `on_name` says. */
+enum spine_status store_list(struct spine_store *store, spine_name_fn *on_name,
+                             void *argument, struct spine_error *error);
+/* A small object whole: `*data` of `*bytes`, which the caller ends with mem_free().
+ * SPINE_CORRUPT when it is empty or larger than `bytes_max`. */
+enum spine_status store_get(struct spine_store *store, const char *name, size_t bytes_max,
+                            void **data, size_t *bytes, struct spine_error *error);
+/* Is there an object of that name? SPINE_OK, SPINE_NOT_FOUND. */
+enum spine_status
+store_has(struct spine_store *store, const char *name, struct spine_error *error);
+/* A small object that is not durable. */
+enum spine_status store_put(struct spine_store *store, const char *name, const void *data,
+                            size_t bytes, struct spine_error *error);
+/* A small object, durable at once (spine/backend.h). */
+enum spine_status store_put_new(struct spine_store *store, const char *name,
+                                const void *data, size_t bytes,
+                                struct spine_error *error);
+enum spine_status
+store_remove(struct spine_store *store, const char *name, struct spine_error *error);
+enum spine_status store_sync_names(struct spine_store *store, struct spine_error *error);
+/* Copies an object of store `from`, byte by byte: `*out` is the copy in `to`, open, under
+ * the same name, and goes with its last reference unless it is kept. SPINE_NOT_FOUND,
+ * SPINE_EXISTS, and SPINE_CORRUPT when it has not `bytes`. */
+enum spine_status store_copy(struct spine_store *from, const char *name, uint64_t bytes,
+                             struct spine_store *to, struct store_object **out,
+                             struct spine_error *error);
+/* Is it the name of an object with batch files? */
+bool store_name_is_of_batches(const char *name);
+
+/* One at a time says which objects are needed, from the lock to the unlock, which may be
+ * by another thread. The result, which it may raise meanwhile, is the greatest sequence
+ * number that a checkpoint of this store was given. */
+uint64_t *store_checkpoints_lock(struct spine_store *store);
+/* Does not wait: NULL when somebody has the lock. */
+uint64_t *store_checkpoints_try_lock(struct spine_store *store);
+void store_checkpoints_unlock(struct spine_store *store);
+
+#endif
