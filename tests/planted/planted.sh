@@ -4,8 +4,9 @@
 #     planted.sh SOURCE_DIRECTORY BUILD_DIRECTORY [BUG...]
 #
 # Plants the bugs of bugs.txt, one at a time: compiles the files that have it with
-# SPINE_PLANTED, links the test that is to catch it, and runs that. Says how many were caught;
-# fails unless all were. The tests are built already, by ninja, whose commands are used.
+# SPINE_PLANTED, links the test that is to catch it, and runs that, which passes without a bug.
+# Says how many were caught; fails unless all were, and when there were none. The tests are
+# built already, by ninja, whose commands are used.
 
 set -u
 source=$1
@@ -13,7 +14,7 @@ build=$2
 shift 2
 table=$source/tests/planted/bugs.txt
 work=$build/planted
-seconds=120
+seconds=720
 
 if [ ! -f "$build/build.ninja" ] || ! command -v ninja >/dev/null; then
     echo "skipped: not built by ninja"
@@ -40,6 +41,16 @@ plant() {
     sh -c "$link"
 }
 
+# Does test $1 pass as it is? Each is run once.
+passes_without() {
+    if [ ! -f "$work/$1.passes" ]; then
+        timeout "$seconds" "tests/$1" >"$work/$1.log" 2>&1
+        echo $? >"$work/$1.passes"
+    fi
+    [ "$(cat "$work/$1.passes")" -eq 0 ]
+}
+
+rm -f "$work"/*.passes
 planted=0
 caught=0
 failed=0
@@ -54,16 +65,29 @@ for bug in $(sed -n 's/^\([A-Z_][A-Z_]*\) .*/\1/p' "$table"); do
         failed=1
         continue
     fi
+    if ! passes_without "$test"; then
+        echo "$bug: $test fails without it, see $work/$test.log"
+        failed=1
+        continue
+    fi
     timeout "$seconds" "$work/$bug" >"$work/$bug.log" 2>&1
     outcome=$?
-    if [ $outcome -eq 0 ]; then
-        echo "$bug: $test does not catch it"
+    case $outcome in
+    0 | 77)
+        echo "$bug: $test does not catch it ($outcome)"
         failed=1
-    else
+        ;;
+    124 | 126 | 127)
+        echo "$bug: $test did not end, or could not be run ($outcome)"
+        failed=1
+        ;;
+    *)
         caught=$((caught + 1))
         echo "$bug: caught by $test ($outcome)"
-    fi
+        ;;
+    esac
     rm -f "$work/$bug" "$work/$bug".*.o
 done
 echo "$caught of $planted planted bugs caught"
+[ $planted -gt 0 ] || failed=1
 exit $failed

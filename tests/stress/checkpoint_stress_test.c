@@ -146,6 +146,17 @@ check_newest(struct world *world, bool in_world)
         spine_runtime_close(runtime);
 }
 
+/* Files went with their last holder: a sweep has nothing to do. */
+static void
+check_no_orphans(struct world *world)
+{
+    const struct spine_sweep_options look = {.dry_run = true};
+    struct spine_sweep_info info;
+
+    require(spine_store_sweep(world->store, &look, &info, NULL) == SPINE_OK, "no sweep");
+    require(info.files == 0, "files are left that nobody needs");
+}
+
 static void
 on_done(void *context, enum spine_status status, const struct spine_checkpoint_info *info,
         const struct spine_error *error)
@@ -262,6 +273,7 @@ test_checkpoints_beside_everything(void **state)
     spine_store_close(world.store);
 
     require(spine_store_open(&lent, NULL, &world.store, NULL) == SPINE_OK, "no store");
+    check_no_orphans(&world);
     check_newest(&world, false);
     require(spine_checkpoint_list(world.store, note_files, &needed, NULL) == SPINE_OK,
             "no list");
