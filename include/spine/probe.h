@@ -18,6 +18,16 @@
  * With a maximum of rows, what is left comes with spine_probe_next():
  *
  *     do { ... } while (rows.more && spine_probe_next(probe, &rows, error) == SPINE_OK);
+ *
+ * A join has a batch of changes, whose keys are to be looked up in what is there:
+ *
+ *     spine_snapshot_probe_batch(snapshot, probe, batch, NULL, &both, error);
+ *     for (size_t k = 0, own = 0, row = 0; k < both.keys.rows; k++) {
+ *         for (size_t first = row; own < both.own_ends[k]; own++)
+ *             for (row = first; row < both.found.ends[k]; row++)
+ *                 pair(keys[k], own_values[own], values[row]);
+ *         row = both.found.ends[k];
+ *     }
  */
 
 #include "spine/batch.h"
@@ -115,6 +125,55 @@ spine_snapshot_probe(struct spine_snapshot *snapshot, struct spine_probe *probe,
 SPINE_API SPINE_CHECKED enum spine_status spine_probe_next(struct spine_probe *probe,
                                                            struct spine_probe_rows *out,
                                                            struct spine_error *error);
+
+/*
+ * The keys of a batch, and of each its rows in the batch and its rows in a snapshot: the
+ * two sides of a join. Valid until the next call with the same probe.
+ */
+struct spine_probe_matches {
+    /* `keys.rows` keys, ascending, each once: its cells and their offsets, nothing else.
+     * The first is number `found.first_key` of the batch's keys. */
+    struct spine_columns keys;
+    /* Key number i has the rows [own_ends[i - 1], own_ends[i]) of the batch, the first
+     * one from 0: all of them, whether the snapshot has any or not. */
+    const uint64_t *own_ends;
+    /* Values, times and weights, as the batch's schema has them; weights always. */
+    struct spine_columns own;
+    /* What spine_snapshot_probe() gives for the keys; `found.more` is about both. */
+    struct spine_probe_rows found;
+};
+
+/*
+ * Looks the keys of `batch` up in all batches of the snapshot. Both have keys of one
+ * type; their values, times and weights may differ. The call keeps references to what it
+ * needs until `out->found.more` is false.
+ *
+ * `options` are about the rows of the snapshot. Keys that the filter rejects have no rows
+ * there, and keep those in the batch. With `rows_max` a call also gives few rows of the
+ * batch: about as many, in whole keys. When the last key of a call goes on in the next,
+ * all its rows of the batch come again, so that each call by itself has whole pairs.
+ *
+ * The batch is read once, in order, some thousand rows at a time, and nothing is
+ * allocated or dispatched row by row.
+ *
+ * SPINE_INVALID for keys of two types, SPINE_IO or SPINE_CORRUPT when either side cannot
+ * be read, and otherwise as spine_snapshot_probe(). After a failure the probe may be used
+ * again. Any thread; neither the snapshot nor the batch need outlive the call.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_snapshot_probe_batch(struct spine_snapshot *snapshot, struct spine_probe *probe,
+                           struct spine_batch *batch,
+                           const struct spine_probe_options *options,
+                           struct spine_probe_matches *out, struct spine_error *error);
+
+/*
+ * The next keys of the batch. SPINE_MISUSE when there are no more, or the probe is not of
+ * a batch, as spine_probe_next() is when it is; otherwise as
+ * spine_snapshot_probe_batch().
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_probe_next_matches(struct spine_probe *probe, struct spine_probe_matches *out,
+                         struct spine_error *error);
 
 #ifdef __cplusplus
 }

@@ -20,8 +20,7 @@ use_layout(struct spine_probe *probe, const struct layout *layout);
 static void forget_layout(struct spine_probe *probe);
 static enum spine_status
 keep_batches(struct spine_probe *probe, const struct probe_input *input);
-static void let_go(struct spine_probe *probe);
-static enum spine_status give(struct spine_probe *probe, struct spine_probe_rows *out);
+static void forget_keys(struct spine_probe *probe);
 static enum spine_status
 give_columns(struct spine_probe *probe, struct spine_columns *out);
 static enum spine_status fail(const struct spine_probe *probe, enum spine_status status,
@@ -41,8 +40,9 @@ spine_probe_free(struct spine_probe *probe)
 {
     if (probe == NULL)
         return;
-    let_go(probe);
+    probe_let_go(probe);
     forget_layout(probe);
+    probe_own_release(&probe->own);
     probe_search_release(probe);
     mem_free(probe->batches, probe->batch_capacity * sizeof *probe->batches);
     mem_free(probe->runs, probe->run_capacity * sizeof *probe->runs);
@@ -61,19 +61,13 @@ probe_begin(struct spine_probe *probe, const struct probe_input *input,
     enum spine_status st;
 
     *out = (struct spine_probe_rows){0};
-    let_go(probe);
-    probe->failure.status = SPINE_OK;
-    TRY(check_input(input, error));
-    TRY(use_layout(probe, input->layout));
-    TRY(probe_take_keys(probe, input->keys, error));
-    st = keep_batches(probe, input);
-    if (st == SPINE_OK)
-        st = give(probe, out);
-    if (st != SPINE_OK)
-        st = fail(probe, st, error);
+    TRY(probe_prepare(probe, input, error));
+    TRY(probe_ask(probe, input->keys, out, error));
+    if (!out->more)
+        probe_let_go(probe);
 out:
     if (st != SPINE_OK)
-        let_go(probe);
+        probe_let_go(probe);
     return st;
 }
 
@@ -88,13 +82,38 @@ spine_probe_next(struct spine_probe *probe, struct spine_probe_rows *out,
     *out = (struct spine_probe_rows){0};
     if (probe == NULL)
         return fail_null(error, "spine_probe_next", "probe");
+    if (probe->own.cursor != NULL)
+        return spine_fail(error, SPINE_MISUSE,
+                          "the probe is of a batch: spine_probe_next_matches()");
     if (probe->key == probe->key_count)
         return spine_fail(error, SPINE_MISUSE, "the probe has nothing more to give");
-    st = give(probe, out);
-    if (st == SPINE_OK)
-        return SPINE_OK;
-    let_go(probe);
-    return fail(probe, st, error);
+    st = probe_give(probe, out, error);
+    if (st != SPINE_OK || !out->more)
+        probe_let_go(probe);
+    return st;
+}
+
+enum spine_status
+probe_prepare(struct spine_probe *probe, const struct probe_input *input,
+              struct spine_error *error)
+{
+    enum spine_status st;
+
+    probe_let_go(probe);
+    probe->failure.status = SPINE_OK;
+    TRY_RETURN(check_input(input, error));
+    TRY_RETURN(use_layout(probe, input->layout));
+    st = keep_batches(probe, input);
+    return st == SPINE_OK ? SPINE_OK : fail(probe, st, error);
+}
+
+enum spine_status
+probe_ask(struct spine_probe *probe, const struct spine_columns *keys,
+          struct spine_probe_rows *out, struct spine_error *error)
+{
+    forget_keys(probe);
+    TRY_RETURN(probe_take_keys(probe, keys, error));
+    return probe_give(probe, out, error);
 }
 
 static enum spine_status
@@ -161,38 +180,45 @@ keep_batches(struct spine_probe *probe, const struct probe_input *input)
     return SPINE_OK;
 }
 
-/* Forgets the keys and the batches, but no memory. */
-static void
-let_go(struct spine_probe *probe)
+void
+probe_let_go(struct spine_probe *probe)
 {
     for (size_t i = 0; i < probe->batch_count; i++)
         spine_batch_unref(probe->batches[i]);
     probe->batch_count = 0;
     lookup_ledger_unref(probe->ledger);
     probe->ledger = NULL;
+    probe_own_end(&probe->own);
+    forget_keys(probe);
+}
+
+static void
+forget_keys(struct spine_probe *probe)
+{
     probe->key = probe->key_count = 0;
     probe->chunk_begin = probe->chunk_end = 0;
     probe->rows.count = 0;
 }
 
-static enum spine_status
-give(struct spine_probe *probe, struct spine_probe_rows *out)
+enum spine_status
+probe_give(struct spine_probe *probe, struct spine_probe_rows *out,
+           struct spine_error *error)
 {
     const size_t first_key = probe->key;
     struct spine_columns columns = {0};
+    enum spine_status st = probe_fill(probe);
 
-    TRY_RETURN(probe_fill(probe));
     columns.rows = (size_t)probe->row_count;
-    if (probe->options.want == SPINE_PROBE_ROWS)
-        TRY_RETURN(give_columns(probe, &columns));
+    if (st == SPINE_OK && probe->options.want == SPINE_PROBE_ROWS)
+        st = give_columns(probe, &columns);
+    if (st != SPINE_OK)
+        return fail(probe, st, error);
     *out = (struct spine_probe_rows){.first_key = first_key,
                                      .keys = probe->end_count,
                                      .found = probe->found,
                                      .ends = probe->ends,
                                      .columns = columns,
                                      .more = probe->key < probe->key_count};
-    if (!out->more)
-        let_go(probe);
     return SPINE_OK;
 }
 

@@ -13,6 +13,9 @@
  * with one hit is copied from its block. Rows of words that several batches have are
  * merged key by key, where they are given; other rows, and those that come in pieces, of
  * all such keys in one k-way merge, which sees only their rows.
+ *
+ * The keys are the caller's or those of a batch, some thousand rows at a time, whose rows
+ * are then given beside what was found.
  */
 
 #include "batch/batch.h"
@@ -33,5 +36,10 @@ struct probe_input {
 /* spine_snapshot_probe() of these batches. */
 enum spine_status probe_begin(struct spine_probe *probe, const struct probe_input *input,
                               struct spine_probe_rows *out, struct spine_error *error);
+/* spine_snapshot_probe_batch() of these batches; `input->keys` is not read. */
+enum spine_status
+probe_begin_batch(struct spine_probe *probe, const struct probe_input *input,
+                  struct spine_batch *batch, struct spine_probe_matches *out,
+                  struct spine_error *error);
 
 #endif

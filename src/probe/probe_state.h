@@ -12,9 +12,12 @@
  *     probe_merge.c     the rows of keys that several batches have, merged
  *     probe_whole.c     the same of keys that are given whole
  *     probe_rows.c      the rows of one hit
+ *     probe_own.c       the batch whose keys are looked up, read some rows at a time
+ *     probe_matches.c   its rows beside those found
  */
 
 #include "probe/probe.h"
+#include "probe/probe_own.h"
 
 /* Keys that go through all batches together: their hits fit into a processor's cache. */
 #define CHUNK_KEYS 2048u
@@ -114,8 +117,24 @@ struct spine_probe {
     uint64_t *value_offsets;
     size_t offset_capacity;
 
+    struct probe_own own;
+
     struct lookup_counts counts;
 };
+
+/* Forgets the keys and the batches, but no memory. */
+void probe_let_go(struct spine_probe *probe);
+/* Keeps what is needed for all keys of a probe. SPINE_INVALID, SPINE_NOMEM. */
+enum spine_status probe_prepare(struct spine_probe *probe,
+                                const struct probe_input *input,
+                                struct spine_error *error);
+/* Looks keys up, which are borrowed until the last of their rows was given: the first
+ * rows. */
+enum spine_status probe_ask(struct spine_probe *probe, const struct spine_columns *keys,
+                            struct spine_probe_rows *out, struct spine_error *error);
+/* The next rows of these keys. */
+enum spine_status probe_give(struct spine_probe *probe, struct spine_probe_rows *out,
+                             struct spine_error *error);
 
 /* Takes the keys in. SPINE_INVALID, SPINE_NOMEM. */
 enum spine_status probe_take_keys(struct spine_probe *probe,

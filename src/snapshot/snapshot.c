@@ -186,6 +186,29 @@ spine_snapshot_probe(struct spine_snapshot *snapshot, struct spine_probe *probe,
     return probe_begin(probe, &input, out, error);
 }
 
+enum spine_status
+spine_snapshot_probe_batch(struct spine_snapshot *snapshot, struct spine_probe *probe,
+                           struct spine_batch *batch,
+                           const struct spine_probe_options *options,
+                           struct spine_probe_matches *out, struct spine_error *error)
+{
+    struct probe_input input = {.options = options};
+
+    if (out == NULL)
+        return fail_null(error, "spine_snapshot_probe_batch", "out");
+    *out = (struct spine_probe_matches){0};
+    if (snapshot == NULL || probe == NULL || batch == NULL)
+        return fail_null(error, "spine_snapshot_probe_batch",
+                         snapshot == NULL ? "snapshot"
+                         : probe == NULL  ? "probe"
+                                          : "batch");
+    input.layout = &snapshot->layout;
+    input.batches = snapshot->batches;
+    input.batch_count = snapshot->batch_count;
+    input.ledger = snapshot->ledger;
+    return probe_begin_batch(probe, &input, batch, out, error);
+}
+
 /* That of the spine that all sources are snapshots of; NULL when there is no such. */
 static struct lookup_ledger *
 common_ledger(const struct spine_cursor_source *sources, size_t source_count)

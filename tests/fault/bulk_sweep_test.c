@@ -173,11 +173,59 @@ call_probe(struct fixture *at)
     return st;
 }
 
+/* All keys of a batch of the snapshot, with its rows and those found. */
+static enum spine_status
+match_all(struct fixture *at, struct spine_probe *probe, struct spine_batch *batch,
+          const struct spine_probe_options *options)
+{
+    struct spine_probe_matches matches;
+    enum spine_status st = spine_snapshot_probe_batch(at->snapshot, probe, batch, options,
+                                                      &matches, &at->error);
+
+    while (st == SPINE_OK) {
+        for (size_t i = 0; i < matches.keys.rows; i++) {
+            transcript_note_cell(&at->seen, at->schema.key.kind,
+                                 column_cell(&at->schema.key, matches.keys.keys,
+                                             matches.keys.key_offsets, i));
+            transcript_note(&at->seen, matches.own_ends[i]);
+            transcript_note(&at->seen, matches.found.ends[i]);
+        }
+        for (size_t i = 0; i < matches.own.rows; i++)
+            transcript_note_cell(&at->seen, at->schema.value.kind,
+                                 column_cell(&at->schema.value, matches.own.values,
+                                             matches.own.value_offsets, i));
+        if (!matches.found.more)
+            break;
+        st = spine_probe_next_matches(probe, &matches, &at->error);
+    }
+    return st;
+}
+
+/* Whole and in pieces. */
+static enum spine_status
+call_matches(struct fixture *at)
+{
+    struct spine_batch *const batch = spine_snapshot_batch(at->snapshot, 0);
+    struct spine_probe_options options = {0};
+    struct spine_probe *probe;
+    enum spine_status st = spine_probe_new(&probe, &at->error);
+
+    if (st != SPINE_OK)
+        return st;
+    st = match_all(at, probe, batch, &options);
+    options.rows_max = 7;
+    if (st == SPINE_OK)
+        st = match_all(at, probe, batch, &options);
+    spine_probe_free(probe);
+    return st;
+}
+
 const struct sweep_call sweep_calls[] = {
     {"sample and partition", call_samples},
     {"retention", call_retention},
     {"judging", call_judging},
     {"probe", call_probe},
+    {"matches", call_matches},
 };
 const size_t sweep_call_count = sizeof sweep_calls / sizeof sweep_calls[0];
 

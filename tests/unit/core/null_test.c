@@ -148,6 +148,7 @@ snapshots(void **state)
     const struct spine_columns keys = {.rows = 0};
     const struct spine_cursor_source source = {.snapshot = NULL};
     struct spine_snapshot *snapshot;
+    struct spine_probe_matches matches;
     struct spine_probe_rows rows;
     struct spine_cursor *cursor;
     struct spine_batch *batch;
@@ -196,6 +197,20 @@ snapshots(void **state)
                                    NULL) == SPINE_OK);
     REFUSES(spine_probe_next, probe, (NULL, &rows, error));
     REFUSES(spine_probe_next, out, (world.probe, NULL, error));
+    REFUSES(spine_snapshot_probe_batch, snapshot,
+            (NULL, world.probe, world.batch, NULL, &matches, error));
+    assert_null(matches.own_ends);
+    REFUSES(spine_snapshot_probe_batch, probe,
+            (world.snapshot, NULL, world.batch, NULL, &matches, error));
+    REFUSES(spine_snapshot_probe_batch, batch,
+            (world.snapshot, world.probe, NULL, NULL, &matches, error));
+    REFUSES(spine_snapshot_probe_batch, out,
+            (world.snapshot, world.probe, world.batch, NULL, NULL, error));
+    TOLERATES(spine_snapshot_probe_batch, options,
+              spine_snapshot_probe_batch(world.snapshot, world.probe, world.batch, NULL,
+                                         &matches, NULL) == SPINE_OK);
+    REFUSES(spine_probe_next_matches, probe, (NULL, &matches, error));
+    REFUSES(spine_probe_next_matches, out, (world.probe, NULL, error));
     world_close(&world);
 }
 
