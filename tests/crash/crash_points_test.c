@@ -7,6 +7,7 @@
  */
 
 #include "crash/crash_fixture.h"
+#include "harness/figure.h"
 
 #define SEEDS 64u
 /* That all sequences of three actions lead to, at least. */
@@ -190,6 +191,7 @@ print_totals(void)
         (unsigned long long)totals.operations, (unsigned long long)totals.points,
         (unsigned long long)totals.states, (unsigned long long)totals.states_inside,
         (unsigned long long)totals.faults_inside);
+    figure_add("crash states", totals.states + totals.states_inside);
     memset(&totals, 0, sizeof totals);
 }
 
@@ -248,6 +250,7 @@ test_short_sequences_are_survived(void **state)
         }
     assert_int_equal(spine_allocated_bytes(), 0);
     print_message("%u sequences\n", sequences);
+    figure_add("sequences of actions", sequences);
     /* Fewer than ever: something is not tried any more. */
     assert_true(totals.states >= SEQUENCE_STATES);
     print_totals();

@@ -9,6 +9,7 @@
 #include "harness/check.h"
 #include "harness/child.h"
 #include "harness/directory.h"
+#include "harness/figure.h"
 #include "spine/checkpoint.h"
 
 #include <dirent.h>
@@ -332,6 +333,7 @@ test_kills_are_survived(void **state)
                   (unsigned long long)totals.kills,
                   (unsigned long long)totals.acknowledged,
                   (unsigned long long)totals.under_way);
+    figure_add("kills", totals.kills);
     assert_true(totals.acknowledged > 0);
     assert_int_equal(spine_allocated_bytes(), 0);
 }

@@ -9,6 +9,7 @@
 
 #include "harness/check.h"
 #include "harness/fault_alloc.h"
+#include "harness/figure.h"
 #include "runtime/runtime.h"
 #include "spine/fault.h"
 
@@ -260,6 +261,7 @@ sweep(const struct trouble *trouble, enum fault_mode mode)
     printf("%s %s: %llu of %llu I/O calls failed\n", trouble->name,
            mode == FAULT_ONCE ? "once" : "for some calls", (unsigned long long)visited,
            (unsigned long long)calls);
+    figure_add("operations of a disk that failed", visited);
     return true;
 }
 

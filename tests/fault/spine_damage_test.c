@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "batch/fence.h"
+#include "harness/figure.h"
 #include "harness/property.h"
 #include "spine/spine.h"
 #include "store/store.h"
@@ -299,6 +300,7 @@ every_bit_is_told_or_does_not_matter(void **state)
         }
         /* All bits of blocks. */
         assert_in_range(world.told, world.size, 8 * world.size);
+        figure_add("bits flipped", 8 * world.size);
         world_release(&world, names[codec]);
     }
 }

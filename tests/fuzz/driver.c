@@ -12,6 +12,7 @@
 
 #include "fuzz/fuzz.h"
 
+#include "harness/figure.h"
 #include "harness/property.h"
 #include "harness/rng.h"
 
@@ -160,6 +161,7 @@ main(int argc, char **argv)
         memcpy(changed, inputs.data[which], inputs.sizes[which]);
         run(changed, mutate(&rng, changed, inputs.sizes[which]));
     }
+    figure_add("inputs of fuzz targets", inputs.count + mutations);
     printf("%zu inputs and %llu mutations, seed %llu\n", inputs.count, mutations,
            (unsigned long long)harness_seed());
     for (size_t i = 0; i < inputs.count; i++)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness/crash_disk.h"
 
+#include "harness/figure.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -127,6 +129,8 @@ judge(struct crash_disk *disk, bool is_sync)
         fault->at--;
         return DONE;
     }
+    if (!disk->fired)
+        figure_add("operations of a disk that failed", 1);
     disk->fired = true;
     if (!fault->forever)
         fault->at = 0;

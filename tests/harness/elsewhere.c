@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "batch/batch.h"
+#include "harness/figure.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -111,8 +112,11 @@ elsewhere_arm(enum fault_mode mode, uint64_t nth, enum spine_status status)
 bool
 elsewhere_disarm(void)
 {
-    atomic_store(&doors.armed, false);
-    return atomic_load(&doors.fired);
+    const bool fired = atomic_load(&doors.fired);
+
+    if (atomic_exchange(&doors.armed, false) && fired)
+        figure_add("pins of blocks that failed", 1);
+    return fired;
 }
 
 bool

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness/fault_alloc.h"
 
+#include "harness/figure.h"
 #include "spine/types.h"
 
 #include <stdatomic.h>
@@ -68,8 +69,11 @@ fault_alloc_arm(enum fault_mode mode, uint64_t nth)
 bool
 fault_alloc_disarm(void)
 {
-    atomic_store(&fault.armed, false);
-    return atomic_load(&fault.fired);
+    const bool fired = atomic_load(&fault.fired);
+
+    if (atomic_exchange(&fault.armed, false) && fired)
+        figure_add("allocations that failed", 1);
+    return fired;
 }
 
 void

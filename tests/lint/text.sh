@@ -24,6 +24,7 @@ bad=0
 sources=$(
     find include src tests bench -name build -prune -o -type f \
         \( -name '*.[ch]' -o -name '*.[ch]pp' -o -name '*.def' -o -name '*.sh' -o -name run -o -name fresh \
+        -o -name figures -o -name coverage \
         -o -name CMakeLists.txt \) -print | sort
     echo CMakeLists.txt .ci/run
 )

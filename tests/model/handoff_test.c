@@ -18,6 +18,8 @@
  * That the checker would notice is shown by models with a planted mistake each.
  */
 
+#include "harness/figure.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -494,6 +496,7 @@ test_the_hand_off_is_right(void **state)
     if (wrong != NULL)
         fail_msg("%s", wrong);
     printf("%zu states\n", states);
+    figure_add("states of the model", states);
     assert_true(states > 10000);
 }
 

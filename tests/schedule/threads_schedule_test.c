@@ -7,6 +7,7 @@
  */
 
 #include "harness/fault_alloc.h"
+#include "harness/figure.h"
 #include "harness/property.h"
 #include "schedule/sim_thread.h"
 #include "schedule/sim_world.h"
@@ -473,6 +474,7 @@ test_schedules(void **state)
 
     (void)state;
     assert_true(property_holds(&law));
+    figure_add("schedules", harness_cases(law.cases));
 }
 
 int

@@ -8,6 +8,7 @@
  */
 
 #include "harness/fault_alloc.h"
+#include "harness/figure.h"
 #include "harness/property.h"
 #include "schedule/sim_thread.h"
 #include "schedule/sim_world.h"
@@ -415,6 +416,7 @@ test_troubles(void **state)
     (void)state;
     retries = given_up = sticky = 0;
     assert_true(property_holds(&law));
+    figure_add("schedules", harness_cases(law.cases));
     printf("%" PRIu64 " merges tried again, %" PRIu64 " given up, %" PRIu64
            " errors sticky\n",
            retries, given_up, sticky);

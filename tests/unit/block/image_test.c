@@ -2,6 +2,7 @@
 #include "unit/batch/batch_fixture.h"
 
 #include "block/block.h"
+#include "harness/figure.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -275,6 +276,7 @@ flipped_bits_are_no_image_or_a_readable_one(void **state)
                   (unsigned long long)flips, (unsigned long long)flips_found,
                   (unsigned long long)flips_of_places_found,
                   (unsigned long long)flips_of_places);
+    figure_add("bits flipped", flips);
     /* The only one that makes another image: packed to be encoded, in vain. */
     assert_true(flips_of_places - flips_of_places_found <= flips_of_places / 512);
 }

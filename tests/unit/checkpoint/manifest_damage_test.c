@@ -9,6 +9,7 @@
 #include "unit/checkpoint/checkpoint_fixture.h"
 
 #include "checkpoint/manifest_text.h"
+#include "harness/figure.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -101,6 +102,7 @@ test_every_flipped_bit_is_found(void **state)
     }
     damage.flip_bit = 0;
     print_message("%zu bits\n", damage.bytes * 8);
+    figure_add("bits flipped", damage.bytes * 8);
     assert_int_equal(world_restore(&damage.world, 0, NULL), SPINE_OK);
     assert_true(world_holds(&damage.world, damage.world.models));
     damage_release(&damage);

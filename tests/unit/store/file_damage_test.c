@@ -7,6 +7,8 @@
 
 #include "unit/store/file_fixture.h"
 
+#include "harness/figure.h"
+
 static void
 damage_is_said(const char *name, const uint8_t *bytes, size_t size)
 {
@@ -39,6 +41,7 @@ every_bit_that_is_flipped_is_said(void **state)
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
     print_message("%zu bits flipped, all of them said\n", size * 8);
+    figure_add("bits flipped", size * 8);
     test_free(bytes);
     store_file_unref(file);
     spine_store_close(store);
