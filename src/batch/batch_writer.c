@@ -23,6 +23,7 @@ struct batch_writer {
     struct store_writer *file;
     struct layout layout;
     struct lookup_options lookup;
+    double bits_per_key; /* of these */
     bool is_whole;
     uint64_t rows;
     uint32_t block_count;
@@ -112,6 +113,7 @@ writer_alloc(const struct layout *layout, const struct lookup_options *lookup,
     writer->lookup = lookup != NULL ? *lookup : lookup_defaults;
     if (writer->lookup.rows_min == UINT64_MAX)
         return SPINE_OK;
+    writer->bits_per_key = lookup_bits_per_key(&writer->lookup);
     writer->codes = mem_alloc_array(CODES_MAX, sizeof *writer->codes);
     if (writer->codes != NULL)
         return SPINE_OK;
@@ -272,6 +274,7 @@ facts_of(const struct batch_writer *writer)
 
     return (struct lookup_facts){.rows = UINT64_MAX,
                                  .keys = count,
+                                 .bits_per_key = writer->bits_per_key,
                                  .words = words,
                                  .word_min = words ? writer->codes[0] : 0,
                                  .word_max = words ? writer->codes[count - 1] : 0};

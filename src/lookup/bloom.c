@@ -16,8 +16,9 @@
 #define BLOCK_WORDS 8u
 #define BLOCK_BITS 256u
 #define LINE_BYTES 64u
-/* How far ahead blocks are asked for. */
+/* How far ahead blocks are asked for, in filters that the nearer caches may not hold. */
 #define AHEAD 32u
+#define NEAR_BYTES ((size_t)256 << 10)
 /* Bits per key: the least and the most that a filter is made with. */
 #define BITS_MIN 4.0
 #define BITS_MAX 64.0
@@ -34,9 +35,9 @@ static const uint32_t salts[BLOCK_WORDS] = {0x47b6137bU, 0x44974d91U, 0x8824ad5b
 static double power(double base, uint64_t exponent);
 
 enum spine_status
-bloom_init(struct bloom *bloom, uint64_t keys, double rate)
+bloom_init(struct bloom *bloom, uint64_t keys, double bits_per_key)
 {
-    const double wanted = (double)keys * bloom_bits(rate) / BLOCK_BITS;
+    const double wanted = (double)keys * bits_per_key / BLOCK_BITS;
 
     *bloom = (struct bloom){0};
     /* block_of() takes 32 bits of the hash. */
@@ -138,17 +139,28 @@ block_has(const uint32_t *block, uint64_t hash)
     return missing == 0;
 }
 
+INLINE_ALWAYS void
+add_one(const struct bloom *bloom, uint64_t hash)
+{
+    uint32_t *block = block_of(bloom, hash);
+
+    for (unsigned w = 0; w < BLOCK_WORDS; w++)
+        block[w] |= UINT32_C(1) << ((uint32_t)hash * salts[w] >> 27);
+}
+
 /* The blocks asked for ahead are used in their turn, whatever the order of hashes. */
 INLINE_ALWAYS void
-add_all(struct bloom *bloom, const uint64_t *hashes, size_t count)
+add_all(const struct bloom *bloom, const uint64_t *hashes, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        uint32_t *block = block_of(bloom, hashes[i]);
+    const size_t ahead = count > AHEAD && bloom->bytes > NEAR_BYTES ? count - AHEAD : 0;
+    size_t at = 0;
 
-        __builtin_prefetch(block_of(bloom, hashes[i + AHEAD < count ? i + AHEAD : i]), 1);
-        for (unsigned w = 0; w < BLOCK_WORDS; w++)
-            block[w] |= UINT32_C(1) << ((uint32_t)hashes[i] * salts[w] >> 27);
+    for (; at < ahead; at++) {
+        __builtin_prefetch(block_of(bloom, hashes[at + AHEAD]), 1);
+        add_one(bloom, hashes[at]);
     }
+    for (; at < count; at++)
+        add_one(bloom, hashes[at]);
 }
 
 INLINE_ALWAYS size_t
@@ -176,7 +188,7 @@ select_all(const struct bloom *bloom, const uint64_t *hashes, size_t begin, size
  */
 #if defined(__x86_64__)
 __attribute__((target("avx2"))) static void
-add_avx2(struct bloom *bloom, const uint64_t *hashes, size_t count)
+add_avx2(const struct bloom *bloom, const uint64_t *hashes, size_t count)
 {
     add_all(bloom, hashes, count);
 }

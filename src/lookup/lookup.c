@@ -34,6 +34,12 @@ lookup_choose(const struct lookup_facts *facts, const struct lookup_options *opt
     return LOOKUP_BLOOM;
 }
 
+double
+lookup_bits_per_key(const struct lookup_options *options)
+{
+    return bloom_bits(options->false_positive_rate);
+}
+
 enum spine_status
 lookup_new(struct lookup **out, const struct lookup_facts *facts,
            const struct lookup_options *options)
@@ -46,7 +52,9 @@ lookup_new(struct lookup **out, const struct lookup_facts *facts,
     *out = NULL;
     if (kind == LOOKUP_ROARING)
         return lookup_new_roaring(out, facts->word_min, facts->word_max);
-    st = bloom_init(&bloom, facts->keys, options->false_positive_rate);
+    st = bloom_init(&bloom, facts->keys,
+                    facts->bits_per_key > 0 ? facts->bits_per_key
+                                            : lookup_bits_per_key(options));
     return st == SPINE_OK ? of_bloom(out, &bloom) : st;
 }
 
