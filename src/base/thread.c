@@ -4,6 +4,8 @@
 #include "base/assert.h"
 #include "base/steps.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <uv.h>
@@ -102,6 +104,26 @@ void
 condition_broadcast(struct condition *condition)
 {
     uv_cond_broadcast(&condition->handle);
+}
+
+/* A new thread blocks what its creator blocks: here all signals. */
+int
+thread_start(struct thread *out, void (*on_run)(void *argument), void *argument)
+{
+    sigset_t all, before;
+    int uv_status;
+
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* fails only for other verbs */
+    uv_status = uv_thread_create(&out->handle, on_run, argument);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return uv_status;
+}
+
+void
+thread_join(struct thread *thread)
+{
+    (void)uv_thread_join(&thread->handle); /* fails only for strangers */
 }
 
 struct thread

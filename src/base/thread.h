@@ -55,6 +55,12 @@ bool condition_wait_until(struct condition *condition, struct mutex *mutex,
 void condition_signal(struct condition *condition);
 void condition_broadcast(struct condition *condition);
 
+/* Runs `on_run(argument)` in a thread of its own, in which all signals are blocked, as in
+ * threads that it starts. 0, or what libuv says. The caller ends it with
+ * thread_join(). */
+int thread_start(struct thread *out, void (*on_run)(void *argument), void *argument);
+/* Waits for its end. */
+void thread_join(struct thread *thread);
 /* The calling thread; is it that one? */
 struct thread thread_self(void);
 bool thread_is_self(const struct thread *thread);

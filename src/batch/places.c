@@ -61,7 +61,10 @@ batch_places_write(struct batch_places *places, struct spine_store *store,
                    struct spine_error *error)
 {
     const struct layout *layout = &places->batch->layout;
-    const struct batch_writer_options options = {.lookup = lookup};
+    static const struct store_waiter own = {.by_own_thread = true};
+    const struct batch_writer_options options = {
+        .lookup = lookup,
+        .waiter = places->missing_bytes >= STORE_OWN_THREAD_BYTES ? &own : NULL};
     struct batch_writer *writer = NULL;
     struct block_keeper *keeper = NULL;
     struct spine_batch *part = NULL;

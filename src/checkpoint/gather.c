@@ -107,16 +107,22 @@ write_file(struct gather *gather, struct batch_places *places,
 static enum spine_status
 write_pack(struct gather *gather, struct spine_error *error)
 {
+    static const struct store_waiter own = {.by_own_thread = true};
     struct store_pack *pack = NULL;
+    uint64_t bytes = 0;
     enum spine_status st = SPINE_OK;
 
+    for (size_t i = 0; i < gather->places_count; i++)
+        bytes += gather->places[i].places->missing_bytes;
     for (size_t i = 0; i < gather->places_count; i++) {
         struct batch_places *places = gather->places[i].places;
 
         if (places->missing == 0)
             continue;
         if (pack == NULL)
-            TRY(store_pack_new(gather->store, &pack, error));
+            TRY(store_pack_new(gather->store,
+                               bytes >= STORE_OWN_THREAD_BYTES ? &own : NULL, &pack,
+                               error));
         TRY(batch_places_write(places, gather->store, pack, gather->places[i].lookup,
                                error));
         gather->bytes_written += places->written->footer.file_bytes;

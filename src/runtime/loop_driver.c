@@ -50,7 +50,7 @@ struct loop_driver {
     struct thread loop_thread;
     /* When it is private. */
     uv_loop_t private_loop;
-    uv_thread_t private_thread;
+    struct thread private_thread;
     struct private_loop at_exit;
 
     struct mutex mutex;
@@ -79,7 +79,6 @@ private_loop_open(struct loop_driver *driver, struct spine_error *error);
 static enum spine_status
 handles_open(struct loop_driver *driver, struct spine_error *error);
 static void handles_close(struct loop_driver *driver);
-static int thread_start(struct loop_driver *driver);
 static void run_private_loop(void *argument);
 static void private_loop_free(struct loop_driver *driver);
 static void ask_at_exit(struct private_loop *at_exit);
@@ -182,7 +181,9 @@ private_loop_open(struct loop_driver *driver, struct spine_error *error)
     }
     driver->at_exit.on_exit = ask_at_exit;
     private_loop_begin(&driver->at_exit);
-    uv_status = thread_start(driver);
+    /* The threads of libuv's pool block all signals, too, if it is the first pump that
+     * has libuv start them. */
+    uv_status = thread_start(&driver->private_thread, run_private_loop, driver);
     if (uv_status != 0) {
         private_loop_end(&driver->at_exit);
         handles_close(driver);
@@ -192,21 +193,6 @@ private_loop_open(struct loop_driver *driver, struct spine_error *error)
                           uv_strerror(uv_status));
     }
     return SPINE_OK;
-}
-
-/* A new thread blocks what its creator blocks: here all signals. So do the threads of
- * libuv's pool, if it is the first pump that has libuv start them. */
-static int
-thread_start(struct loop_driver *driver)
-{
-    sigset_t all, before;
-    int uv_status;
-
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* fails only for other verbs */
-    uv_status = uv_thread_create(&driver->private_thread, run_private_loop, driver);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return uv_status;
 }
 
 static enum spine_status
@@ -276,9 +262,9 @@ loop_driver_close(struct loop_driver *driver, bool in_pump)
         driver_advance(driver);
     else if (detached)
         /* It is there as long as the pump that calls this runs. */
-        (void)pthread_detach(driver->private_thread);
+        (void)pthread_detach(driver->private_thread.handle);
     else if (driver->loop_is_private) {
-        (void)uv_thread_join(&driver->private_thread); /* fails only for strangers */
+        thread_join(&driver->private_thread);
         private_loop_free(driver);
     }
 }

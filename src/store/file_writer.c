@@ -239,8 +239,8 @@ store_writer_abort(struct store_writer *writer)
 }
 
 enum spine_status
-store_pack_new(struct spine_store *store, struct store_pack **out,
-               struct spine_error *error)
+store_pack_new(struct spine_store *store, const struct store_waiter *waiter,
+               struct store_pack **out, struct spine_error *error)
 {
     struct store_pack *pack = mem_zalloc(sizeof *pack);
     char name[SPINE_NAME_MAX + 1];
@@ -252,7 +252,7 @@ store_pack_new(struct spine_store *store, struct store_pack **out,
         return fail_nomem(error, "the writer of files", sizeof *pack);
     TRY(file_id_new(&id, error));
     file_id_name(&id, STORE_PACK_ENDING, name);
-    TRY(object_sink_new(store, name, NULL, &pack->sink, error));
+    TRY(object_sink_new(store, name, waiter, &pack->sink, error));
     *out = pack;
     pack = NULL;
 out:

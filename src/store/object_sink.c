@@ -23,8 +23,14 @@ struct sink_unit {
 
 static enum spine_status
 unit_new(struct object_sink *sink, struct sink_unit **out, struct spine_error *error);
+static struct sink_unit *take_spare(struct object_sink *sink);
 static void unit_free(struct object_sink *sink, struct sink_unit *unit);
 static enum spine_status hand_over(struct object_sink *sink, struct spine_error *error);
+static void start_thread(struct object_sink *sink);
+static void write_units(void *argument);
+static void wait_for_room(struct object_sink *sink);
+static void end_thread(struct object_sink *sink);
+static bool is_written_behind(const struct object_sink *sink);
 static void run(struct object_sink *sink);
 static void on_do(struct store_task *task);
 static bool do_next(struct object_sink *sink, bool is_job);
@@ -52,6 +58,8 @@ object_sink_new(struct spine_store *store, const char *name,
     TRY(unit_new(sink, &sink->filling, error));
     TRY(store_object_new(store, name, &sink->object, error));
     TRY(store->backend.create(store->backend.context, name, &sink->writer, error));
+    if (sink->waiter.by_own_thread)
+        start_thread(sink);
     *out = sink;
     sink = NULL;
 out:
@@ -62,17 +70,37 @@ out:
 static enum spine_status
 unit_new(struct object_sink *sink, struct sink_unit **out, struct spine_error *error)
 {
-    struct sink_unit *unit = mem_alloc(sizeof *unit);
+    struct sink_unit *unit = take_spare(sink);
 
+    if (unit == NULL) {
+        unit = mem_alloc(sizeof *unit);
+        if (unit != NULL)
+            store_count(&sink->store->memory, sizeof *unit);
+    }
     *out = unit;
     if (unit == NULL)
         return fail_nomem(error, "the buffer of a file", sizeof *unit);
-    store_count(&sink->store->memory, sizeof *unit);
     unit->next = NULL;
     unit->filled = 0;
     unit->bytes =
         unit->memory + (UNIT_ALIGNMENT - (uintptr_t)unit->memory % UNIT_ALIGNMENT);
     return SPINE_OK;
+}
+
+/* Memory that was just written is in the caches, and has its pages. */
+static struct sink_unit *
+take_spare(struct object_sink *sink)
+{
+    struct store_work *work = &sink->store->work;
+    struct sink_unit *unit = NULL;
+
+    if (sink->has_thread) {
+        mutex_lock(&work->mutex);
+        unit = sink->spare;
+        sink->spare = NULL;
+        mutex_unlock(&work->mutex);
+    }
+    return unit;
 }
 
 static void
@@ -134,7 +162,7 @@ hand_over(struct object_sink *sink, struct spine_error *error)
     if (unit == NULL || unit->filled == 0)
         return SPINE_OK;
     sink->handed += unit->filled;
-    if (sink->waiter.runtime == NULL) {
+    if (!is_written_behind(sink)) {
         st = write_unit(sink, unit, error);
         unit->filled = 0;
         return st;
@@ -149,10 +177,78 @@ hand_over(struct object_sink *sink, struct spine_error *error)
     atomic_fetch_add_explicit(&sink->unit_count, 1, memory_order_relaxed);
     mutex_unlock(&work->mutex);
     run(sink);
+    if (sink->has_thread)
+        wait_for_room(sink);
     return status_of(sink, error);
 }
 
-/* Has a job do what there is to do, unless one does; without any, the caller does. */
+/* Without one, who appends writes. */
+static void
+start_thread(struct object_sink *sink)
+{
+    if (condition_init(&sink->queued) != SPINE_OK)
+        return;
+    sink->has_thread = thread_start(&sink->thread, write_units, sink) == 0;
+    if (!sink->has_thread)
+        condition_release(&sink->queued);
+}
+
+/* In the sink's thread. */
+static void
+write_units(void *argument)
+{
+    struct object_sink *sink = argument;
+    struct store_work *work = &sink->store->work;
+
+    mutex_lock(&work->mutex);
+    for (;;) {
+        while (!sink->is_running && !sink->thread_ends)
+            condition_wait(&sink->queued, &work->mutex);
+        if (!sink->is_running)
+            break;
+        mutex_unlock(&work->mutex);
+        while (do_next(sink, false))
+            continue;
+        mutex_lock(&work->mutex);
+    }
+    mutex_unlock(&work->mutex);
+}
+
+static void
+wait_for_room(struct object_sink *sink)
+{
+    struct store_work *work = &sink->store->work;
+
+    mutex_lock(&work->mutex);
+    while (object_sink_is_behind(sink))
+        condition_wait(&work->ended, &work->mutex);
+    mutex_unlock(&work->mutex);
+}
+
+/* What is not written will not be. */
+static void
+end_thread(struct object_sink *sink)
+{
+    struct store_work *work = &sink->store->work;
+
+    mutex_lock(&work->mutex);
+    if (sink->status == SPINE_OK)
+        sink->status = SPINE_CANCELLED;
+    sink->thread_ends = true;
+    condition_signal(&sink->queued);
+    mutex_unlock(&work->mutex);
+    thread_join(&sink->thread);
+    condition_release(&sink->queued);
+}
+
+static bool
+is_written_behind(const struct object_sink *sink)
+{
+    return sink->has_thread || sink->waiter.runtime != NULL;
+}
+
+/* Has the thread or a job do what there is to do, unless one does; without any, the
+ * caller does. */
 static void
 run(struct object_sink *sink)
 {
@@ -162,8 +258,11 @@ run(struct object_sink *sink)
     mutex_lock(&work->mutex);
     begins = !sink->is_running;
     sink->is_running = true;
+    if (sink->has_thread)
+        condition_signal(&sink->queued);
     mutex_unlock(&work->mutex);
-    if (begins && !store_work_write(sink->store, &sink->task, sink->waiter.runtime))
+    if (begins && !sink->has_thread &&
+        !store_work_write(sink->store, &sink->task, sink->waiter.runtime))
         while (do_next(sink, false))
             ;
 }
@@ -175,7 +274,7 @@ object_sink_end(struct object_sink *sink, struct spine_error *error)
     enum spine_status st;
 
     TRY_RETURN(hand_over(sink, error));
-    if (sink->waiter.runtime == NULL) {
+    if (!is_written_behind(sink)) {
         st = end_object(sink, error);
         atomic_store(&sink->has_ended, true);
         return st;
@@ -255,6 +354,10 @@ do_next(struct object_sink *sink, bool is_job)
     if (unit != NULL) {
         sink->first = unit->next;
         atomic_fetch_sub_explicit(&sink->unit_count, 1, memory_order_release);
+        if (sink->has_thread && sink->spare == NULL) {
+            sink->spare = unit;
+            unit = NULL;
+        }
     }
     if (ends)
         atomic_store_explicit(&sink->has_ended, true, memory_order_release);
@@ -332,6 +435,11 @@ object_sink_free(struct object_sink *sink)
 
     if (sink == NULL)
         return;
+    if (sink->has_thread) {
+        end_thread(sink);
+        sink_free(sink);
+        return;
+    }
     work = &sink->store->work;
     mutex_lock(&work->mutex);
     while (sink->is_telling)
@@ -355,6 +463,7 @@ sink_free(struct object_sink *sink)
         sink->first = unit->next;
         unit_free(sink, unit);
     }
+    unit_free(sink, sink->spare);
     unit_free(sink, sink->filling);
     if (sink->writer != NULL)
         store->backend.abort(store->backend.context, sink->writer);

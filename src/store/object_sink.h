@@ -12,6 +12,9 @@
  * waits; it should not go on while the sink is behind, as all that was appended and not
  * written is in memory.
  *
+ * Or a thread of the sink's own writes, while the owner fills the next units, and waits
+ * when it is behind.
+ *
  *     append --> filling --full--> unit, unit, unit --job writes--> backend
  *                                  \___ STORE_UNITS_BEHIND: it is behind ___/
  */
@@ -33,12 +36,20 @@ struct object_sink {
     /* The owner's: the unit that is being filled, or NULL. */
     struct sink_unit *filling;
     uint64_t handed; /* bytes of all units before it */
+    /* That writes, and waits for `queued`, if there is one. */
+    struct thread thread;
+    struct condition queued;
+    bool has_thread;
 
     /* Of the store's lock, from here on; the two that are atomic may be seen without. */
     struct sink_unit *first, *last;
+    /* One that the thread has written, to be filled again; NULL: none. */
+    struct sink_unit *spare;
     atomic_size_t unit_count;
-    /* There is a job for it, or will be. */
+    /* There is a job for it, or will be; its thread writes, or will. */
     bool is_running;
+    /* The thread ends when there is nothing to do. */
+    bool thread_ends;
     /* The end of the object is to be written, too; it was, well or not. */
     bool is_ending;
     atomic_bool has_ended;
@@ -66,8 +77,9 @@ enum spine_status object_sink_end(struct object_sink *sink, struct spine_error *
 bool object_sink_has_ended(const struct object_sink *sink);
 /* The object is whole, has its name, and can be read. Waits for that. */
 enum spine_status object_sink_finish(struct object_sink *sink, struct spine_error *error);
-/* Ends it, without waiting for a write that is under way; an object that is not finished
- * will not be. Nobody is told any more. NULL is allowed. */
+/* Ends it, without waiting for a write that is under way, but for that of its own thread;
+ * an object that is not finished will not be. Nobody is told any more. NULL is
+ * allowed. */
 void object_sink_free(struct object_sink *sink);
 
 /* 128 bits that nobody else has. */

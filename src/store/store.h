@@ -57,6 +57,8 @@
 #define STORE_WRITE_BYTES (1u << 20)
 /* With so many of them that are full and not written, a writer is behind. */
 #define STORE_UNITS_BEHIND 3u
+/* With so much to write, a thread of the writer's own is worth its while. */
+#define STORE_OWN_THREAD_BYTES ((uint64_t)8 << 20)
 /* Letters of the name of a batch file: its id in hexadecimal and an ending. */
 #define STORE_FILE_ENDING ".batch"
 /* The same of a pack. */
@@ -121,8 +123,10 @@ void store_writer_abort(struct store_writer *writer);
  */
 struct store_pack;
 
-enum spine_status store_pack_new(struct spine_store *store, struct store_pack **out,
-                                 struct spine_error *error);
+/* `waiter` may be NULL, as with writers. */
+enum spine_status store_pack_new(struct spine_store *store,
+                                 const struct store_waiter *waiter,
+                                 struct store_pack **out, struct spine_error *error);
 /* The next file of the pack, which the caller ends as any other. */
 enum spine_status store_writer_new_in(struct store_pack *pack, struct store_writer **out,
                                       struct spine_error *error);

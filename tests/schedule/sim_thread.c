@@ -292,6 +292,22 @@ condition_broadcast(struct condition *condition)
     pass("broadcast");
 }
 
+/* Who wants one does without. */
+int
+thread_start(struct thread *out, void (*on_run)(void *argument), void *argument)
+{
+    (void)out;
+    (void)on_run;
+    (void)argument;
+    return UV_EAGAIN;
+}
+
+void
+thread_join(struct thread *thread)
+{
+    (void)thread;
+}
+
 struct thread
 thread_self(void)
 {

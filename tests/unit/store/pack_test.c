@@ -14,7 +14,7 @@ write_pack(struct spine_store *store, struct store_file *files[FILES],
            struct spine_error *error)
 {
     struct store_pack *pack;
-    enum spine_status st = store_pack_new(store, &pack, error);
+    enum spine_status st = store_pack_new(store, NULL, &pack, error);
 
     for (unsigned i = 0; i < FILES; i++)
         files[i] = NULL;
