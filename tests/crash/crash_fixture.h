@@ -10,6 +10,7 @@
  * data of the checkpoint.
  */
 
+#include "checkpoint/export.h"
 #include "harness/crash_disk.h"
 #include "harness/fault_alloc.h"
 #include "unit/checkpoint/checkpoint_fixture.h"
@@ -32,7 +33,28 @@ enum crash_action {
     ACTION_REOPEN,
     /* Inserts, and merges, to files where the world spills. */
     ACTION_INSERT,
+    /* Begins a checkpoint in the background, which is made when the runtime runs next. */
+    ACTION_START,
+    /* Copies the newest checkpoint to another disk, which a crash may strike, too. */
+    ACTION_EXPORT,
     ACTION_COUNT
+};
+
+/* The other disk of an export, and what may be on it after a crash. */
+struct crash_copy {
+    struct crash_copy *next;
+    struct crash_disk disk;
+    uint64_t allowed;
+};
+
+/* The checkpoint in the background; at most one. */
+struct crash_background {
+    bool is_under_way;
+    bool was_told;
+    bool is_cancelled;
+    unsigned state;
+    enum spine_status status;
+    struct spine_error error;
 };
 
 struct crash_run {
@@ -43,6 +65,14 @@ struct crash_run {
     unsigned state_count;
     /* Bits of the states that may be restored after a crash now. */
     uint64_t allowed;
+    struct crash_background background;
+    struct crash_copy *copies;
+    /* What fails on the other disk of the next export. */
+    struct crash_fault copy_fault;
+    bool copy_failed;
+    /* Called before an export, unless NULL. */
+    void (*on_copy)(void *argument, struct crash_copy *copy);
+    void *argument;
 };
 
 static inline void
@@ -56,10 +86,20 @@ crash_run_init(struct crash_run *run, uint64_t seed, bool spills)
     world_begin(&run->world, &run->rng, CRASH_SPINES);
 }
 
+static inline bool finish_background(struct crash_run *run);
+
 static inline void
 crash_run_release(struct crash_run *run)
 {
+    (void)finish_background(run);
     world_release(&run->world);
+    while (run->copies != NULL) {
+        struct crash_copy *copy = run->copies;
+
+        run->copies = copy->next;
+        crash_disk_release(&copy->disk);
+        free(copy);
+    }
     for (unsigned s = 0; s < run->state_count; s++)
         for (unsigned i = 0; i < CRASH_SPINES; i++)
             model_release(&run->states[s][i]);
@@ -76,7 +116,7 @@ crash_status_is_right(const struct crash_run *run, enum spine_status status,
     HOLDS_EQUAL(status, error->status);
     if (status == SPINE_NOMEM && fault_alloc_fired())
         return true;
-    HOLDS(run->disk.fired);
+    HOLDS(run->disk.fired || (run->copies != NULL && run->copies->disk.fired));
     HOLDS_EQUAL(SPINE_IO, status);
     /* Bytes whose sync failed are not synced again. */
     HOLDS(strstr(error->message, "the disk failed") != NULL ||
@@ -84,30 +124,116 @@ crash_status_is_right(const struct crash_run *run, enum spine_status status,
     return true;
 }
 
-static inline bool
-run_checkpoint(struct crash_run *run)
+/* What the spines hold is a state from now on. */
+static inline unsigned
+note_state(struct crash_run *run, struct spine_checkpoint_item items[CRASH_SPINES])
 {
-    const unsigned state = run->state_count;
-    const uint8_t number = (uint8_t)state;
-    const struct spine_checkpoint_options options = {.user_data = &number,
-                                                     .user_bytes = 1};
-    struct spine_checkpoint_item items[CRASH_SPINES];
-    struct spine_error error = {0};
-    enum spine_status st;
+    const unsigned state = run->state_count++;
 
-    HOLDS(state < STATES_MAX);
+    assert_true(state < STATES_MAX);
     for (unsigned i = 0; i < CRASH_SPINES; i++) {
         items[i] = (struct spine_checkpoint_item){.name = run->world.names[i],
                                                   .spine = run->world.spines[i]};
         model_init(&run->states[state][i], &run->world.models[i].schema);
         model_copy(&run->states[state][i], &run->world.models[i]);
     }
-    run->state_count++;
+    return state;
+}
+
+static inline bool
+run_checkpoint(struct crash_run *run)
+{
+    struct spine_checkpoint_item items[CRASH_SPINES];
+    const unsigned state = note_state(run, items);
+    const uint8_t number = (uint8_t)state;
+    const struct spine_checkpoint_options options = {.user_data = &number,
+                                                     .user_bytes = 1};
+    struct spine_error error = {0};
+    enum spine_status st;
+
     run->allowed |= (uint64_t)1 << state;
     st = spine_checkpoint(run->world.store, items, CRASH_SPINES, &options, NULL, &error);
     if (st == SPINE_OK)
         run->allowed = (uint64_t)1 << state;
     return crash_status_is_right(run, st, &error);
+}
+
+static inline void
+on_background_done(void *context, enum spine_status status,
+                   const struct spine_checkpoint_info *info,
+                   const struct spine_error *error)
+{
+    struct crash_run *run = context;
+    const uint64_t bit = (uint64_t)1 << run->background.state;
+
+    (void)info;
+    assert_true(run->background.is_under_way);
+    run->background.is_under_way = false;
+    run->background.was_told = true;
+    run->background.status = status;
+    run->background.error = *error;
+    if (status == SPINE_OK)
+        run->allowed = bit;
+    else if (status == SPINE_CANCELLED)
+        run->allowed &= ~bit;
+}
+
+static inline bool
+run_start(struct crash_run *run)
+{
+    struct crash_background *background = &run->background;
+    struct spine_checkpoint_item items[CRASH_SPINES];
+    struct spine_error error = {0};
+    uint8_t number;
+    struct spine_checkpoint_options options = {.user_data = &number,
+                                               .user_bytes = 1,
+                                               .on_done = on_background_done,
+                                               .context = run};
+    enum spine_status st;
+
+    HOLDS(finish_background(run));
+    number = (uint8_t)note_state(run, items);
+    *background = (struct crash_background){.is_under_way = true, .state = number};
+    st = spine_checkpoint_start(run->world.store, run->world.runtime, items, CRASH_SPINES,
+                                &options, &error);
+    background->is_under_way = st == SPINE_OK;
+    return crash_status_is_right(run, st, &error);
+}
+
+/* The runtime may run from here on. */
+static inline void
+background_may_begin(struct crash_run *run)
+{
+    if (run->background.is_under_way)
+        run->allowed |= (uint64_t)1 << run->background.state;
+}
+
+/* It does not run any more: a checkpoint that has not begun is not found. */
+static inline bool
+background_is_right(struct crash_run *run)
+{
+    struct crash_background *background = &run->background;
+    const bool was_told = background->was_told;
+
+    background->was_told = false;
+    if (background->is_under_way)
+        run->allowed &= ~((uint64_t)1 << background->state);
+    if (!was_told)
+        return true;
+    if (background->is_cancelled && background->status == SPINE_CANCELLED)
+        return true;
+    return crash_status_is_right(run, background->status, &background->error);
+}
+
+/* Nothing is in the background after that. */
+static inline bool
+finish_background(struct crash_run *run)
+{
+    background_may_begin(run);
+    for (unsigned i = 0; run->background.is_under_way && i < 1000; i++)
+        (void)spine_runtime_run(run->world.runtime, UINT64_MAX);
+    HOLDS(!run->background.is_under_way);
+    return background_is_right(run);
 }
 
 /* The state that a manifest is of. */
@@ -201,6 +327,8 @@ run_restore(struct crash_run *run)
     }
     state = restored_state(restored);
     HOLDS((run->allowed >> state & 1) != 0);
+    /* It needs the spines. */
+    HOLDS(finish_background(run));
     take_spines(&run->world, restored);
     for (unsigned i = 0; i < CRASH_SPINES; i++)
         model_copy(&run->world.models[i], &run->states[state][i]);
@@ -212,9 +340,17 @@ static inline bool
 run_reopen(struct crash_run *run)
 {
     struct world *world = &run->world;
-    const struct crash_fault fault = run->disk.fault;
+    struct crash_fault fault;
 
+    if (rng_chance(&run->rng, 50))
+        HOLDS(finish_background(run));
+    /* Without the runtime there will be none. */
+    run->background.is_cancelled = true;
+    spine_runtime_close(world->runtime);
+    world->runtime = NULL;
+    HOLDS(!run->background.is_under_way && background_is_right(run));
     world_close(world);
+    fault = run->disk.fault;
     run->disk.fault = (struct crash_fault){0};
     world_open(world);
     run->disk.fault = fault;
@@ -228,7 +364,77 @@ run_reopen(struct crash_run *run)
 }
 
 static inline bool
-run_action(struct crash_run *run, enum crash_action action)
+disk_is_right(struct crash_run *run, struct crash_disk *disk, uint64_t allowed);
+
+/* Without a crash, too, is on the other disk what may be there after one. */
+static inline bool
+copy_is_right(struct crash_run *run, const struct crash_copy *copy)
+{
+    struct crash_image *image = crash_disk_image(&copy->disk);
+    struct crash_disk disk;
+    bool is_right;
+
+    crash_disk_init_from(&disk, image, SPINE_CRASH_KEEPS_ALL, 0);
+    is_right = disk_is_right(run, &disk, copy->allowed);
+    crash_disk_release(&disk);
+    free(image);
+    return is_right && copy->disk.violations == 0;
+}
+
+static inline struct crash_copy *
+copy_new(struct crash_run *run, const struct crash_file *manifest)
+{
+    struct crash_copy *copy = calloc(1, sizeof *copy);
+
+    assert_non_null(copy);
+    crash_disk_init(&copy->disk);
+    copy->allowed = NO_STATE;
+    if (manifest != NULL)
+        copy->allowed |= (uint64_t)1 << state_of(manifest);
+    copy->next = run->copies;
+    run->copies = copy;
+    return copy;
+}
+
+static inline bool
+run_export(struct crash_run *run)
+{
+    const struct crash_file *newest = crash_disk_manifest(&run->disk, 0);
+    const struct spine_store_options options = {.keep_leftovers = true};
+    struct spine_error error = {0};
+    struct spine_backend backend;
+    struct export_info info;
+    struct crash_copy *copy;
+    struct spine_store *to;
+    enum spine_status st;
+    bool is_right;
+
+    fault_alloc_pause();
+    copy = copy_new(run, newest);
+    backend = crash_disk_backend(&copy->disk);
+    assert_int_equal(spine_store_open(&backend, &options, &to, NULL), SPINE_OK);
+    fault_alloc_resume();
+    if (run->on_copy != NULL)
+        run->on_copy(run->argument, copy);
+    crash_disk_arm(&copy->disk, run->copy_fault);
+    st = checkpoint_export(run->world.store, 0, to, &info, &error);
+    run->copy_failed = crash_disk_disarm(&copy->disk);
+    if (st == SPINE_OK)
+        copy->allowed &= ~NO_STATE;
+    fault_alloc_pause();
+    spine_store_close(to);
+    is_right = copy_is_right(run, copy);
+    fault_alloc_resume();
+    HOLDS(is_right);
+    is_right = newest == NULL && st == SPINE_NOT_FOUND
+                   ? true
+                   : crash_status_is_right(run, st, &error);
+    copy->disk.fired = false;
+    return is_right && (newest != NULL || st != SPINE_OK);
+}
+
+static inline bool
+do_action(struct crash_run *run, enum crash_action action)
 {
     const bool inserts =
         action == ACTION_INSERT || action == ACTION_INSERT_AND_CHECKPOINT;
@@ -248,9 +454,21 @@ run_action(struct crash_run *run, enum crash_action action)
         return run_restore(run);
     case ACTION_REOPEN:
         return run_reopen(run);
+    case ACTION_START:
+        return run_start(run);
+    case ACTION_EXPORT:
+        return run_export(run);
     default:
         return true;
     }
+}
+
+static inline bool
+run_action(struct crash_run *run, enum crash_action action)
+{
+    background_may_begin(run);
+    HOLDS(do_action(run, action));
+    return background_is_right(run);
 }
 
 /* So many actions, which the seed of the run decides. */

@@ -3,7 +3,8 @@
 /*
  * The machine stops at any operation of a disk. Whatever is left of what was not durable,
  * the last checkpoint that was acknowledged is restored, or the one that was under way,
- * row by row; nothing else, and nothing is left over. Restoring may be struck, too.
+ * row by row; nothing else, and nothing is left over. What is done after that, to restore,
+ * remove and sweep, may be struck, too.
  */
 
 #include "crash/crash_fixture.h"
@@ -11,7 +12,7 @@
 
 #define SEEDS 64u
 /* That all sequences of three actions lead to, at least. */
-#define SEQUENCE_STATES 16000u
+#define SEQUENCE_STATES 40000u
 
 /* What a crash at some operation would find. */
 struct crash_point {
@@ -20,12 +21,22 @@ struct crash_point {
 };
 
 struct crash_points {
+    struct crash_points *next; /* of the disks that checkpoints were copied to */
     struct crash_disk *disk;
     const uint64_t *allowed;
     struct crash_point *points;
     size_t count;
     /* When the last one was noted. */
     uint64_t changes;
+};
+
+/* What is done after a crash, and is struck, too. */
+enum inside {
+    INSIDE_RESTORE,
+    INSIDE_REMOVE_NEWEST,
+    INSIDE_REMOVE_OLDER,
+    INSIDE_SWEEP,
+    INSIDES
 };
 
 static struct {
@@ -51,6 +62,14 @@ note_point(void *argument)
     points->changes = points->disk->changes;
 }
 
+/* Of all disks. */
+static void
+note_points(struct crash_points *points)
+{
+    for (; points != NULL; points = points->next)
+        note_point(points);
+}
+
 static void
 watch(struct crash_points *points, struct crash_disk *disk, const uint64_t *allowed)
 {
@@ -60,8 +79,35 @@ watch(struct crash_points *points, struct crash_disk *disk, const uint64_t *allo
 }
 
 static void
+watch_copy(void *argument, struct crash_copy *copy)
+{
+    struct crash_points *points = argument;
+    struct crash_points *others = malloc(sizeof *others);
+
+    assert_non_null(others);
+    watch(others, &copy->disk, &copy->allowed);
+    others->next = points->next;
+    points->next = others;
+    note_point(others);
+}
+
+/* And the disks of exports from now on. */
+static void
+watch_run(struct crash_points *points, struct crash_run *run)
+{
+    watch(points, &run->disk, &run->allowed);
+    run->on_copy = watch_copy;
+    run->argument = points;
+    note_point(points);
+}
+
+static void
 points_release(struct crash_points *points)
 {
+    if (points->next != NULL) {
+        points_release(points->next);
+        free(points->next);
+    }
     for (size_t i = 0; i < points->count; i++)
         free(points->points[i].image);
     free(points->points);
@@ -79,67 +125,111 @@ crashed_disk(struct crash_disk *disk, const struct crash_image *image, uint64_t 
                          seed);
 }
 
-/* A crash of a crash: at every operation of whoever finds the state of `point`. */
+static uint64_t
+bit_of(const struct crash_file *manifest)
+{
+    return manifest != NULL ? (uint64_t)1 << state_of(manifest) : NO_STATE;
+}
+
+/* What a process does that comes after a crash. All that it finds is durable. */
+static enum spine_status
+act_inside(const struct world *world, const struct crash_disk *disk, enum inside inside,
+           uint64_t *allowed)
+{
+    const struct crash_file *first = crash_disk_manifest(disk, 0);
+    const struct crash_file *second = crash_disk_manifest(disk, 1);
+    struct spine_restored *restored;
+    enum spine_status st;
+
+    *allowed = bit_of(first);
+    if (inside == INSIDE_SWEEP)
+        return spine_store_sweep(world->store, NULL, NULL, NULL);
+    if (inside == INSIDE_RESTORE || second == NULL) {
+        st = spine_restore(world->store, 0, world->runtime, NULL, &restored, NULL);
+        spine_restored_free(restored);
+        return st;
+    }
+    if (inside == INSIDE_REMOVE_OLDER)
+        return spine_checkpoint_remove(world->store, sequence_of(second), NULL);
+    *allowed |= bit_of(second);
+    st = spine_checkpoint_remove(world->store, sequence_of(first), NULL);
+    if (st == SPINE_OK)
+        *allowed = bit_of(second);
+    return st;
+}
+
+/* A crash of a crash: at every operation of whoever acts on the state of `point`. */
 static bool
 second_crash_is_survived(struct crash_run *run, const struct crash_point *point,
-                         uint64_t seed)
+                         uint64_t seed, enum inside inside)
 {
-    struct crash_points inside;
+    struct world world = {.count = 0};
+    uint64_t allowed = point->allowed;
+    struct crash_points noted;
     struct crash_disk disk;
+    enum spine_status st;
     bool is_right;
 
     crashed_disk(&disk, point->image, seed);
-    watch(&inside, &disk, &point->allowed);
-    is_right = disk_is_right(run, &disk, point->allowed);
-    note_point(&inside);
-    for (size_t i = 0; is_right && i < inside.count; i++)
+    watch(&noted, &disk, &allowed);
+    world.disk = crash_disk_backend(&disk);
+    world_open(&world);
+    st = act_inside(&world, &disk, inside, &allowed);
+    world_close(&world);
+    is_right = (st == SPINE_OK || (st == SPINE_NOT_FOUND && allowed == NO_STATE)) &&
+               disk_is_right(run, &disk, allowed);
+    note_point(&noted);
+    for (size_t i = 0; is_right && i < noted.count; i++)
         for (uint64_t again = 0; is_right && again < 4; again++) {
             struct crash_disk left;
 
-            crashed_disk(&left, inside.points[i].image, again);
-            is_right = disk_is_right(run, &left, point->allowed);
+            crashed_disk(&left, noted.points[i].image, again);
+            is_right = disk_is_right(run, &left, noted.points[i].allowed);
             crash_disk_release(&left);
             totals.states_inside++;
         }
-    points_release(&inside);
+    points_release(&noted);
     crash_disk_release(&disk);
     return is_right;
 }
 
-/* The disk fails at each operation of who restores the state of `point`, who restores
- * again. */
+/* The disk fails at each operation of who acts on the state of `point`, who restores
+ * after that. */
 static bool
 faults_inside_are_survived(struct crash_run *run, const struct crash_point *point,
-                           uint64_t seed)
+                           uint64_t seed, enum inside inside)
 {
     bool fired = true, is_right = true;
 
     for (uint64_t at = 1; is_right && fired; at++) {
-        struct world world = {.count = CRASH_SPINES};
-        struct spine_restored *restored;
+        struct world world = {.count = 0};
         struct crash_disk disk;
         enum spine_status st;
+        uint64_t allowed;
 
         crashed_disk(&disk, point->image, seed);
         world.disk = crash_disk_backend(&disk);
         world_open(&world);
         crash_disk_arm(&disk, (struct crash_fault){.at = at, .after = at % 2 == 1});
-        st = spine_restore(world.store, 0, world.runtime, NULL, &restored, NULL);
+        st = act_inside(&world, &disk, inside, &allowed);
         fired = crash_disk_disarm(&disk);
         is_right = st == SPINE_OK || st == SPINE_NOT_FOUND || (fired && st == SPINE_IO);
-        spine_restored_free(restored);
         world_close(&world);
-        is_right = is_right && disk_is_right(run, &disk, point->allowed);
+        is_right = is_right && disk_is_right(run, &disk, allowed);
         crash_disk_release(&disk);
         totals.faults_inside += fired;
     }
     return is_right;
 }
 
+/* Those of all disks. */
 static bool
 points_are_survived(struct crash_run *run, const struct crash_points *points,
                     uint64_t seeds)
 {
+    HOLDS_EQUAL(0, points->disk->violations);
+    if (points->next != NULL)
+        HOLDS(points_are_survived(run, points->next, seeds));
     for (size_t i = 0; i < points->count; i++) {
         const struct crash_point *point = &points->points[i];
 
@@ -155,10 +245,12 @@ points_are_survived(struct crash_run *run, const struct crash_points *points,
                 return property_fail(__FILE__, __LINE__, "point %zu of %zu, seed %llu", i,
                                      points->count, (unsigned long long)seed);
         }
-        HOLDS(second_crash_is_survived(run, point, i % seeds));
-        HOLDS(faults_inside_are_survived(run, point, i % seeds));
+        HOLDS(second_crash_is_survived(run, point, i % seeds,
+                                       (enum inside)(totals.points % INSIDES)));
+        HOLDS(faults_inside_are_survived(run, point, i % seeds,
+                                         (enum inside)(totals.points % INSIDES)));
+        totals.points++;
     }
-    totals.points += points->count;
     return true;
 }
 
@@ -170,12 +262,12 @@ crashes_are_survived(struct rng *rng, size_t steps)
     bool is_right;
 
     crash_run_init(&run, rng_next(rng), rng_chance(rng, 50));
-    watch(&points, &run.disk, &run.allowed);
-    is_right = run_script(&run, steps);
-    note_point(&points);
+    watch_run(&points, &run);
+    is_right = run_script(&run, steps) && finish_background(&run);
+    note_points(&points);
     totals.operations += run.disk.operations;
     is_right = is_right && points_are_survived(&run, &points, SEEDS + 2) &&
-               run.disk.violations == 0 && world_holds(&run.world, run.world.models);
+               world_holds(&run.world, run.world.models);
     points_release(&points);
     crash_run_release(&run);
     HOLDS_EQUAL(0, spine_allocated_bytes());
@@ -187,7 +279,7 @@ print_totals(void)
 {
     print_message(
         "%llu operations, %llu points, %llu states, %llu states and %llu faults "
-        "inside restores\n",
+        "inside what is done then\n",
         (unsigned long long)totals.operations, (unsigned long long)totals.points,
         (unsigned long long)totals.states, (unsigned long long)totals.states_inside,
         (unsigned long long)totals.faults_inside);
@@ -217,13 +309,13 @@ sequence_is_survived(const enum crash_action *actions, size_t count, bool spills
     crash_run_init(&run, 1, spills);
     for (size_t i = 0; is_right && i + 1 < count; i++)
         is_right = run_action(&run, actions[i]);
-    watch(&points, &run.disk, &run.allowed);
-    note_point(&points);
-    is_right = is_right && run_action(&run, actions[count - 1]);
-    note_point(&points);
+    watch_run(&points, &run);
+    is_right =
+        is_right && run_action(&run, actions[count - 1]) && finish_background(&run);
+    note_points(&points);
     totals.operations += run.disk.operations;
     is_right = is_right && points_are_survived(&run, &points, 6) &&
-               run.disk.violations == 0 && world_holds(&run.world, run.world.models);
+               world_holds(&run.world, run.world.models);
     points_release(&points);
     crash_run_release(&run);
     return is_right;

@@ -35,6 +35,7 @@ run_goes_on(struct crash_run *run)
     HOLDS(crash_is_survived(run));
     for (unsigned i = 0; i < CRASH_SPINES; i++)
         spine_retry(run->world.spines[i]);
+    HOLDS(finish_background(run));
     (void)spine_runtime_run(run->world.runtime, UINT64_MAX);
     HOLDS(world_holds(&run->world, run->world.models));
     HOLDS(run_action(run, ACTION_INSERT_AND_CHECKPOINT));
@@ -45,6 +46,15 @@ run_goes_on(struct crash_run *run)
     HOLDS(world_holds(&run->world, run->world.models));
     HOLDS_EQUAL(0, run->disk.violations);
     return true;
+}
+
+static struct crash_fault
+fault_of(unsigned mode, uint64_t at)
+{
+    return (struct crash_fault){.at = at,
+                                .forever = mode % 2 == 1,
+                                .after = mode / 2 == 1,
+                                .syncs = mode / 2 == 2};
 }
 
 /* A script that meets the fault; `*fired`: it did. */
@@ -78,12 +88,7 @@ faults_are_survived(struct rng *rng, size_t steps)
         bool fired = true;
 
         for (uint64_t at = 1; fired; at++) {
-            const struct crash_fault fault = {.at = at,
-                                              .forever = mode % 2 == 1,
-                                              .after = mode / 2 == 1,
-                                              .syncs = mode / 2 == 2};
-
-            HOLDS(fault_is_survived(seed, steps, fault, &fired));
+            HOLDS(fault_is_survived(seed, steps, fault_of(mode, at), &fired));
             faults[mode] += fired;
         }
     }
@@ -121,7 +126,8 @@ shortage_is_survived(uint64_t seed, enum crash_action action, enum fault_mode mo
                run_action(&run, ACTION_INSERT_AND_CHECKPOINT) &&
                run_action(&run, ACTION_INSERT);
     fault_alloc_arm(mode, nth);
-    is_right = is_right && run_action(&run, action);
+    is_right = is_right && run_action(&run, action) &&
+               (action != ACTION_START || finish_background(&run));
     *fired = fault_alloc_disarm();
     is_right = is_right && run_goes_on(&run);
     crash_run_release(&run);
@@ -137,8 +143,8 @@ static bool
 shortages_are_survived(struct rng *rng, size_t steps)
 {
     static const enum crash_action actions[] = {
-        ACTION_CHECKPOINT, ACTION_REMOVE_NEWEST, ACTION_REMOVE_OLDER,
-        ACTION_SWEEP,      ACTION_RESTORE,
+        ACTION_CHECKPOINT, ACTION_REMOVE_NEWEST, ACTION_REMOVE_OLDER, ACTION_SWEEP,
+        ACTION_RESTORE,    ACTION_START,         ACTION_EXPORT,
     };
     const uint64_t seed = rng_next(rng);
 
@@ -171,12 +177,63 @@ test_shortages_are_survived(void **state)
     print_message("%llu allocations failed\n", (unsigned long long)shortages);
 }
 
+/* An export, while the other disk fails. */
+static bool
+copy_fault_is_survived(uint64_t seed, struct crash_fault fault, bool *fired)
+{
+    static struct crash_run run;
+    bool is_right;
+
+    crash_run_init(&run, seed, seed % 2 == 1);
+    run.copy_fault = fault;
+    is_right = run_action(&run, ACTION_INSERT_AND_CHECKPOINT) &&
+               run_action(&run, ACTION_INSERT_AND_CHECKPOINT) &&
+               run_action(&run, ACTION_EXPORT);
+    *fired = run.copy_failed;
+    run.copy_fault = (struct crash_fault){0};
+    is_right = is_right && run_action(&run, ACTION_EXPORT) && run_goes_on(&run);
+    crash_run_release(&run);
+    HOLDS_EQUAL(0, spine_allocated_bytes());
+    return is_right;
+}
+
+static bool
+copy_faults_are_survived(struct rng *rng, size_t steps)
+{
+    const uint64_t seed = rng_next(rng);
+
+    (void)steps;
+    for (unsigned mode = 0; mode < MODES; mode++) {
+        bool fired = true;
+
+        for (uint64_t at = 1; fired; at++) {
+            HOLDS(copy_fault_is_survived(seed, fault_of(mode, at), &fired));
+            faults[mode] += fired;
+        }
+    }
+    return true;
+}
+
+static void
+test_faults_of_the_other_disk_are_survived(void **state)
+{
+    const struct property law = {"test_faults_of_the_other_disk_are_survived",
+                                 copy_faults_are_survived, 2, 1};
+
+    (void)state;
+    memset(faults, 0, sizeof faults);
+    assert_true(property_holds(&law));
+    for (unsigned mode = 0; mode < MODES; mode++)
+        assert_true(faults[mode] > 0);
+}
+
 int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_disk_faults_are_survived),
         cmocka_unit_test(test_shortages_are_survived),
+        cmocka_unit_test(test_faults_of_the_other_disk_are_survived),
     };
 
     harness_start(argc, argv);

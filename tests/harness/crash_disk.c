@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness/crash_disk.h"
 
+#include "checkpoint/manifest.h"
 #include "harness/figure.h"
 
 #include <setjmp.h>
@@ -104,10 +105,32 @@ check_put(struct crash_disk *disk, const struct crash_file *manifest)
     }
 }
 
-/* No manifest that may be there after a crash names `name`. */
+/* The manifest of a receipt is durable when the receipt gets its name. */
+static void
+check_receipt(struct crash_disk *disk, const struct crash_file *receipt)
+{
+    const uint64_t sequence = receipt_sequence(receipt->name);
+    char name[SPINE_NAME_MAX + 1];
+    const struct crash_file *manifest;
+
+    if (sequence == 0)
+        return;
+    manifest_name(sequence, name);
+    manifest = file_named(disk, name);
+    if (manifest == NULL || !manifest->named_durably || !manifest->synced)
+        violation(disk, receipt->name, "is there, and is not durable:", name);
+}
+
+/* No manifest that may be there after a crash names `name`; of a manifest, no receipt. */
 static void
 check_removal(struct crash_disk *disk, const char *name)
 {
+    const uint64_t sequence = manifest_sequence(name);
+
+    for (const struct crash_file *file = disk->files; file != NULL; file = file->next)
+        if (sequence > 0 && file->named_durably &&
+            receipt_sequence(file->name) == sequence)
+            violation(disk, name, "is removed, and has a receipt:", file->name);
     if (!is_of_batches(name))
         return;
     for (const struct crash_file *file = disk->files; file != NULL; file = file->next)
@@ -197,6 +220,8 @@ disk_finish(void *context, void *writer, struct spine_error *error)
     } else {
         st = disk->inner.finish(disk->inner.context, handle->inner, error);
         handle->file->named_now = st == SPINE_OK;
+        if (st == SPINE_OK)
+            check_receipt(disk, handle->file);
         disk->changes++;
     }
     free(handle);
@@ -309,6 +334,7 @@ disk_put_new(void *context, const char *name, const void *data, size_t size,
     file_append(file, data, size);
     if (is_manifest(file))
         check_put(disk, file);
+    check_receipt(disk, file);
     st = disk->inner.put_new(disk->inner.context, name, data, size, error);
     if (st != SPINE_OK)
         return st;

@@ -10,6 +10,8 @@
  *     - a manifest names only what is durable when it is put
  *     - an object of batches is removed only when no manifest that a crash could bring
  *       back names it
+ *     - a receipt is there only where its manifest is durable, and is durably gone when
+ *       that is removed
  *
  * For one thread.
  */
