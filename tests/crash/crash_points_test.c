@@ -3,8 +3,8 @@
 /*
  * The machine stops at any operation of a disk. Whatever is left of what was not durable,
  * the last checkpoint that was acknowledged is restored, or the one that was under way,
- * row by row; nothing else, and nothing is left over. What is done after that, to restore,
- * remove and sweep, may be struck, too.
+ * row by row; nothing else, and nothing is left over. Who restores, removes or sweeps
+ * after that may be struck, too.
  */
 
 #include "crash/crash_fixture.h"
