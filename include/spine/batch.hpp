@@ -7,9 +7,11 @@
  */
 
 #include "spine/batch.h"
-#include "spine/codec.hpp"
+#include "spine/columns.hpp"
 #include "spine/cursor.hpp"
 #include "spine/result.hpp"
+#include "spine/tuple_columns.h"
+#include "spine/weight.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -23,12 +25,12 @@ namespace spine_cpp
 inline namespace SPINE_CPP_MODE
 {
 
-template <class K, class V, spine_time Time = SPINE_UNTIMED>
+template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
 class batch : public handle<spine_batch, spine_batch_unref>
 {
   public:
     using handle::handle;
-    using cursor_type = spine_cpp::cursor<K, V, Time>;
+    using cursor_type = spine_cpp::cursor<K, V, Time, Weights>;
 
     /* One more reference to the same rows. */
     batch share() const noexcept
@@ -51,11 +53,34 @@ class batch : public handle<spine_batch, spine_batch_unref>
         return info;
     }
 
+    /* What its rows look like, as long as the batch; NULL for no batch. */
+    const spine_schema *schema() const noexcept
+    {
+        return *this ? spine_batch_schema(get()) : nullptr;
+    }
+
+    /* Checks every invariant; reads all rows. */
+    void check() const
+    {
+        check(std::nothrow).value();
+    }
+
+    result<void> check(std::nothrow_t) const noexcept
+    {
+        spine_error error;
+
+        if (!*this)
+            return this->empty("batch");
+        if (spine_batch_check(get(), &error) != SPINE_OK)
+            return error;
+        return {};
+    }
+
     /* A batch of rows in any order, as columns of the schema. */
     static result<batch>
     from_columns(std::nothrow_t, const spine_columns &columns) noexcept
     {
-        schema_of<K, V, Time> schema;
+        schema_of<K, V, Time, Weights> schema;
         spine_batch *raw = nullptr;
         spine_error error;
 
@@ -68,6 +93,25 @@ class batch : public handle<spine_batch, spine_batch_unref>
     static batch from_columns(const spine_columns &columns)
     {
         return from_columns(std::nothrow, columns).value();
+    }
+
+    /* The same of columns of tuples (spine/tuple_columns.h). */
+    static result<batch>
+    from_tuples(std::nothrow_t, const spine_tuple_rows &rows) noexcept
+    {
+        schema_of<K, V, Time, Weights> schema;
+        spine_batch *raw = nullptr;
+        spine_error error;
+
+        if (schema.make(&error) != SPINE_OK ||
+            spine_batch_from_tuples(schema.get(), &rows, &raw, &error) != SPINE_OK)
+            return error;
+        return batch(raw);
+    }
+
+    static batch from_tuples(const spine_tuple_rows &rows)
+    {
+        return from_tuples(std::nothrow, rows).value();
     }
 
     result<cursor_type> cursor(std::nothrow_t) const
@@ -88,121 +132,8 @@ class batch : public handle<spine_batch, spine_batch_unref>
     }
 };
 
-/* Memory that grows at its end. */
-class growing_bytes
-{
-  public:
-    /* False without memory, with nothing changed. */
-    bool append(const void *from, std::size_t bytes) noexcept
-    {
-        if (bytes > capacity_ - size_ && !grow(bytes))
-            return false;
-        if (bytes > 0)
-            std::memcpy(memory_.get() + size_, from, bytes);
-        size_ += bytes;
-        return true;
-    }
-
-    void cut(std::size_t size) noexcept
-    {
-        size_ = size;
-    }
-
-    std::size_t size() const noexcept
-    {
-        return size_;
-    }
-
-    const unsigned char *data() const noexcept
-    {
-        return memory_.get();
-    }
-
-  private:
-    bool grow(std::size_t bytes) noexcept
-    {
-        const std::size_t more = 2 * capacity_ + bytes + 64;
-        std::unique_ptr<unsigned char[]> memory(new (std::nothrow) unsigned char[more]);
-
-        if (memory == nullptr)
-            return false;
-        if (size_ > 0)
-            std::memcpy(memory.get(), memory_.get(), size_);
-        memory_ = std::move(memory);
-        capacity_ = more;
-        return true;
-    }
-
-    std::unique_ptr<unsigned char[]> memory_;
-    std::size_t size_ = 0;
-    std::size_t capacity_ = 0;
-};
-
-/* The cells of one column, as struct spine_columns has them. */
-template <class T> class cell_column
-{
-  public:
-    static constexpr enum spine_kind kind = codec<T>::type().kind;
-    static constexpr std::size_t width = kind == SPINE_FIXED ? codec<T>::type().size
-                                         : kind == SPINE_U32 || kind == SPINE_I32 ? 4
-                                                                                  : 8;
-
-    bool append(const union spine_datum &cell) noexcept
-    {
-        if constexpr (kind == SPINE_NONE)
-            return true;
-        else if constexpr (kind == SPINE_FIXED)
-            return cells_.append(cell.bytes.data, width);
-        else if constexpr (kind != SPINE_BYTES)
-            return cells_.append(&cell, width);
-        else
-            return append_bytes(cell.bytes);
-    }
-
-    void cut(std::size_t rows) noexcept
-    {
-        if constexpr (kind == SPINE_BYTES) {
-            cells_.cut(rows == 0 ? 0 : static_cast<std::size_t>(offsets()[rows]));
-            offsets_.cut((rows == 0 ? 0 : rows + 1) * sizeof(uint64_t));
-        } else {
-            cells_.cut(rows * width);
-        }
-    }
-
-    std::size_t bytes() const noexcept
-    {
-        return cells_.size();
-    }
-
-    const void *cells() const noexcept
-    {
-        return kind == SPINE_NONE ? nullptr : cells_.data();
-    }
-
-    const uint64_t *offsets() const noexcept
-    {
-        return reinterpret_cast<const uint64_t *>(offsets_.data());
-    }
-
-  private:
-    bool append_bytes(const spine_bytes &bytes) noexcept
-    {
-        const std::size_t before = offsets_.size();
-        const uint64_t begin = 0, end = cells_.size() + bytes.size;
-
-        if ((before > 0 || offsets_.append(&begin, sizeof begin)) &&
-            offsets_.append(&end, sizeof end) && cells_.append(bytes.data, bytes.size))
-            return true;
-        offsets_.cut(before);
-        return false;
-    }
-
-    growing_bytes cells_;
-    growing_bytes offsets_;
-};
-
 /* Rows on their way to a batcher, column by column. */
-template <class K, class V, spine_time Time> class cell_columns
+template <class K, class V, spine_time Time, unsigned Weights> class cell_columns
 {
   public:
     bool is_full() const noexcept
@@ -213,7 +144,7 @@ template <class K, class V, spine_time Time> class cell_columns
     enum spine_status add(const spine_row &row, spine_error *error) noexcept
     {
         if (keys_.append(row.key) && values_.append(row.value) &&
-            weights_.append(&row.weight, sizeof row.weight) &&
+            weights_.append(row.weights, Weights * sizeof(int64_t)) &&
             (Time == SPINE_UNTIMED || times_.append(&row.time, sizeof row.time))) {
             rows_++;
             return SPINE_OK;
@@ -234,8 +165,8 @@ template <class K, class V, spine_time Time> class cell_columns
         columns.key_offsets = keys_.offsets();
         columns.values = values_.cells();
         columns.value_offsets = values_.offsets();
-        columns.weights = reinterpret_cast<const int64_t *>(weights_.data());
-        columns.times = reinterpret_cast<const uint64_t *>(times_.data());
+        columns.weights = weights_.template as<int64_t>();
+        columns.times = times_.template as<uint64_t>();
         const enum spine_status status = Calls::add_columns(writer, &columns, error);
         if (status == SPINE_OK)
             clear();
@@ -255,7 +186,7 @@ template <class K, class V, spine_time Time> class cell_columns
     {
         keys_.cut(rows);
         values_.cut(rows);
-        weights_.cut(rows * sizeof(int64_t));
+        weights_.cut(rows * Weights * sizeof(int64_t));
         times_.cut(Time == SPINE_UNTIMED ? 0 : rows * sizeof(uint64_t));
         rows_ = rows;
     }
@@ -268,59 +199,57 @@ template <class K, class V, spine_time Time> class cell_columns
 };
 
 /* What batchers and builders have in common; Calls are the C functions. */
-template <class Calls, class K, class V, spine_time Time = SPINE_UNTIMED>
+template <class Calls, class K, class V, spine_time Time = SPINE_UNTIMED,
+          unsigned Weights = 1>
 class row_writer : public handle<typename Calls::raw, Calls::free>
 {
   public:
-    using batch_type = batch<K, V, Time>;
+    using batch_type = batch<K, V, Time, Weights>;
     using key_argument = typename codec<K>::argument;
     using value_argument = typename codec<V>::argument;
-    using weight_argument = number_argument<int64_t>;
-    using time_argument = number_argument<uint64_t>;
 
     row_writer() : row_writer(open(std::nothrow).value())
     {
     }
 
-    /* Adds a row (key, value, time, weight). */
-    template <class Value = V, if_value<Value> = 0>
-    void add(key_argument key, value_argument value, weight_argument weight = 1,
-             time_argument time = 0)
+    /* Adds a row; `extras` are its weight, 1 when left out, and its time: see
+     * weight.hpp. */
+    template <class Value = V, class... Extras, if_value<Value> = 0>
+    void add(key_argument key, value_argument value, const Extras &...extras)
     {
         spine_error error;
 
-        if (put(key, value, weight, time, &error) != SPINE_OK)
+        if (put(key, value, &error, extras...) != SPINE_OK)
             raise(error);
     }
 
-    template <class Value = V, if_value<Value> = 0>
+    template <class Value = V, class... Extras, if_value<Value> = 0>
     result<void> add(std::nothrow_t, key_argument key, value_argument value,
-                     weight_argument weight = 1, time_argument time = 0) noexcept
+                     const Extras &...extras) noexcept
     {
         spine_error error;
 
-        if (put(key, value, weight, time, &error) != SPINE_OK)
+        if (put(key, value, &error, extras...) != SPINE_OK)
             return error;
         return {};
     }
 
     /* The same for sets. */
-    template <class Value = V, if_no_value<Value> = 0>
-    void add(key_argument key, weight_argument weight = 1, time_argument time = 0)
+    template <class Value = V, class... Extras, if_no_value<Value> = 0>
+    void add(key_argument key, const Extras &...extras)
     {
         spine_error error;
 
-        if (put(key, {}, weight, time, &error) != SPINE_OK)
+        if (put(key, {}, &error, extras...) != SPINE_OK)
             raise(error);
     }
 
-    template <class Value = V, if_no_value<Value> = 0>
-    result<void> add(std::nothrow_t, key_argument key, weight_argument weight = 1,
-                     time_argument time = 0) noexcept
+    template <class Value = V, class... Extras, if_no_value<Value> = 0>
+    result<void> add(std::nothrow_t, key_argument key, const Extras &...extras) noexcept
     {
         spine_error error;
 
-        if (put(key, {}, weight, time, &error) != SPINE_OK)
+        if (put(key, {}, &error, extras...) != SPINE_OK)
             return error;
         return {};
     }
@@ -369,7 +298,7 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
 
     static result<row_writer> open(std::nothrow_t) noexcept
     {
-        schema_of<K, V, Time> schema;
+        schema_of<K, V, Time, Weights> schema;
         typename Calls::raw *raw = nullptr;
         spine_error error;
 
@@ -380,9 +309,11 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
     }
 
   private:
-    enum spine_status put(key_argument key, value_argument value, weight_argument weight,
-                          time_argument time, spine_error *error) noexcept
+    template <class... Extras>
+    enum spine_status put(key_argument key, value_argument value, spine_error *error,
+                          const Extras &...extras) noexcept
     {
+        row_extras<Time, Weights> given;
         spine_row row = {};
 
         if (!*this) {
@@ -394,11 +325,7 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
         if (status == SPINE_OK)
             status = codec<V>::encode(value, value_encoder_, &row.value, error);
         if (status == SPINE_OK)
-            status = weight.check(error);
-        if (status == SPINE_OK)
-            status = time.check(error);
-        row.weight = weight.number();
-        row.time = time.number();
+            status = given.take(&row, error, extras...);
         if (status != SPINE_OK)
             return status;
         if constexpr (!collects)
@@ -408,7 +335,7 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
         return status == SPINE_OK ? rows_.add(row, error) : status;
     }
 
-    cell_columns<K, V, Time> rows_;
+    cell_columns<K, V, Time, Weights> rows_;
 
     typename codec<K>::encoder key_encoder_;
     typename codec<V>::encoder value_encoder_;
@@ -436,10 +363,10 @@ struct builder_calls {
 };
 
 /* Rows in any order. The constructor throws when there is no memory. */
-template <class K, class V, spine_time Time = SPINE_UNTIMED>
-class batcher : public row_writer<batcher_calls, K, V, Time>
+template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
+class batcher : public row_writer<batcher_calls, K, V, Time, Weights>
 {
-    using row_writer_type = row_writer<batcher_calls, K, V, Time>;
+    using row_writer_type = row_writer<batcher_calls, K, V, Time, Weights>;
 
   public:
     batcher() = default;
@@ -464,6 +391,23 @@ class batcher : public row_writer<batcher_calls, K, V, Time>
         if (!*this)
             return this->empty("batcher");
         if (spine_batcher_add_columns(this->get(), &columns, &error) != SPINE_OK)
+            return error;
+        return {};
+    }
+
+    /* The same of columns of tuples (spine/tuple_columns.h). */
+    void add_tuples(const spine_tuple_rows &rows)
+    {
+        add_tuples(std::nothrow, rows).value();
+    }
+
+    result<void> add_tuples(std::nothrow_t, const spine_tuple_rows &rows) noexcept
+    {
+        spine_error error;
+
+        if (!*this)
+            return this->empty("batcher");
+        if (spine_batcher_add_tuples(this->get(), &rows, &error) != SPINE_OK)
             return error;
         return {};
     }
@@ -501,10 +445,10 @@ class batcher : public row_writer<batcher_calls, K, V, Time>
 };
 
 /* Rows in strictly ascending order of (key, value, time). */
-template <class K, class V, spine_time Time = SPINE_UNTIMED>
-class builder : public row_writer<builder_calls, K, V, Time>
+template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
+class builder : public row_writer<builder_calls, K, V, Time, Weights>
 {
-    using row_writer_type = row_writer<builder_calls, K, V, Time>;
+    using row_writer_type = row_writer<builder_calls, K, V, Time, Weights>;
 
   public:
     builder() = default;

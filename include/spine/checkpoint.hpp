@@ -13,15 +13,19 @@
  *     auto orders = restored.take<uint64_t, std::string>("orders");
  */
 
+#include "spine/backend.hpp"
 #include "spine/checkpoint.h"
-#include "spine/spine.hpp"
+#include "spine/map.hpp"
+#include "spine/runtime.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <new>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -37,21 +41,21 @@ inline namespace SPINE_CPP_MODE
 class checkpoint_item
 {
   public:
-    template <class K, class V, spine_time Time>
-    checkpoint_item(std::string name, const map<K, V, Time> &spine)
+    template <class K, class V, spine_time Time, unsigned Weights>
+    checkpoint_item(std::string name, const map<K, V, Time, Weights> &spine)
         : name_(std::move(name)), spine_(spine.get())
     {
     }
 
-    template <class K, class V, spine_time Time>
-    checkpoint_item(std::string name, const cut<K, V, Time> &cut)
+    template <class K, class V, spine_time Time, unsigned Weights>
+    checkpoint_item(std::string name, const cut<K, V, Time, Weights> &cut)
         : name_(std::move(name)), cut_(cut.get())
     {
     }
 
-    template <class K, class V, spine_time Time>
-    checkpoint_item(std::string name, const map<K, V, Time> &spine,
-                    const cut<K, V, Time> &cut)
+    template <class K, class V, spine_time Time, unsigned Weights>
+    checkpoint_item(std::string name, const map<K, V, Time, Weights> &spine,
+                    const cut<K, V, Time, Weights> &cut)
         : name_(std::move(name)), spine_(spine.get()), cut_(cut.get())
     {
     }
@@ -120,16 +124,17 @@ class restored : public handle<spine_restored, spine_restored_free>
      * Takes the spine of a name. SPINE_NOT_FOUND when there is none, or it was taken
      * before; SPINE_INVALID when its rows are of other types, and it stays.
      */
-    template <class K, class V, spine_time Time = SPINE_UNTIMED>
-    map<K, V, Time> take(const std::string &name)
+    template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
+    map<K, V, Time, Weights> take(const std::string &name)
     {
-        return take<K, V, Time>(std::nothrow, name).value();
+        return take<K, V, Time, Weights>(std::nothrow, name).value();
     }
 
-    template <class K, class V, spine_time Time = SPINE_UNTIMED>
-    result<map<K, V, Time>> take(std::nothrow_t, const std::string &name) noexcept
+    template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
+    result<map<K, V, Time, Weights>>
+    take(std::nothrow_t, const std::string &name) noexcept
     {
-        schema_of<K, V, Time> schema;
+        schema_of<K, V, Time, Weights> schema;
         spine_restored_item found = {};
         spine_error error;
 
@@ -145,7 +150,7 @@ class restored : public handle<spine_restored, spine_restored_free>
                            "a checkpoint has no such spine to take: ", name.c_str());
         if (!spine_schema_equal(spine_get_schema(found.spine), schema.get()))
             return failure(SPINE_INVALID, "its rows are of other types: ", name.c_str());
-        return map<K, V, Time>(spine_restored_take(get(), name.c_str()));
+        return map<K, V, Time, Weights>(spine_restored_take(get(), name.c_str()));
     }
 
   private:
@@ -181,15 +186,29 @@ class store : public handle<spine_store, spine_store_close>
          const spine_store_options &options = {},
          const spine_directory_options &directory_options = {}) noexcept
     {
-        spine_backend backend = {};
-        spine_error error;
+        auto backend =
+            spine_cpp::backend::directory(std::nothrow, directory, directory_options);
 
-        if (spine_directory_backend(directory.c_str(), &directory_options, &backend,
-                                    &error) != SPINE_OK)
-            return error;
-        auto opened = open(std::nothrow, backend, options);
-        if (!opened)
-            spine_backend_release(&backend);
+        if (!backend)
+            return backend.error();
+        return open(std::nothrow, std::move(*backend), options);
+    }
+
+    /* In a backend that is owned; it is released when this fails. */
+    static store
+    open(spine_cpp::backend &&backend, const spine_store_options &options = {})
+    {
+        return open(std::nothrow, std::move(backend), options).value();
+    }
+
+    static result<store> open(std::nothrow_t, spine_cpp::backend &&backend,
+                              const spine_store_options &options = {}) noexcept
+    {
+        spine_cpp::backend mine(std::move(backend));
+        auto opened = open(std::nothrow, mine.get(), options);
+
+        if (opened)
+            (void)mine.release();
         return opened;
     }
 
@@ -271,6 +290,23 @@ class store : public handle<spine_store, spine_store_close>
                                    &error) != SPINE_OK)
             return error;
         return {};
+    }
+
+    /* The same; `on_done`, called with a result<spine_checkpoint_info>, learns how it
+     * ended, once. An exception that leaves it ends the process. */
+    template <class OnDone,
+              std::enable_if_t<
+                  std::is_invocable_v<OnDone &, result<spine_checkpoint_info>>, int> = 0>
+    void
+    start_checkpoint(const runtime &runtime, const std::vector<checkpoint_item> &items,
+                     OnDone on_done, spine_checkpoint_options options = {})
+    {
+        std::unique_ptr<OnDone> context(new OnDone(std::move(on_done)));
+
+        options.on_done = call_once<OnDone>;
+        options.context = context.get();
+        start_checkpoint(std::nothrow, runtime, items, options).value();
+        (void)context.release();
     }
 
     /* Checkpoint `sequence`, the newest when 0, on `runtime`. */
@@ -358,6 +394,19 @@ class store : public handle<spine_store, spine_store_close>
         for (const auto &item : items)
             raw.push_back(item.raw());
         return raw;
+    }
+
+    template <class OnDone>
+    static void
+    call_once(void *raw, enum spine_status status, const spine_checkpoint_info *info,
+              const spine_error *error) noexcept
+    {
+        const std::unique_ptr<OnDone> on_done(static_cast<OnDone *>(raw));
+
+        if (status == SPINE_OK)
+            (*on_done)(result<spine_checkpoint_info>(*info));
+        else
+            (*on_done)(result<spine_checkpoint_info>(*error));
     }
 
     /* No exception passes through the library. */

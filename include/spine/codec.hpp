@@ -56,7 +56,11 @@ struct no_scratch {
  * A codec of tuples also has make_type(), which makes their type.
  */
 template <class T, class = void> struct codec {
-    static_assert(never<T>, "spine_cpp::map: no column can be of this type");
+    static_assert(
+        never<T>,
+        "spine_cpp::map: no column can be of this type: take integers of 4 or 8 "
+        "bytes, double, std::string, std::array of bytes, std::tuple, a "
+        "structure with SPINE_MEMBERS(), or specialise spine_cpp::codec");
 };
 
 template <> struct codec<void> {
@@ -74,6 +78,12 @@ template <> struct codec<void> {
     encode(argument, encoder &, union spine_datum *out, spine_error *) noexcept
     {
         *out = spine_datum{};
+        return SPINE_OK;
+    }
+
+    static enum spine_status
+    decode(const union spine_datum &, decoder &, view *, spine_error *) noexcept
+    {
         return SPINE_OK;
     }
 };
@@ -354,14 +364,14 @@ template <class Row> struct codec<Row, std::enable_if_t<tuple_like<Row>::value>>
 template <class T> inline constexpr bool is_tuple = tuple_like<T>::value;
 
 /* A schema, with the references to its tuple types. */
-template <class K, class V, spine_time Time> class schema_of
+template <class K, class V, spine_time Time, unsigned Weights = 1> class schema_of
 {
   public:
     schema_of() noexcept
     {
         raw_.key = codec<K>::type();
         raw_.value = codec<V>::type();
-        raw_.weight_count = 1;
+        raw_.weight_count = Weights;
         raw_.time = Time;
     }
 
@@ -373,6 +383,9 @@ template <class K, class V, spine_time Time> class schema_of
         spine_tuple_type_unref(raw_.key_tuple);
         spine_tuple_type_unref(raw_.value_tuple);
     }
+
+    static_assert(Weights >= 1 && Weights <= SPINE_WEIGHTS_MAX,
+                  "spine_cpp::map: rows have 1 to 8 weights");
 
     /* Makes the tuple types; before get(). */
     enum spine_status make(spine_error *error) noexcept

@@ -3,18 +3,18 @@
 #define SPINE_CURSOR_HPP
 
 /*
- * Handles in general, and typed cursors. Part of spine.hpp; include that.
+ * Typed cursors: iterating over rows, and what spine/view.h has. Part of spine.hpp;
+ * include that.
  */
 
-#include "spine/codec.hpp"
-#include "spine/cursor.h"
-#include "spine/result.hpp"
-#include "spine/view.h"
+#include "spine/columns.hpp"
+#include "spine/cursor_moves.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
+#include <initializer_list>
 #include <iterator>
+#include <new>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -24,210 +24,27 @@ namespace spine_cpp
 inline namespace SPINE_CPP_MODE
 {
 
-/* Owns a Raw that Release ends. */
-template <class Raw, void (*Release)(Raw *)> class handle
+/* How far a cursor is: rows before its value, and rows in all (spine/view.h). */
+struct cursor_position {
+    uint64_t offset;
+    uint64_t total;
+};
+
+template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
+class cursor : public cursor_moves<K, V, Time, Weights>
 {
+    using base = cursor_moves<K, V, Time, Weights>;
+
   public:
-    handle() noexcept = default;
+    using base::base;
+    using base::check;
+    using base::get;
+    using row_type = row<K, V, Weights>;
+    using typename base::key_argument;
+    using typename base::key_view;
+    using typename base::value_argument;
 
-    /* Takes `raw`, which may be null. */
-    explicit handle(Raw *raw) noexcept : raw_(raw)
-    {
-    }
-
-    handle(handle &&other) noexcept : raw_(other.release())
-    {
-    }
-
-    handle &operator=(handle &&other) noexcept
-    {
-        if (this != &other)
-            reset(other.release());
-        return *this;
-    }
-
-    ~handle()
-    {
-        reset();
-    }
-
-    Raw *get() const noexcept
-    {
-        return raw_;
-    }
-
-    explicit operator bool() const noexcept
-    {
-        return raw_ != nullptr;
-    }
-
-    /* Hands the C handle to the caller, who ends it. */
-    [[nodiscard]] Raw *release() noexcept
-    {
-        return std::exchange(raw_, nullptr);
-    }
-
-    void reset(Raw *raw = nullptr) noexcept
-    {
-        Raw *const old = std::exchange(raw_, raw);
-        if (old != nullptr)
-            Release(old);
-    }
-
-  protected:
-    /* SPINE_MISUSE: what a call of `type` says when its handle is empty. */
-    static spine_error empty(const char *type) noexcept
-    {
-        spine_error error;
-
-        error.status = SPINE_MISUSE;
-        (void)std::snprintf(error.message, sizeof error.message,
-                            "a spine_cpp::%s is empty: moved from, or never filled",
-                            type);
-        return error;
-    }
-
-  private:
-    Raw *raw_ = nullptr;
-};
-
-/* What iterating gives. `key` and `value` are as codecs read them: what they point to is
- * valid until the cursor moves. */
-template <class K, class V> struct row {
-    typename codec<K>::view key{};
-    typename codec<V>::view value{};
-    int64_t weight = 0;
-};
-
-template <class K> struct row<K, void> {
-    typename codec<K>::view key{};
-    int64_t weight = 0;
-};
-
-/* Times of one (key, value) and their weights, of a view through a time the time 0; valid
- * until the cursor moves. */
-struct times_view {
-    const uint64_t *times;
-    const int64_t *weights;
-    std::size_t count;
-};
-
-template <class V> using if_value = std::enable_if_t<!std::is_void_v<V>, int>;
-template <spine_time Time> using if_timed = std::enable_if_t<Time != SPINE_UNTIMED, int>;
-template <class V> using if_no_value = std::enable_if_t<std::is_void_v<V>, int>;
-
-/* The type of the first elements of a std::tuple, as many as there are Indexes. */
-template <class Tuple, class Indexes> struct first_elements;
-template <class Tuple, std::size_t... Indexes>
-struct first_elements<Tuple, std::index_sequence<Indexes...>> {
-    using type = std::tuple<std::tuple_element_t<Indexes, Tuple>...>;
-};
-template <class Tuple, class Indexes>
-using tuple_prefix = typename first_elements<Tuple, Indexes>::type;
-
-/* --- cursors ------------------------------------------------------------------------ */
-
-template <class K, class V, spine_time Time = SPINE_UNTIMED>
-class cursor : public handle<spine_cursor, spine_cursor_close>
-{
-  public:
-    using handle::handle;
-    using row_type = row<K, V>;
-    using key_view = typename codec<K>::view;
-    using key_argument = typename codec<K>::argument;
-    using value_view = typename codec<V>::view;
-    using value_argument = typename codec<V>::argument;
-
-    bool key_valid() const noexcept
-    {
-        return spine_cursor_key_valid(get());
-    }
-
-    bool val_valid() const noexcept
-    {
-        return spine_cursor_val_valid(get());
-    }
-
-    /* Throws unless the cursor is as it should be: whether a walk ended at the end. */
-    void check() const
-    {
-        check(std::nothrow).value();
-    }
-
-    result<void> check(std::nothrow_t) const noexcept
-    {
-        spine_error error;
-
-        if (failure_.status != SPINE_OK)
-            return failure_;
-        if (!*this)
-            return this->empty("cursor");
-        if (spine_cursor_error(get(), &error) != SPINE_OK)
-            return error;
-        return {};
-    }
-
-    /*
-     * Reading needs a position: without one it is SPINE_MISUSE, and the cursor fails as
-     * spine/cursor.h says. A cursor that failed before says why.
-     */
-    key_view key()
-    {
-        return key(std::nothrow).value();
-    }
-
-    result<key_view> key(std::nothrow_t)
-    {
-        const union spine_datum cell = spine_cursor_key(get());
-
-        if (cell.bytes.size == 0 && !key_valid())
-            return check(std::nothrow).error();
-        return decoded<K>(cell, key_decoder_);
-    }
-
-    template <class Value = V, if_value<Value> = 0> value_view value()
-    {
-        return value(std::nothrow).value();
-    }
-
-    template <class Value = V, if_value<Value> = 0>
-    result<value_view> value(std::nothrow_t)
-    {
-        const union spine_datum cell = spine_cursor_val(get());
-
-        if (cell.bytes.size == 0 && !val_valid())
-            return check(std::nothrow).error();
-        return decoded<V>(cell, value_decoder_);
-    }
-
-    int64_t weight()
-    {
-        return weight(std::nothrow).value();
-    }
-
-    result<int64_t> weight(std::nothrow_t) noexcept
-    {
-        const int64_t weight = spine_cursor_weight(get());
-
-        if (weight == 0 && !val_valid())
-            return check(std::nothrow).error();
-        return weight;
-    }
-
-    times_view times()
-    {
-        return times(std::nothrow).value();
-    }
-
-    result<times_view> times(std::nothrow_t) noexcept
-    {
-        times_view view = {nullptr, nullptr, 0};
-
-        view.count = spine_cursor_times(get(), &view.times, &view.weights);
-        if (view.count == 0 && !val_valid())
-            return check(std::nothrow).error();
-        return view;
-    }
+    /* --- views: the cursor is as new afterwards ------------------------------------ */
 
     /* From now on, from the first key on, rows as they are at `through`, without times:
      * as spine_cursor_set_through(). */
@@ -242,26 +59,19 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
      * ends the process. */
     template <class Keep> void set_filter(Keep keep)
     {
-        struct context {
-            Keep keep;
-            typename codec<K>::decoder decoder;
-        };
-        spine_key_filter filter = {};
+        set_filter(std::nothrow, std::move(keep)).value();
+    }
 
-        filter.context = new context{std::move(keep), {}};
-        filter.on_key = [](void *raw, union spine_datum key) noexcept {
-            context *const self = static_cast<context *>(raw);
-            key_view view{};
-            spine_error error;
+    template <class Keep> result<void> set_filter(std::nothrow_t, Keep keep)
+    {
+        if (!*this)
+            return this->empty("cursor");
+        const spine_key_filter filter = make_key_filter<K>(std::move(keep));
 
-            /* What cannot be decoded is shown, so that reading it says why. */
-            return codec<K>::decode(key, self->decoder, &view, &error) != SPINE_OK ||
-                   self->keep(view);
-        };
-        filter.on_release = [](void *raw) noexcept {
-            delete static_cast<context *>(raw);
-        };
+        if (filter.context == nullptr)
+            return no_memory();
         spine_cursor_set_filter(get(), &filter);
+        return check(std::nothrow);
     }
 
     /* All keys again. */
@@ -270,132 +80,170 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
         spine_cursor_set_filter(get(), nullptr);
     }
 
-    /* A move where there is nothing to move from fails the cursor: the next read throws,
-     * and so do a seek and check(). */
-    void rewind() noexcept
+    /* From now on only keys from `lower` on and before `upper`, of one of them alone, or
+     * all again: as spine_cursor_set_bounds(). */
+    void set_bounds(key_argument lower, key_argument upper)
     {
-        spine_cursor_rewind(get());
+        set_bounds(std::nothrow, lower, upper).value();
     }
 
-    void fast_forward() noexcept
+    result<void> set_bounds(std::nothrow_t, key_argument lower, key_argument upper)
     {
-        spine_cursor_fast_forward(get());
+        return bound(&lower, &upper);
     }
 
-    void step_key() noexcept
+    void set_lower_bound(key_argument lower)
     {
-        spine_cursor_step_key(get());
+        bound(&lower, nullptr).value();
     }
 
-    void step_key_reverse() noexcept
+    void set_upper_bound(key_argument upper)
     {
-        spine_cursor_step_key_reverse(get());
+        bound(nullptr, &upper).value();
     }
 
-    void rewind_vals() noexcept
+    void clear_bounds() noexcept
     {
-        spine_cursor_rewind_vals(get());
+        spine_cursor_set_bounds(get(), nullptr, nullptr);
     }
 
-    void fast_forward_vals() noexcept
+    /* Keys that are tuples: only those that begin with `elements`, which are converted to
+     * the first ones of the key's type. */
+    template <class... Ts> void set_prefix(const std::tuple<Ts...> &elements)
     {
-        spine_cursor_fast_forward_vals(get());
-    }
-
-    void step_val() noexcept
-    {
-        spine_cursor_step_val(get());
-    }
-
-    void step_val_reverse() noexcept
-    {
-        spine_cursor_step_val_reverse(get());
-    }
-
-    void seek_key(key_argument key)
-    {
-        seek_key(std::nothrow, key).value();
-    }
-
-    result<void> seek_key(std::nothrow_t, key_argument key) noexcept
-    {
-        return seek<K>(spine_cursor_seek_key, key, key_encoder_);
-    }
-
-    void seek_key_reverse(key_argument key)
-    {
-        seek_key_reverse(std::nothrow, key).value();
-    }
-
-    result<void> seek_key_reverse(std::nothrow_t, key_argument key) noexcept
-    {
-        return seek<K>(spine_cursor_seek_key_reverse, key, key_encoder_);
-    }
-
-    /* True when the key was found. */
-    bool seek_key_exact(key_argument key)
-    {
-        return seek_key_exact(std::nothrow, key).value();
-    }
-
-    result<bool> seek_key_exact(std::nothrow_t, key_argument key) noexcept
-    {
-        union spine_datum cell;
-        spine_error error;
-
-        if (codec<K>::encode(key, key_encoder_, &cell, &error) != SPINE_OK)
-            return error;
-        if (spine_cursor_seek_key_exact(get(), cell))
-            return true;
-        const auto sound = check(std::nothrow);
-        if (!sound)
-            return sound.error();
-        return false;
-    }
-
-    /* Keys that are tuples: forward to the first one that is not less than all that begin
-       with `elements`, which are converted to the first ones of the key's type. */
-    template <class... Ts> void seek_prefix(const std::tuple<Ts...> &elements)
-    {
-        seek_prefix(std::nothrow, elements).value();
+        set_prefix(std::nothrow, elements).value();
     }
 
     template <class... Ts>
-    result<void> seek_prefix(std::nothrow_t, const std::tuple<Ts...> &elements)
+    result<void> set_prefix(std::nothrow_t, const std::tuple<Ts...> &elements)
     {
         using columns = typename tuple_like<K>::columns;
         using prefix = tuple_prefix<columns, std::index_sequence_for<Ts...>>;
+        const prefix first(elements);
+        typename codec<K>::encoder upper_encoder{};
+        union spine_datum lower, upper;
+        bool has_upper = false;
+        spine_error error;
+
+        if (this->key_encoder_.template encode_prefix<K>(first, &lower, &error) !=
+                SPINE_OK ||
+            upper_encoder.template encode_prefix_end<K>(first, &upper, &has_upper,
+                                                        &error) != SPINE_OK)
+            return error;
+        spine_cursor_set_bounds(get(), &lower, has_upper ? &upper : nullptr);
+        return check(std::nothrow);
+    }
+
+    /* --- no moves ------------------------------------------------------------------ */
+
+    /* seek_key_exact() of a key that is not there shows it with this value from now on:
+     * as spine_cursor_set_default(). */
+    template <class Value = V, if_value<Value> = 0> void set_default(value_argument value)
+    {
+        set_default(std::nothrow, value).value();
+    }
+
+    template <class Value = V, if_value<Value> = 0>
+    result<void> set_default(std::nothrow_t, value_argument value)
+    {
         union spine_datum cell;
         spine_error error;
 
-        if (key_encoder_.template encode_prefix<K>(prefix(elements), &cell, &error) !=
-            SPINE_OK)
+        if (codec<V>::encode(value, this->value_encoder_, &cell, &error) != SPINE_OK)
             return error;
-        spine_cursor_seek_key(get(), cell);
-        return key_valid() ? result<void>() : check(std::nothrow);
+        spine_cursor_set_default(get(), cell);
+        return check(std::nothrow);
     }
 
-    template <class Value = V, if_value<Value> = 0> void seek_val(value_argument value)
+    template <class Value = V, if_no_value<Value> = 0> void set_default()
     {
-        seek_val(std::nothrow, value).value();
+        spine_cursor_set_default(get(), spine_datum{});
+        check();
     }
 
-    template <class Value = V, if_value<Value> = 0>
-    result<void> seek_val(std::nothrow_t, value_argument value) noexcept
+    cursor_position position()
     {
-        return seek<V>(spine_cursor_seek_val, value, value_encoder_);
+        return position(std::nothrow).value();
     }
 
-    template <class Value = V, if_value<Value> = 0>
-    void seek_val_reverse(value_argument value)
+    result<cursor_position> position(std::nothrow_t) noexcept
     {
-        seek_val_reverse(std::nothrow, value).value();
+        cursor_position at = {0, 0};
+
+        if (!*this)
+            return this->empty("cursor");
+        if (spine_cursor_position(get(), &at.offset, &at.total) != SPINE_OK)
+            return check(std::nothrow).error();
+        return at;
     }
 
-    template <class Value = V, if_value<Value> = 0>
-    result<void> seek_val_reverse(std::nothrow_t, value_argument value) noexcept
+    /* Rows that were read and not shown so far. */
+    uint64_t rows_skipped() const noexcept
     {
-        return seek<V>(spine_cursor_seek_val_reverse, value, value_encoder_);
+        return spine_cursor_rows_skipped(get());
+    }
+
+    /* --- other cursors ------------------------------------------------------------- */
+
+    /* Another one at the same place; then independent. */
+    cursor clone()
+    {
+        return clone(std::nothrow).value();
+    }
+
+    result<cursor> clone(std::nothrow_t)
+    {
+        spine_cursor *raw = nullptr;
+        spine_error error;
+
+        if (!*this)
+            return this->empty("cursor");
+        if (spine_cursor_clone(get(), &raw, &error) != SPINE_OK)
+            return error;
+        return cursor(raw);
+    }
+
+    /* The values of the present key as keys, each with its weight added up over the times
+     * less than or equal to `through`; a move: as spine_cursor_group(). */
+    cursor<V, void, SPINE_UNTIMED, Weights> group(uint64_t through = UINT64_MAX)
+    {
+        return group(std::nothrow, through).value();
+    }
+
+    result<cursor<V, void, SPINE_UNTIMED, Weights>>
+    group(std::nothrow_t, uint64_t through = UINT64_MAX)
+    {
+        spine_cursor *raw = nullptr;
+        spine_error error;
+
+        if (!*this)
+            return this->empty("cursor");
+        if (spine_cursor_group(get(), through, &raw, &error) != SPINE_OK)
+            return error;
+        return cursor<V, void, SPINE_UNTIMED, Weights>(raw);
+    }
+
+    /* --- bulk reads ---------------------------------------------------------------- */
+
+    /*
+     * Reads the next rows into `rows` and moves past them: as many as it has room for, 0
+     * at the end. Its memory grows when the next row alone does not fit.
+     */
+    std::size_t read(row_columns<K, V, Time, Weights> &rows)
+    {
+        return read(std::nothrow, rows).value();
+    }
+
+    result<std::size_t>
+    read(std::nothrow_t, row_columns<K, V, Time, Weights> &rows) noexcept
+    {
+        spine_error error;
+
+        if (!*this)
+            return this->empty("cursor");
+        if (rows.read(get(), &error) != SPINE_OK)
+            return error;
+        return rows.size();
     }
 
     /*
@@ -520,30 +368,31 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
         return error;
     }
 
-    template <class T>
-    static result<typename codec<T>::view>
-    decoded(const union spine_datum &cell, typename codec<T>::decoder &decoder)
+    static spine_error no_memory() noexcept
     {
-        typename codec<T>::view view{};
         spine_error error;
 
-        if (codec<T>::decode(cell, decoder, &view, &error) != SPINE_OK)
-            return error;
-        return result<typename codec<T>::view>(std::move(view));
+        (void)fail(&error, SPINE_NOMEM, "no memory for a filter");
+        return error;
     }
 
-    template <class T>
-    result<void>
-    seek(void (*move)(spine_cursor *, union spine_datum), typename codec<T>::argument to,
-         typename codec<T>::encoder &encoder) noexcept
+    using bound_argument = std::remove_reference_t<key_argument>;
+
+    result<void> bound(const bound_argument *lower, const bound_argument *upper)
     {
-        union spine_datum cell;
+        typename codec<K>::encoder upper_encoder{};
+        union spine_datum from = {}, to = {};
         spine_error error;
 
-        if (codec<T>::encode(to, encoder, &cell, &error) != SPINE_OK)
+        if (lower != nullptr &&
+            codec<K>::encode(*lower, this->key_encoder_, &from, &error) != SPINE_OK)
             return error;
-        move(get(), cell);
-        return key_valid() ? result<void>() : check(std::nothrow);
+        if (upper != nullptr &&
+            codec<K>::encode(*upper, upper_encoder, &to, &error) != SPINE_OK)
+            return error;
+        spine_cursor_set_bounds(get(), lower != nullptr ? &from : nullptr,
+                                upper != nullptr ? &to : nullptr);
+        return check(std::nothrow);
     }
 
     void step_row() noexcept
@@ -556,27 +405,21 @@ class cursor : public handle<spine_cursor, spine_cursor_close>
     /* False at the end and when something failed. */
     bool load_row()
     {
-        if (failure_.status != SPINE_OK || !val_valid())
+        if (this->failure_.status != SPINE_OK || !this->val_valid())
             return false;
-        if (codec<K>::decode(spine_cursor_key(get()), key_decoder_, &row_.key,
-                             &failure_) != SPINE_OK)
+        if (codec<K>::decode(spine_cursor_key(get()), this->key_decoder_, &row_.key,
+                             &this->failure_) != SPINE_OK)
             return false;
         if constexpr (!std::is_void_v<V>) {
-            if (codec<V>::decode(spine_cursor_val(get()), value_decoder_, &row_.value,
-                                 &failure_) != SPINE_OK)
+            if (codec<V>::decode(spine_cursor_val(get()), this->value_decoder_,
+                                 &row_.value, &this->failure_) != SPINE_OK)
                 return false;
         }
-        row_.weight = spine_cursor_weight(get());
+        row_.weight = this->weight_here();
         return true;
     }
 
-    row_type row_;
-    typename codec<K>::encoder key_encoder_;
-    typename codec<V>::encoder value_encoder_;
-    typename codec<K>::decoder key_decoder_;
-    typename codec<V>::decoder value_decoder_;
-    /* Why a row could not be decoded while iterating. */
-    spine_error failure_ = {SPINE_OK, ""};
+    row_type row_{};
 };
 
 } /* inline namespace SPINE_CPP_MODE */

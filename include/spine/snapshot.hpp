@@ -11,29 +11,57 @@
 #include "spine/cursor.hpp"
 #include "spine/cut.h"
 #include "spine/result.hpp"
+#include "spine/sample.h"
 #include "spine/spine.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <new>
+#include <vector>
 
 namespace spine_cpp
 {
 inline namespace SPINE_CPP_MODE
 {
 
-template <class K, class V, spine_time Time = SPINE_UNTIMED>
+template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
 class snapshot : public handle<struct spine_snapshot, spine_snapshot_unref>
 {
   public:
     using handle::handle;
-    using batch_type = spine_cpp::batch<K, V, Time>;
-    using cursor_type = spine_cpp::cursor<K, V, Time>;
+    using batch_type = spine_cpp::batch<K, V, Time, Weights>;
+    using cursor_type = spine_cpp::cursor<K, V, Time, Weights>;
+    /* Keys alone. */
+    using keys_type = spine_cpp::batch<K, void>;
 
     /* One more reference. */
     snapshot share() const noexcept
     {
         return snapshot(get() != nullptr ? spine_snapshot_ref(get()) : nullptr);
+    }
+
+    /* A snapshot of batches, of which it keeps references. */
+    static snapshot of(const std::vector<batch_type> &batches)
+    {
+        return of(std::nothrow, batches).value();
+    }
+
+    static result<snapshot> of(std::nothrow_t, const std::vector<batch_type> &batches)
+    {
+        std::vector<spine_batch *> raw_batches;
+        schema_of<K, V, Time, Weights> schema;
+        struct spine_snapshot *raw = nullptr;
+        spine_error error;
+
+        raw_batches.reserve(batches.size());
+        for (const batch_type &one : batches)
+            raw_batches.push_back(one.get());
+        if (schema.make(&error) != SPINE_OK ||
+            spine_snapshot_of_batches(schema.get(), raw_batches.data(),
+                                      raw_batches.size(), &raw, &error) != SPINE_OK)
+            return error;
+        return snapshot(raw);
     }
 
     std::size_t batch_count() const
@@ -91,6 +119,30 @@ class snapshot : public handle<struct spine_snapshot, spine_snapshot_unref>
         return spine_snapshot_bytes(get());
     }
 
+    /* Exactly that many different live keys, or all, each as likely as any other. */
+    keys_type sample(uint64_t count, uint64_t seed) const
+    {
+        return sample(std::nothrow, count, seed).value();
+    }
+
+    result<keys_type> sample(std::nothrow_t, uint64_t count, uint64_t seed) const noexcept
+    {
+        return keys_by(spine_snapshot_sample, count, seed);
+    }
+
+    /* `parts - 1` ascending live keys that split the live keys into ranges of nearly the
+     * same size. */
+    keys_type partition(uint64_t parts, uint64_t seed) const
+    {
+        return partition(std::nothrow, parts, seed).value();
+    }
+
+    result<keys_type>
+    partition(std::nothrow_t, uint64_t parts, uint64_t seed) const noexcept
+    {
+        return keys_by(spine_snapshot_partition, parts, seed);
+    }
+
     result<cursor_type> cursor(std::nothrow_t) const
     {
         spine_cursor *raw = nullptr;
@@ -107,15 +159,68 @@ class snapshot : public handle<struct spine_snapshot, spine_snapshot_unref>
     {
         return cursor(std::nothrow).value();
     }
+
+    /* One of the sources of a cursor. */
+    struct source {
+        const snapshot &from;
+        /* Its weights count times -1. */
+        bool negated = false;
+    };
+
+    /* A cursor over the sum of all sources: as spine_cursor_open_sources(). */
+    static cursor_type cursor_of(std::initializer_list<source> sources)
+    {
+        return cursor_of(std::nothrow, sources).value();
+    }
+
+    static result<cursor_type>
+    cursor_of(std::nothrow_t, std::initializer_list<source> sources)
+    {
+        std::vector<spine_cursor_source> raw_sources;
+        spine_cursor *raw = nullptr;
+        spine_error error;
+
+        for (const source &one : sources)
+            raw_sources.push_back({one.from.get(), one.negated});
+        if (spine_cursor_open_sources(raw_sources.data(), raw_sources.size(), &raw,
+                                      &error) != SPINE_OK)
+            return error;
+        return cursor_type(raw);
+    }
+
+    /* What both have together, and what this has more than `other`. */
+    cursor_type plus(const snapshot &other) const
+    {
+        return cursor_of({source{*this, false}, source{other, false}});
+    }
+
+    cursor_type minus(const snapshot &other) const
+    {
+        return cursor_of({source{*this, false}, source{other, true}});
+    }
+
+  private:
+    template <class Call>
+    result<keys_type> keys_by(Call call, uint64_t number, uint64_t seed) const noexcept
+    {
+        spine_batch *raw = nullptr;
+        spine_error error;
+
+        if (!*this)
+            return this->empty("snapshot");
+        if (call(get(), number, seed, &raw, &error) != SPINE_OK)
+            return error;
+        return keys_type(raw);
+    }
 };
 
 /* A snapshot and the frontier, options and flags of the same moment (spine/cut.h). */
-template <class K, class V, spine_time Time = SPINE_UNTIMED>
+template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
 class cut : public handle<struct spine_cut, spine_cut_unref>
 {
   public:
     using handle::handle;
-    using snapshot_type = spine_cpp::snapshot<K, V, Time>;
+    using snapshot_type = spine_cpp::snapshot<K, V, Time, Weights>;
 
     /* One more reference. */
     cut share() const noexcept

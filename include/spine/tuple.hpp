@@ -174,13 +174,17 @@ template <class Row> struct tuple_cell {
 class tuple_memory
 {
   public:
-    /* Room for `bytes`; NULL without memory. */
-    unsigned char *room(std::size_t bytes) noexcept
+    /* Room for `bytes`, where the first `kept` stay; NULL without memory. */
+    unsigned char *room(std::size_t bytes, std::size_t kept = 0) noexcept
     {
         if (bytes > capacity_ || memory_ == nullptr) {
             const std::size_t more = bytes + bytes / 2 + 64;
+            std::unique_ptr<unsigned char[]> memory(
+                new (std::nothrow) unsigned char[more]);
 
-            memory_.reset(new (std::nothrow) unsigned char[more]);
+            if (memory != nullptr && kept > 0)
+                std::memcpy(memory.get(), memory_.get(), kept);
+            memory_ = std::move(memory);
             capacity_ = memory_ != nullptr ? more : 0;
         }
         return memory_.get();
@@ -231,6 +235,45 @@ class tuple_encoder
             cell::is_word
                 ? spine_u64(cell::word_of(static_cast<const unsigned char *>(bytes.data)))
                 : spine_data(bytes.data, bytes.size);
+        return SPINE_OK;
+    }
+
+    /* `*out` is the least cell behind those of encode_prefix(), unless none is
+     * (`*has_end`). */
+    template <class Row, class Prefix>
+    enum spine_status encode_prefix_end(const Prefix &prefix, union spine_datum *out,
+                                        bool *has_end, spine_error *error) noexcept
+    {
+        using cell = tuple_cell<Row>;
+        constexpr bool is_whole = std::tuple_size_v<Prefix> == cell::columns::count;
+        constexpr bool is_padded = cell::is_word || cell::is_fixed;
+        spine_bytes bytes;
+        const enum spine_status status =
+            write<Prefix, cell::columns::count>(prefix, 0, &bytes, error);
+        if (status != SPINE_OK)
+            return status;
+        std::size_t size = bytes.size;
+        unsigned char *const to =
+            memory_.room((is_padded ? cell::bytes : size) + 1, size);
+
+        if (to == nullptr)
+            return fail(error, SPINE_NOMEM, "no memory for a tuple");
+        if (is_whole && !is_padded) {
+            to[size++] = 0;
+        } else {
+            while (size > 0 && to[size - 1] == 0xff)
+                size--;
+            *has_end = size > 0;
+            if (size == 0)
+                return SPINE_OK;
+            to[size - 1]++;
+        }
+        if (is_padded) {
+            std::memset(to + size, 0, cell::bytes - size);
+            size = cell::bytes;
+        }
+        *has_end = true;
+        *out = cell::is_word ? spine_u64(cell::word_of(to)) : spine_data(to, size);
         return SPINE_OK;
     }
 

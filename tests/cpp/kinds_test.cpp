@@ -76,13 +76,27 @@ weights_and_times()
 {
     spine_cpp::batcher<uint64_t, void, SPINE_TIME_U64> rows;
 
-    rows.add(1, uint32_t{7}, short{8});
-    CHECK_THROWS(SPINE_INVALID, (rows.add(1, UINT64_MAX), 0));
-    CHECK_THROWS(SPINE_INVALID, (rows.add(1, 1, -1), 0));
-    CHECK(rows.add(std::nothrow, 1, UINT64_MAX).status() == SPINE_INVALID);
+    using spine_cpp::time;
+    using spine_cpp::weight;
+
+    rows.add(1, weight{uint32_t{7}}, time{short{8}});
+    rows.add(2, time{3, 1});
+    rows.add(3, time{9}, weight{-2});
+    CHECK_THROWS(SPINE_INVALID, (rows.add(1, weight{UINT64_MAX}), 0));
+    CHECK_THROWS(SPINE_INVALID, (rows.add(1, weight{1}, time{-1}), 0));
+    CHECK(rows.add(std::nothrow, 1, weight{UINT64_MAX}).status() == SPINE_INVALID);
     const auto batch = rows.seal();
     auto cursor = batch.cursor();
     CHECK(cursor.weight() == 7 && cursor.times().times[0] == 8);
+    cursor.step_key();
+    CHECK(cursor.weight() == 1 && cursor.times().times[0] == spine_time_pair(3, 1));
+    cursor.step_key();
+    CHECK(cursor.weight() == -2 && cursor.times().times[0] == 9);
+
+    spine_cpp::batcher<uint64_t, void> plain;
+    plain.add(1, uint32_t{7});
+    CHECK_THROWS(SPINE_INVALID, (plain.add(1, UINT64_MAX), 0));
+    CHECK(plain.seal().cursor().weight() == 7);
 }
 
 static void

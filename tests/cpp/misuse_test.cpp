@@ -71,7 +71,10 @@ reads_need_a_position()
 
     check_reads([&state] { return state.cursor(); }, false);
     typename map::batcher rows;
-    rows.add(K{}, V{}, 3, 0);
+    if constexpr (Time == SPINE_UNTIMED)
+        rows.add(K{}, V{}, 3);
+    else
+        rows.add(K{}, V{}, spine_cpp::weight{3}, spine_cpp::time{0});
     state.insert(rows.seal());
 
     auto cursor = state.cursor();
