@@ -100,6 +100,22 @@ spine_batch_get_info(const struct spine_batch *batch, struct spine_batch_info *o
 SPINE_API const struct spine_schema *spine_batch_schema(const struct spine_batch *batch);
 
 /*
+ * The rows of a batch with keys from `*lower` on and before `*upper`, NULL meaning no
+ * limit, as a batch of its own: another reference where these are all. It shares the
+ * blocks between; at most two blocks are read, and what is needed of them is copied. So a
+ * range of keys moves to another spine, or another process by a checkpoint, without its
+ * rows being written anew.
+ *
+ * The caller owns the reference in `*out`. SPINE_INVALID for a cell of the wrong kind or
+ * size, SPINE_NOMEM, SPINE_IO or SPINE_CORRUPT of a block that cannot be read. Any thread;
+ * blocks when blocks are in files.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_batch_between(struct spine_batch *batch, const union spine_datum *lower,
+                    const union spine_datum *upper, struct spine_batch **out,
+                    struct spine_error *error);
+
+/*
  * Checks every invariant of the batch: order, uniqueness, no zero weight, the
  * numbers of spine_batch_get_info(). SPINE_CORRUPT names the first that fails.
  * Reads all rows. Any thread.

@@ -11,6 +11,7 @@
  * immutable and costs some references; it keeps blocks alive that merges would free.
  */
 
+#include "spine/datum.h"
 #include "spine/types.h"
 
 #include <stdbool.h>
@@ -47,6 +48,19 @@ spine_take_cut(struct spine *spine, struct spine_cut **out, struct spine_error *
 SPINE_API SPINE_CHECKED enum spine_status
 spine_open_cut(struct spine_runtime *runtime, struct spine_cut *cut, struct spine **out,
                struct spine_error *error);
+
+/*
+ * The cut with the keys from `*lower` on and before `*upper` only, NULL meaning no limit:
+ * each of its batches by spine_batch_between(), all else as it is. So a spine is split
+ * into ranges of keys that share its files: two spines by spine_open_cut(), or two
+ * checkpoints. The dirty flag of no spine falls with it.
+ *
+ * The caller owns the reference in `*out`. Statuses of spine_batch_between().
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_cut_between(const struct spine_cut *cut, const union spine_datum *lower,
+                  const union spine_datum *upper, struct spine_cut **out,
+                  struct spine_error *error);
 
 /* Clears the dirty flag of the spine, if nothing was inserted since the cut was taken of
  * it; was it so? */

@@ -1,11 +1,115 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Ranges of rows as batches of their own, which share the blocks that are in them as a
+ * whole.
+ */
+
 #include "batch/fence.h"
 
 #include "base/assert.h"
 #include "base/error.h"
 
+static enum spine_status cells_of_bounds(const struct spine_batch *batch,
+                                         const union spine_datum *const bounds[2],
+                                         struct cell cells[2], struct spine_error *error);
+static enum spine_status
+seek_bounds(const struct spine_batch *batch, const union spine_datum *const bounds[2],
+            const struct cell cells[2], uint64_t rows[2], struct spine_error *error);
+static enum spine_status seal_range(const struct spine_batch *batch, uint64_t begin,
+                                    uint64_t end, struct spine_batch **out,
+                                    struct spine_error *error);
 static enum spine_status
 append_range(struct output *output, struct reader *reader, uint64_t begin, uint64_t end);
+
+enum spine_status
+spine_batch_between(struct spine_batch *batch, const union spine_datum *lower,
+                    const union spine_datum *upper, struct spine_batch **out,
+                    struct spine_error *error)
+{
+    const union spine_datum *const bounds[2] = {lower, upper};
+    struct cell cells[2];
+    uint64_t rows[2];
+    enum spine_status st;
+
+    if (out == NULL)
+        return fail_null(error, "spine_batch_between", "out");
+    *out = NULL;
+    if (batch == NULL)
+        return fail_null(error, "spine_batch_between", "batch");
+    TRY_RETURN(cells_of_bounds(batch, bounds, cells, error));
+    TRY_RETURN(seek_bounds(batch, bounds, cells, rows, error));
+    if (rows[0] == 0 && rows[1] == batch->info.rows) {
+        *out = spine_batch_ref(batch);
+        return SPINE_OK;
+    }
+    st = seal_range(batch, rows[0], rows[0] < rows[1] ? rows[1] : rows[0], out, error);
+    return st == SPINE_NOMEM
+               ? fail_nomem(error, "a batch", batch_bytes(&batch->layout, 0))
+               : st;
+}
+
+/* A bound that is NULL has no cell. */
+static enum spine_status
+cells_of_bounds(const struct spine_batch *batch, const union spine_datum *const bounds[2],
+                struct cell cells[2], struct spine_error *error)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct spine_error why = {0};
+
+        if (bounds[i] != NULL &&
+            cell_of_datum(&batch->layout.key, *bounds[i], &cells[i], &why) != SPINE_OK)
+            return spine_fail(error, why.status, "spine_batch_between: %s: %s",
+                              i == 0 ? "lower" : "upper", why.message);
+    }
+    return SPINE_OK;
+}
+
+/* The rows before the bounds; all of them before an upper one that is NULL. */
+static enum spine_status
+seek_bounds(const struct spine_batch *batch, const union spine_datum *const bounds[2],
+            const struct cell cells[2], uint64_t rows[2], struct spine_error *error)
+{
+    struct reader reader;
+    enum spine_status st = SPINE_OK;
+
+    rows[0] = 0;
+    rows[1] = batch->info.rows;
+    reader_init(&reader, batch);
+    reader.error = error;
+    for (size_t i = 0; st == SPINE_OK && i < 2; i++)
+        if (bounds[i] != NULL) {
+            st = reader_seek(&reader, &cells[i], NULL);
+            rows[i] = reader_offset(&reader);
+        }
+    reader_release(&reader);
+    return st;
+}
+
+static enum spine_status
+seal_range(const struct spine_batch *batch, uint64_t begin, uint64_t end,
+           struct spine_batch **out, struct spine_error *error)
+{
+    struct output output;
+    struct reader reader;
+    /* Of copied rows, until they are packed. */
+    struct pins pins = {0};
+    enum spine_status st;
+
+    output_init(&output, &batch->layout);
+    output.judged_by = batch->judged_by;
+    output.encode_rows = UINT64_MAX;
+    reader_init(&reader, batch);
+    reader.pins = &pins;
+    reader.error = error;
+    TRY(append_range(&output, &reader, begin, end));
+    TRY(output_seal(&output, out, NULL));
+out:
+    output_release(&output);
+    pins_release(&pins);
+    reader_release(&reader);
+    return st;
+}
 
 enum spine_status
 batch_cut(const struct spine_batch *batch, uint64_t begin, uint64_t end,
