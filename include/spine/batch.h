@@ -107,8 +107,8 @@ SPINE_API const struct spine_schema *spine_batch_schema(const struct spine_batch
  * rows being written anew.
  *
  * The caller owns the reference in `*out`. SPINE_INVALID for a cell of the wrong kind or
- * size, SPINE_NOMEM, SPINE_IO or SPINE_CORRUPT of a block that cannot be read. Any thread;
- * blocks when blocks are in files.
+ * size, SPINE_NOMEM, SPINE_IO or SPINE_CORRUPT of a block that cannot be read. Any
+ * thread; blocks when blocks are in files.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_batch_between(struct spine_batch *batch, const union spine_datum *lower,

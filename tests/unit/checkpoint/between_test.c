@@ -191,16 +191,38 @@ test_refusals(void **state)
     static const struct spine_schema schema = {.key = {.kind = SPINE_U64}};
     const uint64_t keys[] = {1, 2, 3};
     const struct spine_columns columns = {.rows = 3, .keys = keys};
-    const union spine_datum bytes = spine_data("x", 1);
+    const union spine_datum bytes = spine_data("x", 1), three = spine_u64(3);
+    struct spine_runtime *runtime;
+    struct spine *spine;
     struct spine_batch *batch, *part = NULL;
-    struct spine_cut *cut = NULL;
+    struct spine_cut *cut = NULL, *of_cut;
 
     (void)state;
     assert_int_equal(spine_batch_from_columns(&schema, &columns, &batch, NULL), SPINE_OK);
     REFUSES(spine_batch_between, out, (batch, NULL, NULL, NULL, error));
     REFUSES(spine_batch_between, batch, (NULL, NULL, NULL, &part, error));
+    TOLERATES(spine_batch_between, lower,
+              spine_batch_between(batch, NULL, &three, &part, NULL) == SPINE_OK);
+    spine_batch_unref(part);
+    TOLERATES(spine_batch_between, upper,
+              spine_batch_between(batch, &three, NULL, &part, NULL) == SPINE_OK);
+    spine_batch_unref(part);
     REFUSES(spine_cut_between, out, (cut, NULL, NULL, NULL, error));
     REFUSES(spine_cut_between, cut, (NULL, NULL, NULL, &cut, error));
+    assert_int_equal(spine_runtime_open(&(struct spine_runtime_options){.manual = true},
+                                        &runtime, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_open(runtime, &schema, NULL, &spine, NULL), SPINE_OK);
+    assert_int_equal(spine_take_cut(spine, &cut, NULL), SPINE_OK);
+    TOLERATES(spine_cut_between, lower,
+              spine_cut_between(cut, NULL, &three, &of_cut, NULL) == SPINE_OK);
+    spine_cut_unref(of_cut);
+    TOLERATES(spine_cut_between, upper,
+              spine_cut_between(cut, &three, NULL, &of_cut, NULL) == SPINE_OK);
+    spine_cut_unref(of_cut);
+    spine_cut_unref(cut);
+    spine_close(spine);
+    spine_runtime_close(runtime);
     assert_int_equal(spine_batch_between(batch, NULL, &bytes, &part, &told),
                      SPINE_INVALID);
     assert_non_null(strstr(told.message, "spine_batch_between: upper: "));
