@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * An incremental join with aggregates: the revenue of each city, while customers move and
+ * orders come and are cancelled.
+ *
+ *     select city, count(*), sum(cents) from customers join orders using (customer)
+ *     group by city
+ *
+ * The change of a join is the changes of either side joined with the other side:
+ *
+ *     d(C |x| O)  =  dC |x| O  +  (C + dC) |x| dO
+ *
+ * and each part is a probe of a snapshot by a batch. Count and sum are the two weights of
+ * a row of the result: the spine adds them up, and a city without orders is gone. After
+ * every step the result is compared with the query over plain tables.
+ */
+
+#include <spine/spine.hpp>
+
+#include <cstdint>
+#include <iostream>
+#include <map>
+#include <string>
+#include <utility>
+
+struct order {
+    uint64_t number;
+    int64_t cents;
+};
+SPINE_MEMBERS(order, number, cents)
+
+using customer_map = spine_cpp::map<uint32_t, std::string>; /* customer -> city */
+using order_map = spine_cpp::map<uint32_t, order>;          /* customer -> order */
+using revenue_set = spine_cpp::set<std::string, SPINE_UNTIMED, 2>;
+using totals = std::map<std::string, spine_cpp::weights<2>>;
+
+class revenue
+{
+  public:
+    explicit revenue(const spine_cpp::runtime &runtime)
+        : customers_(customer_map::open(runtime)), orders_(order_map::open(runtime)),
+          revenue_(revenue_set::open(runtime))
+    {
+    }
+
+    /* One step: what changed of the customers and of the orders. */
+    void step(const customer_map::batch &customers, const order_map::batch &orders)
+    {
+        by_customer_.join(orders_.snapshot(), customers,
+                          [this](uint32_t, const auto &customer, const auto &order) {
+                              add(customer, order);
+                          });
+        customers_.insert(customers);
+        by_order_.join(customers_.snapshot(), orders,
+                       [this](uint32_t, const auto &order, const auto &customer) {
+                           add(customer, order);
+                       });
+        orders_.insert(orders);
+        revenue_.insert(changes_.seal());
+    }
+
+    totals read() const
+    {
+        totals all;
+
+        for (const auto &[city, weights] : revenue_.cursor())
+            all.emplace(city, weights);
+        return all;
+    }
+
+  private:
+    template <class Customer, class Order>
+    void add(const Customer &customer, const Order &order)
+    {
+        const int64_t count = spine_cpp::product(customer.weight, order.weight);
+
+        changes_.add(
+            customer.value,
+            spine_cpp::weights<2>{count, spine_cpp::product(count, order.value.cents)});
+    }
+
+    customer_map customers_;
+    order_map orders_;
+    revenue_set revenue_;
+    order_map::probe_type by_customer_;
+    customer_map::probe_type by_order_;
+    revenue_set::batcher changes_;
+};
+
+/* The same over tables, from the beginning every time. */
+static totals
+naive(const std::map<uint32_t, std::string> &customers,
+      const std::map<uint64_t, std::pair<uint32_t, int64_t>> &orders)
+{
+    totals all;
+
+    for (const auto &[number, order] : orders) {
+        const auto customer = customers.find(order.first);
+
+        if (customer == customers.end())
+            continue;
+        auto &total = all[customer->second];
+        total[0]++;
+        total[1] += order.second;
+    }
+    return all;
+}
+
+int
+main()
+{
+    static const char *const cities[] = {"Bern", "Graz", "Kiel", "Lyon", "Rome"};
+    const auto runtime = spine_cpp::runtime::open();
+    std::map<uint64_t, std::pair<uint32_t, int64_t>> orders;
+    std::map<uint32_t, std::string> customers;
+    customer_map::batcher moves;
+    order_map::batcher bookings;
+    revenue view(runtime);
+    uint64_t seed = 1;
+    const auto random = [&seed](uint64_t below) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        return static_cast<uint32_t>((seed >> 33) % below);
+    };
+
+    for (uint64_t step = 0; step < 200; step++) {
+        for (int i = 0; i < 5; i++) {
+            const uint32_t customer = random(50);
+            const std::string city = cities[random(5)];
+            const auto before = customers.find(customer);
+
+            if (before != customers.end())
+                moves.add(customer, before->second, -1);
+            moves.add(customer, city);
+            customers[customer] = city;
+        }
+        for (uint64_t number = 20 * step; number < 20 * step + 20; number++) {
+            const std::pair<uint32_t, int64_t> order{random(60), 100 + random(9900)};
+
+            bookings.add(order.first, {number, order.second});
+            orders.emplace(number, order);
+        }
+        while (orders.size() > 500) {
+            const auto &[number, order] = *orders.begin();
+
+            bookings.add(order.first, {number, order.second}, -1);
+            orders.erase(orders.begin());
+        }
+        view.step(moves.seal(), bookings.seal());
+        if (view.read() != naive(customers, orders)) {
+            std::cerr << "step " << step << " is not what the tables have\n";
+            return 1;
+        }
+    }
+    for (const auto &[city, total] : view.read())
+        std::cout << city << ": " << total[0] << " orders, " << total[1] << " cents\n";
+    return 0;
+}

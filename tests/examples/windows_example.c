@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Windows with a watermark: count and sum of what sensors measured, per ten minutes.
+ *
+ * Measurements come some minutes late and in no order, in steps. A row is (window,
+ * sensor) at the time of its step, with two weights, count and sum. The watermark is the
+ * minute before which nothing comes any more: a window is read once, when the watermark
+ * has passed its end, through the step of that moment. From then on nobody needs it: the
+ * filter of keys says so, and merges drop it; and nobody asks for a step before the
+ * present one: the frontier says so, and merges forget at which step a row came.
+ *
+ * Every window that is read is compared with a table, and so is what is left in the end.
+ */
+
+#include <inttypes.h>
+#include <spine/spine.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MINUTES 3000u
+#define WINDOW 10u
+#define LATE 25u /* minutes at most */
+#define SENSORS 8u
+#define PER_STEP 40u
+
+/* Per window and sensor: count and sum. */
+static int64_t table[MINUTES / WINDOW + 1][SENSORS][2];
+
+static void
+need(enum spine_status status, const struct spine_error *error)
+{
+    if (status == SPINE_OK)
+        return;
+    (void)fprintf(stderr, "%s: %s\n", spine_status_name(status), error->message);
+    exit(1);
+}
+
+static uint64_t
+draw(uint64_t below)
+{
+    static uint64_t state = 1;
+
+    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (state >> 33) % below;
+}
+
+/* The measurements of minute `now`, each up to LATE minutes old. */
+static void
+measure(struct spine *windows, uint64_t step, uint64_t now)
+{
+    struct spine_batcher *batcher;
+    struct spine_batch *batch;
+    struct spine_error error;
+
+    need(spine_batcher_new(spine_get_schema(windows), &batcher, &error), &error);
+    for (unsigned i = 0; i < PER_STEP; i++) {
+        const uint64_t age = draw(LATE + 1), minute = now > age ? now - age : 0;
+        const uint64_t window = minute / WINDOW;
+        const uint32_t sensor = (uint32_t)draw(SENSORS);
+        const int64_t weights[2] = {1, (int64_t)draw(100)};
+        const struct spine_row row = {.key = spine_u64(window),
+                                      .value = spine_u32(sensor),
+                                      .time = step,
+                                      .weights = weights};
+
+        need(spine_batcher_add(batcher, &row, &error), &error);
+        table[window][sensor][0] += weights[0];
+        table[window][sensor][1] += weights[1];
+    }
+    need(spine_batcher_seal(batcher, &batch, &error), &error);
+    need(spine_insert(windows, batch, &error), &error);
+    spine_batch_unref(batch);
+    spine_batcher_free(batcher);
+}
+
+/* Reads windows [first, end) as they are at `step`; true when the table has the same. */
+static bool
+read_windows(struct spine *windows, uint64_t first, uint64_t end, uint64_t step)
+{
+    const union spine_datum lower = spine_u64(first), upper = spine_u64(end);
+    struct spine_cursor *cursor;
+    struct spine_error error;
+    size_t rows = 0, expected = 0;
+    bool right = true;
+
+    need(spine_cursor_open(windows, &cursor, &error), &error);
+    spine_cursor_set_bounds(cursor, &lower, &upper);
+    spine_cursor_set_through(cursor, step);
+    for (; spine_cursor_key_valid(cursor); spine_cursor_step_key(cursor))
+        for (; spine_cursor_val_valid(cursor); spine_cursor_step_val(cursor)) {
+            const uint64_t window = spine_cursor_key(cursor).u64;
+            const uint32_t sensor = spine_cursor_val(cursor).u32;
+            const int64_t *const weights = spine_cursor_weights(cursor);
+
+            right = right && weights[0] == table[window][sensor][0] &&
+                    weights[1] == table[window][sensor][1];
+            rows++;
+        }
+    need(spine_cursor_error(cursor, &error), &error);
+    spine_cursor_close(cursor);
+    for (uint64_t window = first; window < end; window++)
+        for (size_t sensor = 0; sensor < SENSORS; sensor++)
+            expected += table[window][sensor][0] != 0;
+    return right && rows == expected;
+}
+
+/* The context of a filter is its own: merges may use an older one for a while. */
+static bool
+is_needed(void *context, union spine_datum key)
+{
+    return key.u64 >= *(const uint64_t *)context;
+}
+
+static void
+forget_before(struct spine *windows, uint64_t first)
+{
+    uint64_t *const context = malloc(sizeof *context);
+    const struct spine_key_filter filter = {
+        .name = "watermark", .context = context, .on_key = is_needed, .on_release = free};
+    struct spine_error error;
+
+    if (context == NULL)
+        exit(1);
+    *context = first;
+    need(spine_retain_keys(windows, &filter, &error), &error);
+}
+
+int
+main(void)
+{
+    const struct spine_schema schema = {.key = {.kind = SPINE_U64},
+                                        .value = {.kind = SPINE_U32},
+                                        .weight_count = 2,
+                                        .time = SPINE_TIME_U64};
+    struct spine_runtime *runtime;
+    struct spine_error error;
+    struct spine_batch *left;
+    struct spine_batch_info info;
+    struct spine *windows;
+    uint64_t closed = 0;
+
+    need(spine_runtime_open(NULL, &runtime, &error), &error);
+    need(spine_open(runtime, &schema, NULL, &windows, &error), &error);
+    for (uint64_t step = 1; step < MINUTES; step++) {
+        const uint64_t watermark = step > LATE ? step - LATE : 0;
+
+        measure(windows, step, step);
+        if (watermark / WINDOW > closed) {
+            if (!read_windows(windows, closed, watermark / WINDOW, step)) {
+                (void)fprintf(stderr, "window %" PRIu64 " is wrong\n", closed);
+                return 1;
+            }
+            closed = watermark / WINDOW;
+            forget_before(windows, closed);
+        }
+        need(spine_set_frontier(windows, step, &error), &error);
+    }
+
+    /* What is left: windows that are open, each row at one time. */
+    need(spine_consolidate(windows, &left, &error), &error);
+    spine_batch_get_info(left, &info);
+    (void)printf("%" PRIu64 " windows closed, %" PRIu64 " rows left of %u\n", closed,
+                 info.rows, MINUTES * PER_STEP);
+    if (info.rows > (MINUTES / WINDOW + 1 - closed) * SENSORS ||
+        !read_windows(windows, closed, MINUTES / WINDOW + 1, MINUTES))
+        return 1;
+    spine_batch_unref(left);
+    spine_close(windows);
+    spine_runtime_close(runtime);
+    return 0;
+}
