@@ -18,6 +18,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 namespace spine_cpp
@@ -25,11 +26,61 @@ namespace spine_cpp
 inline namespace SPINE_CPP_MODE
 {
 
-template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
-class batch : public handle<spine_batch, spine_batch_unref>
+/* Of a handle of keys K: the part from a key on and before another one. `Derived` has
+ * part_of(lower, upper, error), of cells, or NULL where there is no limit. */
+template <class Derived, class K> class has_parts
 {
   public:
-    using handle::handle;
+    using bound_argument = typename codec<K>::argument;
+
+    /* With the keys from `lower` on and before `upper`: spine_batch_between(), and
+     * spine_cut_between(). */
+    Derived between(bound_argument lower, bound_argument upper) const
+    {
+        return part(&lower, &upper).value();
+    }
+
+    result<Derived>
+    between(std::nothrow_t, bound_argument lower, bound_argument upper) const
+    {
+        return part(&lower, &upper);
+    }
+
+    Derived from(bound_argument lower) const
+    {
+        return part(&lower, nullptr).value();
+    }
+
+    Derived before(bound_argument upper) const
+    {
+        return part(nullptr, &upper).value();
+    }
+
+  private:
+    using bound = std::remove_reference_t<bound_argument>;
+
+    result<Derived> part(const bound *lower, const bound *upper) const
+    {
+        typename codec<K>::encoder lower_encoder{}, upper_encoder{};
+        union spine_datum from = {}, to = {};
+        spine_error error;
+
+        if ((lower != nullptr &&
+             codec<K>::encode(*lower, lower_encoder, &from, &error) != SPINE_OK) ||
+            (upper != nullptr &&
+             codec<K>::encode(*upper, upper_encoder, &to, &error) != SPINE_OK))
+            return error;
+        return static_cast<const Derived *>(this)->part_of(
+            lower != nullptr ? &from : nullptr, upper != nullptr ? &to : nullptr);
+    }
+};
+
+template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
+class batch : public handle<spine_batch, spine_batch_unref>,
+              public has_parts<batch<K, V, Time, Weights>, K>
+{
+  public:
+    using handle<spine_batch, spine_batch_unref>::handle;
     using cursor_type = spine_cpp::cursor<K, V, Time, Weights>;
 
     /* One more reference to the same rows. */
@@ -51,6 +102,17 @@ class batch : public handle<spine_batch, spine_batch_unref>
             return this->empty("batch");
         spine_batch_get_info(get(), &info);
         return info;
+    }
+
+    result<batch>
+    part_of(const union spine_datum *lower, const union spine_datum *upper) const noexcept
+    {
+        spine_batch *raw = nullptr;
+        spine_error error;
+
+        if (spine_batch_between(get(), lower, upper, &raw, &error) != SPINE_OK)
+            return error;
+        return batch(raw);
     }
 
     /* What its rows look like, as long as the batch; NULL for no batch. */

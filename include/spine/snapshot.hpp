@@ -216,10 +216,11 @@ class snapshot : public handle<struct spine_snapshot, spine_snapshot_unref>
 
 /* A snapshot and the frontier, options and flags of the same moment (spine/cut.h). */
 template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
-class cut : public handle<struct spine_cut, spine_cut_unref>
+class cut : public handle<struct spine_cut, spine_cut_unref>,
+            public has_parts<cut<K, V, Time, Weights>, K>
 {
   public:
-    using handle::handle;
+    using handle<struct spine_cut, spine_cut_unref>::handle;
     using snapshot_type = spine_cpp::snapshot<K, V, Time, Weights>;
 
     /* One more reference. */
@@ -238,6 +239,17 @@ class cut : public handle<struct spine_cut, spine_cut_unref>
         if (!*this)
             return this->empty("cut");
         return snapshot_type(spine_snapshot_ref(spine_cut_snapshot(get())));
+    }
+
+    result<cut>
+    part_of(const union spine_datum *lower, const union spine_datum *upper) const noexcept
+    {
+        struct spine_cut *raw = nullptr;
+        spine_error error;
+
+        if (spine_cut_between(get(), lower, upper, &raw, &error) != SPINE_OK)
+            return error;
+        return cut(raw);
     }
 
     spine_cut_info info() const

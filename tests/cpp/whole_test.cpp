@@ -272,6 +272,28 @@ columns_of_any_type()
 }
 
 static void
+ranges_are_parts()
+{
+    using texts = spine_cpp::map<std::string, uint64_t>;
+    auto runtime = open_manual();
+    const auto batch = fifty_rows();
+    texts::batcher rows;
+
+    CHECK(batch.between(3, 5).info().rows == 10);
+    CHECK(batch.from(9).info().rows == 5);
+    CHECK(batch.before(1).info().rows == 5);
+    CHECK(batch.before(100).get() == batch.get());
+    auto map = numbers::open(runtime);
+    map.insert(batch.share());
+    const auto low = map.cut().before(4);
+    CHECK(rows_of(numbers::open(runtime, low)) == 20);
+    CHECK_THROWS(SPINE_INVALID, numbers::batch().from(1));
+    for (const char *text : {"a", "b", "c"})
+        rows.add(text, 1);
+    CHECK(rows.seal().between("b", "c").info().rows == 1);
+}
+
+static void
 the_library()
 {
     spine_schema schema = {};
@@ -296,6 +318,7 @@ main()
     records_go_out_and_come_in();
     tuples_of_any_type();
     columns_of_any_type();
+    ranges_are_parts();
     the_library();
     CHECK(count_without_exceptions() == 10);
     return 0;
