@@ -40,8 +40,9 @@ typedef enum spine_status spine_name_fn(void *argument, const char *name, uint64
 /*
  * A backend. All functions may block and may be called by several threads at a time, but
  * for one writer or one object by one thread at a time (`read_at`: by any number). They
- * fill in `error` when they fail; a message names the object, and the offset where there
- * is one. Copied by those who use it; `context` must outlive them.
+ * fill in `error` when they fail, which is SPINE_IO or SPINE_NOMEM where nothing else is
+ * said; a message names the object, and the offset where there is one. SPINE_BUSY is
+ * taken for SPINE_IO. Copied by those who use it; `context` must outlive them.
  */
 struct spine_backend {
     void *context;

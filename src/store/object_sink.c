@@ -57,7 +57,8 @@ object_sink_new(struct spine_store *store, const char *name,
         sink->waiter = *waiter;
     TRY(unit_new(sink, &sink->filling, error));
     TRY(store_object_new(store, name, &sink->object, error));
-    TRY(store->backend.create(store->backend.context, name, &sink->writer, error));
+    st = store->backend.create(store->backend.context, name, &sink->writer, error);
+    TRY(store_answer(st, error));
     if (sink->waiter.by_own_thread)
         start_thread(sink);
     *out = sink;
@@ -396,6 +397,7 @@ write_unit(struct object_sink *sink, struct sink_unit *unit, struct spine_error 
     store_count(&sink->store->writes, 1);
     store_count(&sink->store->write_bytes, unit->filled);
     st = backend->write(backend->context, sink->writer, unit->bytes, unit->filled, error);
+    st = store_answer(st, error);
     if (begin_ns > 0)
         store_tell(store, SPINE_EVENT_WRITE, begin_ns, unit->filled);
     return st;
@@ -408,7 +410,7 @@ end_object(struct object_sink *sink, struct spine_error *error)
     void *writer = sink->writer;
 
     sink->writer = NULL;
-    TRY_RETURN(backend->finish(backend->context, writer, error));
+    TRY_RETURN(store_answer(backend->finish(backend->context, writer, error), error));
     return store_object_finished(sink->object, error);
 }
 

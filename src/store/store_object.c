@@ -36,8 +36,9 @@ store_object_finished(struct store_object *object, struct spine_error *error)
 {
     const struct spine_backend *backend = &object->store->backend;
     void *handle;
-    const enum spine_status st =
-        backend->open(backend->context, object->name, &handle, &object->bytes, error);
+    const enum spine_status st = store_answer(
+        backend->open(backend->context, object->name, &handle, &object->bytes, error),
+        error);
 
     if (st != SPINE_OK) {
         /* What cannot be opened is nothing; a sweep finds what cannot be removed. */

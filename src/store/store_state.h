@@ -79,6 +79,18 @@ store_uncount(atomic_uint_least64_t *count, uint64_t less)
 void store_tell(const struct spine_store *store, enum spine_event_kind kind,
                 uint64_t begin_ns, uint64_t bytes);
 
+/* What a backend has answered. SPINE_BUSY means inside the library that somebody will be
+ * told later; a backend that says so has failed. */
+static inline enum spine_status
+store_answer(enum spine_status st, struct spine_error *error)
+{
+    if (st != SPINE_BUSY)
+        return st;
+    if (error != NULL)
+        error->status = SPINE_IO;
+    return SPINE_IO;
+}
+
 /* Reads bytes of a file and counts that. */
 static inline enum spine_status
 store_read(const struct store_file *file, uint64_t offset, void *data, size_t bytes,
@@ -90,8 +102,9 @@ store_read(const struct store_file *file, uint64_t offset, void *data, size_t by
 
     store_count(&store->reads, 1);
     store_count(&store->read_bytes, bytes);
-    st = store->backend.read_at(store->backend.context, file->object->handle,
-                                file->base + offset, data, bytes, error);
+    st = store_answer(store->backend.read_at(store->backend.context, file->object->handle,
+                                             file->base + offset, data, bytes, error),
+                      error);
     if (begin_ns > 0)
         store_tell(store, SPINE_EVENT_READ, begin_ns, bytes);
     return st;

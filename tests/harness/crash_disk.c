@@ -3,6 +3,7 @@
 
 #include "checkpoint/manifest.h"
 #include "harness/figure.h"
+#include "spine/fault.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -138,15 +139,35 @@ check_removal(struct crash_disk *disk, const char *name)
             violation(disk, name, "is removed, and needed by", file->name);
 }
 
+/* May a backend answer `operation` so? */
+static bool
+is_answer_of(enum spine_status status, enum spine_operation operation)
+{
+    switch (status) {
+    case SPINE_EXISTS:
+        return operation == SPINE_OPERATION_CREATE ||
+               operation == SPINE_OPERATION_FINISH ||
+               operation == SPINE_OPERATION_PUT_NEW;
+    case SPINE_NOT_FOUND:
+        return operation == SPINE_OPERATION_OPEN || operation == SPINE_OPERATION_REMOVE;
+    case SPINE_CORRUPT:
+        return operation == SPINE_OPERATION_READ_AT;
+    default:
+        return true;
+    }
+}
+
 static enum verdict
-judge(struct crash_disk *disk, bool is_sync)
+judge(struct crash_disk *disk, enum spine_operation operation)
 {
     struct crash_fault *fault = &disk->fault;
+    const enum spine_status status = fault->status != SPINE_OK ? fault->status : SPINE_IO;
 
     disk->operations++;
     if (disk->on_operation != NULL)
         disk->on_operation(disk->argument);
-    if (fault->at == 0 || (fault->syncs && !is_sync))
+    if (fault->at == 0 || !is_answer_of(status, operation) ||
+        (fault->syncs && operation != SPINE_OPERATION_SYNC))
         return DONE;
     if (fault->at > 1) {
         fault->at--;
@@ -155,20 +176,21 @@ judge(struct crash_disk *disk, bool is_sync)
     if (!disk->fired)
         figure_add("operations of a disk that failed", 1);
     disk->fired = true;
+    disk->failed_by = status;
     if (!fault->forever)
         fault->at = 0;
     return fault->after ? DONE_AND_REFUSED : REFUSED;
 }
 
 static enum spine_status
-refuse(const char *name, struct spine_error *error)
+refuse(const struct crash_disk *disk, const char *name, struct spine_error *error)
 {
     if (error != NULL) {
-        error->status = SPINE_IO;
+        error->status = disk->failed_by;
         (void)snprintf(error->message, sizeof error->message, "%s: the disk failed",
                        name);
     }
-    return SPINE_IO;
+    return disk->failed_by;
 }
 
 static enum spine_status
@@ -179,8 +201,8 @@ disk_create(void *context, const char *name, void **writer, struct spine_error *
     enum spine_status st;
 
     *writer = NULL;
-    if (judge(disk, false) != DONE)
-        return refuse(name, error);
+    if (judge(disk, SPINE_OPERATION_CREATE) != DONE)
+        return refuse(disk, name, error);
     handle = calloc(1, sizeof *handle);
     assert_non_null(handle);
     st = disk->inner.create(disk->inner.context, name, &handle->inner, error);
@@ -201,8 +223,8 @@ disk_write(void *context, void *writer, const void *data, size_t size,
     struct crash_disk *disk = context;
     struct crash_handle *handle = writer;
 
-    if (judge(disk, false) != DONE)
-        return refuse(handle->file->name, error);
+    if (judge(disk, SPINE_OPERATION_WRITE) != DONE)
+        return refuse(disk, handle->file->name, error);
     file_append(handle->file, data, size);
     return disk->inner.write(disk->inner.context, handle->inner, data, size, error);
 }
@@ -214,9 +236,9 @@ disk_finish(void *context, void *writer, struct spine_error *error)
     struct crash_handle *handle = writer;
     enum spine_status st;
 
-    if (judge(disk, false) != DONE) {
+    if (judge(disk, SPINE_OPERATION_FINISH) != DONE) {
         disk->inner.abort(disk->inner.context, handle->inner);
-        st = refuse(handle->file->name, error);
+        st = refuse(disk, handle->file->name, error);
     } else {
         st = disk->inner.finish(disk->inner.context, handle->inner, error);
         handle->file->named_now = st == SPINE_OK;
@@ -247,8 +269,8 @@ disk_open(void *context, const char *name, void **object, uint64_t *bytes,
     enum spine_status st;
 
     *object = NULL;
-    if (judge(disk, false) != DONE)
-        return refuse(name, error);
+    if (judge(disk, SPINE_OPERATION_OPEN) != DONE)
+        return refuse(disk, name, error);
     handle = calloc(1, sizeof *handle);
     assert_non_null(handle);
     st = disk->inner.open(disk->inner.context, name, &handle->inner, bytes, error);
@@ -269,8 +291,8 @@ disk_read_at(void *context, void *object, uint64_t offset, void *data, size_t si
     struct crash_disk *disk = context;
     struct crash_handle *handle = object;
 
-    if (judge(disk, false) != DONE)
-        return refuse(handle->file->name, error);
+    if (judge(disk, SPINE_OPERATION_READ_AT) != DONE)
+        return refuse(disk, handle->file->name, error);
     return disk->inner.read_at(disk->inner.context, handle->inner, offset, data, size,
                                error);
 }
@@ -290,7 +312,7 @@ disk_sync(void *context, void *object, struct spine_error *error)
 {
     struct crash_disk *disk = context;
     struct crash_handle *handle = object;
-    const enum verdict verdict = judge(disk, true);
+    const enum verdict verdict = judge(disk, SPINE_OPERATION_SYNC);
     enum spine_status st = SPINE_OK;
 
     if (verdict == REFUSED && disk->fault.syncs)
@@ -300,14 +322,14 @@ disk_sync(void *context, void *object, struct spine_error *error)
         handle->file->synced = true;
         disk->changes++;
     }
-    return verdict == DONE ? st : refuse(handle->file->name, error);
+    return verdict == DONE ? st : refuse(disk, handle->file->name, error);
 }
 
 static enum spine_status
 disk_sync_names(void *context, struct spine_error *error)
 {
     struct crash_disk *disk = context;
-    const enum verdict verdict = judge(disk, false);
+    const enum verdict verdict = judge(disk, SPINE_OPERATION_SYNC_NAMES);
     enum spine_status st = SPINE_OK;
 
     if (verdict != REFUSED) {
@@ -316,7 +338,7 @@ disk_sync_names(void *context, struct spine_error *error)
             file->named_durably = file->named_now;
         disk->changes++;
     }
-    return verdict == DONE ? st : refuse("the names", error);
+    return verdict == DONE ? st : refuse(disk, "the names", error);
 }
 
 static enum spine_status
@@ -324,12 +346,12 @@ disk_put_new(void *context, const char *name, const void *data, size_t size,
              struct spine_error *error)
 {
     struct crash_disk *disk = context;
-    const enum verdict verdict = judge(disk, false);
+    const enum verdict verdict = judge(disk, SPINE_OPERATION_PUT_NEW);
     struct crash_file *file;
     enum spine_status st;
 
     if (verdict == REFUSED)
-        return refuse(name, error);
+        return refuse(disk, name, error);
     file = file_new(disk, name);
     file_append(file, data, size);
     if (is_manifest(file))
@@ -342,25 +364,25 @@ disk_put_new(void *context, const char *name, const void *data, size_t size,
     for (file = disk->files; file != NULL; file = file->next)
         file->named_durably = file->named_now;
     disk->changes++;
-    return verdict == DONE ? st : refuse(name, error);
+    return verdict == DONE ? st : refuse(disk, name, error);
 }
 
 static enum spine_status
 disk_remove(void *context, const char *name, struct spine_error *error)
 {
     struct crash_disk *disk = context;
-    const enum verdict verdict = judge(disk, false);
+    const enum verdict verdict = judge(disk, SPINE_OPERATION_REMOVE);
     struct crash_file *file = file_named(disk, name);
     enum spine_status st;
 
     if (verdict == REFUSED)
-        return refuse(name, error);
+        return refuse(disk, name, error);
     check_removal(disk, name);
     st = disk->inner.remove(disk->inner.context, name, error);
     if (file != NULL)
         file->named_now = false;
     disk->changes++;
-    return verdict == DONE ? st : refuse(name, error);
+    return verdict == DONE ? st : refuse(disk, name, error);
 }
 
 static enum spine_status
@@ -369,8 +391,8 @@ disk_list(void *context, spine_name_fn *on_name, void *argument,
 {
     struct crash_disk *disk = context;
 
-    if (judge(disk, false) != DONE)
-        return refuse("the list of names", error);
+    if (judge(disk, SPINE_OPERATION_LIST) != DONE)
+        return refuse(disk, "the list of names", error);
     return disk->inner.list(disk->inner.context, on_name, argument, error);
 }
 

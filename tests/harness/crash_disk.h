@@ -31,7 +31,7 @@ struct crash_file {
     char name[SPINE_NAME_MAX + 1];
 };
 
-/* Which operation fails, with SPINE_IO. */
+/* Which operation fails. */
 struct crash_fault {
     /* The number of the operation from now on, 1 being the next; 0: none. */
     uint64_t at;
@@ -41,6 +41,9 @@ struct crash_fault {
     bool after;
     /* Only syncs of bytes are counted, and the bytes are lost. */
     bool syncs;
+    /* By which status; SPINE_OK: SPINE_IO. Only operations that a backend may answer so
+     * are counted. */
+    enum spine_status status;
 };
 
 struct crash_disk {
@@ -52,6 +55,7 @@ struct crash_disk {
     uint64_t changes;
     struct crash_fault fault;
     bool fired;
+    enum spine_status failed_by;
     unsigned violations;
     /* Called before each operation, unless NULL. */
     void (*on_operation)(void *argument);

@@ -115,21 +115,31 @@ world_release(struct world *world)
 }
 
 /* A batch of so many rows into spine `index`, and some merging. */
-static inline void
-world_insert(struct world *world, unsigned index, size_t rows)
+static inline enum spine_status
+world_try_insert(struct world *world, unsigned index, size_t rows,
+                 struct spine_error *error)
 {
     struct model added;
     struct spine_batch *batch;
+    enum spine_status st;
 
     model_init(&added, spine_get_schema(world->spines[index]));
     generate_rows(&world->generators[index], rows, &added);
     batch = batch_of_rows(&added);
-    assert_int_equal(spine_insert(world->spines[index], batch, NULL), SPINE_OK);
+    st = spine_insert(world->spines[index], batch, error);
     spine_batch_unref(batch);
-    model_add_rows(&world->models[index], added.rows, added.count);
+    if (st == SPINE_OK)
+        model_add_rows(&world->models[index], added.rows, added.count);
     model_consolidate(&world->models[index]);
     model_release(&added);
     (void)spine_runtime_run(world->runtime, rows * 2);
+    return st;
+}
+
+static inline void
+world_insert(struct world *world, unsigned index, size_t rows)
+{
+    assert_int_equal(world_try_insert(world, index, rows, NULL), SPINE_OK);
 }
 
 static inline enum spine_status
