@@ -17,9 +17,9 @@ struct inputs {
 };
 
 static void sort_in(struct entry *entry, void *context);
-static void add_input(struct entry *entry, void *context);
-static void choose(const struct merge_task *task, struct company *company,
-                   struct inputs *inputs, uint64_t *untouched_rows);
+static void gather_input(struct entry *entry, void *context);
+static void choose_company(const struct merge_task *task, struct company *company,
+                           struct inputs *inputs, uint64_t *untouched_rows);
 
 void
 company_gather_locked(const struct spine *spine, struct entry_range range, uint64_t rows,
@@ -124,14 +124,14 @@ company_join(struct merge_task *task)
 
     if (entry_set_sums(&task->inputs).count > SLOT_AHEAD_MAX)
         return;
-    entry_set_each(&task->inputs, entries_all, add_input, &inputs);
+    entry_set_each(&task->inputs, entries_all, gather_input, &inputs);
     mutex_lock(&spine->mutex);
     company.count = 0;
     range.level_begin = slot_level(spine->policy, inputs.sum.rows);
     company_gather_locked(spine, range, inputs.sum.rows, &company);
     mutex_unlock(&spine->mutex);
 
-    choose(task, &company, &inputs, &untouched_rows);
+    choose_company(task, &company, &inputs, &untouched_rows);
     if (company.count > 0) {
         mutex_lock(&spine->mutex);
         if (company_take_locked(spine, &company, company.count, &task->inputs) > 0) {
@@ -144,7 +144,7 @@ company_join(struct merge_task *task)
 }
 
 static void
-add_input(struct entry *entry, void *context)
+gather_input(struct entry *entry, void *context)
 {
     struct inputs *inputs = context;
 
@@ -156,8 +156,8 @@ add_input(struct entry *entry, void *context)
 /* Keeps those that cost little, the smallest first: what is kept reaches into blocks of
  * larger ones, too. */
 static void
-choose(const struct merge_task *task, struct company *company, struct inputs *inputs,
-       uint64_t *untouched_rows)
+choose_company(const struct merge_task *task, struct company *company,
+               struct inputs *inputs, uint64_t *untouched_rows)
 {
     const struct company_terms terms = company_terms_of(task);
     const size_t count = company->count;

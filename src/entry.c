@@ -21,7 +21,7 @@ static_assert(SPINE_LEVELS <= 1u << (64 - SEQUENCE_BITS), "a place has room for 
 
 static uint64_t place_at(unsigned level, uint64_t sequence);
 static uint64_t place_of(const struct entry *entry);
-static uint64_t rank_of(const struct entry *entry);
+static uint64_t heap_rank(const struct entry *entry);
 static struct entry_sums sums_of(const struct entry *tree);
 static struct entry_sums sums_add(const struct entry_sums *a, const struct entry_sums *b);
 static struct entry_sums sums_of_entry(const struct entry *entry);
@@ -255,7 +255,7 @@ place_of(const struct entry *entry)
 
 /* Where the entry stands in the heap: as good as random, so that the tree is balanced. */
 static uint64_t
-rank_of(const struct entry *entry)
+heap_rank(const struct entry *entry)
 {
     struct random random = {.state = place_of(entry)};
 
@@ -370,7 +370,7 @@ tree_join(struct entry *lesser, struct entry *greater)
 
     if (lesser == NULL || greater == NULL)
         return lesser == NULL ? greater : lesser;
-    if (rank_of(lesser) > rank_of(greater)) {
+    if (heap_rank(lesser) > heap_rank(greater)) {
         top = lesser;
         top->greater = tree_join(top->greater, greater);
     } else {
@@ -388,7 +388,7 @@ tree_unite(struct entry *a, struct entry *b)
 
     if (a == NULL || b == NULL)
         return a == NULL ? b : a;
-    top = rank_of(a) > rank_of(b) ? a : b;
+    top = heap_rank(a) > heap_rank(b) ? a : b;
     other = top == a ? b : a;
     tree_split(other, place_of(top), &lesser, &greater);
     top->lesser = tree_unite(top->lesser, lesser);

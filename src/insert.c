@@ -21,7 +21,7 @@ static enum spine_status
 may_take_locked(const struct spine *spine, bool may_wait, struct spine_error *error);
 static void insert_locked(struct spine *spine, struct entry *entry,
                           struct told_insert *told, struct aftermath *after);
-static void help(struct spine *spine, unsigned slices);
+static void help_with_slices(struct spine *spine, unsigned slices);
 
 enum spine_status
 spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error *error)
@@ -74,7 +74,7 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
     spine_batch_unref(batch);
     aftermath_run(spine, &after);
     if (help_slices > 0)
-        help(spine, help_slices);
+        help_with_slices(spine, help_slices);
 
     mutex_lock(&spine->mutex);
     if (spine_is_full_locked(spine))
@@ -190,7 +190,7 @@ insert_locked(struct spine *spine, struct entry *entry, struct told_insert *told
 
 /* Runs up to `slices` merge slices of the spine in the inserting thread. */
 static void
-help(struct spine *spine, unsigned slices)
+help_with_slices(struct spine *spine, unsigned slices)
 {
     const uint64_t begin_ns = clock_now_ns();
     unsigned done = 0;

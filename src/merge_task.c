@@ -56,11 +56,13 @@ struct unread {
     size_t count;
 };
 
-static uint64_t rank_of(const struct merge_task *task, uint64_t rows_left);
+static uint64_t task_rank(const struct merge_task *task, uint64_t rows_left);
 static void slice_on_worker(struct job *job, uint64_t *fuel_rows);
-static void tell(struct merge_task *task, const struct slice *slice, uint64_t begin_ns);
+static void
+tell_of_slice(struct merge_task *task, const struct slice *slice, uint64_t begin_ns);
 static uint64_t slice_fuel(struct merge_task *task, uint64_t fuel_rows);
-static void slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice);
+static void
+task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice);
 static enum spine_status merge_begin(struct merge_task *task, struct spine_error *error);
 static bool is_written_to_stay(const struct unread *unread);
 static void append_unread(struct entry *entry, void *context);
@@ -71,8 +73,8 @@ static void
 publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *after);
 static bool may_retry_locked(struct merge_task *task, const struct slice *slice,
                              struct aftermath *after);
-static void
-fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath *after);
+static void merge_fail_locked(struct merge_task *task, const struct slice *slice,
+                              struct aftermath *after);
 static void count_given_up_locked(struct merge_task *task);
 static void give_back_locked(struct merge_task *task, struct aftermath *after);
 static void task_to_idle_locked(struct merge_task *task, struct aftermath *after);
@@ -101,7 +103,7 @@ merge_task_start_locked(struct merge_task *task, struct aftermath *after)
     task->number = ++spine->locked.merges;
     task->fuel_used = task->rows_in = 0;
     task->abandoned = false;
-    task->job.rows_left = rank_of(task, inputs.rows);
+    task->job.rows_left = task_rank(task, inputs.rows);
     task->state = TASK_QUEUED;
     PROBE(merge__begin, spine->number, task->level, inputs.rows, task->number);
     runtime_ready(spine->runtime, &task->job);
@@ -116,7 +118,7 @@ merge_task_start_locked(struct merge_task *task, struct aftermath *after)
  * memory back, and would be the last of all under a constant stream of inserts.
  */
 static uint64_t
-rank_of(const struct merge_task *task, uint64_t rows_left)
+task_rank(const struct merge_task *task, uint64_t rows_left)
 {
     rows_left -= task->untouched_rows < rows_left ? task->untouched_rows : rows_left;
     return task->bottom ? rows_left / BOTTOM_HASTE : rows_left;
@@ -192,10 +194,10 @@ slice_on_worker(struct job *job, uint64_t *fuel_rows)
     const uint64_t begin_ns = tell_begin_ns(spine);
 
     if (fuel_given > 0)
-        slice_run(task, fuel_given, &slice);
+        task_run_slice(task, fuel_given, &slice);
     *fuel_rows -= slice.fuel_used < *fuel_rows ? slice.fuel_used : *fuel_rows;
     if (begin_ns > 0 && fuel_given > 0)
-        tell(task, &slice, begin_ns);
+        tell_of_slice(task, &slice, begin_ns);
     thread_pause_point("slice end");
 
     mutex_lock(&spine->mutex);
@@ -209,7 +211,7 @@ slice_on_worker(struct job *job, uint64_t *fuel_rows)
 
 /* What the slice has done; before it is published, so that the inputs are there. */
 static void
-tell(struct merge_task *task, const struct slice *slice, uint64_t begin_ns)
+tell_of_slice(struct merge_task *task, const struct slice *slice, uint64_t begin_ns)
 {
     const struct spine *spine = task->spine;
     const struct told_slice told = {
@@ -249,7 +251,7 @@ slice_fuel(struct merge_task *task, uint64_t fuel_rows)
 }
 
 static void
-slice_run(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
+task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
 {
     const uint64_t begin_ns = clock_now_ns(), begin_cpu_ns = clock_cpu_ns();
     uint64_t fuel_left = fuel_rows;
@@ -376,7 +378,7 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
 
     if (slice->status != SPINE_OK && !may_retry_locked(task, slice, after)) {
         runtime_idle(spine->runtime, &task->job);
-        fail_locked(task, slice, after);
+        merge_fail_locked(task, slice, after);
     } else if (slice->done) {
         runtime_idle(spine->runtime, &task->job);
         publish_locked(task, slice, after);
@@ -387,7 +389,7 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
         runtime_idle(spine->runtime, &task->job);
         task->state = TASK_PARKED;
     } else if (slice->lacks && merge_awaits(task->merge)) {
-        task->job.rows_left = rank_of(task, slice->rows_left);
+        task->job.rows_left = task_rank(task, slice->rows_left);
         task->lacks = true;
         runtime_wait_for_wake(spine->runtime, &task->job);
         after->kick = true;
@@ -397,7 +399,7 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
         after->kick = true;
     } else {
         if (slice->fuel_used > 0)
-            task->job.rows_left = rank_of(task, slice->rows_left);
+            task->job.rows_left = task_rank(task, slice->rows_left);
         runtime_ready(spine->runtime, &task->job);
         after->kick = true;
     }
@@ -487,7 +489,7 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
  * True when the merge is to be tried again, as its error may pass and has not lasted too
  * long. It begins anew then, as memory that it holds may be what is short; but what it
  * has made is kept if no more than the batch of it could not be had. A merge ahead, which
- * nobody needs, does not wait: see fail_locked().
+ * nobody needs, does not wait: see merge_fail_locked().
  */
 static bool
 may_retry_locked(struct merge_task *task, const struct slice *slice,
@@ -519,13 +521,15 @@ may_retry_locked(struct merge_task *task, const struct slice *slice,
  * makes an error sticky: the latter is tried again when there is much more to merge.
  */
 static void
-fail_locked(struct merge_task *task, const struct slice *slice, struct aftermath *after)
+merge_fail_locked(struct merge_task *task, const struct slice *slice,
+                  struct aftermath *after)
 {
     struct spine *spine = task->spine;
     const enum error_class class = error_class(slice->status);
 
     if (task->ahead && class != ERROR_PERMANENT)
-        spine->locked.ahead_wait_rows = rank_of(task, entry_set_sums(&task->inputs).rows);
+        spine->locked.ahead_wait_rows =
+            task_rank(task, entry_set_sums(&task->inputs).rows);
     else if (class != ERROR_SETTLING || !compaction_settle_locked(task, after)) {
         if (task->level == COMPACTION_TASK)
             compaction_ended_locked(spine, &slice->error, NULL, after);

@@ -33,7 +33,7 @@ static enum spine_status range_in(const struct spine_batch *batch,
                                   uint64_t *end);
 static void drop_from(struct stretch *stretch, size_t index);
 static bool is_worth_it(struct stretch *stretch, uint64_t rows_skipped);
-static enum spine_status cut(struct stretch *stretch, struct account *account);
+static enum spine_status stretch_cut(struct stretch *stretch, struct account *account);
 static void swap_batches(struct spine_batch **a, struct spine_batch **b);
 
 struct stretch *
@@ -55,7 +55,7 @@ stretch_find(struct spine *spine)
     /* What cannot be read, or cut for want of memory, waits for a merge that is due. */
     if (find_ranges(stretch, skipped) != SPINE_OK ||
         !is_worth_it(stretch, skipped->rows) ||
-        cut(stretch, spine->account) != SPINE_OK) {
+        stretch_cut(stretch, spine->account) != SPINE_OK) {
         stretch_free(stretch);
         stretch = NULL;
     }
@@ -147,7 +147,7 @@ is_worth_it(struct stretch *stretch, uint64_t rows_skipped)
 }
 
 static enum spine_status
-cut(struct stretch *stretch, struct account *account)
+stretch_cut(struct stretch *stretch, struct account *account)
 {
     const struct company *company = &stretch->company;
 

@@ -29,7 +29,8 @@ struct findings {
 static bool is_due_locked(const struct spine *spine);
 static void survey_on_worker(struct job *job, uint64_t *fuel_rows);
 static void collect_locked(struct spine *spine, struct findings *findings);
-static bool ask(struct findings *findings, const struct spine_batch *batch);
+static bool
+is_mostly_rejected(struct findings *findings, const struct spine_batch *batch);
 static bool keys_are_rejected(struct findings *findings);
 static bool rows_are_rejected(struct findings *findings);
 static void
@@ -106,7 +107,7 @@ survey_on_worker(struct job *job, uint64_t *fuel_rows)
     mutex_unlock(&spine->mutex);
 
     for (size_t i = 0; i < findings.batches.count; i++)
-        findings.rejected[i] = ask(&findings, findings.batches.batches[i]);
+        findings.rejected[i] = is_mostly_rejected(&findings, findings.batches.batches[i]);
     *fuel_rows -= findings.calls < *fuel_rows ? findings.calls : *fuel_rows;
     thread_pause_point("survey end");
 
@@ -153,7 +154,7 @@ collect_locked(struct spine *spine, struct findings *findings)
 
 /* Is most of the batch rejected? */
 static bool
-ask(struct findings *findings, const struct spine_batch *batch)
+is_mostly_rejected(struct findings *findings, const struct spine_batch *batch)
 {
     if (batch->judged && judged_by_covers(&batch->judged_by, &findings->filters))
         return false;

@@ -26,7 +26,7 @@ deliver(const struct spine *spine, const struct spine_event *event)
 
 /* In memory and in files. */
 static uint64_t
-bytes_of(const struct spine_batch *batch)
+bytes_anywhere(const struct spine_batch *batch)
 {
     return batch->info.bytes + batch->bytes_elsewhere;
 }
@@ -134,7 +134,7 @@ tell_spill(const struct spine *spine, uint64_t begin_ns, const struct spine_batc
 }
 
 /* What is told of each input of a merge. */
-struct inputs {
+struct told_inputs {
     const struct spine *spine;
     struct spine_event event;
     uint64_t bytes;
@@ -143,11 +143,11 @@ struct inputs {
 static void
 tell_input(struct entry *entry, void *context)
 {
-    struct inputs *inputs = context;
+    struct told_inputs *inputs = context;
 
     inputs->event.sequence = entry->sequence;
     inputs->event.rows = entry->batch->info.rows;
-    inputs->event.bytes = bytes_of(entry->batch);
+    inputs->event.bytes = bytes_anywhere(entry->batch);
     deliver(inputs->spine, &inputs->event);
 }
 
@@ -166,7 +166,7 @@ tell_merge_begin(const struct merge_task *task, uint64_t begin_ns)
 {
     const struct spine *spine = task->spine;
     const struct entry_sums sums = entry_set_sums(&task->inputs);
-    struct inputs inputs = {
+    struct told_inputs inputs = {
         .spine = spine,
         .event = event_of(spine, SPINE_EVENT_MERGE_BEGIN, begin_ns),
     };
@@ -221,7 +221,7 @@ tell_merge_end(const struct spine *spine, const struct told_slice *slice,
         event_of_merge(spine, SPINE_EVENT_MERGE_END, slice, counts);
 
     event.begin_ns = event.end_ns;
-    event.bytes = bytes_of(output);
+    event.bytes = bytes_anywhere(output);
     deliver(spine, &event);
     if (output->bytes_elsewhere > 0)
         tell_spill(spine, event.end_ns, output);

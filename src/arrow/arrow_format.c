@@ -50,7 +50,7 @@ static const struct format formats[] = {
 /* In the order of enum spine_time_unit. */
 static const char units[] = "smun";
 
-static bool decode_fixed(const char *text, struct spine_column *column);
+static bool decode_fixed_width(const char *text, struct spine_column *column);
 static bool decode_decimal(const char *text, struct spine_column *column);
 static bool decode_time(const char *text, struct spine_column *column);
 static bool decode_number(const char **text, long least, long most, long *out);
@@ -66,7 +66,7 @@ format_decode(const char *format, struct spine_column *column, enum arrow_layout
         }
     *layout = ARROW_PLAIN;
     if (strncmp(format, "w:", 2) == 0)
-        return decode_fixed(format + 2, column);
+        return decode_fixed_width(format + 2, column);
     if (strncmp(format, "d:", 2) == 0)
         return decode_decimal(format + 2, column);
     return format[0] == 't' && decode_time(format + 1, column);
@@ -150,7 +150,7 @@ fail_field(struct spine_error *error, const struct arrow_field *field, const cha
 
 /* "16" of "w:16". */
 static bool
-decode_fixed(const char *text, struct spine_column *column)
+decode_fixed_width(const char *text, struct spine_column *column)
 {
     long size;
 

@@ -19,9 +19,9 @@ static enum spine_status intake_column(const struct intake *in,
                                        const struct arrow_field *field,
                                        const struct ArrowArray *array, size_t begin,
                                        struct spine_column_data *out);
-static enum spine_status check_array(const struct intake *in,
-                                     const struct arrow_field *field,
-                                     const struct ArrowArray *array, size_t begin);
+static enum spine_status intake_check_array(const struct intake *in,
+                                            const struct arrow_field *field,
+                                            const struct ArrowArray *array, size_t begin);
 static enum spine_status
 intake_values(const struct intake *in, const struct arrow_field *field,
               const struct ArrowArray *array, size_t at, struct spine_column_data *out);
@@ -88,7 +88,7 @@ intake_rows(const struct intake *in, const struct spine_arrow_mapping *mapping,
     int64_t *weights = NULL;
 
     inner.rows = array->length > 0 ? (size_t)array->length : 0;
-    TRY_RETURN(check_array(&inner, &whole, array, 0));
+    TRY_RETURN(intake_check_array(&inner, &whole, array, 0));
     keys = hold_take_array(in->hold, mapping->key_count, sizeof *keys);
     values = hold_take_array(in->hold, mapping->value_count, sizeof *values);
     if (width > 1)
@@ -135,7 +135,7 @@ intake_keys(const struct intake *in, const struct spine_arrow_mapping *mapping,
     inner.rows = array->length > 0 ? (size_t)array->length : 0;
     if (keys == NULL)
         return fail_intake(&inner);
-    TRY_RETURN(check_array(&inner, &whole, array, 0));
+    TRY_RETURN(intake_check_array(&inner, &whole, array, 0));
     TRY_RETURN(check_records(&inner, array));
     for (size_t i = 0; i < mapping->count; i++) {
         const struct arrow_field *const field = &mapping->fields[i];
@@ -183,7 +183,7 @@ intake_column(const struct intake *in, const struct arrow_field *field,
     *out = (struct spine_column_data){.values = "", .offsets = no_offsets};
     if (field->index_bytes > 0)
         return intake_dictionary(in, field, array, begin, out);
-    TRY_RETURN(check_array(in, field, array, begin));
+    TRY_RETURN(intake_check_array(in, field, array, begin));
     at = begin + (size_t)array->offset;
     if (array->null_count != 0) {
         out->valid = array->buffers[0];
@@ -202,8 +202,8 @@ intake_column(const struct intake *in, const struct arrow_field *field,
 
 /* The array looks as the field says, and has the rows from `begin` on. */
 static enum spine_status
-check_array(const struct intake *in, const struct arrow_field *field,
-            const struct ArrowArray *array, size_t begin)
+intake_check_array(const struct intake *in, const struct arrow_field *field,
+                   const struct ArrowArray *array, size_t begin)
 {
     const bool is_struct = field->layout == ARROW_STRUCT;
     const bool is_string =

@@ -46,14 +46,14 @@ static enum spine_status make_type(const struct draft *draft, enum arrow_role ro
 static void bind_column(struct arrow_field *field, const struct spine_column *column);
 static enum spine_status
 of_schema(const struct draft *draft, const struct spine_schema *schema);
-static enum spine_status add_side(const struct draft *draft, enum arrow_role role,
-                                  struct spine_type cell,
-                                  const struct spine_tuple_type *type);
+static enum spine_status draft_add_side(const struct draft *draft, enum arrow_role role,
+                                        struct spine_type cell,
+                                        const struct spine_tuple_type *type);
 static enum spine_status
 describe_column(const struct draft *draft, const char *name, struct arrow_field *field);
 static enum spine_status add_weights(const struct draft *draft);
-static enum spine_status add_number(const struct draft *draft, enum arrow_role role,
-                                    size_t index, const char *name);
+static enum spine_status draft_add_number(const struct draft *draft, enum arrow_role role,
+                                          size_t index, const char *name);
 
 /* Every field has a role at the end; until then this. */
 #define NO_ROLE ((enum arrow_role)(ARROW_WEIGHT + 1))
@@ -427,12 +427,12 @@ of_schema(const struct draft *draft, const struct spine_schema *schema)
     mapping->schema.weight_count = schema->weight_count > 0 ? schema->weight_count : 1;
     (void)spine_tuple_type_ref(schema->key_tuple);
     (void)spine_tuple_type_ref(schema->value_tuple);
-    TRY_RETURN(add_side(draft, ARROW_KEY, schema->key, schema->key_tuple));
+    TRY_RETURN(draft_add_side(draft, ARROW_KEY, schema->key, schema->key_tuple));
     mapping->key_count = mapping->count;
-    TRY_RETURN(add_side(draft, ARROW_VALUE, schema->value, schema->value_tuple));
+    TRY_RETURN(draft_add_side(draft, ARROW_VALUE, schema->value, schema->value_tuple));
     mapping->value_count = mapping->count - mapping->key_count;
     if (schema->time != SPINE_UNTIMED)
-        TRY_RETURN(add_number(draft, ARROW_TIME, 0, "time"));
+        TRY_RETURN(draft_add_number(draft, ARROW_TIME, 0, "time"));
     TRY_RETURN(add_weights(draft));
     mapping->count_in = mapping->count;
     return SPINE_OK;
@@ -440,8 +440,8 @@ of_schema(const struct draft *draft, const struct spine_schema *schema)
 
 /* The columns of the key, or of the value. */
 static enum spine_status
-add_side(const struct draft *draft, enum arrow_role role, struct spine_type cell,
-         const struct spine_tuple_type *type)
+draft_add_side(const struct draft *draft, enum arrow_role role, struct spine_type cell,
+               const struct spine_tuple_type *type)
 {
     static const enum spine_column_kind kinds[] = {
         [SPINE_U64] = SPINE_COLUMN_U64,     [SPINE_I64] = SPINE_COLUMN_I64,
@@ -510,18 +510,18 @@ add_weights(const struct draft *draft)
     char name[32];
 
     if (count == 1)
-        return add_number(draft, ARROW_WEIGHT, 0, "weight");
+        return draft_add_number(draft, ARROW_WEIGHT, 0, "weight");
     for (unsigned i = 0; i < count; i++) {
         (void)snprintf(name, sizeof name, "weight_%u", i);
-        TRY_RETURN(add_number(draft, ARROW_WEIGHT, i, name));
+        TRY_RETURN(draft_add_number(draft, ARROW_WEIGHT, i, name));
     }
     return SPINE_OK;
 }
 
 /* A column of times or weights. */
 static enum spine_status
-add_number(const struct draft *draft, enum arrow_role role, size_t index,
-           const char *name)
+draft_add_number(const struct draft *draft, enum arrow_role role, size_t index,
+                 const char *name)
 {
     struct spine_arrow_mapping *const mapping = draft->mapping;
     struct arrow_field *const field = &mapping->fields[mapping->count++];

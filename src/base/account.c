@@ -3,7 +3,8 @@
 
 #include "base/alloc.h"
 
-static void add(struct account *account, enum account_class class, size_t bytes);
+static void
+add_to_wholes(struct account *account, enum account_class class, size_t bytes);
 
 struct account *
 account_new(struct account *whole)
@@ -90,20 +91,20 @@ account_free(account_payer *payer, enum account_class class, void *memory, size_
 void
 account_add(struct account *account, enum account_class class, size_t bytes)
 {
-    add(account, class, bytes);
+    add_to_wholes(account, class, bytes);
     mem_thread_add(-(int64_t)bytes);
 }
 
 void
 account_subtract(struct account *account, enum account_class class, size_t bytes)
 {
-    add(account, class, 0 - bytes);
+    add_to_wholes(account, class, 0 - bytes);
     mem_thread_add((int64_t)bytes);
 }
 
 /* Unsigned numbers wrap, so one addition does for both directions. */
 static void
-add(struct account *account, enum account_class class, size_t bytes)
+add_to_wholes(struct account *account, enum account_class class, size_t bytes)
 {
     for (; account != NULL; account = account->whole)
         atomic_fetch_add_explicit(&account->bytes[class], bytes, memory_order_relaxed);
@@ -131,5 +132,5 @@ account_leave(struct account_span *span)
     const int64_t more = mem_thread_bytes() - span->begin;
 
     if (span->account != NULL && more != 0)
-        add(span->account, ACCOUNT_SCRATCH, (size_t)more);
+        add_to_wholes(span->account, ACCOUNT_SCRATCH, (size_t)more);
 }

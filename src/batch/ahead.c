@@ -6,15 +6,16 @@
 #include "base/error.h"
 #include "batch/fence.h"
 
-static void drop_runs(struct ahead *ahead, size_t count);
+static void ahead_drop_runs(struct ahead *ahead, size_t count);
 static struct ahead_run *find_run(struct ahead *ahead, size_t block);
-static enum spine_status settle(struct ahead *ahead, const struct spine_batch *batch,
-                                size_t block, struct spine_error *error);
+static enum spine_status finish_run(struct ahead *ahead, const struct spine_batch *batch,
+                                    size_t block, struct spine_error *error);
 static void go_on(struct ahead *ahead, const struct spine_batch *batch);
 static enum spine_status begin_run(struct ahead *ahead, const struct spine_batch *batch,
                                    size_t block, struct spine_error *error);
-static void submit(struct ahead *ahead, struct store_run *run, size_t begin, size_t end);
-static bool is_in_file(const struct spine_batch *batch, size_t block);
+static void
+ahead_submit(struct ahead *ahead, struct store_run *run, size_t begin, size_t end);
+static bool block_is_in_file(const struct spine_batch *batch, size_t block);
 static size_t run_end(const struct spine_batch *batch, size_t begin, uint64_t bytes_max);
 
 void
@@ -22,7 +23,7 @@ ahead_release(struct ahead *ahead)
 {
     const int64_t apart = mem_apart_begin();
 
-    drop_runs(ahead, ahead->run_count);
+    ahead_drop_runs(ahead, ahead->run_count);
     ahead->bytes = 0;
     mem_apart_end(apart);
 }
@@ -37,17 +38,17 @@ ahead_bring(struct ahead *ahead, const struct spine_batch *batch, size_t block,
 
     while (passed < ahead->run_count && ahead->runs[passed].end <= block)
         passed++;
-    drop_runs(ahead, passed);
-    if (!is_in_file(batch, block))
+    ahead_drop_runs(ahead, passed);
+    if (!block_is_in_file(batch, block))
         goto out;
     if (find_run(ahead, block) == NULL) {
         /* What was read ahead was for another place. */
-        drop_runs(ahead, ahead->run_count);
+        ahead_drop_runs(ahead, ahead->run_count);
         if (block != ahead->next)
             ahead->bytes = 0;
         TRY(begin_run(ahead, batch, block, error));
     }
-    st = settle(ahead, batch, block, error);
+    st = finish_run(ahead, batch, block, error);
 out:
     mem_apart_end(apart);
     return st;
@@ -64,7 +65,7 @@ ahead_awaits(const struct ahead *ahead, size_t block)
 
 /* Lets go of the first `count` runs. */
 static void
-drop_runs(struct ahead *ahead, size_t count)
+ahead_drop_runs(struct ahead *ahead, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         store_run_free(ahead->runs[i].run);
@@ -83,8 +84,8 @@ find_run(struct ahead *ahead, size_t block)
 
 /* The run is needed now. */
 static enum spine_status
-settle(struct ahead *ahead, const struct spine_batch *batch, size_t block,
-       struct spine_error *error)
+finish_run(struct ahead *ahead, const struct spine_batch *batch, size_t block,
+           struct spine_error *error)
 {
     struct ahead_run *run = find_run(ahead, block);
     const bool waits =
@@ -107,7 +108,7 @@ go_on(struct ahead *ahead, const struct spine_batch *batch)
 {
     while (ahead->run_count < AHEAD_RUNS && ahead->next < batch->block_count &&
            ahead->runs[0].end - ahead->runs[0].begin > 1 &&
-           is_in_file(batch, ahead->next) &&
+           block_is_in_file(batch, ahead->next) &&
            begin_run(ahead, batch, ahead->next, NULL) == SPINE_OK)
         ;
 }
@@ -130,12 +131,12 @@ begin_run(struct ahead *ahead, const struct spine_batch *batch, size_t block,
     ahead->bytes = ahead->bytes == 0 ? 2 * fence->bytes : 2 * ahead->bytes;
     if (ahead->bytes > bytes_max)
         ahead->bytes = bytes_max;
-    submit(ahead, run, block, end);
+    ahead_submit(ahead, run, block, end);
     return SPINE_OK;
 }
 
 static void
-submit(struct ahead *ahead, struct store_run *run, size_t begin, size_t end)
+ahead_submit(struct ahead *ahead, struct store_run *run, size_t begin, size_t end)
 {
     const struct ahead_waiter *waiter = ahead->waiter;
     struct ahead_run *to = &ahead->runs[ahead->run_count++];
@@ -151,7 +152,7 @@ submit(struct ahead *ahead, struct store_run *run, size_t begin, size_t end)
 }
 
 static bool
-is_in_file(const struct spine_batch *batch, size_t block)
+block_is_in_file(const struct spine_batch *batch, size_t block)
 {
     const struct fence *fence = &batch->fences[block];
 

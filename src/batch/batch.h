@@ -27,7 +27,7 @@
 #include "kernel/kernel.h"
 #include "lookup/lookup.h"
 
-/* So many stretches the keys of a block are divided into, when they are words. */
+/* So many granules the keys of a block are divided into, when they are words. */
 #define BLOCK_MARKS 32u
 
 /* Batches of so many rows are encoded. */
@@ -44,7 +44,7 @@ struct spine_batch {
     /* What is known of each block without a look into it. */
     struct fence *fences;
     size_t block_count;
-    /* Of keys that are words: the first one, then the last one of every stretch of every
+    /* Of keys that are words: the first one, then the last one of every granule of every
      * block (batch/marks.h), side by side. Otherwise NULL. */
     uint64_t *marks;
     /* Keys of some blocks are frames. */

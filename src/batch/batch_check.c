@@ -14,7 +14,7 @@
 #include <inttypes.h>
 
 /* A walk over all blocks. */
-struct check {
+struct batch_walk {
     const struct spine_batch *batch;
     struct spine_error *error;
     /* The block that is looked at. */
@@ -34,21 +34,21 @@ struct check {
     struct filter_check *filters;
 };
 
-static enum spine_status check_block(const struct check *check);
-static enum spine_status check_counts(const struct check *check);
-static enum spine_status stage_block(struct check *check);
-static enum spine_status check_order(struct check *check);
-static enum spine_status check_fence(struct check *check);
-static enum spine_status check_cells(const struct check *check);
-static enum spine_status check_marks(const struct check *check);
-static enum spine_status check_info(const struct check *check);
+static enum spine_status check_block(const struct batch_walk *check);
+static enum spine_status check_fence_counts(const struct batch_walk *check);
+static enum spine_status stage_block(struct batch_walk *check);
+static enum spine_status check_order(struct batch_walk *check);
+static enum spine_status check_fence(struct batch_walk *check);
+static enum spine_status check_cells(const struct batch_walk *check);
+static enum spine_status check_marks(const struct batch_walk *check);
+static enum spine_status check_info(const struct batch_walk *check);
 static bool
 datum_equals(const struct cell_layout *layout, union spine_datum a, union spine_datum b);
 
 enum spine_status
 spine_batch_check(const struct spine_batch *batch, struct spine_error *error)
 {
-    struct check check = {.batch = batch, .error = error};
+    struct batch_walk check = {.batch = batch, .error = error};
     enum spine_status st = SPINE_OK;
 
     if (batch == NULL)
@@ -86,7 +86,7 @@ out:
 
 /* The image by itself. */
 static enum spine_status
-check_block(const struct check *check)
+check_block(const struct batch_walk *check)
 {
     const struct image *image = check->pin.image;
     struct spine_error error = {0};
@@ -95,12 +95,12 @@ check_block(const struct check *check)
     st = image_check(&check->batch->layout, image, image->bytes, &error);
     if (st != SPINE_OK)
         return spine_fail(check->error, st, "block %zu: %s", check->at, error.message);
-    return check_counts(check);
+    return check_fence_counts(check);
 }
 
 /* Does the fence say of the block how much of everything it has, and where? */
 static enum spine_status
-check_counts(const struct check *check)
+check_fence_counts(const struct batch_walk *check)
 {
     const struct fence *fence = &check->batch->fences[check->at];
     const struct block_facts said = facts_of_fence(&check->batch->layout, fence);
@@ -132,7 +132,7 @@ check_counts(const struct check *check)
 }
 
 static enum spine_status
-stage_block(struct check *check)
+stage_block(struct batch_walk *check)
 {
     const struct layout *layout = &check->batch->layout;
     const struct image *image = check->pin.image;
@@ -149,7 +149,7 @@ stage_block(struct check *check)
 /* The rows of a block are in order; so are those of the batch, if the first ones of
  * blocks are. */
 static enum spine_status
-check_order(struct check *check)
+check_order(struct batch_walk *check)
 {
     const size_t first = check->rows_begin;
 
@@ -160,7 +160,7 @@ check_order(struct check *check)
 }
 
 static enum spine_status
-check_fence(struct check *check)
+check_fence(struct batch_walk *check)
 {
     const struct layout *layout = &check->batch->layout;
     const struct fence *fence = &check->batch->fences[check->at];
@@ -188,7 +188,7 @@ check_fence(struct check *check)
 }
 
 static enum spine_status
-check_cells(const struct check *check)
+check_cells(const struct batch_walk *check)
 {
     const struct layout *layout = &check->batch->layout;
     const struct fence_cells *cells = check->batch->fences[check->at].cells;
@@ -210,7 +210,7 @@ check_cells(const struct check *check)
 }
 
 static enum spine_status
-check_marks(const struct check *check)
+check_marks(const struct batch_walk *check)
 {
     const struct spine_batch *batch = check->batch;
     const uint64_t *hi = check->rows.hi + check->rows_begin;
@@ -228,7 +228,7 @@ check_marks(const struct check *check)
 }
 
 static enum spine_status
-check_info(const struct check *check)
+check_info(const struct batch_walk *check)
 {
     const struct spine_batch *batch = check->batch;
     const struct spine_batch_info *info = &batch->info;

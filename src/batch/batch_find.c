@@ -2,33 +2,33 @@
 #include "batch/marks.h"
 
 /*
- * Ascending words are searched in groups, and every group goes through steps
+ * Ascending words are searched in bundles, and every bundle goes through steps
  *
- *     locate   marks          the stretch of each word; asks for its fence
- *     guess    fence          where in the stretch; asks for the keys around it
+ *     locate   marks          the granule of each word; asks for its fence
+ *     guess    fence          where in the granule; asks for the keys around it
  *     finish   keys           the key that is equal, if any; asks for its ends
  *     give     ends           its rows; asks for its values
  *
- * while other groups are at other steps: so what a step asks for is there when the next
- * one begins, and many cache misses overlap. Among the marks all words of a group halve
- * their intervals together, without a branch to guess. The stretches of a group end where
- * its last word is, found by doubling steps from where the group before ended; so words
+ * while other bundles are at other steps: so what a step asks for is there when the next
+ * one begins, and many cache misses overlap. Among the marks all words of a bundle halve
+ * their intervals together, without a branch to guess. The granules of a bundle end where
+ * its last word is, found by doubling steps from where the bundle before ended; so words
  * that lie close together cost little.
  */
-#define GROUP 16u
+#define BUNDLE_WORDS 16u
 #define STEPS 4u
 #define LINE_BYTES 64
 
-/* A group of ascending words, and what is known of each so far. */
-struct group {
+/* A bundle of ascending words, and what is known of each so far. */
+struct bundle {
     uint32_t count;
-    uint32_t key[GROUP];
-    uint64_t word[GROUP];
-    const struct fence *fence[GROUP];
-    const struct image *image[GROUP];
-    /* The number of its stretch; then that of its key in the block. */
-    uint32_t at[GROUP];
-    struct stretch stretch[GROUP];
+    uint32_t key[BUNDLE_WORDS];
+    uint64_t word[BUNDLE_WORDS];
+    const struct fence *fence[BUNDLE_WORDS];
+    const struct image *image[BUNDLE_WORDS];
+    /* The number of its granule; then that of its key in the block. */
+    uint32_t at[BUNDLE_WORDS];
+    struct granule granule[BUNDLE_WORDS];
 };
 
 /* The search of one batch. */
@@ -39,16 +39,17 @@ struct find {
     const struct probe_keys *keys;
     const uint32_t *candidates;
     size_t count;
-    /* The stretch of the last word that was located. */
+    /* The granule of the last word that was located. */
     size_t near;
 };
 
-static void locate(struct find *find, size_t begin, struct group *group);
-static void find_stretches(struct find *find, struct group *group);
-static void guess(const struct find *find, struct group *group);
-static void finish(const struct find *find, struct group *group);
-static void find_mixed(const struct find *find, struct group *group);
-static size_t give(const struct find *find, const struct group *group, struct hit *to);
+static void locate(struct find *find, size_t begin, struct bundle *bundle);
+static void find_granules(struct find *find, struct bundle *bundle);
+static void guess(const struct find *find, struct bundle *bundle);
+static void finish(const struct find *find, struct bundle *bundle);
+static void find_mixed(const struct find *find, struct bundle *bundle);
+static size_t
+find_give(const struct find *find, const struct bundle *bundle, struct hit *to);
 
 size_t
 batch_find_words(const struct spine_batch *batch, const struct held_blocks *held,
@@ -60,19 +61,20 @@ batch_find_words(const struct spine_batch *batch, const struct held_blocks *held
                         .keys = keys,
                         .candidates = candidates,
                         .count = count};
-    struct group groups[STEPS];
+    struct bundle bundles[STEPS];
     size_t hit_count = 0;
 
     if (count == 0)
         return 0;
     for (size_t i = 0; i < STEPS; i++)
-        groups[i].count = 0;
-    /* After the last group come empty ones that push it through the steps. */
-    for (size_t turn = 0; turn * GROUP < count + (STEPS - 1) * GROUP; turn++) {
-        locate(&find, turn * GROUP, &groups[turn % STEPS]);
-        guess(&find, &groups[(turn + 3) % STEPS]);
-        finish(&find, &groups[(turn + 2) % STEPS]);
-        hit_count += give(&find, &groups[(turn + 1) % STEPS], hits + hit_count);
+        bundles[i].count = 0;
+    /* After the last bundle come empty ones that push it through the steps. */
+    for (size_t turn = 0; turn * BUNDLE_WORDS < count + (STEPS - 1) * BUNDLE_WORDS;
+         turn++) {
+        locate(&find, turn * BUNDLE_WORDS, &bundles[turn % STEPS]);
+        guess(&find, &bundles[(turn + 3) % STEPS]);
+        finish(&find, &bundles[(turn + 2) % STEPS]);
+        hit_count += find_give(&find, &bundles[(turn + 1) % STEPS], hits + hit_count);
     }
     return hit_count;
 }
@@ -80,57 +82,57 @@ batch_find_words(const struct spine_batch *batch, const struct held_blocks *held
 /* Takes the candidates from `begin` on in; those that are greater than all keys of the
  * batch are left out. */
 static void
-locate(struct find *find, size_t begin, struct group *group)
+locate(struct find *find, size_t begin, struct bundle *bundle)
 {
     const struct spine_batch *batch = find->batch;
     const size_t left = begin < find->count ? find->count - begin : 0;
 
-    group->count = left < GROUP ? (uint32_t)left : GROUP;
+    bundle->count = left < BUNDLE_WORDS ? (uint32_t)left : BUNDLE_WORDS;
     if (find->near == batch->block_count * BLOCK_MARKS)
-        group->count = 0;
-    if (group->count == 0)
+        bundle->count = 0;
+    if (bundle->count == 0)
         return;
-    for (uint32_t i = 0; i < group->count; i++) {
-        group->key[i] = find->candidates[begin + i];
-        group->word[i] = find->keys->words[group->key[i]];
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        bundle->key[i] = find->candidates[begin + i];
+        bundle->word[i] = find->keys->words[bundle->key[i]];
     }
-    find_stretches(find, group);
-    while (group->count > 0 &&
-           group->at[group->count - 1] == batch->block_count * BLOCK_MARKS)
-        group->count--;
-    for (uint32_t i = 0; i < group->count; i++) {
-        group->fence[i] = &batch->fences[group->at[i] / BLOCK_MARKS];
-        __builtin_prefetch(group->fence[i]);
+    find_granules(find, bundle);
+    while (bundle->count > 0 &&
+           bundle->at[bundle->count - 1] == batch->block_count * BLOCK_MARKS)
+        bundle->count--;
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        bundle->fence[i] = &batch->fences[bundle->at[i] / BLOCK_MARKS];
+        __builtin_prefetch(bundle->fence[i]);
     }
 }
 
-/* The stretch of each word: the first whose mark is not less. */
+/* The granule of each word: the first whose mark is not less. */
 static void
-find_stretches(struct find *find, struct group *group)
+find_granules(struct find *find, struct bundle *bundle)
 {
     const uint64_t *marks = find->batch->marks + 1;
     const size_t count = find->batch->block_count * BLOCK_MARKS;
-    const uint64_t greatest = group->word[group->count - 1];
+    const uint64_t greatest = bundle->word[bundle->count - 1];
     const size_t low = find->near;
     size_t step = 1, length;
 
-    /* Stretch `low + step - 1` is the first looked at that reaches the greatest. */
+    /* Granule `low + step - 1` is the first looked at that reaches the greatest. */
     while (low + step - 1 < count && marks[low + step - 1] < greatest)
         step *= 2;
     length = low + step < count ? step : count - low;
-    memset(group->at, 0, sizeof group->at);
+    memset(bundle->at, 0, sizeof bundle->at);
     for (marks += low; length > 1; length -= length / 2) {
         const uint32_t half = (uint32_t)length / 2;
 
-        for (uint32_t i = 0; i < group->count; i++) {
-            const uint32_t less = marks[group->at[i] + half - 1] < group->word[i];
+        for (uint32_t i = 0; i < bundle->count; i++) {
+            const uint32_t less = marks[bundle->at[i] + half - 1] < bundle->word[i];
 
-            group->at[i] += half & (0 - less);
+            bundle->at[i] += half & (0 - less);
         }
     }
-    for (uint32_t i = 0; i < group->count; i++)
-        group->at[i] += (uint32_t)low + (marks[group->at[i]] < group->word[i]);
-    find->near = group->at[group->count - 1];
+    for (uint32_t i = 0; i < bundle->count; i++)
+        bundle->at[i] += (uint32_t)low + (marks[bundle->at[i]] < bundle->word[i]);
+    find->near = bundle->at[bundle->count - 1];
 }
 
 static inline void
@@ -171,17 +173,17 @@ words_of(const struct image *image)
 
 /* Keys of some blocks are frames. */
 static inline __attribute__((always_inline)) void
-prefetch_mixed(const struct find *find, struct group *group)
+prefetch_mixed(const struct find *find, struct bundle *bundle)
 {
     const bool word4 = find->batch->layout.key.shape == SHAPE_WORD4;
 
-    for (uint32_t i = 0; i < group->count; i++) {
-        if (group->fence[i]->key_framed) {
-            framed_prefetch(group->fence[i], group->image[i], group->at[i]);
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        if (bundle->fence[i]->key_framed) {
+            framed_prefetch(bundle->fence[i], bundle->image[i], bundle->at[i]);
         } else if (word4) {
-            word4_prefetch(group->fence[i], group->image[i], group->at[i]);
+            word4_prefetch(bundle->fence[i], bundle->image[i], bundle->at[i]);
         } else {
-            word8_prefetch(group->fence[i], group->image[i], group->at[i]);
+            word8_prefetch(bundle->fence[i], bundle->image[i], bundle->at[i]);
         }
     }
 }
@@ -203,85 +205,85 @@ image_of(const struct find *find, const struct fence *fence)
 }
 
 static void
-guess(const struct find *find, struct group *group)
+guess(const struct find *find, struct bundle *bundle)
 {
     const struct spine_batch *batch = find->batch;
 
-    for (uint32_t i = 0; i < group->count; i++) {
-        group->stretch[i] = marks_stretch(batch, group->at[i]);
-        group->at[i] =
-            marks_guess(batch->marks, group->at[i], &group->stretch[i], group->word[i]);
-        group->image[i] = image_of(find, group->fence[i]);
-        prefetch_head(group->image[i]);
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        bundle->granule[i] = marks_granule(batch, bundle->at[i]);
+        bundle->at[i] = marks_guess(batch->marks, bundle->at[i], &bundle->granule[i],
+                                    bundle->word[i]);
+        bundle->image[i] = image_of(find, bundle->fence[i]);
+        prefetch_head(bundle->image[i]);
     }
     if (batch->has_frames)
-        prefetch_mixed(find, group);
+        prefetch_mixed(find, bundle);
     else if (batch->layout.key.shape == SHAPE_WORD4)
-        for (uint32_t i = 0; i < group->count; i++)
-            word4_prefetch(group->fence[i], group->image[i], group->at[i]);
+        for (uint32_t i = 0; i < bundle->count; i++)
+            word4_prefetch(bundle->fence[i], bundle->image[i], bundle->at[i]);
     else
-        for (uint32_t i = 0; i < group->count; i++)
-            word8_prefetch(group->fence[i], group->image[i], group->at[i]);
+        for (uint32_t i = 0; i < bundle->count; i++)
+            word8_prefetch(bundle->fence[i], bundle->image[i], bundle->at[i]);
 }
 
 static void
-find_mixed(const struct find *find, struct group *group)
+find_mixed(const struct find *find, struct bundle *bundle)
 {
     const bool word4 = find->batch->layout.key.shape == SHAPE_WORD4;
 
-    for (uint32_t i = 0; i < group->count; i++) {
-        const struct stretch *stretch = &group->stretch[i];
-        const uint64_t word = group->word[i];
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        const struct granule *granule = &bundle->granule[i];
+        const uint64_t word = bundle->word[i];
 
-        if (group->fence[i]->key_framed)
-            group->at[i] = framed_find(stretch, group->image[i], group->at[i], word);
+        if (bundle->fence[i]->key_framed)
+            bundle->at[i] = framed_find(granule, bundle->image[i], bundle->at[i], word);
         else if (word4)
-            group->at[i] = word4_find(stretch, group->image[i], group->at[i], word);
+            bundle->at[i] = word4_find(granule, bundle->image[i], bundle->at[i], word);
         else
-            group->at[i] = word8_find(stretch, group->image[i], group->at[i], word);
+            bundle->at[i] = word8_find(granule, bundle->image[i], bundle->at[i], word);
     }
 }
 
 /* Leaves only the words that are there. */
 static void
-finish(const struct find *find, struct group *group)
+finish(const struct find *find, struct bundle *bundle)
 {
     uint32_t kept = 0;
 
     if (find->batch->has_frames)
-        find_mixed(find, group);
+        find_mixed(find, bundle);
     else if (find->batch->layout.key.shape == SHAPE_WORD4)
-        for (uint32_t i = 0; i < group->count; i++)
-            group->at[i] = word4_find(&group->stretch[i], group->image[i], group->at[i],
-                                      group->word[i]);
+        for (uint32_t i = 0; i < bundle->count; i++)
+            bundle->at[i] = word4_find(&bundle->granule[i], bundle->image[i],
+                                       bundle->at[i], bundle->word[i]);
     else
-        for (uint32_t i = 0; i < group->count; i++)
-            group->at[i] = word8_find(&group->stretch[i], group->image[i], group->at[i],
-                                      group->word[i]);
-    for (uint32_t i = 0; i < group->count; i++) {
-        const struct image *image = group->image[i];
+        for (uint32_t i = 0; i < bundle->count; i++)
+            bundle->at[i] = word8_find(&bundle->granule[i], bundle->image[i],
+                                       bundle->at[i], bundle->word[i]);
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        const struct image *image = bundle->image[i];
 
-        if (group->at[i] == HIT_NONE)
+        if (bundle->at[i] == HIT_NONE)
             continue;
-        group->key[kept] = group->key[i];
-        group->fence[kept] = group->fence[i];
-        group->image[kept] = image;
-        group->at[kept++] = group->at[i];
+        bundle->key[kept] = bundle->key[i];
+        bundle->fence[kept] = bundle->fence[i];
+        bundle->image[kept] = image;
+        bundle->at[kept++] = bundle->at[i];
         if (image->at[PART_ENDS_OF_VALUES] != 0)
             __builtin_prefetch((const uint8_t *)image + image->at[PART_ENDS_OF_VALUES] +
-                               group->at[i] * sizeof(uint16_t));
+                               bundle->at[i] * sizeof(uint16_t));
     }
-    group->count = kept;
+    bundle->count = kept;
 }
 
 static size_t
-give(const struct find *find, const struct group *group, struct hit *to)
+find_give(const struct find *find, const struct bundle *bundle, struct hit *to)
 {
     const struct spine_batch *batch = find->batch;
 
-    for (uint32_t i = 0; i < group->count; i++) {
-        const struct image *image = group->image[i];
-        const uint32_t value = image_value_begin(image, group->at[i]);
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        const struct image *image = bundle->image[i];
+        const uint32_t value = image_value_begin(image, bundle->at[i]);
         const size_t bits = image_has(image, IMAGE_VALUES_FRAMED)
                                 ? image->value_frame.width
                                 : 8 * batch->layout.value.bytes;
@@ -289,12 +291,12 @@ give(const struct find *find, const struct group *group, struct hit *to)
 
         __builtin_prefetch((const uint8_t *)image + image->at[PART_VALUE_CELLS] +
                            value * bits / 8);
-        image_key_rows(image, group->at[i], &begin, &end);
-        to[i] = (struct hit){.key = group->key[i],
-                             .block = (uint32_t)(group->fence[i] - batch->fences),
+        image_key_rows(image, bundle->at[i], &begin, &end);
+        to[i] = (struct hit){.key = bundle->key[i],
+                             .block = (uint32_t)(bundle->fence[i] - batch->fences),
                              .begin = (uint16_t)begin,
                              .end = (uint16_t)end,
                              .staged = HIT_NONE};
     }
-    return group->count;
+    return bundle->count;
 }

@@ -15,15 +15,15 @@ prefetch_head(const struct image *image)
 }
 
 /*
- * The first key of the stretch, which is the word's, that is not less than the word:
+ * The first key of the granule, which is the word's, that is not less than the word:
  * there is one. Is it the word?
  */
 static inline __attribute__((always_inline)) uint32_t
-find_in_stretch(const void *cells, size_t bytes, const struct stretch *stretch,
+find_in_granule(const void *cells, size_t bytes, const struct granule *granule,
                 size_t guess, uint64_t word, bool *equal)
 {
     const size_t at =
-        search_around(cells, bytes, stretch->begin, stretch->end, guess, word);
+        search_around(cells, bytes, granule->begin, granule->end, guess, word);
 
     *equal = word_at(cells, bytes, at) == word;
     return (uint32_t)at;
@@ -34,15 +34,15 @@ find_word(const struct reader *reader, const struct image *image, uint64_t word,
           bool *equal)
 {
     const struct spine_batch *batch = reader->batch;
-    const struct stretch stretch = marks_stretch(batch, reader->stretch);
+    const struct granule granule = marks_granule(batch, reader->granule);
     const uint8_t *cells = image_key_words(image);
-    const size_t guess = marks_guess(batch->marks, reader->stretch, &stretch, word);
+    const size_t guess = marks_guess(batch->marks, reader->granule, &granule, word);
 
-    if (stretch.fence->key_framed)
-        return find_in_stretch(&image->key_frame, FRAMED, &stretch, guess, word, equal);
+    if (granule.fence->key_framed)
+        return find_in_granule(&image->key_frame, FRAMED, &granule, guess, word, equal);
     if (batch->layout.key.bytes == 4)
-        return find_in_stretch(cells, 4, &stretch, guess, word, equal);
-    return find_in_stretch(cells, 8, &stretch, guess, word, equal);
+        return find_in_granule(cells, 4, &granule, guess, word, equal);
+    return find_in_granule(cells, 8, &granule, guess, word, equal);
 }
 
 static uint32_t
@@ -94,8 +94,8 @@ batch_prefetch_key(const struct reader *reader, const struct cell *key)
     if (batch->marks == NULL)
         return;
 
-    const struct stretch keys = marks_stretch(batch, reader->stretch);
-    const size_t guess = marks_guess(batch->marks, reader->stretch, &keys, key->word);
+    const struct granule keys = marks_granule(batch, reader->granule);
+    const size_t guess = marks_guess(batch->marks, reader->granule, &keys, key->word);
     /* The lines around it need not be ours. */
     const uintptr_t at = (uintptr_t)image_key_words(image) + guess * bits / 8;
 

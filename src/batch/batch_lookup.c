@@ -11,7 +11,7 @@
 
 static enum spine_status build(const struct spine_batch *batch,
                                const struct lookup_options *options, struct lookup **out);
-static struct lookup_facts facts_of(const struct spine_batch *batch);
+static struct lookup_facts batch_lookup_facts(const struct spine_batch *batch);
 static void add_block(struct lookup *lookup, const struct spine_batch *batch,
                       const struct fence *fence, const struct image *image);
 
@@ -54,7 +54,7 @@ static enum spine_status
 build(const struct spine_batch *batch, const struct lookup_options *options,
       struct lookup **out)
 {
-    const struct lookup_facts facts = facts_of(batch);
+    const struct lookup_facts facts = batch_lookup_facts(batch);
     struct lookup *lookup = NULL;
     struct pin pin;
     enum spine_status st;
@@ -74,7 +74,7 @@ out:
 }
 
 static struct lookup_facts
-facts_of(const struct spine_batch *batch)
+batch_lookup_facts(const struct spine_batch *batch)
 {
     const struct cell_layout *column = &batch->layout.key;
     struct lookup_facts facts = {.rows = batch->info.rows, .keys = batch->info.keys};

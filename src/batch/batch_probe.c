@@ -13,7 +13,7 @@
 #include "batch/file_lookup.h"
 
 /* Candidates, ascending indexes of keys, that are looked for in a batch. */
-struct search {
+struct probe_search {
     const struct spine_batch *batch;
     const struct probe_keys *keys;
     uint32_t *candidates;
@@ -29,23 +29,24 @@ struct held_block {
 };
 
 static enum spine_status
-probe_elsewhere(struct search *search, struct hit *hits, size_t *hit_count);
-static enum spine_status
-find_blocks(struct search *search, size_t *at, size_t *kept, struct held_blocks *held);
-static enum spine_status ask_file(struct search *search, const struct fence *fence,
-                                  const struct cell *key, bool *is_candidate);
-static void tell_file(const struct search *search, const struct held_blocks *held,
-                      size_t kept, size_t found);
-static size_t find_keys(const struct search *search, const struct held_blocks *held,
+probe_elsewhere(struct probe_search *search, struct hit *hits, size_t *hit_count);
+static enum spine_status find_blocks(struct probe_search *search, size_t *at,
+                                     size_t *kept, struct held_blocks *held);
+static enum spine_status search_ask_file(struct probe_search *search,
+                                         const struct fence *fence,
+                                         const struct cell *key, bool *is_candidate);
+static void search_tell_file(const struct probe_search *search,
+                             const struct held_blocks *held, size_t kept, size_t found);
+static size_t find_keys(const struct probe_search *search, const struct held_blocks *held,
                         size_t begin, size_t end, struct hit *hits);
-static struct cell cell_of(const struct search *search, size_t at);
+static struct cell candidate_cell(const struct probe_search *search, size_t at);
 static enum spine_status hold_block(struct held_block *held, const struct fence *fence,
                                     struct spine_error *error,
                                     const struct image **image);
 static inline bool goes_on(const struct spine_batch *batch, const struct hit *hit);
 static inline enum spine_status
-keep_cells(const struct layout *layout, const struct pin *pin,
-           const struct probe_keys *keys, struct rows *out, size_t begin);
+probe_keep_cells(const struct layout *layout, const struct pin *pin,
+                 const struct probe_keys *keys, struct rows *out, size_t begin);
 
 static int
 key_compare(const struct probe_keys *keys, size_t at, const struct cell *cell)
@@ -97,7 +98,7 @@ enum spine_status
 batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
             uint32_t *candidates, size_t count, struct hit *hits, size_t *hit_count)
 {
-    struct search search = {
+    struct probe_search search = {
         .batch = batch, .keys = keys, .candidates = candidates, .count = count};
 
     *hit_count = 0;
@@ -125,7 +126,7 @@ batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
 /* Some keys at a time, whose blocks are pinned together. Those that files rule out leave
  * the candidates. */
 static enum spine_status
-probe_elsewhere(struct search *search, struct hit *hits, size_t *hit_count)
+probe_elsewhere(struct probe_search *search, struct hit *hits, size_t *hit_count)
 {
     struct held_blocks held = {0};
     size_t at = 0;
@@ -139,7 +140,7 @@ probe_elsewhere(struct search *search, struct hit *hits, size_t *hit_count)
         TRY(held_pin(search->batch, &held, search->keys->error));
         found = find_keys(search, &held, begin, begin + kept, hits + *hit_count);
         if (search->batch->in_files)
-            tell_file(search, &held, kept, found);
+            search_tell_file(search, &held, kept, found);
         held_unpin(&held);
         *hit_count += found;
     }
@@ -153,7 +154,8 @@ out:
  * marks and fences. Moves `*at` behind them; the first `*kept` of them are those that may
  * be there, then. */
 static enum spine_status
-find_blocks(struct search *search, size_t *at, size_t *kept, struct held_blocks *held)
+find_blocks(struct probe_search *search, size_t *at, size_t *kept,
+            struct held_blocks *held)
 {
     uint32_t *const first = search->candidates + *at;
     struct reader reader;
@@ -161,7 +163,7 @@ find_blocks(struct search *search, size_t *at, size_t *kept, struct held_blocks 
     reader_init(&reader, search->batch);
     held->count = 0;
     for (*kept = 0; *at < search->count; ++*at) {
-        const struct cell key = cell_of(search, *at);
+        const struct cell key = candidate_cell(search, *at);
         bool is_new, is_candidate = true;
 
         if (!reader_to_block_of(&reader, &key)) {
@@ -173,8 +175,8 @@ find_blocks(struct search *search, size_t *at, size_t *kept, struct held_blocks 
         if (is_new && held->count == HELD_BLOCKS_MAX)
             break;
         if (search->batch->in_files)
-            TRY_RETURN(ask_file(search, &search->batch->fences[reader.block], &key,
-                                &is_candidate));
+            TRY_RETURN(search_ask_file(search, &search->batch->fences[reader.block], &key,
+                                       &is_candidate));
         if (!is_candidate)
             continue;
         if (is_new)
@@ -186,8 +188,8 @@ find_blocks(struct search *search, size_t *at, size_t *kept, struct held_blocks 
 
 /* May the block of the fence have the key, as its file says, if it is in one? */
 static enum spine_status
-ask_file(struct search *search, const struct fence *fence, const struct cell *key,
-         bool *is_candidate)
+search_ask_file(struct probe_search *search, const struct fence *fence,
+                const struct cell *key, bool *is_candidate)
 {
     enum file_answer answer;
 
@@ -205,8 +207,8 @@ ask_file(struct search *search, const struct fence *fence, const struct cell *ke
 /* Of `kept` keys that were looked for, so many were found. When the blocks are in several
  * files, one of these is told, another one next time. */
 static void
-tell_file(const struct search *search, const struct held_blocks *held, size_t kept,
-          size_t found)
+search_tell_file(const struct probe_search *search, const struct held_blocks *held,
+                 size_t kept, size_t found)
 {
     const struct fence *fence;
 
@@ -219,7 +221,7 @@ tell_file(const struct search *search, const struct held_blocks *held, size_t ke
 
 /* The hits of candidates [begin, end), whose blocks are in memory or held. */
 static size_t
-find_keys(const struct search *search, const struct held_blocks *held, size_t begin,
+find_keys(const struct probe_search *search, const struct held_blocks *held, size_t begin,
           size_t end, struct hit *hits)
 {
     size_t hit_count = 0, at = 0;
@@ -230,7 +232,7 @@ find_keys(const struct search *search, const struct held_blocks *held, size_t be
                                 search->candidates + begin, end - begin, hits);
     reader_init(&reader, search->batch);
     for (size_t i = begin; i < end; i++) {
-        const struct cell key = cell_of(search, i);
+        const struct cell key = candidate_cell(search, i);
         const struct image *image;
         uint32_t row, row_end;
 
@@ -257,7 +259,7 @@ find_keys(const struct search *search, const struct held_blocks *held, size_t be
 
 /* The key of candidate `at`. */
 static struct cell
-cell_of(const struct search *search, size_t at)
+candidate_cell(const struct probe_search *search, size_t at)
 {
     const uint32_t key = search->candidates[at];
 
@@ -329,7 +331,7 @@ batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
             continue;
         image_stage(layout, image, hit->begin, hit->end, out);
         if (fence->block == NULL)
-            TRY(keep_cells(layout, &held.pin, keys, out, hit->staged));
+            TRY(probe_keep_cells(layout, &held.pin, keys, out, hit->staged));
     }
 out:
     pin_release(&held.pin);
@@ -367,7 +369,7 @@ batch_stage_hit(const struct spine_batch *batch, const struct probe_keys *keys,
         image_stage_key(layout, pin.image, keys->words[hit->key], hit->begin, end, out);
     else
         image_stage(layout, pin.image, hit->begin, end, out);
-    st = keep_cells(layout, &pin, keys, out, before);
+    st = probe_keep_cells(layout, &pin, keys, out, before);
     pin_release(&pin);
     return st;
 }
@@ -402,8 +404,8 @@ goes_on(const struct spine_batch *batch, const struct hit *hit)
 
 /* Rows from `begin` on, of a block that does not stay, get cells of their own. */
 static inline enum spine_status
-keep_cells(const struct layout *layout, const struct pin *pin,
-           const struct probe_keys *keys, struct rows *out, size_t begin)
+probe_keep_cells(const struct layout *layout, const struct pin *pin,
+                 const struct probe_keys *keys, struct rows *out, size_t begin)
 {
     if (pin->keeper == NULL || arena_copy_rows(keys->arena, layout, out, begin))
         return SPINE_OK;

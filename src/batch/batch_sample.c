@@ -33,7 +33,7 @@ batch_sample_release(struct batch_sample *sample)
 
 /* Number `index` of the sample's count, spread evenly over `points`. */
 static uint64_t
-spread(const struct batch_sample *sample, size_t index, uint64_t points)
+spread_evenly(const struct batch_sample *sample, size_t index, uint64_t points)
 {
     assert(index < sample->count);
     return sample->count > 1 ? index * (points - 1) / (sample->count - 1) : 0;
@@ -45,7 +45,7 @@ batch_sample_row(struct batch_sample *sample, size_t index)
     struct reader *reader = &sample->reader;
     const struct spine_batch *batch = reader->batch;
 
-    reader_to_offset(reader, spread(sample, index, batch->info.rows));
+    reader_to_offset(reader, spread_evenly(sample, index, batch->info.rows));
     if (batch->fences[reader->block].block == NULL) {
         take_fence(sample);
         return SPINE_OK;
@@ -64,8 +64,8 @@ batch_sample_key(struct batch_sample *sample, size_t index)
 
     if (batch->marks == NULL)
         return batch_sample_row(sample, index);
-    hi = batch->marks[spread(sample, index,
-                             marks_count(&batch->layout, batch->block_count))]
+    hi = batch->marks[spread_evenly(sample, index,
+                                    marks_count(&batch->layout, batch->block_count))]
          << batch->layout.key_shift;
     set_datums(sample, &(struct rows){.hi = &hi, .lo = &lo, .count = 1}, false);
     return SPINE_OK;

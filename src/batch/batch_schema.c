@@ -15,9 +15,10 @@ static void put_text(struct wire_writer *out, const char *text);
 static enum spine_status get_tuple(struct wire_reader *in, unsigned depth,
                                    struct spine_tuple_type **out,
                                    struct spine_error *error);
-static enum spine_status get_column(struct wire_reader *in, unsigned depth,
-                                    struct spine_column *out, struct spine_error *error);
-static bool get_text(struct wire_reader *in, const char **out);
+static enum spine_status get_schema_column(struct wire_reader *in, unsigned depth,
+                                           struct spine_column *out,
+                                           struct spine_error *error);
+static bool get_schema_text(struct wire_reader *in, const char **out);
 
 void
 schema_encode(const struct spine_schema *schema, struct wire_writer *out)
@@ -124,7 +125,7 @@ get_tuple(struct wire_reader *in, unsigned depth, struct spine_tuple_type **out,
     if (columns == NULL)
         return fail_nomem(error, "the columns of a schema", count * sizeof *columns);
     for (uint32_t i = 0; i < count; i++)
-        TRY(get_column(in, depth, &columns[i], error));
+        TRY(get_schema_column(in, depth, &columns[i], error));
     TRY(spine_tuple_type_new(columns, count, out, error));
 out:
     for (uint32_t i = 0; i < count; i++)
@@ -136,8 +137,8 @@ out:
 /* Names are borrowed from the bytes; a nested type is the caller's, also after a
  * failure. */
 static enum spine_status
-get_column(struct wire_reader *in, unsigned depth, struct spine_column *out,
-           struct spine_error *error)
+get_schema_column(struct wire_reader *in, unsigned depth, struct spine_column *out,
+                  struct spine_error *error)
 {
     struct spine_tuple_type *nested = NULL;
     uint8_t nullable;
@@ -151,8 +152,8 @@ get_column(struct wire_reader *in, unsigned depth, struct spine_column *out,
     out->size = wire_get_u32(in);
     out->precision = wire_get_u8(in);
     out->scale = (int8_t)wire_get_u8(in);
-    if (!wire_get_zeros(in, 2) || nullable > 1 || !get_text(in, &out->name) ||
-        !get_text(in, &out->zone) || in->overrun)
+    if (!wire_get_zeros(in, 2) || nullable > 1 || !get_schema_text(in, &out->name) ||
+        !get_schema_text(in, &out->zone) || in->overrun)
         return spine_fail(error, SPINE_CORRUPT, "a column is none");
     if (out->kind == SPINE_COLUMN_TUPLE)
         st = get_tuple(in, depth + 1, &nested, error);
@@ -161,7 +162,7 @@ get_column(struct wire_reader *in, unsigned depth, struct spine_column *out,
 }
 
 static bool
-get_text(struct wire_reader *in, const char **out)
+get_schema_text(struct wire_reader *in, const char **out)
 {
     const struct span text = wire_get(in, wire_get_u32(in));
 

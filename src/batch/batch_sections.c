@@ -118,7 +118,7 @@ marks_encode(const struct spine_batch *batch, struct wire_writer *out)
 }
 
 /* Marks ascend, begin with the first key, and each block's last one is its last key; that
- * of a stretch without keys is the one before, so that no key is looked for there. */
+ * of a granule without keys is the one before, so that no key is looked for there. */
 enum spine_status
 marks_decode(struct span bytes, struct spine_batch *batch, struct spine_error *error)
 {
@@ -134,11 +134,11 @@ marks_decode(struct span bytes, struct spine_batch *batch, struct spine_error *e
         return spine_fail(error, SPINE_CORRUPT, "mark 0 is not the first key");
     for (size_t i = 1; i < count; i++) {
         const struct fence *fence = &batch->fences[(i - 1) / BLOCK_MARKS];
-        const struct stretch stretch = marks_stretch(batch, i - 1);
+        const struct granule granule = marks_granule(batch, i - 1);
         const bool last = i % BLOCK_MARKS == 0;
 
         if (batch->marks[i] < batch->marks[i - 1] ||
-            (stretch.begin >= stretch.end && batch->marks[i] > batch->marks[i - 1]) ||
+            (granule.begin >= granule.end && batch->marks[i] > batch->marks[i - 1]) ||
             (last && batch->marks[i] != marks_word(&batch->layout, fence->last_hi)))
             return spine_fail(error, SPINE_CORRUPT, "mark %zu is out of order", i);
     }

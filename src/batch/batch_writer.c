@@ -47,7 +47,7 @@ writer_alloc(const struct layout *layout, const struct lookup_options *lookup,
 static void add_keys(struct batch_writer *writer, const struct image *image);
 static enum spine_status
 end_filter(struct batch_writer *writer, struct spine_error *error);
-static struct lookup_facts facts_of(const struct batch_writer *writer);
+static struct lookup_facts filter_facts(const struct batch_writer *writer);
 static enum spine_status keep_filter(struct batch_writer *writer,
                                      const struct lookup *lookup,
                                      struct spine_error *error);
@@ -247,7 +247,7 @@ add_keys(struct batch_writer *writer, const struct image *image)
 static enum spine_status
 end_filter(struct batch_writer *writer, struct spine_error *error)
 {
-    const struct lookup_facts facts = facts_of(writer);
+    const struct lookup_facts facts = filter_facts(writer);
     struct lookup *lookup = NULL;
     enum spine_status st = SPINE_OK;
 
@@ -267,7 +267,7 @@ out:
 }
 
 static struct lookup_facts
-facts_of(const struct batch_writer *writer)
+filter_facts(const struct batch_writer *writer)
 {
     const size_t count = writer->code_count;
     const bool words = key_codes_are_words(&writer->layout.key) && count > 0;

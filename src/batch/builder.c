@@ -23,7 +23,7 @@ static enum spine_status
 check_row(const struct spine_builder *builder, struct spine_error *error);
 static const char *
 what_falls(const struct layout *layout, const struct rows *rows, size_t at);
-static bool keep_cells(struct spine_builder *builder);
+static bool builder_keep_cells(struct spine_builder *builder);
 static enum spine_status
 make_room(struct spine_builder *builder, struct spine_error *error);
 static void let_go_of_cells(struct spine_builder *builder);
@@ -66,7 +66,7 @@ spine_builder_add(struct spine_builder *builder, const struct spine_row *row,
     count = pending->count;
     TRY(rows_append_row(&builder->output.layout, pending, row, error));
     TRY(check_row(builder, error));
-    if (!keep_cells(builder))
+    if (!builder_keep_cells(builder))
         TRY(fail_nomem(error, "the cells of a row", builder->arena.bytes));
 out:
     if (st != SPINE_OK)
@@ -170,7 +170,7 @@ what_falls(const struct layout *layout, const struct rows *rows, size_t at)
 /* Copies the cells of the last row, but for those that it has in common with the row
  * before. */
 static bool
-keep_cells(struct spine_builder *builder)
+builder_keep_cells(struct spine_builder *builder)
 {
     const struct layout *layout = &builder->output.layout;
     struct rows *rows = &builder->output.pending;

@@ -10,7 +10,7 @@
 
 static void
 look_into_block(struct fence *fence, const struct layout *layout, struct block *block);
-static struct span copy_span(uint8_t **at, struct span span);
+static struct span append_span(uint8_t **at, struct span span);
 
 enum spine_status
 fence_init(struct fence *out, const struct layout *layout, struct block *block,
@@ -123,10 +123,10 @@ fence_cells_new(const struct row_code *first, const struct row_code *last)
     if (cells == NULL)
         return NULL;
     at = (uint8_t *)(cells + 1);
-    cells->first_key = copy_span(&at, first->key);
-    cells->first_value = copy_span(&at, first->value);
-    cells->last_key = copy_span(&at, last->key);
-    cells->last_value = copy_span(&at, last->value);
+    cells->first_key = append_span(&at, first->key);
+    cells->first_value = append_span(&at, first->value);
+    cells->last_key = append_span(&at, last->key);
+    cells->last_value = append_span(&at, last->value);
     cells->bytes = bytes;
     return cells;
 }
@@ -157,7 +157,7 @@ fence_last(const struct fence *fence)
 
 /* Copies the bytes to `*at` and moves it behind them. */
 static struct span
-copy_span(uint8_t **at, struct span span)
+append_span(uint8_t **at, struct span span)
 {
     const struct span copy = {.data = *at, .size = span.size};
 

@@ -132,7 +132,7 @@ bool fence_reaches(const struct layout *layout, const struct fence *fence,
 bool reader_to_block_of(struct reader *reader, const struct cell *key);
 
 /* The rows of `key` in the reader's block, whose image this is; none, where they would
- * be, if there are none. When the batch has marks, the reader has the key's stretch. */
+ * be, if there are none. When the batch has marks, the reader has the key's granule. */
 void batch_find_key(const struct reader *reader, const struct image *image,
                     const struct cell *key, uint32_t *begin, uint32_t *end);
 /* Asks the processor for the memory that batch_find_key() will probably look at. */

@@ -24,12 +24,12 @@ static enum spine_status on_pin(struct block_keeper *keeper, uint32_t number,
                                 enum pin_use use, struct pin *out,
                                 struct spine_error *error);
 static void on_unpin(struct pin *pin);
-static void on_free(struct block_keeper *keeper);
+static void file_keeper_free(struct block_keeper *keeper);
 static enum spine_status on_check(const struct store_file *file, uint32_t index,
                                   const void *image, struct spine_error *error);
 static void on_release(void *context);
 
-static const struct block_keeper_calls calls = {on_pin, on_unpin, on_free};
+static const struct block_keeper_calls calls = {on_pin, on_unpin, file_keeper_free};
 
 enum spine_status
 keeper_of_file(struct store_file *file, struct spine_batch *part,
@@ -86,7 +86,7 @@ on_unpin(struct pin *pin)
 }
 
 static void
-on_free(struct block_keeper *keeper)
+file_keeper_free(struct block_keeper *keeper)
 {
     const int64_t apart = mem_apart_begin();
 

@@ -39,14 +39,14 @@ FIND_NAME(halve)(FIND_KEYS keys, uint32_t begin, uint32_t count, uint64_t word)
 
 /*
  * Looks around the guess, or when that does not enclose the word at all that is on its
- * side of the stretch. The key that is equal, or HIT_NONE.
+ * side of the granule. The key that is equal, or HIT_NONE.
  */
 static inline uint32_t
-FIND_NAME(find)(const struct stretch *stretch, const struct image *image, uint32_t guess,
+FIND_NAME(find)(const struct granule *granule, const struct image *image, uint32_t guess,
                 uint64_t word)
 {
     FIND_KEYS keys = FIND_KEYS_OF(image);
-    const uint32_t begin = stretch->begin, end = stretch->end;
+    const uint32_t begin = granule->begin, end = granule->end;
     const uint32_t low = guess - begin > GUESS_REACH ? guess - GUESS_REACH : begin;
     const uint32_t high = end - guess > GUESS_REACH ? guess + GUESS_REACH : end;
     uint32_t at = FIND_NAME(halve)(keys, low, high - low, word);
@@ -55,7 +55,7 @@ FIND_NAME(find)(const struct stretch *stretch, const struct image *image, uint32
         at = FIND_NAME(halve)(keys, high, end - high, word);
     else if (at == low && low > begin)
         at = FIND_NAME(halve)(keys, begin, low + 1 - begin, word);
-    /* There is a key: the last one of the stretch is not less. */
+    /* There is a key: the last one of the granule is not less. */
     return FIND_WORD(keys, at) == word ? at : HIT_NONE;
 }
 

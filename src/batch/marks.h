@@ -5,14 +5,14 @@
 /*
  * batch/marks -- where keys that are words lie, without a look into their blocks.
  *
- * The keys of a block are divided into BLOCK_MARKS stretches of equal length; the last
- * ones of a small block may be shorter or empty. A mark is the last key of a stretch, and
+ * The keys of a block are divided into BLOCK_MARKS granules of equal length; the last
+ * ones of a small block may be shorter or empty. A mark is the last key of a granule, and
  * in front of all marks is the first key of the batch:
  *
- *     marks[0]  keys of stretch 0  marks[1]  keys of stretch 1  marks[2] ...
+ *     marks[0]  keys of granule 0  marks[1]  keys of granule 1  marks[2] ...
  *
- * so the keys of stretch s are greater than marks[s] (but for the very first one) and not
- * greater than marks[s + 1]. The mark of an empty stretch is that of the one before. The
+ * so the keys of granule s are greater than marks[s] (but for the very first one) and not
+ * greater than marks[s + 1]. The mark of an empty granule is that of the one before. The
  * marks of a batch lie side by side and are small enough to stay in a processor's cache;
  * they lead to some hundred keys, of which two are known.
  */
@@ -44,47 +44,47 @@ marks_word(const struct layout *layout, uint64_t hi)
 void marks_of_image(const struct layout *layout, const struct image *image,
                     const uint64_t *hi, uint64_t *marks);
 
-/* The stretch of `word`, the first whose mark is not less, or behind the last one if
+/* The granule of `word`, the first whose mark is not less, or behind the last one if
  * there is none. Quick when it is `near`, which may be any number. */
 size_t marks_find(const struct spine_batch *batch, size_t near, uint64_t word);
 
 /* Keys [begin, end) of a block, among which a word is if it is anywhere. */
-struct stretch {
+struct granule {
     const struct fence *fence;
     uint32_t begin;
     uint32_t end;
 };
 
-static inline struct stretch
-marks_stretch(const struct spine_batch *batch, size_t number)
+static inline struct granule
+marks_granule(const struct spine_batch *batch, size_t number)
 {
     const struct fence *fence = &batch->fences[number / BLOCK_MARKS];
     const uint32_t length = (fence->keys + BLOCK_MARKS - 1) / BLOCK_MARKS;
     const uint32_t begin = (uint32_t)(number % BLOCK_MARKS) * length;
     const uint32_t end = begin + length;
 
-    return (struct stretch){
+    return (struct granule){
         .fence = fence, .begin = begin, .end = end < fence->keys ? end : fence->keys};
 }
 
 /*
- * The key of the stretch that `word` is, or where it would be, if keys are spread evenly
- * between the marks, as keys drawn at random and counted ones are. The stretch is that of
+ * The key of the granule that `word` is, or where it would be, if keys are spread evenly
+ * between the marks, as keys drawn at random and counted ones are. The granule is that of
  * the word, so it is not empty.
  */
 static inline uint32_t
-marks_guess(const uint64_t *marks, size_t number, const struct stretch *stretch,
+marks_guess(const uint64_t *marks, size_t number, const struct granule *granule,
             uint64_t word)
 {
     const uint64_t low = marks[number], high = marks[number + 1];
-    const uint32_t length = stretch->end - stretch->begin;
+    const uint32_t length = granule->end - granule->begin;
 
     uint32_t at;
 
     if (word <= low)
-        return stretch->begin;
+        return granule->begin;
     at = (uint32_t)((double)(word - low) / (double)(high - low) * length);
-    return stretch->begin + (at < length ? at : length - 1);
+    return granule->begin + (at < length ? at : length - 1);
 }
 
 #endif

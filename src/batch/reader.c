@@ -13,16 +13,16 @@ static enum spine_status look(struct reader *reader, const struct image **image)
 static enum spine_status
 look_elsewhere(struct reader *reader, const struct image **image);
 static enum spine_status bring(struct reader *reader, enum pin_use *use);
-static enum spine_status let_go(struct reader *reader);
-static enum spine_status ask_file(struct reader *reader, const struct cell *key);
-static void tell_file(const struct reader *reader, bool found);
+static enum spine_status reader_let_go(struct reader *reader);
+static enum spine_status reader_ask_file(struct reader *reader, const struct cell *key);
+static void reader_tell_file(const struct reader *reader, bool found);
 static void note_lent(struct reader *reader);
 static bool is_in_block(const struct reader *reader, const struct cell *key);
 static enum spine_status seek(struct reader *reader, const struct target *target);
 static size_t find_block_around(const struct spine_batch *batch, size_t near,
                                 const struct target *target);
-static size_t
-find_block(const struct spine_batch *batch, size_t near, const struct target *target);
+static size_t find_target_block(const struct spine_batch *batch, size_t near,
+                                const struct target *target);
 static size_t rows_ahead(const struct reader *reader, size_t want);
 static void pass(struct reader *reader, size_t rows);
 
@@ -47,7 +47,7 @@ reader_copy(const struct reader *reader)
     return (struct reader){.batch = reader->batch,
                            .block = reader->block,
                            .row = reader->row,
-                           .stretch = reader->stretch,
+                           .granule = reader->granule,
                            .error = reader->error,
                            .use = reader->use};
 }
@@ -75,7 +75,7 @@ look_elsewhere(struct reader *reader, const struct image **image)
         enum pin_use use = reader->use;
 
         TRY_RETURN(bring(reader, &use));
-        TRY_RETURN(let_go(reader));
+        TRY_RETURN(reader_let_go(reader));
         TRY_RETURN(fence_pin(fence, use, &reader->pin, reader->error));
         reader->pinned = reader->block;
     }
@@ -102,7 +102,7 @@ bring(struct reader *reader, enum pin_use *use)
 
 /* Leaves what the reader holds to those who borrow from it. */
 static enum spine_status
-let_go(struct reader *reader)
+reader_let_go(struct reader *reader)
 {
     enum spine_status st;
 
@@ -214,7 +214,7 @@ reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows)
     if (!reader_to_block_of(reader, key))
         return SPINE_OK;
     if (reader->batch->in_files) {
-        TRY_RETURN(ask_file(reader, key));
+        TRY_RETURN(reader_ask_file(reader, key));
         if (reader->file_answer == FILE_RULES_OUT)
             return SPINE_OK;
     }
@@ -222,14 +222,14 @@ reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows)
     batch_find_key(reader, image, key, &reader->row, &end);
     *rows = end - reader->row;
     if (reader->batch->in_files)
-        tell_file(reader, *rows > 0);
+        reader_tell_file(reader, *rows > 0);
     return SPINE_OK;
 }
 
 /* Does the file of the block, if it is in one, say that the key is not there? Not when
  * the block is held. */
 static __attribute__((noinline)) enum spine_status
-ask_file(struct reader *reader, const struct cell *key)
+reader_ask_file(struct reader *reader, const struct cell *key)
 {
     const struct fence *fence = &reader->batch->fences[reader->block];
     struct asked_filter asked = {0};
@@ -249,7 +249,7 @@ out:
 }
 
 static void
-tell_file(const struct reader *reader, bool found)
+reader_tell_file(const struct reader *reader, bool found)
 {
     const struct fence *fence = &reader->batch->fences[reader->block];
 
@@ -263,12 +263,12 @@ reader_to_block_of(struct reader *reader, const struct cell *key)
     const struct spine_batch *batch = reader->batch;
 
     if (batch->marks != NULL) {
-        reader->stretch = marks_find(batch, reader->stretch, key->word);
-        reader->block = reader->stretch / BLOCK_MARKS;
+        reader->granule = marks_find(batch, reader->granule, key->word);
+        reader->block = reader->granule / BLOCK_MARKS;
     } else if (!is_in_block(reader, key)) {
         const struct target target = target_of(&batch->layout, key, NULL, false);
 
-        reader->block = find_block(batch, reader->block, &target);
+        reader->block = find_target_block(batch, reader->block, &target);
     }
     reader->row = 0;
     return reader->block < batch->block_count;
@@ -302,7 +302,7 @@ seek(struct reader *reader, const struct target *target)
     const struct spine_batch *batch = reader->batch;
     const struct image *image;
 
-    reader->block = find_block(batch, reader->block, target);
+    reader->block = find_target_block(batch, reader->block, target);
     reader->row = 0;
     if (reader->block < batch->block_count) {
         TRY_RETURN(look(reader, &image));
@@ -316,7 +316,8 @@ seek(struct reader *reader, const struct target *target)
  * it is if first codes are spread evenly.
  */
 static size_t
-find_block(const struct spine_batch *batch, size_t near, const struct target *target)
+find_target_block(const struct spine_batch *batch, size_t near,
+                  const struct target *target)
 {
     const struct layout *layout = &batch->layout;
     const struct fence *fences = batch->fences;

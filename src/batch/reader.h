@@ -34,8 +34,8 @@ struct reader {
     /* The row in it. */
     uint32_t row;
     /* Where the next exact seek begins to look among the marks, or any number; since
-     * one, the stretch of its key. */
-    size_t stretch;
+     * one, the granule of its key. */
+    size_t granule;
 
     /* Holds the block that was looked into last, number `pinned`, if it is elsewhere. */
     struct pin pin;

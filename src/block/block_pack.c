@@ -11,12 +11,13 @@ static void pack_head(const struct plan *plan, struct image *image);
 static void pack_padding(struct image *image, const size_t *part_bytes);
 static void pack_parts(const struct plan *plan, struct image *image);
 static void pack_ends(const struct plan *plan, struct image *image);
-static void pack_column(const struct source *source, void *cells, uint32_t *ends);
-static void pack_word4(const struct source *source, uint32_t *cells);
-static void pack_word8(const struct source *source, uint64_t *cells);
-static void pack_fixed(const struct source *source, uint8_t *cells);
-static void pack_bytes(const struct source *source, uint8_t *cells, uint32_t *ends);
-static void pack_samples(const struct source *source, struct image *image);
+static void pack_column(const struct column_source *source, void *cells, uint32_t *ends);
+static void pack_word4(const struct column_source *source, uint32_t *cells);
+static void pack_word8(const struct column_source *source, uint64_t *cells);
+static void pack_fixed(const struct column_source *source, uint8_t *cells);
+static void
+pack_bytes(const struct column_source *source, uint8_t *cells, uint32_t *ends);
+static void pack_samples(const struct column_source *source, struct image *image);
 static void pack_times(const struct plan *plan, uint64_t *times);
 static void pack_weights(const struct plan *plan, void *to);
 
@@ -88,7 +89,7 @@ part_of(struct image *image, enum image_part part)
 }
 
 static struct span
-span_of(const struct source *source, uint32_t cell)
+span_of(const struct column_source *source, uint32_t cell)
 {
     return source->spans[source->rows != NULL ? source->rows[cell] : cell];
 }
@@ -127,7 +128,8 @@ static void
 pack_parts(const struct plan *plan, struct image *image)
 {
     const struct framed *framed = plan->framed;
-    const struct source key = plan_key_source(plan), value = plan_value_source(plan);
+    const struct column_source key = plan_key_source(plan),
+                               value = plan_value_source(plan);
     uint8_t *const keys = part_of(image, PART_KEY_CELLS);
     uint8_t *const values = part_of(image, PART_VALUE_CELLS);
     uint8_t *const times = part_of(image, PART_TIMES);
@@ -185,7 +187,7 @@ pack_ends(const struct plan *plan, struct image *image)
 }
 
 static void
-pack_column(const struct source *source, void *cells, uint32_t *ends)
+pack_column(const struct column_source *source, void *cells, uint32_t *ends)
 {
     switch (source->layout->shape) {
     case SHAPE_NONE:
@@ -206,7 +208,7 @@ pack_column(const struct source *source, void *cells, uint32_t *ends)
 }
 
 static void
-pack_word4(const struct source *source, uint32_t *cells)
+pack_word4(const struct column_source *source, uint32_t *cells)
 {
     const uint64_t *words = source->words;
     const unsigned shift = source->shift;
@@ -220,7 +222,7 @@ pack_word4(const struct source *source, uint32_t *cells)
 }
 
 static void
-pack_word8(const struct source *source, uint64_t *cells)
+pack_word8(const struct column_source *source, uint64_t *cells)
 {
     /* A word of eight bytes is alone in its code word. */
     assert(source->shift == 0);
@@ -232,7 +234,7 @@ pack_word8(const struct source *source, uint64_t *cells)
 }
 
 static void
-pack_fixed(const struct source *source, uint8_t *cells)
+pack_fixed(const struct column_source *source, uint8_t *cells)
 {
     const size_t size = source->layout->bytes;
 
@@ -255,7 +257,7 @@ pack_fixed(const struct source *source, uint8_t *cells)
 }
 
 static void
-pack_bytes(const struct source *source, uint8_t *cells, uint32_t *ends)
+pack_bytes(const struct column_source *source, uint8_t *cells, uint32_t *ends)
 {
     size_t at = 0;
 
@@ -271,7 +273,7 @@ pack_bytes(const struct source *source, uint8_t *cells, uint32_t *ends)
 }
 
 static void
-pack_samples(const struct source *source, struct image *image)
+pack_samples(const struct column_source *source, struct image *image)
 {
     uint64_t *const samples = part_of(image, PART_KEY_SAMPLES);
 

@@ -13,18 +13,19 @@ static const enum image_part part_of_frame[FRAME_COUNT] = {
 static void plan_keys(struct plan *plan);
 static void plan_values(struct plan *plan);
 static void plan_weights(struct plan *plan);
-static size_t source_bytes(const struct source *source);
-static void plan_frames(struct plan *plan, const struct source *key,
-                        const struct source *value, bool encode);
-static struct frame_source words_of_source(const struct source *source, bool sorted);
-static void
-plan_parts(struct plan *plan, const struct source *key, const struct source *value);
+static size_t source_bytes(const struct column_source *source);
+static void plan_frames(struct plan *plan, const struct column_source *key,
+                        const struct column_source *value, bool encode);
+static struct frame_source
+words_of_source(const struct column_source *source, bool sorted);
+static void plan_parts(struct plan *plan, const struct column_source *key,
+                       const struct column_source *value);
 
 void
 plan_rows(struct plan *plan, const struct layout *layout, const struct rows *rows,
           size_t begin, size_t end, bool encode)
 {
-    struct source key, value;
+    struct column_source key, value;
 
     assert(begin < end && end <= rows->count && end - begin <= BLOCK_ROWS);
     plan->layout = layout;
@@ -103,15 +104,15 @@ plan_weights(struct plan *plan)
     plan->weight_bytes = weight_bytes_of(not_one, magnitude);
 }
 
-struct source
+struct column_source
 plan_key_source(const struct plan *plan)
 {
     const struct layout *layout = plan->layout;
     const struct rows *rows = plan->rows;
     const bool one_per_row = plan->key_count == plan->row_count;
-    struct source source = {.layout = &layout->key,
-                            .words = rows->hi + plan->begin,
-                            .count = plan->key_count};
+    struct column_source source = {.layout = &layout->key,
+                                   .words = rows->hi + plan->begin,
+                                   .count = plan->key_count};
 
     if (layout->row_kind == ROW_ONE && layout->key_shift < 64)
         source.shift = layout->key_shift;
@@ -123,13 +124,13 @@ plan_key_source(const struct plan *plan)
     return source;
 }
 
-struct source
+struct column_source
 plan_value_source(const struct plan *plan)
 {
     const struct layout *layout = plan->layout;
     const struct rows *rows = plan->rows;
     const bool one_per_row = plan->value_count == plan->row_count;
-    struct source source = {.layout = &layout->value, .count = plan->value_count};
+    struct column_source source = {.layout = &layout->value, .count = plan->value_count};
 
     if (layout->value.spans)
         source.spans = rows->value + plan->begin;
@@ -147,8 +148,8 @@ plan_value_source(const struct plan *plan)
 }
 
 static void
-plan_frames(struct plan *plan, const struct source *key, const struct source *value,
-            bool encode)
+plan_frames(struct plan *plan, const struct column_source *key,
+            const struct column_source *value, bool encode)
 {
     const struct layout *layout = plan->layout;
     struct framed *const framed = plan->framed;
@@ -184,7 +185,7 @@ plan_frames(struct plan *plan, const struct source *key, const struct source *va
 }
 
 static struct frame_source
-words_of_source(const struct source *source, bool sorted)
+words_of_source(const struct column_source *source, bool sorted)
 {
     return (struct frame_source){.words = source->words,
                                  .shift = source->shift,
@@ -197,7 +198,7 @@ words_of_source(const struct source *source, bool sorted)
 
 /* Bytes of the cells, with the slack that loads and stores of whole words need. */
 static size_t
-source_bytes(const struct source *source)
+source_bytes(const struct column_source *source)
 {
     size_t bytes = 0;
 
@@ -213,7 +214,8 @@ source_bytes(const struct source *source)
 }
 
 static void
-plan_parts(struct plan *plan, const struct source *key, const struct source *value)
+plan_parts(struct plan *plan, const struct column_source *key,
+           const struct column_source *value)
 {
     const struct layout *layout = plan->layout;
     size_t *const bytes = plan->part_bytes;

@@ -34,7 +34,7 @@ struct plan {
 };
 
 /* Where one column comes from. */
-struct source {
+struct column_source {
     const struct cell_layout *layout;
     /* The words are these shifted right. */
     const uint64_t *words;
@@ -51,7 +51,7 @@ struct source {
 void plan_rows(struct plan *plan, const struct layout *layout, const struct rows *rows,
                size_t begin, size_t end, bool encode);
 /* Where the cells of the columns come from. */
-struct source plan_key_source(const struct plan *plan);
-struct source plan_value_source(const struct plan *plan);
+struct column_source plan_key_source(const struct plan *plan);
+struct column_source plan_value_source(const struct plan *plan);
 
 #endif

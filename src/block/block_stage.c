@@ -5,7 +5,7 @@
 #define UNPACK_WORDS 256u
 
 /* Rows [begin, end) of one column: those from `begin` on have cell `cell`, and so on. */
-struct piece {
+struct column_part {
     const struct cell_layout *layout;
     /* As those of struct column. */
     const struct frame *frame;
@@ -21,18 +21,20 @@ struct piece {
 
 static void stage_wide(const struct layout *layout, const struct image *image,
                        uint32_t begin, uint32_t end, struct rows *out);
-static void find_cells(const struct image *image, struct piece *key, struct piece *value,
-                       uint16_t *scratch);
-static void stage_one(const struct layout *layout, const struct piece *key,
-                      const struct piece *value, uint64_t *hi);
+static void find_cells(const struct image *image, struct column_part *key,
+                       struct column_part *value, uint16_t *scratch);
+static void stage_one(const struct layout *layout, const struct column_part *key,
+                      const struct column_part *value, uint64_t *hi);
 static void
-add_values(const struct layout *layout, const struct piece *value, uint64_t *hi);
-static void stage_column(const struct piece *piece, uint64_t *words, struct span *spans);
-static void stage_frame(const struct piece *piece, uint64_t *words);
-static void stage_word4(const struct piece *piece, uint64_t *words);
-static void stage_word8(const struct piece *piece, uint64_t *words);
-static void stage_spans(const struct piece *piece, uint64_t *words, struct span *spans);
-static void stage_pair(const struct piece *piece, uint64_t *hi, uint64_t *lo);
+add_values(const struct layout *layout, const struct column_part *value, uint64_t *hi);
+static void
+stage_column(const struct column_part *piece, uint64_t *words, struct span *spans);
+static void stage_frame(const struct column_part *piece, uint64_t *words);
+static void stage_word4(const struct column_part *piece, uint64_t *words);
+static void stage_word8(const struct column_part *piece, uint64_t *words);
+static void
+stage_spans(const struct column_part *piece, uint64_t *words, struct span *spans);
+static void stage_pair(const struct column_part *piece, uint64_t *hi, uint64_t *lo);
 static void
 stage_times(const struct image *image, uint32_t begin, uint32_t end, uint64_t *times);
 static void
@@ -40,8 +42,8 @@ stage_weights(const struct image *image, size_t begin, size_t count, int64_t *we
 
 /* Where the rows of the pieces have their cells. */
 static inline __attribute__((always_inline)) void
-find_pieces(const struct layout *layout, const struct image *image, struct piece *key,
-            struct piece *value, uint16_t *scratch)
+find_pieces(const struct layout *layout, const struct image *image,
+            struct column_part *key, struct column_part *value, uint16_t *scratch)
 {
     key->layout = &layout->key;
     key->frame = image_has(image, IMAGE_KEYS_FRAMED) ? &image->key_frame : NULL;
@@ -76,7 +78,7 @@ image_stage_lent(const struct layout *layout, const struct image *image, uint32_
 {
     const size_t at = out->count;
     uint16_t scratch[BLOCK_ROWS];
-    struct piece key = {.begin = begin, .end = end}, value = key;
+    struct column_part key = {.begin = begin, .end = end}, value = key;
 
     assert(layout->row_kind != ROW_WIDE);
     assert(begin < end && end <= image->row_count);
@@ -103,7 +105,7 @@ stage_wide(const struct layout *layout, const struct image *image, uint32_t begi
     const size_t at = out->count;
     const unsigned width = layout->weight_count;
     uint16_t scratch[BLOCK_ROWS];
-    struct piece key = {.begin = begin, .end = end}, value = key;
+    struct column_part key = {.begin = begin, .end = end}, value = key;
 
     assert(begin < end && end <= image->row_count);
     assert(out->capacity - out->count >= end - begin);
@@ -125,13 +127,13 @@ image_stage_key(const struct layout *layout, const struct image *image, uint64_t
     const uint32_t count = end - begin;
     /* Every row has a value of its own. */
     const struct column values = image_values(image);
-    const struct piece value = {.layout = &layout->value,
-                                .frame = values.frame,
-                                .cells = values.cells,
-                                .cell = begin,
-                                .cell_count = image->value_count,
-                                .begin = begin,
-                                .end = end};
+    const struct column_part value = {.layout = &layout->value,
+                                      .frame = values.frame,
+                                      .cells = values.cells,
+                                      .cell = begin,
+                                      .cell_count = image->value_count,
+                                      .begin = begin,
+                                      .end = end};
 
     assert(begin < end && end <= image->row_count);
     assert(out->capacity - out->count >= count);
@@ -164,7 +166,7 @@ find_end(const uint16_t *ends, uint32_t count, uint32_t at)
 
 /* Where the cells of the pieces begin, and where their rows end. */
 static void
-find_cells(const struct image *image, struct piece *key, struct piece *value,
+find_cells(const struct image *image, struct column_part *key, struct column_part *value,
            uint16_t *scratch)
 {
     const uint16_t *value_ends = image_part(image, PART_ENDS_OF_VALUES);
@@ -195,8 +197,8 @@ find_cells(const struct image *image, struct piece *key, struct piece *value,
 
 /* Untimed: every row has a value of its own. */
 static void
-stage_one(const struct layout *layout, const struct piece *key, const struct piece *value,
-          uint64_t *hi)
+stage_one(const struct layout *layout, const struct column_part *key,
+          const struct column_part *value, uint64_t *hi)
 {
     if (layout->key.shape == SHAPE_NONE) {
         stage_column(value, hi, NULL);
@@ -208,7 +210,7 @@ stage_one(const struct layout *layout, const struct piece *key, const struct pie
 
 /* Puts values below the keys in `hi`. */
 static void
-add_values(const struct layout *layout, const struct piece *value, uint64_t *hi)
+add_values(const struct layout *layout, const struct column_part *value, uint64_t *hi)
 {
     const uint32_t count = value->end - value->begin;
     const unsigned shift = layout->key_shift;
@@ -227,7 +229,7 @@ add_values(const struct layout *layout, const struct piece *value, uint64_t *hi)
 }
 
 static void
-stage_column(const struct piece *piece, uint64_t *words, struct span *spans)
+stage_column(const struct column_part *piece, uint64_t *words, struct span *spans)
 {
     if (piece->frame != NULL) {
         stage_frame(piece, words);
@@ -279,12 +281,12 @@ void
 column_words(const struct cell_layout *layout, const struct column *column, size_t begin,
              size_t end, uint64_t *words)
 {
-    const struct piece piece = {.layout = layout,
-                                .frame = column->frame,
-                                .cells = column->cells,
-                                .cell = (uint32_t)begin,
-                                .begin = (uint32_t)begin,
-                                .end = (uint32_t)end};
+    const struct column_part piece = {.layout = layout,
+                                      .frame = column->frame,
+                                      .cells = column->cells,
+                                      .cell = (uint32_t)begin,
+                                      .begin = (uint32_t)begin,
+                                      .end = (uint32_t)end};
 
     assert(layout->shape == SHAPE_WORD4 || layout->shape == SHAPE_WORD8);
     stage_column(&piece, words, NULL);
@@ -293,7 +295,7 @@ column_words(const struct cell_layout *layout, const struct column *column, size
 /* Several rows of a cell: unpacked some cells after the others. Every cell has a row, so
  * no more cells are needed than rows are left. */
 static void
-stage_frame(const struct piece *piece, uint64_t *words)
+stage_frame(const struct column_part *piece, uint64_t *words)
 {
     const uint32_t end = piece->end;
     uint64_t cells[UNPACK_WORDS];
@@ -319,7 +321,7 @@ stage_frame(const struct piece *piece, uint64_t *words)
 }
 
 static void
-stage_word4(const struct piece *piece, uint64_t *words)
+stage_word4(const struct column_part *piece, uint64_t *words)
 {
     const uint32_t *cells = (const uint32_t *)piece->cells + piece->cell;
     const uint16_t *ends = piece->row_ends;
@@ -337,7 +339,7 @@ stage_word4(const struct piece *piece, uint64_t *words)
 }
 
 static void
-stage_word8(const struct piece *piece, uint64_t *words)
+stage_word8(const struct column_part *piece, uint64_t *words)
 {
     const uint64_t *cells = (const uint64_t *)piece->cells + piece->cell;
     const uint16_t *ends = piece->row_ends;
@@ -354,7 +356,7 @@ stage_word8(const struct piece *piece, uint64_t *words)
 }
 
 static void
-stage_spans(const struct piece *piece, uint64_t *words, struct span *spans)
+stage_spans(const struct column_part *piece, uint64_t *words, struct span *spans)
 {
     const struct column column = {.cells = piece->cells, .ends = piece->ends};
     const uint16_t *ends = piece->row_ends;
@@ -374,7 +376,7 @@ stage_spans(const struct piece *piece, uint64_t *words, struct span *spans)
 
 /* SHAPE_FIXED as the whole code: one cell per row. */
 static void
-stage_pair(const struct piece *piece, uint64_t *hi, uint64_t *lo)
+stage_pair(const struct column_part *piece, uint64_t *hi, uint64_t *lo)
 {
     const size_t size = piece->layout->bytes;
     const uint8_t *cells = (const uint8_t *)piece->cells + piece->cell * size;

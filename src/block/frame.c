@@ -108,14 +108,14 @@ frame_unpack_below(const struct frame *frame, size_t begin, size_t end, unsigned
 }
 
 /* Where the distances of a group begin, and the slope times the numbers of its words. */
-struct places {
+struct lanes {
     size_t bytes[GROUP_WORDS];
     half_group shifts[2];
     half_group rises[2];
 };
 
 INLINE_ALWAYS void
-places_init(struct places *places, const struct frame *frame, size_t begin)
+lanes_init(struct lanes *places, const struct frame *frame, size_t begin)
 {
     for (unsigned i = 0; i < GROUP_WORDS; i++) {
         const size_t position = (size_t)i * frame->width;
@@ -129,8 +129,8 @@ places_init(struct places *places, const struct frame *frame, size_t begin)
 /* Distances of at least a byte: each begins in a byte whose lower bits are the end of the
  * one before it, and nothing else. */
 INLINE_ALWAYS void
-store_wide(uint8_t *to, unsigned width, const struct places *places,
-           const half_group *low, const half_group *high)
+store_wide(uint8_t *to, unsigned width, const struct lanes *places, const half_group *low,
+           const half_group *high)
 {
     const half_group low_before = __builtin_shufflevector(*low, *low, 0, 0, 1, 2);
     const half_group high_before = __builtin_shufflevector(*low, *high, 3, 4, 5, 6);
@@ -164,9 +164,9 @@ pack_all(const struct frame *frame, const uint64_t *words, size_t count, uint8_t
     const uint64_t base = frame->base, step = frame->slope * GROUP_WORDS;
     const unsigned width = frame->width, slope_shift = frame->slope_shift;
     half_group low, high;
-    struct places places;
+    struct lanes places;
 
-    places_init(&places, frame, 0);
+    lanes_init(&places, frame, 0);
     for (size_t i = 0; i < count; i += GROUP_WORDS, words += GROUP_WORDS, to += width) {
         memcpy(&low, words, sizeof low);
         memcpy(&high, words + HALF_WORDS, sizeof high);
@@ -216,9 +216,9 @@ unpack_all(const struct frame *frame, size_t begin, size_t end, uint64_t *words,
     const uint64_t step = frame->slope * GROUP_WORDS;
     const unsigned width = frame->width, slope_shift = frame->slope_shift;
     const uint8_t *bits = frame_bits(frame) + begin / GROUP_WORDS * width;
-    struct places places;
+    struct lanes places;
 
-    places_init(&places, frame, begin);
+    lanes_init(&places, frame, begin);
     for (; begin < end; begin += GROUP_WORDS, bits += width, words += GROUP_WORDS) {
         half_group low, high, above;
 

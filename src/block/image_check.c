@@ -15,7 +15,7 @@
 /* Rows that are looked at together. */
 #define CHECK_ROWS 64u
 
-struct check {
+struct image_walk {
     const struct layout *layout;
     const struct image *image;
     size_t size;
@@ -25,7 +25,7 @@ struct check {
 };
 
 /* What the rows are found to be. */
-struct findings {
+struct rows_found {
     uint64_t keys;
     uint64_t values;
     uint64_t negative_rows;
@@ -34,44 +34,46 @@ struct findings {
     uint64_t magnitude;
 };
 
-static enum spine_status check_head(const struct check *check);
-static enum spine_status check_counts(const struct check *check);
+static enum spine_status check_head(const struct image_walk *check);
+static enum spine_status check_counts(const struct image_walk *check);
 static enum spine_status
-check_column(struct check *check, const struct cell_layout *layout, bool is_key);
-static enum spine_status check_cell_ends(const struct check *check, const uint32_t *ends,
-                                         uint32_t count, uint32_t shared_bytes);
+check_column(struct image_walk *check, const struct cell_layout *layout, bool is_key);
+static enum spine_status check_cell_ends(const struct image_walk *check,
+                                         const uint32_t *ends, uint32_t count,
+                                         uint32_t shared_bytes);
+static enum spine_status check_ends(struct image_walk *check, enum image_part part,
+                                    uint32_t count, uint32_t total);
+static enum spine_status check_times(struct image_walk *check);
+static enum spine_status check_weights(struct image_walk *check);
 static enum spine_status
-check_ends(struct check *check, enum image_part part, uint32_t count, uint32_t total);
-static enum spine_status check_times(struct check *check);
-static enum spine_status check_weights(struct check *check);
+check_framed_part(struct image_walk *check, enum image_part part, size_t count);
 static enum spine_status
-check_framed_part(struct check *check, enum image_part part, size_t count);
+check_frame(const struct image_walk *check, const struct frame *frame, size_t count);
 static enum spine_status
-check_frame(const struct check *check, const struct frame *frame, size_t count);
+check_array(struct image_walk *check, enum image_part part, size_t bytes);
 static enum spine_status
-check_array(struct check *check, enum image_part part, size_t bytes);
-static enum spine_status
-check_part(struct check *check, enum image_part part, size_t bytes, size_t bits);
-static enum spine_status check_words(const struct check *check,
+check_part(struct image_walk *check, enum image_part part, size_t bytes, size_t bits);
+static enum spine_status check_words(const struct image_walk *check,
                                      const struct cell_layout *layout,
                                      const struct column *column, uint32_t count);
-static enum spine_status check_samples(const struct check *check);
-static enum spine_status check_rows(const struct check *check);
-static enum spine_status look_at_rows(const struct check *check, const struct rows *rows,
-                                      uint32_t first, struct findings *findings);
+static enum spine_status check_samples(const struct image_walk *check);
+static enum spine_status check_rows(const struct image_walk *check);
+static enum spine_status look_at_rows(const struct image_walk *check,
+                                      const struct rows *rows, uint32_t first,
+                                      struct rows_found *findings);
 static bool look_at_weights(const struct layout *layout, const int64_t *weights,
-                            struct findings *findings);
+                            struct rows_found *findings);
 static bool is_zero(const uint8_t *bytes, size_t begin, size_t end);
 
 enum spine_status
 image_check_shape(const struct layout *layout, const void *bytes, size_t size,
                   struct spine_error *error)
 {
-    struct check check = {.layout = layout,
-                          .image = bytes,
-                          .size = size,
-                          .error = error,
-                          .end = IMAGE_HEAD_BYTES};
+    struct image_walk check = {.layout = layout,
+                               .image = bytes,
+                               .size = size,
+                               .error = error,
+                               .end = IMAGE_HEAD_BYTES};
     const struct image *image = bytes;
 
     assert((uintptr_t)bytes % _Alignof(struct image) == 0);
@@ -96,7 +98,7 @@ image_check(const struct layout *layout, const void *bytes, size_t size,
             struct spine_error *error)
 {
     const struct image *image = bytes;
-    const struct check check = {
+    const struct image_walk check = {
         .layout = layout, .image = image, .size = size, .error = error};
 
     TRY_RETURN(image_check_shape(layout, bytes, size, error));
@@ -110,7 +112,7 @@ image_check(const struct layout *layout, const void *bytes, size_t size,
 }
 
 static enum spine_status
-check_head(const struct check *check)
+check_head(const struct image_walk *check)
 {
     const struct image *image = check->image;
     const struct layout *layout = check->layout;
@@ -140,7 +142,7 @@ check_head(const struct check *check)
 }
 
 static enum spine_status
-check_counts(const struct check *check)
+check_counts(const struct image_walk *check)
 {
     const struct image *image = check->image;
     const struct layout *layout = check->layout;
@@ -166,7 +168,7 @@ check_counts(const struct check *check)
 
 /* The cells of keys or values, and what belongs to them. */
 static enum spine_status
-check_column(struct check *check, const struct cell_layout *layout, bool is_key)
+check_column(struct image_walk *check, const struct cell_layout *layout, bool is_key)
 {
     const struct image *image = check->image;
     const uint32_t count = is_key ? image->key_count : image->value_count;
@@ -207,7 +209,7 @@ check_column(struct check *check, const struct cell_layout *layout, bool is_key)
 
 /* Ends of bytes, of which each cell has at least `shared_bytes`. */
 static enum spine_status
-check_cell_ends(const struct check *check, const uint32_t *ends, uint32_t count,
+check_cell_ends(const struct image_walk *check, const uint32_t *ends, uint32_t count,
                 uint32_t shared_bytes)
 {
     uint32_t before = 0;
@@ -224,7 +226,7 @@ check_cell_ends(const struct check *check, const uint32_t *ends, uint32_t count,
 
 /* `count` ends of `total` things; absent when each has one. */
 static enum spine_status
-check_ends(struct check *check, enum image_part part, uint32_t count, uint32_t total)
+check_ends(struct image_walk *check, enum image_part part, uint32_t count, uint32_t total)
 {
     const char *const what = part == PART_ENDS_OF_VALUES ? "values" : "times";
     const uint16_t *ends;
@@ -242,7 +244,7 @@ check_ends(struct check *check, enum image_part part, uint32_t count, uint32_t t
 }
 
 static enum spine_status
-check_times(struct check *check)
+check_times(struct image_walk *check)
 {
     const struct image *image = check->image;
 
@@ -253,7 +255,7 @@ check_times(struct check *check)
 }
 
 static enum spine_status
-check_weights(struct check *check)
+check_weights(struct image_walk *check)
 {
     const struct image *image = check->image;
     const unsigned bytes = image->weight_bytes;
@@ -270,7 +272,7 @@ check_weights(struct check *check)
 
 /* A frame and its distances behind it. */
 static enum spine_status
-check_framed_part(struct check *check, enum image_part part, size_t count)
+check_framed_part(struct image_walk *check, enum image_part part, size_t count)
 {
     const struct frame *frame;
 
@@ -286,7 +288,7 @@ check_framed_part(struct check *check, enum image_part part, size_t count)
 
 /* The products of a frame of `count` words do not wrap around. */
 static enum spine_status
-check_frame(const struct check *check, const struct frame *frame, size_t count)
+check_frame(const struct image_walk *check, const struct frame *frame, size_t count)
 {
     EXPECT((frame->width <= FRAME_WIDTH_MAX || frame->width == 64) &&
                frame->mask ==
@@ -299,14 +301,14 @@ check_frame(const struct check *check, const struct frame *frame, size_t count)
 
 /* The next array has so many bytes; none: it is absent. */
 static enum spine_status
-check_array(struct check *check, enum image_part part, size_t bytes)
+check_array(struct image_walk *check, enum image_part part, size_t bytes)
 {
     return check_part(check, part, bytes, 8 * bytes);
 }
 
 /* The same of an array of which the first `bits` bits are used, and the others zero. */
 static enum spine_status
-check_part(struct check *check, enum image_part part, size_t bytes, size_t bits)
+check_part(struct image_walk *check, enum image_part part, size_t bytes, size_t bits)
 {
     const size_t begin = check->end, padded = (bytes + 7) & ~(size_t)7;
     const uint8_t *const image = (const uint8_t *)check->image;
@@ -339,7 +341,7 @@ is_zero(const uint8_t *bytes, size_t begin, size_t end)
 /* Words are no longer than the cells that they stand for, which bits could say and a
  * comparison of rows would not. */
 static enum spine_status
-check_words(const struct check *check, const struct cell_layout *layout,
+check_words(const struct image_walk *check, const struct cell_layout *layout,
             const struct column *column, uint32_t count)
 {
     const unsigned bits = 8 * (unsigned)layout->bytes;
@@ -363,7 +365,7 @@ check_words(const struct check *check, const struct cell_layout *layout,
 }
 
 static enum spine_status
-check_samples(const struct check *check)
+check_samples(const struct image_walk *check)
 {
     const struct cell_layout *layout = &check->layout->key;
     const struct image *image = check->image;
@@ -387,7 +389,7 @@ check_samples(const struct check *check)
 
 /* All rows, some at a time behind the last one of those before. */
 static enum spine_status
-check_rows(const struct check *check)
+check_rows(const struct image_walk *check)
 {
     const struct layout *layout = check->layout;
     const struct image *image = check->image;
@@ -395,7 +397,7 @@ check_rows(const struct check *check)
     struct span key[CHECK_ROWS + 1], value[CHECK_ROWS + 1];
     int64_t weight[(CHECK_ROWS + 1) * SPINE_WEIGHTS_MAX];
     struct rows rows = {.hi = hi, .weight = weight, .capacity = CHECK_ROWS + 1};
-    struct findings found = {0};
+    struct rows_found found = {0};
     unsigned narrowest;
 
     rows.lo = layout->row_kind != ROW_ONE ? lo : NULL;
@@ -425,8 +427,8 @@ check_rows(const struct check *check)
 
 /* Rows from number `first` on; the one in front of them is the one before, if any. */
 static enum spine_status
-look_at_rows(const struct check *check, const struct rows *rows, uint32_t first,
-             struct findings *findings)
+look_at_rows(const struct image_walk *check, const struct rows *rows, uint32_t first,
+             struct rows_found *findings)
 {
     const struct layout *layout = check->layout;
     const size_t begin = first > 0;
@@ -448,7 +450,7 @@ look_at_rows(const struct check *check, const struct rows *rows, uint32_t first,
 /* False when all are 0. */
 static bool
 look_at_weights(const struct layout *layout, const int64_t *weights,
-                struct findings *findings)
+                struct rows_found *findings)
 {
     bool zero = true, negative = false;
 

@@ -12,8 +12,8 @@ static_assert(PLACE_KEY == 0 && CELL_U64 == 0, "spine_cursor_key() asks both at 
 static const uint64_t no_times[1];
 static const int64_t no_weights[SPINE_WEIGHTS_MAX];
 
-static union spine_datum read_key(struct spine_cursor *cursor);
-static union spine_datum read_value(struct spine_cursor *cursor);
+static union spine_datum cursor_read_key(struct spine_cursor *cursor);
+static union spine_datum cursor_read_value(struct spine_cursor *cursor);
 static union spine_datum datum_of_word(enum cell_read read, uint64_t word);
 static const int64_t *sum_weights(struct spine_cursor *cursor);
 static size_t keep_through(struct spine_cursor *cursor, uint64_t upper,
@@ -26,11 +26,11 @@ spine_cursor_key(struct spine_cursor *cursor)
     /* Both are 0: that and nothing else is the quick case. */
     if (cursor != NULL && ((unsigned)cursor->place | (unsigned)cursor->key_read) == 0)
         return spine_u64(cursor->window.rows.hi[cursor->key_begin]);
-    return read_key(cursor);
+    return cursor_read_key(cursor);
 }
 
 static SLOW_PATH union spine_datum
-read_key(struct spine_cursor *cursor)
+cursor_read_key(struct spine_cursor *cursor)
 {
     const struct rows *rows;
 
@@ -55,11 +55,11 @@ spine_cursor_val(struct spine_cursor *cursor)
 
         return spine_u64((rows->lo != NULL ? rows->lo : rows->hi)[cursor->at]);
     }
-    return read_value(cursor);
+    return cursor_read_value(cursor);
 }
 
 static SLOW_PATH union spine_datum
-read_value(struct spine_cursor *cursor)
+cursor_read_value(struct spine_cursor *cursor)
 {
     const struct rows *rows;
     const uint64_t *words;

@@ -13,7 +13,7 @@
 #include "spine/view.h"
 
 /* One search. */
-struct search {
+struct predicate_search {
     struct spine_cursor *cursor;
     spine_predicate_fn *on_cell;
     void *context;
@@ -30,30 +30,31 @@ struct search {
 };
 
 /* Rows [begin, end) of a batch. */
-struct stretch {
+struct row_range {
     uint64_t begin;
     uint64_t end;
 };
 
-static void seek_key_with(struct search *search, const char *call);
-static void seek_val_with(struct search *search, const char *call);
-static void stand_on_found_value(struct search *search, const struct cell *key);
-static void search_release(struct search *search);
-static bool search_batches(struct search *search, const struct cell *key);
-static enum spine_status stretch_of(const struct search *search,
-                                    const struct source *source, const struct cell *key,
-                                    struct stretch *out);
-static bool search_stretch(struct search *search, const struct source *source,
-                           struct stretch stretch);
-static bool ask(struct search *search, const struct source *source, uint64_t offset,
-                bool *accepted, union spine_datum *out);
-static bool note(struct search *search, union spine_datum datum);
+static void seek_key_with(struct predicate_search *search, const char *call);
+static void seek_val_with(struct predicate_search *search, const char *call);
+static void stand_on_found_value(struct predicate_search *search, const struct cell *key);
+static void search_release(struct predicate_search *search);
+static bool search_batches(struct predicate_search *search, const struct cell *key);
+static enum spine_status range_of(const struct predicate_search *search,
+                                  const struct source *source, const struct cell *key,
+                                  struct row_range *out);
+static bool search_range(struct predicate_search *search, const struct source *source,
+                         struct row_range range);
+static bool search_ask(struct predicate_search *search, const struct source *source,
+                       uint64_t offset, bool *accepted, union spine_datum *out);
+static bool note(struct predicate_search *search, union spine_datum datum);
 
 void
 spine_cursor_seek_key_with(struct spine_cursor *cursor, spine_predicate_fn *on_key,
                            void *context)
 {
-    struct search search = {.cursor = cursor, .on_cell = on_key, .context = context};
+    struct predicate_search search = {
+        .cursor = cursor, .on_cell = on_key, .context = context};
 
     seek_key_with(&search, "spine_cursor_seek_key_with");
 }
@@ -62,14 +63,14 @@ void
 spine_cursor_seek_key_with_reverse(struct spine_cursor *cursor,
                                    spine_predicate_fn *on_key, void *context)
 {
-    struct search search = {
+    struct predicate_search search = {
         .cursor = cursor, .on_cell = on_key, .context = context, .backward = true};
 
     seek_key_with(&search, "spine_cursor_seek_key_with_reverse");
 }
 
 static void
-seek_key_with(struct search *search, const char *call)
+seek_key_with(struct predicate_search *search, const char *call)
 {
     struct spine_cursor *cursor = search->cursor;
     const bool on_some_key = cursor_on_key(cursor);
@@ -101,7 +102,7 @@ void
 spine_cursor_seek_val_with(struct spine_cursor *cursor, spine_predicate_fn *on_val,
                            void *context)
 {
-    struct search search = {
+    struct predicate_search search = {
         .cursor = cursor, .on_cell = on_val, .context = context, .by_value = true};
 
     seek_val_with(&search, "spine_cursor_seek_val_with");
@@ -111,17 +112,17 @@ void
 spine_cursor_seek_val_with_reverse(struct spine_cursor *cursor,
                                    spine_predicate_fn *on_val, void *context)
 {
-    struct search search = {.cursor = cursor,
-                            .on_cell = on_val,
-                            .context = context,
-                            .by_value = true,
-                            .backward = true};
+    struct predicate_search search = {.cursor = cursor,
+                                      .on_cell = on_val,
+                                      .context = context,
+                                      .by_value = true,
+                                      .backward = true};
 
     seek_val_with(&search, "spine_cursor_seek_val_with_reverse");
 }
 
 static void
-seek_val_with(struct search *search, const char *call)
+seek_val_with(struct predicate_search *search, const char *call)
 {
     struct spine_cursor *cursor = search->cursor;
 
@@ -150,7 +151,7 @@ seek_val_with(struct search *search, const char *call)
 }
 
 static void
-stand_on_found_value(struct search *search, const struct cell *key)
+stand_on_found_value(struct predicate_search *search, const struct cell *key)
 {
     struct spine_cursor *cursor = search->cursor;
 
@@ -169,7 +170,7 @@ stand_on_found_value(struct search *search, const struct cell *key)
 }
 
 static void
-search_release(struct search *search)
+search_release(struct predicate_search *search)
 {
     kept_bytes_release(&search->best_bytes);
     kept_bytes_release(&search->accepted_bytes);
@@ -178,33 +179,33 @@ search_release(struct search *search)
 /* Searches all batches: after (before) `key`, everywhere when NULL, or inside it. False
  * on failure. */
 static bool
-search_batches(struct search *search, const struct cell *key)
+search_batches(struct predicate_search *search, const struct cell *key)
 {
     struct window *window = &search->cursor->window;
 
     for (size_t i = 0; i < window->source_count; i++) {
         const struct source *source = &window->sources[i];
-        struct stretch stretch;
-        const enum spine_status st = stretch_of(search, source, key, &stretch);
+        struct row_range range;
+        const enum spine_status st = range_of(search, source, key, &range);
 
         if (st != SPINE_OK) {
             cursor_fail(search->cursor, st);
             return false;
         }
-        if (stretch.begin < stretch.end && !search_stretch(search, source, stretch))
+        if (range.begin < range.end && !search_range(search, source, range))
             return false;
     }
     return true;
 }
 
 static enum spine_status
-stretch_of(const struct search *search, const struct source *source,
-           const struct cell *key, struct stretch *out)
+range_of(const struct predicate_search *search, const struct source *source,
+         const struct cell *key, struct row_range *out)
 {
     struct reader reader;
     enum spine_status st = SPINE_OK;
 
-    *out = (struct stretch){source->begin, source->end};
+    *out = (struct row_range){source->begin, source->end};
     if (key == NULL)
         return SPINE_OK;
     reader_init(&reader, source->batch);
@@ -223,16 +224,17 @@ out:
 }
 
 /*
- * Notes the stretch's first accepted row (backward: its last). Steps double from the near
+ * Notes the range's first accepted row (backward: its last). Steps double from the near
  * end until a row is accepted, then the last step is halved.
  *
  *     forward   - - - - - - + + +      -: not accepted
  *               1 2   4     | 8
  */
 static bool
-search_stretch(struct search *search, const struct source *source, struct stretch stretch)
+search_range(struct predicate_search *search, const struct source *source,
+             struct row_range range)
 {
-    const uint64_t rows = stretch.end - stretch.begin;
+    const uint64_t rows = range.end - range.begin;
     /* Distances from the near end: rejected below `near`, accepted at `far`, if at
      * all. */
     uint64_t near = 0;
@@ -248,9 +250,10 @@ search_stretch(struct search *search, const struct source *source, struct stretc
             doubling = false;
             continue;
         }
-        if (!ask(search, source,
-                 search->backward ? stretch.end - 1 - distance : stretch.begin + distance,
-                 &accepted, &best))
+        if (!search_ask(search, source,
+                        search->backward ? range.end - 1 - distance
+                                         : range.begin + distance,
+                        &accepted, &best))
             return false;
         if (accepted) {
             far = distance;
@@ -265,8 +268,8 @@ search_stretch(struct search *search, const struct source *source, struct stretc
 
 /* Is the row's cell accepted? Then it is in `*out`, with bytes of the search's. */
 static bool
-ask(struct search *search, const struct source *source, uint64_t offset, bool *accepted,
-    union spine_datum *out)
+search_ask(struct predicate_search *search, const struct source *source, uint64_t offset,
+           bool *accepted, union spine_datum *out)
 {
     struct spine_cursor *cursor = search->cursor;
     const struct layout *layout = &cursor->layout;
@@ -300,7 +303,7 @@ ask(struct search *search, const struct source *source, uint64_t offset, bool *a
 
 /* Keeps the least accepted cell of all batches (backward: the greatest). */
 static bool
-note(struct search *search, union spine_datum datum)
+note(struct predicate_search *search, union spine_datum datum)
 {
     const struct layout *layout = &search->cursor->layout;
     const struct cell_layout *column = search->by_value ? &layout->value : &layout->key;

@@ -8,12 +8,12 @@
 static bool stand_on_row(struct spine_cursor *cursor);
 static size_t read_rows(struct spine_cursor *cursor,
                         const struct spine_column_buffers *buffers, size_t *at);
-static bool read_words(struct spine_cursor *cursor,
-                       const struct spine_column_buffers *buffers, size_t *total,
-                       size_t *at);
-static bool words_of(const struct spine_cursor *cursor,
-                     const struct spine_column_buffers *buffers, size_t total,
-                     struct lent_rows *out);
+static bool read_behind_window(struct spine_cursor *cursor,
+                               const struct spine_column_buffers *buffers, size_t *total,
+                               size_t *at);
+static bool buffers_as_rows(const struct spine_cursor *cursor,
+                            const struct spine_column_buffers *buffers, size_t total,
+                            struct lent_rows *out);
 static size_t read_fit(const struct spine_cursor *cursor, size_t at,
                        const struct spine_column_buffers *buffers, size_t total);
 static void stand_on(struct spine_cursor *cursor, size_t at);
@@ -83,7 +83,7 @@ read_rows(struct spine_cursor *cursor, const struct spine_column_buffers *buffer
         *at += count;
         if (*at < window->rows.count || !window->high_open)
             return total;
-        if (cursor->plain_words && !read_words(cursor, buffers, &total, at))
+        if (cursor->plain_words && !read_behind_window(cursor, buffers, &total, at))
             return 0;
         if (!window->high_open)
             return total;
@@ -99,14 +99,14 @@ read_rows(struct spine_cursor *cursor, const struct spine_column_buffers *buffer
  * it. False when it failed, with the cursor.
  */
 static bool
-read_words(struct spine_cursor *cursor, const struct spine_column_buffers *buffers,
-           size_t *total, size_t *at)
+read_behind_window(struct spine_cursor *cursor,
+                   const struct spine_column_buffers *buffers, size_t *total, size_t *at)
 {
     struct window *window = &cursor->window;
     struct lent_rows rows;
     enum spine_status st;
 
-    if (!window_reads_on(window) || !words_of(cursor, buffers, *total, &rows))
+    if (!window_reads_on(window) || !buffers_as_rows(cursor, buffers, *total, &rows))
         return true;
     st = window_read(window, &rows);
     if (st != SPINE_OK) {
@@ -121,8 +121,9 @@ read_words(struct spine_cursor *cursor, const struct spine_column_buffers *buffe
 /* The caller's memory from row `total` on. False when a column is not wanted, or not
  * aligned. */
 static bool
-words_of(const struct spine_cursor *cursor, const struct spine_column_buffers *buffers,
-         size_t total, struct lent_rows *out)
+buffers_as_rows(const struct spine_cursor *cursor,
+                const struct spine_column_buffers *buffers, size_t total,
+                struct lent_rows *out)
 {
     const struct layout *layout = &cursor->layout;
     uint64_t *keys = buffers->keys, *values = buffers->values;

@@ -16,7 +16,7 @@
 static void begin_behind_window(struct window *window, size_t count);
 static void begin_at(struct skip *skip, const struct row_code *edge);
 static struct span copy_span(struct span span, uint8_t *to);
-static void tell(const struct window *window, const struct row_code *end);
+static void tell_skipped(const struct window *window, const struct row_code *end);
 
 /* Would merging make what is skipped go? Not what a filter hides, nor times that are
  * added up. */
@@ -99,7 +99,7 @@ skip_add(struct window *window, uint64_t skipped, const struct rows *rows, size_
     skip->told = skip->skipped;
     if (shown > 0)
         end = code_of(window, rows, rows->count - 1);
-    tell(window, shown > 0 ? &end : NULL);
+    tell_skipped(window, shown > 0 ? &end : NULL);
 }
 
 /* The stretch begins where the fill did: behind the `count` rows that the window had. */
@@ -143,7 +143,7 @@ copy_span(struct span span, uint8_t *to)
 
 /* Up to `end`; NULL: to the end of all rows. */
 static void
-tell(const struct window *window, const struct row_code *end)
+tell_skipped(const struct window *window, const struct row_code *end)
 {
     const struct skip *skip = &window->skip;
     struct skipped skipped = {.rows = skip->skipped,

@@ -33,7 +33,8 @@ static void forget_lent(struct window *window);
 static void window_clear(struct window *window, bool backward);
 static void want_less(struct window *window);
 static enum spine_status settle_stops(struct window *window);
-static enum spine_status find_bound(struct source *source, struct window_bound bound);
+static enum spine_status
+source_find_bound(struct source *source, struct window_bound bound);
 static enum spine_status find_bounds(struct window *window, struct window_bound bound);
 static bool reaches(const struct source *source, const struct cell *key);
 static void ask_filters(struct window *window, const struct cell *key);
@@ -47,7 +48,7 @@ static void use_source(struct window *window, struct source *source, uint64_t ro
  * as a rule, get cells of their own.
  */
 static inline enum spine_status
-settle_pins(struct window *window)
+window_return_pins(struct window *window)
 {
     return window->pins.lent > 0 ? settle_lent(window) : SPINE_OK;
 }
@@ -236,10 +237,10 @@ window_seek_limited(struct window *window, struct window_bound bound, bool backw
     for (size_t i = 0; i < window->source_count; i++) {
         struct source *source = &window->sources[i];
 
-        TRY_RETURN(find_bound(source, limit));
+        TRY_RETURN(source_find_bound(source, limit));
         source->stop = reader_offset(&source->reader);
         source->stop_moves = false;
-        TRY_RETURN(find_bound(source, bound));
+        TRY_RETURN(source_find_bound(source, bound));
         if (source_has_more(source))
             use_source(window, source, source_rows_left(source));
     }
@@ -338,7 +339,7 @@ enum spine_status
 window_fill(struct window *window)
 {
     assert(window->rows.count == 0);
-    TRY_RETURN(settle_pins(window));
+    TRY_RETURN(window_return_pins(window));
     return window->kway.descending ? window_fill_backward(window, 0)
                                    : window_fill_forward(window);
 }
@@ -374,7 +375,7 @@ window_forward(struct window *window, bool within_key, size_t *first)
     if (window->limited)
         TRY_RETURN(settle_stops(window));
     *first = window->rows.count;
-    TRY_RETURN(settle_pins(window));
+    TRY_RETURN(window_return_pins(window));
     return window_fill_forward(window);
 }
 
@@ -427,7 +428,7 @@ window_backward(struct window *window, size_t keep, size_t *shift)
         window->high_open = true;
         rows->count = keep;
     }
-    TRY_RETURN(settle_pins(window));
+    TRY_RETURN(window_return_pins(window));
     TRY_RETURN(window_fill_backward(window, keep));
     *shift = rows->count - keep;
     return SPINE_OK;
@@ -496,12 +497,12 @@ static enum spine_status
 find_bounds(struct window *window, struct window_bound bound)
 {
     for (size_t i = 0; i < window->source_count; i++)
-        TRY_RETURN(find_bound(&window->sources[i], bound));
+        TRY_RETURN(source_find_bound(&window->sources[i], bound));
     return SPINE_OK;
 }
 
 static enum spine_status
-find_bound(struct source *source, struct window_bound bound)
+source_find_bound(struct source *source, struct window_bound bound)
 {
     const enum spine_status st =
         bound.after ? reader_seek_after(&source->reader, bound.key, bound.value)

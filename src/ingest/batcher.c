@@ -35,11 +35,11 @@ static enum spine_status
 check_sticky(const struct spine_batcher *batcher, struct spine_error *error);
 static enum spine_status
 close_buffer(struct spine_batcher *batcher, struct spine_error *error);
-static void settle(struct spine_batcher *batcher);
+static void merge_due_runs(struct spine_batcher *batcher);
 static enum spine_status add_to_buffer(struct spine_batcher *batcher,
                                        const struct spine_columns *columns,
                                        struct spine_error *error);
-static bool keep_cells(struct spine_batcher *batcher, size_t begin);
+static bool batcher_keep_cells(struct spine_batcher *batcher, size_t begin);
 
 enum spine_status
 spine_batcher_new(const struct spine_schema *schema, struct spine_batcher **out,
@@ -128,7 +128,7 @@ spine_batcher_add(struct spine_batcher *batcher, const struct spine_row *row,
         return SPINE_OK;
     }
     TRY_RETURN(rows_append_row(layout, buffer, row, error));
-    if (!keep_cells(batcher, buffer->count - 1)) {
+    if (!batcher_keep_cells(batcher, buffer->count - 1)) {
         buffer->count--;
         TRY_RETURN(fail_nomem(error, "the cells of a row", batcher->arena.bytes));
     }
@@ -150,7 +150,7 @@ spine_batcher_add_columns(struct spine_batcher *batcher,
     if (columns->rows <= RUN_ROWS)
         return add_to_buffer(batcher, columns, error);
     TRY_RETURN(runs_add_columns(&batcher->runs, columns, error));
-    settle(batcher);
+    merge_due_runs(batcher);
     return SPINE_OK;
 }
 
@@ -240,13 +240,13 @@ close_buffer(struct spine_batcher *batcher, struct spine_error *error)
 {
     TRY_RETURN(runs_close_buffer(&batcher->runs, error));
     arena_reset(&batcher->arena);
-    settle(batcher);
+    merge_due_runs(batcher);
     return SPINE_OK;
 }
 
 /* Runs that there is no memory to merge now are merged later. */
 static void
-settle(struct spine_batcher *batcher)
+merge_due_runs(struct spine_batcher *batcher)
 {
     (void)runs_settle(&batcher->runs, NULL); /* fails for want of memory only */
 }
@@ -262,7 +262,7 @@ add_to_buffer(struct spine_batcher *batcher, const struct spine_columns *columns
     if (!rows_reserve(&batcher->runs.layout, buffer, count + columns->rows))
         return fail_nomem(error, "rows of a batcher", columns->rows);
     rows_append_columns(&batcher->runs.layout, buffer, columns, 0, columns->rows);
-    if (keep_cells(batcher, count))
+    if (batcher_keep_cells(batcher, count))
         return SPINE_OK;
     buffer->count = count;
     return fail_nomem(error, "the cells of rows", batcher->arena.bytes);
@@ -270,7 +270,7 @@ add_to_buffer(struct spine_batcher *batcher, const struct spine_columns *columns
 
 /* Copies the cells of rows from `begin` on, which borrow from the caller. */
 static bool
-keep_cells(struct spine_batcher *batcher, size_t begin)
+batcher_keep_cells(struct spine_batcher *batcher, size_t begin)
 {
     const struct layout *layout = &batcher->runs.layout;
 

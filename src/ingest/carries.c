@@ -19,10 +19,10 @@ static size_t
 equals_end(const struct layout *layout, const struct rows *rows, size_t begin);
 static void split_sums(const struct layout *layout, const struct rows *rows, size_t begin,
                        size_t end, int64_t *carries, int64_t *rests);
-static bool is_zero(const int64_t *weights, unsigned width);
+static bool sums_are_zero(const int64_t *weights, unsigned width);
 static uint64_t magnitude(int64_t weight);
-static bool append_weights(struct output *output, const struct rows *rows, size_t at,
-                           const int64_t *weights);
+static bool append_with_weights(struct output *output, const struct rows *rows, size_t at,
+                                const int64_t *weights);
 
 bool
 carries_of_rows(const struct layout *layout, const struct rows *rows,
@@ -38,7 +38,7 @@ carries_of_rows(const struct layout *layout, const struct rows *rows,
         if (end == at + 1)
             continue;
         split_sums(layout, rows, at, end, carry, rest);
-        if (is_zero(carry, width))
+        if (sums_are_zero(carry, width))
             continue;
         if (!rows_reserve(layout, carries, carries->count + 1)) {
             carries->count = 0;
@@ -62,7 +62,7 @@ carries_leave_rests(const struct layout *layout, struct rows *rows)
 
         end = equals_end(layout, rows, at);
         split_sums(layout, rows, at, end, carry, rest);
-        if (end > at + 1 && is_zero(rest, width))
+        if (end > at + 1 && sums_are_zero(rest, width))
             continue;
         rows_move(layout, rows, kept, at, at + 1);
         if (end > at + 1)
@@ -100,7 +100,7 @@ split_sums(const struct layout *layout, const struct rows *rows, size_t begin, s
 }
 
 static bool
-is_zero(const int64_t *weights, unsigned width)
+sums_are_zero(const int64_t *weights, unsigned width)
 {
     int64_t any = 0;
 
@@ -191,8 +191,8 @@ carries_take_layer(const struct spine_batch *carries, struct spine_batch **layer
                 now[c] = sign * CARRY_WEIGHT;
                 later[c] = carry[c] - sign;
             }
-            if (!append_weights(&taken, &rows, i, now) ||
-                !append_weights(&left, &rows, i, later))
+            if (!append_with_weights(&taken, &rows, i, now) ||
+                !append_with_weights(&left, &rows, i, later))
                 TRY(SPINE_NOMEM);
         }
         TRY(output_flush(&taken, false));
@@ -217,14 +217,14 @@ out:
 
 /* Appends row `at` with other weights, unless they are zero. False without memory. */
 static bool
-append_weights(struct output *output, const struct rows *rows, size_t at,
-               const int64_t *weights)
+append_with_weights(struct output *output, const struct rows *rows, size_t at,
+                    const int64_t *weights)
 {
     const struct layout *layout = &output->layout;
     const unsigned width = layout->weight_count;
     struct rows *pending = &output->pending;
 
-    if (is_zero(weights, width))
+    if (sums_are_zero(weights, width))
         return true;
     if (!rows_reserve(layout, pending, pending->count + 1))
         return false;

@@ -24,10 +24,11 @@
 static void list_release(struct run_list *list);
 static void list_clear(struct run_list *list);
 static void list_lower(struct run_list *list);
-static enum spine_status
-settle(const struct layout *layout, struct run_list *list, struct spine_error *error);
+static enum spine_status merge_while_due(const struct layout *layout,
+                                         struct run_list *list,
+                                         struct spine_error *error);
 static enum spine_status add_carries(struct runs *runs, struct spine_error *error);
-static void choose(const struct run_list *list, size_t *begin, size_t *end);
+static void choose_runs(const struct run_list *list, size_t *begin, size_t *end);
 static unsigned class_of(uint64_t bytes);
 static enum spine_status merge_range(const struct layout *layout, struct run_list *list,
                                      size_t begin, size_t end, struct spine_error *error);
@@ -82,8 +83,8 @@ list_clear(struct run_list *list)
 enum spine_status
 runs_settle(struct runs *runs, struct spine_error *error)
 {
-    TRY_RETURN(settle(&runs->layout, &runs->list, error));
-    return settle(&runs->layout, &runs->carries, error);
+    TRY_RETURN(merge_while_due(&runs->layout, &runs->list, error));
+    return merge_while_due(&runs->layout, &runs->carries, error);
 }
 
 enum spine_status
@@ -250,14 +251,15 @@ out:
 }
 
 static enum spine_status
-settle(const struct layout *layout, struct run_list *list, struct spine_error *error)
+merge_while_due(const struct layout *layout, struct run_list *list,
+                struct spine_error *error)
 {
     enum spine_status st = SPINE_OK;
 
     while (st == SPINE_OK && !list->apart) {
         size_t begin, end;
 
-        choose(list, &begin, &end);
+        choose_runs(list, &begin, &end);
         if (begin == end)
             break;
         st = merge_range(layout, list, begin, end, error);
@@ -271,7 +273,7 @@ settle(const struct layout *layout, struct run_list *list, struct spine_error *e
 
 /* Runs [begin, end) are to be merged; none when they are equal. */
 static void
-choose(const struct run_list *list, size_t *begin, size_t *end)
+choose_runs(const struct run_list *list, size_t *begin, size_t *end)
 {
     struct spine_batch *const *batches = list->batches;
     const size_t count = list->count;

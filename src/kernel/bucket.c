@@ -72,7 +72,7 @@ bucket_collect(struct bucket_work *work, const struct bucket_map *map, size_t be
                                work->piece_count + 1))
                 return false;
             work->pieces[work->piece_count++] =
-                (struct piece){begin + bucket_begins, count};
+                (struct unsorted){begin + bucket_begins, count};
         }
         bucket_begins = bucket_ends;
     }

@@ -35,7 +35,7 @@ struct bucket_map {
 };
 
 /* Rows [begin, begin + count) of the output that one bucket left unsorted. */
-struct piece {
+struct unsorted {
     size_t begin;
     size_t count;
 };
@@ -48,7 +48,7 @@ struct bucket_work {
     /* Rows of a bucket, then where its next row goes, then where it ends. */
     uint32_t *counts;
     size_t count_capacity;
-    struct piece *pieces;
+    struct unsorted *pieces;
     size_t piece_capacity;
     size_t piece_count;
     /* The most rows that a bucket of the last pass had. */

@@ -178,7 +178,7 @@ KERNEL_FN(refine)(struct bucket_work *work, const struct layout *layout,
                   struct lent_rows *rows, struct lent_rows *scratch)
 {
     while (work->piece_count > 0) {
-        const struct piece piece = work->pieces[--work->piece_count];
+        const struct unsorted piece = work->pieces[--work->piece_count];
         const size_t bytes = piece.count * sizeof(uint64_t);
         struct bucket_map map;
 

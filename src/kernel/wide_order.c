@@ -29,8 +29,8 @@ struct ties {
     unsigned depth;
 };
 
-static bool split(struct wide_order *wide, struct ties ties);
-static bool settle(struct wide_order *wide, struct ties ties);
+static bool sort_and_split(struct wide_order *wide, struct ties ties);
+static bool sort_ties(struct wide_order *wide, struct ties ties);
 static bool extend_shared(const struct wide_order *wide, struct ties *ties);
 static void load_words(struct wide_order *wide, const struct ties *ties);
 static void sort_by_rows(const struct wide_order *wide, uint64_t *places, size_t count,
@@ -44,7 +44,7 @@ static void
 write_weights(const struct wide_order *wide, size_t begin, size_t end, struct rows *out);
 
 static inline const struct rows *
-rows_of(const struct wide_order *wide, uint64_t place)
+place_rows(const struct wide_order *wide, uint64_t place)
 {
     return wide->inputs[place >> 32];
 }
@@ -52,8 +52,8 @@ rows_of(const struct wide_order *wide, uint64_t place)
 static inline int
 places_compare(const struct wide_order *wide, uint64_t a, uint64_t b)
 {
-    return row_compare(wide->layout, ROW_WIDE, false, rows_of(wide, a), (uint32_t)a,
-                       rows_of(wide, b), (uint32_t)b);
+    return row_compare(wide->layout, ROW_WIDE, false, place_rows(wide, a), (uint32_t)a,
+                       place_rows(wide, b), (uint32_t)b);
 }
 
 void
@@ -101,13 +101,13 @@ wide_order_sort(struct wide_order *wide, size_t shared)
 {
     assert(wide->count == wide->order.pairs.count);
     memset(wide->same, 0, (wide->count + 1) * sizeof *wide->same);
-    return split(wide,
-                 (struct ties){.count = wide->count, .by = BY_KEY, .shared = shared});
+    return sort_and_split(
+        wide, (struct ties){.count = wide->count, .by = BY_KEY, .shared = shared});
 }
 
 /* Sorts rows by their words, then those with the same word. */
 static bool
-split(struct wide_order *wide, struct ties ties)
+sort_and_split(struct wide_order *wide, struct ties ties)
 {
     const uint64_t *words = wide->order.pairs.hi;
     const size_t end = ties.begin + ties.count;
@@ -119,8 +119,8 @@ split(struct wide_order *wide, struct ties ties)
         next = at + 1;
         while (next < end && words[next] == words[at])
             next++;
-        if (next - at > 1 &&
-            !settle(wide, (struct ties){at, next - at, ties.by, ties.shared, ties.depth}))
+        if (next - at > 1 && !sort_ties(wide, (struct ties){at, next - at, ties.by,
+                                                            ties.shared, ties.depth}))
             return false;
     }
     return true;
@@ -128,17 +128,17 @@ split(struct wide_order *wide, struct ties ties)
 
 /* Sorts rows with the same word. */
 static bool
-settle(struct wide_order *wide, struct ties ties)
+sort_ties(struct wide_order *wide, struct ties ties)
 {
     uint64_t *places = wide->order.pairs.lo + ties.begin;
 
     if (ties.count > TIES_BY_INSERTION && ++ties.depth <= DEPTH_MAX) {
         if (extend_shared(wide, &ties))
-            return split(wide, ties);
+            return sort_and_split(wide, ties);
         if (ties.by == BY_KEY) {
             ties.by = BY_VALUE;
             ties.shared = 0;
-            return split(wide, ties);
+            return sort_and_split(wide, ties);
         }
         memset(wide->same + ties.begin + 1, true, ties.count - 1);
         return true;
@@ -154,7 +154,7 @@ settle(struct wide_order *wide, struct ties ties)
 static inline struct span
 column_of(const struct wide_order *wide, enum by by, uint64_t place)
 {
-    const struct rows *rows = rows_of(wide, place);
+    const struct rows *rows = place_rows(wide, place);
 
     return by == BY_KEY ? rows->key[(uint32_t)place] : rows->value[(uint32_t)place];
 }
@@ -204,10 +204,10 @@ load_words(struct wide_order *wide, const struct ties *ties)
         }
     else if (ties->by == BY_KEY)
         for (size_t i = 0; i < ties->count; i++)
-            words[i] = rows_of(wide, places[i])->hi[(uint32_t)places[i]];
+            words[i] = place_rows(wide, places[i])->hi[(uint32_t)places[i]];
     else
         for (size_t i = 0; i < ties->count; i++)
-            words[i] = rows_of(wide, places[i])->lo[(uint32_t)places[i]];
+            words[i] = place_rows(wide, places[i])->lo[(uint32_t)places[i]];
 }
 
 /* By insertion, or merge sort with `scratch` for as many places. */
@@ -248,8 +248,8 @@ mark_same(struct wide_order *wide, size_t begin, size_t count)
     for (size_t i = 1; i < count; i++) {
         const uint64_t a = places[i - 1], b = places[i];
 
-        wide->same[begin + i] = row_equal(wide->layout, ROW_WIDE, rows_of(wide, a),
-                                          (uint32_t)a, rows_of(wide, b), (uint32_t)b);
+        wide->same[begin + i] = row_equal(wide->layout, ROW_WIDE, place_rows(wide, a),
+                                          (uint32_t)a, place_rows(wide, b), (uint32_t)b);
     }
 }
 
@@ -293,7 +293,7 @@ write_rows(struct wide_order *wide, size_t begin, size_t end, struct rows *out)
     assert(out->capacity - out->count >= end - begin);
     if (end - begin <= WRITE_BY_ROWS) {
         for (size_t i = begin; i < end; i++)
-            rows_append(layout, out, rows_of(wide, places[i]), (uint32_t)places[i],
+            rows_append(layout, out, place_rows(wide, places[i]), (uint32_t)places[i],
                         (uint32_t)places[i] + 1);
         return;
     }
@@ -338,7 +338,7 @@ write_weights(const struct wide_order *wide, size_t begin, size_t end, struct ro
 
     for (size_t i = begin; i < end; i++) {
         const int64_t *from =
-            rows_of(wide, places[i])->weight + (uint32_t)places[i] * weights;
+            place_rows(wide, places[i])->weight + (uint32_t)places[i] * weights;
 
         for (size_t c = 0; c < weights; c++)
             *to++ = from[c];

@@ -25,8 +25,8 @@ static enum spine_status
 share_out(struct kway *kway, size_t want, uint64_t left, struct bound *bound);
 static uint64_t
 close_inputs(struct kway *kway, const struct bound *bound, struct bound *fence);
-static size_t cut(struct kway *kway, const struct bound *bound);
-static enum spine_status merge_window(struct kway *kway, size_t total, struct rows *out);
+static size_t narrow_shares(struct kway *kway, const struct bound *bound);
+static enum spine_status merge_shares(struct kway *kway, size_t total, struct rows *out);
 static size_t shared_bytes(const struct kway *kway);
 static void advance(struct kway_work *work);
 
@@ -45,7 +45,7 @@ wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
         if (rows_left == 0)
             break;
         TRY(plan(kway, window, rows_left, &bound));
-        const size_t total = cut(kway, &bound);
+        const size_t total = narrow_shares(kway, &bound);
 
         kway_adapt(kway->work, window, total);
         if (total == 0) {
@@ -57,7 +57,7 @@ wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
                 break;
             continue;
         }
-        TRY(merge_window(kway, total, out));
+        TRY(merge_shares(kway, total, out));
         advance(kway->work);
         used += total;
     }
@@ -68,8 +68,8 @@ out:
 
 /* Is staged row `at` of `input` before the bound? */
 static inline bool
-is_before(const struct kway *kway, const struct kway_input *input, size_t at,
-          const struct bound *bound)
+is_before_bound(const struct kway *kway, const struct kway_input *input, size_t at,
+                const struct bound *bound)
 {
     return bound->input == NULL ||
            row_compare(kway->layout, ROW_WIDE, false, &input->rows, at,
@@ -135,7 +135,7 @@ share_out(struct kway *kway, size_t want, uint64_t left, struct bound *bound)
         if (staged > share || input->more) {
             const size_t last = input->at + work->open[i].share - 1;
 
-            if (is_before(kway, input, last, bound))
+            if (is_before_bound(kway, input, last, bound))
                 *bound = (struct bound){input, last};
         }
     }
@@ -154,10 +154,10 @@ close_inputs(struct kway *kway, const struct bound *bound, struct bound *fence)
     for (size_t i = 0; i < work->open_count; i++) {
         const struct window_input open = work->open[i];
 
-        if (is_before(kway, open.input, open.input->at, bound)) {
+        if (is_before_bound(kway, open.input, open.input->at, bound)) {
             work->open[kept++] = open;
             left += kway_left(open.input);
-        } else if (is_before(kway, open.input, open.input->at, fence)) {
+        } else if (is_before_bound(kway, open.input, open.input->at, fence)) {
             *fence = (struct bound){open.input, open.input->at};
         }
     }
@@ -168,7 +168,7 @@ close_inputs(struct kway *kway, const struct bound *bound, struct bound *fence)
 /* Narrows the shares of the open inputs to what is before the bound, and closes those
  * that have nothing there; returns how many rows that are. */
 static size_t
-cut(struct kway *kway, const struct bound *bound)
+narrow_shares(struct kway *kway, const struct bound *bound)
 {
     struct kway_work *work = kway->work;
     size_t total = 0, kept = 0;
@@ -180,7 +180,7 @@ cut(struct kway *kway, const struct bound *bound)
         while (begin < end) {
             const size_t middle = begin + (end - begin) / 2;
 
-            if (is_before(kway, open.input, middle, bound))
+            if (is_before_bound(kway, open.input, middle, bound))
                 begin = middle + 1;
             else
                 end = middle;
@@ -196,7 +196,7 @@ cut(struct kway *kway, const struct bound *bound)
 
 /* The shares of the open inputs, merged, behind the rows of `out`. */
 static enum spine_status
-merge_window(struct kway *kway, size_t total, struct rows *out)
+merge_shares(struct kway *kway, size_t total, struct rows *out)
 {
     const struct layout *layout = kway->layout;
     const struct group_rule rule = {.advance_times = kway->advance_times,

@@ -39,7 +39,7 @@ lookup_ledger_options(const struct lookup_ledger *ledger)
 }
 
 static void
-add(atomic_uint_least64_t *sum, uint64_t count)
+sum_add(atomic_uint_least64_t *sum, uint64_t count)
 {
     if (count > 0)
         atomic_fetch_add_explicit(sum, count, memory_order_relaxed);
@@ -49,13 +49,13 @@ void
 lookup_ledger_add(struct lookup_ledger *ledger, struct lookup_counts *counts)
 {
     if (ledger != NULL) {
-        add(&ledger->searches, counts->searches);
-        add(&ledger->range_rejections, counts->range_rejections);
-        add(&ledger->filter_rejections, counts->filter_rejections);
-        add(&ledger->filter_passes, counts->filter_passes);
-        add(&ledger->filter_errors, counts->filter_errors);
-        add(&ledger->bloom_rejections, counts->bloom_rejections);
-        add(&ledger->bloom_passes, counts->bloom_passes);
+        sum_add(&ledger->searches, counts->searches);
+        sum_add(&ledger->range_rejections, counts->range_rejections);
+        sum_add(&ledger->filter_rejections, counts->filter_rejections);
+        sum_add(&ledger->filter_passes, counts->filter_passes);
+        sum_add(&ledger->filter_errors, counts->filter_errors);
+        sum_add(&ledger->bloom_rejections, counts->bloom_rejections);
+        sum_add(&ledger->bloom_passes, counts->bloom_passes);
     }
     *counts = (struct lookup_counts){0};
 }

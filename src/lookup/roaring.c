@@ -38,7 +38,7 @@ is_runs(const struct roaring_window *window)
 }
 
 static inline uint32_t
-keys_of(const struct roaring_window *window)
+keys_of_chunk(const struct roaring_window *window)
 {
     return window->keys & ~ROARING_RUNS;
 }
@@ -63,7 +63,7 @@ static uint32_t count_bits(const uint64_t *bits);
 static uint32_t count_runs(const uint64_t *bits);
 static size_t write_array(const uint64_t *bits, uint8_t *to);
 static size_t write_runs(const uint64_t *bits, uint32_t runs, uint8_t *to);
-static size_t write_header(struct roaring_builder *builder);
+static size_t write_roaring_header(struct roaring_builder *builder);
 static bool array_has(const uint8_t *array, uint32_t keys, uint32_t key);
 static bool runs_have(const uint8_t *runs, uint32_t key);
 
@@ -244,7 +244,7 @@ roaring_finish(struct roaring *roaring)
     size_t begin;
 
     close_window(builder);
-    begin = write_header(builder);
+    begin = write_roaring_header(builder);
     bytes = mem_resize(builder->bytes, builder->capacity, builder->end);
     if (bytes == NULL)
         return SPINE_NOMEM;
@@ -263,7 +263,7 @@ roaring_finish(struct roaring *roaring)
 
 /* Writes it right before the containers; returns where it begins. */
 static size_t
-write_header(struct roaring_builder *builder)
+write_roaring_header(struct roaring_builder *builder)
 {
     const size_t count = builder->container_count;
     const size_t flag_bytes = (count + 7) / 8;
@@ -284,7 +284,7 @@ write_header(struct roaring_builder *builder)
         if (window->keys == 0)
             continue;
         flags[at / 8] |= (uint8_t)(is_runs(window) << at % 8);
-        keys = write_u16(write_u16(keys, (uint32_t)i), keys_of(window) - 1);
+        keys = write_u16(write_u16(keys, (uint32_t)i), keys_of_chunk(window) - 1);
         if (offsets)
             places = write_u32(places, window->offset + (uint32_t)size);
         at++;
@@ -330,7 +330,7 @@ roaring_is_sound(const struct roaring *roaring, size_t bytes)
 {
     for (size_t i = 0; i < roaring->window_count; i++) {
         const struct roaring_window *window = &roaring->windows[i];
-        const uint32_t keys = keys_of(window);
+        const uint32_t keys = keys_of_chunk(window);
         size_t size = keys > ARRAY_KEYS_MAX ? BITMAP_BYTES : 2 * (size_t)keys;
 
         if (window->keys == 0)

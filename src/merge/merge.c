@@ -32,10 +32,10 @@ static enum spine_status merge_more(struct merge *merge, uint64_t fuel_rows,
                                     uint64_t *fuel_used, struct spine_error *error);
 static enum spine_status merge_window(struct merge *merge, uint64_t fuel_rows,
                                       uint64_t *fuel_used, struct spine_error *error);
-static void settle_pins(struct merge *merge);
+static void merge_return_pins(struct merge *merge);
 static void merge_release(struct merge *merge);
-static enum spine_status
-fail(const struct merge *merge, enum spine_status status, struct spine_error *error);
+static enum spine_status merge_fail(const struct merge *merge, enum spine_status status,
+                                    struct spine_error *error);
 
 enum spine_status
 merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_count,
@@ -223,17 +223,17 @@ step(struct merge *merge, uint64_t *fuel_rows, struct spine_error *error)
         fuel_used += merge->lacks && fuel_used == 0;
         TRY(output_flush(&merge->output, false));
         merge->lacks = merge->lacks || output_awaits(&merge->output);
-        settle_pins(merge);
+        merge_return_pins(merge);
         assert(fuel_used > 0);
         *fuel_rows -= fuel_used < *fuel_rows ? fuel_used : *fuel_rows;
     }
 out:
-    return st == SPINE_OK ? st : fail(merge, st, error);
+    return st == SPINE_OK ? st : merge_fail(merge, st, error);
 }
 
 /* Rows that were merged borrow from blocks until they are packed. */
 static void
-settle_pins(struct merge *merge)
+merge_return_pins(struct merge *merge)
 {
     const struct output *output = &merge->output;
     const size_t fresh = merge->fresh.count - merge->fresh_at;
@@ -282,11 +282,11 @@ out:
         merge->lacks = true;
         return SPINE_OK;
     }
-    return st == SPINE_OK ? st : fail(merge, st, error);
+    return st == SPINE_OK ? st : merge_fail(merge, st, error);
 }
 
 static enum spine_status
-fail(const struct merge *merge, enum spine_status status, struct spine_error *error)
+merge_fail(const struct merge *merge, enum spine_status status, struct spine_error *error)
 {
     return fail_by(error, &merge->unread, status,
                    "no memory for the next window of a merge");
@@ -451,7 +451,7 @@ merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
         merge->lacks = true;
         bring_all(merge);
     } else if (st != SPINE_OK)
-        return fail(merge, st, error);
+        return merge_fail(merge, st, error);
     merge->last_taken = NULL;
     merge->rows_in += rows_used;
     /* At least 1: what is left to do may be to give a row that is held. */

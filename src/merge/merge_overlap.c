@@ -25,14 +25,15 @@ struct overlap {
     enum spine_status status;
 };
 
-static bool is_before(const struct spine_batch *before, const struct spine_batch *after);
+static bool
+ends_before(const struct spine_batch *before, const struct spine_batch *after);
 static void guest_to_block(struct overlap *overlap, struct guest *guest, size_t block);
 static bool
 guest_code(struct overlap *overlap, struct guest *guest, struct row_code *out);
 static void guest_seek(struct overlap *overlap, struct guest *guest,
                        const struct row_code *code, bool after);
-static size_t
-find_block(const struct spine_batch *large, size_t begin, const struct row_code *code);
+static size_t find_reached_block(const struct spine_batch *large, size_t begin,
+                                 const struct row_code *code);
 static size_t first_block(const struct overlap *overlap);
 static uint64_t rows_between(const struct spine_batch *large, size_t begin, size_t end);
 static bool encodes(const struct spine_batch *large, struct spine_batch *const *small,
@@ -67,8 +68,8 @@ merge_is_concatenation(struct spine_batch *const *batches, size_t batch_count)
     for (size_t i = 0; i < batch_count; i++) {
         size_t at = i;
 
-        for (; at > 0 && !is_before(sorted[at - 1], batches[i]); at--) {
-            if (!is_before(batches[i], sorted[at - 1]))
+        for (; at > 0 && !ends_before(sorted[at - 1], batches[i]); at--) {
+            if (!ends_before(batches[i], sorted[at - 1]))
                 return false;
             sorted[at] = sorted[at - 1];
         }
@@ -79,7 +80,7 @@ merge_is_concatenation(struct spine_batch *const *batches, size_t batch_count)
 
 /* Does `before` end before `after` begins? */
 static bool
-is_before(const struct spine_batch *before, const struct spine_batch *after)
+ends_before(const struct spine_batch *before, const struct spine_batch *after)
 {
     const struct row_code last = block_last(before, before->block_count - 1);
     const struct row_code first = block_first(after, 0);
@@ -137,7 +138,7 @@ guest_to_block(struct overlap *overlap, struct guest *guest, size_t block)
         guest_seek(overlap, guest, &bound, true);
     }
     while (guest_code(overlap, guest, &code)) {
-        block = find_block(large, block, &code);
+        block = find_reached_block(large, block, &code);
         guest->block = block;
         if (block == large->block_count)
             return;
@@ -188,7 +189,8 @@ guest_seek(struct overlap *overlap, struct guest *guest, const struct row_code *
 /* The first block from `begin` on whose last row is not less than `code`. Doubles its
  * steps first: it is near more often than not. */
 static size_t
-find_block(const struct spine_batch *large, size_t begin, const struct row_code *code)
+find_reached_block(const struct spine_batch *large, size_t begin,
+                   const struct row_code *code)
 {
     size_t end = begin;
 

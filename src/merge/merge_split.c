@@ -24,9 +24,9 @@ struct splitting {
     struct reader reader;
 };
 
-static enum spine_status split(struct merge *merge, uint64_t *fuel_rows,
-                               struct spine_batch **written, struct spine_batch **rests,
-                               struct spine_error *error);
+static enum spine_status
+split_step(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **written,
+           struct spine_batch **rests, struct spine_error *error);
 static struct splitting *splitting_new(const struct merge *merge);
 static void splitting_free(struct splitting *splitting, size_t input_count);
 static enum spine_status make_rest(struct merge *merge, uint64_t *fuel_rows);
@@ -84,7 +84,7 @@ merge_split(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **writt
             struct spine_batch **rests, struct spine_error *error)
 {
     struct account_span span = account_enter(merge->account);
-    const enum spine_status st = split(merge, fuel_rows, written, rests, error);
+    const enum spine_status st = split_step(merge, fuel_rows, written, rests, error);
 
     merge_charge(merge, *written);
     for (size_t i = 0; *written != NULL && i < merge->input_count; i++)
@@ -94,8 +94,8 @@ merge_split(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **writt
 }
 
 static enum spine_status
-split(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **written,
-      struct spine_batch **rests, struct spine_error *error)
+split_step(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **written,
+           struct spine_batch **rests, struct spine_error *error)
 {
     struct splitting *splitting = merge->splitting;
     enum spine_status st = SPINE_OK;

@@ -64,7 +64,7 @@ const struct metric_table store_table = TABLE("spine_store_", store_metrics);
 const char *const pressure_names[SPINE_PRESSURES] = {"none", "moderate", "high",
                                                      "critical", "full"};
 
-static void add(const struct metric_table *table, void *to, const void *of);
+static void add_fields(const struct metric_table *table, void *to, const void *of);
 
 uint64_t
 metric_value(const struct metric *metric, const void *stats)
@@ -88,13 +88,13 @@ metric_ratio(const struct metric *metric, const void *stats, double *out)
 void
 spine_stats_add(struct spine_stats *to, const struct spine_stats *of)
 {
-    add(&spine_table, to, of);
+    add_fields(&spine_table, to, of);
     for (unsigned level = 0; level < SPINE_LEVELS; level++)
-        add(&level_table, &to->levels[level], &of->levels[level]);
+        add_fields(&level_table, &to->levels[level], &of->levels[level]);
 }
 
 static void
-add(const struct metric_table *table, void *to, const void *of)
+add_fields(const struct metric_table *table, void *to, const void *of)
 {
     for (size_t i = 0; i < table->count; i++) {
         const struct metric *metric = &table->metrics[i];

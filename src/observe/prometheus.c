@@ -26,7 +26,8 @@ static void write_name(struct text_out *out, const struct metric_table *table,
 static void
 write_value(struct text_out *out, const struct metric *metric, const void *stats);
 static void write_pressure(struct text_out *out, const struct spine_runtime_stats *stats);
-static void write_filters(struct text_out *out, const struct observed *observed);
+static void
+write_retention_filters(struct text_out *out, const struct observed *observed);
 static void
 write_filter(struct text_out *out, const char *spine, const char *of, const char *filter);
 static const void *the_runtime(const struct observed *observed, size_t i);
@@ -49,7 +50,7 @@ prometheus_write(struct text_out *out, const struct observed *observed)
     write_things(out, observed,
                  (struct things){&level_table, observed->spine_count * SPINE_LEVELS,
                                  the_level, level_labels});
-    write_filters(out, observed);
+    write_retention_filters(out, observed);
 }
 
 static void
@@ -143,7 +144,7 @@ write_pressure(struct text_out *out, const struct spine_runtime_stats *stats)
 }
 
 static void
-write_filters(struct text_out *out, const struct observed *observed)
+write_retention_filters(struct text_out *out, const struct observed *observed)
 {
     text_put(out,
              "# HELP spine_retention_filter 1 for each retention filter that is set, "

@@ -23,8 +23,8 @@ keep_batches(struct spine_probe *probe, const struct probe_input *input);
 static void forget_keys(struct spine_probe *probe);
 static enum spine_status
 give_columns(struct spine_probe *probe, struct spine_columns *out);
-static enum spine_status fail(const struct spine_probe *probe, enum spine_status status,
-                              struct spine_error *error);
+static enum spine_status probe_fail(const struct spine_probe *probe,
+                                    enum spine_status status, struct spine_error *error);
 
 enum spine_status
 spine_probe_new(struct spine_probe **out, struct spine_error *error)
@@ -104,7 +104,7 @@ probe_prepare(struct spine_probe *probe, const struct probe_input *input,
     TRY_RETURN(check_input(input, error));
     TRY_RETURN(use_layout(probe, input->layout));
     st = keep_batches(probe, input);
-    return st == SPINE_OK ? SPINE_OK : fail(probe, st, error);
+    return st == SPINE_OK ? SPINE_OK : probe_fail(probe, st, error);
 }
 
 enum spine_status
@@ -212,7 +212,7 @@ probe_give(struct spine_probe *probe, struct spine_probe_rows *out,
     if (st == SPINE_OK && probe->options.want == SPINE_PROBE_ROWS)
         st = give_columns(probe, &columns);
     if (st != SPINE_OK)
-        return fail(probe, st, error);
+        return probe_fail(probe, st, error);
     *out = (struct spine_probe_rows){.first_key = first_key,
                                      .keys = probe->end_count,
                                      .found = probe->found,
@@ -261,7 +261,8 @@ give_columns(struct spine_probe *probe, struct spine_columns *out)
 }
 
 static enum spine_status
-fail(const struct spine_probe *probe, enum spine_status status, struct spine_error *error)
+probe_fail(const struct spine_probe *probe, enum spine_status status,
+           struct spine_error *error)
 {
     return fail_by(error, &probe->failure, status, "no memory for the rows of a probe");
 }

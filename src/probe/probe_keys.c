@@ -10,7 +10,7 @@ static enum spine_status take_cells(struct spine_probe *probe,
                                     const struct spine_columns *keys,
                                     struct spine_error *error);
 static enum spine_status
-check_order(const struct spine_probe *probe, struct spine_error *error);
+check_key_order(const struct spine_probe *probe, struct spine_error *error);
 static size_t ascending_words(const uint64_t *words, size_t count);
 
 /* The words come as the code of rows that have nothing but a key. */
@@ -32,7 +32,7 @@ probe_take_keys(struct spine_probe *probe, const struct spine_columns *keys,
             return fail_nomem(error, "the keys of a probe", keys->rows * 16);
         rows_append_columns(layout, &probe->key_rows, &columns, 0, keys->rows);
     }
-    return check_order(probe, error);
+    return check_key_order(probe, error);
 }
 
 static enum spine_status
@@ -59,7 +59,7 @@ take_cells(struct spine_probe *probe, const struct spine_columns *keys,
 }
 
 static enum spine_status
-check_order(const struct spine_probe *probe, struct spine_error *error)
+check_key_order(const struct spine_probe *probe, struct spine_error *error)
 {
     const size_t count = probe->key_count;
     size_t ascending = count > 0;

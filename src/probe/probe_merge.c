@@ -13,8 +13,8 @@
 #define MERGE_WANT 1024u
 
 static bool reserve_inputs(struct spine_probe *probe);
-static void add_input(struct spine_probe *probe, size_t hit, size_t hit_end);
-static enum spine_status refill(struct kway_input *input, size_t want);
+static void add_hit_input(struct spine_probe *probe, size_t hit, size_t hit_end);
+static enum spine_status probe_refill(struct kway_input *input, size_t want);
 static enum spine_status
 stage_hit(struct kway_input *input, struct hit *hit, size_t room, size_t *left);
 
@@ -29,10 +29,10 @@ probe_merge_begin(struct spine_probe *probe)
         return SPINE_NOMEM;
     probe->kway.layout = &probe->layout;
     probe->kway.inputs = probe->inputs;
-    probe->kway.on_refill = refill;
+    probe->kway.on_refill = probe_refill;
     probe->kway.inputs_repeat = probe->has_through;
     for (size_t i = 0; i < probe->batch_count; i++)
-        add_input(probe, probe->hit_begins[i], probe->hit_begins[i + 1]);
+        add_hit_input(probe, probe->hit_begins[i], probe->hit_begins[i + 1]);
     return SPINE_OK;
 }
 
@@ -56,7 +56,7 @@ reserve_inputs(struct spine_probe *probe)
 
 /* Makes an input of the hits of one batch, unless it has none that needs a merge. */
 static void
-add_input(struct spine_probe *probe, size_t hit, size_t hit_end)
+add_hit_input(struct spine_probe *probe, size_t hit, size_t hit_end)
 {
     struct kway_input *input = &probe->inputs[probe->kway.input_count];
     struct probe_source *source = &probe->sources[probe->kway.input_count];
@@ -92,7 +92,7 @@ probe_merge_release(struct spine_probe *probe)
 
 /* Stages rows of the source's keys, leaving out those that no other batch has. */
 static enum spine_status
-refill(struct kway_input *input, size_t want)
+probe_refill(struct kway_input *input, size_t want)
 {
     struct probe_source *source = input->source;
     struct spine_probe *probe = source->probe;

@@ -29,7 +29,7 @@ static enum spine_status fail_sum(struct spine_probe *probe, size_t at);
 
 /* What differs within a key. */
 static inline uint64_t *
-words_of(const struct spine_probe *probe, const struct rows *rows)
+differing_words(const struct spine_probe *probe, const struct rows *rows)
 {
     return probe->layout.row_kind == ROW_ONE ? rows->hi : rows->lo;
 }
@@ -138,7 +138,7 @@ merge_last(struct spine_probe *probe, size_t begin, size_t middle, bool *alike)
 {
     const struct rows *const rows = &probe->rows;
     struct rows *const spare = &probe->merged;
-    uint64_t *const words = words_of(probe, rows);
+    uint64_t *const words = differing_words(probe, rows);
     int64_t *const weights = rows->weight;
     size_t left = middle, right = rows->count - middle, to = rows->count;
     uint64_t equal = 0;
@@ -173,7 +173,7 @@ static enum spine_status
 add_up(struct spine_probe *probe, size_t begin)
 {
     struct rows *const rows = &probe->rows;
-    uint64_t *const words = words_of(probe, rows);
+    uint64_t *const words = differing_words(probe, rows);
     size_t to = begin;
 
     for (size_t at = begin; at < rows->count;) {

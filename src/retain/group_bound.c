@@ -26,7 +26,7 @@ static void begin_judging(struct group *group);
 static enum spine_status
 split_part(struct group *group, union spine_datum key, struct retain_fuel *fuel);
 static enum spine_status open_part(struct group *group, struct retain_fuel *fuel);
-static enum spine_status refill(struct kway_input *input, size_t want);
+static enum spine_status scan_refill(struct kway_input *input, size_t want);
 static enum spine_status scan(struct group *group, union spine_datum key,
                               struct retain_fuel *fuel, struct spine_error *error);
 static enum spine_status
@@ -104,7 +104,7 @@ begin_judging(struct group *group)
     group->part = 0;
     group->is_splitting = false;
     kway_forget_held(&group->kway);
-    group->kway.on_refill = refill;
+    group->kway.on_refill = scan_refill;
     group->kway.input_count = 0;
     group->kway.descending = !upward;
     group->kway.untouched = false;
@@ -194,12 +194,12 @@ open_part(struct group *group, struct retain_fuel *fuel)
     input->rows.count = input->at = 0;
     input->source = part;
     part->reader.staged = input;
-    return refill(input, OPEN_ROWS);
+    return scan_refill(input, OPEN_ROWS);
 }
 
 /* The kway_refill_fn of the scan. */
 static enum spine_status
-refill(struct kway_input *input, size_t want)
+scan_refill(struct kway_input *input, size_t want)
 {
     struct group_part *part = input->source;
     const struct layout *layout = &part->reader.batch->layout;

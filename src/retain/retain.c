@@ -44,8 +44,8 @@ struct judging {
     union spine_datum key;
 };
 
-static bool ask(const struct retain *retain, const struct rows *rows, size_t *at,
-                struct retain_fuel *fuel);
+static bool filters_keep_row(const struct retain *retain, const struct rows *rows,
+                             size_t *at, struct retain_fuel *fuel);
 static bool last_key_is(const struct retain *retain, union spine_datum key);
 static enum spine_status begin_key(struct retain *retain, struct judging *judging);
 static enum spine_status judge_key(struct retain *retain, struct judging *judging);
@@ -53,7 +53,7 @@ static enum spine_status judge_values(struct retain *retain, struct judging *jud
 static enum spine_status judge_rejected(struct retain *retain, struct judging *judging,
                                         union spine_datum value, size_t end);
 static enum spine_status
-keep(struct retain *retain, struct judging *judging, size_t end, bool is_doubtful);
+keep_rows(struct retain *retain, struct judging *judging, size_t end, bool is_doubtful);
 static void drop(struct retain *retain, struct judging *judging, size_t end);
 static enum spine_status end_rows(struct retain *retain, struct judging *judging);
 
@@ -114,7 +114,7 @@ retain_alike(struct retain *retain, const struct rows *rows, bool *keeps,
     assert(retain->group == NULL && rows->count > 0);
     while (at < rows->count) {
         size_t end = at;
-        const bool is_kept = ask(retain, rows, &end, fuel);
+        const bool is_kept = filters_keep_row(retain, rows, &end, fuel);
 
         if (at > 0 && is_kept != *keeps)
             break;
@@ -131,8 +131,8 @@ retain_alike(struct retain *retain, const struct rows *rows, bool *keeps,
 /* Do the filters keep row `*at`? Moves `*at` behind the rows of which that is true, too:
  * those of a value, or of a key when that is enough. */
 static bool
-ask(const struct retain *retain, const struct rows *rows, size_t *at,
-    struct retain_fuel *fuel)
+filters_keep_row(const struct retain *retain, const struct rows *rows, size_t *at,
+                 struct retain_fuel *fuel)
 {
     const struct layout *layout = retain->layout;
     const size_t begin = *at;
@@ -234,7 +234,7 @@ judge_key(struct retain *retain, struct judging *judging)
         drop(retain, judging, retain->key_end);
         return SPINE_OK;
     case KEY_KEPT:
-        return keep(retain, judging, retain->key_end, false);
+        return keep_rows(retain, judging, retain->key_end, false);
     case KEY_BY_VALUE:
         break;
     }
@@ -275,7 +275,7 @@ judge_values(struct retain *retain, struct judging *judging)
             retain->is_rejected = !filter->on_value(filter->context, judging->key, value);
         }
         if (!retain->is_rejected)
-            TRY_RETURN(keep(retain, judging, end, false));
+            TRY_RETURN(keep_rows(retain, judging, end, false));
         else if (retain->group == NULL)
             drop(retain, judging, end);
         else if (group_is_searched(retain->group))
@@ -298,20 +298,20 @@ judge_rejected(struct retain *retain, struct judging *judging, union spine_datum
         return SPINE_OK;
     /* What others have of the group may go, and with it the reason to keep this. */
     if (group_bound_keeps(group, value))
-        return keep(retain, judging, end, group_has_others(group));
+        return keep_rows(retain, judging, end, group_has_others(group));
     TRY_RETURN(
         group_ask_others(group, value, judging->fuel, &done, &found, judging->error));
     if (!done)
         return SPINE_OK;
     if (found)
-        return keep(retain, judging, end, true);
+        return keep_rows(retain, judging, end, true);
     drop(retain, judging, end);
     return SPINE_OK;
 }
 
 /* Appends the next rows up to `end` to the output. */
 static enum spine_status
-keep(struct retain *retain, struct judging *judging, size_t end, bool is_doubtful)
+keep_rows(struct retain *retain, struct judging *judging, size_t end, bool is_doubtful)
 {
     struct output *output = judging->output;
     const size_t begin = *judging->at;

@@ -17,9 +17,9 @@ struct cells {
     const uint64_t *offsets;
 };
 
-static enum spine_status check_cells(const char *field, const struct cell_layout *column,
-                                     struct cells cells, size_t rows,
-                                     struct spine_error *error);
+static enum spine_status
+check_column_cells(const char *field, const struct cell_layout *column,
+                   struct cells cells, size_t rows, struct spine_error *error);
 static void append_words(const struct cell_layout *column, struct cells cells,
                          size_t begin, size_t count, uint64_t *to, bool behind);
 static void append_bytes(const struct cell_layout *column, struct cells cells,
@@ -34,20 +34,20 @@ enum spine_status
 columns_check(const struct layout *layout, const struct spine_columns *columns,
               struct spine_error *error)
 {
-    TRY_RETURN(check_cells("key", &layout->key,
-                           (struct cells){columns->keys, columns->key_offsets},
-                           columns->rows, error));
-    TRY_RETURN(check_cells("value", &layout->value,
-                           (struct cells){columns->values, columns->value_offsets},
-                           columns->rows, error));
+    TRY_RETURN(check_column_cells("key", &layout->key,
+                                  (struct cells){columns->keys, columns->key_offsets},
+                                  columns->rows, error));
+    TRY_RETURN(check_column_cells("value", &layout->value,
+                                  (struct cells){columns->values, columns->value_offsets},
+                                  columns->rows, error));
     if (layout->timed && columns->times == NULL && columns->rows > 0)
         return spine_fail(error, SPINE_INVALID, "times is NULL");
     return SPINE_OK;
 }
 
 static enum spine_status
-check_cells(const char *field, const struct cell_layout *column, struct cells cells,
-            size_t rows, struct spine_error *error)
+check_column_cells(const char *field, const struct cell_layout *column,
+                   struct cells cells, size_t rows, struct spine_error *error)
 {
     if (rows == 0 || column->kind == SPINE_NONE)
         return SPINE_OK;

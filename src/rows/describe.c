@@ -16,19 +16,19 @@
 #define SHOWN_BYTES 12u
 
 /* A text that grows at its end. */
-struct text {
+struct line {
     char *to;
     size_t room;
     size_t used;
 };
 
-static void describe_bytes(struct spine_bytes bytes, struct text *text);
-static void add_difference(struct text *text, const char *format, ...)
+static void describe_bytes(struct spine_bytes bytes, struct line *text);
+static void add_difference(struct line *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 static const char *time_name(enum spine_time time);
-static void add(struct text *text, const char *format, ...)
+static void line_add(struct line *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-static void add_list(struct text *text, const char *format, va_list arguments);
+static void add_list(struct line *text, const char *format, va_list arguments);
 
 const char *
 kind_name(enum spine_kind kind)
@@ -75,26 +75,26 @@ describe_type(struct spine_type type, char *text)
 const char *
 describe_datum(enum spine_kind kind, union spine_datum datum, char *text)
 {
-    struct text to = {.to = text, .room = DESCRIBED_BYTES};
+    struct line to = {.to = text, .room = DESCRIBED_BYTES};
 
-    add(&to, "%s", "");
+    line_add(&to, "%s", "");
     switch (kind) {
     case SPINE_NONE:
         break;
     case SPINE_U64:
-        add(&to, "%" PRIu64, datum.u64);
+        line_add(&to, "%" PRIu64, datum.u64);
         break;
     case SPINE_I64:
-        add(&to, "%" PRId64, datum.i64);
+        line_add(&to, "%" PRId64, datum.i64);
         break;
     case SPINE_U32:
-        add(&to, "%" PRIu32, datum.u32);
+        line_add(&to, "%" PRIu32, datum.u32);
         break;
     case SPINE_I32:
-        add(&to, "%" PRId32, datum.i32);
+        line_add(&to, "%" PRId32, datum.i32);
         break;
     case SPINE_F64:
-        add(&to, "%.17g", datum.f64);
+        line_add(&to, "%.17g", datum.f64);
         break;
     case SPINE_FIXED:
     case SPINE_BYTES:
@@ -105,20 +105,20 @@ describe_datum(enum spine_kind kind, union spine_datum datum, char *text)
 }
 
 static void
-describe_bytes(struct spine_bytes bytes, struct text *text)
+describe_bytes(struct spine_bytes bytes, struct line *text)
 {
     const uint8_t *const data = bytes.data;
 
-    add(text, "\"");
+    line_add(text, "\"");
     for (size_t i = 0; i < bytes.size && i < SHOWN_BYTES; i++)
         if (data[i] >= ' ' && data[i] <= '~' && data[i] != '"' && data[i] != '\\')
-            add(text, "%c", data[i]);
+            line_add(text, "%c", data[i]);
         else
-            add(text, "\\x%02x", data[i]);
+            line_add(text, "\\x%02x", data[i]);
     if (bytes.size > SHOWN_BYTES)
-        add(text, "...\" of %zu bytes", bytes.size);
+        line_add(text, "...\" of %zu bytes", bytes.size);
     else
-        add(text, "\"");
+        line_add(text, "\"");
 }
 
 const char *
@@ -143,24 +143,24 @@ describe_row(const struct layout *layout, const struct rows *rows, size_t at, bo
                              .key = rows->key != NULL ? rows->key + at : NULL,
                              .value = rows->value != NULL ? rows->value + at : NULL,
                              .count = 1};
-    struct text to = {.to = text, .room = DESCRIBED_ROW_BYTES};
+    struct line to = {.to = text, .room = DESCRIBED_ROW_BYTES};
     char part[DESCRIBED_BYTES];
     uint8_t scratch[16];
 
-    add(&to, "%s", "");
+    line_add(&to, "%s", "");
     if (layout->key.kind != SPINE_NONE)
-        add(&to, "key %s",
-            describe_datum(layout->key.kind, rows_key_datum(layout, &row, 0, scratch),
-                           part));
+        line_add(&to, "key %s",
+                 describe_datum(layout->key.kind,
+                                rows_key_datum(layout, &row, 0, scratch), part));
     if (layout->value.kind != SPINE_NONE)
-        add(&to, "%svalue %s", to.used > 0 ? ", " : "",
-            describe_datum(layout->value.kind, rows_value_datum(layout, &row, 0, scratch),
-                           part));
+        line_add(&to, "%svalue %s", to.used > 0 ? ", " : "",
+                 describe_datum(layout->value.kind,
+                                rows_value_datum(layout, &row, 0, scratch), part));
     if (layout->timed && rows->time != NULL)
-        add(&to, "%stime %s", to.used > 0 ? ", " : "",
-            describe_time(layout->schema.time, rows->time[at], part));
+        line_add(&to, "%stime %s", to.used > 0 ? ", " : "",
+                 describe_time(layout->schema.time, rows->time[at], part));
     if (to.used == 0)
-        add(&to, "the only row");
+        line_add(&to, "the only row");
     return text;
 }
 
@@ -171,7 +171,7 @@ fail_schema(struct spine_error *error, const char *what, const struct spine_sche
     const unsigned weights = given->weight_count > 0 ? given->weight_count : 1;
     const unsigned weights_wanted = wanted->weight_count > 0 ? wanted->weight_count : 1;
     char differences[200], one[DESCRIBED_BYTES], other[DESCRIBED_BYTES];
-    struct text to = {.to = differences, .room = sizeof differences};
+    struct line to = {.to = differences, .room = sizeof differences};
 
     assert(!spine_schema_equal(given, wanted));
     if (given->key.kind != wanted->key.kind || given->key.size != wanted->key.size)
@@ -195,12 +195,12 @@ fail_schema(struct spine_error *error, const char *what, const struct spine_sche
 }
 
 static void
-add_difference(struct text *text, const char *format, ...)
+add_difference(struct line *text, const char *format, ...)
 {
     va_list arguments;
 
     if (text->used > 0)
-        add(text, "; ");
+        line_add(text, "; ");
     va_start(arguments, format);
     add_list(text, format, arguments);
     va_end(arguments);
@@ -239,7 +239,7 @@ fail_overflow_in(struct spine_error *error, const struct layout *layout,
 }
 
 static void
-add(struct text *text, const char *format, ...)
+line_add(struct line *text, const char *format, ...)
 {
     va_list arguments;
 
@@ -250,7 +250,7 @@ add(struct text *text, const char *format, ...)
 
 /* What does not fit is cut. */
 static void
-add_list(struct text *text, const char *format, va_list arguments)
+add_list(struct line *text, const char *format, va_list arguments)
 {
     const int count =
         vsnprintf(text->to + text->used, text->room - text->used, format, arguments);

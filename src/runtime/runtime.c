@@ -14,8 +14,8 @@
 #include "runtime/process.h"
 #include "runtime/pump.h"
 
-static bool help(struct spine_runtime *runtime, const struct job_owner *owner,
-                 enum take take, uint64_t *fuel_rows);
+static bool take_and_run(struct spine_runtime *runtime, const struct job_owner *owner,
+                         enum take take, uint64_t *fuel_rows);
 static void wait_by_step(struct spine_runtime *runtime, struct job *job, unsigned step);
 static bool may_pump_locked(const struct spine_runtime *runtime);
 static bool slices_are_full_locked(const struct spine_runtime *runtime);
@@ -277,25 +277,25 @@ runtime_look(struct spine_runtime *runtime)
 bool
 runtime_help(struct spine_runtime *runtime, struct job_owner *owner, uint64_t *fuel_rows)
 {
-    return help(runtime, owner, owner != NULL ? TAKE_OWN : TAKE_ANY, fuel_rows);
+    return take_and_run(runtime, owner, owner != NULL ? TAKE_OWN : TAKE_ANY, fuel_rows);
 }
 
 bool
 runtime_help_due(struct spine_runtime *runtime, struct job_owner *owner,
                  uint64_t *fuel_rows)
 {
-    return help(runtime, owner, TAKE_OWN_DUE, fuel_rows);
+    return take_and_run(runtime, owner, TAKE_OWN_DUE, fuel_rows);
 }
 
 bool
 runtime_help_all(struct spine_runtime *runtime, uint64_t *fuel_rows)
 {
-    return help(runtime, NULL, TAKE_OWNED, fuel_rows);
+    return take_and_run(runtime, NULL, TAKE_OWNED, fuel_rows);
 }
 
 static bool
-help(struct spine_runtime *runtime, const struct job_owner *owner, enum take take,
-     uint64_t *fuel_rows)
+take_and_run(struct spine_runtime *runtime, const struct job_owner *owner, enum take take,
+             uint64_t *fuel_rows)
 {
     struct running running;
     struct job *job;

@@ -14,7 +14,8 @@
 #define SLICES_MAX_LIMIT 1024u
 
 static enum spine_status
-options_check(const struct spine_runtime_options *options, struct spine_error *error);
+runtime_options_check(const struct spine_runtime_options *options,
+                      struct spine_error *error);
 static enum spine_status runtime_new(const struct spine_runtime_options *options,
                                      struct spine_runtime **out,
                                      struct spine_error *error);
@@ -39,7 +40,7 @@ spine_runtime_open(const struct spine_runtime_options *options,
     *out = NULL;
     if (options == NULL)
         options = &defaults;
-    TRY(options_check(options, error));
+    TRY(runtime_options_check(options, error));
     TRY(runtime_new(options, &runtime, error));
     if (runtime->kind != RUNTIME_MANUAL)
         TRY(process_init(error));
@@ -64,7 +65,8 @@ out:
 }
 
 static enum spine_status
-options_check(const struct spine_runtime_options *options, struct spine_error *error)
+runtime_options_check(const struct spine_runtime_options *options,
+                      struct spine_error *error)
 {
     const int kinds =
         (options->loop != NULL) + (options->executor != NULL) + (options->manual ? 1 : 0);

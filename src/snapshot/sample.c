@@ -28,7 +28,7 @@
 #define PARTITION_KEYS 600u
 
 /* The places of keys: those of block i end at ends[i]. */
-struct places {
+struct key_places {
     const struct spine_snapshot *snapshot;
     struct place_block {
         struct spine_batch *batch;
@@ -44,7 +44,7 @@ struct sampler {
     struct spine_snapshot *snapshot;
     struct spine_schema key_schema;
     struct spine_cursor *cursor;
-    struct places places;
+    struct key_places places;
     struct rows row; /* room for one */
     /* Where that row is from, which may borrow from what this holds. */
     struct reader reader;
@@ -56,9 +56,9 @@ static enum spine_status sampler_init(struct sampler *sampler,
                                       struct spine_snapshot *snapshot, uint64_t seed,
                                       struct spine_error *error);
 static void sampler_release(struct sampler *sampler);
-static enum spine_status places_init(struct places *places,
-                                     struct spine_snapshot *snapshot,
-                                     struct spine_error *error);
+static enum spine_status key_places_init(struct key_places *places,
+                                         struct spine_snapshot *snapshot,
+                                         struct spine_error *error);
 static enum spine_status draw_keys(struct sampler *sampler, uint64_t count,
                                    struct spine_batch **out, struct spine_error *error);
 static enum spine_status draw_round(struct sampler *sampler,
@@ -140,7 +140,7 @@ sampler_init(struct sampler *sampler, struct spine_snapshot *snapshot, uint64_t 
         .key_tuple = snapshot->layout.schema.key_tuple,
     };
     sampler->random.state = seed;
-    TRY_RETURN(places_init(&sampler->places, snapshot, error));
+    TRY_RETURN(key_places_init(&sampler->places, snapshot, error));
     if (!rows_reserve(&snapshot->layout, &sampler->row, 1))
         return fail_nomem(error, "a sampled row", sizeof(struct rows));
     return spine_snapshot_cursor(snapshot, &sampler->cursor, error);
@@ -157,8 +157,8 @@ sampler_release(struct sampler *sampler)
 }
 
 static enum spine_status
-places_init(struct places *places, struct spine_snapshot *snapshot,
-            struct spine_error *error)
+key_places_init(struct key_places *places, struct spine_snapshot *snapshot,
+                struct spine_error *error)
 {
     size_t count = 0;
 
@@ -240,7 +240,7 @@ draw_round(struct sampler *sampler, struct spine_batcher *batcher, uint64_t draw
 static enum spine_status
 draw_place(struct sampler *sampler, union spine_datum *out, uint8_t *scratch)
 {
-    const struct places *places = &sampler->places;
+    const struct key_places *places = &sampler->places;
     const struct layout *layout = &sampler->snapshot->layout;
     const uint64_t place = random_below(&sampler->random, places->count);
     size_t begin = 0, end = places->block_count;

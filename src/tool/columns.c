@@ -27,7 +27,7 @@ static bool add_clock(struct text *text, int64_t units, enum spine_time_unit uni
 static bool add_decimal(struct text *text, const uint8_t *at, int scale);
 static bool add_tuple(struct text *text, const struct spine_tuple_type *type,
                       const struct spine_column_data *data);
-static bool is_null(const struct spine_column_data *data);
+static bool column_is_null(const struct spine_column_data *data);
 static int64_t integer_at(const uint8_t *at, size_t bytes);
 static int64_t divide_down(int64_t number, int64_t by);
 static int64_t rest_of(int64_t number, int64_t by);
@@ -153,7 +153,7 @@ text_add_value(struct text *text, const struct spine_column *column,
 {
     const uint8_t *const at = data->values;
 
-    if (is_null(data))
+    if (column_is_null(data))
         return text_add(text, "", 0);
     if (column->kind == SPINE_COLUMN_TUPLE)
         return add_tuple(text, column->tuple, data->columns);
@@ -172,7 +172,7 @@ json_value(const struct spine_column *column, const struct spine_column_data *da
     struct text text = {0};
     cJSON *json = NULL;
 
-    if (is_null(data))
+    if (column_is_null(data))
         return cJSON_CreateNull();
     if (column->kind == SPINE_COLUMN_TUPLE)
         return json_tuple(column->tuple, data->columns, "column");
@@ -216,7 +216,7 @@ add_tuple(struct text *text, const struct spine_tuple_type *type,
 }
 
 static bool
-is_null(const struct spine_column_data *data)
+column_is_null(const struct spine_column_data *data)
 {
     return data->valid != NULL &&
            (data->valid[data->valid_offset / 8] >> data->valid_offset % 8 & 1) == 0;

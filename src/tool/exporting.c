@@ -13,8 +13,8 @@ static enum spine_status
 parse_sequence(const char *which, uint64_t *sequence, struct spine_error *error);
 static enum spine_status check_target(const char *to, struct spine_error *error);
 static bool is_left_by_export(const char *name);
-static enum spine_status report(const struct export_info *info, const char *to, bool json,
-                                struct spine_error *error);
+static enum spine_status report_export(const struct export_info *info, const char *to,
+                                       bool json, struct spine_error *error);
 
 enum spine_status
 tool_export(const struct tool_target *target, const char *which, const char *to,
@@ -36,7 +36,7 @@ tool_export(const struct tool_target *target, const char *which, const char *to,
     }
     st = checkpoint_export(target->store, sequence, store, &info, error);
     spine_store_close(store);
-    return st == SPINE_OK ? report(&info, to, options->json, error) : st;
+    return st == SPINE_OK ? report_export(&info, to, options->json, error) : st;
 }
 
 static enum spine_status
@@ -96,8 +96,8 @@ is_left_by_export(const char *name)
 }
 
 static enum spine_status
-report(const struct export_info *info, const char *to, bool json,
-       struct spine_error *error)
+report_export(const struct export_info *info, const char *to, bool json,
+              struct spine_error *error)
 {
     cJSON *object;
 

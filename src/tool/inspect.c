@@ -30,7 +30,7 @@ static const enum column_bytes column_of_part[PART_COUNT] = {
 };
 
 /* What is told of a file beside what its batch knows. */
-struct findings {
+struct file_findings {
     uint64_t stored_bytes;
     uint64_t image_bytes;
     uint64_t codecs[CODEC_ZSTD + 1];
@@ -46,21 +46,21 @@ struct findings {
 static enum spine_status inspect_file(const struct tool_target *target, size_t index,
                                       const struct tool_options *options, cJSON *list,
                                       struct spine_error *error);
-static void look_at_table(const struct file_table *table, struct findings *findings);
+static void look_at_table(const struct file_table *table, struct file_findings *findings);
 static enum spine_status look_at_images(struct store_file *file,
-                                        struct findings *findings,
+                                        struct file_findings *findings,
                                         struct spine_error *error);
-static void look_at_image(const struct image *image, struct findings *findings);
+static void look_at_image(const struct image *image, struct file_findings *findings);
 static cJSON *
-json_of_file(const struct batch_file *file, const struct findings *findings);
+json_of_file(const struct batch_file *file, const struct file_findings *findings);
 static cJSON *
-json_of_blocks(const struct batch_file *file, const struct findings *findings);
+json_of_blocks(const struct batch_file *file, const struct file_findings *findings);
 static enum spine_status print_file(const struct batch_file *file,
-                                    const struct findings *findings,
+                                    const struct file_findings *findings,
                                     struct spine_error *error);
 static cJSON *
-json_of_filters(const struct batch_file *file, const struct findings *findings);
-static void print_filters(const struct findings *findings);
+json_of_filters(const struct batch_file *file, const struct file_findings *findings);
+static void print_filters(const struct file_findings *findings);
 
 enum spine_status
 tool_inspect(const struct tool_target *target, const struct tool_options *options,
@@ -93,7 +93,7 @@ static enum spine_status
 inspect_file(const struct tool_target *target, size_t index,
              const struct tool_options *options, cJSON *list, struct spine_error *error)
 {
-    struct findings findings = {0};
+    struct file_findings findings = {0};
     struct batch_file file;
     enum spine_status st;
 
@@ -118,7 +118,7 @@ out:
 }
 
 static void
-look_at_table(const struct file_table *table, struct findings *findings)
+look_at_table(const struct file_table *table, struct file_findings *findings)
 {
     for (uint32_t i = 0; i < table->block_count; i++) {
         const struct file_block *block = &table->blocks[i];
@@ -132,7 +132,7 @@ look_at_table(const struct file_table *table, struct findings *findings)
 }
 
 static enum spine_status
-look_at_images(struct store_file *file, struct findings *findings,
+look_at_images(struct store_file *file, struct file_findings *findings,
                struct spine_error *error)
 {
     const uint32_t count = file_table_parts(&file->table);
@@ -156,7 +156,7 @@ look_at_images(struct store_file *file, struct findings *findings,
 
 /* An array goes to where the next one begins. */
 static void
-look_at_image(const struct image *image, struct findings *findings)
+look_at_image(const struct image *image, struct file_findings *findings)
 {
     uint32_t end = image->bytes;
 
@@ -170,7 +170,7 @@ look_at_image(const struct image *image, struct findings *findings)
 }
 
 static cJSON *
-json_of_file(const struct batch_file *file, const struct findings *findings)
+json_of_file(const struct batch_file *file, const struct file_findings *findings)
 {
     const struct spine_batch *batch = file->batch;
     const struct spine_schema *schema = spine_batch_schema(batch);
@@ -206,7 +206,7 @@ json_of_file(const struct batch_file *file, const struct findings *findings)
 }
 
 static cJSON *
-json_of_blocks(const struct batch_file *file, const struct findings *findings)
+json_of_blocks(const struct batch_file *file, const struct file_findings *findings)
 {
     cJSON *json = cJSON_CreateObject();
     const bool whole =
@@ -225,7 +225,7 @@ json_of_blocks(const struct batch_file *file, const struct findings *findings)
 }
 
 static cJSON *
-json_of_filters(const struct batch_file *file, const struct findings *findings)
+json_of_filters(const struct batch_file *file, const struct file_findings *findings)
 {
     cJSON *json = cJSON_CreateObject();
     bool whole = json_add(json, "count", json_u64(file->file->table.filter_count)) &&
@@ -243,7 +243,7 @@ json_of_filters(const struct batch_file *file, const struct findings *findings)
 
 /* The same for people. */
 static enum spine_status
-print_file(const struct batch_file *file, const struct findings *findings,
+print_file(const struct batch_file *file, const struct file_findings *findings,
            struct spine_error *error)
 {
     const struct spine_schema *schema = spine_batch_schema(file->batch);
@@ -292,7 +292,7 @@ out:
 }
 
 static void
-print_filters(const struct findings *findings)
+print_filters(const struct file_findings *findings)
 {
     (void)printf(": %" PRIu64 " bytes", findings->filter_bytes);
     if (findings->read && findings->filter_keys > 0)

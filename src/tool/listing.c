@@ -11,8 +11,8 @@
 
 static void date_of(uint64_t made_ms, char date[DATE_BYTES]);
 static uint64_t
-rows_of(const struct manifest *manifest, const struct manifest_spine *spine);
-static uint64_t bytes_of(const struct manifest *manifest);
+listed_rows(const struct manifest *manifest, const struct manifest_spine *spine);
+static uint64_t manifest_file_bytes(const struct manifest *manifest);
 static enum spine_status
 print_checkpoint(const struct tool_checkpoint *checkpoint, struct spine_error *error);
 static enum spine_status print_spine(const struct manifest *manifest,
@@ -20,7 +20,7 @@ static enum spine_status print_spine(const struct manifest *manifest,
                                      struct spine_error *error);
 static cJSON *json_of_checkpoint(const struct tool_checkpoint *checkpoint);
 static cJSON *
-json_of_spine(const struct manifest *manifest, const struct manifest_spine *spine);
+json_of_listed_spine(const struct manifest *manifest, const struct manifest_spine *spine);
 
 enum spine_status
 tool_list(const struct tool_target *target, const struct tool_options *options,
@@ -70,7 +70,7 @@ date_of(uint64_t made_ms, char date[DATE_BYTES])
 }
 
 static uint64_t
-rows_of(const struct manifest *manifest, const struct manifest_spine *spine)
+listed_rows(const struct manifest *manifest, const struct manifest_spine *spine)
 {
     uint64_t rows = 0;
 
@@ -80,7 +80,7 @@ rows_of(const struct manifest *manifest, const struct manifest_spine *spine)
 }
 
 static uint64_t
-bytes_of(const struct manifest *manifest)
+manifest_file_bytes(const struct manifest *manifest)
 {
     uint64_t bytes = 0;
 
@@ -106,7 +106,7 @@ print_checkpoint(const struct tool_checkpoint *checkpoint, struct spine_error *e
                  " bytes, %zu bytes of user data\n",
                  checkpoint->sequence, date, manifest->spine_count,
                  manifest->spine_count == 1 ? "" : "s", manifest->object_count,
-                 manifest->object_count == 1 ? "" : "s", bytes_of(manifest),
+                 manifest->object_count == 1 ? "" : "s", manifest_file_bytes(manifest),
                  manifest->user_bytes);
     for (size_t i = 0; st == SPINE_OK && i < manifest->spine_count; i++)
         st = print_spine(manifest, &manifest->spines[i], error);
@@ -127,7 +127,7 @@ print_spine(const struct manifest *manifest, const struct manifest_spine *spine,
         goto out;
     }
     (void)printf("    %s: %" PRIu64 " rows in %zu batch%s; %s", spine->name,
-                 rows_of(manifest, spine), spine->batch_count,
+                 listed_rows(manifest, spine), spine->batch_count,
                  spine->batch_count == 1 ? "" : "es", schema_text.data);
     if (spine->has_frontier)
         (void)printf("; frontier %" PRIu64, spine->frontier);
@@ -160,12 +160,12 @@ json_of_checkpoint(const struct tool_checkpoint *checkpoint)
     whole = whole && json_add(json, "made", cJSON_CreateString(date)) &&
             json_add(json, "made_ms", json_u64(manifest->made_ms)) &&
             json_add(json, "files", json_u64(manifest->object_count)) &&
-            json_add(json, "bytes", json_u64(bytes_of(manifest))) &&
+            json_add(json, "bytes", json_u64(manifest_file_bytes(manifest))) &&
             json_add(json, "user_bytes", json_u64(manifest->user_bytes));
     spines = whole ? cJSON_CreateArray() : NULL;
     whole = whole && json_add(json, "spines", spines);
     for (size_t i = 0; whole && i < manifest->spine_count; i++) {
-        cJSON *const spine = json_of_spine(manifest, &manifest->spines[i]);
+        cJSON *const spine = json_of_listed_spine(manifest, &manifest->spines[i]);
 
         whole = spine != NULL && cJSON_AddItemToArray(spines, spine);
     }
@@ -177,13 +177,13 @@ out:
 }
 
 static cJSON *
-json_of_spine(const struct manifest *manifest, const struct manifest_spine *spine)
+json_of_listed_spine(const struct manifest *manifest, const struct manifest_spine *spine)
 {
     const struct span encoded = {spine->schema, spine->schema_bytes};
     cJSON *json = cJSON_CreateObject();
     struct spine_schema schema = {0};
     bool whole = json_add(json, "name", cJSON_CreateString(spine->name)) &&
-                 json_add(json, "rows", json_u64(rows_of(manifest, spine))) &&
+                 json_add(json, "rows", json_u64(listed_rows(manifest, spine))) &&
                  json_add(json, "batches", json_u64(spine->batch_count)) &&
                  json_add(json, "dirty", cJSON_CreateBool(spine->dirty));
 

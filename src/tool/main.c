@@ -74,8 +74,8 @@ static const struct command *find_command(const char *name);
 static enum tool_exit parse_options(const struct command *command, int count,
                                     char **arguments, struct tool_options *options);
 static bool parse_limit(const char *source, uint64_t *out);
-static enum tool_exit
-run(const struct command *command, const struct tool_options *options, char **arguments);
+static enum tool_exit run_command(const struct command *command,
+                                  const struct tool_options *options, char **arguments);
 static enum tool_exit usage_error(const char *format, const char *what);
 
 /* Is there a line of progress on the terminal? */
@@ -117,7 +117,7 @@ run_all(int count, char **arguments)
         return usage_error("%s: a directory, a checkpoint and a target are wanted",
                            command->name);
     for (int i = optind; i < count - 1; i += command->run != NULL ? 1 : 3) {
-        const enum tool_exit one = run(command, &options, arguments + 1 + i);
+        const enum tool_exit one = run_command(command, &options, arguments + 1 + i);
 
         worst = one > worst ? one : worst;
     }
@@ -178,7 +178,8 @@ parse_limit(const char *source, uint64_t *out)
 }
 
 static enum tool_exit
-run(const struct command *command, const struct tool_options *options, char **arguments)
+run_command(const struct command *command, const struct tool_options *options,
+            char **arguments)
 {
     struct tool_target target;
     struct spine_error error;

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 
 static enum spine_status
-open_file(struct tool_target *target, const char *path, struct spine_error *error);
+target_open_file(struct tool_target *target, const char *path, struct spine_error *error);
 static size_t cut_offset(struct tool_target *target, const char *path);
 static bool split_path(const char *path, size_t size, struct text *directory,
                        char name[SPINE_NAME_MAX + 1]);
@@ -54,14 +54,14 @@ target_open(struct tool_target *target, const char *path, struct spine_error *er
         TRY_RETURN(store_list(target->store, add_batch_file, target, error));
         TRY_RETURN(add_checkpoints(target, 0, NULL, error));
     } else
-        TRY_RETURN(open_file(target, path, error));
+        TRY_RETURN(target_open_file(target, path, error));
     sort_files(target);
     return SPINE_OK;
 }
 
 /* What is in a pack, or needed by a checkpoint, is told by manifests. */
 static enum spine_status
-open_file(struct tool_target *target, const char *path, struct spine_error *error)
+target_open_file(struct tool_target *target, const char *path, struct spine_error *error)
 {
     const size_t size = cut_offset(target, path);
     char name[SPINE_NAME_MAX + 1];

@@ -24,9 +24,9 @@ verify_file(const struct tool_target *target, size_t index, struct spine_error *
 static enum spine_status verify_checkpoint(const struct tool_target *target, size_t index,
                                            struct spine_error *error);
 static void show_progress(void *context, uint64_t bytes);
-static enum spine_status report(struct verification *verification, const char *name,
-                                enum spine_status found, const struct spine_error *why,
-                                struct spine_error *error);
+static enum spine_status
+report_file(struct verification *verification, const char *name, enum spine_status found,
+            const struct spine_error *why, struct spine_error *error);
 static enum spine_status report_json(const char *name, enum spine_status found,
                                      const struct spine_error *why,
                                      struct spine_error *error);
@@ -64,17 +64,18 @@ verify_all(const struct tool_target *target, struct verification *verification,
 
         progress_end();
         tool_file_name(&target->files[i], name);
-        st = report(verification, name, found, &why, error);
+        st = report_file(verification, name, found, &why, error);
     }
     for (size_t i = 0; st == SPINE_OK && i < target->checkpoint_count; i++) {
         const enum spine_status found = verify_checkpoint(target, i, &why);
         char name[SPINE_NAME_MAX + 1];
 
         manifest_name(target->checkpoints[i].sequence, name);
-        st = report(verification, name, found, &why, error);
+        st = report_file(verification, name, found, &why, error);
     }
     if (st == SPINE_OK && target->status != SPINE_OK)
-        st = report(verification, "checkpoints", target->status, &target->why, error);
+        st =
+            report_file(verification, "checkpoints", target->status, &target->why, error);
     return st;
 }
 
@@ -129,8 +130,8 @@ show_progress(void *context, uint64_t bytes)
 }
 
 static enum spine_status
-report(struct verification *verification, const char *name, enum spine_status found,
-       const struct spine_error *why, struct spine_error *error)
+report_file(struct verification *verification, const char *name, enum spine_status found,
+            const struct spine_error *why, struct spine_error *error)
 {
     if (verification->damaged == 0)
         verification->first = found;

@@ -27,7 +27,7 @@ struct decoding {
 };
 
 /* A column, and where it goes. */
-struct target {
+struct column_target {
     const struct spine_column *column;
     struct column_store *store;
     /* A byte for each row: are the tuples around it there? NULL: all are. */
@@ -45,16 +45,19 @@ static enum spine_status decode_varying(struct tuple_store *store, const uint8_t
                                         struct decoding *decoding);
 static void get_columns(struct decoding *decoding, struct tuple_store *store,
                         const uint8_t *there, uint8_t flip);
-static void get_column(struct decoding *decoding, struct target target);
-static bool reserve_column(const struct decoding *decoding, const struct target *target);
+static void get_column(struct decoding *decoding, struct column_target target);
+static bool
+reserve_column(const struct decoding *decoding, const struct column_target *target);
 static bool reserve_valid(struct column_store *store, size_t rows);
 static void
-get_markers(struct decoding *decoding, const struct target *target, uint8_t *own);
+get_markers(struct decoding *decoding, const struct column_target *target, uint8_t *own);
 static bool has_bytes(struct decoding *decoding, size_t bytes);
-static void get_fixed(struct decoding *decoding, const struct target *target);
-static void get_bytes(struct decoding *decoding, const struct target *target);
-static void get_strings(struct decoding *decoding, const struct target *target);
-static bool get_string(struct decoding *decoding, const struct target *target, size_t i);
+static void get_fixed(struct decoding *decoding, const struct column_target *target);
+static void
+get_fixed_bytes(struct decoding *decoding, const struct column_target *target);
+static void get_strings(struct decoding *decoding, const struct column_target *target);
+static bool
+get_string(struct decoding *decoding, const struct column_target *target, size_t i);
 static void fail_row(struct decoding *decoding, size_t row, const char *reason);
 static enum spine_status
 decoding_status(const struct decoding *decoding, struct spine_error *error);
@@ -125,7 +128,7 @@ get_columns(struct decoding *decoding, struct tuple_store *store, const uint8_t 
     const struct spine_tuple_type *const type = store->type;
 
     for (size_t i = 0; i < type->count && decoding->reason == NULL; i++) {
-        struct target target = {
+        struct column_target target = {
             .column = &type->columns[i],
             .store = &store->columns[i],
             .there = there,
@@ -144,7 +147,7 @@ get_columns(struct decoding *decoding, struct tuple_store *store, const uint8_t 
 }
 
 static void
-get_column(struct decoding *decoding, struct target target)
+get_column(struct decoding *decoding, struct column_target target)
 {
     const struct spine_column *const column = target.column;
     uint8_t own[TUPLE_CHUNK];
@@ -165,7 +168,7 @@ get_column(struct decoding *decoding, struct target target)
         get_strings(decoding, &target);
     } else if (column->kind == SPINE_COLUMN_FIXED ||
                column->kind == SPINE_COLUMN_DECIMAL128) {
-        get_bytes(decoding, &target);
+        get_fixed_bytes(decoding, &target);
     } else {
         get_fixed(decoding, &target);
     }
@@ -173,7 +176,7 @@ get_column(struct decoding *decoding, struct target target)
 
 /* Room for the rows; of strings no more bytes than the rows have. */
 static bool
-reserve_column(const struct decoding *decoding, const struct target *target)
+reserve_column(const struct decoding *decoding, const struct column_target *target)
 {
     struct column_store *const store = target->store;
     const size_t rows = decoding->begin + decoding->rows;
@@ -205,7 +208,7 @@ reserve_valid(struct column_store *store, size_t rows)
 
 /* The place of the next `bytes` bytes of row i; moves behind them. */
 static inline const uint8_t *
-give(const struct decoding *decoding, size_t i, size_t bytes)
+next_bytes(const struct decoding *decoding, size_t i, size_t bytes)
 {
     const uint8_t *from;
 
@@ -224,7 +227,7 @@ given(struct decoding *decoding, size_t bytes)
 }
 
 static void
-get_markers(struct decoding *decoding, const struct target *target, uint8_t *own)
+get_markers(struct decoding *decoding, const struct column_target *target, uint8_t *own)
 {
     const uint8_t null = null_marker(target->column);
     struct column_store *const store = target->store;
@@ -232,7 +235,7 @@ get_markers(struct decoding *decoding, const struct target *target, uint8_t *own
     if (!has_bytes(decoding, 1))
         return;
     for (size_t i = 0; i < decoding->rows; i++) {
-        const uint8_t marker = *give(decoding, i, 1) ^ target->outer;
+        const uint8_t marker = *next_bytes(decoding, i, 1) ^ target->outer;
         const size_t row = decoding->begin + i;
         const bool may_be = target->there == NULL || target->there[i] != 0;
 
@@ -269,8 +272,8 @@ restore(uint64_t word, unsigned bytes, enum number_rule rule)
 
 /* `bytes` and `rule` are constants where this is inlined. */
 static inline __attribute__((always_inline)) void
-get_numbers(const struct decoding *decoding, const struct target *target, unsigned bytes,
-            enum number_rule rule)
+get_numbers(const struct decoding *decoding, const struct column_target *target,
+            unsigned bytes, enum number_rule rule)
 {
     uint8_t *to = target->store->values + decoding->begin * bytes;
     const uint64_t sign =
@@ -295,7 +298,7 @@ get_numbers(const struct decoding *decoding, const struct target *target, unsign
     for (size_t i = 0; !is_plain && i < rows; i++) {
         uint64_t word = 0;
 
-        memcpy(&word, give(decoding, i, bytes), bytes);
+        memcpy(&word, next_bytes(decoding, i, bytes), bytes);
         word = __builtin_bswap64(word) >> (64 - 8 * bytes) ^ flip;
         word = restore(word, bytes, rule);
         if (there != NULL)
@@ -306,7 +309,7 @@ get_numbers(const struct decoding *decoding, const struct target *target, unsign
 }
 
 static void
-get_fixed(struct decoding *decoding, const struct target *target)
+get_fixed(struct decoding *decoding, const struct column_target *target)
 {
     const enum number_rule rule = number_rule_of(target->column->kind);
     const size_t bytes = tuple_native_bytes(target->column);
@@ -329,7 +332,7 @@ get_fixed(struct decoding *decoding, const struct target *target)
 }
 
 static void
-get_bytes(struct decoding *decoding, const struct target *target)
+get_fixed_bytes(struct decoding *decoding, const struct column_target *target)
 {
     const bool is_decimal = target->column->kind == SPINE_COLUMN_DECIMAL128;
     const size_t bytes = tuple_native_bytes(target->column);
@@ -338,7 +341,7 @@ get_bytes(struct decoding *decoding, const struct target *target)
     if (!has_bytes(decoding, bytes))
         return;
     for (size_t i = 0; i < decoding->rows; i++, to += bytes) {
-        const uint8_t *const from = give(decoding, i, bytes);
+        const uint8_t *const from = next_bytes(decoding, i, bytes);
 
         if (target->there != NULL && target->there[i] == 0) {
             memset(to, 0, bytes);
@@ -353,7 +356,7 @@ get_bytes(struct decoding *decoding, const struct target *target)
 }
 
 static void
-get_strings(struct decoding *decoding, const struct target *target)
+get_strings(struct decoding *decoding, const struct column_target *target)
 {
     struct column_store *const store = target->store;
 
@@ -370,7 +373,7 @@ get_strings(struct decoding *decoding, const struct target *target)
 
 /* Appends the content of row i's string. */
 static bool
-get_string(struct decoding *decoding, const struct target *target, size_t i)
+get_string(struct decoding *decoding, const struct column_target *target, size_t i)
 {
     struct column_store *const store = target->store;
     const uint8_t flip = target->inner;

@@ -61,7 +61,7 @@ static void put_strings(struct encoding *encoding, const struct spine_column *co
 static uint8_t *put_string(uint8_t *to, struct span text, bool has_zeros);
 static bool has_zero(struct span bytes);
 static struct span
-bytes_of(const struct spine_column_data *data, uint64_t begin, uint64_t end);
+string_bytes(const struct spine_column_data *data, uint64_t begin, uint64_t end);
 
 void
 cell_store_release(struct cell_store *store)
@@ -218,7 +218,7 @@ add_string_sizes(const struct encoding *encoding, const struct spine_column_data
     const uint64_t *const offsets = data->offsets + encoding->begin;
     const uint8_t *const values = data->values;
     const bool zeros =
-        !is_tail && has_zero(bytes_of(data, offsets[0], offsets[encoding->rows]));
+        !is_tail && has_zero(string_bytes(data, offsets[0], offsets[encoding->rows]));
 
     for (size_t i = 0; i < encoding->rows; i++) {
         const bool is_there = there == NULL || there[i] != 0;
@@ -442,7 +442,7 @@ put_strings(struct encoding *encoding, const struct spine_column *column,
     const size_t begin = encoding->begin;
     const uint64_t *const offsets = data->offsets + begin;
     const bool zeros =
-        !is_tail && has_zero(bytes_of(data, offsets[0], offsets[encoding->rows]));
+        !is_tail && has_zero(string_bytes(data, offsets[0], offsets[encoding->rows]));
 
     assert(encoding->at != NULL);
     for (size_t i = 0; i < encoding->rows; i++) {
@@ -451,7 +451,7 @@ put_strings(struct encoding *encoding, const struct spine_column *column,
         uint8_t *end = to;
 
         if (is_there)
-            end = put_string(to, bytes_of(data, offsets[i], offsets[i + 1]), zeros);
+            end = put_string(to, string_bytes(data, offsets[i], offsets[i + 1]), zeros);
         if (!is_tail && (is_there || !column->nullable)) {
             *end++ = 0;
             *end++ = 0;
@@ -487,7 +487,7 @@ has_zero(struct span bytes)
 
 /* Bytes [begin, end) of a column of strings, which may be at NULL when there are none. */
 static struct span
-bytes_of(const struct spine_column_data *data, uint64_t begin, uint64_t end)
+string_bytes(const struct spine_column_data *data, uint64_t begin, uint64_t end)
 {
     if (begin == end)
         return (struct span){NULL, 0};

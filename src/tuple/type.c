@@ -14,14 +14,14 @@
 #define NAME_BYTES_MAX 65535u
 #define DECIMAL_DIGITS_MAX 38
 
-static enum spine_status
-check_column(const struct spine_column *column, size_t index, struct spine_error *error);
+static enum spine_status check_type_column(const struct spine_column *column,
+                                           size_t index, struct spine_error *error);
 static enum spine_status
 check_kind(const struct spine_column *column, size_t index, struct spine_error *error);
 static enum spine_status
 check_size(const struct spine_column *column, size_t index, struct spine_error *error);
-static enum spine_status
-check_names(const struct spine_column *column, size_t index, struct spine_error *error);
+static enum spine_status check_column_texts(const struct spine_column *column,
+                                            size_t index, struct spine_error *error);
 static enum spine_status
 check_whole(const struct spine_tuple_type *type, struct spine_error *error);
 static struct spine_tuple_type *
@@ -29,9 +29,9 @@ type_new(const struct spine_column *columns, size_t count);
 static bool type_copy(struct spine_tuple_type *type, const struct spine_column *columns,
                       size_t count);
 static size_t text_bytes(const char *text);
-static const char *copy_text(const char *text, char **to);
+static const char *append_text(const char *text, char **to);
 static void type_measure(struct spine_tuple_type *type);
-static struct spine_type cell_of(const struct spine_tuple_type *type);
+static struct spine_type cell_of_tuples(const struct spine_tuple_type *type);
 static bool columns_equal(const struct spine_column *a, const struct spine_column *b);
 
 enum spine_status
@@ -50,7 +50,7 @@ spine_tuple_type_new(const struct spine_column *columns, size_t count,
         return spine_fail(error, SPINE_INVALID, "a tuple of %zu columns; 1 to %d, please",
                           count, SPINE_TUPLE_COLUMNS_MAX);
     for (size_t i = 0; i < count; i++)
-        TRY(check_column(&columns[i], i, error));
+        TRY(check_type_column(&columns[i], i, error));
 
     type = type_new(columns, count);
     if (type == NULL)
@@ -190,11 +190,12 @@ tuple_native_bytes(const struct spine_column *column)
 }
 
 static enum spine_status
-check_column(const struct spine_column *column, size_t index, struct spine_error *error)
+check_type_column(const struct spine_column *column, size_t index,
+                  struct spine_error *error)
 {
     TRY_RETURN(check_kind(column, index, error));
     TRY_RETURN(check_size(column, index, error));
-    return check_names(column, index, error);
+    return check_column_texts(column, index, error);
 }
 
 static enum spine_status
@@ -246,7 +247,8 @@ check_size(const struct spine_column *column, size_t index, struct spine_error *
 }
 
 static enum spine_status
-check_names(const struct spine_column *column, size_t index, struct spine_error *error)
+check_column_texts(const struct spine_column *column, size_t index,
+                   struct spine_error *error)
 {
     if (column->zone != NULL && column->kind != SPINE_COLUMN_TIMESTAMP)
         return spine_fail(error, SPINE_INVALID, "column %zu: only timestamps have a zone",
@@ -315,8 +317,8 @@ type_copy(struct spine_tuple_type *type, const struct spine_column *columns, siz
     type->count = count;
     for (size_t i = 0; i < count; i++) {
         type->columns[i] = columns[i];
-        type->columns[i].name = copy_text(columns[i].name, &to);
-        type->columns[i].zone = copy_text(columns[i].zone, &to);
+        type->columns[i].name = append_text(columns[i].name, &to);
+        type->columns[i].zone = append_text(columns[i].zone, &to);
         (void)spine_tuple_type_ref(columns[i].tuple);
     }
     return true;
@@ -330,7 +332,7 @@ text_bytes(const char *text)
 }
 
 static const char *
-copy_text(const char *text, char **to)
+append_text(const char *text, char **to)
 {
     char *const copy = *to;
     const size_t bytes = text_bytes(text);
@@ -359,11 +361,11 @@ type_measure(struct spine_tuple_type *type)
         if (type->depth <= column->tuple->depth)
             type->depth = column->tuple->depth + 1;
     }
-    type->cell = cell_of(type);
+    type->cell = cell_of_tuples(type);
 }
 
 static struct spine_type
-cell_of(const struct spine_tuple_type *type)
+cell_of_tuples(const struct spine_tuple_type *type)
 {
     if (!type->is_fixed || type->bytes > SPINE_FIXED_MAX)
         return (struct spine_type){SPINE_BYTES, 0};
