@@ -123,7 +123,7 @@ begin_locked(struct spine *spine, struct aftermath *after)
     if (count == 0)
         end_one_locked(spine, compaction, NULL, NULL, after);
     else if (count == 1 && !spine->locked.has_frontier &&
-             !retention_is_set_locked(spine)) {
+             !filters_are_set_locked(spine)) {
         struct entry *entry = entry_set_take_any(&task->inputs);
 
         end_one_locked(spine, compaction, NULL, entry->batch, after);

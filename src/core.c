@@ -11,7 +11,7 @@ aftermath_run(struct spine *spine, struct aftermath *after)
     if (after->kick)
         runtime_kick(spine->runtime);
     else
-        runtime_look(spine->runtime);
+        runtime_kick_waiting(spine->runtime);
     for (size_t i = 0; i < after->given_up_count; i++)
         tell_given_up(spine, after->given_up[i].level, after->given_up[i].merge);
     if (after->error != NULL)

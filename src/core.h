@@ -23,7 +23,7 @@
  *     listing.c      every batch of a spine, in sections                (listing.h)
  *     taking.c       snapshots and cuts of the present content
  *     fork.c         a spine with the content of a cut, or of another spine
- *     retention.c    the filters of a spine, and what a merge makes of them
+ *     filters.c      the filters of a spine, and what a merge makes of them
  *     survey.c       merges of what the filters mostly reject          (survey.h)
  *     inspect.c      statistics and the invariants
  *     metrics.c      the statistics of a runtime and all its spines, as text
@@ -107,7 +107,7 @@ struct spine {
         bool dirty;
         bool closing;
         bool closed_inside; /* by a callback of this spine: its job frees the spine */
-        bool look_queued;
+        bool scout_queued;
         bool report_queued;
         bool settles; /* the next compaction is due: compaction_settle_locked() */
         unsigned pauses;
@@ -115,7 +115,7 @@ struct spine {
         uint64_t wakes;   /* times that waiting threads were told to look again */
         uint64_t fuel_average;
         uint64_t ahead_wait_rows; /* to be inserted before merges ahead: one failed */
-        struct job look; /* for a merge ahead, when the runtime has nothing else to do */
+        struct job scout; /* for a merge ahead, when the runtime has nothing else to do */
         struct survey survey;
         unsigned idle_waiters; /* threads in spine_wait_idle(): no merge ahead */
         enum spine_status status;
@@ -195,7 +195,7 @@ enum spine_status spine_wait_room_locked(struct spine *spine, uint64_t deadline_
 
 /* ---- start.c ---- */
 
-void spine_look_init(struct spine *spine);
+void spine_scout_init(struct spine *spine);
 /* May merges start at all? */
 bool start_is_allowed_locked(const struct spine *spine);
 /* Starts every merge that is due, and has merges ahead looked for. */
@@ -207,14 +207,14 @@ void spine_start_merges_locked(struct spine *spine, struct aftermath *after);
 enum spine_status snapshot_of_anything(struct spine *spine, struct spine_snapshot **out,
                                        struct spine_error *error);
 
-/* ---- retention.c ---- */
+/* ---- filters.c ---- */
 
 /* The task keeps the filters that are set now. */
-void retention_capture_locked(struct merge_task *task);
+void filters_capture_locked(struct merge_task *task);
 /* What drops rows of the task's merge; NULL when nothing does. Worker. */
-enum spine_status retention_of_task(struct merge_task *task, struct retain **out,
-                                    struct spine_error *error);
+enum spine_status
+filters_of_task(struct merge_task *task, struct retain **out, struct spine_error *error);
 /* True when a merge of a single batch could still change it. */
-bool retention_is_set_locked(const struct spine *spine);
+bool filters_are_set_locked(const struct spine *spine);
 
 #endif

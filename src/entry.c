@@ -13,20 +13,21 @@
 #include "base/random.h"
 #include "base/steps.h"
 
-/* A place is a level above so many bits of sequence. */
+/* An ordinal is a level above so many bits of sequence. */
 #define SEQUENCE_BITS 60u
 #define SEQUENCE_MAX ((UINT64_C(1) << SEQUENCE_BITS) - 1)
 
-static_assert(SPINE_LEVELS <= 1u << (64 - SEQUENCE_BITS), "a place has room for a level");
+static_assert(SPINE_LEVELS <= 1u << (64 - SEQUENCE_BITS),
+              "an ordinal has room for a level");
 
-static uint64_t place_at(unsigned level, uint64_t sequence);
-static uint64_t place_of(const struct entry *entry);
+static uint64_t ordinal_at(unsigned level, uint64_t sequence);
+static uint64_t ordinal_of(const struct entry *entry);
 static uint64_t heap_rank(const struct entry *entry);
 static struct entry_sums sums_of(const struct entry *tree);
 static struct entry_sums sums_add(const struct entry_sums *a, const struct entry_sums *b);
 static struct entry_sums sums_of_entry(const struct entry *entry);
 static void tree_update(struct entry *tree);
-static void tree_split(struct entry *tree, uint64_t place, struct entry **lesser,
+static void tree_split(struct entry *tree, uint64_t ordinal, struct entry **lesser,
                        struct entry **greater);
 static void tree_split_count(struct entry *tree, size_t count, struct entry **lesser,
                              struct entry **greater);
@@ -56,7 +57,7 @@ entry_set_sums_in(const struct entry_set *set, struct entry_range range)
 
     for (unsigned level = range.level_begin; level < range.level_end; level++) {
         const struct entry_sums of_level = tree_sums(
-            set->top, place_at(level, range.first), place_at(level, range.last));
+            set->top, ordinal_at(level, range.first), ordinal_at(level, range.last));
 
         sums = sums_add(&sums, &of_level);
     }
@@ -67,7 +68,7 @@ struct entry_sums
 entry_set_level(const struct entry_set *set, unsigned level)
 {
     assert(level < SPINE_LEVELS);
-    return tree_sums(set->top, place_at(level, 0), place_at(level, SEQUENCE_MAX));
+    return tree_sums(set->top, ordinal_at(level, 0), ordinal_at(level, SEQUENCE_MAX));
 }
 
 unsigned
@@ -101,10 +102,10 @@ entry_set_next(const struct entry_set *set, uint64_t sequence)
     uint64_t next = UINT64_MAX;
 
     for (unsigned level = 0; set->top != NULL && level < SPINE_LEVELS; level++) {
-        const uint64_t place = place_at(level, sequence);
+        const uint64_t ordinal = ordinal_at(level, sequence);
 
         for (const struct entry *at = set->top; at != NULL;) {
-            const bool is_behind = place_of(at) > place;
+            const bool is_behind = ordinal_of(at) > ordinal;
 
             steps_count();
             if (is_behind && at->level == level && at->sequence < next)
@@ -120,7 +121,7 @@ entry_set_each(const struct entry_set *set, struct entry_range range, entry_fn *
                void *context)
 {
     for (unsigned level = range.level_begin; level < range.level_end; level++)
-        tree_each(set->top, place_at(level, range.first), place_at(level, range.last),
+        tree_each(set->top, ordinal_at(level, range.first), ordinal_at(level, range.last),
                   on_entry, context);
 }
 
@@ -159,10 +160,10 @@ entry_set_take(struct entry_set *from, struct entry_range range, size_t count_ma
                struct entry_set *to)
 {
     for (unsigned level = range.level_begin; level < range.level_end; level++) {
-        const uint64_t first = place_at(level, range.first);
+        const uint64_t first = ordinal_at(level, range.first);
         struct entry *lesser = NULL, *taken, *left, *greater;
 
-        tree_split(from->top, place_at(level, range.last), &taken, &greater);
+        tree_split(from->top, ordinal_at(level, range.last), &taken, &greater);
         if (first > 0)
             tree_split(taken, first - 1, &lesser, &taken);
         tree_split_count(taken, count_max, &taken, &left);
@@ -175,12 +176,12 @@ struct entry *
 entry_set_take_batch(struct entry_set *set, unsigned level, uint64_t sequence,
                      const struct spine_batch *batch)
 {
-    struct entry_set at_place = {0};
+    struct entry_set at_ordinal = {0};
     struct entry *found = NULL;
 
     entry_set_take(set, (struct entry_range){level, level + 1, sequence, sequence},
-                   SIZE_MAX, &at_place);
-    for (struct entry *entry = entry_set_take_chain(&at_place); entry != NULL;) {
+                   SIZE_MAX, &at_ordinal);
+    for (struct entry *entry = entry_set_take_chain(&at_ordinal); entry != NULL;) {
         struct entry *next = entry->greater;
 
         if (entry->batch == batch)
@@ -241,23 +242,23 @@ entry_set_free(struct entry_set *set)
 }
 
 static uint64_t
-place_at(unsigned level, uint64_t sequence)
+ordinal_at(unsigned level, uint64_t sequence)
 {
     return (uint64_t)level << SEQUENCE_BITS |
            (sequence < SEQUENCE_MAX ? sequence : SEQUENCE_MAX);
 }
 
 static uint64_t
-place_of(const struct entry *entry)
+ordinal_of(const struct entry *entry)
 {
-    return place_at(entry->level, entry->sequence);
+    return ordinal_at(entry->level, entry->sequence);
 }
 
 /* Where the entry stands in the heap: as good as random, so that the tree is balanced. */
 static uint64_t
 heap_rank(const struct entry *entry)
 {
-    struct random random = {.state = place_of(entry)};
+    struct random random = {.state = ordinal_of(entry)};
 
     return random_next(&random);
 }
@@ -319,9 +320,9 @@ tree_update(struct entry *tree)
         tree->sums = sums_add(&tree->sums, &tree->greater->sums);
 }
 
-/* What is at or before `place`, and the rest. */
+/* What is at or before `ordinal`, and the rest. */
 static void
-tree_split(struct entry *tree, uint64_t place, struct entry **lesser,
+tree_split(struct entry *tree, uint64_t ordinal, struct entry **lesser,
            struct entry **greater)
 {
     if (tree == NULL) {
@@ -329,11 +330,11 @@ tree_split(struct entry *tree, uint64_t place, struct entry **lesser,
         *greater = NULL;
         return;
     }
-    if (place_of(tree) <= place) {
-        tree_split(tree->greater, place, &tree->greater, greater);
+    if (ordinal_of(tree) <= ordinal) {
+        tree_split(tree->greater, ordinal, &tree->greater, greater);
         *lesser = tree;
     } else {
-        tree_split(tree->lesser, place, lesser, &tree->lesser);
+        tree_split(tree->lesser, ordinal, lesser, &tree->lesser);
         *greater = tree;
     }
     tree_update(tree);
@@ -362,7 +363,7 @@ tree_split_count(struct entry *tree, size_t count, struct entry **lesser,
     tree_update(tree);
 }
 
-/* No place of `lesser` is behind one of `greater`. */
+/* No ordinal of `lesser` is behind one of `greater`. */
 static struct entry *
 tree_join(struct entry *lesser, struct entry *greater)
 {
@@ -390,7 +391,7 @@ tree_unite(struct entry *a, struct entry *b)
         return a == NULL ? b : a;
     top = heap_rank(a) > heap_rank(b) ? a : b;
     other = top == a ? b : a;
-    tree_split(other, place_of(top), &lesser, &greater);
+    tree_split(other, ordinal_of(top), &lesser, &greater);
     top->lesser = tree_unite(top->lesser, lesser);
     top->greater = tree_unite(top->greater, greater);
     tree_update(top);
@@ -404,7 +405,7 @@ tree_sums_from(const struct entry *tree, uint64_t first)
     struct entry_sums sums = {0};
 
     while (tree != NULL) {
-        const bool is_in = place_of(tree) >= first;
+        const bool is_in = ordinal_of(tree) >= first;
 
         steps_count();
         if (is_in) {
@@ -426,7 +427,7 @@ tree_sums_until(const struct entry *tree, uint64_t last)
     struct entry_sums sums = {0};
 
     while (tree != NULL) {
-        const bool is_in = place_of(tree) <= last;
+        const bool is_in = ordinal_of(tree) <= last;
 
         steps_count();
         if (is_in) {
@@ -446,10 +447,10 @@ tree_sums(const struct entry *tree, uint64_t first, uint64_t last)
 {
     struct entry_sums sums = {0}, part;
 
-    /* To the entry that has places of the range on both sides. */
-    while (tree != NULL && (place_of(tree) < first || place_of(tree) > last)) {
+    /* To the entry that has ordinals of the range on both sides. */
+    while (tree != NULL && (ordinal_of(tree) < first || ordinal_of(tree) > last)) {
         steps_count();
-        tree = place_of(tree) < first ? tree->greater : tree->lesser;
+        tree = ordinal_of(tree) < first ? tree->greater : tree->lesser;
     }
     if (tree == NULL)
         return sums;
@@ -465,14 +466,14 @@ tree_each(struct entry *tree, uint64_t first, uint64_t last, entry_fn *on_entry,
           void *context)
 {
     while (tree != NULL) {
-        const uint64_t place = place_of(tree);
+        const uint64_t ordinal = ordinal_of(tree);
 
         steps_count();
-        if (place >= first)
+        if (ordinal >= first)
             tree_each(tree->lesser, first, last, on_entry, context);
-        if (first <= place && place <= last)
+        if (first <= ordinal && ordinal <= last)
             on_entry(tree, context);
-        if (place > last)
+        if (ordinal > last)
             break;
         tree = tree->greater;
     }

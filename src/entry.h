@@ -8,15 +8,15 @@
  * An entry is allocated once, by the insert, and then only moved; so what moves batches
  * under a lock cannot fail. Nor does it take long, however many there are: a set is a
  * tree of entries in the order of their levels and, of one level, of their sequences,
- * with sums in every node. It is a treap: a search tree by place and a heap by a hash of
- * the place, so that it is balanced without keeping account of that, and a range of it is
- * cut out, or put back, as a whole.
+ * with sums in every node. It is a treap: a search tree by ordinal and a heap by a hash
+ * of the ordinal, so that it is balanced without keeping account of that, and a range of
+ * it is cut out, or put back, as a whole.
  *
  *     cost of n entries, in steps (base/steps.h)
  *     sums of all                  none
  *     add, largest                 log n
  *     sums of a range, take it     log n for each level
- *     unite                        log n for each place where the two sets interleave
+ *     unite                        log n for each point where the two sets interleave
  *     for each in a range          log n for each level, and one for each entry
  */
 
@@ -98,7 +98,7 @@ struct entry *entry_set_take_any(struct entry_set *set);
  * sequences. */
 void entry_set_take(struct entry_set *from, struct entry_range range, size_t count_max,
                     struct entry_set *to);
-/* Takes out the entry of that batch; NULL when there is none at that place. */
+/* Takes out the entry of that batch; NULL when there is none of that ordinal. */
 struct entry *entry_set_take_batch(struct entry_set *set, unsigned level,
                                    uint64_t sequence, const struct spine_batch *batch);
 /* Moves all to `to`. */

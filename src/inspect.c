@@ -18,7 +18,7 @@ struct census {
 };
 
 /* A look at the entries of a set that are on a level and in a section. */
-struct look {
+struct entry_check {
     struct census *census;
     const char *where;
     unsigned level;
@@ -62,7 +62,7 @@ spine_get_stats(struct spine *spine, struct spine_stats *out)
     *out = (struct spine_stats){0};
     if (spine == NULL)
         return;
-    runtime_look(spine->runtime);
+    runtime_kick_waiting(spine->runtime);
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     spine_list_wait_locked(spine);
@@ -86,7 +86,7 @@ add_snapshots_locked(const struct spine *spine, struct spine_stats *out)
     const bool is_idle = kept != NULL && ref_count(&kept->refs) == 1;
     size_t count;
 
-    book_read(spine->book, is_idle ? &kept->place : NULL, &count,
+    book_read(spine->book, is_idle ? &kept->line : NULL, &count,
               &out->snapshot_age_ns_max);
     out->snapshots = count;
 }
@@ -370,15 +370,15 @@ check_set(struct census *census, const struct entry_set *set, const char *where,
     if (set->top == NULL)
         return;
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        struct look look = {.census = census, .where = where, .level = level};
+        struct entry_check check = {.census = census, .where = where, .level = level};
         struct entry_sums sums;
 
         range.level_begin = level;
         range.level_end = level + 1;
         sums = entry_set_sums_in(set, range);
-        entry_set_each(set, range, check_entry, &look);
-        expect_sums(census, where, &look.found, &sums);
-        add_sums(&census->found[level], &look.found);
+        entry_set_each(set, range, check_entry, &check);
+        expect_sums(census, where, &check.found, &sums);
+        add_sums(&census->found[level], &check.found);
     }
 }
 
@@ -386,13 +386,13 @@ check_set(struct census *census, const struct entry_set *set, const char *where,
 static void
 check_entry(struct entry *entry, void *context)
 {
-    struct look *look = context;
+    struct entry_check *check = context;
     const struct spine_batch_info *info = &entry->batch->info;
     const char *fault = NULL;
 
-    if (entry->level != look->level)
+    if (entry->level != check->level)
         fault = "is said to be on another level";
-    else if (entry->sequence < look->found.sequence_most)
+    else if (entry->sequence < check->found.sequence_most)
         fault = "is out of order";
     else if (info->rows == 0)
         fault = "is empty";
@@ -400,14 +400,14 @@ check_entry(struct entry *entry, void *context)
         fault = "has no reference";
     else if (!entry_adds_up(entry))
         fault = "does not add up with those below it";
-    if (fault != NULL && look->census->status == SPINE_OK)
-        look->census->status =
-            spine_fail(look->census->error, SPINE_CORRUPT, "level %u: a %s batch %s",
-                       look->level, look->where, fault);
-    look->found.count++;
-    look->found.rows += info->rows;
-    look->found.bytes += info->bytes;
-    look->found.sequence_most = entry->sequence;
+    if (fault != NULL && check->census->status == SPINE_OK)
+        check->census->status =
+            spine_fail(check->census->error, SPINE_CORRUPT, "level %u: a %s batch %s",
+                       check->level, check->where, fault);
+    check->found.count++;
+    check->found.rows += info->rows;
+    check->found.bytes += info->bytes;
+    check->found.sequence_most = entry->sequence;
 }
 
 static void

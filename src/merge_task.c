@@ -99,7 +99,7 @@ merge_task_start_locked(struct merge_task *task, struct aftermath *after)
     task->batch_count = (uint32_t)spine->locked.batch_count;
     task->has_frontier = spine->locked.has_frontier;
     task->frontier = spine->locked.frontier;
-    retention_capture_locked(task);
+    filters_capture_locked(task);
     task->number = ++spine->locked.merges;
     task->fuel_used = task->rows_in = 0;
     task->abandoned = false;
@@ -323,7 +323,7 @@ merge_begin(struct merge_task *task, struct spine_error *error)
         options.written = task->written->batch;
     if (options.encode_rows < UINT64_MAX && is_written_to_stay(&unread))
         options.encode_rows = 1;
-    TRY(retention_of_task(task, &options.retain, error));
+    TRY(filters_of_task(task, &options.retain, error));
     TRY(merge_new(&task->merge, unread.batches, count, &options, error));
     options.retain = NULL;
 out:

@@ -60,7 +60,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     spine->locked.fuel_average = SLOT_FUEL_START;
     for (unsigned i = 0; i < TASK_COUNT; i++)
         merge_task_init(&spine->locked.tasks[i], spine, i);
-    spine_look_init(spine);
+    spine_scout_init(spine);
     survey_init(spine);
     report_init(spine);
     spine->runtime = runtime;
@@ -231,8 +231,8 @@ spine_close(struct spine *spine)
     compaction_cancel_locked(spine, &after);
     for (unsigned i = 0; i < TASK_COUNT; i++)
         merge_task_abandon_locked(&spine->locked.tasks[i], &after);
-    if (runtime_withdraw(spine->runtime, &spine->locked.look))
-        spine->locked.look_queued = false;
+    if (runtime_withdraw(spine->runtime, &spine->locked.scout))
+        spine->locked.scout_queued = false;
     survey_withdraw_locked(spine);
     spine_wake_locked(spine);
     mutex_unlock(&spine->mutex);
@@ -253,7 +253,7 @@ spine_close(struct spine *spine)
 static bool
 is_quiet_locked(const struct spine *spine, bool inside)
 {
-    bool quiet = spine->locked.callers == inside && !spine->locked.look_queued &&
+    bool quiet = spine->locked.callers == inside && !spine->locked.scout_queued &&
                  !spine->locked.survey.queued && spine->locked.report_queued == inside;
 
     for (unsigned i = 0; i < TASK_COUNT; i++)
@@ -291,7 +291,7 @@ spine_get_status(struct spine *spine, struct spine_error *error)
 
     if (spine == NULL)
         return fail_null(error, "spine_get_status", "spine");
-    runtime_look(spine->runtime);
+    runtime_kick_waiting(spine->runtime);
     mutex_lock(&spine->mutex);
     st = spine_sticky_locked(spine, error);
     mutex_unlock(&spine->mutex);

@@ -6,7 +6,7 @@
  * A merge is due when its level has enough loose batches, or when much of the largest
  * batch is retracted in others; it starts at once. A merge ahead is not due: it starts
  * when the runtime has nothing else to do, so that readers see fewer batches. Whether it
- * has is the runtime's to know: the spine queues a job that can be spared, the look, and
+ * has is the runtime's to know: the spine queues a job that can be spared, the scout, and
  * decides only when that runs. The merge itself can be spared, too, until a merge that is
  * due has to wait for its task, or somebody for the spine to be idle.
  */
@@ -42,9 +42,9 @@ static void start_inputs_locked(struct merge_task *task, const struct entry_set 
                                 bool ahead, struct aftermath *after);
 static void
 start_due_locked(struct spine *spine, unsigned level, struct aftermath *after);
-static bool may_look_locked(const struct spine *spine);
-static void queue_look_locked(struct spine *spine, struct aftermath *after);
-static void look_on_worker(struct job *job, uint64_t *fuel_rows);
+static bool may_scout_locked(const struct spine *spine);
+static void queue_scout_locked(struct spine *spine, struct aftermath *after);
+static void scout_on_worker(struct job *job, uint64_t *fuel_rows);
 static size_t count_ahead(const struct spine *spine, const struct company *company,
                           const struct company_terms *terms, uint64_t *untouched_rows);
 static void start_ahead_locked(struct spine *spine, const struct company *company,
@@ -55,11 +55,11 @@ static void take_sized(struct entry_set *loose, struct entry_range range,
                        uint64_t rows_min, uint64_t rows_max, struct entry_set *inputs);
 
 void
-spine_look_init(struct spine *spine)
+spine_scout_init(struct spine *spine)
 {
-    spine->locked.look.owner = &spine->jobs;
-    spine->locked.look.spare = true;
-    spine->locked.look.on_slice = look_on_worker;
+    spine->locked.scout.owner = &spine->jobs;
+    spine->locked.scout.spare = true;
+    spine->locked.scout.on_slice = scout_on_worker;
 }
 
 void
@@ -72,23 +72,23 @@ spine_start_merges_locked(struct spine *spine, struct aftermath *after)
         start_due_locked(spine, level, after);
     survey_start_locked(spine, after);
     relief_start_locked(spine, after);
-    if (may_look_locked(spine))
-        queue_look_locked(spine, after);
+    if (may_scout_locked(spine))
+        queue_scout_locked(spine, after);
 }
 
 /* It can be spared, but for what readers skip: they lose time now. */
 static void
-queue_look_locked(struct spine *spine, struct aftermath *after)
+queue_scout_locked(struct spine *spine, struct aftermath *after)
 {
-    struct job *look = &spine->locked.look;
+    struct job *scout = &spine->locked.scout;
     const bool needed = lookup_ledger_has_skipped(spine->ledger);
 
-    if (spine->locked.look_queued &&
-        (!needed || !look->spare || !runtime_withdraw(spine->runtime, look)))
+    if (spine->locked.scout_queued &&
+        (!needed || !scout->spare || !runtime_withdraw(spine->runtime, scout)))
         return;
-    spine->locked.look_queued = true;
-    look->spare = !needed;
-    runtime_ready(spine->runtime, look);
+    spine->locked.scout_queued = true;
+    scout->spare = !needed;
+    runtime_ready(spine->runtime, scout);
     after->kick = true;
 }
 
@@ -207,7 +207,7 @@ start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
 }
 
 static bool
-may_look_locked(const struct spine *spine)
+may_scout_locked(const struct spine *spine)
 {
     return start_is_allowed_locked(spine) && !spine->options.only_due_merges &&
            entry_set_sums(&spine->locked.loose).count > 1 &&
@@ -218,9 +218,9 @@ may_look_locked(const struct spine *spine)
 /* A reader has skipped something, or the runtime has nothing else to do. Looks at batches
  * with the lock open. */
 static void
-look_on_worker(struct job *job, uint64_t *fuel_rows)
+scout_on_worker(struct job *job, uint64_t *fuel_rows)
 {
-    struct spine *spine = container_of(job, struct spine, locked.look);
+    struct spine *spine = container_of(job, struct spine, locked.scout);
     struct aftermath after = {0};
     struct company company = {0};
     struct stretch *stretch = stretch_find(spine);
@@ -232,7 +232,7 @@ look_on_worker(struct job *job, uint64_t *fuel_rows)
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     terms = company_terms_locked(spine);
-    if (may_look_locked(spine) && stretch == NULL)
+    if (may_scout_locked(spine) && stretch == NULL)
         company_gather_locked(spine, free_levels_locked(spine), 0, &company);
     mutex_unlock(&spine->mutex);
 
@@ -242,8 +242,8 @@ look_on_worker(struct job *job, uint64_t *fuel_rows)
     if (stretch != NULL)
         spine_publish_wait_locked(spine);
     runtime_idle(spine->runtime, job);
-    spine->locked.look_queued = false;
-    if (may_look_locked(spine)) {
+    spine->locked.scout_queued = false;
+    if (may_scout_locked(spine)) {
         if (count > 0)
             start_ahead_locked(spine, &company, count, untouched_rows, &after);
         if (stretch != NULL) {

@@ -6,7 +6,7 @@
 #include "listing.h"
 
 /* Room beyond what was counted, for batches that come in between. */
-#define SPARE_BATCHES 8u
+#define MORE_BATCHES 8u
 
 static enum spine_status snapshot_take(struct spine *spine, bool must_add_up,
                                        struct spine_snapshot **out, struct spine_cut *cut,
@@ -103,10 +103,10 @@ snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out
         mutex_unlock(&spine->mutex);
         spine_snapshot_unref(fresh);
         fresh = snapshot_new(&spine->layout, spine->ledger, spine->book,
-                             count + SPARE_BATCHES);
+                             count + MORE_BATCHES);
         mutex_lock(&spine->mutex);
         if (fresh == NULL)
-            TRY(fail_nomem(error, "a snapshot", snapshot_bytes(count + SPARE_BATCHES)));
+            TRY(fail_nomem(error, "a snapshot", snapshot_bytes(count + MORE_BATCHES)));
     }
     if (must_add_up && spine->locked.status == SPINE_OVERFLOW)
         TRY(spine_sticky_locked(spine, error));
@@ -114,7 +114,7 @@ snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out
         cut_fill_locked(spine, cut);
     if (spine->locked.snapshot != NULL) {
         if (ref_count(&spine->locked.snapshot->refs) == 1)
-            book_renew(&spine->locked.snapshot->place);
+            book_renew(&spine->locked.snapshot->line);
         *out = spine_snapshot_ref(spine->locked.snapshot);
     } else {
         *out = snapshot_fill_locked(spine, fresh);

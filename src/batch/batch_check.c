@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "batch/block_facts.h"
-#include "batch/filter_check.h"
+#include "batch/lookup_check.h"
 #include "batch/marks.h"
 
 #include <inttypes.h>
@@ -31,7 +31,7 @@ struct batch_walk {
     uint64_t bytes_seen;
     bool has_frames;
     /* NULL: nothing is in files. */
-    struct filter_check *filters;
+    struct lookup_check *filters;
 };
 
 static enum spine_status check_block(const struct batch_walk *check);
@@ -67,7 +67,7 @@ spine_batch_check(const struct spine_batch *batch, struct spine_error *error)
         TRY(check_cells(&check));
         TRY(check_fence(&check));
         if (check.filters != NULL)
-            TRY(filter_check_block(check.filters, batch, check.at, check.pin.image,
+            TRY(lookup_check_block(check.filters, batch, check.at, check.pin.image,
                                    error));
         pin_release(&check.before);
         check.before = check.pin;
@@ -79,7 +79,7 @@ out:
     pin_release(&check.before);
     rows_release(&batch->layout, &check.rows);
     if (check.filters != NULL)
-        filter_check_release(check.filters);
+        lookup_check_release(check.filters);
     mem_free(check.filters, sizeof *check.filters);
     return st;
 }

@@ -19,7 +19,7 @@ struct probe_search {
     uint32_t *candidates;
     size_t count;
     /* The filter of a file that was asked last. */
-    struct asked_filter asked;
+    struct asked_lookup asked;
 };
 
 /* The block that is looked into, if it is elsewhere. */
@@ -146,7 +146,7 @@ probe_elsewhere(struct probe_search *search, struct hit *hits, size_t *hit_count
     }
 out:
     held_unpin(&held);
-    asked_filter_release(&search->asked);
+    asked_lookup_release(&search->asked);
     return st;
 }
 
@@ -200,7 +200,7 @@ search_ask_file(struct probe_search *search, const struct fence *fence,
     *is_candidate = answer != FILE_RULES_OUT;
     if (!*is_candidate)
         file_tell_found(fence, 0, 1);
-    asked_filter_count(&search->asked, answer, search->keys->counts);
+    asked_lookup_count(&search->asked, answer, search->keys->counts);
     return SPINE_OK;
 }
 

@@ -7,14 +7,14 @@
 #include "batch/batch_sections.h"
 #include "batch/key_codes.h"
 
-/* Keys of a filter, and up to a block more. */
-#define FILTER_KEYS 32768u
-/* Filters are kept until they are so many bytes, so that blocks that are read together
- * lie together. */
-#define FILTERS_BYTES (1u << 20)
+/* Keys of a lookup filter, and up to a block more. */
+#define LOOKUP_KEYS 32768u
+/* Lookup filters are kept until they are so many bytes, so that blocks that are read
+ * together lie together. */
+#define LOOKUPS_BYTES (1u << 20)
 
-/* A filter that is yet to be written. */
-struct kept_filter {
+/* A lookup filter that is yet to be written. */
+struct kept_lookup {
     uint32_t first_block;
     size_t bytes;
 };
@@ -27,32 +27,32 @@ struct batch_writer {
     bool is_whole;
     uint64_t rows;
     uint32_t block_count;
-    /* Codes of the keys of the next filter (batch/key_codes.h), which begins with block
-     * `first_block`; NULL: there will be none. */
+    /* Codes of the keys of the next lookup filter (batch/key_codes.h), which begins with
+     * block `first_block`; NULL: there will be none. */
     uint64_t *codes;
     size_t code_count;
     uint32_t first_block;
     /* Filters that are made, one behind the other. */
-    struct kept_filter *kept;
+    struct kept_lookup *kept;
     size_t kept_count, kept_capacity;
     uint8_t *images;
     size_t image_bytes, image_capacity;
 };
 
-#define CODES_MAX (FILTER_KEYS + BLOCK_ROWS)
+#define CODES_MAX (LOOKUP_KEYS + BLOCK_ROWS)
 
 static enum spine_status
 writer_alloc(const struct layout *layout, const struct lookup_options *lookup,
              struct batch_writer **out, struct spine_error *error);
 static void add_keys(struct batch_writer *writer, const struct image *image);
 static enum spine_status
-end_filter(struct batch_writer *writer, struct spine_error *error);
-static struct lookup_facts filter_facts(const struct batch_writer *writer);
-static enum spine_status keep_filter(struct batch_writer *writer,
+end_lookup(struct batch_writer *writer, struct spine_error *error);
+static struct lookup_facts lookup_facts_of(const struct batch_writer *writer);
+static enum spine_status keep_lookup(struct batch_writer *writer,
                                      const struct lookup *lookup,
                                      struct spine_error *error);
 static enum spine_status
-write_filters(struct batch_writer *writer, struct spine_error *error);
+write_lookups(struct batch_writer *writer, struct spine_error *error);
 static enum spine_status write_sections(struct store_writer *file,
                                         const struct spine_batch *part,
                                         struct spine_error *error);
@@ -141,10 +141,10 @@ batch_writer_block(struct batch_writer *writer, const struct image *image,
     if (writer->codes == NULL)
         return SPINE_OK;
     add_keys(writer, image);
-    if (writer->code_count >= FILTER_KEYS)
-        TRY_RETURN(end_filter(writer, error));
-    if (writer->image_bytes >= FILTERS_BYTES && writer->rows >= writer->lookup.rows_min)
-        TRY_RETURN(write_filters(writer, error));
+    if (writer->code_count >= LOOKUP_KEYS)
+        TRY_RETURN(end_lookup(writer, error));
+    if (writer->image_bytes >= LOOKUPS_BYTES && writer->rows >= writer->lookup.rows_min)
+        TRY_RETURN(write_lookups(writer, error));
     return SPINE_OK;
 }
 
@@ -163,8 +163,8 @@ batch_writer_end(struct batch_writer *writer, const struct spine_batch *part,
 
     assert(part->block_count == writer->block_count && !writer->is_whole);
     if (writer->codes != NULL && writer->rows >= writer->lookup.rows_min) {
-        TRY_RETURN(end_filter(writer, error));
-        TRY_RETURN(write_filters(writer, error));
+        TRY_RETURN(end_lookup(writer, error));
+        TRY_RETURN(write_lookups(writer, error));
     }
     apart = mem_apart_begin();
     st = write_sections(writer->file, part, error);
@@ -243,11 +243,11 @@ add_keys(struct batch_writer *writer, const struct image *image)
     writer->code_count += image->key_count;
 }
 
-/* The keys that there are become a filter. */
+/* The keys that there are become a lookup filter. */
 static enum spine_status
-end_filter(struct batch_writer *writer, struct spine_error *error)
+end_lookup(struct batch_writer *writer, struct spine_error *error)
 {
-    const struct lookup_facts facts = filter_facts(writer);
+    const struct lookup_facts facts = lookup_facts_of(writer);
     struct lookup *lookup = NULL;
     enum spine_status st = SPINE_OK;
 
@@ -256,7 +256,7 @@ end_filter(struct batch_writer *writer, struct spine_error *error)
     TRY(lookup_new(&lookup, &facts, &writer->lookup));
     key_codes_add(&writer->layout.key, writer->codes, writer->code_count, lookup);
     TRY(lookup_finish(lookup));
-    TRY(keep_filter(writer, lookup, error));
+    TRY(keep_lookup(writer, lookup, error));
     writer->code_count = 0;
     writer->first_block = writer->block_count;
 out:
@@ -267,7 +267,7 @@ out:
 }
 
 static struct lookup_facts
-filter_facts(const struct batch_writer *writer)
+lookup_facts_of(const struct batch_writer *writer)
 {
     const size_t count = writer->code_count;
     const bool words = key_codes_are_words(&writer->layout.key) && count > 0;
@@ -281,7 +281,7 @@ filter_facts(const struct batch_writer *writer)
 }
 
 static enum spine_status
-keep_filter(struct batch_writer *writer, const struct lookup *lookup,
+keep_lookup(struct batch_writer *writer, const struct lookup *lookup,
             struct spine_error *error)
 {
     const size_t bytes = lookup_image_bytes(lookup);
@@ -293,20 +293,20 @@ keep_filter(struct batch_writer *writer, const struct lookup *lookup,
         return fail_nomem(error, "a lookup filter", bytes);
     lookup_image_write(lookup, writer->code_count, writer->images + writer->image_bytes);
     writer->kept[writer->kept_count++] =
-        (struct kept_filter){.first_block = writer->first_block, .bytes = bytes};
+        (struct kept_lookup){.first_block = writer->first_block, .bytes = bytes};
     writer->image_bytes += bytes;
     return SPINE_OK;
 }
 
 static enum spine_status
-write_filters(struct batch_writer *writer, struct spine_error *error)
+write_lookups(struct batch_writer *writer, struct spine_error *error)
 {
     const int64_t apart = mem_apart_begin();
     const uint8_t *from = writer->images;
     enum spine_status st = SPINE_OK;
 
     for (size_t i = 0; i < writer->kept_count; i++) {
-        const struct kept_filter *kept = &writer->kept[i];
+        const struct kept_lookup *kept = &writer->kept[i];
 
         TRY(store_writer_filter(writer->file, kept->first_block, from, kept->bytes,
                                 error));

@@ -188,7 +188,7 @@ void batch_part_push(struct spine_batch *part, const struct fence *fence,
 void batch_part_free(struct spine_batch *part);
 
 /* Moves the blocks of an output to its file, if it has one or gets one by now. */
-enum spine_status output_place(struct output *output);
+enum spine_status output_keep_placed(struct output *output);
 /* Ends that file, in which are all blocks that are not elsewhere. SPINE_BUSY: it is being
  * written. */
 enum spine_status output_finish_file(struct output *output);

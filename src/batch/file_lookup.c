@@ -13,7 +13,7 @@
 static bool filters_pay(const struct block_keeper *keeper);
 
 enum spine_status
-file_ask(struct asked_filter *asked, const struct fence *fence,
+file_ask(struct asked_lookup *asked, const struct fence *fence,
          const struct cell_layout *column, const struct cell *key,
          enum file_answer *answer, struct spine_error *error)
 {
@@ -28,7 +28,7 @@ file_ask(struct asked_filter *asked, const struct fence *fence,
         const int64_t apart = mem_apart_begin();
         enum spine_status st;
 
-        asked_filter_release(asked);
+        asked_lookup_release(asked);
         st = store_pin(file, file->table.block_count + number, false, &asked->cached,
                        error);
         mem_apart_end(apart);
@@ -45,7 +45,7 @@ file_ask(struct asked_filter *asked, const struct fence *fence,
 }
 
 void
-asked_filter_count(const struct asked_filter *asked, enum file_answer answer,
+asked_lookup_count(const struct asked_lookup *asked, enum file_answer answer,
                    struct lookup_counts *counts)
 {
     const bool rules_out = answer == FILE_RULES_OUT;
@@ -56,7 +56,7 @@ asked_filter_count(const struct asked_filter *asked, enum file_answer answer,
 }
 
 void
-asked_filter_release(struct asked_filter *asked)
+asked_lookup_release(struct asked_lookup *asked)
 {
     if (asked->cached != NULL) {
         const int64_t apart = mem_apart_begin();
@@ -64,7 +64,7 @@ asked_filter_release(struct asked_filter *asked)
         store_unpin(asked->cached);
         mem_apart_end(apart);
     }
-    *asked = (struct asked_filter){0};
+    *asked = (struct asked_lookup){0};
 }
 
 void

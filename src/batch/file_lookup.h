@@ -18,7 +18,7 @@
 #include "batch/fence.h"
 
 /* The filter that was asked last, pinned. Zero at first. */
-struct asked_filter {
+struct asked_lookup {
     const struct store_file *file;
     uint32_t number;
     struct cached_image *cached;
@@ -27,14 +27,14 @@ struct asked_filter {
 /* Asks the filter of the block of `fence`, which is elsewhere, about a key. On failure
  * `error`, unless it is NULL, says what cannot be read. */
 SPINE_CHECKED enum spine_status
-file_ask(struct asked_filter *asked, const struct fence *fence,
+file_ask(struct asked_lookup *asked, const struct fence *fence,
          const struct cell_layout *column, const struct cell *key,
          enum file_answer *answer, struct spine_error *error);
 /* Counts the answer that was just given. `counts` may be NULL. */
-void asked_filter_count(const struct asked_filter *asked, enum file_answer answer,
+void asked_lookup_count(const struct asked_lookup *asked, enum file_answer answer,
                         struct lookup_counts *counts);
 /* Unpins it. Twice is harmless. */
-void asked_filter_release(struct asked_filter *asked);
+void asked_lookup_release(struct asked_lookup *asked);
 
 /* So many keys that were looked for in the block of the fence, which is elsewhere, were
  * found or were absent. */

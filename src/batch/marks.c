@@ -25,5 +25,5 @@ marks_find(const struct spine_batch *batch, size_t near, uint64_t word)
     if (near < count && word <= marks[near + 1] && (near == 0 || marks[near] < word))
         return near;
     return search_around(marks + 1, 8, 0, count,
-                         guess_place(marks[0], marks[count], 0, count, word), word);
+                         interpolate(marks[0], marks[count], 0, count, word), word);
 }

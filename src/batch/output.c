@@ -61,7 +61,7 @@ output_flush(struct output *output, bool all)
 
     rows_drop_front(&output->layout, &output->pending, packed);
     output->doubtful_end -= packed < output->doubtful_end ? packed : output->doubtful_end;
-    return st == SPINE_OK ? output_place(output) : st;
+    return st == SPINE_OK ? output_keep_placed(output) : st;
 }
 
 enum spine_status

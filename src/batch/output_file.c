@@ -17,7 +17,7 @@ static bool is_in_file(const struct fence *fence);
 static struct spine_batch *part_of_output(const struct output *output);
 
 enum spine_status
-output_place(struct output *output)
+output_keep_placed(struct output *output)
 {
     const struct batch_writer_options options = {output->lookup, output->waiter};
     enum spine_status st = SPINE_OK;

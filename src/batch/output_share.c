@@ -28,7 +28,7 @@ output_share_block(struct output *output, struct reader *reader)
                batch->marks + 1 + index * BLOCK_MARKS, BLOCK_MARKS * sizeof(uint64_t));
     output_push_fence(output, &fence);
     reader->block++;
-    return output_place(output);
+    return output_keep_placed(output);
 }
 
 void

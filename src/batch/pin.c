@@ -26,7 +26,7 @@ pins_keep(struct pins *pins, struct reader *reader)
 }
 
 void
-pins_settle(struct pins *pins, uint64_t rows_out, uint64_t rows_done)
+pins_return(struct pins *pins, uint64_t rows_out, uint64_t rows_done)
 {
     size_t left = 0;
 

@@ -119,7 +119,7 @@ struct pins {
  * so far, and the first `rows_done` of them borrow from nothing now: a pin that no staged
  * row borrows from goes when those rows that were out at that time are done.
  */
-void pins_settle(struct pins *pins, uint64_t rows_out, uint64_t rows_done);
+void pins_return(struct pins *pins, uint64_t rows_out, uint64_t rows_done);
 /* Gives all back, before the batches go; readers may hold more. Twice is harmless. */
 void pins_release(struct pins *pins);
 

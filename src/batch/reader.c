@@ -9,7 +9,7 @@
 /* With fewer blocks it is not worth it to guess which one. */
 #define GUESS_BLOCKS_MIN 16u
 
-static enum spine_status look(struct reader *reader, const struct image **image);
+static enum spine_status reader_image(struct reader *reader, const struct image **image);
 static enum spine_status
 look_elsewhere(struct reader *reader, const struct image **image);
 static enum spine_status bring(struct reader *reader, enum pin_use *use);
@@ -54,7 +54,7 @@ reader_copy(const struct reader *reader)
 
 /* The image of the block at the position, which stays until the next look. */
 static inline enum spine_status
-look(struct reader *reader, const struct image **image)
+reader_image(struct reader *reader, const struct image **image)
 {
     const struct spine_batch *batch = reader->batch;
 
@@ -182,7 +182,7 @@ reader_to_key(struct reader *reader, size_t block, uint32_t number)
     reader->block = block;
     reader->row = 0;
     if (key > 0) {
-        TRY_RETURN(look(reader, &image));
+        TRY_RETURN(reader_image(reader, &image));
         reader->row = image_row_end(image, image_value_end(image, key - 1) - 1);
     }
     return SPINE_OK;
@@ -218,7 +218,7 @@ reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows)
         if (reader->file_answer == FILE_RULES_OUT)
             return SPINE_OK;
     }
-    TRY_RETURN(look(reader, &image));
+    TRY_RETURN(reader_image(reader, &image));
     batch_find_key(reader, image, key, &reader->row, &end);
     *rows = end - reader->row;
     if (reader->batch->in_files)
@@ -232,7 +232,7 @@ static __attribute__((noinline)) enum spine_status
 reader_ask_file(struct reader *reader, const struct cell *key)
 {
     const struct fence *fence = &reader->batch->fences[reader->block];
-    struct asked_filter asked = {0};
+    struct asked_lookup asked = {0};
     enum spine_status st = SPINE_OK;
 
     if (fence->block != NULL ||
@@ -240,11 +240,11 @@ reader_ask_file(struct reader *reader, const struct cell *key)
         return SPINE_OK;
     TRY(file_ask(&asked, fence, &reader->batch->layout.key, key, &reader->file_answer,
                  reader->error));
-    asked_filter_count(&asked, reader->file_answer, reader->counts);
+    asked_lookup_count(&asked, reader->file_answer, reader->counts);
     if (reader->file_answer == FILE_RULES_OUT)
         file_tell_found(fence, 0, 1);
 out:
-    asked_filter_release(&asked);
+    asked_lookup_release(&asked);
     return st;
 }
 
@@ -305,7 +305,7 @@ seek(struct reader *reader, const struct target *target)
     reader->block = find_target_block(batch, reader->block, target);
     reader->row = 0;
     if (reader->block < batch->block_count) {
-        TRY_RETURN(look(reader, &image));
+        TRY_RETURN(reader_image(reader, &image));
         reader->row = image_search(&batch->layout, image, target);
     }
     return SPINE_OK;
@@ -333,7 +333,7 @@ find_target_block(const struct spine_batch *batch, size_t near,
         return near;
     }
     near =
-        guess_place(fences[0].last_hi, fences[count - 1].last_hi, 0, count, target->hi);
+        interpolate(fences[0].last_hi, fences[count - 1].last_hi, 0, count, target->hi);
     return find_block_around(batch, near, target);
 }
 
@@ -396,7 +396,7 @@ reader_stage(struct reader *reader, struct rows *out, size_t want)
         return SPINE_OK;
     if (!rows_reserve(layout, out, out->count + rows))
         return SPINE_NOMEM;
-    TRY_RETURN(look(reader, &image));
+    TRY_RETURN(reader_image(reader, &image));
     image_stage(layout, image, reader->row, reader->row + (uint32_t)rows, out);
     note_lent(reader);
     pass(reader, rows);
@@ -424,7 +424,7 @@ reader_stage_lent(struct reader *reader, struct lent_rows *out, size_t want)
 
     if (rows == 0)
         return SPINE_OK;
-    TRY_RETURN(look(reader, &image));
+    TRY_RETURN(reader_image(reader, &image));
     image_stage_lent(&reader->batch->layout, image, reader->row,
                      reader->row + (uint32_t)rows, out);
     pass(reader, rows);
@@ -475,7 +475,7 @@ reader_stage_reverse(struct reader *reader, struct rows *out, size_t want)
         reader->block--;
         reader->row = there;
     }
-    TRY_RETURN(look(reader, &image));
+    TRY_RETURN(reader_image(reader, &image));
     image_stage(layout, image, reader->row - (uint32_t)rows, reader->row, out);
     note_lent(reader);
     reader->row -= (uint32_t)rows;

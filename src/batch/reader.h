@@ -42,7 +42,7 @@ struct reader {
     size_t pinned;
     /* Staged rows borrow from it. */
     bool lends;
-    /* Of pins_settle(). */
+    /* Of pins_return(). */
     bool in_use;
     /* Set by the owner, who may leave them NULL: where pins that lend are left, what was
      * staged by this reader, and where it is said what cannot be read. */

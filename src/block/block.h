@@ -161,8 +161,8 @@ uint32_t image_search(const struct layout *layout, const struct image *image,
  * (`after`). */
 size_t column_search(const struct cell_layout *layout, const struct column *column,
                      size_t begin, size_t end, const struct cell *cell, bool after);
-/* The same among all cells of a column with samples. */
-size_t column_search_samples(const struct column *column, size_t count,
+/* The same among all cells of a column with anchors. */
+size_t column_search_anchors(const struct column *column, size_t count,
                              const struct cell *cell, bool after);
 /* Is cell `at` that one? */
 bool column_equals(const struct cell_layout *layout, const struct column *column,

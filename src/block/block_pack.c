@@ -17,7 +17,7 @@ static void pack_word8(const struct column_source *source, uint64_t *cells);
 static void pack_fixed(const struct column_source *source, uint8_t *cells);
 static void
 pack_bytes(const struct column_source *source, uint8_t *cells, uint32_t *ends);
-static void pack_samples(const struct column_source *source, struct image *image);
+static void pack_anchors(const struct column_source *source, struct image *image);
 static void pack_times(const struct plan *plan, uint64_t *times);
 static void pack_weights(const struct plan *plan, void *to);
 
@@ -140,8 +140,8 @@ pack_parts(const struct plan *plan, struct image *image)
         framed_write(&framed[FRAME_KEY], &image->key_frame, keys);
     else
         pack_column(&key, keys, part_of(image, PART_KEY_ENDS));
-    if (image->at[PART_KEY_SAMPLES] != 0)
-        pack_samples(&key, image);
+    if (image->at[PART_KEY_ANCHORS] != 0)
+        pack_anchors(&key, image);
     if (framed[FRAME_VALUE].pays)
         framed_write(&framed[FRAME_VALUE], &image->value_frame, values);
     else
@@ -273,16 +273,16 @@ pack_bytes(const struct column_source *source, uint8_t *cells, uint32_t *ends)
 }
 
 static void
-pack_samples(const struct column_source *source, struct image *image)
+pack_anchors(const struct column_source *source, struct image *image)
 {
-    uint64_t *const samples = part_of(image, PART_KEY_SAMPLES);
+    uint64_t *const anchors = part_of(image, PART_KEY_ANCHORS);
 
     image->shared_bytes =
         (uint32_t)span_shared(span_of(source, 0), span_of(source, source->count - 1));
-    for (uint32_t i = 0; i < source->count; i += SAMPLE_STEP) {
+    for (uint32_t i = 0; i < source->count; i += ANCHOR_STEP) {
         const struct span behind = span_behind(span_of(source, i), image->shared_bytes);
 
-        samples[i / SAMPLE_STEP] = bytes_prefix(behind.data, behind.size);
+        anchors[i / ANCHOR_STEP] = bytes_prefix(behind.data, behind.size);
     }
 }
 

@@ -222,8 +222,8 @@ plan_parts(struct plan *plan, const struct column_source *key,
 
     memset(bytes, 0, sizeof plan->part_bytes);
     if (layout->key.shape == SHAPE_BYTES) {
-        bytes[PART_KEY_SAMPLES] =
-            (key->count + SAMPLE_STEP - 1) / SAMPLE_STEP * sizeof(uint64_t);
+        bytes[PART_KEY_ANCHORS] =
+            (key->count + ANCHOR_STEP - 1) / ANCHOR_STEP * sizeof(uint64_t);
         bytes[PART_KEY_ENDS] = key->count * sizeof(uint32_t);
     }
     bytes[PART_KEY_CELLS] = source_bytes(key);

@@ -45,8 +45,8 @@ column_search(const struct cell_layout *layout, const struct column *column, siz
         return search_words(column->cells, 8, begin, end, cell->word + after);
     case SHAPE_FIXED:
     case SHAPE_BYTES:
-        if (column->samples != NULL)
-            return column_search_samples(column, end, cell, after);
+        if (column->anchors != NULL)
+            return column_search_anchors(column, end, cell, after);
         return search_bytes(layout, column, begin, end, cell, after);
     }
     /* All cells of SPINE_NONE are equal. */

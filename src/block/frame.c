@@ -9,22 +9,22 @@
 
 #include <stdbool.h>
 
-/* So many words take a whole number of bytes, and are unpacked together. */
-#define GROUP_WORDS 8u
-#define HALF_WORDS (GROUP_WORDS / 2)
+/* Eight words take a whole number of bytes, and are unpacked together, each in a lane. */
+#define LANES 8u
+#define HALF_LANES (LANES / 2)
 /* Wider distances have 64 bits. */
 
 #define INLINE_ALWAYS static inline __attribute__((always_inline))
 
 /* What processors with AVX2 shift at once, each word by another number. */
-typedef uint64_t half_group __attribute__((vector_size(HALF_WORDS * sizeof(uint64_t))));
+typedef uint64_t half_lanes __attribute__((vector_size(HALF_LANES * sizeof(uint64_t))));
 
 static void
-pack_groups(const struct frame *frame, const uint64_t *words, size_t count, uint8_t *to);
+pack_lanes(const struct frame *frame, const uint64_t *words, size_t count, uint8_t *to);
 static void pack_rest(const struct frame *frame, const uint64_t *words, size_t begin,
                       size_t end, uint8_t *to);
-static void unpack_groups(const struct frame *frame, size_t begin, size_t end,
-                          uint64_t *words, bool below, unsigned above_shift);
+static void unpack_lanes(const struct frame *frame, size_t begin, size_t end,
+                         uint64_t *words, bool below, unsigned above_shift);
 
 size_t
 frame_bytes(const struct frame *frame, size_t count)
@@ -47,9 +47,9 @@ frame_pack(struct frame *frame, const uint64_t *words, size_t count, uint8_t *bi
     frame->bits_at = (uint32_t)(bits - (uint8_t *)frame);
     assert(frame->width <= FRAME_WIDTH_MAX || frame->width == 64);
     if (frame->width <= FRAME_WIDTH_MAX)
-        whole = count / GROUP_WORDS * GROUP_WORDS;
-    pack_groups(frame, words, whole, bits);
-    pack_rest(frame, words, whole, count, bits + whole / GROUP_WORDS * frame->width);
+        whole = count / LANES * LANES;
+    pack_lanes(frame, words, whole, bits);
+    pack_rest(frame, words, whole, count, bits + whole / LANES * frame->width);
 }
 
 /* Words [begin, end), the first one in whole bytes. `open` has the bits of the byte in
@@ -83,11 +83,11 @@ frame_unpack(const struct frame *frame, size_t begin, size_t end, uint64_t *word
 {
     size_t whole;
 
-    for (; begin < end && begin % GROUP_WORDS > 0; begin++)
+    for (; begin < end && begin % LANES > 0; begin++)
         *words++ = frame_word(frame, begin);
-    whole = (end - begin) / GROUP_WORDS * GROUP_WORDS;
+    whole = (end - begin) / LANES * LANES;
     if (whole > 0)
-        unpack_groups(frame, begin, begin + whole, words, false, 0);
+        unpack_lanes(frame, begin, begin + whole, words, false, 0);
     for (words += whole, begin += whole; begin < end; begin++)
         *words++ = frame_word(frame, begin);
 }
@@ -98,90 +98,90 @@ frame_unpack_below(const struct frame *frame, size_t begin, size_t end, unsigned
 {
     size_t whole;
 
-    for (; begin < end && begin % GROUP_WORDS > 0; begin++, words++)
+    for (; begin < end && begin % LANES > 0; begin++, words++)
         *words = (*words << shift) + frame_word(frame, begin);
-    whole = (end - begin) / GROUP_WORDS * GROUP_WORDS;
+    whole = (end - begin) / LANES * LANES;
     if (whole > 0)
-        unpack_groups(frame, begin, begin + whole, words, true, shift);
+        unpack_lanes(frame, begin, begin + whole, words, true, shift);
     for (words += whole, begin += whole; begin < end; begin++, words++)
         *words = (*words << shift) + frame_word(frame, begin);
 }
 
-/* Where the distances of a group begin, and the slope times the numbers of its words. */
+/* Where the distance of each lane begins, and the slope times the number of its word. */
 struct lanes {
-    size_t bytes[GROUP_WORDS];
-    half_group shifts[2];
-    half_group rises[2];
+    size_t bytes[LANES];
+    half_lanes shifts[2];
+    half_lanes rises[2];
 };
 
 INLINE_ALWAYS void
-lanes_init(struct lanes *places, const struct frame *frame, size_t begin)
+lanes_init(struct lanes *lanes, const struct frame *frame, size_t begin)
 {
-    for (unsigned i = 0; i < GROUP_WORDS; i++) {
+    for (unsigned i = 0; i < LANES; i++) {
         const size_t position = (size_t)i * frame->width;
 
-        places->bytes[i] = position / 8;
-        places->shifts[i / HALF_WORDS][i % HALF_WORDS] = position % 8;
-        places->rises[i / HALF_WORDS][i % HALF_WORDS] = frame->slope * (begin + i);
+        lanes->bytes[i] = position / 8;
+        lanes->shifts[i / HALF_LANES][i % HALF_LANES] = position % 8;
+        lanes->rises[i / HALF_LANES][i % HALF_LANES] = frame->slope * (begin + i);
     }
 }
 
 /* Distances of at least a byte: each begins in a byte whose lower bits are the end of the
  * one before it, and nothing else. */
 INLINE_ALWAYS void
-store_wide(uint8_t *to, unsigned width, const struct lanes *places, const half_group *low,
-           const half_group *high)
+store_wide(uint8_t *to, unsigned width, const struct lanes *lanes, const half_lanes *low,
+           const half_lanes *high)
 {
-    const half_group low_before = __builtin_shufflevector(*low, *low, 0, 0, 1, 2);
-    const half_group high_before = __builtin_shufflevector(*low, *high, 3, 4, 5, 6);
+    const half_lanes low_before = __builtin_shufflevector(*low, *low, 0, 0, 1, 2);
+    const half_lanes high_before = __builtin_shufflevector(*low, *high, 3, 4, 5, 6);
     /* The first distance begins in a byte of its own: shifted by all its width. */
-    const half_group low_words =
-        *low << places->shifts[0] | low_before >> (width - places->shifts[0]);
-    const half_group high_words =
-        *high << places->shifts[1] | high_before >> (width - places->shifts[1]);
+    const half_lanes low_words =
+        *low << lanes->shifts[0] | low_before >> (width - lanes->shifts[0]);
+    const half_lanes high_words =
+        *high << lanes->shifts[1] | high_before >> (width - lanes->shifts[1]);
 
-    for (unsigned j = 0; j < HALF_WORDS; j++)
-        store_bits(to + places->bytes[j], low_words[j]);
-    for (unsigned j = 0; j < HALF_WORDS; j++)
-        store_bits(to + places->bytes[HALF_WORDS + j], high_words[j]);
+    for (unsigned j = 0; j < HALF_LANES; j++)
+        store_bits(to + lanes->bytes[j], low_words[j]);
+    for (unsigned j = 0; j < HALF_LANES; j++)
+        store_bits(to + lanes->bytes[HALF_LANES + j], high_words[j]);
 }
 
-/* Distances of less than a byte: all of a group are in one word. */
+/* Distances of less than a byte: all of them are in one word. */
 INLINE_ALWAYS void
-store_narrow(uint8_t *to, unsigned width, const half_group *low, const half_group *high)
+store_narrow(uint8_t *to, unsigned width, const half_lanes *low, const half_lanes *high)
 {
-    const half_group numbers = {0, 1, 2, 3};
-    const half_group all = (*low | *high << HALF_WORDS * width) << numbers * width;
+    const half_lanes numbers = {0, 1, 2, 3};
+    const half_lanes all = (*low | *high << HALF_LANES * width) << numbers * width;
 
     store_bits(to, all[0] | all[1] | all[2] | all[3]);
 }
 
-/* Whole groups. */
+/* A multiple of LANES words. */
 INLINE_ALWAYS void
 pack_all(const struct frame *frame, const uint64_t *words, size_t count, uint8_t *to,
          bool sloped, bool narrow)
 {
-    const uint64_t base = frame->base, step = frame->slope * GROUP_WORDS;
+    const uint64_t base = frame->base, step = frame->slope * LANES;
     const unsigned width = frame->width, slope_shift = frame->slope_shift;
-    half_group low, high;
-    struct lanes places;
+    half_lanes low, high;
+    struct lanes lanes;
 
-    lanes_init(&places, frame, 0);
-    for (size_t i = 0; i < count; i += GROUP_WORDS, words += GROUP_WORDS, to += width) {
+    lanes_init(&lanes, frame, 0);
+    for (size_t i = 0; i < count; i += LANES, words += LANES, to += width) {
         memcpy(&low, words, sizeof low);
-        memcpy(&high, words + HALF_WORDS, sizeof high);
+        memcpy(&high, words + HALF_LANES, sizeof high);
         low -= base;
         high -= base;
         if (sloped) {
-            low -= places.rises[0] >> slope_shift;
-            high -= places.rises[1] >> slope_shift;
-            places.rises[0] += step;
-            places.rises[1] += step;
+            low -= lanes.rises[0] >> slope_shift;
+            high -= lanes.rises[1] >> slope_shift;
+            lanes.rises[0] += step;
+            lanes.rises[1] += step;
         }
         if (narrow)
             store_narrow(to, width, &low, &high);
         else
-            store_wide(to, width, &places, &low, &high);
+            store_wide(to, width, &lanes, &low, &high);
     }
 }
 
@@ -198,48 +198,48 @@ pack_any(const struct frame *frame, const uint64_t *words, size_t count, uint8_t
         pack_all(frame, words, count, to, false, false);
 }
 
-/* The words that have the next four distances, at places that are the same in each
- * group. */
+/* The words that have the distances of the next four lanes. They are equally far from
+ * the first lane in every eight words. */
 INLINE_ALWAYS void
-load_half(const uint8_t *bits, const size_t *bytes, half_group *out)
+load_half(const uint8_t *bits, const size_t *bytes, half_lanes *out)
 {
-    *out = (half_group){frame_load(bits + bytes[0]), frame_load(bits + bytes[1]),
+    *out = (half_lanes){frame_load(bits + bytes[0]), frame_load(bits + bytes[1]),
                         frame_load(bits + bytes[2]), frame_load(bits + bytes[3])};
 }
 
-/* Whole groups; with `below`, `words` are shifted left and added to. */
+/* A multiple of LANES words; with `below`, `words` are shifted left and added to. */
 INLINE_ALWAYS void
 unpack_all(const struct frame *frame, size_t begin, size_t end, uint64_t *words,
            bool sloped, bool below, unsigned above_shift)
 {
     const uint64_t mask = frame->mask, base = frame->base;
-    const uint64_t step = frame->slope * GROUP_WORDS;
+    const uint64_t step = frame->slope * LANES;
     const unsigned width = frame->width, slope_shift = frame->slope_shift;
-    const uint8_t *bits = frame_bits(frame) + begin / GROUP_WORDS * width;
-    struct lanes places;
+    const uint8_t *bits = frame_bits(frame) + begin / LANES * width;
+    struct lanes lanes;
 
-    lanes_init(&places, frame, begin);
-    for (; begin < end; begin += GROUP_WORDS, bits += width, words += GROUP_WORDS) {
-        half_group low, high, above;
+    lanes_init(&lanes, frame, begin);
+    for (; begin < end; begin += LANES, bits += width, words += LANES) {
+        half_lanes low, high, above;
 
-        load_half(bits, places.bytes, &low);
-        load_half(bits, places.bytes + HALF_WORDS, &high);
-        low = (low >> places.shifts[0] & mask) + base;
-        high = (high >> places.shifts[1] & mask) + base;
+        load_half(bits, lanes.bytes, &low);
+        load_half(bits, lanes.bytes + HALF_LANES, &high);
+        low = (low >> lanes.shifts[0] & mask) + base;
+        high = (high >> lanes.shifts[1] & mask) + base;
         if (sloped) {
-            low += places.rises[0] >> slope_shift;
-            high += places.rises[1] >> slope_shift;
-            places.rises[0] += step;
-            places.rises[1] += step;
+            low += lanes.rises[0] >> slope_shift;
+            high += lanes.rises[1] >> slope_shift;
+            lanes.rises[0] += step;
+            lanes.rises[1] += step;
         }
         if (below) {
             memcpy(&above, words, sizeof above);
             low += above << above_shift;
-            memcpy(&above, words + HALF_WORDS, sizeof above);
+            memcpy(&above, words + HALF_LANES, sizeof above);
             high += above << above_shift;
         }
         memcpy(words, &low, sizeof low);
-        memcpy(words + HALF_WORDS, &high, sizeof high);
+        memcpy(words + HALF_LANES, &high, sizeof high);
     }
 }
 
@@ -277,7 +277,7 @@ unpack_avx2(const struct frame *frame, size_t begin, size_t end, uint64_t *words
 #endif
 
 static void
-pack_groups(const struct frame *frame, const uint64_t *words, size_t count, uint8_t *to)
+pack_lanes(const struct frame *frame, const uint64_t *words, size_t count, uint8_t *to)
 {
     if (HAVE_AVX2)
         pack_avx2(frame, words, count, to);
@@ -286,8 +286,8 @@ pack_groups(const struct frame *frame, const uint64_t *words, size_t count, uint
 }
 
 static void
-unpack_groups(const struct frame *frame, size_t begin, size_t end, uint64_t *words,
-              bool below, unsigned above_shift)
+unpack_lanes(const struct frame *frame, size_t begin, size_t end, uint64_t *words,
+             bool below, unsigned above_shift)
 {
     if (HAVE_AVX2)
         unpack_avx2(frame, begin, end, words, below, above_shift);

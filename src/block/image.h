@@ -8,7 +8,7 @@
  * An image is a head of IMAGE_HEAD_BYTES and the arrays behind it, in this order, each
  * from a multiple of eight bytes on, with zeros between them:
  *
- *     samples of keys       SPINE_BYTES keys: words of every SAMPLE_STEP-th one
+ *     anchors of keys       SPINE_BYTES keys: words of every ANCHOR_STEP-th one
  *     ends of keys          SPINE_BYTES keys: where each ends among the cells, 4 bytes
  *     cells of keys         words of 4 or 8 bytes, or bytes end to end and CELL_SLACK
  *                           bytes more
@@ -40,14 +40,14 @@
 #define IMAGE_HEAD_BYTES 128u
 #define IMAGE_ALIGNMENT 64u
 
-/* Every SAMPLE_STEP-th SPINE_BYTES key has a word among the samples. */
-#define SAMPLE_STEP 8u
+/* Every ANCHOR_STEP-th SPINE_BYTES key has a word among the anchors. */
+#define ANCHOR_STEP 8u
 /* Bytes after the last cell that may be read (and, while packing, written). */
 #define CELL_SLACK 8u
 
 /* The arrays, in their order. */
 enum image_part {
-    PART_KEY_SAMPLES,
+    PART_KEY_ANCHORS,
     PART_KEY_ENDS,
     PART_KEY_CELLS,
     PART_VALUE_ENDS,
@@ -205,9 +205,9 @@ struct column {
     const void *cells;
     /* SHAPE_BYTES: where each cell ends in `cells`. */
     const uint32_t *ends;
-    /* SHAPE_BYTES keys, otherwise NULL: words of cells 0, SAMPLE_STEP, ..., taken behind
+    /* SHAPE_BYTES keys, otherwise NULL: words of cells 0, ANCHOR_STEP, ..., taken behind
      * the bytes that all cells begin with. */
-    const uint64_t *samples;
+    const uint64_t *anchors;
     uint32_t shared_bytes;
 };
 
@@ -216,7 +216,7 @@ image_keys(const struct image *image)
 {
     struct column keys = {.cells = image_array(image, PART_KEY_CELLS),
                           .ends = image_array(image, PART_KEY_ENDS),
-                          .samples = image_part(image, PART_KEY_SAMPLES),
+                          .anchors = image_part(image, PART_KEY_ANCHORS),
                           .shared_bytes = image->shared_bytes};
 
     if (image_has(image, IMAGE_KEYS_FRAMED))

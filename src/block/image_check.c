@@ -56,7 +56,7 @@ check_part(struct image_walk *check, enum image_part part, size_t bytes, size_t 
 static enum spine_status check_words(const struct image_walk *check,
                                      const struct cell_layout *layout,
                                      const struct column *column, uint32_t count);
-static enum spine_status check_samples(const struct image_walk *check);
+static enum spine_status check_anchors(const struct image_walk *check);
 static enum spine_status check_rows(const struct image_walk *check);
 static enum spine_status look_at_rows(const struct image_walk *check,
                                       const struct rows *rows, uint32_t first,
@@ -107,7 +107,7 @@ image_check(const struct layout *layout, const void *bytes, size_t size,
 
     TRY_RETURN(check_words(&check, &layout->key, &keys, image->key_count));
     TRY_RETURN(check_words(&check, &layout->value, &values, image->value_count));
-    TRY_RETURN(check_samples(&check));
+    TRY_RETURN(check_anchors(&check));
     return check_rows(&check);
 }
 
@@ -182,8 +182,8 @@ check_column(struct image_walk *check, const struct cell_layout *layout, bool is
 
     if (is_key)
         TRY_RETURN(
-            check_array(check, PART_KEY_SAMPLES,
-                        has_ends ? (count + SAMPLE_STEP - 1) / SAMPLE_STEP * 8 : 0));
+            check_array(check, PART_KEY_ANCHORS,
+                        has_ends ? (count + ANCHOR_STEP - 1) / ANCHOR_STEP * 8 : 0));
     TRY_RETURN(check_array(check, ends, has_ends ? count * sizeof(uint32_t) : 0));
     EXPECT(!is_key || has_ends || image->shared_bytes == 0,
            "keys of a block have %" PRIu32 " bytes in common", image->shared_bytes);
@@ -365,24 +365,24 @@ check_words(const struct image_walk *check, const struct cell_layout *layout,
 }
 
 static enum spine_status
-check_samples(const struct image_walk *check)
+check_anchors(const struct image_walk *check)
 {
     const struct cell_layout *layout = &check->layout->key;
     const struct image *image = check->image;
     const struct column keys = image_keys(image);
     const uint32_t last = image->key_count - 1;
 
-    if (keys.samples == NULL)
+    if (keys.anchors == NULL)
         return SPINE_OK;
     EXPECT(keys.shared_bytes == span_shared(column_span(layout, &keys, 0),
                                             column_span(layout, &keys, last)),
            "keys of a block have not %" PRIu32 " bytes in common", keys.shared_bytes);
-    for (uint32_t i = 0; i <= last; i += SAMPLE_STEP) {
+    for (uint32_t i = 0; i <= last; i += ANCHOR_STEP) {
         const struct span behind =
             span_behind(column_span(layout, &keys, i), keys.shared_bytes);
 
-        EXPECT(keys.samples[i / SAMPLE_STEP] == bytes_prefix(behind.data, behind.size),
-               "the sample of key %" PRIu32, i);
+        EXPECT(keys.anchors[i / ANCHOR_STEP] == bytes_prefix(behind.data, behind.size),
+               "the anchor of key %" PRIu32, i);
     }
     return SPINE_OK;
 }

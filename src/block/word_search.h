@@ -35,7 +35,7 @@ word_at(const void *cells, size_t bytes, size_t at)
  * `last` are spread evenly there, as hashed and as counted keys are.
  */
 static inline size_t
-guess_place(uint64_t first, uint64_t last, size_t begin, size_t end, uint64_t word)
+interpolate(uint64_t first, uint64_t last, size_t begin, size_t end, uint64_t word)
 {
     if (word <= first)
         return begin;
@@ -88,7 +88,7 @@ search_words(const void *cells, size_t bytes, size_t begin, size_t end, uint64_t
     size_t guess = begin + (end - begin) / 2;
 
     if (end - begin >= GUESS_WORDS_MIN)
-        guess = guess_place(word_at(cells, bytes, begin), word_at(cells, bytes, end - 1),
+        guess = interpolate(word_at(cells, bytes, begin), word_at(cells, bytes, end - 1),
                             begin, end, word);
     return search_around(cells, bytes, begin, end, guess, word);
 }

@@ -39,7 +39,7 @@ cursor_new(struct spine_cursor **out, const struct layout *layout,
     if (cursor == NULL)
         return fail_nomem(error, "a cursor", sizeof *cursor);
     cursor->layout = *layout;
-    cursor->place = PLACE_NEW;
+    cursor->standing = STANDS_NEW;
     cursor->key_read = cell_read_of(&layout->key);
     cursor->value_read = cell_read_of(&layout->value);
     cursor->key_shift = layout->key_shift;
@@ -129,13 +129,14 @@ spine_cursor_error(const struct spine_cursor *cursor, struct spine_error *error)
 bool
 spine_cursor_key_valid(struct spine_cursor *cursor)
 {
-    return (cursor != NULL && cursor->place == PLACE_KEY) || has_key_slowly(cursor);
+    return (cursor != NULL && cursor->standing == STANDS_ON_KEY) ||
+           has_key_slowly(cursor);
 }
 
 bool
 spine_cursor_val_valid(struct spine_cursor *cursor)
 {
-    if (cursor == NULL || cursor->place == PLACE_NEW)
+    if (cursor == NULL || cursor->standing == STANDS_NEW)
         return has_key_slowly(cursor);
     return cursor->at < cursor->key_end;
 }
@@ -146,9 +147,9 @@ has_key_slowly(struct spine_cursor *cursor)
 {
     if (cursor == NULL)
         return false;
-    if (cursor->place == PLACE_NEW)
+    if (cursor->standing == STANDS_NEW)
         spine_cursor_rewind(cursor);
-    return cursor->place == PLACE_KEY;
+    return cursor->standing == STANDS_ON_KEY;
 }
 
 void
@@ -208,7 +209,7 @@ step_key_at_edge(struct spine_cursor *cursor)
         return;
     }
     if (!window->high_open) {
-        cursor_leave(cursor, PLACE_AFTER);
+        cursor_leave(cursor, STANDS_AFTER);
         return;
     }
     if (!window->back_closed && cursor->key_end - cursor->key_begin < window->want) {
@@ -223,7 +224,7 @@ step_key_at_edge(struct spine_cursor *cursor)
             return;
         }
         if (!window->high_open) {
-            cursor_leave(cursor, PLACE_AFTER);
+            cursor_leave(cursor, STANDS_AFTER);
             return;
         }
     }
@@ -264,7 +265,7 @@ step_key_reverse_at_edge(struct spine_cursor *cursor)
     }
     window = &cursor->window;
     if (!window->low_open) {
-        cursor_leave(cursor, PLACE_BEFORE);
+        cursor_leave(cursor, STANDS_BEFORE);
     } else if (window->front_closed && !window->ghost) {
         size_t shift;
 
@@ -273,7 +274,7 @@ step_key_reverse_at_edge(struct spine_cursor *cursor)
         if (shift > 0)
             cursor_land_reverse(cursor, shift - 1);
         else
-            cursor_leave(cursor, PLACE_BEFORE);
+            cursor_leave(cursor, STANDS_BEFORE);
     } else {
         const struct cell key = rows_key(&cursor->layout, &window->rows, 0);
 
@@ -285,9 +286,9 @@ step_key_reverse_at_edge(struct spine_cursor *cursor)
 void
 cursor_fail(struct spine_cursor *cursor, enum spine_status status)
 {
-    if (cursor->place == PLACE_FAILED)
+    if (cursor->standing == STANDS_FAILED)
         return;
-    cursor_leave(cursor, PLACE_FAILED);
+    cursor_leave(cursor, STANDS_FAILED);
     cursor->status = status;
     (void)fail_by(&cursor->error, &cursor->window.failure, status,
                   status == SPINE_NOMEM ? "no memory for the rows of a cursor"
@@ -299,7 +300,7 @@ cursor_misuse(struct spine_cursor *cursor, const char *call, const char *what)
 {
     if (cursor_is_dead(cursor))
         return;
-    cursor_leave(cursor, PLACE_FAILED);
+    cursor_leave(cursor, STANDS_FAILED);
     cursor->status = SPINE_MISUSE;
     (void)spine_fail(&cursor->error, SPINE_MISUSE, "%s needs a %s; the cursor is on none",
                      call, what);
@@ -310,7 +311,7 @@ cursor_fail_null(struct spine_cursor *cursor, const char *call, const char *argu
 {
     if (cursor_is_dead(cursor))
         return;
-    cursor_leave(cursor, PLACE_FAILED);
+    cursor_leave(cursor, STANDS_FAILED);
     cursor->status = fail_null(&cursor->error, call, argument);
 }
 
@@ -324,9 +325,9 @@ cursor_name_sum(const struct spine_cursor *cursor, struct spine_error *error)
 }
 
 void
-cursor_leave(struct spine_cursor *cursor, enum cursor_place place)
+cursor_leave(struct spine_cursor *cursor, enum cursor_standing standing)
 {
-    cursor->place = place;
+    cursor->standing = standing;
     cursor->at = cursor->value_end = cursor->step_end = 0;
     cursor->key_begin = cursor->key_end = 0;
 }
@@ -334,7 +335,7 @@ cursor_leave(struct spine_cursor *cursor, enum cursor_place place)
 void
 cursor_land(struct spine_cursor *cursor, size_t at)
 {
-    cursor->place = PLACE_KEY;
+    cursor->standing = STANDS_ON_KEY;
     if (!land_on_row(cursor, at, at + 1))
         land_slowly(cursor, at);
 }
@@ -368,7 +369,7 @@ land_slowly(struct spine_cursor *cursor, size_t at)
 void
 cursor_land_reverse(struct spine_cursor *cursor, size_t at)
 {
-    cursor->place = PLACE_KEY;
+    cursor->standing = STANDS_ON_KEY;
     if (at == 0 || !land_on_row_reverse(cursor, at))
         land_reverse_slowly(cursor, at);
 }
@@ -424,7 +425,7 @@ cursor_set_key(struct spine_cursor *cursor, size_t begin, size_t end)
 {
     const bool end_known = end < cursor->window.rows.count || cursor->window.back_closed;
 
-    cursor->place = PLACE_KEY;
+    cursor->standing = STANDS_ON_KEY;
     cursor->key_begin = begin;
     cursor->key_end = end;
     cursor->step_end = cursor->timed ? 0 : end - !end_known;
@@ -486,7 +487,7 @@ cursor_cell(struct spine_cursor *cursor, const struct cell_layout *column,
 
     if (st == SPINE_OK)
         return true;
-    cursor_leave(cursor, PLACE_FAILED);
+    cursor_leave(cursor, STANDS_FAILED);
     cursor->status = st;
     cursor->error = error;
     return false;
@@ -509,7 +510,7 @@ cursor_land_filled(struct spine_cursor *cursor, enum spine_status st)
     if (cursor->window.rows.count > 0)
         cursor_land(cursor, 0);
     else
-        cursor_leave(cursor, PLACE_AFTER);
+        cursor_leave(cursor, STANDS_AFTER);
 }
 
 void
@@ -520,7 +521,7 @@ cursor_land_filled_reverse(struct spine_cursor *cursor, enum spine_status st)
     if (cursor->window.rows.count > 0)
         cursor_land_reverse(cursor, cursor->window.rows.count - 1);
     else
-        cursor_leave(cursor, PLACE_BEFORE);
+        cursor_leave(cursor, STANDS_BEFORE);
 }
 
 /* Is there a word for each column, and are words what the caller knows? */

@@ -7,7 +7,8 @@
 #include "cursor/cursor_state.h"
 #include "spine/view.h"
 
-static_assert(PLACE_KEY == 0 && CELL_U64 == 0, "spine_cursor_key() asks both at once");
+static_assert(STANDS_ON_KEY == 0 && CELL_U64 == 0,
+              "spine_cursor_key() asks both at once");
 
 static const uint64_t no_times[1];
 static const int64_t no_weights[SPINE_WEIGHTS_MAX];
@@ -24,7 +25,7 @@ union spine_datum
 spine_cursor_key(struct spine_cursor *cursor)
 {
     /* Both are 0: that and nothing else is the quick case. */
-    if (cursor != NULL && ((unsigned)cursor->place | (unsigned)cursor->key_read) == 0)
+    if (cursor != NULL && ((unsigned)cursor->standing | (unsigned)cursor->key_read) == 0)
         return spine_u64(cursor->window.rows.hi[cursor->key_begin]);
     return cursor_read_key(cursor);
 }

@@ -62,8 +62,8 @@ clone_position(struct spine_cursor *cursor, struct spine_cursor *clone)
     const size_t at = cursor->at;
     uint8_t scratch[16];
 
-    if (cursor->place != PLACE_KEY) {
-        cursor_leave(clone, cursor->place);
+    if (cursor->standing != STANDS_ON_KEY) {
+        cursor_leave(clone, cursor->standing);
         return;
     }
     /* The row that is shown, which may be that of a default of before. */
@@ -73,7 +73,7 @@ clone_position(struct spine_cursor *cursor, struct spine_cursor *clone)
             rows_value_datum(&cursor->layout, &cursor->window.rows, 0, scratch));
     else
         (void)spine_cursor_seek_key_exact(clone, spine_cursor_key(cursor)); /* is there */
-    if (clone->place != PLACE_KEY ||
+    if (clone->standing != STANDS_ON_KEY ||
         (at == cursor->key_begin && cursor_key_begin_known(cursor)))
         return;
     if (at < cursor->key_end)
@@ -82,7 +82,7 @@ clone_position(struct spine_cursor *cursor, struct spine_cursor *clone)
         clone->at = VALUE_BEFORE;
     else {
         spine_cursor_fast_forward_vals(clone);
-        if (clone->place == PLACE_KEY)
+        if (clone->standing == STANDS_ON_KEY)
             clone->at = clone->key_end;
     }
 }

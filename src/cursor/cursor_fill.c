@@ -356,25 +356,25 @@ fill_lent(struct window *window, struct lent_rows *out, bool *done)
 enum spine_status
 window_fill_backward(struct window *window, size_t keep)
 {
-    struct rows *rows = &window->rows, *spare = &window->spare;
+    struct rows *rows = &window->rows, *scratch = &window->scratch;
     bool done;
 
-    spare->count = 0;
-    TRY_RETURN(fill_rows(window, spare, &done));
+    scratch->count = 0;
+    TRY_RETURN(fill_rows(window, scratch, &done));
     window->front_closed = done;
     if (done && !window->limited)
         window->low_open = false;
-    if (spare->count == 0)
+    if (scratch->count == 0)
         return SPINE_OK;
     if (!is_alone(window))
-        rows_turn_round(window->layout, spare, 0);
-    if (!rows_reserve(window->layout, spare, spare->count + keep))
+        rows_turn_round(window->layout, scratch, 0);
+    if (!rows_reserve(window->layout, scratch, scratch->count + keep))
         return SPINE_NOMEM;
-    rows_append(window->layout, spare, rows, 0, keep);
+    rows_append(window->layout, scratch, rows, 0, keep);
 
     const struct rows swap = *rows;
 
-    *rows = *spare;
-    *spare = swap;
+    *rows = *scratch;
+    *scratch = swap;
     return SPINE_OK;
 }

@@ -49,8 +49,8 @@ offset_of(struct spine_cursor *cursor, const struct source *source, uint64_t *ou
     uint64_t offset;
     enum spine_status st;
 
-    *out = cursor->place == PLACE_AFTER ? source->end - source->begin : 0;
-    if (cursor->place != PLACE_KEY)
+    *out = cursor->standing == STANDS_AFTER ? source->end - source->begin : 0;
+    if (cursor->standing != STANDS_ON_KEY)
         return SPINE_OK;
 
     const struct cell key = rows_key(&cursor->layout, rows, cursor->key_begin);

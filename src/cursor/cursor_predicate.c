@@ -80,7 +80,8 @@ seek_key_with(struct predicate_search *search, const char *call)
         cursor_fail_null(cursor, call, "on_key");
     if (cursor_is_dead(cursor))
         return;
-    if (!on_some_key && cursor->place != (search->backward ? PLACE_AFTER : PLACE_BEFORE))
+    if (!on_some_key &&
+        cursor->standing != (search->backward ? STANDS_AFTER : STANDS_BEFORE))
         return;
     if (on_some_key) {
         if (search->on_cell(search->context, spine_cursor_key(cursor)))
@@ -89,7 +90,7 @@ seek_key_with(struct predicate_search *search, const char *call)
     }
     if (search_batches(search, on_some_key ? &key : NULL)) {
         if (!search->found)
-            cursor_leave(cursor, search->backward ? PLACE_BEFORE : PLACE_AFTER);
+            cursor_leave(cursor, search->backward ? STANDS_BEFORE : STANDS_AFTER);
         else if (search->backward)
             spine_cursor_seek_key_reverse(cursor, search->best);
         else
@@ -273,7 +274,7 @@ search_ask(struct predicate_search *search, const struct source *source, uint64_
 {
     struct spine_cursor *cursor = search->cursor;
     const struct layout *layout = &cursor->layout;
-    struct rows *row = &cursor->window.spare;
+    struct rows *row = &cursor->window.scratch;
     union spine_datum datum;
     uint8_t scratch[16];
     enum spine_status st = SPINE_OK;

@@ -40,10 +40,10 @@ spine_cursor_read(struct spine_cursor *cursor, const struct spine_column_buffers
     if (window->want < buffers->rows)
         window->want = buffers->rows < WINDOW_WANT_MAX ? buffers->rows : WINDOW_WANT_MAX;
     total = read_rows(cursor, buffers, &at);
-    if (cursor->place == PLACE_FAILED)
+    if (cursor->standing == STANDS_FAILED)
         return 0;
     if (at == window->rows.count)
-        cursor_leave(cursor, PLACE_AFTER);
+        cursor_leave(cursor, STANDS_AFTER);
     else if (total > 0)
         stand_on(cursor, at);
     else if (buffers->rows > 0)
@@ -55,15 +55,15 @@ spine_cursor_read(struct spine_cursor *cursor, const struct spine_column_buffers
 static bool
 stand_on_row(struct spine_cursor *cursor)
 {
-    if (cursor->place == PLACE_NEW || cursor->place == PLACE_BEFORE)
+    if (cursor->standing == STANDS_NEW || cursor->standing == STANDS_BEFORE)
         spine_cursor_rewind(cursor);
-    if (cursor->place != PLACE_KEY)
+    if (cursor->standing != STANDS_ON_KEY)
         return false;
     if (cursor->at == VALUE_BEFORE)
         cursor_set_value(cursor, cursor->key_begin);
     else if (cursor->at == cursor->key_end)
         spine_cursor_step_key(cursor);
-    return cursor->place == PLACE_KEY;
+    return cursor->standing == STANDS_ON_KEY;
 }
 
 /* Reads rows from `*at` on, window by window, and leaves `*at` on the row behind them,

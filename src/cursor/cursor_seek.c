@@ -17,7 +17,7 @@ spine_cursor_seek_key(struct spine_cursor *cursor, union spine_datum key)
     if (cursor_is_dead(cursor) || !cursor_cell(cursor, &cursor->layout.key, key, &cell))
         return;
     window = &cursor->window;
-    if (cursor->place == PLACE_KEY) {
+    if (cursor->standing == STANDS_ON_KEY) {
         const size_t end = window->rows.count;
         const size_t row = rows_lower_bound(&cursor->layout, &window->rows,
                                             cursor->key_end - 1, end, &cell, NULL);
@@ -29,10 +29,10 @@ spine_cursor_seek_key(struct spine_cursor *cursor, union spine_datum key)
             return;
         }
         if (!window->high_open) {
-            cursor_leave(cursor, PLACE_AFTER);
+            cursor_leave(cursor, STANDS_AFTER);
             return;
         }
-    } else if (cursor->place == PLACE_AFTER || cursor->place == PLACE_NOWHERE) {
+    } else if (cursor->standing == STANDS_AFTER || cursor->standing == STANDS_NOWHERE) {
         return;
     }
     cursor_land_filled(cursor,
@@ -48,9 +48,9 @@ spine_cursor_seek_key_reverse(struct spine_cursor *cursor, union spine_datum key
     if (cursor_is_dead(cursor) || !cursor_cell(cursor, &cursor->layout.key, key, &cell))
         return;
     window = &cursor->window;
-    if (cursor->place == PLACE_NEW && !spine_cursor_key_valid(cursor))
+    if (cursor->standing == STANDS_NEW && !spine_cursor_key_valid(cursor))
         return;
-    if (cursor->place == PLACE_KEY) {
+    if (cursor->standing == STANDS_ON_KEY) {
         const size_t row = rows_upper_bound(&cursor->layout, &window->rows, 0,
                                             cursor->key_end, &cell, NULL);
 
@@ -61,10 +61,10 @@ spine_cursor_seek_key_reverse(struct spine_cursor *cursor, union spine_datum key
             return;
         }
         if (!window->low_open) {
-            cursor_leave(cursor, PLACE_BEFORE);
+            cursor_leave(cursor, STANDS_BEFORE);
             return;
         }
-    } else if (cursor->place == PLACE_BEFORE || cursor->place == PLACE_NOWHERE) {
+    } else if (cursor->standing == STANDS_BEFORE || cursor->standing == STANDS_NOWHERE) {
         return;
     }
     cursor_land_filled_reverse(
@@ -78,7 +78,7 @@ spine_cursor_seek_key_exact(struct spine_cursor *cursor, union spine_datum key)
     const bool found = seek_key_exact(cursor, key);
 
     if (!found && !cursor_is_dead(cursor) && cursor->on_absent != NULL &&
-        cursor->place == PLACE_NOWHERE)
+        cursor->standing == STANDS_NOWHERE)
         return cursor_show_default(cursor, key);
     return found;
 }
@@ -94,13 +94,13 @@ seek_key_exact(struct spine_cursor *cursor, union spine_datum key)
     if (seek_in_window(cursor, &cell, &found))
         return found;
     if (!key_filter_keeps(cursor->window.filter, key)) {
-        cursor_leave(cursor, PLACE_NOWHERE);
+        cursor_leave(cursor, STANDS_NOWHERE);
         return false;
     }
     if (!cursor_fill(cursor, window_seek_exact(&cursor->window, &cell)))
         return false;
     if (cursor->window.rows.count == 0) {
-        cursor_leave(cursor, PLACE_NOWHERE);
+        cursor_leave(cursor, STANDS_NOWHERE);
         return false;
     }
     cursor_land(cursor, 0);
@@ -129,6 +129,6 @@ seek_in_window(struct spine_cursor *cursor, const struct cell *key, bool *found)
     if (*found)
         cursor_land(cursor, row);
     else
-        cursor_leave(cursor, PLACE_NOWHERE);
+        cursor_leave(cursor, STANDS_NOWHERE);
     return true;
 }

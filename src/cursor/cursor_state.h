@@ -37,16 +37,16 @@
  * stack then. */
 #define SLOW_PATH __attribute__((noinline))
 
-enum cursor_place {
-    PLACE_KEY,
+enum cursor_standing {
+    STANDS_ON_KEY,
     /* Before anything was read: will be the first key, or after all. */
-    PLACE_NEW,
-    PLACE_BEFORE,
-    PLACE_AFTER,
+    STANDS_NEW,
+    STANDS_BEFORE,
+    STANDS_AFTER,
     /* After an exact seek that found nothing: neither before nor after. */
-    PLACE_NOWHERE,
+    STANDS_NOWHERE,
     /* For good. */
-    PLACE_FAILED
+    STANDS_FAILED
 };
 
 /* How a cell becomes the caller's number; CELL_OTHER is left to the kernel. */
@@ -68,7 +68,7 @@ struct cursor_default {
 };
 
 struct spine_cursor {
-    enum cursor_place place;
+    enum cursor_standing standing;
     /* No times and one weight: a value is a row and has its weight. */
     bool plain;
     /* A value may have several rows, one for each of its times. Not through a time. */
@@ -123,7 +123,7 @@ cursor_name_sum(const struct spine_cursor *cursor, struct spine_error *error);
 /* Sets `timed` and what follows from it. */
 void cursor_set_timed(struct spine_cursor *cursor, bool timed);
 /* On no key. */
-void cursor_leave(struct spine_cursor *cursor, enum cursor_place place);
+void cursor_leave(struct spine_cursor *cursor, enum cursor_standing standing);
 /* On the key of row `at`, which is the key's first, and on its first value. */
 void cursor_land(struct spine_cursor *cursor, size_t at);
 /* On the key of row `at`, which is the key's last. */
@@ -171,7 +171,7 @@ bool cursor_show_value(struct spine_cursor *cursor, union spine_datum key,
 static inline bool
 cursor_is_dead(const struct spine_cursor *cursor)
 {
-    return cursor == NULL || cursor->place == PLACE_FAILED;
+    return cursor == NULL || cursor->standing == STANDS_FAILED;
 }
 
 /* Is there a cursor, and is it on a key (on a value), after reading what a new one
@@ -179,7 +179,7 @@ cursor_is_dead(const struct spine_cursor *cursor)
 static inline bool
 cursor_on_key(struct spine_cursor *cursor)
 {
-    return (cursor != NULL && cursor->place == PLACE_KEY) ||
+    return (cursor != NULL && cursor->standing == STANDS_ON_KEY) ||
            spine_cursor_key_valid(cursor);
 }
 

@@ -44,7 +44,7 @@ spine_cursor_fast_forward_vals(struct spine_cursor *cursor)
             rows_key(&cursor->layout, &cursor->window.rows, cursor->key_begin);
 
         cursor_go_behind_last(cursor, &key);
-        if (cursor->place == PLACE_FAILED)
+        if (cursor->standing == STANDS_FAILED)
             return;
     }
     cursor_set_value(cursor, window_value_begin(&cursor->window, cursor->key_end - 1));
@@ -245,7 +245,7 @@ cursor_go_behind_last(struct spine_cursor *cursor, const struct cell *key)
         return;
     /* A filter that contradicts itself may have hidden the key. */
     if (window->rows.count == 0) {
-        cursor_leave(cursor, PLACE_BEFORE);
+        cursor_leave(cursor, STANDS_BEFORE);
         return;
     }
     cursor_set_key(cursor, window_key_begin(window, window->rows.count - 1),
@@ -258,7 +258,7 @@ void
 cursor_go_before_first(struct spine_cursor *cursor, const struct cell *key)
 {
     cursor_seek_key_begin(cursor, key);
-    if (cursor->place == PLACE_KEY)
+    if (cursor->standing == STANDS_ON_KEY)
         cursor->at = VALUE_BEFORE;
 }
 

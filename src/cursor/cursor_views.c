@@ -9,7 +9,7 @@
 void
 cursor_negate(struct spine_cursor *cursor, size_t begin, size_t end)
 {
-    assert(cursor->place == PLACE_NEW && end <= cursor->window.source_count);
+    assert(cursor->standing == STANDS_NEW && end <= cursor->window.source_count);
     for (size_t i = begin; i < end; i++)
         cursor->window.sources[i].negated = true;
 }
@@ -27,7 +27,7 @@ spine_cursor_set_bounds(struct spine_cursor *cursor, const union spine_datum *lo
     const enum spine_status st = window_set_bounds(
         &cursor->window, lower != NULL ? &low : NULL, upper != NULL ? &high : NULL);
 
-    cursor_leave(cursor, PLACE_NEW);
+    cursor_leave(cursor, STANDS_NEW);
     if (st != SPINE_OK)
         cursor_fail(cursor, st);
 }
@@ -41,7 +41,7 @@ spine_cursor_set_through(struct spine_cursor *cursor, uint64_t through)
         window_set_through(&cursor->window, through);
         cursor_set_timed(cursor, false);
     }
-    cursor_leave(cursor, PLACE_NEW);
+    cursor_leave(cursor, STANDS_NEW);
 }
 
 void
@@ -59,12 +59,12 @@ spine_cursor_set_filter(struct spine_cursor *cursor,
     if (cursor_is_dead(cursor)) {
         key_filter_unref(copy);
     } else if (st != SPINE_OK) {
-        cursor_leave(cursor, PLACE_FAILED);
+        cursor_leave(cursor, STANDS_FAILED);
         cursor->status = st;
         cursor->error = error;
     } else {
         window_set_filter(&cursor->window, copy);
-        cursor_leave(cursor, PLACE_NEW);
+        cursor_leave(cursor, STANDS_NEW);
     }
 }
 

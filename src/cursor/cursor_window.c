@@ -28,11 +28,11 @@
 /* Searches in vain that a batch is told of together. */
 #define SEARCHES_TOLD 256u
 
-static enum spine_status settle_lent(struct window *window);
+static enum spine_status return_lent(struct window *window);
 static void forget_lent(struct window *window);
 static void window_clear(struct window *window, bool backward);
 static void want_less(struct window *window);
-static enum spine_status settle_stops(struct window *window);
+static enum spine_status find_stops(struct window *window);
 static enum spine_status
 source_find_bound(struct source *source, struct window_bound bound);
 static enum spine_status find_bounds(struct window *window, struct window_bound bound);
@@ -50,7 +50,7 @@ static void use_source(struct window *window, struct source *source, uint64_t ro
 static inline enum spine_status
 window_return_pins(struct window *window)
 {
-    return window->pins.lent > 0 ? settle_lent(window) : SPINE_OK;
+    return window->pins.lent > 0 ? return_lent(window) : SPINE_OK;
 }
 
 /* There are no inputs. */
@@ -131,7 +131,7 @@ window_release(struct window *window)
     key_filter_unref(window->filter);
     if (window->layout != NULL) {
         rows_release(window->layout, &window->rows);
-        rows_release(window->layout, &window->spare);
+        rows_release(window->layout, &window->scratch);
     }
     mem_free(window->sources, count * (sizeof *window->sources + sizeof *window->inputs));
     *window = (struct window){0};
@@ -373,7 +373,7 @@ window_forward(struct window *window, bool within_key, size_t *first)
         rows_drop_front(window->layout, &window->rows, keep);
     }
     if (window->limited)
-        TRY_RETURN(settle_stops(window));
+        TRY_RETURN(find_stops(window));
     *first = window->rows.count;
     TRY_RETURN(window_return_pins(window));
     return window_fill_forward(window);
@@ -382,7 +382,7 @@ window_forward(struct window *window, bool within_key, size_t *first)
 /* Makes the ends of a limited window's inputs known, so that they can be merged in
  * proportion. */
 static enum spine_status
-settle_stops(struct window *window)
+find_stops(struct window *window)
 {
     const struct cell key =
         rows_key(window->layout, &window->rows, window->rows.count - 1);
@@ -565,7 +565,7 @@ use_source(struct window *window, struct source *source, uint64_t rows)
 }
 
 static __attribute__((noinline)) enum spine_status
-settle_lent(struct window *window)
+return_lent(struct window *window)
 {
     struct arena cells = {0};
 
@@ -574,7 +574,7 @@ settle_lent(struct window *window)
         return SPINE_NOMEM;
     arena_release(&window->cells);
     window->cells = cells;
-    pins_settle(&window->pins, 0, 0);
+    pins_return(&window->pins, 0, 0);
     return SPINE_OK;
 }
 

@@ -68,7 +68,7 @@ struct window {
     const struct layout *layout;
     struct rows rows;
     /* Where backward fills are made. */
-    struct rows spare;
+    struct rows scratch;
 
     struct source *sources;
     size_t source_count;

@@ -248,7 +248,7 @@ close_buffer(struct spine_batcher *batcher, struct spine_error *error)
 static void
 merge_due_runs(struct spine_batcher *batcher)
 {
-    (void)runs_settle(&batcher->runs, NULL); /* fails for want of memory only */
+    (void)runs_merge_due(&batcher->runs, NULL); /* fails for want of memory only */
 }
 
 /* There is room in the buffer by number of rows. */

@@ -81,7 +81,7 @@ list_clear(struct run_list *list)
 }
 
 enum spine_status
-runs_settle(struct runs *runs, struct spine_error *error)
+runs_merge_due(struct runs *runs, struct spine_error *error)
 {
     TRY_RETURN(merge_while_due(&runs->layout, &runs->list, error));
     return merge_while_due(&runs->layout, &runs->carries, error);
@@ -105,7 +105,7 @@ runs_add_columns(struct runs *runs, const struct spine_columns *columns,
             TRY(fail_nomem(error, "a buffer of rows", end - at));
         rows_append_columns(&runs->layout, &runs->buffer, columns, at, end);
         TRY(runs_close_buffer(runs, error));
-        TRY(runs_settle(runs, error));
+        TRY(runs_merge_due(runs, error));
         at = end;
     }
 out:

@@ -54,7 +54,7 @@ enum spine_status runs_close_buffer(struct runs *runs, struct spine_error *error
 enum spine_status runs_add_columns(struct runs *runs, const struct spine_columns *columns,
                                    struct spine_error *error);
 /* Merges what is to be merged. SPINE_NOMEM: nothing is lost. */
-enum spine_status runs_settle(struct runs *runs, struct spine_error *error);
+enum spine_status runs_merge_due(struct runs *runs, struct spine_error *error);
 /* The batch of all runs; none are left. The buffer must be empty. On failure the rows of
  * the runs are what they were. SPINE_OVERFLOW: a sum of all rows is not in int64_t. */
 enum spine_status

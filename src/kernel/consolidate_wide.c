@@ -5,8 +5,8 @@
 #include "rows/row_weights.h"
 
 /*
- * rows_consolidate() for ROW_WIDE. Places of rows are sorted; then the rows that are left
- * move, once.
+ * rows_consolidate() for ROW_WIDE. Handles of rows are sorted; then the rows that are
+ * left move, once.
  */
 
 static bool sorted_and_different(const struct layout *layout, const struct rows *rows);
@@ -16,11 +16,11 @@ enum spine_status
 wide_consolidate(const struct layout *layout, struct rows *rows, struct rows *scratch)
 {
     const bool zeros = any_is_zero(layout, rows);
-    const struct group_rule rule = {0};
+    const struct history_rule rule = {0};
     struct wide_order wide = {0};
     enum spine_status st;
 
-    /* Places count rows in 32 bits. */
+    /* Handles count rows in 32 bits. */
     if (rows->count > UINT32_MAX)
         return SPINE_INVALID;
     if (!zeros && sorted_and_different(layout, rows))

@@ -69,7 +69,7 @@ KERNEL_FN(window_merge)(const struct layout *layout, struct kway_work *work,
                         struct lent_rows *out, size_t total)
 {
     const size_t begin = out->count;
-    struct lent_rows spare;
+    struct lent_rows scratch;
 
     assert(total <= lent_rows_room(out));
     if (work->bucket.segment_count == 1) {
@@ -82,9 +82,9 @@ KERNEL_FN(window_merge)(const struct layout *layout, struct kway_work *work,
         return KERNEL_FN(window_sort)(layout, &work->bucket, out, total);
     if (!rows_reserve(layout, &work->bucket.scratch, 2 * total))
         return SPINE_NOMEM;
-    spare = rows_lend(&work->bucket.scratch);
+    scratch = rows_lend(&work->bucket.scratch);
     merge_tree_grow(&work->tree);
-    if (!KERNEL_FN(merge_runs)(&work->tree, out, &spare))
+    if (!KERNEL_FN(merge_runs)(&work->tree, out, &scratch))
         return SPINE_OK;
     return KERNEL_FN(add_up)(out, begin);
 }

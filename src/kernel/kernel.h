@@ -23,7 +23,7 @@
  *                                                                  (merge_tree.h)
  *     one or two words         otherwise                           buckets
  *                                                                  (bucket_template.h)
- *     wide, ascending                                              places are sorted
+ *     wide, ascending                                              handles sorted
  *                                                                  (wide_order.h)
  *     wide, descending                                             heap
  *

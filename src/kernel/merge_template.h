@@ -93,11 +93,11 @@ KERNEL_FN(merge_pair)(struct run first, struct run second, struct lent_rows *to,
 }
 
 /* Merges the runs of the tree: their rows are behind those of `out` then, equal ones side
- * by side. `out` has room for all and `spare` for twice as many. Returns whether there
+ * by side. `out` has room for all and `scratch` for twice as many. Returns whether there
  * may be equal rows. */
 static bool
 KERNEL_FN(merge_runs)(struct merge_tree *tree, struct lent_rows *out,
-                      struct lent_rows *spare)
+                      struct lent_rows *scratch)
 {
     const size_t root = 2 * tree->leaf_count - 2;
     bool equal = false;
@@ -108,10 +108,10 @@ KERNEL_FN(merge_runs)(struct merge_tree *tree, struct lent_rows *out,
         const struct run second = tree->nodes[node->right].run;
 
         if (n < root)
-            equal |= KERNEL_FN(merge_pair)(first, second, spare, node->begin);
+            equal |= KERNEL_FN(merge_pair)(first, second, scratch, node->begin);
         else
             equal |= KERNEL_FN(merge_pair)(first, second, out, out->count);
-        node->run = run_of(spare, node->begin, node->run.count);
+        node->run = run_of(scratch, node->begin, node->run.count);
     }
     out->count += tree->nodes[root].run.count;
     return equal;

@@ -13,7 +13,7 @@ enum {
 static void sort_leaves(struct merge_node *nodes, size_t count);
 static uint32_t next_smallest(const struct merge_tree *tree, size_t node_count,
                               size_t *leaf, size_t *inner);
-static void place(struct merge_tree *tree, size_t root);
+static void set_begins(struct merge_tree *tree, size_t root);
 
 void
 merge_tree_release(struct merge_tree *tree)
@@ -70,7 +70,7 @@ merge_tree_grow(struct merge_tree *tree)
             tree->nodes[node.left].run.count + tree->nodes[node.right].run.count;
         tree->nodes[at] = node;
     }
-    place(tree, nodes - 1);
+    set_begins(tree, nodes - 1);
 }
 
 /* Ascending by rows. */
@@ -102,7 +102,7 @@ next_smallest(const struct merge_tree *tree, size_t node_count, size_t *leaf,
 }
 
 static void
-place(struct merge_tree *tree, size_t root)
+set_begins(struct merge_tree *tree, size_t root)
 {
     const size_t half = tree->nodes[root].run.count;
 

@@ -7,11 +7,12 @@
  *
  * The two smallest are always merged next, so that a run with most of the rows is read
  * once, whatever the others are. The root is merged to the output. All others have a
- * range of a spare, in the one half of it on odd levels, in the other on even ones.
+ * range of the scratch rows, in the one half of it on odd levels, in the other on even
+ * ones.
  *
- *     level 0, output        |         50 20         |
- *     level 1, spare, left   |  leaf 50  |   9 11    |
- *     level 2, spare, right  |           |leaf 9| 8 3|
+ *     level 0, output          |         50 20         |
+ *     level 1, scratch, left   |  leaf 50  |   9 11    |
+ *     level 2, scratch, right  |           |leaf 9| 8 3|
  */
 
 #include "base/assert.h"
@@ -40,7 +41,7 @@ struct run {
 struct merge_node {
     /* Of a leaf the rows; otherwise where they are when its children were merged. */
     struct run run;
-    /* Where in the spare that is. */
+    /* Where in the scratch that is. */
     size_t begin;
     bool is_right;
     /* Earlier nodes; leaves have none. */

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/assert.h"
+#include "kernel/history.h"
 #include "kernel/kway_work.h"
-#include "kernel/row_group.h"
 #include "rows/row_order.h"
 
 /*
  * ROW_WIDE: the heap compares prefixes first and whole rows on ties. Rows of one key and
- * value are collected at the end of the output as a *group*; the group is finished when
+ * value are collected at the end of the output as a *history*, which is finished when
  * the heap's next row is another.
  */
 
 static enum spine_status
-fill_by_groups(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+fill_by_histories(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
 static enum spine_status
 fill_in_pieces(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
 static bool next_is_open(const struct kway *kway);
@@ -77,7 +77,7 @@ append_one(const struct layout *layout, struct rows *out, const struct rows *fro
 
 /* All rows of the heap's top that are like row `begin`, which it begins. */
 static enum spine_status
-take_group(struct kway *kway, struct rows *out, size_t piece, size_t *used)
+take_history(struct kway *kway, struct rows *out, size_t piece, size_t *used)
 {
     const struct layout *layout = kway->layout;
     const size_t begin = out->count;
@@ -90,15 +90,15 @@ take_group(struct kway *kway, struct rows *out, size_t piece, size_t *used)
         append_one(layout, out, &input->rows, input->at);
         ++*used;
         if (!layout->timed)
-            group_fold(layout, out, begin);
+            history_fold(layout, out, begin);
         TRY_RETURN(wide_heap_advance(kway, piece));
     } while (next_is_like(kway, out, begin));
     return SPINE_OK;
 }
 
-/* How many staged rows of `input`, `want` at most, end with a whole group. */
+/* How many staged rows of `input`, `want` at most, end with a whole history. */
 static size_t
-whole_groups(const struct layout *layout, const struct kway_input *input, size_t want)
+whole_histories(const struct layout *layout, const struct kway_input *input, size_t want)
 {
     const struct rows *rows = &input->rows;
     const size_t staged = rows->count - input->at;
@@ -113,17 +113,18 @@ whole_groups(const struct layout *layout, const struct kway_input *input, size_t
     return end - input->at;
 }
 
-/* The rows of the only input left without looking at them: whole groups, but for a merge
- * in pieces. */
+/* The rows of the only input left without looking at them: whole histories, but for a
+ * merge in pieces. */
 static enum spine_status
 copy_last_input(struct kway *kway, struct rows *out, size_t want, size_t *used)
 {
     struct kway_input *input = &kway->inputs[kway->work->nodes[0].input];
     const size_t staged = input->rows.count - input->at;
-    const size_t count = !kway_in_pieces(kway) ? whole_groups(kway->layout, input, want)
-                                               : (staged < want ? staged : want);
+    const size_t count = !kway_in_pieces(kway)
+                             ? whole_histories(kway->layout, input, want)
+                             : (staged < want ? staged : want);
     const size_t begin = out->count;
-    const struct group_rule rule = {.descending = kway->descending};
+    const struct history_rule rule = {.descending = kway->descending};
 
     if (!rows_reserve(kway->layout, out, out->count + count))
         return SPINE_NOMEM;
@@ -131,7 +132,7 @@ copy_last_input(struct kway *kway, struct rows *out, size_t want, size_t *used)
     input->at += count;
     input->rows_left -= count < input->rows_left ? count : input->rows_left;
     *used += count;
-    return kway->inputs_repeat ? groups_finish(kway->layout, &rule, out, begin)
+    return kway->inputs_repeat ? histories_finish(kway->layout, &rule, out, begin)
                                : SPINE_OK;
 }
 
@@ -140,16 +141,16 @@ wide_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
 {
     if (kway_in_pieces(kway))
         return fill_in_pieces(kway, out, want, rows_used);
-    return fill_by_groups(kway, out, want, rows_used);
+    return fill_by_histories(kway, out, want, rows_used);
 }
 
 static enum spine_status
-fill_by_groups(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
+fill_by_histories(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
 {
     const struct layout *layout = kway->layout;
-    const struct group_rule rule = {.descending = kway->descending,
-                                    .advance_times = kway->advance_times,
-                                    .frontier = kway->frontier};
+    const struct history_rule rule = {.descending = kway->descending,
+                                      .advance_times = kway->advance_times,
+                                      .frontier = kway->frontier};
     const bool times_move = layout->timed && kway->advance_times;
     const size_t piece = kway_piece(kway, want);
     struct kway_work *work = kway->work;
@@ -170,9 +171,9 @@ fill_by_groups(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
                 continue;
             }
         }
-        TRY(take_group(kway, out, piece, &used));
+        TRY(take_history(kway, out, piece, &used));
         if (used > used_before + 1 || times_move)
-            TRY(group_finish(layout, &rule, out, begin));
+            TRY(history_finish(layout, &rule, out, begin));
     }
 out:
     *rows_used += used;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Sorts places of wide rows by words of their cells, tie after tie (wide_order.h). */
+/* Sorts handles of wide rows by words of their cells, tie after tie (wide_order.h). */
 
 #include "kernel/wide_order.h"
 
@@ -13,14 +13,14 @@ enum {
     TIES_BY_INSERTION = 8,
     /* So few rows are written one by one. */
     WRITE_BY_ROWS = 8,
-    /* What is not settled after so many words is settled by comparing. */
+    /* Ties that are left after this many words are broken by comparing rows. */
     DEPTH_MAX = 32
 };
 
 /* Which column rows are being sorted by; they are equal in those before it. */
 enum by { BY_KEY, BY_VALUE };
 
-/* Places [begin, begin + count), equal in the first `shared` bytes of the column. */
+/* Handles [begin, begin + count), equal in the first `shared` bytes of the column. */
 struct ties {
     size_t begin;
     size_t count;
@@ -33,7 +33,7 @@ static bool sort_and_split(struct wide_order *wide, struct ties ties);
 static bool sort_ties(struct wide_order *wide, struct ties ties);
 static bool extend_shared(const struct wide_order *wide, struct ties *ties);
 static void load_words(struct wide_order *wide, const struct ties *ties);
-static void sort_by_rows(const struct wide_order *wide, uint64_t *places, size_t count,
+static void sort_by_rows(const struct wide_order *wide, uint64_t *handles, size_t count,
                          uint64_t *scratch);
 static void mark_same(struct wide_order *wide, size_t begin, size_t count);
 static void
@@ -44,16 +44,16 @@ static void
 write_weights(const struct wide_order *wide, size_t begin, size_t end, struct rows *out);
 
 static inline const struct rows *
-place_rows(const struct wide_order *wide, uint64_t place)
+handle_rows(const struct wide_order *wide, uint64_t handle)
 {
-    return wide->inputs[place >> 32];
+    return wide->inputs[handle >> 32];
 }
 
 static inline int
-places_compare(const struct wide_order *wide, uint64_t a, uint64_t b)
+handles_compare(const struct wide_order *wide, uint64_t a, uint64_t b)
 {
-    return row_compare(wide->layout, ROW_WIDE, false, place_rows(wide, a), (uint32_t)a,
-                       place_rows(wide, b), (uint32_t)b);
+    return row_compare(wide->layout, ROW_WIDE, false, handle_rows(wide, a), (uint32_t)a,
+                       handle_rows(wide, b), (uint32_t)b);
 }
 
 void
@@ -86,13 +86,13 @@ void
 wide_order_add(struct wide_order *wide, const struct rows *rows, size_t begin, size_t end)
 {
     const uint64_t input = wide->input_count;
-    uint64_t *places = wide->order.pairs.lo + wide->count;
+    uint64_t *handles = wide->order.pairs.lo + wide->count;
 
     assert(input < wide->input_capacity && end <= UINT32_MAX);
     assert(wide->count + end - begin <= wide->order.pairs.capacity);
     wide->inputs[wide->input_count++] = rows;
     for (size_t i = 0; i < end - begin; i++)
-        places[i] = input << 32 | (begin + i);
+        handles[i] = input << 32 | (begin + i);
     wide->count += end - begin;
 }
 
@@ -130,7 +130,7 @@ sort_and_split(struct wide_order *wide, struct ties ties)
 static bool
 sort_ties(struct wide_order *wide, struct ties ties)
 {
-    uint64_t *places = wide->order.pairs.lo + ties.begin;
+    uint64_t *handles = wide->order.pairs.lo + ties.begin;
 
     if (ties.count > TIES_BY_INSERTION && ++ties.depth <= DEPTH_MAX) {
         if (extend_shared(wide, &ties))
@@ -146,17 +146,17 @@ sort_ties(struct wide_order *wide, struct ties ties)
     if (ties.count > TIES_BY_INSERTION &&
         !rows_reserve(&order_layout, &wide->order.scratch, ties.count))
         return false;
-    sort_by_rows(wide, places, ties.count, wide->order.scratch.hi);
+    sort_by_rows(wide, handles, ties.count, wide->order.scratch.hi);
     mark_same(wide, ties.begin, ties.count);
     return true;
 }
 
 static inline struct span
-column_of(const struct wide_order *wide, enum by by, uint64_t place)
+column_of(const struct wide_order *wide, enum by by, uint64_t handle)
 {
-    const struct rows *rows = place_rows(wide, place);
+    const struct rows *rows = handle_rows(wide, handle);
 
-    return by == BY_KEY ? rows->key[(uint32_t)place] : rows->value[(uint32_t)place];
+    return by == BY_KEY ? rows->key[(uint32_t)handle] : rows->value[(uint32_t)handle];
 }
 
 /* How many bytes all of the column have in common. False when that is all there are: the
@@ -164,20 +164,20 @@ column_of(const struct wide_order *wide, enum by by, uint64_t place)
 static bool
 extend_shared(const struct wide_order *wide, struct ties *ties)
 {
-    const uint64_t *places = wide->order.pairs.lo + ties->begin;
+    const uint64_t *handles = wide->order.pairs.lo + ties->begin;
     const bool spans =
         ties->by == BY_KEY ? wide->layout->key.spans : wide->layout->value.spans;
 
     if (!spans)
         return false;
     const struct span first =
-        span_behind(column_of(wide, ties->by, places[0]), ties->shared);
+        span_behind(column_of(wide, ties->by, handles[0]), ties->shared);
     size_t shared = first.size;
     bool differ = false;
 
     for (size_t i = 1; i < ties->count; i++) {
         const struct span span =
-            span_behind(column_of(wide, ties->by, places[i]), ties->shared);
+            span_behind(column_of(wide, ties->by, handles[i]), ties->shared);
 
         shared = span_shared((struct span){first.data, shared}, span);
         differ |= span.size != first.size;
@@ -192,27 +192,27 @@ static void
 load_words(struct wide_order *wide, const struct ties *ties)
 {
     const struct rows *pairs = &wide->order.pairs;
-    const uint64_t *places = pairs->lo + ties->begin;
+    const uint64_t *handles = pairs->lo + ties->begin;
     uint64_t *words = pairs->hi + ties->begin;
 
     if (ties->shared > 0)
         for (size_t i = 0; i < ties->count; i++) {
             const struct span span =
-                span_behind(column_of(wide, ties->by, places[i]), ties->shared);
+                span_behind(column_of(wide, ties->by, handles[i]), ties->shared);
 
             words[i] = bytes_prefix(span.data, span.size);
         }
     else if (ties->by == BY_KEY)
         for (size_t i = 0; i < ties->count; i++)
-            words[i] = place_rows(wide, places[i])->hi[(uint32_t)places[i]];
+            words[i] = handle_rows(wide, handles[i])->hi[(uint32_t)handles[i]];
     else
         for (size_t i = 0; i < ties->count; i++)
-            words[i] = place_rows(wide, places[i])->lo[(uint32_t)places[i]];
+            words[i] = handle_rows(wide, handles[i])->lo[(uint32_t)handles[i]];
 }
 
-/* By insertion, or merge sort with `scratch` for as many places. */
+/* By insertion, or merge sort with `scratch` for as many handles. */
 static void
-sort_by_rows(const struct wide_order *wide, uint64_t *places, size_t count,
+sort_by_rows(const struct wide_order *wide, uint64_t *handles, size_t count,
              uint64_t *scratch)
 {
     const size_t half = count / 2;
@@ -220,41 +220,42 @@ sort_by_rows(const struct wide_order *wide, uint64_t *places, size_t count,
 
     if (count <= TIES_BY_INSERTION) {
         for (size_t i = 1; i < count; i++) {
-            const uint64_t place = places[i];
+            const uint64_t handle = handles[i];
             size_t hole = i;
 
-            for (; hole > 0 && places_compare(wide, places[hole - 1], place) > 0; hole--)
-                places[hole] = places[hole - 1];
-            places[hole] = place;
+            for (; hole > 0 && handles_compare(wide, handles[hole - 1], handle) > 0;
+                 hole--)
+                handles[hole] = handles[hole - 1];
+            handles[hole] = handle;
         }
         return;
     }
-    sort_by_rows(wide, places, half, scratch);
-    sort_by_rows(wide, places + half, count - half, scratch);
-    memcpy(scratch, places, half * sizeof *places);
+    sort_by_rows(wide, handles, half, scratch);
+    sort_by_rows(wide, handles + half, count - half, scratch);
+    memcpy(scratch, handles, half * sizeof *handles);
     while (left < half) {
         const bool take_right =
-            right < count && places_compare(wide, scratch[left], places[right]) > 0;
+            right < count && handles_compare(wide, scratch[left], handles[right]) > 0;
 
-        places[at++] = take_right ? places[right++] : scratch[left++];
+        handles[at++] = take_right ? handles[right++] : scratch[left++];
     }
 }
 
 static void
 mark_same(struct wide_order *wide, size_t begin, size_t count)
 {
-    const uint64_t *places = wide->order.pairs.lo + begin;
+    const uint64_t *handles = wide->order.pairs.lo + begin;
 
     for (size_t i = 1; i < count; i++) {
-        const uint64_t a = places[i - 1], b = places[i];
+        const uint64_t a = handles[i - 1], b = handles[i];
 
-        wide->same[begin + i] = row_equal(wide->layout, ROW_WIDE, place_rows(wide, a),
-                                          (uint32_t)a, place_rows(wide, b), (uint32_t)b);
+        wide->same[begin + i] = row_equal(wide->layout, ROW_WIDE, handle_rows(wide, a),
+                                          (uint32_t)a, handle_rows(wide, b), (uint32_t)b);
     }
 }
 
 enum spine_status
-wide_order_write(struct wide_order *wide, const struct group_rule *rule, bool each_row,
+wide_order_write(struct wide_order *wide, const struct history_rule *rule, bool each_row,
                  struct rows *out)
 {
     const bool *same = wide->same;
@@ -274,7 +275,7 @@ wide_order_write(struct wide_order *wide, const struct group_rule *rule, bool ea
             end++;
         while (same[end]);
         write_rows(wide, at, end, out);
-        st = group_finish(wide->layout, rule, out, begin);
+        st = history_finish(wide->layout, rule, out, begin);
         if (st == SPINE_OVERFLOW)
             sums = st;
         else if (st != SPINE_OK)
@@ -283,18 +284,18 @@ wide_order_write(struct wide_order *wide, const struct group_rule *rule, bool ea
     return sums;
 }
 
-/* Appends the rows at places [begin, end). */
+/* Appends the rows at handles [begin, end). */
 static void
 write_rows(struct wide_order *wide, size_t begin, size_t end, struct rows *out)
 {
     const struct layout *layout = wide->layout;
-    const uint64_t *places = wide->order.pairs.lo;
+    const uint64_t *handles = wide->order.pairs.lo;
 
     assert(out->capacity - out->count >= end - begin);
     if (end - begin <= WRITE_BY_ROWS) {
         for (size_t i = begin; i < end; i++)
-            rows_append(layout, out, place_rows(wide, places[i]), (uint32_t)places[i],
-                        (uint32_t)places[i] + 1);
+            rows_append(layout, out, handle_rows(wide, handles[i]), (uint32_t)handles[i],
+                        (uint32_t)handles[i] + 1);
         return;
     }
     write_columns(wide, begin, end, out);
@@ -309,14 +310,14 @@ write_rows(struct wide_order *wide, size_t begin, size_t end, struct rows *out)
         for (size_t i = 0; i < wide->input_count; i++)                                   \
             wide->columns[i] = wide->inputs[i]->field;                                   \
         for (size_t i = begin; i < end; i++)                                             \
-            *to++ = ((const type *)columns[places[i] >> 32])[(uint32_t)places[i]];       \
+            *to++ = ((const type *)columns[handles[i] >> 32])[(uint32_t)handles[i]];     \
     } while (0)
 
 static void
 write_columns(struct wide_order *wide, size_t begin, size_t end, struct rows *out)
 {
     const struct layout *layout = wide->layout;
-    const uint64_t *places = wide->order.pairs.lo;
+    const uint64_t *handles = wide->order.pairs.lo;
     const void *const *columns = wide->columns;
 
     WRITE_COLUMN(uint64_t, hi);
@@ -332,13 +333,13 @@ write_columns(struct wide_order *wide, size_t begin, size_t end, struct rows *ou
 static void
 write_weights(const struct wide_order *wide, size_t begin, size_t end, struct rows *out)
 {
-    const uint64_t *places = wide->order.pairs.lo;
+    const uint64_t *handles = wide->order.pairs.lo;
     const size_t weights = wide->layout->weight_count;
     int64_t *to = out->weight + out->count * weights;
 
     for (size_t i = begin; i < end; i++) {
         const int64_t *from =
-            place_rows(wide, places[i])->weight + (uint32_t)places[i] * weights;
+            handle_rows(wide, handles[i])->weight + (uint32_t)handles[i] * weights;
 
         for (size_t c = 0; c < weights; c++)
             *to++ = from[c];

@@ -5,11 +5,11 @@
 /*
  * Sorting rows of ROW_WIDE by key and value, without moving them.
  *
- * What is sorted are *places*: an input's number, 32 bits, and a row of it, 32 bits. They
- * are sorted by a word of each row; rows with the same word are sorted among themselves
- * by a word from behind the bytes that all of them have in common, and so on, first in
- * their keys, then in their values. So bytes are hardly ever compared, however long the
- * prefixes are that keys share.
+ * What is sorted are *handles*: an input's number, 32 bits, and a row of it, 32 bits.
+ * They are sorted by a word of each row; rows with the same word are sorted among
+ * themselves by a word from behind the bytes that all of them have in common, and so on,
+ * first in their keys, then in their values. So bytes are hardly ever compared, however
+ * long the prefixes are that keys share.
  *
  *     keys                     words      words of the ties
  *     customer/0041            customer   /0041
@@ -17,8 +17,8 @@
  *     item/17                  item/17
  */
 
+#include "kernel/history.h"
 #include "kernel/order.h"
-#include "kernel/row_group.h"
 
 struct wide_order {
     const struct layout *layout;
@@ -26,10 +26,10 @@ struct wide_order {
     const struct rows **inputs;
     size_t input_count;
     size_t input_capacity;
-    /* `lo` the places. */
+    /* `lo` the handles. */
     struct order order;
     size_t count;
-    /* Per place, and one more: has the row the same key and value as the one before? */
+    /* Per handle, and one more: has the row the same key and value as the one before? */
     bool *same;
     size_t same_capacity;
     /* One column of each input. */
@@ -38,7 +38,7 @@ struct wide_order {
 };
 
 void wide_order_release(struct wide_order *wide);
-/* Begins anew with no places, with room for so many inputs and rows. */
+/* Begins anew with no handles, with room for so many inputs and rows. */
 bool wide_order_begin(struct wide_order *wide, const struct layout *layout,
                       size_t input_count, size_t rows);
 /* Adds rows [begin, end) of `rows`, which become an input. There is room. */
@@ -48,10 +48,11 @@ void wide_order_add(struct wide_order *wide, const struct rows *rows, size_t beg
 bool wide_order_sort(struct wide_order *wide, size_t shared);
 /*
  * Appends the rows in order to `out`, which has room: those of one key and value as
- * group_finish() leaves them, if they are several or `each_row` asks for it; all of them
- * when it says SPINE_OVERFLOW, too.
+ * history_finish() leaves them, if they are several or `each_row` asks for it; all of
+ * them when it says SPINE_OVERFLOW, too.
  */
-enum spine_status wide_order_write(struct wide_order *wide, const struct group_rule *rule,
-                                   bool each_row, struct rows *out);
+enum spine_status wide_order_write(struct wide_order *wide,
+                                   const struct history_rule *rule, bool each_row,
+                                   struct rows *out);
 
 #endif

@@ -7,7 +7,7 @@
 /*
  * kway_fill() for ROW_WIDE by windows, as window_template.h has them, but that a window
  * is all rows *before* its bound, by key and value: so all times of a value are in one
- * window. The rows of a window are sorted by places (wide_order.h). What is equal to the
+ * window. The rows of a window are sorted by handles (wide_order.h). What is equal to the
  * bound and more than a window's rows is left to the heap, which may leave the value open
  * for the next fill to go on with.
  */
@@ -199,8 +199,8 @@ static enum spine_status
 merge_shares(struct kway *kway, size_t total, struct rows *out)
 {
     const struct layout *layout = kway->layout;
-    const struct group_rule rule = {.advance_times = kway->advance_times,
-                                    .frontier = kway->frontier};
+    const struct history_rule rule = {.advance_times = kway->advance_times,
+                                      .frontier = kway->frontier};
     const bool times_move = layout->timed && kway->advance_times;
     const struct kway_work *work = kway->work;
     const struct window_input *first = &work->open[0];
@@ -213,7 +213,8 @@ merge_shares(struct kway *kway, size_t total, struct rows *out)
 
         rows_append(layout, out, &first->input->rows, first->input->at,
                     first->input->at + first->share);
-        return kway->inputs_repeat ? groups_finish(layout, &rule, out, begin) : SPINE_OK;
+        return kway->inputs_repeat ? histories_finish(layout, &rule, out, begin)
+                                   : SPINE_OK;
     }
     if (!wide_order_begin(wide, layout, work->open_count, total))
         return SPINE_NOMEM;

@@ -6,7 +6,7 @@
 #include "base/error.h"
 
 /* From so many keys on a container is a bitmap of 8 KiB: 16 bits per key and less. */
-#define WINDOW_DENSE_KEYS 4096u
+#define CHUNK_DENSE_KEYS 4096u
 
 struct lookup {
     struct ref refs;
@@ -26,9 +26,9 @@ lookup_choose(const struct lookup_facts *facts, const struct lookup_options *opt
         return LOOKUP_NONE;
     if (facts->words && facts->word_max - facts->word_min <= UINT32_MAX) {
         const uint64_t span = facts->word_max - facts->word_min;
-        const uint64_t windows = (span >> ROARING_WINDOW_BITS) + 1;
+        const uint64_t chunks = (span >> ROARING_CHUNK_BITS) + 1;
 
-        if (facts->keys / windows >= WINDOW_DENSE_KEYS)
+        if (facts->keys / chunks >= CHUNK_DENSE_KEYS)
             return LOOKUP_ROARING;
     }
     return LOOKUP_BLOOM;

@@ -68,7 +68,7 @@ double lookup_bits_per_key(const struct lookup_options *options);
 
 /*
  * The filter for such a batch. Pure. Roaring where its containers are bitmaps on average
- * (4,096 keys in each window of 65,536 words): there it is smaller than Bloom, exact, and
+ * (4,096 keys in each chunk of 65,536 words): there it is smaller than Bloom, exact, and
  * needs no search inside a container.
  */
 enum lookup_kind

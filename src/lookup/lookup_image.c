@@ -11,14 +11,14 @@
 /* What an image begins with. */
 struct image_head {
     uint32_t kind; /* enum lookup_kind */
-    /* Blocks of a Bloom filter, windows of a Roaring bitmap. */
+    /* Blocks of a Bloom filter, chunks of a Roaring bitmap. */
     uint32_t count;
     uint64_t keys;
     uint64_t base;
     uint8_t zeros[40];
 };
 static_assert(sizeof(struct image_head) == LOOKUP_IMAGE_ALIGNMENT, "as FORMAT.md says");
-static_assert(sizeof(struct roaring_window) == 8, "as FORMAT.md says");
+static_assert(sizeof(struct roaring_chunk) == 8, "as FORMAT.md says");
 
 /* Windows of 2^32 words, which no Roaring bitmap exceeds; more than there are Bloom
  * blocks for the keys of any filter of a file. */
@@ -35,7 +35,7 @@ lookup_image_bytes(const struct lookup *lookup)
     if (roaring == NULL)
         return sizeof(struct image_head) +
                lookup_bloom(lookup)->block_count * BLOOM_BLOCK_BYTES;
-    return sizeof(struct image_head) + roaring->window_count * sizeof *roaring->windows +
+    return sizeof(struct image_head) + roaring->chunk_count * sizeof *roaring->chunks +
            roaring_container_bytes(roaring);
 }
 
@@ -52,12 +52,12 @@ lookup_image_write(const struct lookup *lookup, uint64_t keys, void *image)
         head.count = (uint32_t)bloom->block_count;
         memcpy(to, bloom->words, bloom->block_count * BLOOM_BLOCK_BYTES);
     } else {
-        const size_t windows = roaring->window_count * sizeof *roaring->windows;
+        const size_t chunks = roaring->chunk_count * sizeof *roaring->chunks;
 
-        head.count = (uint32_t)roaring->window_count;
+        head.count = (uint32_t)roaring->chunk_count;
         head.base = roaring->base;
-        memcpy(to, roaring->windows, windows);
-        memcpy(to + windows, roaring->containers, roaring_container_bytes(roaring));
+        memcpy(to, roaring->chunks, chunks);
+        memcpy(to + chunks, roaring->containers, roaring_container_bytes(roaring));
     }
     memcpy(image, &head, sizeof head);
 }
@@ -75,11 +75,10 @@ lookup_image_is_sound(const void *image, size_t bytes)
         return false;
     if (head->kind == LOOKUP_BLOOM)
         return head->base == 0 && left == (uint64_t)head->count * BLOOM_BLOCK_BYTES;
-    if (head->kind != LOOKUP_ROARING ||
-        left / sizeof(struct roaring_window) < head->count)
+    if (head->kind != LOOKUP_ROARING || left / sizeof(struct roaring_chunk) < head->count)
         return false;
     roaring = roaring_of(head);
-    left -= head->count * sizeof(struct roaring_window);
+    left -= head->count * sizeof(struct roaring_chunk);
     return roaring_is_sound(&roaring, left);
 }
 
@@ -119,7 +118,7 @@ lookup_new_like(struct lookup **out, const void *image)
 {
     const struct image_head *head = image;
 
-    const uint64_t span = ((uint64_t)head->count << ROARING_WINDOW_BITS) - 1;
+    const uint64_t span = ((uint64_t)head->count << ROARING_CHUNK_BITS) - 1;
     const uint64_t left = UINT64_MAX - head->base;
 
     if (head->kind == LOOKUP_ROARING)
@@ -134,10 +133,10 @@ roaring_of(const struct image_head *head)
     uint8_t *behind = (uint8_t *)(uintptr_t)(head + 1);
 
     return (struct roaring){.base = head->base,
-                            .windows = (struct roaring_window *)(void *)behind,
-                            .window_count = head->count,
+                            .chunks = (struct roaring_chunk *)(void *)behind,
+                            .chunk_count = head->count,
                             .containers =
-                                behind + head->count * sizeof(struct roaring_window)};
+                                behind + head->count * sizeof(struct roaring_chunk)};
 }
 
 static struct bloom

@@ -39,21 +39,21 @@ double bloom_bits(double rate);
 
 struct roaring_builder;
 
-/* What a window of 65,536 words has: nothing, or a container. */
-struct roaring_window {
+/* What a chunk of 65,536 words has: nothing, or a container. */
+struct roaring_chunk {
     uint32_t offset; /* in the containers' bytes */
     /* Keys; with ROARING_RUNS when the container is of runs. */
     uint32_t keys;
 };
 #define ROARING_RUNS (UINT32_C(1) << 31)
-#define ROARING_WINDOW_BITS 16
+#define ROARING_CHUNK_BITS 16
 
 /* A Roaring bitmap of words, those of a batch less its least. */
 struct roaring {
     uint64_t base;
-    /* What each window has; NULL until it is finished. */
-    struct roaring_window *windows;
-    size_t window_count;
+    /* What each chunk has; NULL until it is finished. */
+    struct roaring_chunk *chunks;
+    size_t chunk_count;
     /* The bitmap in the portable format; its containers are the end of it, and it is the
      * end of `memory`. */
     const uint8_t *portable;
@@ -73,7 +73,7 @@ enum spine_status roaring_finish(struct roaring *roaring);
 bool roaring_has(const struct roaring *roaring, uint64_t word);
 /* Bytes of the containers. */
 size_t roaring_container_bytes(const struct roaring *roaring);
-/* May it be asked, whatever the bytes are: does every container of the windows lie within
+/* May it be asked, whatever the bytes are: does every container of the chunks lie within
  * the `bytes` of containers? */
 bool roaring_is_sound(const struct roaring *roaring, size_t bytes);
 size_t roaring_select(const struct roaring *roaring, const uint64_t *words, size_t begin,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Keys of small integers as a Roaring bitmap: windows of 65,536 keys, each an array, a
- * bitmap or runs, whichever is smallest. Keys come in ascending order, so a window is
+ * Keys of small integers as a Roaring bitmap: chunks of 65,536 keys, each an array, a
+ * bitmap or runs, whichever is smallest. Keys come in ascending order, so a chunk is
  * written when the next one begins.
  */
 
@@ -13,7 +13,7 @@
 
 /*
  * What is built is a Roaring bitmap in the *portable* format, as CRoaring and
- * others read it, and a table of what each window of 65,536 keys has in it. Questions are
+ * others read it, and a table of what each chunk of 65,536 keys has in it. Questions are
  * answered from these, in the memory that they were built in, which is exactly known.
  *
  *     cookie, count of containers, which of them are runs
@@ -32,23 +32,23 @@
 #define RUNS_MAX ((BITMAP_BYTES - 2) / 4)
 
 static inline bool
-is_runs(const struct roaring_window *window)
+is_runs(const struct roaring_chunk *chunk)
 {
-    return (window->keys & ROARING_RUNS) != 0;
+    return (chunk->keys & ROARING_RUNS) != 0;
 }
 
 static inline uint32_t
-keys_of_chunk(const struct roaring_window *window)
+keys_of_chunk(const struct roaring_chunk *chunk)
 {
-    return window->keys & ~ROARING_RUNS;
+    return chunk->keys & ~ROARING_RUNS;
 }
 
 struct roaring_builder {
-    /* Keys of the window that is being filled, as a bitmap. */
+    /* Keys of the chunk that is being filled, as a bitmap. */
     uint64_t bits[WINDOW_WORDS];
-    uint32_t window;
-    struct roaring_window *windows;
-    size_t window_count;
+    uint32_t chunk;
+    struct roaring_chunk *chunks;
+    size_t chunk_count;
     size_t container_count;
     /* Containers as they will be, with room for the header before them. */
     uint8_t *bytes;
@@ -58,7 +58,7 @@ struct roaring_builder {
 };
 
 static void builder_free(struct roaring_builder *builder);
-static void close_window(struct roaring_builder *builder);
+static void close_chunk(struct roaring_builder *builder);
 static uint32_t count_bits(const uint64_t *bits);
 static uint32_t count_runs(const uint64_t *bits);
 static size_t write_array(const uint64_t *bits, uint8_t *to);
@@ -70,20 +70,20 @@ static bool runs_have(const uint8_t *runs, uint32_t key);
 enum spine_status
 roaring_init(struct roaring *roaring, uint64_t min, uint64_t max)
 {
-    const size_t windows = (size_t)((max - min) >> 16) + 1;
+    const size_t chunks = (size_t)((max - min) >> 16) + 1;
     struct roaring_builder *builder = mem_zalloc(sizeof *builder);
 
     assert(min <= max && max - min <= UINT32_MAX);
     *roaring = (struct roaring){.base = min};
     if (builder == NULL)
         return SPINE_NOMEM;
-    builder->window_count = windows;
-    builder->header_room = 8 + (windows + 7) / 8 + 8 * windows;
-    builder->capacity = builder->header_room + windows * BITMAP_BYTES;
+    builder->chunk_count = chunks;
+    builder->header_room = 8 + (chunks + 7) / 8 + 8 * chunks;
+    builder->capacity = builder->header_room + chunks * BITMAP_BYTES;
     builder->end = builder->header_room;
-    builder->windows = mem_zalloc(windows * sizeof *builder->windows);
+    builder->chunks = mem_zalloc(chunks * sizeof *builder->chunks);
     builder->bytes = mem_alloc(builder->capacity);
-    if (builder->windows == NULL || builder->bytes == NULL) {
+    if (builder->chunks == NULL || builder->bytes == NULL) {
         builder_free(builder);
         return SPINE_NOMEM;
     }
@@ -96,7 +96,7 @@ builder_free(struct roaring_builder *builder)
 {
     if (builder == NULL)
         return;
-    mem_free(builder->windows, builder->window_count * sizeof *builder->windows);
+    mem_free(builder->chunks, builder->chunk_count * sizeof *builder->chunks);
     mem_free(builder->bytes, builder->capacity);
     mem_free(builder, sizeof *builder);
 }
@@ -105,7 +105,7 @@ void
 roaring_release(struct roaring *roaring)
 {
     builder_free(roaring->builder);
-    mem_free(roaring->windows, roaring->window_count * sizeof *roaring->windows);
+    mem_free(roaring->chunks, roaring->chunk_count * sizeof *roaring->chunks);
     mem_free(roaring->memory, roaring->memory_bytes);
     *roaring = (struct roaring){0};
 }
@@ -118,17 +118,17 @@ roaring_add(struct roaring *roaring, const uint64_t *words, size_t count)
     for (size_t i = 0; i < count; i++) {
         const uint32_t key = (uint32_t)(words[i] - roaring->base);
 
-        if (key >> 16 != builder->window) {
-            close_window(builder);
-            builder->window = key >> 16;
+        if (key >> 16 != builder->chunk) {
+            close_chunk(builder);
+            builder->chunk = key >> 16;
         }
         builder->bits[(key & 0xffff) / 64] |= UINT64_C(1) << key % 64;
     }
 }
 
-/* Writes the window's keys as the smallest container. */
+/* Writes the chunk's keys as the smallest container. */
 static void
-close_window(struct roaring_builder *builder)
+close_chunk(struct roaring_builder *builder)
 {
     const uint32_t keys = count_bits(builder->bits);
     const uint32_t runs = count_runs(builder->bits);
@@ -139,10 +139,10 @@ close_window(struct roaring_builder *builder)
         return;
     const bool as_runs = runs <= RUNS_MAX && 2 + 4 * runs < plain_bytes;
 
-    assert(builder->window < builder->window_count);
-    builder->windows[builder->window] =
-        (struct roaring_window){.offset = (uint32_t)(builder->end - builder->header_room),
-                                .keys = keys | (as_runs ? ROARING_RUNS : 0)};
+    assert(builder->chunk < builder->chunk_count);
+    builder->chunks[builder->chunk] =
+        (struct roaring_chunk){.offset = (uint32_t)(builder->end - builder->header_room),
+                               .keys = keys | (as_runs ? ROARING_RUNS : 0)};
     builder->container_count++;
     if (as_runs) {
         builder->end += write_runs(builder->bits, runs, to);
@@ -243,19 +243,19 @@ roaring_finish(struct roaring *roaring)
     uint8_t *bytes;
     size_t begin;
 
-    close_window(builder);
+    close_chunk(builder);
     begin = write_roaring_header(builder);
     bytes = mem_resize(builder->bytes, builder->capacity, builder->end);
     if (bytes == NULL)
         return SPINE_NOMEM;
-    roaring->windows = builder->windows;
-    roaring->window_count = builder->window_count;
+    roaring->chunks = builder->chunks;
+    roaring->chunk_count = builder->chunk_count;
     roaring->memory = bytes;
     roaring->memory_bytes = builder->end;
     roaring->portable = bytes + begin;
     roaring->containers = bytes + builder->header_room;
     roaring->bytes =
-        roaring->memory_bytes + roaring->window_count * sizeof *roaring->windows;
+        roaring->memory_bytes + roaring->chunk_count * sizeof *roaring->chunks;
     mem_free(builder, sizeof *builder);
     roaring->builder = NULL;
     return SPINE_OK;
@@ -278,15 +278,15 @@ write_roaring_header(struct roaring_builder *builder)
     assert(count > 0 && size <= builder->header_room);
     (void)write_u32(builder->bytes + begin, COOKIE_RUNS | ((uint32_t)count - 1) << 16);
     memset(flags, 0, flag_bytes);
-    for (size_t i = 0; i < builder->window_count; i++) {
-        const struct roaring_window *window = &builder->windows[i];
+    for (size_t i = 0; i < builder->chunk_count; i++) {
+        const struct roaring_chunk *chunk = &builder->chunks[i];
 
-        if (window->keys == 0)
+        if (chunk->keys == 0)
             continue;
-        flags[at / 8] |= (uint8_t)(is_runs(window) << at % 8);
-        keys = write_u16(write_u16(keys, (uint32_t)i), keys_of_chunk(window) - 1);
+        flags[at / 8] |= (uint8_t)(is_runs(chunk) << at % 8);
+        keys = write_u16(write_u16(keys, (uint32_t)i), keys_of_chunk(chunk) - 1);
         if (offsets)
-            places = write_u32(places, window->offset + (uint32_t)size);
+            places = write_u32(places, chunk->offset + (uint32_t)size);
         at++;
     }
     assert(at == count && places == builder->bytes + builder->header_room);
@@ -305,17 +305,17 @@ roaring_has(const struct roaring *roaring, uint64_t word)
     const uint64_t key = word - roaring->base;
     const uint32_t low = key & 0xffff;
 
-    if (key >> 16 >= roaring->window_count)
+    if (key >> 16 >= roaring->chunk_count)
         return false;
 
-    const struct roaring_window *window = &roaring->windows[key >> 16];
-    const uint8_t *container = roaring->containers + window->offset;
+    const struct roaring_chunk *chunk = &roaring->chunks[key >> 16];
+    const uint8_t *container = roaring->containers + chunk->offset;
 
-    if (is_runs(window))
+    if (is_runs(chunk))
         return runs_have(container, low);
-    if (window->keys > ARRAY_KEYS_MAX)
+    if (chunk->keys > ARRAY_KEYS_MAX)
         return (container[low / 8] >> low % 8 & 1) != 0;
-    return array_has(container, window->keys, low);
+    return array_has(container, chunk->keys, low);
 }
 
 size_t
@@ -328,21 +328,21 @@ roaring_container_bytes(const struct roaring *roaring)
 bool
 roaring_is_sound(const struct roaring *roaring, size_t bytes)
 {
-    for (size_t i = 0; i < roaring->window_count; i++) {
-        const struct roaring_window *window = &roaring->windows[i];
-        const uint32_t keys = keys_of_chunk(window);
+    for (size_t i = 0; i < roaring->chunk_count; i++) {
+        const struct roaring_chunk *chunk = &roaring->chunks[i];
+        const uint32_t keys = keys_of_chunk(chunk);
         size_t size = keys > ARRAY_KEYS_MAX ? BITMAP_BYTES : 2 * (size_t)keys;
 
-        if (window->keys == 0)
+        if (chunk->keys == 0)
             continue;
-        if (keys == 0 || keys > WINDOW_KEYS || window->offset > bytes)
+        if (keys == 0 || keys > WINDOW_KEYS || chunk->offset > bytes)
             return false;
-        if (is_runs(window)) {
-            if (bytes - window->offset < 2)
+        if (is_runs(chunk)) {
+            if (bytes - chunk->offset < 2)
                 return false;
-            size = 2 + 4 * (size_t)read_u16(roaring->containers + window->offset);
+            size = 2 + 4 * (size_t)read_u16(roaring->containers + chunk->offset);
         }
-        if (size > bytes - window->offset)
+        if (size > bytes - chunk->offset)
             return false;
     }
     return true;

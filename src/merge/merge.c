@@ -239,7 +239,7 @@ merge_return_pins(struct merge *merge)
     const size_t fresh = merge->fresh.count - merge->fresh_at;
 
     if (merge->pins.count > 0 && !kway_holds(&merge->kway))
-        pins_settle(&merge->pins, output->rows + output->pending.count + fresh,
+        pins_return(&merge->pins, output->rows + output->pending.count + fresh,
                     output->rows);
 }
 

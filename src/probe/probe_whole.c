@@ -137,7 +137,7 @@ static bool
 merge_last(struct spine_probe *probe, size_t begin, size_t middle, bool *alike)
 {
     const struct rows *const rows = &probe->rows;
-    struct rows *const spare = &probe->merged;
+    struct rows *const scratch = &probe->merged;
     uint64_t *const words = differing_words(probe, rows);
     int64_t *const weights = rows->weight;
     size_t left = middle, right = rows->count - middle, to = rows->count;
@@ -146,13 +146,13 @@ merge_last(struct spine_probe *probe, size_t begin, size_t middle, bool *alike)
     assert(begin < middle && middle < rows->count);
     if (words[middle - 1] < words[middle])
         return true;
-    if (!rows_reserve(&probe->layout, spare, right))
+    if (!rows_reserve(&probe->layout, scratch, right))
         return false;
-    memcpy(spare->hi, words + middle, right * sizeof *words);
-    memcpy(spare->weight, weights + middle, right * sizeof *weights);
+    memcpy(scratch->hi, words + middle, right * sizeof *words);
+    memcpy(scratch->weight, weights + middle, right * sizeof *weights);
     while (left > begin && right > 0) {
-        const uint64_t a = words[left - 1], b = spare->hi[right - 1];
-        const int64_t a_weight = weights[left - 1], b_weight = spare->weight[right - 1];
+        const uint64_t a = words[left - 1], b = scratch->hi[right - 1];
+        const int64_t a_weight = weights[left - 1], b_weight = scratch->weight[right - 1];
         const size_t less = b < a;
 
         to--;
@@ -162,8 +162,8 @@ merge_last(struct spine_probe *probe, size_t begin, size_t middle, bool *alike)
         right -= 1 - less;
         equal |= a == b;
     }
-    memcpy(words + begin, spare->hi, right * sizeof *words);
-    memcpy(weights + begin, spare->weight, right * sizeof *weights);
+    memcpy(words + begin, scratch->hi, right * sizeof *words);
+    memcpy(weights + begin, scratch->weight, right * sizeof *weights);
     *alike |= equal != 0;
     return true;
 }

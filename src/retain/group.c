@@ -85,7 +85,7 @@ forget_parts(struct group *group)
         reader_release(reader);
         reader->staged = NULL;
     }
-    pins_settle(&group->pins, 0, 0);
+    pins_return(&group->pins, 0, 0);
 }
 
 enum spine_status

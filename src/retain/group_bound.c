@@ -299,7 +299,7 @@ scan_more(struct group *group, struct retain_fuel *fuel, struct spine_error *err
     }
     rows->count = 0;
     if (group->pins.count > 0 && !kway_holds(&group->kway))
-        pins_settle(&group->pins, 0, 0);
+        pins_return(&group->pins, 0, 0);
     st = kway_fill(&group->kway, rows, group->want < most ? group->want : (size_t)most,
                    &rows_used);
     if (st == SPINE_OVERFLOW)

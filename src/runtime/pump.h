@@ -12,7 +12,7 @@
 
 enum runtime_kind { RUNTIME_MANUAL, RUNTIME_EXECUTOR, RUNTIME_LOOP };
 
-/* A slice that runs now, in the frame of its thread. */
+/* A slice that runs now, on the stack of its thread. */
 struct running {
     struct running *next;
     struct running *previous;

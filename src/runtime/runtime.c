@@ -50,7 +50,7 @@ spine_runtime_run(struct spine_runtime *runtime, uint64_t fuel_rows)
     (void)runtime_ref(runtime);
     while (fuel_left > 0 && runtime_help(runtime, NULL, &fuel_left))
         ;
-    runtime_look(runtime);
+    runtime_kick_waiting(runtime);
     runtime_unref(runtime);
     return fuel_rows - fuel_left;
 }
@@ -268,7 +268,7 @@ submitted(struct spine_runtime *runtime)
 }
 
 void
-runtime_look(struct spine_runtime *runtime)
+runtime_kick_waiting(struct spine_runtime *runtime)
 {
     if (atomic_load_explicit(&runtime->waiting_count, memory_order_relaxed) > 0)
         runtime_kick(runtime);

@@ -201,7 +201,7 @@ bool runtime_withdraw(struct spine_runtime *runtime, struct job *job);
 void runtime_kick(struct spine_runtime *runtime);
 
 /* runtime_kick() if jobs wait; cheap if none does. No lock held. */
-void runtime_look(struct spine_runtime *runtime);
+void runtime_kick_waiting(struct spine_runtime *runtime);
 
 /*
  * Runs one slice of the best ready job of `owner`, anybody's when NULL, or else of a

@@ -30,59 +30,59 @@ snapshot_book_unref(struct snapshot_book *book)
 }
 
 void
-book_enter(struct snapshot_book *book, struct book_place *place)
+book_enter(struct snapshot_book *book, struct book_line *line)
 {
     if (book == NULL)
         return;
     ref_take(&book->refs);
-    place->book = book;
-    book_renew(place);
+    line->book = book;
+    book_renew(line);
     mutex_lock(&book->mutex);
-    place->older = book->last;
-    place->younger = NULL;
+    line->older = book->last;
+    line->younger = NULL;
     if (book->last != NULL)
-        book->last->younger = place;
+        book->last->younger = line;
     else
-        book->first = place;
-    book->last = place;
+        book->first = line;
+    book->last = line;
     book->count++;
     mutex_unlock(&book->mutex);
 }
 
 void
-book_leave(struct book_place *place)
+book_leave(struct book_line *line)
 {
-    struct snapshot_book *book = place->book;
+    struct snapshot_book *book = line->book;
 
     if (book == NULL)
         return;
     mutex_lock(&book->mutex);
-    if (place->older != NULL)
-        place->older->younger = place->younger;
+    if (line->older != NULL)
+        line->older->younger = line->younger;
     else
-        book->first = place->younger;
-    if (place->younger != NULL)
-        place->younger->older = place->older;
+        book->first = line->younger;
+    if (line->younger != NULL)
+        line->younger->older = line->older;
     else
-        book->last = place->older;
+        book->last = line->older;
     book->count--;
     mutex_unlock(&book->mutex);
-    place->book = NULL;
+    line->book = NULL;
     snapshot_book_unref(book);
 }
 
 void
-book_renew(struct book_place *place)
+book_renew(struct book_line *line)
 {
-    atomic_store_explicit(&place->taken_ns, clock_now_ns(), memory_order_relaxed);
+    atomic_store_explicit(&line->taken_ns, clock_now_ns(), memory_order_relaxed);
 }
 
-/* The oldest place is looked at, and the next one if that is not meant. */
+/* The oldest line is looked at, and the next one if that is not meant. */
 void
-book_read(struct snapshot_book *book, const struct book_place *except, size_t *count,
+book_read(struct snapshot_book *book, const struct book_line *except, size_t *count,
           uint64_t *oldest_ns)
 {
-    const struct book_place *oldest;
+    const struct book_line *oldest;
 
     *count = 0;
     *oldest_ns = 0;

@@ -20,17 +20,17 @@
 struct snapshot_book {
     struct ref refs;
     struct mutex mutex;
-    /* The oldest place and the youngest; NULL: none. */
-    struct book_place *first;
-    struct book_place *last;
+    /* The oldest line and the youngest; NULL: none. */
+    struct book_line *first;
+    struct book_line *last;
     size_t count;
 };
 
-/* The place of a snapshot in its book. */
-struct book_place {
+/* The line of a snapshot in its book. */
+struct book_line {
     struct snapshot_book *book; /* a reference; NULL: it is in none */
-    struct book_place *older;
-    struct book_place *younger;
+    struct book_line *older;
+    struct book_line *younger;
     /* When somebody took the snapshot first. */
     atomic_uint_least64_t taken_ns;
 };
@@ -40,13 +40,13 @@ struct snapshot_book *snapshot_book_new(void);
 /* NULL is allowed. */
 void snapshot_book_unref(struct snapshot_book *book);
 /* Enters a snapshot as the youngest, taken now; `book` may be NULL. */
-void book_enter(struct snapshot_book *book, struct book_place *place);
-void book_leave(struct book_place *place);
+void book_enter(struct snapshot_book *book, struct book_line *line);
+void book_leave(struct book_line *line);
 /* It is taken anew, by the first who needs it. */
-void book_renew(struct book_place *place);
+void book_renew(struct book_line *line);
 /* How many there are, and the age of the oldest, without the one at `except`, which may
  * be NULL or gone. */
-void book_read(struct snapshot_book *book, const struct book_place *except, size_t *count,
+void book_read(struct snapshot_book *book, const struct book_line *except, size_t *count,
                uint64_t *oldest_ns);
 
 #endif

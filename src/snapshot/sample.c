@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Sampling by rejection: a place of a key in some batch is drawn, each as likely as the
- * other; a key that has m places is then accepted with probability 1/m, so every key is
- * equally likely, and dropped if its rows cancel. What repeats is drawn again.
+ * Sampling by rejection: an occurrence of a key in some batch is drawn, each as likely as
+ * the other; a key that has m occurrences is then accepted with probability 1/m, so every
+ * key is equally likely, and dropped if its rows cancel. What repeats is drawn again.
  *
  * When the sample is a large part of all keys, or draws are mostly in vain, two scans
  * select from all live keys instead (Knuth, The Art of Computer Programming 2, 3.4.2,
@@ -27,10 +27,10 @@
  * in sqrt(n)). */
 #define PARTITION_KEYS 600u
 
-/* The places of keys: those of block i end at ends[i]. */
-struct key_places {
+/* The occurrences of keys: those of block i end at ends[i]. */
+struct occurrences {
     const struct spine_snapshot *snapshot;
-    struct place_block {
+    struct occurrence_block {
         struct spine_batch *batch;
         size_t block;
         uint64_t end;
@@ -44,7 +44,7 @@ struct sampler {
     struct spine_snapshot *snapshot;
     struct spine_schema key_schema;
     struct spine_cursor *cursor;
-    struct key_places places;
+    struct occurrences occurrences;
     struct rows row; /* room for one */
     /* Where that row is from, which may borrow from what this holds. */
     struct reader reader;
@@ -56,16 +56,16 @@ static enum spine_status sampler_init(struct sampler *sampler,
                                       struct spine_snapshot *snapshot, uint64_t seed,
                                       struct spine_error *error);
 static void sampler_release(struct sampler *sampler);
-static enum spine_status key_places_init(struct key_places *places,
-                                         struct spine_snapshot *snapshot,
-                                         struct spine_error *error);
+static enum spine_status occurrences_init(struct occurrences *occurrences,
+                                          struct spine_snapshot *snapshot,
+                                          struct spine_error *error);
 static enum spine_status draw_keys(struct sampler *sampler, uint64_t count,
                                    struct spine_batch **out, struct spine_error *error);
 static enum spine_status draw_round(struct sampler *sampler,
                                     struct spine_batcher *batcher, uint64_t draws,
                                     struct spine_error *error);
 static enum spine_status
-draw_place(struct sampler *sampler, union spine_datum *out, uint8_t *scratch);
+draw_occurrence(struct sampler *sampler, union spine_datum *out, uint8_t *scratch);
 static enum spine_status is_accepted(struct sampler *sampler, union spine_datum key,
                                      bool *out, struct spine_error *error);
 static enum spine_status has_key(const struct spine_batch *batch, const struct cell *key,
@@ -97,7 +97,7 @@ spine_snapshot_sample(struct spine_snapshot *snapshot, uint64_t count, uint64_t 
     if (snapshot == NULL)
         return fail_null(error, "spine_snapshot_sample", "snapshot");
     TRY(sampler_init(&sampler, snapshot, seed, error));
-    if (count > 0 && count < sampler.places.count / SCAN_KEYS_PER_DRAW)
+    if (count > 0 && count < sampler.occurrences.count / SCAN_KEYS_PER_DRAW)
         TRY(draw_keys(&sampler, count, out, error));
     if (*out == NULL)
         TRY(scan_keys(&sampler, count, out, error));
@@ -140,7 +140,7 @@ sampler_init(struct sampler *sampler, struct spine_snapshot *snapshot, uint64_t 
         .key_tuple = snapshot->layout.schema.key_tuple,
     };
     sampler->random.state = seed;
-    TRY_RETURN(key_places_init(&sampler->places, snapshot, error));
+    TRY_RETURN(occurrences_init(&sampler->occurrences, snapshot, error));
     if (!rows_reserve(&snapshot->layout, &sampler->row, 1))
         return fail_nomem(error, "a sampled row", sizeof(struct rows));
     return spine_snapshot_cursor(snapshot, &sampler->cursor, error);
@@ -152,30 +152,31 @@ sampler_release(struct sampler *sampler)
     spine_cursor_close(sampler->cursor);
     rows_release(&sampler->snapshot->layout, &sampler->row);
     reader_release(&sampler->reader);
-    mem_free(sampler->places.blocks,
-             sampler->places.block_count * sizeof *sampler->places.blocks);
+    mem_free(sampler->occurrences.blocks,
+             sampler->occurrences.block_count * sizeof *sampler->occurrences.blocks);
 }
 
 static enum spine_status
-key_places_init(struct key_places *places, struct spine_snapshot *snapshot,
-                struct spine_error *error)
+occurrences_init(struct occurrences *occurrences, struct spine_snapshot *snapshot,
+                 struct spine_error *error)
 {
     size_t count = 0;
 
-    places->snapshot = snapshot;
+    occurrences->snapshot = snapshot;
     for (size_t i = 0; i < snapshot->batch_count; i++)
         count += snapshot->batches[i]->block_count;
     if (count == 0)
         return SPINE_OK;
-    places->blocks = mem_alloc_array(count, sizeof *places->blocks);
-    if (places->blocks == NULL)
-        return fail_nomem(error, "the places of keys", count * sizeof *places->blocks);
+    occurrences->blocks = mem_alloc_array(count, sizeof *occurrences->blocks);
+    if (occurrences->blocks == NULL)
+        return fail_nomem(error, "the occurrences of keys",
+                          count * sizeof *occurrences->blocks);
     for (size_t i = 0; i < snapshot->batch_count; i++)
         for (size_t b = 0; b < snapshot->batches[i]->block_count; b++) {
-            /* A key that goes on in a block has its place where it began. */
-            places->count += batch_keys_begun(snapshot->batches[i], b);
-            places->blocks[places->block_count++] = (struct place_block){
-                .batch = snapshot->batches[i], .block = b, .end = places->count};
+            /* A key that goes on in a block has its occurrence where it began. */
+            occurrences->count += batch_keys_begun(snapshot->batches[i], b);
+            occurrences->blocks[occurrences->block_count++] = (struct occurrence_block){
+                .batch = snapshot->batches[i], .block = b, .end = occurrences->count};
         }
     return SPINE_OK;
 }
@@ -226,7 +227,7 @@ draw_round(struct sampler *sampler, struct spine_batcher *batcher, uint64_t draw
         struct spine_row row = {.weight = 1};
         uint8_t scratch[16];
         bool accepted;
-        const enum spine_status st = draw_place(sampler, &row.key, scratch);
+        const enum spine_status st = draw_occurrence(sampler, &row.key, scratch);
         if (st != SPINE_OK)
             return fail_by(error, &sampler->unread, st, "no memory for a sampled row");
         TRY_RETURN(is_accepted(sampler, row.key, &accepted, error));
@@ -236,45 +237,45 @@ draw_round(struct sampler *sampler, struct spine_batcher *batcher, uint64_t draw
     return SPINE_OK;
 }
 
-/* The key at a place that is as likely as every other. */
+/* The key at an occurrence that is as likely as every other. */
 static enum spine_status
-draw_place(struct sampler *sampler, union spine_datum *out, uint8_t *scratch)
+draw_occurrence(struct sampler *sampler, union spine_datum *out, uint8_t *scratch)
 {
-    const struct key_places *places = &sampler->places;
+    const struct occurrences *occurrences = &sampler->occurrences;
     const struct layout *layout = &sampler->snapshot->layout;
-    const uint64_t place = random_below(&sampler->random, places->count);
-    size_t begin = 0, end = places->block_count;
+    const uint64_t occurrence = random_below(&sampler->random, occurrences->count);
+    size_t begin = 0, end = occurrences->block_count;
     struct reader *reader = &sampler->reader;
 
-    /* The first block that ends after the place. */
+    /* The first block that ends after the occurrence. */
     while (begin < end) {
         const size_t middle = begin + (end - begin) / 2;
 
-        if (places->blocks[middle].end > place)
+        if (occurrences->blocks[middle].end > occurrence)
             end = middle;
         else
             begin = middle + 1;
     }
-    const struct place_block *block = &places->blocks[begin];
-    const uint64_t first = begin > 0 ? places->blocks[begin - 1].end : 0;
+    const struct occurrence_block *block = &occurrences->blocks[begin];
+    const uint64_t first = begin > 0 ? occurrences->blocks[begin - 1].end : 0;
 
     reader_release(reader);
     reader_init(reader, block->batch);
     reader->error = &sampler->unread;
-    TRY_RETURN(reader_to_key(reader, block->block, (uint32_t)(place - first)));
+    TRY_RETURN(reader_to_key(reader, block->block, (uint32_t)(occurrence - first)));
     sampler->row.count = 0;
     TRY_RETURN(reader_stage(reader, &sampler->row, 1));
     *out = rows_key_datum(layout, &sampler->row, 0, scratch);
     return SPINE_OK;
 }
 
-/* Accepts a key with m places once in m times, if it is live. */
+/* Accepts a key with m occurrences once in m times, if it is live. */
 static enum spine_status
 is_accepted(struct sampler *sampler, union spine_datum key, bool *out,
             struct spine_error *error)
 {
     const struct spine_snapshot *snapshot = sampler->snapshot;
-    uint64_t places = 0;
+    uint64_t occurrences = 0;
     struct cell cell;
 
     TRY_RETURN(cell_of_datum(&snapshot->layout.key, key, &cell, error));
@@ -282,10 +283,10 @@ is_accepted(struct sampler *sampler, union spine_datum key, bool *out,
         bool found;
 
         TRY_RETURN(has_key(snapshot->batches[i], &cell, &found, error));
-        places += found;
+        occurrences += found;
     }
-    assert(places > 0);
-    *out = random_below(&sampler->random, places) == 0 &&
+    assert(occurrences > 0);
+    *out = random_below(&sampler->random, occurrences) == 0 &&
            spine_cursor_seek_key_exact(sampler->cursor, key);
     return spine_cursor_error(sampler->cursor, error);
 }

@@ -30,7 +30,7 @@ snapshot_new(const struct layout *layout, struct lookup_ledger *ledger,
     schema_ref(&layout->schema);
     snapshot->ledger = lookup_ledger_ref(ledger);
     snapshot->capacity = capacity;
-    book_enter(book, &snapshot->place);
+    book_enter(book, &snapshot->line);
     return snapshot;
 }
 
@@ -47,7 +47,7 @@ snapshot_free(struct spine_snapshot *snapshot)
         return;
     for (size_t i = 0; i < snapshot->batch_count; i++)
         spine_batch_unref(snapshot->batches[i]);
-    book_leave(&snapshot->place);
+    book_leave(&snapshot->line);
     lookup_ledger_unref(snapshot->ledger);
     schema_unref(&snapshot->layout.schema);
     mem_free(snapshot, snapshot_bytes(snapshot->capacity));

@@ -23,7 +23,7 @@ struct spine_snapshot {
     /* That of the spine; NULL for a snapshot of batches. */
     struct lookup_ledger *ledger;
     /* In the book of the spine. */
-    struct book_place place;
+    struct book_line line;
     size_t batch_count;
     size_t capacity;
     struct spine_batch *batches[];

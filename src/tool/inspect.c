@@ -22,7 +22,7 @@ static const char *const column_names[COLUMNS] = {
 
 /* Where the bytes of an array count. */
 static const enum column_bytes column_of_part[PART_COUNT] = {
-    [PART_KEY_SAMPLES] = OF_KEYS,        [PART_KEY_ENDS] = OF_KEYS,
+    [PART_KEY_ANCHORS] = OF_KEYS,        [PART_KEY_ENDS] = OF_KEYS,
     [PART_KEY_CELLS] = OF_KEYS,          [PART_VALUE_ENDS] = OF_VALUES,
     [PART_VALUE_CELLS] = OF_VALUES,      [PART_ENDS_OF_VALUES] = OF_STRUCTURE,
     [PART_ENDS_OF_TIMES] = OF_STRUCTURE, [PART_TIMES] = OF_TIMES,

@@ -73,12 +73,12 @@ damage_to_a_block_is_found(void **state)
     struct image *image;
     uint16_t *value_ends, *time_ends;
     uint32_t *key_ends;
-    uint64_t *samples, *values, *times;
+    uint64_t *anchors, *values, *times;
     int16_t *weights;
 
     world_init(&world);
     image = (struct image *)(void *)(world.batch->fences[2].block + 1);
-    samples = array_of(image, PART_KEY_SAMPLES);
+    anchors = array_of(image, PART_KEY_ANCHORS);
     key_ends = array_of(image, PART_KEY_ENDS);
     values = array_of(image, PART_VALUE_CELLS);
     value_ends = array_of(image, PART_ENDS_OF_VALUES);
@@ -98,7 +98,7 @@ damage_to_a_block_is_found(void **state)
     DAMAGE(&world, value_ends[3], value_ends[2], "values do not rise");
     DAMAGE(&world, time_ends[3], time_ends[2], "times do not rise");
     DAMAGE(&world, key_ends[3], key_ends[2] - 1, "ends of cells fall");
-    DAMAGE(&world, samples[1], samples[1] + 1, "the sample");
+    DAMAGE(&world, anchors[1], anchors[1] + 1, "the anchor");
     DAMAGE(&world, values[1], values[0], "is not greater");
     DAMAGE(&world, times[1], times[0] - 100, "is not greater");
     DAMAGE(&world, weights[7], 0, "weight 0");

@@ -15,7 +15,7 @@ batch_of_keys(const uint64_t *keys, size_t count)
     return batch;
 }
 
-/* The first stretch whose mark is not less, by looking at all. */
+/* The first granule whose mark is not less, by looking at all. */
 static size_t
 scan(const struct spine_batch *batch, uint64_t word)
 {
@@ -50,10 +50,10 @@ expect_marks(const uint64_t *keys, size_t count)
     assert_true(batch->marks[0] == keys[0]);
     for (size_t i = 0; i < marks; i++) {
         const uint64_t mark = batch->marks[1 + i];
-        const struct stretch stretch = marks_stretch(batch, i);
+        const struct granule granule = marks_granule(batch, i);
 
         assert_true(batch->marks[i] <= mark);
-        assert_true(stretch.begin <= stretch.end || stretch.end == stretch.fence->keys);
+        assert_true(granule.begin <= granule.end || granule.end == granule.fence->keys);
         expect_found(batch, mark);
         expect_found(batch, mark - (mark > 0));
         expect_found(batch, mark + (mark < UINT64_MAX));
@@ -62,18 +62,18 @@ expect_marks(const uint64_t *keys, size_t count)
     expect_found(batch, UINT64_MAX);
     for (size_t i = 0; i < count; i += 1 + count / 500) {
         const size_t number = marks_find(batch, i, keys[i]);
-        const struct stretch stretch = marks_stretch(batch, number);
-        const uint32_t guess = marks_guess(batch->marks, number, &stretch, keys[i]);
+        const struct granule granule = marks_granule(batch, number);
+        const uint32_t guess = marks_guess(batch->marks, number, &granule, keys[i]);
 
-        /* The stretch has the key, and the guess is one of its keys. */
-        assert_true(stretch.begin <= guess && guess < stretch.end);
+        /* The granule has the key, and the guess is one of its keys. */
+        assert_true(granule.begin <= guess && guess < granule.end);
         assert_true(keys[i] <= batch->marks[1 + number]);
         assert_true(number == 0 || keys[i] > batch->marks[number]);
     }
     spine_batch_unref(batch);
 }
 
-/* One key, fewer keys than stretches, a key more than a block, several blocks. */
+/* One key, fewer keys than granules, a key more than a block, several blocks. */
 static void
 marks_of_batches_of_every_size(void **state)
 {

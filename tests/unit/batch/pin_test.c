@@ -105,22 +105,22 @@ pins_last_as_long_as_rows_borrow(void **state)
         expect_row(&world, i);
 
     /* All are staged, none is used. */
-    pins_settle(&world.pins, 0, 0);
+    pins_return(&world.pins, 0, 0);
     assert_int_equal(elsewhere_pinned(), BLOCKS);
     /* Those of the first block are used, but what they became still borrows. */
     world.staged.at = ends[0];
-    pins_settle(&world.pins, ends[0], 0);
+    pins_return(&world.pins, ends[0], 0);
     assert_int_equal(elsewhere_pinned(), BLOCKS);
-    pins_settle(&world.pins, ends[0], ends[0] - 1);
+    pins_return(&world.pins, ends[0], ends[0] - 1);
     assert_int_equal(elsewhere_pinned(), BLOCKS);
-    pins_settle(&world.pins, ends[0], ends[0]);
+    pins_return(&world.pins, ends[0], ends[0]);
     assert_int_equal(elsewhere_pinned(), BLOCKS - 1);
     for (size_t i = ends[0]; i < rows; i++)
         expect_row(&world, i);
 
     /* In the middle of the third one: of the second nothing is used any more. */
     world.staged.at = ends[1] + 1;
-    pins_settle(&world.pins, ends[1] + 1, ends[1] + 1);
+    pins_return(&world.pins, ends[1] + 1, ends[1] + 1);
     assert_int_equal(elsewhere_pinned(), BLOCKS - 2);
     for (size_t i = ends[1] + 1; i < rows; i++)
         expect_row(&world, i);
@@ -139,7 +139,7 @@ used_rows_need_not_be_staged(void **state)
     (void)stage_block(&world);
     (void)stage_block(&world);
     world.staged.rows.count = world.staged.at = 0;
-    pins_settle(&world.pins, 0, 0);
+    pins_return(&world.pins, 0, 0);
     assert_int_equal(world.pins.count, 0);
     assert_int_equal(elsewhere_pinned(), 1);
     world_release(&world);

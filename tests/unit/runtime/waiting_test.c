@@ -166,7 +166,7 @@ run_patient_jobs(struct spine_runtime *runtime, bool looks)
         assert_true(clock_now_ns() < deadline_ns);
         mutex_unlock(&owner.mutex);
         if (looks)
-            runtime_look(runtime);
+            runtime_kick_waiting(runtime);
         mutex_lock(&owner.mutex);
     }
     mutex_unlock(&owner.mutex);

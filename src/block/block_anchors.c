@@ -11,13 +11,13 @@
 
 static int shared_compare(const struct column *column, struct span key);
 static void
-narrow_by_samples(const struct column *column, uint64_t word, size_t *begin, size_t *end);
+narrow_by_anchors(const struct column *column, uint64_t word, size_t *begin, size_t *end);
 static void
 narrow_by_words(const struct column *column, uint64_t word, size_t *begin, size_t *end);
 static struct span cell_behind(const struct column *column, size_t at);
 
 size_t
-column_search_samples(const struct column *column, size_t count, const struct cell *cell,
+column_search_anchors(const struct column *column, size_t count, const struct cell *cell,
                       bool after)
 {
     const int order = shared_compare(column, cell->span);
@@ -28,7 +28,7 @@ column_search_samples(const struct column *column, size_t count, const struct ce
     const struct span behind = span_behind(cell->span, column->shared_bytes);
     const uint64_t word = bytes_prefix(behind.data, behind.size);
 
-    narrow_by_samples(column, word, &begin, &end);
+    narrow_by_anchors(column, word, &begin, &end);
     narrow_by_words(column, word, &begin, &end);
     while (begin < end) {
         const size_t middle = begin + (end - begin) / 2;
@@ -53,22 +53,22 @@ shared_compare(const struct column *column, struct span key)
     return order != 0 ? order : key.size < shared;
 }
 
-/* Narrows all cells down to those that the samples leave in doubt. */
+/* Narrows all cells down to those that the anchors leave in doubt. */
 static void
-narrow_by_samples(const struct column *column, uint64_t word, size_t *begin, size_t *end)
+narrow_by_anchors(const struct column *column, uint64_t word, size_t *begin, size_t *end)
 {
-    const size_t count = (*end + SAMPLE_STEP - 1) / SAMPLE_STEP;
-    const size_t less = search_words(column->samples, 8, 0, count, word);
+    const size_t count = (*end + ANCHOR_STEP - 1) / ANCHOR_STEP;
+    const size_t less = search_words(column->anchors, 8, 0, count, word);
     size_t above = less;
 
-    if (above < count && column->samples[above] == word)
+    if (above < count && column->anchors[above] == word)
         above = word < UINT64_MAX
-                    ? search_words(column->samples, 8, less, count, word + 1)
+                    ? search_words(column->anchors, 8, less, count, word + 1)
                     : count;
     if (less > 0)
-        *begin = (less - 1) * SAMPLE_STEP + 1;
+        *begin = (less - 1) * ANCHOR_STEP + 1;
     if (above < count)
-        *end = above * SAMPLE_STEP;
+        *end = above * ANCHOR_STEP;
 }
 
 /*
@@ -80,7 +80,7 @@ narrow_by_words(const struct column *column, uint64_t word, size_t *begin, size_
 {
     size_t less = 0, equal = 0;
 
-    if (*end - *begin > SAMPLE_STEP)
+    if (*end - *begin > ANCHOR_STEP)
         return;
     for (size_t i = *begin; i < *end; i++) {
         const struct span behind = cell_behind(column, i);

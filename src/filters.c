@@ -53,14 +53,14 @@ spine_retain_values(struct spine *spine, const struct spine_value_filter *filter
 }
 
 void
-retention_capture_locked(struct merge_task *task)
+filters_capture_locked(struct merge_task *task)
 {
     task->key_filter = key_filter_ref(task->spine->locked.key_filter);
     task->value_filter = value_filter_ref(task->spine->locked.value_filter);
 }
 
 bool
-retention_is_set_locked(const struct spine *spine)
+filters_are_set_locked(const struct spine *spine)
 {
     return spine->locked.key_filter != NULL || spine->locked.value_filter != NULL;
 }
@@ -70,7 +70,7 @@ retention_is_set_locked(const struct spine *spine)
  * of the merge's inputs, which stay in the spine until the merge ends.
  */
 enum spine_status
-retention_of_task(struct merge_task *task, struct retain **out, struct spine_error *error)
+filters_of_task(struct merge_task *task, struct retain **out, struct spine_error *error)
 {
     struct retain_options options = {.keys = task->key_filter,
                                      .values = task->value_filter,

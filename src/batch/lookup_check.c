@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch/filter_check.h"
+#include "batch/lookup_check.h"
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -8,20 +8,20 @@
 
 #include <inttypes.h>
 
-static enum spine_status check_keys(struct filter_check *check,
+static enum spine_status check_keys(struct lookup_check *check,
                                     const struct spine_batch *batch,
                                     const struct fence *fence, const struct image *image,
                                     const void *filter, struct spine_error *error);
-static enum spine_status remake(struct filter_check *check,
+static enum spine_status remake(struct lookup_check *check,
                                 const struct spine_batch *batch,
                                 const struct fence *fence, size_t keys,
                                 const void *filter, struct spine_error *error);
 static enum spine_status
-compare(struct filter_check *check, const void *filter, struct spine_error *error);
+compare(struct lookup_check *check, const void *filter, struct spine_error *error);
 static uint32_t end_of(const struct store_file *file, uint32_t number);
 
 enum spine_status
-filter_check_block(struct filter_check *check, const struct spine_batch *batch,
+lookup_check_block(struct lookup_check *check, const struct spine_batch *batch,
                    size_t index, const struct image *image, struct spine_error *error)
 {
     const struct fence *fence = &batch->fences[index];
@@ -44,7 +44,7 @@ out:
 }
 
 void
-filter_check_release(struct filter_check *check)
+lookup_check_release(struct lookup_check *check)
 {
     lookup_unref(check->lookup);
     check->lookup = NULL;
@@ -55,7 +55,7 @@ filter_check_release(struct filter_check *check)
 
 /* The codes of the keys are there afterwards. */
 static enum spine_status
-check_keys(struct filter_check *check, const struct spine_batch *batch,
+check_keys(struct lookup_check *check, const struct spine_batch *batch,
            const struct fence *fence, const struct image *image, const void *filter,
            struct spine_error *error)
 {
@@ -80,7 +80,7 @@ check_keys(struct filter_check *check, const struct spine_batch *batch,
 /* Adds the keys, which are in the filter, to the one that is made anew, if all of its
  * blocks so far were seen. */
 static enum spine_status
-remake(struct filter_check *check, const struct spine_batch *batch,
+remake(struct lookup_check *check, const struct spine_batch *batch,
        const struct fence *fence, size_t keys, const void *filter,
        struct spine_error *error)
 {
@@ -119,7 +119,7 @@ remake(struct filter_check *check, const struct spine_batch *batch,
 
 /* The filter is made. */
 static enum spine_status
-compare(struct filter_check *check, const void *filter, struct spine_error *error)
+compare(struct lookup_check *check, const void *filter, struct spine_error *error)
 {
     const struct file_table *table = &check->file->table;
     const uint32_t bytes = table->blocks[table->block_count + check->number].image_bytes;

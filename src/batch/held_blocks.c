@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "batch/fence.h"
 
-/* Reads of a group. */
+/* Reads under way. */
 struct reads {
     struct store_run *runs[HELD_BLOCKS_MAX];
     size_t count;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The times of a group: advanced, sorted, and their weights added up. */
+/* The times of a value: advanced, sorted, and their weights added up. */
 
-#include "kernel/row_group.h"
+#include "kernel/history.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -27,7 +27,7 @@ static bool add_widely(const struct layout *layout, struct rows *rows, size_t to
 static void
 move_row(const struct layout *layout, struct rows *rows, size_t to, size_t from);
 
-/* Rows of one group. */
+/* Rows of one history. */
 static inline bool
 same_time(const struct layout *layout, const struct rows *rows, size_t a, size_t b)
 {
@@ -35,7 +35,7 @@ same_time(const struct layout *layout, const struct rows *rows, size_t a, size_t
 }
 
 void
-group_fold(const struct layout *layout, struct rows *rows, size_t begin)
+history_fold(const struct layout *layout, struct rows *rows, size_t begin)
 {
     const size_t last = rows->count - 1;
 
@@ -45,8 +45,8 @@ group_fold(const struct layout *layout, struct rows *rows, size_t begin)
 }
 
 enum spine_status
-group_finish(const struct layout *layout, const struct group_rule *rule,
-             struct rows *rows, size_t begin)
+history_finish(const struct layout *layout, const struct history_rule *rule,
+               struct rows *rows, size_t begin)
 {
     const size_t end = rows->count;
     enum spine_status st = SPINE_OK;
@@ -74,15 +74,16 @@ group_finish(const struct layout *layout, const struct group_rule *rule,
 }
 
 enum spine_status
-groups_finish(const struct layout *layout, const struct group_rule *rule,
-              struct rows *rows, size_t begin)
+histories_finish(const struct layout *layout, const struct history_rule *rule,
+                 struct rows *rows, size_t begin)
 {
     const size_t count = rows->count;
     enum spine_status sums = SPINE_OK;
     size_t kept = begin;
 
     for (size_t at = begin, end; at < count; at = end) {
-        /* Rows [at, alike) are groups of one; then comes one of several, or the end. */
+        /* Rows [at, alike) are histories of one row; then comes one of several, or the
+         * end. */
         const size_t alike = find_alike(layout, rows, at, count);
         enum spine_status st = SPINE_OK;
 
@@ -90,7 +91,7 @@ groups_finish(const struct layout *layout, const struct group_rule *rule,
         rows_move(layout, rows, kept, at, end);
         rows->count = kept + (end - at);
         if (alike < count)
-            st = group_finish(layout, rule, rows, kept + (alike - at));
+            st = history_finish(layout, rule, rows, kept + (alike - at));
         kept = rows->count;
         rows->count = count;
         if (st == SPINE_OVERFLOW)
@@ -209,7 +210,7 @@ sort_many_times(const struct layout *layout, uint64_t flip, struct rows *rows,
     return sorted;
 }
 
-/* Time and weights only: key and value are the same in the whole group. */
+/* Time and weights only: key and value are the same in the whole history. */
 static void
 move_row(const struct layout *layout, struct rows *rows, size_t to, size_t from)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BATCH_FILTER_CHECK_H
-#define BATCH_FILTER_CHECK_H
+#ifndef BATCH_LOOKUP_CHECK_H
+#define BATCH_LOOKUP_CHECK_H
 
 /*
- * batch/filter_check -- do the lookup filters of files say what their blocks hold? Every
+ * batch/lookup_check -- do the lookup filters of files say what their blocks hold? Every
  * key of a block must be in its filter; and a filter of which all blocks are looked at
  * must be the one that is made of their keys, bit by bit.
  */
@@ -11,7 +11,7 @@
 #include "batch/fence.h"
 
 /* A walk over the blocks of a batch. Zero at first. */
-struct filter_check {
+struct lookup_check {
     /* The filter that is made anew, and the next block of it; NULL: none is. */
     struct lookup *lookup;
     const struct store_file *file;
@@ -28,9 +28,9 @@ struct filter_check {
 /* The next block of the batch, whose image is sound; SPINE_CORRUPT, and what else reading
  * the filter says. */
 enum spine_status
-filter_check_block(struct filter_check *check, const struct spine_batch *batch,
+lookup_check_block(struct lookup_check *check, const struct spine_batch *batch,
                    size_t index, const struct image *image, struct spine_error *error);
 /* Twice is harmless. */
-void filter_check_release(struct filter_check *check);
+void lookup_check_release(struct lookup_check *check);
 
 #endif
