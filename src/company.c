@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Company of a merge: gathered under the lock, from the loose batches that are larger
+ * than all inputs together; chosen by a worker without the lock, as far as they cost
+ * little; taken under the lock again, if they are still loose.
+ */
+
 #include "company.h"
 
 #include "base/assert.h"

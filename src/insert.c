@@ -1,4 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * insert -- how a batch gets into a spine.
+ *
+ *     without the lock   an entry is allocated; under pressure the batch goes to a file
+ *     under the lock     is there room? If not, the call waits, or fails
+ *                        the entry joins its level, and merges that are due start
+ *     without the lock   jobs are kicked; with many batches the thread merges, too
+ *     under the lock     backpressure: wait until there are fewer batches
+ *
+ * The batch is in from the second step on. What goes wrong later is not an error of the
+ * insert, except that a spine which closes says so.
+ */
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "compaction.h"

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * taking -- snapshots and cuts of a spine, and cursors over its present content.
+ *
+ * The spine keeps the snapshot that it has given out last until its batches change, so
+ * taking one usually costs a reference. A new list of batches is allocated with the lock
+ * open; the thread tries again when batches came in meanwhile and the list is too short.
+ */
+
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/planted.h"

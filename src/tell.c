@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Events for the trace of a runtime and lines for its log, made of what the spine noted
+ * under its lock. Each function returns at once when nobody listens: then tracing costs
+ * no clock either.
+ */
+
 #include "tell.h"
 
 #include "core.h"

@@ -1,4 +1,20 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * wait -- threads that wait for a spine: for room to insert, for memory, for its merges.
+ *
+ * Every wait is the same loop, under the lock except where it runs a slice or sleeps:
+ *
+ *     has a merge failed?                    --yes--> return its error
+ *     is what is waited for there?           --yes--> return SPINE_OK
+ *     closed, or past the deadline?          --yes--> SPINE_CANCELLED, SPINE_TIMEOUT
+ *     is a slice of this spine ready?        --yes--> run it, and begin anew
+ *     was the thread woken meanwhile?        --yes--> begin anew
+ *     sleep until woken, until the deadline, until a job's time has come; begin anew
+ *
+ * So a spine without any thread of its own never stands still while somebody waits.
+ */
+
 #include "base/error.h"
 #include "base/planted.h"
 #include "compaction.h"

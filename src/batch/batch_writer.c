@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Blocks into a file, with lookup filters of their keys between them and the sections of
+ * the batch behind them. The codes of keys are collected until there are enough of them
+ * for a filter; filters are collected until they are worth a write.
+ */
+
 #include "batch/batch_writer.h"
 
 #include "base/alloc.h"

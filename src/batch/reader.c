@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Readers: seeks, steps and staging over the blocks of one batch.
+ *
+ * A seek decides by fences and marks which block has its target, near the present one
+ * first, and only then asks for the image of that block, which may have to be read from a
+ * file. An exact seek asks the lookup filter of that file before.
+ *
+ *     fences    | .. d | .. k | .. p | .. z |     target m: the third block
+ *     image                   |l m n p|           between l and m
+ */
+
 #include "batch/marks.h"
 
 #include "base/error.h"

@@ -1,4 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Staging: rows [begin, end) of a block become flat rows.
+ *
+ * A block has each key and each value once, and says where their rows end. Both are laid
+ * out per row first, as a part of a column that knows which cell each row has; then there
+ * is one loop for each column and each shape of its cells.
+ *
+ *     keys     a b c      their values end at   2 3 6
+ *     values   1 2 1 7 8 9
+ *     rows [1, 5)     (a, 2)  (b, 1)  (c, 7)  (c, 8)
+ */
+
 #include "block/block.h"
 
 /* Words of a frame that are unpacked at once where they do not go straight to rows. */

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * What a lookup filter is to its users: a reference, a kind, questions about words and
+ * hashes. Which kind a batch gets is decided here; the two kinds themselves are in
+ * bloom.c and roaring.c.
+ */
+
 #include "lookup/lookup_kinds.h"
 
 #include "base/alloc.h"

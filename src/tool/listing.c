@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * spine list: the checkpoints of a directory, and the spines in each, as text or as JSON.
+ */
+
 #include "tool/tool.h"
 
 #include "base/error.h"

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Cells back into columns: tuple_encode.c the other way round. Every column is one loop
+ * over the rows of a chunk, which takes its part of each cell and leaves behind it where
+ * the next column begins. Nothing of a cell is trusted: what does not end where the type
+ * says makes the call fail.
+ */
+
 #include "tuple/tuple_codec.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Columns into cells. A tuple of a fixed width is a cell of that width, or a word. Tuples
+ * with strings have sizes of their own, which are added up first, column by column; then
+ * every column writes its part of each tuple behind the part of the column before.
+ *
+ *     columns   region: "eu", "usa"    year: 2024, 2025; 16 bits, signed, nullable
+ *     sizes     2 + 2 + 1 + 2 = 7      3 + 2 + 1 + 2 = 8
+ *     cells     eu 00 00 01 87 e8      usa 00 00 01 87 e9
+ *
+ * Two zeros end a string that others follow; 01 says that the year is not null; the sign
+ * bit is flipped, so that bytes compare as numbers do.
+ */
+
 #include "tuple/tuple_codec.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Pages: the memory of some rows of tuples. One side is the keys, the other the values;
+ * each has room for cells and for columns. Encoding goes from the caller's columns to the
+ * cells of the page, decoding from cells to the columns of the page, and a side without a
+ * tuple type has one plain column, which is its cells.
+ */
+
 #include "tuple/tuple_codec.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * The elements of a tuple, one by one, as tuple_writer.c has put them there. Bytes that
+ * no writer makes are an error, which the reader keeps.
+ */
+
 #include "tuple/elements.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Tuples of any elements, one by one: tags, then content that compares as the elements do
+ * (elements.h). The writer keeps its first error, and refuses the tuple at its end.
+ */
+
 #include "tuple/elements.h"
 
 #include "base/alloc.h"
