@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "base/steps.h"
 
-/* An ordinal is a level above so many bits of sequence. */
+/* The low bits of an ordinal are the sequence; the bits above are the level. */
 #define SEQUENCE_BITS 60u
 #define SEQUENCE_MAX ((UINT64_C(1) << SEQUENCE_BITS) - 1)
 

@@ -40,7 +40,8 @@ struct merge_task {
     /* One of the inputs: what a merge that was split has written. Otherwise NULL. */
     const struct entry *written;
     uint64_t largest_rows; /* of an input when the merge began; 0 when idle */
-    /* About so many of the inputs' rows are in blocks that will be taken over. */
+    /* The rows of the inputs, about, that are in blocks which the merge will take
+     * over. */
     uint64_t untouched_rows;
     uint64_t number;   /* of its merge, among those of the spine */
     bool told;         /* tell_merge_begin() was called for it */

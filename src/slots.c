@@ -24,17 +24,17 @@
  * merges with it. */
 #define BOTTOM_NEGATIVE_PART 4u
 #define BOTTOM_SMALL_PART 64u
-/* A survey does not wait for idle times when such a part of all rows has come in. What a
- * survey promises, and does not hold, is not believed before so many times its rows have
- * come in. */
+/* A survey does not wait for idle times when a 32nd of all rows has come in. A merge for
+ * a survey was right when it dropped a fourth of what it read; after one that was not, no
+ * survey is believed before SURVEY_PAUSE times as many rows have come in. */
 #define SURVEY_URGENT_PART 32u
 #define SURVEY_RIGHT_PART 4u
 #define SURVEY_PAUSE 4u
-/* A merge is split when it has read such a part of its rows, and level 0 so many times,
- * and once more per input. */
+/* A merge is split when it has read an eighth of its rows, and at least the rows of this
+ * many batches of level 0, and of one more for each input. */
 #define SPLIT_PART 8u
 #define SPLIT_LEVELS0 8u
-/* So many batches are many; merges of such a part of `encode_rows` encode then. */
+/* With this many batches, merges encode from a fourth of `encode_rows` on. */
 #define CROWD_BATCHES 16u
 #define CROWD_ENCODE_PART 4u
 

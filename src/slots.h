@@ -27,7 +27,7 @@ struct slot_policy {
     /* Loose batches at which a merge starts, and the most that one takes. */
     uint8_t merge_min[SPINE_LEVELS];
     unsigned merge_max;
-    /* The largest input of a merge ahead costs at most so many times the rows of all
+    /* The largest input of a merge ahead costs at most this many times the rows of all
      * others. */
     unsigned ahead_ratio;
 };
@@ -93,9 +93,10 @@ bool slot_bottom_due(uint64_t largest_rows, uint64_t negative_rows);
 /*
  * By how much a survey (survey.h) goes. Batches of at least slot_bottom_rows() of the
  * largest are looked at. Most of a batch is rejected when of `points` looked at more than
- * half are. It is urgent, of `rows` loose rows, when so many have come in since the last.
- * It was right when a merge dropped a quarter of what it read at least; otherwise none
- * begins before rows enough have come in to pay for what was read in vain.
+ * half are. It is urgent, with `rows` loose rows, when a 32nd of that number has come in
+ * since the last survey. It was right when a merge dropped a quarter of what it read at
+ * least; otherwise none begins before rows enough have come in to pay for what was read
+ * in vain.
  */
 bool slot_is_rejected(size_t points, size_t rejected);
 bool slot_survey_is_urgent(uint64_t rows, uint64_t inserted_rows);
@@ -116,8 +117,8 @@ struct slot_cost {
  * How many of the `count` batches of these rows, ascending, the smallest first, merge
  * when nothing is due, so that readers see fewer: as many as there may be without the
  * largest costing more than slot_ahead_limit(). 0: none. What is left are batches each of
- * which costs more than so many times the rows of all smaller ones. `cost` is that of a
- * merge with all smaller ones, or anything beyond the limit.
+ * which costs more than `ahead_ratio` times the rows of all smaller ones. `cost` is that
+ * of a merge with all smaller ones, or anything beyond the limit.
  *
  *     ratio 4, each costs its rows:
  *         10 30 500  -> 2      10 40 200 1000 5001 -> 4

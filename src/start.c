@@ -167,7 +167,7 @@ bottom_is_due_locked(const struct spine *spine, const struct entry *largest,
     return slot_bottom_due(largest_rows, negatives.negative_rows);
 }
 
-/* The levels of batches of at least so many rows. */
+/* The levels of batches of at least `rows_min` rows. */
 static struct entry_range
 levels_from(const struct slot_policy *policy, uint64_t rows_min)
 {
@@ -327,7 +327,8 @@ free_levels_locked(const struct spine *spine)
     return range;
 }
 
-/* Moves those in the range, which are not many, that have so many rows to `inputs`. */
+/* Moves the batches of the range that have at least `rows_min` rows to `inputs`. There
+ * are few in the range. */
 static void
 take_sized(struct entry_set *loose, struct entry_range range, uint64_t rows_min,
            uint64_t rows_max, struct entry_set *inputs)

@@ -21,7 +21,7 @@ struct stretch {
     struct spine_batch *inner[SLOT_AHEAD_MAX];
     struct spine_batch *outer[SLOT_AHEAD_MAX];
     struct entry *homes[SLOT_AHEAD_MAX];
-    /* About so many rows of the largest will be taken over. */
+    /* The rows of the largest batch that the merge will take over, about. */
     uint64_t untouched_rows;
 };
 

@@ -93,8 +93,8 @@ struct spine_checkpoint_options {
     /* The host's own, in the same atom: offsets of its input, the number of a step. */
     const void *user_data;
     size_t user_bytes;
-    /* So many checkpoints stay, this one included; older ones are removed once this one
-     * is durable. Default 2; UINT32_MAX: all. */
+    /* The number of checkpoints that stay, with this one; older ones are removed once
+     * this one is durable. Default 2; UINT32_MAX: all. */
     uint32_t keep;
     /* Of spine_checkpoint_start(): what is called in the end. */
     spine_checkpoint_done_fn *on_done;

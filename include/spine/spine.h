@@ -85,10 +85,10 @@ struct spine_options {
      */
     bool only_due_merges;
     /*
-     * Merges of so many rows encode what they write: numbers take the bits that they
-     * need, not the bytes of their type; a quarter of that is enough while there are many
-     * batches. Default 100,000; UINT32_MAX: never. Lower: small batches, which are merged
-     * away soon, take longer to write. Higher: more memory.
+     * A merge that reads at least this many rows encodes its output: numbers take the
+     * bits that they need, not the bytes of their type. While there are many batches a
+     * quarter of that is enough. Default 100,000; UINT32_MAX: never. Lower: small
+     * batches, which are merged away soon, take longer to write. Higher: more memory.
      */
     uint32_t encode_rows;
     /*

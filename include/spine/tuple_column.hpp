@@ -284,7 +284,8 @@ template <class... Ts> struct tuple_columns<std::tuple<Ts...>> {
     }
 };
 
-/* No column is the last of so many. */
+/* The number of columns that a tuple is taken to have where none of its columns is a
+ * tail. */
 inline constexpr std::size_t no_tail = 0;
 
 template <class Row> using columns_of = tuple_columns<typename tuple_like<Row>::columns>;

@@ -157,7 +157,7 @@ struct tuple_like<T, std::void_t<decltype(spine_members(std::declval<const T &>(
 class tuple_scratch
 {
   public:
-    /* Room for all strings of a cell of so many bytes. */
+    /* Makes room for all strings of a cell of `bytes` bytes. */
     void begin(std::size_t bytes)
     {
         if (bytes_.size() < bytes)

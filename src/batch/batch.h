@@ -27,10 +27,10 @@
 #include "kernel/kernel.h"
 #include "lookup/lookup.h"
 
-/* So many granules the keys of a block are divided into, when they are words. */
+/* The granules that the keys of a block are divided into, when they are words. */
 #define BLOCK_MARKS 32u
 
-/* Batches of so many rows are encoded. */
+/* Batches of at least this many rows are encoded. */
 #define ENCODE_ROWS 100000u
 
 struct fence; /* private to batch/ */
@@ -49,8 +49,8 @@ struct spine_batch {
     uint64_t *marks;
     /* Keys of some blocks are frames. */
     bool has_frames;
-    /* Some blocks are not in memory: the rows of so many are there, and the bytes of
-     * their images. Some of them are in files, whose lookup filters are asked. */
+    /* Some blocks are not in memory: their rows, and the bytes of their images. Some of
+     * them are in files, whose lookup filters are asked. */
     bool elsewhere;
     bool in_files;
     uint64_t rows_elsewhere;
@@ -80,9 +80,9 @@ struct spine_batch {
 struct output {
     struct layout layout;
     /*
-     * A batch of so many rows gets encoded blocks, which have less bytes and take a
-     * little longer to write and to read. ENCODE_ROWS unless the owner of a new output
-     * says otherwise; UINT64_MAX: never.
+     * A batch of at least this many rows gets encoded blocks, which have fewer bytes and
+     * take a little longer to write and to read. ENCODE_ROWS unless the owner of a new
+     * output says otherwise; UINT64_MAX: never.
      */
     uint64_t encode_rows;
     /* The most rows that will come, if known: their blocks are encoded at once, not only
@@ -126,7 +126,8 @@ struct output {
     /* The file that it is written to; NULL: none yet. All of it was handed over. */
     struct batch_writer *writer;
     bool file_is_whole;
-    /* So many of the fences were looked at for that, so many blocks are in it. */
+    /* The number of fences that were looked at for that, and of blocks that are in the
+     * file. */
     size_t placed;
     size_t blocks_in_file;
     /* The file failed: the output can only be released. */
@@ -182,8 +183,8 @@ void output_seal_abort(struct output *output);
 /* Should the owner of an output with a waiter wait until this is told, because so much is
  * yet to be written, or because the file has to end before the output is sealed? */
 bool output_awaits(const struct output *output);
-/* Makes room for what is known of so many blocks, in one go: otherwise it grows, and what
- * is there may be moved. */
+/* Makes room for the fences and the marks of `blocks` blocks at once. Otherwise their
+ * arrays grow, and may be moved. */
 SPINE_CHECKED enum spine_status
 output_reserve_blocks(struct output *output, size_t blocks);
 

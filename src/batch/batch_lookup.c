@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "batch/key_codes.h"
 
-/* A search in vain costs about as much as adding so many keys to a filter. */
+/* A search in vain costs about as much as adding this many keys to a filter. */
 #define KEYS_PER_SEARCH 16u
 /* Keys that are handed to a filter at once. */
 #define PIECE 512u

@@ -204,8 +204,8 @@ search_ask_file(struct probe_search *search, const struct fence *fence,
     return SPINE_OK;
 }
 
-/* Of `kept` keys that were looked for, so many were found. When the blocks are in several
- * files, one of these is told, another one next time. */
+/* Of `kept` keys that were looked for, `found` were found. When the blocks are in several
+ * files, one of these files is told, another one next time. */
 static void
 search_tell_file(const struct probe_search *search, const struct held_blocks *held,
                  size_t kept, size_t found)

@@ -16,8 +16,8 @@
 
 /* Keys of a lookup filter, and up to a block more. */
 #define LOOKUP_KEYS 32768u
-/* Lookup filters are kept until they are so many bytes, so that blocks that are read
- * together lie together. */
+/* Lookup filters are kept until together they have this many bytes, so that blocks that
+ * are read together lie together. */
 #define LOOKUPS_BYTES (1u << 20)
 
 /* A lookup filter that is yet to be written. */

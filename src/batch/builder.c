@@ -15,7 +15,7 @@ struct spine_builder {
     struct output output;
     /* The cells of pending rows. */
     struct arena arena;
-    /* When the arena has so many bytes, what is packed is let go of. */
+    /* When the arena has this many bytes, the cells of packed rows are freed. */
     size_t arena_bytes_max;
 };
 

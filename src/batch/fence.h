@@ -36,7 +36,7 @@ struct fence {
     uint32_t keys;
     /* The first key is the last key of the block before. */
     bool continues;
-    /* The keys of the block are a frame of so many bits per key. */
+    /* The keys of the block are a frame, with `key_width` bits per key. */
     bool key_framed;
     uint8_t key_width;
     /* Of values that are words, of keys that have one each: their bits, and where in the
@@ -194,9 +194,9 @@ enum spine_status output_keep_placed(struct output *output);
 enum spine_status output_finish_file(struct output *output);
 /* There will be no file. */
 void output_drop_file(struct output *output);
-/* Its placement knows now that it has so many bytes. */
+/* Tells the output's placement that the output has `bytes` bytes now. */
 void output_count(struct output *output, uint64_t bytes);
-/* Its account knows now that so many bytes of it are blocks that were made for it. */
+/* Tells the output's account that `bytes` bytes of the output are blocks made for it. */
 void output_count_made(struct output *output, size_t bytes);
 
 #ifdef SPINE_BLOCKS_ELSEWHERE

@@ -4,10 +4,11 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-/* Filters are asked as long as so many searches in vain are as many as those that found
- * their key. */
+/* Filters are asked as long as searches in vain, times this, are as many as those that
+ * found their key. */
 #define VAIN_WEIGHT 8u
-/* With so many searches both counts are halved, so that they tell of the last ones. */
+/* When both counts together get here they are halved, so that they tell of the last
+ * searches. */
 #define SEARCHES_COUNTED 4096u
 
 static bool filters_pay(const struct block_keeper *keeper);

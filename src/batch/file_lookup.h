@@ -36,8 +36,8 @@ void asked_lookup_count(const struct asked_lookup *asked, enum file_answer answe
 /* Unpins it. Twice is harmless. */
 void asked_lookup_release(struct asked_lookup *asked);
 
-/* So many keys that were looked for in the block of the fence, which is elsewhere, were
- * found or were absent. */
+/* Tells the file of the fence's block, which is elsewhere, that `found` keys were found
+ * in it, and that `absent` keys that were looked for are not there. */
 void file_tell_found(const struct fence *fence, uint32_t found, uint32_t absent);
 
 /* The number of the filter of block `number` of the file, which has some. */

@@ -25,7 +25,7 @@ layout_has_marks(const struct layout *layout)
     return layout->key.shape == SHAPE_WORD4 || layout->key.shape == SHAPE_WORD8;
 }
 
-/* Words that a batch of so many blocks keeps. */
+/* The words that a batch of `block_count` blocks keeps. */
 static inline size_t
 marks_count(const struct layout *layout, size_t block_count)
 {

@@ -9,12 +9,12 @@
 #include "base/steps.h"
 #include "batch/marks.h"
 
-/* So many blocks of a batch are sealed without fuel, so that a small merge ends with its
- * rows. */
+/* The first blocks of a batch cost no fuel when it is sealed, so that a small merge ends
+ * with its rows. */
 #define FREE_BLOCKS 16u
 
 /* Rows behind the last whole block: they wait for more, or none come and they become
- * blocks, all of them or so many that one is left. */
+ * blocks, all of them, or so that one block of them is left. */
 enum rest { REST_WAITS, REST_IS_PACKED, REST_IS_ONE_BLOCK };
 
 static enum spine_status push_blocks(struct output *output, const struct rows *rows,

@@ -6,11 +6,11 @@
 #include <stdbool.h>
 
 /* Wider distances have 64 bits. */
-/* The slope has so many bits behind the point at most. */
+/* The most fractional bits of a slope. */
 #define SLOPE_SHIFT_MAX 32u
-/* Of words in no order so many are looked at before a slope is tried on all. */
+/* Of words in no order, a slope is tried on this many before it is tried on all. */
 #define TRIAL_WORDS 16u
-/* Of sorted words so many are one to look at, when that is as good as all. */
+/* Of sorted words, one in this many is looked at where that tells as much as all. */
 #define COARSE_STEP 8u
 
 #define INLINE_ALWAYS static inline __attribute__((always_inline))

@@ -104,8 +104,8 @@ static_assert(offsetof(struct image, key_frame) == IMAGE_HEAD_BYTES / 2,
 /* Keys that are words lie right behind the head: they are found without a look at it. */
 #define IMAGE_KEY_WORDS IMAGE_HEAD_BYTES
 
-/* Writes where arrays of so many bytes begin, and returns the bytes of the image. Those
- * of an image of more than IMAGE_BYTES_MAX are wrong. */
+/* Writes to `at` where arrays of `part_bytes` bytes begin, and returns the size of the
+ * image. In an image of more than IMAGE_BYTES_MAX bytes they are wrong. */
 size_t image_place(const size_t *part_bytes, uint32_t *at);
 
 /* The narrowest bytes that hold weights, of which `not_one` has the bits that differ from

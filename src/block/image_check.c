@@ -299,7 +299,7 @@ check_frame(const struct image_walk *check, const struct frame *frame, size_t co
     return SPINE_OK;
 }
 
-/* The next array has so many bytes; none: it is absent. */
+/* The next array has `bytes` bytes; with none it is absent. */
 static enum spine_status
 check_array(struct image_walk *check, enum image_part part, size_t bytes)
 {

@@ -37,8 +37,8 @@ skip_reset(struct skip *skip)
 /* The inputs are staged, and what was read last is skipped: from the end of the window
  * on, or from what the inputs have next, unless it goes on already. */
 void skip_from_inputs(struct window *window);
-/* A fill skipped so many rows, and `rows` from `begin` on are what it showed; the rows of
- * the window, or some that will be. */
+/* A fill skipped `skipped` rows, and shows those of `rows` from `begin` on, which are in
+ * the window, or will be. */
 void
 skip_add(struct window *window, uint64_t skipped, const struct rows *rows, size_t begin);
 

@@ -23,7 +23,7 @@
 /* With more batches less is read ahead of each. */
 #define AHEAD_SOURCES 4u
 
-/* A limited window of at most so many rows is filled in one go. */
+/* A limited window of at most this many rows is filled in one go. */
 #define LIMITED_ROWS 64u
 /* Searches in vain that a batch is told of together. */
 #define SEARCHES_TOLD 256u

@@ -12,7 +12,7 @@
 #include "ingest/runs.h"
 #include "rows/arena.h"
 
-/* A buffer whose cells have so many bytes becomes a run before it is full. */
+/* When the cells of a buffer have this many bytes, it becomes a run before it is full. */
 #define ARENA_BYTES_MAX (4u << 20)
 
 struct spine_batcher {

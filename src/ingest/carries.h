@@ -36,7 +36,7 @@ void carries_leave_rests(const struct layout *layout, struct rows *rows);
 
 /* The number of layers that a batch of carries is made into. SPINE_NOMEM. */
 enum spine_status carries_count_layers(const struct spine_batch *carries, uint64_t *out);
-/* Fails with SPINE_OVERFLOW and names the first row that takes so many layers; or with
+/* Fails with SPINE_OVERFLOW and names the first row that takes `layers` layers; or with
  * SPINE_NOMEM. */
 enum spine_status carries_fail(const struct spine_batch *carries, uint64_t layers,
                                struct spine_error *error);

@@ -14,10 +14,11 @@
 #include "ingest/carries.h"
 #include "merge/merge.h"
 
-/* Runs of up to so many bytes are of the lowest class: more than most buffers become. */
+/* The lowest class has runs of up to this many bytes, which is more than most buffers
+ * become. */
 #define CLASS_BYTES (512u << 10)
-/* All runs are merged when the smaller ones have so many times the bytes of the largest,
- * and are many or have so many bytes that it matters. */
+/* All runs are merged when the smaller ones together have REST_FACTOR times the bytes of
+ * the largest, and are many or have REST_BYTES bytes. */
 #define REST_FACTOR 2u
 #define REST_BYTES (16u << 20)
 

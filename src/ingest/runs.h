@@ -24,7 +24,8 @@ struct run_list {
     struct spine_batch **batches;
     size_t count;
     size_t capacity;
-    /* What a call that may fail adds stays above so many, until all of it is there. */
+    /* Runs from here on were added by a call that may still fail; when it does, they are
+     * dropped. */
     size_t floor;
     /* The sum of some was not in int64_t: no merge until all are merged, which may bring
      * it back. */

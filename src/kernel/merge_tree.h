@@ -19,11 +19,12 @@
 #include "kernel/kernel.h"
 
 enum {
-    /* A run so many times smaller than both together is merged row by row, and of the
-     * other so many rows are copied at once. */
+    /* Two runs are merged row by row while the shorter one has a fourth of their rows;
+     * then PIECE_ROWS rows of the longer one may be copied at once. */
     PIECES_FACTOR = 4,
     PIECE_ROWS = 8,
-    /* One so many times smaller than the other: all rows between two of it are. */
+    /* When a run is this many times smaller, all rows of the other one between two of its
+     * rows are copied at once. */
     SPARSE_FACTOR = 48,
     /* Rows looked through for equal ones at once. */
     EQUAL_PIECE = 512

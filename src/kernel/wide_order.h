@@ -38,7 +38,8 @@ struct wide_order {
 };
 
 void wide_order_release(struct wide_order *wide);
-/* Begins anew with no handles, with room for so many inputs and rows. */
+/* Begins anew without handles, and with room for `input_count` inputs of `rows` rows
+ * together. */
 bool wide_order_begin(struct wide_order *wide, const struct layout *layout,
                       size_t input_count, size_t rows);
 /* Adds rows [begin, end) of `rows`, which become an input. There is room. */

@@ -12,7 +12,8 @@
 #include "base/assert.h"
 #include "base/error.h"
 
-/* From so many keys on a container is a bitmap of 8 KiB: 16 bits per key and less. */
+/* A container with this many keys, or more, is a bitmap of 8 KiB: at most 16 bits per
+ * key. */
 #define CHUNK_DENSE_KEYS 4096u
 
 struct lookup {

@@ -108,7 +108,8 @@ bool lookup_maybe(const struct lookup *lookup, uint64_t word, uint64_t hash);
 size_t lookup_select(const struct lookup *lookup, const uint64_t *words,
                      const uint64_t *hashes, size_t begin, size_t end,
                      uint32_t *candidates);
-/* Counts that the filter ruled out, and did not rule out, so many keys. */
+/* Counts `rejections` keys that the filter ruled out, and `passes` keys that it did
+ * not. */
 void lookup_count(const struct lookup *lookup, struct lookup_counts *counts,
                   uint64_t rejections, uint64_t passes);
 /* The same of a filter of this kind. */
@@ -117,7 +118,7 @@ void lookup_count_kind(enum lookup_kind kind, struct lookup_counts *counts,
 
 /* ---- Images of filters ---- */
 
-/* Where an image lies, in memory and in files: at a multiple of so many bytes. */
+/* An image lies at a multiple of this many bytes, in memory and in files. */
 #define LOOKUP_IMAGE_ALIGNMENT 64u
 
 /* Of a finished filter: the bytes of its image, and these, of `keys` keys. */

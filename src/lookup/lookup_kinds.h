@@ -20,9 +20,9 @@ struct bloom {
     size_t bytes;
 };
 
-/* Room for `keys` keys of so many bits each; SPINE_NOMEM. */
+/* Room for `keys` keys of `bits_per_key` bits each; SPINE_NOMEM. */
 enum spine_status bloom_init(struct bloom *bloom, uint64_t keys, double bits_per_key);
-/* The same of so many blocks. */
+/* The same with `blocks` blocks. */
 enum spine_status bloom_init_blocks(struct bloom *bloom, size_t blocks);
 #define BLOOM_BLOCK_BYTES 32u
 void bloom_release(struct bloom *bloom);

@@ -22,7 +22,8 @@
  *     containers: sorted array, bitmap, or runs of (first, length - 1)
  */
 #define COOKIE_RUNS 12347u
-/* With runs, so many containers and more have a table of where they begin. */
+/* In an image with runs, containers have a table of where they begin only if there are at
+ * least this many. */
 #define OFFSETS_FROM 4u
 #define WINDOW_WORDS 1024u
 #define WINDOW_KEYS 65536u

@@ -42,10 +42,10 @@ struct merge_options {
     /* Blocks of which each value has one time may be taken over with the times that they
      * have: these can be replaced later, too. */
     bool may_keep_times;
-    /* When the inputs have so many rows, the output's blocks are encoded; 0: the default
+    /* The output is encoded when the inputs have at least this many rows; 0: the default
      * (struct output). */
     uint64_t encode_rows;
-    /* About so many of the inputs' rows are expected in blocks that are taken over. */
+    /* The rows of the inputs, about, that are expected in blocks which are taken over. */
     uint64_t untouched_rows;
     /*
      * What a merge that was split has written, or NULL: rows before all of the inputs'.

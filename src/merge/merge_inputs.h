@@ -12,7 +12,8 @@
 
 #include "batch/batch.h"
 
-/* So many blocks in a row are worth a small block before them. */
+/* What is pending becomes a small block when at least this many blocks in a row are taken
+ * over behind it. */
 #define SHARE_BLOCKS_MIN 4u
 
 struct merge_input {

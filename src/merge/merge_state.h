@@ -21,7 +21,7 @@
 /* More inputs than this are opened slice by slice and looked at only when it pays, and a
  * row of them costs more. */
 #define MERGE_FEW_INPUTS 64u
-/* With so many inputs, or more, less is read ahead of each. */
+/* With this many inputs, or more, less is read ahead of each. */
 #define MERGE_AHEAD_INPUTS 16u
 
 struct splitting; /* merge_split.c */
@@ -36,7 +36,7 @@ struct merge {
     /* As many as `inputs`, which their sources point to. */
     struct kway_input *staged;
     size_t input_count;
-    /* So many are open. */
+    /* The number of inputs that are open. */
     size_t opened;
     struct kway kway;
     struct output output;
@@ -54,7 +54,7 @@ struct merge {
     size_t window_rows;
     /* The fuel of a merged row. */
     uint64_t row_fuel;
-    /* From so many `rows_in` on it is looked for what needs no merging. */
+    /* When `rows_in` gets here, the merge looks again for blocks that need no merging. */
     uint64_t look_rows_in;
     uint64_t rows_all;
     uint64_t rows_in;

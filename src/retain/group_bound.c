@@ -11,8 +11,9 @@
 #include "base/error.h"
 #include "retain/group_state.h"
 
-/* A merge that has some rows of a group only reads at most so many times as many to find
- * the bound, and so many more. What it cannot drop for that, a larger merge will. */
+/* A merge that has some of a group's rows reads at most this many times as many rows to
+ * find the bound, and SCAN_ROWS_MIN more. What it cannot drop for that, a larger merge
+ * will. */
 #define SCAN_TIMES 2u
 #define SCAN_ROWS_MIN 64u
 /* Rows of the first and of the largest piece of a scan. */

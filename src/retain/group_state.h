@@ -66,7 +66,7 @@ struct group {
     size_t searched;
     struct group_part *parts; /* room for one per source */
     size_t part_count;
-    /* Parts of inputs come first; so many they are, and so many rows they have. */
+    /* Parts of inputs come first: their number, and the number of their rows. */
     size_t own_parts;
     uint64_t own_rows;
 
@@ -84,7 +84,8 @@ struct group {
     /* Rows that were scanned, and the most that may be. */
     uint64_t rows_scanned;
     uint64_t rows_most;
-    /* What is scanned, ascending; so many of them are to be looked at yet. */
+    /* What is scanned, ascending, and the number of rows that have not been looked at
+     * yet. */
     struct rows rows;
     size_t rows_left;
     /* The value that was looked at last, when it is in `rows` no more. */

@@ -39,7 +39,8 @@ placement_count_output(struct placement *placement, uint64_t before, uint64_t no
                                   memory_order_relaxed);
 }
 
-/* Does an output with so many bytes in memory go to a file? NULL: there is no store. */
+/* Does an output that has `bytes` bytes in memory go to a file? NULL: there is no
+ * store. */
 static inline bool
 placement_moves_output(struct placement *placement, uint64_t bytes)
 {

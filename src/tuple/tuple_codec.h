@@ -39,7 +39,7 @@ enum number_rule { RULE_BOOL, RULE_UNSIGNED, RULE_SIGNED, RULE_FLOATING };
 
 enum number_rule number_rule_of(enum spine_column_kind kind);
 
-/* The sign bit of a number of so many bytes. */
+/* The sign bit of a number of `bytes` bytes. */
 static inline uint64_t
 number_sign(unsigned bytes)
 {

@@ -256,7 +256,7 @@ get_markers(struct decoding *decoding, const struct column_target *target, uint8
     given(decoding, 1);
 }
 
-/* Has every row so many? False when it has failed. */
+/* Has every row `bytes` bytes left? If not, decoding has failed. */
 static bool
 has_bytes(struct decoding *decoding, size_t bytes)
 {
