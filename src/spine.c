@@ -183,7 +183,7 @@ no_mutex:
     return spine_fail(error, SPINE_NOMEM, "no memory for the locks of a spine");
 }
 
-/* The runtime closes, no job will run: whoever waits for a merge looks again, and
+/* The runtime closes, no job will run: threads that wait for a merge look again, and
  * compactions end. */
 static void
 on_runtime_close(struct runtime_watch *watch)

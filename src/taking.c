@@ -82,10 +82,8 @@ spine_clear_dirty_since(struct spine *spine, const struct spine_cut *cut)
 }
 
 /*
- * The present batches; with the rest of a cut, unless it is NULL, of the same moment. A
- * sticky SPINE_OVERFLOW is that of who wants to add it up. The list is kept by the spine
- * until it changes, so a snapshot usually costs one reference; a new list is allocated
- * with the lock open, until its room suffices.
+ * The present batches, and, unless `cut` is NULL, what else a cut has of the same moment.
+ * A caller that will add the rows up (`must_add_up`) gets a sticky SPINE_OVERFLOW.
  */
 static enum spine_status
 snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out,

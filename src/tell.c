@@ -50,8 +50,8 @@ tell_begin_ns(const struct spine *spine)
     return nobody_is_told(spine) ? 0 : clock_now_ns();
 }
 
-/* Which merge keeps batches waiting: that of the lowest level that has enough of them, or
- * the compaction. */
+/* Notes which merge keeps batches waiting: the merge of the lowest level that has enough
+ * of them, or the compaction. */
 void
 stall_begin_locked(const struct spine *spine, enum spine_cause cause, struct stall *stall)
 {

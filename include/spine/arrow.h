@@ -30,7 +30,7 @@
  * dictionary goes out as plain utf8 or binary, or as the dictionary's values. Everything
  * else is SPINE_INVALID, naming the column. Extension types are what they are stored as.
  *
- * Whoever has a structure of Arrow releases it: what comes in is borrowed for the call
+ * The owner of a structure of Arrow releases it: what comes in is borrowed for the call
  * and never released here; what goes out is the caller's, to release once, at any time,
  * in any thread, and keeps what it needs. A structure that was released is SPINE_MISUSE.
  * Of what Arrow's structures point to, sizes cannot be checked.
@@ -159,9 +159,9 @@ spine_batch_from_arrow(const struct spine_arrow_mapping *mapping,
 
 /*
  * The rows of a cursor, from its position to its end, as a stream of records, at most
- * 65,536 at a time. A NULL mapping is that of the cursor's schema; any other has to be of
- * an equal one. Columns are those of the rows in memory where Arrow has them the same:
- * all but bools and 32-bit offsets.
+ * 65,536 at a time. A NULL mapping is the one of the cursor's schema; any other has to be
+ * of an equal schema. Arrow borrows the columns of the rows in memory where it has them
+ * the same: all but bools and 32-bit offsets.
  *
  * Takes the cursor: on success the stream closes it. What the stream gives outlives the
  * stream. A failure is the errno that comes nearest, such as ENOMEM, EIO, EOVERFLOW or

@@ -46,9 +46,9 @@ struct spine_fault {
 };
 
 /*
- * Asked before every call of the operations above. `name` is that of the object (NULL for
- * SYNC_NAMES and LIST), `offset` and `size` are of WRITE, PUT_NEW and READ_AT. `*fault`
- * is zero. By any thread that uses the backend, several at a time.
+ * Asked before every call of the operations above. `name` is the name of the object (NULL
+ * for SYNC_NAMES and LIST), `offset` and `size` are of WRITE, PUT_NEW and READ_AT.
+ * `*fault` is zero. By any thread that uses the backend, several at a time.
  */
 typedef void spine_fault_fn(void *argument, enum spine_operation operation,
                             const char *name, uint64_t offset, size_t size,

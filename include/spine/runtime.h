@@ -158,9 +158,9 @@ spine_runtime_open(const struct spine_runtime_options *options,
  * Ends a runtime: waits for slices that run in other threads, not for merges that are
  * under way, nor for anything of the host's in libuv's pool or on its executor. Spines
  * that are still open stay readable and closable, and take batches while they have room.
- * Whoever waits for a merge in them, compactions included, gets SPINE_CANCELLED, and so
- * does every later call that would have to; an insert whose batch is in gets SPINE_OK.
- * NULL is allowed.
+ * Calls that wait for a merge in them, compactions included, get SPINE_CANCELLED, and so
+ * does every later call that would have to wait; an insert whose batch is in gets
+ * SPINE_OK. NULL is allowed.
  *
  * Any thread, one of libuv's pool and one of the executor too. With `loop`: on the loop's
  * thread, and the loop must run once more afterwards, to let go of its handle; or in

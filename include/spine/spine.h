@@ -118,8 +118,8 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
            struct spine_error *error);
 
 /*
- * Ends a spine: gives up its merges, waits for slices of it that run, wakes
- * whoever waits in it with SPINE_CANCELLED, and returns when they have left. Snapshots,
+ * Ends a spine: gives up its merges, waits for slices of it that run, wakes the threads
+ * that wait in it, with SPINE_CANCELLED, and returns when they have left. Snapshots,
  * cursors and batches live on. Calls that wait may be under way; no call may begin once
  * this one has. NULL is allowed.
  *

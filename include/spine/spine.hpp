@@ -34,8 +34,8 @@
  *
  * Types. codec.hpp says which C++ type is which column, tuple.hpp which is an element of
  * a tuple; tuple_row.hpp and tuple_page.hpp are for types that are known only when the
- * program runs. Time is that of the schema, Weights how many weights a row has. get() is
- * always the C handle.
+ * program runs. Time is the time of the schema, Weights how many weights a row has.
+ * get() is always the C handle.
  *
  * Errors. A call that can fail throws spine_cpp::error, or, called with std::nothrow
  * first, answers a result<T>: see result.hpp. std::bad_alloc comes out of both where

@@ -95,7 +95,7 @@ enum spine_column_kind {
     SPINE_COLUMN_DECIMAL128 = 15,
     /* `size` bytes. */
     SPINE_COLUMN_FIXED = 16,
-    /* Characters, which are not checked; their order is that of their bytes. */
+    /* Characters, which are not checked; strings are in the order of their bytes. */
     SPINE_COLUMN_STRING = 17,
     SPINE_COLUMN_BINARY = 18,
     /* The columns of `tuple`. */

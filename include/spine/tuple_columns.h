@@ -12,12 +12,12 @@
  *
  *     spine_batch_from_tuples(&schema, &rows, &batch, error);
  *
- * Whoever wants the cells, to probe or to seek, gets them by spine_tuple_encode(), and
- * columns of cells, such as the rows of a probe, by spine_tuple_decode(). Both go by
- * whole columns, and take memory that a page keeps from call to call.
+ * To probe or to seek, cells are made by spine_tuple_encode(); columns of cells, such as
+ * the rows of a probe, are read by spine_tuple_decode(). Both go by whole columns, and
+ * take memory that a page keeps from call to call.
  *
- * Of a key or value without a tuple type the one column is that of its cells, as struct
- * spine_columns has it.
+ * A key or value without a tuple type has one column, its cells, as struct spine_columns
+ * has it.
  */
 
 #include "spine/batch.h"

@@ -127,7 +127,7 @@ intake_keys(const struct intake *in, const struct spine_arrow_mapping *mapping,
 /* Rows that are given out. */
 struct outlet {
     const struct spine_arrow_mapping *mapping;
-    /* Has their memory, and that of the arrays. */
+    /* Has their memory, and the memory of the arrays. */
     struct hold *hold;
     struct spine_tuple_rows rows;
     /* Of them, [begin, end) are given now. */
@@ -159,8 +159,8 @@ struct records {
 enum spine_status records_open(const struct records *records,
                                struct ArrowArrayStream *out, struct spine_error *error);
 
-/* The mapping, or that of the cursor's schema; a reference. SPINE_INVALID when it is of
- * another schema. */
+/* A reference to the mapping, or to the one of the cursor's schema. SPINE_INVALID when it
+ * is of another schema. */
 enum spine_status
 mapping_for(const struct spine_cursor *cursor, const struct spine_arrow_mapping *mapping,
             struct spine_arrow_mapping **out, struct spine_error *error);

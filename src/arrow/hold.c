@@ -83,7 +83,7 @@ hold_unref(struct hold *hold)
     mem_free(hold, sizeof *hold);
 }
 
-/* Whoever dropped the others is done with what it has. */
+/* The threads that dropped the other references are done with what the hold has. */
 bool
 hold_is_alone(struct hold *hold)
 {

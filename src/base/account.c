@@ -87,7 +87,7 @@ account_free(account_payer *payer, enum account_class class, void *memory, size_
     account_unref(account);
 }
 
-/* Whoever is inside account_enter() did not take it for scratch. */
+/* A thread inside account_enter() did not take this memory for scratch. */
 void
 account_add(struct account *account, enum account_class class, size_t bytes)
 {

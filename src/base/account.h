@@ -17,8 +17,8 @@
  *
  * What a host has made and not inserted, or what was refused, is on no account.
  *
- * The account of a spine is part of that of its runtime: what is added to the one is
- * added to the other. Any thread.
+ * The account of a spine is part of the account of its runtime: what is added to the one
+ * is added to the other. Any thread.
  */
 
 #include "base/ref.h"

@@ -6,7 +6,7 @@
  * base/ref -- reference counts of shared, immutable things.
  *
  * ref_drop() releases what this thread wrote and, for the last one, acquires what the
- * others wrote, so whoever frees has seen every use.
+ * others wrote, so the thread that frees has seen every use.
  */
 
 #include "base/assert.h"

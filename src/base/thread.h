@@ -64,7 +64,7 @@ void thread_join(struct thread *thread);
 /* The calling thread; is it that one? */
 struct thread thread_self(void);
 bool thread_is_self(const struct thread *thread);
-/* From 1 on; that of no other thread of the process, before or after. */
+/* From 1 on; no other thread of the process has the same number, before or after. */
 uint64_t thread_number(void);
 
 /* Monotonic, in nanoseconds. */

@@ -71,8 +71,8 @@ batch_charge_lookup(struct spine_batch *batch)
     struct account *account;
     struct lookup *lookup;
 
-    /* Whoever charges the batch and whoever builds its filter at the same time: one of
-     * the two sees both. */
+    /* One thread may charge the batch while another one builds its filter: one of the two
+     * sees both. */
     atomic_thread_fence(memory_order_seq_cst);
     account = atomic_load_explicit(&batch->payer, memory_order_acquire);
     lookup = atomic_load_explicit(&batch->lookup, memory_order_acquire);

@@ -114,9 +114,9 @@ struct output {
      * not be written; both may be NULL. */
     struct placement *placement;
     struct spine_error *error;
-    /* That of `bytes` which `placement` knows. */
+    /* The part of `bytes` that `placement` knows of. */
     uint64_t bytes_counted;
-    /* That of `bytes` which are blocks made here, as `account` knows. */
+    /* The part of `bytes` that is blocks made here, as `account` knows. */
     size_t bytes_made;
     /* How the lookup filters of a file are made, of the owner, who sets it; NULL: by
      * default. */

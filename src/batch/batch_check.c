@@ -20,7 +20,7 @@ struct batch_walk {
     /* The block that is looked at. */
     size_t at;
     struct pin pin;
-    /* That of the block before, from which the last row borrows. */
+    /* The pin of the block before, from which the last row borrows. */
     struct pin before;
     /* Its rows, behind the last row of the block before. */
     struct rows rows;

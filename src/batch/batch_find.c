@@ -26,7 +26,7 @@ struct bundle {
     uint64_t word[BUNDLE_WORDS];
     const struct fence *fence[BUNDLE_WORDS];
     const struct image *image[BUNDLE_WORDS];
-    /* The number of its granule; then that of its key in the block. */
+    /* The number of its granule; then the number of its key in the block. */
     uint32_t at[BUNDLE_WORDS];
     struct granule granule[BUNDLE_WORDS];
 };

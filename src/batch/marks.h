@@ -12,9 +12,9 @@
  *     marks[0]  keys of granule 0  marks[1]  keys of granule 1  marks[2] ...
  *
  * so the keys of granule s are greater than marks[s] (but for the very first one) and not
- * greater than marks[s + 1]. The mark of an empty granule is that of the one before. The
- * marks of a batch lie side by side and are small enough to stay in a processor's cache;
- * they lead to some hundred keys, of which two are known.
+ * greater than marks[s + 1]. An empty granule has the mark of the one before. The marks
+ * of a batch lie side by side and are small enough to stay in a processor's cache; they
+ * lead to some hundred keys, of which two are known.
  */
 
 #include "batch/fence.h"
@@ -69,8 +69,8 @@ marks_granule(const struct spine_batch *batch, size_t number)
 
 /*
  * The key of the granule that `word` is, or where it would be, if keys are spread evenly
- * between the marks, as keys drawn at random and counted ones are. The granule is that of
- * the word, so it is not empty.
+ * between the marks, as keys drawn at random and counted ones are. The granule is the
+ * word's, so it is not empty.
  */
 static inline uint32_t
 marks_guess(const uint64_t *marks, size_t number, const struct granule *granule,

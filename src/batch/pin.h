@@ -10,8 +10,8 @@
  * has it until it is given back. Between the two the block is *pinned*. A pin of a block
  * in memory costs a load and holds nothing.
  *
- * Cells that are spans borrow from the block that they were staged from. Whoever has such
- * rows when the reader goes on to another block either has *pins*, a list where the
+ * Cells that are spans borrow from the block that they were staged from. A user that has
+ * such rows when the reader goes on to another block either has *pins*, a list where the
  * reader leaves what it held, or copies the cells.
  *
  *     reader      block 7 --------> block 8          holds the pin of 8

@@ -153,7 +153,7 @@ batch_of_ranges(const struct layout *layout, const struct batch_range *ranges,
     batch = NULL;
 out:
     if (batch != NULL) {
-        /* Its memory is that of all its blocks; the fences behind are zero. */
+        /* It has memory for all its blocks; the fences behind are zero. */
         batch->block_count = blocks;
         spine_batch_unref(batch);
     }

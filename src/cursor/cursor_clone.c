@@ -66,7 +66,7 @@ clone_position(struct spine_cursor *cursor, struct spine_cursor *clone)
         cursor_leave(clone, cursor->standing);
         return;
     }
-    /* The row that is shown, which may be that of a default of before. */
+    /* The row that is shown, which may have a default of before. */
     if (cursor->window.ghost)
         cursor_show_value(
             clone, spine_cursor_key(cursor),

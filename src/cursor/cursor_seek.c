@@ -108,8 +108,9 @@ seek_key_exact(struct spine_cursor *cursor, union spine_datum key)
 }
 
 /*
- * Settles an exact seek when the window tells: `key` lies between two of its rows, or is
- * that of a row and has its first row there. A window of one key has nothing to tell.
+ * Ends an exact seek when the window tells: `key` lies between two of its rows, or is the
+ * key of a row, and the key's first row is in the window. A window of one key has nothing
+ * to tell.
  */
 static bool
 seek_in_window(struct spine_cursor *cursor, const struct cell *key, bool *found)

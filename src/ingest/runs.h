@@ -34,7 +34,7 @@ struct run_list {
 
 struct runs {
     struct layout layout;
-    /* In any order; spans are borrowed from whoever put them there. */
+    /* In any order; spans borrow from the caller that added the rows. */
     struct rows buffer;
     struct rows scratch;
     struct run_list list;

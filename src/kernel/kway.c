@@ -7,8 +7,8 @@
 #include "kernel/kway_work.h"
 
 enum {
-    /* With more inputs a window would end after a few rows of each: what it costs to look
-     * at all of them would be that of a few rows. */
+    /* With more inputs a window would end after a few rows of each, and cost more for a
+     * look at all inputs than for its rows. */
     INPUTS_BY_WINDOW = WINDOW_ROWS_MAX / 8
 };
 

@@ -5,9 +5,9 @@
  * sparse_template.h come before.
  *
  * Two runs are merged from the front and from the back at once, without branches that
- * depend on rows: neither waits for the other, and nothing is mispredicted. Of equal rows
- * that of the first run comes first, seen from either end. They are added up at last,
- * when the whole tree is merged.
+ * depend on rows: neither waits for the other, and nothing is mispredicted. Of two equal
+ * rows the one of the first run comes first, seen from either end. Equal rows are added
+ * up at last, when the whole tree is merged.
  */
 
 /*

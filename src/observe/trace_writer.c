@@ -16,7 +16,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* An arrow's and a merge's number: that of the spine, and in it. */
+/* The number of an arrow, or of a merge: the number of its spine above, and its own in
+ * the spine below. */
 #define ID_BITS 40
 
 struct spine_trace_writer {

@@ -39,7 +39,7 @@ struct probe_source {
 };
 
 struct spine_probe {
-    /* That of the memory below. */
+    /* The layout that the memory below is for. */
     struct layout layout;
     bool has_layout;
     struct spine_probe_options options;

@@ -48,7 +48,8 @@ bool group_is_unchanged(const struct group *group, struct retain_fuel *fuel);
 /* After the search: has a batch that the merge does not read rows of the key? */
 bool group_has_others(const struct group *group);
 
-/* Goes on to look for the bound, after the search. `key` is that of group_begin(). */
+/* Goes on to look for the bound, after the search. `key` is the key given to
+ * group_begin(). */
 enum spine_status group_judge(struct group *group, union spine_datum key,
                               struct retain_fuel *fuel, struct spine_error *error);
 bool group_is_judged(const struct group *group);

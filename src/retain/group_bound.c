@@ -253,7 +253,7 @@ scan(struct group *group, union spine_datum key, struct retain_fuel *fuel,
     return SPINE_OK;
 }
 
-/* Is the value, that of row `at`, the one that was looked at before it? It is when it has
+/* Is the value of row `at` the one that was looked at before? It is when the value has
  * several times. */
 static bool
 is_like_last(const struct group *group, size_t at, union spine_datum value)

@@ -92,7 +92,7 @@ size_t retain_alike(struct retain *retain, const struct rows *rows, bool *keeps,
  * that was judged? */
 bool retain_judges_key(const struct retain *retain, union spine_datum key);
 
-/* Were rows judged, and is the last key of them not that of the first of `rows`, which
+/* Were rows judged, and is their last key another than the first key of `rows`, which
  * follow? */
 bool retain_is_between_keys(const struct retain *retain, const struct rows *rows);
 

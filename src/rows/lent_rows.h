@@ -9,8 +9,8 @@
  * works on parts of larger rows. Such columns have room for a number of rows, which is
  * fixed: they can be neither moved nor freed. So they are a type of their own.
  * rows_reserve() and rows_release() do not take it, and nothing makes a struct rows of
- * it. A kernel that writes rows for which its caller has made room takes this type,
- * whoever owns them.
+ * it. A kernel that writes rows for which its caller has made room takes this type, also
+ * when the caller owns them.
  */
 
 #include <stddef.h>

@@ -46,7 +46,7 @@ struct loop_driver {
     uv_async_t wake;
     uv_timer_t alarm;
     bool loop_is_private;
-    /* That of the host's loop. */
+    /* The thread of the host's loop. */
     struct thread loop_thread;
     /* When it is private. */
     uv_loop_t private_loop;

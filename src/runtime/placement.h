@@ -6,9 +6,10 @@
  * runtime/placement -- what goes to a file, and when. Part of runtime/runtime.h, which
  * includes it.
  *
- * Every output begins in memory. Whoever builds one asks here, block by block, whether it
- * goes to a file by now: by what it is, not by what it is made of. There is no other
- * place where that is decided. Once it goes, all of its blocks do that are in memory.
+ * Every output begins in memory. What builds it asks here, block by block, whether the
+ * output goes to a file by now: its own size decides, not the size of its inputs. It is
+ * decided nowhere else. Once an output goes to a file, all of its blocks that are in
+ * memory go.
  */
 
 #include <stdatomic.h>
@@ -18,7 +19,7 @@
 
 struct spine_store;
 
-/* That of a runtime, shared by its spines. The bounds may change at any time. */
+/* The rules of a runtime, shared by its spines. The bounds may change at any time. */
 struct placement {
     /* NULL: everything stays in memory. */
     struct spine_store *store;

@@ -7,9 +7,9 @@
  * that it was forked.
  *
  * exit() ends with libuv's destructor, which takes libuv's pool away. A thread that gives
- * work to the pool after that aborts. So whoever gives work to it holds the pool
- * meanwhile, and a handler of exit(), which runs before any destructor, sees to it that
- * nobody does any more:
+ * work to the pool after that aborts. So a thread holds the pool while it gives work to
+ * it, and a handler of exit(), which runs before any destructor, sees to it that nobody
+ * does any more:
  *
  *     POOL_OPEN     work may be given to it, and taken back
  *     POOL_ENDING   exit() has begun: work may be taken back only; the handler waits

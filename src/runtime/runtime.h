@@ -42,7 +42,7 @@
  *
  * *Reads* are jobs that wait for a disk, which others wait for: they go first, oldest
  * first, and pumps that are in one do not count among the `slices_max`. A thread that
- * waits for an owner's jobs and finds none ready runs a read, whoever it is for.
+ * waits for an owner's jobs and finds none ready runs a read of any owner.
  *
  * Lock order: spine, then runtime. Callbacks, on_slice and on_submit, run without locks.
  */
@@ -68,7 +68,7 @@ enum job_state { JOB_IDLE, JOB_READY, JOB_RUNNING, JOB_WAITING };
 struct job;
 struct running;
 
-/* Whoever owns jobs and may want to run them itself, by runtime_help(). Zero at first. */
+/* An owner of jobs, whose threads may run them by runtime_help(). Zero at first. */
 struct job_owner {
     /* Its ready jobs, the youngest first, by `owner_next`.
      * The runtime's, under its lock. */

@@ -10,7 +10,7 @@
 
 #define RUN_US_DEFAULT 2000u
 #define STORAGE_BYTES_MIN_DEFAULT (UINT64_C(10) << 20)
-/* That of threads in libuv's pool. */
+/* libuv's pool has at most this many threads. */
 #define SLICES_MAX_LIMIT 1024u
 
 static enum spine_status

@@ -3,9 +3,9 @@
 /*
  * The waiting jobs of a runtime, and which of them become ready.
  *
- * There are JOB_DELAYS delays, each with a ring of its own: what began to wait first in a
- * ring is over first, so that whoever looks for the next one looks at the heads only. In
- * one more ring are those whose time never comes.
+ * There are JOB_DELAYS delays, each with a ring of its own: the job that began to wait
+ * first in a ring is due first, so that a search for the next one looks at the heads
+ * only. In one more ring are those whose time never comes.
  */
 
 #include "base/assert.h"

@@ -7,7 +7,7 @@
  * snapshot/snapshot.h, which includes it.
  *
  * Snapshots hold a reference to the book of their spine, which may end before them. Its
- * mutex is locked inside that of the spine, and nothing inside it.
+ * mutex is locked inside the mutex of the spine, and nothing is locked inside it.
  */
 
 #include "base/ref.h"

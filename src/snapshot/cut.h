@@ -30,7 +30,7 @@ struct spine_cut {
     /* Batches and rows that had been inserted. */
     uint64_t inserted_batches;
     uint64_t inserted_rows;
-    /* That of the spine that it was taken of; 0: of none. */
+    /* The spine's sequence when it was taken; 0: it is of no spine. */
     uint64_t sequence;
 };
 

@@ -209,7 +209,8 @@ spine_snapshot_probe_batch(struct spine_snapshot *snapshot, struct spine_probe *
     return probe_begin_batch(probe, &input, batch, out, error);
 }
 
-/* That of the spine that all sources are snapshots of; NULL when there is no such. */
+/* The ledger of the spine that all sources are snapshots of; NULL when they are of
+ * several. */
 static struct lookup_ledger *
 common_ledger(const struct spine_cursor_source *sources, size_t source_count)
 {

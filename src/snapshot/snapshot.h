@@ -20,7 +20,7 @@
 struct spine_snapshot {
     struct ref refs;
     struct layout layout;
-    /* That of the spine; NULL for a snapshot of batches. */
+    /* The ledger of the spine; NULL for a snapshot of batches. */
     struct lookup_ledger *ledger;
     /* In the book of the spine. */
     struct book_line line;

@@ -190,8 +190,8 @@ enum spine_status json_print(cJSON *value, bool pretty, struct spine_error *erro
 enum spine_status tool_inspect(const struct tool_target *target,
                                const struct tool_options *options,
                                struct spine_error *error);
-/* Goes on after a damaged file; the status is that of the first. SPINE_NOT_FOUND for a
- * directory without batch files and checkpoints. */
+/* Goes on after a damaged file, and returns the status of the first one. SPINE_NOT_FOUND
+ * for a directory without batch files and checkpoints. */
 enum spine_status tool_verify(const struct tool_target *target,
                               const struct tool_options *options,
                               struct spine_error *error);
@@ -199,7 +199,8 @@ enum spine_status tool_dump(const struct tool_target *target,
                             const struct tool_options *options,
                             struct spine_error *error);
 
-/* Goes on after a manifest that cannot be read; the status is that of the first. */
+/* Goes on after a manifest that cannot be read, and returns the status of the first
+ * one. */
 enum spine_status tool_list(const struct tool_target *target,
                             const struct tool_options *options,
                             struct spine_error *error);

@@ -38,7 +38,7 @@ tool_verify(const struct tool_target *target, const struct tool_options *options
     struct verification verification = {.options = options};
 
     TRY_RETURN(verify_all(target, &verification, error));
-    /* Whoever takes "nothing is damaged" for "all is there" would lose everything. */
+    /* A user who takes "nothing is damaged" for "all is there" would lose everything. */
     if (verification.looked_at == 0)
         return spine_fail(error, SPINE_NOT_FOUND,
                           "there is nothing to verify: no name ends in %s, and there is "

@@ -82,7 +82,7 @@ spine_tuple_type_unref(const struct spine_tuple_type *type)
     if (counted == NULL || !ref_drop(&counted->ref))
         return;
 
-    /* Whoever comes last has not paid for it. */
+    /* The thread that drops the last reference is not the one whose memory this was. */
     const int64_t apart = mem_apart_begin();
 
     for (size_t i = 0; i < counted->count; i++)
