@@ -24,7 +24,7 @@
 /* Input rows that a waiting thread merges in one go. */
 #define WAIT_FUEL_ROWS 65536u
 
-static bool has_room(const struct spine *spine, const void *context);
+static bool has_room_locked(const struct spine *spine, const void *context);
 static bool is_idle_locked(const struct spine *spine, const void *context);
 static uint64_t deadline_after(uint64_t timeout_ns);
 
@@ -94,7 +94,7 @@ spine_is_full_locked(const struct spine *spine)
 }
 
 static bool
-has_room(const struct spine *spine, const void *context)
+has_room_locked(const struct spine *spine, const void *context)
 {
     (void)context;
     return !spine_is_full_locked(spine);
@@ -112,8 +112,8 @@ spine_wait_room_locked(struct spine *spine, uint64_t deadline_ns, struct stall *
     stall_begin_locked(
         spine, compaction_presses_locked(spine) ? SPINE_CAUSE_SUM : SPINE_CAUSE_BATCHES,
         stall);
-    st = spine_wait_locked(spine, &spine->no_backpressure, has_room, NULL, deadline_ns,
-                           error);
+    st = spine_wait_locked(spine, &spine->no_backpressure, has_room_locked, NULL,
+                           deadline_ns, error);
     stall_end(stall);
     wait_ns = clock_now_ns() - begin_ns;
     PROBE(stall, spine->number, entry_set_sums(&spine->locked.loose).count, st, wait_ns);
