@@ -182,36 +182,36 @@ fence_continues(const struct layout *layout, const struct fence *before,
     return layout->key.shape != SHAPE_FIXED || before->last_lo == after->first_lo;
 }
 
-/* The sign of (last row of the fence) - (what the target names). */
+/* The sign of (last row of the fence) - (what the bound names). */
 static int
 fence_compare(const struct layout *layout, const struct fence *fence,
-              const struct target *target)
+              const struct bound *bound)
 {
     int order;
 
-    if (fence->last_hi != target->hi)
-        return fence->last_hi < target->hi ? -1 : 1;
+    if (fence->last_hi != bound->hi)
+        return fence->last_hi < bound->hi ? -1 : 1;
     if (layout->row_kind == ROW_ONE)
         return 0;
     if (layout->key.spans) {
-        order = span_compare(fence->cells->last_key, target->key.span);
+        order = span_compare(fence->cells->last_key, bound->key->span);
         if (order != 0)
             return order;
     }
-    if (layout->row_kind == ROW_WIDE && !target->has_value)
+    if (layout->row_kind == ROW_WIDE && bound->value == NULL)
         return 0;
-    if (fence->last_lo != target->lo)
-        return fence->last_lo < target->lo ? -1 : 1;
+    if (fence->last_lo != bound->lo)
+        return fence->last_lo < bound->lo ? -1 : 1;
     return layout->value.spans
-               ? span_compare(fence->cells->last_value, target->value.span)
+               ? span_compare(fence->cells->last_value, bound->value->span)
                : 0;
 }
 
 bool
 fence_reaches(const struct layout *layout, const struct fence *fence,
-              const struct target *target)
+              const struct bound *bound)
 {
-    const int order = fence_compare(layout, fence, target);
+    const int order = fence_compare(layout, fence, bound);
 
-    return target->after ? order > 0 : order >= 0;
+    return bound->after ? order > 0 : order >= 0;
 }

@@ -123,9 +123,9 @@ fence_cells_bytes(const struct fence *fence)
 /* Is the first key of `after` the last key of `before`? */
 bool fence_continues(const struct layout *layout, const struct fence *before,
                      const struct fence *after);
-/* Is the last row of `fence` at or behind the place that `target` names? */
+/* Is the last row of `fence` behind `bound`? */
 bool fence_reaches(const struct layout *layout, const struct fence *fence,
-                   const struct target *target);
+                   const struct bound *bound);
 
 /* To the start of the block that has the place of `key`; looks at marks and fences only.
  * False, at the end, when no block has. */

@@ -3,11 +3,11 @@
 /*
  * Readers: seeks, steps and staging over the blocks of one batch.
  *
- * A seek decides by fences and marks which block has its target, near the present one
+ * A seek decides by fences and marks which block has its bound, near the present one
  * first, and only then asks for the image of that block, which may have to be read from a
  * file. An exact seek asks the lookup filter of that file before.
  *
- *     fences    | .. d | .. k | .. p | .. z |     target m: the third block
+ *     fences    | .. d | .. k | .. p | .. z |     bound m: the third block
  *     image                   |l m n p|           between l and m
  */
 
@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "batch/file_lookup.h"
 
-/* A target in more distant blocks is looked for among all. */
+/* A bound in more distant blocks is looked for among all. */
 #define NEAR_BLOCKS 4u
 /* With fewer blocks it is not worth it to guess which one. */
 #define GUESS_BLOCKS_MIN 16u
@@ -30,11 +30,10 @@ static enum spine_status reader_ask_file(struct reader *reader, const struct cel
 static void reader_tell_file(const struct reader *reader, bool found);
 static void note_lent(struct reader *reader);
 static bool is_in_block(const struct reader *reader, const struct cell *key);
-static enum spine_status seek(struct reader *reader, const struct target *target);
 static size_t find_block_around(const struct spine_batch *batch, size_t near,
-                                const struct target *target);
-static size_t find_target_block(const struct spine_batch *batch, size_t near,
-                                const struct target *target);
+                                const struct bound *bound);
+static size_t
+find_bound_block(const struct spine_batch *batch, size_t near, const struct bound *bound);
 static size_t rows_ahead(const struct reader *reader, size_t want);
 static void pass(struct reader *reader, size_t rows);
 
@@ -203,9 +202,9 @@ reader_to_key(struct reader *reader, size_t block, uint32_t number)
 enum spine_status
 reader_seek(struct reader *reader, const struct cell *key, const struct cell *value)
 {
-    const struct target target = target_of(&reader->batch->layout, key, value, false);
+    const struct bound bound = bound_of(&reader->batch->layout, key, value, false);
 
-    return seek(reader, &target);
+    return reader_seek_bound(reader, &bound);
 }
 
 void
@@ -278,9 +277,9 @@ reader_to_block_of(struct reader *reader, const struct cell *key)
         reader->granule = marks_find(batch, reader->granule, key->word);
         reader->block = reader->granule / BLOCK_MARKS;
     } else if (!is_in_block(reader, key)) {
-        const struct target target = target_of(&batch->layout, key, NULL, false);
+        const struct bound bound = bound_of(&batch->layout, key, NULL, false);
 
-        reader->block = find_target_block(batch, reader->block, &target);
+        reader->block = find_bound_block(batch, reader->block, &bound);
     }
     reader->row = 0;
     return reader->block < batch->block_count;
@@ -303,70 +302,67 @@ is_in_block(const struct reader *reader, const struct cell *key)
 enum spine_status
 reader_seek_after(struct reader *reader, const struct cell *key, const struct cell *value)
 {
-    const struct target target = target_of(&reader->batch->layout, key, value, true);
+    const struct bound bound = bound_of(&reader->batch->layout, key, value, true);
 
-    return seek(reader, &target);
+    return reader_seek_bound(reader, &bound);
 }
 
-static enum spine_status
-seek(struct reader *reader, const struct target *target)
+enum spine_status
+reader_seek_bound(struct reader *reader, const struct bound *bound)
 {
     const struct spine_batch *batch = reader->batch;
     const struct image *image;
 
-    reader->block = find_target_block(batch, reader->block, target);
+    reader->block = find_bound_block(batch, reader->block, bound);
     reader->row = 0;
     if (reader->block < batch->block_count) {
         TRY_RETURN(reader_image(reader, &image));
-        reader->row = image_search(&batch->layout, image, target);
+        reader->row = image_search(&batch->layout, image, bound);
     }
     return SPINE_OK;
 }
 
 /*
- * The first block that reaches the target: `near`, or the one after it, or one near where
+ * The first block that reaches the bound: `near`, or the one after it, or one near where
  * it is if first codes are spread evenly.
  */
 static size_t
-find_target_block(const struct spine_batch *batch, size_t near,
-                  const struct target *target)
+find_bound_block(const struct spine_batch *batch, size_t near, const struct bound *bound)
 {
     const struct layout *layout = &batch->layout;
     const struct fence *fences = batch->fences;
     const size_t count = batch->block_count;
 
     if (count < GUESS_BLOCKS_MIN)
-        return find_block_around(batch, near, target);
-    if (near < count && !fence_reaches(layout, &fences[near], target)) {
+        return find_block_around(batch, near, bound);
+    if (near < count && !fence_reaches(layout, &fences[near], bound)) {
         near++;
-        if (near == count || fence_reaches(layout, &fences[near], target))
+        if (near == count || fence_reaches(layout, &fences[near], bound))
             return near;
-    } else if (near == 0 || !fence_reaches(layout, &fences[near - 1], target)) {
+    } else if (near == 0 || !fence_reaches(layout, &fences[near - 1], bound)) {
         return near;
     }
-    near =
-        interpolate(fences[0].last_hi, fences[count - 1].last_hi, 0, count, target->hi);
-    return find_block_around(batch, near, target);
+    near = interpolate(fences[0].last_hi, fences[count - 1].last_hi, 0, count, bound->hi);
+    return find_block_around(batch, near, bound);
 }
 
 /*
- * Doubles its steps away from `near`, on the side where the target is, as long as that is
+ * Doubles its steps away from `near`, on the side where the bound is, as long as that is
  * cheaper than to start from all blocks; then halves what is left: begin - 1 does not
  * reach it, end does or is behind the last.
  */
 static size_t
-find_block_around(const struct spine_batch *batch, size_t near,
-                  const struct target *target)
+find_block_around(const struct spine_batch *batch, size_t near, const struct bound *bound)
 {
     const struct layout *layout = &batch->layout;
     const struct fence *fences = batch->fences;
     const size_t count = batch->block_count;
     size_t begin = 0, end = count;
 
-    if (near < count && !fence_reaches(layout, &fences[near], target)) {
+    if (near < count && !fence_reaches(layout, &fences[near], bound)) {
         begin = near + 1;
         for (size_t step = 1; step <= NEAR_BLOCKS && begin + step < end; step *= 2) {
-            if (fence_reaches(layout, &fences[begin + step - 1], target))
+            if (fence_reaches(layout, &fences[begin + step - 1], bound))
                 end = begin + step - 1;
             else
                 begin += step;
@@ -374,7 +370,7 @@ find_block_around(const struct spine_batch *batch, size_t near,
     } else {
         end = near;
         for (size_t step = 1; step <= NEAR_BLOCKS && begin + step <= end; step *= 2) {
-            if (fence_reaches(layout, &fences[end - step], target))
+            if (fence_reaches(layout, &fences[end - step], bound))
                 end -= step;
             else
                 begin = end - step + 1;
@@ -383,7 +379,7 @@ find_block_around(const struct spine_batch *batch, size_t near,
     while (begin < end) {
         const size_t middle = begin + (end - begin) / 2;
 
-        if (fence_reaches(layout, &fences[middle], target))
+        if (fence_reaches(layout, &fences[middle], bound))
             end = middle;
         else
             begin = middle + 1;

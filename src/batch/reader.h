@@ -70,9 +70,12 @@ void reader_to_end(struct reader *reader);
 uint64_t reader_offset(const struct reader *reader);
 /* To the given offset, 0..rows. */
 void reader_to_offset(struct reader *reader, uint64_t offset);
-/* Before the first row not less than (key) or, unless `value` is NULL, (key, value):
- * anywhere in the batch; quick when that is near. After a failure of this and of what
- * else looks into blocks the position is anywhere. */
+/* To the bound, anywhere in the batch; quick when that is near. After a failure of this
+ * and of what else looks into blocks the position is anywhere. */
+SPINE_CHECKED enum spine_status
+reader_seek_bound(struct reader *reader, const struct bound *bound);
+/* The same to before the first row not less than (key) or, unless `value` is NULL, (key,
+ * value). */
 SPINE_CHECKED enum spine_status
 reader_seek(struct reader *reader, const struct cell *key, const struct cell *value);
 /* Asks the processor for the memory that reader_seek_exact() to `key` will look at, so

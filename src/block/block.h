@@ -26,6 +26,7 @@
 #include "base/account.h"
 #include "block/image.h"
 #include "block/word_search.h"
+#include "rows/bound.h"
 
 /* The most rows of a block; few where tests read small batches as if they were large. */
 #ifdef SPINE_BLOCKS_ELSEWHERE
@@ -140,22 +141,9 @@ void column_words(const struct cell_layout *layout, const struct column *column,
 struct span
 column_span(const struct cell_layout *layout, const struct column *column, size_t at);
 
-/* What is searched for: (key), or (key, value) when `has_value`. */
-struct target {
-    /* The code; without a value the least code of the key, or the greatest (`after`). */
-    uint64_t hi, lo;
-    struct cell key, value;
-    bool has_value;
-    /* The first row greater than the target; otherwise the first not less. */
-    bool after;
-};
-
-struct target target_of(const struct layout *layout, const struct cell *key,
-                        const struct cell *value, bool after);
-/* The first row of the block at or behind the place that `target` names; row_count if
- * none. */
+/* The first row of the block behind `bound`; row_count if none. */
 uint32_t image_search(const struct layout *layout, const struct image *image,
-                      const struct target *target);
+                      const struct bound *bound);
 
 /* The first cell in [begin, end) of a column not less than `cell`, or greater
  * (`after`). */

@@ -277,9 +277,9 @@ step_key_reverse_at_edge(struct spine_cursor *cursor)
             cursor_leave(cursor, STANDS_BEFORE);
     } else {
         const struct cell key = rows_key(&cursor->layout, &window->rows, 0);
+        const struct bound begin = bound_of(&cursor->layout, &key, NULL, false);
 
-        cursor_land_filled_reverse(
-            cursor, window_seek(window, (struct window_bound){.key = &key}, true));
+        cursor_land_filled_reverse(cursor, window_seek(window, &begin, true));
     }
 }
 
@@ -415,9 +415,9 @@ land_reverse_slowly(struct spine_cursor *cursor, size_t at)
 void
 cursor_seek_key_begin(struct spine_cursor *cursor, const struct cell *key)
 {
-    const struct window_bound begin = {.key = key};
+    const struct bound begin = bound_of(&cursor->layout, key, NULL, false);
 
-    cursor_land_filled(cursor, window_seek(&cursor->window, begin, false));
+    cursor_land_filled(cursor, window_seek(&cursor->window, &begin, false));
 }
 
 void
@@ -497,9 +497,9 @@ cursor_cell(struct spine_cursor *cursor, const struct cell_layout *column,
 static void
 land_after(struct spine_cursor *cursor, const struct cell *key)
 {
-    const struct window_bound end = {.key = key, .after = true};
+    const struct bound end = bound_of(&cursor->layout, key, NULL, true);
 
-    cursor_land_filled(cursor, window_seek(&cursor->window, end, false));
+    cursor_land_filled(cursor, window_seek(&cursor->window, &end, false));
 }
 
 void

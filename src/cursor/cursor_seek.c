@@ -35,8 +35,9 @@ spine_cursor_seek_key(struct spine_cursor *cursor, union spine_datum key)
     } else if (cursor->standing == STANDS_AFTER || cursor->standing == STANDS_NOWHERE) {
         return;
     }
-    cursor_land_filled(cursor,
-                       window_seek(window, (struct window_bound){.key = &cell}, false));
+    const struct bound begin = bound_of(&cursor->layout, &cell, NULL, false);
+
+    cursor_land_filled(cursor, window_seek(window, &begin, false));
 }
 
 void
@@ -67,9 +68,9 @@ spine_cursor_seek_key_reverse(struct spine_cursor *cursor, union spine_datum key
     } else if (cursor->standing == STANDS_BEFORE || cursor->standing == STANDS_NOWHERE) {
         return;
     }
-    cursor_land_filled_reverse(
-        cursor,
-        window_seek(window, (struct window_bound){.key = &cell, .after = true}, true));
+    const struct bound end = bound_of(&cursor->layout, &cell, NULL, true);
+
+    cursor_land_filled_reverse(cursor, window_seek(window, &end, true));
 }
 
 bool

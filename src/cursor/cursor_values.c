@@ -172,10 +172,10 @@ spine_cursor_seek_val(struct spine_cursor *cursor, union spine_datum val)
         cursor->at = cursor->key_end;
         return;
     }
-    const struct window_bound bound = {.key = &key, .value = &value};
+    const struct bound bound = bound_of(&cursor->layout, &key, &value, false);
 
     if (!hold_key(cursor, &key) ||
-        !cursor_fill(cursor, window_seek_limited(window, bound, false)))
+        !cursor_fill(cursor, window_seek_limited(window, &bound, false)))
         return;
     if (window->rows.count > 0) {
         cursor_set_key(cursor, 0, window->rows.count);
@@ -216,10 +216,10 @@ spine_cursor_seek_val_reverse(struct spine_cursor *cursor, union spine_datum val
         cursor->at = VALUE_BEFORE;
         return;
     }
-    const struct window_bound bound = {.key = &key, .value = &value, .after = true};
+    const struct bound bound = bound_of(&cursor->layout, &key, &value, true);
 
     if (!hold_key(cursor, &key) ||
-        !cursor_fill(cursor, window_seek_limited(window, bound, true)))
+        !cursor_fill(cursor, window_seek_limited(window, &bound, true)))
         return;
     if (window->rows.count > 0) {
         cursor_set_key(cursor, 0, window->rows.count);
@@ -233,11 +233,11 @@ spine_cursor_seek_val_reverse(struct spine_cursor *cursor, union spine_datum val
 void
 cursor_go_behind_last(struct spine_cursor *cursor, const struct cell *key)
 {
-    const struct window_bound end = {.key = key, .after = true};
+    const struct bound end = bound_of(&cursor->layout, key, NULL, true);
     struct window *window = &cursor->window;
     const bool limited = window->limited;
 
-    const enum spine_status st = window_seek(window, end, true);
+    const enum spine_status st = window_seek(window, &end, true);
 
     if (limited)
         window->want = WINDOW_WANT_FEW;

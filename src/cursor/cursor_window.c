@@ -34,8 +34,8 @@ static void window_clear(struct window *window, bool backward);
 static void want_less(struct window *window);
 static enum spine_status find_stops(struct window *window);
 static enum spine_status
-source_find_bound(struct source *source, struct window_bound bound);
-static enum spine_status find_bounds(struct window *window, struct window_bound bound);
+source_find_bound(struct source *source, const struct bound *bound);
+static enum spine_status find_bounds(struct window *window, const struct bound *bound);
 static bool reaches(const struct source *source, const struct cell *key);
 static void ask_filters(struct window *window, const struct cell *key);
 static void search_failed(struct window *window, struct source *source);
@@ -215,29 +215,29 @@ window_to_end(struct window *window)
 }
 
 enum spine_status
-window_seek(struct window *window, struct window_bound bound, bool backward)
+window_seek(struct window *window, const struct bound *bound, bool backward)
 {
     window_clear(window, backward);
-    window->front_closed = !backward && bound.value == NULL;
-    window->back_closed = backward && bound.value == NULL;
+    window->front_closed = !backward && bound->value == NULL;
+    window->back_closed = backward && bound->value == NULL;
     TRY_RETURN(find_bounds(window, bound));
     use_sources(window, backward);
     return SPINE_OK;
 }
 
 enum spine_status
-window_seek_limited(struct window *window, struct window_bound bound, bool backward)
+window_seek_limited(struct window *window, const struct bound *bound, bool backward)
 {
-    const struct window_bound limit = {.key = bound.key, .after = !backward};
+    const struct bound limit = bound_of(window->layout, bound->key, NULL, !backward);
 
-    assert(bound.value != NULL);
+    assert(bound->value != NULL);
     window_clear(window, backward);
     window->want = WINDOW_WANT_FEW;
     window->limited = true;
     for (size_t i = 0; i < window->source_count; i++) {
         struct source *source = &window->sources[i];
 
-        TRY_RETURN(source_find_bound(source, limit));
+        TRY_RETURN(source_find_bound(source, &limit));
         source->stop = reader_offset(&source->reader);
         source->stop_moves = false;
         TRY_RETURN(source_find_bound(source, bound));
@@ -354,13 +354,14 @@ window_forward(struct window *window, bool within_key, size_t *first)
     if (window->staged != STAGED_FORWARD || (window->limited && !within_key)) {
         const struct cell key = rows_key(window->layout, &window->rows, count - 1);
         const struct cell value = rows_value(window->layout, &window->rows, count - 1);
+        const struct bound end =
+            bound_of(window->layout, &key, window->ghost ? NULL : &value, true);
 
         window->kway.descending = false;
         skip_reset(&window->skip);
         window->limited = false;
         want_less(window);
-        TRY_RETURN(find_bounds(
-            window, (struct window_bound){&key, window->ghost ? NULL : &value, true}));
+        TRY_RETURN(find_bounds(window, &end));
         use_sources(window, false);
     }
     if (window->ghost) {
@@ -415,12 +416,13 @@ window_backward(struct window *window, size_t keep, size_t *shift)
     if (window->staged != STAGED_BACKWARD || window->limited) {
         const struct cell key = rows_key(window->layout, rows, 0);
         const struct cell value = rows_value(window->layout, rows, 0);
+        const struct bound begin = bound_of(window->layout, &key, &value, false);
 
         window->kway.descending = true;
         skip_reset(&window->skip);
         window->limited = false;
         want_less(window);
-        TRY_RETURN(find_bounds(window, (struct window_bound){&key, &value, false}));
+        TRY_RETURN(find_bounds(window, &begin));
         use_sources(window, true);
     }
     if (keep < rows->count) {
@@ -494,7 +496,7 @@ want_less(struct window *window)
 }
 
 static enum spine_status
-find_bounds(struct window *window, struct window_bound bound)
+find_bounds(struct window *window, const struct bound *bound)
 {
     for (size_t i = 0; i < window->source_count; i++)
         TRY_RETURN(source_find_bound(&window->sources[i], bound));
@@ -502,17 +504,12 @@ find_bounds(struct window *window, struct window_bound bound)
 }
 
 static enum spine_status
-source_find_bound(struct source *source, struct window_bound bound)
+source_find_bound(struct source *source, const struct bound *bound)
 {
-    const enum spine_status st =
-        bound.after ? reader_seek_after(&source->reader, bound.key, bound.value)
-                    : reader_seek(&source->reader, bound.key, bound.value);
     uint64_t offset;
 
-    if (st != SPINE_OK)
-        return st;
+    TRY_RETURN(reader_seek_bound(&source->reader, bound));
     offset = reader_offset(&source->reader);
-
     if (offset < source->begin)
         reader_to_offset(&source->reader, source->begin);
     else if (offset > source->end)

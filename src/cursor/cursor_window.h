@@ -112,13 +112,6 @@ struct window {
     uint64_t key_lo_mask;
 };
 
-/* A place between rows: before or `after` those of the key, or of key and value. */
-struct window_bound {
-    const struct cell *key;
-    const struct cell *value;
-    bool after;
-};
-
 /* Keeps a reference to each batch. On failure there is nothing to release. */
 enum spine_status window_init(struct window *window, const struct layout *layout,
                               struct spine_batch *const *batches, size_t batch_count,
@@ -147,10 +140,10 @@ void window_to_end(struct window *window);
 /* Empties the window and prepares for filling it forward (backward) from `bound`. Cells
  * may borrow from the window's rows. */
 SPINE_CHECKED enum spine_status
-window_seek(struct window *window, struct window_bound bound, bool backward);
+window_seek(struct window *window, const struct bound *bound, bool backward);
 /* The same for rows of the bound's key only. */
 SPINE_CHECKED enum spine_status
-window_seek_limited(struct window *window, struct window_bound bound, bool backward);
+window_seek_limited(struct window *window, const struct bound *bound, bool backward);
 /* Limited to `key` and before its first row; batches without the key are left out. */
 SPINE_CHECKED enum spine_status
 window_seek_exact(struct window *window, const struct cell *key);

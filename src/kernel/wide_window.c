@@ -12,20 +12,21 @@
  * for the next fill to go on with.
  */
 
-/* A staged row of an input; none: no bound. */
-struct bound {
+/* The bound of a window as the staged row of an input that it was taken from; no input:
+ * no bound. A copy would have to keep the row's spans. */
+struct wide_bound {
     const struct kway_input *input;
     size_t at;
 };
 
 static enum spine_status open_inputs(struct kway *kway, size_t want, uint64_t *left);
 static enum spine_status
-plan(struct kway *kway, size_t want, uint64_t left, struct bound *bound);
+plan(struct kway *kway, size_t want, uint64_t left, struct wide_bound *bound);
 static enum spine_status
-share_out(struct kway *kway, size_t want, uint64_t left, struct bound *bound);
+share_out(struct kway *kway, size_t want, uint64_t left, struct wide_bound *bound);
 static uint64_t
-close_inputs(struct kway *kway, const struct bound *bound, struct bound *fence);
-static size_t narrow_shares(struct kway *kway, const struct bound *bound);
+close_inputs(struct kway *kway, const struct wide_bound *bound, struct wide_bound *fence);
+static size_t narrow_shares(struct kway *kway, const struct wide_bound *bound);
 static enum spine_status merge_shares(struct kway *kway, size_t total, struct rows *out);
 static size_t shared_bytes(const struct kway *kway);
 static void advance(struct kway_work *work);
@@ -39,7 +40,7 @@ wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
     while (used < want) {
         const size_t window = window_rows(want - used);
         uint64_t rows_left, used_by_heap = 0;
-        struct bound bound = {0};
+        struct wide_bound bound = {0};
 
         TRY(open_inputs(kway, kway_piece(kway, window), &rows_left));
         if (rows_left == 0)
@@ -69,7 +70,7 @@ out:
 /* Is staged row `at` of `input` before the bound? */
 static inline bool
 is_before_bound(const struct kway *kway, const struct kway_input *input, size_t at,
-                const struct bound *bound)
+                const struct wide_bound *bound)
 {
     return bound->input == NULL ||
            row_compare(kway->layout, ROW_WIDE, false, &input->rows, at,
@@ -99,9 +100,9 @@ open_inputs(struct kway *kway, size_t want, uint64_t *left)
 /* The bound of the next window of about `want` of `left` rows; its inputs are those left
  * open. */
 static enum spine_status
-plan(struct kway *kway, size_t want, uint64_t left, struct bound *bound)
+plan(struct kway *kway, size_t want, uint64_t left, struct wide_bound *bound)
 {
-    struct bound fence = {0};
+    struct wide_bound fence = {0};
 
     for (unsigned round = 0; kway->work->open_count > 0; round++) {
         *bound = fence;
@@ -118,7 +119,7 @@ plan(struct kway *kway, size_t want, uint64_t left, struct bound *bound)
 /* Shares `want` rows out among the open inputs, stages them, and lowers the bound to the
  * last row of each share that others follow. */
 static enum spine_status
-share_out(struct kway *kway, size_t want, uint64_t left, struct bound *bound)
+share_out(struct kway *kway, size_t want, uint64_t left, struct wide_bound *bound)
 {
     const double part = (double)want / (double)left;
     struct kway_work *work = kway->work;
@@ -136,7 +137,7 @@ share_out(struct kway *kway, size_t want, uint64_t left, struct bound *bound)
             const size_t last = input->at + work->open[i].share - 1;
 
             if (is_before_bound(kway, input, last, bound))
-                *bound = (struct bound){input, last};
+                *bound = (struct wide_bound){input, last};
         }
     }
     return SPINE_OK;
@@ -145,7 +146,7 @@ share_out(struct kway *kway, size_t want, uint64_t left, struct bound *bound)
 /* Closes the inputs that have nothing before `bound`, lowering `fence` to their first
  * rows; returns how many rows the open ones have left. */
 static uint64_t
-close_inputs(struct kway *kway, const struct bound *bound, struct bound *fence)
+close_inputs(struct kway *kway, const struct wide_bound *bound, struct wide_bound *fence)
 {
     struct kway_work *work = kway->work;
     uint64_t left = 0;
@@ -158,7 +159,7 @@ close_inputs(struct kway *kway, const struct bound *bound, struct bound *fence)
             work->open[kept++] = open;
             left += kway_left(open.input);
         } else if (is_before_bound(kway, open.input, open.input->at, fence)) {
-            *fence = (struct bound){open.input, open.input->at};
+            *fence = (struct wide_bound){open.input, open.input->at};
         }
     }
     work->open_count = kept;
@@ -168,7 +169,7 @@ close_inputs(struct kway *kway, const struct bound *bound, struct bound *fence)
 /* Narrows the shares of the open inputs to what is before the bound, and closes those
  * that have nothing there; returns how many rows that are. */
 static size_t
-narrow_shares(struct kway *kway, const struct bound *bound)
+narrow_shares(struct kway *kway, const struct wide_bound *bound)
 {
     struct kway_work *work = kway->work;
     size_t total = 0, kept = 0;

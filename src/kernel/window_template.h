@@ -21,6 +21,8 @@
  * A window of one input needs no sorting.
  */
 
+/* Two words, which stay in registers while rows are compared; not the struct bound of
+ * rows/bound.h, which has cells. */
 struct KERNEL_FN(bound) {
     uint64_t hi;
     uint64_t lo;

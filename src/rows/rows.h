@@ -167,7 +167,8 @@ size_t rows_upper_bound(const struct layout *layout, const struct rows *rows,
                         size_t begin, size_t end, const struct cell *key,
                         const struct cell *value);
 
-/* A row as a bound: its code, and its spans where it has some, which are borrowed. */
+/* A row without its cells: its code, and its spans where it has some, which are borrowed;
+ * enough to compare it. */
 struct row_code {
     uint64_t hi;
     uint64_t lo;

@@ -3,28 +3,11 @@
 /* Comparing and searching in sorted rows: where a key or a value ends, by steps that
  * double, and bounds by halving. */
 
-#include "rows/rows.h"
+#include "rows/bound.h"
 
 #include "base/assert.h"
 #include "rows/row_order.h"
 
-/*
- * A place between rows: every row is before it or not. ROW_ONE and ROW_TWO compare the
- * code (hi, lo); ROW_WIDE compares the spans too, where there are any.
- */
-struct bound {
-    uint64_t hi;
-    uint64_t lo;
-    struct span key;
-    struct span value;
-    /* False: rows of the key are all on one side, whatever their value. */
-    bool with_value;
-    /* Are rows equal to the bound before it? */
-    bool after;
-};
-
-static struct bound bound_of(const struct layout *layout, const struct cell *key,
-                             const struct cell *value, bool after);
 static size_t find_bound(const struct layout *layout, const struct rows *rows,
                          size_t begin, size_t end, const struct bound *bound);
 
@@ -114,12 +97,12 @@ rows_upper_bound(const struct layout *layout, const struct rows *rows, size_t be
  * For codes a missing value is the least or the greatest one. A column without cells has
  * word 0 in every row; without a key, a bound by key alone is before or after all.
  */
-static struct bound
+struct bound
 bound_of(const struct layout *layout, const struct cell *key, const struct cell *value,
          bool after)
 {
     const uint64_t rest = after ? UINT64_MAX : 0;
-    struct bound bound = {.after = after, .with_value = value != NULL};
+    struct bound bound = {.key = key, .value = value, .after = after};
 
     if (layout->row_kind == ROW_ONE) {
         const unsigned shift = layout->key_shift;
@@ -127,23 +110,16 @@ bound_of(const struct layout *layout, const struct cell *key, const struct cell 
         bound.hi = shift < 64 ? key->word << shift : 0;
         if (shift > 0)
             bound.hi |= value != NULL ? value->word : rest >> (64 - shift);
-        return bound;
-    }
-    if (layout->row_kind == ROW_TWO && layout->key.shape == SHAPE_FIXED) {
+    } else if (layout->row_kind == ROW_TWO && layout->key.shape == SHAPE_FIXED) {
         bound.hi = key->word;
         bound.lo = key->rest;
-        return bound;
-    }
-    if (layout->row_kind == ROW_TWO && layout->value.shape == SHAPE_FIXED) {
+    } else if (layout->row_kind == ROW_TWO && layout->value.shape == SHAPE_FIXED) {
         bound.hi = value != NULL ? value->word : rest;
         bound.lo = value != NULL ? value->rest : rest;
-        return bound;
+    } else {
+        bound.hi = key->word;
+        bound.lo = value != NULL ? value->word : rest;
     }
-    bound.hi = key->word;
-    bound.lo = value != NULL ? value->word : rest;
-    bound.key = key->span;
-    if (value != NULL)
-        bound.value = value->span;
     return bound;
 }
 
@@ -155,11 +131,11 @@ row_before(const struct layout *layout, enum row_kind kind, const struct rows *r
 
     if (kind != ROW_ONE && order == 0) {
         if (kind == ROW_WIDE && layout->key.spans)
-            order = span_compare(rows->key[at], bound->key);
+            order = span_compare(rows->key[at], bound->key->span);
         if (order == 0)
             order = word_compare(rows->lo[at], bound->lo);
-        if (order == 0 && kind == ROW_WIDE && layout->value.spans && bound->with_value)
-            order = span_compare(rows->value[at], bound->value);
+        if (order == 0 && kind == ROW_WIDE && layout->value.spans && bound->value != NULL)
+            order = span_compare(rows->value[at], bound->value->span);
     }
     return bound->after ? order <= 0 : order < 0;
 }

@@ -120,10 +120,10 @@ read_all(struct world *world, const struct image *image)
         const size_t row = random_below(&world->random, world->rows.count);
         const struct cell key = rows_key(layout, &world->rows, row);
         const struct cell value = rows_value(layout, &world->rows, row);
-        const struct target target =
-            target_of(layout, &key, i % 4 < 2 ? &value : NULL, i % 2 == 0);
+        const struct bound bound =
+            bound_of(layout, &key, i % 4 < 2 ? &value : NULL, i % 2 == 0);
 
-        found += image_search(layout, image, &target);
+        found += image_search(layout, image, &bound);
         found += column_equals(&layout->key, &keys, image->key_count - 1, &key);
         found += column_equals(&layout->value, &values, image->value_count - 1, &value);
     }
