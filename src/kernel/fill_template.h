@@ -109,7 +109,7 @@ KERNEL_FN(fill)(struct kway *kway, struct rows *out, size_t want, uint64_t *rows
             st = SPINE_NOMEM;
             break;
         }
-        KERNEL_FN(window_take)(kway->work);
+        kway_take(kway->work);
         kway_adapt(kway->work, window, total);
         lent = rows_lend(out);
         st = KERNEL_FN(window_merge)(kway->layout, kway->work, &lent, total);
@@ -139,7 +139,7 @@ KERNEL_FN(fill_lent)(struct kway *kway, struct lent_rows *out, uint64_t *rows_us
 
         if (total > lent_rows_room(out))
             break;
-        KERNEL_FN(window_take)(kway->work);
+        kway_take(kway->work);
         kway_adapt(kway->work, window, total);
         TRY_RETURN(KERNEL_FN(window_merge)(kway->layout, kway->work, out, total));
         *rows_used += total;

@@ -7,6 +7,7 @@
  * inputs.
  */
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "kernel/bucket.h"
 #include "kernel/kernel.h"
@@ -103,6 +104,14 @@ kway_adapt(struct kway_work *work, size_t want, size_t total)
         work->even = !work->even;
 }
 
+/* May fewer inputs share a window better? `left_open` rows of `left` are in the inputs
+ * that would stay open. Each round leaves less than half of the rows. */
+static inline bool
+kway_may_narrow(uint64_t left_open, uint64_t left, unsigned round)
+{
+    return left_open <= left / 2 && round < WINDOW_ROUNDS;
+}
+
 /* Makes sure that there is `work`, with a place for every input. */
 enum spine_status kway_prepare(struct kway *kway);
 
@@ -128,6 +137,12 @@ kway_piece(const struct kway *kway, size_t want)
 {
     return want / (kway->input_count + 1) + 8;
 }
+
+/* Opens the inputs that have rows, `piece` of them staged where none are; `*left` is how
+ * many rows the inputs have left. */
+enum spine_status kway_open(struct kway *kway, size_t piece, uint64_t *left);
+/* Takes the shares of the open inputs, which keep the rows until they stage more. */
+void kway_take(struct kway_work *work);
 
 /* kway_fill_heap(). Of codes, `out` has room for `want` rows. */
 enum spine_status

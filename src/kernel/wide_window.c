@@ -19,7 +19,6 @@ struct wide_bound {
     size_t at;
 };
 
-static enum spine_status open_inputs(struct kway *kway, size_t want, uint64_t *left);
 static enum spine_status
 plan(struct kway *kway, size_t want, uint64_t left, struct wide_bound *bound);
 static enum spine_status
@@ -29,7 +28,6 @@ close_inputs(struct kway *kway, const struct wide_bound *bound, struct wide_boun
 static size_t narrow_shares(struct kway *kway, const struct wide_bound *bound);
 static enum spine_status merge_shares(struct kway *kway, size_t total, struct rows *out);
 static size_t shared_bytes(const struct kway *kway);
-static void advance(struct kway_work *work);
 
 enum spine_status
 wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
@@ -42,7 +40,7 @@ wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
         uint64_t rows_left, used_by_heap = 0;
         struct wide_bound bound = {0};
 
-        TRY(open_inputs(kway, kway_piece(kway, window), &rows_left));
+        TRY(kway_open(kway, kway_piece(kway, window), &rows_left));
         if (rows_left == 0)
             break;
         TRY(plan(kway, window, rows_left, &bound));
@@ -59,7 +57,7 @@ wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
             continue;
         }
         TRY(merge_shares(kway, total, out));
-        advance(kway->work);
+        kway_take(kway->work);
         used += total;
     }
 out:
@@ -77,26 +75,6 @@ is_before_bound(const struct kway *kway, const struct kway_input *input, size_t 
                        &bound->input->rows, bound->at) < 0;
 }
 
-/* The inputs that have rows; `*left` is how many they have left. */
-static enum spine_status
-open_inputs(struct kway *kway, size_t want, uint64_t *left)
-{
-    struct kway_work *work = kway->work;
-
-    *left = 0;
-    work->open_count = 0;
-    for (size_t i = 0; i < kway->input_count; i++) {
-        struct kway_input *input = &kway->inputs[i];
-
-        TRY_RETURN(kway_stage(kway, input, want));
-        if (kway_is_staged(input)) {
-            work->open[work->open_count++] = (struct window_input){.input = input};
-            *left += kway_left(input);
-        }
-    }
-    return SPINE_OK;
-}
-
 /* The bound of the next window of about `want` of `left` rows; its inputs are those left
  * open. */
 static enum spine_status
@@ -109,7 +87,7 @@ plan(struct kway *kway, size_t want, uint64_t left, struct wide_bound *bound)
         TRY_RETURN(share_out(kway, want, left, bound));
         const uint64_t left_open = close_inputs(kway, bound, &fence);
 
-        if (left_open > left / 2 || round == WINDOW_ROUNDS)
+        if (!kway_may_narrow(left_open, left, round))
             break;
         left = left_open;
     }
@@ -247,17 +225,4 @@ shared_bytes(const struct kway *kway)
         shared.size = span_shared(shared, keys[work->open[i].share - 1]);
     }
     return shared.size;
-}
-
-/* The window's rows are used. */
-static void
-advance(struct kway_work *work)
-{
-    for (size_t i = 0; i < work->open_count; i++) {
-        struct kway_input *input = work->open[i].input;
-        const size_t count = work->open[i].share;
-
-        input->at += count;
-        input->rows_left -= count < input->rows_left ? count : input->rows_left;
-    }
 }

@@ -42,30 +42,6 @@ KERNEL_FN(limit)(struct KERNEL_FN(bound) * bound, uint64_t hi, uint64_t lo)
         *bound = (struct KERNEL_FN(bound)){hi, lo};
 }
 
-/* The inputs that have rows, and their first rows; `*left` is how many they have left. */
-static enum spine_status
-KERNEL_FN(window_open)(struct kway *kway, size_t piece, uint64_t *left)
-{
-    struct kway_work *work = kway->work;
-
-    *left = 0;
-    work->open_count = 0;
-    for (size_t i = 0; i < kway->input_count; i++) {
-        struct kway_input *input = &kway->inputs[i];
-
-        TRY_RETURN(kway_stage(kway, input, piece));
-        if (!kway_is_staged(input))
-            continue;
-        work->open[work->open_count++] = (struct window_input){
-            .input = input,
-            .head_hi = input->rows.hi[input->at],
-            .head_lo = LO_OF(&input->rows, input->at),
-        };
-        *left += kway_left(input);
-    }
-    return SPINE_OK;
-}
-
 /* Shares `want` rows out among the open inputs, stages them, and limits the bound. */
 static enum spine_status
 KERNEL_FN(window_share)(struct kway *kway, size_t want, uint64_t left,
@@ -136,13 +112,13 @@ KERNEL_FN(window_plan)(struct kway *kway, size_t want, struct KERNEL_FN(bound) *
     struct KERNEL_FN(bound) fence = {UINT64_MAX, UINT64_MAX};
     uint64_t left;
 
-    TRY_RETURN(KERNEL_FN(window_open)(kway, kway_piece(kway, want), &left));
+    TRY_RETURN(kway_open(kway, kway_piece(kway, want), &left));
     for (unsigned round = 0; kway->work->open_count > 0; round++) {
         *bound = fence;
         TRY_RETURN(KERNEL_FN(window_share)(kway, want, left, bound));
         const uint64_t left_open = KERNEL_FN(window_close)(kway->work, bound, &fence);
 
-        if (left_open > left / 2 || round == WINDOW_ROUNDS)
+        if (!kway_may_narrow(left_open, left, round))
             break;
         left = left_open;
     }
@@ -169,7 +145,8 @@ KERNEL_FN(rows_within)(const struct kway_input *input, size_t count,
     return base + 1 - input->at;
 }
 
-/* Makes segments of the window's rows; returns how many they are. */
+/* Makes segments of the window's rows, which are the shares now; returns how many rows
+ * they have. */
 static size_t
 KERNEL_FN(window_measure)(struct kway_work *work, const struct KERNEL_FN(bound) * bound)
 {
@@ -185,21 +162,9 @@ KERNEL_FN(window_measure)(struct kway_work *work, const struct KERNEL_FN(bound) 
             .weight = input->rows.weight + input->at,
             .count = count,
         };
+        work->open[i].share = count;
         total += count;
     }
     work->bucket.segment_count = work->open_count;
     return total;
-}
-
-/* Takes them out of the inputs, which keep them until they are asked for more. */
-static void
-KERNEL_FN(window_take)(struct kway_work *work)
-{
-    for (size_t i = 0; i < work->open_count; i++) {
-        struct kway_input *input = work->open[i].input;
-        const size_t count = work->bucket.segments[i].count;
-
-        input->at += count;
-        input->rows_left -= count < input->rows_left ? count : input->rows_left;
-    }
 }
