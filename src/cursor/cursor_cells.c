@@ -3,8 +3,8 @@
 /* What is read where a cursor stands: the key, the value, its times and weights. */
 
 #include "base/assert.h"
-#include "base/wide_sum.h"
 #include "cursor/cursor_state.h"
+#include "rows/row_weights.h"
 #include "spine/view.h"
 
 static_assert(STANDS_ON_KEY == 0 && CELL_U64 == 0,
@@ -138,20 +138,15 @@ spine_cursor_times(struct spine_cursor *cursor, const uint64_t **times,
 static const int64_t *
 sum_weights(struct spine_cursor *cursor)
 {
-    const unsigned weight_count = cursor->layout.weight_count;
+    const unsigned width = cursor->layout.weight_count;
+    const int64_t *first = cursor->window.rows.weight + cursor->at * width;
 
-    for (unsigned c = 0; c < weight_count; c++) {
-        wide_sum sum = 0;
-
-        for (size_t row = cursor->at; row < cursor->value_end; row++)
-            sum += cursor->window.rows.weight[row * weight_count + c];
-        cursor->sums[c] = (int64_t)sum;
-        if (!wide_sum_fits(sum)) {
-            cursor_fail(cursor, cursor_name_sum(cursor, &cursor->window.failure));
-            return no_weights;
-        }
-    }
-    return cursor->sums;
+    assert(cursor->at < cursor->value_end);
+    if (weights_sum(width, first, first + width, cursor->value_end - cursor->at - 1,
+                    cursor->sums))
+        return cursor->sums;
+    cursor_fail(cursor, cursor_name_sum(cursor, &cursor->window.failure));
+    return no_weights;
 }
 
 size_t

@@ -3,8 +3,8 @@
 /* The values of a key as the keys of another cursor. */
 
 #include "base/error.h"
-#include "base/wide_sum.h"
 #include "cursor/cursor_state.h"
+#include "rows/row_weights.h"
 #include "spine/view.h"
 
 static enum spine_status group_add(struct spine_cursor *cursor, uint64_t through,
@@ -57,19 +57,10 @@ group_add(struct spine_cursor *cursor, uint64_t through, struct spine_builder *b
     const uint64_t *times;
     const int64_t *weights;
     const size_t count = spine_cursor_times_through(cursor, through, &times, &weights);
-    bool zero = true;
 
-    for (unsigned w = 0; w < width; w++) {
-        wide_sum sum = 0;
-
-        for (size_t i = 0; i < count; i++)
-            sum += weights[i * width + w];
-        if (!wide_sum_fits(sum))
-            return cursor_name_sum(cursor, error);
-        sums[w] = (int64_t)sum;
-        zero = zero && sum == 0;
-    }
+    if (count > 0 && !weights_sum(width, weights, weights + width, count - 1, sums))
+        return cursor_name_sum(cursor, error);
     row.weight = sums[0];
-    return zero ? spine_cursor_error(cursor, error)
-                : spine_builder_add(builder, &row, error);
+    return weights_are_zero(width, sums) ? spine_cursor_error(cursor, error)
+                                         : spine_builder_add(builder, &row, error);
 }

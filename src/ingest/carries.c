@@ -10,7 +10,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
-#include "base/wide_sum.h"
+#include "rows/row_weights.h"
 
 /* Rows that are read at once. */
 #define WINDOW_ROWS 4096u
@@ -19,7 +19,6 @@ static size_t
 equals_end(const struct layout *layout, const struct rows *rows, size_t begin);
 static void split_sums(const struct layout *layout, const struct rows *rows, size_t begin,
                        size_t end, int64_t *carries, int64_t *rests);
-static bool sums_are_zero(const int64_t *weights, unsigned width);
 static uint64_t magnitude(int64_t weight);
 static bool append_with_weights(struct output *output, const struct rows *rows, size_t at,
                                 const int64_t *weights);
@@ -38,7 +37,7 @@ carries_of_rows(const struct layout *layout, const struct rows *rows,
         if (end == at + 1)
             continue;
         split_sums(layout, rows, at, end, carry, rest);
-        if (sums_are_zero(carry, width))
+        if (weights_are_zero(width, carry))
             continue;
         if (!rows_reserve(layout, carries, carries->count + 1)) {
             carries->count = 0;
@@ -62,7 +61,7 @@ carries_leave_rests(const struct layout *layout, struct rows *rows)
 
         end = equals_end(layout, rows, at);
         split_sums(layout, rows, at, end, carry, rest);
-        if (end > at + 1 && sums_are_zero(rest, width))
+        if (end > at + 1 && weights_are_zero(width, rest))
             continue;
         rows_move(layout, rows, kept, at, at + 1);
         if (end > at + 1)
@@ -97,16 +96,6 @@ split_sums(const struct layout *layout, const struct rows *rows, size_t begin, s
         carries[c] = (int64_t)(sum / CARRY_WEIGHT);
         rests[c] = (int64_t)(sum % CARRY_WEIGHT);
     }
-}
-
-static bool
-sums_are_zero(const int64_t *weights, unsigned width)
-{
-    int64_t any = 0;
-
-    for (unsigned c = 0; c < width; c++)
-        any |= weights[c];
-    return any == 0;
 }
 
 enum spine_status
@@ -224,7 +213,7 @@ append_with_weights(struct output *output, const struct rows *rows, size_t at,
     const unsigned width = layout->weight_count;
     struct rows *pending = &output->pending;
 
-    if (sums_are_zero(weights, width))
+    if (weights_are_zero(width, weights))
         return true;
     if (!rows_reserve(layout, pending, pending->count + 1))
         return false;

@@ -59,7 +59,8 @@ static bool
 any_is_zero(const struct layout *layout, const struct rows *rows)
 {
     for (size_t i = 0; i < rows->count; i++)
-        if (weights_are_zero(layout, rows, i))
+        if (weights_are_zero(layout->weight_count,
+                             rows->weight + i * layout->weight_count))
             return true;
     return false;
 }

@@ -7,7 +7,6 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/planted.h"
-#include "base/wide_sum.h"
 #include "kernel/order.h"
 #include "rows/row_order.h"
 #include "rows/row_weights.h"
@@ -48,6 +47,7 @@ enum spine_status
 history_finish(const struct layout *layout, const struct history_rule *rule,
                struct rows *rows, size_t begin)
 {
+    const unsigned width = layout->weight_count;
     const size_t end = rows->count;
     enum spine_status st = SPINE_OK;
     size_t kept = begin;
@@ -66,7 +66,8 @@ history_finish(const struct layout *layout, const struct history_rule *rule,
         if (at < end && same_time(layout, rows, kept, at) &&
             !add_rest(layout, rows, &kept, &at, end))
             st = SPINE_OVERFLOW;
-        if (weights_are_zero(layout, rows, kept) && !PLANTED(WEIGHTS_STAY))
+        if (weights_are_zero(width, rows->weight + kept * width) &&
+            !PLANTED(WEIGHTS_STAY))
             kept--;
     }
     rows->count = kept;
@@ -142,15 +143,9 @@ add_widely(const struct layout *layout, struct rows *rows, size_t to, size_t beg
     const unsigned width = layout->weight_count;
     int64_t sums[SPINE_WEIGHTS_MAX];
 
-    for (unsigned c = 0; c < width; c++) {
-        wide_sum sum = rows->weight[to * width + c];
-
-        for (size_t at = begin; at < end; at++)
-            sum += rows->weight[at * width + c];
-        if (!wide_sum_fits(sum))
-            return false;
-        sums[c] = (int64_t)sum;
-    }
+    if (!weights_sum(width, rows->weight + to * width, rows->weight + begin * width,
+                     end - begin, sums))
+        return false;
     memcpy(rows->weight + to * width, sums, width * sizeof *sums);
     return true;
 }
