@@ -242,13 +242,9 @@ stats_add_lookups(struct spine_stats *stats, struct lookup_ledger *ledger)
     struct lookup_counts counts;
 
     lookup_ledger_read(ledger, &counts);
-    stats->lookups = counts.searches;
-    stats->lookup_range_rejections = counts.range_rejections;
-    stats->lookup_filter_rejections = counts.filter_rejections;
-    stats->lookup_filter_passes = counts.filter_passes;
-    stats->lookup_filter_errors = counts.filter_errors;
-    stats->bloom_rejections = counts.bloom_rejections;
-    stats->bloom_passes = counts.bloom_passes;
+#define SHOW_COUNT(name, statistic) stats->statistic = counts.name;
+    LOOKUP_COUNTS(SHOW_COUNT)
+#undef SHOW_COUNT
     stats->roaring_rejections = counts.filter_rejections - counts.bloom_rejections;
     stats->roaring_passes = counts.filter_passes - counts.bloom_passes;
 }

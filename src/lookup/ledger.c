@@ -48,15 +48,11 @@ sum_add(atomic_uint_least64_t *sum, uint64_t count)
 void
 lookup_ledger_add(struct lookup_ledger *ledger, struct lookup_counts *counts)
 {
+#define ADD_COUNT(name, statistic) sum_add(&ledger->name, counts->name);
     if (ledger != NULL) {
-        sum_add(&ledger->searches, counts->searches);
-        sum_add(&ledger->range_rejections, counts->range_rejections);
-        sum_add(&ledger->filter_rejections, counts->filter_rejections);
-        sum_add(&ledger->filter_passes, counts->filter_passes);
-        sum_add(&ledger->filter_errors, counts->filter_errors);
-        sum_add(&ledger->bloom_rejections, counts->bloom_rejections);
-        sum_add(&ledger->bloom_passes, counts->bloom_passes);
+        LOOKUP_COUNTS(ADD_COUNT)
     }
+#undef ADD_COUNT
     *counts = (struct lookup_counts){0};
 }
 
@@ -66,18 +62,10 @@ lookup_ledger_read(struct lookup_ledger *ledger, struct lookup_counts *out)
     *out = (struct lookup_counts){0};
     if (ledger == NULL)
         return;
-    out->searches = atomic_load_explicit(&ledger->searches, memory_order_relaxed);
-    out->range_rejections =
-        atomic_load_explicit(&ledger->range_rejections, memory_order_relaxed);
-    out->filter_rejections =
-        atomic_load_explicit(&ledger->filter_rejections, memory_order_relaxed);
-    out->filter_passes =
-        atomic_load_explicit(&ledger->filter_passes, memory_order_relaxed);
-    out->filter_errors =
-        atomic_load_explicit(&ledger->filter_errors, memory_order_relaxed);
-    out->bloom_rejections =
-        atomic_load_explicit(&ledger->bloom_rejections, memory_order_relaxed);
-    out->bloom_passes = atomic_load_explicit(&ledger->bloom_passes, memory_order_relaxed);
+#define READ_COUNT(name, statistic)                                                      \
+    out->name = atomic_load_explicit(&ledger->name, memory_order_relaxed);
+    LOOKUP_COUNTS(READ_COUNT)
+#undef READ_COUNT
 }
 
 /* Copies a span to `*to`, which moves behind the copy. */

@@ -137,18 +137,31 @@ enum spine_status lookup_new_like(struct lookup **out, const void *image);
 
 /* ---- What is asked, and how it ends ---- */
 
-/* Of pairs of a key and a batch. */
+/*
+ * What is counted, of pairs of a key and a batch, and how statistics call it:
+ *
+ *     searches
+ *         range_rejections       ruled out by the least and the greatest key of the batch
+ *         filter_rejections      ruled out by its filter
+ *             bloom_rejections   when that was a Bloom filter
+ *         filter_passes          not ruled out by the filter that there is
+ *             bloom_passes       when that was a Bloom filter
+ *             filter_errors      absent after all
+ */
+#define LOOKUP_COUNTS(COUNT)                                                             \
+    COUNT(searches, lookups)                                                             \
+    COUNT(range_rejections, lookup_range_rejections)                                     \
+    COUNT(filter_rejections, lookup_filter_rejections)                                   \
+    COUNT(filter_passes, lookup_filter_passes)                                           \
+    COUNT(filter_errors, lookup_filter_errors)                                           \
+    COUNT(bloom_rejections, bloom_rejections)                                            \
+    COUNT(bloom_passes, bloom_passes)
+
+#define LOOKUP_COUNT_FIELD(name, statistic) uint64_t name;
+#define LOOKUP_SUM_FIELD(name, statistic) atomic_uint_least64_t name;
+
 struct lookup_counts {
-    uint64_t searches;
-    /* Ruled out by the least and the greatest key of the batch, by its filter. */
-    uint64_t range_rejections;
-    uint64_t filter_rejections;
-    /* Not ruled out by the filter there is; those of them that were absent after all. */
-    uint64_t filter_passes;
-    uint64_t filter_errors;
-    /* Those of the rejections and passes that were a Bloom filter's. */
-    uint64_t bloom_rejections;
-    uint64_t bloom_passes;
+    LOOKUP_COUNTS(LOOKUP_COUNT_FIELD)
 };
 
 /*
@@ -158,13 +171,7 @@ struct lookup_counts {
 struct lookup_ledger {
     struct ref refs;
     struct lookup_options options;
-    atomic_uint_least64_t searches;
-    atomic_uint_least64_t range_rejections;
-    atomic_uint_least64_t filter_rejections;
-    atomic_uint_least64_t filter_passes;
-    atomic_uint_least64_t filter_errors;
-    atomic_uint_least64_t bloom_rejections;
-    atomic_uint_least64_t bloom_passes;
+    LOOKUP_COUNTS(LOOKUP_SUM_FIELD)
     /* The last stretch that a reader told, or NULL. */
     _Atomic(struct skipped *) skipped;
 };
