@@ -8,10 +8,11 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-static uint64_t next_number(void);
+static void *shared_new(size_t bytes, const char *name, void *context,
+                        void (*on_release)(void *context));
+static void shared_unref(struct shared_filter *shared);
 static bool keeps_row(const struct key_filter *filter, const struct layout *layout,
                       const struct rows *rows, size_t at, bool complemented);
-static void name_copy(char *to, const char *name);
 
 /* Of all filters of the process. */
 static atomic_uint_least64_t filter_numbers;
@@ -25,12 +26,9 @@ key_filter_new(const struct spine_key_filter *filter, struct key_filter **out,
     *out = NULL;
     if (filter->on_key == NULL)
         return spine_fail(error, SPINE_INVALID, "key filter: on_key is NULL");
-    copy = mem_zalloc(sizeof *copy);
+    copy = shared_new(sizeof *copy, filter->name, filter->context, filter->on_release);
     if (copy == NULL)
         return fail_nomem(error, "a key filter", sizeof *copy);
-    ref_init(&copy->refs);
-    copy->number = next_number();
-    name_copy(copy->name, filter->name);
     copy->filter = *filter;
     *out = copy;
     return SPINE_OK;
@@ -48,37 +46,54 @@ value_filter_new(const struct spine_value_filter *filter, struct value_filter **
     if (filter->retain < SPINE_RETAIN_SIMPLE || filter->retain > SPINE_RETAIN_BOTTOM)
         return spine_fail(error, SPINE_INVALID, "value filter: retain %d is unknown",
                           (int)filter->retain);
-    copy = mem_zalloc(sizeof *copy);
+    copy = shared_new(sizeof *copy, filter->name, filter->context, filter->on_release);
     if (copy == NULL)
         return fail_nomem(error, "a value filter", sizeof *copy);
-    ref_init(&copy->refs);
-    copy->number = next_number();
-    name_copy(copy->name, filter->name);
     copy->filter = *filter;
     *out = copy;
     return SPINE_OK;
 }
 
-static uint64_t
-next_number(void)
+/* With one reference, zeroed behind the struct shared_filter; NULL without memory. */
+static void *
+shared_new(size_t bytes, const char *name, void *context,
+           void (*on_release)(void *context))
 {
-    return atomic_fetch_add_explicit(&filter_numbers, 1, memory_order_relaxed) + 1;
-}
+    struct shared_filter *shared = mem_zalloc(bytes);
 
-/* `to` has room for SPINE_FILTER_NAME_MAX bytes and a zero, and is zeroed. */
-static void
-name_copy(char *to, const char *name)
-{
+    if (shared == NULL)
+        return NULL;
+    ref_init(&shared->refs);
+    shared->number =
+        atomic_fetch_add_explicit(&filter_numbers, 1, memory_order_relaxed) + 1;
     if (name != NULL)
         for (size_t i = 0; i < SPINE_FILTER_NAME_MAX && name[i] != '\0'; i++)
-            to[i] = name[i];
+            shared->name[i] = name[i];
+    shared->context = context;
+    shared->on_release = on_release;
+    shared->bytes = bytes;
+    return shared;
+}
+
+static void
+shared_unref(struct shared_filter *shared)
+{
+    /* It is not scratch of a merge that happens to have the last reference. */
+    const int64_t apart = mem_apart_begin();
+
+    if (!ref_drop(&shared->refs))
+        return;
+    if (shared->on_release != NULL)
+        shared->on_release(shared->context);
+    mem_free(shared, shared->bytes);
+    mem_apart_end(apart);
 }
 
 struct key_filter *
 key_filter_ref(struct key_filter *filter)
 {
     if (filter != NULL)
-        ref_take(&filter->refs);
+        ref_take(&filter->shared.refs);
     return filter;
 }
 
@@ -86,48 +101,34 @@ struct value_filter *
 value_filter_ref(struct value_filter *filter)
 {
     if (filter != NULL)
-        ref_take(&filter->refs);
+        ref_take(&filter->shared.refs);
     return filter;
 }
 
 void
 key_filter_unref(struct key_filter *filter)
 {
-    /* It is not scratch of a merge that happens to have the last reference. */
-    const int64_t apart = mem_apart_begin();
-
-    if (filter == NULL || !ref_drop(&filter->refs))
-        return;
-    if (filter->filter.on_release != NULL)
-        filter->filter.on_release(filter->filter.context);
-    mem_free(filter, sizeof *filter);
-    mem_apart_end(apart);
+    if (filter != NULL)
+        shared_unref(&filter->shared);
 }
 
 void
 value_filter_unref(struct value_filter *filter)
 {
-    /* It is not scratch of a merge that happens to have the last reference. */
-    const int64_t apart = mem_apart_begin();
-
-    if (filter == NULL || !ref_drop(&filter->refs))
-        return;
-    if (filter->filter.on_release != NULL)
-        filter->filter.on_release(filter->filter.context);
-    mem_free(filter, sizeof *filter);
-    mem_apart_end(apart);
+    if (filter != NULL)
+        shared_unref(&filter->shared);
 }
 
 const char *
 key_filter_name(const struct key_filter *filter)
 {
-    return filter != NULL ? filter->name : "";
+    return filter != NULL ? filter->shared.name : "";
 }
 
 const char *
 value_filter_name(const struct value_filter *filter)
 {
-    return filter != NULL ? filter->name : "";
+    return filter != NULL ? filter->shared.name : "";
 }
 
 bool
@@ -180,6 +181,6 @@ value_filter_needs_groups(const struct value_filter *filter)
 struct judged_by
 filters_mark(const struct key_filter *keys, const struct value_filter *values)
 {
-    return (struct judged_by){.keys = keys != NULL ? keys->number : 0,
-                              .values = values != NULL ? values->number : 0};
+    return (struct judged_by){.keys = keys != NULL ? keys->shared.number : 0,
+                              .values = values != NULL ? values->shared.number : 0};
 }

@@ -16,19 +16,26 @@
 #include "rows/rows.h"
 #include "spine/filter.h"
 
-struct key_filter {
+/* What filters of both kinds have. */
+struct shared_filter {
     struct ref refs;
     /* No other filter has it, or ever had; never 0. */
     uint64_t number;
-    struct spine_key_filter filter;
     char name[SPINE_FILTER_NAME_MAX + 1];
+    void (*on_release)(void *context);
+    void *context;
+    /* Of the struct that this begins. */
+    size_t bytes;
+};
+
+struct key_filter {
+    struct shared_filter shared;
+    struct spine_key_filter filter;
 };
 
 struct value_filter {
-    struct ref refs;
-    uint64_t number;
+    struct shared_filter shared;
     struct spine_value_filter filter;
-    char name[SPINE_FILTER_NAME_MAX + 1];
 };
 
 /* Copies of the caller's filters, with one reference. The last one calls on_release. */

@@ -125,7 +125,7 @@ numbers_are_never_used_again(void **state)
         struct key_filter *copy;
 
         assert_int_equal(key_filter_new(&filter, &copy, NULL), SPINE_OK);
-        numbers[i] = copy->number;
+        numbers[i] = copy->shared.number;
         key_filter_unref(copy);
         assert_true(numbers[i] != 0);
         for (size_t before = 0; before < i; before++)

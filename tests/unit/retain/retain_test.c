@@ -138,7 +138,7 @@ static void
 a_retain_keeps_its_filters(void **state)
 {
     struct key_filter *keys = even_keys();
-    const uint64_t number = keys->number;
+    const uint64_t number = keys->shared.number;
     struct layout layout;
     struct retain *retain;
 
