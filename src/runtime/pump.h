@@ -6,7 +6,9 @@
  * runtime/pump -- what the files of runtime/ share: the runtime itself, and pumps.
  */
 
+#include "base/assert.h"
 #include "base/ref.h"
+#include "base/ring.h"
 #include "runtime/loop_driver.h"
 #include "runtime/runtime.h"
 
@@ -159,5 +161,17 @@ void waiting_remove_locked(struct spine_runtime *runtime, struct job *job);
 unsigned waiting_wake_locked(struct spine_runtime *runtime);
 /* When the time of the next one comes; UINT64_MAX when none waits. */
 uint64_t waiting_due_locked(const struct spine_runtime *runtime);
+
+/* `job` leaves the list of its owner that it is in. The list is short: an owner has about
+ * a dozen jobs. */
+static inline void
+job_leave_owner(struct job **list, const struct job *job)
+{
+    while (*list != job) {
+        assert(*list != NULL && (*list)->owner == job->owner);
+        list = &(*list)->owner_next;
+    }
+    *list = job->owner_next;
+}
 
 #endif

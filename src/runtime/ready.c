@@ -24,10 +24,7 @@ ready_append_locked(struct spine_runtime *runtime, struct job *job)
                                     : &runtime->locked.ready;
 
     assert(job->next == NULL);
-    job->next = ring;
-    job->previous = ring->previous;
-    ring->previous->next = job;
-    ring->previous = job;
+    RING_APPEND(ring, job);
     job->ready_at = runtime->locked.taken;
     runtime->locked.ready_count++;
     if (job->owner != NULL) {
@@ -41,21 +38,13 @@ void
 ready_remove_locked(struct spine_runtime *runtime, struct job *job)
 {
     assert(job->state == JOB_READY);
-    job->previous->next = job->next;
-    job->next->previous = job->previous;
+    RING_REMOVE(job);
     job->next = NULL;
     job->previous = NULL;
     runtime->locked.ready_count--;
     if (job->owner != NULL) {
-        /* Short: an owner has about a dozen jobs. */
-        struct job **at = &job->owner->ready;
-
         runtime->locked.owned_count--;
-        while (*at != job) {
-            assert(*at != NULL && (*at)->owner == job->owner);
-            at = &(*at)->owner_next;
-        }
-        *at = job->owner_next;
+        job_leave_owner(&job->owner->ready, job);
     }
     job->owner_next = NULL;
 }
@@ -103,13 +92,10 @@ ready_take_job_locked(struct spine_runtime *runtime, struct job *job, struct run
     job->state = JOB_RUNNING;
     job->running = out;
     runtime->locked.taken++;
-    *out = (struct running){.next = ring,
-                            .previous = ring->previous,
-                            .thread = thread_self(),
+    *out = (struct running){.thread = thread_self(),
                             .is_read = job->is_read,
                             .has_owner = job->owner != NULL};
-    ring->previous->next = out;
-    ring->previous = out;
+    RING_APPEND(ring, out);
 }
 
 /* Of those that have an owner, if `owned`. */

@@ -450,8 +450,7 @@ slice_run(struct spine_runtime *runtime, struct job *job, struct running *runnin
 
     mutex_lock(&runtime->mutex);
     pump_free_locked(runtime, running);
-    running->previous->next = running->next;
-    running->next->previous = running->previous;
+    RING_REMOVE(running);
     if (runtime->locked.closed)
         condition_broadcast(&runtime->quiet);
     mutex_unlock(&runtime->mutex);

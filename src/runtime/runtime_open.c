@@ -114,17 +114,12 @@ runtime_new(const struct spine_runtime_options *options, struct spine_runtime **
         options->slices_max > 0 ? options->slices_max : loop_driver_slices();
     runtime->run_ns =
         (options->run_us > 0 ? options->run_us : RUN_US_DEFAULT) * UINT64_C(1000);
-    runtime->locked.ready.next = &runtime->locked.ready;
-    runtime->locked.ready.previous = &runtime->locked.ready;
-    runtime->locked.spare.next = &runtime->locked.spare;
-    runtime->locked.spare.previous = &runtime->locked.spare;
-    runtime->locked.reads.next = &runtime->locked.reads;
-    runtime->locked.reads.previous = &runtime->locked.reads;
+    RING_INIT(&runtime->locked.ready);
+    RING_INIT(&runtime->locked.spare);
+    RING_INIT(&runtime->locked.reads);
     waiting_init(runtime);
-    runtime->locked.watches.next = &runtime->locked.watches;
-    runtime->locked.watches.previous = &runtime->locked.watches;
-    runtime->locked.running.next = &runtime->locked.running;
-    runtime->locked.running.previous = &runtime->locked.running;
+    RING_INIT(&runtime->locked.watches);
+    RING_INIT(&runtime->locked.running);
 
     runtime->account = account_new(NULL);
     if (runtime->account == NULL)

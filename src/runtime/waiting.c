@@ -20,8 +20,7 @@ waiting_init(struct spine_runtime *runtime)
     for (unsigned step = 0; step <= JOB_DELAYS; step++) {
         struct job *ring = &runtime->locked.waiting[step];
 
-        ring->next = ring;
-        ring->previous = ring;
+        RING_INIT(ring);
     }
     atomic_init(&runtime->waiting_count, 0);
     runtime->locked.alarm_ns = UINT64_MAX;
@@ -35,10 +34,7 @@ waiting_append_locked(struct spine_runtime *runtime, struct job *job, unsigned s
     assert(job->state == JOB_WAITING && job->next == NULL && step <= JOB_DELAYS);
     job->due_ns =
         step < JOB_DELAYS ? clock_now_ns() + (JOB_DELAY_NS << step) : UINT64_MAX;
-    job->next = ring;
-    job->previous = ring->previous;
-    ring->previous->next = job;
-    ring->previous = job;
+    RING_APPEND(ring, job);
     if (job->due_ns != UINT64_MAX)
         atomic_fetch_add_explicit(&runtime->waiting_count, 1, memory_order_relaxed);
     if (job->owner != NULL) {
@@ -52,22 +48,14 @@ void
 waiting_remove_locked(struct spine_runtime *runtime, struct job *job)
 {
     assert(job->state == JOB_WAITING);
-    job->previous->next = job->next;
-    job->next->previous = job->previous;
+    RING_REMOVE(job);
     job->next = NULL;
     job->previous = NULL;
     if (job->due_ns != UINT64_MAX)
         atomic_fetch_sub_explicit(&runtime->waiting_count, 1, memory_order_relaxed);
     if (job->owner != NULL) {
-        /* Short: an owner has about a dozen jobs. */
-        struct job **at = &job->owner->waiting;
-
         runtime->locked.owned_count--;
-        while (*at != job) {
-            assert(*at != NULL && (*at)->owner == job->owner);
-            at = &(*at)->owner_next;
-        }
-        *at = job->owner_next;
+        job_leave_owner(&job->owner->waiting, job);
     }
     job->owner_next = NULL;
 }

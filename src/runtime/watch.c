@@ -10,23 +10,17 @@
 #include "base/error.h"
 #include "runtime/pump.h"
 
-static void
-watch_append_locked(struct spine_runtime *runtime, struct runtime_watch *watch);
-static void watch_remove_locked(struct runtime_watch *watch);
-
 void
 runtime_watch_begin(struct spine_runtime *runtime, struct runtime_watch *watch)
 {
+    struct runtime_watch *before = &runtime->locked.watches;
+
     mutex_lock(&runtime->mutex);
     watch->told = runtime->locked.closed;
-    if (watch->told)
-        watch_append_locked(runtime, watch);
-    else {
-        watch->next = runtime->locked.watches.next;
-        watch->previous = &runtime->locked.watches;
-        watch->next->previous = watch;
-        watch->previous->next = watch;
-    }
+    /* What is yet to be told comes first. */
+    if (!watch->told)
+        before = before->next;
+    RING_APPEND(before, watch);
     mutex_unlock(&runtime->mutex);
 }
 
@@ -36,7 +30,7 @@ runtime_watch_end(struct spine_runtime *runtime, struct runtime_watch *watch)
     mutex_lock(&runtime->mutex);
     while (runtime->locked.telling == watch && !thread_is_self(&runtime->locked.teller))
         condition_wait(&runtime->quiet, &runtime->mutex);
-    watch_remove_locked(watch);
+    RING_REMOVE(watch);
     mutex_unlock(&runtime->mutex);
 }
 
@@ -52,8 +46,8 @@ watch_tell_close_locked(struct spine_runtime *runtime)
     while (ring->next != ring && !ring->next->told) {
         struct runtime_watch *watch = ring->next;
 
-        watch_remove_locked(watch);
-        watch_append_locked(runtime, watch);
+        RING_REMOVE(watch);
+        RING_APPEND(&runtime->locked.watches, watch);
         watch->told = true;
         runtime->locked.telling = watch;
         mutex_unlock(&runtime->mutex);
@@ -122,22 +116,4 @@ runtime_watch_each(struct spine_runtime *runtime,
     if (is_news)
         watch_tell_pressure(runtime);
     return SPINE_OK;
-}
-
-static void
-watch_append_locked(struct spine_runtime *runtime, struct runtime_watch *watch)
-{
-    struct runtime_watch *ring = &runtime->locked.watches;
-
-    watch->next = ring;
-    watch->previous = ring->previous;
-    ring->previous->next = watch;
-    ring->previous = watch;
-}
-
-static void
-watch_remove_locked(struct runtime_watch *watch)
-{
-    watch->previous->next = watch->next;
-    watch->next->previous = watch->previous;
 }
