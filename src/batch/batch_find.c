@@ -17,7 +17,6 @@
  */
 #define BUNDLE_WORDS 16u
 #define STEPS 4u
-#define LINE_BYTES 64
 
 /* A bundle of ascending words, and what is known of each so far. */
 struct bundle {
@@ -135,41 +134,45 @@ find_granules(struct find *find, struct bundle *bundle)
     find->near = bundle->at[bundle->count - 1];
 }
 
-static inline void
-prefetch_head(const struct image *image)
+/* Asks for the keys around key `at`. Compilers leave out calls of functions that do
+ * nothing but prefetch: none is made. */
+WORD_SEARCH void
+prefetch_keys(const struct fence *fence, const struct image *image, size_t bytes,
+              uint32_t at)
 {
-    static_assert(IMAGE_HEAD_BYTES <= 2 * LINE_BYTES, "two lines are asked for");
-    __builtin_prefetch(image);
-    __builtin_prefetch((const uint8_t *)image + LINE_BYTES);
+    const size_t bits = bytes == FRAMED ? fence->key_width : 8 * bytes;
+    const size_t reach = GUESS_REACH * bits / 8;
+    const uintptr_t middle = (uintptr_t)image_key_words(image) + at * bits / 8;
+
+    /* They need not be ours. */
+    __builtin_prefetch((const void *)(middle - reach));
+    __builtin_prefetch((const void *)middle);
+    __builtin_prefetch((const void *)(middle + reach));
 }
 
-/* Where the words of the keys lie. */
-static inline const void *
-words_of(const struct image *image)
+/*
+ * Looks around the guess, or when that does not enclose the word at all that is on its
+ * side of the granule. The key that is equal, or HIT_NONE. Unlike search_around(), which
+ * goes on in steps that double: the lines around the guess are there, others are not.
+ */
+WORD_SEARCH uint32_t
+find_key(const struct granule *granule, const struct image *image, size_t bytes,
+         uint32_t guess, uint64_t word)
 {
-    return image_key_words(image);
+    const void *keys =
+        bytes == FRAMED ? (const void *)&image->key_frame : image_key_words(image);
+    const uint32_t begin = granule->begin, end = granule->end;
+    const uint32_t low = guess - begin > GUESS_REACH ? guess - GUESS_REACH : begin;
+    const uint32_t high = end - guess > GUESS_REACH ? guess + GUESS_REACH : end;
+    size_t at = search_halves(keys, bytes, low, high - low, word);
+
+    if (at == high && high < end)
+        at = search_halves(keys, bytes, high, end - high, word);
+    else if (at == low && low > begin)
+        at = search_halves(keys, bytes, begin, low + 1 - begin, word);
+    /* There is a key: the last one of the granule is not less. */
+    return word_at(keys, bytes, at) == word ? (uint32_t)at : HIT_NONE;
 }
-
-#define FIND_NAME(step) word4_##step
-#define FIND_KEYS const uint32_t *
-#define FIND_KEYS_OF(image) words_of(image)
-#define FIND_WORD(keys, at) (keys)[at]
-#define FIND_BITS(fence) 32
-#include "batch/find_template.h"
-
-#define FIND_NAME(step) word8_##step
-#define FIND_KEYS const uint64_t *
-#define FIND_KEYS_OF(image) words_of(image)
-#define FIND_WORD(keys, at) (keys)[at]
-#define FIND_BITS(fence) 64
-#include "batch/find_template.h"
-
-#define FIND_NAME(step) framed_##step
-#define FIND_KEYS const struct frame *
-#define FIND_KEYS_OF(image) &(image)->key_frame
-#define FIND_WORD(keys, at) frame_word(keys, at)
-#define FIND_BITS(fence) (fence)->key_width
-#include "batch/find_template.h"
 
 /* Keys of some blocks are frames. */
 static inline __attribute__((always_inline)) void
@@ -179,11 +182,11 @@ prefetch_mixed(const struct find *find, struct bundle *bundle)
 
     for (uint32_t i = 0; i < bundle->count; i++) {
         if (bundle->fence[i]->key_framed) {
-            framed_prefetch(bundle->fence[i], bundle->image[i], bundle->at[i]);
+            prefetch_keys(bundle->fence[i], bundle->image[i], FRAMED, bundle->at[i]);
         } else if (word4) {
-            word4_prefetch(bundle->fence[i], bundle->image[i], bundle->at[i]);
+            prefetch_keys(bundle->fence[i], bundle->image[i], 4, bundle->at[i]);
         } else {
-            word8_prefetch(bundle->fence[i], bundle->image[i], bundle->at[i]);
+            prefetch_keys(bundle->fence[i], bundle->image[i], 8, bundle->at[i]);
         }
     }
 }
@@ -214,16 +217,16 @@ guess(const struct find *find, struct bundle *bundle)
         bundle->at[i] = marks_guess(batch->marks, bundle->at[i], &bundle->granule[i],
                                     bundle->word[i]);
         bundle->image[i] = image_of(find, bundle->fence[i]);
-        prefetch_head(bundle->image[i]);
+        image_prefetch(bundle->image[i]);
     }
     if (batch->has_frames)
         prefetch_mixed(find, bundle);
     else if (batch->layout.key.shape == SHAPE_WORD4)
         for (uint32_t i = 0; i < bundle->count; i++)
-            word4_prefetch(bundle->fence[i], bundle->image[i], bundle->at[i]);
+            prefetch_keys(bundle->fence[i], bundle->image[i], 4, bundle->at[i]);
     else
         for (uint32_t i = 0; i < bundle->count; i++)
-            word8_prefetch(bundle->fence[i], bundle->image[i], bundle->at[i]);
+            prefetch_keys(bundle->fence[i], bundle->image[i], 8, bundle->at[i]);
 }
 
 static void
@@ -236,11 +239,12 @@ find_mixed(const struct find *find, struct bundle *bundle)
         const uint64_t word = bundle->word[i];
 
         if (bundle->fence[i]->key_framed)
-            bundle->at[i] = framed_find(granule, bundle->image[i], bundle->at[i], word);
+            bundle->at[i] =
+                find_key(granule, bundle->image[i], FRAMED, bundle->at[i], word);
         else if (word4)
-            bundle->at[i] = word4_find(granule, bundle->image[i], bundle->at[i], word);
+            bundle->at[i] = find_key(granule, bundle->image[i], 4, bundle->at[i], word);
         else
-            bundle->at[i] = word8_find(granule, bundle->image[i], bundle->at[i], word);
+            bundle->at[i] = find_key(granule, bundle->image[i], 8, bundle->at[i], word);
     }
 }
 
@@ -254,12 +258,12 @@ finish(const struct find *find, struct bundle *bundle)
         find_mixed(find, bundle);
     else if (find->batch->layout.key.shape == SHAPE_WORD4)
         for (uint32_t i = 0; i < bundle->count; i++)
-            bundle->at[i] = word4_find(&bundle->granule[i], bundle->image[i],
-                                       bundle->at[i], bundle->word[i]);
+            bundle->at[i] = find_key(&bundle->granule[i], bundle->image[i], 4,
+                                     bundle->at[i], bundle->word[i]);
     else
         for (uint32_t i = 0; i < bundle->count; i++)
-            bundle->at[i] = word8_find(&bundle->granule[i], bundle->image[i],
-                                       bundle->at[i], bundle->word[i]);
+            bundle->at[i] = find_key(&bundle->granule[i], bundle->image[i], 8,
+                                     bundle->at[i], bundle->word[i]);
     for (uint32_t i = 0; i < bundle->count; i++) {
         const struct image *image = bundle->image[i];
 

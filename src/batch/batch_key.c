@@ -7,13 +7,6 @@
  * fetched at the same time as the words around the guess, and the value that is there.
  */
 
-static inline __attribute__((always_inline)) void
-prefetch_head(const struct image *image)
-{
-    __builtin_prefetch(image);
-    __builtin_prefetch((const uint8_t *)image + IMAGE_HEAD_BYTES / 2);
-}
-
 /*
  * The first key of the granule, which is the word's, that is not less than the word:
  * there is one. Is it the word?
@@ -65,7 +58,7 @@ batch_find_key(const struct reader *reader, const struct image *image,
     uint32_t at;
     bool equal;
 
-    prefetch_head(image);
+    image_prefetch(image);
     at = batch->marks != NULL ? find_word(reader, image, key->word, &equal)
                               : find_cell(reader, image, key, &equal);
     if (at == image->key_count) {
@@ -90,7 +83,7 @@ batch_prefetch_key(const struct reader *reader, const struct cell *key)
     if (fence->block == NULL)
         return;
     image = block_image(fence->block);
-    prefetch_head(image);
+    image_prefetch(image);
     if (batch->marks == NULL)
         return;
 

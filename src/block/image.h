@@ -142,6 +142,14 @@ image_key_words(const struct image *image)
     return (const uint8_t *)image + IMAGE_KEY_WORDS;
 }
 
+/* Asks the processor for the head. */
+static inline __attribute__((always_inline)) void
+image_prefetch(const struct image *image)
+{
+    __builtin_prefetch(image);
+    __builtin_prefetch((const uint8_t *)image + IMAGE_HEAD_BYTES / 2);
+}
+
 /* An array that is present. */
 static inline const void *
 image_array(const struct image *image, enum image_part part)

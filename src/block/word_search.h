@@ -45,6 +45,22 @@ interpolate(uint64_t first, uint64_t last, size_t begin, size_t end, uint64_t wo
                             (double)(end - 1 - begin));
 }
 
+/* The first of the words [begin, begin + count), of which there is one, not less than
+ * `word`. The number of steps depends on the count only, and a step has no branch to
+ * guess. */
+WORD_SEARCH size_t
+search_halves(const void *cells, size_t bytes, size_t begin, size_t count, uint64_t word)
+{
+    while (count > 1) {
+        const size_t half = count / 2;
+        const size_t less = word_at(cells, bytes, begin + half - 1) < word;
+
+        begin += half & (0 - less);
+        count -= half;
+    }
+    return begin + (word_at(cells, bytes, begin) < word);
+}
+
 /*
  * The first word in [begin, end) not less than `word`. Looks around `guess` first, then
  * in steps that double away from it, so that few lines of memory are touched.
@@ -68,17 +84,7 @@ search_around(const void *cells, size_t bytes, size_t begin, size_t end, size_t 
         high = end - low > step ? low + step : end;
         step *= 2;
     }
-    /* The number of steps depends on the size only, and a step has no branch to guess. */
-    size_t count = high - low;
-
-    while (count > 1) {
-        const size_t half = count / 2;
-        const size_t less = word_at(cells, bytes, low + half - 1) < word;
-
-        low += half & (0 - less);
-        count -= half;
-    }
-    return low + (count == 1 && word_at(cells, bytes, low) < word);
+    return high > low ? search_halves(cells, bytes, low, high - low, word) : low;
 }
 
 /* The same without a guess of the caller's. */
