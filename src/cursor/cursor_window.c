@@ -2,16 +2,8 @@
 
 /*
  * The window's seeks and bounds: which sources take part, where each begins and ends, and
- * which end of the window the inputs stand behind. Filling is in cursor_fill.c.
- *
- * What a source has left, forward, lies between its reader and `stop`; backward the
- * reader is the greater of the two:
- *
- *     the batch    | ... begin ........ reader ........ stop ... end ... |
- *                        the bounds of the cursor: from begin to end
- *
- * `stop` is a bound, or the end of the key in a limited window. When the key goes on in
- * the next block, `stop` is the end of this one, and `stop_moves` says that it will move.
+ * which end of the window the inputs stand behind. Filling is in cursor_fill.c; pictures
+ * of a window and of a source are in the headers.
  */
 
 #include "cursor/cursor_window.h"

@@ -10,21 +10,33 @@
  * the other. Its inputs are staged for one end only; for the other they are found again
  * by a seek to the row at that end.
  *
- *     the rows     k0 | k1 k2 k2 k2 k3 k4 k4 | k4 k5
- *     the window        front -------- back
- *     staged       BACKWARD: the inputs      FORWARD: they go
- *                  go on before the front    on behind the back
+ *     the rows     k0 | k1 k2 k2 k2 k3 k4 k4 | k4 k5        by their keys
+ *     the window        front --------- back
  *
- *     low_open, high_open        true: there may be rows beyond that end
- *     front_closed, back_closed  is it known that the key there has no row beyond the
- *                                end? Here of k1 perhaps, of k4 never
+ *     flag                 here       true means
+ *     low_open             true       there may be rows before the front: k0
+ *     high_open            true       there may be rows behind the back: k4 k5
+ *     front_closed         if known   the key of the front, k1, has no row before it: known
+ *                                     if k0 was seen, or a seek went to the key's begin
+ *     back_closed          false      the key of the back, k4, has no row behind it
+ *     limited              false      the window has rows of one key, and the inputs end
+ *                                     with that key
+ *     ghost                false      the only row is a default for an absent key: in no
+ *                                     batch, and gone when the window moves
+ *     has_through          as set     rows have no time: added up through `through`
+ *     tells_skipped        as set     the ledger hears of rows that were read in vain
  *
- * A *limited* window holds rows of one key only, because its inputs end with that key.
- * One value of it may be wanted, or all, so it begins with few rows and grows quickly.
+ *     staged               the inputs go on        a move at the other end
+ *     STAGED_FORWARD       behind the back         seeks to the front, turns round
+ *     STAGED_BACKWARD      before the front        seeks to the back, turns round
+ *     STAGED_NONE          nowhere: a ghost is shown
+ *
+ * A *limited* window may be wanted for one value of its key, or for all, so it begins
+ * with few rows and grows quickly.
  */
 
-#include "batch/batch.h"
 #include "cursor/cursor_skip.h"
+#include "cursor/cursor_source.h"
 
 /* Rows of the first fill, and of the largest, which has some of each batch. */
 #define WINDOW_WANT_MIN 16u
@@ -34,33 +46,6 @@
 #define WINDOW_WANT_BATCH 96u
 /* The least that is read past the window, and the fill behind that. */
 #define WINDOW_WANT_READ KWAY_WINDOW_MIN
-
-/* One batch of the cursor (a picture is in cursor_window.c). */
-struct source {
-    struct window *window;
-    /* A reference. */
-    struct spine_batch *batch;
-    /* Where staging goes on; between seeks a hint for the next one. */
-    struct reader reader;
-    struct ahead ahead;
-    /* The offset in the batch at which staging ends. */
-    uint64_t stop;
-    /* `stop` is the end of a block, behind which a limited window goes on. */
-    bool stop_moves;
-    /* The cursor's bounds as offsets in the batch. */
-    uint64_t begin;
-    uint64_t end;
-    /* Its weights count times -1. */
-    bool negated;
-    /* The least and the greatest key of the batch. */
-    struct cell key_min;
-    struct cell key_max;
-    /* Within an exact seek: may the batch have the key? Its filter, if it was asked. */
-    bool hit;
-    const struct lookup *lookup;
-    /* Exact seeks without a filter that found nothing, not told to the batch yet. */
-    uint32_t searches_in_vain;
-};
 
 enum window_staged { STAGED_NONE, STAGED_FORWARD, STAGED_BACKWARD };
 
@@ -181,26 +166,8 @@ window_rows_borrow(const struct window *window)
  * and put others before them. */
 enum spine_status window_fill_forward(struct window *window);
 enum spine_status window_fill_backward(struct window *window, size_t keep);
-/* The kway_refill_fn of cursors. */
-enum spine_status source_refill(struct kway_input *input, size_t want);
 /* Rows that the inputs have ahead of the window, at least. */
 uint64_t window_rows_ahead(const struct window *window);
-
-/* Are there rows between the reader and where `stop` will be? */
-static inline bool
-source_has_more(const struct source *source)
-{
-    return reader_offset(&source->reader) != source->stop || source->stop_moves;
-}
-
-/* How many there are, at least. */
-static inline uint64_t
-source_rows_left(const struct source *source)
-{
-    const uint64_t offset = reader_offset(&source->reader);
-
-    return offset < source->stop ? source->stop - offset : offset - source->stop;
-}
 
 /* Do the inputs go on behind the last row, with nothing but what is to be shown? */
 static inline bool
