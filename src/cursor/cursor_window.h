@@ -16,8 +16,8 @@
  *     flag                 here       true means
  *     low_open             true       there may be rows before the front: k0
  *     high_open            true       there may be rows behind the back: k4 k5
- *     front_closed         if known   the key of the front, k1, has no row before it: known
- *                                     if k0 was seen, or a seek went to the key's begin
+ *     front_closed         if known   the key of the front, k1, has no row before it: k0
+ *                                     was seen, or a seek went to the begin of k1
  *     back_closed          false      the key of the back, k4, has no row behind it
  *     limited              false      the window has rows of one key, and the inputs end
  *                                     with that key

@@ -5,7 +5,8 @@
 #
 # src/README.md is true: its map has each folder of src/ and each file directly in it, and
 # nothing else; its glossary has no word twice, and none that no source file has; the files
-# that either names in backquotes are there.
+# that either names in backquotes are there. The glossary is complete: it has a word of the
+# name of each struct that a header of src/ declares, unless all of its words are plain.
 
 set -eu
 cd "$1"
@@ -53,6 +54,34 @@ sed 's/ *(.*//' "$work/words" | while read -r word; do
         grep -qiF "${word%?}" "$work/sources" || echo "$word"
 done >"$work/found"
 complain "is in the glossary, but in no source file" <"$work/found"
+
+# Words that mean in a name what they mean everywhere.
+plain=' bytes calls condition counter counts dictionary directory export fact file heap id
+    info list metric mutex name node observed option order plain private queue random ref
+    run running scratch set shared small sum system tell text thread tool tree type unsorted work '
+tr 'A-Z,-' 'a-z  ' <"$work/words" | sed 's/ *(.*//' | tr ' ' '\n' | sort -u >"$work/nouns"
+find src -name '*.h' -exec sed -nE 's/^struct ([a-z_0-9]+) \{.*/\1/p' {} + | sort -u |
+    awk -v plain="$plain" '
+        BEGIN {
+            count = split(plain, words, /[ \n]+/)
+            for (i = 1; i <= count; i++)
+                known[words[i]] = 1
+        }
+        FNR == NR { known[$0] = 1; next }
+        {
+            found = 0
+            count = split($0, words, "_")
+            for (i = 1; i <= count; i++) {
+                for (size = 4; size <= length(words[i]); size++)
+                    found += substr(words[i], 1, size) in known
+                singular = words[i]
+                sub(/s$/, "", singular)
+                found += words[i] in known || singular in known
+            }
+            if (!found)
+                print "struct " $0
+        }' "$work/nouns" - >"$work/found"
+complain "is declared by a header, and no word of its name is in the glossary" <"$work/found"
 
 grep -oE '`[a-z_/]+\.(c|h|def|md)`' src/README.md | tr -d '`' | sort -u |
     while read -r file; do
