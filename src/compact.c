@@ -3,6 +3,7 @@
 /* The calls that ask for a compaction, and the one that waits for it. */
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "compaction.h"
 
@@ -59,6 +60,7 @@ out:
 static enum spine_status
 may_compact_locked(struct spine *spine, struct spine_error *error)
 {
+    assert(mutex_is_held(&spine->mutex));
     TRY_RETURN(spine_sticky_locked(spine, error));
     if (spine->locked.closing)
         return spine_fail(error, SPINE_CANCELLED, "compact: the spine is being closed");
@@ -116,6 +118,7 @@ wait_for_locked(struct spine *spine, const struct compaction *compaction,
     const enum spine_status st = spine_wait_locked(
         spine, &spine->idle, compaction_is_done, compaction, UINT64_MAX, error);
 
+    assert(mutex_is_held(&spine->mutex));
     if (compaction->heir != NULL)
         compaction = compaction->heir;
     if (!compaction->done)
@@ -142,6 +145,7 @@ compaction_is_done(const struct spine *spine, const void *context)
 static struct compaction *
 leave_locked(struct spine *spine, struct compaction *compaction)
 {
+    assert(mutex_is_held(&spine->mutex));
     if (compaction->heir != NULL)
         compaction = compaction->heir;
     compaction->waiters--;
@@ -177,6 +181,7 @@ join_locked(struct spine *spine, struct compaction **fresh)
     struct compaction **at =
         joins_running ? &spine->locked.compaction : &spine->locked.next_compaction;
 
+    assert(mutex_is_held(&spine->mutex));
     if (*at == NULL) {
         *at = *fresh;
         *fresh = NULL;

@@ -36,6 +36,7 @@ compaction_start_locked(struct spine *spine, struct aftermath *after)
 {
     const struct merge_task *task = &spine->locked.tasks[COMPACTION_TASK];
 
+    assert(mutex_is_held(&spine->mutex));
     if (task->state == TASK_IDLE &&
         (spine->locked.settles || spine->locked.next_compaction != NULL)) {
         if (give_up_merges_locked(spine, after))
@@ -51,6 +52,7 @@ compaction_settle_locked(struct merge_task *task, struct aftermath *after)
 {
     struct spine *spine = task->spine;
 
+    assert(mutex_is_held(&task->spine->mutex));
     if (task->level == COMPACTION_TASK) {
         if (entry_set_sums(&task->inputs).count == spine->locked.batch_count &&
             (compaction_presses_locked(spine) ||
@@ -66,6 +68,7 @@ compaction_settle_locked(struct merge_task *task, struct aftermath *after)
 bool
 compaction_presses_locked(const struct spine *spine)
 {
+    assert(mutex_is_held(&spine->mutex));
     return spine->locked.settle_attempts >= SETTLE_ATTEMPTS_MAX;
 }
 
@@ -77,6 +80,7 @@ postpone_locked(struct spine *spine, struct aftermath *after)
     struct compaction *compaction = spine->locked.compaction;
     struct compaction *next = spine->locked.next_compaction;
 
+    assert(mutex_is_held(&spine->mutex));
     if (compaction == NULL)
         return;
     spine->locked.compaction = NULL;
@@ -98,6 +102,7 @@ give_up_merges_locked(struct spine *spine, struct aftermath *after)
 {
     bool waits = false;
 
+    assert(mutex_is_held(&spine->mutex));
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
         merge_task_abandon_locked(&spine->locked.tasks[level], after);
         waits = waits || spine->locked.tasks[level].state != TASK_IDLE;
@@ -114,6 +119,7 @@ begin_locked(struct spine *spine, struct aftermath *after)
     struct merge_task *task = &spine->locked.tasks[COMPACTION_TASK];
     size_t count;
 
+    assert(mutex_is_held(&spine->mutex));
     spine->locked.next_compaction = NULL;
     spine->locked.settles = false;
     entry_set_unite(&task->inputs, &spine->locked.loose);
@@ -141,6 +147,7 @@ compaction_ended_locked(struct spine *spine, const struct spine_error *error,
 {
     struct compaction *compaction = spine->locked.compaction;
 
+    assert(mutex_is_held(&spine->mutex));
     spine->locked.compaction = NULL;
     spine->locked.settle_attempts = 0;
     end_one_locked(spine, compaction, error, batch, after);
@@ -152,6 +159,7 @@ compaction_refuse_locked(struct spine *spine, const struct spine_error *error,
 {
     struct compaction *compaction = spine->locked.next_compaction;
 
+    assert(mutex_is_held(&spine->mutex));
     spine->locked.next_compaction = NULL;
     end_one_locked(spine, compaction, error, NULL, after);
 }
@@ -162,6 +170,7 @@ compaction_cancel_locked(struct spine *spine, struct aftermath *after)
     static const struct spine_error closing = {
         SPINE_CANCELLED, "the spine or its runtime is being closed"};
 
+    assert(mutex_is_held(&spine->mutex));
     compaction_ended_locked(spine, &closing, NULL, after);
     compaction_refuse_locked(spine, &closing, after);
     merge_task_abandon_locked(&spine->locked.tasks[COMPACTION_TASK], after);
@@ -173,6 +182,7 @@ end_one_locked(struct spine *spine, struct compaction *compaction,
                const struct spine_error *error, struct spine_batch *batch,
                struct aftermath *after)
 {
+    assert(mutex_is_held(&spine->mutex));
     if (compaction == NULL)
         return;
     if (error != NULL)
@@ -212,6 +222,7 @@ compaction_has_present_rules_locked(const struct merge_task *task)
 {
     const struct spine *spine = task->spine;
 
+    assert(mutex_is_held(&task->spine->mutex));
     return task->has_frontier == spine->locked.has_frontier &&
            task->frontier == spine->locked.frontier &&
            task->key_filter == spine->locked.key_filter &&

@@ -34,6 +34,7 @@ company_gather_locked(const struct spine *spine, struct entry_range range, uint6
 {
     struct gathering gathering = {.company = out, .rows = rows};
 
+    assert(mutex_is_held(&spine->mutex));
     out->count = 0;
     if (entry_set_sums_in(&spine->locked.loose, range).count <= SLOT_AHEAD_MAX)
         entry_set_each(&spine->locked.loose, range, sort_in, &gathering);
@@ -63,6 +64,7 @@ sort_in(struct entry *entry, void *context)
 struct company_terms
 company_terms_locked(const struct spine *spine)
 {
+    assert(mutex_is_held(&spine->mutex));
     return (struct company_terms){
         .times_move = spine->locked.has_frontier && spine->layout.timed,
         .filters = filters_mark(spine->locked.key_filter, spine->locked.value_filter)};
@@ -100,6 +102,7 @@ company_take_locked(struct spine *spine, const struct company *company, size_t c
 {
     size_t taken = 0;
 
+    assert(mutex_is_held(&spine->mutex));
     for (size_t i = 0; i < count; i++) {
         struct entry *entry =
             entry_set_take_batch(&spine->locked.loose, company->levels[i],

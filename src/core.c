@@ -36,6 +36,7 @@ aftermath_run(struct spine *spine, struct aftermath *after)
 void
 spine_changed_locked(struct spine *spine, struct aftermath *after)
 {
+    assert(mutex_is_held(&spine->mutex));
     if (spine->locked.snapshot == NULL)
         return;
     assert(after->snapshot == NULL);
@@ -46,6 +47,7 @@ spine_changed_locked(struct spine *spine, struct aftermath *after)
 void
 spine_add_locked(struct spine *spine, struct entry *entry)
 {
+    assert(mutex_is_held(&spine->mutex));
     entry->level = slot_level(spine->policy, entry->batch->info.rows);
     entry_set_add(&spine->locked.loose, entry);
     if (entry->level > 0)
@@ -58,6 +60,7 @@ spine_add_output_locked(struct spine *spine, struct entry *entry)
     const struct spine_batch_info *info = &entry->batch->info;
     unsigned top_level = entry_set_top_level(&spine->locked.loose);
 
+    assert(mutex_is_held(&spine->mutex));
     for (unsigned i = 0; i < TASK_COUNT; i++) {
         const unsigned level = entry_set_top_level(&spine->locked.tasks[i].inputs);
 
@@ -73,6 +76,7 @@ void
 spine_set_error_locked(struct spine *spine, const struct spine_error *error,
                        struct aftermath *after)
 {
+    assert(mutex_is_held(&spine->mutex));
     assert(error->status != SPINE_OK);
     spine->locked.status = error->status;
     spine->locked.error = *error;
@@ -86,6 +90,7 @@ spine_set_error_locked(struct spine *spine, const struct spine_error *error,
 enum spine_status
 spine_sticky_locked(const struct spine *spine, struct spine_error *error)
 {
+    assert(mutex_is_held(&spine->mutex));
     if (spine->locked.status != SPINE_OK && error != NULL)
         *error = spine->locked.error;
     return spine->locked.status;
@@ -94,6 +99,7 @@ spine_sticky_locked(const struct spine *spine, struct spine_error *error)
 void
 spine_wake_locked(struct spine *spine)
 {
+    assert(mutex_is_held(&spine->mutex));
     spine->locked.wakes++;
     condition_broadcast(&spine->no_backpressure);
     if (!PLANTED(SIGNAL_LOST))
@@ -103,6 +109,7 @@ spine_wake_locked(struct spine *spine)
 void
 spine_enter_locked(struct spine *spine)
 {
+    assert(mutex_is_held(&spine->mutex));
     spine->locked.callers++;
 }
 

@@ -55,6 +55,7 @@ spine_retain_values(struct spine *spine, const struct spine_value_filter *filter
 void
 filters_capture_locked(struct merge_task *task)
 {
+    assert(mutex_is_held(&task->spine->mutex));
     task->key_filter = key_filter_ref(task->spine->locked.key_filter);
     task->value_filter = value_filter_ref(task->spine->locked.value_filter);
 }
@@ -62,6 +63,7 @@ filters_capture_locked(struct merge_task *task)
 bool
 filters_are_set_locked(const struct spine *spine)
 {
+    assert(mutex_is_held(&spine->mutex));
     return spine->locked.key_filter != NULL || spine->locked.value_filter != NULL;
 }
 

@@ -14,6 +14,7 @@
  */
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "compaction.h"
 #include "core.h"
@@ -109,6 +110,7 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
 static void
 leave_insert_locked(struct spine *spine, const struct told_insert *told)
 {
+    assert(mutex_is_held(&spine->mutex));
     if (told->begin_ns > 0) {
         mutex_unlock(&spine->mutex);
         tell_insert(spine, told);
@@ -128,6 +130,7 @@ move_locked(struct spine *spine, struct entry *entry, uint64_t *offered,
     enum spine_status st;
     uint64_t begin_ns;
 
+    assert(mutex_is_held(&spine->mutex));
     mutex_unlock(&spine->mutex);
     begin_ns = tell_begin_ns(spine);
     st = batch_to_file_with(batch, placement->store, lookup_ledger_options(spine->ledger),
@@ -166,6 +169,7 @@ may_take_locked(const struct spine *spine, bool may_wait, struct spine_error *er
 {
     const enum spine_status st = spine_sticky_locked(spine, error);
 
+    assert(mutex_is_held(&spine->mutex));
     if (st != SPINE_OK || !spine_is_full_locked(spine))
         return st;
     if (runtime_is_closed(spine->runtime))
@@ -186,6 +190,7 @@ insert_locked(struct spine *spine, struct entry *entry, struct told_insert *told
 {
     const uint64_t rows = entry->batch->info.rows;
 
+    assert(mutex_is_held(&spine->mutex));
     entry->sequence = ++spine->locked.sequence;
     spine->locked.batch_count++;
     spine->locked.dirty = true;

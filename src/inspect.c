@@ -3,6 +3,7 @@
 /* Statistics of a spine, and spine_check(): the sums of its sets counted again, and every
  * batch checked. */
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "core.h"
 #include "listing.h"
@@ -86,6 +87,7 @@ add_snapshots_locked(const struct spine *spine, struct spine_stats *out)
     const bool is_idle = kept != NULL && ref_count(&kept->refs) == 1;
     size_t count;
 
+    assert(mutex_is_held(&spine->mutex));
     book_read(spine->book, is_idle ? &kept->line : NULL, &count,
               &out->snapshot_age_ns_max);
     out->snapshots = count;
@@ -118,6 +120,7 @@ copy_state_locked(const struct spine *spine, struct spine_stats *out)
     const char *key_filter = key_filter_name(spine->locked.key_filter);
     const char *value_filter = value_filter_name(spine->locked.value_filter);
 
+    assert(mutex_is_held(&spine->mutex));
 #define COPY(name) out->name = counters->name;
     SPINE_COUNTERS(COPY)
 #undef COPY
@@ -134,6 +137,7 @@ copy_state_locked(const struct spine *spine, struct spine_stats *out)
 static void
 add_tasks_locked(const struct spine *spine, struct spine_stats *out)
 {
+    assert(mutex_is_held(&spine->mutex));
     for (unsigned i = 0; i < TASK_COUNT; i++) {
         const struct task_counters *counters = &spine->locked.tasks[i].counters;
 
@@ -168,6 +172,7 @@ level_stats_locked(const struct spine *spine, unsigned level,
 {
     const struct entry_sums loose = entry_set_level(&spine->locked.loose, level);
 
+    assert(mutex_is_held(&spine->mutex));
     const struct task_counters *counters = &spine->locked.tasks[level].counters;
 
     *out = (struct spine_level_stats){0};
@@ -283,6 +288,7 @@ check_places_locked(struct spine *spine, struct spine_error *error)
 {
     struct census census = {.error = error};
 
+    assert(mutex_is_held(&spine->mutex));
     spine_list_wait_locked(spine);
     TRY_RETURN(count_locked(spine, &census));
     spine_list_sections_locked(spine, check_section_locked, &census);
@@ -298,6 +304,7 @@ count_locked(const struct spine *spine, struct census *census)
 {
     size_t batch_count = count_set(census, &spine->locked.loose, "loose");
 
+    assert(mutex_is_held(&spine->mutex));
     for (unsigned i = 0; i < TASK_COUNT; i++) {
         batch_count += count_set(census, &spine->locked.tasks[i].inputs, "merging");
         TRY_RETURN(check_task(&spine->locked.tasks[i], census->error));
@@ -354,6 +361,7 @@ check_task(const struct merge_task *task, struct spine_error *error)
 static void
 check_section_locked(const struct spine *spine, struct entry_range range, void *context)
 {
+    assert(mutex_is_held(&spine->mutex));
     check_set(context, &spine->locked.loose, "loose", range);
     for (unsigned i = 0; i < TASK_COUNT; i++)
         check_set(context, &spine->locked.tasks[i].inputs, "merging", range);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "listing.h"
 
+#include "base/assert.h"
+
 /* Sequences that are listed in one section: few where threads are simulated, so that
  * tests see what happens in between. */
 #ifdef SPINE_SIMULATED_THREADS
@@ -23,6 +25,7 @@ static uint64_t next_of_all_locked(const struct spine *spine, uint64_t sequence)
 void
 spine_list_wait_locked(struct spine *spine)
 {
+    assert(mutex_is_held(&spine->mutex));
     while (spine->locked.publishers_waiting > 0 && !is_short_locked(spine))
         condition_wait(&spine->idle, &spine->mutex);
 }
@@ -32,6 +35,7 @@ spine_list_locked(struct spine *spine, entry_fn *on_entry, void *context)
 {
     struct listener listener = {.on_entry = on_entry, .context = context};
 
+    assert(mutex_is_held(&spine->mutex));
     spine_list_sections_locked(spine, each_in_range_locked, &listener);
 }
 
@@ -40,6 +44,7 @@ each_in_range_locked(const struct spine *spine, struct entry_range range, void *
 {
     const struct listener *listener = context;
 
+    assert(mutex_is_held(&spine->mutex));
     entry_set_each(&spine->locked.loose, range, listener->on_entry, listener->context);
     for (unsigned i = 0; i < TASK_COUNT; i++)
         entry_set_each(&spine->locked.tasks[i].inputs, range, listener->on_entry,
@@ -52,6 +57,7 @@ spine_list_sections_locked(struct spine *spine, section_fn *on_section, void *co
     struct entry_range range = entries_all;
     const uint64_t last = spine->locked.sequence;
 
+    assert(mutex_is_held(&spine->mutex));
     if (is_short_locked(spine)) {
         on_section(spine, range, context);
         return;
@@ -75,6 +81,7 @@ spine_list_sections_locked(struct spine *spine, section_fn *on_section, void *co
 void
 spine_publish_wait_locked(struct spine *spine)
 {
+    assert(mutex_is_held(&spine->mutex));
     spine->locked.publishers_waiting++;
     while (spine->locked.lists > 0)
         condition_wait(&spine->idle, &spine->mutex);
@@ -85,6 +92,7 @@ spine_publish_wait_locked(struct spine *spine)
 static bool
 is_short_locked(const struct spine *spine)
 {
+    assert(mutex_is_held(&spine->mutex));
     return spine->locked.batch_count <= SECTION_SEQUENCES;
 }
 
@@ -95,6 +103,7 @@ next_of_all_locked(const struct spine *spine, uint64_t sequence)
 {
     uint64_t next = entry_set_next(&spine->locked.loose, sequence);
 
+    assert(mutex_is_held(&spine->mutex));
     for (unsigned i = 0; i < TASK_COUNT; i++) {
         const uint64_t in_task = entry_set_next(&spine->locked.tasks[i].inputs, sequence);
 

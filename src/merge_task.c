@@ -129,6 +129,7 @@ merge_task_hurry_locked(struct merge_task *task, struct aftermath *after)
 {
     bool ready;
 
+    assert(mutex_is_held(&task->spine->mutex));
     if (!task->job.spare)
         return;
     ready =
@@ -144,6 +145,7 @@ merge_task_hurry_locked(struct merge_task *task, struct aftermath *after)
 void
 merge_task_abandon_locked(struct merge_task *task, struct aftermath *after)
 {
+    assert(mutex_is_held(&task->spine->mutex));
     if (task->state == TASK_IDLE)
         return;
     if (task->state == TASK_PARKED || runtime_withdraw(task->spine->runtime, &task->job))
@@ -155,6 +157,7 @@ merge_task_abandon_locked(struct merge_task *task, struct aftermath *after)
 void
 merge_task_park_locked(struct merge_task *task)
 {
+    assert(mutex_is_held(&task->spine->mutex));
     if (task->state == TASK_QUEUED &&
         runtime_withdraw(task->spine->runtime, &task->job)) {
         task->state = TASK_PARKED;
@@ -165,6 +168,7 @@ merge_task_park_locked(struct merge_task *task)
 void
 merge_task_unpark_locked(struct merge_task *task, struct aftermath *after)
 {
+    assert(mutex_is_held(&task->spine->mutex));
     if (task->state != TASK_PARKED)
         return;
     task->state = TASK_QUEUED;
@@ -176,6 +180,7 @@ merge_task_unpark_locked(struct merge_task *task, struct aftermath *after)
 void
 merge_task_retry_locked(struct merge_task *task, struct aftermath *after)
 {
+    assert(mutex_is_held(&task->spine->mutex));
     task->failures = 0;
     task->lacks = false;
     runtime_wake(task->spine->runtime, &task->job);

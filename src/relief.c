@@ -28,6 +28,7 @@ relief_start_locked(struct spine *spine, struct aftermath *after)
 {
     struct entry_set *loose = &spine->locked.loose;
 
+    assert(mutex_is_held(&spine->mutex));
     if (runtime_pressure(spine->runtime) < PRESSURE_HIGH ||
         runtime_placement(spine->runtime)->store == NULL)
         return;
@@ -73,6 +74,7 @@ relief_wait_locked(struct spine *spine, struct stall *stall, struct spine_error 
     struct spine_counters *counters = &spine->locked.counters;
     enum spine_status st = SPINE_OK;
 
+    assert(mutex_is_held(&spine->mutex));
     stall_begin_locked(spine, SPINE_CAUSE_MEMORY, stall);
     for (;;) {
         uint64_t fuel_rows = MEMORY_FUEL_ROWS;

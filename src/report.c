@@ -33,6 +33,7 @@ void
 report_later_locked(struct spine *spine, struct compaction *compaction,
                     struct aftermath *after)
 {
+    assert(mutex_is_held(&spine->mutex));
     assert(compaction->done && compaction->first != NULL && compaction->next == NULL);
     if (spine->locked.ended != NULL)
         spine->locked.ended_last->next = compaction;
@@ -94,6 +95,7 @@ report_on_worker(struct job *job, uint64_t *fuel_rows)
 static bool
 is_last_chance_locked(const struct spine *spine)
 {
+    assert(mutex_is_held(&spine->mutex));
     return spine->locked.closing || runtime_is_closed(spine->runtime);
 }
 
@@ -106,6 +108,7 @@ report_locked(struct spine *spine)
     struct compaction_request *request = compaction->first;
     const enum spine_status status = compaction->error.status;
 
+    assert(mutex_is_held(&spine->mutex));
     compaction->first = request->next;
     if (compaction->first == NULL) {
         compaction->last = NULL;

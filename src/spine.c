@@ -256,6 +256,7 @@ is_quiet_locked(const struct spine *spine, bool inside)
     bool quiet = spine->locked.callers == inside && !spine->locked.scout_queued &&
                  !spine->locked.survey.queued && spine->locked.report_queued == inside;
 
+    assert(mutex_is_held(&spine->mutex));
     for (unsigned i = 0; i < TASK_COUNT; i++)
         quiet = quiet && spine->locked.tasks[i].state == TASK_IDLE;
     return quiet;
@@ -389,6 +390,7 @@ no_slice_runs_locked(const struct spine *spine)
 {
     bool none = true;
 
+    assert(mutex_is_held(&spine->mutex));
     if (spine->locked.pauses == 0)
         return true;
     for (unsigned i = 0; i < TASK_COUNT; i++)

@@ -90,6 +90,7 @@ split_publish_locked(struct merge_task *task, struct split *split,
     struct spine_batch **rest = split->rests;
     struct entry *home = NULL;
 
+    assert(mutex_is_held(&task->spine->mutex));
     assert(task->merge == NULL);
     spine->locked.counters.merge_splits++;
     task->counters.merge_rows_in += split->counts.rows_in;

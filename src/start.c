@@ -65,6 +65,7 @@ spine_scout_init(struct spine *spine)
 void
 spine_start_merges_locked(struct spine *spine, struct aftermath *after)
 {
+    assert(mutex_is_held(&spine->mutex));
     if (!start_is_allowed_locked(spine) || compaction_start_locked(spine, after))
         return;
     start_bottom_locked(spine, after);
@@ -83,6 +84,7 @@ queue_scout_locked(struct spine *spine, struct aftermath *after)
     struct job *scout = &spine->locked.scout;
     const bool needed = lookup_ledger_has_skipped(spine->ledger);
 
+    assert(mutex_is_held(&spine->mutex));
     if (spine->locked.scout_queued &&
         (!needed || !scout->spare || !runtime_withdraw(spine->runtime, scout)))
         return;
@@ -95,6 +97,7 @@ queue_scout_locked(struct spine *spine, struct aftermath *after)
 bool
 start_is_allowed_locked(const struct spine *spine)
 {
+    assert(mutex_is_held(&spine->mutex));
     return !spine->locked.closing && spine->locked.pauses == 0 &&
            spine->locked.status == SPINE_OK;
 }
@@ -110,6 +113,7 @@ start_bottom_locked(struct spine *spine, struct aftermath *after)
     const uint64_t rows_min = slot_bottom_rows(largest_rows);
     struct entry_set inputs = {0};
 
+    assert(mutex_is_held(&spine->mutex));
     if (slot_level(spine->policy, largest_rows) == 0 ||
         !bottom_is_due_locked(spine, largest, largest_rows, rows_min))
         return;
@@ -135,6 +139,7 @@ largest_locked(struct spine *spine, const struct entry **loose,
 {
     uint64_t rows = 0;
 
+    assert(mutex_is_held(&spine->mutex));
     *loose = entry_set_largest(&spine->locked.loose);
     *reader = NULL;
     if (*loose != NULL) {
@@ -160,6 +165,7 @@ bottom_is_due_locked(const struct spine *spine, const struct entry *largest,
     const struct entry_sums sums = entry_set_sums_in(&spine->locked.loose, range);
     struct negatives negatives = {.rows_min = rows_min, .except = largest};
 
+    assert(mutex_is_held(&spine->mutex));
     if (sums.count > SLOT_BOTTOM_MAX ||
         !slot_bottom_due(largest_rows, sums.negative_rows))
         return false;
@@ -195,6 +201,7 @@ start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
     const size_t count =
         slot_merge_count(spine->policy, level, entry_set_level(loose, level).count);
 
+    assert(mutex_is_held(&spine->mutex));
     if (count == 0)
         return;
     if (task->state != TASK_IDLE) {
@@ -209,6 +216,7 @@ start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
 static bool
 may_scout_locked(const struct spine *spine)
 {
+    assert(mutex_is_held(&spine->mutex));
     return start_is_allowed_locked(spine) && !spine->options.only_due_merges &&
            entry_set_sums(&spine->locked.loose).count > 1 &&
            spine->locked.idle_waiters == 0 && spine->locked.next_compaction == NULL &&
@@ -294,6 +302,7 @@ start_ahead_locked(struct spine *spine, const struct company *company, size_t co
     struct entry_set inputs = {0};
     struct merge_task *task;
 
+    assert(mutex_is_held(&spine->mutex));
     if (company_take_locked(spine, company, count, &inputs) == count &&
         entry_set_top_level(&inputs) < free_levels_locked(spine).level_end) {
         task = &spine->locked.tasks[entry_set_top_level(&inputs)];
@@ -312,6 +321,7 @@ free_levels_locked(const struct spine *spine)
 {
     struct entry_range range = entries_all;
 
+    assert(mutex_is_held(&spine->mutex));
     range.level_end = 0;
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
         const struct merge_task *task = &spine->locked.tasks[level];
@@ -350,6 +360,7 @@ static void
 start_inputs_locked(struct merge_task *task, const struct entry_set *inputs, bool ahead,
                     struct aftermath *after)
 {
+    assert(mutex_is_held(&task->spine->mutex));
     task->inputs = *inputs;
     task->ahead = ahead;
     task->job.spare = ahead;

@@ -70,6 +70,7 @@ may_cut_locked(const struct spine *spine)
 {
     const struct company_terms terms = company_terms_locked(spine);
 
+    assert(mutex_is_held(&spine->mutex));
     return terms.filters.keys == 0 && terms.filters.values == 0 && !terms.times_move;
 }
 
@@ -175,6 +176,7 @@ stretch_start_locked(struct spine *spine, struct stretch *stretch,
     struct merge_task *task = &spine->locked.tasks[company->levels[company->count - 1]];
     struct entry_set taken = {0};
 
+    assert(mutex_is_held(&spine->mutex));
     if (task->state != TASK_IDLE ||
         company_take_locked(spine, company, company->count, &taken) < company->count) {
         entry_set_unite(&spine->locked.loose, &taken);

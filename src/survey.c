@@ -51,12 +51,14 @@ survey_init(struct spine *spine)
 void
 survey_want_locked(struct spine *spine)
 {
+    assert(mutex_is_held(&spine->mutex));
     spine->locked.survey.wanted = true;
 }
 
 void
 survey_withdraw_locked(struct spine *spine)
 {
+    assert(mutex_is_held(&spine->mutex));
     if (runtime_withdraw(spine->runtime, &spine->locked.survey.job))
         spine->locked.survey.queued = false;
 }
@@ -68,6 +70,7 @@ survey_start_locked(struct spine *spine, struct aftermath *after)
     const uint64_t inserted =
         spine->locked.counters.inserted_rows - survey->inserted_rows;
 
+    assert(mutex_is_held(&spine->mutex));
     if (survey->queued || !is_due_locked(spine))
         return;
     /* It may wait for idle times, but not until much more has come in. */
@@ -84,6 +87,7 @@ is_due_locked(const struct spine *spine)
     const struct survey *survey = &spine->locked.survey;
     const uint64_t largest_rows = entry_set_sums(&spine->locked.loose).rows_most;
 
+    assert(mutex_is_held(&spine->mutex));
     return survey->wanted && start_is_allowed_locked(spine) &&
            spine->locked.next_compaction == NULL &&
            spine->locked.counters.inserted_rows >= survey->inserted_rows_min &&
@@ -141,6 +145,7 @@ collect_locked(struct spine *spine, struct findings *findings)
     struct survey *survey = &spine->locked.survey;
     struct entry_range range = entries_all;
 
+    assert(mutex_is_held(&spine->mutex));
     survey->wanted = false;
     survey->inserted_rows = spine->locked.counters.inserted_rows;
     findings->keys = key_filter_ref(spine->locked.key_filter);
@@ -211,6 +216,7 @@ act_locked(struct spine *spine, const struct findings *findings, struct aftermat
 {
     bool wanted[SPINE_LEVELS] = {false};
 
+    assert(mutex_is_held(&spine->mutex));
     for (size_t i = 0; i < findings->batches.count; i++)
         if (findings->rejected[i])
             wanted[findings->batches.levels[i]] = true;
@@ -231,6 +237,7 @@ task_for_locked(struct spine *spine, unsigned level)
 {
     struct merge_task *tasks = spine->locked.tasks;
 
+    assert(mutex_is_held(&spine->mutex));
     if (tasks[level].state == TASK_IDLE)
         return &tasks[level];
     for (unsigned other = SPINE_LEVELS; other-- > 0;)
@@ -247,6 +254,7 @@ start_level_locked(struct merge_task *task, unsigned level,
     const struct company *batches = &findings->batches;
     struct company chosen = {0};
 
+    assert(mutex_is_held(&task->spine->mutex));
     for (size_t i = 0; i < batches->count; i++)
         if (findings->rejected[i] && batches->levels[i] == level) {
             chosen.batches[chosen.count] = batches->batches[i];
@@ -265,6 +273,7 @@ survey_unblock_locked(struct spine *spine, const struct merge_task *task)
 {
     struct survey *survey = &spine->locked.survey;
 
+    assert(mutex_is_held(&spine->mutex));
     survey->wanted = survey->wanted || survey->blocked ||
                      task->key_filter != spine->locked.key_filter ||
                      task->value_filter != spine->locked.value_filter;
@@ -274,6 +283,7 @@ survey_unblock_locked(struct spine *spine, const struct merge_task *task)
 void
 survey_learn_locked(struct spine *spine, const struct merge_counts *counts)
 {
+    assert(mutex_is_held(&spine->mutex));
     if (slot_survey_was_right(counts->rows_in, counts->rows_dropped))
         return;
     spine->locked.survey.inserted_rows_min =

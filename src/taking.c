@@ -139,6 +139,7 @@ out:
 static void
 cut_fill_locked(const struct spine *spine, struct spine_cut *cut)
 {
+    assert(mutex_is_held(&spine->mutex));
     cut->frontier = spine->locked.frontier;
     cut->has_frontier = spine->locked.has_frontier;
     cut->dirty = spine->locked.dirty;
@@ -156,6 +157,7 @@ snapshot_fill_locked(struct spine *spine, struct spine_snapshot *fresh)
 {
     const uint64_t sequence = spine->locked.sequence;
 
+    assert(mutex_is_held(&spine->mutex));
     spine_list_locked(spine, append_batch, fresh);
     if (spine->locked.sequence == sequence && spine->locked.snapshot == NULL) {
         assert(fresh->batch_count == spine->locked.batch_count);

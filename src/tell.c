@@ -8,6 +8,7 @@
 
 #include "tell.h"
 
+#include "base/assert.h"
 #include "core.h"
 #include "observe/observe.h"
 
@@ -58,6 +59,7 @@ stall_begin_locked(const struct spine *spine, enum spine_cause cause, struct sta
     const struct merge_task *tasks = spine->locked.tasks;
     unsigned at = COMPACTION_TASK;
 
+    assert(mutex_is_held(&spine->mutex));
     *stall = (struct stall){.cause = cause};
     if (nobody_is_told(spine))
         return;

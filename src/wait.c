@@ -15,6 +15,7 @@
  * So a spine without any thread of its own never stands still while somebody waits.
  */
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/planted.h"
 #include "compaction.h"
@@ -37,6 +38,7 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
 {
     const uint64_t errors = spine->locked.errors;
 
+    assert(mutex_is_held(&spine->mutex));
     for (;;) {
         const uint64_t wakes = spine->locked.wakes;
         uint64_t fuel_rows = WAIT_FUEL_ROWS;
@@ -79,6 +81,7 @@ spine_is_full_locked(const struct spine *spine)
 {
     const struct entry_set *loose = &spine->locked.loose;
 
+    assert(mutex_is_held(&spine->mutex));
     if (spine->locked.pauses > 0)
         return false;
     if (compaction_presses_locked(spine))
@@ -96,6 +99,7 @@ spine_is_full_locked(const struct spine *spine)
 static bool
 has_room_locked(const struct spine *spine, const void *context)
 {
+    assert(mutex_is_held(&spine->mutex));
     (void)context;
     return !spine_is_full_locked(spine);
 }
@@ -109,6 +113,7 @@ spine_wait_room_locked(struct spine *spine, uint64_t deadline_ns, struct stall *
     enum spine_status st;
     uint64_t wait_ns;
 
+    assert(mutex_is_held(&spine->mutex));
     stall_begin_locked(
         spine, compaction_presses_locked(spine) ? SPINE_CAUSE_SUM : SPINE_CAUSE_BATCHES,
         stall);
@@ -181,6 +186,7 @@ is_idle_locked(const struct spine *spine, const void *context)
 {
     const bool paused = spine->locked.pauses > 0;
 
+    assert(mutex_is_held(&spine->mutex));
     (void)context;
     if (!paused && (spine->locked.settles || spine->locked.next_compaction != NULL))
         return false;

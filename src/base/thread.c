@@ -13,6 +13,44 @@
 /* libuv adds the present time to a timeout; what is longer than a century would wrap. */
 #define TIMEOUT_NS_MAX (UINT64_C(1) << 62)
 
+#ifdef NDEBUG
+#define note_locked(mutex) ((void)0)
+#define note_unlocked(mutex) ((void)0)
+#else
+/* The mutexes that this thread holds: as many as there are kinds of locks, at most. */
+static _Thread_local const struct mutex *held[16];
+static _Thread_local unsigned held_count;
+
+static void
+note_locked(const struct mutex *mutex)
+{
+    assert(held_count < sizeof held / sizeof *held);
+    held[held_count++] = mutex;
+}
+
+static void
+note_unlocked(const struct mutex *mutex)
+{
+    unsigned at = held_count;
+
+    while (at > 0 && held[at - 1] != mutex)
+        at--;
+    assert(at > 0);
+    for (held_count--; at <= held_count; at++)
+        held[at - 1] = held[at];
+}
+
+bool
+mutex_is_held(const struct mutex *mutex)
+{
+    unsigned at = held_count;
+
+    while (at > 0 && held[at - 1] != mutex)
+        at--;
+    return at > 0;
+}
+#endif
+
 enum spine_status
 mutex_init(struct mutex *mutex)
 {
@@ -43,6 +81,7 @@ void
 mutex_lock(struct mutex *mutex)
 {
     uv_mutex_lock(&mutex->handle);
+    note_locked(mutex);
     steps_section_begin();
 }
 
@@ -50,6 +89,7 @@ void
 mutex_unlock(struct mutex *mutex)
 {
     steps_section_end();
+    note_unlocked(mutex);
     uv_mutex_unlock(&mutex->handle);
 }
 

@@ -44,6 +44,8 @@ enum spine_status mutex_init(struct mutex *mutex);
 void mutex_release(struct mutex *mutex);
 void mutex_lock(struct mutex *mutex);
 void mutex_unlock(struct mutex *mutex);
+/* Does the calling thread hold it? For assertions: there is none in Release. */
+bool mutex_is_held(const struct mutex *mutex);
 
 enum spine_status condition_init(struct condition *condition);
 void condition_release(struct condition *condition);

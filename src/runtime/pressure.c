@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/assert.h"
 #include "observe/observe.h"
 #include "runtime/pump.h"
 
@@ -83,6 +84,7 @@ apply_locked(struct spine_runtime *runtime, enum pressure level)
     const uint64_t usual = budget->storage_bytes_min;
     uint64_t output = usual, insert = UINT64_MAX;
 
+    assert(mutex_is_held(&budget->mutex));
     budget->ns[runtime_pressure(runtime)] += now_ns - budget->since_ns;
     budget->since_ns = now_ns;
     if (level >= PRESSURE_HIGH) {

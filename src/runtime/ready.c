@@ -23,6 +23,7 @@ ready_append_locked(struct spine_runtime *runtime, struct job *job)
                        : job->spare ? &runtime->locked.spare
                                     : &runtime->locked.ready;
 
+    assert(mutex_is_held(&runtime->mutex));
     assert(job->next == NULL);
     RING_APPEND(ring, job);
     job->ready_at = runtime->locked.taken;
@@ -37,6 +38,7 @@ ready_append_locked(struct spine_runtime *runtime, struct job *job)
 void
 ready_remove_locked(struct spine_runtime *runtime, struct job *job)
 {
+    assert(mutex_is_held(&runtime->mutex));
     assert(job->state == JOB_READY);
     RING_REMOVE(job);
     job->next = NULL;
@@ -55,6 +57,7 @@ ready_take_locked(struct spine_runtime *runtime, const struct job_owner *owner,
 {
     struct job *read = NULL, *best = NULL;
 
+    assert(mutex_is_held(&runtime->mutex));
     if (runtime->locked.closed)
         return NULL;
     if (take != TAKE_OWN_DUE)
@@ -78,6 +81,7 @@ ready_read_locked(const struct spine_runtime *runtime, bool any)
     const struct job *const ring = &runtime->locked.reads;
     struct job *read = ring->next;
 
+    assert(mutex_is_held(&runtime->mutex));
     while (read != ring && read->is_long && !any)
         read = read->next;
     return read != ring ? read : NULL;
@@ -88,6 +92,7 @@ ready_take_job_locked(struct spine_runtime *runtime, struct job *job, struct run
 {
     struct running *ring = &runtime->locked.running;
 
+    assert(mutex_is_held(&runtime->mutex));
     ready_remove_locked(runtime, job);
     job->state = JOB_RUNNING;
     job->running = out;
@@ -104,6 +109,7 @@ best_of_all_locked(struct spine_runtime *runtime, bool owned)
 {
     struct job *best = best_of_ring_locked(runtime, &runtime->locked.ready, owned);
 
+    assert(mutex_is_held(&runtime->mutex));
     return best != NULL ? best
                         : best_of_ring_locked(runtime, &runtime->locked.spare, owned);
 }
@@ -115,6 +121,7 @@ best_of_ring_locked(struct spine_runtime *runtime, const struct job *ring, bool 
     struct job *best = NULL;
     unsigned seen = 0;
 
+    assert(mutex_is_held(&runtime->mutex));
     if (oldest != NULL && is_passed_over_locked(runtime, oldest)) {
         runtime->locked.steps++;
         return oldest;
@@ -146,6 +153,7 @@ best_of_owner_locked(struct spine_runtime *runtime, const struct job_owner *owne
     struct job *best = NULL;
     struct job *oldest = NULL;
 
+    assert(mutex_is_held(&runtime->mutex));
     for (struct job *job = owner->ready; job != NULL; job = job->owner_next) {
         runtime->locked.steps++;
         if (job->spare != spare)
@@ -161,5 +169,6 @@ best_of_owner_locked(struct spine_runtime *runtime, const struct job_owner *owne
 static bool
 is_passed_over_locked(const struct spine_runtime *runtime, const struct job *job)
 {
+    assert(mutex_is_held(&runtime->mutex));
     return runtime->locked.taken - job->ready_at >= JOB_PATIENCE;
 }

@@ -170,6 +170,7 @@ runtime_due_ns(struct spine_runtime *runtime, const struct job_owner *owner)
 static void
 pump_free_locked(struct spine_runtime *runtime, struct running *running)
 {
+    assert(mutex_is_held(&runtime->mutex));
     if (running->pump_busy) {
         runtime->locked.pumps_busy--;
         runtime->locked.pumps_reading -= running->is_read;
@@ -235,6 +236,7 @@ runtime_kick(struct spine_runtime *runtime)
 static bool
 may_pump_locked(const struct spine_runtime *runtime)
 {
+    assert(mutex_is_held(&runtime->mutex));
     return runtime->locked.pumps_out < runtime->pumps_max &&
            (runtime->locked.pumps_out - runtime->locked.pumps_reading <
                 runtime->slices_max ||
@@ -247,6 +249,7 @@ alarm_due_locked(struct spine_runtime *runtime)
 {
     uint64_t due_ns;
 
+    assert(mutex_is_held(&runtime->mutex));
     if (!runtime->locked.is_open || runtime->locked.closed ||
         runtime->kind != RUNTIME_LOOP)
         return UINT64_MAX;
@@ -389,6 +392,7 @@ pump_run(void *context)
 static bool
 slices_are_full_locked(const struct spine_runtime *runtime)
 {
+    assert(mutex_is_held(&runtime->mutex));
     return runtime->locked.pumps_busy - runtime->locked.pumps_reading >=
            runtime->slices_max;
 }

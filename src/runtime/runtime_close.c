@@ -48,6 +48,7 @@ others_run_locked(const struct spine_runtime *runtime)
 {
     const struct running *ring = &runtime->locked.running;
 
+    assert(mutex_is_held(&runtime->mutex));
     for (const struct running *running = ring->next; running != ring;
          running = running->next)
         if (!thread_is_self(&running->thread))
@@ -61,6 +62,7 @@ is_in_pump_locked(const struct spine_runtime *runtime)
 {
     const struct running *ring = &runtime->locked.running;
 
+    assert(mutex_is_held(&runtime->mutex));
     for (const struct running *running = ring->next; running != ring;
          running = running->next)
         if (running->in_pump && thread_is_self(&running->thread))

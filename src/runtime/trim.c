@@ -10,6 +10,7 @@
  */
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/container.h"
 #include "runtime/pump.h"
 
@@ -82,6 +83,7 @@ trim_end_locked(struct spine_runtime *runtime)
 {
     struct job *job = &runtime->trim.job;
 
+    assert(mutex_is_held(&runtime->mutex));
     if (job->state == JOB_READY)
         ready_remove_locked(runtime, job);
     else if (job->state == JOB_WAITING)

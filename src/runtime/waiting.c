@@ -31,6 +31,7 @@ waiting_append_locked(struct spine_runtime *runtime, struct job *job, unsigned s
 {
     struct job *ring = &runtime->locked.waiting[step];
 
+    assert(mutex_is_held(&runtime->mutex));
     assert(job->state == JOB_WAITING && job->next == NULL && step <= JOB_DELAYS);
     job->due_ns =
         step < JOB_DELAYS ? clock_now_ns() + (JOB_DELAY_NS << step) : UINT64_MAX;
@@ -47,6 +48,7 @@ waiting_append_locked(struct spine_runtime *runtime, struct job *job, unsigned s
 void
 waiting_remove_locked(struct spine_runtime *runtime, struct job *job)
 {
+    assert(mutex_is_held(&runtime->mutex));
     assert(job->state == JOB_WAITING);
     RING_REMOVE(job);
     job->next = NULL;
@@ -66,6 +68,7 @@ waiting_wake_locked(struct spine_runtime *runtime)
     unsigned woken = 0;
     uint64_t now_ns;
 
+    assert(mutex_is_held(&runtime->mutex));
     if (runtime->locked.closed ||
         atomic_load_explicit(&runtime->waiting_count, memory_order_relaxed) == 0)
         return 0;
@@ -91,6 +94,7 @@ waiting_due_locked(const struct spine_runtime *runtime)
 {
     uint64_t due_ns = UINT64_MAX;
 
+    assert(mutex_is_held(&runtime->mutex));
     for (unsigned step = 0; step < JOB_DELAYS; step++) {
         const struct job *ring = &runtime->locked.waiting[step];
 

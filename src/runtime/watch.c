@@ -7,6 +7,7 @@
  * is being told does not end meanwhile.
  */
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "runtime/pump.h"
 
@@ -39,6 +40,7 @@ watch_tell_close_locked(struct spine_runtime *runtime)
 {
     struct runtime_watch *ring = &runtime->locked.watches;
 
+    assert(mutex_is_held(&runtime->mutex));
     /* Somebody may tell them of the pressure. */
     while (runtime->locked.telling != NULL && !thread_is_self(&runtime->locked.teller))
         condition_wait(&runtime->quiet, &runtime->mutex);

@@ -238,6 +238,12 @@ mutex_unlock(struct mutex *mutex)
     pass("unlock");
 }
 
+bool
+mutex_is_held(const struct mutex *mutex)
+{
+    return mutex->owner == MUTEX_HELD + sim.current;
+}
+
 enum spine_status
 condition_init(struct condition *condition)
 {
