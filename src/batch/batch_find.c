@@ -15,6 +15,7 @@
  * its last word is, found by doubling steps from where the bundle before ended; so words
  * that lie close together cost little.
  */
+
 #define BUNDLE_WORDS 16u
 #define STEPS 4u
 

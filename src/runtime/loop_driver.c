@@ -13,6 +13,7 @@
  * that closes the runtime. So closing takes back what the pool has not begun, and waits
  * for pumps that run only.
  */
+
 #include "runtime/loop_driver.h"
 
 #include "base/alloc.h"
