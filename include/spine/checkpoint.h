@@ -170,11 +170,17 @@ spine_checkpoint_remove(struct spine_store *store, uint64_t sequence,
 struct spine_sweep_options {
     /* True: only counts. */
     bool dry_run;
+    /* A file goes only when a sweep has found it without need so many milliseconds ago,
+     * and each since then; sweeps before this process count for nothing. For stores to
+     * which others write, who put their files before their manifest. 0: at once. */
+    uint64_t grace_ms;
 };
 
 struct spine_sweep_info {
     uint64_t files;
     uint64_t file_bytes;
+    /* Not needed, and kept for the time being. */
+    uint64_t waiting_files;
 };
 
 /*

@@ -144,8 +144,8 @@ on_slice(struct job *job, uint64_t *fuel_rows)
     enum spine_status st;
 
     *fuel_rows -= *fuel_rows > 0;
-    gather->last_sequence = store_checkpoints_try_lock(gather->store);
-    if (gather->last_sequence == NULL) {
+    gather->ledger = store_checkpoints_try_lock(gather->store);
+    if (gather->ledger == NULL) {
         try_later(background);
         return;
     }

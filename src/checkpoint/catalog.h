@@ -9,6 +9,7 @@
 
 #include "checkpoint/manifest.h"
 
+struct checkpoint_ledger;
 struct spine_store;
 
 /* Sequence numbers, ascending. */
@@ -91,7 +92,9 @@ void name_set_release(struct name_set *set);
 enum spine_status catalog_remove(struct spine_store *store, struct catalog *catalog,
                                  uint64_t sequence, struct spine_error *error);
 /* spine_store_sweep() inside store_checkpoints_lock(). */
-enum spine_status catalog_sweep(struct spine_store *store, bool dry_run,
+enum spine_status catalog_sweep(struct spine_store *store,
+                                struct checkpoint_ledger *ledger,
+                                const struct spine_sweep_options *options,
                                 struct spine_sweep_info *info, struct spine_error *error);
 
 #endif

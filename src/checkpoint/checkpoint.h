@@ -50,7 +50,7 @@ checkpoint_begin(struct gather *gather, const struct spine_checkpoint_item *item
                  size_t count, const struct spine_checkpoint_options *options,
                  struct spine_error *error);
 /* Makes them durable; fills `info`, which is zero. The caller holds the store's lock of
- * checkpoints, and has put its sequence number into `gather`. Blocks. */
+ * checkpoints, and has put its ledger into `gather`. Blocks. */
 enum spine_status
 checkpoint_commit(struct gather *gather, const struct spine_checkpoint_options *options,
                   struct spine_checkpoint_info *info, struct spine_error *error);

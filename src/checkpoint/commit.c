@@ -64,7 +64,7 @@ spine_checkpoint(struct spine_store *store, const struct spine_checkpoint_item *
     *info = (struct spine_checkpoint_info){0};
     st = checkpoint_begin(&gather, items, count, options, error);
     if (st == SPINE_OK) {
-        gather.last_sequence = store_checkpoints_lock(store);
+        gather.ledger = store_checkpoints_lock(store);
         st = checkpoint_commit(&gather, options, info, error);
         store_checkpoints_unlock(store);
     }
@@ -194,8 +194,8 @@ commit(struct gather *gather, const struct spine_checkpoint_options *options,
 
     TRY(catalog_read(store, &catalog, error));
     TRY(catalog_check(store, &catalog, error));
-    if (catalog_newest(&catalog) > *gather->last_sequence)
-        *gather->last_sequence = catalog_newest(&catalog);
+    if (catalog_newest(&catalog) > gather->ledger->last_sequence)
+        gather->ledger->last_sequence = catalog_newest(&catalog);
     TRY(gather_write(gather, error));
     TRY(describe(gather, options, &manifest, error));
     receipts_gone = remove_receipts(store, &catalog, keep);
@@ -268,7 +268,7 @@ static enum spine_status
 put_manifest(const struct gather *gather, struct manifest *manifest, bool *was_tried,
              struct spine_checkpoint_info *info, struct spine_error *error)
 {
-    uint64_t *last_sequence = gather->last_sequence;
+    uint64_t *last_sequence = &gather->ledger->last_sequence;
     enum spine_status st = SPINE_EXISTS;
 
     for (unsigned tries = 0; st == SPINE_EXISTS && tries < PUT_TRIES; tries++) {

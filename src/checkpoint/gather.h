@@ -45,7 +45,7 @@ struct gather {
     struct spine_store *store;
     const char *call; /* what the host has called */
     /* Of the store, whose lock of checkpoints is held as long as this is set. */
-    uint64_t *last_sequence;
+    struct checkpoint_ledger *ledger;
     struct gather_item *items;
     size_t item_count;
     /* Of every batch of every cut, in their order. */

@@ -56,7 +56,9 @@ spine_restore(struct spine_store *store, uint64_t sequence, struct spine_runtime
               const struct spine_restore_options *options, struct spine_restored **out,
               struct spine_error *error)
 {
+    const struct spine_sweep_options at_once = {0};
     struct spine_sweep_info swept = {0};
+    struct checkpoint_ledger *ledger;
     enum spine_status st;
 
     if (out == NULL)
@@ -64,11 +66,11 @@ spine_restore(struct spine_store *store, uint64_t sequence, struct spine_runtime
     *out = NULL;
     if (store == NULL || runtime == NULL)
         return fail_null(error, "spine_restore", store == NULL ? "store" : "runtime");
-    (void)store_checkpoints_lock(store);
+    ledger = store_checkpoints_lock(store);
     st = restored_new(store, sequence, runtime, out, error);
     /* What cannot be removed now is found by the next sweep. */
     if (st == SPINE_OK && (options == NULL || !options->keep_orphans))
-        (void)catalog_sweep(store, false, &swept, NULL);
+        (void)catalog_sweep(store, ledger, &at_once, &swept, NULL);
     store_checkpoints_unlock(store);
     return st;
 }

@@ -6,12 +6,30 @@
 
 #include "checkpoint/catalog.h"
 
+#include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/planted.h"
+#include "base/thread.h"
 #include "store/store.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* A sweep while it goes on. */
+struct sweep {
+    struct spine_store *store;
+    struct checkpoint_ledger *ledger;
+    const struct spine_sweep_options *options;
+    struct spine_sweep_info *info;
+    uint64_t now_ns;
+    bool names_are_durable;
+    /* What has its grace. */
+    struct orphan *waiting;
+    size_t waiting_count;
+    size_t waiting_room;
+};
 
 static enum spine_status check_removal(struct spine_store *store,
                                        const struct catalog *catalog, uint64_t sequence,
@@ -20,6 +38,12 @@ static enum spine_status needed_by_all(struct spine_store *store,
                                        const struct catalog *catalog,
                                        struct name_set *out, struct spine_error *error);
 static void let_go(struct spine_store *store, const char *name);
+static enum spine_status sweep_object(struct sweep *sweep,
+                                      const struct manifest_object *object,
+                                      struct spine_error *error);
+static bool has_grace(struct sweep *sweep, const char *name);
+static void remember(struct sweep *sweep);
+static int compare_orphans(const void *a, const void *b);
 
 enum spine_status
 spine_checkpoint_remove(struct spine_store *store, uint64_t sequence,
@@ -69,8 +93,9 @@ enum spine_status
 spine_store_sweep(struct spine_store *store, const struct spine_sweep_options *options,
                   struct spine_sweep_info *info, struct spine_error *error)
 {
-    const bool dry_run = options != NULL && options->dry_run;
+    static const struct spine_sweep_options defaults;
     struct spine_sweep_info unwanted;
+    struct checkpoint_ledger *ledger;
     enum spine_status st;
 
     if (info == NULL)
@@ -78,8 +103,8 @@ spine_store_sweep(struct spine_store *store, const struct spine_sweep_options *o
     *info = (struct spine_sweep_info){0};
     if (store == NULL)
         return fail_null(error, "spine_store_sweep", "store");
-    (void)store_checkpoints_lock(store);
-    st = catalog_sweep(store, dry_run, info, error);
+    ledger = store_checkpoints_lock(store);
+    st = catalog_sweep(store, ledger, options != NULL ? options : &defaults, info, error);
     store_checkpoints_unlock(store);
     return st;
 }
@@ -117,42 +142,115 @@ out:
 /* A manifest that is not there any more may be back after a crash, until the names are
  * durable: whoever removed it may have failed before that. */
 enum spine_status
-catalog_sweep(struct spine_store *store, bool dry_run, struct spine_sweep_info *info,
+catalog_sweep(struct spine_store *store, struct checkpoint_ledger *ledger,
+              const struct spine_sweep_options *options, struct spine_sweep_info *info,
               struct spine_error *error)
 {
+    struct sweep sweep = {.store = store, .options = options, .info = info};
     struct catalog catalog = {0};
     struct name_set needed = {0};
-    bool names_are_durable = dry_run || PLANTED(SWEEP_TOO_SOON);
     enum spine_status st;
 
+    sweep.ledger = ledger;
+    sweep.now_ns = clock_now_ns();
+    sweep.names_are_durable = options->dry_run || PLANTED(SWEEP_TOO_SOON);
     TRY(catalog_read(store, &catalog, error));
     TRY(catalog_check(store, &catalog, error));
     TRY(needed_by_all(store, &catalog, &needed, error));
-    for (size_t i = 0; i < catalog.object_count; i++) {
-        const struct manifest_object *object = &catalog.objects[i];
-
-        if (name_set_has(&needed, object->name))
-            continue;
-        if (!names_are_durable)
-            TRY(store_sync_names(store, error));
-        names_are_durable = true;
-        if (store_object_is_used(store, object->name, !dry_run))
-            continue;
-        if (!dry_run) {
-            st = store_remove(store, object->name, error);
-            /* It has gone with its last batch since it was listed. */
-            if (st == SPINE_NOT_FOUND)
-                continue;
-            TRY(st);
-        }
-        info->files++;
-        info->file_bytes += object->bytes;
-    }
+    for (size_t i = 0; i < catalog.object_count; i++)
+        if (!name_set_has(&needed, catalog.objects[i].name))
+            TRY(sweep_object(&sweep, &catalog.objects[i], error));
     st = SPINE_OK;
+    remember(&sweep);
 out:
+    mem_free(sweep.waiting, sweep.waiting_room * sizeof *sweep.waiting);
     catalog_release(&catalog);
     name_set_release(&needed);
     return st;
+}
+
+/* No checkpoint needs it. */
+static enum spine_status
+sweep_object(struct sweep *sweep, const struct manifest_object *object,
+             struct spine_error *error)
+{
+    const bool dry_run = sweep->options->dry_run;
+    enum spine_status st;
+
+    if (!sweep->names_are_durable)
+        TRY_RETURN(store_sync_names(sweep->store, error));
+    sweep->names_are_durable = true;
+    if (has_grace(sweep, object->name)) {
+        if (!store_object_is_used(sweep->store, object->name, false))
+            sweep->info->waiting_files++;
+        return SPINE_OK;
+    }
+    if (store_object_is_used(sweep->store, object->name, !dry_run))
+        return SPINE_OK;
+    if (!dry_run) {
+        st = store_remove(sweep->store, object->name, error);
+        /* It has gone with its last batch since it was listed. */
+        if (st == SPINE_NOT_FOUND)
+            return SPINE_OK;
+        TRY_RETURN(st);
+    }
+    sweep->info->files++;
+    sweep->info->file_bytes += object->bytes;
+    return SPINE_OK;
+}
+
+/* Was it found without need not long enough ago? Without memory to note that it was, the
+ * next sweep is its first. */
+static bool
+has_grace(struct sweep *sweep, const char *name)
+{
+    const struct checkpoint_ledger *ledger = sweep->ledger;
+    const struct orphan *before = NULL;
+    uint64_t since_ns;
+
+    if (sweep->options->grace_ms == 0)
+        return false;
+    if (ledger->orphan_count > 0)
+        before = bsearch(name, ledger->orphans, ledger->orphan_count,
+                         sizeof *ledger->orphans, compare_orphans);
+    since_ns = before != NULL ? before->since_ns : sweep->now_ns;
+    if ((sweep->now_ns - since_ns) / 1000000 >= sweep->options->grace_ms)
+        return false;
+    if (array_reserve(&sweep->waiting, &sweep->waiting_room, sizeof *sweep->waiting,
+                      sweep->waiting_count + 1)) {
+        struct orphan *orphan = &sweep->waiting[sweep->waiting_count++];
+
+        memcpy(orphan->name, name, strlen(name) + 1);
+        orphan->since_ns = since_ns;
+    }
+    return true;
+}
+
+/* What waits now takes the place of what waited before. */
+static void
+remember(struct sweep *sweep)
+{
+    struct checkpoint_ledger *ledger = sweep->ledger;
+
+    if (sweep->options->dry_run || sweep->options->grace_ms == 0)
+        return;
+    mem_free(ledger->orphans, ledger->orphan_room * sizeof *ledger->orphans);
+    ledger->orphans = sweep->waiting;
+    ledger->orphan_count = sweep->waiting_count;
+    ledger->orphan_room = sweep->waiting_room;
+    sweep->waiting = NULL;
+    sweep->waiting_room = 0;
+    if (ledger->orphan_count > 0)
+        qsort(ledger->orphans, ledger->orphan_count, sizeof *ledger->orphans,
+              compare_orphans);
+}
+
+/* Names are what an orphan begins with. */
+static int
+compare_orphans(const void *a, const void *b)
+{
+    static_assert(offsetof(struct orphan, name) == 0, "an orphan is found by its name");
+    return strcmp(a, b);
 }
 
 /* What the checkpoints of the catalog name. */

@@ -153,6 +153,8 @@ store_unref(struct spine_store *store)
 {
     if (store == NULL || !ref_drop(&store->refs))
         return;
+    mem_free(store->ledger.orphans,
+             store->ledger.orphan_room * sizeof *store->ledger.orphans);
     condition_release(&store->turn.ended);
     mutex_release(&store->turn.mutex);
     mutex_release(&store->objects.mutex);

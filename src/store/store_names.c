@@ -110,7 +110,7 @@ store_sync_names(struct spine_store *store, struct spine_error *error)
     return store->backend.sync_names(store->backend.context, error);
 }
 
-uint64_t *
+struct checkpoint_ledger *
 store_checkpoints_lock(struct spine_store *store)
 {
     struct checkpoint_turn *turn = &store->turn;
@@ -120,10 +120,10 @@ store_checkpoints_lock(struct spine_store *store)
         condition_wait(&turn->ended, &turn->mutex);
     turn->is_taken = true;
     mutex_unlock(&turn->mutex);
-    return &store->last_sequence;
+    return &store->ledger;
 }
 
-uint64_t *
+struct checkpoint_ledger *
 store_checkpoints_try_lock(struct spine_store *store)
 {
     struct checkpoint_turn *turn = &store->turn;
@@ -133,7 +133,7 @@ store_checkpoints_try_lock(struct spine_store *store)
     was_taken = turn->is_taken;
     turn->is_taken = true;
     mutex_unlock(&turn->mutex);
-    return was_taken ? NULL : &store->last_sequence;
+    return was_taken ? NULL : &store->ledger;
 }
 
 void

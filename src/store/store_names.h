@@ -45,12 +45,28 @@ enum spine_status store_copy(struct spine_store *from, const char *name, uint64_
 /* Is it the name of an object with batch files? */
 bool store_name_is_of_batches(const char *name);
 
+/* An object that nobody needs, as a sweep has found at a time of clock_now_ns(), and each
+ * sweep since then. */
+struct orphan {
+    char name[SPINE_NAME_MAX + 1];
+    uint64_t since_ns;
+};
+
+/* What a store knows of its checkpoints. */
+struct checkpoint_ledger {
+    /* The greatest number that one was given. */
+    uint64_t last_sequence;
+    /* Of the last sweep, by name. */
+    struct orphan *orphans;
+    size_t orphan_count;
+    size_t orphan_room;
+};
+
 /* One at a time says which objects are needed, from the lock to the unlock, which may be
- * by another thread. The result, which it may raise meanwhile, is the greatest sequence
- * number that a checkpoint of this store was given. */
-uint64_t *store_checkpoints_lock(struct spine_store *store);
+ * by another thread. The ledger is its own meanwhile. */
+struct checkpoint_ledger *store_checkpoints_lock(struct spine_store *store);
 /* Does not wait: NULL when somebody has the lock. */
-uint64_t *store_checkpoints_try_lock(struct spine_store *store);
+struct checkpoint_ledger *store_checkpoints_try_lock(struct spine_store *store);
 void store_checkpoints_unlock(struct spine_store *store);
 
 #endif

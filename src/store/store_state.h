@@ -38,7 +38,7 @@ struct spine_store {
     struct object_table objects;
     struct checkpoint_turn turn;
     /* Of the one whose turn it is. */
-    uint64_t last_sequence;
+    struct checkpoint_ledger ledger;
     /* getpid() of who opened it: a child of fork() removes nothing. */
     long process;
     atomic_uint_least64_t writes, write_bytes;

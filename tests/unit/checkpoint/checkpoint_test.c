@@ -7,6 +7,8 @@
 
 #include "unit/checkpoint/checkpoint_fixture.h"
 
+#include <uv.h>
+
 static bool
 checkpoints_come_back(struct rng *rng, size_t steps)
 {
@@ -362,6 +364,51 @@ test_orphans_go_and_what_is_used_stays(void **state)
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
+/* What others may yet name in a manifest is found without need for some time before it
+ * goes, and only if it was so all the time. */
+static void
+test_orphans_have_their_grace(void **state)
+{
+    static const char orphan[] = "0123456789abcdef0123456789abcdef.pack";
+    struct spine_sweep_options options = {.grace_ms = 3600000};
+    struct spine_sweep_info info;
+    struct world world;
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 12);
+    world_init(&world, &rng, 1);
+    world_insert(&world, 0, 1000);
+    assert_int_equal(world_checkpoint(&world, NULL, NULL), SPINE_OK);
+    assert_int_equal(world.disk.put_new(world.disk.context, orphan, "x", 1, NULL),
+                     SPINE_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(spine_store_sweep(world.store, &options, &info, NULL), SPINE_OK);
+        assert_int_equal(info.files, 0);
+        assert_int_equal(info.waiting_files, 1);
+    }
+    options.grace_ms = 5;
+    uv_sleep(10);
+    options.dry_run = true;
+    assert_int_equal(spine_store_sweep(world.store, &options, &info, NULL), SPINE_OK);
+    assert_int_equal(info.files, 1);
+    assert_int_equal(info.waiting_files, 0);
+    options.dry_run = false;
+    /* It was away for a while: that begins anew. */
+    assert_int_equal(world.disk.remove(world.disk.context, orphan, NULL), SPINE_OK);
+    assert_int_equal(spine_store_sweep(world.store, &options, &info, NULL), SPINE_OK);
+    assert_int_equal(info.files + info.waiting_files, 0);
+    assert_int_equal(world.disk.put_new(world.disk.context, orphan, "x", 1, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_store_sweep(world.store, &options, &info, NULL), SPINE_OK);
+    assert_int_equal(info.waiting_files, 1);
+    uv_sleep(10);
+    assert_int_equal(spine_store_sweep(world.store, &options, &info, NULL), SPINE_OK);
+    assert_int_equal(info.files, 1);
+    world_release(&world);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
 /* What is inserted after a cut is not in its checkpoint, and leaves the spine dirty. */
 static void
 test_a_cut_is_what_is_written(void **state)
@@ -461,6 +508,7 @@ main(void)
         cmocka_unit_test(test_a_lost_manifest_removes_nothing),
         cmocka_unit_test(test_the_newest_manifest_is_missed),
         cmocka_unit_test(test_orphans_go_and_what_is_used_stays),
+        cmocka_unit_test(test_orphans_have_their_grace),
         cmocka_unit_test(test_a_cut_is_what_is_written),
         cmocka_unit_test(test_misuse_is_named),
     };
