@@ -6,10 +6,10 @@
  * Weights and times of rows, which no call takes for each other. Part of spine.hpp;
  * include that.
  *
- *     rows.add("apple", 7);                              weight 1
+ *     rows.add("apple", 7);                                 weight 1
  *     rows.add("apple", 7, spine_cpp::weight{-1});
- *     rows.add("apple", 7, spine_cpp::time{3});          weight 1, in rows with times
- *     rows.add("apple", 7, spine_cpp::time{3, 1}, spine_cpp::weight{2});
+ *     rows.add("apple", 7, spine_cpp::at_time{3});          weight 1, in rows with times
+ *     rows.add("apple", 7, spine_cpp::at_time{3, 1}, spine_cpp::weight{2});
  *     rows.add("apple", 7, spine_cpp::weights<2>{1, 350});
  *
  * Rows without times and with one weight take a plain number, too, which is the weight.
@@ -45,15 +45,17 @@ class weight
     number_argument<int64_t> number_;
 };
 
-/* The time of a row: a number, or a pair as spine_time_pair() makes it. */
-class time
+/* The time of a row: a number, or a pair as spine_time_pair() makes it. Not called time,
+ * for that is a function of C. */
+class at_time
 {
   public:
-    explicit constexpr time(number_argument<uint64_t> number) noexcept : number_(number)
+    explicit constexpr at_time(number_argument<uint64_t> number) noexcept
+        : number_(number)
     {
     }
 
-    constexpr time(uint32_t outer, uint32_t inner) noexcept
+    constexpr at_time(uint32_t outer, uint32_t inner) noexcept
         : number_(static_cast<uint64_t>(outer) << 32 | inner)
     {
     }
@@ -124,7 +126,7 @@ template <spine_time Time, unsigned Weights> class row_extras
         static_assert((std::size_t{0} + ... + (is_time<Extras> ? 1 : 0)) <= 1,
                       "spine_cpp: a row has one time");
         static_assert((std::size_t{0} + ... + (is_time<Extras> ? 0 : 1)) <= 1,
-                      "spine_cpp: a row has one weight, and a time is time{...}");
+                      "spine_cpp: a row has one weight, and a time is at_time{...}");
         enum spine_status status = SPINE_OK;
 
         (void)error;
@@ -136,9 +138,9 @@ template <spine_time Time, unsigned Weights> class row_extras
     }
 
   private:
-    template <class Extra> static constexpr bool is_time = std::is_same_v<Extra, time>;
+    template <class Extra> static constexpr bool is_time = std::is_same_v<Extra, at_time>;
 
-    template <class Given, std::enable_if_t<std::is_same_v<Given, time>, int> = 0>
+    template <class Given, std::enable_if_t<std::is_same_v<Given, at_time>, int> = 0>
     enum spine_status set(spine_row *row, spine_error *error, const Given &given) noexcept
     {
         static_assert(Time != SPINE_UNTIMED, "spine_cpp: these rows have no times");
@@ -164,12 +166,12 @@ template <spine_time Time, unsigned Weights> class row_extras
         return SPINE_OK;
     }
 
-    template <class Number, std::enable_if_t<!std::is_same_v<Number, time>, int> = 0>
+    template <class Number, std::enable_if_t<!std::is_same_v<Number, at_time>, int> = 0>
     enum spine_status
     set(spine_row *row, spine_error *error, const Number &given) noexcept
     {
         static_assert(Time == SPINE_UNTIMED,
-                      "spine_cpp: rows with times take weight{...} and time{...}, so "
+                      "spine_cpp: rows with times take weight{...} and at_time{...}, so "
                       "that neither is taken for the other");
         static_assert(Weights == 1, "spine_cpp: rows of several weights take weights<N>");
         return set(row, error, weight(number_argument<int64_t>(given)));

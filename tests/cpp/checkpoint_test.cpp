@@ -125,7 +125,7 @@ cuts_are_opened()
     auto map = steps::open(runtime);
     steps::batcher rows;
 
-    rows.add(1, -1, spine_cpp::weight{2}, spine_cpp::time{5});
+    rows.add(1, -1, spine_cpp::weight{2}, spine_cpp::at_time{5});
     map.insert(rows.seal());
     map.set_frontier(3);
     const auto cut = map.cut();
@@ -134,7 +134,7 @@ cuts_are_opened()
     CHECK(cut.snapshot().rows() == 1);
     auto other = steps::open(runtime, cut);
     CHECK(map.clear_dirty(cut) && !map.is_dirty());
-    rows.add(2, -2, spine_cpp::time{6});
+    rows.add(2, -2, spine_cpp::at_time{6});
     map.insert(rows.seal());
     CHECK(!map.clear_dirty(cut) && map.is_dirty());
     map.reset();

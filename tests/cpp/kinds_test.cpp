@@ -76,14 +76,14 @@ weights_and_times()
 {
     spine_cpp::batcher<uint64_t, void, SPINE_TIME_U64> rows;
 
-    using spine_cpp::time;
+    using spine_cpp::at_time;
     using spine_cpp::weight;
 
-    rows.add(1, weight{uint32_t{7}}, time{short{8}});
-    rows.add(2, time{3, 1});
-    rows.add(3, time{9}, weight{-2});
+    rows.add(1, weight{uint32_t{7}}, at_time{short{8}});
+    rows.add(2, at_time{3, 1});
+    rows.add(3, at_time{9}, weight{-2});
     CHECK_THROWS(SPINE_INVALID, (rows.add(1, weight{UINT64_MAX}), 0));
-    CHECK_THROWS(SPINE_INVALID, (rows.add(1, weight{1}, time{-1}), 0));
+    CHECK_THROWS(SPINE_INVALID, (rows.add(1, weight{1}, at_time{-1}), 0));
     CHECK(rows.add(std::nothrow, 1, weight{UINT64_MAX}).status() == SPINE_INVALID);
     const auto batch = rows.seal();
     auto cursor = batch.cursor();

@@ -134,17 +134,17 @@ cursors_walk_both_ways()
 static void
 rows_have_times()
 {
-    using spine_cpp::time;
+    using spine_cpp::at_time;
     using spine_cpp::weight;
     using timed = spine_cpp::map<uint64_t, uint64_t, SPINE_TIME_U64>;
     auto runtime = open_manual();
     auto map = timed::open(runtime);
     timed::batcher rows;
 
-    rows.add(1, 2, weight{3}, time{40});
-    rows.add(1, 2, time{50}, weight{-1});
-    CHECK(rows.add(std::nothrow, 1, 2, time{50}));
-    rows.add(1, 2, weight{4}, time{60});
+    rows.add(1, 2, weight{3}, at_time{40});
+    rows.add(1, 2, at_time{50}, weight{-1});
+    CHECK(rows.add(std::nothrow, 1, 2, at_time{50}));
+    rows.add(1, 2, weight{4}, at_time{60});
     map.insert(rows.seal());
     map.set_frontier(45);
     auto cursor = map.cursor();
@@ -172,9 +172,9 @@ rows_through_a_time()
 
     static_assert(has_set_through<timed::cursor_type>::value, "there are times");
     static_assert(!has_set_through<untimed::cursor_type>::value, "there are none");
-    rows.add("apple", spine_cpp::weight{3}, spine_cpp::time{10});
-    rows.add("apple", spine_cpp::weight{-3}, spine_cpp::time{20});
-    rows.add("pear", spine_cpp::time{20});
+    rows.add("apple", spine_cpp::weight{3}, spine_cpp::at_time{10});
+    rows.add("apple", spine_cpp::weight{-3}, spine_cpp::at_time{20});
+    rows.add("pear", spine_cpp::at_time{20});
     set.insert(rows.seal());
     auto cursor = set.cursor();
     CHECK(cursor.weight() == 0);

@@ -74,7 +74,7 @@ reads_need_a_position()
     if constexpr (Time == SPINE_UNTIMED)
         rows.add(K{}, V{}, 3);
     else
-        rows.add(K{}, V{}, spine_cpp::weight{3}, spine_cpp::time{0});
+        rows.add(K{}, V{}, spine_cpp::weight{3}, spine_cpp::at_time{0});
     state.insert(rows.seal());
 
     auto cursor = state.cursor();

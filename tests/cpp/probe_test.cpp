@@ -69,7 +69,7 @@ keys_are_looked_up()
 static void
 times_are_added_up()
 {
-    using spine_cpp::time;
+    using spine_cpp::at_time;
     using spine_cpp::weight;
     using timed = spine_cpp::map<uint64_t, uint64_t, SPINE_TIME_U64>;
     auto runtime = open_manual();
@@ -78,8 +78,8 @@ times_are_added_up()
     timed::probe_type probe;
     std::string seen;
 
-    rows.add(7, 1, time{5});
-    rows.add(7, 1, time{8}, weight{-1});
+    rows.add(7, 1, at_time{5});
+    rows.add(7, 1, at_time{8}, weight{-1});
     map.insert(rows.seal());
     for (const auto &[key, found] : probe.look_up(map.snapshot(), std::vector{7}))
         for (const auto &[value, weight, time] : found)

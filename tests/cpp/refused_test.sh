@@ -16,7 +16,7 @@ bad=0
 # Is statement $1 valid, of batchers and cursors of numbers, strings and sets?
 compiles() {
     cat >"$work/unit.cpp" <<EOF
-#include <spine/spine.hpp>
+#include <spine/batch.hpp>
 using namespace std::string_literals;
 void
 statement(spine_cpp::batcher<uint64_t, int32_t> &numbers,
@@ -26,7 +26,7 @@ statement(spine_cpp::batcher<uint64_t, int32_t> &numbers,
           spine_cpp::batcher<uint64_t, int32_t, SPINE_TIME_U64> &timed,
           spine_cpp::batcher<uint64_t, void, SPINE_UNTIMED, 2> &sums)
 {
-    using spine_cpp::time;
+    using spine_cpp::at_time;
     using spine_cpp::weight;
     (void)numbers, (void)doubles, (void)strings, (void)set, (void)cursor;
     (void)timed, (void)sums;
@@ -69,16 +69,16 @@ refuse "$bytes" '(void)cursor.seek_key_exact("ada")'
 refuse "$bytes" 'cursor.seek_val("ada"s)'
 refuse "$double" 'numbers.add(1.0, 1)'
 refuse "$double" 'numbers.add(1, 1, 0.5)'
-refuse "$double" 'timed.add(1, 1, time{0.5})'
-refuse 'a row has one weight, and a time is time{...}' 'numbers.add(1, 1, 1, 5)'
-refuse 'these rows have no times' 'numbers.add(1, 1, time{5})'
+refuse "$double" 'timed.add(1, 1, at_time{0.5})'
+refuse 'a row has one weight, and a time is at_time{...}' 'numbers.add(1, 1, 1, 5)'
+refuse 'these rows have no times' 'numbers.add(1, 1, at_time{5})'
 refuse 'so that neither is taken for the other' 'timed.add(1, 1, 5)'
-refuse 'so that neither is taken for the other' 'timed.add(1, 1, 5, time{1})'
-refuse 'a row has one time' 'timed.add(1, 1, time{1}, time{2})'
+refuse 'so that neither is taken for the other' 'timed.add(1, 1, 5, at_time{1})'
+refuse 'a row has one time' 'timed.add(1, 1, at_time{1}, at_time{2})'
 refuse 'rows of several weights take weights<N>' 'sums.add(1, 5)'
 refuse 'another number of weights' 'sums.add(1, spine_cpp::weights<3>{1, 2, 3})'
 refuse 'no column can be of this type: take' '(void)sizeof(spine_cpp::batcher<int *, int>)'
-accept 'timed.add(1, 1, weight{5}, time{1}); timed.add(1, 1, time{1, 2}); timed.add(1, 1)'
+accept 'timed.add(1, 1, weight{5}, at_time{1}); timed.add(1, 1, at_time{1, 2}); timed.add(1, 1)'
 accept 'sums.add(1, spine_cpp::weights<2>{1, 5}); sums.add(1); sums.add(1, weight{2})'
 refuse "$double" 'set.add(1, 0.5)'
 refuse "$double" '(void)set.add(std::nothrow, 1, 0.5)'

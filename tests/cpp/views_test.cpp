@@ -197,8 +197,8 @@ times_up_to_one()
     using timed = spine_cpp::set<uint64_t, SPINE_TIME_PAIR>;
     timed::batcher rows;
 
-    rows.add(1, spine_cpp::time{1, 5});
-    rows.add(1, spine_cpp::time{2, 1}, spine_cpp::weight{-1});
+    rows.add(1, spine_cpp::at_time{1, 5});
+    rows.add(1, spine_cpp::at_time{2, 1}, spine_cpp::weight{-1});
     const auto batch = rows.seal();
     auto cursor = batch.cursor();
     CHECK(cursor.times().count == 2 && cursor.weight() == 0);

@@ -84,7 +84,7 @@ class closure
         std::set<pair> judged;
     };
 
-    spine_cpp::time time_of(uint32_t round) const noexcept
+    spine_cpp::at_time time_of(uint32_t round) const noexcept
     {
         return {step_, round};
     }

@@ -1,39 +1,51 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-#     readme_test.sh README C_COMPILER INCLUDE_DIRECTORY SHARED_LIBRARY WORK_DIRECTORY
+#     readme_test.sh README C_COMPILER CPP_COMPILER INCLUDE_DIRECTORY SHARED_LIBRARY WORK_DIRECTORY
 #
-# Compiles and runs the first ```c block of README, and compares what it prints with the
-# first ```text block.
+# Every ```c and ```cpp block of README is a program: compiles and runs each, and compares
+# what it prints with the next ```text block. Those of C++ are skipped where CPP_COMPILER
+# is empty.
 
 set -eu
 readme=$1
 compiler=$2
-include=$3
-library=$4
-work=$5
-
-# The lines of the first block of language $1.
-block() {
-    awk -v fence="\`\`\`$1" '
-        inside && /^```/ { exit }
-        inside
-        $0 == fence { inside = 1 }
-    ' "$readme"
-}
+cpp_compiler=$3
+include=$4
+library=$5
+work=$6
 
 rm -rf "$work"
 mkdir -p "$work"
-block c >"$work/example.c"
-block text >"$work/expected.txt"
-for file in example.c expected.txt; do
-    [ -s "$work/$file" ] || {
-        echo "$readme has no block for $file" >&2
+# The blocks, as 1.c, 2.cpp and so on, and 1.txt for what 1 prints.
+awk -v work="$work" '
+    /^```/ && file != "" { close(file); file = ""; next }
+    /^```(c|cpp)$/ { file = work "/" ++count "." substr($0, 4); next }
+    /^```text$/ && count > 0 { file = work "/" count ".txt"; next }
+    /^```/ { file = "/dev/null"; next }
+    file != "" { print >file }
+' "$readme"
+
+count=0
+for program in "$work"/*.c "$work"/*.cpp; do
+    name=${program%.*}
+    [ -s "$program" ] && [ -s "$name.txt" ] || {
+        echo "$readme has a program without what it prints, or none: $program" >&2
         exit 1
     }
+    case $program in
+    *.cpp) command="$cpp_compiler -std=c++17" ;;
+    *) command="$compiler -std=c11" ;;
+    esac
+    if [ -z "${command%% *}" ]; then
+        echo "skipped: there is no C++ compiler for $program"
+        continue
+    fi
+    # shellcheck disable=SC2086
+    $command -Wall -Wextra -Wpedantic -Werror -g -I"$include" -o "$name" "$program" \
+        "$library" -Wl,-rpath,"$(dirname "$library")"
+    "$name" >"$name.printed.txt"
+    diff "$name.txt" "$name.printed.txt"
+    count=$((count + 1))
 done
-
-"$compiler" -std=c11 -Wall -Wextra -Wpedantic -Werror -g -I"$include" -o "$work/example" \
-    "$work/example.c" "$library" -Wl,-rpath,"$(dirname "$library")"
-"$work/example" >"$work/printed.txt"
-diff "$work/expected.txt" "$work/printed.txt"
+echo "$count programs of $readme print what it says"
