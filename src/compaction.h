@@ -29,8 +29,8 @@ struct compaction_request {
  */
 struct compaction {
     struct ref refs;
-    /* The one that took its requests over, and tells how they end: a reference, or NULL.
-     * That one has not been taken over itself. */
+    /* The compaction that took over the requests of this one, and tells how these end: a
+     * reference, or NULL. That one has not been taken over itself. */
     struct compaction *heir;
     /* The one that ended after it and is not reported either. */
     struct compaction *next;

@@ -81,9 +81,9 @@ size_t slot_merge_count(const struct slot_policy *policy, unsigned level, size_t
 
 /*
  * The bottom rule: the largest batch, of `largest_rows`, merges with every other that has
- * at least slot_bottom_rows() of rows. That is due when those, and no smaller ones, have
- * `negative_rows` rows of negative weight: they surely cancel much of it. What was
- * inserted only is never due here.
+ * at least slot_bottom_rows() of rows. That is due when the batches of that size have
+ * `negative_rows` rows of negative weight: these rows surely cancel much of the largest
+ * batch. What was inserted only is never due here.
  *
  *     64,000: from 1,000 rows on      16,000 negative -> false, 16,001 -> true
  */

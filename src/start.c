@@ -77,7 +77,7 @@ spine_start_merges_locked(struct spine *spine, struct aftermath *after)
         queue_scout_locked(spine, after);
 }
 
-/* It can be spared, but for what readers skip: they lose time now. */
+/* The scout can be spared, unless readers have skipped rows: that costs them time now. */
 static void
 queue_scout_locked(struct spine *spine, struct aftermath *after)
 {

@@ -14,9 +14,9 @@
  *     another   | -a-b-- | d   e  f     |  -> its inner part, and the rest, which stays
  *     another   |  -a    |   g          |     loose
  *
- * The inner parts merge with the largest, which they overlap at that place only: so the
- * merge costs what the stretch has, and taking over the other blocks. It is done when
- * that is in proportion to what the reader skipped.
+ * The inner parts merge with the largest batch, whose blocks overlap them at that place
+ * only: so the merge costs what the stretch has, and taking over the other blocks. It is
+ * done when that is in proportion to what the reader skipped.
  */
 
 #include "company.h"

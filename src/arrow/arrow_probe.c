@@ -215,7 +215,7 @@ copy_rows(struct records *records, const struct spine_probe_rows *found,
         !copy_cells(hold, schema->value, rows, &out->values, &out->value_offsets))
         return fail_nomem(&records->error, "records", rows);
     memcpy(weights, found->columns.weights, weights_bytes);
-    /* Through a time there are none; they are zeros then. */
+    /* Rows seen through a time have no times; zeros are given then. */
     if (found->columns.times != NULL)
         memcpy(times, found->columns.times, rows * sizeof *times);
     out->times = times;

@@ -6,9 +6,9 @@
  * base/thread -- mutexes, condition variables, threads and the clock, as the library uses
  * them.
  *
- * In the library they are libuv's. Compiled with SPINE_SIMULATED_THREADS, for
- * tests/schedule, they are those of a seeded cooperative scheduler, which switches at
- * every lock, unlock, wait, signal and thread_pause_point().
+ * In the library all of these are libuv's. Compiled with SPINE_SIMULATED_THREADS, for
+ * tests/schedule, a seeded cooperative scheduler has them, which switches at every lock,
+ * unlock, wait, signal and thread_pause_point().
  */
 
 #include "spine/types.h"

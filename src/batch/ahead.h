@@ -6,10 +6,11 @@
  * batch/ahead -- blocks of a batch that are read before they are looked into. Part of
  * batch/batch.h, which includes it.
  *
- * Who reads blocks one after the other brings each by ahead_bring() before the look. The
- * first one comes alone, then two, four, and so on up to an extent of AHEAD_BYTES; two of
- * these are on their way while a third is in use. After a block that did not follow the
- * one before it begins anew, so that who needs a block here and there reads no others.
+ * A reader of blocks one after the other brings each by ahead_bring() before it looks
+ * into the block. The first one comes alone, then two, four, and so on up to an extent of
+ * AHEAD_BYTES; two of these are on their way while a third is in use. After a block that
+ * did not follow the one before it begins anew, so that who needs a block here and there
+ * reads no others.
  *
  *     blocks    |.|. .|. . . .|. . . . . . . .|
  *                in use         on its way

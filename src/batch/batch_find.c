@@ -145,7 +145,7 @@ prefetch_keys(const struct fence *fence, const struct image *image, size_t bytes
     const size_t reach = GUESS_REACH * bits / 8;
     const uintptr_t middle = (uintptr_t)image_key_words(image) + at * bits / 8;
 
-    /* They need not be ours. */
+    /* Memory that is not of the block is not read, only asked for. */
     __builtin_prefetch((const void *)(middle - reach));
     __builtin_prefetch((const void *)middle);
     __builtin_prefetch((const void *)(middle + reach));

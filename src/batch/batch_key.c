@@ -89,7 +89,7 @@ batch_prefetch_key(const struct reader *reader, const struct cell *key)
 
     const struct granule keys = marks_granule(batch, reader->granule);
     const size_t guess = marks_guess(batch->marks, reader->granule, &keys, key->word);
-    /* The lines around it need not be ours. */
+    /* Lines that are not of the block are not read, only asked for. */
     const uintptr_t at = (uintptr_t)image_key_words(image) + guess * bits / 8;
 
     __builtin_prefetch((const void *)(at - reach));

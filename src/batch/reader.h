@@ -15,7 +15,8 @@ struct spine_batch;
 
 /* What became of a question to the filter of a file (batch/file_lookup.h). */
 enum file_answer {
-    /* The block is in no file, or that has no filters, or they do not pay. */
+    /* The block is in no file, or its file has no filters, or asking them does not
+     * pay. */
     FILE_NOT_ASKED,
     /* The key is not there. */
     FILE_RULES_OUT,
@@ -49,8 +50,8 @@ struct reader {
     struct pins *pins;
     const struct kway_input *staged;
     struct spine_error *error;
-    /* Where blocks are read ahead: every block of who merges, those of others that they
-     * read one after the other. NULL: nowhere. */
+    /* Where blocks are read ahead: for a merge every block, for others the blocks that
+     * are read one after the other. NULL: nothing is read ahead. */
     struct ahead *ahead;
     enum pin_use use;
     /* What the file of the last exact seek's block said, and where that is counted; set

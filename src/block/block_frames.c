@@ -34,7 +34,7 @@ framed_write(const struct framed *framed, struct frame *out, uint8_t *bits)
     out->base ^= source->flip;
 }
 
-/* Where they are as they should be, otherwise in `scratch`. */
+/* The words where they lie, if they lie as they should, otherwise in `scratch`. */
 static const uint64_t *
 take_words(const struct frame_source *source, uint64_t *scratch)
 {

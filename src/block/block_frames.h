@@ -18,7 +18,7 @@ struct frame_source {
     /* Which row has word i; NULL: row i. */
     const uint16_t *rows;
     uint32_t count;
-    /* They do not fall. */
+    /* The words do not fall. */
     bool sorted;
 };
 

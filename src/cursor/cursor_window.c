@@ -92,7 +92,7 @@ window_init(struct window *window, const struct layout *layout,
         source->ahead.bytes_max = AHEAD_BYTES / (1 + batch_count / AHEAD_SOURCES);
         if (batches[i]->info.rows == 0)
             continue;
-        /* They were cells before they were datums. */
+        /* These datums were made of cells, so none is refused. */
         if (cell_of_datum(&layout->key, batches[i]->info.key_min, &source->key_min,
                           NULL) != SPINE_OK ||
             cell_of_datum(&layout->key, batches[i]->info.key_max, &source->key_max,

@@ -83,9 +83,9 @@ kway_in_pieces(const struct kway *kway)
 }
 
 /*
- * The share of an input in a window of `want` rows, of which `part` is that of one row
- * that is left. By what is left, usually; that leaves next to nothing to a small input,
- * which may have as many rows as a large one where they begin.
+ * The share of an input in a window of `want` rows. `part` is the share of each row that
+ * is left. Usually shares are by the rows left. That gives next to nothing to a small
+ * input, which may have as many rows as a large one in the window; so shares may be even.
  */
 static inline size_t
 kway_share(const struct kway_work *work, const struct kway_input *input, size_t want,

@@ -11,8 +11,9 @@
  *     want 6, shares 2 2 2      a: 1 5 9     b: 4 6 7     c: 20 21 22
  *     limits 5, 6, 21           bound 5, window 1 4 5
  *
- * Inputs that begin after the bound only make it small: when they are most of the rows,
- * the others share the window among themselves, up to where the first of those begins.
+ * Inputs that begin after the bound only make it small. When these inputs have most of
+ * the rows, the others share the window among themselves, up to where the first of these
+ * inputs begins.
  *
  *     c begins at 20            shares 3 3, limits 9, 7, 19: window 1 4 5 6 7
  *

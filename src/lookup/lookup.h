@@ -124,7 +124,8 @@ void lookup_count_kind(enum lookup_kind kind, struct lookup_counts *counts,
 /* Of a finished filter: the bytes of its image, and these, of `keys` keys. */
 size_t lookup_image_bytes(const struct lookup *lookup);
 void lookup_image_write(const struct lookup *lookup, uint64_t keys, void *image);
-/* Can it be asked? Then nothing outside of its bytes is read, whatever they are. */
+/* Can the image be asked? Then nothing outside of its bytes is read, whatever its bytes
+ * are. */
 bool lookup_image_is_sound(const void *image, size_t bytes);
 /* Of a sound image: what kind it is, how many keys it says it has, and
  * lookup_maybe(). */

@@ -39,8 +39,8 @@ struct merge;
 struct merge_options {
     bool advance_times;
     uint64_t frontier;
-    /* Blocks of which each value has one time may be taken over with the times that they
-     * have: these can be replaced later, too. */
+    /* Blocks of which each value has one time may be taken over with the times that the
+     * rows have: these can be replaced later, too. */
     bool may_keep_times;
     /* The output is encoded when the inputs have at least this many rows; 0: the default
      * (struct output). */

@@ -19,7 +19,7 @@ struct probe_array {
 
 /*
  * The batch whose keys are looked up: its rows from somewhere on, as columns, and the
- * keys that they have, each once. The last key may go on in the batch.
+ * keys of these rows, each once. The last key may go on in the batch.
  */
 struct probe_own {
     /* Over the batch, behind the rows that are here; NULL: the keys are the caller's. */

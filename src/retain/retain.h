@@ -82,7 +82,7 @@ enum spine_status retain_step(struct retain *retain, const struct rows *rows, si
 
 /*
  * How many of `rows`, which are judged by themselves, not by group, the filters judge
- * alike, from the first one on: `*keeps` is what they say of these. They count as
+ * alike, from the first one on: `*keeps` is the filters' answer. These rows count as
  * judged: retain_step() goes on behind them, if there are more.
  */
 size_t retain_alike(struct retain *retain, const struct rows *rows, bool *keeps,

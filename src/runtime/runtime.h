@@ -40,9 +40,9 @@
  * while no other is ready, however long that takes. A thread that helps an owner looks at
  * the ready jobs of this owner only: what it costs does not depend on other owners.
  *
- * *Reads* are jobs that wait for a disk, which others wait for: they go first, oldest
- * first, and pumps that are in one do not count among the `slices_max`. A thread that
- * waits for an owner's jobs and finds none ready runs a read of any owner.
+ * *Reads* are jobs that wait for a disk, and have others wait for them: reads go first,
+ * oldest first, and pumps that are in one do not count among the `slices_max`. A thread
+ * that waits for an owner's jobs and finds none ready runs a read of any owner.
  *
  * Lock order: spine, then runtime. Callbacks, on_slice and on_submit, run without locks.
  */
@@ -97,8 +97,8 @@ struct job {
 
     /* Nobody needs it done: it runs when nothing else does. Set like `rows_left`. */
     bool spare;
-    /* Its slices wait for a disk: they begin before all others, beside `slices_max` of
-     * those. Never changes. */
+    /* Its slices wait for a disk. They begin before all other slices, and do not count
+     * among the `slices_max`. Never changes. */
     bool is_read;
     /* Of a read: a slice may take seconds. Who waits for something else does not run it,
      * only pumps and spine_runtime_run() do. Never changes. */

@@ -78,7 +78,8 @@ page_room(struct spine_tuple_page *page, const struct spine_schema *schema, size
 enum spine_status page_take(struct spine_tuple_page *page,
                             const struct spine_schema *schema, size_t at, size_t rows,
                             struct spine_error *error);
-/* More bytes for the next piece; false when they are not what it lacks. */
+/* Makes room for more bytes of the next piece; false when it is not bytes that are
+ * missing. */
 bool page_widen(struct spine_tuple_page *page, const struct spine_schema *schema);
 void page_show(struct spine_tuple_page *page, const struct spine_schema *schema,
                size_t rows, struct spine_tuple_rows *out);

@@ -15,7 +15,7 @@
 
 /* Some rows on their way. */
 struct decoding {
-    /* They become rows [begin, begin + rows) of the columns. */
+    /* The cells become rows [begin, begin + rows) of the columns. */
     size_t begin;
     size_t rows;
     /* Where the next byte of row i is: base + i * stride, or at[i] unless that is NULL;

@@ -331,7 +331,8 @@ side_show(struct page_side *side)
     return side->decoded != NULL ? tuple_store_show(side->decoded) : &side->plain;
 }
 
-/* Room for cells as they are read: of a piece, or behind those that there are. */
+/* Makes room for cells that are read: for those of a piece, or behind the ones that are
+ * there. */
 static bool
 side_room(struct page_side *side, struct spine_type type, size_t at, size_t rows,
           size_t bytes)
