@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Threads, locks and clocks as libuv has them. In Debug each thread knows which mutexes
+ * it holds, so that functions that need one can assert it, and how many steps it has
+ * taken under them (base/steps.h).
+ */
+
 #include "base/thread.h"
 
 #include "base/assert.h"

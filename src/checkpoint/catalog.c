@@ -21,7 +21,7 @@ static enum spine_status
 note_object(void *argument, const char *name, uint64_t bytes, struct spine_error *error);
 static void sequences_sort(struct sequences *sequences);
 static int compare_sequences(const void *a, const void *b);
-static int compare_names(const void *a, const void *b);
+static int compare_texts(const void *a, const void *b);
 
 enum spine_status
 catalog_read(struct spine_store *store, struct catalog *out, struct spine_error *error)
@@ -269,9 +269,9 @@ name_set_has(struct name_set *set, const char *name)
     if (set->count == 0)
         return false;
     if (!set->sorted)
-        qsort(set->names, set->count, sizeof set->names[0], compare_names);
+        qsort(set->names, set->count, sizeof set->names[0], compare_texts);
     set->sorted = true;
-    return bsearch(name, set->names, set->count, sizeof set->names[0], compare_names) !=
+    return bsearch(name, set->names, set->count, sizeof set->names[0], compare_texts) !=
            NULL;
 }
 
@@ -283,7 +283,7 @@ name_set_release(struct name_set *set)
 }
 
 static int
-compare_names(const void *a, const void *b)
+compare_texts(const void *a, const void *b)
 {
     return strcmp(a, b);
 }

@@ -13,7 +13,6 @@
 #include "observe/observe.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -25,9 +24,9 @@ static enum spine_status
 check_call(const struct gather *gather, const struct spine_checkpoint_item *items,
            size_t count, const struct spine_checkpoint_options *options,
            struct spine_error *error);
-static enum spine_status check_names(const char *call,
-                                     const struct spine_checkpoint_item *items,
-                                     size_t count, struct spine_error *error);
+static enum spine_status check_item_names(const char *call,
+                                          const struct spine_checkpoint_item *items,
+                                          size_t count, struct spine_error *error);
 static enum spine_status take_cuts(struct gather *gather,
                                    const struct spine_checkpoint_item *items,
                                    size_t count, struct spine_error *error);
@@ -120,22 +119,16 @@ check_call(const struct gather *gather, const struct spine_checkpoint_item *item
                               "to %d bytes without control characters",
                               call, i, SPINE_ITEM_NAME_MAX);
     }
-    return check_names(call, items, count, error);
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    return check_item_names(call, items, count, error);
 }
 
 static enum spine_status
-check_names(const char *call, const struct spine_checkpoint_item *items, size_t count,
-            struct spine_error *error)
+check_item_names(const char *call, const struct spine_checkpoint_item *items,
+                 size_t count, struct spine_error *error)
 {
     const size_t bytes = count * sizeof(char *);
     enum spine_status st = SPINE_OK;
-    const char **names;
+    const char **names, *twice;
 
     if (count == 0)
         return SPINE_OK;
@@ -144,11 +137,10 @@ check_names(const char *call, const struct spine_checkpoint_item *items, size_t 
         return fail_nomem(error, "the names of spines", bytes);
     for (size_t i = 0; i < count; i++)
         names[i] = items[i].name;
-    qsort(names, count, sizeof *names, compare_names);
-    for (size_t i = 1; st == SPINE_OK && i < count; i++)
-        if (strcmp(names[i - 1], names[i]) == 0)
-            st = spine_fail(error, SPINE_INVALID, "%s: two spines are called \"%.100s\"",
-                            call, names[i]);
+    twice = name_twice(names, count);
+    if (twice != NULL)
+        st = spine_fail(error, SPINE_INVALID, "%s: two spines are called \"%.100s\"",
+                        call, twice);
     mem_free(names, bytes);
     return st;
 }

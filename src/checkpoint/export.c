@@ -29,8 +29,8 @@ static enum spine_status check_empty(struct spine_store *to, struct spine_error 
 static enum spine_status
 copy_objects(struct export *export, struct export_info *info, struct spine_error *error);
 static enum spine_status verify_copies(struct export *export, struct spine_error *error);
-static enum spine_status put_manifest(struct export *export, const void *text,
-                                      size_t bytes, struct spine_error *error);
+static enum spine_status put_copied_manifest(struct export *export, const void *text,
+                                             size_t bytes, struct spine_error *error);
 
 enum spine_status
 checkpoint_export(struct spine_store *from, uint64_t sequence, struct spine_store *to,
@@ -76,7 +76,7 @@ export_all(struct export *export, uint64_t sequence, struct export_info *info,
     }
     TRY(copy_objects(export, info, error));
     TRY(verify_copies(export, error));
-    TRY(put_manifest(export, text, bytes, error));
+    TRY(put_copied_manifest(export, text, bytes, error));
     TRY(catalog_put_receipt(export->to, sequence, error));
     /* No checkpoint need follow there. */
     TRY(store_sync_names(export->to, error));
@@ -138,8 +138,8 @@ verify_copies(struct export *export, struct spine_error *error)
 
 /* Whether it is there when it failed, nobody knows: so the copies stay. */
 static enum spine_status
-put_manifest(struct export *export, const void *text, size_t bytes,
-             struct spine_error *error)
+put_copied_manifest(struct export *export, const void *text, size_t bytes,
+                    struct spine_error *error)
 {
     char name[SPINE_NAME_MAX + 1];
 

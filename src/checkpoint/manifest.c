@@ -6,11 +6,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SEQUENCE_DIGITS 20u
 
-static void *add(void *array, size_t *room, size_t *count, size_t size);
+static void *add_element(void *array, size_t *room, size_t *count, size_t size);
 static void number_name(uint64_t number, const char *prefix, const char *ending,
                         char name[SPINE_NAME_MAX + 1]);
 static uint64_t number_of(const char *name, const char *prefix, const char *ending);
@@ -32,41 +33,41 @@ manifest_release(struct manifest *manifest)
 struct manifest_object *
 manifest_add_object(struct manifest *manifest)
 {
-    return add(&manifest->objects, &manifest->object_room, &manifest->object_count,
-               sizeof *manifest->objects);
+    return add_element(&manifest->objects, &manifest->object_room,
+                       &manifest->object_count, sizeof *manifest->objects);
 }
 
 struct manifest_file *
 manifest_add_file(struct manifest *manifest)
 {
-    return add(&manifest->files, &manifest->file_room, &manifest->file_count,
-               sizeof *manifest->files);
+    return add_element(&manifest->files, &manifest->file_room, &manifest->file_count,
+                       sizeof *manifest->files);
 }
 
 struct manifest_spine *
 manifest_add_spine(struct manifest *manifest)
 {
-    return add(&manifest->spines, &manifest->spine_room, &manifest->spine_count,
-               sizeof *manifest->spines);
+    return add_element(&manifest->spines, &manifest->spine_room, &manifest->spine_count,
+                       sizeof *manifest->spines);
 }
 
 struct manifest_batch *
 manifest_add_batch(struct manifest *manifest)
 {
-    return add(&manifest->batches, &manifest->batch_room, &manifest->batch_count,
-               sizeof *manifest->batches);
+    return add_element(&manifest->batches, &manifest->batch_room, &manifest->batch_count,
+                       sizeof *manifest->batches);
 }
 
 struct manifest_part *
 manifest_add_part(struct manifest *manifest)
 {
-    return add(&manifest->parts, &manifest->part_room, &manifest->part_count,
-               sizeof *manifest->parts);
+    return add_element(&manifest->parts, &manifest->part_room, &manifest->part_count,
+                       sizeof *manifest->parts);
 }
 
 /* `array` is the address of the pointer to the first element. */
 static void *
-add(void *array, size_t *room, size_t *count, size_t size)
+add_element(void *array, size_t *room, size_t *count, size_t size)
 {
     uint8_t *first;
 
@@ -124,4 +125,20 @@ number_of(const char *name, const char *prefix, const char *ending)
     /* None that is greater than a word holds. */
     number_name(number, prefix, ending, again);
     return strcmp(name, again) == 0 ? number : 0;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+const char *
+name_twice(const char **names, size_t count)
+{
+    qsort(names, count, sizeof *names, compare_names);
+    for (size_t i = 1; i < count; i++)
+        if (strcmp(names[i - 1], names[i]) == 0)
+            return names[i];
+    return NULL;
 }

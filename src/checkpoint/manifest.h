@@ -105,13 +105,16 @@ uint64_t manifest_sequence(const char *name);
 void receipt_name(uint64_t sequence, char name[SPINE_NAME_MAX + 1]);
 uint64_t receipt_sequence(const char *name);
 
+/* Sorts the names; returns one that is there twice, or NULL. */
+const char *name_twice(const char **names, size_t count);
+
 /* `*text` of `*bytes`, which the caller ends with mem_free(). SPINE_NOMEM. */
 enum spine_status manifest_encode(const struct manifest *manifest, char **text,
                                   size_t *bytes, struct spine_error *error);
 /*
- * `name` is that of the object. SPINE_CORRUPT, SPINE_INVALID for a version or a feature
- * that this library does not know, SPINE_NOMEM; `*out` is zeroed then. On success the
- * caller ends it with manifest_release().
+ * `name` is the name of the object. SPINE_CORRUPT, SPINE_INVALID for a version or a
+ * feature that this library does not know, SPINE_NOMEM; `*out` is zeroed then. On success
+ * the caller ends it with manifest_release().
  */
 enum spine_status manifest_decode(const char *name, const char *text, size_t bytes,
                                   struct manifest *out, struct spine_error *error);

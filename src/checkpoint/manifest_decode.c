@@ -14,7 +14,6 @@
 #include "observe/observe.h"
 #include "store/store.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct decoder {
@@ -36,7 +35,7 @@ decode_part(struct decoder *decoder, const cJSON *json, struct manifest_batch *b
 static void check_names(struct decoder *decoder);
 
 static void
-fail(struct decoder *decoder, enum spine_status status, const char *member)
+decoder_fail(struct decoder *decoder, enum spine_status status, const char *member)
 {
     if (decoder->status != SPINE_OK)
         return;
@@ -62,12 +61,12 @@ get_u64(struct decoder *decoder, const cJSON *json, const char *name, uint64_t m
     uint64_t number = 0;
 
     if (text[0] == 0 || strspn(text, "0123456789") != strlen(text) || strlen(text) > 20)
-        fail(decoder, SPINE_CORRUPT, name);
+        decoder_fail(decoder, SPINE_CORRUPT, name);
     for (; decoder->status == SPINE_OK && *text != 0; text++) {
         const uint64_t digit = (uint64_t)(*text - '0');
 
         if (number > (most - digit) / 10)
-            fail(decoder, SPINE_CORRUPT, name);
+            decoder_fail(decoder, SPINE_CORRUPT, name);
         number = number * 10 + digit;
     }
     return decoder->status == SPINE_OK ? number : 0;
@@ -81,7 +80,7 @@ get_index(struct decoder *decoder, const cJSON *item, const char *name, size_t e
 
     if (number >= 0 && number < (double)end && (double)(size_t)number == number)
         return (size_t)number;
-    fail(decoder, SPINE_CORRUPT, name);
+    decoder_fail(decoder, SPINE_CORRUPT, name);
     return 0;
 }
 
@@ -91,7 +90,7 @@ get_bool(struct decoder *decoder, const cJSON *json, const char *name)
     const cJSON *item = member(json, name);
 
     if (!cJSON_IsBool(item))
-        fail(decoder, SPINE_CORRUPT, name);
+        decoder_fail(decoder, SPINE_CORRUPT, name);
     return cJSON_IsTrue(item);
 }
 
@@ -104,7 +103,7 @@ get_text(struct decoder *decoder, const cJSON *json, const char *name, char *out
     const char *text = cJSON_IsString(item) ? item->valuestring : NULL;
 
     if (text == NULL || strlen(text) < least || !name_is_text(text, size - 1))
-        fail(decoder, SPINE_CORRUPT, name);
+        decoder_fail(decoder, SPINE_CORRUPT, name);
     else
         memcpy(out, text, strlen(text) + 1);
 }
@@ -128,14 +127,14 @@ get_bytes(struct decoder *decoder, const cJSON *json, const char *name, size_t m
     const size_t size = strlen(text) / 2;
 
     if (strlen(text) % 2 != 0 || size > most) {
-        fail(decoder, SPINE_CORRUPT, name);
+        decoder_fail(decoder, SPINE_CORRUPT, name);
         return;
     }
     if (size == 0)
         return;
     *data = mem_alloc(size);
     if (*data == NULL) {
-        fail(decoder, SPINE_NOMEM, name);
+        decoder_fail(decoder, SPINE_NOMEM, name);
         return;
     }
     *bytes = size;
@@ -143,7 +142,7 @@ get_bytes(struct decoder *decoder, const cJSON *json, const char *name, size_t m
         const unsigned high = digit_of(text[2 * i]), low = digit_of(text[2 * i + 1]);
 
         if (high > 15 || low > 15)
-            fail(decoder, SPINE_CORRUPT, name);
+            decoder_fail(decoder, SPINE_CORRUPT, name);
         (*data)[i] = (uint8_t)(high << 4 | low);
     }
 }
@@ -154,7 +153,7 @@ get_array(struct decoder *decoder, const cJSON *json, const char *name)
     const cJSON *item = member(json, name);
 
     if (!cJSON_IsArray(item))
-        fail(decoder, SPINE_CORRUPT, name);
+        decoder_fail(decoder, SPINE_CORRUPT, name);
     return item;
 }
 
@@ -193,7 +192,7 @@ manifest_decode(const char *name, const char *text, size_t bytes, struct manifes
     if (decoder.status == SPINE_OK)
         decode_head(&decoder, json);
     if (decoder.status == SPINE_OK && out->sequence != sequence)
-        fail(&decoder, SPINE_CORRUPT, "sequence");
+        decoder_fail(&decoder, SPINE_CORRUPT, "sequence");
     if (decoder.status == SPINE_OK)
         decode_objects(&decoder, json);
     if (decoder.status == SPINE_OK)
@@ -219,7 +218,7 @@ decode_head(struct decoder *decoder, const cJSON *json)
     const cJSON *features = get_array(decoder, json, "features");
 
     if (!cJSON_IsNumber(version))
-        fail(decoder, SPINE_CORRUPT, "spine_checkpoint");
+        decoder_fail(decoder, SPINE_CORRUPT, "spine_checkpoint");
     if (decoder->status != SPINE_OK)
         return;
     if (version->valuedouble != MANIFEST_VERSION) {
@@ -254,13 +253,13 @@ decode_objects(struct decoder *decoder, const cJSON *json)
         struct manifest_object *object = manifest_add_object(decoder->manifest);
 
         if (object == NULL) {
-            fail(decoder, SPINE_NOMEM, "objects");
+            decoder_fail(decoder, SPINE_NOMEM, "objects");
             return;
         }
         get_text(decoder, item, "name", object->name, sizeof object->name, 1);
         object->bytes = get_u64(decoder, item, "bytes", INT64_MAX);
         if (decoder->status == SPINE_OK && !store_name_is_of_batches(object->name))
-            fail(decoder, SPINE_CORRUPT, "objects");
+            decoder_fail(decoder, SPINE_CORRUPT, "objects");
     }
 }
 
@@ -275,7 +274,7 @@ decode_files(struct decoder *decoder, const cJSON *json)
         struct manifest_file *file = manifest_add_file(manifest);
 
         if (file == NULL) {
-            fail(decoder, SPINE_NOMEM, "files");
+            decoder_fail(decoder, SPINE_NOMEM, "files");
             return;
         }
         file->object =
@@ -286,7 +285,7 @@ decode_files(struct decoder *decoder, const cJSON *json)
             return;
         if (file->offset > manifest->objects[file->object].bytes ||
             file->bytes > manifest->objects[file->object].bytes - file->offset)
-            fail(decoder, SPINE_CORRUPT, "files");
+            decoder_fail(decoder, SPINE_CORRUPT, "files");
     }
 }
 
@@ -298,7 +297,7 @@ decode_spine(struct decoder *decoder, const cJSON *json)
     const cJSON *batch, *batches;
 
     if (spine == NULL) {
-        fail(decoder, SPINE_NOMEM, "spines");
+        decoder_fail(decoder, SPINE_NOMEM, "spines");
         return;
     }
     get_text(decoder, json, "name", spine->name, sizeof spine->name, 1);
@@ -355,7 +354,7 @@ decode_batch(struct decoder *decoder, const cJSON *json)
     const cJSON *part, *parts = get_array(decoder, json, "parts");
 
     if (batch == NULL) {
-        fail(decoder, SPINE_NOMEM, "batches");
+        decoder_fail(decoder, SPINE_NOMEM, "batches");
         return;
     }
     batch->rows = get_u64(decoder, json, "rows", UINT64_MAX);
@@ -363,7 +362,7 @@ decode_batch(struct decoder *decoder, const cJSON *json)
     cJSON_ArrayForEach(part, parts) if (decoder->status == SPINE_OK)
         decode_part(decoder, part, batch);
     if (batch->part_count == 0)
-        fail(decoder, SPINE_CORRUPT, "parts");
+        decoder_fail(decoder, SPINE_CORRUPT, "parts");
 }
 
 /* [file, first block, blocks] */
@@ -374,11 +373,11 @@ decode_part(struct decoder *decoder, const cJSON *json, struct manifest_batch *b
     struct manifest_part *part = manifest_add_part(manifest);
 
     if (part == NULL) {
-        fail(decoder, SPINE_NOMEM, "parts");
+        decoder_fail(decoder, SPINE_NOMEM, "parts");
         return;
     }
     if (!cJSON_IsArray(json) || cJSON_GetArraySize(json) != 3) {
-        fail(decoder, SPINE_CORRUPT, "parts");
+        decoder_fail(decoder, SPINE_CORRUPT, "parts");
         return;
     }
     part->file = get_index(decoder, json->child, "parts", manifest->file_count);
@@ -386,14 +385,8 @@ decode_part(struct decoder *decoder, const cJSON *json, struct manifest_batch *b
     part->count =
         (uint32_t)get_index(decoder, json->child->next->next, "parts", UINT32_MAX);
     if (part->count == 0)
-        fail(decoder, SPINE_CORRUPT, "parts");
+        decoder_fail(decoder, SPINE_CORRUPT, "parts");
     batch->part_count++;
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* No two spines have one name; their options have their own. */
@@ -408,16 +401,14 @@ check_names(struct decoder *decoder)
         return;
     names = mem_alloc(bytes);
     if (names == NULL) {
-        fail(decoder, SPINE_NOMEM, "spines");
+        decoder_fail(decoder, SPINE_NOMEM, "spines");
         return;
     }
     for (size_t i = 0; i < manifest->spine_count; i++) {
         manifest->spines[i].options.name = manifest->spines[i].label;
         names[i] = manifest->spines[i].name;
     }
-    qsort(names, manifest->spine_count, sizeof *names, compare_names);
-    for (size_t i = 1; i < manifest->spine_count; i++)
-        if (strcmp(names[i - 1], names[i]) == 0)
-            fail(decoder, SPINE_CORRUPT, "name");
+    if (name_twice(names, manifest->spine_count) != NULL)
+        decoder_fail(decoder, SPINE_CORRUPT, "name");
     mem_free(names, bytes);
 }

@@ -43,10 +43,10 @@ static enum spine_status open_spine(struct opening *opening, size_t index,
 static enum spine_status
 fill_cut(struct opening *opening, const struct manifest_spine *described,
          const struct layout *layout, struct spine_cut *cut, struct spine_error *error);
-static enum spine_status open_batch(struct opening *opening,
-                                    const struct manifest_batch *described,
-                                    const struct layout *layout, struct spine_batch **out,
-                                    struct spine_error *error);
+static enum spine_status
+restore_batch(struct opening *opening, const struct manifest_batch *described,
+              const struct layout *layout, struct spine_batch **out,
+              struct spine_error *error);
 static enum spine_status fail_here(const struct opening *opening,
                                    const struct spine_error *why,
                                    struct spine_error *error);
@@ -232,7 +232,7 @@ fill_cut(struct opening *opening, const struct manifest_spine *described,
             &opening->manifest->batches[described->batch_begin + i];
         struct spine_batch *opened;
 
-        st = open_batch(opening, batch, layout, &opened, error);
+        st = restore_batch(opening, batch, layout, &opened, error);
         if (st == SPINE_OK) {
             snapshot_append(cut->snapshot, opened);
             spine_batch_unref(opened);
@@ -242,9 +242,9 @@ fill_cut(struct opening *opening, const struct manifest_spine *described,
 }
 
 static enum spine_status
-open_batch(struct opening *opening, const struct manifest_batch *described,
-           const struct layout *layout, struct spine_batch **out,
-           struct spine_error *error)
+restore_batch(struct opening *opening, const struct manifest_batch *described,
+              const struct layout *layout, struct spine_batch **out,
+              struct spine_error *error)
 {
     const struct manifest_part *parts = &opening->manifest->parts[described->part_begin];
     const size_t bytes = described->part_count * sizeof(struct batch_range);

@@ -37,7 +37,7 @@ static enum spine_status check_removal(struct spine_store *store,
 static enum spine_status needed_by_all(struct spine_store *store,
                                        const struct catalog *catalog,
                                        struct name_set *out, struct spine_error *error);
-static void let_go(struct spine_store *store, const char *name);
+static void let_go_of_object(struct spine_store *store, const char *name);
 static enum spine_status sweep_object(struct sweep *sweep,
                                       const struct manifest_object *object,
                                       struct spine_error *error);
@@ -125,14 +125,14 @@ catalog_remove(struct spine_store *store, struct catalog *catalog, uint64_t sequ
         goto out;
     manifest_name(sequence, name);
     for (size_t i = 0; PLANTED(FILES_BEFORE_MANIFEST) && i < manifest.object_count; i++)
-        let_go(store, manifest.objects[i].name);
+        let_go_of_object(store, manifest.objects[i].name);
     TRY(store_remove(store, name, error));
     TRY(store_sync_names(store, error));
     sequences_remove(&catalog->manifests, sequence);
     TRY(needed_by_all(store, catalog, &needed, error));
     for (size_t i = 0; i < manifest.object_count; i++)
         if (!name_set_has(&needed, manifest.objects[i].name))
-            let_go(store, manifest.objects[i].name);
+            let_go_of_object(store, manifest.objects[i].name);
 out:
     manifest_release(&manifest);
     name_set_release(&needed);
@@ -276,7 +276,7 @@ needed_by_all(struct spine_store *store, const struct catalog *catalog,
 /* An object that no checkpoint needs goes now, or with its last batch. What cannot be
  * removed is found by a sweep. */
 static void
-let_go(struct spine_store *store, const char *name)
+let_go_of_object(struct spine_store *store, const char *name)
 {
     if (!store_object_is_used(store, name, true))
         (void)store_remove(store, name, NULL);

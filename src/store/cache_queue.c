@@ -9,8 +9,8 @@
 static bool is_recent_ghost(const struct cache_shard *shard, uintptr_t slot);
 static void
 push(struct cache_shard *shard, struct cached_image *cached, enum cache_queue_kind kind);
-static bool evict_small(struct cache_shard *shard, struct cached_image **evicted);
-static bool evict_main(struct cache_shard *shard, struct cached_image **evicted);
+static bool evict_small_locked(struct cache_shard *shard, struct cached_image **evicted);
+static bool evict_main_locked(struct cache_shard *shard, struct cached_image **evicted);
 static void evict(struct cache_shard *shard, struct cached_image *cached, uintptr_t slot,
                   struct cached_image **evicted);
 
@@ -58,7 +58,8 @@ cache_evict_locked(struct cache_shard *shard)
             small->count > 0 &&
             (small->bytes > shard->bytes_max / SMALL_PART || main->count == 0);
 
-        (void)(from_small ? evict_small(shard, &evicted) : evict_main(shard, &evicted));
+        (void)(from_small ? evict_small_locked(shard, &evicted)
+                          : evict_main_locked(shard, &evicted));
     }
     return evicted;
 }
@@ -91,7 +92,7 @@ push(struct cache_shard *shard, struct cached_image *cached, enum cache_queue_ki
 
 /* The oldest of the small queue moves on, or leaves. */
 static bool
-evict_small(struct cache_shard *shard, struct cached_image **evicted)
+evict_small_locked(struct cache_shard *shard, struct cached_image **evicted)
 {
     struct cached_image *cached = shard->queues[QUEUE_SMALL].last;
 
@@ -108,7 +109,7 @@ evict_small(struct cache_shard *shard, struct cached_image **evicted)
 
 /* The oldest of the main queue begins anew, or leaves. */
 static bool
-evict_main(struct cache_shard *shard, struct cached_image **evicted)
+evict_main_locked(struct cache_shard *shard, struct cached_image **evicted)
 {
     struct cached_image *cached = shard->queues[QUEUE_MAIN].last;
 

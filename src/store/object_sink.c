@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * A sink collects the bytes of an object in units of STORE_WRITE_BYTES. Where nothing is
+ * written behind, the owner writes each unit when it is full. Otherwise full units become
+ * a list, which a job or a thread of the sink writes, one at a time and in order.
+ */
+
 #include "store/object_sink.h"
 
 #include "base/alloc.h"
@@ -32,7 +39,7 @@ static void wait_for_room(struct object_sink *sink);
 static void end_thread(struct object_sink *sink);
 static bool is_written_behind(const struct object_sink *sink);
 static void run(struct object_sink *sink);
-static void on_do(struct store_task *task);
+static void sink_on_do(struct store_task *task);
 static bool do_next(struct object_sink *sink, bool is_job);
 static enum spine_status
 write_unit(struct object_sink *sink, struct sink_unit *unit, struct spine_error *error);
@@ -52,7 +59,7 @@ object_sink_new(struct spine_store *store, const char *name,
     if (sink == NULL)
         return fail_nomem(error, "the writer of a file", sizeof *sink);
     sink->store = store_ref(store);
-    sink->task.on_do = on_do;
+    sink->task.on_do = sink_on_do;
     if (waiter != NULL)
         sink->waiter = *waiter;
     TRY(unit_new(sink, &sink->filling, error));
@@ -318,7 +325,7 @@ object_sink_finish(struct object_sink *sink, struct spine_error *error)
 
 /* By a job: one write, and then others have their turn. */
 static void
-on_do(struct store_task *task)
+sink_on_do(struct store_task *task)
 {
     struct object_sink *sink = (struct object_sink *)(void *)task;
 

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "store/store_state.h"
 
-static void on_do(struct store_task *task);
+static void run_on_do(struct store_task *task);
 static void read_run(struct store_run *run);
 static void run_free(struct store_run *run);
 static size_t run_bytes(size_t count);
@@ -36,7 +36,7 @@ store_run_submit(struct store_run *run, const struct spine_runtime *runtime,
     assert(run->state == RUN_IDLE);
     run->on_end = on_end;
     run->context = context;
-    run->task.on_do = on_do;
+    run->task.on_do = run_on_do;
     run->state = RUN_SUBMITTED;
     if (store_work_read(run->file->store, &run->task, runtime))
         return true;
@@ -98,7 +98,7 @@ store_run_free(struct store_run *run)
 }
 
 static void
-on_do(struct store_task *task)
+run_on_do(struct store_task *task)
 {
     read_run((struct store_run *)(void *)task);
 }

@@ -24,8 +24,8 @@ struct kicks {
 };
 
 static void serve_slice(struct job *job, uint64_t *fuel_rows);
-static bool push(struct store_work *work, struct store_queue *queue,
-                 struct store_task *task, const struct spine_runtime *runtime);
+static bool push_task(struct store_work *work, struct store_queue *queue,
+                      struct store_task *task, const struct spine_runtime *runtime);
 static struct store_task *take_first_locked(struct store_queue *queue);
 static void take_locked(struct store_queue *queue, struct store_task *task);
 static bool has_tasks_locked(const struct store_work *work);
@@ -154,25 +154,25 @@ bool
 store_work_read(struct spine_store *store, struct store_task *task,
                 const struct spine_runtime *runtime)
 {
-    return push(&store->work, &store->work.locked.reads, task, runtime);
+    return push_task(&store->work, &store->work.locked.reads, task, runtime);
 }
 
 bool
 store_work_write(struct spine_store *store, struct store_task *task,
                  const struct spine_runtime *runtime)
 {
-    return push(&store->work, &store->work.locked.writes, task, runtime);
+    return push_task(&store->work, &store->work.locked.writes, task, runtime);
 }
 
 bool
 store_work_bury(struct spine_store *store, struct store_task *task)
 {
-    return push(&store->work, &store->work.locked.dead, task, NULL);
+    return push_task(&store->work, &store->work.locked.dead, task, NULL);
 }
 
 static bool
-push(struct store_work *work, struct store_queue *queue, struct store_task *task,
-     const struct spine_runtime *runtime)
+push_task(struct store_work *work, struct store_queue *queue, struct store_task *task,
+          const struct spine_runtime *runtime)
 {
     struct kicks kicks = {0};
     bool is_served = false;

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
+/*
+ * A directory of the system as a store has it: made if it is missing, locked by one
+ * process at a time, cleared of what a crash has left half written, listed and synced.
+ */
+
 /* O_DIRECT and renameat2(). */
 #define _GNU_SOURCE
 

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
+/*
+ * Files of the system: written and read in full, at aligned offsets and past the system's
+ * cache where that is possible. A failure becomes a status here, with a message that
+ * names the file, what was tried and the system's number.
+ */
+
 /* The GNU strerror_r() answers the text. */
 #define _GNU_SOURCE
 
