@@ -10,7 +10,14 @@
 # stands alone only where its beginning does, and what is indented in one, as examples
 # are, is followed by an empty line of the comment, by its end or by a list's next item.
 #
-# A file of C in src/ over 180 lines tells in a comment, before its declarations, what it is.
+# A file of src/ over 180 lines tells what it is in a comment before its declarations, with
+# an empty line behind it.
+#
+# No two files of src/ have a static function, or define a struct, of one name: a stack
+# trace, a breakpoint or a search by name leads to one place.
+#
+# A function that answers a question about what a lock guards, and does not take the lock,
+# is called ..._locked().
 #
 # From a member to its struct leads container_of().
 #
@@ -93,17 +100,56 @@ awk '
 
 # shellcheck disable=SC2086
 awk '
-    function settle() {
+    function file_ends() {
         if (lines > 180 && !has_banner) {
             printf "%s:1: over 180 lines, and no comment says what the file is\n", file
             bad = 1
         }
     }
-    FNR == 1 { settle(); file = FILENAME; has_banner = 0; declared = 0 }
-    FNR > 1 && /^\/\*/ && !declared { has_banner = 1 }
-    /^[a-z]/ { declared = 1 }
+    FNR == 1 { file_ends(); file = FILENAME; has_banner = inside = declared = ended = 0 }
+    ended && /^$/ && !declared { has_banner = 1 }
+    { ended = 0 }
+    FNR > 1 && /^\/\*/ { inside = 1 }
+    inside && /\*\/ *$/ { inside = 0; ended = 1 }
+    !inside && /^[a-z]/ { declared = 1 }
     { lines = FNR }
-    END { settle(); exit bad }
+    END { file_ends(); exit bad }
+' $(echo "$sources" | grep -E '^src/.*\.[ch]$') || bad=1
+
+# shellcheck disable=SC2086
+awk '
+    function take(name) {
+        if (name in owner && owner[name] != FILENAME) {
+            printf "%s:%d: %s is in %s, too\n", FILENAME, FNR, name, owner[name]
+            bad = 1
+        }
+        owner[name] = FILENAME
+    }
+    /^(static|INLINE_ALWAYS|WORD_SEARCH) / { is_static = 1 }
+    # Its definition: the name begins the line.
+    is_static && /^[a-z_0-9]+\(/ { name = $0; sub(/\(.*/, "", name); take(name "()") }
+    /^\{|;$/ { is_static = 0 }
+    /^struct [a-z_0-9]+ \{/ { take("struct " $2) }
+    END { exit bad }
+' $(echo "$sources" | grep -E '^src/.*\.[ch]$') || bad=1
+
+# shellcheck disable=SC2086
+awk '
+    /^(static |inline |INLINE_ALWAYS |WORD_SEARCH )*bool$/ { answers = 1; next }
+    /^[a-z]/ && !/^[a-z_0-9]+\(/ { answers = 0 }
+    answers && /^[a-z_0-9]+\(/ { name = $0; sub(/\(.*/, "", name); line = FNR }
+    /^\{/ { needs = 0; locks = 0 }
+    /^ / && (/_locked\(/ || (/(->|\.)locked\./ && !/&[a-z_>.-]*locked\./)) { needs = 1 }
+    /mutex_(un)?lock\(/ { locks = 1 }
+    /^\}/ {
+        if (answers && name != "" && needs && !locks && name !~ /_locked$/) {
+            printf "%s:%d: %s() needs a lock, and its name does not say so\n", FILENAME, line, name
+            bad = 1
+        }
+        answers = 0
+        name = ""
+    }
+    END { exit bad }
 ' $(echo "$sources" | grep -E '^src/.*\.c$') || bad=1
 
 # The formatter takes `enum e T` in a template for a declaration, and lays out what follows
