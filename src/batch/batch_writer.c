@@ -2,8 +2,7 @@
 
 /*
  * Blocks into a file, with lookup filters of their keys between them and the sections of
- * the batch behind them. The codes of keys are collected until there are enough of them
- * for a filter; filters are collected until they are worth a write.
+ * the batch behind them. Filters are collected until they are worth a write.
  */
 
 #include "batch/batch_writer.h"
@@ -12,54 +11,28 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "batch/batch_sections.h"
-#include "batch/key_codes.h"
+#include "batch/lookup_maker.h"
 
-/* Keys of a lookup filter, and up to a block more. */
-#define LOOKUP_KEYS 32768u
 /* Lookup filters are kept until together they have this many bytes, so that blocks that
  * are read together lie together. */
 #define LOOKUPS_BYTES (1u << 20)
 
-/* A lookup filter that is yet to be written. */
-struct kept_lookup {
-    uint32_t first_block;
-    size_t bytes;
-};
-
 struct batch_writer {
     struct store_writer *file;
     struct layout layout;
-    struct lookup_options lookup;
-    double bits_per_key; /* of these */
+    /* Files of fewer rows have no lookup filters. */
+    uint64_t lookup_rows_min;
     bool is_whole;
     uint64_t rows;
     uint32_t block_count;
-    /* Codes of the keys of the next lookup filter (batch/key_codes.h), which begins with
-     * block `first_block`; NULL: there will be none. */
-    uint64_t *codes;
-    size_t code_count;
-    uint32_t first_block;
-    /* Filters that are made, one behind the other. */
-    struct kept_lookup *kept;
-    size_t kept_count, kept_capacity;
-    uint8_t *images;
-    size_t image_bytes, image_capacity;
+    /* NULL: there will be none. */
+    struct lookup_maker *lookups;
 };
-
-#define CODES_MAX (LOOKUP_KEYS + BLOCK_ROWS)
 
 static enum spine_status
 writer_alloc(const struct layout *layout, const struct lookup_options *lookup,
-             struct batch_writer **out, struct spine_error *error);
-static void add_keys(struct batch_writer *writer, const struct image *image);
-static enum spine_status
-end_lookup(struct batch_writer *writer, struct spine_error *error);
-static struct lookup_facts lookup_facts_of(const struct batch_writer *writer);
-static enum spine_status keep_lookup(struct batch_writer *writer,
-                                     const struct lookup *lookup,
-                                     struct spine_error *error);
-static enum spine_status
-write_lookups(struct batch_writer *writer, struct spine_error *error);
+             const struct store_waiter *waiter, struct batch_writer **out,
+             struct spine_error *error);
 static enum spine_status write_sections(struct store_writer *file,
                                         const struct spine_batch *part,
                                         struct spine_error *error);
@@ -75,7 +48,7 @@ batch_writer_new(struct spine_store *store, const struct layout *layout,
     enum spine_status st;
 
     *out = NULL;
-    TRY_RETURN(writer_alloc(layout, options->lookup, &writer, error));
+    TRY_RETURN(writer_alloc(layout, options->lookup, options->waiter, &writer, error));
     apart = mem_apart_begin();
     st = store_writer_new_behind(store, options->waiter, &writer->file, error);
     mem_apart_end(apart);
@@ -96,7 +69,7 @@ batch_writer_new_in(struct store_pack *pack, const struct layout *layout,
     enum spine_status st;
 
     *out = NULL;
-    TRY_RETURN(writer_alloc(layout, lookup, &writer, error));
+    TRY_RETURN(writer_alloc(layout, lookup, NULL, &writer, error));
     apart = mem_apart_begin();
     st = store_writer_new_in(pack, &writer->file, error);
     mem_apart_end(apart);
@@ -109,23 +82,27 @@ batch_writer_new_in(struct store_pack *pack, const struct layout *layout,
 
 static enum spine_status
 writer_alloc(const struct layout *layout, const struct lookup_options *lookup,
-             struct batch_writer **out, struct spine_error *error)
+             const struct store_waiter *waiter, struct batch_writer **out,
+             struct spine_error *error)
 {
+    const bool by_own_thread = waiter != NULL && waiter->by_own_thread;
     struct batch_writer *writer = mem_zalloc(sizeof *writer);
+    enum spine_status st = SPINE_OK;
 
     *out = writer;
     if (writer == NULL)
         return fail_nomem(error, "the writer of a file", sizeof *writer);
+    if (lookup == NULL)
+        lookup = &lookup_defaults;
     writer->layout = *layout;
-    writer->lookup = lookup != NULL ? *lookup : lookup_defaults;
-    if (writer->lookup.rows_min == UINT64_MAX)
-        return SPINE_OK;
-    writer->bits_per_key = lookup_bits_per_key(&writer->lookup);
-    writer->codes = mem_alloc_array(CODES_MAX, sizeof *writer->codes);
-    if (writer->codes != NULL)
-        return SPINE_OK;
+    writer->lookup_rows_min = lookup->rows_min;
+    if (lookup->rows_min < UINT64_MAX)
+        st = lookup_maker_new(layout, lookup, by_own_thread, &writer->lookups, error);
+    if (st == SPINE_OK)
+        return st;
     writer_free(writer);
-    return fail_nomem(error, "the keys of a filter", CODES_MAX * sizeof *writer->codes);
+    *out = NULL;
+    return st;
 }
 
 enum spine_status
@@ -145,14 +122,13 @@ batch_writer_block(struct batch_writer *writer, const struct image *image,
         return st;
     writer->block_count++;
     writer->rows += image->row_count;
-    if (writer->codes == NULL)
+    if (writer->lookups == NULL)
         return SPINE_OK;
-    add_keys(writer, image);
-    if (writer->code_count >= LOOKUP_KEYS)
-        TRY_RETURN(end_lookup(writer, error));
-    if (writer->image_bytes >= LOOKUPS_BYTES && writer->rows >= writer->lookup.rows_min)
-        TRY_RETURN(write_lookups(writer, error));
-    return SPINE_OK;
+    TRY_RETURN(lookup_maker_add(writer->lookups, image, error));
+    if (writer->rows < writer->lookup_rows_min ||
+        lookup_maker_bytes(writer->lookups) < LOOKUPS_BYTES)
+        return SPINE_OK;
+    return lookup_maker_write(writer->lookups, writer->file, error);
 }
 
 bool
@@ -169,9 +145,9 @@ batch_writer_end(struct batch_writer *writer, const struct spine_batch *part,
     enum spine_status st;
 
     assert(part->block_count == writer->block_count && !writer->is_whole);
-    if (writer->codes != NULL && writer->rows >= writer->lookup.rows_min) {
-        TRY_RETURN(end_lookup(writer, error));
-        TRY_RETURN(write_lookups(writer, error));
+    if (writer->lookups != NULL && writer->rows >= writer->lookup_rows_min) {
+        TRY_RETURN(lookup_maker_end(writer->lookups, error));
+        TRY_RETURN(lookup_maker_write(writer->lookups, writer->file, error));
     }
     apart = mem_apart_begin();
     st = write_sections(writer->file, part, error);
@@ -227,103 +203,8 @@ batch_writer_abort(struct batch_writer *writer)
 static void
 writer_free(struct batch_writer *writer)
 {
-    mem_free(writer->codes, CODES_MAX * sizeof *writer->codes);
-    mem_free(writer->kept, writer->kept_capacity * sizeof *writer->kept);
-    mem_free(writer->images, writer->image_capacity);
+    lookup_maker_free(writer->lookups);
     mem_free(writer, sizeof *writer);
-}
-
-/* All keys of the block but the one that the block before has, too. */
-static void
-add_keys(struct batch_writer *writer, const struct image *image)
-{
-    const struct cell_layout *layout = &writer->layout.key;
-    const struct column keys = image_keys(image);
-    uint64_t *to = writer->codes + writer->code_count;
-
-    assert(writer->code_count + image->key_count <= CODES_MAX);
-    key_codes(layout, &keys, 0, image->key_count, to);
-    if (writer->code_count > 0 && to[0] == to[-1]) {
-        memmove(to, to + 1, (image->key_count - 1) * sizeof *to);
-        writer->code_count--;
-    }
-    writer->code_count += image->key_count;
-}
-
-/* The keys that there are become a lookup filter. */
-static enum spine_status
-end_lookup(struct batch_writer *writer, struct spine_error *error)
-{
-    const struct lookup_facts facts = lookup_facts_of(writer);
-    struct lookup *lookup = NULL;
-    enum spine_status st = SPINE_OK;
-
-    if (writer->code_count == 0)
-        return SPINE_OK;
-    TRY(lookup_new(&lookup, &facts, &writer->lookup));
-    key_codes_add(&writer->layout.key, writer->codes, writer->code_count, lookup);
-    TRY(lookup_finish(lookup));
-    TRY(keep_lookup(writer, lookup, error));
-    writer->code_count = 0;
-    writer->first_block = writer->block_count;
-out:
-    lookup_unref(lookup);
-    if (st == SPINE_NOMEM)
-        return fail_nomem(error, "a lookup filter", (size_t)facts.keys);
-    return st;
-}
-
-static struct lookup_facts
-lookup_facts_of(const struct batch_writer *writer)
-{
-    const size_t count = writer->code_count;
-    const bool words = key_codes_are_words(&writer->layout.key) && count > 0;
-
-    return (struct lookup_facts){.rows = UINT64_MAX,
-                                 .keys = count,
-                                 .bits_per_key = writer->bits_per_key,
-                                 .words = words,
-                                 .word_min = words ? writer->codes[0] : 0,
-                                 .word_max = words ? writer->codes[count - 1] : 0};
-}
-
-static enum spine_status
-keep_lookup(struct batch_writer *writer, const struct lookup *lookup,
-            struct spine_error *error)
-{
-    const size_t bytes = lookup_image_bytes(lookup);
-
-    if (!array_reserve(&writer->kept, &writer->kept_capacity, sizeof *writer->kept,
-                       writer->kept_count + 1) ||
-        !array_reserve(&writer->images, &writer->image_capacity, 1,
-                       writer->image_bytes + bytes))
-        return fail_nomem(error, "a lookup filter", bytes);
-    lookup_image_write(lookup, writer->code_count, writer->images + writer->image_bytes);
-    writer->kept[writer->kept_count++] =
-        (struct kept_lookup){.first_block = writer->first_block, .bytes = bytes};
-    writer->image_bytes += bytes;
-    return SPINE_OK;
-}
-
-static enum spine_status
-write_lookups(struct batch_writer *writer, struct spine_error *error)
-{
-    const int64_t apart = mem_apart_begin();
-    const uint8_t *from = writer->images;
-    enum spine_status st = SPINE_OK;
-
-    for (size_t i = 0; i < writer->kept_count; i++) {
-        const struct kept_lookup *kept = &writer->kept[i];
-
-        TRY(store_writer_filter(writer->file, kept->first_block, from, kept->bytes,
-                                error));
-        from += kept->bytes;
-    }
-    writer->kept_count = 0;
-    writer->image_bytes = 0;
-out:
-    mem_apart_end(apart);
-    return st;
 }
 
 static enum spine_status

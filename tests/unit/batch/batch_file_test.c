@@ -10,6 +10,7 @@
 
 #include "batch/block_facts.h"
 #include "harness/check.h"
+#include "harness/fault_alloc.h"
 #include "spine/fault.h"
 
 #include <setjmp.h>
@@ -240,6 +241,104 @@ test_blocks_are_checked(void **state)
     assert_true(property_holds(&law));
 }
 
+/* A file of the blocks of the batch, by a thread of its own. */
+static enum spine_status
+write_apart(struct world *world, const struct lookup_options *lookup,
+            struct block_keeper **out, struct spine_error *error)
+{
+    static const struct store_waiter own = {.by_own_thread = true};
+    const struct batch_writer_options options = {.lookup = lookup, .waiter = &own};
+    struct spine_batch *batch = world->batch;
+    struct batch_writer *writer;
+    enum spine_status st =
+        batch_writer_new(world->store, &batch->layout, &options, &writer, error);
+
+    *out = NULL;
+    if (st != SPINE_OK)
+        return st;
+    for (size_t i = 0; st == SPINE_OK && i < batch->block_count; i++)
+        st = batch_writer_block(writer, block_image(batch->fences[i].block), error);
+    if (st == SPINE_OK)
+        return batch_writer_finish(writer, batch, out, error);
+    batch_writer_abort(writer);
+    return st;
+}
+
+/* The check compares each filter with one that is made of the keys of its blocks. */
+static bool
+threads_make_filters(struct rng *rng, size_t steps)
+{
+    const struct lookup_options lookup = {0.01, 1};
+    struct spine_error error = {0};
+    struct block_keeper *keeper;
+    struct spine_batch *batch;
+    struct world world;
+
+    world_init(&world, rng, steps);
+    HOLDS_EQUAL(SPINE_OK, write_apart(&world, &lookup, &keeper, &error));
+    batch = batch_copy(world.batch);
+    if (batch->block_count > 0) {
+        HOLDS(keeper->file->table.filter_count > 0);
+        batch_use_keeper(batch, keeper);
+    }
+    block_keeper_unref(keeper);
+    HOLDS_EQUAL(SPINE_OK, spine_batch_check(batch, &error));
+    HOLDS(check_batch(batch, &world.rows, "by a thread"));
+    spine_batch_unref(batch);
+    world_release(&world);
+    HOLDS_EQUAL(0, spine_allocated_bytes());
+    return true;
+}
+
+static void
+test_threads_make_filters(void **state)
+{
+    const struct property law = {"test_threads_make_filters", threads_make_filters, 10,
+                                 300000};
+
+    (void)state;
+    assert_true(property_holds(&law));
+}
+
+static bool
+threads_lack_memory(struct rng *rng, size_t steps)
+{
+    const struct lookup_options lookup = {0.01, 1};
+    struct spine_error error = {0};
+    struct block_keeper *keeper;
+    struct world world;
+    bool fired = true;
+
+    world_init(&world, rng, steps);
+    for (uint64_t nth = 1; fired; nth++) {
+        enum spine_status st;
+
+        fault_alloc_arm(FAULT_ONCE, nth);
+        st = write_apart(&world, &lookup, &keeper, &error);
+        fired = fault_alloc_disarm();
+        HOLDS(st == SPINE_NOMEM || st == SPINE_OK);
+        HOLDS(fired || st == SPINE_OK);
+        HOLDS((keeper != NULL) == (st == SPINE_OK));
+        block_keeper_unref(keeper);
+        HOLDS_EQUAL(0, files_in(&world));
+    }
+    world_release(&world);
+    HOLDS_EQUAL(0, spine_allocated_bytes());
+    return true;
+}
+
+static void
+test_threads_lack_memory(void **state)
+{
+    const struct property law = {"test_threads_lack_memory", threads_lack_memory, 3,
+                                 200000};
+
+    (void)state;
+    fault_alloc_install();
+    assert_true(property_holds(&law));
+    fault_alloc_remove();
+}
+
 int
 main(void)
 {
@@ -247,6 +346,8 @@ main(void)
         cmocka_unit_test(test_batch_comes_back),
         cmocka_unit_test(test_batch_may_be_mixed),
         cmocka_unit_test(test_blocks_are_checked),
+        cmocka_unit_test(test_threads_make_filters),
+        cmocka_unit_test(test_threads_lack_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
