@@ -108,6 +108,13 @@ class arrow_mapping : public handle<spine_arrow_mapping, spine_arrow_mapping_fre
                               const std::vector<std::string> &keys,
                               const std::vector<std::string> &weights = {})
     {
+        return open(std::nothrow, schema, keys, weights).value();
+    }
+
+    static result<arrow_mapping> open(std::nothrow_t, const ArrowSchema &schema,
+                                      const std::vector<std::string> &keys,
+                                      const std::vector<std::string> &weights = {})
+    {
         std::vector<const char *> key_names, weight_names;
         spine_arrow_columns columns = {};
 
@@ -119,7 +126,7 @@ class arrow_mapping : public handle<spine_arrow_mapping, spine_arrow_mapping_fre
         columns.key_count = key_names.size();
         columns.weight_names = weight_names.data();
         columns.weight_count = weight_names.size();
-        return open(std::nothrow, schema, columns).value();
+        return open(std::nothrow, schema, columns);
     }
 
     static result<arrow_mapping> open(std::nothrow_t, const ArrowSchema &schema,

@@ -170,6 +170,11 @@ class restored : public handle<spine_restored, spine_restored_free>
 /* Where files and checkpoints are; runtimes take one as an option, by get(). */
 class store : public handle<spine_store, spine_store_close>
 {
+    template <class OnDone>
+    using if_told =
+        std::enable_if_t<std::is_invocable_v<OnDone &, result<spine_checkpoint_info>>,
+                         int>;
+
   public:
     using handle::handle;
 
@@ -294,19 +299,28 @@ class store : public handle<spine_store, spine_store_close>
 
     /* The same; `on_done`, called with a result<spine_checkpoint_info>, learns how it
      * ended, once. An exception that leaves it ends the process. */
-    template <class OnDone,
-              std::enable_if_t<
-                  std::is_invocable_v<OnDone &, result<spine_checkpoint_info>>, int> = 0>
+    template <class OnDone, if_told<OnDone> = 0>
     void
     start_checkpoint(const runtime &runtime, const std::vector<checkpoint_item> &items,
-                     OnDone on_done, spine_checkpoint_options options = {})
+                     OnDone on_done, const spine_checkpoint_options &options = {})
+    {
+        start_checkpoint(std::nothrow, runtime, items, std::move(on_done), options)
+            .value();
+    }
+
+    template <class OnDone, if_told<OnDone> = 0>
+    result<void> start_checkpoint(std::nothrow_t, const runtime &runtime,
+                                  const std::vector<checkpoint_item> &items,
+                                  OnDone on_done, spine_checkpoint_options options = {})
     {
         std::unique_ptr<OnDone> context(new OnDone(std::move(on_done)));
 
         options.on_done = call_once<OnDone>;
         options.context = context.get();
-        start_checkpoint(std::nothrow, runtime, items, options).value();
-        (void)context.release();
+        const auto started = start_checkpoint(std::nothrow, runtime, items, options);
+        if (started)
+            (void)context.release();
+        return started;
     }
 
     /* Checkpoint `sequence`, the newest when 0, on `runtime`. */

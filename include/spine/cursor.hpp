@@ -94,12 +94,22 @@ class cursor : public cursor_moves<K, V, Time, Weights>
 
     void set_lower_bound(key_argument lower)
     {
-        bound(&lower, nullptr).value();
+        set_lower_bound(std::nothrow, lower).value();
+    }
+
+    result<void> set_lower_bound(std::nothrow_t, key_argument lower)
+    {
+        return bound(&lower, nullptr);
     }
 
     void set_upper_bound(key_argument upper)
     {
-        bound(nullptr, &upper).value();
+        set_upper_bound(std::nothrow, upper).value();
+    }
+
+    result<void> set_upper_bound(std::nothrow_t, key_argument upper)
+    {
+        return bound(nullptr, &upper);
     }
 
     void clear_bounds() noexcept
@@ -157,8 +167,14 @@ class cursor : public cursor_moves<K, V, Time, Weights>
 
     template <class Value = V, if_no_value<Value> = 0> void set_default()
     {
+        set_default(std::nothrow).value();
+    }
+
+    template <class Value = V, if_no_value<Value> = 0>
+    result<void> set_default(std::nothrow_t)
+    {
         spine_cursor_set_default(get(), spine_datum{});
-        check();
+        return check(std::nothrow);
     }
 
     cursor_position position()

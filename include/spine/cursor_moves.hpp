@@ -291,23 +291,45 @@ class cursor_moves : public handle<spine_cursor, spine_cursor_close>
      */
     template <class Accept> void seek_key_with(Accept accept)
     {
-        seek_with<K>(spine_cursor_seek_key_with, accept);
+        seek_key_with(std::nothrow, std::move(accept)).value();
+    }
+
+    template <class Accept> result<void> seek_key_with(std::nothrow_t, Accept accept)
+    {
+        return seek_with<K>(spine_cursor_seek_key_with, accept);
     }
 
     template <class Accept> void seek_key_with_reverse(Accept accept)
     {
-        seek_with<K>(spine_cursor_seek_key_with_reverse, accept);
+        seek_key_with_reverse(std::nothrow, std::move(accept)).value();
+    }
+
+    template <class Accept>
+    result<void> seek_key_with_reverse(std::nothrow_t, Accept accept)
+    {
+        return seek_with<K>(spine_cursor_seek_key_with_reverse, accept);
     }
 
     /* The same for the values of the key. */
     template <class Accept> void seek_val_with(Accept accept)
     {
-        seek_with<V>(spine_cursor_seek_val_with, accept);
+        seek_val_with(std::nothrow, std::move(accept)).value();
+    }
+
+    template <class Accept> result<void> seek_val_with(std::nothrow_t, Accept accept)
+    {
+        return seek_with<V>(spine_cursor_seek_val_with, accept);
     }
 
     template <class Accept> void seek_val_with_reverse(Accept accept)
     {
-        seek_with<V>(spine_cursor_seek_val_with_reverse, accept);
+        seek_val_with_reverse(std::nothrow, std::move(accept)).value();
+    }
+
+    template <class Accept>
+    result<void> seek_val_with_reverse(std::nothrow_t, Accept accept)
+    {
+        return seek_with<V>(spine_cursor_seek_val_with_reverse, accept);
     }
 
   protected:
@@ -354,14 +376,13 @@ class cursor_moves : public handle<spine_cursor, spine_cursor_close>
     }
 
     template <class T, class Accept>
-    void
+    result<void>
     seek_with(void (*move)(spine_cursor *, spine_predicate_fn *, void *), Accept &accept)
     {
         seek_judge<T, Accept> judge{accept, {}};
 
         move(get(), seek_judge<T, Accept>::on_cell, &judge);
-        if (!key_valid())
-            check();
+        return key_valid() ? result<void>() : check(std::nothrow);
     }
 
     typename codec<K>::encoder key_encoder_;

@@ -74,7 +74,12 @@ template <class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1> class 
     /* `index` is less than size(). */
     row_type operator[](std::size_t index) const
     {
-        return read(begin_ + index);
+        row_type row{};
+        spine_error error;
+
+        if (read(index, &row, &error) != SPINE_OK)
+            raise(error);
+        return row;
     }
 
     class iterator
@@ -94,7 +99,7 @@ template <class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1> class 
 
         reference operator*() const
         {
-            return rows_->read(at_);
+            return (*rows_)[at_];
         }
 
         iterator &operator++() noexcept
@@ -125,33 +130,34 @@ template <class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1> class 
 
     iterator begin() const noexcept
     {
-        return iterator(this, begin_);
+        return iterator(this, 0);
     }
 
     iterator end() const noexcept
     {
-        return iterator(this, end_);
+        return iterator(this, size());
+    }
+
+    /* The same; SPINE_CORRUPT for a cell that is none of a tuple. */
+    enum spine_status read(std::size_t index, row_type *out, spine_error *error) const
+    {
+        const std::size_t at = begin_ + index;
+
+        if constexpr (!std::is_void_v<V>) {
+            const enum spine_status status = codec<V>::decode(
+                cell_at<V>(columns_->values, columns_->value_offsets, at), *decoder_,
+                &out->value, error);
+
+            if (status != SPINE_OK)
+                return status;
+        }
+        out->weight = weight_at<Weights>(columns_->weights + at * Weights);
+        if constexpr (Time != SPINE_UNTIMED)
+            out->time = columns_->times != nullptr ? columns_->times[at] : 0;
+        return SPINE_OK;
     }
 
   private:
-    row_type read(std::size_t at) const
-    {
-        row_type row{};
-
-        if constexpr (!std::is_void_v<V>) {
-            spine_error error;
-
-            if (codec<V>::decode(
-                    cell_at<V>(columns_->values, columns_->value_offsets, at), *decoder_,
-                    &row.value, &error) != SPINE_OK)
-                raise(error);
-        }
-        row.weight = weight_at<Weights>(columns_->weights + at * Weights);
-        if constexpr (Time != SPINE_UNTIMED)
-            row.time = columns_->times != nullptr ? columns_->times[at] : 0;
-        return row;
-    }
-
     const spine_columns *columns_ = nullptr;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;

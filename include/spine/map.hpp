@@ -276,12 +276,22 @@ class map : public handle<::spine, spine_close>
     /* All keys are needed again; all values are. */
     void retain_all_keys()
     {
-        done(spine_retain_keys, nullptr).value();
+        retain_all_keys(std::nothrow).value();
+    }
+
+    result<void> retain_all_keys(std::nothrow_t) noexcept
+    {
+        return done(spine_retain_keys, nullptr);
     }
 
     void retain_all_values()
     {
-        done(spine_retain_values, nullptr).value();
+        retain_all_values(std::nothrow).value();
+    }
+
+    result<void> retain_all_values(std::nothrow_t) noexcept
+    {
+        return done(spine_retain_values, nullptr);
     }
 
     /* The same for the values of a key: `keep` is called with a key and a value. */
@@ -301,18 +311,35 @@ class map : public handle<::spine, spine_close>
     template <class Keep>
     void retain_last(uint64_t count, Keep keep, const char *name = nullptr)
     {
-        retain(SPINE_RETAIN_LAST, count, std::move(keep), name).value();
+        retain_last(std::nothrow, count, std::move(keep), name).value();
+    }
+
+    template <class Keep>
+    result<void>
+    retain_last(std::nothrow_t, uint64_t count, Keep keep, const char *name = nullptr)
+    {
+        return retain(SPINE_RETAIN_LAST, count, std::move(keep), name);
     }
 
     /* The `count` greatest values of each key; the least ones. */
     void retain_top(uint64_t count, const char *name = nullptr)
     {
-        retain(SPINE_RETAIN_TOP, count, keep_none(), name).value();
+        retain_top(std::nothrow, count, name).value();
+    }
+
+    result<void> retain_top(std::nothrow_t, uint64_t count, const char *name = nullptr)
+    {
+        return retain(SPINE_RETAIN_TOP, count, keep_none(), name);
     }
 
     void retain_bottom(uint64_t count, const char *name = nullptr)
     {
-        retain(SPINE_RETAIN_BOTTOM, count, keep_none(), name).value();
+        retain_bottom(std::nothrow, count, name).value();
+    }
+
+    result<void> retain_bottom(std::nothrow_t, uint64_t count, const char *name = nullptr)
+    {
+        return retain(SPINE_RETAIN_BOTTOM, count, keep_none(), name);
     }
 
     /* What its rows look like, as long as the spine; NULL for no spine. */

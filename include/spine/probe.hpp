@@ -101,13 +101,19 @@ class probe : public handle<spine_probe, spine_probe_free>
      * exception that leaves `keep` ends the process. */
     template <class Keep> void set_filter(Keep keep)
     {
+        set_filter(std::nothrow, std::move(keep)).value();
+    }
+
+    template <class Keep> result<void> set_filter(std::nothrow_t, Keep keep)
+    {
         auto filter = std::make_unique<key_filter>();
 
         filter->raw = make_key_filter<K>(std::move(keep));
         if (filter->raw.context == nullptr)
-            raise(no_memory());
+            return no_memory();
         filter_ = std::move(filter);
         options_.filter = &filter_->raw;
+        return {};
     }
 
     void set_filter(std::nullptr_t) noexcept
@@ -335,15 +341,27 @@ class probe : public handle<spine_probe, spine_probe_free>
     join(std::nothrow_t, const snapshot_type &snapshot,
          const spine_cpp::batch<K, V2, Time2, Weights2> &batch, OnPair on_pair)
     {
-        return match(
-            std::nothrow, snapshot, batch,
-            [&on_pair](const key_view &key, const auto &own, const rows_type &found) {
-                if (found.empty())
-                    return;
-                for (const auto &mine : own)
-                    for (const auto &other : found)
-                        on_pair(key, mine, other);
-            });
+        typename keyed_rows<V2, Time2, Weights2>::row_type mine{};
+        typename rows_type::row_type other{};
+        spine_error error = {SPINE_OK, ""};
+        const auto matched =
+            match(std::nothrow, snapshot, batch,
+                  [&](const key_view &key, const auto &own, const rows_type &found) {
+                      for (std::size_t i = 0; i < own.size() && !found.empty(); i++) {
+                          if (error.status != SPINE_OK ||
+                              own.read(i, &mine, &error) != SPINE_OK)
+                              return;
+                          for (std::size_t j = 0; j < found.size(); j++) {
+                              if (found.read(j, &other, &error) != SPINE_OK)
+                                  return;
+                              on_pair(key, std::as_const(mine), std::as_const(other));
+                          }
+                      }
+                  });
+
+        if (matched && error.status != SPINE_OK)
+            return error;
+        return matched;
     }
 
   private:

@@ -191,12 +191,22 @@ class snapshot : public handle<struct spine_snapshot, spine_snapshot_unref>
     /* What both have together, and what this has more than `other`. */
     cursor_type plus(const snapshot &other) const
     {
-        return cursor_of({source{*this, false}, source{other, false}});
+        return plus(std::nothrow, other).value();
+    }
+
+    result<cursor_type> plus(std::nothrow_t, const snapshot &other) const
+    {
+        return cursor_of(std::nothrow, {source{*this, false}, source{other, false}});
     }
 
     cursor_type minus(const snapshot &other) const
     {
-        return cursor_of({source{*this, false}, source{other, true}});
+        return minus(std::nothrow, other).value();
+    }
+
+    result<cursor_type> minus(std::nothrow_t, const snapshot &other) const
+    {
+        return cursor_of(std::nothrow, {source{*this, false}, source{other, true}});
     }
 
   private:

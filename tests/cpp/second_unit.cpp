@@ -34,6 +34,20 @@ count_without_exceptions()
     for (const auto &row : cursor->rows(std::nothrow))
         count += row.weight > 0 ? 1u : 0u;
     CHECK(cursor->check(std::nothrow));
+
+    auto probe = map::probe_type::open(std::nothrow);
+    const auto snapshot = opened->snapshot(std::nothrow);
+    CHECK(probe && snapshot);
+    CHECK(probe->set_filter(std::nothrow, [](uint64_t key) { return key != 4; }));
+    uint64_t pairs = 0;
+    CHECK(probe->join(std::nothrow, *snapshot, *batch,
+                      [&pairs](uint64_t, const auto &, const auto &) { pairs++; }));
+    CHECK(pairs == 16);
+    CHECK(cursor->set_lower_bound(std::nothrow, 3) &&
+          cursor->key(std::nothrow).value() == 3);
+    CHECK(cursor->seek_key_with(std::nothrow, [](uint64_t key) { return key > 3; }));
+    CHECK(cursor->key(std::nothrow).value() == 4);
+    CHECK(opened->retain_top(std::nothrow, 1) && opened->retain_all_values(std::nothrow));
     return count;
 }
 
