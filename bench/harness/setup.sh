@@ -109,9 +109,15 @@ cxx_compiler() {
 # Configures preset $1 and builds the targets $2... (default: all).
 configure_and_build() {
     preset=$1
-    directory=$(build_directory "$preset")
     shift
-    build_preset "$preset" "$directory" "${*:-all}" \
+    directory=$(build_directory "$preset")
+    say "building $directory"
+    configure "$preset" && build_in "$directory" "${*:-all}"
+}
+
+# Configures preset $1 for SPINE_COMPILER.
+configure() {
+    configure_in "$1" "$(build_directory "$1")" \
         ${SPINE_COMPILER:+-DCMAKE_C_COMPILER="$SPINE_COMPILER"} \
         ${SPINE_COMPILER:+-DCMAKE_CXX_COMPILER="$(cxx_compiler "$SPINE_COMPILER")"}
 }
@@ -122,18 +128,28 @@ build_preset() {
     preset=$1
     directory=$2
     targets=$3
-    log=$directory/build.log
     shift 3
-    mkdir -p "$directory" || return 1
-
     say "building $directory"
+    configure_in "$preset" "$directory" "$@" && build_in "$directory" "$targets"
+}
+
+# Configures preset $1 in $2, with the options $3... of cmake; then builds the targets $2 (one
+# argument) in $1. Output as that of build_preset.
+configure_in() {
+    preset=$1
+    directory=$2
+    shift 2
+    mkdir -p "$directory" || return 1
     # `--preset` is looked up in the current directory.
+    (cd "$root" && cmake --preset "$preset" -B "$directory" "$@") >"$directory/build.log" 2>&1 ||
+        build_failed "$directory"
+}
+build_in() {
     # shellcheck disable=SC2086
-    (
-        cd "$root" && cmake --preset "$preset" -B "$directory" "$@" &&
-            cmake --build "$directory" -j "$SPINE_JOBS" --target $targets
-    ) >"$log" 2>&1 && return 0
-    tail -n 60 "$log" >&2
-    printf 'error: the build in %s failed; all of it is in %s\n' "$directory" "$log" >&2
+    cmake --build "$1" -j "$SPINE_JOBS" --target $2 >>"$1/build.log" 2>&1 || build_failed "$1"
+}
+build_failed() {
+    tail -n 60 "$1/build.log" >&2
+    printf 'error: the build in %s failed; all of it is in %s\n' "$1" "$1/build.log" >&2
     return 1
 }
