@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Keys are collected by the owner, and become lookup filters by the owner, or by a thread
+ * to which their arrays go: two wait for it at most, and one comes back to be filled.
+ */
+
 #include "batch/lookup_maker.h"
 
 #include "base/alloc.h"
@@ -64,10 +70,11 @@ struct lookup_maker {
     } locked;
 };
 
-static void start_thread(struct lookup_maker *maker);
-static void end_thread(struct lookup_maker *maker);
+static void start_maker(struct lookup_maker *maker);
+static void end_maker(struct lookup_maker *maker);
 static void make_lookups(void *argument);
-static enum spine_status hand_over(struct lookup_maker *maker, struct spine_error *error);
+static enum spine_status
+give_or_make(struct lookup_maker *maker, struct spine_error *error);
 static enum spine_status give_keys(struct lookup_maker *maker);
 static enum spine_status make_lookup(const struct lookup_maker *maker,
                                      const struct lookup_keys *keys, struct lookup **out);
@@ -99,7 +106,7 @@ lookup_maker_new(const struct layout *layout, const struct lookup_options *optio
     maker->bits_per_key = lookup_bits_per_key(options);
     maker->filling = keys;
     if (by_own_thread)
-        start_thread(maker);
+        start_maker(maker);
     return SPINE_OK;
 }
 
@@ -120,7 +127,7 @@ lookup_maker_add(struct lookup_maker *maker, const struct image *image,
     }
     filling->count += image->key_count;
     maker->block_count++;
-    return filling->count >= LOOKUP_KEYS ? hand_over(maker, error) : SPINE_OK;
+    return filling->count >= LOOKUP_KEYS ? give_or_make(maker, error) : SPINE_OK;
 }
 
 enum spine_status
@@ -128,7 +135,7 @@ lookup_maker_end(struct lookup_maker *maker, struct spine_error *error)
 {
     enum spine_status st;
 
-    TRY_RETURN(hand_over(maker, error));
+    TRY_RETURN(give_or_make(maker, error));
     maker_lock(maker);
     while (maker->locked.waiting_count > 0)
         condition_wait(&maker->made, &maker->mutex);
@@ -183,7 +190,7 @@ lookup_maker_free(struct lookup_maker *maker)
     if (maker == NULL)
         return;
     if (maker->has_thread)
-        end_thread(maker);
+        end_maker(maker);
     kept_release(&maker->locked.kept);
     kept_release(&maker->taken);
     mem_free(maker->locked.spare, sizeof *maker->locked.spare);
@@ -193,7 +200,7 @@ lookup_maker_free(struct lookup_maker *maker)
 
 /* Without one the owner makes the filters. */
 static void
-start_thread(struct lookup_maker *maker)
+start_maker(struct lookup_maker *maker)
 {
     if (mutex_init(&maker->mutex) != SPINE_OK)
         return;
@@ -214,7 +221,7 @@ no_given:
 
 /* What waits is not made any more. */
 static void
-end_thread(struct lookup_maker *maker)
+end_maker(struct lookup_maker *maker)
 {
     mutex_lock(&maker->mutex);
     maker->locked.ends = true;
@@ -267,7 +274,7 @@ make_lookups(void *argument)
 
 /* The keys that there are become a filter, now or soon. */
 static enum spine_status
-hand_over(struct lookup_maker *maker, struct spine_error *error)
+give_or_make(struct lookup_maker *maker, struct spine_error *error)
 {
     struct lookup_keys *keys = maker->filling;
     struct lookup *lookup = NULL;
