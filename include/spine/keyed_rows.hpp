@@ -89,7 +89,7 @@ template <class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1> class 
         using value_type = row_type;
         using difference_type = std::ptrdiff_t;
         using pointer = const row_type *;
-        using reference = row_type;
+        using reference = const row_type &;
 
         iterator() noexcept = default;
 
@@ -97,9 +97,16 @@ template <class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1> class 
         {
         }
 
+        /* The iterator's own, until it moves. */
         reference operator*() const
         {
-            return (*rows_)[at_];
+            row_ = (*rows_)[at_];
+            return row_;
+        }
+
+        pointer operator->() const
+        {
+            return &**this;
         }
 
         iterator &operator++() noexcept
@@ -126,6 +133,7 @@ template <class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1> class 
       private:
         const keyed_rows *rows_ = nullptr;
         std::size_t at_ = 0;
+        mutable row_type row_{};
     };
 
     iterator begin() const noexcept

@@ -33,9 +33,9 @@ keys_are_looked_up()
     rows.add(3, "grace");
     map.insert(rows.seal());
     std::string seen;
-    for (const auto &[key, found] : probe.look_up(map.snapshot(), std::vector{1, 2, 3})) {
+    for (auto &[key, found] : probe.look_up(map.snapshot(), std::vector{1, 2, 3})) {
         seen += std::to_string(key) + ":";
-        for (const auto &[value, weight] : found)
+        for (auto &[value, weight] : found)
             seen += std::string(value) + std::to_string(weight) + " ";
     }
     probe.check();
@@ -56,6 +56,8 @@ keys_are_looked_up()
     for (const auto &found : probe.look_up(map.snapshot(), std::vector{1, 3}))
         parts += found.rows.size();
     CHECK(parts == 3);
+    const auto first = probe.look_up(map.snapshot(), std::vector{3}).begin();
+    CHECK(first->rows.begin()->value == "grace");
 
     const auto told = probe.look_up(std::nothrow, map.snapshot(), std::vector{3});
     CHECK(told && (*told).begin()->rows[0].value == "grace");

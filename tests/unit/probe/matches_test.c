@@ -272,6 +272,54 @@ many_rows_and_none(void **state)
     expect_no_leak();
 }
 
+/* A key, a value and times for which a read of few rows has no room at first. */
+static void
+long_cells_and_many_times(void **state)
+{
+    enum { TIMES = 40, KEY_BYTES = 3000, VALUE_BYTES = 5000 };
+    const struct spine_schema schema = {
+        .key = {SPINE_BYTES, 0}, .value = {SPINE_BYTES, 0}, .time = SPINE_TIME_U64};
+    const struct spine_probe_options options = {.rows_max = 1};
+    uint8_t *const cell = calloc(VALUE_BYTES, 1);
+    uint64_t key_offsets[] = {0, KEY_BYTES}, value_offsets[] = {0, VALUE_BYTES};
+    struct spine_batcher *batcher;
+    struct spine_snapshot *snapshot;
+    struct spine_batch *batch;
+    struct spine_probe *probe;
+    struct spine_probe_matches both;
+
+    (void)state;
+    assert_int_equal(spine_batcher_new(&schema, &batcher, NULL), SPINE_OK);
+    for (uint64_t time = 0; time < TIMES; time++) {
+        const struct spine_columns row = {.rows = 1,
+                                          .keys = cell,
+                                          .key_offsets = key_offsets,
+                                          .values = cell,
+                                          .value_offsets = value_offsets,
+                                          .times = &time};
+
+        assert_int_equal(spine_batcher_add_columns(batcher, &row, NULL), SPINE_OK);
+    }
+    assert_int_equal(spine_batcher_seal(batcher, &batch, NULL), SPINE_OK);
+    spine_batcher_free(batcher);
+    snapshot = snapshot_of(&schema, NULL);
+    assert_int_equal(spine_probe_new(&probe, NULL), SPINE_OK);
+    assert_int_equal(
+        spine_snapshot_probe_batch(snapshot, probe, batch, &options, &both, NULL),
+        SPINE_OK);
+    assert_false(both.found.more);
+    assert_int_equal(both.keys.rows, 1);
+    assert_int_equal(both.keys.key_offsets[1], KEY_BYTES);
+    assert_int_equal(both.own_ends[0], TIMES);
+    assert_int_equal(both.own.value_offsets[TIMES], TIMES * VALUE_BYTES);
+    assert_int_equal(both.own.times[TIMES - 1], TIMES - 1);
+    spine_probe_free(probe);
+    spine_snapshot_unref(snapshot);
+    spine_batch_unref(batch);
+    free(cell);
+    expect_no_leak();
+}
+
 int
 main(void)
 {
@@ -281,6 +329,7 @@ main(void)
         cmocka_unit_test(options_are_of_the_snapshot),
         cmocka_unit_test(keys_of_two_types_are_refused),
         cmocka_unit_test(many_rows_and_none),
+        cmocka_unit_test(long_cells_and_many_times),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
