@@ -3,7 +3,7 @@
 #define ENTRY_H
 
 /*
- * entry -- the place of one batch in a spine, and sets of them.
+ * entry -- the home of one batch in a spine, and sets of them.
  *
  * An entry is allocated once, by the insert, and then only moved; so what moves batches
  * under a lock cannot fail. Nor does it take long, however many there are: a set is a

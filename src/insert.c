@@ -26,6 +26,9 @@
 /* Input rows that an inserting thread merges in one go. */
 #define HELP_FUEL_ROWS 16384u
 
+static enum spine_status
+insert_begin(struct spine *spine, struct spine_batch *batch, const char *call,
+             struct entry **entry, struct told_insert *told, struct spine_error *error);
 static void leave_insert_locked(struct spine *spine, const struct told_insert *told);
 static enum spine_status move_locked(struct spine *spine, struct entry *entry,
                                      uint64_t *offered, struct spine_error *error);
@@ -43,20 +46,17 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
 {
     struct aftermath after = {0};
     struct entry *entry;
-    enum spine_status st = batch_check_fits(spine, batch, "spine_insert", error);
-    struct told_insert told = {.begin_ns = 0};
+    struct told_insert told;
+    enum spine_status st =
+        insert_begin(spine, batch, "spine_insert", &entry, &told, error);
     uint64_t offered = 0;
     unsigned help_slices = 0;
     bool moves;
     struct spine_error wait_error;
     bool closing;
 
-    if (st != SPINE_OK || batch->info.rows == 0)
-        return st;
-    entry = entry_new(batch);
     if (entry == NULL)
-        return fail_nomem(error, "the place of a batch in a spine", sizeof *entry);
-    told.begin_ns = tell_begin_ns(spine);
+        return st;
     moves = placement_moves_insert(runtime_placement(spine->runtime), batch->info.bytes);
     if (!moves)
         offered = offer_begin(spine, batch);
@@ -104,6 +104,24 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
     if (error != NULL)
         *error = wait_error;
     return st;
+}
+
+/* `*entry` is the home of the batch in the spine, NULL when the call is done: it fails, or
+ * the batch has no rows. */
+static enum spine_status
+insert_begin(struct spine *spine, struct spine_batch *batch, const char *call,
+             struct entry **entry, struct told_insert *told, struct spine_error *error)
+{
+    *entry = NULL;
+    *told = (struct told_insert){.begin_ns = 0};
+    TRY_RETURN(batch_check_fits(spine, batch, call, error));
+    if (batch->info.rows == 0)
+        return SPINE_OK;
+    *entry = entry_new(batch);
+    if (*entry == NULL)
+        return fail_nomem(error, "the place of a batch in a spine", sizeof **entry);
+    told->begin_ns = tell_begin_ns(spine);
+    return SPINE_OK;
 }
 
 /* Tells of it, if somebody listens, and leaves. Unlocks. */
@@ -234,17 +252,13 @@ spine_try_insert(struct spine *spine, struct spine_batch *batch,
 {
     struct aftermath after = {0};
     struct entry *entry;
-    enum spine_status st = batch_check_fits(spine, batch, "spine_try_insert", error);
-    struct told_insert told = {.begin_ns = 0};
+    struct told_insert told;
+    enum spine_status st =
+        insert_begin(spine, batch, "spine_try_insert", &entry, &told, error);
     uint64_t offered;
 
-    if (st != SPINE_OK || batch->info.rows == 0)
-        return st;
-    entry = entry_new(batch);
     if (entry == NULL)
-        return fail_nomem(error, "the place of a batch in a spine", sizeof *entry);
-
-    told.begin_ns = tell_begin_ns(spine);
+        return st;
     offered = offer_begin(spine, batch);
     st = relief_try(spine, error);
     mutex_lock(&spine->mutex);

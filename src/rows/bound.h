@@ -3,7 +3,7 @@
 #define ROWS_BOUND_H
 
 /*
- * rows/bound -- a place between sorted rows: every row is before it or behind it.
+ * rows/bound -- a position between sorted rows: every row is before it or behind it.
  *
  *     rows                  (3, 1)    (5, 2)    (5, 7)    (8, 4)
  *     key 5                        |
