@@ -48,6 +48,7 @@ sort_in(struct entry *entry, void *context)
     const uint64_t rows = entry->batch->info.rows;
     size_t at;
 
+    assert(company->count < SLOT_AHEAD_MAX);
     if (rows <= gathering->rows)
         return;
     for (at = company->count++; at > 0 && company->batches[at - 1]->info.rows > rows;
@@ -102,6 +103,7 @@ company_take_locked(struct spine *spine, const struct company *company, size_t c
 {
     size_t taken = 0;
 
+    assert(count <= company->count);
     assert(mutex_is_held(&spine->mutex));
     for (size_t i = 0; i < count; i++) {
         struct entry *entry =
@@ -158,6 +160,7 @@ gather_input(struct entry *entry, void *context)
 {
     struct inputs *inputs = context;
 
+    assert(inputs->count < MERGE_OVERLAP_MAX);
     inputs->batches[inputs->count++] = entry->batch;
     inputs->sum.rows += entry->batch->info.rows;
     inputs->sum.negative_rows += entry->batch->info.negative_rows;
@@ -172,6 +175,7 @@ choose_company(const struct merge_task *task, struct company *company,
     const struct company_terms terms = company_terms_of(task);
     const size_t count = company->count;
 
+    assert(inputs->count > 0);
     company->count = 0;
     for (size_t i = 0; i < count; i++) {
         struct spine_batch *batch = company->batches[i];

@@ -128,6 +128,7 @@ place_written(struct merge_task *task, struct split *split, struct entry *home,
 {
     const uint64_t rows = split->written->info.rows;
 
+    assert(split->written != NULL);
     assert(rows > 0 || home == NULL);
     if (rows == 0)
         return;

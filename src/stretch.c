@@ -176,6 +176,7 @@ stretch_start_locked(struct spine *spine, struct stretch *stretch,
     struct merge_task *task = &spine->locked.tasks[company->levels[company->count - 1]];
     struct entry_set taken = {0};
 
+    assert(stretch->company.count > 0);
     assert(mutex_is_held(&spine->mutex));
     if (task->state != TASK_IDLE ||
         company_take_locked(spine, company, company->count, &taken) < company->count) {

@@ -161,6 +161,7 @@ collect_locked(struct spine *spine, struct findings *findings)
 static bool
 is_mostly_rejected(struct findings *findings, const struct spine_batch *batch)
 {
+    assert(batch->info.rows > 0);
     if (batch->judged && judged_by_covers(&batch->judged_by, &findings->filters))
         return false;
     batch_sample_begin(&findings->sample, batch, SURVEY_POINTS);

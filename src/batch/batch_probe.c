@@ -85,6 +85,7 @@ batch_probe_range(const struct spine_batch *batch, const struct probe_keys *keys
 {
     struct cell min, max;
 
+    assert(keys->count > 0);
     *begin = *end = 0;
     if (batch->info.rows == 0 ||
         cell_of_datum(keys->column, batch->info.key_min, &min, NULL) != SPINE_OK ||

@@ -30,6 +30,8 @@ held_pin(const struct spine_batch *batch, struct held_blocks *held,
     struct reads reads = {.count = 0};
     enum spine_status st;
 
+    assert(held->count <= HELD_BLOCKS_MAX);
+    assert(held->pinned == 0);
     for (size_t i = 0; i < held->count; i++)
         held->pins[i] = (struct pin){0};
     held->pinned = held->count;

@@ -63,6 +63,7 @@ marks_granule(const struct spine_batch *batch, size_t number)
     const uint32_t begin = (uint32_t)(number % BLOCK_MARKS) * length;
     const uint32_t end = begin + length;
 
+    assert(number < batch->block_count * BLOCK_MARKS);
     return (struct granule){
         .fence = fence, .begin = begin, .end = end < fence->keys ? end : fence->keys};
 }

@@ -59,6 +59,7 @@ output_flush(struct output *output, bool all)
     enum spine_status st =
         push_blocks(output, &output->pending, all ? REST_IS_PACKED : REST_WAITS, &packed);
 
+    assert(output->sealing == NULL);
     rows_drop_front(&output->layout, &output->pending, packed);
     output->doubtful_end -= packed < output->doubtful_end ? packed : output->doubtful_end;
     return st == SPINE_OK ? output_keep_placed(output) : st;
@@ -129,6 +130,7 @@ begin_seal(struct output *output)
     size_t packed = 0;
     enum spine_status st;
 
+    assert(output->sealing == NULL);
     /* The last block is taken last, so that a failure leaves it. */
     st = push_blocks(output, &output->pending, REST_IS_ONE_BLOCK, &packed);
     rows_drop_front(layout, &output->pending, packed);
@@ -161,6 +163,8 @@ seal_block(struct output *output)
     const size_t at = output->sealed++;
     struct fence *fence = &batch->fences[at];
 
+    assert(at < output->block_count);
+    assert(at < batch->block_count);
     *fence = output->fences[at];
     if (batch->marks != NULL)
         memcpy(batch->marks + 1 + at * BLOCK_MARKS, output->marks + at * BLOCK_MARKS,
@@ -176,6 +180,8 @@ finish_seal(struct output *output)
 {
     struct spine_batch *batch = output->sealing;
 
+    assert(output->sealed == batch->block_count);
+    assert(output->pending.count == 0);
     batch->info.rows = output->rows;
     batch->info.keys = output->keys;
     batch->info.negative_rows = output->negative_rows;
@@ -275,6 +281,9 @@ push_block(struct output *output, const struct rows *rows, size_t begin, size_t 
     bool made;
     enum spine_status st;
 
+    assert(begin < end);
+    assert(end <= rows->count);
+    assert(end - begin <= BLOCK_ROWS);
     TRY(output_reserve_blocks(output, output->block_count + 1));
     TRY(block_pack(&output->layout, rows, begin, end, encode, &block));
     made = charge_block(output->account, block);
@@ -311,6 +320,8 @@ output_push_fence(struct output *output, const struct fence *fence)
 {
     struct fence *to = &output->fences[output->block_count];
 
+    assert(output->block_count < output->fence_capacity);
+    assert(fence->rows > 0);
     *to = *fence;
     to->row_begin = output->rows;
     to->continues =

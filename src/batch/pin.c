@@ -17,6 +17,7 @@ batch_pin(const struct spine_batch *batch, size_t index, struct pin *out,
 enum spine_status
 pins_keep(struct pins *pins, struct reader *reader)
 {
+    assert(reader->pin.image != NULL);
     if (!array_reserve(&pins->kept, &pins->capacity, sizeof *pins->kept, pins->count + 1))
         return SPINE_NOMEM;
     pins->kept[pins->count++] =
@@ -30,6 +31,7 @@ pins_return(struct pins *pins, uint64_t rows_out, uint64_t rows_done)
 {
     size_t left = 0;
 
+    assert(rows_done <= rows_out);
     for (size_t i = 0; i < pins->count; i++)
         pins->kept[i].reader->in_use = false;
     for (size_t i = 0; i < pins->count; i++) {

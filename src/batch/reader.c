@@ -153,6 +153,8 @@ reader_offset(const struct reader *reader)
 {
     const struct spine_batch *batch = reader->batch;
 
+    assert(reader->block <= batch->block_count);
+    assert(reader->block < batch->block_count || reader->row == 0);
     if (reader->block == batch->block_count)
         return batch->info.rows;
     return batch->fences[reader->block].row_begin + reader->row;
@@ -313,6 +315,7 @@ reader_seek_bound(struct reader *reader, const struct bound *bound)
     const struct spine_batch *batch = reader->batch;
     const struct image *image;
 
+    assert(bound->key != NULL);
     reader->block = find_bound_block(batch, reader->block, bound);
     reader->row = 0;
     if (reader->block < batch->block_count) {
@@ -430,6 +433,7 @@ reader_stage_lent(struct reader *reader, struct lent_rows *out, size_t want)
     const size_t rows = rows_ahead(reader, want < room ? want : room);
     const struct image *image;
 
+    assert(reader->batch->layout.row_kind != ROW_WIDE);
     if (rows == 0)
         return SPINE_OK;
     TRY_RETURN(reader_image(reader, &image));
@@ -446,6 +450,7 @@ rows_ahead(const struct reader *reader, size_t want)
     const struct spine_batch *batch = reader->batch;
     size_t rows;
 
+    assert(reader->block <= batch->block_count);
     if (reader->block == batch->block_count)
         return 0;
     rows = batch->fences[reader->block].rows - reader->row;
@@ -456,6 +461,8 @@ rows_ahead(const struct reader *reader, size_t want)
 static void
 pass(struct reader *reader, size_t rows)
 {
+    assert(reader->block < reader->batch->block_count);
+    assert(rows <= reader->batch->fences[reader->block].rows - reader->row);
     reader->row += (uint32_t)rows;
     if (reader->row == reader->batch->fences[reader->block].rows) {
         reader->block++;

@@ -104,6 +104,7 @@ reader_block_last(const struct reader *reader, size_t ahead)
 uint32_t
 reader_rows_before(const struct reader *reader)
 {
+    assert(reader->block <= reader->batch->block_count);
     if (reader->row > 0)
         return reader->row;
     return reader->block > 0 ? reader->batch->fences[reader->block - 1].rows : 0;
@@ -114,6 +115,8 @@ reader_key_goes_on(const struct reader *reader, size_t rows)
 {
     const struct spine_batch *batch = reader->batch;
 
+    assert(rows > 0);
+    assert(reader->row + rows <= fence_at(reader)->rows);
     return reader->row + rows == fence_at(reader)->rows &&
            reader->block + 1 < batch->block_count &&
            batch->fences[reader->block + 1].continues;
@@ -175,6 +178,7 @@ has_single_times(const struct spine_batch *batch, size_t block)
 {
     const struct fence *fence = &batch->fences[block];
 
+    assert(block < batch->block_count);
     return fence->values == fence->rows &&
            (block == 0 || !value_goes_on(batch, block - 1)) &&
            (block + 1 == batch->block_count || !value_goes_on(batch, block));
@@ -187,6 +191,7 @@ value_goes_on(const struct spine_batch *batch, size_t block)
     const struct row_code last = fence_last(&batch->fences[block]);
     const struct row_code next = fence_first(&batch->fences[block + 1]);
 
+    assert(block + 1 < batch->block_count);
     return row_code_compare(&batch->layout, &last, &next) == 0;
 }
 

@@ -327,6 +327,7 @@ cursor_name_sum(const struct spine_cursor *cursor, struct spine_error *error)
 void
 cursor_leave(struct spine_cursor *cursor, enum cursor_standing standing)
 {
+    assert(standing != STANDS_ON_KEY);
     cursor->standing = standing;
     cursor->at = cursor->value_end = cursor->step_end = 0;
     cursor->key_begin = cursor->key_end = 0;
@@ -335,6 +336,7 @@ cursor_leave(struct spine_cursor *cursor, enum cursor_standing standing)
 void
 cursor_land(struct spine_cursor *cursor, size_t at)
 {
+    assert(at < cursor->window.rows.count);
     cursor->standing = STANDS_ON_KEY;
     if (!land_on_row(cursor, at, at + 1))
         land_slowly(cursor, at);
@@ -369,6 +371,7 @@ land_slowly(struct spine_cursor *cursor, size_t at)
 void
 cursor_land_reverse(struct spine_cursor *cursor, size_t at)
 {
+    assert(at < cursor->window.rows.count);
     cursor->standing = STANDS_ON_KEY;
     if (at == 0 || !land_on_row_reverse(cursor, at))
         land_reverse_slowly(cursor, at);
@@ -425,6 +428,8 @@ cursor_set_key(struct spine_cursor *cursor, size_t begin, size_t end)
 {
     const bool end_known = end < cursor->window.rows.count || cursor->window.back_closed;
 
+    assert(begin < end);
+    assert(end <= cursor->window.rows.count);
     cursor->standing = STANDS_ON_KEY;
     cursor->key_begin = begin;
     cursor->key_end = end;
@@ -434,6 +439,8 @@ cursor_set_key(struct spine_cursor *cursor, size_t begin, size_t end)
 void
 cursor_set_value(struct spine_cursor *cursor, size_t at)
 {
+    assert(at >= cursor->key_begin);
+    assert(at < cursor->key_end);
     cursor->at = at;
     if (cursor->timed)
         cursor->value_end =
@@ -445,6 +452,7 @@ cursor_first_value_rows(const struct spine_cursor *cursor)
 {
     const struct rows *rows = &cursor->window.rows;
 
+    assert(rows->count > 0);
     return cursor->timed ? rows_value_end(&cursor->layout, rows, 0, rows->count) : 1;
 }
 

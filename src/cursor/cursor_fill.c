@@ -70,6 +70,8 @@ stage_rows(struct source *source, struct rows *out, size_t want)
     const uint64_t offset = reader_offset(&source->reader);
     const bool backward = source->window->kway.descending;
 
+    assert(want > 0);
+    assert(backward ? offset >= source->stop : offset <= source->stop);
     if (source->stop_moves && offset == source->stop)
         TRY_RETURN(move_stop(source));
 
@@ -157,6 +159,7 @@ stage_before(struct source *source, struct rows *out, size_t want)
     uint64_t count = reader_rows_before(reader);
     const size_t before = out->count;
 
+    assert(offset >= source->stop);
     if (count > left)
         count = left;
     if (count > want)
@@ -187,6 +190,8 @@ fill_rows(struct window *window, struct rows *out, bool *done)
     const uint64_t skipped = window->rows_skipped;
     uint64_t rows_used = 0;
 
+    assert(window->want > 0);
+    assert(kway->input_count <= window->source_count);
     *done = kway->input_count == 0;
     while (!*done && out->count == before) {
         if (rows_used > 0)
@@ -280,6 +285,7 @@ window_fill_forward(struct window *window)
 {
     bool done;
 
+    assert(window->staged == STAGED_FORWARD);
     TRY_RETURN(fill_rows(window, &window->rows, &done));
     window->back_closed = done;
     if (done && !window->limited)
@@ -359,6 +365,8 @@ window_fill_backward(struct window *window, size_t keep)
     struct rows *rows = &window->rows, *scratch = &window->scratch;
     bool done;
 
+    assert(window->staged == STAGED_BACKWARD);
+    assert(keep <= rows->count);
     scratch->count = 0;
     TRY_RETURN(fill_rows(window, scratch, &done));
     window->front_closed = done;

@@ -209,6 +209,7 @@ window_to_end(struct window *window)
 enum spine_status
 window_seek(struct window *window, const struct bound *bound, bool backward)
 {
+    assert(bound->key != NULL);
     window_clear(window, backward);
     window->front_closed = !backward && bound->value == NULL;
     window->back_closed = backward && bound->value == NULL;
@@ -433,6 +434,7 @@ window_value_begin(const struct window *window, size_t at)
 {
     const struct rows *rows = &window->rows;
 
+    assert(at < rows->count);
     if (!window->layout->timed || at == 0)
         return at;
 
@@ -450,6 +452,7 @@ window_key_begin(const struct window *window, size_t at)
 {
     const struct rows *rows = &window->rows;
 
+    assert(at < rows->count);
     if (at == 0 || !window_same_key(window, at - 1, at))
         return at;
 
@@ -546,6 +549,7 @@ use_source(struct window *window, struct source *source, uint64_t rows)
 {
     struct kway_input *input = &window->inputs[window->kway.input_count++];
 
+    assert(window->kway.input_count <= window->source_count);
     input->rows.count = input->at = 0;
     input->source = source;
     source->reader.staged = input;

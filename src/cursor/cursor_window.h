@@ -187,6 +187,8 @@ window_same_key(const struct window *window, size_t a, size_t b)
 {
     const struct rows *rows = &window->rows;
 
+    assert(a < rows->count);
+    assert(b < rows->count);
     if (((rows->hi[a] ^ rows->hi[b]) & window->key_hi_mask) != 0)
         return false;
     if (window->key_lo_mask != 0)
@@ -202,6 +204,7 @@ window_key_end(const struct window *window, size_t at)
 {
     const size_t next = at + 1;
 
+    assert(at < window->rows.count);
     if (next == window->rows.count || !window_same_key(window, at, next))
         return next;
     return rows_key_end(window->layout, &window->rows, at, window->rows.count);

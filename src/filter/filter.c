@@ -6,6 +6,7 @@
 #include "filter/filter.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 
 static void *shared_new(size_t bytes, const char *name, void *context,
@@ -61,6 +62,7 @@ shared_new(size_t bytes, const char *name, void *context,
 {
     struct shared_filter *shared = mem_zalloc(bytes);
 
+    assert(bytes >= sizeof(struct shared_filter));
     if (shared == NULL)
         return NULL;
     ref_init(&shared->refs);
@@ -144,6 +146,8 @@ key_filter_rows(const struct key_filter *filter, const struct layout *layout,
     const size_t count = rows->count;
     size_t kept = begin;
 
+    assert(filter != NULL);
+    assert(begin <= count);
     for (size_t at = begin, end; at < count; at = end) {
         end = rows_key_end(layout, rows, at, count);
         if (!keeps_row(filter, layout, rows, at, complemented))

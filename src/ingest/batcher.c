@@ -274,6 +274,7 @@ batcher_keep_cells(struct spine_batcher *batcher, size_t begin)
 {
     const struct layout *layout = &batcher->runs.layout;
 
+    assert(begin <= batcher->runs.buffer.count);
     return (!layout->key.spans && !layout->value.spans) ||
            arena_copy_rows(&batcher->arena, layout, &batcher->runs.buffer, begin);
 }

@@ -88,6 +88,7 @@ split_sums(const struct layout *layout, const struct rows *rows, size_t begin, s
 {
     const unsigned width = layout->weight_count;
 
+    assert(begin < end && end <= rows->count);
     for (unsigned c = 0; c < width; c++) {
         wide_sum sum = 0;
 

@@ -281,6 +281,7 @@ choose_runs(const struct run_list *list, size_t *begin, size_t *end)
     const size_t floor = list->floor;
     uint64_t rest = 0;
 
+    assert(floor <= count);
     *begin = *end = floor;
     if (count - floor < 2)
         return;
@@ -323,6 +324,7 @@ merge_range(const struct layout *layout, struct run_list *list, size_t begin, si
 {
     struct spine_batch *batch;
 
+    assert(end - begin > 1);
     /* What will be merged again stays plain. */
     TRY_RETURN(merge_runs(layout, list->batches + begin, end - begin, UINT64_MAX, &batch,
                           error));
@@ -383,6 +385,8 @@ push_run(struct run_list *list, struct spine_batch *batch)
 static void
 drop_runs(struct run_list *list, size_t begin, size_t end)
 {
+    assert(begin <= end);
+    assert(end <= list->count);
     for (size_t i = begin; i < end; i++)
         spine_batch_unref(list->batches[i]);
     for (size_t i = end; i < list->count; i++)

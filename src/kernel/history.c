@@ -52,6 +52,7 @@ history_finish(const struct layout *layout, const struct history_rule *rule,
     enum spine_status st = SPINE_OK;
     size_t kept = begin;
 
+    assert(begin <= end);
     if (layout->timed && rule->advance_times)
         for (size_t i = begin; i < end; i++)
             rows->time[i] =
@@ -82,6 +83,7 @@ histories_finish(const struct layout *layout, const struct history_rule *rule,
     enum spine_status sums = SPINE_OK;
     size_t kept = begin;
 
+    assert(begin <= count);
     for (size_t at = begin, end; at < count; at = end) {
         /* Rows [at, alike) are histories of one row; then comes one of several, or the
          * end. */
@@ -143,6 +145,8 @@ add_widely(const struct layout *layout, struct rows *rows, size_t to, size_t beg
     const unsigned width = layout->weight_count;
     int64_t sums[SPINE_WEIGHTS_MAX];
 
+    assert(to < begin);
+    assert(begin <= end && end <= rows->count);
     if (!weights_sum(width, rows->weight + to * width, rows->weight + begin * width,
                      end - begin, sums))
         return false;

@@ -102,6 +102,8 @@ KERNEL_FN(merge_runs)(struct merge_tree *tree, struct lent_rows *out,
     const size_t root = 2 * tree->leaf_count - 2;
     bool equal = false;
 
+    assert(tree->leaf_count > 1);
+    assert(lent_rows_room(out) >= tree->nodes[root].run.count);
     for (size_t n = tree->leaf_count; n <= root; n++) {
         struct merge_node *node = &tree->nodes[n];
         const struct run first = tree->nodes[node->left].run;
@@ -160,6 +162,7 @@ KERNEL_FN(put)(struct lent_rows *rows, size_t at, KERNEL_CODE code, int64_t weig
 static enum spine_status
 KERNEL_FN(add_up)(struct lent_rows *rows, size_t begin)
 {
+    assert(begin <= rows->count);
     if (rows->count - begin < 2)
         return SPINE_OK;
     size_t kept = KERNEL_FN(find_equal)(rows, begin), at = kept + 1;

@@ -106,6 +106,7 @@ set_begins(struct merge_tree *tree, size_t root)
 {
     const size_t half = tree->nodes[root].run.count;
 
+    assert(root == 2 * tree->leaf_count - 2);
     tree->nodes[root].begin = half;
     tree->nodes[root].is_right = true;
     for (size_t at = root; at >= tree->leaf_count; at--) {

@@ -157,6 +157,7 @@ fill_by_histories(struct kway *kway, struct rows *out, size_t want, uint64_t *ro
     enum spine_status st;
     size_t used = 0;
 
+    assert(want > 0);
     if (!work->heap_kept)
         TRY(wide_heap_build(kway, piece));
     if (!rows_reserve(layout, out, out->count + want))

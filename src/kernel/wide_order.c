@@ -112,6 +112,8 @@ sort_and_split(struct wide_order *wide, struct ties ties)
     const uint64_t *words = wide->order.pairs.hi;
     const size_t end = ties.begin + ties.count;
 
+    assert(ties.count > 0);
+    assert(end <= wide->count);
     load_words(wide, &ties);
     if (!order_sort_part(&wide->order, ties.begin, ties.count))
         return false;
@@ -261,6 +263,7 @@ wide_order_write(struct wide_order *wide, const struct history_rule *rule, bool 
     const bool *same = wide->same;
     enum spine_status st = SPINE_OK, sums = SPINE_OK;
 
+    assert(wide->count <= out->capacity - out->count);
     for (size_t at = 0, end; at < wide->count; at = end) {
         const size_t begin = out->count;
 

@@ -152,6 +152,7 @@ narrow_shares(struct kway *kway, const struct wide_bound *bound)
     struct kway_work *work = kway->work;
     size_t total = 0, kept = 0;
 
+    assert(work->open_count <= kway->input_count);
     for (size_t i = 0; i < work->open_count; i++) {
         struct window_input open = work->open[i];
         size_t begin = open.input->at, end = begin + open.share;
@@ -185,6 +186,8 @@ merge_shares(struct kway *kway, size_t total, struct rows *out)
     const struct window_input *first = &work->open[0];
     struct wide_order *wide = &kway->work->wide;
 
+    assert(work->open_count > 0);
+    assert(total > 0);
     if (!rows_reserve(layout, out, out->count + total))
         return SPINE_NOMEM;
     if (work->open_count == 1 && !times_move) {

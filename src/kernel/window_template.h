@@ -113,6 +113,7 @@ KERNEL_FN(window_plan)(struct kway *kway, size_t want, struct KERNEL_FN(bound) *
     struct KERNEL_FN(bound) fence = {UINT64_MAX, UINT64_MAX};
     uint64_t left;
 
+    assert(want > 0);
     TRY_RETURN(kway_open(kway, kway_piece(kway, want), &left));
     for (unsigned round = 0; kway->work->open_count > 0; round++) {
         *bound = fence;

@@ -199,6 +199,7 @@ size_t
 lookup_select(const struct lookup *lookup, const uint64_t *words, const uint64_t *hashes,
               size_t begin, size_t end, uint32_t *candidates)
 {
+    assert(begin <= end);
     return lookup->kind == LOOKUP_ROARING
                ? roaring_select(&lookup->roaring, words, begin, end, candidates)
                : bloom_select(&lookup->bloom, hashes, begin, end, candidates);

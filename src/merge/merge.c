@@ -253,6 +253,8 @@ judge(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
                                                                    : WINDOW_ROWS_MIN};
     struct rows rows = merge->fresh;
 
+    assert(merge->retain != NULL);
+    assert(merge->fresh_at <= merge->fresh.count);
     rows.count = merge_rows_to_judge(merge);
     TRY_RETURN(retain_step(merge->retain, &rows, &merge->fresh_at, &merge->output, &fuel,
                            error));
@@ -272,6 +274,7 @@ merge_more(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
     const uint64_t rows_before = merge->rows_in;
     enum spine_status st;
 
+    assert(merge->fresh.count == 0);
     TRY(merge_open_inputs(merge, fuel_rows, fuel_used));
     if (*fuel_used < fuel_rows)
         TRY(merge_take_over(merge, fuel_rows, fuel_used));
@@ -361,6 +364,7 @@ merge_seal(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **out,
     struct account_span span = account_enter(merge->account);
     enum spine_status st;
 
+    assert(merge->splitting == NULL);
     assert(merge_done(merge));
     st = output_seal_step(&merge->output, fuel_rows, out, error);
     merge->lacks = *out == NULL && output_awaits(&merge->output);

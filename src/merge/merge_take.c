@@ -170,6 +170,8 @@ judge_block(struct merge *merge, struct merge_input *front, const struct row_cod
     size_t alike;
     bool keeps;
 
+    assert(merge->retain != NULL);
+    assert(!retain_by_group(merge->retain));
     assert(rows->count == 0);
     TRY_RETURN(reader_peek(&front->reader, rows, BLOCK_ROWS));
     alike = retain_alike(merge->retain, rows, &keeps, &fuel);
@@ -199,6 +201,7 @@ keep_alike(struct merge *merge, size_t count)
 {
     struct rows *pending = &merge->output.pending;
 
+    assert(count <= merge->fresh.count);
     if (!rows_reserve(&merge->layout, pending, pending->count + count))
         return SPINE_NOMEM;
     rows_append(&merge->layout, pending, &merge->fresh, 0, count);

@@ -155,6 +155,7 @@ search_batch(struct spine_probe *probe, size_t at)
     struct lookup_counts before;
     size_t begin, end, candidates, hits;
 
+    assert(at < probe->batch_count);
     batch_probe_range(batch, &probe->keys, &begin, &end);
     candidates = end - begin;
     counts->searches += probe->keys.count;
@@ -208,6 +209,8 @@ ask_filter(struct spine_probe *probe, const struct lookup *lookup, size_t begin,
 {
     size_t kept;
 
+    assert(begin <= end);
+    assert(end <= probe->keys.count);
     if (!probe->hashed)
         hash_keys(probe);
     kept = lookup_select(lookup, probe->keys.words, probe->hashes, begin, end,
@@ -222,6 +225,7 @@ drop_hidden(struct spine_probe *probe, size_t count)
 {
     size_t kept = 0;
 
+    assert(count <= probe->keys.count);
     for (size_t i = 0; i < count; i++) {
         const uint32_t key = probe->candidates[i];
 
@@ -250,6 +254,7 @@ hash_keys(struct spine_probe *probe)
 static void
 chain_hits(struct spine_probe *probe, uint32_t batch)
 {
+    assert(batch < probe->batch_count);
     for (size_t i = probe->hit_begins[batch]; i < probe->hit_count; i++) {
         struct hit *hit = &probe->hits[i];
 

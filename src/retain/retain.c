@@ -140,6 +140,7 @@ filters_keep_row(const struct retain *retain, const struct rows *rows, size_t *a
     const union spine_datum key = rows_key_datum(layout, rows, begin, scratch[0]);
     bool keeps;
 
+    assert(begin < rows->count);
     fuel->used += retain->keys != NULL;
     keeps = key_filter_keeps(retain->keys, key);
     *at = rows_key_end(layout, rows, begin, rows->count);
@@ -190,6 +191,7 @@ retain_step(struct retain *retain, const struct rows *rows, size_t *at,
     struct judging judging = {
         .rows = rows, .at = at, .output = output, .fuel = fuel, .error = error};
 
+    assert(*at <= rows->count);
     while (*at < rows->count && !retain_fuel_is_out(fuel)) {
         uint8_t scratch[16];
 
@@ -316,6 +318,8 @@ keep_rows(struct retain *retain, struct judging *judging, size_t end, bool is_do
     struct output *output = judging->output;
     const size_t begin = *judging->at;
 
+    assert(begin <= end);
+    assert(end <= judging->rows->count);
     if (!rows_reserve(retain->layout, &output->pending,
                       output->pending.count + (end - begin)))
         return fail_nomem(judging->error, "rows that a filter keeps", end - begin);

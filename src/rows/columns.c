@@ -85,6 +85,8 @@ rows_append_columns(const struct layout *layout, struct rows *rows,
     const size_t at = rows->count, count = end - begin;
     const bool one = layout->row_kind == ROW_ONE;
 
+    assert(begin <= end);
+    assert(end - begin <= rows->capacity - rows->count);
     assert(begin <= end && end <= columns->rows);
     assert(count <= rows->capacity - at);
     if (count == 0)

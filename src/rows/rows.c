@@ -120,6 +120,8 @@ rows_append(const struct layout *layout, struct rows *to, const struct rows *fro
             size_t begin, size_t end)
 {
     assert(begin <= end && end <= from->count);
+    assert(to->capacity - to->count >= end - begin);
+    assert(begin <= end && end <= from->count);
     assert(end - begin <= to->capacity - to->count);
     if (begin == end)
         return;
@@ -147,6 +149,7 @@ void
 rows_drop_front(const struct layout *layout, struct rows *rows, size_t count)
 {
     assert(count <= rows->count);
+    assert(count <= rows->count);
     if (count > 0 && count < rows->count)
         move_rows(layout, rows, 0, rows, count, rows->count - count);
     rows->count -= count;
@@ -156,6 +159,8 @@ void
 rows_move(const struct layout *layout, struct rows *rows, size_t to, size_t begin,
           size_t end)
 {
+    assert(to <= begin);
+    assert(begin <= end);
     assert(to <= begin && begin <= end && end <= rows->count);
     if (to < begin && begin < end)
         move_rows(layout, rows, to, rows, begin, end - begin);

@@ -32,6 +32,7 @@ snapshot_book_unref(struct snapshot_book *book)
 void
 book_enter(struct snapshot_book *book, struct book_line *line)
 {
+    assert(line->book == NULL);
     if (book == NULL)
         return;
     ref_take(&book->refs);
@@ -54,6 +55,7 @@ book_leave(struct book_line *line)
 {
     struct snapshot_book *book = line->book;
 
+    assert(book == NULL || (book->first != NULL && book->last != NULL));
     if (book == NULL)
         return;
     mutex_lock(&book->mutex);

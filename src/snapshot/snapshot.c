@@ -57,6 +57,7 @@ void
 snapshot_append(struct spine_snapshot *snapshot, struct spine_batch *batch)
 {
     assert(snapshot->batch_count < snapshot->capacity);
+    assert(snapshot->batch_count < snapshot->capacity);
     snapshot->batches[snapshot->batch_count++] =
         PLANTED(REFERENCE_MISSED) ? batch : spine_batch_ref(batch);
 }

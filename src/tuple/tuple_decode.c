@@ -160,6 +160,7 @@ get_column(struct decoding *decoding, struct column_target target)
     const struct spine_column *const column = target.column;
     uint8_t own[TUPLE_CHUNK];
 
+    assert(target.column != NULL);
     if (column->nullable) {
         get_markers(decoding, &target, own);
         target.there = own;

@@ -91,6 +91,7 @@ encode_columns(struct cell_store *store, const struct tuple_source *source,
 {
     const struct spine_tuple_type *const type = source->type;
 
+    assert(source->count <= source->type->count);
     TRY_RETURN(check_columns(source, error));
     if (type->is_fixed && type->bytes <= SPINE_FIXED_MAX)
         TRY_RETURN(encode_fixed(store, source, error));
