@@ -151,6 +151,24 @@ lookups_per_s(const struct engine *engine, void *state, const uint64_t *keys,
     return (double)LOOKUPS / seconds;
 }
 
+/* The same of keys of which few are asked for often. */
+static void
+run_point_zipf(const struct bench *bench, const struct engine *engine,
+               struct sample *sample, void *state, uint64_t *keys)
+{
+    uint32_t *const draws = zipf_new(bench->seed + 3, LOOKUPS, (uint32_t)bench->n);
+    struct tally expected = {.rows = LOOKUPS};
+
+    for (size_t i = 0; i < LOOKUPS; i++) {
+        keys[i] = key_of(bench->seed, draws[i]);
+        expected.weight++;
+        expected.checksum += row_hash(keys[i], draws[i]);
+    }
+    sample_put(sample, "point.zipf", "lookups_per_s", bench->n,
+               lookups_per_s(engine, state, keys, &expected, "point.zipf"));
+    free(draws);
+}
+
 void
 run_point(const struct bench *bench, const struct engine *engine, struct sample *sample)
 {
@@ -167,6 +185,7 @@ run_point(const struct bench *bench, const struct engine *engine, struct sample 
     }
     sample_put(sample, "point", "lookups_per_s", bench->n,
                lookups_per_s(engine, state, keys, &expected, "point"));
+    run_point_zipf(bench, engine, sample, state, keys);
     for (size_t i = 0; i < LOOKUPS; i++)
         keys[i] = key_of(bench->seed, bench->n + random_below(&random, UINT32_MAX));
     sample_put(sample, "point.absent", "lookups_per_s", bench->n,

@@ -73,6 +73,7 @@ static const struct {
     {"merge.32", "32 batches become one"},
     {"merge.64", "64 batches become one"},
     {"point", "look up single random keys that are there"},
+    {"point.zipf", "the same, some much more often than others (Zipf 0.99)"},
     {"point.absent", "look up keys that are not there"},
     {"groups.huge", "first, last, some value of 100 keys with many values each"},
     {"groups.one", "the same of keys with one value"},
