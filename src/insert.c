@@ -106,8 +106,8 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
     return st;
 }
 
-/* `*entry` is the home of the batch in the spine, NULL when the call is done: it fails, or
- * the batch has no rows. */
+/* `*entry` is the home of the batch in the spine, NULL when the call is done: it fails,
+ * or the batch has no rows. */
 static enum spine_status
 insert_begin(struct spine *spine, struct spine_batch *batch, const char *call,
              struct entry **entry, struct told_insert *told, struct spine_error *error)
