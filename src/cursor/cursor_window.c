@@ -300,10 +300,8 @@ ask_filters(struct window *window, const struct cell *key)
     for (size_t i = 0; i < window->source_count; i++) {
         struct source *source = &window->sources[i];
 
-        if (source->lookup != NULL) {
-            source->hit = lookup_maybe(source->lookup, key->word, hash);
-            lookup_count(source->lookup, counts, !source->hit, source->hit);
-        }
+        if (source->lookup != NULL)
+            source->hit = lookup_ask(source->lookup, key->word, hash, counts);
         if (source->hit && window->source_count > 1)
             reader_prefetch(&source->reader, key);
     }

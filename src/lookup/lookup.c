@@ -195,6 +195,25 @@ lookup_maybe(const struct lookup *lookup, uint64_t word, uint64_t hash)
                                           : bloom_maybe(&lookup->bloom, hash);
 }
 
+/* What lookup_count() would count, with as few instructions as seeks like. */
+bool
+lookup_ask(const struct lookup *lookup, uint64_t word, uint64_t hash,
+           struct lookup_counts *counts)
+{
+    const bool is_bloom = lookup->kind == LOOKUP_BLOOM;
+    const bool maybe = is_bloom ? bloom_maybe(&lookup->bloom, hash)
+                                : roaring_has(&lookup->roaring, word);
+
+    if (maybe) {
+        counts->filter_passes++;
+        counts->bloom_passes += is_bloom;
+    } else {
+        counts->filter_rejections++;
+        counts->bloom_rejections += is_bloom;
+    }
+    return maybe;
+}
+
 size_t
 lookup_select(const struct lookup *lookup, const uint64_t *words, const uint64_t *hashes,
               size_t begin, size_t end, uint32_t *candidates)

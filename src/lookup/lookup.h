@@ -101,6 +101,9 @@ size_t lookup_bytes(const struct lookup *lookup);
 void lookup_prefetch(const struct lookup *lookup, uint64_t hash);
 /* May the key of this word and lookup_hash() be there? */
 bool lookup_maybe(const struct lookup *lookup, uint64_t word, uint64_t hash);
+/* The same, counted. */
+bool lookup_ask(const struct lookup *lookup, uint64_t word, uint64_t hash,
+                struct lookup_counts *counts);
 /*
  * Writes to `candidates`, which has room for all, the indexes in [begin, end) of `words`
  * and `hashes` of keys that may be there; returns how many.
