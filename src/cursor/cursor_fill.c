@@ -25,6 +25,7 @@ static size_t lent_alike(const struct lent_rows *rows);
 static enum spine_status stage_lent(struct source *source, struct lent_rows *out);
 static bool is_alone(const struct window *window);
 static enum spine_status fill_rows(struct window *window, struct rows *out, bool *done);
+static enum spine_status pass_cancelled(struct window *window, uint64_t *rows_used);
 static size_t want_max(const struct window *window);
 static enum spine_status
 fill_lent(struct window *window, struct lent_rows *out, bool *done);
@@ -194,8 +195,10 @@ fill_rows(struct window *window, struct rows *out, bool *done)
     assert(kway->input_count <= window->source_count);
     *done = kway->input_count == 0;
     while (!*done && out->count == before) {
-        if (rows_used > 0)
+        if (rows_used > 0) {
             skip_from_inputs(window);
+            TRY_RETURN(pass_cancelled(window, &rows_used));
+        }
         if (is_alone(window)) {
             struct source *source = kway->inputs[0].source;
 
@@ -224,6 +227,27 @@ fill_rows(struct window *window, struct rows *out, bool *done)
     if (window->rows_skipped > skipped || window->skip.skipped > 0)
         skip_add(window, window->rows_skipped - skipped, out, before);
     return SPINE_OK;
+}
+
+/*
+ * A fill gave nothing, so more of the kind may follow: rows that cancel are passed over,
+ * staged in large pieces, as long as there are no others. The next fill is as large as
+ * before, since the first row is what somebody waits for.
+ */
+static enum spine_status
+pass_cancelled(struct window *window, uint64_t *rows_used)
+{
+    const size_t want = window->want;
+    const uint64_t used = *rows_used;
+    enum spine_status st;
+
+    if (is_alone(window) || window->layout->row_kind == ROW_WIDE)
+        return SPINE_OK;
+    window->want = WINDOW_WANT_MAX;
+    st = kway_skip(&window->kway, WINDOW_WANT_MAX, rows_used);
+    window->want = want;
+    window->rows_skipped += *rows_used - used;
+    return st;
 }
 
 /* If that is why a fill of `rows` failed, the window's failure names the row whose sum is

@@ -87,6 +87,14 @@ kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
 enum spine_status
 kway_fill_lent(struct kway *kway, struct lent_rows *out, uint64_t *rows_used);
 
+/*
+ * Between two fills of codes: passes over the next rows as long as each is in two inputs,
+ * with weights whose sum is zero, and in no other one. They are input rows of
+ * `*rows_used`. Inputs are asked for about `want` rows. What a refill said is passed
+ * through; nothing is lost then.
+ */
+enum spine_status kway_skip(struct kway *kway, size_t want, uint64_t *rows_used);
+
 /* Were rows of the next value used and not given yet? Then only fills may touch the
  * inputs. */
 bool kway_holds(const struct kway *kway);
