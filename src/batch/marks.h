@@ -48,6 +48,10 @@ void marks_of_image(const struct layout *layout, const struct image *image,
  * there is none. Quick when it is `near`, which may be any number. */
 size_t marks_find(const struct spine_batch *batch, size_t near, uint64_t word);
 
+/* The same when it is `near`, which is one of the granules, in steps that double away
+ * from there. */
+size_t marks_find_around(const struct spine_batch *batch, size_t near, uint64_t word);
+
 /* Keys [begin, end) of a block, among which a word is if it is anywhere. */
 struct granule {
     const struct fence *fence;

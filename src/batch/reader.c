@@ -30,6 +30,7 @@ static enum spine_status reader_ask_file(struct reader *reader, const struct cel
 static void reader_tell_file(const struct reader *reader, bool found);
 static void note_lent(struct reader *reader);
 static bool is_in_block(const struct reader *reader, const struct cell *key);
+static enum spine_status seek_behind_word(struct reader *reader, uint64_t word);
 static size_t find_block_around(const struct spine_batch *batch, size_t near,
                                 const struct bound *bound);
 static size_t
@@ -316,12 +317,41 @@ reader_seek_bound(struct reader *reader, const struct bound *bound)
     const struct image *image;
 
     assert(bound->key != NULL);
+    if (batch->marks != NULL && bound->after && bound->value == NULL)
+        return seek_behind_word(reader, bound->key->word);
     reader->block = find_bound_block(batch, reader->block, bound);
     reader->row = 0;
     if (reader->block < batch->block_count) {
         TRY_RETURN(reader_image(reader, &image));
         reader->row = image_search(&batch->layout, image, bound);
     }
+    return SPINE_OK;
+}
+
+/* Before the first greater key: marks lead there, from where the reader is. */
+static enum spine_status
+seek_behind_word(struct reader *reader, uint64_t word)
+{
+    const struct spine_batch *batch = reader->batch;
+    const struct cell next = {.word = word + 1};
+    const struct image *image;
+    size_t near = reader->granule;
+    uint32_t end;
+
+    reader->row = 0;
+    if (word == UINT64_MAX) {
+        reader_to_end(reader);
+        return SPINE_OK;
+    }
+    /* The end of all blocks is that of all granules. */
+    if (near / BLOCK_MARKS != reader->block)
+        near = reader->block * BLOCK_MARKS;
+    reader->granule = marks_find_around(batch, near, next.word);
+    reader->block = reader->granule / BLOCK_MARKS;
+    if (reader->block == batch->block_count)
+        return SPINE_OK;
+    TRY_RETURN(reader_image(reader, &image));
+    batch_find_key(reader, image, &next, &reader->row, &end);
     return SPINE_OK;
 }
 
@@ -412,6 +442,34 @@ reader_stage(struct reader *reader, struct rows *out, size_t want)
     note_lent(reader);
     pass(reader, rows);
     return SPINE_OK;
+}
+
+enum spine_status
+reader_stage_key(struct reader *reader, struct rows *out, size_t want, uint64_t word)
+{
+    const struct layout *layout = &reader->batch->layout;
+    const size_t rows = rows_ahead(reader, want);
+    const struct image *image;
+
+    if (rows == 0)
+        return SPINE_OK;
+    if (!rows_reserve(layout, out, out->count + rows))
+        return SPINE_NOMEM;
+    TRY_RETURN(reader_image(reader, &image));
+    image_stage_key(layout, image, word, reader->row, reader->row + (uint32_t)rows, out);
+    pass(reader, rows);
+    return SPINE_OK;
+}
+
+void
+reader_step_back(struct reader *reader, uint32_t rows)
+{
+    if (reader->row == 0) {
+        reader->block--;
+        reader->row = reader->batch->fences[reader->block].rows;
+    }
+    assert(rows <= reader->row);
+    reader->row -= rows;
 }
 
 enum spine_status

@@ -93,6 +93,8 @@ reader_to_key(struct reader *reader, size_t block, uint32_t number);
 SPINE_CHECKED enum spine_status reader_seek_after(struct reader *reader,
                                                   const struct cell *key,
                                                   const struct cell *value);
+/* Moves before the last `rows` rows of those that are reader_rows_before() it. */
+void reader_step_back(struct reader *reader, uint32_t rows);
 /* Is the position behind the last row? */
 bool reader_at_end(const struct reader *reader);
 
@@ -100,6 +102,9 @@ bool reader_at_end(const struct reader *reader);
  * the block has no more, none only at the end of the batch. */
 SPINE_CHECKED enum spine_status
 reader_stage(struct reader *reader, struct rows *out, size_t want);
+/* The same of untimed rows of one weight that all have the key `word`. */
+SPINE_CHECKED enum spine_status
+reader_stage_key(struct reader *reader, struct rows *out, size_t want, uint64_t word);
 /* reader_stage() that leaves the position where it is. */
 SPINE_CHECKED enum spine_status
 reader_peek(struct reader *reader, struct rows *out, size_t want);

@@ -16,6 +16,8 @@
 
 /* Words of a frame that are unpacked at once where they do not go straight to rows. */
 #define UNPACK_WORDS 256u
+/* So few rows of a key are expanded one by one. */
+#define FEW_ROWS 8u
 
 /* Rows [begin, end) of one column: those from `begin` on have cell `cell`, and so on. */
 struct column_part {
@@ -132,6 +134,32 @@ stage_wide(const struct layout *layout, const struct image *image, uint32_t begi
     out->count += end - begin;
 }
 
+/*
+ * Few rows whose values are words of eight bytes and whose weights are narrow: one by one,
+ * without asking for every column how it is kept. False, and nothing done, for others.
+ */
+static inline bool
+stage_few(const struct layout *layout, const struct image *image, uint64_t key,
+          uint32_t begin, uint32_t end, struct rows *out)
+{
+    const uint64_t *values = image_array(image, PART_VALUE_CELLS);
+    const int8_t *weights = image_array(image, PART_WEIGHTS);
+    const bool framed = image_has(image, IMAGE_VALUES_FRAMED);
+    size_t to = out->count;
+
+    if (end - begin > FEW_ROWS || layout->row_kind != ROW_TWO ||
+        layout->value.shape != SHAPE_WORD8 || image->weight_bytes > 1 ||
+        image_has(image, IMAGE_WEIGHTS_FRAMED))
+        return false;
+    for (uint32_t row = begin; row < end; row++, to++) {
+        out->hi[to] = key;
+        out->lo[to] = framed ? frame_word(&image->value_frame, row) : values[row];
+        out->weight[to] = image->weight_bytes == 0 ? 1 : weights[row];
+    }
+    out->count = to;
+    return true;
+}
+
 void
 image_stage_key(const struct layout *layout, const struct image *image, uint64_t key,
                 uint32_t begin, uint32_t end, struct rows *out)
@@ -151,6 +179,8 @@ image_stage_key(const struct layout *layout, const struct image *image, uint64_t
     assert(begin < end && end <= image->row_count);
     assert(out->capacity - out->count >= count);
     assert(layout->row_kind != ROW_WIDE && image->at[PART_ENDS_OF_TIMES] == 0);
+    if (stage_few(layout, image, key, begin, end, out))
+        return;
     for (uint32_t i = 0; i < count; i++)
         out->hi[at + i] = key;
     if (layout->row_kind == ROW_ONE)

@@ -69,7 +69,8 @@ static enum spine_status
 stage_rows(struct source *source, struct rows *out, size_t want)
 {
     const uint64_t offset = reader_offset(&source->reader);
-    const bool backward = source->window->kway.descending;
+    const struct window *window = source->window;
+    const bool backward = window->kway.descending;
 
     assert(want > 0);
     assert(backward ? offset >= source->stop : offset <= source->stop);
@@ -79,8 +80,11 @@ stage_rows(struct source *source, struct rows *out, size_t want)
     const uint64_t left = backward ? offset - source->stop : source->stop - offset;
     const size_t count = left < want ? (size_t)left : want;
 
-    return backward ? reader_stage_reverse(&source->reader, out, count)
-                    : reader_stage(&source->reader, out, count);
+    if (backward)
+        return reader_stage_reverse(&source->reader, out, count);
+    if (window->limited && window->key_is_word)
+        return reader_stage_key(&source->reader, out, count, window->key_word);
+    return reader_stage(&source->reader, out, count);
 }
 
 /* Moves `stop`, where the reader is, behind the first key of the block. */
@@ -165,7 +169,7 @@ stage_before(struct source *source, struct rows *out, size_t want)
         count = left;
     if (count > want)
         count = want;
-    reader_to_offset(reader, offset - count);
+    reader_step_back(reader, (uint32_t)count);
     TRY_RETURN(reader_peek(reader, out, (size_t)count));
     return source->negated ? negate_rows(source->window, out, before, false) : SPINE_OK;
 }

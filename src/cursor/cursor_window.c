@@ -69,6 +69,9 @@ window_init(struct window *window, const struct layout *layout,
             layout->row_kind == ROW_ONE ? UINT64_MAX << layout->key_shift : UINT64_MAX;
     if (layout->row_kind == ROW_TWO && layout->key.shape == SHAPE_FIXED)
         window->key_lo_mask = UINT64_MAX;
+    window->key_is_word =
+        layout->row_kind != ROW_WIDE &&
+        (layout->key.shape == SHAPE_WORD4 || layout->key.shape == SHAPE_WORD8);
     if (batch_count == 0)
         return SPINE_OK;
 
@@ -227,6 +230,7 @@ window_seek_limited(struct window *window, const struct bound *bound, bool backw
     window_clear(window, backward);
     window->want = WINDOW_WANT_FEW;
     window->limited = true;
+    window->key_word = bound->key->word;
     for (size_t i = 0; i < window->source_count; i++) {
         struct source *source = &window->sources[i];
 
@@ -247,6 +251,7 @@ window_seek_exact(struct window *window, const struct cell *key)
 
     window_clear(window, false);
     window->limited = true;
+    window->key_word = key->word;
     window->front_closed = true;
     ask_filters(window, key);
     for (size_t i = 0; i < window->source_count; i++) {
@@ -453,6 +458,8 @@ window_key_begin(const struct window *window, size_t at)
     assert(at < rows->count);
     if (at == 0 || !window_same_key(window, at - 1, at))
         return at;
+    if (window_same_key(window, 0, at))
+        return 0;
 
     const struct cell key = rows_key(window->layout, rows, at);
 

@@ -68,6 +68,9 @@ struct window {
     /* Rows of the next fill. */
     size_t want;
     bool limited;
+    /* Are rows codes and keys words? Then, of a limited window: that of its key. */
+    bool key_is_word;
+    uint64_t key_word;
     /* Rows are without times: added up over those less than or equal to `through`. */
     bool has_through;
     uint64_t through;
@@ -205,6 +208,8 @@ window_key_end(const struct window *window, size_t at)
     const size_t next = at + 1;
 
     assert(at < window->rows.count);
+    if (window->limited)
+        return window->rows.count;
     if (next == window->rows.count || !window_same_key(window, at, next))
         return next;
     return rows_key_end(window->layout, &window->rows, at, window->rows.count);
