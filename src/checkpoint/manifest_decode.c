@@ -9,6 +9,7 @@
 #include "checkpoint/manifest_text.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/planted.h"
 #include "observe/observe.h"
@@ -112,8 +113,9 @@ static unsigned
 digit_of(char letter)
 {
     const char *digits = "0123456789abcdef";
-    const char *at = letter != 0 ? strchr(digits, letter) : NULL;
+    const char *at = strchr(digits, letter);
 
+    assert(letter != 0);
     return at != NULL ? (unsigned)(at - digits) : 16;
 }
 

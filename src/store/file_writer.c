@@ -200,7 +200,8 @@ store_writer_end(struct store_writer *writer, struct spine_error *error)
 bool
 store_writer_has_ended(const struct store_writer *writer)
 {
-    return writer->pack != NULL || object_sink_has_ended(writer->sink);
+    assert(writer->pack == NULL);
+    return object_sink_has_ended(writer->sink);
 }
 
 enum spine_status
@@ -258,12 +259,6 @@ store_pack_new(struct spine_store *store, const struct store_waiter *waiter,
 out:
     mem_free(pack, sizeof *pack);
     return st;
-}
-
-uint64_t
-store_pack_bytes(const struct store_pack *pack)
-{
-    return object_sink_bytes(pack->sink);
 }
 
 enum spine_status

@@ -130,7 +130,6 @@ enum spine_status store_pack_new(struct spine_store *store,
 /* The next file of the pack, which the caller ends as any other. */
 enum spine_status store_writer_new_in(struct store_pack *pack, struct store_writer **out,
                                       struct spine_error *error);
-uint64_t store_pack_bytes(const struct store_pack *pack);
 /* Takes the pack, also when it fails: then its files cannot be read, and are only let go
  * of. */
 enum spine_status store_pack_finish(struct store_pack *pack, struct spine_error *error);

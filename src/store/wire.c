@@ -2,6 +2,7 @@
 #include "store/wire.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 
 void
 wire_release(struct wire_writer *writer)
@@ -47,8 +48,7 @@ wire_put_zeros(struct wire_writer *writer, size_t size)
 {
     static const uint8_t zeros[64];
 
-    for (; size > sizeof zeros; size -= sizeof zeros)
-        wire_put(writer, zeros, sizeof zeros);
+    assert(size <= sizeof zeros);
     wire_put(writer, zeros, size);
 }
 

@@ -27,6 +27,7 @@ void wire_put(struct wire_writer *writer, const void *data, size_t size);
 void wire_put_u8(struct wire_writer *writer, uint8_t number);
 void wire_put_u32(struct wire_writer *writer, uint32_t number);
 void wire_put_u64(struct wire_writer *writer, uint64_t number);
+/* At most 64. */
 void wire_put_zeros(struct wire_writer *writer, size_t size);
 
 struct wire_reader {

@@ -16,6 +16,9 @@
 
 #include <cmocka.h>
 
+/* Of one fence, without its cells. */
+#define FENCE_BYTES 64u
+
 struct sections {
     struct wire_writer schema, counts, fences, marks;
 };
@@ -212,12 +215,80 @@ test_damage_is_a_status(void **state)
     assert_true(property_holds(&law));
 }
 
+/* Numbers that no batch has, one at a time, in two blocks of numbers. */
+static void
+test_numbers_contradict_each_other(void **state)
+{
+    /* Where in a fence, and what is there instead. */
+    static const struct {
+        size_t fence, at;
+        uint32_t number;
+        size_t bytes;
+    } edits[] = {
+        {0, 32, 0, 4},              /* rows */
+        {0, 32, BLOCK_ROWS + 1, 4}, /* rows */
+        {0, 36, 0, 4},              /* keys */
+        {0, 40, BLOCK_ROWS + 1, 4}, /* values */
+        {0, 44, BLOCK_ROWS + 1, 4}, /* negative rows */
+        {0, 52, 65, 1},             /* width of keys */
+        {0, 54, 1, 1},              /* the first one continues */
+        {1, 54, 1, 1},              /* the second does, and has another key */
+        {1, 55, 1, 1},              /* what has to be zero */
+    };
+    const struct spine_schema schema = {.key = {.kind = SPINE_U64},
+                                        .value = {.kind = SPINE_U64}};
+    struct spine_batch *batch, *decoded;
+    struct spine_error error = {0};
+    struct sections sections;
+    enum spine_status st;
+    struct model rows;
+
+    (void)state;
+    model_init(&rows, &schema);
+    for (uint64_t i = 0; i < 2 * BLOCK_ROWS; i++)
+        model_add(&rows, &(struct model_row){.key.u64 = i, .weights = {1}});
+    batch = batch_of_rows(&rows);
+    model_release(&rows);
+    assert_int_equal(batch->block_count, 2);
+    encode(batch, &sections);
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        uint8_t *at = sections.fences.bytes + edits[i].fence * FENCE_BYTES + edits[i].at;
+        uint32_t before = 0;
+
+        memcpy(&before, at, edits[i].bytes);
+        memcpy(at, &edits[i].number, edits[i].bytes);
+        decoded = decode(&sections, &st, &error);
+        if (decoded != NULL)
+            fail_msg("edit %zu is not noticed", i);
+        assert_int_equal(st, SPINE_CORRUPT);
+        memcpy(at, &before, edits[i].bytes);
+    }
+    /* More keys, or negative rows, than rows. */
+    for (size_t i = 1; i < 3; i++) {
+        const uint64_t more = batch->info.rows + 1;
+        uint64_t before;
+
+        memcpy(&before, sections.counts.bytes + 8 * i, sizeof before);
+        memcpy(sections.counts.bytes + 8 * i, &more, sizeof more);
+        assert_null(decode(&sections, &st, &error));
+        assert_int_equal(st, SPINE_CORRUPT);
+        memcpy(sections.counts.bytes + 8 * i, &before, sizeof before);
+    }
+    decoded = decode(&sections, &st, &error);
+    assert_non_null(decoded);
+    spine_batch_unref(decoded);
+    spine_batch_unref(batch);
+    sections_release(&sections);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sections_keep_everything),
         cmocka_unit_test(test_damage_is_a_status),
+        cmocka_unit_test(test_numbers_contradict_each_other),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * All that a spine is comes back with its checkpoint: frontier, names of filters, label;
+ * and spines of every size and origin: two of the same batches, large ones, batches that
+ * have some blocks of a file and not those between. Manifests that nobody writes are
+ * refused.
+ */
+
+#include "unit/checkpoint/checkpoint_fixture.h"
+
+#include "block/block.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/manifest_text.h"
+
+#include <stdlib.h>
+
+static const struct spine_schema numbers = {.key = {.kind = SPINE_U64},
+                                            .value = {.kind = SPINE_U64}};
+
+/* A store on a disk, a manual runtime, and what fails of it. */
+struct place {
+    struct spine_backend disk;
+    struct spine_store *store;
+    struct spine_runtime *runtime;
+    uint64_t fail_at; /* 1: the next operation; 0: none */
+};
+
+static void
+fail_one(void *argument, enum spine_operation operation, const char *name,
+         uint64_t offset, size_t size, struct spine_fault *fault)
+{
+    struct place *place = argument;
+
+    (void)operation;
+    (void)name;
+    (void)offset;
+    (void)size;
+    if (place->fail_at > 0 && --place->fail_at == 0)
+        fault->status = SPINE_IO;
+}
+
+static void
+place_open(struct place *place)
+{
+    const struct spine_runtime_options options = {.manual = true};
+    struct spine_backend memory;
+
+    *place = (struct place){0};
+    assert_int_equal(spine_memory_backend(&memory, NULL), SPINE_OK);
+    assert_int_equal(spine_fault_backend(&memory, fail_one, place, &place->disk, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_store_open(&place->disk, NULL, &place->store, NULL), SPINE_OK);
+    assert_int_equal(spine_runtime_open(&options, &place->runtime, NULL), SPINE_OK);
+}
+
+static void
+place_close(struct place *place)
+{
+    spine_runtime_close(place->runtime);
+    spine_store_close(place->store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static struct spine *
+open_spine(const struct place *place)
+{
+    struct spine *spine;
+
+    assert_int_equal(spine_open(place->runtime, &numbers, NULL, &spine, NULL), SPINE_OK);
+    return spine;
+}
+
+/* Keys [begin, end), each with a value that no codec makes small. */
+static void
+insert(struct spine *spine, uint64_t begin, uint64_t end, int64_t weight)
+{
+    const size_t count = (size_t)(end - begin);
+    uint64_t *keys = malloc(count * sizeof *keys), *values = malloc(count * sizeof *keys);
+    int64_t *weights = malloc(count * sizeof *weights);
+    const struct spine_columns columns = {
+        .rows = count, .keys = keys, .values = values, .weights = weights};
+    struct spine_batch *batch;
+
+    assert_true(keys != NULL && values != NULL && weights != NULL);
+    for (size_t i = 0; i < count; i++) {
+        struct rng rng;
+
+        rng_init(&rng, begin + i);
+        keys[i] = begin + i;
+        values[i] = rng_next(&rng);
+        weights[i] = weight;
+    }
+    assert_int_equal(spine_batch_from_columns(&numbers, &columns, &batch, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_insert(spine, batch, NULL), SPINE_OK);
+    spine_batch_unref(batch);
+    free(weights);
+    free(values);
+    free(keys);
+}
+
+static uint64_t
+rows_of(struct spine *spine)
+{
+    struct spine_cursor *cursor;
+    uint64_t rows = 0;
+
+    assert_int_equal(spine_cursor_open(spine, &cursor, NULL), SPINE_OK);
+    for (; spine_cursor_key_valid(cursor); spine_cursor_step_key(cursor))
+        for (; spine_cursor_val_valid(cursor); spine_cursor_step_val(cursor))
+            rows++;
+    assert_int_equal(spine_cursor_status(cursor), SPINE_OK);
+    spine_cursor_close(cursor);
+    return rows;
+}
+
+static struct spine_restored *
+restore(const struct place *place, const struct spine_restore_options *options)
+{
+    struct spine_restored *restored;
+    struct spine_error error = {0};
+
+    if (spine_restore(place->store, 0, place->runtime, options, &restored, &error) !=
+        SPINE_OK)
+        fail_msg("%s", error.message);
+    return restored;
+}
+
+static bool
+keep_key(void *context, union spine_datum key)
+{
+    (void)context;
+    return key.u64 >= 5;
+}
+
+static bool
+keep_value(void *context, union spine_datum key, union spine_datum value)
+{
+    (void)context;
+    (void)key;
+    (void)value;
+    return true;
+}
+
+static void
+test_frontier_and_filters(void **state)
+{
+    const struct spine_schema timed = {
+        .key = {.kind = SPINE_U64}, .value = {.kind = SPINE_U64}, .time = SPINE_TIME_U64};
+    const struct spine_key_filter keys = {.name = "keys from 5", .on_key = keep_key};
+    const struct spine_value_filter values = {.name = "values", .on_value = keep_value};
+    struct spine_options options = {.name = "orders"};
+    struct spine_checkpoint_item items[2] = {{.name = "both"}, {.name = "none"}};
+    struct spine_restored *restored;
+    struct spine_restored_item item;
+    struct spine_cut_info info;
+    struct spine_cut *cut;
+    struct place place;
+
+    (void)state;
+    place_open(&place);
+    assert_int_equal(spine_open(place.runtime, &timed, &options, &items[0].spine, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_set_frontier(items[0].spine, 17, NULL), SPINE_OK);
+    assert_int_equal(spine_retain_keys(items[0].spine, &keys, NULL), SPINE_OK);
+    assert_int_equal(spine_retain_values(items[0].spine, &values, NULL), SPINE_OK);
+    items[1].spine = open_spine(&place);
+    assert_int_equal(spine_checkpoint(place.store, items, 2, NULL, NULL, NULL), SPINE_OK);
+    restored = restore(&place, NULL);
+    assert_true(spine_restored_get_item(restored, 0, &item));
+    assert_string_equal(item.name, "both");
+    assert_string_equal(item.key_filter, "keys from 5");
+    assert_string_equal(item.value_filter, "values");
+    assert_int_equal(spine_take_cut(item.spine, &cut, NULL), SPINE_OK);
+    spine_cut_get_info(cut, &info);
+    assert_true(info.has_frontier && info.frontier == 17);
+    spine_cut_unref(cut);
+    assert_true(spine_restored_get_item(restored, 1, &item));
+    assert_null(item.key_filter);
+    assert_null(item.value_filter);
+    assert_false(spine_restored_get_item(restored, 2, &item));
+    spine_restored_free(restored);
+    spine_close(items[0].spine);
+    spine_close(items[1].spine);
+    place_close(&place);
+}
+
+/* One spine under two names: its batches are written once. Orphans stay when the host
+ * says so. */
+static void
+test_the_same_twice(void **state)
+{
+    struct spine_restore_options keep = {.keep_orphans = true};
+    struct spine_checkpoint_item items[2] = {{.name = "a"}, {.name = "b"}};
+    struct spine_checkpoint_info info;
+    struct spine_restored *restored;
+    struct spine_restored_item item;
+    struct place place;
+
+    (void)state;
+    place_open(&place);
+    items[0].spine = items[1].spine = open_spine(&place);
+    insert(items[0].spine, 0, 1000, 1);
+    insert(items[0].spine, 1000, 200000, 1);
+    assert_int_equal(spine_checkpoint(place.store, items, 2, NULL, &info, NULL),
+                     SPINE_OK);
+    assert_int_equal(info.batches_reused, info.batches / 2);
+    assert_int_equal(info.rows, 400000);
+    assert_int_equal(place.disk.put_new(place.disk.context,
+                                        "0123456789abcdef0123456789abcdef.batch", "x", 1,
+                                        NULL),
+                     SPINE_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        restored = restore(&place, &keep);
+        for (size_t k = 0; k < 2; k++) {
+            assert_true(spine_restored_get_item(restored, k, &item));
+            assert_int_equal(rows_of(item.spine), 200000);
+        }
+        spine_restored_free(restored);
+        assert_int_equal(world_objects(&(struct world){.disk = place.disk}).batches,
+                         info.files + (keep.keep_orphans ? 1 : 0));
+        keep.keep_orphans = false;
+    }
+    spine_close(items[0].spine);
+    place_close(&place);
+}
+
+/* A batch with a file of its own, and a pack that a thread of its own writes: each
+ * operation fails once. */
+static void
+test_large_ones_fail_and_succeed(void **state)
+{
+    enum { PACKED = (int)(STORE_OWN_THREAD_BYTES / 800000 + 1) };
+    struct spine_checkpoint_item items[PACKED + 1];
+    char names[PACKED + 1][16];
+    struct spine_checkpoint_info info;
+    struct spine_restored *restored;
+    struct spine_restored_item item;
+    enum spine_status st = SPINE_IO;
+    struct place place;
+    uint64_t at;
+
+    (void)state;
+    place_open(&place);
+    for (unsigned i = 0; i <= PACKED; i++) {
+        (void)snprintf(names[i], sizeof names[i], "spine %u", i);
+        items[i] =
+            (struct spine_checkpoint_item){.name = names[i], .spine = open_spine(&place)};
+        insert(items[i].spine, 0, i == 0 ? 200000 : 60000, 1);
+    }
+    for (at = 1; st != SPINE_OK; at++) {
+        place.fail_at = at;
+        st = spine_checkpoint(place.store, items, PACKED + 1, NULL, &info, NULL);
+        assert_true(st == SPINE_OK || (st == SPINE_IO && place.fail_at == 0));
+        /* The last that failed was only a removal, say. */
+        if (place.fail_at == 0)
+            st = SPINE_IO;
+        place.fail_at = 0;
+    }
+    assert_true(at > 10);
+    restored = restore(&place, NULL);
+    for (size_t i = 0; spine_restored_get_item(restored, i, &item); i++)
+        assert_int_equal(rows_of(item.spine), i == 0 ? 200000 : 60000);
+    spine_restored_free(restored);
+    for (unsigned i = 0; i <= PACKED; i++)
+        spine_close(items[i].spine);
+    place_close(&place);
+}
+
+/* The manifest of checkpoint 1, of which `from` becomes `to`, with a checksum that is
+ * right. */
+static void
+edit_manifest(struct place *place, const char *from, const char *to)
+{
+    struct spine_backend *disk = &place->disk;
+    char name[SPINE_NAME_MAX + 1], *text, *edited, *at;
+    uint64_t bytes;
+    void *object;
+    size_t size;
+
+    manifest_name(1, name);
+    assert_int_equal(disk->open(disk->context, name, &object, &bytes, NULL), SPINE_OK);
+    text = calloc(1, bytes + 1);
+    edited = malloc(bytes + strlen(to) + 1);
+    assert_true(text != NULL && edited != NULL);
+    assert_int_equal(disk->read_at(disk->context, object, 0, text, bytes, NULL),
+                     SPINE_OK);
+    disk->close(disk->context, object);
+    text[bytes - MANIFEST_SEAL_BYTES] = 0;
+    at = strstr(text, from);
+    assert_non_null(at);
+    size = (size_t)(at - text);
+    memcpy(edited, text, size);
+    (void)strcpy(edited + size, to);
+    (void)strcat(edited + size, at + strlen(from));
+    size += strlen(edited + size);
+    manifest_seal(edited, size, 1, edited + size);
+    assert_int_equal(disk->remove(disk->context, name, NULL), SPINE_OK);
+    assert_int_equal(
+        disk->put_new(disk->context, name, edited, size + MANIFEST_SEAL_BYTES, NULL),
+        SPINE_OK);
+    free(text);
+    free(edited);
+}
+
+/* A batch may have some blocks of a file and not those between: two parts, which stay
+ * two. */
+static void
+test_some_blocks_of_a_file(void **state)
+{
+    struct spine_checkpoint_item item = {.name = "holes"};
+    struct spine_checkpoint_info info;
+    struct spine_restored *restored;
+    char before[64], after[64];
+    struct place place;
+
+    (void)state;
+    place_open(&place);
+    item.spine = open_spine(&place);
+    insert(item.spine, 0, 10 * BLOCK_ROWS, 1);
+    assert_int_equal(spine_checkpoint(place.store, &item, 1, NULL, NULL, NULL), SPINE_OK);
+    spine_close(item.spine);
+    (void)snprintf(before, sizeof before, "\"rows\":\t\"%u\"", 10 * BLOCK_ROWS);
+    (void)snprintf(after, sizeof after, "\"rows\":\t\"%u\"", 8 * BLOCK_ROWS);
+    edit_manifest(&place, before, after);
+    edit_manifest(&place, "[0, 0, 10]", "[0, 0, 4], [0, 6, 4]");
+    for (unsigned i = 0; i < 2; i++) {
+        restored = restore(&place, NULL);
+        item.spine = spine_restored_take(restored, "holes");
+        spine_restored_free(restored);
+        assert_int_equal(rows_of(item.spine), 8 * BLOCK_ROWS);
+        assert_int_equal(spine_check(item.spine, NULL), SPINE_OK);
+        assert_int_equal(spine_checkpoint(place.store, &item, 1, NULL, &info, NULL),
+                         SPINE_OK);
+        assert_int_equal(info.rows, 8 * BLOCK_ROWS);
+        assert_int_equal(info.files, 0);
+        spine_close(item.spine);
+    }
+    place_close(&place);
+}
+
+static enum spine_status
+restore_edited(const char *from, const char *to, struct spine_error *error)
+{
+    struct spine_checkpoint_item item = {.name = "it"};
+    struct spine_restored *restored;
+    struct place place;
+    enum spine_status st;
+
+    place_open(&place);
+    item.spine = open_spine(&place);
+    insert(item.spine, 0, 10, 1);
+    assert_int_equal(spine_checkpoint(place.store, &item, 1, NULL, NULL, NULL), SPINE_OK);
+    edit_manifest(&place, from, to);
+    st = spine_restore(place.store, 0, place.runtime, NULL, &restored, error);
+    spine_restored_free(restored);
+    /* Whatever it is, the host may remove it when there is another. */
+    assert_int_equal(spine_checkpoint(place.store, &item, 1, NULL, NULL, NULL), SPINE_OK);
+    assert_int_equal(spine_checkpoint_remove(place.store, 1, NULL), SPINE_OK);
+    spine_close(item.spine);
+    place_close(&place);
+    return st;
+}
+
+/* With checksums that are right. */
+static void
+test_manifests_that_nobody_writes(void **state)
+{
+    static const struct {
+        const char *from, *to, *message;
+        enum spine_status status;
+    } edits[] = {
+        {"\"name\":\t\"it\"", "\"name\":\t\"i\\nt\"", "name", SPINE_CORRUPT},
+        {"\"name\":\t\"it\"", "\"name\":\t\"\"", "name", SPINE_CORRUPT},
+        {"\"features\":\t[]", "\"features\":\t[\"x\"]", "\"x\"", SPINE_INVALID},
+        {"\"features\":\t[]", "\"features\":\t[1]", "\"?\"", SPINE_INVALID},
+        {"\"spine_checkpoint\":\t1", "\"spine_checkpoint\":\t2", "version 2",
+         SPINE_INVALID},
+        {"\"user_data\":\t\"\"", "\"user_data\":\t\"a\"", "user_data", SPINE_CORRUPT},
+        {"[0, 0, 1]", "{}", "parts", SPINE_CORRUPT},
+        {"[0, 0, 1]", "[0, 0]", "parts", SPINE_CORRUPT},
+        {"[0, 0, 1]", "[0, 0, 0]", "parts", SPINE_CORRUPT},
+        {"\"dirty\":", "\"frontier\":\t\"5\", \"dirty\":", "a frontier and no times",
+         SPINE_CORRUPT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        struct spine_error error = {0};
+        const enum spine_status st = restore_edited(edits[i].from, edits[i].to, &error);
+
+        if (st != edits[i].status || strstr(error.message, edits[i].message) == NULL)
+            fail_msg("%s: %s, %s", edits[i].to, spine_status_name(st), error.message);
+    }
+}
+
+static void
+test_user_data_is_not_too_long(void **state)
+{
+    static char text[2 * (SPINE_USER_DATA_MAX + 1) + 64];
+    struct spine_error error = {0};
+    size_t size = strlen(strcpy(text, "\"user_data\":\t\""));
+
+    (void)state;
+    for (size_t i = 0; i < 2 * (size_t)SPINE_USER_DATA_MAX; i++)
+        text[size++] = '0';
+    (void)strcpy(text + size, "\"");
+    assert_int_equal(restore_edited("\"user_data\":\t\"\"", text, &error), SPINE_OK);
+    (void)strcpy(text + size, "00\"");
+    assert_int_equal(restore_edited("\"user_data\":\t\"\"", text, &error), SPINE_CORRUPT);
+    assert_non_null(strstr(error.message, "user_data"));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_frontier_and_filters),
+        cmocka_unit_test(test_the_same_twice),
+        cmocka_unit_test(test_large_ones_fail_and_succeed),
+        cmocka_unit_test(test_some_blocks_of_a_file),
+        cmocka_unit_test(test_manifests_that_nobody_writes),
+        cmocka_unit_test(test_user_data_is_not_too_long),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
