@@ -177,6 +177,8 @@ class arrow_mapping : public handle<spine_arrow_mapping, spine_arrow_mapping_fre
         ArrowSchema raw = {};
         spine_error error;
 
+        if (!*this)
+            return this->empty("arrow_mapping");
         if (spine_arrow_schema(get(), &raw, &error) != SPINE_OK)
             return error;
         return arrow_schema(raw);
@@ -224,6 +226,8 @@ class arrow_mapping : public handle<spine_arrow_mapping, spine_arrow_mapping_fre
         ArrowArrayStream raw = {};
         spine_error error;
 
+        if (!*this)
+            return this->empty("arrow_mapping");
         if (spine_snapshot_to_arrow(snapshot.get(), get(), &raw, &error) != SPINE_OK)
             return error;
         return arrow_stream(raw);
@@ -242,6 +246,8 @@ class arrow_mapping : public handle<spine_arrow_mapping, spine_arrow_mapping_fre
         ArrowArrayStream raw = {};
         spine_error error;
 
+        if (!*this)
+            return this->empty("arrow_mapping");
         if (spine_cursor_to_arrow(cursor.get(), get(), &raw, &error) != SPINE_OK)
             return error;
         (void)cursor.release();
@@ -267,6 +273,8 @@ class arrow_mapping : public handle<spine_arrow_mapping, spine_arrow_mapping_fre
         ArrowArrayStream raw = {};
         spine_error error;
 
+        if (!*this)
+            return this->empty("arrow_mapping");
         if (spine_snapshot_probe_to_arrow(snapshot.get(), get(), &keys, &options, &raw,
                                           &error) != SPINE_OK)
             return error;

@@ -110,6 +110,8 @@ class batch : public handle<spine_batch, spine_batch_unref>,
         spine_batch *raw = nullptr;
         spine_error error;
 
+        if (!*this)
+            return this->empty("batch");
         if (spine_batch_between(get(), lower, upper, &raw, &error) != SPINE_OK)
             return error;
         return batch(raw);

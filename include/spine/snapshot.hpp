@@ -257,6 +257,8 @@ class cut : public handle<struct spine_cut, spine_cut_unref>,
         struct spine_cut *raw = nullptr;
         spine_error error;
 
+        if (!*this)
+            return this->empty("cut");
         if (spine_cut_between(get(), lower, upper, &raw, &error) != SPINE_OK)
             return error;
         return cut(raw);

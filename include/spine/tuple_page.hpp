@@ -152,6 +152,8 @@ class tuple_page : public handle<spine_tuple_page, spine_tuple_page_free>
         spine_columns out = {};
         spine_error error;
 
+        if (!*this)
+            return this->empty("tuple_page");
         if (spine_tuple_encode(get(), &schema, &rows, &out, &error) != SPINE_OK)
             return error;
         return out;
@@ -169,6 +171,8 @@ class tuple_page : public handle<spine_tuple_page, spine_tuple_page_free>
         spine_tuple_rows out = {};
         spine_error error;
 
+        if (!*this)
+            return this->empty("tuple_page");
         if (spine_tuple_decode(get(), &schema, &cells, &out, &error) != SPINE_OK)
             return error;
         return out;
@@ -188,6 +192,9 @@ class tuple_page : public handle<spine_tuple_page, spine_tuple_page_free>
          std::size_t rows_max = 4096) noexcept
     {
         spine_tuple_rows out = {};
+
+        if (!*this)
+            return this->empty("tuple_page");
         const std::size_t rows =
             spine_cursor_read_tuples(cursor.get(), get(), rows_max, &out);
 
@@ -215,6 +222,8 @@ class tuple_page : public handle<spine_tuple_page, spine_tuple_page_free>
         spine_tuple_bounds out = {};
         spine_error error;
 
+        if (!*this)
+            return this->empty("tuple_page");
         if (spine_tuple_prefix_bounds(get(), types.get(), columns, count, &out, &error) !=
             SPINE_OK)
             return error;

@@ -9,6 +9,7 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 using array = std::array<unsigned char, 5>;
 using long_array = std::array<char, 40>;
@@ -251,6 +252,59 @@ empty_handles_refuse()
     CHECK_REFUSED(SPINE_INVALID, map::open(runtime), map::open(std::nothrow, runtime));
 }
 
+/* Of views, probes, ranges, and what is beside rows. */
+static void
+more_empty_handles_refuse()
+{
+    using map = spine_cpp::map<uint64_t, uint64_t>;
+    const auto runtime = open_manual();
+    auto state = map::open(runtime);
+    const auto snapshot = state.snapshot();
+    const map::batch batch;
+    const map::cut_type cut;
+    const map::snapshot_type none;
+    map::cursor_type cursor;
+    map::columns_type columns;
+    map::probe_type probe;
+    const map::probe_type taken = std::move(probe);
+    spine_cpp::tuple_page page;
+    const spine_cpp::tuple_page other = std::move(page);
+    const spine_cpp::arrow_mapping mapping;
+    const ArrowArray records = {};
+    const spine_schema schema = {};
+    const std::vector<uint64_t> keys = {1};
+    const auto nothing = [](uint64_t, const auto &, const auto &) {};
+
+    CHECK_REFUSED(SPINE_MISUSE, batch.from(1), batch.between(std::nothrow, 1, 2));
+    CHECK_REFUSED(SPINE_MISUSE, cut.before(1), cut.between(std::nothrow, 1, 2));
+    CHECK_REFUSED(SPINE_MISUSE, (batch.check(), 0), batch.check(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, none.sample(1, 1), none.sample(std::nothrow, 1, 1));
+    CHECK_REFUSED(SPINE_MISUSE, none.partition(1, 1), none.partition(std::nothrow, 1, 1));
+    CHECK_REFUSED(SPINE_INVALID, none.plus(none), none.minus(std::nothrow, none));
+    CHECK_REFUSED(SPINE_MISUSE, cursor.read(columns), cursor.read(std::nothrow, columns));
+    CHECK_REFUSED(SPINE_MISUSE, cursor.group(), cursor.group(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, cursor.clone(), cursor.clone(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, cursor.position(), cursor.position(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, (cursor.set_bounds(1, 2), 0),
+                  cursor.set_bounds(std::nothrow, 1, 2));
+    CHECK_REFUSED(SPINE_MISUSE, (cursor.set_filter([](uint64_t) { return true; }), 0),
+                  cursor.set_filter(std::nothrow, [](uint64_t) { return true; }));
+    CHECK_REFUSED(SPINE_MISUSE, probe.count(snapshot, keys),
+                  probe.count(std::nothrow, snapshot, keys));
+    CHECK_REFUSED(SPINE_MISUSE, (probe.join(snapshot, batch, nothing), 0),
+                  probe.join(std::nothrow, snapshot, batch, nothing));
+    CHECK_REFUSED(SPINE_MISUSE, page.encode(schema, {}),
+                  page.encode(std::nothrow, schema, {}));
+    CHECK_REFUSED(SPINE_MISUSE, page.read(cursor), page.read(std::nothrow, cursor));
+    CHECK_REFUSED(SPINE_MISUSE, mapping.records(), mapping.records(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, mapping.stream(snapshot),
+                  mapping.stream(std::nothrow, snapshot));
+    CHECK_REFUSED(SPINE_MISUSE, mapping.look_up(snapshot, records),
+                  mapping.look_up(std::nothrow, snapshot, records));
+    CHECK(cursor.schema() == nullptr && cursor.rows_skipped() == 0);
+    CHECK(taken && other && !mapping.schema());
+}
+
 static void
 empty_maps_refuse()
 {
@@ -297,6 +351,7 @@ main()
     iterators_end();
     results_are_asked_in_vain();
     empty_handles_refuse();
+    more_empty_handles_refuse();
     empty_maps_refuse();
     misuse_aborts_without_exceptions();
     CHECK(spine_allocated_bytes() == 0);

@@ -287,7 +287,7 @@ ranges_are_parts()
     map.insert(batch.share());
     const auto low = map.cut().before(4);
     CHECK(rows_of(numbers::open(runtime, low)) == 20);
-    CHECK_THROWS(SPINE_INVALID, numbers::batch().from(1));
+    CHECK_THROWS(SPINE_MISUSE, numbers::batch().from(1));
     for (const char *text : {"a", "b", "c"})
         rows.add(text, 1);
     CHECK(rows.seal().between("b", "c").info().rows == 1);
