@@ -5,6 +5,7 @@
 #include "harness/rng.h"
 #include "harness/sanitized.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -305,7 +306,7 @@ thread_start(struct thread *out, void (*on_run)(void *argument), void *argument)
     (void)out;
     (void)on_run;
     (void)argument;
-    return UV_EAGAIN;
+    return -EAGAIN;
 }
 
 void
