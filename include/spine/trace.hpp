@@ -18,7 +18,6 @@
 #include "spine/trace.h"
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <new>
 #include <string_view>
@@ -98,9 +97,9 @@ class trace_writer
         trace_writer opened;
         spine_error error;
 
-        opened.write_ = std::make_unique<write_function>(std::move(write));
-        if (spine_trace_writer_open(append, opened.write_.get(), &opened.raw_, &error) !=
-            SPINE_OK)
+        opened.write_ = owned_write(new Write(std::move(write)), end<Write>);
+        if (spine_trace_writer_open(append<Write>, opened.write_.get(), &opened.raw_,
+                                    &error) != SPINE_OK)
             return error;
         return result<trace_writer>(std::move(opened));
     }
@@ -137,24 +136,34 @@ class trace_writer
     }
 
   private:
-    using write_function = std::function<void(std::string_view)>;
+    using owned_write = std::unique_ptr<void, void (*)(void *)>;
 
+    static void end_nothing(void *) noexcept
+    {
+    }
+
+    template <class Write> static void end(void *raw) noexcept
+    {
+        delete static_cast<Write *>(raw);
+    }
+
+    template <class Write>
     static enum spine_status
     append(void *context, const char *text, std::size_t bytes) noexcept
     {
 #if defined(__cpp_exceptions)
         try {
-            (*static_cast<write_function *>(context))(std::string_view(text, bytes));
+            (*static_cast<Write *>(context))(std::string_view(text, bytes));
         } catch (...) {
             return SPINE_IO;
         }
 #else
-        (*static_cast<write_function *>(context))(std::string_view(text, bytes));
+        (*static_cast<Write *>(context))(std::string_view(text, bytes));
 #endif
         return SPINE_OK;
     }
 
-    std::unique_ptr<write_function> write_;
+    owned_write write_{nullptr, end_nothing};
     spine_trace_writer *raw_ = nullptr;
 };
 
