@@ -6,8 +6,8 @@
  * `sales` has (product, sale) with the quantity as weight, `prices` has (product, price).
  * A step sells, and changes prices: -1 for the old one, +1 for the new one. The change of
  * the join is each side's change with what the other side has, first before and then
- * after the other side's own change; a pair adds quantity times price to the product's weight
- * in `revenue`. After every step that is compared with multiplying two arrays.
+ * after the other side's own change; a pair adds quantity times price to the product's
+ * weight in `revenue`. After every step that is compared with multiplying two arrays.
  */
 
 #include <inttypes.h>
