@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* What outlives a spine, since snapshots and batches refer to it: made and given back. */
+
 #include "base/error.h"
 #include "core.h"
 

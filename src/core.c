@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* What the files of the core share: entering and leaving, waking, sticky errors, and what
+ * is done after a critical section. */
+
 #include "core.h"
 #include "compaction.h"
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The filters of a spine: set by its host, captured by a merge when it begins, turned
+ * into what the merge retains. */
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* A spine that begins with the content of a cut, or of another spine: batches are
+ * shared. */
+
 #include "base/error.h"
 #include "core.h"
 

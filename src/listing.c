@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Every batch of a spine, in the order of sequences, in sections between which the lock
+ * is let go of; merges publish between sections, not within. */
+
 #include "listing.h"
 
 #include "base/assert.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* spine_metrics_...(): the statistics of a runtime and of all its spines, collected
+ * without stopping any, and written as text. */
+
 #include "base/alloc.h"
 #include "base/container.h"
 #include "base/error.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* What a spine does by the level of pressure: merges that take memory to files, merges
+ * that wait for one another, inserts that wait. */
+
 #include "relief.h"
 
 #include "base/assert.h"

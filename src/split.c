@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Splits: what a merge has written, and what is left of each input, take the place of the
+ * inputs, in one critical section for which everything was made before. */
+
 #include "split.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* A mapping as a schema of Arrow, with all of its children in one piece of memory. */
+
 #include "arrow/arrow.h"
 
 #include "base/error.h"

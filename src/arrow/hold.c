@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Holds: memory that goes as a whole, counted by the structures of Arrow that use it. */
+
 #include "arrow/hold.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Bytes added to accounts and to what these are part of; blocks, batches and filters
+ * charged once. */
+
 #include "base/account.h"
 
 #include "base/alloc.h"

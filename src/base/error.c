@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Where errors are born: a status, and a message made of what is known. */
+
 #define BASE_ERROR_C
 #include "base/error.h"
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Steps counted per thread and per critical section, in Debug. */
+
 #include "base/steps.h"
 
 #ifdef NDEBUG

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Reading ahead: extents of blocks on their way while others are in use. */
+
 #include "batch/ahead.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Lookup filters of batches in memory: built by a reader once they would have paid. */
+
 #include "batch/fence.h"
 
 #include "base/error.h"

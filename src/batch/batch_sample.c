@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Rows of a batch that lie evenly spread: their keys by marks and fences, where these
+ * tell. */
+
 #include "batch/batch_sample.h"
 
 #include "base/assert.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* A schema with its tuple types as bytes, and back. Bytes of a file may be anything. */
+
 #include "batch/batch_sections.h"
 
 #include "base/alloc.h"

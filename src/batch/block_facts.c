@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The counts of a block, as its image has them and as its fence says: for comparing
+ * both. */
+
 #include "batch/block_facts.h"
 
 #include "batch/marks.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The lookup filters of a file: which one has the keys of a block, whether asking pays,
+ * and what it says. */
+
 #include "batch/file_lookup.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The keys of a block as lookup filters want them: words, or hashes of bytes. */
+
 #include "batch/key_codes.h"
 
 /* Keys that are hashed at once. */

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Checks lookup filters of files: every key of a block is in its filter, and the filter
+ * made anew has the same bytes. */
+
 #include "batch/lookup_check.h"
 
 #include "base/alloc.h"

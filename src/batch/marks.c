@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Marks of a block made from its keys, and words searched among the marks of a batch. */
+
 #include "batch/marks.h"
 
 /* Far from a guess, the marks of so many blocks are passed over at first. */

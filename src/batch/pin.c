@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Pins of blocks, and lists of those that rows still borrow from. */
+
 #include "batch/fence.h"
 
 #include "base/alloc.h"

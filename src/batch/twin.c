@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The twins of blocks: which file of which store has the same image as a block in
+ * memory. */
+
 #include "batch/twin.h"
 
 #include "base/alloc.h"

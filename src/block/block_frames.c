@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Columns of a block as frames: how many bytes that takes, and writing them. */
+
 #include "block/block_frames.h"
 
 static const uint64_t *take_words(const struct frame_source *source, uint64_t *scratch);

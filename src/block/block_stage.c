@@ -135,8 +135,9 @@ stage_wide(const struct layout *layout, const struct image *image, uint32_t begi
 }
 
 /*
- * Few rows whose values are words of eight bytes and whose weights are narrow: one by one,
- * without asking for every column how it is kept. False, and nothing done, for others.
+ * Few rows whose values are words of eight bytes and whose weights are narrow: one by
+ * one, without asking for every column how it is kept. False, and nothing done, for
+ * others.
  */
 static inline bool
 stage_few(const struct layout *layout, const struct image *image, uint64_t key,

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Which rows begin a key or a value, as a list: found without a branch for words. */
+
 #include "block/block_starts.h"
 
 /* The usual case, that all differ, costs one pass without branches and writes nothing. */

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The line of a frame and the bits of its distances: by all words, or by some where that
+ * tells as much. */
+
 #include "block/frame.h"
 
 #include "base/assert.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Where the arrays of an image begin. */
+
 #include "block/image.h"
 
 size_t

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Collects where the blocks of cuts are, and writes those that are nowhere, small batches
+ * together. */
+
 #include "checkpoint/gather.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* spine_checkpoint_list(): the checkpoints of a store, by their manifests. */
+
 #include "checkpoint/checkpoint.h"
 
 #include "base/error.h"

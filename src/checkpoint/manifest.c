@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* A manifest as a structure: filled in, numbered, named, freed. */
+
 #include "checkpoint/manifest.h"
 
 #include "base/alloc.h"

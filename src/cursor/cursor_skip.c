@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Where a window reads rows that it does not show: long stretches are told to the
+ * ledger. */
+
 #include "cursor/cursor_skip.h"
 
 #include "base/alloc.h"

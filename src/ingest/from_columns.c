@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Columns of cells become a batch at once: rows, sorted and added up, then blocks. */
+
 #include "base/error.h"
 #include "ingest/runs.h"
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Columns of values become a batch: encoded as cells, then as any other columns. */
+
 #include "base/error.h"
 #include "ingest/runs.h"
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The parts of bucket sorts that do not depend on the kind of rows: how many buckets,
+ * where each begins, and which have too many rows. */
+
 #include "kernel/bucket.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Sorting rows of any kind: which function does it. */
+
 #include "kernel/bucket.h"
 
 enum spine_status

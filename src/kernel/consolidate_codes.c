@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* rows_consolidate() for codes: sorted in place, or into the scratch rows, which are
+ * swapped. */
+
 #include "kernel/bucket.h"
 
 enum spine_status

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The doors of k-way merges: which method fills, and what a merge holds between two
+ * fills. */
+
 #include "kernel/kernel.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The tree of merges of two: built by sizes, and whether it is worth while. */
+
 #include "kernel/merge_tree.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Sorting pairs of a word and a handle, by the kernel of two words. */
+
 #include "kernel/order.h"
 
 #include "kernel/bucket.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The ledger of a spine: counts of searches, added up by readers of any thread, and the
+ * last stretch that was told. */
+
 #include "lookup/lookup.h"
 
 #include "base/alloc.h"

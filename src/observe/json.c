@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Statistics as JSON, by the tables of metrics. */
+
 #include "observe/observe.h"
 
 static void write_runtime(struct text_out *out, const struct spine_runtime_stats *stats);

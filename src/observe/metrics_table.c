@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The tables of metrics: what each is called, where its number is, how numbers of several
+ * spines are added up. */
+
 #include "observe/observe.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Text in pieces to the host's callback, with names escaped as the format wants it. */
+
 #include "observe/observe.h"
 
 #include <inttypes.h>

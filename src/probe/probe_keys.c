@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The keys of a probe: checked, and turned into words or cells. */
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The rows of one hit, copied from its block or from where they were staged. */
+
 #include "base/assert.h"
 #include "base/error.h"
 #include "probe/probe_state.h"

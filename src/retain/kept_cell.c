@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* A cell with bytes of its own, for a key or value that outlives what it was read
+ * from. */
+
 #include "retain/kept_cell.h"
 
 #include "base/alloc.h"

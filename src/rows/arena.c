@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Bytes of cells, copied into chunks. Cells of neighbours that are the same bytes are
+ * copied once. */
+
 #include "rows/arena.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* A caller's datum as a cell, if it is one of the column's type. */
+
 #include "rows/rows.h"
 
 #include "base/error.h"

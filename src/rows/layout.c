@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* A schema, checked and compiled: which kind its rows are, and how keys and values become
+ * words. */
+
 #include "rows/rows.h"
 
 #include "base/error.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Are two schemas equal? */
+
 #include "spine/tuple.h"
 
 bool

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Rows as they are seen through a time: later ones go, the others lose their times. */
+
 #include "rows/through.h"
 
 #include "base/assert.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The order of times, and the least time behind two and the greatest before both: of one
+ * number, or of pairs, where each half counts by itself. */
+
 #include "spine/schema.h"
 
 static uint32_t

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The memory of a runtime, weighed now and then: its level of pressure, and what that
+ * changes. */
+
 #include "base/assert.h"
 #include "observe/observe.h"
 #include "runtime/pump.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* What a runtime tells: its trace, and messages for the operator. */
+
 #include "runtime/pump.h"
 
 #include <stdarg.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* spine_runtime_get_stats(): what a runtime holds, runs and waits for. */
+
 #include "runtime/pump.h"
 
 void

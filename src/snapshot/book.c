@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The snapshots of a spine as a list in the order in which they were taken. */
+
 #include "snapshot/book.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Cuts: made, shared, and the changes between two of them. */
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "snapshot/snapshot.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* What all backends have in common: which names are valid, and how a backend ends. */
+
 #include "store/backend.h"
 
 #include "base/error.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The queues of a shard of the cache (S3-FIFO): new images come to a small queue, those
+ * that are wanted again to the main one, and a ghost remembers who left early. */
+
 #include "store/cache.h"
 
 #include "base/assert.h"

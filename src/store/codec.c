@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Compressing images of blocks, with scratch memory that is used again. */
+
 #include "store/codec.h"
 
 #include "base/alloc.h"

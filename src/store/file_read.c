@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Reading blocks and sections of a file: one, or some that lie side by side; checked by
+ * their checksums, expanded where they are compressed. */
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"

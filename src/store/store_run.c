@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Runs of blocks that are read together: by a job of a runtime, or by who needs them
+ * first. */
+
 #include "store/store_run.h"
 
 #include "base/alloc.h"

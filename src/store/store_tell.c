@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Events of a store, for its trace. */
+
 #include "store/store_state.h"
 
 void

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Numbers and bytes put into memory that grows, and got from bytes that may be anything:
+ * what is not there sets a flag, and reads as zero. */
+
 #include "store/wire.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* spine export: a checkpoint copied to a directory of its own. */
+
 #include "tool/tool.h"
 
 #include "base/error.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Schemas as text and as JSON. */
+
 #include "tool/tool.h"
 
 static bool add_side(struct text *text, const struct spine_type *type,

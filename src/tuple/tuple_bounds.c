@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Bounds of a prefix: the cells before and behind all tuples that begin with some
+ * columns. */
+
 #include "tuple/tuple_codec.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The caller's columns of tuples, checked before anything is made of them: their memory,
+ * offsets, nulls and sizes. */
+
 #include "tuple/tuple_codec.h"
 
 #include "base/error.h"

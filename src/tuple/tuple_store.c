@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Memory for columns of decoded tuples, nested as their type is. */
+
 #include "tuple/tuple_codec.h"
 
 #include "base/alloc.h"

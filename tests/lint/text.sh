@@ -10,7 +10,7 @@
 # stands alone only where its beginning does, and what is indented in one, as examples
 # are, is followed by an empty line of the comment, by its end or by a list's next item.
 #
-# A file of src/ over 180 lines tells what it is in a comment before its declarations, with
+# A file of src/ over 24 lines tells what it is in a comment before its declarations, with
 # an empty line behind it.
 #
 # No two files of src/ have a static function, or define a struct, of one name: a stack
@@ -101,8 +101,8 @@ awk '
 # shellcheck disable=SC2086
 awk '
     function file_ends() {
-        if (lines > 180 && !has_banner) {
-            printf "%s:1: over 180 lines, and no comment says what the file is\n", file
+        if (lines > 24 && !has_banner) {
+            printf "%s:1: over 24 lines, and no comment says what the file is\n", file
             bad = 1
         }
     }
