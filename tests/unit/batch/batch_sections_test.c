@@ -225,6 +225,7 @@ test_numbers_contradict_each_other(void **state)
         uint32_t number;
         size_t bytes;
     } edits[] = {
+        {1, 0, 0, 4},               /* the first key: before the block before */
         {0, 32, 0, 4},              /* rows */
         {0, 32, BLOCK_ROWS + 1, 4}, /* rows */
         {0, 36, 0, 4},              /* keys */
@@ -277,7 +278,47 @@ test_numbers_contradict_each_other(void **state)
     decoded = decode(&sections, &st, &error);
     assert_non_null(decoded);
     spine_batch_unref(decoded);
+    /* More bytes than there are numbers. */
+    wire_put_u64(&sections.counts, 0);
+    assert_null(decode(&sections, &st, &error));
     spine_batch_unref(batch);
+    sections_release(&sections);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+/* One byte more than a cell may have: all of them are there. */
+static void
+test_cells_are_not_too_long(void **state)
+{
+    const struct spine_schema schema = {.key = {.kind = SPINE_BYTES},
+                                        .value = {.kind = SPINE_U64}};
+    const uint32_t size = SPINE_BYTES_MAX + 1;
+    struct wire_writer whole;
+    struct spine_error error = {0};
+    struct spine_batch *batch;
+    struct sections sections;
+    enum spine_status st;
+    struct model rows;
+
+    (void)state;
+    model_init(&rows, &schema);
+    model_add(&rows, &(struct model_row){.weights = {1}});
+    batch = batch_of_rows(&rows);
+    model_release(&rows);
+    encode(batch, &sections);
+    spine_batch_unref(batch);
+    whole = sections.fences;
+    assert_int_equal(whole.size, FENCE_BYTES + 4 * sizeof size);
+    /* The first key is longer; three spans without bytes follow. */
+    sections.fences.size += size;
+    sections.fences.bytes = calloc(1, sections.fences.size);
+    assert_non_null(sections.fences.bytes);
+    memcpy(sections.fences.bytes, whole.bytes, FENCE_BYTES);
+    memcpy(sections.fences.bytes + FENCE_BYTES, &size, sizeof size);
+    assert_null(decode(&sections, &st, &error));
+    assert_int_equal(st, SPINE_CORRUPT);
+    free(sections.fences.bytes);
+    sections.fences = whole;
     sections_release(&sections);
     assert_int_equal(spine_allocated_bytes(), 0);
 }
@@ -289,6 +330,7 @@ main(void)
         cmocka_unit_test(test_sections_keep_everything),
         cmocka_unit_test(test_damage_is_a_status),
         cmocka_unit_test(test_numbers_contradict_each_other),
+        cmocka_unit_test(test_cells_are_not_too_long),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

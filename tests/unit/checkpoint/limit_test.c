@@ -5,7 +5,8 @@
  * are none, a checkpoint of nothing in the background, one that runs while its runtime
  * closes.
  *
- * The linker leads calls of manifest_encode() and mutex_init() here (--wrap).
+ * The linker leads calls of manifest_encode(), mutex_init() and those of cJSON that add to
+ * a text here (--wrap).
  */
 
 #include "unit/checkpoint/checkpoint_fixture.h"
@@ -15,13 +16,14 @@
 #include "base/thread.h"
 #include "checkpoint/checkpoint.h"
 
+#include <cjson/cJSON.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 
 static bool manifests_are_huge;
 /* How many calls until one fails; 0: none. */
-static unsigned locks_left;
+static unsigned locks_left, items_left;
 
 enum spine_status __real_manifest_encode(const struct manifest *manifest, char **text,
                                          size_t *bytes, struct spine_error *error);
@@ -48,6 +50,27 @@ __wrap_mutex_init(struct mutex *mutex)
     if (locks_left > 0 && --locks_left == 0)
         return SPINE_NOMEM;
     return __real_mutex_init(mutex);
+}
+
+cJSON_bool __real_cJSON_AddItemToObject(cJSON *object, const char *name, cJSON *item);
+cJSON_bool __wrap_cJSON_AddItemToObject(cJSON *object, const char *name, cJSON *item);
+cJSON_bool __real_cJSON_AddItemToArray(cJSON *array, cJSON *item);
+cJSON_bool __wrap_cJSON_AddItemToArray(cJSON *array, cJSON *item);
+
+cJSON_bool
+__wrap_cJSON_AddItemToObject(cJSON *object, const char *name, cJSON *item)
+{
+    if (items_left > 0 && --items_left == 0)
+        return 0;
+    return __real_cJSON_AddItemToObject(object, name, item);
+}
+
+cJSON_bool
+__wrap_cJSON_AddItemToArray(cJSON *array, cJSON *item)
+{
+    if (items_left > 0 && --items_left == 0)
+        return 0;
+    return __real_cJSON_AddItemToArray(array, item);
 }
 
 struct told {
@@ -84,6 +107,33 @@ test_a_manifest_may_be_too_large(void **state)
     assert_non_null(strstr(error.message, "too many spines or batches"));
     assert_int_equal(world_objects(&world).manifests, 0);
     assert_int_equal(world_checkpoint(&world, NULL, &error), SPINE_OK);
+    world_release(&world);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+/* Each part of the text in turn is not added to it, for want of memory. */
+static void
+test_a_manifest_lacks_a_part(void **state)
+{
+    enum spine_status st = SPINE_NOMEM;
+    struct spine_error error = {0};
+    struct world world;
+    struct rng rng;
+    unsigned nth;
+
+    (void)state;
+    rng_init(&rng, 45);
+    world_init(&world, &rng, 2);
+    world_insert(&world, 0, 100);
+    for (nth = 1; st != SPINE_OK; nth++) {
+        items_left = nth;
+        st = world_checkpoint(&world, NULL, &error);
+        assert_int_equal(st, items_left > 0 ? SPINE_OK : SPINE_NOMEM);
+    }
+    items_left = 0;
+    assert_true(nth > 30);
+    assert_int_equal(world_restore(&world, 0, &error), SPINE_OK);
+    assert_true(world_holds(&world, world.models));
     world_release(&world);
     assert_int_equal(spine_allocated_bytes(), 0);
 }
@@ -225,6 +275,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_manifest_may_be_too_large),
+        cmocka_unit_test(test_a_manifest_lacks_a_part),
         cmocka_unit_test(test_names_are_text),
         cmocka_unit_test(test_of_nothing_in_the_background),
         cmocka_unit_test(test_a_runtime_closes_meanwhile),
