@@ -75,11 +75,11 @@ struct spine_error {
  *
  * Not from here, but from malloc, comes what other libraries take for themselves: libuv
  * for its pool, which a process has once, and for the loop of a runtime that has one of
- * its own, some KiB each; Zstandard while it compresses or expands a block of a file.
- * They could be told to take it from elsewhere, but only for the whole process, in which
- * the host and other copies of this library use them, too. Nothing else is outside: all
- * batches, filters, cursors and spines are in here, and statistics count them as they
- * are.
+ * its own, some KiB each; Zstandard while it compresses or expands a block of a file;
+ * cJSON for what a checkpoint is, while its manifest is written or read. They could be
+ * told to take it from elsewhere, but only for the whole process, in which the host and
+ * other copies of this library use them, too. Nothing else is outside: all batches,
+ * filters, cursors and spines are in here, and statistics count them as they are.
  */
 struct spine_allocator {
     void *context;

@@ -5,8 +5,8 @@
  * are none, a checkpoint of nothing in the background, one that runs while its runtime
  * closes.
  *
- * The linker leads calls of manifest_encode(), mutex_init() and those of cJSON that add to
- * a text here (--wrap).
+ * The linker leads calls of manifest_encode(), mutex_init() and those of cJSON that add
+ * to a text here (--wrap).
  */
 
 #include "unit/checkpoint/checkpoint_fixture.h"
