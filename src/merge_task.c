@@ -522,8 +522,8 @@ may_retry_locked(struct merge_task *task, const struct slice *slice,
 }
 
 /*
- * The inputs are as they were. What other batches may settle, and a merge ahead, never
- * makes an error sticky: the latter is tried again when there is much more to merge.
+ * The inputs are as they were. An error that other batches may settle is not sticky, nor
+ * is one of a merge ahead, which is tried again when there is much more to merge.
  */
 static void
 merge_fail_locked(struct merge_task *task, const struct slice *slice,

@@ -11,10 +11,10 @@
  *     arrow_mapping.c    which column is what
  *     arrow_schema.c     a mapping as a schema of Arrow
  *     arrow_import.c     arrays as columns of tuples, borrowed where they are the same
- *     arrow_gather.c     those that are not: views, dictionaries
+ *     arrow_gather.c     arrays that are not: views, dictionaries
  *     arrow_record.c     columns of tuples as arrays
  *     arrow_stream.c     a cursor's rows as a stream of records
- *     arrow_probe.c      those of some keys
+ *     arrow_probe.c      the rows of some keys, the same way
  *
  * A *field* is a column of records: what it is in Arrow, and in a tuple. Fields are a
  * tree like the types of their columns.

@@ -204,8 +204,8 @@ void batch_charge(struct spine_batch *batch, struct account *account);
  * Filters are built by readers, for batches that they search in vain: so batches that are
  * only written, merged or scanned never pay for one. Any thread.
  *
- * Of a block in a file its file has a filter (batch/file_lookup.h), whatever batch it is
- * part of. So a batch with blocks in files gets no other: those of its blocks that are in
+ * A block in a file has a filter in that file (batch/file_lookup.h), whatever batch it is
+ * part of. So a batch with blocks in files gets no filter of its own, and its blocks in
  * memory have none.
  */
 

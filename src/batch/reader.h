@@ -154,8 +154,8 @@ bool batch_rows_are_judged(const struct spine_batch *batch, uint64_t begin, uint
                            const struct judged_by *filters, uint64_t *looks);
 /* Has each value of the block at the position one time, which is in no other block? */
 bool reader_block_has_single_times(const struct reader *reader);
-/* The rows of blocks of which `filters` may reject some, and of those of which values
- * have several times, if `times_move`. Looks at every block. */
+/* The rows of blocks of which `filters` may reject some rows, and, if `times_move`, of
+ * blocks with values that have several times. Looks at every block. */
 uint64_t batch_rows_to_read(const struct spine_batch *batch,
                             const struct judged_by *filters, bool times_move);
 /* The first key of the block, in the caller's type; as rows_key_datum(). */

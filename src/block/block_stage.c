@@ -22,7 +22,7 @@
 /* Rows [begin, end) of one column: those from `begin` on have cell `cell`, and so on. */
 struct column_part {
     const struct cell_layout *layout;
-    /* As those of struct column. */
+    /* As in struct column. */
     const struct frame *frame;
     const void *cells;
     const uint32_t *ends;

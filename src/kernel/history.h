@@ -15,9 +15,9 @@ struct history_rule {
     uint64_t frontier;
 };
 
-/* Adds the weights of the last row to those of row `begin` and drops it, unless it is
- * row `begin` itself or a sum leaves int64_t: history_finish() sees to that. For rows
- * without times. */
+/* Adds the weights of the last row to the weights of row `begin` and drops the last row,
+ * unless it is row `begin` itself or a sum leaves int64_t: history_finish() sees to that.
+ * For rows without times. */
 void history_fold(const struct layout *layout, struct rows *rows, size_t begin);
 
 /* Brings the rows from `begin` on in order of their times, moved up to the frontier if

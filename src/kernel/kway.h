@@ -110,7 +110,7 @@ void kway_release(struct kway *kway);
 
 /*
  * The same as kway_fill() by a heap with the code in the node, one row at a time: the
- * reference that the other is tested against; it serves small `want`, skewed windows and
+ * reference that windows are tested against; it serves small `want`, skewed windows and
  * wide rows in descending order, too.
  */
 enum spine_status

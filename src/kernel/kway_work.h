@@ -95,8 +95,8 @@ kway_share(const struct kway_work *work, const struct kway_input *input, size_t 
                       : (size_t)((double)kway_left(input) * part);
 }
 
-/* A window of `want` rows had `total`. If these are few, the next shares are the other
- * ones. */
+/* A window of `want` rows had `total`. If these are few, the next shares are even instead
+ * of by rows left, or the other way round. */
 static inline void
 kway_adapt(struct kway_work *work, size_t want, size_t total)
 {

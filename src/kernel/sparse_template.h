@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Merges a sorted run of many rows that are codes with one of few, whose rows are put
- * between those of the other; insertion_template.h comes before. Whether the runs have
- * equal rows is found on the way.
+ * Merges a sorted run of many rows that are codes with a run of few, whose rows are put
+ * between the many; insertion_template.h comes before. Whether the runs have equal rows
+ * is found on the way.
  */
 
 #if KERNEL_WORDS == 1

@@ -79,7 +79,7 @@ bool roaring_is_sound(const struct roaring *roaring, size_t bytes);
 size_t roaring_select(const struct roaring *roaring, const uint64_t *words, size_t begin,
                       size_t end, uint32_t *candidates);
 
-/* That which the filter is; NULL: the other one. */
+/* The kind that the filter is, and NULL for the kind that it is not. */
 const struct bloom *lookup_bloom(const struct lookup *lookup);
 const struct roaring *lookup_roaring(const struct lookup *lookup);
 /* lookup_new() of a known size. */

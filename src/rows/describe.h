@@ -38,7 +38,7 @@ const char *describe_row(const struct layout *layout, const struct rows *rows, s
                          bool turned, char *text);
 
 /* Fails with SPINE_INVALID: `given` is not the schema `wanted`. The message begins with
- * `what`, which has the former, and says what of it differs. */
+ * `what`, the name of what has the schema `given`, and says what differs. */
 enum spine_status fail_schema(struct spine_error *error, const char *what,
                               const struct spine_schema *given,
                               const struct spine_schema *wanted);

@@ -10,8 +10,8 @@
 #include "base/wide_sum.h"
 #include "rows/rows.h"
 
-/* Adds those of row `from` to those of row `to`. False, and nothing is added, when a sum
- * leaves int64_t. */
+/* Adds the weights of row `from` to the weights of row `to`. False, and nothing is added,
+ * when a sum leaves int64_t. */
 static inline bool
 weights_add(const struct layout *layout, const struct rows *rows, size_t to, size_t from)
 {

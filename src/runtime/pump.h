@@ -89,7 +89,8 @@ struct spine_runtime {
         /* Jobs taken so far; ready jobs that were looked at on the way. */
         uint64_t taken;
         uint64_t steps;
-        /* Pumps submitted and not ended; those of them that are in a slice; in a read. */
+        /* The pumps that were submitted and have not ended; of these, the pumps in a
+         * slice, and the pumps in a read. */
         unsigned pumps_out;
         unsigned pumps_busy;
         unsigned pumps_reading;

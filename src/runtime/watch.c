@@ -3,8 +3,8 @@
 /*
  * Who must know what becomes of a runtime: that it closes, and how short its memory is.
  *
- * One thread at a time tells them, one after the other and without a lock; a watch that
- * is being told does not end meanwhile.
+ * One thread at a time tells the watches, one after the other and without a lock; a watch
+ * that is being told does not end meanwhile.
  */
 
 #include "base/assert.h"

@@ -2,7 +2,7 @@
 
 /*
  * What an argument names: batch files, which are objects or lie in packs, and
- * checkpoints, which tell of the latter.
+ * checkpoints, which say what is in packs.
  */
 
 #include "tool/tool.h"
