@@ -151,6 +151,7 @@ out:
 static enum spine_status
 append_range(struct output *output, struct reader *reader, uint64_t begin, uint64_t end)
 {
+    assert(begin <= end);
     reader_to_offset(reader, begin);
     while (reader_offset(reader) < end) {
         const struct fence *fence = &reader->batch->fences[reader->block];

@@ -133,6 +133,7 @@ probe_elsewhere(struct probe_search *search, struct hit *hits, size_t *hit_count
     size_t at = 0;
     enum spine_status st = SPINE_OK;
 
+    assert(search->batch->elsewhere);
     while (at < search->count) {
         const size_t begin = at;
         size_t kept, found;
@@ -228,6 +229,8 @@ find_keys(const struct probe_search *search, const struct held_blocks *held, siz
     size_t hit_count = 0, at = 0;
     struct reader reader;
 
+    assert(begin <= end);
+    assert(end <= search->count);
     if (search->keys->cells == NULL)
         return batch_find_words(search->batch, held, search->keys,
                                 search->candidates + begin, end - begin, hits);

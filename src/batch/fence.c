@@ -19,6 +19,8 @@ fence_init(struct fence *out, const struct layout *layout, struct block *block,
     struct row_code first = {0}, last = {0};
     const bool keys = layout->key.spans, values = layout->value.spans;
 
+    assert(begin < end);
+    assert(end <= rows->count);
     *out = (struct fence){.first_hi = rows->hi[begin], .last_hi = rows->hi[end - 1]};
     if (layout->row_kind != ROW_ONE) {
         out->first_lo = rows->lo[begin];
@@ -72,6 +74,7 @@ fence_release(struct fence *fence)
 void
 fence_replace_block(struct fence *fence, const struct layout *layout, struct block *block)
 {
+    assert(block != NULL);
     block_unref(fence->block);
     look_into_block(fence, layout, block);
 }

@@ -243,6 +243,8 @@ search_range(struct predicate_search *search, const struct source *source,
     union spine_datum best = {0};
     bool doubling = true;
 
+    assert(range.begin <= range.end);
+    assert(range.end <= source->batch->info.rows);
     for (uint64_t step = 0; near < far;) {
         const uint64_t distance = doubling ? step : near + (far - near) / 2;
         bool accepted = false;
@@ -280,6 +282,7 @@ search_ask(struct predicate_search *search, const struct source *source, uint64_
     enum spine_status st = SPINE_OK;
     struct reader reader;
 
+    assert(offset < source->batch->info.rows);
     row->count = 0;
     reader_init(&reader, source->batch);
     reader.error = &cursor->window.failure;

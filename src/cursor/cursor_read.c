@@ -2,6 +2,7 @@
 
 /* Reading in bulk, into the caller's columns. */
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "cursor/cursor_state.h"
 
@@ -106,6 +107,7 @@ read_behind_window(struct spine_cursor *cursor,
     struct lent_rows rows;
     enum spine_status st;
 
+    assert(*total <= buffers->rows);
     if (!window_reads_on(window) || !buffers_as_rows(cursor, buffers, *total, &rows))
         return true;
     st = window_read(window, &rows);
@@ -128,6 +130,7 @@ buffers_as_rows(const struct spine_cursor *cursor,
     const struct layout *layout = &cursor->layout;
     uint64_t *keys = buffers->keys, *values = buffers->values;
 
+    assert(total <= buffers->rows);
     *out = (struct lent_rows){.capacity = buffers->rows - total};
     if (layout->key.shape == SHAPE_NONE)
         keys = values;

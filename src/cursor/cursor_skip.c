@@ -6,6 +6,7 @@
 #include "cursor/cursor_skip.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "cursor/cursor_window.h"
 
 /* A row with longer cells than this bounds no stretch: it would have to be copied. */
@@ -87,6 +88,7 @@ skip_add(struct window *window, uint64_t skipped, const struct rows *rows, size_
     struct skip *skip = &window->skip;
     struct row_code end = {0};
 
+    assert(begin <= rows->count);
     if (!tells(window))
         return;
     if (!skip->has_edge)
@@ -155,6 +157,7 @@ tell_skipped(const struct window *window, const struct row_code *end)
                               .low = skip->edge,
                               .has_high = end != NULL};
 
+    assert(skip->has_edge);
     if (end != NULL)
         skipped.high = *end;
     if (window->kway.descending) {

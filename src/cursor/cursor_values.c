@@ -237,6 +237,7 @@ cursor_go_behind_last(struct spine_cursor *cursor, const struct cell *key)
     struct window *window = &cursor->window;
     const bool limited = window->limited;
 
+    assert(key != NULL);
     const enum spine_status st = window_seek(window, &end, true);
 
     if (limited)
@@ -257,6 +258,7 @@ cursor_go_behind_last(struct spine_cursor *cursor, const struct cell *key)
 void
 cursor_go_before_first(struct spine_cursor *cursor, const struct cell *key)
 {
+    assert(key != NULL);
     cursor_seek_key_begin(cursor, key);
     if (cursor->standing == STANDS_ON_KEY)
         cursor->at = VALUE_BEFORE;

@@ -40,6 +40,7 @@ bucket_target(size_t count)
 bool
 bucket_begin(struct bucket_work *work, const struct bucket_map *map)
 {
+    assert(map->buckets > 0);
     if (!array_reserve(&work->counts, &work->count_capacity, sizeof *work->counts,
                        map->buckets))
         return false;
@@ -67,6 +68,7 @@ bucket_collect(struct bucket_work *work, const struct bucket_map *map, size_t be
 {
     uint32_t bucket_begins = 0;
 
+    assert(map->buckets > 0);
     for (size_t b = 0; b < map->buckets; b++) {
         const uint32_t bucket_ends = work->counts[b];
         const uint32_t count = bucket_ends - bucket_begins;

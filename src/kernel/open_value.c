@@ -58,6 +58,8 @@ open_value_begin(struct open_value *open, const struct kway *kway,
 {
     const struct layout *layout = kway->layout;
 
+    assert(at < rows->count);
+    assert(layout->timed);
     assert(!open->is_open && open->run_rows == 0);
     open->weight_count = layout->weight_count;
     open->is_open = true;
@@ -130,6 +132,7 @@ append_time(const struct open_value *open, const struct kway *kway, struct rows 
     const size_t to = out->count;
     bool zero = true, fits = true;
 
+    assert(kway->layout->timed);
     if (!open->has_time)
         return SPINE_OK;
     for (unsigned c = 0; c < width; c++) {

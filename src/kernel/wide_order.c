@@ -70,6 +70,8 @@ bool
 wide_order_begin(struct wide_order *wide, const struct layout *layout, size_t input_count,
                  size_t rows)
 {
+    assert(layout->row_kind == ROW_WIDE);
+    assert(rows > 0);
     wide->layout = layout;
     wide->input_count = 0;
     wide->count = 0;

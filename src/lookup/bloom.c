@@ -49,6 +49,7 @@ bloom_init(struct bloom *bloom, uint64_t keys, double bits_per_key)
 enum spine_status
 bloom_init_blocks(struct bloom *bloom, size_t blocks)
 {
+    assert(blocks > 0);
     static_assert(BLOOM_BLOCK_BYTES == BLOCK_BITS / 8, "bytes of a block");
     *bloom = (struct bloom){.bytes = blocks * BLOOM_BLOCK_BYTES + LINE_BYTES};
     bloom->memory = mem_zalloc(bloom->bytes);
@@ -126,6 +127,7 @@ power(double base, uint64_t exponent)
 INLINE_ALWAYS uint32_t *
 block_of(const struct bloom *bloom, uint64_t hash)
 {
+    assert(bloom->block_count > 0);
     return bloom->words + ((hash >> 32) * bloom->block_count >> 32) * BLOCK_WORDS;
 }
 
@@ -236,6 +238,7 @@ size_t
 bloom_select(const struct bloom *bloom, const uint64_t *hashes, size_t begin, size_t end,
              uint32_t *candidates)
 {
+    assert(begin <= end);
     if (HAVE_AVX2)
         return select_avx2(bloom, hashes, begin, end, candidates);
     return select_all(bloom, hashes, begin, end, candidates);

@@ -19,6 +19,8 @@ void
 merge_input_init(struct merge_input *input, struct kway_input *staged,
                  struct spine_batch *batch, size_t stage_rows_max)
 {
+    assert(stage_rows_max > 0);
+    assert(staged != NULL);
     input->layout = &batch->layout;
     input->batch = spine_batch_ref(batch);
     reader_init(&input->reader, batch);
@@ -95,6 +97,7 @@ merge_input_copy_below(struct merge_input *input, const struct row_code *bound,
     struct kway_input *staged = input->staged;
     struct row_code last;
 
+    assert(staged->at <= staged->rows.count);
     if (staged_rows(input) > 0) {
         last = rows_code(input->layout, &staged->rows, staged->rows.count - 1);
         if (!is_below(input->layout, &last, bound))
@@ -139,6 +142,7 @@ merge_input_blocks_below(const struct merge_input *input, const struct row_code 
     const struct reader *reader = &input->reader;
     size_t count = 0;
 
+    assert(reader->block <= input->batch->block_count);
     if (staged_rows(input) > 0 || !reader_at_block_start(reader))
         return 0;
     const size_t left = input->batch->block_count - reader->block;

@@ -133,6 +133,7 @@ guest_to_block(struct overlap *overlap, struct guest *guest, size_t block)
     const struct spine_batch *large = overlap->large;
     struct row_code code, bound;
 
+    assert(block <= large->block_count);
     if (block > 0) {
         bound = block_last(large, block - 1);
         guest_seek(overlap, guest, &bound, true);
@@ -194,6 +195,7 @@ find_reached_block(const struct spine_batch *large, size_t begin,
 {
     size_t end = begin;
 
+    assert(begin <= large->block_count);
     for (size_t step = 1; end < large->block_count; step *= 2) {
         const struct row_code last = block_last(large, end);
 
@@ -233,6 +235,8 @@ rows_between(const struct spine_batch *large, size_t begin, size_t end)
 {
     uint64_t rows = 0;
 
+    assert(begin <= end);
+    assert(end <= large->block_count);
     if (begin == 0 || end == large->block_count || end - begin >= SHARE_BLOCKS_MIN)
         return 0;
     for (size_t at = begin; at < end; at++)

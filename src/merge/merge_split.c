@@ -66,6 +66,8 @@ merge_rows_to_judge(const struct merge *merge)
     const struct rows *fresh = &merge->fresh;
     size_t begin = fresh->count - 1;
 
+    assert(fresh->count > 0);
+    assert(merge->retain != NULL);
     if (!merge->seeks_split || !retain_by_group(merge->retain))
         return fresh->count;
     while (begin > 0 && rows_key_end(&merge->layout, fresh, begin - 1, begin + 1) > begin)
@@ -135,6 +137,7 @@ make_rest(struct merge *merge, uint64_t *fuel_rows)
     struct merge_input *input = &merge->inputs[splitting->at];
     struct spine_batch **rest = &splitting->rests[splitting->at];
 
+    assert(splitting->at < merge->input_count);
     if (!splitting->rest_begun)
         TRY_RETURN(begin_rest(merge, fuel_rows));
     if (splitting->reader.block == input->batch->block_count &&
@@ -162,6 +165,7 @@ begin_rest(struct merge *merge, uint64_t *fuel_rows)
     struct reader *reader = &splitting->reader;
     uint64_t used;
 
+    assert(!splitting->rest_begun);
     merge_input_update(input);
     used = input->batch->info.rows - input->staged->rows_left;
     output_init(&splitting->rest, &merge->layout);

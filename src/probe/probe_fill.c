@@ -7,6 +7,7 @@
  */
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "probe/probe_state.h"
 
@@ -51,6 +52,8 @@ probe_fill(struct spine_probe *probe)
 static size_t
 room_left(const struct spine_probe *probe)
 {
+    assert(probe->options.want == SPINE_PROBE_COUNTS || probe->options.rows_max == 0 ||
+           probe->rows.count <= probe->options.rows_max);
     if (probe->options.want == SPINE_PROBE_COUNTS || probe->options.rows_max == 0)
         return SIZE_MAX;
     return probe->options.rows_max - probe->rows.count;
@@ -63,6 +66,8 @@ give_key(struct spine_probe *probe, bool *done)
     const size_t key = probe->key - probe->chunk_begin;
     const uint32_t head = probe->heads[key];
 
+    assert(probe->key >= probe->chunk_begin);
+    assert(probe->key < probe->chunk_end);
     *done = true;
     if (head == HIT_NONE)
         return SPINE_OK;
@@ -77,6 +82,7 @@ give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done)
     const bool counts_only = probe->options.want == SPINE_PROBE_COUNTS;
     size_t there = (size_t)(hit->end - hit->begin);
 
+    assert(hit->begin <= hit->end);
     while (there > 0 && room > 0) {
         const size_t count = there < room ? there : room;
 

@@ -6,6 +6,7 @@
  */
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "probe/probe_state.h"
 
@@ -62,6 +63,8 @@ add_hit_input(struct spine_probe *probe, size_t hit, size_t hit_end)
     struct probe_source *source = &probe->sources[probe->kway.input_count];
     uint64_t rows = 0;
 
+    assert(hit <= hit_end);
+    assert(hit_end <= probe->hit_count);
     for (size_t h = hit; h < hit_end; h++)
         if (!probe_hit_alone(probe, h))
             rows += (uint64_t)(probe->hits[h].end - probe->hits[h].begin);
@@ -99,6 +102,8 @@ probe_refill(struct kway_input *input, size_t want)
     struct rows *rows = &input->rows;
     const size_t enough = rows->count - input->at + want;
 
+    assert(source->hit <= source->hit_end);
+    assert(input->at <= rows->count);
     rows_drop_front(&probe->layout, rows, input->at);
     input->at = 0;
     while (source->hit < source->hit_end && rows->count < enough) {

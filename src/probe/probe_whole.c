@@ -176,6 +176,7 @@ add_up(struct spine_probe *probe, size_t begin)
     uint64_t *const words = differing_words(probe, rows);
     size_t to = begin;
 
+    assert(begin <= rows->count);
     for (size_t at = begin; at < rows->count;) {
         const size_t first = at;
         const uint64_t word = words[at];

@@ -31,6 +31,7 @@ rows_code(const struct layout *layout, const struct rows *rows, size_t at)
 {
     struct row_code code = {.hi = rows->hi[at]};
 
+    assert(at < rows->count);
     if (layout->row_kind != ROW_ONE)
         code.lo = rows->lo[at];
     if (layout->key.spans)

@@ -192,6 +192,7 @@ draw_keys(struct sampler *sampler, uint64_t count, struct spine_batch **out,
     uint64_t draws_left = count * DRAWS_PER_KEY + DRAWS_MIN;
     enum spine_status st;
 
+    assert(count > 0);
     TRY(spine_batcher_new(&sampler->key_schema, &batcher, error));
     for (;;) {
         const uint64_t have = found != NULL ? found->info.rows : 0;
@@ -389,6 +390,7 @@ every_nth_key(struct spine_batch *keys, uint64_t parts, struct spine_batch **out
     uint64_t at = 0;
     enum spine_status st;
 
+    assert(parts > 0);
     /* More parts than keys: every key but the first begins one. */
     if (parts > count)
         parts = count > 0 ? count : 1;

@@ -98,6 +98,7 @@ decode_fixed(struct tuple_store *store, const uint8_t *cells, struct decoding *d
 {
     uint64_t words[TUPLE_CHUNK];
 
+    assert(decoding->rows <= TUPLE_CHUNK);
     decoding->base = cells;
     if (store->type->cell.kind == SPINE_U64) {
         memcpy(words, cells, decoding->rows * sizeof words[0]);

@@ -251,6 +251,7 @@ static void
 put_columns(struct encoding *encoding, const struct spine_tuple_type *type, size_t count,
             const struct spine_column_data *columns, const uint8_t *there, uint8_t flip)
 {
+    assert(encoding->rows <= TUPLE_CHUNK);
     for (size_t i = 0; i < count; i++)
         put_column(encoding, &type->columns[i], &columns[i], there, flip,
                    column_is_tail(type, i, encoding->nested));
