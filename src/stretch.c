@@ -23,15 +23,19 @@ struct stretch {
     struct entry *homes[SLOT_AHEAD_MAX];
     /* The rows of the largest batch that the merge will take over, about. */
     uint64_t untouched_rows;
+    /* The rows of the largest batch that is in another merge. */
+    uint64_t busy_rows;
 };
 
 static bool may_cut_locked(const struct spine *spine);
+static uint64_t largest_busy_locked(const struct spine *spine);
 static enum spine_status
 find_ranges(struct stretch *stretch, const struct skipped *skipped);
 static enum spine_status range_in(const struct spine_batch *batch,
                                   const struct skipped *skipped, uint64_t *begin,
                                   uint64_t *end);
 static void drop_from(struct stretch *stretch, size_t index);
+static bool lacks_partner(const struct stretch *stretch, uint64_t rows);
 static bool is_worth_it(struct stretch *stretch, uint64_t rows_skipped);
 static enum spine_status stretch_cut(struct stretch *stretch, struct account *account);
 static void swap_batches(struct spine_batch **a, struct spine_batch **b);
@@ -51,6 +55,7 @@ stretch_find(struct spine *spine)
     mutex_lock(&spine->mutex);
     if (may_cut_locked(spine))
         company_gather_locked(spine, entries_all, 0, &stretch->company);
+    stretch->busy_rows = largest_busy_locked(spine);
     mutex_unlock(&spine->mutex);
     /* What cannot be read, or cut for want of memory, waits for a merge that is due. */
     if (find_ranges(stretch, skipped) != SPINE_OK ||
@@ -72,6 +77,21 @@ may_cut_locked(const struct spine *spine)
 
     assert(mutex_is_held(&spine->mutex));
     return terms.filters.keys == 0 && terms.filters.values == 0 && !terms.times_move;
+}
+
+static uint64_t
+largest_busy_locked(const struct spine *spine)
+{
+    uint64_t rows = 0;
+
+    assert(mutex_is_held(&spine->mutex));
+    for (unsigned i = 0; i < TASK_COUNT; i++) {
+        const struct entry *entry = entry_set_largest(&spine->locked.tasks[i].inputs);
+
+        if (entry != NULL && entry->batch->info.rows > rows)
+            rows = entry->batch->info.rows;
+    }
+    return rows;
 }
 
 /* Keeps the batches that have rows in the stretch. */
@@ -134,17 +154,39 @@ is_worth_it(struct stretch *stretch, uint64_t rows_skipped)
     const struct company *company = &stretch->company;
     const size_t largest = company->count - 1;
     uint64_t cost = 2 * BLOCK_ROWS;
+    uint64_t rows = 0;
     uint64_t read;
 
     if (company->count < 2)
         return false;
-    for (size_t i = 0; i < company->count; i++)
-        cost += stretch->end[i] - stretch->begin[i] +
-                slot_blocks_cost(company->batches[i]->block_count);
+    for (size_t i = 0; i < company->count; i++) {
+        rows += stretch->end[i] - stretch->begin[i];
+        cost += slot_blocks_cost(company->batches[i]->block_count);
+    }
+    if (lacks_partner(stretch, rows))
+        return false;
+    cost += rows;
     read = stretch->end[largest] - stretch->begin[largest] + 2 * BLOCK_ROWS;
     if (read < company->batches[largest]->info.rows)
         stretch->untouched_rows = company->batches[largest]->info.rows - read;
     return cost <= slot_stretch_limit(rows_skipped);
+}
+
+/*
+ * Have the batches too few of the `rows` rows in the stretch to cancel among one another,
+ * since a larger one is in another merge? The retractions of a queue would merge with one
+ * another, to no avail, and would be out of reach when that batch is back:
+ *
+ *     in the stretch     large 9000, in another merge; small 1000 1000 1000 1000
+ */
+static bool
+lacks_partner(const struct stretch *stretch, uint64_t rows)
+{
+    const size_t largest = stretch->company.count - 1;
+    const uint64_t most = stretch->end[largest] - stretch->begin[largest];
+
+    return stretch->busy_rows > stretch->company.batches[largest]->info.rows &&
+           rows - most > most + most / 4;
 }
 
 static enum spine_status
