@@ -23,8 +23,8 @@ static enum spine_status
 plan(struct kway *kway, size_t want, uint64_t left, struct wide_bound *bound);
 static enum spine_status
 share_out(struct kway *kway, size_t want, uint64_t left, struct wide_bound *bound);
-static uint64_t
-close_inputs(struct kway *kway, const struct wide_bound *bound, struct wide_bound *fence);
+static uint64_t close_inputs(struct kway *kway, const struct wide_bound *bound,
+                             struct wide_bound *ceiling);
 static size_t narrow_shares(struct kway *kway, const struct wide_bound *bound);
 static enum spine_status merge_shares(struct kway *kway, size_t total, struct rows *out);
 static size_t shared_bytes(const struct kway *kway);
@@ -80,12 +80,12 @@ is_before_bound(const struct kway *kway, const struct kway_input *input, size_t 
 static enum spine_status
 plan(struct kway *kway, size_t want, uint64_t left, struct wide_bound *bound)
 {
-    struct wide_bound fence = {0};
+    struct wide_bound ceiling = {0};
 
     for (unsigned round = 0; kway->work->open_count > 0; round++) {
-        *bound = fence;
+        *bound = ceiling;
         TRY_RETURN(share_out(kway, want, left, bound));
-        const uint64_t left_open = close_inputs(kway, bound, &fence);
+        const uint64_t left_open = close_inputs(kway, bound, &ceiling);
 
         if (!kway_may_narrow(left_open, left, round))
             break;
@@ -121,10 +121,11 @@ share_out(struct kway *kway, size_t want, uint64_t left, struct wide_bound *boun
     return SPINE_OK;
 }
 
-/* Closes the inputs that have nothing before `bound`, lowering `fence` to their first
+/* Closes the inputs that have nothing before `bound`, lowering `ceiling` to their first
  * rows; returns how many rows the open ones have left. */
 static uint64_t
-close_inputs(struct kway *kway, const struct wide_bound *bound, struct wide_bound *fence)
+close_inputs(struct kway *kway, const struct wide_bound *bound,
+             struct wide_bound *ceiling)
 {
     struct kway_work *work = kway->work;
     uint64_t left = 0;
@@ -136,8 +137,8 @@ close_inputs(struct kway *kway, const struct wide_bound *bound, struct wide_boun
         if (is_before_bound(kway, open.input, open.input->at, bound)) {
             work->open[kept++] = open;
             left += kway_left(open.input);
-        } else if (is_before_bound(kway, open.input, open.input->at, fence)) {
-            *fence = (struct wide_bound){open.input, open.input->at};
+        } else if (is_before_bound(kway, open.input, open.input->at, ceiling)) {
+            *ceiling = (struct wide_bound){open.input, open.input->at};
         }
     }
     work->open_count = kept;

@@ -79,11 +79,11 @@ KERNEL_FN(window_share)(struct kway *kway, size_t want, uint64_t left,
     return SPINE_OK;
 }
 
-/* Closes the inputs that begin after `bound`, lowering `fence` to before their first
+/* Closes the inputs that begin after `bound`, lowering `ceiling` to before their first
  * rows; returns the rows that the open ones have left. */
 static uint64_t
 KERNEL_FN(window_close)(struct kway_work *work, const struct KERNEL_FN(bound) * bound,
-                        struct KERNEL_FN(bound) * fence)
+                        struct KERNEL_FN(bound) * ceiling)
 {
     uint64_t left = 0;
     size_t kept = 0;
@@ -96,9 +96,10 @@ KERNEL_FN(window_close)(struct kway_work *work, const struct KERNEL_FN(bound) * 
             left += kway_left(open.input);
         } else {
 #if KERNEL_WORDS == 2
-            KERNEL_FN(limit)(fence, open.head_hi - (open.head_lo == 0), open.head_lo - 1);
+            KERNEL_FN(limit)
+            (ceiling, open.head_hi - (open.head_lo == 0), open.head_lo - 1);
 #else
-            KERNEL_FN(limit)(fence, open.head_hi - 1, 0);
+            KERNEL_FN(limit)(ceiling, open.head_hi - 1, 0);
 #endif
         }
     }
@@ -110,15 +111,15 @@ KERNEL_FN(window_close)(struct kway_work *work, const struct KERNEL_FN(bound) * 
 static enum spine_status
 KERNEL_FN(window_plan)(struct kway *kway, size_t want, struct KERNEL_FN(bound) * bound)
 {
-    struct KERNEL_FN(bound) fence = {UINT64_MAX, UINT64_MAX};
+    struct KERNEL_FN(bound) ceiling = {UINT64_MAX, UINT64_MAX};
     uint64_t left;
 
     assert(want > 0);
     TRY_RETURN(kway_open(kway, kway_piece(kway, want), &left));
     for (unsigned round = 0; kway->work->open_count > 0; round++) {
-        *bound = fence;
+        *bound = ceiling;
         TRY_RETURN(KERNEL_FN(window_share)(kway, want, left, bound));
-        const uint64_t left_open = KERNEL_FN(window_close)(kway->work, bound, &fence);
+        const uint64_t left_open = KERNEL_FN(window_close)(kway->work, bound, &ceiling);
 
         if (!kway_may_narrow(left_open, left, round))
             break;
