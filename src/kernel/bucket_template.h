@@ -59,13 +59,13 @@ KERNEL_FN(scatter_by)(struct bucket_work *work, const struct bucket_map *from, i
 
         for (size_t i = 0; i < segment.count; i++) {
             const uint64_t hi = segment.hi[i], lo = LO_OF(&segment, i);
-            const uint32_t place = counts[KERNEL_FN(bucket_of)(&map, by, hi, lo)]++;
+            const uint32_t row = counts[KERNEL_FN(bucket_of)(&map, by, hi, lo)]++;
 
-            to_hi[place] = hi;
+            to_hi[row] = hi;
 #if KERNEL_WORDS == 2
-            to_lo[place] = lo;
+            to_lo[row] = lo;
 #endif
-            to_weight[place] = segment.weight[i];
+            to_weight[row] = segment.weight[i];
         }
     }
 }

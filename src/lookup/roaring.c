@@ -273,7 +273,7 @@ write_roaring_header(struct roaring_builder *builder)
     const size_t begin = builder->header_room - size;
     uint8_t *const flags = builder->bytes + begin + 4;
     uint8_t *keys = flags + flag_bytes;
-    uint8_t *places = keys + 4 * count;
+    uint8_t *starts = keys + 4 * count;
     size_t at = 0;
 
     assert(count > 0 && size <= builder->header_room);
@@ -287,10 +287,10 @@ write_roaring_header(struct roaring_builder *builder)
         flags[at / 8] |= (uint8_t)(is_runs(chunk) << at % 8);
         keys = write_u16(write_u16(keys, (uint32_t)i), keys_of_chunk(chunk) - 1);
         if (offsets)
-            places = write_u32(places, chunk->offset + (uint32_t)size);
+            starts = write_u32(starts, chunk->offset + (uint32_t)size);
         at++;
     }
-    assert(at == count && places == builder->bytes + builder->header_room);
+    assert(at == count && starts == builder->bytes + builder->header_room);
     return begin;
 }
 
