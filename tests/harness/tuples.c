@@ -209,6 +209,13 @@ compare_floats(const uint8_t *a, const uint8_t *b, size_t bytes)
     return a_negative ? -order : order;
 }
 
+/* Byte `at` of `values`, which may be NULL when there are no bytes. */
+static const uint8_t *
+byte_at(const uint8_t *values, size_t at)
+{
+    return values != NULL ? values + at : NULL;
+}
+
 static int
 compare_values(const struct spine_column *column, const struct spine_column_data *a,
                size_t at_a, const struct spine_column_data *b, size_t at_b)
@@ -221,8 +228,8 @@ compare_values(const struct spine_column *column, const struct spine_column_data
                               a->columns, at_a, b->columns, at_b);
     if (bytes == 0)
         return compare_bytes(
-            of_a + a->offsets[at_a], a->offsets[at_a + 1] - a->offsets[at_a],
-            of_b + b->offsets[at_b], b->offsets[at_b + 1] - b->offsets[at_b]);
+            byte_at(of_a, a->offsets[at_a]), a->offsets[at_a + 1] - a->offsets[at_a],
+            byte_at(of_b, b->offsets[at_b]), b->offsets[at_b + 1] - b->offsets[at_b]);
     if (column->kind == SPINE_COLUMN_FIXED)
         return compare_bytes(of_a + at_a * bytes, bytes, of_b + at_b * bytes, bytes);
     if (column->kind == SPINE_COLUMN_F32 || column->kind == SPINE_COLUMN_F64)
