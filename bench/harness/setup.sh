@@ -44,6 +44,7 @@ have_package() {
     libclang-rt-dev) echo 'int main(void);' | clang -fsanitize=address -x c -shared -o /dev/null - ;;
     ninja-build) command -v ninja ;;
     clang-format-14) clang-format-14 --version || clang-format --version | grep 'version 14\.' ;;
+    gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc ;;
     g++-aarch64-linux-gnu) command -v aarch64-linux-gnu-g++ ;;
     qemu-user) command -v qemu-aarch64 ;;
     *) command -v "$1" ;;
