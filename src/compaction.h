@@ -78,7 +78,8 @@ void compaction_refuse_locked(struct spine *spine, const struct spine_error *err
 /* ---- report.c ---- */
 
 void report_init(struct spine *spine);
-/* Has a thread of the runtime tell who asked for it. Takes the spine's reference. */
+/* Has a thread of the runtime tell the callers that asked for it. Takes the spine's
+ * reference. */
 void report_later_locked(struct spine *spine, struct compaction *compaction,
                          struct aftermath *after);
 /*

@@ -18,8 +18,8 @@
  *     merge_task.c   a merge as a job: begin, slice, publish, give up   (merge_task.h)
  *     split.c        what a large merge has written replaces what it has read (split.h)
  *     compaction.c   everything into one batch                          (compaction.h)
- *     compact.c      who asks for that: spine_consolidate, spine_compact
- *     report.c       tells who asked for a compaction that it ended     (compaction.h)
+ *     compact.c      the calls that ask for that: spine_consolidate, spine_compact
+ *     report.c       tells the callers of a compaction that it ended    (compaction.h)
  *     listing.c      every batch of a spine, in sections                (listing.h)
  *     taking.c       snapshots and cuts of the present content
  *     fork.c         a spine with the content of a cut, or of another spine
@@ -89,9 +89,11 @@ struct spine {
     struct account *account;
 
     struct mutex mutex;
-    /* Loose batches fell below the limit, or who waits for that must look again. */
+    /* Loose batches fell below the limit, or threads that wait for that must look
+     * again. */
     struct condition no_backpressure;
-    /* A task rests, a compaction ended, a caller left, or who waits must look again. */
+    /* A task rests, a compaction ended, a caller left, or threads that wait must look
+     * again. */
     struct condition idle;
     struct {
         struct entry_set loose;

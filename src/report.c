@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * report -- tells who asked for a compaction that it ended.
+ * report -- tells the callers that asked for a compaction that it ended.
  *
  * A host's callback may take locks that its callers hold, and ask for the next compaction
  * at once: so it never runs inside the call that made it due, but as a job, which belongs

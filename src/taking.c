@@ -97,7 +97,7 @@ snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out
     *out = NULL;
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
-    /* Somebody who only reads has skipped something. */
+    /* A caller that only reads has skipped something. */
     if (has_skipped)
         spine_start_merges_locked(spine, &after);
     for (;;) {

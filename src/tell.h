@@ -61,7 +61,7 @@ void tell_help(const struct spine *spine, uint64_t begin_ns, unsigned slices);
 void
 tell_spill(const struct spine *spine, uint64_t begin_ns, const struct spine_batch *batch);
 
-/* The merge of a task began, with its inputs. By who runs its job. */
+/* The merge of a task began, with its inputs. Told by the thread that runs its job. */
 void tell_merge_begin(const struct merge_task *task, uint64_t begin_ns);
 void tell_slice(const struct spine *spine, const struct told_slice *slice,
                 const struct merge_counts *counts, bool is_split);

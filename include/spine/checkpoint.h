@@ -134,7 +134,7 @@ spine_checkpoint_start(struct spine_store *store, struct spine_runtime *runtime,
 
 struct spine_checkpoint_summary {
     uint64_t sequence;
-    /* Milliseconds since 1970, by the clock of who made it. */
+    /* Milliseconds since 1970, by the clock of the process that made it. */
     uint64_t made_ms;
     size_t spines;
     uint64_t rows;

@@ -50,9 +50,10 @@ struct spine_schema {
     unsigned weight_count;
     enum spine_time time;
     /*
-     * What keys and values are made of (spine/tuple.h), for who writes and reads them,
-     * and for files. `key` and `value` are then the cells of these types. NULL: nothing
-     * is known beyond the cell. What keeps a schema keeps references to them.
+     * What keys and values are made of (spine/tuple.h), for the code that writes and
+     * reads them, and for files. `key` and `value` are then the cells of these types.
+     * NULL: nothing is known beyond the cell. What keeps a schema keeps references to
+     * them.
      */
     const struct spine_tuple_type *key_tuple;
     const struct spine_tuple_type *value_tuple;

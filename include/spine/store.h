@@ -71,8 +71,8 @@ struct spine_store_stats {
 SPINE_API void
 spine_store_get_stats(struct spine_store *store, struct spine_store_stats *out);
 
-/* Ends a store. Runtimes and batches that use it keep it alive: who lets go of the last
- * of them releases the backend. NULL is allowed. */
+/* Ends a store. Runtimes and batches that use it keep it alive: the thread that lets go
+ * of the last of them releases the backend. NULL is allowed. */
 SPINE_API void spine_store_close(struct spine_store *store);
 
 #ifdef __cplusplus

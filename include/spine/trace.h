@@ -3,8 +3,8 @@
 #define SPINE_TRACE_H
 
 /*
- * What happens in spines and stores, one event at a time: for who wants to know why an
- * insert took long, or what the merges are doing.
+ * What happens in spines and stores, one event at a time: for a user that wants to know
+ * why an insert took long, or what the merges are doing.
  *
  *     struct spine_trace_writer *writer;
  *

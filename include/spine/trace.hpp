@@ -120,7 +120,7 @@ class trace_writer
         return raw_ != nullptr;
     }
 
-    /* Writes what is left, after who uses it is closed. */
+    /* Writes what is left, after the runtimes that use it are closed. */
     void close()
     {
         close(std::nothrow).value();

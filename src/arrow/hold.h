@@ -13,7 +13,7 @@
 
 struct hold_piece;
 
-/* Zero at first, and for who has it alone. */
+/* Zero at first, and for an owner that has the hold alone. */
 struct hold {
     struct ref ref;
     struct hold_piece *pieces;

@@ -9,8 +9,8 @@
  * A reader of blocks one after the other brings each by ahead_bring() before it looks
  * into the block. The first one comes alone, then two, four, and so on up to an extent of
  * AHEAD_BYTES; two of these are on their way while a third is in use. After a block that
- * did not follow the one before it begins anew, so that who needs a block here and there
- * reads no others.
+ * did not follow the one before it begins anew, so that a reader that needs a block here
+ * and there reads no others.
  *
  *     blocks    |.|. .|. . . .|. . . . . . . .|
  *                in use         on its way
@@ -74,7 +74,7 @@ void ahead_release(struct ahead *ahead);
 enum spine_status ahead_bring(struct ahead *ahead, const struct spine_batch *batch,
                               size_t block, struct spine_error *error);
 /* Is `block` on its way? False when it is there, failed, was not asked for, or is left to
- * who brings it. */
+ * the next ahead_bring(). */
 bool ahead_awaits(const struct ahead *ahead, size_t block);
 
 #endif

@@ -167,7 +167,7 @@ void batch_discard(struct spine_batch *batch);
 size_t batch_bytes(const struct layout *layout, size_t block_count);
 /* A batch of the same blocks, which are not copied; NULL without memory. */
 struct spine_batch *batch_copy(const struct spine_batch *batch);
-/* Charges the filter to who is charged for the batch, if there are both. */
+/* Charges the filter to the account that is charged for the batch, if there are both. */
 void batch_charge_lookup(struct spine_batch *batch);
 /* Counts again what of the batch is in memory and what is elsewhere. */
 void batch_changed_places(struct spine_batch *batch);

@@ -39,7 +39,7 @@ struct pin {
 enum pin_use {
     /* By a reader, who may want it again. */
     PIN_TO_READ,
-    /* By a merge, which will not, or by who has had it brought. */
+    /* By a merge, which will not, or by a reader that had it brought. */
     PIN_TO_MERGE
 };
 

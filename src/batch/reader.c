@@ -112,7 +112,7 @@ bring(struct reader *reader, enum pin_use *use)
     return SPINE_OK;
 }
 
-/* Leaves what the reader holds to those who borrow from it. */
+/* Leaves what the reader holds to the rows that borrow from it. */
 static enum spine_status
 reader_let_go(struct reader *reader)
 {

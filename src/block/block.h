@@ -16,7 +16,7 @@
  *
  * Weights are as narrow as fits. That is its *image*: bytes that are the same in memory
  * and in a file (block/image.h). In memory an image lies in a struct block, which counts
- * who uses it. Only batch/ and this folder look inside.
+ * its users. Only batch/ and this folder look inside.
  *
  *     block_pack()       rows into an image
  *     image_stage()      an image into rows

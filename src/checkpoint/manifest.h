@@ -12,7 +12,7 @@
  *         part: blocks [3, 9) of file 1       -->  file 1: 9,000 bytes of "77..0c.pack"
  *
  * Text that was decoded is sound in itself: every number refers to something that is
- * there. Whether the objects are what it says is found out by who opens them.
+ * there. Whether the objects are what it says is found out when they are opened.
  */
 
 #include "spine/checkpoint.h"

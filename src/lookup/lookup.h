@@ -58,8 +58,8 @@ struct lookup_facts {
     bool words;
     uint64_t word_min;
     uint64_t word_max;
-    /* What lookup_bits_per_key() says of the options, for those who make many filters; 0:
-     * that is found out for each. */
+    /* What lookup_bits_per_key() says of the options, for a caller that makes many
+     * filters; 0: that is found out for each. */
     double bits_per_key;
 };
 

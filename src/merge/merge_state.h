@@ -86,7 +86,7 @@ merge_window_rows(struct merge *merge)
     return merge->retain != NULL ? &merge->fresh : &merge->output.pending;
 }
 
-/* Charges a batch to who is charged for the merge. NULL is allowed. */
+/* Charges a batch to the account that is charged for the merge. NULL is allowed. */
 static inline void
 merge_charge(const struct merge *merge, struct spine_batch *batch)
 {

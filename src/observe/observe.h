@@ -3,7 +3,7 @@
 #define OBSERVE_OBSERVE_H
 
 /*
- * observe/ -- what is told of a runtime to who watches it.
+ * observe/ -- what is told of a runtime to its watchers.
  *
  *     metrics_table.c    spine/metrics.def as tables, and sums of statistics
  *     prometheus.c       all of them as the text that Prometheus reads

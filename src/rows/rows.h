@@ -26,7 +26,7 @@
  * sorts and merges them. Nothing here locks or dispatches per row. Any thread; a struct
  * belongs to one thread at a time.
  *
- * The folder has doors beside this one, for those who compare or add row by row:
+ * The folder has doors beside this one, for loops that compare or add row by row:
  * row_order.h, row_weights.h, and arena.h for the bytes that rows borrow.
  */
 
@@ -62,8 +62,9 @@ struct cell_layout {
     bool spans;
 };
 
-/* A schema, compiled. Plain data; copied freely. Who keeps one longer than whom it has it
- * from keeps the tuple types of its schema: schema_ref(), schema_unref() of tuple/. */
+/* A schema, compiled. Plain data; copied freely. An owner that keeps a copy longer than
+ * the original keeps the tuple types of its schema: schema_ref(), schema_unref() of
+ * tuple/. */
 struct layout {
     struct spine_schema schema; /* with weight_count resolved */
     enum row_kind row_kind;

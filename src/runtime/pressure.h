@@ -47,8 +47,8 @@ struct memory_budget {
     uint64_t ns[PRESSURES]; /* spent at each level before `since_ns` */
 };
 
-/* Looks how much memory is held. When that is another level than before, everybody is
- * told who has to know. No lock held. */
+/* Looks how much memory is held. When that is another level than before, all watches are
+ * told. No lock held. */
 enum pressure runtime_weigh(struct spine_runtime *runtime);
 /* The level of the last look. Any lock may be held. */
 enum pressure runtime_pressure(const struct spine_runtime *runtime);

@@ -112,8 +112,8 @@ extern const struct loop_calls runtime_loop_calls;
 
 /* ---- watch.c ---- */
 
-/* Calls on_pressure of every watch, or has it called by who tells them something now. No
- * lock held. */
+/* Calls on_pressure of every watch, or has it called by the thread that tells the watches
+ * something now. No lock held. */
 void watch_tell_pressure(struct spine_runtime *runtime);
 /* Calls on_close of every watch that was not told, letting go of the lock meanwhile. */
 void watch_tell_close_locked(struct spine_runtime *runtime);

@@ -130,7 +130,7 @@ void runtime_log(const struct spine_runtime *runtime, enum spine_log_level level
 /* What its spines hold. */
 struct account *runtime_account(const struct spine_runtime *runtime);
 
-/* Someone who must know that the runtime closes: its waits will never end. */
+/* What must know that the runtime closes: a wait for this runtime would never end. */
 struct runtime_watch {
     struct runtime_watch *next;
     struct runtime_watch *previous;

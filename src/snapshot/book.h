@@ -42,7 +42,7 @@ void snapshot_book_unref(struct snapshot_book *book);
 /* Enters a snapshot as the youngest, taken now; `book` may be NULL. */
 void book_enter(struct snapshot_book *book, struct book_line *line);
 void book_leave(struct book_line *line);
-/* It is taken anew, by the first who needs it. */
+/* The snapshot is taken anew, by the first caller that needs it. */
 void book_renew(struct book_line *line);
 /* How many there are, and the age of the oldest, without the one at `except`, which may
  * be NULL or gone. */

@@ -61,7 +61,7 @@ out:
     return st;
 }
 
-/* By the clock of who made it, in UTC. */
+/* By the clock of the process that made it, in UTC. */
 static void
 date_of(uint64_t made_ms, char date[DATE_BYTES])
 {
