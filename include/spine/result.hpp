@@ -20,6 +20,7 @@
 #include "spine/types.h"
 #include "spine/version.h"
 
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <new>
@@ -77,6 +78,17 @@ raise(const spine_error &cause)
     (void)cause;
     std::abort();
 #endif
+}
+
+/* Fills `error` and returns `status`. */
+inline enum spine_status
+fail(spine_error *error, enum spine_status status, const char *message) noexcept
+{
+    if (error != nullptr) {
+        error->status = status;
+        (void)std::snprintf(error->message, sizeof error->message, "%s", message);
+    }
+    return status;
 }
 
 /* The error of a result that has a value. */

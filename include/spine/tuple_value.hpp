@@ -13,7 +13,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <new>
 #include <optional>
@@ -61,17 +60,6 @@ inline namespace SPINE_CPP_MODE
 {
 
 template <class T> inline constexpr bool never = false;
-
-/* Fills `error` and returns `status`. */
-inline enum spine_status
-fail(spine_error *error, enum spine_status status, const char *message) noexcept
-{
-    if (error != nullptr) {
-        error->status = status;
-        (void)std::snprintf(error->message, sizeof error->message, "%s", message);
-    }
-    return status;
-}
 
 /* A T whose order is not the usual one. Of a std::optional, not in one. */
 template <class T, spine_tuple_order Order> struct ordered {
