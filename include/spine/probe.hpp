@@ -106,20 +106,27 @@ class probe : public handle<spine_probe, spine_probe_free>
 
     template <class Keep> result<void> set_filter(std::nothrow_t, Keep keep)
     {
-        auto filter = std::make_unique<key_filter>();
+        std::unique_ptr<key_filter> filter(new (std::nothrow) key_filter);
 
+        if (filter == nullptr)
+            return no_memory();
         filter->raw = make_key_filter<K>(std::move(keep));
         if (filter->raw.context == nullptr)
             return no_memory();
-        filter_ = std::move(filter);
-        options_.filter = &filter_->raw;
+        replace_filter(std::move(filter));
         return {};
     }
 
     void set_filter(std::nullptr_t) noexcept
     {
-        options_.filter = nullptr;
-        filter_.reset();
+        replace_filter(nullptr);
+    }
+
+    /* Takes `raw` in place of its own; what was found is forgotten. */
+    void reset(spine_probe *raw = nullptr) noexcept
+    {
+        forget();
+        base::reset(raw);
     }
 
     /* --- keys that are at hand ----------------------------------------------------- */
@@ -219,17 +226,17 @@ class probe : public handle<spine_probe, spine_probe_free>
     };
 
     template <class Keys>
-    range<true> look_up(const snapshot_type &snapshot, const Keys &keys)
+    range<true> look_up(const snapshot_type &snapshot, const Keys &keys) &
     {
-        begin_look_up(snapshot, keys).value();
+        begin_look_up(SPINE_PROBE_ROWS, snapshot, keys).value();
         return range<true>(*this);
     }
 
     template <class Keys>
     result<range<false>>
-    look_up(std::nothrow_t, const snapshot_type &snapshot, const Keys &keys)
+    look_up(std::nothrow_t, const snapshot_type &snapshot, const Keys &keys) &
     {
-        const auto begun = begin_look_up(snapshot, keys);
+        const auto begun = begin_look_up(SPINE_PROBE_ROWS, snapshot, keys);
 
         if (!begun)
             return begun.error();
@@ -248,16 +255,15 @@ class probe : public handle<spine_probe, spine_probe_free>
     count(std::nothrow_t, const snapshot_type &snapshot, const Keys &keys)
     {
         std::vector<uint64_t> counts;
+        const auto begun = begin_look_up(SPINE_PROBE_COUNTS, snapshot, keys);
 
-        options_.want = SPINE_PROBE_COUNTS;
-        const auto begun = begin_look_up(snapshot, keys);
-        options_.want = SPINE_PROBE_ROWS;
         if (!begun)
             return begun.error();
-        counts.reserve(found_.keys);
-        for (std::size_t i = 0; i < found_.keys; i++)
-            counts.push_back(found_.ends[i] - (i > 0 ? found_.ends[i - 1] : 0));
-        found_ = {};
+        /* An iterator must not find rows without columns, also when reserve() throws. */
+        const spine_probe_rows found = std::exchange(found_, {});
+        counts.reserve(found.keys);
+        for (std::size_t i = 0; i < found.keys; i++)
+            counts.push_back(found.ends[i] - (i > 0 ? found.ends[i - 1] : 0));
         return counts;
     }
 
@@ -269,6 +275,8 @@ class probe : public handle<spine_probe, spine_probe_free>
 
     result<void> check(std::nothrow_t) const noexcept
     {
+        if (!*this)
+            return this->empty("probe");
         if (failure_.status != SPINE_OK)
             return failure_;
         return {};
@@ -279,7 +287,8 @@ class probe : public handle<spine_probe, spine_probe_free>
     /*
      * Calls `on_key(key, own, found)` for each key of the batch, in order: its rows there
      * and its rows in the snapshot, of which there may be none. With set_rows_max() a key
-     * may come again, with all its own rows and the next ones found.
+     * may come again, with all its own rows and the next ones found. `on_key` may set
+     * options for later calls; SPINE_MISUSE when it looks something up with this probe.
      */
     template <class V2, spine_time Time2, unsigned Weights2, class OnKey>
     void match(const snapshot_type &snapshot,
@@ -300,9 +309,10 @@ class probe : public handle<spine_probe, spine_probe_free>
 
         if (!*this)
             return this->empty("probe");
-        forget();
+        const uint64_t turn = forget();
+        const spine_probe_options options = lend_filter(SPINE_PROBE_ROWS);
         enum spine_status status = spine_snapshot_probe_batch(
-            snapshot.get(), get(), batch.get(), &options_, &matches, &error);
+            snapshot.get(), get(), batch.get(), &options, &matches, &error);
         while (status == SPINE_OK) {
             const cells_of<K> keys(matches.keys.keys, matches.keys.key_offsets,
                                    matches.keys.rows, key_decoder_);
@@ -317,6 +327,8 @@ class probe : public handle<spine_probe, spine_probe_free>
                     return key.error();
                 on_key(*key, own_rows(matches.own, own, own_end, own_decoder),
                        rows_type(matches.found.columns, row, end, value_decoder_));
+                if (!goes_on(turn))
+                    return called_again();
                 own = own_end;
                 row = end;
             }
@@ -347,6 +359,7 @@ class probe : public handle<spine_probe, spine_probe_free>
         const auto matched =
             match(std::nothrow, snapshot, batch,
                   [&](const key_view &key, const auto &own, const rows_type &found) {
+                      const uint64_t turn = turn_;
                       for (std::size_t i = 0; i < own.size() && !found.empty(); i++) {
                           if (error.status != SPINE_OK ||
                               own.read(i, &mine, &error) != SPINE_OK)
@@ -355,6 +368,8 @@ class probe : public handle<spine_probe, spine_probe_free>
                               if (found.read(j, &other, &error) != SPINE_OK)
                                   return;
                               on_pair(key, std::as_const(mine), std::as_const(other));
+                              if (!goes_on(turn))
+                                  return;
                           }
                       }
                   });
@@ -399,15 +414,54 @@ class probe : public handle<spine_probe, spine_probe_free>
         return error;
     }
 
-    void forget() noexcept
+    static spine_error called_again() noexcept
+    {
+        spine_error error;
+
+        (void)fail(&error, SPINE_MISUSE, "a probe was called by what it calls");
+        return error;
+    }
+
+    /* A new turn, in which the rows of earlier ones are gone. */
+    uint64_t forget() noexcept
     {
         failure_ = {SPINE_OK, ""};
         found_ = {};
         at_ = 0;
+        return ++turn_;
+    }
+
+    /* Are the rows of a turn still there? */
+    bool goes_on(uint64_t turn) const noexcept
+    {
+        return turn == turn_ && *this;
+    }
+
+    /* The C probe borrows the filter until its keys are done, so that a filter which is
+     * replaced before that is kept in `lent_filter_`. */
+    void replace_filter(std::unique_ptr<key_filter> filter) noexcept
+    {
+        if (filter_is_lent_)
+            lent_filter_ = std::move(filter_);
+        filter_is_lent_ = false;
+        filter_ = std::move(filter);
+    }
+
+    /* The options of a new probe, which borrows the present filter and no older one. */
+    spine_probe_options lend_filter(enum spine_probe_want want) noexcept
+    {
+        spine_probe_options options = options_;
+
+        lent_filter_.reset();
+        filter_is_lent_ = filter_ != nullptr;
+        options.want = want;
+        options.filter = filter_is_lent_ ? &filter_->raw : nullptr;
+        return options;
     }
 
     template <class Keys>
-    result<void> begin_look_up(const snapshot_type &snapshot, const Keys &keys)
+    result<void> begin_look_up(enum spine_probe_want want, const snapshot_type &snapshot,
+                               const Keys &keys)
     {
         typename codec<K>::encoder encoder{};
         spine_error error;
@@ -430,7 +484,8 @@ class probe : public handle<spine_probe, spine_probe_free>
         columns.rows = count;
         columns.keys = keys_.cells();
         columns.key_offsets = keys_.offsets();
-        if (spine_snapshot_probe(snapshot.get(), get(), &columns, &options_, &found_,
+        const spine_probe_options options = lend_filter(want);
+        if (spine_snapshot_probe(snapshot.get(), get(), &columns, &options, &found_,
                                  &error) != SPINE_OK)
             return error;
         key_cells_ = {columns.keys, columns.key_offsets, count, key_decoder_};
@@ -440,6 +495,8 @@ class probe : public handle<spine_probe, spine_probe_free>
     /* False at the end and when something failed. */
     bool load_key()
     {
+        if (!*this)
+            return false;
         while (failure_.status == SPINE_OK && at_ == found_.keys) {
             if (!found_.more)
                 return false;
@@ -467,12 +524,15 @@ class probe : public handle<spine_probe, spine_probe_free>
 
     spine_probe_options options_ = {};
     std::unique_ptr<key_filter> filter_;
+    std::unique_ptr<key_filter> lent_filter_;
+    bool filter_is_lent_ = false;
     cell_column<K> keys_;
     cells_of<K> key_cells_;
     typename codec<K>::decoder key_decoder_{};
     typename codec<V>::decoder value_decoder_{};
     spine_probe_rows found_ = {};
     std::size_t at_ = 0;
+    uint64_t turn_ = 0;
     key_rows now_{};
     spine_error failure_ = {SPINE_OK, ""};
 };
