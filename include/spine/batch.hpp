@@ -51,9 +51,19 @@ template <class Derived, class K> class has_parts
         return part(&lower, nullptr).value();
     }
 
+    result<Derived> from(std::nothrow_t, bound_argument lower) const
+    {
+        return part(&lower, nullptr);
+    }
+
     Derived before(bound_argument upper) const
     {
         return part(nullptr, &upper).value();
+    }
+
+    result<Derived> before(std::nothrow_t, bound_argument upper) const
+    {
+        return part(nullptr, &upper);
     }
 
   private:
@@ -61,17 +71,20 @@ template <class Derived, class K> class has_parts
 
     result<Derived> part(const bound *lower, const bound *upper) const
     {
+        const Derived &whole = *static_cast<const Derived *>(this);
         typename codec<K>::encoder lower_encoder{}, upper_encoder{};
         union spine_datum from = {}, to = {};
         spine_error error;
 
+        if (!whole)
+            return whole.part_of(nullptr, nullptr);
         if ((lower != nullptr &&
              codec<K>::encode(*lower, lower_encoder, &from, &error) != SPINE_OK) ||
             (upper != nullptr &&
              codec<K>::encode(*upper, upper_encoder, &to, &error) != SPINE_OK))
             return error;
-        return static_cast<const Derived *>(this)->part_of(
-            lower != nullptr ? &from : nullptr, upper != nullptr ? &to : nullptr);
+        return whole.part_of(lower != nullptr ? &from : nullptr,
+                             upper != nullptr ? &to : nullptr);
     }
 };
 
@@ -259,7 +272,7 @@ template <class K, class V, spine_time Time, unsigned Weights> class cell_column
     cell_column<V> values_;
     growing_bytes weights_;
     growing_bytes times_;
-    std::size_t rows_ = 0;
+    zero_when_moved<std::size_t> rows_;
 };
 
 /* What batchers and builders have in common; Calls are the C functions. */
@@ -335,6 +348,13 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
             Calls::seal(this->get(), &raw, &error) != SPINE_OK)
             return error;
         return batch_type(raw);
+    }
+
+    /* Takes `raw` in place of its own, which is ended with all its rows. */
+    void reset(typename Calls::raw *raw = nullptr) noexcept
+    {
+        forget();
+        base::reset(raw);
     }
 
   protected:

@@ -86,8 +86,8 @@ class growing_bytes
     }
 
     std::unique_ptr<unsigned char[]> memory_;
-    std::size_t size_ = 0;
-    std::size_t capacity_ = 0;
+    zero_when_moved<std::size_t> size_;
+    zero_when_moved<std::size_t> capacity_;
 };
 
 /* The cells of one column, as struct spine_columns has them. */
@@ -255,7 +255,7 @@ class row_columns
     /* Empty when untimed. */
     span<const uint64_t> times() const noexcept
     {
-        return {buffers_.times, Time != SPINE_UNTIMED ? size_ : 0};
+        return {buffers_.times, Time != SPINE_UNTIMED ? size() : 0};
     }
 
     /* Those of a row side by side. */
@@ -320,7 +320,7 @@ class row_columns
 
     std::size_t room_;
     std::size_t bytes_;
-    std::size_t size_ = 0;
+    zero_when_moved<std::size_t> size_;
     spine_column_buffers buffers_ = {};
     tuple_memory keys_, key_offsets_, values_, value_offsets_, times_, weights_;
     typename codec<K>::decoder key_decoder_{};

@@ -370,7 +370,7 @@ class cursor : public cursor_moves<K, V, Time, Weights>
     }
 
     /* The same without exceptions: ask check(std::nothrow) afterwards. */
-    range<false> rows(std::nothrow_t) noexcept
+    range<false> rows(std::nothrow_t) &noexcept
     {
         return range<false>(*this);
     }

@@ -45,6 +45,13 @@ class cursor_moves : public handle<spine_cursor, spine_cursor_close>
         return spine_cursor_val_valid(get());
     }
 
+    /* Takes `raw` in place of its own, and forgets why that one failed. */
+    void reset(spine_cursor *raw = nullptr) noexcept
+    {
+        failure_ = {SPINE_OK, ""};
+        handle::reset(raw);
+    }
+
     /* Throws unless the cursor is as it should be: whether a walk ended at the end. */
     void check() const
     {
@@ -55,10 +62,10 @@ class cursor_moves : public handle<spine_cursor, spine_cursor_close>
     {
         spine_error error;
 
-        if (failure_.status != SPINE_OK)
-            return failure_;
         if (!*this)
             return this->empty("cursor");
+        if (failure_.status != SPINE_OK)
+            return failure_;
         if (spine_cursor_error(get(), &error) != SPINE_OK)
             return error;
         return {};

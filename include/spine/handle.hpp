@@ -88,6 +88,46 @@ template <class Raw, void (*Release)(Raw *)> class handle
     Raw *raw_ = nullptr;
 };
 
+/* A number that is 0 again after a move from it, as the memory that it is about is gone
+ * then. */
+template <class N> class zero_when_moved
+{
+  public:
+    zero_when_moved() noexcept = default;
+
+    zero_when_moved(zero_when_moved &&other) noexcept
+        : number_(std::exchange(other.number_, N{}))
+    {
+    }
+
+    zero_when_moved &operator=(zero_when_moved &&other) noexcept
+    {
+        number_ = std::exchange(other.number_, N{});
+        return *this;
+    }
+
+    zero_when_moved &operator=(N number) noexcept
+    {
+        number_ = number;
+        return *this;
+    }
+
+    ~zero_when_moved() = default;
+
+    operator N &() noexcept
+    {
+        return number_;
+    }
+
+    operator const N &() const noexcept
+    {
+        return number_;
+    }
+
+  private:
+    N number_{};
+};
+
 template <class V> using if_value = std::enable_if_t<!std::is_void_v<V>, int>;
 template <spine_time Time> using if_timed = std::enable_if_t<Time != SPINE_UNTIMED, int>;
 template <class V> using if_no_value = std::enable_if_t<std::is_void_v<V>, int>;
