@@ -36,8 +36,12 @@ inline namespace SPINE_CPP_MODE
 
 /* --- what is in a checkpoint -------------------------------------------------------- */
 
-/* A spine under a name: its content when the call begins, or of a cut, or of a cut of
- * this spine, whose dirty flag falls then. Handles are borrowed. */
+/*
+ * A spine under a name: its content when the call begins, or that of a cut, or that of a
+ * cut of this spine, whose dirty flag falls then. An item keeps a reference to its cut,
+ * which may be a temporary, and borrows its spine, which may not. An item of an empty
+ * handle is SPINE_INVALID.
+ */
 class checkpoint_item
 {
   public:
@@ -49,18 +53,50 @@ class checkpoint_item
 
     template <class K, class V, spine_time Time, unsigned Weights>
     checkpoint_item(std::string name, const cut<K, V, Time, Weights> &cut)
-        : name_(std::move(name)), cut_(cut.get())
+        : name_(std::move(name)), cut_(spine_cut_ref(cut.get()))
     {
     }
 
     template <class K, class V, spine_time Time, unsigned Weights>
     checkpoint_item(std::string name, const map<K, V, Time, Weights> &spine,
                     const cut<K, V, Time, Weights> &cut)
-        : name_(std::move(name)), spine_(spine.get()), cut_(cut.get())
+        : name_(std::move(name)), spine_(cut ? spine.get() : nullptr),
+          cut_(spine ? spine_cut_ref(cut.get()) : nullptr)
     {
     }
 
-    /* Borrows the name. */
+    template <class K, class V, spine_time Time, unsigned Weights>
+    checkpoint_item(std::string, const map<K, V, Time, Weights> &&) = delete;
+
+    template <class K, class V, spine_time Time, unsigned Weights>
+    checkpoint_item(std::string, const map<K, V, Time, Weights> &&,
+                    const cut<K, V, Time, Weights> &) = delete;
+
+    checkpoint_item(const checkpoint_item &other)
+        : name_(other.name_), spine_(other.spine_), cut_(spine_cut_ref(other.cut_))
+    {
+    }
+
+    checkpoint_item(checkpoint_item &&other) noexcept
+        : name_(std::move(other.name_)), spine_(std::exchange(other.spine_, nullptr)),
+          cut_(std::exchange(other.cut_, nullptr))
+    {
+    }
+
+    checkpoint_item &operator=(checkpoint_item other) noexcept
+    {
+        name_.swap(other.name_);
+        std::swap(spine_, other.spine_);
+        std::swap(cut_, other.cut_);
+        return *this;
+    }
+
+    ~checkpoint_item()
+    {
+        spine_cut_unref(cut_);
+    }
+
+    /* Borrows the name and the cut. */
     spine_checkpoint_item raw() const noexcept
     {
         return {name_.c_str(), spine_, cut_};
@@ -313,8 +349,13 @@ class store : public handle<spine_store, spine_store_close>
                                   const std::vector<checkpoint_item> &items,
                                   OnDone on_done, spine_checkpoint_options options = {})
     {
-        std::unique_ptr<OnDone> context(new OnDone(std::move(on_done)));
+        std::unique_ptr<OnDone> context(new (std::nothrow) OnDone(std::move(on_done)));
+        spine_error error;
 
+        if (context == nullptr) {
+            (void)fail(&error, SPINE_NOMEM, "no memory for a callable of a store");
+            return error;
+        }
         options.on_done = call_once<OnDone>;
         options.context = context.get();
         const auto started = start_checkpoint(std::nothrow, runtime, items, options);
