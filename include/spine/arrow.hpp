@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <new>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -100,6 +101,10 @@ using arrow_stream = arrow_structure<ArrowArrayStream>;
 /* Which column of records is what of a row; immutable. */
 class arrow_mapping : public handle<spine_arrow_mapping, spine_arrow_mapping_free>
 {
+    template <class Columns>
+    using if_columns =
+        std::enable_if_t<std::is_same_v<Columns, spine_arrow_columns>, int>;
+
   public:
     using handle::handle;
 
@@ -129,8 +134,16 @@ class arrow_mapping : public handle<spine_arrow_mapping, spine_arrow_mapping_fre
         return open(std::nothrow, schema, columns);
     }
 
-    static result<arrow_mapping> open(std::nothrow_t, const ArrowSchema &schema,
-                                      const spine_arrow_columns &columns) noexcept
+    /* The same of a structure of C; a template, so that {} means no names. */
+    template <class Columns, if_columns<Columns> = 0>
+    static arrow_mapping open(const ArrowSchema &schema, const Columns &columns)
+    {
+        return open(std::nothrow, schema, columns).value();
+    }
+
+    template <class Columns, if_columns<Columns> = 0>
+    static result<arrow_mapping>
+    open(std::nothrow_t, const ArrowSchema &schema, const Columns &columns) noexcept
     {
         spine_arrow_mapping *raw = nullptr;
         spine_error error;

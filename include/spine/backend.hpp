@@ -114,6 +114,10 @@ class backend
         spine_backend raw = {};
         spine_error error;
 
+        if (inner.raw_.create == nullptr) {
+            (void)fail(&error, SPINE_INVALID, "a backend is empty");
+            return error;
+        }
         if (spine_fault_backend(&inner.raw_, ask<OnOperation>,
                                 const_cast<void *>(static_cast<const void *>(
                                     std::addressof(on_operation))),

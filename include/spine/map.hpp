@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 namespace spine_cpp
@@ -30,6 +31,10 @@ inline namespace SPINE_CPP_MODE
 template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
 class map : public handle<::spine, spine_close>
 {
+    template <class Cut>
+    using if_cut =
+        std::enable_if_t<std::is_same_v<Cut, spine_cpp::cut<K, V, Time, Weights>>, int>;
+
   public:
     using handle::handle;
     using batch = spine_cpp::batch<K, V, Time, Weights>;
@@ -59,14 +64,16 @@ class map : public handle<::spine, spine_close>
         return open(std::nothrow, runtime, options).value();
     }
 
-    /* A new spine with the content of a cut. */
-    static map open(const runtime &runtime, const cut_type &cut)
+    /* A new spine with the content of a cut. A template, so that {} means options. */
+    template <class Cut, if_cut<Cut> = 0>
+    static map open(const runtime &runtime, const Cut &cut)
     {
         return open(std::nothrow, runtime, cut).value();
     }
 
+    template <class Cut, if_cut<Cut> = 0>
     static result<map>
-    open(std::nothrow_t, const runtime &runtime, const cut_type &cut) noexcept
+    open(std::nothrow_t, const runtime &runtime, const Cut &cut) noexcept
     {
         ::spine *raw = nullptr;
         spine_error error;
@@ -178,9 +185,14 @@ class map : public handle<::spine, spine_close>
 
     result<bool> clear_dirty(std::nothrow_t, const cut_type &cut) noexcept
     {
+        spine_error error;
+
         if (!*this)
             return this->empty("map");
-        return spine_clear_dirty_since(get(), cut.get());
+        if (cut)
+            return spine_clear_dirty_since(get(), cut.get());
+        (void)fail(&error, SPINE_INVALID, "a cut is empty");
+        return error;
     }
 
     void set_frontier(uint64_t frontier)
@@ -251,7 +263,13 @@ class map : public handle<::spine, spine_close>
 
     template <class OnDone> result<void> compact(std::nothrow_t, OnDone on_done)
     {
-        std::unique_ptr<OnDone> context(new OnDone(std::move(on_done)));
+        std::unique_ptr<OnDone> context(new (std::nothrow) OnDone(std::move(on_done)));
+        spine_error error;
+
+        if (context == nullptr) {
+            (void)fail(&error, SPINE_NOMEM, "no memory for a callable of a spine");
+            return error;
+        }
         const auto asked = done(spine_compact, call_once<OnDone>, context.get());
 
         if (asked)

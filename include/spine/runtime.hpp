@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <new>
 #include <string>
+#include <type_traits>
 
 namespace spine_cpp
 {
@@ -24,16 +25,27 @@ inline namespace SPINE_CPP_MODE
 
 /* --- timeouts ----------------------------------------------------------------------- */
 
-/* How long to wait: any std::chrono::duration, or nanoseconds as a number; for ever by
+/* How long to wait: any std::chrono::duration, or nanoseconds as an integer; for ever by
  * default. What is less than nothing is nothing, and what is too long is for ever. */
 class timeout
 {
+    template <class N>
+    using if_integer =
+        std::enable_if_t<std::is_integral_v<N> && !std::is_same_v<N, bool>, int>;
+    template <class N>
+    using if_no_integer =
+        std::enable_if_t<std::is_floating_point_v<N> || std::is_same_v<N, bool>, int>;
+
   public:
     constexpr timeout() noexcept = default;
 
-    constexpr timeout(uint64_t ns) noexcept : ns_(ns)
+    template <class N, if_integer<N> = 0>
+    constexpr timeout(N ns) noexcept : ns_(ns > N{0} ? static_cast<uint64_t>(ns) : 0)
     {
     }
+
+    /* A fraction of a nanosecond is meant to be seconds: std::chrono says so. */
+    template <class N, if_no_integer<N> = 0> timeout(N) = delete;
 
     template <class Rep, class Period>
     constexpr timeout(std::chrono::duration<Rep, Period> duration) noexcept

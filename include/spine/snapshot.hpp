@@ -196,7 +196,7 @@ class snapshot : public handle<struct spine_snapshot, spine_snapshot_unref>
 
     result<cursor_type> plus(std::nothrow_t, const snapshot &other) const
     {
-        return cursor_of(std::nothrow, {source{*this, false}, source{other, false}});
+        return with(other, false);
     }
 
     cursor_type minus(const snapshot &other) const
@@ -206,10 +206,17 @@ class snapshot : public handle<struct spine_snapshot, spine_snapshot_unref>
 
     result<cursor_type> minus(std::nothrow_t, const snapshot &other) const
     {
-        return cursor_of(std::nothrow, {source{*this, false}, source{other, true}});
+        return with(other, true);
     }
 
   private:
+    result<cursor_type> with(const snapshot &other, bool negated) const
+    {
+        if (!*this)
+            return this->empty("snapshot");
+        return cursor_of(std::nothrow, {source{*this, false}, source{other, negated}});
+    }
+
     template <class Call>
     result<keys_type> keys_by(Call call, uint64_t number, uint64_t seed) const noexcept
     {

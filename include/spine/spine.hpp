@@ -43,10 +43,11 @@
  *
  * Handles. An empty one (moved from, or never filled) may be assigned to, asked with
  * bool() or get(), shared and destroyed: any other call of it is SPINE_MISUSE, and as an
- * argument it is SPINE_INVALID. Batches, snapshots and cuts are shared: share() is one
- * more reference. Threads are those of the C calls: one at a time for batchers, builders
- * and cursors, any for the rest. Destroying a map closes the spine; a runtime may go
- * before it, see spine/runtime.h.
+ * argument it is SPINE_INVALID. Calls that are noexcept and give no result do nothing, or
+ * answer false, 0 or NULL. Batches, snapshots and cuts are shared: share() is one more
+ * reference. Threads are those of the C calls: one at a time for batchers, builders and
+ * cursors, any for the rest. Destroying a map closes the spine; a runtime may go before
+ * it, see spine/runtime.h.
  */
 
 #if __cplusplus < 201703L

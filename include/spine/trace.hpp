@@ -97,7 +97,12 @@ class trace_writer
         trace_writer opened;
         spine_error error;
 
-        opened.write_ = owned_write(new Write(std::move(write)), end<Write>);
+        opened.write_ =
+            owned_write(new (std::nothrow) Write(std::move(write)), end<Write>);
+        if (opened.write_ == nullptr) {
+            (void)fail(&error, SPINE_NOMEM, "no memory for a trace writer");
+            return error;
+        }
         if (spine_trace_writer_open(append<Write>, opened.write_.get(), &opened.raw_,
                                     &error) != SPINE_OK)
             return error;

@@ -192,9 +192,14 @@ class tuple_page : public handle<spine_tuple_page, spine_tuple_page_free>
          std::size_t rows_max = 4096) noexcept
     {
         spine_tuple_rows out = {};
+        spine_error error;
 
         if (!*this)
             return this->empty("tuple_page");
+        if (!cursor) {
+            (void)fail(&error, SPINE_INVALID, "a cursor is empty");
+            return error;
+        }
         const std::size_t rows =
             spine_cursor_read_tuples(cursor.get(), get(), rows_max, &out);
 

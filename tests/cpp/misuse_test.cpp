@@ -274,21 +274,46 @@ more_empty_handles_refuse()
     const spine_schema schema = {};
     const std::vector<uint64_t> keys = {1};
     const auto nothing = [](uint64_t, const auto &, const auto &) {};
+    const auto all = [](uint64_t) { return true; };
 
-    CHECK_REFUSED(SPINE_MISUSE, batch.from(1), batch.between(std::nothrow, 1, 2));
-    CHECK_REFUSED(SPINE_MISUSE, cut.before(1), cut.between(std::nothrow, 1, 2));
+    CHECK_REFUSED(SPINE_MISUSE, batch.between(1, 2), batch.between(std::nothrow, 1, 2));
+    CHECK_REFUSED(SPINE_MISUSE, batch.from(1), batch.from(std::nothrow, 1));
+    CHECK_REFUSED(SPINE_MISUSE, batch.before(1), batch.before(std::nothrow, 1));
+    CHECK_REFUSED(SPINE_MISUSE, cut.between(1, 2), cut.between(std::nothrow, 1, 2));
+    CHECK_REFUSED(SPINE_MISUSE, cut.from(1), cut.from(std::nothrow, 1));
+    CHECK_REFUSED(SPINE_MISUSE, cut.before(1), cut.before(std::nothrow, 1));
+    CHECK_REFUSED(SPINE_MISUSE, cut.snapshot(), cut.snapshot(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, cut.info(), cut.info(std::nothrow));
     CHECK_REFUSED(SPINE_MISUSE, (batch.check(), 0), batch.check(std::nothrow));
     CHECK_REFUSED(SPINE_MISUSE, none.sample(1, 1), none.sample(std::nothrow, 1, 1));
     CHECK_REFUSED(SPINE_MISUSE, none.partition(1, 1), none.partition(std::nothrow, 1, 1));
-    CHECK_REFUSED(SPINE_INVALID, none.plus(none), none.minus(std::nothrow, none));
+    CHECK_REFUSED(SPINE_MISUSE, none.plus(none), none.plus(std::nothrow, snapshot));
+    CHECK_REFUSED(SPINE_MISUSE, none.minus(none), none.minus(std::nothrow, snapshot));
+    CHECK_REFUSED(SPINE_INVALID, snapshot.plus(none), snapshot.minus(std::nothrow, none));
+    CHECK_REFUSED(SPINE_MISUSE, (cursor.check(), 0), cursor.check(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, cursor.times_through(1),
+                  cursor.times_through(std::nothrow, 1));
+    CHECK_REFUSED(SPINE_MISUSE, cursor.seek_key_exact(1),
+                  cursor.seek_key_exact(std::nothrow, 1));
+    CHECK_REFUSED(SPINE_MISUSE, (cursor.seek_val(1), 0),
+                  cursor.seek_val(std::nothrow, 1));
+    CHECK_REFUSED(SPINE_MISUSE, (cursor.seek_key_with(all), 0),
+                  cursor.seek_val_with_reverse(std::nothrow, all));
+    CHECK_REFUSED(SPINE_MISUSE, (cursor.set_default(1), 0),
+                  cursor.set_default(std::nothrow, 1));
     CHECK_REFUSED(SPINE_MISUSE, cursor.read(columns), cursor.read(std::nothrow, columns));
     CHECK_REFUSED(SPINE_MISUSE, cursor.group(), cursor.group(std::nothrow));
     CHECK_REFUSED(SPINE_MISUSE, cursor.clone(), cursor.clone(std::nothrow));
     CHECK_REFUSED(SPINE_MISUSE, cursor.position(), cursor.position(std::nothrow));
     CHECK_REFUSED(SPINE_MISUSE, (cursor.set_bounds(1, 2), 0),
                   cursor.set_bounds(std::nothrow, 1, 2));
-    CHECK_REFUSED(SPINE_MISUSE, (cursor.set_filter([](uint64_t) { return true; }), 0),
-                  cursor.set_filter(std::nothrow, [](uint64_t) { return true; }));
+    CHECK_REFUSED(SPINE_MISUSE, (cursor.set_filter(all), 0),
+                  cursor.set_filter(std::nothrow, all));
+    CHECK_REFUSED(SPINE_MISUSE, (probe.check(), 0), probe.check(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, probe.look_up(snapshot, keys),
+                  probe.look_up(std::nothrow, snapshot, keys));
+    CHECK_REFUSED(SPINE_MISUSE, (probe.match(snapshot, batch, nothing), 0),
+                  probe.match(std::nothrow, snapshot, batch, nothing));
     CHECK_REFUSED(SPINE_MISUSE, probe.count(snapshot, keys),
                   probe.count(std::nothrow, snapshot, keys));
     CHECK_REFUSED(SPINE_MISUSE, (probe.join(snapshot, batch, nothing), 0),
@@ -305,12 +330,122 @@ more_empty_handles_refuse()
     CHECK(taken && other && !mapping.schema());
 }
 
+/* An empty handle is no argument of one that is not. */
+static void
+empty_arguments_are_refused()
+{
+    using map = spine_cpp::map<uint64_t, uint64_t>;
+    using timed = spine_cpp::map<std::tuple<uint64_t>, uint64_t, SPINE_TIME_U64>;
+    const auto runtime = open_manual();
+    auto state = map::open(runtime);
+    const auto snapshot = state.snapshot();
+    map::probe_type probe;
+    spine_cpp::tuple_page page;
+    timed::cursor_type cursor;
+    const auto mapping = spine_cpp::arrow_mapping::of<uint64_t, uint64_t>();
+    const spine_cpp::arrow_mapping no_mapping;
+    const spine_cpp::column_types no_types;
+    const ArrowArray records = {};
+    const std::vector<uint64_t> keys = {1};
+    const map::snapshot_type none;
+    const map::cut_type cut;
+    const map::batch batch;
+    const auto nothing = [](uint64_t, const auto &, const auto &) {};
+
+    CHECK_REFUSED(SPINE_INVALID, state.clear_dirty(cut),
+                  state.clear_dirty(std::nothrow, cut));
+    CHECK_REFUSED(SPINE_INVALID, state.try_insert(batch),
+                  state.try_insert(std::nothrow, batch));
+    CHECK_REFUSED(SPINE_INVALID, map::open(runtime, cut),
+                  map::open(std::nothrow, runtime, cut));
+    std::vector<map::batch> batches;
+    batches.emplace_back();
+    CHECK_REFUSED(SPINE_INVALID, map::snapshot_type::of(batches),
+                  map::snapshot_type::of(std::nothrow, batches));
+    CHECK_REFUSED(SPINE_INVALID, map::snapshot_type::cursor_of({{none}}),
+                  map::snapshot_type::cursor_of(std::nothrow, {{none}}));
+    CHECK_REFUSED(SPINE_INVALID, probe.look_up(none, keys),
+                  probe.look_up(std::nothrow, none, keys));
+    CHECK_REFUSED(SPINE_INVALID, probe.count(none, keys),
+                  probe.count(std::nothrow, none, keys));
+    CHECK_REFUSED(SPINE_INVALID, (probe.match(snapshot, batch, nothing), 0),
+                  probe.match(std::nothrow, snapshot, batch, nothing));
+    CHECK_REFUSED(SPINE_INVALID, (probe.join(none, batch, nothing), 0),
+                  probe.join(std::nothrow, none, batch, nothing));
+    CHECK_REFUSED(SPINE_INVALID, page.read(cursor), page.read(std::nothrow, cursor));
+    CHECK_REFUSED(SPINE_INVALID, page.prefix_bounds(no_types, nullptr, 0),
+                  page.prefix_bounds(std::nothrow, no_types, nullptr, 0));
+    CHECK_REFUSED(SPINE_INVALID, mapping.stream(none),
+                  mapping.stream(std::nothrow, none));
+    CHECK_REFUSED(SPINE_INVALID, mapping.stream(map::cursor_type()),
+                  mapping.stream(std::nothrow, map::cursor_type()));
+    CHECK_REFUSED(SPINE_INVALID, mapping.look_up(none, records),
+                  mapping.look_up(std::nothrow, none, records));
+    CHECK_REFUSED(SPINE_MISUSE, (no_mapping.batch<uint64_t, uint64_t>(records)),
+                  (no_mapping.batch<uint64_t, uint64_t>(std::nothrow, records)));
+    CHECK_REFUSED(SPINE_MISUSE, (cursor.set_prefix(std::tuple<uint64_t>(1)), 0),
+                  cursor.seek_prefix(std::nothrow, std::tuple<uint64_t>(1)));
+    cursor.set_through(1);
+    cursor.clear_bounds();
+    cursor.set_filter(nullptr);
+    cursor.rewind();
+    cursor.step_val();
+    CHECK(cursor.status() == SPINE_MISUSE && !cursor.key_valid() && !cursor.val_valid());
+    CHECK(no_types.size() == 0 && no_types[0] == nullptr && no_types == no_types);
+}
+
+/* Stores and runtimes, with all that empty ones are asked in no other test. */
+static void
+empty_places_refuse()
+{
+    using map = spine_cpp::map<uint64_t, uint64_t>;
+    const auto runtime = open_manual();
+    const spine_cpp::runtime no_runtime;
+    auto store = spine_cpp::store::open(spine_cpp::backend::memory());
+    spine_cpp::store nowhere;
+    spine_cpp::restored nothing;
+    const auto on_done = [](const spine_cpp::result<spine_checkpoint_info> &) {};
+
+    CHECK_REFUSED(SPINE_MISUSE, no_runtime.prometheus(),
+                  no_runtime.prometheus(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, no_runtime.json(), no_runtime.json(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, nowhere.stats(), nowhere.stats(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, nowhere.checkpoint({}),
+                  nowhere.checkpoint(std::nothrow, {}));
+    CHECK_REFUSED(SPINE_MISUSE, (nowhere.start_checkpoint(runtime, {}, on_done), 0),
+                  nowhere.start_checkpoint(std::nothrow, runtime, {}, on_done));
+    CHECK_REFUSED(SPINE_MISUSE, nowhere.restore(runtime),
+                  nowhere.restore(std::nothrow, runtime));
+    CHECK_REFUSED(SPINE_MISUSE, nowhere.checkpoints(), nowhere.checkpoints(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, (nowhere.remove_checkpoint(1), 0),
+                  nowhere.remove_checkpoint(std::nothrow, 1));
+    CHECK_REFUSED(SPINE_MISUSE, nowhere.sweep(), nowhere.sweep(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, nothing.item(0), nothing.item(std::nothrow, 0));
+    CHECK_REFUSED(SPINE_MISUSE, (nothing.take<uint64_t, uint64_t>("a")),
+                  (nothing.take<uint64_t, uint64_t>(std::nothrow, "a")));
+    CHECK_REFUSED(SPINE_INVALID, (store.start_checkpoint(no_runtime, {}, on_done), 0),
+                  store.start_checkpoint(std::nothrow, no_runtime, {}, on_done));
+    CHECK_REFUSED(SPINE_INVALID, map::open(no_runtime, map::cut_type()),
+                  map::open(std::nothrow, no_runtime, map::cut_type()));
+    int faults = 0;
+    auto on_operation = [&faults](auto &&...) { faults++; };
+    CHECK_REFUSED(
+        SPINE_INVALID, spine_cpp::backend::faulty(spine_cpp::backend(), on_operation),
+        spine_cpp::backend::faulty(std::nothrow, spine_cpp::backend(), on_operation));
+    CHECK_REFUSED(SPINE_INVALID,
+                  (spine_cpp::crash(spine_backend{}, SPINE_CRASH_LOSES_ALL), 0),
+                  spine_cpp::crash(std::nothrow, spine_backend{}, SPINE_CRASH_LOSES_ALL));
+    spine_cpp::trace_writer writer;
+    CHECK(writer.trace().on_event == nullptr && writer.close(std::nothrow));
+}
+
 static void
 empty_maps_refuse()
 {
     using map = spine_cpp::map<uint64_t, uint64_t>;
     map::batcher rows;
     const auto batch = rows.seal();
+    const auto nothing = [](enum spine_status) {};
     map empty;
 
     CHECK_REFUSED(SPINE_MISUSE, (empty.insert(batch), 0),
@@ -334,6 +469,19 @@ empty_maps_refuse()
     CHECK_REFUSED(SPINE_MISUSE, empty.stats(), empty.stats(std::nothrow));
     CHECK_REFUSED(SPINE_MISUSE, empty.snapshot(), empty.snapshot(std::nothrow));
     CHECK_REFUSED(SPINE_MISUSE, empty.cursor(), empty.cursor(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, empty.cut(), empty.cut(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, empty.clear_dirty(map::cut_type()),
+                  empty.clear_dirty(std::nothrow, map::cut_type()));
+    CHECK_REFUSED(SPINE_MISUSE, (empty.compact(), 0), empty.compact(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, (empty.compact(nothing), 0),
+                  empty.compact(std::nothrow, nothing));
+    CHECK_REFUSED(SPINE_MISUSE, (empty.retain_all_keys(), 0),
+                  empty.retain_all_keys(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, (empty.retain_all_values(), 0),
+                  empty.retain_all_values(std::nothrow));
+    CHECK_REFUSED(SPINE_MISUSE, (empty.retain_top(1), 0),
+                  empty.retain_bottom(std::nothrow, 1));
+    CHECK(empty.schema() == nullptr);
 }
 
 int
@@ -352,6 +500,8 @@ main()
     results_are_asked_in_vain();
     empty_handles_refuse();
     more_empty_handles_refuse();
+    empty_arguments_are_refused();
+    empty_places_refuse();
     empty_maps_refuse();
     misuse_aborts_without_exceptions();
     CHECK(spine_allocated_bytes() == 0);
