@@ -72,7 +72,8 @@ SPINE_API void
 spine_store_get_stats(struct spine_store *store, struct spine_store_stats *out);
 
 /* Ends a store. Runtimes and batches that use it keep it alive: the thread that lets go
- * of the last of them releases the backend. NULL is allowed. */
+ * of the last of them releases the backend. Spines that only have copies in it, by
+ * checkpoints, do not. NULL is allowed. */
 SPINE_API void spine_store_close(struct spine_store *store);
 
 #ifdef __cplusplus

@@ -57,10 +57,9 @@ struct lookup_maker {
     /* Keys wait for the thread, or it ends; it has made a filter. */
     struct condition given, made;
     struct {
-        /* In the order of their blocks; the first one is under way if `is_busy`. */
+        /* In the order of their blocks; the first one may be under way. */
         struct lookup_keys *waiting[LOOKUPS_WAITING];
         size_t waiting_count;
-        bool is_busy;
         /* To be filled again; NULL: none. */
         struct lookup_keys *spare;
         struct kept_lookups kept;

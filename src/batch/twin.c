@@ -6,6 +6,7 @@
 #include "batch/twin.h"
 
 #include "base/alloc.h"
+#include "base/container.h"
 #include "base/planted.h"
 #include "batch/fence.h"
 
@@ -15,6 +16,12 @@ struct keeper_twins {
     twin_list lists[];
 };
 
+static const struct file_twin *
+find_twin(const struct fence *fence, const struct spine_store *store, bool *has_doubtful);
+static void
+add_twin(const struct fence *fence, struct block_keeper *keeper, uint32_t number);
+static void *on_take(struct store_guest *guest);
+static void on_release_keeper(void *taken);
 static const twin_list *list_of(const struct fence *fence);
 static twin_list *make_list(const struct fence *fence);
 static struct keeper_twins *make_lists(struct block_keeper *keeper);
@@ -23,14 +30,27 @@ static void on_free(struct block_twin *twin);
 const struct file_twin *
 twin_in_store(const struct fence *fence, const struct spine_store *store)
 {
+    bool has_doubtful;
+
+    return find_twin(fence, store, &has_doubtful);
+}
+
+/* Of another store's twins nothing but the store is looked at: it may be closed now. */
+static const struct file_twin *
+find_twin(const struct fence *fence, const struct spine_store *store, bool *has_doubtful)
+{
     const twin_list *list = list_of(fence);
     struct block_twin *twin = list != NULL ? twins_first(list) : NULL;
 
+    *has_doubtful = false;
     for (; twin != NULL; twin = twin->next) {
         const struct file_twin *of_file = (const struct file_twin *)(void *)twin;
 
+        if (atomic_load_explicit(&of_file->store, memory_order_acquire) != store)
+            continue;
         if (twin_is_reliable(of_file->keeper, store))
             return of_file;
+        *has_doubtful = true;
     }
     return NULL;
 }
@@ -46,20 +66,53 @@ twin_is_reliable(const struct block_keeper *keeper, const struct spine_store *st
 void
 twin_remember(const struct fence *fence, struct block_keeper *keeper, uint32_t number)
 {
-    const int64_t apart = mem_apart_begin();
-    struct file_twin *twin = NULL;
-    twin_list *list = NULL;
+    struct store_file *file = keeper->file;
+    bool has_doubtful;
 
-    if (twin_in_store(fence, keeper->file->store) == NULL)
-        list = make_list(fence);
-    if (list != NULL)
-        twin = mem_alloc(sizeof *twin);
+    if (find_twin(fence, file->store, &has_doubtful) == NULL &&
+        (!has_doubtful || store_object_state(file->object) == OBJECT_DURABLE))
+        add_twin(fence, keeper, number);
+}
+
+static void
+add_twin(const struct fence *fence, struct block_keeper *keeper, uint32_t number)
+{
+    const int64_t apart = mem_apart_begin();
+    twin_list *list = make_list(fence);
+    struct file_twin *twin = list != NULL ? mem_alloc(sizeof *twin) : NULL;
+
     if (twin != NULL) {
         *twin = (struct file_twin){.twin.on_free = on_free,
+                                   .guest.on_take = on_take,
+                                   .guest.on_release = on_release_keeper,
                                    .keeper = block_keeper_ref(keeper),
                                    .number = number};
-        twins_add(list, &twin->twin);
+        atomic_init(&twin->store, keeper->file->store);
+        if (store_guest_enter(keeper->file->store, &twin->guest))
+            twins_add(list, &twin->twin);
+        else {
+            block_keeper_unref(keeper);
+            mem_free(twin, sizeof *twin);
+        }
     }
+    mem_apart_end(apart);
+}
+
+static void *
+on_take(struct store_guest *guest)
+{
+    struct file_twin *twin = container_of(guest, struct file_twin, guest);
+
+    atomic_store_explicit(&twin->store, NULL, memory_order_release);
+    return twin->keeper;
+}
+
+static void
+on_release_keeper(void *taken)
+{
+    const int64_t apart = mem_apart_begin();
+
+    block_keeper_unref(taken);
     mem_apart_end(apart);
 }
 
@@ -138,7 +191,8 @@ on_free(struct block_twin *twin)
     struct file_twin *of_file = (struct file_twin *)(void *)twin;
     const int64_t apart = mem_apart_begin();
 
-    block_keeper_unref(of_file->keeper);
+    if (store_guest_leave(&of_file->guest))
+        block_keeper_unref(of_file->keeper);
     mem_free(of_file, sizeof *of_file);
     mem_apart_end(apart);
 }

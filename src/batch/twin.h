@@ -8,12 +8,13 @@
  *
  * Who wrote a block that stays where it was leaves word of it with the block, which all
  * batches that have it share, or with its file. It is not written once more, and leaves
- * memory without being written. A twin keeps its file until the block goes. A block has
- * one for each store that it was written to, and one more where an earlier one could not
- * be made durable.
+ * memory without being written. A twin keeps its file until the block goes, or the host
+ * has closed the store (store/store_guests.h). A block has one for each store that it was
+ * written to, and one more where that could not be made durable.
  */
 
 #include "block/block.h"
+#include "store/store_guests.h"
 
 struct block_keeper;
 struct fence;
@@ -22,18 +23,22 @@ struct spine_store;
 /* Block `number` of `keeper`, which is a file. */
 struct file_twin {
     struct block_twin twin;
+    struct store_guest guest;
+    /* Of the file; NULL once the host has closed it: there is no keeper any more then. */
+    _Atomic(const struct spine_store *) store;
     struct block_keeper *keeper;
     uint32_t number;
 };
 
-/* The twin of the fence's block in a file of the store that may be relied on; NULL:
- * none. */
+/* The twin of the fence's block in a file of the store that may be relied on; NULL: none.
+ * The store is open meanwhile, or a runtime serves it. */
 const struct file_twin *
 twin_in_store(const struct fence *fence, const struct spine_store *store);
 /* May blocks of the keeper be relied on to be in files of the store? */
 bool twin_is_reliable(const struct block_keeper *keeper, const struct spine_store *store);
 /* The fence's block has this twin from now on, unless it has one in that store that may
- * be relied on, or there is no memory. Any thread that has a reference to the batch. */
+ * be relied on, or there is no memory. Where it has one that may not be relied on, only a
+ * file that is durable is another. Any thread that has a reference to the batch. */
 void
 twin_remember(const struct fence *fence, struct block_keeper *keeper, uint32_t number);
 /* The block of the fence leaves memory; its twin takes its place. */

@@ -30,10 +30,16 @@ gather_write(struct gather *gather, struct spine_error *error)
         TRY_RETURN(gather_cut(gather, gather->items[i].cut, error));
     }
     TRY_RETURN(write_pack(gather, error));
+    gather_remember(gather);
+    return SPINE_OK;
+}
+
+void
+gather_remember(struct gather *gather)
+{
     for (size_t i = 0; i < gather->places_count; i++)
         if (!gather->places[i].is_shared)
             batch_places_remember(gather->places[i].places);
-    return SPINE_OK;
 }
 
 static enum spine_status

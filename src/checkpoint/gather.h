@@ -67,6 +67,9 @@ struct gather {
 
 /* All blocks are in files that can be read; nothing is durable. Blocks. */
 enum spine_status gather_write(struct gather *gather, struct spine_error *error);
+/* The files are durable now: so all blocks have twins there, also those whose earlier
+ * ones may have been lost. */
+void gather_remember(struct gather *gather);
 /* What was gathered, as the manifest of a checkpoint but for its head. Notes files and
  * objects. SPINE_NOMEM. */
 enum spine_status gather_describe(struct gather *gather, struct manifest *manifest,

@@ -122,13 +122,19 @@ parts_init(struct spine_store *store, const struct spine_store_options *options,
     if (st != SPINE_OK)
         goto no_turn;
     st = condition_init(&store->turn.ended);
-    if (st == SPINE_OK)
+    if (st != SPINE_OK)
+        goto no_condition;
+    store->guests = store_guests_new();
+    if (store->guests != NULL)
         return st;
+    st = SPINE_NOMEM;
+    condition_release(&store->turn.ended);
+no_condition:
     mutex_release(&store->turn.mutex);
 no_turn:
     mutex_release(&store->objects.mutex);
 no_objects:
-    (void)fail_nomem(error, "a lock", sizeof store->turn); /* the same */
+    (void)fail_nomem(error, "a lock", sizeof store->turn); /* the same status */
     store_work_release(&store->work);
 no_work:
     cache_release(&store->cache);
@@ -138,6 +144,10 @@ no_work:
 void
 spine_store_close(struct spine_store *store)
 {
+    if (store == NULL)
+        return;
+    if (store_work_close(store))
+        store_guests_dismiss(store->guests);
     store_unref(store);
 }
 
@@ -155,6 +165,7 @@ store_unref(struct spine_store *store)
         return;
     mem_free(store->ledger.orphans,
              store->ledger.orphan_room * sizeof *store->ledger.orphans);
+    store_guests_unref(store->guests);
     condition_release(&store->turn.ended);
     mutex_release(&store->turn.mutex);
     mutex_release(&store->objects.mutex);

@@ -30,6 +30,7 @@
  *     read_ahead.c         several images at a time
  *     store_run.c          the same by somebody else
  *     store_work.c         what runtimes do for a store: read, remove files
+ *     store_guests.c       who keeps files open only in case they are of use
  *
  *     store_writer_new(store, &writer, error);
  *     store_writer_block(...);     for each block, in order
@@ -48,6 +49,7 @@
 #include "runtime/runtime.h"
 #include "spine/store.h"
 #include "store/file_format.h"
+#include "store/store_guests.h"
 #include "store/store_names.h"
 #include "store/store_object.h"
 #include "store/store_work.h"

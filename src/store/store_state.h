@@ -36,6 +36,9 @@ struct spine_store {
     struct block_cache cache;
     struct store_work work;
     struct object_table objects;
+    struct store_guests *guests;
+    /* By the host. Its guests are dismissed once nobody serves it. */
+    bool is_closed;
     struct checkpoint_turn turn;
     /* Of the one whose turn it is. */
     struct checkpoint_ledger ledger;

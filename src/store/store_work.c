@@ -89,6 +89,7 @@ void
 store_serve_no_more(struct spine_store *store, struct spine_runtime *runtime)
 {
     struct store_server **at = &store->work.locked.servers, *server;
+    bool is_done;
 
     mutex_lock(&store->work.mutex);
     while ((*at)->runtime != runtime)
@@ -102,9 +103,24 @@ store_serve_no_more(struct spine_store *store, struct spine_runtime *runtime)
         (void)withdrawn;
     }
     bound_locked(store);
+    is_done = store->is_closed && store->work.locked.servers == NULL;
     mutex_unlock(&store->work.mutex);
     mem_free(server, sizeof *server);
+    if (is_done)
+        store_guests_dismiss(store->guests);
     store_work_sweep(store);
+}
+
+bool
+store_work_close(struct spine_store *store)
+{
+    bool is_served;
+
+    mutex_lock(&store->work.mutex);
+    store->is_closed = true;
+    is_served = store->work.locked.servers != NULL;
+    mutex_unlock(&store->work.mutex);
+    return !is_served;
 }
 
 void

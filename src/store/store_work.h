@@ -83,6 +83,8 @@ void store_work_release(struct store_work *work);
 enum spine_status store_serve(struct spine_store *store, struct spine_runtime *runtime,
                               struct spine_error *error);
 void store_serve_no_more(struct spine_store *store, struct spine_runtime *runtime);
+/* The host has closed the store. True: nobody serves it, nor will. */
+bool store_work_close(struct spine_store *store);
 /* So much the runtime may hold; where several serve, the strictest rules. The cache has
  * another bound then, but nothing is evicted: locks of runtimes may be held. */
 void store_press(struct spine_store *store, struct spine_runtime *runtime,
