@@ -23,13 +23,16 @@
  * Assumed: a sync of files and of directories is honest; one process has a directory open
  * at a time (it is locked). Detected, not repaired: any change to stored bytes; a missing
  * file; the missing manifest of a checkpoint that was acknowledged and not removed, since
- * each has a *receipt*, an object of its own, `acknowledged-` and the number. Then
- * nothing is removed and no checkpoint made: SPINE_CORRUPT names the number.
- * spine_restore() of an earlier one by its number goes, and spine_checkpoint_remove() of
- * the number that is missing says that the host knows.
+ * each has a *receipt*, an object of its own, `acknowledged-` and the number, which is
+ * durable with the next checkpoint at the latest. Then nothing is removed, and when it is
+ * the newest that is missing, no checkpoint is made and none is taken for it:
+ * SPINE_CORRUPT names the number. spine_restore() of an earlier one by its number goes,
+ * and spine_checkpoint_remove() of the number that is missing says that the host knows.
  *
  * One checkpoint, restore, removal or sweep of a store goes on at a time; others wait for
- * it. None may be called inside a callback of the library. All of them block.
+ * it. None may be called inside a callback of the library. All of them block. While a
+ * checkpoint has 8 MiB or more to write, two threads of its own do part of it; they block
+ * all signals, and call the backend, the allocator and the trace.
  */
 
 #include "spine/cut.h"
@@ -172,7 +175,8 @@ struct spine_sweep_options {
     bool dry_run;
     /* A file goes only when a sweep has found it without need so many milliseconds ago,
      * and each since then; sweeps before this process count for nothing. For stores to
-     * which others write, who put their files before their manifest. 0: at once. */
+     * which others write, who put their files before their manifest; these restore with
+     * keep_orphans, too, and open with keep_leftovers. 0: at once. */
     uint64_t grace_ms;
 };
 

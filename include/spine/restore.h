@@ -36,9 +36,9 @@ struct spine_restore_options {
  * SPINE_NOT_FOUND: there is no checkpoint, or none of this sequence. SPINE_CORRUPT names
  * the object, and the offset where there is one; a newest checkpoint that is damaged is
  * an error, and no older one is taken for it: the host may ask for that by its sequence.
- * Also when there is no manifest though a checkpoint was acknowledged. SPINE_INVALID for
- * a version or a feature that this library does not know. SPINE_IO, SPINE_NOMEM. Then
- * nothing is open and nothing was changed.
+ * Also when the manifest of the newest is missing though it was acknowledged.
+ * SPINE_INVALID for a version or a feature that this library does not know. SPINE_IO,
+ * SPINE_NOMEM. Then nothing is open and nothing was changed.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_restore(struct spine_store *store, uint64_t sequence, struct spine_runtime *runtime,

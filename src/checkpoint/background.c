@@ -28,6 +28,8 @@ struct background {
     struct spine_checkpoint_options options;
     /* Slices that found another one in the store's checkpoints. */
     unsigned tries;
+    /* The runtime closes while a slice runs: the last one. */
+    bool is_last;
     /* Copies of what the host said: user data, then the names of the items. */
     uint8_t *text;
     size_t text_bytes;
@@ -39,6 +41,7 @@ static enum spine_status copy_text(struct background *background,
 static enum spine_status submit(struct background *background, struct spine_error *error);
 static void on_slice(struct job *job, uint64_t *fuel_rows);
 static void try_later(struct background *background);
+static void tell_cancelled(struct background *background);
 static void on_close(struct runtime_watch *watch);
 static void background_free(struct background *background);
 
@@ -167,34 +170,53 @@ static void
 try_later(struct background *background)
 {
     struct spine_runtime *runtime = runtime_ref(background->runtime);
+    bool is_last;
 
     mutex_lock(&background->mutex);
-    runtime_wait(runtime, &background->job, background->tries++);
+    is_last = background->is_last;
+    if (!is_last)
+        runtime_wait(runtime, &background->job, background->tries++);
     mutex_unlock(&background->mutex);
-    runtime_kick(runtime);
+    if (is_last) {
+        tell_cancelled(background);
+        mutex_lock(&background->mutex);
+        runtime_idle(runtime, &background->job);
+        mutex_unlock(&background->mutex);
+        background_free(background);
+    } else {
+        runtime_kick(runtime);
+    }
     runtime_unref(runtime);
 }
 
-/* A slice that runs ends by itself; the runtime waits for it. */
+/* A slice that runs ends the checkpoint by itself; the runtime waits for it. */
 static void
 on_close(struct runtime_watch *watch)
 {
     struct background *background = container_of(watch, struct background, watch);
-    const struct spine_checkpoint_info info = {0};
-    struct spine_error error = {0};
     bool withdrawn;
 
     mutex_lock(&background->mutex);
     withdrawn = runtime_withdraw(background->runtime, &background->job);
+    background->is_last = !withdrawn;
     mutex_unlock(&background->mutex);
     if (!withdrawn)
         return;
+    tell_cancelled(background);
+    background_free(background);
+}
+
+static void
+tell_cancelled(struct background *background)
+{
+    const struct spine_checkpoint_info info = {0};
+    struct spine_error error = {0};
+
     gather_release(&background->gather);
     (void)spine_fail(&error, SPINE_CANCELLED, "checkpoint: the runtime was closed");
     background->options.on_done(background->options.context, SPINE_CANCELLED, &info,
                                 &error);
     runtime_watch_end(background->runtime, &background->watch);
-    background_free(background);
 }
 
 static void

@@ -74,13 +74,14 @@ note_object(void *argument, const char *name, uint64_t bytes, struct spine_error
  * not its manifest: so both are looked for once more. A receipt goes before its
  * manifest. */
 enum spine_status
-catalog_check(struct spine_store *store, const struct catalog *catalog,
+catalog_check(struct spine_store *store, const struct catalog *catalog, uint64_t after,
               struct spine_error *error)
 {
     enum spine_status st = SPINE_OK;
 
     for (size_t i = 0; st == SPINE_OK && i < catalog->receipts.count; i++)
-        if (!sequences_have(&catalog->manifests, catalog->receipts.numbers[i]))
+        if (catalog->receipts.numbers[i] > after &&
+            !sequences_have(&catalog->manifests, catalog->receipts.numbers[i]))
             st = catalog_check_one(store, catalog->receipts.numbers[i], error);
     return st;
 }
@@ -207,7 +208,7 @@ catalog_choose(struct spine_store *store, const char *what, uint64_t *sequence,
 
     TRY(catalog_read(store, &catalog, error));
     if (*sequence == 0) {
-        TRY(catalog_check(store, &catalog, error));
+        TRY(catalog_check(store, &catalog, catalog_newest(&catalog), error));
         *sequence = catalog_newest(&catalog);
     }
     if (*sequence == 0)

@@ -36,9 +36,10 @@ enum spine_status
 catalog_read(struct spine_store *store, struct catalog *out, struct spine_error *error);
 /* Twice is harmless. */
 void catalog_release(struct catalog *catalog);
-/* SPINE_CORRUPT when a manifest is missing that has to be there. */
+/* SPINE_CORRUPT when a manifest is missing that has to be there, of a number greater than
+ * `after`. */
 enum spine_status catalog_check(struct spine_store *store, const struct catalog *catalog,
-                                struct spine_error *error);
+                                uint64_t after, struct spine_error *error);
 /* The same of one checkpoint. */
 enum spine_status catalog_check_one(struct spine_store *store, uint64_t sequence,
                                     struct spine_error *error);
@@ -60,7 +61,7 @@ enum spine_status catalog_load_text(struct spine_store *store, uint64_t sequence
                                     void **text, size_t *bytes,
                                     struct spine_error *error);
 /* `*sequence` unless it is 0: that of the newest checkpoint then. SPINE_NOT_FOUND when
- * there is none, SPINE_CORRUPT when a manifest is missing. `what` asks. */
+ * there is none, SPINE_CORRUPT when the newest is missing. `what` asks. */
 enum spine_status catalog_choose(struct spine_store *store, const char *what,
                                  uint64_t *sequence, struct spine_error *error);
 /* Checkpoint `sequence` was acknowledged. That is durable with the next sync of names. */

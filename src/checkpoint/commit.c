@@ -185,7 +185,7 @@ commit(struct gather *gather, const struct spine_checkpoint_options *options,
     enum spine_status st, receipts_gone;
 
     TRY(catalog_read(store, &catalog, error));
-    TRY(catalog_check(store, &catalog, error));
+    TRY(catalog_check(store, &catalog, catalog_newest(&catalog), error));
     if (catalog_newest(&catalog) > gather->ledger->last_sequence)
         gather->ledger->last_sequence = catalog_newest(&catalog);
     TRY(gather_write(gather, error));
@@ -196,6 +196,7 @@ commit(struct gather *gather, const struct spine_checkpoint_options *options,
     TRY(put_manifest(gather, &manifest, &was_tried, info, error));
     if (PLANTED(MANIFEST_FIRST))
         TRY(make_durable(gather, error));
+    gather_remember(gather);
     if (!PLANTED(RECEIPT_FORGOTTEN))
         TRY(catalog_put_receipt(store, manifest.sequence, error));
     info->sequence = manifest.sequence;
@@ -294,24 +295,39 @@ put_manifest(const struct gather *gather, struct manifest *manifest, bool *was_t
 }
 
 /* Of those that remove_older() will remove, before the names are made durable for the
- * checkpoint anyway. */
+ * checkpoint anyway; but for the newest, of which nobody may lose sight before there is
+ * another one. */
 static enum spine_status
 remove_receipts(struct spine_store *store, struct catalog *catalog, uint32_t keep)
 {
     enum spine_status st = SPINE_OK;
 
-    for (size_t i = 0; st == SPINE_OK && i + keep <= catalog->manifests.count; i++)
+    for (size_t i = 0; st == SPINE_OK && i + keep <= catalog->manifests.count &&
+                       i + 1 < catalog->manifests.count;
+         i++)
         st = catalog_remove_receipt(store, catalog, catalog->manifests.numbers[i], NULL);
     return st;
 }
 
-/* All but the newest `keep`, of which `sequence` is one. */
+/* All but the newest `keep`, of which `sequence` is one; none while one is lost, which
+ * may need the same files. The one before has its receipt yet if none but the newest is
+ * kept. */
 static enum spine_status
 remove_older(struct spine_store *store, struct catalog *catalog, uint64_t sequence,
              uint32_t keep)
 {
-    enum spine_status st = sequences_add(&catalog->manifests, sequence, NULL);
+    enum spine_status st = catalog_check(store, catalog, 0, NULL);
 
+    if (st == SPINE_OK)
+        st = sequences_add(&catalog->manifests, sequence, NULL);
+    if (st == SPINE_OK && keep == 1 && catalog->manifests.count > 1) {
+        const size_t before = catalog->manifests.count - 2;
+
+        st = catalog_remove_receipt(store, catalog, catalog->manifests.numbers[before],
+                                    NULL);
+        if (st == SPINE_OK)
+            st = store_sync_names(store, NULL);
+    }
     while (st == SPINE_OK && catalog->manifests.count > keep)
         st = catalog_remove(store, catalog, catalog->manifests.numbers[0], NULL);
     return st;

@@ -86,7 +86,7 @@ check_removal(struct spine_store *store, const struct catalog *catalog, uint64_t
                           "spine_checkpoint_remove: checkpoint %" PRIu64
                           " is the only one, and stays",
                           sequence);
-    return catalog_check(store, catalog, error);
+    return catalog_check(store, catalog, 0, error);
 }
 
 enum spine_status
@@ -155,7 +155,7 @@ catalog_sweep(struct spine_store *store, struct checkpoint_ledger *ledger,
     sweep.now_ns = clock_now_ns();
     sweep.names_are_durable = options->dry_run || PLANTED(SWEEP_TOO_SOON);
     TRY(catalog_read(store, &catalog, error));
-    TRY(catalog_check(store, &catalog, error));
+    TRY(catalog_check(store, &catalog, 0, error));
     TRY(needed_by_all(store, &catalog, &needed, error));
     for (size_t i = 0; i < catalog.object_count; i++)
         if (!name_set_has(&needed, catalog.objects[i].name))
@@ -180,9 +180,11 @@ sweep_object(struct sweep *sweep, const struct manifest_object *object,
     if (!sweep->names_are_durable)
         TRY_RETURN(store_sync_names(sweep->store, error));
     sweep->names_are_durable = true;
+    if (sweep->options->grace_ms > 0 &&
+        store_object_is_used(sweep->store, object->name, false))
+        return SPINE_OK;
     if (has_grace(sweep, object->name)) {
-        if (!store_object_is_used(sweep->store, object->name, false))
-            sweep->info->waiting_files++;
+        sweep->info->waiting_files++;
         return SPINE_OK;
     }
     if (store_object_is_used(sweep->store, object->name, !dry_run))
@@ -232,7 +234,7 @@ remember(struct sweep *sweep)
 {
     struct checkpoint_ledger *ledger = sweep->ledger;
 
-    if (sweep->options->dry_run || sweep->options->grace_ms == 0)
+    if (sweep->options->dry_run)
         return;
     mem_free(ledger->orphans, ledger->orphan_room * sizeof *ledger->orphans);
     ledger->orphans = sweep->waiting;

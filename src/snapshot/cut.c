@@ -69,6 +69,8 @@ spine_cut_between(const struct spine_cut *cut, const union spine_datum *lower,
     part->value_filter = value_filter_ref(cut->value_filter);
     part->inserted_batches = cut->inserted_batches;
     part->inserted_rows = cut->inserted_rows;
+    /* That of no spine. */
+    part->sequence = UINT64_MAX;
     TRY(snapshot_between(cut->snapshot, lower, upper, &part->snapshot, error));
     *out = part;
     part = NULL;

@@ -283,9 +283,10 @@ object_sink_end(struct object_sink *sink, struct spine_error *error)
 
     TRY_RETURN(hand_over(sink, error));
     if (!is_written_behind(sink)) {
-        st = end_object(sink, error);
+        st = end_object(sink, &sink->error);
+        sink->status = st;
         atomic_store(&sink->has_ended, true);
-        return st;
+        return status_of(sink, error);
     }
     mutex_lock(&work->mutex);
     sink->is_ending = true;

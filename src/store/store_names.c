@@ -15,7 +15,8 @@ enum spine_status
 store_list(struct spine_store *store, spine_name_fn *on_name, void *argument,
            struct spine_error *error)
 {
-    return store->backend.list(store->backend.context, on_name, argument, error);
+    return store_answer(
+        store->backend.list(store->backend.context, on_name, argument, error), error);
 }
 
 enum spine_status
@@ -31,7 +32,7 @@ store_get(struct spine_store *store, const char *name, size_t bytes_max, void **
     *bytes = 0;
     st = backend->open(backend->context, name, &object, &size, error);
     if (st != SPINE_OK)
-        return st;
+        return store_answer(st, error);
     if (size == 0 || size > bytes_max) {
         st = spine_fail(error, SPINE_CORRUPT, "%s: has %" PRIu64 " bytes", name, size);
         goto out;
@@ -43,7 +44,8 @@ store_get(struct spine_store *store, const char *name, size_t bytes_max, void **
     }
     store_count(&store->reads, 1);
     store_count(&store->read_bytes, size);
-    TRY(backend->read_at(backend->context, object, 0, read, (size_t)size, error));
+    st = backend->read_at(backend->context, object, 0, read, (size_t)size, error);
+    TRY(store_answer(st, error));
     *data = read;
     *bytes = (size_t)size;
     read = NULL;
@@ -64,7 +66,7 @@ store_has(struct spine_store *store, const char *name, struct spine_error *error
 
     if (st == SPINE_OK)
         backend->close(backend->context, object);
-    return st;
+    return store_answer(st, error);
 }
 
 enum spine_status
@@ -76,14 +78,14 @@ store_put(struct spine_store *store, const char *name, const void *data, size_t 
     enum spine_status st = backend->create(backend->context, name, &writer, error);
 
     if (st != SPINE_OK)
-        return st;
+        return store_answer(st, error);
     store_count(&store->writes, 1);
     store_count(&store->write_bytes, bytes);
     st = backend->write(backend->context, writer, data, bytes, error);
     if (st == SPINE_OK)
-        return backend->finish(backend->context, writer, error);
+        return store_answer(backend->finish(backend->context, writer, error), error);
     backend->abort(backend->context, writer);
-    return st;
+    return store_answer(st, error);
 }
 
 enum spine_status
@@ -94,20 +96,22 @@ store_put_new(struct spine_store *store, const char *name, const void *data, siz
     store_count(&store->write_bytes, bytes);
     /* The object and its name. */
     store_count(&store->syncs, 2);
-    return store->backend.put_new(store->backend.context, name, data, bytes, error);
+    return store_answer(
+        store->backend.put_new(store->backend.context, name, data, bytes, error), error);
 }
 
 enum spine_status
 store_remove(struct spine_store *store, const char *name, struct spine_error *error)
 {
-    return store->backend.remove(store->backend.context, name, error);
+    return store_answer(store->backend.remove(store->backend.context, name, error),
+                        error);
 }
 
 enum spine_status
 store_sync_names(struct spine_store *store, struct spine_error *error)
 {
     store_count(&store->syncs, 1);
-    return store->backend.sync_names(store->backend.context, error);
+    return store_answer(store->backend.sync_names(store->backend.context, error), error);
 }
 
 struct checkpoint_ledger *

@@ -73,7 +73,7 @@ store_object_open(struct spine_store *store, const char *name, struct store_obje
     if (st != SPINE_OK) {
         store_unref(object->store);
         mem_free(object, sizeof *object);
-        return st;
+        return store_answer(st, error);
     }
     atomic_store(&object->kept, true);
     store_count(&store->files, 1);
@@ -153,7 +153,7 @@ store_object_sync(struct store_object *object, struct spine_error *error)
     store_count(&object->store->syncs, 1);
     st = backend->sync(backend->context, object->handle, error);
     atomic_store(&object->state, st == SPINE_OK ? OBJECT_DURABLE : OBJECT_DOUBTFUL);
-    return st;
+    return store_answer(st, error);
 }
 
 void

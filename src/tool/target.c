@@ -178,7 +178,7 @@ add_checkpoints(struct tool_target *target, uint64_t only, const char *object,
     enum spine_status st;
 
     TRY(catalog_read(target->store, &catalog, error));
-    target->status = catalog_check(target->store, &catalog, &target->why);
+    target->status = catalog_check(target->store, &catalog, 0, &target->why);
     for (size_t i = 0; i < catalog.manifests.count; i++) {
         const uint64_t sequence = catalog.manifests.numbers[i];
         struct tool_checkpoint *checkpoint;

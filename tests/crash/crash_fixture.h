@@ -160,8 +160,8 @@ run_checkpoint(struct crash_run *run)
     struct spine_checkpoint_item items[CRASH_SPINES];
     const unsigned state = note_state(run, items);
     const uint8_t number = (uint8_t)state;
-    const struct spine_checkpoint_options options = {.user_data = &number,
-                                                     .user_bytes = 1};
+    const struct spine_checkpoint_options options = {
+        .keep = 1 + (uint32_t)(number % 3), .user_data = &number, .user_bytes = 1};
     struct spine_error error = {0};
     enum spine_status st;
 
@@ -207,6 +207,7 @@ run_start(struct crash_run *run)
 
     HOLDS(finish_background(run));
     number = (uint8_t)note_state(run, items);
+    options.keep = 1 + (uint32_t)(number % 3);
     *background = (struct crash_background){.is_under_way = true, .state = number};
     st = spine_checkpoint_start(run->world.store, run->world.runtime, items, CRASH_SPINES,
                                 &options, &error);

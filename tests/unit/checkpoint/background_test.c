@@ -11,6 +11,8 @@
 #include "spine/metrics.h"
 #include "store/store.h"
 
+#include <uv.h>
+
 struct told {
     unsigned times;
     enum spine_status status;
@@ -191,6 +193,42 @@ test_a_runtime_that_closes_cancels_one_that_waits(void **state)
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
+static void
+run_once(void *context)
+{
+    (void)spine_runtime_run(context, UINT64_MAX);
+}
+
+/* The runtime closes while a slice runs that finds another checkpoint in its way. */
+static void
+test_it_is_told_when_the_runtime_closes_meanwhile(void **state)
+{
+    struct world world;
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 28);
+    for (unsigned i = 0; i < 300; i++) {
+        struct told told_of;
+        uv_thread_t thread;
+
+        world_init(&world, &rng, 1);
+        (void)store_checkpoints_lock(world.store);
+        assert_int_equal(start(&world, &told_of), SPINE_OK);
+        assert_int_equal(uv_thread_create(&thread, run_once, world.runtime), 0);
+        for (volatile unsigned k = 0; k < i * 20; k++)
+            continue;
+        spine_runtime_close(world.runtime);
+        assert_int_equal(uv_thread_join(&thread), 0);
+        assert_int_equal(told_of.times, 1);
+        assert_int_equal(told_of.status, SPINE_CANCELLED);
+        store_checkpoints_unlock(world.store);
+        world.runtime = NULL;
+        world_release(&world);
+        assert_int_equal(spine_allocated_bytes(), 0);
+    }
+}
+
 static enum spine_status
 ignore_text(void *context, const char *text, size_t bytes)
 {
@@ -291,6 +329,7 @@ main(void)
         cmocka_unit_test(test_a_closed_runtime_makes_none),
         cmocka_unit_test(test_it_waits_for_its_turn),
         cmocka_unit_test(test_a_runtime_that_closes_cancels_one_that_waits),
+        cmocka_unit_test(test_it_is_told_when_the_runtime_closes_meanwhile),
         cmocka_unit_test(test_it_is_no_spine),
         cmocka_unit_test(test_nulls),
     };
