@@ -12,13 +12,11 @@
  * A checkpoint is durable and whole once spine_checkpoint() has returned SPINE_OK: then
  * spine_restore() gives exactly that, whatever crashes. What was inserted after its cut
  * is not in it. Inserts, merges and readers go on meanwhile. What was written to this
- * store once, by an earlier checkpoint or because memory was short, is not written again;
- * what lies in files of another store is copied by every checkpoint.
+ * store once, by an earlier checkpoint or because memory was short, is not written again.
  *
  * What a store has of one: a *manifest*, `checkpoint-` and its sequence number, text that
  * a person can read, and the files that it names. Manifests never change, and their
- * sequence numbers ascend. Files go when no checkpoint and no batch in this process needs
- * them.
+ * sequence numbers ascend. Files go when no checkpoint and no batch here needs them.
  *
  * Assumed: a sync of files and of directories is honest; one process has a directory open
  * at a time (it is locked). Detected, not repaired: any change to stored bytes; a missing
@@ -30,9 +28,8 @@
  * and spine_checkpoint_remove() of the number that is missing says that the host knows.
  *
  * One checkpoint, restore, removal or sweep of a store goes on at a time; others wait for
- * it. None may be called inside a callback of the library. All of them block. While a
- * checkpoint has 8 MiB or more to write, two threads of its own do part of it; they block
- * all signals, and call the backend, the allocator and the trace.
+ * it. None may be called inside a callback of the library. All of them block. With 8 MiB
+ * or more to write, two threads of its own call the backend, the allocator, the trace.
  */
 
 #include "spine/cut.h"
@@ -173,10 +170,9 @@ spine_checkpoint_remove(struct spine_store *store, uint64_t sequence,
 struct spine_sweep_options {
     /* True: only counts. */
     bool dry_run;
-    /* A file goes only when a sweep has found it without need so many milliseconds ago,
-     * and each since then; sweeps before this process count for nothing. For stores to
-     * which others write, who put their files before their manifest; these restore with
-     * keep_orphans, too, and open with keep_leftovers. 0: at once. */
+    /* A file goes only when all sweeps of this process since so many milliseconds have
+     * found it without need. For stores to which others write, files first: these restore
+     * with keep_orphans, too, and open with keep_leftovers. 0: at once. */
     uint64_t grace_ms;
 };
 

@@ -14,7 +14,7 @@
  */
 
 #include "block/block.h"
-#include "store/store_guests.h"
+#include "store/store.h"
 
 struct block_keeper;
 struct fence;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The guests of a store, in a list under a lock of its own, and their dismissal. */
+
 #include "base/alloc.h"
 #include "store/store_state.h"
 
