@@ -170,9 +170,9 @@ spine_checkpoint_remove(struct spine_store *store, uint64_t sequence,
 struct spine_sweep_options {
     /* True: only counts. */
     bool dry_run;
-    /* A file goes only when all sweeps of this process since so many milliseconds have
-     * found it without need. For stores to which others write, files first: these restore
-     * with keep_orphans, too, and open with keep_leftovers. 0: at once. */
+    /* A file goes only when all sweeps of this process have found it without need for at
+     * least `grace_ms` milliseconds. For stores to which others write, files first: these
+     * restore with keep_orphans, too, and open with keep_leftovers. 0: at once. */
     uint64_t grace_ms;
 };
 

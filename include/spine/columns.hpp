@@ -231,7 +231,7 @@ template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 
 class row_columns
 {
   public:
-    /* Room for `rows` rows and so many bytes of each of their cells. */
+    /* Room for `rows` rows and the given bytes for each of their cells. */
     explicit row_columns(std::size_t rows = 4096, std::size_t cell_bytes = 16) noexcept
         : room_(rows > 0 ? rows : 1), bytes_(room_ * (cell_bytes > 0 ? cell_bytes : 1))
     {

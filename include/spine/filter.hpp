@@ -43,8 +43,8 @@ template <class K, class Keep> struct key_judge {
     Keep keep;
 };
 
-/* The filter of a callable of a key; whoever takes it releases it. Without memory its
- * context is null. */
+/* The filter of a callable of a key; the taker releases it. Without memory its context is
+ * null. */
 template <class K, class Keep>
 spine_key_filter
 make_key_filter(Keep keep, const char *name = nullptr)

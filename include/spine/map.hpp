@@ -27,7 +27,7 @@ inline namespace SPINE_CPP_MODE
 
 /* --- spines ------------------------------------------------------------------------- */
 
-/* A spine of rows (K, V) with so many weights; V void: of keys alone, see set. */
+/* A spine of rows (K, V) with `Weights` weights; V void: of keys alone, see set. */
 template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
 class map : public handle<::spine, spine_close>
 {

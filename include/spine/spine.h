@@ -92,12 +92,11 @@ struct spine_options {
      */
     uint32_t encode_rows;
     /*
-     * How many of 1 absent keys the lookup filter of a batch, or of its part of a file,
-     * lets pass to a search.
-     * Default 0.001, which takes 17 bits per key; from 1 on there are no filters. Lower:
-     * more memory. Higher: probes and exact seeks search more batches in vain. Filters
-     * are built by the first reader that profits; a batch in several spines has one
-     * filter.
+     * The fraction of absent keys that the lookup filter of a batch, or of its part of a
+     * file, may let pass to a search. Default 0.001, which takes 17 bits per key; from 1
+     * on there are no filters. Lower: more memory. Higher: probes and exact seeks search
+     * more batches in vain. Filters are built by the first reader that profits; a batch
+     * in several spines has one filter.
      */
     double filter_false_positive_rate;
     /* The least rows of a batch that may get a filter. Default 4,096. Lower: memory for

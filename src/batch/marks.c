@@ -4,7 +4,7 @@
 
 #include "batch/marks.h"
 
-/* Far from a guess, the marks of so many blocks are passed over at first. */
+/* Far from a guess, the marks of this many blocks are passed over at first. */
 #define BLOCK_STEP 8u
 
 static size_t find_from(const uint64_t *marks, size_t count, size_t guess, uint64_t word);

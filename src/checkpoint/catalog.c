@@ -70,9 +70,9 @@ note_object(void *argument, const char *name, uint64_t bytes, struct spine_error
     return SPINE_OK;
 }
 
-/* Whoever reads a directory that another process writes to may have listed a receipt and
- * not its manifest: so both are looked for once more. A receipt goes before its
- * manifest. */
+/* A process that reads a directory while another one writes to it may have listed a
+ * receipt and not its manifest: so both are looked for once more. A receipt goes before
+ * its manifest. */
 enum spine_status
 catalog_check(struct spine_store *store, const struct catalog *catalog, uint64_t after,
               struct spine_error *error)

@@ -140,7 +140,7 @@ out:
 }
 
 /* A manifest that is not there any more may be back after a crash, until the names are
- * durable: whoever removed it may have failed before that. */
+ * durable: what removed it may have failed before that. */
 enum spine_status
 catalog_sweep(struct spine_store *store, struct checkpoint_ledger *ledger,
               const struct spine_sweep_options *options, struct spine_sweep_info *info,

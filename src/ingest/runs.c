@@ -176,9 +176,9 @@ out:
 }
 
 /*
- * Makes layers of all carries, unless they are so many that the rests cannot bring the
- * sum back: each run has less than twice the weight of one, and what is left may be as
- * much. SPINE_NOMEM, SPINE_OVERFLOW.
+ * Makes layers of all carries, unless there are more layers than the rests can bring
+ * back: each run has less than twice the weight of one, and what is left may be as much.
+ * SPINE_NOMEM, SPINE_OVERFLOW.
  */
 static enum spine_status
 make_layers(struct runs *runs, struct run_list *layers, struct spine_error *error)

@@ -37,7 +37,7 @@ enum lookup_kind { LOOKUP_NONE, LOOKUP_BLOOM, LOOKUP_ROARING };
 
 /* How filters are made; see struct spine_options. */
 struct lookup_options {
-    /* Of a Bloom filter: how many of 1 absent keys are called "maybe". */
+    /* Of a Bloom filter: the fraction of absent keys that it may call "maybe". */
     double false_positive_rate;
     /* Batches of fewer rows get no filter; UINT64_MAX: none does. */
     uint64_t rows_min;

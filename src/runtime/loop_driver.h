@@ -44,8 +44,8 @@ void loop_driver_submit(struct loop_driver *driver, unsigned count);
  * set before if that is earlier. Any thread. */
 void loop_driver_set_alarm(struct loop_driver *driver, uint64_t due_ns);
 
-/* The number of slices that suits this machine and libuv's pool; how many reads its pool
- * has room for beside so many. */
+/* The number of slices that suits this machine and libuv's pool, and the number of reads
+ * that its pool has room for beside `slices_max` slices. */
 unsigned loop_driver_slices(void);
 unsigned loop_driver_reads(unsigned slices_max);
 

@@ -18,7 +18,7 @@
  *     running --runtime_idle()-----> idle       by on_slice: there is not
  *     running --runtime_wait()-----> waiting    by on_slice: there is more, but not now
  *     running --runtime_wait_for_wake()--> waiting  the same, until it is woken
- *     waiting --its time has come--> ready      by whoever looks, see below
+ *     waiting --its time has come--> ready      by the next look, see below
  *     waiting --runtime_wake()-----> ready      by the owner: now is as good
  *     ready   --runtime_withdraw()-> idle       by the owner, who wants it back
  *     waiting --runtime_withdraw()-> idle

@@ -382,7 +382,8 @@ do_next(struct object_sink *sink, bool is_job)
     if (sink->waiter.on_end != NULL)
         sink->waiter.on_end(sink->waiter.context);
 
-    /* Whoever was told may have appended more, and waits before it frees the sink. */
+    /* The waiter that was told may have appended more, and waits before it frees the
+     * sink. */
     mutex_lock(&work->mutex);
     sink->is_telling = false;
     more = sink->first != NULL || (sink->is_ending && !sink->has_ended);

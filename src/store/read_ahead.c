@@ -4,8 +4,8 @@
  * Reading neighbours ahead: one read of the backend for a run of blocks that are not in
  * memory.
  *
- * Blocks that somebody else is reading are left out at first: whoever waited for them
- * while others wait for what it is reading itself would wait for ever.
+ * Blocks that another thread is reading are left out at first: a thread that waited for
+ * them, while others wait for what it is reading itself, would wait for ever.
  */
 
 #include "store/cache.h"

@@ -57,7 +57,7 @@
 
 /* The bytes of a write, but for the last one of a file. */
 #define STORE_WRITE_BYTES (1u << 20)
-/* With so many of them that are full and not written, a writer is behind. */
+/* When this many of them are full and not written, a writer is behind. */
 #define STORE_UNITS_BEHIND 3u
 /* With so much to write, a thread of the writer's own is worth its while. */
 #define STORE_OWN_THREAD_BYTES ((uint64_t)8 << 20)
@@ -107,7 +107,7 @@ enum spine_status store_writer_section(struct store_writer *writer, uint32_t kin
                                        const void *data, size_t bytes,
                                        struct spine_error *error);
 /* What is in the file so far, in bytes. */
-/* Whoever reads the file must know the feature. */
+/* What reads the file must know the feature. */
 void store_writer_need(struct store_writer *writer, enum file_feature feature);
 uint64_t store_writer_bytes(const struct store_writer *writer);
 /* The file is whole, has its name, and is open for reading. Takes the writer, also when
@@ -166,8 +166,8 @@ struct store_file {
     char name[SPINE_NAME_MAX + 24];
 };
 
-/* What its owner keeps for it takes so many bytes, too: they count as memory of the store
- * until the file goes. By who sets `on_check`. */
+/* What the owner of the file keeps for it takes `bytes` bytes, too: these count as memory
+ * of the store until the file goes. Called by the owner that sets `on_check`. */
 void store_file_holds(struct store_file *file, uint64_t bytes);
 
 /* Opens the file of a name and reads its footer and its table. It is kept until somebody
@@ -214,8 +214,9 @@ struct cached_image;
 
 /*
  * Pins block `index`: its image stays in memory until store_unpin(). Reads it when it is
- * not there; whoever wants it at the same time waits for that read. `transient`: a merge
- * that will not want it again. The file must have a reference as long as the pin is held.
+ * not there; a thread that wants it at the same time waits for that read. `transient`: a
+ * merge that will not want it again. The file must have a reference as long as the pin is
+ * held.
  */
 enum spine_status store_pin(struct store_file *file, uint32_t index, bool transient,
                             struct cached_image **out, struct spine_error *error);

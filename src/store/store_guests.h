@@ -6,9 +6,9 @@
  * store/store_guests -- who keeps a file of a store open only because it may be of use
  * again. Part of store/store.h, which includes it.
  *
- * Whoever needs a file keeps the store open, too, after the host has closed it. A *guest*
- * does not: when the host has closed the store and no runtime serves it, what each guest
- * keeps is taken from it.
+ * A user that needs a file keeps the store open, too, after the host has closed it. A
+ * *guest* does not: when the host has closed the store and no runtime serves it, what
+ * each guest keeps is taken from it.
  */
 
 #include "base/ref.h"

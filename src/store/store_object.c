@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Objects of a store that are open: each is opened once, whoever asks, and goes with its
- * last reference. */
+/* Objects of a store that are open: each is opened once for all that ask for it, and goes
+ * with its last reference. */
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -117,8 +117,9 @@ store_object_unref(struct store_object *object)
     if (object == NULL || !ref_drop(&object->refs))
         return;
     store = object->store;
-    /* Until then, whoever finds it in the table may still decide that nobody needs it. A
-     * sweep that does not find it removes the file, too, and one of both succeeds. */
+    /* Until then, a thread that finds it in the table may still decide that nobody needs
+     * it. A sweep that does not find it removes the file, too, and one of both
+     * succeeds. */
     is_kept = leave(object);
     if (object->handle != NULL) {
         store->backend.close(store->backend.context, object->handle);

@@ -14,7 +14,8 @@
 #include "base/error.h"
 #include "store/store_state.h"
 
-/* So many runtimes are kicked at a time; with more, the others see to it by and by. */
+/* The most runtimes that are kicked at a time; with more, the others see to it by and
+ * by. */
 #define KICKS_MAX 8u
 
 /* Runtimes to be kicked once the lock is let go of, each with a reference. */

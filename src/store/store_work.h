@@ -6,12 +6,12 @@
  * store/store_work -- what a store has done by the runtimes that serve it: reads and
  * writes for those who do not wait for them, and the end of files.
  *
- *     whoever wants a read  --> reads --> a job of a runtime reads, and tells
+ *     a read that is wanted --> reads --> a job of a runtime reads, and tells
  *     a unit of a file      --> writes -> a job of a runtime writes, and tells
  *     last reference goes   --> dead  --> a job of a runtime removes the file
  *
  * A runtime that was opened with the store serves it with SERVER_JOBS jobs; each takes
- * what is next, whoever it is for. Without any, reads are done by those who want them,
+ * what is next, for any owner. Without any, reads are done by those who want them,
  * and files are ended by those who let go of them; what is left when a runtime closes is
  * ended by the thread that closes it.
  *

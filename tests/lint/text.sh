@@ -19,6 +19,8 @@
 # A function that answers a question about what a lock guards, and does not take the lock,
 # is called ..._locked().
 #
+# Sentences name what they mean: a count, and the thread or the caller.
+#
 # From a member to its struct leads container_of().
 #
 # Of macros, only those of base/error.h change the flow; where nothing is done at `out:`,
@@ -57,6 +59,13 @@ fi
 # shellcheck disable=SC2086
 if grep -nwE '[T]ODO|[F]IXME|[X]XX' /dev/null $sources; then
     echo "open questions belong into the issue tracker"
+    bad=1
+fi
+
+# shellcheck disable=SC2086
+if grep -niE '(^|[^a-z])(so many|how many of 1|whoever) ' /dev/null \
+    $(echo "$sources" | grep -E '^(src|include)/.*\.(h|c|hpp|def)$'); then
+    echo "the lines above do not name what they mean"
     bad=1
 fi
 
