@@ -11,6 +11,8 @@
  *     head <-> first <-> second <-> head
  */
 
+#include "base/assert.h"
+
 #define RING_INIT(head) ((head)->next = (head), (head)->previous = (head))
 
 /* `item`, which is in no ring, comes before `head`: as the last of the ring. Evaluates
@@ -21,6 +23,7 @@
 
 /* The ring goes on without `item`, whose members stay as they are. */
 #define RING_REMOVE(item)                                                                \
-    ((item)->previous->next = (item)->next, (item)->next->previous = (item)->previous)
+    (assert((item)->previous->next == (item) && (item)->next->previous == (item)),       \
+     (item)->previous->next = (item)->next, (item)->next->previous = (item)->previous)
 
 #endif
