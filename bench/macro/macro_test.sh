@@ -17,7 +17,7 @@ mkdir "$work/files" "$work/plots"
 "$macro" --n 1e5 --samples 1 --seed 7 --files "$work/files" --results "$work/r" >"$work/log"
 
 # Of every workload, a figure of spine.
-for name in ingest ascending churn upsert join scan scan.64 merge.32 point groups.huge latency.80 \
+for name in ingest ascending churn upsert join scan scan.64 merge.32 point point.zipf groups.huge latency.80 \
     window window.retain queue bytes timed fleet growth checkpoint checkpoint.more \
     checkpoint.many checkpoint.restore checkpoint.during checkpoint.churn; do
     grep -q "\"workload\":\"$name\",\"engine\":\"spine\"" "$work/r" || {
