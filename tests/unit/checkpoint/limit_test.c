@@ -5,8 +5,8 @@
  * are none, a checkpoint of nothing in the background, one that runs while its runtime
  * closes.
  *
- * The linker leads calls of manifest_encode(), mutex_init() and those of cJSON that add
- * to a text here (--wrap).
+ * The linker leads calls of manifest_encode(), mutex_init(), store_checkpoints_try_lock()
+ * and those of cJSON that add to a text here (--wrap).
  */
 
 #include "unit/checkpoint/checkpoint_fixture.h"
@@ -200,6 +200,11 @@ struct closing {
     atomic_bool has_begun;
 };
 
+static struct closing *closing_in_the_way;
+
+struct checkpoint_ledger *__real_store_checkpoints_try_lock(struct spine_store *store);
+struct checkpoint_ledger *__wrap_store_checkpoints_try_lock(struct spine_store *store);
+
 static void *
 close_runtime(void *context)
 {
@@ -210,12 +215,23 @@ close_runtime(void *context)
     return NULL;
 }
 
+/* By another thread, which waits for the slice that calls this. */
+static void
+close_by_thread(struct closing *closing)
+{
+    const struct timespec wait = {.tv_nsec = 50000000};
+
+    assert_int_equal(pthread_create(&closing->thread, NULL, close_runtime, closing), 0);
+    while (!atomic_load(&closing->has_begun))
+        (void)nanosleep(&wait, NULL);
+    (void)nanosleep(&wait, NULL);
+}
+
 /* The first operation of the checkpoint goes on when the runtime closes. */
 static void
 close_meanwhile(void *argument, enum spine_operation operation, const char *name,
                 uint64_t offset, size_t size, struct spine_fault *fault)
 {
-    const struct timespec wait = {.tv_nsec = 50000000};
     struct closing *closing = argument;
 
     (void)operation;
@@ -223,17 +239,23 @@ close_meanwhile(void *argument, enum spine_operation operation, const char *name
     (void)offset;
     (void)size;
     (void)fault;
-    if (atomic_load(&closing->has_begun))
-        return;
-    assert_int_equal(pthread_create(&closing->thread, NULL, close_runtime, closing), 0);
-    while (!atomic_load(&closing->has_begun))
-        (void)nanosleep(&wait, NULL);
-    /* It waits for this slice. */
-    (void)nanosleep(&wait, NULL);
+    if (!atomic_load(&closing->has_begun))
+        close_by_thread(closing);
 }
 
-static void
-test_a_runtime_closes_meanwhile(void **state)
+/* Another checkpoint is under way when the runtime closes. */
+struct checkpoint_ledger *
+__wrap_store_checkpoints_try_lock(struct spine_store *store)
+{
+    if (closing_in_the_way == NULL)
+        return __real_store_checkpoints_try_lock(store);
+    close_by_thread(closing_in_the_way);
+    return NULL;
+}
+
+/* A checkpoint in the background of a runtime that closes; how it ended. */
+static enum spine_status
+close_a_runtime(bool another_is_under_way)
 {
     const struct spine_runtime_options options = {0};
     struct told told = {0};
@@ -243,7 +265,6 @@ test_a_runtime_closes_meanwhile(void **state)
     struct world world;
     struct rng rng;
 
-    (void)state;
     rng_init(&rng, 44);
     world_init(&world, &rng, 1);
     world_insert(&world, 0, 1000);
@@ -251,7 +272,10 @@ test_a_runtime_closes_meanwhile(void **state)
         (struct spine_checkpoint_item){.name = world.names[0], .spine = world.spines[0]};
     assert_int_equal(spine_runtime_open(&options, &closing.runtime, NULL), SPINE_OK);
     world.fault_argument = &closing;
-    world.on_operation = close_meanwhile;
+    if (another_is_under_way)
+        closing_in_the_way = &closing;
+    else
+        world.on_operation = close_meanwhile;
     assert_int_equal(
         spine_checkpoint_start(world.store, closing.runtime, &item, 1, &start, NULL),
         SPINE_OK);
@@ -262,12 +286,22 @@ test_a_runtime_closes_meanwhile(void **state)
     }
     assert_int_equal(pthread_join(closing.thread, NULL), 0);
     world.on_operation = NULL;
+    closing_in_the_way = NULL;
     assert_int_equal(atomic_load(&told.times), 1);
-    assert_int_equal(told.status, SPINE_OK);
-    assert_int_equal(world_restore(&world, 0, NULL), SPINE_OK);
+    if (told.status == SPINE_OK)
+        assert_int_equal(world_restore(&world, 0, NULL), SPINE_OK);
     assert_true(world_holds(&world, world.models));
     world_release(&world);
     assert_int_equal(spine_allocated_bytes(), 0);
+    return told.status;
+}
+
+static void
+test_a_runtime_closes_meanwhile(void **state)
+{
+    (void)state;
+    assert_int_equal(close_a_runtime(false), SPINE_OK);
+    assert_int_equal(close_a_runtime(true), SPINE_CANCELLED);
 }
 
 int
