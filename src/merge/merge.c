@@ -32,6 +32,7 @@ static enum spine_status merge_more(struct merge *merge, uint64_t fuel_rows,
                                     uint64_t *fuel_used, struct spine_error *error);
 static enum spine_status merge_window(struct merge *merge, uint64_t fuel_rows,
                                       uint64_t *fuel_used, struct spine_error *error);
+static size_t rows_coming(const struct merge *merge, size_t want);
 static void merge_return_pins(struct merge *merge);
 static void merge_release(struct merge *merge);
 static enum spine_status merge_fail(const struct merge *merge, enum spine_status status,
@@ -445,9 +446,12 @@ merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
     const size_t want = most < merge->window_rows ? (size_t)most : merge->window_rows;
     const uint64_t rows_again = merge->kway.rows_again;
     uint64_t rows_used = 0;
+    struct rows *rows = merge_window_rows(merge);
     enum spine_status st;
 
-    st = kway_fill(&merge->kway, merge_window_rows(merge), want, &rows_used);
+    if (!rows_reserve(merge->kway.layout, rows, rows->count + rows_coming(merge, want)))
+        return merge_fail(merge, SPINE_NOMEM, error);
+    st = kway_fill(&merge->kway, rows, want, &rows_used);
     if (st == SPINE_OVERFLOW)
         return fail_overflow_in(error, merge->kway.layout, merge_window_rows(merge),
                                 false);
@@ -467,4 +471,16 @@ merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
     if (merge->window_rows < WINDOW_ROWS)
         merge->window_rows *= 2;
     return SPINE_OK;
+}
+
+/* How many rows a window of `want` rows will write at most, about: so many get room at
+ * once, since what grows as rows come is copied again and again. */
+static size_t
+rows_coming(const struct merge *merge, size_t want)
+{
+    uint64_t rows = 0;
+
+    for (size_t i = 0; i < merge->kway.input_count && rows < want; i++)
+        rows += merge->kway.inputs[i].rows_left;
+    return rows < want ? (size_t)rows : want;
 }
