@@ -473,8 +473,8 @@ merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
     return SPINE_OK;
 }
 
-/* How many rows a window of `want` rows will write at most, about: so many get room at
- * once, since what grows as rows come is copied again and again. */
+/* The most rows, about, that a window of `want` rows will write. The output gets room for
+ * all of them at once: one that grows as rows come is copied again and again. */
 static size_t
 rows_coming(const struct merge *merge, size_t want)
 {
