@@ -120,8 +120,7 @@ describe_batch(struct gather *gather, const struct batch_places *places,
     return SPINE_OK;
 }
 
-/* The number of a file in the manifest, where it is now. Batches have few files, mostly
- * the last ones. */
+/* The number of a file in the manifest, where it is now. */
 static enum spine_status
 number_of_file(struct gather *gather, struct store_file *file, struct manifest *manifest,
                size_t *number, struct spine_error *error)
@@ -129,20 +128,16 @@ number_of_file(struct gather *gather, struct store_file *file, struct manifest *
     struct manifest_file *described;
     size_t object;
 
-    for (*number = gather->file_count; (*number)-- > 0;)
-        if (gather->files[*number] == file)
-            return SPINE_OK;
+    if (pointer_index_find(&gather->file_numbers, file, number))
+        return SPINE_OK;
     TRY_RETURN(number_of_object(gather, file->object, manifest, &object, error));
-    if (!array_reserve(&gather->files, &gather->file_room, sizeof *gather->files,
-                       gather->file_count + 1))
-        return fail_nomem(error, "the files of a checkpoint", sizeof *gather->files);
     described = manifest_add_file(manifest);
-    if (described == NULL)
+    if (described == NULL ||
+        !pointer_index_add(&gather->file_numbers, file, gather->file_count))
         return fail_nomem(error, "a file of a checkpoint", sizeof *described);
     *described = (struct manifest_file){
         .object = object, .offset = file->base, .bytes = file->footer.file_bytes};
     *number = gather->file_count++;
-    gather->files[*number] = file;
     return SPINE_OK;
 }
 
@@ -152,14 +147,14 @@ number_of_object(struct gather *gather, struct store_object *object,
 {
     struct manifest_object *described;
 
-    for (*number = gather->object_count; (*number)-- > 0;)
-        if (gather->objects[*number].object == object)
-            return SPINE_OK;
+    if (pointer_index_find(&gather->object_numbers, object, number))
+        return SPINE_OK;
     if (!array_reserve(&gather->objects, &gather->object_room, sizeof *gather->objects,
                        gather->object_count + 1))
         return fail_nomem(error, "the files of a checkpoint", sizeof *gather->objects);
     described = manifest_add_object(manifest);
-    if (described == NULL)
+    if (described == NULL ||
+        !pointer_index_add(&gather->object_numbers, object, gather->object_count))
         return fail_nomem(error, "a file of a checkpoint", sizeof *described);
     memcpy(described->name, object->name, sizeof described->name);
     described->bytes = object->bytes;

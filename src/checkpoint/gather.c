@@ -67,8 +67,13 @@ gather_batch(struct gather *gather, const struct spine_snapshot *snapshot, size_
     struct batch_places *places = places_of(gather, batch);
     const bool is_shared = places != NULL;
 
-    if (!is_shared)
+    if (!is_shared) {
         TRY_RETURN(batch_places_new(batch, gather->store, &places, error));
+        if (!pointer_index_add(&gather->batches, batch, gather->places_count)) {
+            batch_places_free(places);
+            return fail_nomem(error, "the batches of a checkpoint", sizeof *places);
+        }
+    }
     gather->places[gather->places_count++] =
         (struct gather_places){places, lookup_of(snapshot, batch), is_shared};
     gather->batches_reused += is_shared || places->missing == 0;
@@ -93,10 +98,11 @@ lookup_of(const struct spine_snapshot *snapshot, const struct spine_batch *batch
 static struct batch_places *
 places_of(const struct gather *gather, const struct spine_batch *batch)
 {
-    for (size_t i = 0; i < gather->places_count; i++)
-        if (gather->places[i].places->batch == batch)
-            return gather->places[i].places;
-    return NULL;
+    size_t number;
+
+    return pointer_index_find(&gather->batches, batch, &number)
+               ? gather->places[number].places
+               : NULL;
 }
 
 static enum spine_status
@@ -161,7 +167,9 @@ gather_release(struct gather *gather)
         spine_cut_unref(gather->items[i].cut);
     mem_free(gather->items, gather->item_count * sizeof *gather->items);
     mem_free(gather->places, gather->places_room * sizeof *gather->places);
-    mem_free(gather->files, gather->file_room * sizeof *gather->files);
     mem_free(gather->objects, gather->object_room * sizeof *gather->objects);
+    pointer_index_release(&gather->batches);
+    pointer_index_release(&gather->file_numbers);
+    pointer_index_release(&gather->object_numbers);
     *gather = (struct gather){0};
 }

@@ -11,6 +11,7 @@
  *     the others                        a file each
  */
 
+#include "base/pointer_index.h"
 #include "checkpoint/manifest.h"
 #include "snapshot/snapshot.h"
 #include "store/store.h"
@@ -52,13 +53,15 @@ struct gather {
     struct gather_places *places;
     size_t places_count;
     size_t places_room;
+    /* The first ones of each batch, by batch. */
+    struct pointer_index batches;
     /* The files and objects that they are in, in the order of the manifest. */
-    struct store_file **files; /* borrowed from the places */
     size_t file_count;
-    size_t file_room;
     struct gather_object *objects;
     size_t object_count;
     size_t object_room;
+    /* The numbers of files, which are those of the places, and of objects. */
+    struct pointer_index file_numbers, object_numbers;
     /* What was written. */
     uint64_t files_written;
     uint64_t bytes_written;
