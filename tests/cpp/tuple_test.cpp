@@ -68,7 +68,8 @@ types_are_columns()
                     spine_cpp::descending<std::optional<mixed>>(mixed(7, "ab", "ab"))));
     check_bytes("00ffffffff",
                 std::make_tuple(spine_cpp::descending<std::optional<mixed>>()));
-    CHECK(hex(encode_tuple(std::tuple(std::string_view("hi"), 'a'))) == "68690000e1");
+    CHECK(hex(encode_tuple(std::tuple(std::string_view("hi"), int8_t('a')))) ==
+          "68690000e1");
 }
 
 template <class Tuple>
