@@ -58,10 +58,10 @@ book_leave(struct book_line *line)
 {
     struct snapshot_book *book = line->book;
 
-    assert(book == NULL || (book->first != NULL && book->last != NULL));
     if (book == NULL)
         return;
     mutex_lock(&book->mutex);
+    assert(book->first != NULL && book->last != NULL);
     if (line->older != NULL)
         line->older->younger = line->younger;
     else
