@@ -22,23 +22,8 @@ if echo "$names" | grep -v "spine_cpp::$expected"; then
     bad=1
 fi
 
-# The names of all declarations that SPINE_API begins, comments removed.
-functions=$(cat "$include"/spine/*.h | awk '
-    { text = text " " $0 }
-    END {
-        while ((at = index(text, "/*")) > 0) {
-            rest = substr(text, at + 2)
-            text = substr(text, 1, at - 1) substr(rest, index(rest, "*/") + 2)
-        }
-        gsub(/# *define SPINE_API/, "", text)
-        count = split(text, part, /SPINE_API/)
-        for (i = 2; i <= count; i++) {
-            name = part[i]
-            sub(/\(.*/, "", name)
-            sub(/.*[^a-z_0-9]/, "", name)
-            print name
-        }
-    }' | sort -u)
+here=$(cd "$(dirname "$0")" && pwd)
+functions=$("$here/../lint/functions.sh" "$include"/spine/*.h | cut -f 1 | sort -u)
 count=0
 for function in $functions; do
     count=$((count + 1))

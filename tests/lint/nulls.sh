@@ -14,7 +14,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Lines "function argument" of all declarations that SPINE_API begins, comments removed.
-cat include/spine/*.h | awk '
+tests/lint/functions.sh include/spine/*.h | awk -F '\t' '
     # The name of the parameter `text`, if that is a pointer: the last word, or the one in
     # (*name)(...); of pointers to functions that have a type, by its ending.
     function pointer_name(text) {
@@ -27,34 +27,21 @@ cat include/spine/*.h | awk '
         return text
     }
 
-    { text = text " " $0 }
-    END {
-        while ((at = index(text, "/*")) > 0) {
-            rest = substr(text, at + 2)
-            text = substr(text, 1, at - 1) substr(rest, index(rest, "*/") + 2)
-        }
-        gsub(/# *define SPINE_API/, "", text)
-        count = split(text, part, /SPINE_API/)
-        for (i = 2; i <= count; i++) {
-            name = part[i]
-            sub(/\(.*/, "", name)
-            sub(/.*[^a-z_0-9]/, "", name)
-            parameters = substr(part[i], index(part[i], "(") + 1)
-            parameters = substr(parameters, 1, index(parameters, ";") - 1)
-            sub(/\)[^)]*$/, "", parameters)
-            depth = 0
-            one = ""
-            for (c = 1; c <= length(parameters) + 1; c++) {
-                letter = substr(parameters, c, 1)
-                depth += (letter == "(") - (letter == ")")
-                if ((letter == "," && depth == 0) || letter == "") {
-                    pointer = pointer_name(one)
-                    if (pointer != "")
-                        print name, pointer
-                    one = ""
-                } else {
-                    one = one letter
-                }
+    {
+        name = $1
+        parameters = $2
+        depth = 0
+        one = ""
+        for (c = 1; c <= length(parameters) + 1; c++) {
+            letter = substr(parameters, c, 1)
+            depth += (letter == "(") - (letter == ")")
+            if ((letter == "," && depth == 0) || letter == "") {
+                pointer = pointer_name(one)
+                if (pointer != "")
+                    print name, pointer
+                one = ""
+            } else {
+                one = one letter
             }
         }
     }' | grep -vE ' (error|context|argument)$' | sort -u >"$work/declared"

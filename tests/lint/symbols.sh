@@ -15,22 +15,7 @@ plugin=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The identifier before the first parenthesis after each SPINE_API, comments removed.
-cat "$source"/include/spine/*.h | awk '
-    { text = text " " $0 }
-    END {
-        while ((at = index(text, "/*")) > 0) {
-            rest = substr(text, at + 2)
-            text = substr(text, 1, at - 1) substr(rest, index(rest, "*/") + 2)
-        }
-        gsub(/# *define SPINE_API/, "", text)
-        count = split(text, part, /SPINE_API/)
-        for (i = 2; i <= count; i++) {
-            sub(/\(.*/, "", part[i])
-            sub(/.*[^a-z_0-9]/, "", part[i])
-            print part[i]
-        }
-    }' | sort >"$work/declared"
+"$source"/tests/lint/functions.sh "$source"/include/spine/*.h | cut -f 1 | sort >"$work/declared"
 nm -D --defined-only "$shared" | awk '$2 ~ /[A-Z]/ && $NF !~ /^SPINE_/ { print $NF }' |
     sort >"$work/versioned"
 sed 's/@.*//' "$work/versioned" | sort >"$work/shared"
