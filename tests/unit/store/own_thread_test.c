@@ -19,6 +19,8 @@ struct seen {
     bool by_caller;
     /* This write fails; UINT64_MAX: none does. */
     uint64_t fails_at;
+    /* Operations of this kind fail, unless it is a write. */
+    enum spine_operation failing;
 };
 
 static void
@@ -30,6 +32,8 @@ on_operation(void *argument, enum spine_operation operation, const char *name,
     (void)name;
     (void)offset;
     (void)size;
+    if (operation == seen->failing && operation != SPINE_OPERATION_WRITE)
+        fault->status = SPINE_IO;
     if (operation != SPINE_OPERATION_WRITE)
         return;
     seen->by_caller = seen->by_caller || thread_number() == seen->caller;
@@ -44,7 +48,9 @@ open_seen(struct seen *seen)
     struct spine_backend memory, backend;
     struct spine_store *store;
 
-    *seen = (struct seen){.caller = thread_number(), .fails_at = UINT64_MAX};
+    *seen = (struct seen){.caller = thread_number(),
+                          .fails_at = UINT64_MAX,
+                          .failing = SPINE_OPERATION_WRITE};
     assert_int_equal(spine_memory_backend(&memory, NULL), SPINE_OK);
     assert_int_equal(spine_fault_backend(&memory, on_operation, seen, &backend, NULL),
                      SPINE_OK);
@@ -136,6 +142,31 @@ each_write_may_fail(void **state)
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
+/* What begins the object, what ends it, and what opens it then. */
+static void
+all_else_may_fail(void **state)
+{
+    static const enum spine_operation kinds[] = {
+        SPINE_OPERATION_CREATE, SPINE_OPERATION_FINISH, SPINE_OPERATION_OPEN};
+    struct spine_error error = {0};
+    struct spine_store *store;
+    struct store_file *file;
+    struct seen seen;
+
+    (void)state;
+    store = open_seen(&seen);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        seen.failing = kinds[i];
+        error.message[0] = 0;
+        assert_int_equal(write_apart(store, &file, &error), SPINE_IO);
+        assert_true(error.message[0] != 0);
+        assert_null(file);
+        assert_int_equal(objects_in(store), 0);
+    }
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
 static void
 it_ends_with_its_writer(void **state)
 {
@@ -169,6 +200,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_writes_what_is_appended),
         cmocka_unit_test(each_write_may_fail),
+        cmocka_unit_test(all_else_may_fail),
         cmocka_unit_test(it_ends_with_its_writer),
     };
 
