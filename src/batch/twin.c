@@ -20,6 +20,7 @@ static const struct file_twin *
 find_twin(const struct fence *fence, const struct spine_store *store, bool *has_doubtful);
 static void
 add_twin(const struct fence *fence, struct block_keeper *keeper, uint32_t number);
+static struct file_twin *claim_twin(twin_list *list);
 static void *on_take(struct store_guest *guest);
 static void on_release_keeper(void *taken);
 static const twin_list *list_of(const struct fence *fence);
@@ -74,28 +75,57 @@ twin_remember(const struct fence *fence, struct block_keeper *keeper, uint32_t n
         add_twin(fence, keeper, number);
 }
 
+/* A twin whose store was closed becomes that of another one, so a block that is copied to
+ * one store after the other has as many twins as are open at a time. */
 static void
 add_twin(const struct fence *fence, struct block_keeper *keeper, uint32_t number)
 {
     const int64_t apart = mem_apart_begin();
     twin_list *list = make_list(fence);
-    struct file_twin *twin = list != NULL ? mem_alloc(sizeof *twin) : NULL;
+    struct file_twin *twin = list != NULL ? claim_twin(list) : NULL;
 
     if (twin != NULL) {
-        *twin = (struct file_twin){.twin.on_free = on_free,
-                                   .guest.on_take = on_take,
-                                   .guest.on_release = on_release_keeper,
-                                   .keeper = block_keeper_ref(keeper),
-                                   .number = number};
-        atomic_init(&twin->store, keeper->file->store);
-        if (store_guest_enter(keeper->file->store, &twin->guest))
-            twins_add(list, &twin->twin);
-        else {
+        struct spine_store *store = keeper->file->store;
+
+        twin->keeper = block_keeper_ref(keeper);
+        twin->number = number;
+        if (!store_guest_enter(store, &twin->guest)) {
             block_keeper_unref(keeper);
-            mem_free(twin, sizeof *twin);
+            store = NULL;
         }
+        atomic_store_explicit(&twin->store, store, memory_order_release);
     }
     mem_apart_end(apart);
+}
+
+/* One that is this thread's until it has a store again: no store is at this address. NULL
+ * without memory. */
+static struct file_twin *
+claim_twin(twin_list *list)
+{
+    static const char claimed;
+    const struct spine_store *const nobody =
+        (const struct spine_store *)(const void *)&claimed;
+    struct file_twin *twin;
+
+    for (struct block_twin *at = twins_first(list); at != NULL; at = at->next) {
+        const struct spine_store *none = NULL;
+
+        twin = (struct file_twin *)(void *)at;
+        if (atomic_compare_exchange_strong(&twin->store, &none, nobody)) {
+            (void)store_guest_leave(&twin->guest); /* it was dismissed */
+            return twin;
+        }
+    }
+    twin = mem_zalloc(sizeof *twin);
+    if (twin == NULL)
+        return NULL;
+    twin->twin.on_free = on_free;
+    twin->guest.on_take = on_take;
+    twin->guest.on_release = on_release_keeper;
+    atomic_init(&twin->store, nobody);
+    twins_add(list, &twin->twin);
+    return twin;
 }
 
 static void *

@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "store/store_state.h"
 
-static void guest_unlink_locked(struct store_guest *guest);
+static void guest_unlink_locked(struct store_guests *guests, struct store_guest *guest);
 
 struct store_guests *
 store_guests_new(void)
@@ -41,7 +41,7 @@ store_guests_dismiss(struct store_guests *guests)
         void (*const on_release)(void *taken) = guest->on_release;
         void *const taken = guest->on_take(guest);
 
-        guest_unlink_locked(guest);
+        guest_unlink_locked(guests, guest);
         /* From here on the guest may be gone. */
         mutex_unlock(&guests->mutex);
         on_release(taken);
@@ -78,22 +78,25 @@ store_guest_leave(struct store_guest *guest)
     struct store_guests *guests = guest->guests;
     bool was_there;
 
+    if (guests == NULL)
+        return false;
+    guest->guests = NULL;
     mutex_lock(&guests->mutex);
     was_there = guest->is_there;
     if (was_there)
-        guest_unlink_locked(guest);
+        guest_unlink_locked(guests, guest);
     mutex_unlock(&guests->mutex);
     store_guests_unref(guests);
     return was_there;
 }
 
 static void
-guest_unlink_locked(struct store_guest *guest)
+guest_unlink_locked(struct store_guests *guests, struct store_guest *guest)
 {
     if (guest->previous != NULL)
         guest->previous->next = guest->next;
     else
-        guest->guests->locked.first = guest->next;
+        guests->locked.first = guest->next;
     if (guest->next != NULL)
         guest->next->previous = guest->previous;
     guest->is_there = false;

@@ -50,7 +50,8 @@ void store_guests_dismiss(struct store_guests *guests);
 /* Any thread; `guest` has its two functions. False when there are no guests any more: the
  * owner keeps nothing then. */
 bool store_guest_enter(struct spine_store *store, struct store_guest *guest);
-/* True: the owner still has what it keeps, and is to release it. The guest entered. */
+/* True: the owner still has what it keeps, and is to release it. Of a guest that did not
+ * enter, or has left, nothing happens. It may enter again. */
 bool store_guest_leave(struct store_guest *guest);
 
 #endif
