@@ -427,7 +427,7 @@ class store : public handle<spine_store, spine_store_close>
     }
 
     result<spine_sweep_info>
-    sweep(std::nothrow_t, const spine_sweep_options &options = {}) noexcept
+    sweep(nothrow_given, const spine_sweep_options &options = {}) noexcept
     {
         spine_sweep_info info;
         spine_error error;

@@ -227,7 +227,7 @@ class cursor : public cursor_moves<K, V, Time, Weights>
     }
 
     result<cursor<V, void, SPINE_UNTIMED, Weights>>
-    group(std::nothrow_t, uint64_t through = UINT64_MAX)
+    group(nothrow_given, uint64_t through = UINT64_MAX)
     {
         spine_cursor *raw = nullptr;
         spine_error error;

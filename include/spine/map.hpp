@@ -111,7 +111,7 @@ class map : public handle<::spine, spine_close>
         return insert_wait(std::nothrow, most).value();
     }
 
-    result<bool> insert_wait(std::nothrow_t, timeout most = {}) noexcept
+    result<bool> insert_wait(nothrow_given, timeout most = {}) noexcept
     {
         return unless(SPINE_TIMEOUT, spine_insert_wait, most.ns());
     }
@@ -122,7 +122,7 @@ class map : public handle<::spine, spine_close>
         return wait_idle(std::nothrow, most).value();
     }
 
-    result<bool> wait_idle(std::nothrow_t, timeout most = {}) noexcept
+    result<bool> wait_idle(nothrow_given, timeout most = {}) noexcept
     {
         return unless(SPINE_TIMEOUT, spine_wait_idle, most.ns());
     }
@@ -172,7 +172,7 @@ class map : public handle<::spine, spine_close>
         clear_dirty(std::nothrow).value();
     }
 
-    result<void> clear_dirty(std::nothrow_t) noexcept
+    result<void> clear_dirty(nothrow_given) noexcept
     {
         return tell(spine_clear_dirty);
     }
@@ -183,7 +183,7 @@ class map : public handle<::spine, spine_close>
         return clear_dirty(std::nothrow, cut).value();
     }
 
-    result<bool> clear_dirty(std::nothrow_t, const cut_type &cut) noexcept
+    result<bool> clear_dirty(nothrow_given, const cut_type &cut) noexcept
     {
         spine_error error;
 

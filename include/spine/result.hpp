@@ -99,6 +99,15 @@ no_error() noexcept
     return none;
 }
 
+/* std::nothrow, and not {}: that is for what else a call takes. */
+class nothrow_given
+{
+  public:
+    constexpr nothrow_given(std::nothrow_t) noexcept
+    {
+    }
+};
+
 /* A T, or why there is none. */
 template <class T> class [[nodiscard]] result
 {

@@ -78,7 +78,7 @@ class runtime : public handle<spine_runtime, spine_runtime_close>
     using handle::handle;
 
     static result<runtime>
-    open(std::nothrow_t, const spine_runtime_options &options = {}) noexcept
+    open(nothrow_given, const spine_runtime_options &options = {}) noexcept
     {
         spine_runtime *raw = nullptr;
         spine_error error;

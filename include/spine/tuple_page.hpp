@@ -60,7 +60,7 @@ class column_types
     }
 
     static result<column_types>
-    open(std::nothrow_t, const std::vector<spine_column> &columns) noexcept
+    open(nothrow_given, const std::vector<spine_column> &columns) noexcept
     {
         spine_tuple_type *raw = nullptr;
         spine_error error;
@@ -130,7 +130,7 @@ class tuple_page : public handle<spine_tuple_page, spine_tuple_page_free>
     {
     }
 
-    static result<tuple_page> open(std::nothrow_t) noexcept
+    static result<tuple_page> open(nothrow_given) noexcept
     {
         spine_tuple_page *raw = nullptr;
         spine_error error;

@@ -194,6 +194,9 @@ template <class T, class = void> struct tuple_value {
 
 template <class T>
 struct tuple_value<T, std::enable_if_t<std::is_arithmetic_v<T> && sizeof(T) <= 8>> {
+    static_assert(!std::is_same_v<T, char> && !std::is_same_v<T, wchar_t>,
+                  "spine_cpp: whether a char has a sign depends on the machine: take "
+                  "std::int8_t or std::uint8_t, for wchar_t std::int32_t");
     static constexpr bool is_fixed = true;
     static constexpr std::size_t bytes = sizeof(T);
     using word = std::conditional_t<

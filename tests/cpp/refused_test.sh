@@ -91,6 +91,35 @@ accept 'char text[] = "ada"; const char *end = text; strings.add(text, end)'
 accept 'strings.add("ada", std::string_view("ada")); strings.add("ada"s, "")'
 accept 'cursor.seek_key(1); cursor.seek_val(1)'
 
+# Which column a char would be depends on the machine.
+refuse 'take std::int8_t or std::uint8_t' '(void)spine_cpp::batcher<std::tuple<char, int>, int>::open(std::nothrow)'
+refuse 'take std::int8_t or std::uint8_t' '(void)spine_cpp::batcher<std::tuple<int, std::optional<wchar_t>>, int>::open(std::nothrow)'
+accept '(void)spine_cpp::batcher<std::tuple<signed char, unsigned char, std::array<char, 2>>, int>::open(std::nothrow)'
+
+# An argument that is {} is not std::nothrow.
+cat >"$work/braces.cpp" <<EOF
+#include <spine/spine.hpp>
+void
+braces(spine_cpp::store &store, spine_cpp::map<uint64_t, uint64_t, SPINE_TIME_U64> &map,
+       spine_cpp::cursor<uint64_t, uint64_t, SPINE_TIME_U64> &cursor)
+{
+    spine_cpp::runtime runtime = spine_cpp::runtime::open({});
+    spine_sweep_info swept = store.sweep({});
+    bool room = map.insert_wait({}), idle = map.wait_idle({});
+    bool dirty = map.clear_dirty({});
+    spine_cpp::column_types types = spine_cpp::column_types::open({});
+    auto group = cursor.group({});
+    (void)swept, (void)room, (void)idle, (void)dirty, (void)types, (void)group;
+    auto same = cursor.group(std::nothrow);
+    if (!same || !map.wait_idle(std::nothrow, {}) || !store.sweep(std::nothrow, {}))
+        runtime = spine_cpp::runtime::open(std::nothrow, {}).value();
+}
+EOF
+"$compiler" -std=c++17 -Wall -Wextra -Werror -fsyntax-only -I "$include" "$work/braces.cpp" || {
+    echo "{} is taken for std::nothrow"
+    bad=1
+}
+
 # Older C++ is told what is wanted, and nothing else.
 echo '#include <spine/spine.hpp>' >"$work/old.cpp"
 "$compiler" -std=c++14 -fsyntax-only -I "$include" "$work/old.cpp" >"$work/log" 2>&1 && {
