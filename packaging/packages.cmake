@@ -6,13 +6,13 @@
 #     cpack --config build/release/CPackConfig.cmake -B build/packages
 #
 #     libspineX.Y     the shared library of that soname
-#     libspine-dev    headers, archive, files for CMake and pkg-config
+#     libspine-dev    headers, archive, files for CMake and pkg-config, the manual of the headers
 #     spine-tools     the program spine, with its manual page
 #
 # With SOURCE_DATE_EPOCH set, the same build makes the same packages. Who gives them to others
 # sets SPINE_PACKAGE_CONTACT.
 
-set(SPINE_PACKAGE_CONTACT "the spine authors <spine@example.org>" CACHE STRING
+set(SPINE_PACKAGE_CONTACT "the spine authors <nobody@spine.invalid>" CACHE STRING
     "Who answers for the packages: Name <address>")
 set(here ${CMAKE_CURRENT_LIST_DIR})
 set(packages ${PROJECT_BINARY_DIR}/packages)
@@ -53,6 +53,11 @@ if(SPINE_BUILD_TOOL)
         COMMAND_ERROR_IS_FATAL ANY)
     install(FILES ${packages}/spine.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
         COMPONENT tools EXCLUDE_FROM_ALL)
+endif()
+
+if(SPINE_BUILD_MANUAL)
+    install(DIRECTORY ${manual_directory}.gz/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man3
+        COMPONENT development EXCLUDE_FROM_ALL)
 endif()
 
 set(CPACK_GENERATOR DEB)

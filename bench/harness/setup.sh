@@ -46,6 +46,7 @@ have_package() {
     clang-format-14) clang-format-14 --version || clang-format --version | grep 'version 14\.' ;;
     gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc ;;
     g++-aarch64-linux-gnu) command -v aarch64-linux-gnu-g++ ;;
+    abigail-tools) command -v abidw && command -v abidiff ;;
     qemu-user) command -v qemu-aarch64 ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1

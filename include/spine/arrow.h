@@ -45,14 +45,15 @@
 extern "C" {
 #endif
 
-/* As Arrow publishes them, under its guards. */
+/* What follows is as Arrow publishes it, under its guards. */
 #ifndef ARROW_C_DATA_INTERFACE
 #define ARROW_C_DATA_INTERFACE
-
+/* Flags of a schema. */
 #define ARROW_FLAG_DICTIONARY_ORDERED 1
 #define ARROW_FLAG_NULLABLE 2
 #define ARROW_FLAG_MAP_KEYS_SORTED 4
 
+/* A type: Arrow's specification says what its fields are. */
 struct ArrowSchema {
     const char *format;
     const char *name;
@@ -65,6 +66,7 @@ struct ArrowSchema {
     void *private_data;
 };
 
+/* Values of a type: Arrow's specification says what its fields are. */
 struct ArrowArray {
     int64_t length;
     int64_t null_count;
@@ -82,7 +84,7 @@ struct ArrowArray {
 
 #ifndef ARROW_C_STREAM_INTERFACE
 #define ARROW_C_STREAM_INTERFACE
-
+/* Records in pieces: Arrow's specification says what its fields are. */
 struct ArrowArrayStream {
     int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
     int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);

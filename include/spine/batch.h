@@ -95,6 +95,7 @@ struct spine_batch_info {
     union spine_datum key_max;
 };
 
+/* What is known of a batch; its schema, as long as the batch. Any thread. */
 SPINE_API void
 spine_batch_get_info(const struct spine_batch *batch, struct spine_batch_info *out);
 SPINE_API const struct spine_schema *spine_batch_schema(const struct spine_batch *batch);

@@ -46,6 +46,7 @@ template <class Derived, class K> class has_parts
         return part(&lower, &upper);
     }
 
+    /* With the keys from `lower` on. */
     Derived from(bound_argument lower) const
     {
         return part(&lower, nullptr).value();
@@ -56,6 +57,7 @@ template <class Derived, class K> class has_parts
         return part(&lower, nullptr);
     }
 
+    /* With the keys before `upper`. */
     Derived before(bound_argument upper) const
     {
         return part(nullptr, &upper).value();
@@ -88,6 +90,7 @@ template <class Derived, class K> class has_parts
     }
 };
 
+/* Rows that never change: sorted, of different (key, value, time). */
 template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
 class batch : public handle<spine_batch, spine_batch_unref>,
               public has_parts<batch<K, V, Time, Weights>, K>
@@ -375,6 +378,7 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
         return SPINE_OK;
     }
 
+    /* Drops what was collected. */
     void forget() noexcept
     {
         rows_.clear();

@@ -41,9 +41,6 @@
 extern "C" {
 #endif
 
-struct spine;
-struct spine_runtime;
-
 /* The longest name of a spine in a checkpoint, in bytes. */
 #define SPINE_ITEM_NAME_MAX 255
 /* The most bytes of the host's own data in a checkpoint. */
@@ -67,13 +64,13 @@ struct spine_checkpoint_item {
 /* What a checkpoint took. */
 struct spine_checkpoint_info {
     uint64_t sequence;
-    /* Files that were written for it, and their bytes, without the manifest. */
+    /* Files that were written for it, their bytes, and those of the manifest. */
     uint64_t files;
     uint64_t file_bytes;
     uint64_t manifest_bytes;
     /* Calls that made something durable. */
     uint64_t syncs;
-    /* Batches in it, and those of which nothing had to be written. */
+    /* Batches in it, those of which nothing had to be written, rows; how long it took. */
     uint64_t batches;
     uint64_t batches_reused;
     uint64_t rows;
@@ -132,10 +129,12 @@ spine_checkpoint_start(struct spine_store *store, struct spine_runtime *runtime,
 
 /* ---- What there is ---- */
 
+/* A checkpoint of a store. */
 struct spine_checkpoint_summary {
     uint64_t sequence;
     /* Milliseconds since 1970, by the clock of the process that made it. */
     uint64_t made_ms;
+    /* How many it has, and bytes of files and user data. */
     size_t spines;
     uint64_t rows;
     size_t files;
@@ -176,6 +175,7 @@ struct spine_sweep_options {
     uint64_t grace_ms;
 };
 
+/* What a sweep removed: files, and their bytes. */
 struct spine_sweep_info {
     uint64_t files;
     uint64_t file_bytes;

@@ -115,6 +115,7 @@ struct checkpoint_summary : spine_checkpoint_summary {
 
 /* --- what a checkpoint was restored as ---------------------------------------------- */
 
+/* The spines of a checkpoint, and the data of the host that it has. */
 class restored : public handle<spine_restored, spine_restored_free>
 {
   public:

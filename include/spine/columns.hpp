@@ -242,11 +242,13 @@ class row_columns
         return size_;
     }
 
+    /* Their keys. */
     cells_of<K> keys() noexcept
     {
         return {buffers_.keys, buffers_.key_offsets, size_, key_decoder_};
     }
 
+    /* Their values. */
     cells_of<V> values() noexcept
     {
         return {buffers_.values, buffers_.value_offsets, size_, value_decoder_};
@@ -264,6 +266,7 @@ class row_columns
         return {buffers_.weights, size_ * Weights};
     }
 
+    /* Of row `index`, which is less than size(). */
     weight_of<Weights> weight(std::size_t index) const noexcept
     {
         return weight_at<Weights>(buffers_.weights + index * Weights);

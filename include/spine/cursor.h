@@ -138,15 +138,17 @@ spine_cursor_seek_val_reverse(struct spine_cursor *cursor, union spine_datum val
 struct spine_column_buffers {
     /* Room, in rows, of every array. */
     size_t rows;
+    /* The keys; when they are SPINE_BYTES, `rows + 1` offsets, too, and the room of
+     * `keys` in bytes. */
     void *keys;
-    /* SPINE_BYTES keys: `rows + 1` offsets, and the room of `keys` in bytes. */
     uint64_t *key_offsets;
     size_t key_bytes;
+    /* The same for values. */
     void *values;
     uint64_t *value_offsets;
     size_t value_bytes;
+    /* A time for each row, and `rows * weight_count` weights. */
     uint64_t *times;
-    /* `rows * weight_count` weights. */
     int64_t *weights;
 };
 

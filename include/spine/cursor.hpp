@@ -30,6 +30,7 @@ struct cursor_position {
     uint64_t total;
 };
 
+/* A walk over rows (spine/cursor.h, spine/view.h), which range-for can take. */
 template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
 class cursor : public cursor_moves<K, V, Time, Weights>
 {

@@ -25,6 +25,7 @@ namespace spine_cpp
 inline namespace SPINE_CPP_MODE
 {
 
+/* What a cursor reads and how it moves. */
 template <class K, class V, spine_time Time, unsigned Weights>
 class cursor_moves : public handle<spine_cursor, spine_cursor_close>
 {

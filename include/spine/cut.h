@@ -25,10 +25,12 @@ struct spine_cut;
 struct spine_runtime;
 struct spine_snapshot;
 
+/* What a spine was when a cut was taken of it. */
 struct spine_cut_info {
-    /* Valid if there is one. */
+    /* Its frontier, if there is one. */
     uint64_t frontier;
     bool has_frontier;
+    /* Its dirty flag. */
     bool dirty;
     /* Into the spine until then; of a restored spine, those before its checkpoint count,
      * too. */
@@ -66,11 +68,13 @@ spine_cut_between(const struct spine_cut *cut, const union spine_datum *lower,
  * it; was it so? */
 SPINE_API bool spine_clear_dirty_since(struct spine *spine, const struct spine_cut *cut);
 
+/* One more reference. */
 SPINE_API struct spine_cut *spine_cut_ref(struct spine_cut *cut);
-/* NULL is allowed. */
+/* One reference less; NULL is allowed. */
 SPINE_API void spine_cut_unref(struct spine_cut *cut);
 /* Its batches; borrowed from it. */
 SPINE_API struct spine_snapshot *spine_cut_snapshot(const struct spine_cut *cut);
+/* What the spine was. */
 SPINE_API void
 spine_cut_get_info(const struct spine_cut *cut, struct spine_cut_info *out);
 

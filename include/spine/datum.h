@@ -42,6 +42,7 @@ struct spine_number {
     uint64_t stamp;
 };
 
+/* The stamp of a kind of numbers. */
 #define SPINE_STAMP(kind) (UINT64_C(0x80000000) + (kind))
 
 /*
@@ -62,6 +63,7 @@ struct spine_number {
 union spine_datum {
     /* The first member, which {0} makes zero as a whole. */
     struct spine_number number;
+    /* The cell, in the member of its kind. */
     uint64_t u64;
     int64_t i64;
     uint32_t u32;
@@ -70,6 +72,7 @@ union spine_datum {
     struct spine_bytes bytes;
 };
 
+/* The datum of a SPINE_U64. */
 static inline union spine_datum
 spine_u64(uint64_t number)
 {
@@ -78,6 +81,7 @@ spine_u64(uint64_t number)
     return datum;
 }
 
+/* The datum of a SPINE_I64. */
 static inline union spine_datum
 spine_i64(int64_t number)
 {
@@ -86,6 +90,7 @@ spine_i64(int64_t number)
     return datum;
 }
 
+/* The datum of a SPINE_U32. */
 static inline union spine_datum
 spine_u32(uint32_t number)
 {
@@ -94,6 +99,7 @@ spine_u32(uint32_t number)
     return datum;
 }
 
+/* The datum of a SPINE_I32. */
 static inline union spine_datum
 spine_i32(int32_t number)
 {
@@ -102,6 +108,7 @@ spine_i32(int32_t number)
     return datum;
 }
 
+/* The datum of a SPINE_F64. */
 static inline union spine_datum
 spine_f64(double number)
 {
@@ -110,6 +117,7 @@ spine_f64(double number)
     return datum;
 }
 
+/* The datum of SPINE_FIXED or SPINE_BYTES, which stay where they are. */
 static inline union spine_datum
 spine_data(const void *data, size_t size)
 {

@@ -82,6 +82,7 @@ enum spine_retain {
     SPINE_RETAIN_BOTTOM
 };
 
+/* A filter of values; all but `retain`, `count` and on_value is as of one of keys. */
 struct spine_value_filter {
     const char *name;
     void *context;

@@ -64,6 +64,7 @@ template <class Raw, void (*Release)(Raw *)> class handle
         return std::exchange(raw_, nullptr);
     }
 
+    /* Takes `raw` in place of its own, which it ends. */
     void reset(Raw *raw = nullptr) noexcept
     {
         Raw *const old = std::exchange(raw_, raw);

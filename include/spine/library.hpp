@@ -108,19 +108,21 @@ time_meet(uint64_t a, uint64_t b) noexcept
     return spine_time_meet(Time, a, b);
 }
 
-/* The SPINE_TIME_PAIR time of two numbers, and these again. */
+/* The SPINE_TIME_PAIR time of two numbers. */
 inline uint64_t
 time_pair(uint32_t outer, uint32_t inner) noexcept
 {
     return spine_time_pair(outer, inner);
 }
 
+/* The first number of a pair. */
 inline uint32_t
 outer_of(uint64_t pair) noexcept
 {
     return static_cast<uint32_t>(pair >> 32);
 }
 
+/* The second one. */
 inline uint32_t
 inner_of(uint64_t pair) noexcept
 {

@@ -167,6 +167,7 @@ class map : public handle<::spine, spine_close>
         return spine_is_dirty(get());
     }
 
+    /* As if no batch had come in. */
     void clear_dirty()
     {
         clear_dirty(std::nothrow).value();

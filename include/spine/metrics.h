@@ -25,11 +25,13 @@ struct spine_runtime;
  * spine/metrics.def. */
 #define SPINE_METRIC_FIELD(field, kind, name, help) uint64_t field;
 
+/* What a level of a spine holds and has done. */
 struct spine_level_stats {
 #define SPINE_LEVEL_METRIC SPINE_METRIC_FIELD
 #include "spine/metrics.def"
 };
 
+/* What a spine holds and has done, and each of its levels. */
 struct spine_stats {
     struct spine_level_stats levels[SPINE_LEVELS];
 #define SPINE_SPINE_METRIC SPINE_METRIC_FIELD
@@ -52,6 +54,7 @@ enum spine_pressure {
     /* Inserts wait. */
     SPINE_PRESSURE_FULL
 };
+/* How many levels of pressure there are. */
 #define SPINE_PRESSURES 5
 
 /* What a runtime holds. A level of pressure ends 5 % below where it begins. */

@@ -49,6 +49,7 @@ spine_probe_new(struct spine_probe **out, struct spine_error *error);
 /* NULL is allowed. */
 SPINE_API void spine_probe_free(struct spine_probe *probe);
 
+/* What a probe is to give. */
 enum spine_probe_want {
     /* The rows of each key. */
     SPINE_PROBE_ROWS = 0,

@@ -225,6 +225,7 @@ class probe : public handle<spine_probe, spine_probe_free>
         probe *probe_;
     };
 
+    /* The rows of all of these keys, for a loop over them. */
     template <class Keys>
     range<true> look_up(const snapshot_type &snapshot, const Keys &keys) &
     {

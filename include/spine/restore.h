@@ -45,17 +45,23 @@ spine_restore(struct spine_store *store, uint64_t sequence, struct spine_runtime
               const struct spine_restore_options *options, struct spine_restored **out,
               struct spine_error *error);
 
+/* The sequence of the checkpoint. */
 SPINE_API uint64_t spine_restored_sequence(const struct spine_restored *restored);
 /* The host's own data; borrowed. NULL, and 0 bytes, when there is none. */
 SPINE_API const void *
 spine_restored_user_data(const struct spine_restored *restored, size_t *bytes);
+/* How many spines the checkpoint has. */
 SPINE_API size_t spine_restored_count(const struct spine_restored *restored);
 
 /* A spine of the checkpoint. */
 struct spine_restored_item {
-    const char *name;                      /* borrowed */
-    struct spine *spine;                   /* NULL once it was taken */
-    const char *key_filter, *value_filter; /* their names, borrowed; NULL for none */
+    /* Its name; borrowed. */
+    const char *name;
+    /* NULL once it was taken. */
+    struct spine *spine;
+    /* The names of its filters, borrowed; NULL for none. */
+    const char *key_filter;
+    const char *value_filter;
 };
 
 /* False when there is no spine `index`. */

@@ -31,8 +31,10 @@
 #define SPINE_CPP_PASTE(major, minor, mode) v##major##_##minor##_##mode
 #define SPINE_CPP_NAME(major, minor, mode) SPINE_CPP_PASTE(major, minor, mode)
 #if defined(__cpp_exceptions)
+/* The namespace of what throws. */
 #define SPINE_CPP_MODE SPINE_CPP_NAME(SPINE_VERSION_MAJOR, SPINE_VERSION_MINOR, throwing)
 #else
+/* The namespace of what ends the program instead. */
 #define SPINE_CPP_MODE SPINE_CPP_NAME(SPINE_VERSION_MAJOR, SPINE_VERSION_MINOR, aborting)
 #endif
 
@@ -49,6 +51,7 @@ class error : public std::exception
     {
     }
 
+    /* What failed. */
     enum spine_status status() const noexcept
     {
         return cause_.status;
@@ -60,6 +63,7 @@ class error : public std::exception
         return cause_.message;
     }
 
+    /* Both of them. */
     const spine_error &cause() const noexcept
     {
         return cause_;
@@ -69,6 +73,7 @@ class error : public std::exception
     spine_error cause_;
 };
 
+/* Throws; without exceptions, ends the program. */
 [[noreturn]] inline void
 raise(const spine_error &cause)
 {
@@ -123,6 +128,7 @@ template <class T> class [[nodiscard]] result
     {
     }
 
+    /* Is there a T? */
     bool has_value() const noexcept
     {
         return content_.index() == 0;
@@ -206,6 +212,7 @@ template <> class [[nodiscard]] result<void>
     {
     }
 
+    /* Is it done? */
     bool has_value() const noexcept
     {
         return content_.index() == 0;

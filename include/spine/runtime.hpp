@@ -53,6 +53,7 @@ class timeout
     {
     }
 
+    /* Nanoseconds; UINT64_MAX: for ever. */
     constexpr uint64_t ns() const noexcept
     {
         return ns_;
@@ -72,6 +73,7 @@ class timeout
 
 /* --- runtimes ----------------------------------------------------------------------- */
 
+/* What the merges of its spines run on. */
 class runtime : public handle<spine_runtime, spine_runtime_close>
 {
   public:

@@ -27,12 +27,14 @@ extern "C" {
 
 struct spine_tuple_type;
 
+/* What a key or a value is: its kind. */
 struct spine_type {
     enum spine_kind kind;
     /* Bytes of a SPINE_FIXED cell, 1 to SPINE_FIXED_MAX; 0 for every other kind. */
     uint32_t size;
 };
 
+/* What times rows have. */
 enum spine_time {
     /* Rows have no time; whatever a call passes as time is ignored. */
     SPINE_UNTIMED = 0,
@@ -42,12 +44,14 @@ enum spine_time {
     SPINE_TIME_PAIR
 };
 
+/* What the rows of batches and spines look like: types of their keys and values. */
 struct spine_schema {
     struct spine_type key;
     struct spine_type value;
     /* Weights per row, added component by component: 1 to SPINE_WEIGHTS_MAX;
      * 0 means 1. */
     unsigned weight_count;
+    /* What times they have. */
     enum spine_time time;
     /*
      * What keys and values are made of (spine/tuple.h), for the code that writes and

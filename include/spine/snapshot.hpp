@@ -25,6 +25,7 @@ namespace spine_cpp
 inline namespace SPINE_CPP_MODE
 {
 
+/* The content of a spine at a moment. */
 template <class K, class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
 class snapshot : public handle<struct spine_snapshot, spine_snapshot_unref>
 {

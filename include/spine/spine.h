@@ -36,9 +36,6 @@
 extern "C" {
 #endif
 
-struct spine;
-struct spine_snapshot;
-
 /* All zero means the defaults. Copied at open. */
 struct spine_options {
     /* What metrics call the spine; several may have one name. UTF-8 of at most
@@ -128,6 +125,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
  */
 SPINE_API void spine_close(struct spine *spine);
 
+/* Its schema, as long as the spine. */
 SPINE_API const struct spine_schema *spine_get_schema(const struct spine *spine);
 
 /*
@@ -179,6 +177,7 @@ SPINE_API void spine_retry(struct spine *spine);
 
 /* Has a batch with rows come in since spine_open() or the last spine_clear_dirty()? */
 SPINE_API bool spine_is_dirty(struct spine *spine);
+/* As if no batch had come in. */
 SPINE_API void spine_clear_dirty(struct spine *spine);
 
 /*
@@ -270,8 +269,9 @@ SPINE_API SPINE_CHECKED enum spine_status
 spine_snapshot_of_batches(const struct spine_schema *schema,
                           struct spine_batch *const *batches, size_t batch_count,
                           struct spine_snapshot **out, struct spine_error *error);
+/* One more reference. */
 SPINE_API struct spine_snapshot *spine_snapshot_ref(struct spine_snapshot *snapshot);
-/* NULL is allowed. */
+/* One reference less; NULL is allowed. */
 SPINE_API void spine_snapshot_unref(struct spine_snapshot *snapshot);
 
 /* The batches of a snapshot, in no particular order; borrowed from it. NULL when `index`

@@ -61,7 +61,7 @@ spine_store_open(const struct spine_backend *backend,
                  const struct spine_store_options *options, struct spine_store **out,
                  struct spine_error *error);
 
-/* What a store has done since it was opened, and holds: see spine/metrics.def. */
+/* What a store has done since it was opened, and holds. */
 struct spine_store_stats {
 #define SPINE_STORE_METRIC(field, kind, name, help) uint64_t field;
 #include "spine/metrics.def"

@@ -25,6 +25,7 @@
 extern "C" {
 #endif
 
+/* What happened. */
 enum spine_event_kind {
     /* A batch came in, by spine_insert() or spine_try_insert(); with all its waits.
      * `rows`, `bytes`, `sequence`. */
@@ -54,6 +55,7 @@ enum spine_event_kind {
     SPINE_EVENT_WRITE
 };
 
+/* Why it happened. */
 enum spine_cause {
     SPINE_CAUSE_NONE = 0,
     /* Of a merge: a level has enough batches; memory is short, too. */
@@ -93,6 +95,7 @@ struct spine_event {
     /* Of a batch: the number, from 1 on, of the insert that it came with, or the youngest
      * of those that were merged into it. */
     uint64_t sequence;
+    /* As its kind says. */
     uint64_t rows;
     uint64_t rows_out;
     uint64_t bytes;

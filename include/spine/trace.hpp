@@ -43,6 +43,7 @@ trace_to(OnEvent &on_event) noexcept
     return trace;
 }
 
+/* The same for the words of a log. */
 template <class OnMessage>
 spine_log
 log_to(OnMessage &on_message, enum spine_log_level level_max = SPINE_LOG_INFO) noexcept

@@ -102,6 +102,7 @@ enum spine_column_kind {
     SPINE_COLUMN_TUPLE = 19
 };
 
+/* What a time or a timestamp counts. */
 enum spine_time_unit {
     SPINE_SECONDS = 0,
     SPINE_MILLISECONDS = 1,
@@ -113,6 +114,7 @@ enum spine_time_unit {
 struct spine_column {
     /* What it is called, UTF-8, at most 65,535 bytes; NULL: nothing. */
     const char *name;
+    /* What its values are, and how they are ordered. */
     enum spine_column_kind kind;
     enum spine_tuple_order order;
     /* May values be null? */
@@ -145,6 +147,7 @@ spine_tuple_type_ref(const struct spine_tuple_type *type);
 /* One reference less; the last one frees the type. NULL is allowed. */
 SPINE_API void spine_tuple_type_unref(const struct spine_tuple_type *type);
 
+/* How many columns it has. */
 SPINE_API size_t spine_tuple_type_count(const struct spine_tuple_type *type);
 /* Column `index`, which lives as long as the type; NULL when there is none. */
 SPINE_API const struct spine_column *

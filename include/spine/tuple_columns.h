@@ -43,6 +43,7 @@ struct spine_column_data {
     const struct spine_column_data *columns;
 };
 
+/* Rows as columns: how many there are. */
 struct spine_tuple_rows {
     size_t rows;
     /* As many columns as the type of the key, of the value has; NULL where there is

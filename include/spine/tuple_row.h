@@ -53,6 +53,7 @@
 extern "C" {
 #endif
 
+/* What an element is. */
 enum spine_tuple_kind {
     SPINE_TUPLE_NULL = 0,
     SPINE_TUPLE_BOOL,
@@ -66,6 +67,7 @@ enum spine_tuple_kind {
     SPINE_TUPLE_END
 };
 
+/* One element: what it is. */
 struct spine_tuple_element {
     enum spine_tuple_kind kind;
     /* As read: where nulls are is known of nulls only. Without meaning at

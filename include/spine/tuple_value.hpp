@@ -59,6 +59,7 @@ namespace spine_cpp
 inline namespace SPINE_CPP_MODE
 {
 
+/* False, as soon as T is known. */
 template <class T> inline constexpr bool never = false;
 
 /* A T whose order is not the usual one. Of a std::optional, not in one. */

@@ -15,6 +15,8 @@
  * shared library with the static library in it keeps the names of that to itself when it
  * is linked by CMake or pkg-config, and otherwise with -Wl,--exclude-libs,libspine.a.
  */
+
+/* The version of these headers. */
 #define SPINE_VERSION_MAJOR 0
 #define SPINE_VERSION_MINOR 3
 #define SPINE_VERSION_PATCH 0

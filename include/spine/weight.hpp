@@ -36,6 +36,7 @@ class weight
     {
     }
 
+    /* The number, and whether it is one. */
     constexpr const number_argument<int64_t> &argument() const noexcept
     {
         return number_;
@@ -60,6 +61,7 @@ class at_time
     {
     }
 
+    /* The number, and whether it is one. */
     constexpr const number_argument<uint64_t> &argument() const noexcept
     {
         return number_;
@@ -76,6 +78,7 @@ template <unsigned Count> using weights = std::array<int64_t, Count>;
 template <unsigned Weights>
 using weight_of = std::conditional_t<Weights == 1, int64_t, weights<Weights>>;
 
+/* The weight whose numbers are at `from`. */
 template <unsigned Weights>
 weight_of<Weights>
 weight_at(const int64_t *from) noexcept
@@ -119,6 +122,7 @@ struct times_view {
 template <spine_time Time, unsigned Weights> class row_extras
 {
   public:
+    /* Puts them into `row`. */
     template <class... Extras>
     enum spine_status
     take(spine_row *row, spine_error *error, const Extras &...extras) noexcept

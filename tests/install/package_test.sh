@@ -61,6 +61,14 @@ lintian --fail-on error,warning --allow-root \
     --suppress-tags initial-upload-closes-no-bugs,no-symbols-control-file,pkg-config-unavailable-for-cross-compilation,maintscript-calls-ldconfig \
     "$work"/first/*.deb
 
+# The manual of the headers, as `man` finds it.
+manual=$work/root/usr/share/man/man3
+gzip -dc "$manual/spine_open.3.gz" | grep -qF "man3/spine_spine.h.3"
+gzip -dc "$manual/spine_spine.h.3.gz" | grep -q '^spine_open(' || {
+    echo "libspine-dev has no manual of spine_open()"
+    exit 1
+}
+
 pc=$(find "$work/root" -name spine.pc)
 depends=$(dpkg-deb -f "$work"/first/libspine-dev_*.deb Depends)
 for needed in $(sed -n 's/^Requires.private: //p' "$pc"); do
