@@ -22,6 +22,7 @@
  *     report.c       tells the callers of a compaction that it ended    (compaction.h)
  *     listing.c      every batch of a spine, in sections                (listing.h)
  *     taking.c       snapshots and cuts of the present content
+ *     saving.c       merges ahead beside checkpoints                  (saving.h)
  *     fork.c         a spine with the content of a cut, or of another spine
  *     filters.c      the filters of a spine, and what a merge makes of them
  *     survey.c       merges of what the filters mostly reject          (survey.h)
@@ -117,6 +118,9 @@ struct spine {
         uint64_t wakes;   /* times that waiting threads were told to look again */
         uint64_t fuel_average;
         uint64_t ahead_wait_rows; /* to be inserted before merges ahead: one failed */
+        /* Of saved batches, that merges ahead may read until the next cut (saving.h). */
+        uint64_t saved_rows_max;
+        uint64_t cuts_saved; /* times that this began anew */
         struct job scout; /* for a merge ahead, when the runtime has nothing else to do */
         struct survey survey;
         unsigned idle_waiters; /* threads in spine_wait_idle(): no merge ahead */
@@ -208,6 +212,9 @@ void spine_start_merges_locked(struct spine *spine, struct aftermath *after);
 /* spine_take_snapshot(), also with a sticky SPINE_OVERFLOW. */
 enum spine_status snapshot_of_anything(struct spine *spine, struct spine_snapshot **out,
                                        struct spine_error *error);
+/* spine_take_cut() of a spine that nobody means to save. */
+enum spine_status
+cut_of_now(struct spine *spine, struct spine_cut **out, struct spine_error *error);
 
 /* ---- filters.c ---- */
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "core.h"
+#include "saving.h"
 
 static enum spine_status entries_of_snapshot(const struct slot_policy *policy,
                                              const struct spine_snapshot *snapshot,
@@ -25,7 +26,7 @@ spine_fork(struct spine *spine, struct spine **out, struct spine_error *error)
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     mutex_unlock(&spine->mutex);
-    TRY(spine_take_cut(spine, &cut, error));
+    TRY(cut_of_now(spine, &cut, error));
     /* Of the fork, what it begins with was inserted. */
     cut->inserted_batches = cut->snapshot->batch_count;
     cut->inserted_rows = spine_snapshot_rows(cut->snapshot);
@@ -74,6 +75,7 @@ spine_open_cut(struct spine_runtime *runtime, struct spine_cut *cut, struct spin
     spine->locked.counters.inserted_batches = cut->inserted_batches;
     spine->locked.counters.inserted_rows = cut->inserted_rows;
     entry_set_unite(&spine->locked.loose, &entries);
+    saving_open_locked(spine);
     spine_start_merges_locked(spine, &after);
     spine_finish(spine, &after);
     *out = spine;

@@ -20,6 +20,7 @@
 #include "core.h"
 #include "observe/observe.h"
 #include "relief.h"
+#include "saving.h"
 
 #include <stdio.h>
 
@@ -216,6 +217,7 @@ insert_locked(struct spine *spine, struct entry *entry, struct told_insert *told
         rows < spine->locked.ahead_wait_rows ? rows : spine->locked.ahead_wait_rows;
     spine->locked.counters.inserted_batches++;
     spine->locked.counters.inserted_rows += rows;
+    saving_insert_locked(spine, rows);
     spine_add_locked(spine, entry);
     PROBE(insert, spine->number, entry->level, rows, entry->sequence);
     told->sequence = entry->sequence;

@@ -14,10 +14,14 @@
 #define MERGE_MAX 64u
 #define FUEL_MEMORY 128u
 #define HELP_STEPS 8u
+#define WAIT_RATIO 2u
 #define AHEAD_RATIO 4u
 #define COMPANY_RATIO 2u
 #define NEGATIVE_HASTE 3u
 #define STRETCH_RATIO 4u
+/* Of what is saved, merges ahead read a 64th, and two rows for each inserted one. */
+#define SAVED_PART 64u
+#define SAVED_RATIO 2u
 /* Rows that are merged in the time that it takes to take over a block. */
 #define BLOCK_COST_ROWS 16u
 /* Negative rows per row of the largest batch; rows of it per row of the smallest that
@@ -109,6 +113,12 @@ slot_merge_count(const struct slot_policy *policy, unsigned level, size_t loose)
     return loose < policy->merge_max ? loose : policy->merge_max;
 }
 
+bool
+slot_merge_can_wait(const struct slot_policy *policy, unsigned level, size_t loose)
+{
+    return level == 0 && loose < WAIT_RATIO * policy->merge_min[0];
+}
+
 uint64_t
 slot_bottom_rows(uint64_t largest_rows)
 {
@@ -147,21 +157,35 @@ slot_survey_pause(uint64_t rows_in)
 
 size_t
 slot_ahead_count(const struct slot_policy *policy, const struct slot_cost *batches,
-                 size_t count)
+                 size_t count, uint64_t saved_max)
 {
     struct slot_cost smaller = {0};
+    uint64_t saved = 0;
     size_t taken = 0;
 
     for (size_t i = 0; i < count; i++) {
         const uint64_t limit = slot_ahead_limit(policy, &smaller, batches[i].rows);
 
         assert(i == 0 || batches[i - 1].rows <= batches[i].rows);
-        if (i > 0 && batches[i].cost <= limit)
+        saved += batches[i].is_saved ? batches[i].cost : 0;
+        if (i > 0 && batches[i].cost <= limit && saved <= saved_max)
             taken = i + 1;
         smaller.rows += batches[i].rows;
         smaller.negative_rows += batches[i].negative_rows;
     }
     return taken;
+}
+
+uint64_t
+slot_saved_rows(uint64_t rows, uint64_t inserted_rows)
+{
+    return rows / SAVED_PART + SAVED_RATIO * inserted_rows;
+}
+
+bool
+slot_ahead_gives_up(uint64_t rows_read, uint64_t rows, uint64_t saved_max)
+{
+    return rows > saved_max && rows_read < rows / 2;
 }
 
 uint64_t

@@ -79,6 +79,10 @@ unsigned slot_output_level(const struct slot_policy *policy, uint64_t rows,
  * starts. */
 size_t slot_merge_count(const struct slot_policy *policy, unsigned level, size_t loose);
 
+/* May the `loose` batches of the level, which are due, wait for the end of a short merge?
+ * Only on level 0, while there are fewer than twice as many as start one. */
+bool slot_merge_can_wait(const struct slot_policy *policy, unsigned level, size_t loose);
+
 /*
  * The bottom rule: the largest batch, of `largest_rows`, merges with every other that has
  * at least slot_bottom_rows() of rows. That is due when the batches of that size have
@@ -111,6 +115,8 @@ struct slot_cost {
     uint64_t rows;
     uint64_t negative_rows;
     uint64_t cost;
+    /* The batch is in a checkpoint; the next one writes anew what was merged of it. */
+    bool is_saved;
 };
 
 /*
@@ -118,7 +124,8 @@ struct slot_cost {
  * when nothing is due, so that readers see fewer: as many as there may be without the
  * largest costing more than slot_ahead_limit(). 0: none. What is left are batches each of
  * which costs more than `ahead_ratio` times the rows of all smaller ones. `cost` is that
- * of a merge with all smaller ones, or anything beyond the limit.
+ * of a merge with all smaller ones, or anything beyond the limit. What those that are
+ * saved cost is at most `saved_max` in all: slot_saved_rows().
  *
  *     ratio 4, each costs its rows:
  *         10 30 500  -> 2      10 40 200 1000 5001 -> 4
@@ -126,7 +133,7 @@ struct slot_cost {
  *     10 30 500, the last one with a cost of 160 -> 3
  */
 size_t slot_ahead_count(const struct slot_policy *policy, const struct slot_cost *batches,
-                        size_t count);
+                        size_t count, uint64_t saved_max);
 /*
  * The most that a batch of `rows` rows may cost whose merge partners are `smaller` in
  * all: `ahead_ratio` times their rows. Where most of its blocks are taken over,
@@ -149,6 +156,21 @@ uint64_t slot_company_limit(const struct slot_cost *inputs, uint64_t rows);
 
 /* The most that a merge of a stretch may cost in which a reader skipped `rows` rows. */
 uint64_t slot_stretch_limit(uint64_t rows);
+
+/*
+ * How many rows of saved batches merges ahead may read until the next cut is saved, after
+ * one of a spine of `rows` rows and `inserted_rows` more: a 64th of what there was, and
+ * two for each that came in. So 1 % of new rows lets a checkpoint write 4.6 % of all, and
+ * what merges that are due write. It is a cut that begins anew with 0 inserted ones, not
+ * the end of a checkpoint.
+ *
+ *     10,000,000 and 100,000 -> 356,250
+ */
+uint64_t slot_saved_rows(uint64_t rows, uint64_t inserted_rows);
+/* True when a merge ahead that has read `rows_read` of `rows` is rather given up than let
+ * write them anew, a cut of them being saved: it is beyond `saved_max`, and not half
+ * done. */
+bool slot_ahead_gives_up(uint64_t rows_read, uint64_t rows, uint64_t saved_max);
 
 /* What it costs to take over blocks. */
 uint64_t slot_blocks_cost(size_t blocks);

@@ -18,6 +18,7 @@
 #include "core.h"
 #include "listing.h"
 #include "relief.h"
+#include "saving.h"
 #include "stretch.h"
 
 /* A merge with so much work left is as good as over. */
@@ -28,6 +29,16 @@ struct negatives {
     uint64_t rows_min;
     const struct entry *except;
     uint64_t negative_rows;
+};
+
+/* A merge ahead: of the `count` smallest batches of a company; of their rows, those of
+ * blocks that it will take over, and those of saved batches that it will read. */
+struct ahead_merge {
+    size_t count;
+    uint64_t untouched_rows;
+    uint64_t saved_rows;
+    /* The cuts that were saved when this was found out. */
+    uint64_t cuts_saved;
 };
 
 static void start_bottom_locked(struct spine *spine, struct aftermath *after);
@@ -43,13 +54,14 @@ static void start_inputs_locked(struct merge_task *task, const struct entry_set 
 static void
 start_due_locked(struct spine *spine, unsigned level, struct aftermath *after);
 static bool may_scout_locked(const struct spine *spine);
+static bool large_is_back_soon_locked(const struct spine *spine);
 static void queue_scout_locked(struct spine *spine, struct aftermath *after);
 static void scout_on_worker(struct job *job, uint64_t *fuel_rows);
-static size_t count_ahead(const struct spine *spine, const struct company *company,
-                          const struct company_terms *terms, uint64_t *untouched_rows);
+static struct ahead_merge
+count_ahead(const struct spine *spine, const struct company *company,
+            const struct company_terms *terms, uint64_t saved_max);
 static void start_ahead_locked(struct spine *spine, const struct company *company,
-                               size_t count, uint64_t untouched_rows,
-                               struct aftermath *after);
+                               const struct ahead_merge *ahead, struct aftermath *after);
 static struct entry_range free_levels_locked(const struct spine *spine);
 static void take_sized(struct entry_set *loose, struct entry_range range,
                        uint64_t rows_min, uint64_t rows_max, struct entry_set *inputs);
@@ -192,7 +204,11 @@ add_negatives(struct entry *entry, void *context)
         negatives->negative_rows += entry->batch->info.negative_rows;
 }
 
-/* Starts a merge of the level's oldest loose batches if one is due. */
+/*
+ * Starts a merge of the level's oldest loose batches if one is due. The smallest batches
+ * wait a little for a large one, in which retractions among them cancel: after a merge
+ * with one another they would have as many rows as before.
+ */
 static void
 start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
 {
@@ -208,6 +224,9 @@ start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
         merge_task_hurry_locked(task, after);
         return;
     }
+    if (slot_merge_can_wait(spine->policy, level, count) &&
+        large_is_back_soon_locked(spine))
+        return;
     entry_set_take(loose, (struct entry_range){level, level + 1, 0, UINT64_MAX}, count,
                    &task->inputs);
     merge_task_start_locked(task, after);
@@ -232,19 +251,22 @@ scout_on_worker(struct job *job, uint64_t *fuel_rows)
     struct aftermath after = {0};
     struct company company = {0};
     struct stretch *stretch = stretch_find(spine);
-    uint64_t untouched_rows = 0;
     struct company_terms terms;
-    size_t count;
+    struct ahead_merge ahead;
+    uint64_t saved_max, cuts_saved;
 
     (void)fuel_rows;
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     terms = company_terms_locked(spine);
+    saved_max = spine->locked.saved_rows_max;
+    cuts_saved = spine->locked.cuts_saved;
     if (may_scout_locked(spine) && stretch == NULL)
         company_gather_locked(spine, free_levels_locked(spine), 0, &company);
     mutex_unlock(&spine->mutex);
 
-    count = count_ahead(spine, &company, &terms, &untouched_rows);
+    ahead = count_ahead(spine, &company, &terms, saved_max);
+    ahead.cuts_saved = cuts_saved;
 
     mutex_lock(&spine->mutex);
     if (stretch != NULL)
@@ -252,8 +274,8 @@ scout_on_worker(struct job *job, uint64_t *fuel_rows)
     runtime_idle(spine->runtime, job);
     spine->locked.scout_queued = false;
     if (may_scout_locked(spine)) {
-        if (count > 0)
-            start_ahead_locked(spine, &company, count, untouched_rows, &after);
+        if (ahead.count > 0)
+            start_ahead_locked(spine, &company, &ahead, &after);
         if (stretch != NULL) {
             stretch_start_locked(spine, stretch, &after);
             spine_start_merges_locked(spine, &after);
@@ -264,30 +286,36 @@ scout_on_worker(struct job *job, uint64_t *fuel_rows)
     stretch_free(stretch);
 }
 
-/* How many of these, the smallest first, are to merge ahead. */
-static size_t
+/* What of these, the smallest first, is to merge ahead. */
+static struct ahead_merge
 count_ahead(const struct spine *spine, const struct company *company,
-            const struct company_terms *terms, uint64_t *untouched_rows)
+            const struct company_terms *terms, uint64_t saved_max)
 {
     struct slot_cost costs[SLOT_AHEAD_MAX], smaller = {0};
-    size_t count;
+    struct ahead_merge ahead = {0};
 
     for (size_t i = 0; i < company->count; i++) {
         const struct spine_batch *batch = company->batches[i];
         const uint64_t rows = batch->info.rows;
         const uint64_t limit = slot_ahead_limit(spine->policy, &smaller, rows);
 
-        costs[i] = (struct slot_cost){rows, batch->info.negative_rows, rows};
+        costs[i] = (struct slot_cost){
+            .rows = rows,
+            .negative_rows = batch->info.negative_rows,
+            .cost = rows,
+            .is_saved = atomic_load_explicit(&batch->is_saved, memory_order_relaxed)};
         if (i > 0 && rows > limit)
             costs[i].cost = company_cost(
                 spine, terms, batch, &(struct small_batches){company->batches, i}, limit);
         smaller.rows += rows;
         smaller.negative_rows += batch->info.negative_rows;
     }
-    count = slot_ahead_count(spine->policy, costs, company->count);
-    for (size_t i = 0; i < count; i++)
-        *untouched_rows += costs[i].rows - costs[i].cost;
-    return count;
+    ahead.count = slot_ahead_count(spine->policy, costs, company->count, saved_max);
+    for (size_t i = 0; i < ahead.count; i++) {
+        ahead.untouched_rows += costs[i].rows - costs[i].cost;
+        ahead.saved_rows += costs[i].is_saved ? costs[i].cost : 0;
+    }
+    return ahead;
 }
 
 /*
@@ -296,17 +324,19 @@ count_ahead(const struct spine *spine, const struct company *company,
  * wait, as an input, for the end of something large.
  */
 static void
-start_ahead_locked(struct spine *spine, const struct company *company, size_t count,
-                   uint64_t untouched_rows, struct aftermath *after)
+start_ahead_locked(struct spine *spine, const struct company *company,
+                   const struct ahead_merge *ahead, struct aftermath *after)
 {
     struct entry_set inputs = {0};
     struct merge_task *task;
 
     assert(mutex_is_held(&spine->mutex));
-    if (company_take_locked(spine, company, count, &inputs) == count &&
+    if (spine->locked.cuts_saved == ahead->cuts_saved &&
+        company_take_locked(spine, company, ahead->count, &inputs) == ahead->count &&
         entry_set_top_level(&inputs) < free_levels_locked(spine).level_end) {
         task = &spine->locked.tasks[entry_set_top_level(&inputs)];
-        task->untouched_rows = untouched_rows;
+        task->untouched_rows = ahead->untouched_rows;
+        saving_spend_locked(spine, ahead->saved_rows);
         start_inputs_locked(task, &inputs, true, after);
     } else {
         entry_set_unite(&spine->locked.loose, &inputs);
@@ -314,8 +344,8 @@ start_ahead_locked(struct spine *spine, const struct company *company, size_t co
     }
 }
 
-/* The levels, from 0 on, of which none merges; none while a merge is as good as over that
- * takes most of a large batch over, which is what small ones wait for. */
+/* The levels, from 0 on, of which none merges; none while a large batch is back soon,
+ * which is what small ones wait for. */
 static struct entry_range
 free_levels_locked(const struct spine *spine)
 {
@@ -323,18 +353,27 @@ free_levels_locked(const struct spine *spine)
 
     assert(mutex_is_held(&spine->mutex));
     range.level_end = 0;
+    if (large_is_back_soon_locked(spine))
+        return range;
+    while (range.level_end < SPINE_LEVELS &&
+           spine->locked.tasks[range.level_end].state == TASK_IDLE)
+        range.level_end++;
+    return range;
+}
+
+/* Is a merge as good as over that takes most of a large batch over? */
+static bool
+large_is_back_soon_locked(const struct spine *spine)
+{
+    assert(mutex_is_held(&spine->mutex));
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
         const struct merge_task *task = &spine->locked.tasks[level];
 
         if (task->state != TASK_IDLE && task->untouched_rows > 0 &&
-            task->job.rows_left <= SHORT_ROWS) {
-            range.level_end = 0;
-            break;
-        }
-        if (task->state == TASK_IDLE && range.level_end == level)
-            range.level_end++;
+            task->job.rows_left <= SHORT_ROWS)
+            return true;
     }
-    return range;
+    return false;
 }
 
 /* Moves the batches of the range that have at least `rows_min` rows to `inputs`. There

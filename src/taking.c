@@ -13,6 +13,7 @@
 #include "base/planted.h"
 #include "core.h"
 #include "listing.h"
+#include "saving.h"
 
 /* Room beyond what was counted, for batches that come in between. */
 #define MORE_BATCHES 8u
@@ -47,7 +48,6 @@ snapshot_of_anything(struct spine *spine, struct spine_snapshot **out,
 enum spine_status
 spine_take_cut(struct spine *spine, struct spine_cut **out, struct spine_error *error)
 {
-    struct spine_cut *cut;
     enum spine_status st;
 
     if (out == NULL)
@@ -55,7 +55,23 @@ spine_take_cut(struct spine *spine, struct spine_cut **out, struct spine_error *
     *out = NULL;
     if (spine == NULL)
         return fail_null(error, "spine_take_cut", "spine");
-    cut = cut_new(&spine->options);
+    mutex_lock(&spine->mutex);
+    spine_enter_locked(spine);
+    mutex_unlock(&spine->mutex);
+    st = cut_of_now(spine, out, error);
+    if (st == SPINE_OK)
+        saving_begin(spine, (*out)->snapshot);
+    mutex_lock(&spine->mutex);
+    spine_leave_and_unlock(spine);
+    return st;
+}
+
+enum spine_status
+cut_of_now(struct spine *spine, struct spine_cut **out, struct spine_error *error)
+{
+    struct spine_cut *cut = cut_new(&spine->options);
+    enum spine_status st;
+
     if (cut == NULL)
         return fail_nomem(error, "a cut", sizeof *cut);
     st = snapshot_take(spine, false, &cut->snapshot, cut, error);

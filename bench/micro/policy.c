@@ -108,8 +108,10 @@ world_insert(struct world *world, const struct scenario *scenario)
     if (scenario->ahead) {
         static struct slot_cost batches[BATCHES_MAX];
         for (size_t i = 0; i < world->count; i++)
-            batches[i] = (struct slot_cost){world->rows[i], 0, world->rows[i]};
-        const size_t count = slot_ahead_count(&world->policy, batches, world->count);
+            batches[i] =
+                (struct slot_cost){.rows = world->rows[i], .cost = world->rows[i]};
+        const size_t count =
+            slot_ahead_count(&world->policy, batches, world->count, UINT64_MAX);
         if (count > 0)
             merge(world, 0, count);
     }

@@ -9,6 +9,8 @@
  * A cut has what a snapshot has, the batches, and the frontier, the filters, the options,
  * the dirty flag and the counts of what was inserted, all of the same moment. It is
  * immutable and costs some references; it keeps blocks alive that merges would free.
+ * Merges that are not due leave most of what spine_take_cut() found alone until the next
+ * cut: what they made of it would have to be written again by the next checkpoint.
  */
 
 #include "spine/datum.h"

@@ -66,6 +66,9 @@ struct spine_batch {
     account_payer payer;
     /* Searches in vain that a filter would have saved. */
     atomic_uint_least64_t searches_in_vain;
+    /* A checkpoint has it, or is probably about to: what is merged of it has to be
+     * written again. */
+    atomic_bool is_saved;
     /* Where key_min and key_max of short fixed keys live. */
     uint8_t key_scratch[2][16];
 };

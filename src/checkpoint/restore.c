@@ -238,6 +238,7 @@ fill_cut(struct opening *opening, const struct manifest_spine *described,
             spine_batch_unref(opened);
         }
     }
+    snapshot_mark_saved(cut->snapshot);
     return st;
 }
 

@@ -62,6 +62,14 @@ snapshot_append(struct spine_snapshot *snapshot, struct spine_batch *batch)
         PLANTED(REFERENCE_MISSED) ? batch : spine_batch_ref(batch);
 }
 
+void
+snapshot_mark_saved(const struct spine_snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->batch_count; i++)
+        atomic_store_explicit(&snapshot->batches[i]->is_saved, true,
+                              memory_order_relaxed);
+}
+
 enum spine_status
 spine_snapshot_of_batches(const struct spine_schema *schema,
                           struct spine_batch *const *batches, size_t batch_count,

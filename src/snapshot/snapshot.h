@@ -36,6 +36,8 @@ struct spine_snapshot *snapshot_new(const struct layout *layout,
                                     struct snapshot_book *book, size_t capacity);
 /* Appends a batch, with a reference of its own. There is room. */
 void snapshot_append(struct spine_snapshot *snapshot, struct spine_batch *batch);
+/* Its batches are in a checkpoint, or will be. Any thread. */
+void snapshot_mark_saved(const struct spine_snapshot *snapshot);
 /* What a list with room for `capacity` batches takes, in bytes of memory. */
 size_t snapshot_bytes(size_t capacity);
 

@@ -40,6 +40,82 @@ queues_are_short_at_the_head(void **state)
     world_close(&world);
 }
 
+/* A round of a queue whose merges do not run. */
+static void
+round_only(struct world *world)
+{
+    pop(world, 1000);
+    push(world, 1000);
+    insert_only(world);
+}
+
+/* Small batches that are due wait for the large one in which they cancel, but not for
+ * long. */
+static void
+small_batches_wait_for_the_large_one(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world, false);
+    push(&world, ROWS_MAX);
+    insert(&world);
+    round_only(&world);
+    while (stats_of(&world).levels[0].merging_batches == 0)
+        assert_true(spine_runtime_run(world.runtime, 1) > 0);
+    assert_int_equal(stats_of(&world).levels[0].merging_batches, 1);
+    for (size_t round = 0; round < 15; round++)
+        round_only(&world);
+    assert_int_equal(stats_of(&world).levels[0].loose_batches, 15);
+    round_only(&world);
+    assert_int_equal(stats_of(&world).levels[0].merging_batches, 17);
+    for (size_t round = 0; round < 8; round++)
+        round_only(&world);
+    assert_int_equal(stats_of(&world).levels[0].loose_batches, 8);
+    while (spine_runtime_run(world.runtime, UINT64_MAX) > 0)
+        continue;
+    assert_int_equal(skipped_to_first(&world), 0);
+    assert_int_equal(stats_of(&world).rows, ROWS_MAX);
+    world_close(&world);
+}
+
+/*
+ * What a reader has skipped merges only with the batch in which it cancels: while that is
+ * in another merge, the retractions would merge with one another, to no avail.
+ */
+static void
+a_stretch_waits_for_what_it_cancels_in(void **state)
+{
+    struct world world;
+    struct spine_cursor *cursor;
+
+    (void)state;
+    world_open(&world, false);
+    push(&world, 200000);
+    insert(&world);
+    push(&world, 200000);
+    insert_only(&world);
+    while (stats_of(&world).merges == 0 &&
+           stats_of(&world).levels[2].merging_batches == 0)
+        assert_true(spine_runtime_run(world.runtime, 1) > 0);
+    for (size_t i = 0; i < 5; i++) {
+        pop(&world, 2000);
+        insert_only(&world);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(spine_cursor_open(world.spine, &cursor, NULL), SPINE_OK);
+        assert_int_equal(spine_cursor_key(cursor).u64, world.begin);
+        assert_int_equal(spine_cursor_rows_skipped(cursor), 20000);
+        spine_cursor_close(cursor);
+        (void)spine_runtime_run(world.runtime, 1);
+    }
+    assert_int_equal(stats_of(&world).skip_merges, 0);
+    while (spine_runtime_run(world.runtime, UINT64_MAX) > 0)
+        continue;
+    assert_in_range(skipped_to_first(&world), 0, 100);
+    world_close(&world);
+}
+
 /* Also when the runtime never has nothing else to do. */
 static void
 queues_are_short_when_only_due_merges_run(void **state)
@@ -315,6 +391,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(queues_are_short_at_the_head),
+        cmocka_unit_test(small_batches_wait_for_the_large_one),
+        cmocka_unit_test(a_stretch_waits_for_what_it_cancels_in),
         cmocka_unit_test(queues_are_short_when_only_due_merges_run),
         cmocka_unit_test(ascending_keys_are_written_twice),
         cmocka_unit_test(windows_are_written_twice),

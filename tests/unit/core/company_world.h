@@ -97,9 +97,9 @@ pop(struct world *world, size_t rows)
         add(world, world->begin++, -1);
 }
 
-/* Inserts the batch, and merges what there is to merge. */
+/* Inserts the batch. */
 static inline void
-insert(struct world *world)
+insert_only(struct world *world)
 {
     const struct spine_schema *schema = spine_get_schema(world->spine);
     uint64_t *times = malloc(ROWS_MAX * sizeof *times);
@@ -118,6 +118,13 @@ insert(struct world *world)
     assert_int_equal(spine_insert(world->spine, batch, NULL), SPINE_OK);
     spine_batch_unref(batch);
     world->count = 0;
+}
+
+/* Inserts the batch, and merges what there is to merge. */
+static inline void
+insert(struct world *world)
+{
+    insert_only(world);
     while (spine_runtime_run(world->runtime, UINT64_MAX) > 0)
         continue;
 }

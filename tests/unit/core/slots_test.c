@@ -169,8 +169,8 @@ ahead_count(const uint64_t *rows)
     slot_policy_init(&policy, SLOT_DECADES, 14999);
     policy.ahead_ratio = 4;
     for (; rows[count] > 0; count++)
-        batches[count] = (struct slot_cost){rows[count], 0, rows[count]};
-    return slot_ahead_count(&policy, batches, count);
+        batches[count] = (struct slot_cost){rows[count], 0, rows[count], false};
+    return slot_ahead_count(&policy, batches, count, UINT64_MAX);
 }
 
 static void
@@ -194,17 +194,20 @@ merges_ahead_take_what_is_in_proportion(void **state)
 static void
 merges_ahead_take_what_costs_little(void **state)
 {
-    const struct slot_cost batches[] = {
-        {10, 0, 10}, {30, 0, 30}, {500, 0, 160}, {9000, 0, 2160}};
+    const struct slot_cost batches[] = {{10, 0, 10, false},
+                                        {30, 0, 30, false},
+                                        {500, 0, 160, false},
+                                        {9000, 0, 2160, false}};
     const struct slot_cost inserts = {.rows = 80000};
     struct slot_policy policy;
 
     (void)state;
     slot_policy_init(&policy, SLOT_DECADES, 14999);
     policy.ahead_ratio = 4;
-    assert_int_equal(slot_ahead_count(&policy, batches, 3), 3);
-    assert_int_equal(slot_ahead_count(&policy, batches, 4), 4);
-    assert_int_equal(slot_ahead_limit(&policy, &(struct slot_cost){40, 0, 0}, 1000), 160);
+    assert_int_equal(slot_ahead_count(&policy, batches, 3, UINT64_MAX), 3);
+    assert_int_equal(slot_ahead_count(&policy, batches, 4, UINT64_MAX), 4);
+    assert_int_equal(
+        slot_ahead_limit(&policy, &(struct slot_cost){40, 0, 0, false}, 1000), 160);
     assert_int_equal(slot_company_limit(&inserts, 1000000), 160000);
     assert_int_equal(slot_company_limit(&inserts, 100000), 50000);
     assert_int_equal(slot_stretch_limit(1000), 4000);
@@ -214,11 +217,42 @@ merges_ahead_take_what_costs_little(void **state)
 
 /* They cancel rows of the large batch. Where all of it is read, that is paid by rows. */
 static void
+small_batches_may_wait(void **state)
+{
+    (void)state;
+    assert_true(slot_merge_can_wait(&slot_policy_default, 0, 8));
+    assert_true(slot_merge_can_wait(&slot_policy_default, 0, 15));
+    assert_false(slot_merge_can_wait(&slot_policy_default, 0, 16));
+    assert_false(slot_merge_can_wait(&slot_policy_default, 1, 8));
+}
+
+static void
+merges_ahead_spare_what_is_saved(void **state)
+{
+    const struct slot_cost batches[] = {
+        {10, 0, 10, false}, {30, 0, 30, true}, {100, 0, 100, false}, {500, 0, 500, true}};
+
+    (void)state;
+    assert_int_equal(slot_ahead_count(&slot_policy_default, batches, 4, 530), 4);
+    assert_int_equal(slot_ahead_count(&slot_policy_default, batches, 4, 529), 3);
+    assert_int_equal(slot_ahead_count(&slot_policy_default, batches, 4, 30), 3);
+    assert_int_equal(slot_ahead_count(&slot_policy_default, batches, 4, 29), 0);
+    assert_int_equal(slot_saved_rows(10000000, 100000), 356250);
+    assert_int_equal(slot_saved_rows(63, 0), 0);
+    /* Beyond what may be read, and less than half done. */
+    assert_true(slot_ahead_gives_up(49, 100, 99));
+    assert_false(slot_ahead_gives_up(49, 100, 100));
+    assert_false(slot_ahead_gives_up(50, 100, 99));
+}
+
+static void
 retractions_are_in_haste_where_little_is_read(void **state)
 {
     const struct slot_cost pops = {.rows = 2000, .negative_rows = 1000};
-    const struct slot_cost queue[] = {{2000, 1000, 2000}, {1000000, 0, 15000}};
-    const struct slot_cost inserts[] = {{2000, 0, 2000}, {1000000, 0, 15000}};
+    const struct slot_cost queue[] = {{2000, 1000, 2000, false},
+                                      {1000000, 0, 15000, false}};
+    const struct slot_cost inserts[] = {{2000, 0, 2000, false},
+                                        {1000000, 0, 15000, false}};
     struct slot_policy policy;
 
     (void)state;
@@ -227,8 +261,8 @@ retractions_are_in_haste_where_little_is_read(void **state)
     assert_int_equal(slot_ahead_limit(&policy, &pops, 1000000), 16000);
     assert_int_equal(slot_ahead_limit(&policy, &pops, 20000), 10000);
     assert_int_equal(slot_ahead_limit(&policy, &pops, 9000), 8000);
-    assert_int_equal(slot_ahead_count(&policy, queue, 2), 2);
-    assert_int_equal(slot_ahead_count(&policy, inserts, 2), 0);
+    assert_int_equal(slot_ahead_count(&policy, queue, 2, UINT64_MAX), 2);
+    assert_int_equal(slot_ahead_count(&policy, inserts, 2, UINT64_MAX), 0);
     assert_int_equal(slot_company_limit(&pops, 1000000), 8000);
 }
 
@@ -250,13 +284,13 @@ merges_ahead_keep_batches_few(void **state)
         uint64_t sum = 0;
 
         memmove(batches + 1, batches, count++ * sizeof *batches);
-        batches[0] = (struct slot_cost){ROWS, 0, ROWS};
-        taken = slot_ahead_count(&policy, batches, count);
+        batches[0] = (struct slot_cost){ROWS, 0, ROWS, false};
+        taken = slot_ahead_count(&policy, batches, count, UINT64_MAX);
         for (size_t j = 0; j < taken; j++)
             sum += batches[j].rows;
         if (taken > 0) {
             memmove(batches + 1, batches + taken, (count - taken) * sizeof *batches);
-            batches[0] = (struct slot_cost){sum, 0, sum};
+            batches[0] = (struct slot_cost){sum, 0, sum, false};
             count -= taken - 1;
             written += sum;
         }
@@ -336,6 +370,8 @@ main(void)
         cmocka_unit_test(large_merges_are_split_some_times),
         cmocka_unit_test(merges_ahead_take_what_is_in_proportion),
         cmocka_unit_test(merges_ahead_take_what_costs_little),
+        cmocka_unit_test(small_batches_may_wait),
+        cmocka_unit_test(merges_ahead_spare_what_is_saved),
         cmocka_unit_test(retractions_are_in_haste_where_little_is_read),
         cmocka_unit_test(merges_ahead_keep_batches_few),
         cmocka_unit_test(the_fuel_average_moves_slowly_and_stays_positive),
