@@ -10,7 +10,12 @@
 #include "base/error.h"
 
 #include <inttypes.h>
+/* The one calls the best of the other's functions for the processor, by the same names. */
+#ifdef SPINE_XXHASH_DISPATCH
+#include <xxh_x86dispatch.h>
+#else
 #include <xxhash.h>
+#endif
 
 /* Eight characters as a little-endian word. */
 #define MAGIC_OF(a, b, c, d, e, f, g, h)                                                 \

@@ -60,7 +60,7 @@
 /* When this many of them are full and not written, a writer is behind. */
 #define STORE_UNITS_BEHIND 3u
 /* With so much to write, a thread of the writer's own is worth its while. */
-#define STORE_OWN_THREAD_BYTES ((uint64_t)8 << 20)
+#define STORE_OWN_THREAD_BYTES ((uint64_t)2 << 20)
 /* Letters of the name of a batch file: its id in hexadecimal and an ending. */
 #define STORE_FILE_ENDING ".batch"
 /* The same of a pack. */

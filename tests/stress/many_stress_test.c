@@ -120,7 +120,7 @@ static void
 test_busy_spines(void **state)
 {
     (void)state;
-    watchdog_start("busy spines", 100);
+    watchdog_start("busy spines", 250);
     for (int kind = 0; kind < HOST_KINDS; kind++) {
         struct host host;
         struct owner owners[THREADS];
