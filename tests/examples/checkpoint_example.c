@@ -12,10 +12,7 @@
  * one moment: after a crash the stream is read on from there, and each click counts once.
  */
 
-#include <inttypes.h>
-#include <spine/spine.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "example.h"
 #include <string.h>
 
 #define CLICKS_PER_STEP 500u
@@ -29,16 +26,6 @@ struct state {
     struct spine *pages;  /* page, with its number of clicks as weight */
     uint64_t offset;      /* the next click to be read */
 };
-
-/* Ends the program unless a call has done what it should. */
-static void
-need(enum spine_status status, const struct spine_error *error)
-{
-    if (status == SPINE_OK)
-        return;
-    (void)fprintf(stderr, "%s: %s\n", spine_status_name(status), error->message);
-    exit(1);
-}
 
 /* The newest checkpoint, or the beginning when there is none. Any other failure is one:
  * an older checkpoint is never taken instead without being asked for. */
@@ -79,25 +66,14 @@ state_open(struct state *state, const char *directory)
     spine_restored_free(restored);
 }
 
-static void
-state_close(struct state *state)
-{
-    spine_close(state->clicks);
-    spine_close(state->pages);
-    spine_runtime_close(state->runtime);
-    spine_store_close(state->store);
-}
-
 /* The clicks from the offset on, up to the end of a step. */
 static void
 state_step(struct state *state, uint64_t end)
 {
-    struct spine_batcher *clicks, *pages;
-    struct spine_batch *batch;
+    struct spine_batcher *const clicks = batcher_of(state->clicks);
+    struct spine_batcher *const pages = batcher_of(state->pages);
     struct spine_error error;
 
-    need(spine_batcher_new(spine_get_schema(state->clicks), &clicks, &error), &error);
-    need(spine_batcher_new(spine_get_schema(state->pages), &pages, &error), &error);
     for (unsigned i = 0; i < CLICKS_PER_STEP && state->offset < end; i++) {
         const uint64_t offset = state->offset++;
         const uint64_t page = offset * offset % PAGES;
@@ -108,14 +84,8 @@ state_step(struct state *state, uint64_t end)
         need(spine_batcher_add(clicks, &click, &error), &error);
         need(spine_batcher_add(pages, &counted, &error), &error);
     }
-    need(spine_batcher_seal(clicks, &batch, &error), &error);
-    need(spine_insert(state->clicks, batch, &error), &error);
-    spine_batch_unref(batch);
-    need(spine_batcher_seal(pages, &batch, &error), &error);
-    need(spine_insert(state->pages, batch, &error), &error);
-    spine_batch_unref(batch);
-    spine_batcher_free(clicks);
-    spine_batcher_free(pages);
+    spine_batch_unref(insert_rows(state->clicks, clicks));
+    spine_batch_unref(insert_rows(state->pages, pages));
 }
 
 /* Between two steps, so that spines and offset fit together. */
@@ -124,8 +94,7 @@ state_checkpoint(struct state *state)
 {
     const struct spine_checkpoint_item items[] = {
         {.name = "clicks", .spine = state->clicks},
-        {.name = "pages", .spine = state->pages},
-    };
+        {.name = "pages", .spine = state->pages}};
     const struct spine_checkpoint_options options = {.user_data = &state->offset,
                                                      .user_bytes = sizeof state->offset};
     struct spine_error error;
@@ -138,19 +107,17 @@ print(const char *what, struct spine *spine)
 {
     struct spine_cursor *cursor;
     struct spine_error error;
-    uint64_t rows = 0, sum = 0;
-    int64_t weight = 0;
+    uint64_t rows = 0, weight = 0, sum = 0;
 
     need(spine_cursor_open(spine, &cursor, &error), &error);
     for (; spine_cursor_key_valid(cursor); spine_cursor_step_key(cursor))
-        for (; spine_cursor_val_valid(cursor); spine_cursor_step_val(cursor)) {
-            rows++;
-            weight += spine_cursor_weight(cursor);
+        for (; spine_cursor_val_valid(cursor); spine_cursor_step_val(cursor), rows++) {
+            weight += (uint64_t)spine_cursor_weight(cursor);
             sum += spine_cursor_key(cursor).u64 * (uint64_t)spine_cursor_weight(cursor);
         }
     need(spine_cursor_error(cursor, &error), &error);
     spine_cursor_close(cursor);
-    (void)printf("%s: %" PRIu64 " rows, %" PRId64 " clicks, sum %" PRIu64 "\n", what,
+    (void)printf("%s: %" PRIu64 " rows, %" PRIu64 " clicks, sum %" PRIu64 "\n", what,
                  rows, weight, sum);
 }
 
@@ -158,14 +125,12 @@ int
 main(int count, char **arguments)
 {
     struct state state;
-    uint64_t end, crash_after;
 
-    if (count < 3) {
-        (void)fprintf(stderr, "usage: %s DIRECTORY CLICKS [CRASH_AFTER]\n", arguments[0]);
+    if (count < 3)
         return 2;
-    }
-    end = strtoull(arguments[2], NULL, 10);
-    crash_after = count > 3 ? strtoull(arguments[3], NULL, 10) : UINT64_MAX;
+    const uint64_t end = strtoull(arguments[2], NULL, 10);
+    const uint64_t crash_after =
+        count > 3 ? strtoull(arguments[3], NULL, 10) : UINT64_MAX;
     state_open(&state, arguments[1]);
     for (unsigned step = 1; state.offset < end; step++) {
         state_step(&state, end);
@@ -177,6 +142,9 @@ main(int count, char **arguments)
     state_checkpoint(&state);
     print("clicks", state.clicks);
     print("pages", state.pages);
-    state_close(&state);
+    spine_close(state.clicks);
+    spine_close(state.pages);
+    spine_runtime_close(state.runtime);
+    spine_store_close(state.store);
     return 0;
 }

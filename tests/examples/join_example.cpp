@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <iostream>
 #include <map>
+#include <random>
 #include <string>
 #include <utility>
 
@@ -38,12 +39,6 @@ using totals = std::map<std::string, spine_cpp::weights<2>>;
 class revenue
 {
   public:
-    explicit revenue(const spine_cpp::runtime &runtime)
-        : customers_(customer_map::open(runtime)), orders_(order_map::open(runtime)),
-          revenue_(revenue_set::open(runtime))
-    {
-    }
-
     /* One step: what changed of the customers and of the orders. */
     void step(const customer_map::batch &customers, const order_map::batch &orders)
     {
@@ -74,15 +69,15 @@ class revenue
     void add(const Customer &customer, const Order &order)
     {
         const int64_t count = spine_cpp::product(customer.weight, order.weight);
+        const int64_t cents = spine_cpp::product(count, order.value.cents);
 
-        changes_.add(
-            customer.value,
-            spine_cpp::weights<2>{count, spine_cpp::product(count, order.value.cents)});
+        changes_.add(customer.value, spine_cpp::weights<2>{count, cents});
     }
 
-    customer_map customers_;
-    order_map orders_;
-    revenue_set revenue_;
+    spine_cpp::runtime runtime_ = spine_cpp::runtime::open();
+    customer_map customers_ = customer_map::open(runtime_);
+    order_map orders_ = order_map::open(runtime_);
+    revenue_set revenue_ = revenue_set::open(runtime_);
     order_map::probe_type by_customer_;
     customer_map::probe_type by_order_;
     revenue_set::batcher changes_;
@@ -111,28 +106,25 @@ int
 main()
 {
     static const char *const cities[] = {"Bern", "Graz", "Kiel", "Lyon", "Rome"};
-    const auto runtime = spine_cpp::runtime::open();
     std::map<uint64_t, std::pair<uint32_t, int64_t>> orders;
     std::map<uint32_t, std::string> customers;
     customer_map::batcher moves;
     order_map::batcher bookings;
-    revenue view(runtime);
-    uint64_t seed = 1;
-    const auto random = [&seed](uint64_t below) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        return static_cast<uint32_t>((seed >> 33) % below);
+    revenue view;
+    std::mt19937 dice;
+    const auto random = [&dice](uint32_t below) {
+        return static_cast<uint32_t>(dice() % below);
     };
 
     for (uint64_t step = 0; step < 200; step++) {
         for (int i = 0; i < 5; i++) {
             const uint32_t customer = random(50);
-            const std::string city = cities[random(5)];
-            const auto before = customers.find(customer);
+            auto &city = customers[customer];
 
-            if (before != customers.end())
-                moves.add(customer, before->second, -1);
+            if (!city.empty())
+                moves.add(customer, city, -1);
+            city = cities[random(5)];
             moves.add(customer, city);
-            customers[customer] = city;
         }
         for (uint64_t number = 20 * step; number < 20 * step + 20; number++) {
             const std::pair<uint32_t, int64_t> order{random(60), 100 + random(9900)};

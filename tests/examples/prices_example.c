@@ -10,65 +10,33 @@
  * weight in `revenue`. After every step that is compared with multiplying two arrays.
  */
 
-#include <inttypes.h>
-#include <spine/spine.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "example.h"
 
 #define PRODUCTS 50u
 #define STEPS 200u
 
 static void
-need(enum spine_status status, const struct spine_error *error)
-{
-    if (status == SPINE_OK)
-        return;
-    (void)fprintf(stderr, "%s: %s\n", spine_status_name(status), error->message);
-    exit(1);
-}
-
-static uint32_t
-draw(uint32_t below)
-{
-    static uint64_t state = 1;
-
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(state >> 33) % below;
-}
-
-static struct spine_batcher *
-batcher_of(const struct spine *spine)
-{
-    struct spine_batcher *batcher;
-    struct spine_error error;
-
-    need(spine_batcher_new(spine_get_schema(spine), &batcher, &error), &error);
-    return batcher;
-}
-
-static void
-add(struct spine_batcher *batcher, uint32_t product, uint64_t value, int64_t weight)
+add(struct spine_batcher *batcher, uint32_t product, union spine_datum value,
+    int64_t weight)
 {
     const struct spine_row row = {
-        .key = spine_u32(product), .value = spine_u64(value), .weight = weight};
+        .key = spine_u32(product), .value = value, .weight = weight};
     struct spine_error error;
 
     need(spine_batcher_add(batcher, &row, &error), &error);
 }
 
-/* The pairs of the rows of `changes` and those in `other`, by product. One of the values
- * is the price; `own_is_price` says whose. */
+/* The pairs of the rows of `changes`, which go with this, and those in `other`, by product.
+ * One of the values is the price; `own_is_price` says whose. */
 static void
-join(struct spine *other, struct spine_batch *changes, bool own_is_price,
-     struct spine_batcher *revenue)
+join(struct spine_probe *probe, struct spine *other, struct spine_batch *changes,
+     bool own_is_price, struct spine_batcher *revenue)
 {
     struct spine_snapshot *snapshot;
     struct spine_probe_matches both;
-    struct spine_probe *probe;
     struct spine_error error;
 
     need(spine_take_snapshot(other, &snapshot, &error), &error);
-    need(spine_probe_new(&probe, &error), &error);
     need(spine_snapshot_probe_batch(snapshot, probe, changes, NULL, &both, &error),
          &error);
     const uint32_t *const products = both.keys.keys;
@@ -77,32 +45,14 @@ join(struct spine *other, struct spine_batch *changes, bool own_is_price,
 
     for (size_t k = 0, own = 0, first = 0; k < both.keys.rows; k++) {
         for (; own < both.own_ends[k]; own++)
-            for (size_t row = first; row < both.found.ends[k]; row++) {
-                const struct spine_row pair = {
-                    .key = spine_u32(products[k]),
-                    .weight = both.own.weights[own] * found->weights[row] *
-                              (int64_t)prices[own_is_price ? own : row]};
-
-                need(spine_batcher_add(revenue, &pair, &error), &error);
-            }
+            for (size_t row = first; row < both.found.ends[k]; row++)
+                add(revenue, products[k], (union spine_datum){0},
+                    both.own.weights[own] * found->weights[row] *
+                        (int64_t)prices[own_is_price ? own : row]);
         first = (size_t)both.found.ends[k];
     }
-    spine_probe_free(probe);
+    spine_batch_unref(changes);
     spine_snapshot_unref(snapshot);
-}
-
-/* The batch of all rows added, in the spine unless that is NULL. */
-static struct spine_batch *
-seal(struct spine_batcher *batcher, struct spine *spine)
-{
-    struct spine_batch *batch;
-    struct spine_error error;
-
-    need(spine_batcher_seal(batcher, &batch, &error), &error);
-    spine_batcher_free(batcher);
-    if (spine != NULL)
-        need(spine_insert(spine, batch, &error), &error);
-    return batch;
 }
 
 static bool
@@ -133,8 +83,10 @@ main(void)
     int64_t quantities[PRODUCTS] = {0}, today[PRODUCTS] = {0};
     struct spine *sales, *prices, *revenue;
     struct spine_runtime *runtime;
+    struct spine_probe *probe;
     struct spine_error error;
 
+    need(spine_probe_new(&probe, &error), &error);
     need(spine_runtime_open(NULL, &runtime, &error), &error);
     need(spine_open(runtime, &by_product, NULL, &sales, &error), &error);
     need(spine_open(runtime, &by_product, NULL, &prices, &error), &error);
@@ -143,37 +95,32 @@ main(void)
         struct spine_batcher *const sold = batcher_of(sales);
         struct spine_batcher *const changed = batcher_of(prices);
         struct spine_batcher *const result = batcher_of(revenue);
-        struct spine_batch *batch;
 
         for (unsigned i = 0; i < 30; i++) {
             const uint32_t product = draw(PRODUCTS);
             const int64_t quantity = 1 + draw(9);
 
-            add(sold, product, step * 100 + i, quantity);
+            add(sold, product, spine_u64(step * 100 + i), quantity);
             quantities[product] += quantity;
         }
         for (unsigned i = 0; i < 5; i++) {
             const uint32_t product = draw(PRODUCTS), price = 1 + draw(999);
 
             if (today[product] != 0)
-                add(changed, product, (uint64_t)today[product], -1);
-            add(changed, product, price, 1);
+                add(changed, product, spine_u64((uint64_t)today[product]), -1);
+            add(changed, product, spine_u64(price), 1);
             today[product] = price;
         }
-        batch = seal(changed, NULL);
-        join(sales, batch, true, result);
-        need(spine_insert(prices, batch, &error), &error);
-        spine_batch_unref(batch);
-        batch = seal(sold, sales);
-        join(prices, batch, false, result);
-        spine_batch_unref(batch);
-        spine_batch_unref(seal(result, revenue));
+        join(probe, sales, insert_rows(prices, changed), true, result);
+        join(probe, prices, insert_rows(sales, sold), false, result);
+        spine_batch_unref(insert_rows(revenue, result));
         if (!is_right(revenue, quantities, today)) {
             (void)fprintf(stderr, "step %" PRIu64 " is not what arrays have\n", step);
             return 1;
         }
     }
     (void)printf("%u steps, each as two arrays have it\n", STEPS);
+    spine_probe_free(probe);
     spine_close(sales);
     spine_close(prices);
     spine_close(revenue);
