@@ -26,7 +26,7 @@ add(struct spine_batcher *batcher, uint32_t product, union spine_datum value,
     need(spine_batcher_add(batcher, &row, &error), &error);
 }
 
-/* The pairs of the rows of `changes`, which go with this, and those in `other`, by product.
+/* The pairs of the rows of `changes`, which it ends, and of those in `other`, by product.
  * One of the values is the price; `own_is_price` says whose. */
 static void
 join(struct spine_probe *probe, struct spine *other, struct spine_batch *changes,

@@ -48,8 +48,8 @@ measure(struct spine *windows, uint64_t step, uint64_t now)
     spine_batch_unref(insert_rows(windows, batcher));
 }
 
-/* Reads windows [first, end) as they are at `step`, once: true when nothing is left of them
- * in the table. */
+/* Reads windows [first, end) as they are at `step`, once: true when nothing is left of
+ * them in the table. */
 static bool
 read_windows(struct spine *windows, uint64_t first, uint64_t end, uint64_t step)
 {
