@@ -10,7 +10,7 @@
 #include "base/error.h"
 
 #include <inttypes.h>
-/* The one calls the best of the other's functions for the processor, by the same names. */
+/* The first has the functions of the second, and calls the best for the processor. */
 #ifdef SPINE_XXHASH_DISPATCH
 #include <xxh_x86dispatch.h>
 #else
