@@ -96,12 +96,11 @@ void
 batch_places_remember(struct batch_places *places)
 {
     assert(places->missing == 0);
-    for (size_t i = 0; i < places->count; i++) {
-        const struct fence *fence = &places->batch->fences[i];
+    for (size_t i = 0; places->written != NULL && i < places->count; i++) {
         const struct batch_place *place = &places->places[i];
 
-        if (fence->block != NULL || fence->keeper != place->keeper)
-            twin_remember(fence, place->keeper, place->number);
+        if (place->keeper->file == places->written)
+            twin_remember(&places->batch->fences[i], place->keeper, place->number);
     }
 }
 

@@ -55,8 +55,8 @@ enum spine_status batch_places_write(struct batch_places *places,
                                      struct spine_store *store, struct store_pack *pack,
                                      const struct lookup_options *lookup,
                                      struct spine_error *error);
-/* What was written can be read: blocks that are elsewhere have twins now, if there is
- * memory for that. */
+/* What was written can be read: the blocks that were nowhere have twins now, if there is
+ * memory for that. The others were found by theirs. */
 void batch_places_remember(struct batch_places *places);
 /* NULL is allowed. */
 void batch_places_free(struct batch_places *places);
