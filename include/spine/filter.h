@@ -31,11 +31,12 @@
  *
  * Callbacks run in the threads that merge, and in those that read by a filter; several at
  * a time, without locks. They must be pure functions of their arguments while the filter
- * is in use, and must not call the library, except for spine/tuple_row.h and, with a page
- * of their own, spine_tuple_decode(), to read keys and values that are tuples. One that
- * contradicts itself can cost only rows that it rejected. Merges call them for what they
- * read, as their fuel allows, and inserts that help with merging do, too; a look at
- * samples makes 12,480 calls at most, at once. The calls that set a filter make none.
+ * is in use, and must not call the library, except, with a reader or page of their own,
+ * for spine_tuple_read() and spine_tuple_decode(), to read keys and values that are
+ * tuples. One that contradicts itself can cost only rows that it rejected. Merges call
+ * them for what they read, as their fuel allows, and inserts that help with merging do,
+ * too; a look at samples makes 12,480 calls at most, at once. The calls that set a filter
+ * make none.
  */
 
 #include "spine/types.h"

@@ -15,7 +15,7 @@
  *
  * A type is compiled once and says how a tuple lies in a cell, such that the order of the
  * cells is the order of the tuples: by the first column, then the second, and so on. Rows
- * go in and out as columns by spine/tuple_columns.h.
+ * go in and out as columns by spine/tuple_columns.h, one by one by spine/tuple_row.h.
  *
  * The bytes of a tuple are those of its columns end to end. Where all columns have a
  * fixed width, up to 8 bytes are a SPINE_U64, read big-endian, and more are a

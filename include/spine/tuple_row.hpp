@@ -3,25 +3,24 @@
 #define SPINE_TUPLE_ROW_HPP
 
 /*
- * Tuples that say themselves what they are made of (spine/tuple_row.h): keys and values
- * of SPINE_BYTES whose elements are known only when the program runs. Part of spine.hpp;
- * include that.
+ * One tuple at a time, of types that are known only when the program runs
+ * (spine/tuple_row.h). Part of spine.hpp; include that.
  *
- *     spine_cpp::tuple_writer writer;
- *     writer.put(tenant).put(name, SPINE_DESCENDING);
- *     rows.add(writer.bytes(), 1);
+ *     spine_cpp::tuple_writer writer(types);
+ *     writer.put(customer).put("ada");
+ *     row.key = writer.finish();
  *
- *     spine_cpp::tuple_reader reader(key);
- *     while (reader.next())
- *         use(reader.element());
+ *     spine_cpp::tuple_reader reader(types);
+ *     const auto columns = reader.read(cell);
+ *     use(columns[0].as.u64, spine_cpp::text_of(columns[1]));
  */
 
-#include "spine/codec.hpp"
 #include "spine/handle.hpp"
 #include "spine/result.hpp"
+#include "spine/tuple_page.hpp"
 #include "spine/tuple_row.h"
 
-#include <cstdint>
+#include <cstddef>
 #include <new>
 #include <string_view>
 #include <type_traits>
@@ -31,164 +30,166 @@ namespace spine_cpp
 inline namespace SPINE_CPP_MODE
 {
 
-/* Writes one tuple after the other. What fails is told by bytes(). */
-class tuple_writer
+/* Writes one tuple after the other. What fails is told by finish(). The constructor
+ * throws when there is no memory. */
+class tuple_writer : public handle<spine_tuple_writer, spine_tuple_writer_free>
 {
+    using base = handle<spine_tuple_writer, spine_tuple_writer_free>;
+
   public:
-    tuple_writer() noexcept
+    explicit tuple_writer(const column_types &types)
+        : tuple_writer(open(std::nothrow, types).value())
     {
-        spine_tuple_writer_init(&raw_);
     }
 
-    tuple_writer(const tuple_writer &) = delete;
-    tuple_writer &operator=(const tuple_writer &) = delete;
-
-    ~tuple_writer()
+    static result<tuple_writer> open(std::nothrow_t, const column_types &types) noexcept
     {
-        spine_tuple_writer_release(&raw_);
+        spine_tuple_writer *raw = nullptr;
+        spine_error error;
+
+        if (spine_tuple_writer_new(types.get(), &raw, &error) != SPINE_OK)
+            return error;
+        return tuple_writer(raw);
     }
 
-    /* Back to the empty tuple. */
+    /* Back to the first column. */
     tuple_writer &clear() noexcept
     {
-        spine_tuple_clear(&raw_);
+        spine_tuple_clear(get());
         return *this;
     }
 
-    /* The next element: a bool, an integer, a double or a string. */
+    /* The value of the next column: a bool, an integer, a float or a double. */
     template <class T, std::enable_if_t<std::is_arithmetic_v<T>, int> = 0>
-    tuple_writer &put(T number, spine_tuple_order order = SPINE_ASCENDING) noexcept
+    tuple_writer &put(T number) noexcept
     {
         if constexpr (std::is_same_v<T, bool>)
-            spine_tuple_put_bool(&raw_, number, order);
+            spine_tuple_put_bool(get(), number);
+        else if constexpr (std::is_same_v<T, float>)
+            spine_tuple_put_f32(get(), number);
         else if constexpr (std::is_floating_point_v<T>)
-            spine_tuple_put_f64(&raw_, static_cast<double>(number), order);
+            spine_tuple_put_f64(get(), static_cast<double>(number));
         else if constexpr (std::is_signed_v<T>)
-            spine_tuple_put_i64(&raw_, number, order);
+            spine_tuple_put_i64(get(), number);
         else
-            spine_tuple_put_u64(&raw_, number, order);
+            spine_tuple_put_u64(get(), number);
         return *this;
     }
 
-    tuple_writer &
-    put(std::string_view text, spine_tuple_order order = SPINE_ASCENDING) noexcept
+    /* A string. */
+    tuple_writer &put(std::string_view text) noexcept
     {
-        spine_tuple_put_string(&raw_, text.data(), text.size(), order);
+        spine_tuple_put_bytes(get(), text.data(), text.size());
         return *this;
     }
 
-    tuple_writer &
-    put_bytes(spine_bytes bytes, spine_tuple_order order = SPINE_ASCENDING) noexcept
+    /* Anything else of bytes. */
+    tuple_writer &put_bytes(spine_bytes bytes) noexcept
     {
-        spine_tuple_put_bytes(&raw_, bytes.data, bytes.size, order);
+        spine_tuple_put_bytes(get(), bytes.data, bytes.size);
         return *this;
     }
 
-    tuple_writer &put_null(spine_tuple_order order = SPINE_ASCENDING) noexcept
+    tuple_writer &put_null() noexcept
     {
-        spine_tuple_put_null(&raw_, order);
+        spine_tuple_put_null(get());
         return *this;
     }
 
-    /* Whatever a reader gave. */
-    tuple_writer &put(const spine_tuple_element &element) noexcept
+    /* The columns of a tuple begin, and end. */
+    tuple_writer &begin() noexcept
     {
-        spine_tuple_put(&raw_, &element);
+        spine_tuple_begin(get());
         return *this;
     }
 
-    /* A nested tuple begins, and ends. */
-    tuple_writer &begin(spine_tuple_order order = SPINE_ASCENDING) noexcept
-    {
-        spine_tuple_begin(&raw_, order);
-        return *this;
-    }
-
+    /* The columns of a tuple end. */
     tuple_writer &end() noexcept
     {
-        spine_tuple_end(&raw_);
+        spine_tuple_end(get());
         return *this;
     }
 
-    /* The tuple, valid until the writer is used again. */
-    std::string_view bytes() const
+    /* The cell of the tuple, valid until the next call of this. */
+    union spine_datum finish()
     {
-        return bytes(std::nothrow).value();
+        return finish(std::nothrow).value();
     }
 
-    result<std::string_view> bytes(std::nothrow_t) const noexcept
+    result<union spine_datum> finish(std::nothrow_t) noexcept
     {
+        union spine_datum cell = {};
         spine_error error;
 
-        if (spine_tuple_writer_status(&raw_, &error) != SPINE_OK)
+        if (get() == nullptr)
+            return empty("tuple_writer");
+        if (spine_tuple_finish(get(), &cell, &error) != SPINE_OK)
             return error;
-        const spine_bytes whole = spine_tuple_bytes(&raw_);
-        return std::string_view(static_cast<const char *>(whole.data), whole.size);
+        return cell;
     }
 
   private:
-    spine_tuple_writer raw_{};
+    using base::base;
 };
 
-/* Reads one tuple after the other. */
-class tuple_reader
+/* Reads one tuple after the other. The constructor throws when there is no memory. */
+class tuple_reader : public handle<spine_tuple_reader, spine_tuple_reader_free>
 {
+    using base = handle<spine_tuple_reader, spine_tuple_reader_free>;
+
   public:
-    /* `bytes` stay as they are while they are read. */
-    explicit tuple_reader(std::string_view bytes = {}) noexcept
+    using columns_type = span<const spine_tuple_value>;
+
+    explicit tuple_reader(const column_types &types)
+        : tuple_reader(open(std::nothrow, types).value())
     {
-        spine_tuple_reader_init(&raw_, {bytes.data(), bytes.size()});
     }
 
-    tuple_reader(const tuple_reader &) = delete;
-    tuple_reader &operator=(const tuple_reader &) = delete;
-
-    ~tuple_reader()
+    static result<tuple_reader> open(std::nothrow_t, const column_types &types) noexcept
     {
-        spine_tuple_reader_release(&raw_);
-    }
-
-    void restart(std::string_view bytes) noexcept
-    {
-        spine_tuple_reader_restart(&raw_, {bytes.data(), bytes.size()});
-    }
-
-    /* Reads the next element; false at the end. Throws where no tuple has these bytes. */
-    bool next()
-    {
-        return next(std::nothrow).value();
-    }
-
-    result<bool> next(std::nothrow_t) noexcept
-    {
+        spine_tuple_reader *raw = nullptr;
         spine_error error;
 
-        if (spine_tuple_next(&raw_, &element_))
-            return true;
-        if (spine_tuple_reader_status(&raw_, &error) != SPINE_OK)
+        if (spine_tuple_reader_new(types.get(), &raw, &error) != SPINE_OK)
             return error;
-        return false;
+        tuple_reader reader(raw);
+        reader.size_ = types.size();
+        return reader;
     }
 
-    /* The last one read; its bytes are valid until the next. */
-    const spine_tuple_element &element() const noexcept
+    /* The columns of the tuple that `cell` is, valid until the next call of this. */
+    columns_type read(union spine_datum cell)
     {
-        return element_;
+        return read(std::nothrow, cell).value();
     }
 
-    /* The bytes of a string or of bytes. */
-    std::string_view text() const noexcept
+    result<columns_type> read(std::nothrow_t, union spine_datum cell) noexcept
     {
-        if (element_.kind != SPINE_TUPLE_STRING && element_.kind != SPINE_TUPLE_BYTES)
-            return {};
-        return {static_cast<const char *>(element_.as.bytes.data),
-                element_.as.bytes.size};
+        const spine_tuple_value *columns = nullptr;
+        spine_error error;
+
+        if (get() == nullptr)
+            return empty("tuple_reader");
+        if (spine_tuple_read(get(), cell, &columns, &error) != SPINE_OK)
+            return error;
+        return columns_type(columns, size_);
     }
 
   private:
-    spine_tuple_reader raw_{};
-    spine_tuple_element element_{};
+    using base::base;
+
+    std::size_t size_ = 0;
 };
+
+/* The bytes of a value that has some; none of a null. */
+inline std::string_view
+text_of(const spine_tuple_value &value) noexcept
+{
+    if (value.is_null || value.kind < SPINE_COLUMN_DECIMAL128 ||
+        value.kind > SPINE_COLUMN_BINARY)
+        return {};
+    return {static_cast<const char *>(value.as.bytes.data), value.as.bytes.size};
+}
 
 } /* inline namespace SPINE_CPP_MODE */
 } /* namespace spine_cpp */

@@ -205,29 +205,36 @@ test_spines(void **state)
     spine_runtime_close(runtime);
 }
 
+/* Strings of no bytes, at NULL. */
 static void
 test_tuples(void **state)
 {
-    struct spine_tuple_writer writer;
-    struct spine_tuple_reader reader;
-    struct spine_tuple_element element;
+    const struct spine_column columns[] = {{.kind = SPINE_COLUMN_STRING},
+                                           {.kind = SPINE_COLUMN_BINARY}};
+    const struct spine_tuple_value *values;
+    struct spine_tuple_writer *writer;
+    struct spine_tuple_reader *reader;
+    struct spine_tuple_type *type;
+    union spine_datum cell;
 
     (void)state;
-    spine_tuple_writer_init(&writer);
-    spine_tuple_reader_init(&reader, spine_tuple_bytes(&writer));
-    assert_false(spine_tuple_next(&reader, &element));
-    spine_tuple_put_string(&writer, NULL, 0, SPINE_ASCENDING);
-    spine_tuple_put_bytes(&writer, NULL, 0, SPINE_DESCENDING);
-    spine_tuple_reader_restart(&reader, spine_tuple_bytes(&writer));
-    assert_true(spine_tuple_next(&reader, &element));
-    assert_int_equal(element.as.bytes.size, 0);
-    spine_tuple_put(&writer, &element);
-    assert_true(spine_tuple_next(&reader, &element));
-    assert_int_equal(element.as.bytes.size, 0);
-    assert_int_equal(spine_tuple_reader_status(&reader, NULL), SPINE_OK);
-    assert_int_equal(spine_tuple_writer_status(&writer, NULL), SPINE_OK);
-    spine_tuple_reader_release(&reader);
-    spine_tuple_writer_release(&writer);
+    for (size_t count = 1; count <= 2; count++) {
+        assert_int_equal(spine_tuple_type_new(columns, count, &type, NULL), SPINE_OK);
+        assert_int_equal(spine_tuple_writer_new(type, &writer, NULL), SPINE_OK);
+        assert_int_equal(spine_tuple_reader_new(type, &reader, NULL), SPINE_OK);
+        for (size_t i = 0; i < count; i++)
+            spine_tuple_put_bytes(writer, NULL, 0);
+        assert_int_equal(spine_tuple_finish(writer, &cell, NULL), SPINE_OK);
+        assert_int_equal(cell.bytes.size, 2 * (count - 1));
+        if (count == 1)
+            cell = spine_data(NULL, 0);
+        assert_int_equal(spine_tuple_read(reader, cell, &values, NULL), SPINE_OK);
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(values[i].as.bytes.size, 0);
+        spine_tuple_reader_free(reader);
+        spine_tuple_writer_free(writer);
+        spine_tuple_type_unref(type);
+    }
 }
 
 int

@@ -316,98 +316,72 @@ spines(void **state)
     world_close(&world);
 }
 
-/* `call` makes a new writer fail, for the reason `message`. */
-static void
-writer_fails(void (*call)(struct spine_tuple_writer *writer), const char *message)
+static struct spine_tuple_type *
+type_of(enum spine_column_kind kind)
 {
-    struct spine_tuple_writer writer;
+    const struct spine_column column = {.kind = kind};
+    struct spine_tuple_type *type;
 
-    spine_tuple_writer_init(&writer);
-    call(&writer);
-    assert_int_equal(spine_tuple_writer_status(&writer, &told), SPINE_INVALID);
-    assert_non_null(strstr(told.message, message));
-    spine_tuple_writer_release(&writer);
-}
-
-static void
-put_nothing(struct spine_tuple_writer *writer)
-{
-    TOLERATES(spine_tuple_put, element, (spine_tuple_put(writer, NULL), true));
-}
-
-static void
-put_no_string(struct spine_tuple_writer *writer)
-{
-    TOLERATES(spine_tuple_put_string, data,
-              (spine_tuple_put_string(writer, NULL, 3, SPINE_ASCENDING), true));
-}
-
-static void
-put_no_bytes(struct spine_tuple_writer *writer)
-{
-    TOLERATES(spine_tuple_put_bytes, data,
-              (spine_tuple_put_bytes(writer, NULL, 3, SPINE_ASCENDING), true));
+    assert_int_equal(spine_tuple_type_new(&column, 1, &type, NULL), SPINE_OK);
+    return type;
 }
 
 static void
 tuple_writers(void **state)
 {
-    const struct spine_tuple_element element = {.kind = SPINE_TUPLE_BEGIN};
-    const enum spine_tuple_order up = SPINE_ASCENDING;
+    struct spine_tuple_type *const type = type_of(SPINE_COLUMN_BINARY);
     struct spine_tuple_writer *const none = NULL;
+    struct spine_tuple_writer *writer;
+    union spine_datum cell;
 
     (void)state;
-    TOLERATES(spine_tuple_writer_init, writer, (spine_tuple_writer_init(none), true));
-    TOLERATES(spine_tuple_writer_release, writer,
-              (spine_tuple_writer_release(none), true));
+    REFUSES(spine_tuple_writer_new, type, (NULL, &writer, error));
+    assert_null(writer);
+    REFUSES(spine_tuple_writer_new, out, (type, NULL, error));
+    TOLERATES(spine_tuple_writer_free, writer, (spine_tuple_writer_free(none), true));
     TOLERATES(spine_tuple_clear, writer, (spine_tuple_clear(none), true));
-    TOLERATES(spine_tuple_put_null, writer, (spine_tuple_put_null(none, up), true));
-    TOLERATES(spine_tuple_put_bool, writer, (spine_tuple_put_bool(none, true, up), true));
-    TOLERATES(spine_tuple_put_i64, writer, (spine_tuple_put_i64(none, 1, up), true));
-    TOLERATES(spine_tuple_put_u64, writer, (spine_tuple_put_u64(none, 1, up), true));
-    TOLERATES(spine_tuple_put_f64, writer, (spine_tuple_put_f64(none, 1, up), true));
-    TOLERATES(spine_tuple_put_string, writer,
-              (spine_tuple_put_string(none, "a", 1, up), true));
-    TOLERATES(spine_tuple_put_bytes, writer,
-              (spine_tuple_put_bytes(none, "a", 1, up), true));
-    TOLERATES(spine_tuple_begin, writer, (spine_tuple_begin(none, up), true));
+    TOLERATES(spine_tuple_put_null, writer, (spine_tuple_put_null(none), true));
+    TOLERATES(spine_tuple_put_bool, writer, (spine_tuple_put_bool(none, true), true));
+    TOLERATES(spine_tuple_put_i64, writer, (spine_tuple_put_i64(none, 1), true));
+    TOLERATES(spine_tuple_put_u64, writer, (spine_tuple_put_u64(none, 1), true));
+    TOLERATES(spine_tuple_put_f32, writer, (spine_tuple_put_f32(none, 1), true));
+    TOLERATES(spine_tuple_put_f64, writer, (spine_tuple_put_f64(none, 1), true));
+    TOLERATES(spine_tuple_put_bytes, writer, (spine_tuple_put_bytes(none, "a", 1), true));
+    TOLERATES(spine_tuple_begin, writer, (spine_tuple_begin(none), true));
     TOLERATES(spine_tuple_end, writer, (spine_tuple_end(none), true));
-    TOLERATES(spine_tuple_put, writer, (spine_tuple_put(none, &element), true));
-    REFUSES(spine_tuple_writer_status, writer, (none, error));
-    TOLERATES(spine_tuple_bytes, writer, spine_tuple_bytes(none).size == 0);
-    writer_fails(put_nothing, "the element is NULL");
-    writer_fails(put_no_string, "data is NULL");
-    writer_fails(put_no_bytes, "data is NULL");
+    REFUSES(spine_tuple_finish, writer, (none, &cell, error));
+    assert_int_equal(spine_tuple_writer_new(type, &writer, NULL), SPINE_OK);
+    REFUSES(spine_tuple_finish, out, (writer, NULL, error));
+    TOLERATES(spine_tuple_put_bytes, data,
+              (spine_tuple_put_bytes(writer, NULL, 3), true));
+    assert_int_equal(spine_tuple_finish(writer, &cell, &told), SPINE_INVALID);
+    assert_non_null(strstr(told.message, "data is NULL"));
+    spine_tuple_writer_free(writer);
+    spine_tuple_type_unref(type);
 }
 
 static void
 tuple_readers(void **state)
 {
-    const struct spine_bytes tuple = {"\x02", 1}, nowhere = {NULL, 1};
+    struct spine_tuple_type *const type = type_of(SPINE_COLUMN_BINARY);
+    const union spine_datum cell = spine_data("a", 1), nowhere = spine_data(NULL, 1);
     struct spine_tuple_reader *const none = NULL;
-    struct spine_tuple_element element;
-    struct spine_tuple_reader reader;
+    const struct spine_tuple_value *values;
+    struct spine_tuple_reader *reader;
 
     (void)state;
-    TOLERATES(spine_tuple_reader_init, reader,
-              (spine_tuple_reader_init(none, tuple), true));
-    TOLERATES(spine_tuple_reader_restart, reader,
-              (spine_tuple_reader_restart(none, tuple), true));
-    TOLERATES(spine_tuple_reader_release, reader,
-              (spine_tuple_reader_release(none), true));
-    TOLERATES(spine_tuple_next, reader, !spine_tuple_next(none, &element));
-    REFUSES(spine_tuple_reader_status, reader, (none, error));
-    spine_tuple_reader_init(&reader, tuple);
-    TOLERATES(spine_tuple_next, out, !spine_tuple_next(&reader, NULL));
-    assert_int_equal(spine_tuple_reader_status(&reader, &told), SPINE_INVALID);
-    assert_non_null(strstr(told.message, "out is NULL"));
-    spine_tuple_reader_restart(&reader, nowhere);
-    assert_false(spine_tuple_next(&reader, &element));
-    assert_int_equal(spine_tuple_reader_status(&reader, &told), SPINE_INVALID);
+    REFUSES(spine_tuple_reader_new, type, (NULL, &reader, error));
+    assert_null(reader);
+    REFUSES(spine_tuple_reader_new, out, (type, NULL, error));
+    TOLERATES(spine_tuple_reader_free, reader, (spine_tuple_reader_free(none), true));
+    REFUSES(spine_tuple_read, reader, (none, cell, &values, error));
+    assert_null(values);
+    assert_int_equal(spine_tuple_reader_new(type, &reader, NULL), SPINE_OK);
+    REFUSES(spine_tuple_read, out, (reader, cell, NULL, error));
+    assert_int_equal(spine_tuple_read(reader, nowhere, &values, &told), SPINE_INVALID);
     assert_non_null(strstr(told.message, "data is NULL"));
-    spine_tuple_reader_init(&reader, nowhere);
-    assert_false(spine_tuple_next(&reader, &element));
-    spine_tuple_reader_release(&reader);
+    spine_tuple_reader_free(reader);
+    spine_tuple_type_unref(type);
 }
 
 static void

@@ -60,6 +60,43 @@ use_page(const struct world *world)
     return st;
 }
 
+/* One tuple of its columns, out of which only a string takes memory of its own. */
+static enum spine_status
+use_row(const struct world *world)
+{
+    static const char text[200] = "text";
+    const struct spine_column columns[] = {
+        {.kind = SPINE_COLUMN_STRING},
+        {.kind = SPINE_COLUMN_TUPLE, .nullable = true, .tuple = world->type}};
+    const struct spine_tuple_value *values = NULL;
+    struct spine_tuple_writer *writer = NULL;
+    struct spine_tuple_reader *reader = NULL;
+    struct spine_tuple_type *type = NULL;
+    union spine_datum cell;
+    enum spine_status st = spine_tuple_type_new(columns, 2, &type, NULL);
+
+    if (st == SPINE_OK)
+        st = spine_tuple_writer_new(type, &writer, NULL);
+    if (st == SPINE_OK)
+        st = spine_tuple_reader_new(type, &reader, NULL);
+    if (st == SPINE_OK) {
+        spine_tuple_put_bytes(writer, text, sizeof text);
+        spine_tuple_put_null(writer);
+        st = spine_tuple_finish(writer, &cell, NULL);
+        assert_true(st == SPINE_OK || cell.bytes.data == NULL);
+    }
+    if (st == SPINE_OK) {
+        st = spine_tuple_read(reader, cell, &values, NULL);
+        assert_true((st == SPINE_OK) == (values != NULL));
+    }
+    if (st == SPINE_OK)
+        assert_memory_equal(values[0].as.bytes.data, text, sizeof text);
+    spine_tuple_reader_free(reader);
+    spine_tuple_writer_free(writer);
+    spine_tuple_type_unref(type);
+    return st;
+}
+
 static enum spine_status
 use_batch(const struct world *world)
 {
@@ -122,7 +159,7 @@ static void
 each_allocation_may_fail(void **state)
 {
     static enum spine_status (*const calls[])(const struct world *world) = {
-        make_type, use_page, use_batch, use_batcher, use_schema_bytes};
+        make_type, use_page, use_row, use_batch, use_batcher, use_schema_bytes};
     struct world world = {0};
     struct rng rng;
 
