@@ -30,7 +30,8 @@ struct aftermath {
     struct compaction *compactions; /* a chain */
     struct merge *failed_merge;     /* of a task that tries again */
     struct merge *merges[TASK_COUNT];
-    size_t task_count; /* of these three arrays; NULL where there was none */
+    struct fetch *fetches[TASK_COUNT];
+    size_t task_count; /* of these arrays; NULL where there was none */
     /* Merges that were told of; an error to tell of, which lives as long as this. */
     struct {
         unsigned level;

@@ -8,6 +8,7 @@
 
 #include "company.h"
 
+#include "base/alloc.h"
 #include "base/assert.h"
 
 /* Batches while they are sorted in. */
@@ -24,9 +25,11 @@ struct inputs {
 };
 
 static void sort_in(struct entry *entry, void *context);
+static bool join(struct merge_task *task);
 static void gather_input(struct entry *entry, void *context);
 static void choose_company(const struct merge_task *task, struct company *company,
-                           struct inputs *inputs, uint64_t *untouched_rows);
+                           struct inputs *inputs, uint64_t *untouched_rows,
+                           struct overlap_look *look);
 
 void
 company_gather_locked(const struct spine *spine, struct entry_range range, uint64_t rows,
@@ -82,7 +85,7 @@ company_terms_of(const struct merge_task *task)
 uint64_t
 company_cost(const struct spine *spine, const struct company_terms *terms,
              const struct spine_batch *large, const struct small_batches *small,
-             uint64_t limit)
+             uint64_t limit, struct overlap_look *look)
 {
     const uint64_t rows = large->info.rows;
     uint64_t cost = slot_blocks_cost(large->block_count);
@@ -92,8 +95,8 @@ company_cost(const struct spine *spine, const struct company_terms *terms,
     cost += batch_rows_to_read(large, &terms->filters, terms->times_move);
     if (cost > limit)
         return rows;
-    cost += merge_overlap(large, small->batches, small->count,
-                          slot_encode_rows(spine->options.encode_rows, 0), limit - cost);
+    cost += merge_overlap(large, small, slot_encode_rows(spine->options.encode_rows, 0),
+                          limit - cost, look);
     return cost < rows ? cost : rows;
 }
 
@@ -125,17 +128,35 @@ company_release(struct company *company)
         spine_batch_unref(company->batches[--company->count]);
 }
 
-void
-company_join(struct merge_task *task)
+bool
+company_join(struct merge_task *task, const struct ahead_waiter *waiter)
+{
+    if (entry_set_sums(&task->inputs).count > SLOT_AHEAD_MAX)
+        return true;
+    if (task->fetch == NULL)
+        task->fetch = mem_zalloc(sizeof *task->fetch);
+    /* Without memory it is done without company. */
+    if (task->fetch == NULL)
+        return true;
+    task->fetch->waiter = *waiter;
+    if (!join(task))
+        return false;
+    fetch_free(task->fetch);
+    task->fetch = NULL;
+    return true;
+}
+
+/* False: what it takes to see who costs little is on its way. */
+static bool
+join(struct merge_task *task)
 {
     struct spine *spine = task->spine;
     struct entry_range range = entries_all;
     struct inputs inputs = {0};
     struct company company;
+    struct overlap_look look = {.fetch = task->fetch};
     uint64_t untouched_rows = 0;
 
-    if (entry_set_sums(&task->inputs).count > SLOT_AHEAD_MAX)
-        return;
     entry_set_each(&task->inputs, entries_all, gather_input, &inputs);
     mutex_lock(&spine->mutex);
     company.count = 0;
@@ -143,8 +164,8 @@ company_join(struct merge_task *task)
     company_gather_locked(spine, range, inputs.sum.rows, &company);
     mutex_unlock(&spine->mutex);
 
-    choose_company(task, &company, &inputs, &untouched_rows);
-    if (company.count > 0) {
+    choose_company(task, &company, &inputs, &untouched_rows, &look);
+    if (company.count > 0 && !look.lacks) {
         mutex_lock(&spine->mutex);
         if (company_take_locked(spine, &company, company.count, &task->inputs) > 0) {
             task->largest_rows = entry_set_sums(&task->inputs).rows_most;
@@ -153,6 +174,7 @@ company_join(struct merge_task *task)
         mutex_unlock(&spine->mutex);
     }
     company_release(&company);
+    return !look.lacks;
 }
 
 static void
@@ -170,7 +192,7 @@ gather_input(struct entry *entry, void *context)
  * larger ones, too. */
 static void
 choose_company(const struct merge_task *task, struct company *company,
-               struct inputs *inputs, uint64_t *untouched_rows)
+               struct inputs *inputs, uint64_t *untouched_rows, struct overlap_look *look)
 {
     const struct company_terms terms = company_terms_of(task);
     const size_t count = company->count;
@@ -183,7 +205,8 @@ choose_company(const struct merge_task *task, struct company *company,
         const uint64_t rows = batch->info.rows;
         const uint64_t limit = slot_company_limit(&inputs->sum, rows);
         const struct small_batches small = {inputs->batches, inputs->count};
-        const uint64_t cost = company_cost(task->spine, &terms, batch, &small, limit);
+        const uint64_t cost =
+            company_cost(task->spine, &terms, batch, &small, limit, look);
 
         if (cost > limit || inputs->count == MERGE_OVERLAP_MAX) {
             spine_batch_unref(batch);

@@ -30,12 +30,6 @@ struct company {
     size_t count;
 };
 
-/* Batches that reach into the blocks of a large one. */
-struct small_batches {
-    struct spine_batch *const *batches;
-    size_t count;
-};
-
 /* Those in the range that have more than `rows` rows; none at all if there are more than
  * SLOT_AHEAD_MAX in the range. */
 void company_gather_locked(const struct spine *spine, struct entry_range range,
@@ -55,7 +49,7 @@ struct company_terms company_terms_of(const struct merge_task *task);
  */
 uint64_t company_cost(const struct spine *spine, const struct company_terms *terms,
                       const struct spine_batch *large, const struct small_batches *small,
-                      uint64_t limit);
+                      uint64_t limit, struct overlap_look *look);
 /* Moves those of the first `count` that are still loose to `inputs`; returns how many. */
 size_t company_take_locked(struct spine *spine, const struct company *company,
                            size_t count, struct entry_set *inputs);
@@ -63,8 +57,10 @@ void company_release(struct company *company);
 
 /*
  * Looks for large batches that cost the task's merge, which is due and has not begun,
- * little, and makes them its inputs, too. Worker, no lock held.
+ * little, and makes them its inputs, too. False: a block of an input that this depends on
+ * is on its way; `waiter` will be told, and then it is to be called again. Worker, no
+ * lock held.
  */
-void company_join(struct merge_task *task);
+bool company_join(struct merge_task *task, const struct ahead_waiter *waiter);
 
 #endif

@@ -23,8 +23,6 @@
 #define BOTTOM_HASTE 16u
 /* How long a merge waits that has no memory to begin with: 2^n ms. */
 #define STARVED_DOUBLINGS 2u
-/* Rows per batch from which on most of its blocks are large. */
-#define STAY_ROWS 4096u
 
 /* What a slice came to. Zero: it did nothing. */
 struct slice {
@@ -49,13 +47,6 @@ struct slice {
     uint64_t cpu_ns;
 };
 
-/* The inputs of a task but for what its merge has written. */
-struct unread {
-    const struct entry *written;
-    struct spine_batch **batches;
-    size_t count;
-};
-
 static uint64_t task_rank(const struct merge_task *task, uint64_t rows_left);
 static void slice_on_worker(struct job *job, uint64_t *fuel_rows);
 static void
@@ -63,9 +54,7 @@ tell_of_slice(struct merge_task *task, const struct slice *slice, uint64_t begin
 static uint64_t slice_fuel(struct merge_task *task, uint64_t fuel_rows);
 static void
 task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice);
-static enum spine_status merge_begin(struct merge_task *task, struct spine_error *error);
-static bool is_written_to_stay(const struct unread *unread);
-static void append_unread(struct entry *entry, void *context);
+static bool task_awaits(const struct merge_task *task);
 static void
 slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath *after);
 static void read_ended(void *context);
@@ -259,19 +248,25 @@ static void
 task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
 {
     const uint64_t begin_ns = clock_now_ns(), begin_cpu_ns = clock_cpu_ns();
+    const struct ahead_waiter waiter = {
+        .runtime = task->spine->runtime, .on_end = read_ended, .context = task};
     uint64_t fuel_left = fuel_rows;
     enum spine_status st = SPINE_OK;
 
-    if (!task->looked && !task->ahead)
-        company_join(task);
-    task->looked = true;
+    if (!task->looked)
+        task->looked = task->ahead || company_join(task, &waiter);
+    if (!task->looked) {
+        slice->lacks = true;
+        slice->rows_left = entry_set_sums(&task->inputs).rows;
+        goto out;
+    }
     slice->is_starved = task->merge == NULL && !relief_may_begin(task->spine);
     if (slice->is_starved) {
         st = SPINE_OK;
         goto out;
     }
     if (task->merge == NULL)
-        TRY(merge_begin(task, &slice->error));
+        TRY(merge_task_begin(task, &waiter, &slice->error));
     if (!merge_is_splitting(task->merge))
         st = merge_step(task->merge, &fuel_left, &slice->error);
     slice->resumable = st != SPINE_OK && merge_is_intact(task->merge);
@@ -295,70 +290,6 @@ out:
     slice->fuel_used = fuel_left < fuel_rows ? fuel_rows - fuel_left : 1;
     slice->ns = clock_now_ns() - begin_ns;
     slice->cpu_ns = clock_cpu_ns() - begin_cpu_ns;
-}
-
-static enum spine_status
-merge_begin(struct merge_task *task, struct spine_error *error)
-{
-    const size_t count = entry_set_sums(&task->inputs).count - (task->written != NULL);
-    struct unread unread = {.written = task->written};
-    const struct ahead_waiter waiter = {
-        .runtime = task->spine->runtime, .on_end = read_ended, .context = task};
-    struct merge_options options = {
-        .advance_times = task->has_frontier,
-        .may_keep_times = task->level != COMPACTION_TASK,
-        .frontier = task->frontier,
-        .untouched_rows = task->untouched_rows,
-        .placement = runtime_placement(task->spine->runtime),
-        .lookup = lookup_ledger_options(task->spine->ledger),
-        .waiter = &waiter,
-        .ahead_bytes = relief_ahead_bytes(task->spine),
-        .account = task->spine->account,
-        .encode_rows =
-            slot_encode_rows(task->spine->options.encode_rows, task->batch_count)};
-    struct account_span span;
-    enum spine_status st;
-
-    unread.batches = mem_alloc_array(count, sizeof(struct spine_batch *));
-    if (unread.batches == NULL)
-        return fail_nomem(error, "the inputs of a merge", count * sizeof *unread.batches);
-    entry_set_each(&task->inputs, entries_all, append_unread, &unread);
-    assert(unread.count == count);
-    if (task->written != NULL)
-        options.written = task->written->batch;
-    if (options.encode_rows < UINT64_MAX && is_written_to_stay(&unread))
-        options.encode_rows = 1;
-    TRY(filters_of_task(task, &options.retain, error));
-    TRY(merge_new(&task->merge, unread.batches, count, &options, error));
-    options.retain = NULL;
-out:
-    span = account_enter(options.account);
-    retain_free(options.retain);
-    account_leave(&span);
-    mem_free(unread.batches, count * sizeof *unread.batches);
-    return st;
-}
-
-/* Blocks of batches that follow one another are taken over by the next merges rather than
- * read again, if they are large enough: they are encoded right away. */
-static bool
-is_written_to_stay(const struct unread *unread)
-{
-    uint64_t rows = 0;
-
-    for (size_t i = 0; i < unread->count; i++)
-        rows += unread->batches[i]->info.rows;
-    return rows >= unread->count * STAY_ROWS &&
-           merge_is_concatenation(unread->batches, unread->count);
-}
-
-static void
-append_unread(struct entry *entry, void *context)
-{
-    struct unread *unread = context;
-
-    if (entry != unread->written)
-        unread->batches[unread->count++] = entry->batch;
 }
 
 static void
@@ -393,7 +324,7 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
     } else if (spine->locked.pauses > 0) {
         runtime_idle(spine->runtime, &task->job);
         task->state = TASK_PARKED;
-    } else if (slice->lacks && merge_awaits(task->merge)) {
+    } else if (slice->lacks && task_awaits(task)) {
         task->job.rows_left = task_rank(task, slice->rows_left);
         task->lacks = true;
         runtime_wait_for_wake(spine->runtime, &task->job);
@@ -412,6 +343,13 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
     spine_wake_locked(spine);
 }
 
+static bool
+task_awaits(const struct merge_task *task)
+{
+    return task->merge != NULL ? merge_awaits(task->merge)
+                               : task->fetch != NULL && fetch_awaits(task->fetch);
+}
+
 /* A block that was read ahead is there, or cannot be read. While the job waits, nobody
  * else touches the merge. */
 static void
@@ -422,7 +360,7 @@ read_ended(void *context)
     bool woken;
 
     mutex_lock(&spine->mutex);
-    woken = task->lacks && !merge_awaits(task->merge);
+    woken = task->lacks && !task_awaits(task);
     if (woken) {
         task->lacks = false;
         runtime_wake(spine->runtime, &task->job);
@@ -578,10 +516,12 @@ task_to_idle_locked(struct merge_task *task, struct aftermath *after)
     assert(entry_set_sums(&task->inputs).count == 0);
     survey_unblock_locked(task->spine, task);
     after->merges[after->task_count] = task->merge;
+    after->fetches[after->task_count] = task->fetch;
     after->key_filters[after->task_count] = task->key_filter;
     after->value_filters[after->task_count] = task->value_filter;
     after->task_count++;
     task->merge = NULL;
+    task->fetch = NULL;
     task->lacks = false;
     task->key_filter = NULL;
     task->value_filter = NULL;

@@ -56,6 +56,8 @@ struct merge_task {
     struct value_filter *value_filter;
     /* NULL until the first slice. */
     struct merge *merge;
+    /* What the search for company reads, while it does; otherwise NULL. */
+    struct fetch *fetch;
     uint64_t fuel_used;
     uint64_t rows_in; /* that the merge has read */
     /* When it was split last: rows that it had read, and dropped. */
@@ -69,6 +71,11 @@ struct merge_task {
 void merge_task_init(struct merge_task *task, struct spine *spine, unsigned level);
 /* Queues the merge of the task's inputs, which were set. */
 void merge_task_start_locked(struct merge_task *task, struct aftermath *after);
+/* Makes the merge of the inputs, of which nothing is read yet. Worker. `waiter` is told
+ * of reads. */
+enum spine_status merge_task_begin(struct merge_task *task,
+                                   const struct ahead_waiter *waiter,
+                                   struct spine_error *error);
 /* A merge ahead is needed now: it runs as if it were due. */
 void merge_task_hurry_locked(struct merge_task *task, struct aftermath *after);
 /* Gives the merge up: the inputs are loose again, now or when the running slice ends. */

@@ -293,6 +293,9 @@ count_ahead(const struct spine *spine, const struct company *company,
 {
     struct slot_cost costs[SLOT_AHEAD_MAX], smaller = {0};
     struct ahead_merge ahead = {0};
+    /* A merge ahead is not worth a read. */
+    struct fetch memory = {.is_closed = true};
+    struct overlap_look look = {.fetch = &memory};
 
     for (size_t i = 0; i < company->count; i++) {
         const struct spine_batch *batch = company->batches[i];
@@ -305,11 +308,13 @@ count_ahead(const struct spine *spine, const struct company *company,
             .cost = rows,
             .is_saved = atomic_load_explicit(&batch->is_saved, memory_order_relaxed)};
         if (i > 0 && rows > limit)
-            costs[i].cost = company_cost(
-                spine, terms, batch, &(struct small_batches){company->batches, i}, limit);
+            costs[i].cost =
+                company_cost(spine, terms, batch,
+                             &(struct small_batches){company->batches, i}, limit, &look);
         smaller.rows += rows;
         smaller.negative_rows += batch->info.negative_rows;
     }
+    fetch_release(&memory);
     ahead.count = slot_ahead_count(spine->policy, costs, company->count, saved_max);
     for (size_t i = 0; i < ahead.count; i++) {
         ahead.untouched_rows += costs[i].rows - costs[i].cost;

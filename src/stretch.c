@@ -25,15 +25,17 @@ struct stretch {
     uint64_t untouched_rows;
     /* The rows of the largest batch that is in another merge. */
     uint64_t busy_rows;
+    /* Blocks in files at the ends of the stretch: those that are still in memory since
+     * the reader looked into them. Nobody waits for a disk for this. */
+    struct fetch memory;
 };
 
 static bool may_cut_locked(const struct spine *spine);
 static uint64_t largest_busy_locked(const struct spine *spine);
 static enum spine_status
 find_ranges(struct stretch *stretch, const struct skipped *skipped);
-static enum spine_status range_in(const struct spine_batch *batch,
-                                  const struct skipped *skipped, uint64_t *begin,
-                                  uint64_t *end);
+static enum spine_status
+range_in(struct stretch *stretch, size_t index, const struct skipped *skipped);
 static void drop_from(struct stretch *stretch, size_t index);
 static bool lacks_partner(const struct stretch *stretch, uint64_t rows);
 static bool is_worth_it(struct stretch *stretch, uint64_t rows_skipped);
@@ -52,18 +54,21 @@ stretch_find(struct spine *spine)
         skipped_free(skipped);
         return NULL;
     }
+    stretch->memory.is_closed = true;
     mutex_lock(&spine->mutex);
     if (may_cut_locked(spine))
         company_gather_locked(spine, entries_all, 0, &stretch->company);
     stretch->busy_rows = largest_busy_locked(spine);
     mutex_unlock(&spine->mutex);
-    /* What cannot be read, or cut for want of memory, waits for a merge that is due. */
+    /* What is not in memory, or cannot be cut for want of it, waits for a merge that is
+     * due. */
     if (find_ranges(stretch, skipped) != SPINE_OK ||
         !is_worth_it(stretch, skipped->rows) ||
         stretch_cut(stretch, spine->account) != SPINE_OK) {
         stretch_free(stretch);
         stretch = NULL;
-    }
+    } else
+        fetch_release(&stretch->memory);
     skipped_free(skipped);
     return stretch;
 }
@@ -99,8 +104,7 @@ static enum spine_status
 find_ranges(struct stretch *stretch, const struct skipped *skipped)
 {
     for (size_t i = 0; i < stretch->company.count;) {
-        TRY_RETURN(range_in(stretch->company.batches[i], skipped, &stretch->begin[i],
-                            &stretch->end[i]));
+        TRY_RETURN(range_in(stretch, i, skipped));
         if (stretch->begin[i] < stretch->end[i])
             i++;
         else
@@ -110,15 +114,17 @@ find_ranges(struct stretch *stretch, const struct skipped *skipped)
 }
 
 static enum spine_status
-range_in(const struct spine_batch *batch, const struct skipped *skipped, uint64_t *begin,
-         uint64_t *end)
+range_in(struct stretch *stretch, size_t index, const struct skipped *skipped)
 {
+    const struct spine_batch *batch = stretch->company.batches[index];
+    uint64_t *begin = &stretch->begin[index], *end = &stretch->end[index];
     struct reader reader;
     enum spine_status st = SPINE_OK;
 
     *begin = 0;
     *end = batch->info.rows;
     reader_init(&reader, batch);
+    reader.fetch = &stretch->memory;
     if (skipped->has_low) {
         TRY(reader_seek_code(&reader, &skipped->low, false));
         *begin = reader_offset(&reader);
@@ -199,7 +205,7 @@ stretch_cut(struct stretch *stretch, struct account *account)
 
         if (stretch->end[i] - stretch->begin[i] == batch->info.rows)
             continue;
-        TRY_RETURN(batch_cut(batch, stretch->begin[i], stretch->end[i],
+        TRY_RETURN(batch_cut(batch, stretch->begin[i], stretch->end[i], &stretch->memory,
                              &stretch->inner[i], &stretch->outer[i]));
         batch_charge(stretch->inner[i], account);
         batch_charge(stretch->outer[i], account);
@@ -269,6 +275,7 @@ stretch_free(struct stretch *stretch)
         spine_batch_unref(stretch->outer[i]);
         entry_free(stretch->homes[i]);
     }
+    fetch_release(&stretch->memory);
     company_release(&stretch->company);
     mem_free(stretch, sizeof *stretch);
 }

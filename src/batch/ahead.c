@@ -91,8 +91,7 @@ finish_run(struct ahead *ahead, const struct spine_batch *batch, size_t block,
            struct spine_error *error)
 {
     struct ahead_run *run = find_run(ahead, block);
-    const bool waits =
-        ahead->waiter == NULL || !run->is_submitted || !*ahead->waiter->at_rest;
+    const bool waits = ahead->waiter == NULL || !run->is_submitted;
     enum spine_status st;
 
     go_on(ahead, batch);

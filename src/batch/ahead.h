@@ -36,8 +36,6 @@ struct ahead_waiter {
     struct spine_runtime *runtime;
     void (*on_end)(void *context);
     void *context;
-    /* False while the waiter is in the midst of something, and has to have the block. */
-    const bool *at_rest;
 };
 
 struct ahead_run {
@@ -53,8 +51,8 @@ struct ahead {
     bool transient;
     /* Of an extent, at most; 0: AHEAD_BYTES. */
     uint64_t bytes_max;
-    /* NULL: ahead_bring() waits itself. Otherwise it does so only as `at_rest` says, and
-     * when the runtime does not serve the store. */
+    /* NULL: ahead_bring() waits itself. Otherwise it does so only when the runtime does
+     * not serve the store. */
     const struct ahead_waiter *waiter;
     /* Ascending. */
     struct ahead_run runs[AHEAD_RUNS];

@@ -18,6 +18,7 @@
 #include "batch/ahead.h"
 #include "batch/batch_file.h"
 #include "batch/batch_sample.h"
+#include "batch/fetch.h"
 #include "batch/hits.h"
 #include "batch/pin.h"
 #include "batch/places.h"
@@ -161,10 +162,11 @@ output_begin_rest(struct output *output, struct reader *reader, uint64_t *fuel_r
 enum spine_status
 output_share_rest(struct output *output, struct reader *reader, uint64_t *fuel_rows);
 /* Rows [begin, end) of `batch`, which are some of them but not all, as `*inner`, and the
- * others as `*outer`: whole blocks by reference, parts of them copied. */
-SPINE_CHECKED enum spine_status batch_cut(const struct spine_batch *batch, uint64_t begin,
-                                          uint64_t end, struct spine_batch **inner,
-                                          struct spine_batch **outer);
+ * others as `*outer`: whole blocks by reference, parts of them copied, which `fetch` may
+ * find or not (struct reader). */
+SPINE_CHECKED enum spine_status
+batch_cut(const struct spine_batch *batch, uint64_t begin, uint64_t end,
+          struct fetch *fetch, struct spine_batch **inner, struct spine_batch **outer);
 /* Does what was appended end with the key of the first of `rows`? */
 bool output_ends_with(const struct output *output, const struct rows *rows);
 /* Would the rows of the block at the position become smaller if they were appended, not

@@ -113,7 +113,7 @@ out:
 
 enum spine_status
 batch_cut(const struct spine_batch *batch, uint64_t begin, uint64_t end,
-          struct spine_batch **inner, struct spine_batch **outer)
+          struct fetch *fetch, struct spine_batch **inner, struct spine_batch **outer)
 {
     struct output output;
     struct reader reader;
@@ -129,6 +129,7 @@ batch_cut(const struct spine_batch *batch, uint64_t begin, uint64_t end,
     output.encode_rows = UINT64_MAX;
     reader_init(&reader, batch);
     reader.pins = &pins;
+    reader.fetch = fetch;
     TRY(append_range(&output, &reader, begin, end));
     TRY(output_seal(&output, inner, NULL));
     output.encode_rows = UINT64_MAX;

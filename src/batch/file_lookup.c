@@ -34,8 +34,12 @@ file_ask(struct asked_lookup *asked, const struct fence *fence,
         enum spine_status st;
 
         asked_lookup_release(asked);
-        st = store_pin(file, file->table.block_count + number, false, &asked->cached,
-                       error);
+        st = asked->fetch == NULL ? SPINE_OK
+                                  : fetch_part(asked->fetch, file,
+                                               file->table.block_count + number, error);
+        if (st == SPINE_OK)
+            st = store_pin(file, file->table.block_count + number, false, &asked->cached,
+                           error);
         mem_apart_end(apart);
         if (st != SPINE_OK)
             return st;
@@ -69,7 +73,7 @@ asked_lookup_release(struct asked_lookup *asked)
         store_unpin(asked->cached);
         mem_apart_end(apart);
     }
-    *asked = (struct asked_lookup){0};
+    *asked = (struct asked_lookup){.fetch = asked->fetch};
 }
 
 void

@@ -17,8 +17,10 @@
 
 #include "batch/fence.h"
 
-/* The filter that was asked last, pinned. Zero at first. */
+/* The filter that was asked last, pinned. Zero at first but for `fetch`. */
 struct asked_lookup {
+    /* As that of a reader. */
+    struct fetch *fetch;
     const struct store_file *file;
     uint32_t number;
     struct cached_image *cached;

@@ -61,6 +61,7 @@ reader_copy(const struct reader *reader)
                            .row = reader->row,
                            .granule = reader->granule,
                            .error = reader->error,
+                           .fetch = reader->fetch,
                            .use = reader->use};
 }
 
@@ -101,6 +102,8 @@ bring(struct reader *reader, enum pin_use *use)
 {
     const bool follows = reader->pin.image != NULL && reader->pinned + 1 == reader->block;
 
+    if (reader->fetch != NULL)
+        return fetch_block(reader->fetch, reader->batch, reader->block, reader->error);
     if (reader->ahead == NULL)
         return SPINE_OK;
     if (!follows && !reader->ahead->transient) {
@@ -252,6 +255,7 @@ reader_ask_file(struct reader *reader, const struct cell *key)
     if (fence->block != NULL ||
         (reader->pin.image != NULL && reader->pinned == reader->block))
         return SPINE_OK;
+    asked.fetch = reader->fetch;
     TRY(file_ask(&asked, fence, &reader->batch->layout.key, key, &reader->file_answer,
                  reader->error));
     asked_lookup_count(&asked, reader->file_answer, reader->counts);

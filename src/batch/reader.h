@@ -10,6 +10,7 @@
 #include "batch/pin.h"
 #include "filter/filter.h"
 
+struct fetch;
 struct lookup_counts;
 struct spine_batch;
 
@@ -53,6 +54,9 @@ struct reader {
     /* Where blocks are read ahead: for a merge every block, for others the blocks that
      * are read one after the other. NULL: nothing is read ahead. */
     struct ahead *ahead;
+    /* Where blocks and filters that are not in memory are asked for: what the reader was
+     * asked then ends with SPINE_BUSY. NULL: it reads them itself. Not with `ahead`. */
+    struct fetch *fetch;
     enum pin_use use;
     /* What the file of the last exact seek's block said, and where that is counted; set
      * by the owner, who may leave it NULL. */

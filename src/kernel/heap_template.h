@@ -19,9 +19,8 @@ KERNEL_FN(fill_heap)(struct kway *kway, struct lent_rows *out, size_t want,
     size_t used = 0, count = out->count;
 
     assert(want <= lent_rows_room(out));
-    if (!work->heap_kept)
-        TRY(KERNEL_FN(heap_build)(kway, piece));
-    while (work->node_count > 0 && used < want) {
+    TRY(KERNEL_FN(heap_begin)(kway, piece));
+    while (work->node_count > 0 && used < want && work->open_count == 0) {
         const struct heap_node first = work->nodes[0];
         wide_sum sum = 0;
 

@@ -28,7 +28,6 @@ kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
         return kway_fill_heap(kway, out, want < WINDOW_ROWS_MAX ? want : WINDOW_ROWS_MAX,
                               rows_used);
     TRY_RETURN(kway_prepare(kway));
-    kway->at_rest = true;
     kway->work->heap_kept = false;
     switch (kway->layout->row_kind) {
     case ROW_ONE:
@@ -48,8 +47,8 @@ kway_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
     enum spine_status st;
 
     assert(want > 0);
+    assert(!kway->may_lack || !kway->inputs_repeat);
     TRY_RETURN(kway_prepare(kway));
-    kway->at_rest = false;
     kway->work->heap_kept = kway->work->heap_kept && kway->untouched;
     if (kway->layout->row_kind == ROW_WIDE) {
         st = wide_fill_heap(kway, out, want, rows_used);
@@ -61,8 +60,8 @@ kway_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
         st = codes_fill_heap(kway, &lent, want, rows_used);
         out->count = lent.count;
     }
-    kway->work->heap_kept = st == SPINE_OK;
-    kway->at_rest = true;
+    if (st != SPINE_OK && st != SPINE_BUSY)
+        kway->work->heap_kept = false;
     return st;
 }
 
@@ -80,8 +79,13 @@ kway_fill_lent(struct kway *kway, struct lent_rows *out, uint64_t *rows_used)
     assert(kway->layout->row_kind != ROW_WIDE);
     TRY_RETURN(kway_prepare(kway));
     kway->work->heap_kept = false;
-    if (kway->input_count > INPUTS_BY_WINDOW)
-        return codes_fill_heap(kway, out, lent_rows_room(out), rows_used);
+    if (kway->input_count > INPUTS_BY_WINDOW) {
+        const enum spine_status st =
+            codes_fill_heap(kway, out, lent_rows_room(out), rows_used);
+
+        kway->work->heap_kept = false;
+        return st;
+    }
     if (kway->layout->row_kind == ROW_ONE)
         return one_fill_lent(kway, out, rows_used);
     return two_fill_lent(kway, out, rows_used);

@@ -59,9 +59,11 @@ struct kway {
     struct kway_work *work;
     /* Nothing of that was done since the last fill: it goes on without a look at all. */
     bool untouched;
-    /* True unless a row is under way: when a refill fails now, nothing is lost, and the
-     * next fill goes on. The kernel's. */
-    bool at_rest;
+    /*
+     * A refill may say SPINE_BUSY: the rows are on their way. Then the fill ends between
+     * two rows, and a later one goes on when they are there. Not with `inputs_repeat`.
+     */
+    bool may_lack;
 };
 
 /*
@@ -72,9 +74,9 @@ struct kway {
  * at their end, or when all that was consumed cancelled or is held: kway_done() tells.
  *
  * SPINE_OVERFLOW: the sum of equal rows, all of them, is not in int64_t; the first row of
- * `out` that equals the next one, or else the last row, is one of them. SPINE_NOMEM, or
- * what a refill said: then the next fill goes on, if it failed while `at_rest`. After
- * another failure the inputs are somewhere in between; only kway_release() is allowed.
+ * `out` that equals the next one, or else the last row, is one of them. SPINE_BUSY: a
+ * refill said so; the next fill goes on. SPINE_NOMEM, or another failure of a refill: the
+ * inputs are somewhere in between; only kway_release() is allowed.
  */
 enum spine_status
 kway_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);

@@ -41,6 +41,8 @@ struct kway_work {
     bool heap_kept;
     /* Inputs get equal shares of a window, however many rows they have left. */
     bool even;
+    /* Of a fill by the heap: inputs of which the row behind the next one is on its
+     * way. */
     struct window_input *open;
     size_t open_capacity;
     size_t open_count;
@@ -128,6 +130,42 @@ kway_stage(struct kway *kway, struct kway_input *input, size_t want)
 {
     while (!kway_is_staged(input) && input->more)
         TRY_RETURN(kway->on_refill(input, want));
+    return SPINE_OK;
+}
+
+/*
+ * The same for the heap, which ends between two rows when an input lacks something: so it
+ * never uses the last row that is staged before the next one is, and notes who lacks one.
+ */
+static inline enum spine_status
+kway_stage_two(struct kway *kway, struct kway_input *input, size_t want)
+{
+    struct kway_work *work = kway->work;
+    enum spine_status st = kway_stage(kway, input, want);
+
+    while (st == SPINE_OK && kway->may_lack && input->more &&
+           input->rows.count - input->at < 2)
+        st = kway->on_refill(input, want);
+    if (st != SPINE_BUSY || !kway_is_staged(input))
+        return st;
+    work->open[work->open_count++].input = input;
+    return SPINE_OK;
+}
+
+/* Stages what inputs lack. SPINE_BUSY: one of them still does. */
+static inline enum spine_status
+kway_end_lack(struct kway *kway, size_t want)
+{
+    struct kway_work *work = kway->work;
+
+    while (work->open_count > 0) {
+        struct kway_input *input = work->open[work->open_count - 1].input;
+
+        if (input->more && input->rows.count - input->at < 2)
+            TRY_RETURN(kway->on_refill(input, want));
+        else
+            work->open_count--;
+    }
     return SPINE_OK;
 }
 

@@ -14,6 +14,7 @@ static enum spine_status
 fill_by_histories(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
 static enum spine_status
 fill_in_pieces(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used);
+static enum spine_status begin_anew(struct kway *kway, size_t piece);
 static bool next_is_open(const struct kway *kway);
 static enum spine_status
 take_row(struct kway *kway, struct rows *out, size_t piece, size_t *used);
@@ -136,6 +137,20 @@ copy_last_input(struct kway *kway, struct rows *out, size_t want, size_t *used)
                                : SPINE_OK;
 }
 
+/* The last input was copied. What it lacks is for the next fill to say: this one has
+ * rows. */
+static enum spine_status
+begin_anew(struct kway *kway, size_t piece)
+{
+    enum spine_status st;
+
+    kway->work->heap_kept = false;
+    st = wide_heap_begin(kway, piece);
+    if (st == SPINE_BUSY && !kway->work->heap_kept)
+        kway->work->node_count = 0;
+    return st == SPINE_BUSY ? SPINE_OK : st;
+}
+
 enum spine_status
 wide_fill_heap(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
 {
@@ -158,17 +173,16 @@ fill_by_histories(struct kway *kway, struct rows *out, size_t want, uint64_t *ro
     size_t used = 0;
 
     assert(want > 0);
-    if (!work->heap_kept)
-        TRY(wide_heap_build(kway, piece));
+    TRY(wide_heap_begin(kway, piece));
     if (!rows_reserve(layout, out, out->count + want))
         return SPINE_NOMEM;
-    while (work->node_count > 0 && used < want) {
+    while (work->node_count > 0 && used < want && work->open_count == 0) {
         const size_t begin = out->count, used_before = used;
 
         if (work->node_count == 1 && !times_move) {
             TRY(copy_last_input(kway, out, want - used, &used));
             if (used > used_before) {
-                TRY(wide_heap_build(kway, piece));
+                TRY(begin_anew(kway, piece));
                 continue;
             }
         }
@@ -192,8 +206,7 @@ fill_in_pieces(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
     enum spine_status st;
     size_t used = 0;
 
-    if (!work->heap_kept)
-        TRY(wide_heap_build(kway, piece));
+    TRY(wide_heap_begin(kway, piece));
     if (!rows_reserve(kway->layout, out, out->count + want))
         return SPINE_NOMEM;
     while (used + (kway->rows_again - again_before) < want) {
@@ -201,11 +214,11 @@ fill_in_pieces(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_
             TRY(open_value_give(open, kway, out, want - used, &kway->rows_again));
         } else if (open->is_open && !next_is_open(kway)) {
             TRY(open_value_end(open, kway, out));
-        } else if (work->node_count == 0) {
+        } else if (work->node_count == 0 || work->open_count > 0) {
             break;
         } else if (!open->is_open && work->node_count == 1 && !kway->advance_times) {
             TRY(copy_last_input(kway, out, want - used, &used));
-            TRY(wide_heap_build(kway, piece));
+            TRY(begin_anew(kway, piece));
         } else {
             TRY(take_row(kway, out, piece, &used));
         }

@@ -47,14 +47,27 @@ KERNEL_FN(heap_build)(struct kway *kway, size_t want)
     struct kway_work *work = kway->work;
 
     work->node_count = 0;
+    work->open_count = 0;
     for (size_t i = 0; i < kway->input_count; i++) {
-        TRY_RETURN(kway_stage(kway, &kway->inputs[i], want));
+        TRY_RETURN(kway_stage_two(kway, &kway->inputs[i], want));
         if (kway_is_staged(&kway->inputs[i]))
             work->nodes[work->node_count++] = KERNEL_FN(node_of)(kway, i);
     }
     for (size_t i = work->node_count / 2; i-- > 0;)
         KERNEL_FN(sift_down)(kway, i, work->nodes[i]);
     return SPINE_OK;
+}
+
+/* Makes sure that there is a heap, and that no input lacks anything. */
+static enum spine_status
+KERNEL_FN(heap_begin)(struct kway *kway, size_t want)
+{
+    struct kway_work *work = kway->work;
+
+    if (!work->heap_kept)
+        TRY_RETURN(KERNEL_FN(heap_build)(kway, want));
+    work->heap_kept = true;
+    return kway_end_lack(kway, want);
 }
 
 /* Moves the top's input to its next row. */
@@ -67,7 +80,7 @@ KERNEL_FN(heap_advance)(struct kway *kway, size_t want)
 
     input->at++;
     input->rows_left -= input->rows_left > 0;
-    TRY_RETURN(kway_stage(kway, input, want));
+    TRY_RETURN(kway_stage_two(kway, input, want));
     if (kway_is_staged(input))
         KERNEL_FN(sift_down)(kway, 0, KERNEL_FN(node_of)(kway, top));
     else if (--work->node_count > 0)

@@ -48,10 +48,10 @@ wide_fill(struct kway *kway, struct rows *out, size_t want, uint64_t *rows_used)
 
         kway_adapt(kway->work, window, total);
         if (total == 0) {
-            kway->at_rest = false;
-            TRY(wide_fill_heap(kway, out, window, &used_by_heap));
-            kway->at_rest = true;
+            st = wide_fill_heap(kway, out, window, &used_by_heap);
+            kway->work->heap_kept = false;
             used += (size_t)used_by_heap;
+            TRY(st);
             if (kway->work->open_value.is_open)
                 break;
             continue;

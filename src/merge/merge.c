@@ -131,13 +131,12 @@ read_ahead(struct merge *merge, const struct merge_options *options)
 
     if (options->ahead_bytes > 0 && options->ahead_bytes / merge->input_count < bytes_max)
         bytes_max = options->ahead_bytes / merge->input_count;
-    merge->waiter = *options->waiter;
-    merge->waiter.at_rest = &merge->kway.at_rest;
+    merge->waiter = merge->fetch.waiter = *options->waiter;
     merge->writes = (struct store_waiter){.runtime = options->waiter->runtime,
                                           .on_end = options->waiter->on_end,
                                           .context = options->waiter->context};
     merge->output.waiter = &merge->writes;
-    merge->kway.at_rest = true;
+    merge->kway.may_lack = true;
     for (size_t i = 0; i < merge->input_count; i++) {
         struct merge_input *input = &merge->inputs[i];
 
@@ -162,10 +161,12 @@ take_filters(struct merge *merge, struct retain *retain)
 
         judged = judged && batch->judged && judged_by_covers(&batch->judged_by, &filters);
     }
-    if (judged)
+    if (judged) {
         retain_free(retain);
-    else
-        merge->retain = retain;
+        return;
+    }
+    merge->retain = retain;
+    retain_set_fetch(retain, &merge->fetch);
 }
 
 static void
@@ -253,12 +254,16 @@ judge(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
     struct retain_fuel fuel = {.rows = fuel_rows > WINDOW_ROWS_MIN ? fuel_rows
                                                                    : WINDOW_ROWS_MIN};
     struct rows rows = merge->fresh;
+    enum spine_status st;
 
     assert(merge->retain != NULL);
     assert(merge->fresh_at <= merge->fresh.count);
     rows.count = merge_rows_to_judge(merge);
-    TRY_RETURN(retain_step(merge->retain, &rows, &merge->fresh_at, &merge->output, &fuel,
-                           error));
+    st =
+        retain_step(merge->retain, &rows, &merge->fresh_at, &merge->output, &fuel, error);
+    merge->lacks = st == SPINE_BUSY;
+    if (st != SPINE_OK && st != SPINE_BUSY)
+        return st;
     if (merge->fresh_at == rows.count) {
         rows_drop_front(&merge->layout, &merge->fresh, rows.count);
         merge->fresh_at = 0;
@@ -306,7 +311,7 @@ bring_all(struct merge *merge)
         const struct reader *reader = &input->reader;
 
         if (reader->ahead != NULL && input->staged->more &&
-            input->staged->at == input->staged->rows.count)
+            input->staged->rows.count - input->staged->at < 2)
             (void)ahead_bring(&input->ahead, input->batch, reader->block, NULL);
     }
 }
@@ -323,6 +328,8 @@ merge_awaits(const struct merge *merge)
     for (size_t i = 0; i < merge->input_count; i++)
         if (ahead_awaits(&merge->inputs[i].ahead, merge->inputs[i].reader.block))
             return true;
+    if (fetch_awaits(&merge->fetch))
+        return true;
     return output_awaits(&merge->output);
 }
 
@@ -406,6 +413,7 @@ merge_release(struct merge *merge)
     output_release(&merge->output);
     rows_release(&merge->layout, &merge->fresh);
     retain_free(merge->retain);
+    fetch_release(&merge->fetch);
     account_unref(merge->account);
     schema_unref(&merge->layout.schema);
     mem_free(merge->inputs, merge->input_count * sizeof *merge->inputs);

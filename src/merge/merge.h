@@ -157,6 +157,22 @@ void merge_free(struct merge *merge);
 /* The most batches whose overlap with another is looked at. */
 #define MERGE_OVERLAP_MAX 128u
 
+/* Batches that reach into the blocks of a large one. */
+struct small_batches {
+    struct spine_batch *const *batches;
+    size_t count;
+};
+
+/*
+ * How blocks in files are looked into: what `fetch` holds or finds in memory; what else
+ * is worth a look it asks for, and `lacks` becomes true: another look when that is there
+ * will be better.
+ */
+struct overlap_look {
+    struct fetch *fetch;
+    bool lacks;
+};
+
 /*
  * The rows of `large` that a merge with all of the `small_count` batches `small` would
  * read: those of blocks into which a row of these reaches, and of blocks that it would
@@ -164,12 +180,16 @@ void merge_free(struct merge *merge);
  * would encode them, as options.encode_rows says. Ends with some number as soon as it
  * exceeds `rows_max`; costs some comparisons for each such block, and no look at others.
  *
+ * A small batch counts as one that has a row wherever a block of it that `look` does not
+ * look into may have one. With `look` NULL blocks are read.
+ *
  *     large    |a b c|d e f|g h i|j k l|
  *     small     a                           the first block: 3
  *     small     a             h             one block between is too few: 9
  */
-uint64_t merge_overlap(const struct spine_batch *large, struct spine_batch *const *small,
-                       size_t small_count, uint64_t encode_rows, uint64_t rows_max);
+uint64_t merge_overlap(const struct spine_batch *large, const struct small_batches *small,
+                       uint64_t encode_rows, uint64_t rows_max,
+                       struct overlap_look *look);
 
 /* Does each of the batches end before the next one begins, in some order? */
 bool merge_is_concatenation(struct spine_batch *const *batches, size_t batch_count);

@@ -13,6 +13,10 @@
 struct guest {
     struct reader reader;
     size_t block;
+    /* The next row lies in a block that is not in memory; it may be as little as
+     * `sought`. */
+    bool is_vague;
+    struct row_code sought;
 };
 
 struct overlap {
@@ -21,6 +25,7 @@ struct overlap {
     size_t guest_count;
     /* Where the next row of a guest is staged. */
     struct rows row;
+    struct overlap_look *look;
     /* What was looked for and could not be read. */
     enum spine_status status;
 };
@@ -32,12 +37,14 @@ static bool
 guest_code(struct overlap *overlap, struct guest *guest, struct row_code *out);
 static void guest_seek(struct overlap *overlap, struct guest *guest,
                        const struct row_code *code, bool after);
+static enum spine_status seek_in_memory(struct fetch *fetch, struct reader *reader,
+                                        const struct row_code *code, bool after);
 static size_t find_reached_block(const struct spine_batch *large, size_t begin,
                                  const struct row_code *code);
 static size_t first_block(const struct overlap *overlap);
 static uint64_t rows_between(const struct spine_batch *large, size_t begin, size_t end);
-static bool encodes(const struct spine_batch *large, struct spine_batch *const *small,
-                    size_t small_count, uint64_t encode_rows);
+static bool encodes(const struct spine_batch *large, const struct small_batches *small,
+                    uint64_t encode_rows);
 
 static struct row_code
 block_first(const struct spine_batch *batch, size_t block)
@@ -89,21 +96,25 @@ ends_before(const struct spine_batch *before, const struct spine_batch *after)
 }
 
 uint64_t
-merge_overlap(const struct spine_batch *large, struct spine_batch *const *small,
-              size_t small_count, uint64_t encode_rows, uint64_t rows_max)
+merge_overlap(const struct spine_batch *large, const struct small_batches *small,
+              uint64_t encode_rows, uint64_t rows_max, struct overlap_look *look)
 {
     const size_t blocks = large->block_count;
-    struct overlap overlap = {.large = large, .guest_count = small_count};
+    struct overlap overlap = {.large = large, .guest_count = small->count, .look = look};
     uint64_t rows = 0;
     size_t next = 0;
 
-    if (small_count > MERGE_OVERLAP_MAX || blocks == 0 ||
-        encodes(large, small, small_count, encode_rows))
+    if (small->count > MERGE_OVERLAP_MAX || blocks == 0 ||
+        encodes(large, small, encode_rows))
         return large->info.rows;
-    for (size_t i = 0; i < small_count; i++) {
-        reader_init(&overlap.guests[i].reader, small[i]);
-        overlap.guests[i].reader.use = PIN_TO_MERGE;
-        guest_to_block(&overlap, &overlap.guests[i], 0);
+    for (size_t i = 0; i < small->count; i++) {
+        struct guest *guest = &overlap.guests[i];
+
+        reader_init(&guest->reader, small->batches[i]);
+        guest->reader.use = PIN_TO_MERGE;
+        guest->reader.fetch = look != NULL ? look->fetch : NULL;
+        guest->is_vague = false;
+        guest_to_block(&overlap, guest, 0);
     }
     while (next < blocks && rows <= rows_max) {
         const size_t block = first_block(&overlap);
@@ -116,11 +127,11 @@ merge_overlap(const struct spine_batch *large, struct spine_batch *const *small,
         next = block + 1;
         if (rows > rows_max)
             break;
-        for (size_t i = 0; i < small_count; i++)
+        for (size_t i = 0; i < small->count; i++)
             if (overlap.guests[i].block == block)
                 guest_to_block(&overlap, &overlap.guests[i], next);
     }
-    for (size_t i = 0; i < small_count; i++)
+    for (size_t i = 0; i < small->count; i++)
         reader_release(&overlap.guests[i].reader);
     rows_release(&large->layout, &overlap.row);
     return overlap.status == SPINE_OK ? rows : large->info.rows;
@@ -166,6 +177,10 @@ guest_code(struct overlap *overlap, struct guest *guest, struct row_code *out)
 
     if (overlap->status != SPINE_OK || reader_at_end(reader))
         return false;
+    if (guest->is_vague) {
+        *out = guest->sought;
+        return true;
+    }
     if (reader_at_block_start(reader)) {
         *out = reader_block_first(reader);
         return true;
@@ -183,8 +198,51 @@ static void
 guest_seek(struct overlap *overlap, struct guest *guest, const struct row_code *code,
            bool after)
 {
-    if (overlap->status == SPINE_OK)
-        overlap->status = reader_seek_code(&guest->reader, code, after);
+    struct reader *reader = &guest->reader;
+    struct fetch *fetch = reader->fetch;
+    struct row_code first;
+    enum spine_status st;
+
+    guest->is_vague = false;
+    if (overlap->status != SPINE_OK)
+        return;
+    if (fetch == NULL) {
+        overlap->status = reader_seek_code(reader, code, after);
+        return;
+    }
+    st = seek_in_memory(fetch, reader, code, after);
+    if (st == SPINE_BUSY) {
+        first = reader_block_first(reader);
+        if (row_code_compare(&overlap->large->layout, &first, code) >= after)
+            return;
+        if (!fetch_has_room(fetch))
+            goto vague;
+        st = fetch_block(fetch, reader->batch, reader->block, NULL);
+        overlap->look->lacks |= st == SPINE_BUSY && !fetch->is_closed;
+        if (st == SPINE_OK)
+            st = seek_in_memory(fetch, reader, code, after);
+    }
+    overlap->status = st == SPINE_BUSY ? SPINE_OK : st;
+    if (st != SPINE_BUSY)
+        return;
+vague:
+    guest->is_vague = true;
+    guest->sought = *code;
+}
+
+/* SPINE_BUSY: the block that has the code is not in memory; the reader stands before
+ * it. */
+static enum spine_status
+seek_in_memory(struct fetch *fetch, struct reader *reader, const struct row_code *code,
+               bool after)
+{
+    const bool was_closed = fetch->is_closed;
+    enum spine_status st;
+
+    fetch->is_closed = true;
+    st = reader_seek_code(reader, code, after);
+    fetch->is_closed = was_closed;
+    return st;
 }
 
 /* The first block from `begin` on whose last row is not less than `code`. Doubles its
@@ -246,8 +304,8 @@ rows_between(const struct spine_batch *large, size_t begin, size_t end)
 
 /* A merge that encodes does not take over what is not encoded. */
 static bool
-encodes(const struct spine_batch *large, struct spine_batch *const *small,
-        size_t small_count, uint64_t encode_rows)
+encodes(const struct spine_batch *large, const struct small_batches *small,
+        uint64_t encode_rows)
 {
     struct output output;
     struct reader reader;
@@ -255,8 +313,8 @@ encodes(const struct spine_batch *large, struct spine_batch *const *small,
     output_init(&output, &large->layout);
     output.encode_rows = encode_rows;
     output.rows_expected = large->info.rows;
-    for (size_t i = 0; i < small_count; i++)
-        output.rows_expected += small[i]->info.rows;
+    for (size_t i = 0; i < small->count; i++)
+        output.rows_expected += small->batches[i]->info.rows;
     reader_init(&reader, large);
     return output_encodes_block(&output, &reader);
 }

@@ -18,8 +18,10 @@ struct splitting {
     /* What is left of the inputs before `at`; NULL: nothing. As many as the merge has. */
     struct spine_batch **rests;
     size_t at;
-    /* What is left of input `at`, while it is made: `reader` goes through its blocks. */
+    /* What is left of input `at`, while it is made: `reader` goes through its blocks,
+     * once it is where the rest begins. */
     bool rest_begun;
+    bool rest_found;
     struct output rest;
     struct reader reader;
 };
@@ -30,7 +32,8 @@ split_step(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **writte
 static struct splitting *splitting_new(const struct merge *merge);
 static void splitting_free(struct splitting *splitting, size_t input_count);
 static enum spine_status make_rest(struct merge *merge, uint64_t *fuel_rows);
-static enum spine_status begin_rest(struct merge *merge, uint64_t *fuel_rows);
+static void begin_rest(struct merge *merge);
+static enum spine_status find_rest(struct merge *merge, uint64_t *fuel_rows);
 static void release_rest(struct splitting *splitting);
 
 /*
@@ -108,8 +111,12 @@ split_step(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **writte
         splitting = merge->splitting = splitting_new(merge);
     if (splitting == NULL)
         return fail_nomem(error, "a merge that is split", sizeof *splitting);
-    while (splitting->at<merge->input_count && * fuel_rows> 0)
-        TRY(make_rest(merge, fuel_rows));
+    while (st == SPINE_OK && splitting->at<merge->input_count && * fuel_rows> 0)
+        st = make_rest(merge, fuel_rows);
+    merge->lacks = st == SPINE_BUSY;
+    if (st == SPINE_BUSY)
+        return SPINE_OK;
+    TRY(st);
     if (splitting->at == merge->input_count && *fuel_rows > 0)
         TRY(output_seal_step(&merge->output, fuel_rows, written, NULL));
     merge->lacks = *written == NULL && splitting->at == merge->input_count &&
@@ -139,7 +146,9 @@ make_rest(struct merge *merge, uint64_t *fuel_rows)
 
     assert(splitting->at < merge->input_count);
     if (!splitting->rest_begun)
-        TRY_RETURN(begin_rest(merge, fuel_rows));
+        begin_rest(merge);
+    if (!splitting->rest_found)
+        TRY_RETURN(find_rest(merge, fuel_rows));
     if (splitting->reader.block == input->batch->block_count &&
         splitting->rest.pending.count == 0 && splitting->rest.block_count == 0) {
         release_rest(splitting);
@@ -157,31 +166,48 @@ make_rest(struct merge *merge, uint64_t *fuel_rows)
     return SPINE_OK;
 }
 
-static enum spine_status
-begin_rest(struct merge *merge, uint64_t *fuel_rows)
+static void
+begin_rest(struct merge *merge)
 {
     struct splitting *splitting = merge->splitting;
     struct merge_input *input = &merge->inputs[splitting->at];
     struct reader *reader = &splitting->reader;
-    uint64_t used;
 
     assert(!splitting->rest_begun);
     merge_input_update(input);
-    used = input->batch->info.rows - input->staged->rows_left;
     output_init(&splitting->rest, &merge->layout);
     reader_init(reader, input->batch);
     reader->error = &merge->unread;
     reader->use = PIN_TO_MERGE;
+    reader->fetch = &merge->fetch;
     splitting->rest_begun = true;
+    splitting->rest_found = false;
+}
+
+/* Goes to where the rest begins, and copies what is left of that block. SPINE_BUSY: a
+ * block of these is on its way. */
+static enum spine_status
+find_rest(struct merge *merge, uint64_t *fuel_rows)
+{
+    struct splitting *splitting = merge->splitting;
+    struct merge_input *input = &merge->inputs[splitting->at];
+    struct reader *reader = &splitting->reader;
+    const uint64_t used = input->batch->info.rows - input->staged->rows_left;
+    uint64_t begin = used;
+
     reader_to_offset(reader, used);
     if (splitting->has_from && used > 0) {
         TRY_RETURN(reader_seek(reader, &splitting->from, NULL));
-        if (reader_offset(reader) > used)
+        begin = reader_offset(reader);
+        if (begin > used) {
+            begin = used;
             reader_to_offset(reader, used);
-        splitting->rows_again += used - reader_offset(reader);
+        }
     }
     if (reader->block < input->batch->block_count)
-        return output_begin_rest(&splitting->rest, reader, fuel_rows);
+        TRY_RETURN(output_begin_rest(&splitting->rest, reader, fuel_rows));
+    splitting->rows_again += used - begin;
+    splitting->rest_found = true;
     return SPINE_OK;
 }
 

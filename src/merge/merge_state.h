@@ -46,7 +46,9 @@ struct merge {
     struct spine_error unread;
     /* Its runtime is NULL when the merge waits for what it reads. */
     struct ahead_waiter waiter;
-    /* The same of what it writes. */
+    /* What it reads for groups, or for a split. */
+    struct fetch fetch;
+    /* The same as `waiter` of what it writes. */
     struct store_waiter writes;
     /* The step ended for want of a block, or of a write. */
     bool lacks;

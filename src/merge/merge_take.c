@@ -10,9 +10,12 @@
 
 /* Rows that are staged of each of many inputs to open it. */
 #define OPEN_ROWS 8u
+/* Inputs whose first blocks are read at the same time. */
+#define OPEN_TOGETHER 64u
 /* Rows of a block that are read, and not merged, for the fuel of one. */
 #define ROWS_READ_PER_FUEL 4u
 
+static void bring_next(struct merge *merge);
 static enum spine_status find_front(struct merge *merge, struct merge_input **front,
                                     struct row_code *bound, bool *bounded);
 static enum spine_status take_front(struct merge *merge, struct merge_input *front,
@@ -40,12 +43,32 @@ merge_open_inputs(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used)
     while (merge->opened < merge->input_count && *fuel_used < fuel_rows) {
         struct merge_input *input = &merge->inputs[merge->opened];
 
-        if (input->staged->more && !merge_input_block_is_large(input))
-            TRY_RETURN(merge_input_refill(input->staged, OPEN_ROWS));
+        if (input->staged->more && !merge_input_block_is_large(input)) {
+            const enum spine_status st = merge_input_refill(input->staged, OPEN_ROWS);
+
+            if (st == SPINE_BUSY)
+                bring_next(merge);
+            if (st != SPINE_OK)
+                return st;
+        }
         merge->opened++;
         ++*fuel_used;
     }
     return SPINE_OK;
+}
+
+/* Has the first blocks of the inputs that are opened next read, too. What cannot be read
+ * is asked for again. */
+static void
+bring_next(struct merge *merge)
+{
+    const size_t left = merge->input_count - merge->opened;
+    const size_t end = merge->opened + (left < OPEN_TOGETHER ? left : OPEN_TOGETHER);
+
+    for (size_t i = merge->opened; i < end; i++)
+        if (merge->inputs[i].reader.ahead != NULL)
+            (void)ahead_bring(&merge->inputs[i].ahead, merge->inputs[i].batch,
+                              merge->inputs[i].reader.block, NULL);
 }
 
 enum spine_status

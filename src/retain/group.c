@@ -50,6 +50,14 @@ group_new(struct group **out, const struct layout *layout,
 }
 
 void
+group_set_fetch(struct group *group, struct fetch *fetch)
+{
+    for (size_t i = 0; i < group->source_count; i++)
+        group->sources[i].reader.fetch = fetch;
+    group->kway.may_lack = true;
+}
+
+void
 group_parts_release(struct group *group)
 {
     kept_cell_release(&group->key);
@@ -91,6 +99,8 @@ forget_parts(struct group *group)
 enum spine_status
 group_fail(const struct group *group, enum spine_status status, struct spine_error *error)
 {
+    if (status == SPINE_BUSY)
+        return status;
     return fail_by(error, &group->failure, status, "no memory for the rows of a group");
 }
 
@@ -131,7 +141,12 @@ search_source(struct group *group, size_t at)
     part->reader.pins = &group->pins;
     part->end = part->begin + rows;
     if (reader_key_goes_on(&source->reader, rows)) {
-        TRY_RETURN(reader_seek_after(&part->reader, key, NULL));
+        const enum spine_status st = reader_seek_after(&part->reader, key, NULL);
+
+        if (st != SPINE_OK) {
+            reader_release(&part->reader);
+            return st;
+        }
         part->end = reader_offset(&part->reader);
     }
     group->part_count++;

@@ -29,6 +29,9 @@ enum spine_status group_new(struct group **out, const struct layout *layout,
                             struct spine_error *error);
 /* NULL is allowed. */
 void group_free(struct group *group);
+/* See retain_set_fetch(). Functions that read end with SPINE_BUSY then, and are called
+ * again. */
+void group_set_fetch(struct group *group, struct fetch *fetch);
 
 /* Takes up a key, of which nothing is known yet. */
 enum spine_status

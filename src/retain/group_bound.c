@@ -186,16 +186,18 @@ open_part(struct group *group, struct retain_fuel *fuel)
                (group->input_capacity - capacity) * sizeof *group->inputs);
         group->kway.inputs = group->inputs;
     }
-    group->part++;
     fuel->used++;
-    if (part->begin == part->stop)
-        return SPINE_OK;
-    reader_to_offset(&part->reader, part->downward ? part->stop : part->begin);
-    input = &group->inputs[group->kway.input_count++];
-    input->rows.count = input->at = 0;
-    input->source = part;
-    part->reader.staged = input;
-    return scan_refill(input, OPEN_ROWS);
+    if (part->begin < part->stop) {
+        reader_to_offset(&part->reader, part->downward ? part->stop : part->begin);
+        input = &group->inputs[group->kway.input_count];
+        input->rows.count = input->at = 0;
+        input->source = part;
+        part->reader.staged = input;
+        TRY_RETURN(scan_refill(input, OPEN_ROWS));
+        group->kway.input_count++;
+    }
+    group->part++;
+    return SPINE_OK;
 }
 
 /* The kway_refill_fn of the scan. */
@@ -281,6 +283,7 @@ scan_more(struct group *group, struct retain_fuel *fuel, struct spine_error *err
     const uint64_t most = group->rows_most - group->rows_scanned;
     struct rows *rows = &group->rows;
     uint64_t rows_used = 0;
+    bool is_lacking;
     enum spine_status st;
 
     if (kway_done(&group->kway) || most == 0) {
@@ -303,6 +306,9 @@ scan_more(struct group *group, struct retain_fuel *fuel, struct spine_error *err
         pins_return(&group->pins, 0, 0);
     st = kway_fill(&group->kway, rows, group->want < most ? group->want : (size_t)most,
                    &rows_used);
+    is_lacking = st == SPINE_BUSY;
+    if (is_lacking)
+        st = SPINE_OK;
     if (st == SPINE_OVERFLOW)
         (void)fail_overflow_in(&group->failure, group->layout, rows,
                                !group_is_upward(group));
@@ -315,7 +321,7 @@ scan_more(struct group *group, struct retain_fuel *fuel, struct spine_error *err
     fuel->used += rows_used + group->kway.rows_again - rows_again + (rows_used == 0);
     if (group->want < WANT_MAX)
         group->want *= 2;
-    return SPINE_OK;
+    return is_lacking ? SPINE_BUSY : SPINE_OK;
 }
 
 bool

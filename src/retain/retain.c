@@ -93,6 +93,13 @@ retain_free(struct retain *retain)
     mem_free(retain, sizeof *retain);
 }
 
+void
+retain_set_fetch(struct retain *retain, struct fetch *fetch)
+{
+    if (retain->group != NULL)
+        group_set_fetch(retain->group, fetch);
+}
+
 struct judged_by
 retain_judged_by(const struct retain *retain)
 {

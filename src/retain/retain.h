@@ -65,6 +65,10 @@ enum spine_status retain_new(struct retain **out, const struct layout *layout,
 /* NULL is allowed. */
 void retain_free(struct retain *retain);
 
+/* Groups are looked for by `fetch`, which the owner keeps: steps end with SPINE_BUSY when
+ * something is on its way. */
+void retain_set_fetch(struct retain *retain, struct fetch *fetch);
+
 /* How it marks what it has judged. */
 struct judged_by retain_judged_by(const struct retain *retain);
 /* Does it judge groups? */
@@ -74,7 +78,9 @@ bool retain_by_group(const struct retain *retain);
  * Judges `rows` from row `*at` on and moves `*at` on behind what was judged: appends to
  * what `output` has pending the rows that are kept, until there are no more or the fuel
  * is used up, by some hundred rows more at most. The same rows are given again until
- * `*at` is their end; then other ones, from 0 on. SPINE_OVERFLOW, SPINE_NOMEM.
+ * `*at` is their end; then other ones, from 0 on. SPINE_BUSY: so far it got, and goes on
+ * with the same rows when what it lacks is there. SPINE_OVERFLOW, SPINE_NOMEM, and what
+ * reading says.
  */
 enum spine_status retain_step(struct retain *retain, const struct rows *rows, size_t *at,
                               struct output *output, struct retain_fuel *fuel,

@@ -239,8 +239,9 @@ const void *store_image(const struct cached_image *cached);
 /* Neighbours that are read together, perhaps by somebody else, and pinned then. */
 struct store_run;
 
-/* Blocks [index, index + count), which should be those of an extent. The caller ends it
- * with store_run_free(), at any point. */
+/* Blocks [index, index + count), which should be those of an extent, or one filter, whose
+ * numbers follow those of blocks. The caller ends it with store_run_free(), at any
+ * point. */
 enum spine_status store_run_new(struct store_file *file, uint32_t index, uint32_t count,
                                 bool transient, struct store_run **out,
                                 struct spine_error *error);

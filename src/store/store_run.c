@@ -21,7 +21,9 @@ store_run_new(struct store_file *file, uint32_t index, uint32_t count, bool tran
 {
     struct store_run *run = mem_zalloc(run_bytes(count));
 
-    assert(count > 0 && index + count <= file->table.block_count);
+    assert(count > 0);
+    assert(index + count <= file->table.block_count ||
+           (count == 1 && index < file_table_parts(&file->table)));
     *out = run;
     if (run == NULL)
         return fail_nomem(error, "a run of blocks", run_bytes(count));
@@ -114,8 +116,12 @@ read_run(struct store_run *run)
     struct store_work *work = &run->file->store->work;
     bool is_abandoned, is_telling;
 
-    run->status = store_pin_run(run->file, run->index, run->count, run->transient,
-                                run->images, &run->error);
+    if (run->count == 1)
+        run->status = store_pin(run->file, run->index, run->transient, &run->images[0],
+                                &run->error);
+    else
+        run->status = store_pin_run(run->file, run->index, run->count, run->transient,
+                                    run->images, &run->error);
     mutex_lock(&work->mutex);
     is_abandoned = run->is_abandoned;
     is_telling = !is_abandoned && run->on_end != NULL;

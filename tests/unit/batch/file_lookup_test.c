@@ -289,7 +289,7 @@ blocks_have_the_filter_of_their_file(void **state)
     assert_int_equal(seek(&world, true, NULL, &st), ASKED);
     assert_int_equal(spine_batch_check(copy, NULL), SPINE_OK);
 
-    assert_int_equal(batch_cut(copy, ROWS / 3, ROWS / 2, &inner, &outer), SPINE_OK);
+    assert_int_equal(batch_cut(copy, ROWS / 3, ROWS / 2, NULL, &inner, &outer), SPINE_OK);
     spine_batch_unref(copy);
     world.batch = outer;
     assert_int_equal(spine_batch_check(inner, NULL), SPINE_OK);

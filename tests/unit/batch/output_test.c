@@ -408,7 +408,7 @@ expect_cut(const struct layout *layout, const struct spine_batch *batch,
 
     if (begin >= end || end - begin == rows->count)
         return;
-    assert_int_equal(batch_cut(batch, begin, end, &inner, &outer), SPINE_OK);
+    assert_int_equal(batch_cut(batch, begin, end, NULL, &inner, &outer), SPINE_OK);
     assert_int_equal(spine_batch_check(inner, NULL), SPINE_OK);
     assert_int_equal(spine_batch_check(outer, NULL), SPINE_OK);
     assert_int_equal(inner->info.rows, end - begin);

@@ -192,8 +192,7 @@ static void
 test_nothing_is_on_its_way_that_nobody_reads(void **state)
 {
     const struct spine_runtime_options manual = {.manual = true};
-    const bool at_rest = true;
-    struct ahead_waiter waiter = {.on_end = expect_no_end, .at_rest = &at_rest};
+    struct ahead_waiter waiter = {.on_end = expect_no_end};
     struct ahead ahead = {.transient = true, .waiter = &waiter};
     struct spine_batch *batch = NULL;
     struct world world;

@@ -6,6 +6,7 @@
  * A spine whose merges write to a store in memory, and what is done to its backend.
  */
 
+#include "core.h"
 #include "harness/check.h"
 #include "runtime/runtime.h"
 #include "spine/fault.h"
@@ -31,18 +32,33 @@ struct disk {
     unsigned small_writes;
     unsigned reads;
     size_t largest_read;
+    /* Reads and writes in the midst of a slice of a merge, which has to wait for them. */
+    unsigned calls_in_slices;
+    /* How long each takes. */
+    uint64_t delay_ns;
     /* This operation fails, `times` times. */
     enum spine_operation operation;
     unsigned times;
 };
 
 struct world {
-    struct disk disk;
+    struct disk disk; /* the first member */
     struct spine_backend backend;
     struct spine_store *store;
     struct spine_runtime *runtime;
     struct spine *spine;
 };
+
+static inline bool
+is_in_slice(const struct disk *disk)
+{
+    const struct world *world = (const struct world *)(const void *)disk;
+
+    for (unsigned i = 0; world->spine != NULL && i < TASK_COUNT; i++)
+        if (runtime_is_inside(world->runtime, &world->spine->locked.tasks[i].job))
+            return true;
+    return false;
+}
 
 static inline void
 on_operation(void *argument, enum spine_operation operation, const char *name,
@@ -63,6 +79,10 @@ on_operation(void *argument, enum spine_operation operation, const char *name,
     if (operation == SPINE_OPERATION_READ_AT) {
         disk->reads++;
         disk->largest_read = size > disk->largest_read ? size : disk->largest_read;
+    }
+    if (operation == SPINE_OPERATION_READ_AT || operation == SPINE_OPERATION_WRITE) {
+        disk->calls_in_slices += is_in_slice(disk);
+        fault->delay_ns = disk->delay_ns;
     }
     disk->syncs +=
         operation == SPINE_OPERATION_SYNC || operation == SPINE_OPERATION_SYNC_NAMES;
@@ -113,7 +133,9 @@ files_in(const struct world *world)
 static inline void
 world_release(struct world *world)
 {
+    assert_int_equal(world->disk.calls_in_slices, 0);
     spine_close(world->spine);
+    world->spine = NULL;
     spine_runtime_close(world->runtime);
     assert_int_equal(files_in(world), 0);
     spine_store_close(world->store);

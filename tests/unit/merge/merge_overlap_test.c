@@ -61,6 +61,14 @@ reaches(const struct spine_batch *small, const struct spine_batch *large, size_t
     return found;
 }
 
+static uint64_t
+overlap_of(const struct spine_batch *large, struct spine_batch *const *small,
+           size_t count, uint64_t encode_rows, uint64_t rows_max)
+{
+    return merge_overlap(large, &(struct small_batches){small, count}, encode_rows,
+                         rows_max, NULL);
+}
+
 /* merge_overlap() without a limit. */
 static uint64_t
 overlap_by_rows(const struct spine_batch *large, struct spine_batch *const *small,
@@ -116,10 +124,10 @@ overlap_is_what_rows_say(struct rng *rng, size_t steps)
     const uint64_t expected = overlap_by_rows(batch, small.batches, small.batch_count);
     const uint64_t limit = rng_below(rng, batch->info.rows + 2);
     const uint64_t limited =
-        merge_overlap(batch, small.batches, small.batch_count, NEVER, limit);
+        overlap_of(batch, small.batches, small.batch_count, NEVER, limit);
 
-    HOLDS_EQUAL(expected, merge_overlap(batch, small.batches, small.batch_count, NEVER,
-                                        UINT64_MAX));
+    HOLDS_EQUAL(expected,
+                overlap_of(batch, small.batches, small.batch_count, NEVER, UINT64_MAX));
     HOLDS_EQUAL(expected > limit, limited > limit);
     if (expected <= limit)
         HOLDS_EQUAL(expected, limited);
@@ -151,7 +159,7 @@ static uint64_t
 rows_read_by_merge(struct spine_batch *large, struct spine_batch *small)
 {
     struct spine_batch *batches[] = {small, large}, *merged;
-    const uint64_t overlap = merge_overlap(large, &small, 1, NEVER, UINT64_MAX);
+    const uint64_t overlap = overlap_of(large, &small, 1, NEVER, UINT64_MAX);
     const struct merge_options options = {.encode_rows = NEVER,
                                           .untouched_rows = large->info.rows - overlap};
     uint64_t fuel_rows = UINT64_MAX;
@@ -180,24 +188,24 @@ merges_read_what_overlaps(void **state)
     /* At one place. */
     for (size_t at = 0; at < rows; at += 7 * BLOCK_ROWS + 100) {
         small = batch_of_keys(at, 1, 500);
-        assert_in_range(merge_overlap(large, &small, 1, NEVER, UINT64_MAX), BLOCK_ROWS,
+        assert_in_range(overlap_of(large, &small, 1, NEVER, UINT64_MAX), BLOCK_ROWS,
                         2 * BLOCK_ROWS);
         assert_in_range(rows_read_by_merge(large, small), 1000, 3 * BLOCK_ROWS);
         spine_batch_unref(small);
     }
     /* At ten places. */
     small = batch_of_keys(5000, 10 * BLOCK_ROWS, 10);
-    assert_int_equal(merge_overlap(large, &small, 1, NEVER, UINT64_MAX), 10 * BLOCK_ROWS);
+    assert_int_equal(overlap_of(large, &small, 1, NEVER, UINT64_MAX), 10 * BLOCK_ROWS);
     assert_in_range(rows_read_by_merge(large, small), 10, 20 * BLOCK_ROWS);
     spine_batch_unref(small);
     /* Everywhere, and so often that nothing between is worth sharing. */
     small = batch_of_keys(5000, 4 * BLOCK_ROWS, 24);
-    assert_in_range(merge_overlap(large, &small, 1, NEVER, UINT64_MAX), 93 * BLOCK_ROWS,
+    assert_in_range(overlap_of(large, &small, 1, NEVER, UINT64_MAX), 93 * BLOCK_ROWS,
                     rows);
     spine_batch_unref(small);
     /* Behind it. */
     small = batch_of_keys(rows, 1, 10000);
-    assert_int_equal(merge_overlap(large, &small, 1, NEVER, UINT64_MAX), 0);
+    assert_int_equal(overlap_of(large, &small, 1, NEVER, UINT64_MAX), 0);
     assert_int_equal(rows_read_by_merge(large, small), 0);
     spine_batch_unref(small);
     spine_batch_unref(large);
@@ -212,9 +220,9 @@ merges_that_encode_read_all(void **state)
     struct spine_batch *small = batch_of_keys(0, 1, 1);
 
     (void)state;
-    assert_int_equal(merge_overlap(plain, &small, 1, NEVER, UINT64_MAX), BLOCK_ROWS);
-    assert_int_equal(merge_overlap(plain, &small, 1, 1, UINT64_MAX), 20 * BLOCK_ROWS);
-    assert_int_equal(merge_overlap(encoded, &small, 1, 1, UINT64_MAX), BLOCK_ROWS);
+    assert_int_equal(overlap_of(plain, &small, 1, NEVER, UINT64_MAX), BLOCK_ROWS);
+    assert_int_equal(overlap_of(plain, &small, 1, 1, UINT64_MAX), 20 * BLOCK_ROWS);
+    assert_int_equal(overlap_of(encoded, &small, 1, 1, UINT64_MAX), BLOCK_ROWS);
     spine_batch_unref(plain);
     spine_batch_unref(encoded);
     spine_batch_unref(small);
