@@ -12,6 +12,7 @@
 #     configure_and_build release ontology   # this target only
 #
 # `root` must be set. SPINE_JOBS is the number of compilers at a time (default: cores).
+# SPINE_INSTALL=no: nothing is installed, as --no-install says.
 # SPINE_COMPILER chooses the C compiler; its builds are in build/PRESET-COMPILER.
 
 build_packages="gcc g++ cmake ninja-build pkg-config libuv1-dev libxxhash-dev liblz4-dev libzstd-dev \
@@ -19,6 +20,7 @@ libcjson-dev libroaring-dev libcmocka-dev"
 
 : "${root:?set it to the top of the source tree}"
 : "${SPINE_COMPILER:=}"
+: "${SPINE_INSTALL:=yes}"
 : "${SPINE_JOBS:=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}"
 
 say() {
@@ -75,6 +77,8 @@ install_packages() {
     missing=$(missing_packages "$@")
     [ -z "$missing" ] && return 0
 
+    why="--no-install was asked for"
+    [ "$SPINE_INSTALL" = yes ] || return 1
     why="this system has no apt-get"
     command -v apt-get >/dev/null 2>&1 || return 1
     why="neither root nor sudo here"
@@ -95,7 +99,8 @@ install_packages() {
 # The same; without them, nothing goes on.
 need_packages() {
     install_packages "$@" ||
-        die "$why; missing:$missing (names of Debian packages); install them and run this again"
+        die "$why; missing:$missing (names of Debian packages). By hand, as root:
+    apt-get install --no-install-recommends$missing"
 }
 
 # The directory that configure_and_build makes for preset $1.
