@@ -186,6 +186,7 @@ store_cache_counts(struct spine_store *store, struct store_cache_counts *out)
         out->hits += shard->hits;
         out->misses += shard->misses;
         out->evictions += shard->evictions;
+        out->bytes_max += shard->bytes_max;
         out->bytes += shard->other_bytes;
         for (unsigned kind = QUEUE_SMALL; kind < QUEUE_KINDS; kind++)
             out->bytes += shard->queues[kind].bytes;

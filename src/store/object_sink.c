@@ -399,15 +399,16 @@ static enum spine_status
 write_unit(struct object_sink *sink, struct sink_unit *unit, struct spine_error *error)
 {
     const struct spine_backend *backend = &sink->store->backend;
-    const struct spine_store *store = sink->store;
-    const uint64_t begin_ns = store->trace.on_event != NULL ? clock_now_ns() : 0;
+    struct spine_store *store = sink->store;
+    const uint64_t begin_ns = clock_now_ns();
     enum spine_status st;
 
-    store_count(&sink->store->writes, 1);
-    store_count(&sink->store->write_bytes, unit->filled);
+    store_count(&store->writes, 1);
+    store_count(&store->write_bytes, unit->filled);
     st = backend->write(backend->context, sink->writer, unit->bytes, unit->filled, error);
     st = store_answer(st, error);
-    if (begin_ns > 0)
+    store_count(&store->write_ns, clock_now_ns() - begin_ns);
+    if (store->trace.on_event != NULL)
         store_tell(store, SPINE_EVENT_WRITE, begin_ns, unit->filled);
     return st;
 }

@@ -175,17 +175,27 @@ store_unref(struct spine_store *store)
     mem_free(store, sizeof *store);
 }
 
+static uint64_t
+counted(const atomic_uint_least64_t *count)
+{
+    return atomic_load_explicit(count, memory_order_relaxed);
+}
+
 void
 store_counts(struct spine_store *store, struct store_counts *out)
 {
-    *out = (struct store_counts){
-        .writes = atomic_load_explicit(&store->writes, memory_order_relaxed),
-        .write_bytes = atomic_load_explicit(&store->write_bytes, memory_order_relaxed),
-        .reads = atomic_load_explicit(&store->reads, memory_order_relaxed),
-        .read_bytes = atomic_load_explicit(&store->read_bytes, memory_order_relaxed),
-        .files = atomic_load_explicit(&store->files, memory_order_relaxed),
-        .file_bytes = atomic_load_explicit(&store->file_bytes, memory_order_relaxed),
-        .syncs = atomic_load_explicit(&store->syncs, memory_order_relaxed)};
+    *out = (struct store_counts){.writes = counted(&store->writes),
+                                 .write_bytes = counted(&store->write_bytes),
+                                 .reads = counted(&store->reads),
+                                 .read_bytes = counted(&store->read_bytes),
+                                 .files = counted(&store->files),
+                                 .file_bytes = counted(&store->file_bytes),
+                                 .syncs = counted(&store->syncs),
+                                 .write_ns = counted(&store->write_ns),
+                                 .read_ns = counted(&store->read_ns),
+                                 .sync_ns = counted(&store->sync_ns),
+                                 .files_written = counted(&store->files_written),
+                                 .files_removed = counted(&store->files_removed)};
 }
 
 void
@@ -205,12 +215,19 @@ spine_store_get_stats(struct spine_store *store, struct spine_store_stats *out)
                                       .write_bytes = counts.write_bytes,
                                       .reads = counts.reads,
                                       .read_bytes = counts.read_bytes,
+                                      .write_ns = counts.write_ns,
+                                      .read_ns = counts.read_ns,
+                                      .syncs = counts.syncs,
+                                      .sync_ns = counts.sync_ns,
+                                      .files_written = counts.files_written,
+                                      .files_removed = counts.files_removed,
                                       .files = counts.files,
                                       .file_bytes = counts.file_bytes,
                                       .cache_hits = cache.hits,
                                       .cache_misses = cache.misses,
                                       .cache_evictions = cache.evictions,
-                                      .cache_bytes = cache.bytes};
+                                      .cache_bytes = cache.bytes,
+                                      .cache_limit_bytes = cache.bytes_max};
 }
 
 void

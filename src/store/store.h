@@ -73,6 +73,8 @@ struct store_counts {
     uint64_t files; /* there are now */
     uint64_t file_bytes;
     uint64_t syncs;
+    uint64_t write_ns, read_ns, sync_ns;
+    uint64_t files_written, files_removed;
 };
 
 struct spine_store *store_ref(struct spine_store *store);
@@ -262,6 +264,7 @@ void store_run_free(struct store_run *run);
 struct store_cache_counts {
     uint64_t hits, misses, evictions;
     uint64_t bytes; /* in memory now, pinned ones included */
+    uint64_t bytes_max;
 };
 void store_cache_counts(struct spine_store *store, struct store_cache_counts *out);
 /* The most bytes of images in memory that nobody has pinned. */

@@ -103,15 +103,23 @@ store_put_new(struct spine_store *store, const char *name, const void *data, siz
 enum spine_status
 store_remove(struct spine_store *store, const char *name, struct spine_error *error)
 {
-    return store_answer(store->backend.remove(store->backend.context, name, error),
-                        error);
+    const enum spine_status st =
+        store->backend.remove(store->backend.context, name, error);
+
+    if (st == SPINE_OK)
+        store_count(&store->files_removed, 1);
+    return store_answer(st, error);
 }
 
 enum spine_status
 store_sync_names(struct spine_store *store, struct spine_error *error)
 {
+    const uint64_t begin_ns = clock_now_ns();
+    const enum spine_status st = store->backend.sync_names(store->backend.context, error);
+
     store_count(&store->syncs, 1);
-    return store_answer(store->backend.sync_names(store->backend.context, error), error);
+    store_count(&store->sync_ns, clock_now_ns() - begin_ns);
+    return store_answer(st, error);
 }
 
 struct checkpoint_ledger *

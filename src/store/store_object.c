@@ -50,6 +50,7 @@ store_object_finished(struct store_object *object, struct spine_error *error)
     mutex_unlock(&object->store->objects.mutex);
     store_count(&object->store->files, 1);
     store_count(&object->store->file_bytes, object->bytes);
+    store_count(&object->store->files_written, 1);
     return SPINE_OK;
 }
 
@@ -127,7 +128,7 @@ store_object_unref(struct store_object *object)
         store_uncount(&store->file_bytes, object->bytes);
         /* What cannot be removed is found by a sweep. */
         if (!is_kept)
-            (void)store->backend.remove(store->backend.context, object->name, NULL);
+            (void)store_remove(store, object->name, NULL);
     }
     mem_free(object, sizeof *object);
     store_unref(store);
@@ -145,6 +146,7 @@ store_object_sync(struct store_object *object, struct spine_error *error)
     const struct spine_backend *backend = &object->store->backend;
     const enum object_state before = store_object_state(object);
     enum spine_status st;
+    uint64_t begin_ns;
 
     if (before == OBJECT_DURABLE)
         return SPINE_OK;
@@ -152,7 +154,9 @@ store_object_sync(struct store_object *object, struct spine_error *error)
         return spine_fail(error, SPINE_IO, "%s: could not be made durable before",
                           object->name);
     store_count(&object->store->syncs, 1);
+    begin_ns = clock_now_ns();
     st = backend->sync(backend->context, object->handle, error);
+    store_count(&object->store->sync_ns, clock_now_ns() - begin_ns);
     atomic_store(&object->state, st == SPINE_OK ? OBJECT_DURABLE : OBJECT_DOUBTFUL);
     return store_answer(st, error);
 }

@@ -48,6 +48,8 @@ struct spine_store {
     atomic_uint_least64_t reads, read_bytes;
     atomic_uint_least64_t files, file_bytes;
     atomic_uint_least64_t syncs;
+    atomic_uint_least64_t write_ns, read_ns, sync_ns;
+    atomic_uint_least64_t files_written, files_removed;
     /* Memory of writers and reads ahead, and of what is known of open files. */
     atomic_uint_least64_t memory;
     /* What all that, and the images of the cache, may be before nothing is read ahead any
@@ -100,7 +102,7 @@ store_read(const struct store_file *file, uint64_t offset, void *data, size_t by
            struct spine_error *error)
 {
     struct spine_store *store = file->store;
-    const uint64_t begin_ns = store->trace.on_event != NULL ? clock_now_ns() : 0;
+    const uint64_t begin_ns = clock_now_ns();
     enum spine_status st;
 
     store_count(&store->reads, 1);
@@ -108,7 +110,8 @@ store_read(const struct store_file *file, uint64_t offset, void *data, size_t by
     st = store_answer(store->backend.read_at(store->backend.context, file->object->handle,
                                              file->base + offset, data, bytes, error),
                       error);
-    if (begin_ns > 0)
+    store_count(&store->read_ns, clock_now_ns() - begin_ns);
+    if (store->trace.on_event != NULL)
         store_tell(store, SPINE_EVENT_READ, begin_ns, bytes);
     return st;
 }

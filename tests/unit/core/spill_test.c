@@ -36,10 +36,13 @@ test_large_outputs_go_to_files(void **state)
     spine_store_get_stats(world.store, &store);
     assert_int_equal(store.files, 1);
     assert_true(store.writes >= 2 && store.write_bytes == store.file_bytes);
+    assert_true(store.write_ns > 0 && store.files_written >= 1);
+    assert_int_equal(store.read_ns == 0, store.reads == 0);
+    assert_true(store.cache_limit_bytes <= 1);
     expect_keys(&world, 8 * ROWS);
     spine_store_get_stats(world.store, &store);
     assert_true(store.reads > 0 && store.read_bytes >= store.file_bytes / 2);
-    assert_true(store.cache_misses > 0);
+    assert_true(store.cache_misses > 0 && store.read_ns > 0);
     world_release(&world);
 }
 
@@ -124,6 +127,9 @@ test_what_is_left_of_a_file_moves(void **state)
     (void)spine_runtime_run(world.runtime, 100);
     spine_store_get_stats(world.store, &store);
     assert_true(store.file_bytes < large_bytes / 4);
+    /* Each file that went was written once. */
+    assert_true(store.files_removed > 0);
+    assert_int_equal(store.files_written - store.files_removed, store.files);
     world_release(&world);
 }
 
