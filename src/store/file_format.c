@@ -57,6 +57,7 @@ file_checksum(const struct file_id *id, uint64_t offset, const void *data, size_
 {
     const uint64_t high = id->high << 32 | id->high >> 32;
 
+    assert(data != NULL || size == 0);
     return XXH3_64bits_withSeed(data, size,
                                 id->low ^ high ^ offset * UINT64_C(0x9e3779b97f4a7c15));
 }
@@ -82,6 +83,7 @@ file_header_encode(const struct file_id *id, struct wire_writer *out)
 void
 file_table_encode(const struct file_table *table, struct wire_writer *out)
 {
+    const size_t begin = out->size;
     const struct file_block *block;
     uint32_t blocks = 0, filters = 0;
 
@@ -108,6 +110,12 @@ file_table_encode(const struct file_table *table, struct wire_writer *out)
         wire_put_u32(out, section->kind);
         wire_put_zeros(out, 4);
     }
+    assert(blocks == table->block_count && filters == table->filter_count);
+    assert(out->failed ||
+           out->size - begin ==
+               TABLE_HEAD_BYTES +
+                   FILE_ENTRY_BYTES * ((size_t)blocks + filters + table->section_count));
+    (void)begin;
 }
 
 void
@@ -222,7 +230,8 @@ file_table_decode(const char *name, struct span bytes, const struct file_footer 
                           footer->table_offset);
     out->block_count = wire_get_u32(&in);
     out->section_count = wire_get_u32(&in);
-    if (((uint64_t)out->block_count + out->section_count) * FILE_ENTRY_BYTES !=
+    if (in.overrun ||
+        ((uint64_t)out->block_count + out->section_count) * FILE_ENTRY_BYTES !=
             wire_left(&in) ||
         !count_filters((struct span){in.at, out->block_count * (size_t)FILE_ENTRY_BYTES},
                        footer->features, out)) {
@@ -233,6 +242,7 @@ file_table_decode(const char *name, struct span bytes, const struct file_footer 
     }
     TRY(decode_blocks(name, &in, footer, out, error));
     TRY(decode_sections(name, &in, footer, out, error));
+    assert(!in.overrun && wire_left(&in) == 0);
     return SPINE_OK;
 out:
     file_table_release(out);
@@ -265,6 +275,7 @@ check_version(const char *name, uint32_t version, uint64_t features,
 uint64_t
 file_part_end(uint64_t offset, uint64_t bytes)
 {
+    assert(offset % FILE_PART_ALIGNMENT == 0);
     return (offset + bytes + FILE_PART_ALIGNMENT - 1) / FILE_PART_ALIGNMENT *
            FILE_PART_ALIGNMENT;
 }
@@ -276,13 +287,14 @@ file_table_next(const struct file_table *table, uint32_t *block, uint32_t *filte
     const struct file_block *filters = blocks + table->block_count;
     const bool more_blocks = *block < table->block_count;
 
+    assert(*block <= table->block_count && *filter <= table->filter_count);
     if (*filter < table->filter_count &&
         (!more_blocks || filters[*filter].offset < blocks[*block].offset))
         return &filters[(*filter)++];
     return more_blocks ? &blocks[(*block)++] : NULL;
 }
 
-/* Of the parts, which `block_count` is the number of, some are filters. */
+/* `block_count` is the number of all parts at first; this takes the filters out of it. */
 static bool
 count_filters(struct span entries, uint64_t features, struct file_table *table)
 {
@@ -322,7 +334,7 @@ decode_blocks(const char *name, struct wire_reader *reader,
     return SPINE_OK;
 }
 
-/* The next block or filter to where it belongs in the table. */
+/* Decodes the next block or filter to where it belongs in the table. */
 static bool
 decode_entry(struct wire_reader *reader, struct file_table *table, uint32_t *block,
              uint32_t *filter, struct file_block **out)

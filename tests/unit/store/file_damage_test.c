@@ -250,6 +250,29 @@ tables_that_make_no_sense_are_said(void **state)
     spine_store_close(store);
 }
 
+/* A table has two counts at least, also one whose checksum is right. */
+static void
+tables_without_counts_are_none(void **state)
+{
+    static const uint8_t zeros[8];
+    struct file_footer footer = {.id = {1, 2}, .table_offset = FILE_HEADER_BYTES};
+    struct spine_error error = {0};
+    struct file_table table;
+
+    (void)state;
+    for (size_t bytes = 0; bytes <= sizeof zeros; bytes++) {
+        const struct span encoded = {zeros, bytes};
+        enum spine_status st;
+
+        footer.table_bytes = bytes;
+        footer.table_checksum =
+            file_checksum(&footer.id, footer.table_offset, zeros, bytes);
+        st = file_table_decode("a", encoded, &footer, &table, &error);
+        assert_int_equal(st, bytes < sizeof zeros ? SPINE_CORRUPT : SPINE_OK);
+        file_table_release(&table);
+    }
+}
+
 int
 main(void)
 {
@@ -260,6 +283,7 @@ main(void)
         cmocka_unit_test(blocks_that_change_places_are_said),
         cmocka_unit_test(versions_and_features_that_are_not_known_are_refused_by_name),
         cmocka_unit_test(tables_that_make_no_sense_are_said),
+        cmocka_unit_test(tables_without_counts_are_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
