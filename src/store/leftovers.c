@@ -2,8 +2,8 @@
 
 /*
  * What a process that ended without closing its store has left in the backend: batch
- * files that nothing refers to. Objects that are no batch files may refer to some; then
- * all of them stay.
+ * files that nothing refers to. Where there are other objects, as manifests, these may
+ * refer to batch files: then all of them stay.
  */
 
 #include "base/alloc.h"
@@ -16,7 +16,7 @@ struct leftovers {
     object_name *names;
     size_t count;
     size_t capacity;
-    /* There is something else. */
+    /* There are objects that are no batch files. */
     bool others;
 };
 
@@ -28,9 +28,9 @@ store_remove_leftovers(struct spine_store *store, struct spine_error *error)
 {
     const struct spine_backend *backend = &store->backend;
     struct leftovers leftovers = {0};
-    enum spine_status st = backend->list(backend->context, note_name, &leftovers, error);
+    enum spine_status st = store_list(store, note_name, &leftovers, error);
 
-    /* One that cannot be removed is found again by the next who opens the store. */
+    /* A file that cannot be removed is found again when the store is opened next. */
     for (size_t i = 0; st == SPINE_OK && !leftovers.others && i < leftovers.count; i++)
         (void)backend->remove(backend->context, leftovers.names[i], NULL);
     mem_free(leftovers.names, leftovers.capacity * sizeof *leftovers.names);

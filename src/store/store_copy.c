@@ -5,6 +5,7 @@
  */
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "store/object_sink.h"
 
@@ -24,10 +25,11 @@ store_copy(struct spine_store *from, const char *name, uint64_t bytes,
     uint64_t size;
     enum spine_status st;
 
+    assert(from != to);
     *out = NULL;
     st = backend->open(backend->context, name, &object, &size, error);
     if (st != SPINE_OK)
-        return st;
+        return store_answer(st, error);
     if (size != bytes) {
         st = spine_fail(error, SPINE_CORRUPT, "%s: has %" PRIu64 " bytes, not %" PRIu64,
                         name, size, bytes);
@@ -60,7 +62,8 @@ copy_bytes(struct spine_store *from, void *object, uint64_t bytes,
 
         store_count(&from->reads, 1);
         store_count(&from->read_bytes, size);
-        st = backend->read_at(backend->context, object, at, piece, size, error);
+        st = store_answer(
+            backend->read_at(backend->context, object, at, piece, size, error), error);
         if (st == SPINE_OK)
             st = object_sink_append(sink, piece, size, error);
     }

@@ -4,8 +4,10 @@
  * with its last reference. */
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/planted.h"
+#include "store/backend.h"
 #include "store/store_state.h"
 
 #include <string.h>
@@ -40,6 +42,7 @@ store_object_finished(struct store_object *object, struct spine_error *error)
         backend->open(backend->context, object->name, &handle, &object->bytes, error),
         error);
 
+    assert(object->handle == NULL);
     if (st != SPINE_OK) {
         /* What cannot be opened is nothing; a sweep finds what cannot be removed. */
         (void)backend->remove(backend->context, object->name, NULL);
@@ -62,6 +65,8 @@ store_object_open(struct spine_store *store, const char *name, struct store_obje
     struct store_object *object;
     enum spine_status st;
 
+    *out = NULL;
+    TRY_RETURN(name_check(name, error));
     mutex_lock(&store->objects.mutex);
     *out = take_open_locked(&store->objects, name);
     mutex_unlock(&store->objects.mutex);
@@ -118,8 +123,8 @@ store_object_unref(struct store_object *object)
     if (object == NULL || !ref_drop(&object->refs))
         return;
     store = object->store;
-    /* Until then, a thread that finds it in the table may still decide that nobody needs
-     * it. A sweep that does not find it removes the file, too, and one of both
+    /* Until it leaves the table, a sweep that finds it there may still decide that nobody
+     * needs it. A sweep that does not find it removes the file, too, and one of both
      * succeeds. */
     is_kept = leave(object);
     if (object->handle != NULL) {
@@ -153,6 +158,7 @@ store_object_sync(struct store_object *object, struct spine_error *error)
     if (before == OBJECT_DOUBTFUL && !PLANTED(SYNC_TRIED_AGAIN))
         return spine_fail(error, SPINE_IO, "%s: could not be made durable before",
                           object->name);
+    assert(object->handle != NULL);
     store_count(&object->store->syncs, 1);
     begin_ns = clock_now_ns();
     st = backend->sync(backend->context, object->handle, error);
@@ -179,6 +185,7 @@ object_alloc(struct spine_store *store, const char *name, struct store_object **
 {
     struct store_object *object = mem_zalloc(sizeof *object);
 
+    assert(strlen(name) <= SPINE_NAME_MAX);
     *out = NULL;
     if (object == NULL)
         return fail_nomem(error, "an open file", sizeof *object);
@@ -222,7 +229,7 @@ enter(struct store_object *object)
     mutex_unlock(&table->mutex);
 }
 
-/* Is its file to be kept? */
+/* Takes an object out of the table. Is its file to be kept? */
 static bool
 leave(struct store_object *object)
 {

@@ -144,10 +144,14 @@ a_file_of_nothing_and_a_name_of_nobody(void **state)
     struct spine_store *store = open_store(SPINE_COMPRESSION_LZ4);
     struct spine_error error = {0};
     struct store_file *file;
+    /* Too long. */
+    char name[3 * SPINE_NAME_MAX] = "";
 
     (void)state;
     assert_int_equal(store_file_open(store, "nobody", &file, &error), SPINE_NOT_FOUND);
     assert_int_equal(store_file_open(store, "../a", &file, &error), SPINE_INVALID);
+    memset(name, 'a', sizeof name - 1);
+    assert_int_equal(store_file_open(store, name, &file, &error), SPINE_INVALID);
     assert_int_equal(check_bytes("nothing", NULL, 0, &error), SPINE_CORRUPT);
     assert_non_null(strstr(error.message, "nothing"));
     spine_store_close(store);
