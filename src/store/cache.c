@@ -17,9 +17,9 @@
 static struct cache_shard *shard_of(const struct store_file *file, uint32_t index);
 static struct cached_image *cached_new(struct store_file *file, uint32_t index);
 static void images_free(struct block_cache *cache, struct cached_image *images);
-static struct cached_image *take_resident_locked(struct cache_shard *shard,
-                                                 struct store_file *file, uint32_t index,
-                                                 bool transient);
+static struct cached_image *
+take_resident_locked(struct cache_shard *shard, struct store_file *file, uint32_t index,
+                     bool transient, struct cached_image **gone);
 static struct cached_image *
 drop_pin_locked(struct cache_shard *shard, struct cached_image *cached);
 
@@ -56,6 +56,7 @@ cache_release(struct block_cache *cache)
         condition_release(&shard->loaded);
         mutex_release(&shard->mutex);
     }
+    assert(atomic_load_explicit(&cache->bytes, memory_order_relaxed) == 0);
     cache->shard_count = 0;
 }
 
@@ -115,13 +116,16 @@ store_pin(struct store_file *file, uint32_t index, bool transient,
     struct cached_image *cached;
     enum spine_status st;
 
+    assert(index < file_table_parts(&file->table));
     *out = NULL;
     for (;;) {
+        struct cached_image *gone = NULL;
         bool is_there = false;
 
         mutex_lock(&shard->mutex);
-        cached = take_resident_locked(shard, file, index, transient);
+        cached = take_resident_locked(shard, file, index, transient, &gone);
         mutex_unlock(&shard->mutex);
+        images_free(&file->store->cache, gone);
         if (cached != NULL) {
             *out = cached;
             return SPINE_OK;
@@ -146,13 +150,16 @@ struct cached_image *
 store_pin_resident(struct store_file *file, uint32_t index, bool transient)
 {
     struct cache_shard *shard = shard_of(file, index);
-    struct cached_image *cached = NULL;
+    struct cached_image *cached = NULL, *gone = NULL;
 
+    assert(index < file_table_parts(&file->table));
     mutex_lock(&shard->mutex);
     if (slot_is_image(file->slots[index]) &&
         !((struct cached_image *)file->slots[index])->loading)
-        cached = take_resident_locked(shard, file, index, transient);
+        cached = take_resident_locked(shard, file, index, transient, &gone);
     mutex_unlock(&shard->mutex);
+    /* Only an image that is waited for may fail. */
+    assert(gone == NULL);
     return cached;
 }
 
@@ -172,6 +179,8 @@ store_unpin(struct cached_image *cached)
 const void *
 store_image(const struct cached_image *cached)
 {
+    /* The holder of a pin sees an image that was read. */
+    assert(!cached->loading && !cached->failed);
     return cached->image;
 }
 
@@ -201,6 +210,7 @@ cache_begin_load(struct store_file *file, uint32_t index, bool transient, bool *
     /* Memory is asked for without the lock. */
     struct cached_image *cached = cached_new(file, index);
 
+    assert(index < file_table_parts(&file->table));
     *is_there = false;
     if (cached == NULL)
         return NULL;
@@ -230,6 +240,8 @@ cache_end_load(struct cached_image *cached, enum spine_status st)
     struct cached_image *gone = NULL;
 
     mutex_lock(&shard->mutex);
+    assert(cached->loading && cached->pins > 0 && cached->queue == QUEUE_NONE);
+    assert(cached_file->slots[cached->index] == (uintptr_t)cached);
     cached->loading = false;
     if (st != SPINE_OK) {
         cached->failed = true;
@@ -252,6 +264,7 @@ cache_check(const struct cached_image *cached, struct spine_error *error)
 {
     const struct store_file *file = cached->file;
 
+    assert(cached->loading);
     if (file->on_check == NULL)
         return SPINE_OK;
     return file->on_check(file, cached->index, cached->image, error);
@@ -296,12 +309,13 @@ images_free(struct block_cache *cache, struct cached_image *images)
 
 /*
  * Pins the image of a block, waiting for its read if somebody has begun one. NULL when
- * there is none, or its read failed. A hit of a merge does not make a block wanted, that
- * of a reader keeps a transient one.
+ * there is none, or its read failed: then the last of those that waited has it in
+ * `*gone`, to be freed without the lock. A hit of a merge does not make a block wanted; a
+ * hit of a reader keeps a transient one.
  */
 static struct cached_image *
 take_resident_locked(struct cache_shard *shard, struct store_file *file, uint32_t index,
-                     bool transient)
+                     bool transient, struct cached_image **gone)
 {
     struct cached_image *cached;
 
@@ -320,11 +334,11 @@ take_resident_locked(struct cache_shard *shard, struct store_file *file, uint32_
     if (!cached->failed)
         return cached;
     if (--cached->pins == 0)
-        images_free(&file->store->cache, cached);
+        *gone = cached;
     return NULL;
 }
 
-/* One pin less. A list of images to be freed. */
+/* Drops a pin. Returns a list of images to be freed. */
 static struct cached_image *
 drop_pin_locked(struct cache_shard *shard, struct cached_image *cached)
 {
