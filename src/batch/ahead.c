@@ -11,6 +11,7 @@
 
 static void ahead_drop_runs(struct ahead *ahead, size_t count);
 static struct ahead_run *find_run(struct ahead *ahead, size_t block);
+static bool failed_ahead(const struct ahead_run *run);
 static enum spine_status finish_run(struct ahead *ahead, const struct spine_batch *batch,
                                     size_t block, struct spine_error *error);
 static void go_on(struct ahead *ahead, const struct spine_batch *batch);
@@ -36,6 +37,7 @@ ahead_bring(struct ahead *ahead, const struct spine_batch *batch, size_t block,
             struct spine_error *error)
 {
     const int64_t apart = mem_apart_begin();
+    struct ahead_run *run;
     size_t passed = 0;
     enum spine_status st = SPINE_OK;
 
@@ -44,13 +46,16 @@ ahead_bring(struct ahead *ahead, const struct spine_batch *batch, size_t block,
     ahead_drop_runs(ahead, passed);
     if (!block_is_in_file(batch, block))
         goto out;
-    if (find_run(ahead, block) == NULL) {
-        /* What was read ahead was for another place. */
+    run = find_run(ahead, block);
+    if (run == NULL || failed_ahead(run)) {
+        /* What was read ahead was for another place, or could not be read then. */
         ahead_drop_runs(ahead, ahead->run_count);
         if (block != ahead->next)
             ahead->bytes = 0;
         TRY(begin_run(ahead, batch, block, error));
+        run = find_run(ahead, block);
     }
+    run->is_wanted = true;
     st = finish_run(ahead, batch, block, error);
 out:
     mem_apart_end(apart);
@@ -83,6 +88,15 @@ find_run(struct ahead *ahead, size_t block)
         if (block >= ahead->runs[i].begin && block < ahead->runs[i].end)
             return &ahead->runs[i];
     return NULL;
+}
+
+/* Did the read fail before anybody needed the blocks? Since then the disk may have
+ * recovered. */
+static bool
+failed_ahead(const struct ahead_run *run)
+{
+    return !run->is_wanted && store_run_has_ended(run->run) &&
+           store_run_finish(run->run, NULL) != SPINE_OK;
 }
 
 /* The run is needed now. */
@@ -148,7 +162,7 @@ ahead_submit(struct ahead *ahead, struct store_run *run, size_t begin, size_t en
         to->is_submitted =
             store_run_submit(run, waiter->runtime, waiter->on_end, waiter->context);
     } else if (ahead->run_count > 1) {
-        /* Who waits for the first one reads it himself. */
+        /* The thread that waits for the first one reads it itself. */
         to->is_submitted = store_run_submit(run, NULL, NULL, NULL);
     }
 }

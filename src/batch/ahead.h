@@ -30,8 +30,8 @@
 
 struct spine_batch;
 
-/* Who is told that a read has ended, in any thread and without locks, and which runtime
- * has it done. */
+/* Has reads done by the jobs of a runtime, and is told that one has ended, in any thread
+ * and without locks. */
 struct ahead_waiter {
     struct spine_runtime *runtime;
     void (*on_end)(void *context);
@@ -43,6 +43,9 @@ struct ahead_run {
     size_t begin, end; /* blocks of the batch */
     /* A runtime reads it. */
     bool is_submitted;
+    /* ahead_bring() was asked for a block of it: that call, or the next one, tells when
+     * it cannot be read. */
+    bool is_wanted;
 };
 
 /* Zero but for the first three, which the owner sets. */
@@ -67,7 +70,8 @@ void ahead_release(struct ahead *ahead);
 /*
  * Brings `block`: it is in memory then until a later one is brought, and those that
  * follow are on their way. SPINE_BUSY: it is on its way, and the waiter will be told, or
- * was, meanwhile. Otherwise why it cannot be read; the next call tries again.
+ * was, meanwhile. Otherwise why it cannot be read; the next call tries again. What failed
+ * while it was read ahead is read once more.
  */
 enum spine_status ahead_bring(struct ahead *ahead, const struct spine_batch *batch,
                               size_t block, struct spine_error *error);

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Blocks one after the other are read ahead, ever more of them together; a jump begins
+ * anew. A read that failed ahead is made again when its blocks are needed, and one that
+ * fails then is told, and made again by the next call.
+ */
+
+#include "batch/batch.h"
+
+#include "batch/fence.h"
+#include "spine/fault.h"
+#include "spine/spine.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ROWS 120000u
+/* More than a run takes. */
+#define FUEL 1000u
+
+struct world {
+    struct spine_store *store;
+    /* Reads of the store, when it runs. */
+    struct spine_runtime *runtime;
+    struct spine_batch *batch;
+    struct ahead ahead;
+    unsigned reads;
+    bool reads_fail;
+};
+
+static void
+on_operation(void *argument, enum spine_operation operation, const char *name,
+             uint64_t offset, size_t size, struct spine_fault *fault)
+{
+    struct world *world = argument;
+
+    (void)name;
+    (void)offset;
+    (void)size;
+    if (operation != SPINE_OPERATION_READ_AT)
+        return;
+    world->reads++;
+    if (world->reads_fail)
+        fault->status = SPINE_IO;
+}
+
+static struct spine_batch *
+batch_in_memory(void)
+{
+    static const struct spine_schema schema = {.key = {.kind = SPINE_U64}};
+    static uint64_t keys[ROWS];
+    const struct spine_columns columns = {.rows = ROWS, .keys = keys};
+    struct spine_batch *batch;
+
+    for (uint64_t i = 0; i < ROWS; i++)
+        keys[i] = i * UINT64_C(0x9e3779b97f4a7c15);
+    assert_int_equal(spine_batch_from_columns(&schema, &columns, &batch, NULL), SPINE_OK);
+    return batch;
+}
+
+static void
+world_init(struct world *world)
+{
+    struct spine_runtime_options options = {.manual = true};
+    struct spine_backend memory, backend;
+    struct spine_batch *in_memory;
+
+    *world = (struct world){0};
+    assert_int_equal(spine_memory_backend(&memory, NULL), SPINE_OK);
+    assert_int_equal(spine_fault_backend(&memory, on_operation, world, &backend, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_store_open(&backend, NULL, &world->store, NULL), SPINE_OK);
+    options.store = world->store;
+    assert_int_equal(spine_runtime_open(&options, &world->runtime, NULL), SPINE_OK);
+    in_memory = batch_in_memory();
+    assert_int_equal(batch_to_file(in_memory, world->store, &world->batch, NULL),
+                     SPINE_OK);
+    spine_batch_unref(in_memory);
+    assert_true(world->batch->block_count > 20);
+    world->reads = 0;
+}
+
+static void
+world_release(struct world *world)
+{
+    ahead_release(&world->ahead);
+    ahead_release(&world->ahead);
+    spine_batch_unref(world->batch);
+    spine_runtime_close(world->runtime);
+    spine_store_close(world->store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static enum spine_status
+bring(struct world *world, size_t block)
+{
+    return ahead_bring(&world->ahead, world->batch, block, NULL);
+}
+
+/* Brings blocks from 0 on, until runs are on their way behind the one in use; the last
+ * block that was brought. */
+static size_t
+bring_until_ahead(struct world *world)
+{
+    size_t block = 0;
+
+    assert_int_equal(bring(world, block), SPINE_OK);
+    while (world->ahead.run_count < AHEAD_RUNS)
+        assert_int_equal(bring(world, ++block), SPINE_OK);
+    return block;
+}
+
+static void
+test_extents_grow(void **state)
+{
+    struct world world;
+    unsigned reads;
+    size_t block;
+
+    (void)state;
+    world_init(&world);
+    block = bring_until_ahead(&world);
+    for (size_t i = 1; i < AHEAD_RUNS; i++) {
+        const struct ahead_run *run = &world.ahead.runs[i];
+
+        assert_int_equal(run->begin, run[-1].end);
+        assert_true(run->end - run->begin > run[-1].end - run[-1].begin);
+    }
+    while (++block < world.batch->block_count)
+        assert_int_equal(bring(&world, block), SPINE_OK);
+    assert_true(world.reads < world.batch->block_count / 3);
+    /* After a jump, one block. */
+    reads = world.reads;
+    assert_int_equal(bring(&world, 3), SPINE_OK);
+    assert_int_equal(world.ahead.run_count, 1);
+    assert_int_equal(world.ahead.runs[0].begin, 3);
+    assert_int_equal(world.ahead.runs[0].end, 4);
+    assert_true(world.reads <= reads + 1);
+    world_release(&world);
+}
+
+/* The disk fails while blocks are read ahead, and has recovered when they are needed. */
+static void
+test_reads_that_failed_ahead_are_made_again(void **state)
+{
+    struct world world;
+    unsigned reads;
+    size_t block;
+
+    (void)state;
+    world_init(&world);
+    block = bring_until_ahead(&world);
+    block = world.ahead.runs[1].begin;
+    world.reads_fail = true;
+    reads = world.reads;
+    while (spine_runtime_run(world.runtime, FUEL) > 0)
+        ;
+    assert_int_equal(world.reads, reads + AHEAD_RUNS - 1);
+    for (size_t i = 1; i < AHEAD_RUNS; i++)
+        assert_true(store_run_has_ended(world.ahead.runs[i].run));
+    world.reads_fail = false;
+    for (; block < world.batch->block_count; block++)
+        assert_int_equal(bring(&world, block), SPINE_OK);
+    world_release(&world);
+}
+
+static void
+test_reads_that_are_needed_and_fail_are_told(void **state)
+{
+    struct spine_error error = {0};
+    struct world world;
+    size_t block;
+
+    (void)state;
+    world_init(&world);
+    (void)bring_until_ahead(&world);
+    block = world.ahead.runs[1].begin;
+    world.reads_fail = true;
+    while (spine_runtime_run(world.runtime, FUEL) > 0)
+        ;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(ahead_bring(&world.ahead, world.batch, block, &error), SPINE_IO);
+        assert_string_not_equal(error.message, "");
+        assert_int_equal(world.ahead.run_count, 0);
+    }
+    world.reads_fail = false;
+    assert_int_equal(bring(&world, block), SPINE_OK);
+    world_release(&world);
+}
+
+/* A batch in memory needs nothing brought. */
+static void
+test_blocks_in_memory_are_there(void **state)
+{
+    struct spine_batch *batch = batch_in_memory();
+    struct ahead ahead = {0};
+
+    (void)state;
+    for (size_t block = 0; block < batch->block_count; block++) {
+        assert_int_equal(ahead_bring(&ahead, batch, block, NULL), SPINE_OK);
+        assert_int_equal(ahead.run_count, 0);
+        assert_false(ahead_awaits(&ahead, block));
+    }
+    ahead_release(&ahead);
+    spine_batch_unref(batch);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_extents_grow),
+        cmocka_unit_test(test_reads_that_failed_ahead_are_made_again),
+        cmocka_unit_test(test_reads_that_are_needed_and_fail_are_told),
+        cmocka_unit_test(test_blocks_in_memory_are_there),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
