@@ -4,7 +4,7 @@
 
 /*
  * aftermath -- what a critical section of a spine leaves to be done without its lock:
- * references to let go of, whom to tell. Part of core.h.
+ * references to let go of, and calls that tell of its end. Part of core.h.
  */
 
 #include "entry.h"

@@ -3,7 +3,8 @@
 #define COMPACTION_H
 
 /*
- * compaction -- everything into one batch, and who is told of it. Part of core.h.
+ * compaction -- everything into one batch, and the requests that are told of it. Part of
+ * core.h.
  *
  *     next --begins--> under way --ends--> ended --reported--> freed
  *

@@ -30,8 +30,8 @@ struct company {
     size_t count;
 };
 
-/* Those in the range that have more than `rows` rows; none at all if there are more than
- * SLOT_AHEAD_MAX in the range. */
+/* Gathers the batches of the range that have more than `rows` rows; none at all if there
+ * are more than SLOT_AHEAD_MAX in the range. */
 void company_gather_locked(const struct spine *spine, struct entry_range range,
                            uint64_t rows, struct company *out);
 /* What changes the rows that a merge writes. */
@@ -40,7 +40,7 @@ struct company_terms {
     struct judged_by filters;
 };
 
-/* Those of a merge that would begin now, and of the one of a task. */
+/* The terms of a merge that would begin now, and of the merge of a task. */
 struct company_terms company_terms_locked(const struct spine *spine);
 struct company_terms company_terms_of(const struct merge_task *task);
 /*

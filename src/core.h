@@ -158,7 +158,7 @@ void spine_set_error_locked(struct spine *spine, const struct spine_error *error
 /* Fills `error` with the sticky error and returns it; SPINE_OK when there is none. */
 enum spine_status
 spine_sticky_locked(const struct spine *spine, struct spine_error *error);
-/* Everybody who waits looks again. */
+/* Wakes all threads that wait for something of the spine, so that they look again. */
 void spine_wake_locked(struct spine *spine);
 /* A call begins that lets go of the lock. spine_close() waits until it has left. */
 void spine_enter_locked(struct spine *spine);

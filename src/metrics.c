@@ -74,7 +74,8 @@ metrics_write(struct spine_runtime *runtime, writer_fn *writer, spine_write_fn *
     writer(&out, &observed);
     st = text_end(&out);
     if (st != SPINE_OK)
-        st = spine_fail(error, st, "metrics: who takes the text answered %d", (int)st);
+        st = spine_fail(error, st,
+                        "metrics: the function that takes the text returned %d", (int)st);
 out:
     mem_free(found.spines, found.capacity * sizeof *found.spines);
     return st;

@@ -247,7 +247,7 @@ task_for_locked(struct spine *spine, unsigned level)
     return NULL;
 }
 
-/* Those that are still loose. */
+/* Starts a merge of the batches found on a level that are still loose. */
 static void
 start_level_locked(struct merge_task *task, unsigned level,
                    const struct findings *findings, struct aftermath *after)

@@ -44,7 +44,7 @@ struct arrow_field {
     const char *name;
     /* In the tuple types of the mapping, or `own`. */
     const struct spine_column *column;
-    /* Of what is in no tuple. */
+    /* The column of a field that is in no tuple, as times and weights are. */
     struct spine_column own;
     enum arrow_layout layout;
     /* Which column of the key or value, which weight. */
@@ -64,7 +64,8 @@ struct spine_arrow_mapping {
     /* In the order of records. */
     struct arrow_field *fields;
     size_t count;
-    /* Of records that come in: the weight need not be there. */
+    /* The fields of records that come in: a weight that the mapping adds need not be
+     * there. */
     size_t count_in;
     /* Columns of the key, of the value: 1 without a tuple type, 0 without a cell. */
     size_t key_count;
@@ -76,15 +77,15 @@ void mapping_unref(struct spine_arrow_mapping *mapping);
 
 /* ---- Formats ---- */
 
-/* What a `format` of Arrow, without children, says. Name and nullability are left. Points
- * into `format`. False when there is no such column. */
+/* Sets in `column` what a `format` of Arrow says, which is all but name, nullability and
+ * children. It points into `format`. False when there is no such column. */
 bool
 format_decode(const char *format, struct spine_column *column, enum arrow_layout *layout);
 /* Bytes and sign of dictionary indexes of a format. False when it is none. */
 bool format_decode_index(const char *format, struct arrow_field *field);
 /* The format of a field that goes out; NULL without memory. */
 const char *format_encode(const struct arrow_field *field, struct hold *hold);
-/* The layout of a string or binary, or another column, that has not been told. */
+/* The layout of a column for which no schema of Arrow has told it. */
 enum arrow_layout layout_of_column(const struct spine_column *column);
 /* Bytes of a value of ARROW_PLAIN, as columns have it. */
 size_t plain_bytes(const struct spine_column *column);
@@ -98,7 +99,8 @@ struct intake {
     size_t rows;
 };
 
-/* Those of an array of views, from number `at` of its buffers on; `out->valid` is set. */
+/* Gathers the rows of an array of views, from number `at` of its buffers on; `out->valid`
+ * is set. */
 enum spine_status gather_views(const struct intake *in, const struct arrow_field *field,
                                const struct ArrowArray *array, size_t at,
                                struct spine_column_data *out);
@@ -108,13 +110,14 @@ struct dictionary {
     size_t count;
 };
 
-/* The values of a dictionary that the rows name by `indexes`; there are rows. */
+/* Gathers for each row the value of the dictionary that its index names; there is at
+ * least one row. */
 enum spine_status
 gather_dictionary(const struct intake *in, const struct arrow_field *field,
                   const struct spine_column_data *indexes,
                   const struct dictionary *dictionary, struct spine_column_data *out);
 
-/* The rows of a struct array of the key's columns, in their order. */
+/* Takes the rows of a struct array of the key's columns, in their order. */
 enum spine_status
 intake_keys(const struct intake *in, const struct spine_arrow_mapping *mapping,
             const struct ArrowArray *array, struct spine_tuple_rows *out);
@@ -127,18 +130,18 @@ intake_keys(const struct intake *in, const struct spine_arrow_mapping *mapping,
 /* Rows that are given out. */
 struct outlet {
     const struct spine_arrow_mapping *mapping;
-    /* Has their memory, and the memory of the arrays. */
+    /* Has the memory of the rows, and of the arrays. */
     struct hold *hold;
     struct spine_tuple_rows rows;
-    /* Of them, [begin, end) are given now. */
+    /* The rows [begin, end) are given now. */
     size_t begin;
     size_t end;
 };
 
-/* The first rows from `begin` on, up to `rows_max`, of which no column of 32-bit offsets
- * has more than `bytes_max` bytes; one at least. */
+/* How many rows can be given from `begin` on: at most `rows_max`, of which no column of
+ * 32-bit offsets has more than `bytes_max` bytes; one at least. */
 size_t outlet_fit(const struct outlet *outlet, size_t rows_max, uint64_t bytes_max);
-/* Those rows as a struct array. False without memory. */
+/* Gives the rows [begin, end) as a struct array. False without memory. */
 bool outlet_give(const struct outlet *outlet, struct ArrowArray *out);
 
 /* What a stream gives, and where it comes from. */
@@ -159,8 +162,8 @@ struct records {
 enum spine_status records_open(const struct records *records,
                                struct ArrowArrayStream *out, struct spine_error *error);
 
-/* A reference to the mapping, or to the one of the cursor's schema. SPINE_INVALID when it
- * is of another schema. */
+/* A reference to `mapping`, or, when that is NULL, a mapping of the cursor's schema.
+ * SPINE_INVALID when `mapping` is of another schema. */
 enum spine_status
 mapping_for(const struct spine_cursor *cursor, const struct spine_arrow_mapping *mapping,
             struct spine_arrow_mapping **out, struct spine_error *error);

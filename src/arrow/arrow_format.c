@@ -22,7 +22,7 @@ struct format {
     unsigned bytes;
 };
 
-/* Those without parameters. */
+/* The formats without parameters. */
 static const struct format formats[] = {
     {"b", SPINE_COLUMN_BOOL, ARROW_BITS, 1},
     {"c", SPINE_COLUMN_I8, ARROW_PLAIN, 1},
@@ -75,6 +75,7 @@ format_decode(const char *format, struct spine_column *column, enum arrow_layout
 bool
 format_decode_index(const char *format, struct arrow_field *field)
 {
+    assert(field->index_bytes == 0);
     for (size_t i = 0; i < FORMAT_COUNT; i++)
         if (strcmp(format, formats[i].text) == 0 && formats[i].kind >= SPINE_COLUMN_I8 &&
             formats[i].kind <= SPINE_COLUMN_U64) {
@@ -98,6 +99,10 @@ format_encode(const struct arrow_field *field, struct hold *hold)
     for (size_t i = 0; i < FORMAT_COUNT; i++)
         if (formats[i].kind == column->kind && formats[i].layout == layout)
             return formats[i].text;
+    /* All others are in the table. */
+    assert(column->kind == SPINE_COLUMN_FIXED ||
+           column->kind == SPINE_COLUMN_DECIMAL128 || column->kind == SPINE_COLUMN_TIME ||
+           column->kind == SPINE_COLUMN_TIMESTAMP);
     text = hold_take(hold, room);
     if (text == NULL)
         return NULL;

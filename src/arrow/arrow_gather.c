@@ -9,6 +9,7 @@
 
 #include "arrow/arrow.h"
 
+#include "base/assert.h"
 #include "base/error.h"
 
 #include <string.h>
@@ -51,6 +52,7 @@ gather_views(const struct intake *in, const struct arrow_field *field,
     uint8_t *bytes;
     struct view view;
 
+    assert(field->layout == ARROW_VIEWS && in->rows > 0);
     if (offsets == NULL)
         return fail_gather(in);
     for (size_t i = 0; i < in->rows; i++) {
@@ -105,6 +107,7 @@ gather_dictionary(const struct intake *in, const struct arrow_field *field,
 {
     size_t *const places = hold_take_array(in->hold, in->rows, sizeof *places);
 
+    assert(field->index_bytes > 0 && in->rows > 0);
     if (places == NULL)
         return fail_gather(in);
     TRY_RETURN(read_indexes(in, field, indexes, dictionary, places));
@@ -130,7 +133,7 @@ read_indexes(const struct intake *in, const struct arrow_field *field,
         out[i] = SIZE_MAX;
         if (!data_is_valid(indexes, i))
             continue;
-        /* One below zero is a great one, which no dictionary has. */
+        /* An index below zero becomes a great one, which no dictionary has. */
         memcpy(&index, from + i * bytes, bytes);
         if (field->index_is_signed && (index >> (8 * bytes - 1) & 1) != 0)
             index = UINT64_MAX;

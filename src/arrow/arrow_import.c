@@ -11,6 +11,7 @@
 
 #include "arrow/arrow.h"
 
+#include "base/assert.h"
 #include "base/error.h"
 
 #include <string.h>
@@ -132,6 +133,7 @@ intake_keys(const struct intake *in, const struct spine_arrow_mapping *mapping,
         hold_take_array(in->hold, mapping->key_count, sizeof *keys);
     struct intake inner = *in;
 
+    assert(mapping->key_count <= mapping->count);
     inner.rows = array->length > 0 ? (size_t)array->length : 0;
     if (keys == NULL)
         return fail_intake(&inner);
@@ -148,7 +150,7 @@ intake_keys(const struct intake *in, const struct spine_arrow_mapping *mapping,
     return SPINE_OK;
 }
 
-/* None of them is null. */
+/* Checks that no record is null. */
 static enum spine_status
 check_records(const struct intake *in, const struct ArrowArray *array)
 {
@@ -162,7 +164,7 @@ check_records(const struct intake *in, const struct ArrowArray *array)
     return SPINE_OK;
 }
 
-/* Into their places among `width` of each row. */
+/* Copies the weights of a field to their places among the `width` ones of each row. */
 static void
 intake_weights(const struct intake *in, const struct arrow_field *field,
                const struct spine_column_data *data, size_t width, int64_t *weights)
@@ -200,7 +202,7 @@ intake_column(const struct intake *in, const struct arrow_field *field,
     return intake_values(in, field, array, at, out);
 }
 
-/* The array looks as the field says, and has the rows from `begin` on. */
+/* Checks that the array looks as the field says, and has the rows from `begin` on. */
 static enum spine_status
 intake_check_array(const struct intake *in, const struct arrow_field *field,
                    const struct ArrowArray *array, size_t begin)

@@ -9,6 +9,7 @@
 #include "arrow/arrow.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 
 #include <stdio.h>
@@ -17,7 +18,7 @@
 struct draft {
     struct spine_arrow_mapping *mapping;
     struct spine_error *error;
-    /* Of each field of the mapping, with names that are somebody else's. */
+    /* The columns of all fields of the mapping, with borrowed names. */
     struct spine_column *columns;
 };
 
@@ -97,6 +98,8 @@ spine_arrow_mapping_new(const struct ArrowSchema *schema,
     if (draft.columns == NULL || draft.mapping == NULL || draft.mapping->fields == NULL)
         TRY(fail_nomem(error, "a mapping", count * sizeof *draft.columns));
     TRY(mapping_make(&draft, schema, columns));
+    assert(draft.mapping->key_count + draft.mapping->value_count <=
+           draft.mapping->count_in);
     *out = draft.mapping;
     draft.mapping = NULL;
 out:

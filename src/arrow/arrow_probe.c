@@ -195,7 +195,7 @@ fill_from_probe(struct records *records)
     return SPINE_OK;
 }
 
-/* Into the hold of the records. */
+/* Copies rows into the hold of the records. */
 static enum spine_status
 copy_rows(struct records *records, const struct spine_probe_rows *found,
           struct spine_columns *out)
@@ -223,7 +223,7 @@ copy_rows(struct records *records, const struct spine_probe_rows *found,
     return SPINE_OK;
 }
 
-/* The key of each row. */
+/* Writes the key of each row into the hold. */
 static bool
 repeat_keys(struct hold *hold, const struct question *question,
             const struct spine_probe_rows *found, struct spine_columns *out)
@@ -259,7 +259,7 @@ repeat_keys(struct hold *hold, const struct question *question,
     return true;
 }
 
-/* A copy of a column of cells in place of it. */
+/* Puts a copy of a column of cells in place of it. */
 static bool
 copy_cells(struct hold *hold, struct spine_type type, size_t rows, const void **cells,
            const uint64_t **offsets)

@@ -10,6 +10,8 @@
 
 #include "arrow/arrow.h"
 
+#include "base/assert.h"
+
 #include <string.h>
 
 static size_t fit_field(const struct outlet *outlet, const struct arrow_field *field,
@@ -44,16 +46,18 @@ outlet_fit(const struct outlet *outlet, size_t rows_max, uint64_t bytes_max)
     const size_t rows = outlet->rows.rows - outlet->begin;
     size_t end = outlet->begin + (rows < rows_max ? rows : rows_max);
 
+    assert(outlet->begin < outlet->rows.rows && rows_max > 0);
     for (size_t i = 0; i < mapping->count; i++) {
         const struct arrow_field *const field = &mapping->fields[i];
         struct spine_column_data number;
 
         end = fit_field(outlet, field, data_of(outlet, field, &number), end, bytes_max);
     }
+    assert(end > outlet->begin);
     return end - outlet->begin;
 }
 
-/* At most `end`. */
+/* Where the rows end that fit, at most `end`. */
 static size_t
 fit_field(const struct outlet *outlet, const struct arrow_field *field,
           const struct spine_column_data *data, size_t end, uint64_t bytes_max)
@@ -74,6 +78,7 @@ outlet_give(const struct outlet *outlet, struct ArrowArray *out)
 {
     const struct spine_arrow_mapping *const mapping = outlet->mapping;
 
+    assert(outlet->begin < outlet->end && outlet->end <= outlet->rows.rows);
     bool is_given;
 
     *out = (struct ArrowArray){0};

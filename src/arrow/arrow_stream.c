@@ -9,6 +9,7 @@
 #include "arrow/arrow.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "spine/spine.h"
 
@@ -86,6 +87,8 @@ records_open(const struct records *records, struct ArrowArrayStream *out,
 {
     struct records *const own = mem_alloc(sizeof *own);
 
+    assert(records->on_fill != NULL && records->on_close != NULL);
+    assert(records->outlet.mapping != NULL && records->outlet.hold == NULL);
     if (own == NULL)
         return fail_nomem(error, "a stream", sizeof *own);
     *own = *records;
@@ -101,7 +104,8 @@ records_open(const struct records *records, struct ArrowArrayStream *out,
 
 /* ---- From a cursor ---- */
 
-/* A value that has more times than that is read whole, and given in several pieces. */
+/* Reads up to RECORD_ROWS_MAX rows. A value with more times than that is read whole, and
+ * given in several pieces. */
 static enum spine_status
 fill_from_cursor(struct records *records)
 {
@@ -161,7 +165,8 @@ get_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
     return errno_of(records->status);
 }
 
-/* Rows that are not given yet are there, or none at all. */
+/* Sees to it that there are rows which were not given yet, unless the source has no
+ * more. */
 static enum spine_status
 next_rows(struct records *records)
 {
@@ -176,7 +181,8 @@ next_rows(struct records *records)
     return records->on_fill(records);
 }
 
-/* The page of before, where what it was for has been released; otherwise a new one. */
+/* Takes the page that was used before, if all that was given of it has been released;
+ * otherwise a new one. */
 static enum spine_status
 use_page(struct records *records)
 {

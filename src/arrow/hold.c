@@ -5,6 +5,7 @@
 #include "arrow/hold.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 
 #include <stdalign.h>
 
@@ -34,6 +35,7 @@ hold_take(struct hold *hold, size_t bytes)
 void *
 hold_take_array(struct hold *hold, size_t count, size_t item_bytes)
 {
+    assert(item_bytes > 0);
     return count <= SIZE_MAX / item_bytes ? hold_take(hold, count * item_bytes) : NULL;
 }
 
@@ -83,6 +85,7 @@ hold_unref(struct hold *hold)
     if (hold == NULL || !ref_drop(&hold->ref))
         return;
     hold_release(hold);
+    assert(hold->pieces == NULL && hold->page == NULL);
     mem_free(hold, sizeof *hold);
 }
 

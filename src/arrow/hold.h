@@ -32,9 +32,9 @@ void hold_clear(struct hold *hold);
 /* Gives back what it has, and leaves it as it was at first. */
 void hold_release(struct hold *hold);
 
-/* One that is shared; NULL without memory. */
+/* A hold that is shared, with one reference; NULL without memory. */
 struct hold *hold_new(void);
-/* The last one frees it. NULL is allowed. */
+/* Drops a reference; the last one frees the hold. NULL is allowed. */
 void hold_unref(struct hold *hold);
 /* Is the caller's reference the only one? */
 bool hold_is_alone(struct hold *hold);

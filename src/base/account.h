@@ -3,7 +3,7 @@
 #define BASE_ACCOUNT_H
 
 /*
- * base/account -- who uses how much memory, exactly.
+ * base/account -- how much memory each runtime and spine holds, exactly.
  *
  * An account counts the bytes that live things of a runtime hold, by class. A thing that
  * is shared is *charged* once, to the first account that knows it, and credited when it
@@ -39,7 +39,7 @@ struct account {
     /* A reference; NULL: it is part of no other. */
     struct account *whole;
     atomic_size_t bytes[ACCOUNT_CLASSES];
-    /* Those of ACCOUNT_BLOCKS that are blocks of outputs under way, made for them. */
+    /* The part of ACCOUNT_BLOCKS that is blocks made for outputs under way. */
     atomic_size_t output_bytes;
 };
 

@@ -47,7 +47,7 @@ enum planted {
     PLANTED_ROW_DROPPED,
     /* Weights that are opposite stay. */
     PLANTED_WEIGHTS_STAY,
-    /* Who waits is not told. */
+    /* A thread that waits is not woken. */
     PLANTED_SIGNAL_LOST,
     /* A wait does not look again before it sleeps. */
     PLANTED_WAKE_OVERLOOKED,

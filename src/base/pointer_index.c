@@ -53,7 +53,7 @@ pointer_index_release(struct pointer_index *index)
     *index = (struct pointer_index){0};
 }
 
-/* That of the thing, or the empty one where it would be. */
+/* The entry of a thing, or the empty one where it would be. */
 static struct pointer_entry *
 entry_of(const struct pointer_index *index, const void *thing)
 {

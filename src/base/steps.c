@@ -16,7 +16,7 @@ typedef int steps_are_counted_in_debug_builds;
 #include <stdatomic.h>
 
 static _Thread_local uint64_t steps;
-/* Those before the critical section. */
+/* The steps before the critical section. */
 static _Thread_local uint64_t section_begin;
 static _Thread_local unsigned sections_open;
 static atomic_uint_least64_t most;

@@ -153,6 +153,7 @@ batch_block_key(const struct spine_batch *batch, size_t block, uint8_t *scratch)
                                  fence->cells != NULL ? &fence->cells->first_key : NULL,
                              .count = 1};
 
+    assert(block < batch->block_count);
     return rows_key_datum(&batch->layout, &row, 0, scratch);
 }
 
@@ -171,6 +172,7 @@ batch_key_max(const struct spine_batch *batch, uint8_t *scratch)
 void
 batch_use_keeper(struct spine_batch *batch, struct block_keeper *keeper)
 {
+    assert(keeper != NULL);
     for (size_t i = 0; i < batch->block_count; i++)
         fence_move(&batch->fences[i], keeper, (uint32_t)i);
     batch_changed_places(batch);
@@ -214,6 +216,7 @@ batch_changed_places(struct spine_batch *batch)
 void
 batch_count_place(struct spine_batch *batch, const struct fence *fence)
 {
+    assert(fence->block != NULL || fence->keeper != NULL);
     batch->info.bytes += fence_bytes(fence);
     if (fence->block != NULL)
         return;

@@ -63,7 +63,7 @@ struct spine_batch {
     /* A reference; NULL until a reader has built it; never changes then. It may know more
      * keys than the batch has. */
     _Atomic(struct lookup *) lookup;
-    /* Who is charged for it. */
+    /* The account that is charged for it. */
     account_payer payer;
     /* Searches in vain that a filter would have saved. */
     atomic_uint_least64_t searches_in_vain;
@@ -93,7 +93,7 @@ struct output {
      * when there are enough of them, and the last one is no small one. The owner sets it,
      * before the first rows. */
     uint64_t rows_expected;
-    /* Who is charged for its blocks, or NULL; the owner sets it. */
+    /* The account that is charged for its blocks, or NULL; the owner sets it. */
     struct account *account;
     struct rows pending;
     /* What judges the rows, set by the owner, and the end of the pending ones that it may
@@ -103,7 +103,7 @@ struct output {
     struct fence *fences;
     size_t block_count;
     size_t fence_capacity;
-    /* Those of the fences, but for the first one. */
+    /* The marks of the fences, but for the first one. */
     uint64_t *marks;
     size_t mark_capacity;
     uint64_t rows;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Batches and files: a batch of an open file, a batch written to a file, and outputs that
- * go to a file block by block. */
+/* Batches and files: a batch of an open file; a batch that is written to a file, or the
+ * blocks of it that are chosen; and parts of batches, whose blocks go to a file. */
 
 #include "batch/batch_file.h"
 
@@ -54,6 +54,7 @@ batch_of_file(struct store_file *file, struct spine_batch **out,
     *out = NULL;
     TRY(open_batch(file, &batch, error));
     TRY(keeper_of_file(file, batch, &keeper, error));
+    assert(batch->block_count == file->table.block_count);
     for (size_t i = 0; i < batch->block_count; i++)
         batch->fences[i].bytes = file->table.blocks[i].image_bytes;
     batch_use_keeper(batch, keeper);
@@ -306,6 +307,7 @@ batch_part_push(struct spine_batch *part, const struct fence *fence,
 {
     struct fence *to = &part->fences[part->block_count];
 
+    assert(fence->rows > 0);
     *to = *fence;
     to->continues = part->block_count > 0 && fence_continues(&part->layout, to - 1, to);
     if (part->marks != NULL) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/marks.h"
 
+#include "base/assert.h"
+
 /*
  * Ascending words are searched in bundles, and every bundle goes through steps
  *
@@ -76,6 +78,7 @@ batch_find_words(const struct spine_batch *batch, const struct held_blocks *held
         finish(&find, &bundles[(turn + 2) % STEPS]);
         hit_count += find_give(&find, &bundles[(turn + 1) % STEPS], hits + hit_count);
     }
+    assert(hit_count <= count);
     return hit_count;
 }
 

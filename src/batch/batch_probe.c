@@ -368,6 +368,7 @@ batch_stage_hit(const struct spine_batch *batch, const struct probe_keys *keys,
     struct pin pin;
     enum spine_status st;
 
+    assert(end <= hit->end);
     TRY_RETURN(fence_pin(&batch->fences[hit->block], PIN_TO_MERGE, &pin, keys->error));
     if (keys->plain && layout_has_marks(layout))
         image_stage_key(layout, pin.image, keys->words[hit->key], hit->begin, end, out);

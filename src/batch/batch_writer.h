@@ -28,8 +28,8 @@ struct batch_writer;
 struct batch_writer_options {
     /* How filters are made; NULL: by default. */
     const struct lookup_options *lookup;
-    /* Who is told when it was written behind (store_writer_new_behind()); NULL: it is
-     * written by the calling thread. */
+    /* Has the file written behind, and is told of it (store_writer_new_behind()); NULL:
+     * the calling thread writes. */
     const struct store_waiter *waiter;
 };
 

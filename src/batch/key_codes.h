@@ -15,7 +15,7 @@ key_codes_are_words(const struct cell_layout *layout)
     return layout->shape != SHAPE_FIXED && layout->shape != SHAPE_BYTES;
 }
 
-/* Those of keys [begin, end), of which there are some. */
+/* Writes the codes of keys [begin, end), at least one. */
 void key_codes(const struct cell_layout *layout, const struct column *keys, size_t begin,
                size_t end, uint64_t *codes);
 /* Adds them to a filter. */

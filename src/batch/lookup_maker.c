@@ -47,7 +47,7 @@ struct lookup_maker {
     double bits_per_key; /* of these */
     uint32_t block_count;
     struct lookup_keys *filling;
-    /* Those that are being written. */
+    /* The filters that are being written. */
     struct kept_lookups taken;
     bool has_thread;
     struct thread thread;

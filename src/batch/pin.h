@@ -29,7 +29,8 @@ struct store_file;
 /* A block that stays where it is. */
 struct pin {
     const struct image *image;
-    /* Who wants it back; NULL: the batch has it anyway, or there is none. */
+    /* The keeper that takes the block back; NULL: the batch has it anyway, or there is
+     * none. */
     struct block_keeper *keeper;
     /* The keeper's. */
     void *handle;

@@ -3,8 +3,8 @@
 #define BATCH_PLACES_H
 
 /*
- * batch/places -- where the blocks of a batch are in the files of a store, for those who
- * need all of them there: checkpoints. Part of batch/batch.h, which includes it.
+ * batch/places -- where the blocks of a batch are in the files of a store. Checkpoints
+ * need all of them there. Part of batch/batch.h, which includes it.
  *
  *     batch     |    0    |    1    |    2    |    3    |
  *     memory         x         x

@@ -10,7 +10,7 @@
 #include "base/planted.h"
 #include "batch/fence.h"
 
-/* Those of the blocks of a file, by their numbers. */
+/* The twins of the blocks of a file, by the numbers of these. */
 struct keeper_twins {
     size_t count;
     twin_list lists[];

@@ -6,11 +6,11 @@
  * batch/twin -- a block that is in a file, too, or in another one. Part of batch/batch.h,
  * which includes it.
  *
- * Who wrote a block that stays where it was leaves word of it with the block, which all
- * batches that have it share, or with its file. It is not written once more, and leaves
- * memory without being written. A twin keeps its file until the block goes, or the host
- * has closed the store (store/store_guests.h). A block has one for each store that it was
- * written to, and one more where that could not be made durable.
+ * A block that was written and stays where it was is noted as a twin: with the block,
+ * which all batches that have it share, or with its file. It is not written once more,
+ * and leaves memory without being written. A twin keeps its file until the block goes, or
+ * the host has closed the store (store/store_guests.h). A block has one for each store
+ * that it was written to, and one more where that could not be made durable.
  */
 
 #include "block/block.h"

@@ -22,13 +22,13 @@ struct background {
     struct job job;
     struct runtime_watch watch;
     struct spine_runtime *runtime;
-    /* The owner's lock of the job. */
+    /* The lock under which the job changes its state. */
     struct mutex mutex;
     struct gather gather;
     struct spine_checkpoint_options options;
-    /* Slices that found another one in the store's checkpoints. */
+    /* Slices that found another call in the store's checkpoints. */
     unsigned tries;
-    /* The runtime closes while a slice runs: the last one. */
+    /* The runtime closes while a slice runs, which is the last one. */
     bool is_last;
     /* Copies of what the host said: user data, then the names of the items. */
     uint8_t *text;
@@ -154,7 +154,7 @@ on_slice(struct job *job, uint64_t *fuel_rows)
     }
     st = checkpoint_commit(gather, &background->options, &info, &error);
     store_checkpoints_unlock(gather->store);
-    /* Before the host hears of it: it may close the store. */
+    /* This comes before `on_done`, in which the host may close the store. */
     gather_release(&background->gather);
     background->options.on_done(background->options.context, st, &info, &error);
     runtime_watch_end(background->runtime, &background->watch);
@@ -164,8 +164,8 @@ on_slice(struct job *job, uint64_t *fuel_rows)
     background_free(background);
 }
 
-/* No thread of the runtime waits for another checkpoint. After that this one may be gone
- * at any moment. */
+/* Lets the job wait, as no thread of the runtime waits for another checkpoint. Once the
+ * lock is released, this one may be gone at any moment. */
 static void
 try_later(struct background *background)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What a store has of checkpoints: manifests, receipts, and the objects of batches. Whose
- * manifest is missing though its receipt is there was lost.
+ * What a store has of checkpoints: manifests, receipts, and the objects of batches. A
+ * checkpoint that has a receipt and no manifest was lost.
  */
 
 #include "checkpoint/catalog.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "store/store.h"
 
@@ -124,6 +125,7 @@ catalog_next(const struct catalog *catalog, uint64_t after)
             if (number > after && (next == 0 || number < next))
                 next = number;
         }
+    assert(next == 0 || next > after);
     return next;
 }
 
@@ -132,6 +134,8 @@ catalog_newest(const struct catalog *catalog)
 {
     const struct sequences *manifests = &catalog->manifests;
 
+    assert(manifests->count == 0 ||
+           manifests->numbers[0] <= manifests->numbers[manifests->count - 1]);
     return manifests->count > 0 ? manifests->numbers[manifests->count - 1] : 0;
 }
 
@@ -146,6 +150,7 @@ sequences_have(const struct sequences *sequences, uint64_t sequence)
 enum spine_status
 sequences_add(struct sequences *sequences, uint64_t sequence, struct spine_error *error)
 {
+    assert(sequence > 0);
     if (!array_reserve(&sequences->numbers, &sequences->room, sizeof sequence,
                        sequences->count + 1))
         return fail_nomem(error, "a list of checkpoints", sizeof sequence);
@@ -161,6 +166,8 @@ sequences_remove(struct sequences *sequences, uint64_t sequence)
     for (size_t i = 0; i < sequences->count; i++)
         if (sequences->numbers[i] != sequence)
             sequences->numbers[left++] = sequences->numbers[i];
+    /* A number is there once at most. */
+    assert(left + 1 >= sequences->count);
     sequences->count = left;
 }
 
@@ -214,6 +221,7 @@ catalog_choose(struct spine_store *store, const char *what, uint64_t *sequence,
     if (*sequence == 0)
         st = spine_fail(error, SPINE_NOT_FOUND, "%s: there is no checkpoint", what);
 out:
+    assert(st != SPINE_OK || *sequence > 0);
     catalog_release(&catalog);
     return st;
 }
@@ -224,6 +232,7 @@ catalog_put_receipt(struct spine_store *store, uint64_t sequence,
 {
     char name[SPINE_NAME_MAX + 1];
 
+    assert(sequence > 0);
     receipt_name(sequence, name);
     return store_put(store, name, RECEIPT_TEXT, strlen(RECEIPT_TEXT), error);
 }
@@ -254,6 +263,7 @@ enum spine_status
 name_set_add(struct name_set *set, const struct manifest *manifest,
              struct spine_error *error)
 {
+    assert(set->count <= set->room);
     if (!array_reserve(&set->names, &set->room, sizeof set->names[0],
                        set->count + manifest->object_count))
         return fail_nomem(error, "the names of files",

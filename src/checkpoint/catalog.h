@@ -21,9 +21,9 @@ struct sequences {
 
 /* Zero at first. */
 struct catalog {
-    /* Of the manifests that are there. */
+    /* The numbers of the manifests that are there. */
     struct sequences manifests;
-    /* Of the checkpoints that were acknowledged, and not removed since. */
+    /* The numbers of the checkpoints that were acknowledged, and not removed since. */
     struct sequences receipts;
     /* The objects that batches lie in. */
     struct manifest_object *objects;
@@ -36,11 +36,11 @@ enum spine_status
 catalog_read(struct spine_store *store, struct catalog *out, struct spine_error *error);
 /* Twice is harmless. */
 void catalog_release(struct catalog *catalog);
-/* SPINE_CORRUPT when a manifest is missing that has to be there, of a number greater than
- * `after`. */
+/* SPINE_CORRUPT when a checkpoint with a number greater than `after` has a receipt and no
+ * manifest. */
 enum spine_status catalog_check(struct spine_store *store, const struct catalog *catalog,
                                 uint64_t after, struct spine_error *error);
-/* The same of one checkpoint. */
+/* The same for one checkpoint. */
 enum spine_status catalog_check_one(struct spine_store *store, uint64_t sequence,
                                     struct spine_error *error);
 /* The least number of a manifest or a receipt that is greater than `after`; 0: none. */
@@ -55,20 +55,23 @@ void sequences_remove(struct sequences *sequences, uint64_t sequence);
 /* The manifest of a sequence number, as manifest_decode(). SPINE_NOT_FOUND. */
 enum spine_status catalog_load(struct spine_store *store, uint64_t sequence,
                                struct manifest *out, struct spine_error *error);
-/* The same as the text that it is: `*text` of `*bytes`, which the caller ends with
+/* Reads the text of a manifest: `*text` of `*bytes`, which the caller ends with
  * mem_free(). */
 enum spine_status catalog_load_text(struct spine_store *store, uint64_t sequence,
                                     void **text, size_t *bytes,
                                     struct spine_error *error);
-/* `*sequence` unless it is 0: that of the newest checkpoint then. SPINE_NOT_FOUND when
- * there is none, SPINE_CORRUPT when the newest is missing. `what` asks. */
+/* Makes `*sequence` the number of the newest checkpoint if it is 0. SPINE_NOT_FOUND when
+ * there is no checkpoint, SPINE_CORRUPT when the newest one was lost. `what` names the
+ * caller in messages. */
 enum spine_status catalog_choose(struct spine_store *store, const char *what,
                                  uint64_t *sequence, struct spine_error *error);
-/* Checkpoint `sequence` was acknowledged. That is durable with the next sync of names. */
+/* Puts the receipt that checkpoint `sequence` was acknowledged. It is durable with the
+ * next sync of names. */
 enum spine_status catalog_put_receipt(struct spine_store *store, uint64_t sequence,
                                       struct spine_error *error);
-/* Nobody misses it from now on, or from the next sync of names on after a crash. Its
- * manifest may be removed after that. */
+/* Removes the receipt of a checkpoint, if it has one: from now on the checkpoint may be
+ * missing; after a crash, from the next sync of names on. Its manifest may be removed
+ * after that sync. */
 enum spine_status catalog_remove_receipt(struct spine_store *store,
                                          struct catalog *catalog, uint64_t sequence,
                                          struct spine_error *error);
@@ -88,11 +91,12 @@ bool name_set_has(struct name_set *set, const char *name);
 /* Twice is harmless. */
 void name_set_release(struct name_set *set);
 
-/* Removes checkpoint `sequence` of the catalog, from there, too, then what it alone
- * needed. It has no receipt, durably. Inside store_checkpoints_lock(). */
+/* Removes checkpoint `sequence` from the store and from the catalog, then the files that
+ * it alone needed. Its receipt was removed durably. The caller holds
+ * store_checkpoints_lock(). */
 enum spine_status catalog_remove(struct spine_store *store, struct catalog *catalog,
                                  uint64_t sequence, struct spine_error *error);
-/* spine_store_sweep() inside store_checkpoints_lock(). */
+/* spine_store_sweep() for a caller that holds store_checkpoints_lock(). */
 enum spine_status catalog_sweep(struct spine_store *store,
                                 struct checkpoint_ledger *ledger,
                                 const struct spine_sweep_options *options,

@@ -30,12 +30,12 @@
  *
  * So a manifest that is there names files that are durable, and a file goes only when no
  * durable manifest names it. The *receipt* of a checkpoint is an object that says that it
- * was acknowledged: where that is and its manifest is not, the checkpoint was lost, and
- * nothing is removed. A checkpoint removes the receipts of those that it replaces before
- * its own sync of names, so receipts cost no sync.
+ * was acknowledged: where a receipt is there and its manifest is not, the checkpoint was
+ * lost, and nothing is removed. A checkpoint removes the receipts of those that it
+ * replaces before its own sync of names, so receipts cost no sync.
  *
- * One at a time is in any of this for a store: store_checkpoints_lock(). A checkpoint in
- * the background tries again later and blocks no thread of the runtime.
+ * One call at a time does any of this for a store: store_checkpoints_lock(). A checkpoint
+ * in the background tries again later and blocks no thread of the runtime.
  */
 
 #include "checkpoint/catalog.h"
@@ -43,14 +43,14 @@
 #include "checkpoint/gather.h"
 #include "checkpoint/manifest.h"
 
-/* The call is legal, and the cuts are taken now. The caller ends `gather` with
+/* Checks the arguments of a call, and takes the cuts. The caller ends `gather` with
  * gather_release(), also after a failure. */
 enum spine_status
 checkpoint_begin(struct gather *gather, const struct spine_checkpoint_item *items,
                  size_t count, const struct spine_checkpoint_options *options,
                  struct spine_error *error);
-/* Makes them durable; fills `info`, which is zero. The caller holds the store's lock of
- * checkpoints, and has put its ledger into `gather`. Blocks. */
+/* Makes the cuts durable; fills `info`, which is zero. The caller holds the store's lock
+ * of checkpoints, and has put its ledger into `gather`. Blocks. */
 enum spine_status
 checkpoint_commit(struct gather *gather, const struct spine_checkpoint_options *options,
                   struct spine_checkpoint_info *info, struct spine_error *error);

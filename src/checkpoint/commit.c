@@ -7,6 +7,7 @@
 #include "checkpoint/checkpoint.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/planted.h"
 #include "base/thread.h"
@@ -17,7 +18,7 @@
 #include <time.h>
 
 #define KEEP_DEFAULT 2u
-/* Sequence numbers that others may have taken in the meantime. */
+/* The most sequence numbers that are tried, as other processes may have taken some. */
 #define PUT_TRIES 8u
 
 static enum spine_status
@@ -76,6 +77,7 @@ checkpoint_begin(struct gather *gather, const struct spine_checkpoint_item *item
                  size_t count, const struct spine_checkpoint_options *options,
                  struct spine_error *error)
 {
+    assert(gather->call != NULL && gather->ledger == NULL && gather->items == NULL);
     TRY_RETURN(check_call(gather, items, count, options, error));
     return take_cuts(gather, items, count, error);
 }
@@ -85,10 +87,14 @@ checkpoint_commit(struct gather *gather, const struct spine_checkpoint_options *
                   struct spine_checkpoint_info *info, struct spine_error *error)
 {
     const uint64_t began_ns = clock_now_ns();
-    const enum spine_status st = commit(gather, options, info, error);
+    enum spine_status st;
 
+    assert(gather->ledger != NULL && info->sequence == 0);
+    assert(gather->places_count == 0 && gather->object_count == 0);
+    st = commit(gather, options, info, error);
     for (size_t i = 0; st == SPINE_OK && i < gather->item_count; i++)
         (void)spine_clear_dirty_since(gather->items[i].spine, gather->items[i].cut);
+    assert(st != SPINE_OK || info->sequence == gather->ledger->last_sequence);
     info->duration_ns = clock_now_ns() - began_ns;
     return st;
 }
@@ -238,7 +244,8 @@ describe(struct gather *gather, const struct spine_checkpoint_options *options,
     return gather_describe(gather, manifest, error);
 }
 
-/* Nobody removes the objects from here on; their bytes are durable, then their names. */
+/* Keeps the objects, so that nobody removes them, and makes their bytes durable, then
+ * their names. */
 static enum spine_status
 make_durable(struct gather *gather, struct spine_error *error)
 {
@@ -255,8 +262,8 @@ make_durable(struct gather *gather, struct spine_error *error)
     return st == SPINE_OK ? store_sync_names(gather->store, error) : st;
 }
 
-/* Under the next number that is free. One that failed may be there: its number is not
- * used again. */
+/* Puts the manifest under the next free number. A manifest whose put has failed may be
+ * there all the same: its number is not used again. */
 static enum spine_status
 put_manifest(const struct gather *gather, struct manifest *manifest, bool *was_tried,
              struct spine_checkpoint_info *info, struct spine_error *error)
@@ -294,9 +301,9 @@ put_manifest(const struct gather *gather, struct manifest *manifest, bool *was_t
     return st;
 }
 
-/* Of those that remove_older() will remove, before the names are made durable for the
- * checkpoint anyway; but for the newest, of which nobody may lose sight before there is
- * another one. */
+/* Removes the receipts of the checkpoints that remove_older() will remove, before the
+ * names are made durable for the new checkpoint anyway. The newest one keeps its receipt
+ * until there is another checkpoint, so that its loss would be noticed. */
 static enum spine_status
 remove_receipts(struct spine_store *store, struct catalog *catalog, uint32_t keep)
 {
@@ -309,9 +316,9 @@ remove_receipts(struct spine_store *store, struct catalog *catalog, uint32_t kee
     return st;
 }
 
-/* All but the newest `keep`, of which `sequence` is one; none while one is lost, which
- * may need the same files. The one before has its receipt yet if none but the newest is
- * kept. */
+/* Removes all checkpoints but the newest `keep`, of which `sequence` is one. While one is
+ * lost, which may need the same files, none is removed. If only the newest is kept, the
+ * one before it still has its receipt. */
 static enum spine_status
 remove_older(struct spine_store *store, struct catalog *catalog, uint64_t sequence,
              uint32_t keep)

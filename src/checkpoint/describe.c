@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What was gathered, as a manifest: neighbours in one file are one part.
+ * Describes what was gathered as a manifest: blocks side by side in one file are one
+ * part.
  */
 
 #include "checkpoint/gather.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 
 #include <string.h>
@@ -33,8 +35,11 @@ gather_describe(struct gather *gather, struct manifest *manifest,
 {
     enum spine_status st = SPINE_OK;
 
+    assert(gather->object_count == 0 && manifest->spine_count == 0);
     for (size_t i = 0; st == SPINE_OK && i < gather->item_count; i++)
         st = describe_spine(gather, i, manifest, error);
+    assert(st != SPINE_OK || (manifest->file_count == gather->file_count &&
+                              manifest->object_count == gather->object_count));
     return st;
 }
 
@@ -120,7 +125,7 @@ describe_batch(struct gather *gather, const struct batch_places *places,
     return SPINE_OK;
 }
 
-/* The number of a file in the manifest, where it is now. */
+/* The number of a file in the manifest, which it is added to if it is new. */
 static enum spine_status
 number_of_file(struct gather *gather, struct store_file *file, struct manifest *manifest,
                size_t *number, struct spine_error *error)

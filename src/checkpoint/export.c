@@ -9,12 +9,13 @@
 #include "checkpoint/catalog.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "store/store.h"
 
 #include <inttypes.h>
 
-/* Half way. */
+/* An export under way. */
 struct export
 {
     struct spine_store *from;
@@ -39,13 +40,15 @@ checkpoint_export(struct spine_store *from, uint64_t sequence, struct spine_stor
     struct export export = {.from = from, .to = to};
     enum spine_status st;
 
+    assert(from != to);
     *info = (struct export_info){0};
     (void)store_checkpoints_lock(from);
     st = check_empty(to, error);
     if (st == SPINE_OK)
         st = export_all(&export, sequence, info, error);
+    assert(st != SPINE_OK || info->objects == export.manifest.object_count);
     store_checkpoints_unlock(from);
-    /* What is not kept goes. */
+    /* Copies that are not kept are removed here. */
     for (size_t i = 0; export.copies != NULL && i < export.manifest.object_count; i++)
         store_object_unref(export.copies[i]);
     mem_free(export.copies, export.manifest.object_count * sizeof *export.copies + 1);
@@ -78,14 +81,14 @@ export_all(struct export *export, uint64_t sequence, struct export_info *info,
     TRY(verify_copies(export, error));
     TRY(put_copied_manifest(export, text, bytes, error));
     TRY(catalog_put_receipt(export->to, sequence, error));
-    /* No checkpoint need follow there. */
+    /* The receipt is made durable here, as no checkpoint need follow in `to`. */
     TRY(store_sync_names(export->to, error));
 out:
     mem_free(text, bytes);
     return st;
 }
 
-/* Nothing that is there is mixed with what comes. */
+/* A copy is not mixed with objects of another store. */
 static enum spine_status
 check_empty(struct spine_store *to, struct spine_error *error)
 {
@@ -116,7 +119,7 @@ copy_objects(struct export *export, struct export_info *info, struct spine_error
     return store_sync_names(export->to, error);
 }
 
-/* What was damaged before, or on the way, is not passed on. */
+/* Verifies the copies: what was damaged before, or on the way, is not passed on. */
 static enum spine_status
 verify_copies(struct export *export, struct spine_error *error)
 {
@@ -136,7 +139,7 @@ verify_copies(struct export *export, struct spine_error *error)
     return st;
 }
 
-/* Whether it is there when it failed, nobody knows: so the copies stay. */
+/* When this fails, the manifest may be there all the same: so the copies stay. */
 static enum spine_status
 put_copied_manifest(struct export *export, const void *text, size_t bytes,
                     struct spine_error *error)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Collects where the blocks of cuts are, and writes those that are nowhere, small batches
- * together. */
+/* Collects where the blocks of cuts are, and writes those that are in no file of the
+ * store, small batches together. */
 
 #include "checkpoint/gather.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 
 static enum spine_status
@@ -25,6 +26,7 @@ static enum spine_status write_pack(struct gather *gather, struct spine_error *e
 enum spine_status
 gather_write(struct gather *gather, struct spine_error *error)
 {
+    assert(gather->places_count == 0 && gather->file_count == 0);
     for (size_t i = 0; i < gather->item_count; i++) {
         gather->items[i].places_begin = gather->places_count;
         TRY_RETURN(gather_cut(gather, gather->items[i].cut, error));
@@ -38,8 +40,10 @@ void
 gather_remember(struct gather *gather)
 {
     for (size_t i = 0; i < gather->places_count; i++)
-        if (!gather->places[i].is_shared)
+        if (!gather->places[i].is_shared) {
+            assert(gather->places[i].places->missing == 0);
             batch_places_remember(gather->places[i].places);
+        }
 }
 
 static enum spine_status
@@ -57,8 +61,8 @@ gather_cut(struct gather *gather, struct spine_cut *cut, struct spine_error *err
     return st;
 }
 
-/* What is large is written at once, so that other batches with the same blocks find
- * them. */
+/* A large batch is written at once, so that other batches with the same blocks find these
+ * in its file. */
 static enum spine_status
 gather_batch(struct gather *gather, const struct spine_snapshot *snapshot, size_t index,
              struct spine_error *error)
@@ -84,7 +88,7 @@ gather_batch(struct gather *gather, const struct spine_snapshot *snapshot, size_
     return SPINE_OK;
 }
 
-/* A batch that is too small for filters does without the memory to make them. */
+/* A batch that is too small for lookup filters needs no memory to make them. */
 static const struct lookup_options *
 lookup_of(const struct spine_snapshot *snapshot, const struct spine_batch *batch)
 {
@@ -94,7 +98,8 @@ lookup_of(const struct spine_snapshot *snapshot, const struct spine_batch *batch
     return batch->info.rows >= options->rows_min ? options : &none;
 }
 
-/* Those of the batch in an earlier cut, as of a fork; NULL: none. */
+/* The places of a batch that is in an earlier cut, too, as cuts of forks share batches.
+ * NULL when it is not. */
 static struct batch_places *
 places_of(const struct gather *gather, const struct spine_batch *batch)
 {
@@ -119,7 +124,7 @@ write_file(struct gather *gather, struct batch_places *places,
     return st;
 }
 
-/* The batches of which something is nowhere yet, in one object. */
+/* Writes the batches with blocks that are still in no file, all to one object. */
 static enum spine_status
 write_pack(struct gather *gather, struct spine_error *error)
 {

@@ -23,15 +23,15 @@
 struct gather_item {
     const char *name;      /* borrowed */
     struct spine_cut *cut; /* a reference */
-    struct spine *spine;   /* borrowed; NULL: nobody's dirty flag falls */
-    size_t places_begin;   /* of its batches */
+    struct spine *spine;   /* borrowed; NULL: no dirty flag is cleared */
+    size_t places_begin;   /* the index of those of its first batch */
 };
 
 struct gather_places {
     struct batch_places *places;
     /* How filters in its file are made; borrowed from the cut. */
     const struct lookup_options *lookup;
-    /* They are those of the same batch in an earlier cut. */
+    /* The same batch was in an earlier cut, to which these places belong. */
     bool is_shared;
 };
 
@@ -45,22 +45,23 @@ struct gather_object {
 struct gather {
     struct spine_store *store;
     const char *call; /* what the host has called */
-    /* Of the store, whose lock of checkpoints is held as long as this is set. */
+    /* The ledger of the store, whose lock of checkpoints the caller of
+     * checkpoint_commit() holds. */
     struct checkpoint_ledger *ledger;
     struct gather_item *items;
     size_t item_count;
-    /* Of every batch of every cut, in their order. */
+    /* The places of every batch of every cut, in the order of cuts and batches. */
     struct gather_places *places;
     size_t places_count;
     size_t places_room;
-    /* The first ones of each batch, by batch. */
+    /* From a batch to the index of its first places. */
     struct pointer_index batches;
-    /* The files and objects that they are in, in the order of the manifest. */
+    /* The files and objects of all places, in the order of the manifest. */
     size_t file_count;
     struct gather_object *objects;
     size_t object_count;
     size_t object_room;
-    /* The numbers of files, which are those of the places, and of objects. */
+    /* From a file, and from an object, to its number in the manifest. */
     struct pointer_index file_numbers, object_numbers;
     /* What was written. */
     uint64_t files_written;
@@ -68,13 +69,14 @@ struct gather {
     uint64_t batches_reused;
 };
 
-/* All blocks are in files that can be read; nothing is durable. Blocks. */
+/* Writes the blocks that are in no file of the store: afterwards all blocks are in files
+ * that can be read, which need not be durable. Blocks. */
 enum spine_status gather_write(struct gather *gather, struct spine_error *error);
-/* The files are durable now: so all blocks have twins there, also those whose earlier
- * ones may have been lost. */
+/* Notes of all blocks that they have twins in these files. It is done once more when the
+ * files are durable, for blocks whose earlier twins may have been lost. */
 void gather_remember(struct gather *gather);
-/* What was gathered, as the manifest of a checkpoint but for its head. Notes files and
- * objects. SPINE_NOMEM. */
+/* Describes what was gathered in a manifest, all but its head. Numbers files and objects,
+ * and takes references to the objects. SPINE_NOMEM. */
 enum spine_status gather_describe(struct gather *gather, struct manifest *manifest,
                                   struct spine_error *error);
 /* Lets go of everything. Twice is harmless. */

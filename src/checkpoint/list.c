@@ -27,7 +27,7 @@ spine_checkpoint_list(struct spine_store *store, spine_checkpoint_fn *on_checkpo
         struct manifest manifest;
 
         summary.status = catalog_load(store, summary.sequence, &manifest, &why);
-        /* Removed since it was listed, unless its receipt is still there. */
+        /* It was removed since it was listed, unless its receipt is still there. */
         if (summary.status == SPINE_NOT_FOUND &&
             catalog_check_one(store, sequence, &why) == SPINE_OK)
             continue;

@@ -83,6 +83,7 @@ add_element(void *array, size_t *room, size_t *count, size_t size)
 void
 manifest_name(uint64_t sequence, char name[SPINE_NAME_MAX + 1])
 {
+    assert(sequence > 0);
     number_name(sequence, MANIFEST_PREFIX, MANIFEST_ENDING, name);
 }
 
@@ -95,6 +96,7 @@ manifest_sequence(const char *name)
 void
 receipt_name(uint64_t sequence, char name[SPINE_NAME_MAX + 1])
 {
+    assert(sequence > 0);
     number_name(sequence, RECEIPT_PREFIX, "", name);
 }
 
@@ -139,6 +141,7 @@ compare_names(const void *a, const void *b)
 const char *
 name_twice(const char **names, size_t count)
 {
+    assert(names != NULL || count == 0);
     qsort(names, count, sizeof *names, compare_names);
     for (size_t i = 1; i < count; i++)
         if (strcmp(names[i - 1], names[i]) == 0)

@@ -26,7 +26,7 @@
 #define MANIFEST_PREFIX "checkpoint-"
 #define MANIFEST_ENDING ".json"
 #define RECEIPT_PREFIX "acknowledged-"
-/* What is larger is neither written nor read. A manifest has some 40 bytes a block. */
+/* A larger manifest is neither written nor read. A manifest has some 40 bytes a block. */
 #define MANIFEST_BYTES_MAX ((size_t)1 << 30)
 
 struct manifest_object {
@@ -56,10 +56,10 @@ struct manifest_batch {
 
 struct manifest_spine {
     char name[SPINE_ITEM_NAME_MAX + 1];
-    /* As in a batch file. */
+    /* Encoded as in a batch file. */
     uint8_t *schema;
     size_t schema_bytes;
-    /* Resolved; `name` is the one below. */
+    /* Resolved; their `name` points to `label`. */
     struct spine_options options;
     char label[SPINE_LABEL_MAX + 1];
     uint64_t frontier;
@@ -91,28 +91,30 @@ struct manifest {
 
 /* Twice is harmless. */
 void manifest_release(struct manifest *manifest);
-/* Room for one more; it is zeroed and counted. NULL without memory. */
+/* Each of these adds an element, which is zeroed, and returns it. NULL without memory. */
 struct manifest_object *manifest_add_object(struct manifest *manifest);
 struct manifest_file *manifest_add_file(struct manifest *manifest);
 struct manifest_spine *manifest_add_spine(struct manifest *manifest);
 struct manifest_batch *manifest_add_batch(struct manifest *manifest);
 struct manifest_part *manifest_add_part(struct manifest *manifest);
 
-/* The name of the object of a manifest; the number of such a name, 0 when it is none. */
+/* The name of the object of a manifest; and the number in such a name, 0 when `name` is
+ * none. */
 void manifest_name(uint64_t sequence, char name[SPINE_NAME_MAX + 1]);
 uint64_t manifest_sequence(const char *name);
-/* The same of the object that says that a checkpoint was acknowledged. */
+/* The same for receipts. */
 void receipt_name(uint64_t sequence, char name[SPINE_NAME_MAX + 1]);
 uint64_t receipt_sequence(const char *name);
 
 /* Sorts the names; returns one that is there twice, or NULL. */
 const char *name_twice(const char **names, size_t count);
 
-/* `*text` of `*bytes`, which the caller ends with mem_free(). SPINE_NOMEM. */
+/* The manifest as text: `*text` of `*bytes`, which the caller ends with mem_free().
+ * SPINE_NOMEM. */
 enum spine_status manifest_encode(const struct manifest *manifest, char **text,
                                   size_t *bytes, struct spine_error *error);
 /*
- * `name` is the name of the object. SPINE_CORRUPT, SPINE_INVALID for a version or a
+ * Decodes the text of the object `name`. SPINE_CORRUPT, SPINE_INVALID for a version or a
  * feature that this library does not know, SPINE_NOMEM; `*out` is zeroed then. On success
  * the caller ends it with manifest_release().
  */

@@ -2,8 +2,8 @@
 
 /*
  * A manifest from text, which may be anything: the checksum says that it is what was
- * written, everything else is checked all the same. The first thing that is wrong is
- * said, by the name of its member.
+ * written, everything else is checked all the same. The message names the member that is
+ * the first to be wrong.
  */
 
 #include "checkpoint/manifest_text.h"
@@ -209,6 +209,7 @@ manifest_decode(const char *name, const char *text, size_t bytes, struct manifes
     cJSON_Delete(json);
     if (decoder.status != SPINE_OK)
         manifest_release(out);
+    assert(decoder.status != SPINE_OK || out->sequence > 0);
     return decoder.status;
 }
 
@@ -326,7 +327,7 @@ decode_spine(struct decoder *decoder, const cJSON *json)
     spine->batch_count = manifest->batch_count - spine->batch_begin;
 }
 
-/* The names point into the manifest once it is whole. */
+/* The names of options are set by check_names(), when the spines do not move any more. */
 static void
 decode_options(struct decoder *decoder, const cJSON *json, struct manifest_spine *spine)
 {
@@ -391,7 +392,7 @@ decode_part(struct decoder *decoder, const cJSON *json, struct manifest_batch *b
     batch->part_count++;
 }
 
-/* No two spines have one name; their options have their own. */
+/* No two spines have the same name. Also sets the names of their options. */
 static void
 check_names(struct decoder *decoder)
 {

@@ -7,6 +7,7 @@
 #include "checkpoint/manifest_text.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 
 #include <inttypes.h>
@@ -79,6 +80,7 @@ enum spine_status
 manifest_encode(const struct manifest *manifest, char **text, size_t *bytes,
                 struct spine_error *error)
 {
+    assert(manifest->sequence > 0);
     cJSON *json = json_of_manifest(manifest);
     char *printed = json != NULL ? cJSON_Print(json) : NULL;
     enum spine_status st;

@@ -19,8 +19,9 @@
 #define MANIFEST_SEAL ",\n\t\"checksum\":\t\"%016" PRIx64 "\"\n}\n"
 #define MANIFEST_SEAL_BYTES 36u
 
-/* `out` is what follows `bytes` of text: a checksum of them. Of another sequence it is
- * another one, so that a manifest under a wrong name is found out. */
+/* Writes to `out` what follows `bytes` of text: a member with their checksum, and the
+ * end. The checksum depends on the sequence number, so that a manifest under a wrong name
+ * is found out. */
 static inline void
 manifest_seal(const char *text, size_t bytes, uint64_t sequence,
               char out[MANIFEST_SEAL_BYTES + 1])

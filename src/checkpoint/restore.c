@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * spine_restore(): a manifest, its objects, the batch files in them, batches of ranges of
- * their blocks, cuts of batches, spines of cuts. What fails on the way leaves nothing
- * open.
+ * spine_restore() opens a manifest, its objects, and the batch files in them; makes
+ * batches of ranges of their blocks, cuts of batches, and spines of cuts. A failure on
+ * the way leaves nothing open.
  */
 
 #include "checkpoint/checkpoint.h"
@@ -20,13 +20,13 @@ struct spine_restored {
     struct spine **spines; /* NULL where it was taken */
 };
 
-/* Half way. */
+/* A restore under way. */
 struct opening {
     struct spine_store *store;
     struct spine_runtime *runtime;
     struct manifest *manifest;
     struct store_object **objects; /* as those of the manifest */
-    struct spine_batch **files;    /* the same: all rows of each */
+    struct spine_batch **files;    /* as those of the manifest: all rows of each */
 };
 
 static enum spine_status
@@ -281,7 +281,7 @@ out:
     return st;
 }
 
-/* What is wrong with what the checkpoint refers to. */
+/* Fails with `why`, which the checkpoint refers to. */
 static enum spine_status
 fail_here(const struct opening *opening, const struct spine_error *why,
           struct spine_error *error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What goes: checkpoints that are not wanted any more, and files that nobody needs.
+ * Removes checkpoints that are not wanted any more, and files that nobody needs.
  */
 
 #include "checkpoint/catalog.h"
@@ -25,7 +25,7 @@ struct sweep {
     struct spine_sweep_info *info;
     uint64_t now_ns;
     bool names_are_durable;
-    /* What has its grace. */
+    /* Orphans that are too young to be removed. */
     struct orphan *waiting;
     size_t waiting_count;
     size_t waiting_room;
@@ -69,7 +69,7 @@ out:
     return st;
 }
 
-/* One whose manifest is missing may always go: no file goes with it. */
+/* A checkpoint whose manifest is missing may always be removed: no file goes with it. */
 static enum spine_status
 check_removal(struct spine_store *store, const struct catalog *catalog, uint64_t sequence,
               struct spine_error *error)
@@ -109,7 +109,7 @@ spine_store_sweep(struct spine_store *store, const struct spine_sweep_options *o
     return st;
 }
 
-/* Once the manifest is durably gone, its files may go. */
+/* The files of a checkpoint go once its manifest is durably gone. */
 enum spine_status
 catalog_remove(struct spine_store *store, struct catalog *catalog, uint64_t sequence,
                struct spine_error *error)
@@ -119,7 +119,9 @@ catalog_remove(struct spine_store *store, struct catalog *catalog, uint64_t sequ
     char name[SPINE_NAME_MAX + 1];
     enum spine_status st;
 
-    /* One that cannot be read names nothing: a sweep finds its files. */
+    assert(sequences_have(&catalog->manifests, sequence));
+    assert(!sequences_have(&catalog->receipts, sequence));
+    /* A manifest that cannot be read names nothing: a sweep finds its files. */
     st = catalog_load(store, sequence, &manifest, error);
     if (st != SPINE_OK && st != SPINE_CORRUPT && st != SPINE_INVALID)
         goto out;
@@ -140,7 +142,7 @@ out:
 }
 
 /* A manifest that is not there any more may be back after a crash, until the names are
- * durable: what removed it may have failed before that. */
+ * durable: the call that removed it may have failed before that. */
 enum spine_status
 catalog_sweep(struct spine_store *store, struct checkpoint_ledger *ledger,
               const struct spine_sweep_options *options, struct spine_sweep_info *info,
@@ -151,6 +153,7 @@ catalog_sweep(struct spine_store *store, struct checkpoint_ledger *ledger,
     struct name_set needed = {0};
     enum spine_status st;
 
+    assert(ledger != NULL && info->files == 0 && info->waiting_files == 0);
     sweep.ledger = ledger;
     sweep.now_ns = clock_now_ns();
     sweep.names_are_durable = options->dry_run || PLANTED(SWEEP_TOO_SOON);
@@ -161,6 +164,7 @@ catalog_sweep(struct spine_store *store, struct checkpoint_ledger *ledger,
         if (!name_set_has(&needed, catalog.objects[i].name))
             TRY(sweep_object(&sweep, &catalog.objects[i], error));
     st = SPINE_OK;
+    assert(sweep.waiting_count <= info->waiting_files);
     remember(&sweep);
 out:
     mem_free(sweep.waiting, sweep.waiting_room * sizeof *sweep.waiting);
@@ -169,7 +173,7 @@ out:
     return st;
 }
 
-/* No checkpoint needs it. */
+/* Removes an object that no checkpoint needs, unless it is in use or too young. */
 static enum spine_status
 sweep_object(struct sweep *sweep, const struct manifest_object *object,
              struct spine_error *error)
@@ -191,7 +195,7 @@ sweep_object(struct sweep *sweep, const struct manifest_object *object,
         return SPINE_OK;
     if (!dry_run) {
         st = store_remove(sweep->store, object->name, error);
-        /* It has gone with its last batch since it was listed. */
+        /* The object has gone with its last batch since it was listed. */
         if (st == SPINE_NOT_FOUND)
             return SPINE_OK;
         TRY_RETURN(st);
@@ -201,8 +205,8 @@ sweep_object(struct sweep *sweep, const struct manifest_object *object,
     return SPINE_OK;
 }
 
-/* Was it found without need not long enough ago? Without memory to note that it was, the
- * next sweep is its first. */
+/* Is an orphan too young to be removed? Notes that it was found; without memory for that,
+ * the next sweep finds it as if for the first time. */
 static bool
 has_grace(struct sweep *sweep, const char *name)
 {
@@ -228,7 +232,7 @@ has_grace(struct sweep *sweep, const char *name)
     return true;
 }
 
-/* What waits now takes the place of what waited before. */
+/* The orphans that wait now take the place of those that waited before. */
 static void
 remember(struct sweep *sweep)
 {
@@ -247,7 +251,7 @@ remember(struct sweep *sweep)
               compare_orphans);
 }
 
-/* Names are what an orphan begins with. */
+/* Compares by name, which an orphan begins with. */
 static int
 compare_orphans(const void *a, const void *b)
 {
@@ -255,7 +259,7 @@ compare_orphans(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-/* What the checkpoints of the catalog name. */
+/* The names of the objects that the checkpoints of the catalog need. */
 static enum spine_status
 needed_by_all(struct spine_store *store, const struct catalog *catalog,
               struct name_set *out, struct spine_error *error)

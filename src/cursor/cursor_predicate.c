@@ -25,7 +25,7 @@ struct predicate_search {
     union spine_datum best;
     struct cell best_cell;
     struct kept_bytes best_bytes;
-    /* Those of the row that was accepted last. */
+    /* The bytes of the row that was accepted last. */
     struct kept_bytes accepted_bytes;
 };
 

@@ -68,6 +68,7 @@ carries_leave_rests(const struct layout *layout, struct rows *rows)
             memcpy(rows->weight + kept * width, rest, width * sizeof *rest);
         kept++;
     }
+    assert(kept <= rows->count);
     rows->count = kept;
 }
 
@@ -117,6 +118,7 @@ carries_count_layers(const struct spine_batch *carries, uint64_t *out)
         rows.count = 0;
     }
 out:
+    assert(st != SPINE_OK || (*out > 0) == (carries->info.rows > 0));
     reader_release(&reader);
     rows_release(layout, &rows);
     return st;
@@ -131,6 +133,7 @@ carries_fail(const struct spine_batch *carries, uint64_t layers,
     struct reader reader;
     enum spine_status st = SPINE_OK;
 
+    assert(layers > 0);
     reader_init(&reader, carries);
     while (!reader_at_end(&reader)) {
         TRY(reader_stage(&reader, &rows, WINDOW_ROWS));
@@ -163,6 +166,7 @@ carries_take_layer(const struct spine_batch *carries, struct spine_batch **layer
     struct reader reader;
     enum spine_status st;
 
+    assert(carries->info.rows > 0);
     *layer = NULL;
     *rest = NULL;
     output_init(&taken, layout);

@@ -228,6 +228,7 @@ runs_close_buffer(struct runs *runs, struct spine_error *error)
         return SPINE_OK;
     TRY_RETURN(batch_of_sorted(layout, &runs->buffer, &batch, error));
     runs->buffer.count = 0;
+    assert(batch->info.rows > 0 && runs->buffer.count == 0);
     push_run(&runs->list, batch);
     return SPINE_OK;
 }

@@ -95,7 +95,9 @@ plan(struct kway *kway, size_t want, uint64_t left, struct wide_bound *bound)
 }
 
 /* Shares `want` rows out among the open inputs, stages them, and lowers the bound to the
- * last row of each share that others follow. */
+ * last row of each share that others follow. The sum of the shares needs no cap as that
+ * of codes does (window_template.h): the output of wide rows grows, while codes may go to
+ * memory of a fixed size. */
 static enum spine_status
 share_out(struct kway *kway, size_t want, uint64_t left, struct wide_bound *bound)
 {

@@ -98,6 +98,7 @@ bloom_bits(double rate)
 {
     double low = BITS_MIN, high = BITS_MAX;
 
+    assert(rate > 0 && rate < 1);
     if (bloom_rate(low) <= rate)
         return low;
     for (int i = 0; i < 20; i++) {

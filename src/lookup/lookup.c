@@ -18,7 +18,7 @@
 
 struct lookup {
     struct ref refs;
-    /* Who is charged for it. */
+    /* The account that is charged for it. */
     account_payer payer;
     enum lookup_kind kind;
     struct bloom bloom;

@@ -59,6 +59,7 @@ lookup_image_write(const struct lookup *lookup, uint64_t keys, void *image)
         memcpy(to, roaring->chunks, chunks);
         memcpy(to + chunks, roaring->containers, roaring_container_bytes(roaring));
     }
+    assert(head.count > 0 && head.count <= IMAGE_COUNT_MAX);
     memcpy(image, &head, sizeof head);
 }
 
@@ -103,6 +104,7 @@ lookup_image_maybe(const void *image, uint64_t word, uint64_t hash)
 {
     const struct image_head *head = image;
 
+    assert(head->count > 0);
     if (head->kind == LOOKUP_ROARING) {
         const struct roaring roaring = roaring_of(head);
 
@@ -121,6 +123,7 @@ lookup_new_like(struct lookup **out, const void *image)
     const uint64_t span = ((uint64_t)head->count << ROARING_CHUNK_BITS) - 1;
     const uint64_t left = UINT64_MAX - head->base;
 
+    assert(head->count > 0 && head->count <= IMAGE_COUNT_MAX);
     if (head->kind == LOOKUP_ROARING)
         return lookup_new_roaring(out, head->base,
                                   head->base + (span < left ? span : left));

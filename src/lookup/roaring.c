@@ -116,6 +116,7 @@ roaring_add(struct roaring *roaring, const uint64_t *words, size_t count)
 {
     struct roaring_builder *builder = roaring->builder;
 
+    assert(builder != NULL);
     for (size_t i = 0; i < count; i++) {
         const uint32_t key = (uint32_t)(words[i] - roaring->base);
 
@@ -244,6 +245,7 @@ roaring_finish(struct roaring *roaring)
     uint8_t *bytes;
     size_t begin;
 
+    assert(builder != NULL);
     close_chunk(builder);
     begin = write_roaring_header(builder);
     bytes = mem_resize(builder->bytes, builder->capacity, builder->end);
@@ -306,6 +308,8 @@ roaring_has(const struct roaring *roaring, uint64_t word)
     const uint64_t key = word - roaring->base;
     const uint32_t low = key & 0xffff;
 
+    /* It was finished. */
+    assert(roaring->builder == NULL);
     if (key >> 16 >= roaring->chunk_count)
         return false;
 

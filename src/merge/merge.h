@@ -60,13 +60,13 @@ struct merge_options {
     /* How the lookup filters of its file are made; NULL: by default. The owner keeps
      * it. */
     const struct lookup_options *lookup;
-    /* Who is told that blocks were read ahead, or written behind, which the merge then
-     * does not wait for; NULL: it waits. Copied. */
+    /* Is told that blocks were read ahead, or written behind, for which the merge does
+     * not wait then; NULL: it waits. Copied. */
     const struct ahead_waiter *waiter;
     /* The bytes of an extent that is read ahead, of all inputs together, of which three
      * may be there; 0: as many as are good for the disk. */
     uint64_t ahead_bytes;
-    /* Who is charged for its memory and for its output; NULL: nobody. */
+    /* The account that is charged for its memory and for its output; NULL: none. */
     struct account *account;
 };
 

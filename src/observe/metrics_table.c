@@ -5,6 +5,8 @@
 
 #include "observe/observe.h"
 
+#include "base/assert.h"
+
 #include <string.h>
 
 /* The functions of ratios. */
@@ -75,6 +77,7 @@ metric_value(const struct metric *metric, const void *stats)
 {
     uint64_t value;
 
+    assert(metric->kind != METRIC_RATIO);
     memcpy(&value, (const char *)stats + metric->offset, sizeof value);
     return value;
 }
@@ -84,6 +87,7 @@ metric_ratio(const struct metric *metric, const void *stats, double *out)
 {
     double part, whole;
 
+    assert(metric->kind == METRIC_RATIO && metric->on_ratio != NULL);
     metric->on_ratio(stats, &part, &whole);
     *out = whole > 0 ? part / whole : 0;
     return whole > 0;

@@ -62,8 +62,8 @@ void text_put(struct text_out *out, const char *text);
 void text_put_number(struct text_out *out, uint64_t number);
 /* Seconds, or a ratio: nine digits behind the point, less what is zero at the end. */
 void text_put_real(struct text_out *out, double number);
-/* As part of a label of Prometheus or of a string of JSON; "?" for what is not UTF-8 or a
- * control character. */
+/* Writes a name as part of a label of Prometheus or of a string of JSON; "?" for what is
+ * not UTF-8 or a control character. */
 void text_put_name(struct text_out *out, const char *name);
 /* Is this UTF-8 of at most `bytes_max` bytes and without control characters? */
 bool name_is_text(const char *name, size_t bytes_max);
@@ -103,14 +103,14 @@ extern const struct metric_table store_table;
 
 /* The value of a metric that is no ratio. */
 uint64_t metric_value(const struct metric *metric, const void *stats);
-/* Of one that is; false when there is none. */
+/* The value of a ratio; false when it has none, as what it is of is zero. */
 bool metric_ratio(const struct metric *metric, const void *stats, double *out);
-/* Adds up what is told of two spines as of one. Names stay those of `to`. */
+/* Adds up what is told of two spines, as if they were one. Names stay those of `to`. */
 void spine_stats_add(struct spine_stats *to, const struct spine_stats *of);
 
 /* ---- prometheus.c, json.c ---- */
 
-/* All that is told. */
+/* All that is told of a runtime. */
 struct observed {
     struct spine_runtime_stats runtime;
     struct spine_store_stats store;

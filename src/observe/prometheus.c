@@ -7,11 +7,13 @@
 
 #include "observe/observe.h"
 
+#include "base/assert.h"
+
 /* Things that have the metrics of one table. */
 struct things {
     const struct metric_table *table;
     size_t count;
-    /* Sets the structure of thing `i`. */
+    /* The structure with the metrics of thing `i`. */
     const void *(*on_thing)(const struct observed *observed, size_t i);
     /* Writes its labels, in braces; NULL: it has none. */
     void (*on_labels)(struct text_out *out, const struct observed *observed, size_t i);
@@ -40,6 +42,7 @@ static void level_labels(struct text_out *out, const struct observed *observed, 
 void
 prometheus_write(struct text_out *out, const struct observed *observed)
 {
+    assert(observed->spines != NULL || observed->spine_count == 0);
     write_things(out, observed, (struct things){&runtime_table, 1, the_runtime, NULL});
     write_pressure(out, &observed->runtime);
     if (observed->has_store)

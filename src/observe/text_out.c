@@ -4,6 +4,8 @@
 
 #include "observe/observe.h"
 
+#include "base/assert.h"
+
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,6 +17,7 @@ static size_t letter_bytes(const unsigned char *at);
 void
 text_begin(struct text_out *out, spine_write_fn *write, void *context)
 {
+    assert(write != NULL);
     out->write = write;
     out->context = context;
     out->status = SPINE_OK;
@@ -25,6 +28,7 @@ enum spine_status
 text_end(struct text_out *out)
 {
     flush(out);
+    assert(out->used == 0);
     return out->status;
 }
 
@@ -41,6 +45,7 @@ text_put(struct text_out *out, const char *text)
 {
     size_t left = strlen(text);
 
+    assert(out->used < sizeof out->buffer);
     while (left > 0) {
         const size_t room = sizeof out->buffer - out->used;
         const size_t part = left < room ? left : room;
@@ -63,7 +68,8 @@ text_put_number(struct text_out *out, uint64_t number)
     text_put(out, digits);
 }
 
-/* The decimal point is what the locale of the host makes of it; theirs is a point. */
+/* snprintf() writes what the host's locale has for a decimal point; both formats want a
+ * point. */
 void
 text_put_real(struct text_out *out, double number)
 {
@@ -83,7 +89,7 @@ text_put_real(struct text_out *out, double number)
     text_put(out, digits);
 }
 
-/* Without control characters, both need the same. */
+/* Prometheus and JSON escape the same letters, as there are no control characters. */
 void
 text_put_name(struct text_out *out, const char *name)
 {
@@ -118,7 +124,7 @@ name_is_text(const char *name, size_t bytes_max)
     return true;
 }
 
-/* Of the letter at `at`, which ends by a zero; 0 when it is none. */
+/* The bytes of the letter at `at`; 0 when it is none. A zero ends the text. */
 static size_t
 letter_bytes(const unsigned char *at)
 {

@@ -103,7 +103,8 @@ spine_trace_writer_close(struct spine_trace_writer *writer, struct spine_error *
     mem_free(writer->threads, writer->thread_capacity * sizeof *writer->threads);
     mem_free(writer, sizeof *writer);
     if (st != SPINE_OK)
-        return spine_fail(error, st, "trace: who takes the text answered %d", (int)st);
+        return spine_fail(error, st,
+                          "trace: the function that takes the text returned %d", (int)st);
     return SPINE_OK;
 }
 

@@ -60,6 +60,7 @@ probe_begin(struct spine_probe *probe, const struct probe_input *input,
 {
     enum spine_status st;
 
+    assert(input->layout != NULL && (input->batches != NULL || input->batch_count == 0));
     *out = (struct spine_probe_rows){0};
     TRY(probe_prepare(probe, input, error));
     TRY(probe_ask(probe, input->keys, out, error));

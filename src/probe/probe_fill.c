@@ -45,6 +45,8 @@ probe_fill(struct spine_probe *probe)
         probe->found += probe->row_count > rows_before;
         probe->key += done;
     }
+    assert(probe->end_count == 0 ||
+           probe->ends[probe->end_count - 1] == probe->row_count);
     return SPINE_OK;
 }
 

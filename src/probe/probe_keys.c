@@ -102,6 +102,7 @@ ascending_words(const uint64_t *words, size_t count)
 struct cell
 probe_key(const struct spine_probe *probe, size_t at)
 {
+    assert(at < probe->key_count);
     if (probe->keys.cells != NULL)
         return probe->keys.cells[at];
     return (struct cell){.word = probe->keys.words[at]};

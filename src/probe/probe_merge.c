@@ -120,7 +120,8 @@ probe_refill(struct kway_input *input, size_t want)
     return SPINE_OK;
 }
 
-/* Stages rows of a hit, no more than `room`; `*left` are those that are left. */
+/* Stages rows of a hit, no more than `room`; `*left` is the number of rows that are
+ * left. */
 static enum spine_status
 stage_hit(struct kway_input *input, struct hit *hit, size_t room, size_t *left)
 {

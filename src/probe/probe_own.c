@@ -107,6 +107,7 @@ probe_own_release(struct probe_own *own)
 enum spine_status
 probe_own_read(struct probe_own *own, struct spine_error *error)
 {
+    assert(own->cursor != NULL);
     drop_asked(own);
     while (!own->at_end && (own->row_count < own->want || own->key_count < 2))
         TRY_RETURN(read_some(own, error));

@@ -34,7 +34,7 @@ struct probe_own {
     size_t want;
     /* Keys that were given and are not here any more. */
     size_t keys_before;
-    /* Those that the probe looks up now: the first ones here. */
+    /* How many of the keys here, from the first one on, the probe looks up now. */
     size_t keys_asked;
 
     size_t row_count;

@@ -10,6 +10,7 @@ enum spine_status
 probe_take_rows(struct spine_probe *probe, struct hit *hit, size_t count,
                 struct rows *out, size_t *left)
 {
+    assert(count <= (size_t)(hit->end - hit->begin));
     if (hit->staged != HIT_NONE)
         probe_append_rows(probe, out, &probe->staged, hit->staged, hit->staged + count);
     else

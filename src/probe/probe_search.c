@@ -28,6 +28,7 @@ enum spine_status
 probe_search(struct spine_probe *probe)
 {
     TRY_RETURN(begin_chunk(probe));
+    assert(probe->key < probe->chunk_end && probe->chunk_end <= probe->key_count);
     for (size_t i = 0; i < probe->batch_count; i++) {
         probe->hit_begins[i] = probe->hit_count;
         TRY_RETURN(search_batch(probe, i));

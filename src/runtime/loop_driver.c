@@ -2,8 +2,8 @@
 
 /*
  * The libuv side of a runtime: pumps are uv_queue_work() items, which only the loop's
- * thread may queue, so everybody else asks it with uv_async_send(). So do those who want
- * to be called at some time: only the loop's thread may set its timer.
+ * thread may queue, so other threads ask it with uv_async_send(). They do the same to be
+ * called at some time, as only the loop's thread may set its timer.
  *
  * libuv's pool is one per process, shared with the host's file and DNS calls, and runs
  * items in order of arrival: that is why the number of pumps is capped, and why each
@@ -394,7 +394,8 @@ pumps_queue(struct loop_driver *driver, unsigned count)
     }
 }
 
-/* Those that the pool has not begun end soon, with UV_ECANCELED. The pool is held. */
+/* Cancels pumps: those that the pool has not begun end soon, with UV_ECANCELED. The pool
+ * is held. */
 static void
 pumps_cancel(struct loop_driver *driver)
 {

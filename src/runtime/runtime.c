@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The jobs of a runtime: which are ready, who runs their slices, and who is kicked when
- * one becomes ready. A slice runs in a pump on a pool thread, in an executor of the
- * host, or in a call of the host's own thread (runtime_help(), spine_runtime_run()).
+ * The jobs of a runtime: which are ready, where their slices run, and what is kicked when
+ * one becomes ready. A slice runs in a pump on a pool thread, in an executor of the host,
+ * or in a call of the host's own thread (runtime_help(), spine_runtime_run()).
  */
 
 #include "runtime/runtime.h"

@@ -20,7 +20,7 @@
  *     running --runtime_wait_for_wake()--> waiting  the same, until it is woken
  *     waiting --its time has come--> ready      by the next look, see below
  *     waiting --runtime_wake()-----> ready      by the owner: now is as good
- *     ready   --runtime_withdraw()-> idle       by the owner, who wants it back
+ *     ready   --runtime_withdraw()-> idle       by the owner, to have it back
  *     waiting --runtime_withdraw()-> idle
  *
  * All of these but the start of a slice and the end of a time happen under the owner's
@@ -73,7 +73,7 @@ struct job_owner {
     /* Its ready jobs, the youngest first, by `owner_next`.
      * The runtime's, under its lock. */
     struct job *ready;
-    /* The same of those that wait. */
+    /* Its jobs that wait, in the same way. */
     struct job *waiting;
 };
 
@@ -100,11 +100,11 @@ struct job {
     /* Its slices wait for a disk. They begin before all other slices, and do not count
      * among the `slices_max`. Never changes. */
     bool is_read;
-    /* Of a read: a slice may take seconds. Who waits for something else does not run it,
-     * only pumps and spine_runtime_run() do. Never changes. */
+    /* Of a read: a slice may take seconds. Only pumps and spine_runtime_run() run it;
+     * threads that wait for something else do not. Never changes. */
     bool is_long;
-    /* Who it belongs to, for runtime_help(). NULL: it runs in pumps and in
-     * spine_runtime_run() only. */
+    /* Its owner, for runtime_help(). NULL: it runs in pumps and in spine_runtime_run()
+     * only. */
     struct job_owner *owner;
     /* Rows of work left: set by the owner while the job is not ready. */
     uint64_t rows_left;
@@ -122,7 +122,7 @@ void runtime_unref(struct spine_runtime *runtime);
 
 /* What goes to files, and when. Lives as long as the runtime. */
 struct placement *runtime_placement(struct spine_runtime *runtime);
-/* Who is told what happens in its spines; NULL: nobody. */
+/* The trace that is told what happens in its spines; NULL: none. */
 const struct spine_trace *runtime_trace(const struct spine_runtime *runtime);
 /* Tells the operator, without a lock held. */
 void runtime_log(const struct spine_runtime *runtime, enum spine_log_level level,

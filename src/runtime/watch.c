@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Who must know what becomes of a runtime: that it closes, and how short its memory is.
+ * The watches of a runtime, which are told that it closes, and how short its memory is.
  *
  * One thread at a time tells the watches, one after the other and without a lock; a watch
  * that is being told does not end meanwhile.
@@ -41,7 +41,7 @@ watch_tell_close_locked(struct spine_runtime *runtime)
     struct runtime_watch *ring = &runtime->locked.watches;
 
     assert(mutex_is_held(&runtime->mutex));
-    /* Somebody may tell them of the pressure. */
+    /* Another thread may be telling the watches of the pressure. */
     while (runtime->locked.telling != NULL && !thread_is_self(&runtime->locked.teller))
         condition_wait(&runtime->quiet, &runtime->mutex);
     runtime->locked.teller = thread_self();
@@ -114,7 +114,8 @@ runtime_watch_each(struct spine_runtime *runtime,
     }
     is_news = runtime->locked.pressure_is_news;
     mutex_unlock(&runtime->mutex);
-    /* Who has found it changed meanwhile has left it to this thread. */
+    /* A thread that has found the pressure changed meanwhile has left it to this one to
+     * tell. */
     if (is_news)
         watch_tell_pressure(runtime);
     return SPINE_OK;

@@ -92,6 +92,7 @@ book_read(struct snapshot_book *book, const struct book_line *except, size_t *co
     *count = 0;
     *oldest_ns = 0;
     mutex_lock(&book->mutex);
+    assert((book->first == NULL) == (book->count == 0));
     oldest = book->first;
     if (oldest != NULL && oldest == except)
         oldest = oldest->younger;

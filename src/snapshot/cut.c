@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Cuts: made, shared, and the changes between two of them. */
+/* Cuts: made, shared, and cuts of a range of their keys. */
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "snapshot/snapshot.h"
 
@@ -18,6 +19,7 @@ cut_new(const struct spine_options *options)
 {
     struct spine_cut *cut = mem_zalloc(sizeof *cut);
 
+    assert(options->name != NULL && strlen(options->name) < sizeof cut->name);
     if (cut == NULL)
         return NULL;
     ref_init(&cut->refs);
@@ -69,9 +71,10 @@ spine_cut_between(const struct spine_cut *cut, const union spine_datum *lower,
     part->value_filter = value_filter_ref(cut->value_filter);
     part->inserted_batches = cut->inserted_batches;
     part->inserted_rows = cut->inserted_rows;
-    /* That of no spine. */
+    /* No spine has this number. */
     part->sequence = UINT64_MAX;
     TRY(snapshot_between(cut->snapshot, lower, upper, &part->snapshot, error));
+    assert(part->snapshot->batch_count <= cut->snapshot->batch_count);
     *out = part;
     part = NULL;
 out:

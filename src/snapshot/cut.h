@@ -6,8 +6,8 @@
  * snapshot/cut -- the whole content of a spine at one moment (spine/cut.h). Part of
  * snapshot/snapshot.h, which includes it.
  *
- * Who makes one fills it before anyone else knows it; from then on nothing changes but
- * the reference count. Any thread.
+ * The thread that makes a cut fills it before any other knows it; from then on nothing
+ * changes but the reference count. Any thread.
  */
 
 #include "base/ref.h"

@@ -101,6 +101,7 @@ spine_snapshot_of_batches(const struct spine_schema *schema,
     for (size_t i = 0; i < batch_count; i++)
         if (batches[i]->info.rows > 0)
             snapshot_append(snapshot, batches[i]);
+    assert(snapshot->batch_count <= batch_count);
     *out = snapshot;
     return SPINE_OK;
 }

@@ -7,8 +7,8 @@
  * them: cursors and probes over all batches, samples and partitions of their keys; whole
  * contents of spines.
  *
- * Who makes a list fills it before anyone else knows it; from then on nothing changes but
- * the reference count. Any thread.
+ * The thread that makes a list fills it before any other knows it; from then on nothing
+ * changes but the reference count. Any thread.
  */
 
 #include "base/ref.h"

@@ -45,12 +45,12 @@ struct cached_image {
     struct cached_image *previous;
     struct store_file *file; /* not a reference: a pin is one */
     uint32_t index;
-    /* Those who use it or wait for it. */
+    /* Users of the image, and threads that wait for its read. */
     uint32_t pins;
     uint8_t queue; /* enum cache_queue_kind */
     uint8_t wanted;
     bool loading;
-    /* Its read failed; those who wait for it look again. */
+    /* Its read failed; threads that wait for it look again. */
     bool failed;
     /* It goes with its last pin. */
     bool transient;
@@ -85,14 +85,14 @@ struct block_cache {
     /* Memory of all images. */
     atomic_size_t bytes;
     struct cache_shard shards[CACHE_SHARDS];
-    unsigned shard_count; /* whose locks are there */
+    unsigned shard_count; /* those that have their locks */
 };
 
 enum spine_status
 cache_init(struct block_cache *cache, size_t bytes_max, struct spine_error *error);
 /* No image is pinned. Twice is harmless. */
 void cache_release(struct block_cache *cache);
-/* Another bound. Evicts nothing: locks may be held. */
+/* Sets another bound, but evicts nothing: locks may be held. */
 void cache_set_bytes(struct block_cache *cache, size_t bytes_max);
 /* Evicts what is above the bound. */
 void cache_shrink(struct block_cache *cache);
@@ -101,7 +101,8 @@ void cache_forget(struct block_cache *cache, struct store_file *file);
 
 /*
  * Makes a pinned image for a block that has none, which the caller then reads into it and
- * ends the load. NULL when there is one by now, `*is_there`, or no memory.
+ * ends the load. NULL when the block has an image by now, `*is_there`, or there is no
+ * memory.
  */
 struct cached_image *
 cache_begin_load(struct store_file *file, uint32_t index, bool transient, bool *is_there);

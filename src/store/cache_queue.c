@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /* The queues of a shard of the cache (S3-FIFO): new images come to a small queue, those
- * that are wanted again to the main one, and a ghost remembers who left early. */
+ * that are wanted again to the main one, and a ghost remembers which image left early. */
 
 #include "store/cache.h"
 
@@ -21,6 +21,7 @@ static void evict(struct cache_shard *shard, struct cached_image *cached, uintpt
 void
 cache_enter_locked(struct cache_shard *shard, struct cached_image *cached)
 {
+    assert(!cached->loading && !cached->failed && !cached->transient);
     assert(cached->queue == QUEUE_NONE);
     cached->wanted = 0;
     push(shard, cached,
@@ -33,6 +34,7 @@ cache_leave_locked(struct cache_shard *shard, struct cached_image *cached)
     struct cache_queue *queue = &shard->queues[cached->queue];
 
     assert(cached->queue != QUEUE_NONE && queue->count > 0);
+    assert(queue->bytes >= cached->bytes);
     if (cached->previous != NULL)
         cached->previous->next = cached->next;
     else
@@ -43,6 +45,7 @@ cache_leave_locked(struct cache_shard *shard, struct cached_image *cached)
         queue->last = cached->previous;
     queue->bytes -= cached->bytes;
     queue->count--;
+    assert((queue->count == 0) == (queue->first == NULL && queue->last == NULL));
     cached->next = cached->previous = NULL;
     cached->queue = QUEUE_NONE;
 }

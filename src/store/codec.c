@@ -5,6 +5,7 @@
 #include "store/codec.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "store/file_format.h"
 
@@ -17,6 +18,7 @@
 void
 scratch_release(struct scratch *scratch)
 {
+    assert((scratch->bytes != NULL) == (scratch->capacity > 0));
     mem_free(scratch->bytes, scratch->capacity);
     *scratch = (struct scratch){0};
 }
@@ -39,6 +41,7 @@ codec_compress(enum spine_compression compression, struct span image,
     const size_t room = image.size - image.size / 8;
     size_t size = 0;
 
+    assert(image.size > 0 && image.size <= FILE_IMAGE_BYTES_MAX);
     *stored = image;
     *codec = CODEC_NONE;
     if (compression == SPINE_COMPRESSION_NONE || room == image.size)
@@ -56,6 +59,7 @@ codec_compress(enum spine_compression compression, struct span image,
     }
     if (size == 0)
         return SPINE_OK;
+    assert(size <= room);
     *stored = (struct span){.data = scratch->bytes, .size = size};
     *codec = compression == SPINE_COMPRESSION_ZSTD ? CODEC_ZSTD : CODEC_LZ4;
     return SPINE_OK;
@@ -65,6 +69,7 @@ bool
 codec_expand(uint8_t codec, const void *stored, size_t stored_bytes, void *image,
              size_t image_bytes)
 {
+    assert(stored_bytes <= FILE_IMAGE_BYTES_MAX && image_bytes <= FILE_IMAGE_BYTES_MAX);
     switch (codec) {
     case CODEC_LZ4:
         return LZ4_decompress_safe(stored, image, (int)stored_bytes, (int)image_bytes) ==

@@ -27,7 +27,8 @@ enum spine_status codec_compress(enum spine_compression compression, struct span
                                  struct scratch *scratch, struct span *stored,
                                  uint8_t *codec, struct spine_error *error);
 
-/* The `image_bytes` of an image that was stored so. False when they are not to be had. */
+/* Expands the stored bytes of an image to its `image_bytes`. False when that is not what
+ * they expand to. */
 bool codec_expand(uint8_t codec, const void *stored, size_t stored_bytes, void *image,
                   size_t image_bytes);
 

@@ -286,7 +286,7 @@ directory_sync_names(void *context, struct spine_error *error)
     return SPINE_OK;
 }
 
-/* Small and soon synced, so through the cache of the system. */
+/* The object is small and synced at once, so it goes through the cache of the system. */
 static enum spine_status
 directory_put_new(void *context, const char *name, const void *data, size_t size,
                   struct spine_error *error)

@@ -60,6 +60,7 @@ store_file_extent(const struct store_file *file, uint32_t index, uint32_t end,
         *bytes = (size_t)more;
         count++;
     }
+    assert(count <= end - index && *bytes > 0);
     return count;
 }
 
@@ -67,6 +68,7 @@ enum spine_status
 store_file_read_extent(struct store_file *file, uint64_t offset, void *data, size_t bytes,
                        struct spine_error *error)
 {
+    assert(offset + bytes <= file->footer.file_bytes);
     return store_read(file, offset, data, bytes, error);
 }
 
@@ -76,6 +78,7 @@ store_file_unpack(struct store_file *file, uint32_t index, const void *stored,
 {
     const struct file_block *block = &file->table.blocks[index];
 
+    assert(index < file_table_parts(&file->table));
     if (file_checksum(&file->footer.id, block->offset, stored, block->stored_bytes) !=
             block->checksum &&
         !PLANTED(CHECKSUM_IGNORED))

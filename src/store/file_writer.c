@@ -14,7 +14,7 @@
 struct store_writer {
     struct file_id id;
     struct object_sink *sink;
-    /* Whose sink it is; NULL: the writer's. */
+    /* The pack that owns the sink; NULL: the writer owns it. */
     struct store_pack *pack;
     /* Where the file begins. */
     uint64_t base;
@@ -23,7 +23,7 @@ struct store_writer {
     struct file_block *filters;
     size_t filter_capacity;
     uint64_t features;
-    /* Once it has its end. */
+    /* Valid once the file has its end. */
     struct file_footer footer;
     bool is_whole;
     /* What a compressed image is written to. */
@@ -117,6 +117,7 @@ store_writer_block(struct store_writer *writer, const void *image, size_t bytes,
     struct file_block block = {.image_bytes = (uint32_t)bytes};
     struct span stored = {.data = image, .size = bytes};
 
+    assert(!writer->is_whole);
     assert(bytes > 0 && bytes <= FILE_IMAGE_BYTES_MAX && table->section_count == 0);
     if (!array_reserve(&table->blocks, &table->block_capacity, sizeof *table->blocks,
                        (size_t)table->block_count + 1))
@@ -155,6 +156,7 @@ store_writer_section(struct store_writer *writer, uint32_t kind, const void *dat
     struct file_table *table = &writer->table;
     struct file_section section = {.kind = kind, .bytes = bytes};
 
+    assert(!writer->is_whole && writer->base % FILE_PART_ALIGNMENT == 0);
     assert(table->section_count == 0 ||
            table->sections[table->section_count - 1].kind < kind);
     if (!array_reserve(&table->sections, &table->section_capacity,
@@ -171,12 +173,14 @@ store_writer_section(struct store_writer *writer, uint32_t kind, const void *dat
 void
 store_writer_need(struct store_writer *writer, enum file_feature feature)
 {
+    assert(!writer->is_whole);
     writer->features |= feature;
 }
 
 uint64_t
 store_writer_bytes(const struct store_writer *writer)
 {
+    assert(object_sink_bytes(writer->sink) >= writer->base);
     return object_sink_bytes(writer->sink) - writer->base;
 }
 
@@ -193,6 +197,7 @@ store_writer_end(struct store_writer *writer, struct spine_error *error)
     writer->footer = (struct file_footer){.id = writer->id, .features = writer->features};
     TRY_RETURN(join_filters(writer, error));
     TRY_RETURN(append_end(writer, &writer->footer, error));
+    assert(store_writer_bytes(writer) == writer->footer.file_bytes);
     writer->is_whole = true;
     return writer->pack != NULL ? SPINE_OK : object_sink_end(writer->sink, error);
 }
@@ -281,7 +286,8 @@ store_pack_abort(struct store_pack *pack)
     mem_free(pack, sizeof *pack);
 }
 
-/* Appends what is stored of an image, and says of the block where and what. */
+/* Appends the stored bytes of an image, and notes in `block` where they lie and their
+ * checksum. */
 static enum spine_status
 append_image(struct store_writer *writer, struct span stored, struct file_block *block,
              struct spine_error *error)
@@ -307,7 +313,7 @@ align(struct store_writer *writer, struct spine_error *error)
                               behind > 0 ? FILE_PART_ALIGNMENT - behind : 0, error);
 }
 
-/* The filters to their place in the table. */
+/* Copies the filters to their place in the table. */
 static enum spine_status
 join_filters(struct store_writer *writer, struct spine_error *error)
 {
@@ -324,7 +330,7 @@ join_filters(struct store_writer *writer, struct spine_error *error)
     return SPINE_OK;
 }
 
-/* The table and the footer, which is filled in. */
+/* Fills in the footer, and appends it behind the table. */
 static enum spine_status
 append_end(struct store_writer *writer, struct file_footer *footer,
            struct spine_error *error)

@@ -25,7 +25,7 @@
 
 struct memory_object {
     struct memory_object *next;
-    /* Those that write it or have it open. */
+    /* Its writer, and the handles that are open. */
     unsigned users;
     bool named_now;
     bool named_durably;
@@ -362,8 +362,8 @@ memory_remove(void *context, const char *name, struct spine_error *error)
     return st;
 }
 
-/* Goes on, after each callback, with the object behind it, which its count of users keeps
- * there. */
+/* While a callback runs without the lock, the count of users keeps its object in the
+ * list. */
 static enum spine_status
 memory_list(void *context, spine_name_fn *on_name, void *argument,
             struct spine_error *error)

@@ -55,6 +55,7 @@ object_sink_new(struct spine_store *store, const char *name,
     struct object_sink *sink = mem_zalloc(sizeof *sink);
     enum spine_status st;
 
+    assert(waiter == NULL || !waiter->by_own_thread || waiter->runtime == NULL);
     *out = NULL;
     if (sink == NULL)
         return fail_nomem(error, "the writer of a file", sizeof *sink);
@@ -126,6 +127,8 @@ object_sink_append(struct object_sink *sink, const void *data, size_t bytes,
 {
     const uint8_t *from = data;
 
+    /* Only the owner sets it. */
+    assert(!sink->is_ending);
     while (bytes > 0) {
         struct sink_unit *unit = sink->filling;
         size_t room, part;
@@ -143,6 +146,7 @@ object_sink_append(struct object_sink *sink, const void *data, size_t bytes,
         if (unit->filled == STORE_WRITE_BYTES)
             TRY_RETURN(hand_over(sink, error));
     }
+    assert(sink->filling == NULL || sink->filling->filled < STORE_WRITE_BYTES);
     return SPINE_OK;
 }
 
@@ -190,7 +194,7 @@ hand_over(struct object_sink *sink, struct spine_error *error)
     return status_of(sink, error);
 }
 
-/* Without one, who appends writes. */
+/* Without a thread, the calls that append write. */
 static void
 start_thread(struct object_sink *sink)
 {
@@ -255,8 +259,8 @@ is_written_behind(const struct object_sink *sink)
     return sink->has_thread || sink->waiter.runtime != NULL;
 }
 
-/* Has the thread or a job do what there is to do, unless one does; without any, the
- * caller does. */
+/* Lets the thread or a job write what there is, unless one does so already. Without a
+ * job, the caller writes. */
 static void
 run(struct object_sink *sink)
 {
@@ -281,6 +285,7 @@ object_sink_end(struct object_sink *sink, struct spine_error *error)
     struct store_work *work = &sink->store->work;
     enum spine_status st;
 
+    assert(!sink->is_ending && !object_sink_has_ended(sink));
     TRY_RETURN(hand_over(sink, error));
     if (!is_written_behind(sink)) {
         st = end_object(sink, &sink->error);
@@ -424,7 +429,7 @@ end_object(struct object_sink *sink, struct spine_error *error)
     return store_object_finished(sink->object, error);
 }
 
-/* Did a write fail? */
+/* The status of the first write that failed, if one did. */
 static enum spine_status
 status_of(struct object_sink *sink, struct spine_error *error)
 {
@@ -501,6 +506,7 @@ file_id_new(struct file_id *out, struct spine_error *error)
 void
 file_id_name(const struct file_id *id, const char *ending, char name[SPINE_NAME_MAX + 1])
 {
+    assert(strlen(ending) <= SPINE_NAME_MAX - 32);
     (void)snprintf(name, SPINE_NAME_MAX + 1, "%016" PRIx64 "%016" PRIx64 "%s", id->high,
                    id->low, ending);
 }

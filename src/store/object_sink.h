@@ -24,36 +24,40 @@
 struct sink_unit;
 
 struct object_sink {
-    /* Its writes, as a job does them. */
+    /* The task by which a job writes. */
     struct store_task task;
     struct spine_store *store;
-    /* What it becomes. */
+    /* The object that is written. */
     struct store_object *object;
-    /* The backend's; NULL when that has ended. */
+    /* What the backend writes with; NULL when that has ended. */
     void *writer;
-    /* Whose job writes, and who is told; its runtime is NULL: nobody, the owner does. */
+    /* The runtime whose jobs write, and the function that is told. Without a runtime, the
+     * owner writes. */
     struct store_waiter waiter;
     /* The owner's: the unit that is being filled, or NULL. */
     struct sink_unit *filling;
     uint64_t handed; /* bytes of all units before it */
-    /* That writes, and waits for `queued`, if there is one. */
+    /* The thread that writes, if there is one; it waits for `queued`. */
     struct thread thread;
     struct condition queued;
     bool has_thread;
 
-    /* Of the store's lock, from here on; the two that are atomic may be seen without. */
+    /* The fields from here on are guarded by the store's lock; the two atomic ones may be
+     * seen without it. */
     struct sink_unit *first, *last;
-    /* One that the thread has written, to be filled again; NULL: none. */
+    /* A unit that the thread has written, to be filled again; NULL: none. */
     struct sink_unit *spare;
     atomic_size_t unit_count;
-    /* There is a job for it, or will be; its thread writes, or will. */
+    /* A job or the sink's thread writes, or soon will. */
     bool is_running;
     /* The thread ends when there is nothing to do. */
     bool thread_ends;
-    /* The end of the object is to be written, too; it was, well or not. */
+    /* The end of the object is to be written, too. `has_ended`: it was, or that
+     * failed. */
     bool is_ending;
     atomic_bool has_ended;
-    /* Nobody wants it any more: who writes frees it. */
+    /* The owner has let go of the sink while it is written: the job that writes frees
+     * it. */
     bool is_abandoned;
     bool is_telling;
     /* The first write that failed. */
@@ -69,7 +73,7 @@ enum spine_status object_sink_new(struct spine_store *store, const char *name,
 enum spine_status object_sink_append(struct object_sink *sink, const void *data,
                                      size_t bytes, struct spine_error *error);
 uint64_t object_sink_bytes(const struct object_sink *sink);
-/* Is so much not written yet that the owner should wait? */
+/* Is the sink so far behind that the owner should wait? */
 bool object_sink_is_behind(const struct object_sink *sink);
 /* All is appended: has the rest written, and the object ended. */
 enum spine_status object_sink_end(struct object_sink *sink, struct spine_error *error);
@@ -77,14 +81,14 @@ enum spine_status object_sink_end(struct object_sink *sink, struct spine_error *
 bool object_sink_has_ended(const struct object_sink *sink);
 /* The object is whole, has its name, and can be read. Waits for that. */
 enum spine_status object_sink_finish(struct object_sink *sink, struct spine_error *error);
-/* Ends it, without waiting for a write that is under way, but for that of its own thread;
- * an object that is not finished will not be. Nobody is told any more. NULL is
+/* Ends the sink, and gives an object up that is not finished. Waits for a write of the
+ * sink's own thread, but not for one of a job. Nobody is told any more. NULL is
  * allowed. */
 void object_sink_free(struct object_sink *sink);
 
-/* 128 bits that nobody else has. */
+/* 128 random bits, which no other file has. */
 enum spine_status file_id_new(struct file_id *out, struct spine_error *error);
-/* The name of the object that is called so, with an ending. */
+/* The name of the object with this id and ending. */
 void
 file_id_name(const struct file_id *id, const char *ending, char name[SPINE_NAME_MAX + 1]);
 

@@ -46,7 +46,8 @@ store_pin_run(struct store_file *file, uint32_t index, size_t count, bool transi
                                 &bytes);
         run = run_begin(file, first, run, transient, out + at);
         if (run == 0) {
-            /* There is no memory, or somebody reads it: as for a single block. */
+            /* There is no memory, or another thread reads the block: store_pin() handles
+             * both. */
             st = store_pin(file, first, transient, &out[at], error);
             run = 1;
         } else
@@ -63,8 +64,8 @@ store_pin_run(struct store_file *file, uint32_t index, size_t count, bool transi
     return st;
 }
 
-/* Begins the loads of blocks that have no image, from `index` on, until one has. Their
- * number. */
+/* Begins the loads of blocks that have no image, from `index` on, up to the first that
+ * has one. Returns their number. */
 static size_t
 run_begin(struct store_file *file, uint32_t index, size_t count, bool transient,
           struct cached_image **images)

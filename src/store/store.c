@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* A store: a backend, the cache of what is read from it, and what is counted. Also what a
- * runtime that serves the store is told of it. */
+/* A store: a backend, the cache of what is read from it, and what is counted. Also the
+ * service that a store is to a runtime. */
 
 #include "store/store.h"
 
@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #define CACHE_BYTES_DEFAULT ((size_t)64 << 20)
-/* Of what is left to a store, the part that one read ahead may take: a scan has some of
- * them, and there are several scans. */
+/* One read ahead may take one in this many of the bytes that are left to a store: a scan
+ * has some reads under way, and there are several scans. */
 #define AHEAD_PART 16u
 
 static enum spine_status serve(struct runtime_service *service,
@@ -103,7 +103,7 @@ options_check(const struct spine_store_options *options, struct spine_error *err
     return SPINE_OK;
 }
 
-/* All of them, or none. */
+/* Makes all parts of a store, or none. */
 static enum spine_status
 parts_init(struct spine_store *store, const struct spine_store_options *options,
            struct spine_error *error)

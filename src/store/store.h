@@ -5,7 +5,7 @@
 /*
  * store/ -- where batches are kept outside memory: backends of immutable objects
  * (spine/backend.h), and batch files in them (FORMAT.md). It knows images and sections as
- * bytes; what they mean is said by batch/.
+ * bytes; batch/ knows what they mean.
  *
  *     backend.c            names; what all backends share
  *     directory_backend.c  the files of a directory
@@ -28,9 +28,9 @@
  *     cache.c              images in memory
  *     cache_queue.c        which of them stay
  *     read_ahead.c         several images at a time
- *     store_run.c          the same by somebody else
+ *     store_run.c          the same, by a job of a runtime
  *     store_work.c         what runtimes do for a store: read, remove files
- *     store_guests.c       who keeps files open only in case they are of use
+ *     store_guests.c       users that need a file only as long as the store is open
  *
  *     store_writer_new(store, &writer, error);
  *     store_writer_block(...);     for each block, in order
@@ -59,11 +59,11 @@
 #define STORE_WRITE_BYTES (1u << 20)
 /* When this many of them are full and not written, a writer is behind. */
 #define STORE_UNITS_BEHIND 3u
-/* With so much to write, a thread of the writer's own is worth its while. */
+/* From this many bytes on, a thread of the writer's own is worth its while. */
 #define STORE_OWN_THREAD_BYTES ((uint64_t)2 << 20)
-/* Letters of the name of a batch file: its id in hexadecimal and an ending. */
+/* The ending of the name of a batch file, which begins with its id in hexadecimal. */
 #define STORE_FILE_ENDING ".batch"
-/* The same of a pack. */
+/* The ending of the name of a pack. */
 #define STORE_PACK_ENDING ".pack"
 
 /* What a store has done, in all. */
@@ -82,8 +82,8 @@ void store_unref(struct spine_store *store);
 void store_counts(struct spine_store *store, struct store_counts *out);
 /* What the store holds: images in its cache, buffers, what is known of open files. */
 uint64_t store_memory(struct spine_store *store);
-/* The most bytes that one read ahead may take now, as runtimes with a memory limit want
- * it; 0: none. UINT64_MAX: nobody has a limit. */
+/* The most bytes that one read ahead may take now, so that runtimes keep their memory
+ * limits. 0: nothing is to be read ahead. UINT64_MAX: no runtime has a limit. */
 uint64_t store_ahead_bytes(struct spine_store *store);
 
 /* ---- Writing ---- */
@@ -93,14 +93,14 @@ struct store_writer;
 
 enum spine_status store_writer_new(struct spine_store *store, struct store_writer **out,
                                    struct spine_error *error);
-/* Appends the image of a block. With `compress`, its bytes are worth an attempt. */
+/* Appends the image of a block, compressed if `compress` is set and that pays. */
 enum spine_status store_writer_block(struct store_writer *writer, const void *image,
                                      size_t bytes, bool compress,
                                      struct spine_error *error);
 /*
- * Appends a lookup filter of all keys of the blocks from `first_block` on and before that
- * of the next one: all of them come before it, and the first begins with block 0. It is
- * read as block `block_count` and following ones of the table.
+ * Appends a lookup filter of the keys of blocks that are appended already: from
+ * `first_block` on, up to where the next filter begins. The first filter begins with
+ * block 0. Filters are read like blocks, by the numbers behind those of all blocks.
  */
 enum spine_status store_writer_filter(struct store_writer *writer, uint32_t first_block,
                                       const void *image, size_t bytes,
@@ -108,15 +108,15 @@ enum spine_status store_writer_filter(struct store_writer *writer, uint32_t firs
 enum spine_status store_writer_section(struct store_writer *writer, uint32_t kind,
                                        const void *data, size_t bytes,
                                        struct spine_error *error);
-/* What is in the file so far, in bytes. */
-/* What reads the file must know the feature. */
+/* Readers that do not know the feature refuse the file. */
 void store_writer_need(struct store_writer *writer, enum file_feature feature);
+/* What is in the file so far, in bytes. */
 uint64_t store_writer_bytes(const struct store_writer *writer);
-/* The file is whole, has its name, and is open for reading. Takes the writer, also when
- * it fails. */
+/* Ends the file: it is whole, has its name, and is open for reading. Takes the writer,
+ * also when it fails. */
 enum spine_status store_writer_finish(struct store_writer *writer,
                                       struct store_file **out, struct spine_error *error);
-/* There will be no file; a pack that it was written to can only be aborted. NULL is
+/* Gives the file up; a pack that it was written to can only be aborted. NULL is
  * allowed. */
 void store_writer_abort(struct store_writer *writer);
 
@@ -137,7 +137,7 @@ enum spine_status store_writer_new_in(struct store_pack *pack, struct store_writ
 /* Takes the pack, also when it fails: then its files cannot be read, and are only let go
  * of. */
 enum spine_status store_pack_finish(struct store_pack *pack, struct spine_error *error);
-/* There will be no pack. NULL is allowed. */
+/* Gives the pack and its files up. NULL is allowed. */
 void store_pack_abort(struct store_pack *pack);
 
 /* ---- Reading ---- */
@@ -160,44 +160,46 @@ struct store_file {
     enum spine_status (*on_check)(const struct store_file *file, uint32_t index,
                                   const void *image, struct spine_error *error);
     void *check_context;
-    /* Frees that when the file goes; NULL: nothing to free. */
+    /* Frees `check_context` when the file goes; NULL: nothing to free. */
     void (*on_release)(void *check_context);
-    /* To end it, once it has no reference. */
+    /* The task that ends the file, once it has no reference. */
     struct store_task end;
-    /* For messages: that of the object, and where in a pack it begins. */
+    /* For messages: the name of the object, and where in a pack the file begins. */
     char name[SPINE_NAME_MAX + 24];
 };
 
-/* What the owner of the file keeps for it takes `bytes` bytes, too: these count as memory
- * of the store until the file goes. Called by the owner that sets `on_check`. */
+/* Counts `bytes` bytes as memory of the store until the file goes: those of what the
+ * owner of the file keeps for it. Called by the owner that sets `on_check`. */
 void store_file_holds(struct store_file *file, uint64_t bytes);
 
-/* Opens the file of a name and reads its footer and its table. It is kept until somebody
- * says otherwise. SPINE_NOT_FOUND, SPINE_CORRUPT, SPINE_INVALID for another version. */
+/* Opens the file of a name and reads its footer and its table. Its object is kept
+ * (store/store_object.h). SPINE_NOT_FOUND, SPINE_CORRUPT, SPINE_INVALID for another
+ * version. */
 enum spine_status store_file_open(struct spine_store *store, const char *name,
                                   struct store_file **out, struct spine_error *error);
-/* The same of the `bytes` at `base` of an object. */
+/* The same for a file that is the `bytes` at `base` of an object. */
 enum spine_status store_file_in_object(struct store_object *object, uint64_t base,
                                        uint64_t bytes, struct store_file **out,
                                        struct spine_error *error);
 struct store_file *store_file_ref(struct store_file *file);
-/* With the last one its object goes, unless that is kept: in a thread of a runtime that
- * serves the store, in this one when none does. NULL is allowed. */
+/* The last reference to the files of an object ends the object, and removes it unless it
+ * is kept: in a thread of a runtime that serves the store, or in this thread when none
+ * does. NULL is allowed. */
 void store_file_unref(struct store_file *file);
 
-/* Reads block `index`, or the filter behind the blocks, into `image`, which has
- * image_bytes of the table, and checks it. */
+/* Reads block `index`, or the filter that has this number, into `image`, which has the
+ * `image_bytes` that the table says, and checks it. */
 enum spine_status store_file_read(struct store_file *file, uint32_t index, void *image,
                                   struct spine_error *error);
 
-/* How many blocks, from `index` on and before `end`, one read of at most `bytes_max`
- * bytes takes, at least one; where they lie. */
+/* The number of blocks, from `index` on and before `end`, that one read of at most
+ * `bytes_max` bytes takes, at least one; `*offset` and `*bytes` say where they lie. */
 uint32_t store_file_extent(const struct store_file *file, uint32_t index, uint32_t end,
                            uint64_t bytes_max, uint64_t *offset, size_t *bytes);
 enum spine_status store_file_read_extent(struct store_file *file, uint64_t offset,
                                          void *data, size_t bytes,
                                          struct spine_error *error);
-/* The image of block `index`, whose stored bytes are at `stored`. */
+/* Checks the bytes of block `index` at `stored`, and makes its image of them. */
 enum spine_status store_file_unpack(struct store_file *file, uint32_t index,
                                     const void *stored, void *image,
                                     struct spine_error *error);
@@ -222,12 +224,12 @@ struct cached_image;
  */
 enum spine_status store_pin(struct store_file *file, uint32_t index, bool transient,
                             struct cached_image **out, struct spine_error *error);
-/* The same of what is in memory; NULL, without waiting, when it is not. */
+/* The same for an image that is in memory. NULL, without waiting, when it is not. */
 struct cached_image *
 store_pin_resident(struct store_file *file, uint32_t index, bool transient);
 /*
  * Pins the blocks [index, index + count): `out` has room for `count` images. What is not
- * in memory is read together, extent by extent. All or none.
+ * in memory is read together, extent by extent. On failure none is pinned.
  */
 enum spine_status store_pin_run(struct store_file *file, uint32_t index, size_t count,
                                 bool transient, struct cached_image **out,
@@ -238,7 +240,8 @@ const void *store_image(const struct cached_image *cached);
 
 /* ---- Reading ahead ---- */
 
-/* Neighbours that are read together, perhaps by somebody else, and pinned then. */
+/* Blocks side by side that are read together, by a job or by the thread that needs them
+ * first, and are pinned then. */
 struct store_run;
 
 /* Blocks [index, index + count), which should be those of an extent, or one filter, whose
@@ -247,16 +250,17 @@ struct store_run;
 enum spine_status store_run_new(struct store_file *file, uint32_t index, uint32_t count,
                                 bool transient, struct store_run **out,
                                 struct spine_error *error);
-/* Has a job of `runtime`, or of anybody when NULL, read it. Unless it is NULL,
- * `on_end(context)` is called when that has ended, without locks. It may still come when
- * store_run_finish() has returned, for a read that was begun elsewhere, but not once
- * store_run_free() has. False, and nothing happens, when it does not serve the store. */
+/* Lets a job of `runtime` read the run, or a job of any runtime when that is NULL. Unless
+ * it is NULL, `on_end(context)` is called without locks when the read has ended. The call
+ * may still come after store_run_finish() has returned, if another thread had begun the
+ * read, but not after store_run_free() has. False, and nothing happens, when `runtime`
+ * does not serve the store. */
 bool store_run_submit(struct store_run *run, const struct spine_runtime *runtime,
                       void (*on_end)(void *context), void *context);
 /* Has it been read, well or not? */
 bool store_run_has_ended(const struct store_run *run);
-/* Reads it in the calling thread, unless that was begun elsewhere, and waits for its
- * end: all its blocks are pinned then, or why not. */
+/* Reads the run in the calling thread, unless another thread has begun that, and waits
+ * for the end of the read. On success all blocks are pinned. */
 enum spine_status store_run_finish(struct store_run *run, struct spine_error *error);
 /* Unpins what was read. NULL is allowed. */
 void store_run_free(struct store_run *run);
@@ -270,10 +274,11 @@ void store_cache_counts(struct spine_store *store, struct store_cache_counts *ou
 /* The most bytes of images in memory that nobody has pinned. */
 void store_cache_set_bytes(struct spine_store *store, size_t bytes_max);
 
-/* Told now and then how many of a file's bytes were looked at. */
+/* Is called now and then with the number of bytes of a file that were looked at so
+ * far. */
 typedef void store_progress_fn(void *context, uint64_t bytes);
-/* Reads all of it and checks every byte that FORMAT.md speaks of. `on_progress` may be
- * NULL. */
+/* Reads the whole file and checks every byte that FORMAT.md speaks of. `on_progress` may
+ * be NULL. */
 enum spine_status store_file_verify(struct store_file *file,
                                     store_progress_fn *on_progress, void *context,
                                     struct spine_error *error);

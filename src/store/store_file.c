@@ -75,6 +75,7 @@ store_file_of_written(struct store_object *object, uint64_t base,
     struct store_file *file;
     enum spine_status st;
 
+    assert(base % FILE_PART_ALIGNMENT == 0 && footer->file_bytes > footer->table_offset);
     *out = NULL;
     TRY_RETURN(file_new(object, base, &file, error));
     file->footer = *footer;

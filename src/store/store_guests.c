@@ -3,6 +3,7 @@
 /* The guests of a store, in a list under a lock of its own, and their dismissal. */
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "store/store_state.h"
 
 static void guest_unlink_locked(struct store_guests *guests, struct store_guest *guest);
@@ -27,6 +28,7 @@ store_guests_unref(struct store_guests *guests)
 {
     if (guests == NULL || !ref_drop(&guests->refs))
         return;
+    assert(guests->locked.first == NULL);
     mutex_release(&guests->mutex);
     mem_free(guests, sizeof *guests);
 }
@@ -56,6 +58,8 @@ store_guest_enter(struct spine_store *store, struct store_guest *guest)
     struct store_guests *guests = store->guests;
     bool enters;
 
+    assert(guest->guests == NULL && !guest->is_there);
+    assert(guest->on_take != NULL && guest->on_release != NULL);
     mutex_lock(&guests->mutex);
     enters = !guests->locked.are_dismissed;
     if (enters) {
@@ -93,6 +97,7 @@ store_guest_leave(struct store_guest *guest)
 static void
 guest_unlink_locked(struct store_guests *guests, struct store_guest *guest)
 {
+    assert(guest->is_there);
     if (guest->previous != NULL)
         guest->previous->next = guest->next;
     else

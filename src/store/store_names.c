@@ -2,10 +2,11 @@
 
 /*
  * The objects of a store by their names: lists of them, and small ones, which are read
- * and written whole.
+ * and written whole. Also the lock of the calls that decide which objects are needed.
  */
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "store/store_state.h"
 
@@ -77,6 +78,7 @@ store_put(struct spine_store *store, const char *name, const void *data, size_t 
     void *writer;
     enum spine_status st = backend->create(backend->context, name, &writer, error);
 
+    assert(spine_name_is_valid(name));
     if (st != SPINE_OK)
         return store_answer(st, error);
     store_count(&store->writes, 1);
@@ -92,6 +94,7 @@ enum spine_status
 store_put_new(struct spine_store *store, const char *name, const void *data, size_t bytes,
               struct spine_error *error)
 {
+    assert(spine_name_is_valid(name) && data != NULL);
     store_count(&store->writes, 1);
     store_count(&store->write_bytes, bytes);
     /* The object and its name. */
@@ -154,6 +157,7 @@ store_checkpoints_unlock(struct spine_store *store)
     struct checkpoint_turn *turn = &store->turn;
 
     mutex_lock(&turn->mutex);
+    assert(turn->is_taken);
     turn->is_taken = false;
     condition_signal(&turn->ended);
     mutex_unlock(&turn->mutex);

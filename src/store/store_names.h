@@ -16,20 +16,21 @@
 struct spine_store;
 struct store_object;
 
-/* Every object there is. What the backend or `on_name` says. */
+/* Calls `on_name` for every object of the store. Returns what the backend or `on_name`
+ * returned. */
 enum spine_status store_list(struct spine_store *store, spine_name_fn *on_name,
                              void *argument, struct spine_error *error);
-/* A small object whole: `*data` of `*bytes`, which the caller ends with mem_free().
+/* Reads a small object whole: `*data` of `*bytes`, which the caller ends with mem_free().
  * SPINE_CORRUPT when it is empty or larger than `bytes_max`. */
 enum spine_status store_get(struct spine_store *store, const char *name, size_t bytes_max,
                             void **data, size_t *bytes, struct spine_error *error);
 /* Is there an object of that name? SPINE_OK, SPINE_NOT_FOUND. */
 enum spine_status
 store_has(struct spine_store *store, const char *name, struct spine_error *error);
-/* A small object that is not durable. */
+/* Writes a small object, which is not durable when this returns. */
 enum spine_status store_put(struct spine_store *store, const char *name, const void *data,
                             size_t bytes, struct spine_error *error);
-/* A small object, durable at once (spine/backend.h). */
+/* Writes a small object, which is durable when this returns (spine/backend.h). */
 enum spine_status store_put_new(struct spine_store *store, const char *name,
                                 const void *data, size_t bytes,
                                 struct spine_error *error);
@@ -37,16 +38,17 @@ enum spine_status
 store_remove(struct spine_store *store, const char *name, struct spine_error *error);
 enum spine_status store_sync_names(struct spine_store *store, struct spine_error *error);
 /* Copies an object of store `from`, byte by byte: `*out` is the copy in `to`, open, under
- * the same name, and goes with its last reference unless it is kept. SPINE_NOT_FOUND,
- * SPINE_EXISTS, and SPINE_CORRUPT when it has not `bytes`. */
+ * the same name, and is removed with its last reference unless it is kept.
+ * SPINE_NOT_FOUND, SPINE_EXISTS, and SPINE_CORRUPT when the object does not have `bytes`
+ * bytes. */
 enum spine_status store_copy(struct spine_store *from, const char *name, uint64_t bytes,
                              struct spine_store *to, struct store_object **out,
                              struct spine_error *error);
-/* Is it the name of an object with batch files? */
+/* Is `name` that of a batch file or of a pack? */
 bool store_name_is_of_batches(const char *name);
 
-/* An object that nobody needs, as a sweep has found at a time of clock_now_ns(), and each
- * sweep since then. */
+/* An object that nobody needs: a sweep found that at `since_ns`, a time of
+ * clock_now_ns(), and so did each sweep since then. */
 struct orphan {
     char name[SPINE_NAME_MAX + 1];
     uint64_t since_ns;
@@ -54,18 +56,18 @@ struct orphan {
 
 /* What a store knows of its checkpoints. */
 struct checkpoint_ledger {
-    /* The greatest number that one was given. */
+    /* The greatest number that a checkpoint was given. */
     uint64_t last_sequence;
-    /* Of the last sweep, by name. */
+    /* What the last sweep found, in the order of names. */
     struct orphan *orphans;
     size_t orphan_count;
     size_t orphan_room;
 };
 
-/* One at a time says which objects are needed, from the lock to the unlock, which may be
- * by another thread. The ledger is its own meanwhile. */
+/* A caller has this lock while it decides which objects are needed; it may be let go of
+ * by another thread. The ledger belongs to the caller meanwhile. */
 struct checkpoint_ledger *store_checkpoints_lock(struct spine_store *store);
-/* Does not wait: NULL when somebody has the lock. */
+/* The same without waiting: NULL when another caller has the lock. */
 struct checkpoint_ledger *store_checkpoints_try_lock(struct spine_store *store);
 void store_checkpoints_unlock(struct spine_store *store);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Runs of blocks that are read together: by a job of a runtime, or by who needs them
- * first. */
+/* Runs of blocks that are read together: by a job of a runtime, or by the thread that
+ * needs them first. */
 
 #include "store/store_run.h"
 
@@ -76,6 +76,7 @@ store_run_finish(struct store_run *run, struct spine_error *error)
     while (run->state != RUN_ENDED)
         condition_wait(&work->ended, &work->mutex);
     mutex_unlock(&work->mutex);
+    assert(run->status != SPINE_OK || run->images[run->count - 1] != NULL);
     if (run->status != SPINE_OK && error != NULL)
         *error = run->error;
     return run->status;
@@ -129,7 +130,7 @@ read_run(struct store_run *run)
     atomic_store_explicit(&run->state, RUN_ENDED, memory_order_release);
     condition_broadcast(&work->ended);
     mutex_unlock(&work->mutex);
-    /* Unless it is told now, it may be gone. */
+    /* The run may be gone from here on, unless its end is told now. */
     if (is_abandoned)
         run_free(run);
     else if (is_telling) {

@@ -20,15 +20,16 @@ struct store_run {
     uint32_t index;
     uint32_t count;
     bool transient;
-    /* Of the store's lock; RUN_ENDED may be seen without it. */
+    /* Guarded by the store's lock; RUN_ENDED may be seen without it. */
     _Atomic(enum run_state) state;
-    /* Nobody wants it any more: who reads it frees it. */
+    /* The owner has let go of the run while it is read: the thread that reads frees
+     * it. */
     bool is_abandoned;
-    /* Its end is being told. */
+    /* `on_end` is being called. */
     bool is_telling;
     void (*on_end)(void *context);
     void *context;
-    /* Once it has ended. */
+    /* The result, once the run has ended. */
     enum spine_status status;
     struct spine_error error;
     struct cached_image *images[];

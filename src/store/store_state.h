@@ -19,7 +19,7 @@ struct object_table {
     struct store_object *chains[OBJECT_CHAINS];
 };
 
-/* Of a store's checkpoints: one at a time says which objects are needed. */
+/* The lock of a store's checkpoints: its holder decides which objects are needed. */
 struct checkpoint_turn {
     struct mutex mutex;
     struct condition ended;
@@ -31,18 +31,19 @@ struct spine_store {
     struct ref refs;
     struct spine_backend backend;
     struct spine_store_options options;
-    /* Without a callback: nobody is told. */
+    /* Has no callback when nobody wants events. */
     struct spine_trace trace;
     struct block_cache cache;
     struct store_work work;
     struct object_table objects;
     struct store_guests *guests;
-    /* By the host. Its guests are dismissed once nobody serves it. */
+    /* By the host. The guests are sent away once no runtime serves the store. */
     bool is_closed;
     struct checkpoint_turn turn;
-    /* Of the one whose turn it is. */
+    /* Belongs to the holder of `turn`. */
     struct checkpoint_ledger ledger;
-    /* getpid() of who opened it: a child of fork() removes nothing. */
+    /* getpid() of the process that opened the store: a child of fork() removes
+     * nothing. */
     long process;
     atomic_uint_least64_t writes, write_bytes;
     atomic_uint_least64_t reads, read_bytes;
@@ -52,8 +53,8 @@ struct spine_store {
     atomic_uint_least64_t files_written, files_removed;
     /* Memory of writers and reads ahead, and of what is known of open files. */
     atomic_uint_least64_t memory;
-    /* What all that, and the images of the cache, may be before nothing is read ahead any
-     * more; UINT64_MAX: no runtime that serves the store has a limit. */
+    /* From this many bytes on, of `memory` and the images of the cache together, nothing
+     * is read ahead. UINT64_MAX: no runtime that serves the store has a limit. */
     atomic_uint_least64_t memory_max;
 };
 
@@ -80,12 +81,12 @@ store_uncount(atomic_uint_least64_t *count, uint64_t less)
     atomic_fetch_sub_explicit(count, less, memory_order_relaxed);
 }
 
-/* Tells what began at `begin_ns` and has ended. */
+/* Tells the trace of an operation that began at `begin_ns` and has ended. */
 void store_tell(const struct spine_store *store, enum spine_event_kind kind,
                 uint64_t begin_ns, uint64_t bytes);
 
-/* What a backend has answered. SPINE_BUSY means inside the library that somebody will be
- * told later; a backend that says so has failed. */
+/* The status that stands for the answer `st` of a backend. SPINE_BUSY means inside the
+ * library that a waiter will be told later; a backend that returns it has failed. */
 static inline enum spine_status
 store_answer(enum spine_status st, struct spine_error *error)
 {

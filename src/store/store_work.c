@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Work for a store's runtimes: reads that are waited for, and dead files to be removed.
- * Each runtime that serves the store has some jobs here; a task goes to one of them that
- * is idle.
+ * Work for a store's runtimes: reads that are waited for, writes behind, and dead files
+ * to be removed. Each runtime that serves the store has some jobs here; a task goes to
+ * one of them that is idle.
  */
 
 #include "store/store_work.h"
@@ -14,8 +14,8 @@
 #include "base/error.h"
 #include "store/store_state.h"
 
-/* The most runtimes that are kicked at a time; with more, the others see to it by and
- * by. */
+/* The most runtimes that are kicked at a time. Where there are more, the jobs of the
+ * others run when something else wakes their runtimes. */
 #define KICKS_MAX 8u
 
 /* Runtimes to be kicked once the lock is let go of, each with a reference. */
@@ -78,7 +78,7 @@ store_serve(struct spine_store *store, struct spine_runtime *runtime,
     mutex_lock(&store->work.mutex);
     server->next = store->work.locked.servers;
     store->work.locked.servers = server;
-    /* What is left by those that served before. */
+    /* Tasks may be left from runtimes that served before. */
     if (has_tasks_locked(&store->work))
         wake_locked(server, &kicks);
     mutex_unlock(&store->work.mutex);
@@ -118,6 +118,7 @@ store_work_close(struct spine_store *store)
     bool is_served;
 
     mutex_lock(&store->work.mutex);
+    assert(!store->is_closed);
     store->is_closed = true;
     is_served = store->work.locked.servers != NULL;
     mutex_unlock(&store->work.mutex);
@@ -130,11 +131,12 @@ store_press(struct spine_store *store, struct spine_runtime *runtime,
 {
     struct store_server *server;
 
+    assert(shift < 64);
     mutex_lock(&store->work.mutex);
     server = store->work.locked.servers;
     while (server != NULL && server->runtime != runtime)
         server = server->next;
-    /* One that has closed presses no more. */
+    /* A runtime that has closed presses no more. */
     if (server != NULL) {
         server->limit_bytes = limit_bytes;
         server->shift = shift;
@@ -143,8 +145,8 @@ store_press(struct spine_store *store, struct spine_runtime *runtime,
     mutex_unlock(&store->work.mutex);
 }
 
-/* The cache takes at most a quarter of the memory of a runtime, and what is read ahead
- * as much as makes it three eighths. */
+/* The cache takes at most a quarter of the memory of a runtime; the cache and what is
+ * read ahead together take at most three eighths. */
 static void
 bound_locked(struct spine_store *store)
 {
@@ -211,6 +213,7 @@ push_task(struct store_work *work, struct store_queue *queue, struct store_task 
 void
 store_work_put_back_locked(struct store_queue *queue, struct store_task *task)
 {
+    assert(!task->is_queued && task->on_do != NULL);
     task->is_queued = true;
     task->next = NULL;
     task->previous = queue->first != NULL ? queue->last : NULL;
@@ -245,7 +248,7 @@ store_work_sweep(struct spine_store *store)
     } while (dead != NULL);
 }
 
-/* One thing after the other, a slice each, as long as there are some. */
+/* Does one task, and stays ready as long as there are more. */
 static void
 serve_slice(struct job *job, uint64_t *fuel_rows)
 {

@@ -3,20 +3,20 @@
 #define STORE_STORE_WORK_H
 
 /*
- * store/store_work -- what a store has done by the runtimes that serve it: reads and
- * writes for those who do not wait for them, and the end of files.
+ * store/store_work -- what runtimes do for a store: reads and writes for callers that do
+ * not wait for them, and the end of files.
  *
  *     a read that is wanted --> reads --> a job of a runtime reads, and tells
  *     a unit of a file      --> writes -> a job of a runtime writes, and tells
  *     last reference goes   --> dead  --> a job of a runtime removes the file
  *
  * A runtime that was opened with the store serves it with SERVER_JOBS jobs; each takes
- * what is next, for any owner. Without any, reads are done by those who want them,
- * and files are ended by those who let go of them; what is left when a runtime closes is
+ * what is next, for any owner. Without a runtime, the thread that wants a block reads it,
+ * and the thread that lets go of a file ends it; what is left when a runtime closes is
  * ended by the thread that closes it.
  *
- * Lock order: a store's lock comes before those of runtimes; nobody holds the lock of a
- * spine who takes it. Nothing is read, removed or told under it.
+ * Lock order: a store's lock comes before those of runtimes, and no thread takes it that
+ * holds the lock of a spine. Nothing is read, removed or told under it.
  */
 
 #include "base/thread.h"
@@ -32,9 +32,9 @@ struct store_task {
     /* Valid while it is queued. */
     struct store_task *next;
     struct store_task *previous;
-    /* Without locks; afterwards the task is not touched any more. */
+    /* Does it. Called without locks; the task is not touched afterwards. */
     void (*on_do)(struct store_task *task);
-    /* Nobody has begun it. Of the lock. */
+    /* It is in a queue, and nobody has begun it. Guarded by the store's lock. */
     bool is_queued;
 };
 
@@ -55,8 +55,8 @@ struct store_server {
     struct store_server *next;
     struct spine_store *store;
     struct spine_runtime *runtime;
-    /* What the runtime may hold, UINT64_MAX: anything; of what follows from that the
-     * store keeps 1 / 2^shift. */
+    /* What the runtime may hold; UINT64_MAX: anything. The store takes its part of that,
+     * divided by 2^shift. */
     uint64_t limit_bytes;
     unsigned shift;
     struct store_server_job jobs[SERVER_JOBS];
@@ -79,20 +79,22 @@ enum spine_status store_work_init(struct store_work *work, struct spine_error *e
 /* Nothing is queued, nobody serves. Twice is harmless. */
 void store_work_release(struct store_work *work);
 
-/* Calls of a runtime, which serves from the first to the second (runtime/service.h). */
+/* A runtime serves the store from the first call to the second (runtime/service.h). */
 enum spine_status store_serve(struct spine_store *store, struct spine_runtime *runtime,
                               struct spine_error *error);
 void store_serve_no_more(struct spine_store *store, struct spine_runtime *runtime);
-/* The host has closed the store. True: nobody serves it, nor will. */
+/* The host has closed the store. True: no runtime serves it, nor will. */
 bool store_work_close(struct spine_store *store);
-/* So much the runtime may hold; where several serve, the strictest rules. The cache has
- * another bound then, but nothing is evicted: locks of runtimes may be held. */
+/* Sets what the runtime may hold; where several runtimes serve, the strictest limit
+ * counts. The cache has another bound then, but nothing is evicted: locks of runtimes may
+ * be held. */
 void store_press(struct spine_store *store, struct spine_runtime *runtime,
                  uint64_t limit_bytes, unsigned shift);
 
 /*
- * Has a job of `runtime`, of any when NULL, do a read, a write, or the end of a dead
- * file. False, and nothing happens, when there is none.
+ * Queues a read, a write, or the end of a dead file for a job of `runtime`, or of any
+ * runtime when that is NULL. False, and nothing happens, when it does not serve the
+ * store.
  */
 bool store_work_read(struct spine_store *store, struct store_task *task,
                      const struct spine_runtime *runtime);
@@ -101,7 +103,8 @@ bool store_work_write(struct spine_store *store, struct store_task *task,
 bool store_work_bury(struct spine_store *store, struct store_task *task);
 /* Takes a task of a queue back, if nobody has begun it. */
 bool store_work_take_back_locked(struct store_queue *queue, struct store_task *task);
-/* Queues a task once more that is being done: who does it goes on with the queue. */
+/* Queues a task once more that is being done: the job that does it goes on with the
+ * queue. */
 void store_work_put_back_locked(struct store_queue *queue, struct store_task *task);
 /* Ends all dead files; blocks. */
 void store_work_sweep(struct spine_store *store);

@@ -11,6 +11,7 @@
 #include "store/system_directory.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 
 #include <dirent.h>
@@ -268,6 +269,7 @@ directory_open_file(const struct directory *directory, const char *name, int fla
 void
 temporary_name(const char *name, char *temporary)
 {
+    assert(strlen(name) <= SPINE_NAME_MAX);
     (void)snprintf(temporary, TEMPORARY_NAME_BYTES, "%s" TEMPORARY_ENDING, name);
 }
 
@@ -276,6 +278,7 @@ directory_rename_new(const struct directory *directory, const char *from, const 
 {
     const int at = directory->descriptor;
 
+    assert(!directory->read_only);
     if (renameat2(at, from, at, to, RENAME_NOREPLACE) == 0)
         return 0;
     if (errno != EINVAL && errno != ENOSYS)

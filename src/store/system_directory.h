@@ -27,8 +27,8 @@ struct directory {
 
 /*
  * Opens and locks the directory `path`, makes it when it is missing, and removes the
- * temporary files in it. SPINE_BUSY when somebody has locked it. With options->read_only
- * it is opened and nothing else.
+ * temporary files in it. SPINE_BUSY when another process has locked it. With
+ * options->read_only it is opened and nothing else.
  */
 enum spine_status directory_enter(const char *path,
                                   const struct spine_directory_options *options,

@@ -48,6 +48,7 @@ file_fail(const struct system_file *file, const char *what, struct spine_error *
     enum spine_status st = SPINE_IO;
     char text[128];
 
+    assert(number != 0);
     if (number == ENOMEM)
         st = SPINE_NOMEM;
     else if (number == ENOENT)
@@ -77,6 +78,7 @@ file_writer_append(struct file_writer *writer, const void *data, size_t size,
 {
     const uint8_t *from = data;
 
+    assert(writer->filled < FILE_WRITE_BYTES && writer->written % FILE_WRITE_BYTES == 0);
     while (size > 0) {
         const size_t room = FILE_WRITE_BYTES - writer->filled;
         const size_t part = size < room ? size : room;
@@ -123,6 +125,7 @@ file_writer_finish(struct file_writer *writer, struct spine_error *error)
     size_t size = writer->filled;
     enum spine_status st;
 
+    assert(size == 0 || writer->buffer != NULL);
     if (size == 0)
         return SPINE_OK;
     if (writer->file.direct) {
@@ -140,6 +143,8 @@ enum spine_status
 file_write_all(const struct system_file *file, const void *data, size_t size,
                struct spine_error *error)
 {
+    /* Around the cache it would have to be whole pages. */
+    assert(!file->direct);
     return write_fully(file, 0, data, size, error);
 }
 

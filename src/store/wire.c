@@ -18,6 +18,7 @@ wire_release(struct wire_writer *writer)
 void
 wire_put(struct wire_writer *writer, const void *data, size_t size)
 {
+    assert(writer->size <= writer->capacity);
     if (writer->failed || size == 0)
         return;
     if (!array_reserve(&writer->bytes, &writer->capacity, 1, writer->size + size)) {
@@ -61,6 +62,7 @@ wire_get(struct wire_reader *reader, size_t size)
 {
     struct span span = {0};
 
+    assert((reader->at != NULL && reader->end != NULL) || reader->at == reader->end);
     if (reader->overrun || size > wire_left(reader)) {
         reader->overrun = true;
         return span;

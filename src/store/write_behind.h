@@ -3,10 +3,10 @@
 #define STORE_WRITE_BEHIND_H
 
 /*
- * store/write_behind -- files that are written by others than those who make them: by
- * jobs of a runtime, for merges, which never wait for a disk, or by a thread of the
- * file's own, for those who wait anyway and have much to write. Part of store/store.h,
- * which includes it.
+ * store/write_behind -- files that another thread writes than the one that makes them: a
+ * job of a runtime for merges, which never wait for a disk, or a thread of the file's own
+ * for callers that wait anyway and have much to write. Part of store/store.h, which
+ * includes it.
  */
 
 #include "spine/types.h"
@@ -17,29 +17,31 @@ struct spine_runtime;
 struct spine_store;
 struct store_writer;
 
-/* Who has a file written behind, by jobs of a runtime that serves the store, and is told
- * in any thread and without locks when something was written. */
+/* How a file is written behind: by jobs of `runtime`, which serves the store. `on_end` is
+ * called, in any thread and without locks, when something was written. */
 struct store_waiter {
-    /* Without a runtime: by a thread that is there as long as the writer, and nobody is
-     * told; who appends waits when too much is not written. */
+    /* Without a runtime: a thread writes that is there as long as the writer, and
+     * `on_end` is not called; a call that appends waits when too much is not written. */
     bool by_own_thread;
     struct spine_runtime *runtime;
     void (*on_end)(void *context);
     void *context;
 };
 
-/* The same, but nothing is written by the calling thread, unless the runtime does not
- * serve the store, or there is no thread. Nobody is told any more once the writer has
- * ended. */
+/* As store_writer_new(), but the calling thread writes nothing, unless the runtime does
+ * not serve the store, or no thread can be started. `on_end` is not called any more once
+ * the writer has ended. */
 enum spine_status
 store_writer_new_behind(struct spine_store *store, const struct store_waiter *waiter,
                         struct store_writer **out, struct spine_error *error);
-/* Is so much not written yet that its owner should wait until it is told? */
+/* Is the writer so far behind that its owner should wait for `on_end`? */
 bool store_writer_is_behind(const struct store_writer *writer);
-/* All is appended; what is left is written. A failure leaves it to be aborted. */
+/* All is appended: what is left is written behind. After a failure the writer can only be
+ * aborted. */
 enum spine_status
 store_writer_end(struct store_writer *writer, struct spine_error *error);
-/* After that: was it, well or not? store_writer_finish() waits for it. */
+/* After store_writer_end(): has all been written, or failed? store_writer_finish() waits
+ * for that. */
 bool store_writer_has_ended(const struct store_writer *writer);
 
 #endif

@@ -6,6 +6,7 @@
 #include "tuple/tuple_codec.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 
 static size_t prefix_bytes(const struct cell_store *store,
@@ -25,6 +26,7 @@ bounds_of_prefix(struct cell_store *store, const struct spine_tuple_type *type,
     uint8_t *lower, *upper;
     size_t upper_bytes;
 
+    assert(count > 0 && count <= type->count && bytes <= room);
     if (!array_reserve(&store->cells, &store->cells_capacity, 1, 2 * room + 8))
         return fail_nomem(error, "the bounds of a prefix", 2 * room);
     lower = store->cells;
@@ -41,7 +43,7 @@ bounds_of_prefix(struct cell_store *store, const struct spine_tuple_type *type,
         out->upper = spine_data(upper, room);
         return SPINE_OK;
     }
-    /* What comes next behind a whole tuple is that with a zero. */
+    /* The next cell behind a whole tuple is the same one with a zero at its end. */
     upper_bytes = count == type->count ? bytes + 1 : successor(upper, bytes);
     out->has_upper = upper_bytes > 0;
     out->lower = spine_data(lower, bytes);
@@ -80,9 +82,9 @@ bounds_of_words(const uint8_t *prefix, size_t bytes, const struct spine_tuple_ty
     out->upper = spine_u64((word | most) + 1);
 }
 
-/* Makes the first `size` bytes the least ones that come after all that begin with them,
- * and what follows up to there zeros; returns how many are left without these: 0 when
- * there are none such. */
+/* Makes `bytes`, of `size`, the least ones that come after all bytes that begin with
+ * them: the last byte that is not ff grows by one, and those behind it become zeros.
+ * Returns how many are left without these zeros, 0 when nothing comes after. */
 static size_t
 successor(uint8_t *bytes, size_t size)
 {

@@ -5,6 +5,7 @@
 
 #include "tuple/tuple_codec.h"
 
+#include "base/assert.h"
 #include "base/error.h"
 
 #include <inttypes.h>
@@ -39,6 +40,7 @@ static enum spine_status fail_column(const struct column_check *check, const cha
 enum spine_status
 check_columns(const struct tuple_source *source, struct spine_error *error)
 {
+    assert(source->count <= source->type->count);
     return check_level(source, NULL, error);
 }
 

@@ -87,8 +87,8 @@ enum spine_status encode_columns(struct cell_store *store,
 enum spine_status
 check_columns(const struct tuple_source *source, struct spine_error *error);
 
-/* The bounds of what `store` has the first `count` columns of, one row; they are in its
- * memory then. */
+/* The bounds of one row, whose first `count` columns `store` has; they point into the
+ * memory of `store`. */
 enum spine_status
 bounds_of_prefix(struct cell_store *store, const struct spine_tuple_type *type,
                  size_t count, struct spine_tuple_bounds *out, struct spine_error *error);
@@ -118,7 +118,7 @@ struct tuple_store {
 
 struct tuple_store *tuple_store_new(const struct spine_tuple_type *type);
 void tuple_store_free(struct tuple_store *store);
-/* Without rows, keeping its memory. */
+/* Drops the rows, and keeps the memory. */
 void tuple_store_clear(struct tuple_store *store);
 /* Appends `rows` cells behind the `at` that the store has. SPINE_CORRUPT, SPINE_NOMEM. */
 enum spine_status tuple_store_append(struct tuple_store *store, const void *cells,

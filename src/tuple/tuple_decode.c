@@ -28,7 +28,7 @@ struct decoding {
     size_t bytes;
     /* Inside a tuple of the tuple. */
     bool nested;
-    /* What is wrong with them, and with which. */
+    /* What is wrong, and in which row. */
     const char *reason;
     size_t bad_row;
     bool has_no_memory;
@@ -80,6 +80,8 @@ tuple_store_append(struct tuple_store *store, const void *cells, const uint64_t 
     struct decoding decoding = {0};
     enum spine_status st = SPINE_OK;
 
+    assert(cells != NULL || rows == 0);
+    assert(offsets != NULL || type->cell.kind != SPINE_BYTES || rows == 0);
     for (size_t i = 0; i < rows && st == SPINE_OK; i += decoding.rows) {
         decoding = (struct decoding){.begin = at + i, .stride = stride};
         decoding.rows = rows - i < TUPLE_CHUNK ? rows - i : TUPLE_CHUNK;
@@ -417,7 +419,7 @@ get_string(struct decoding *decoding, const struct column_target *target, size_t
     return true;
 }
 
-/* The first one counts. */
+/* Notes what is wrong with a row; the first mistake counts. */
 static void
 fail_row(struct decoding *decoding, size_t row, const char *reason)
 {

@@ -80,6 +80,7 @@ string_bytes(const struct spine_column_data *data, uint64_t begin, uint64_t end)
 void
 cell_store_release(struct cell_store *store)
 {
+    assert((store->cells != NULL) == (store->cells_capacity > 0));
     mem_free(store->cells, store->cells_capacity);
     mem_free(store->offsets, store->offsets_capacity * sizeof *store->offsets);
     *store = (struct cell_store){0};

@@ -38,7 +38,7 @@ struct spine_tuple_page {
     size_t weights_capacity;
     /* Room for the bytes of a piece, of keys and of values. */
     size_t piece_bytes;
-    /* Of keys at and before a bound. */
+    /* The cell of a prefix, and its bounds. */
     struct cell_store bounds;
 };
 
@@ -213,6 +213,7 @@ page_room(struct spine_tuple_page *page, const struct spine_schema *schema, size
     const size_t rows = piece->rows, width = schema->weight_count;
     struct page_side *const keys = &page->keys, *const values = &page->values;
 
+    assert(rows > 0 && width > 0 && page->piece_bytes > 0);
     if (!side_room(keys, schema->key, at, rows, page->piece_bytes) ||
         !side_room(values, schema->value, at, rows, page->piece_bytes) ||
         !array_reserve(&page->weights, &page->weights_capacity, sizeof *page->weights,
@@ -233,6 +234,7 @@ enum spine_status
 page_take(struct spine_tuple_page *page, const struct spine_schema *schema, size_t at,
           size_t rows, struct spine_error *error)
 {
+    assert(page->weights_capacity >= (at + rows) * schema->weight_count);
     TRY_RETURN(side_take(&page->keys, schema->key, at, rows, error));
     TRY_RETURN(side_take(&page->values, schema->value, at, rows, error));
     return SPINE_OK;
@@ -252,6 +254,7 @@ void
 page_show(struct spine_tuple_page *page, const struct spine_schema *schema, size_t rows,
           struct spine_tuple_rows *out)
 {
+    assert(page->weights_capacity >= rows * schema->weight_count);
     side_is_read(&page->keys);
     side_is_read(&page->values);
     *out = (struct spine_tuple_rows){
@@ -265,7 +268,7 @@ page_show(struct spine_tuple_page *page, const struct spine_schema *schema, size
 
 /* ---- Sides ---- */
 
-/* Without rows, as columns of `type`. */
+/* Drops the rows of a side, whose columns are of `type` from now on. */
 static enum spine_status
 use_type(struct page_side *side, const struct spine_tuple_type *type,
          struct spine_error *error)
@@ -386,7 +389,7 @@ side_take(struct page_side *side, struct spine_type type, size_t at, size_t rows
     return SPINE_OK;
 }
 
-/* What was read is the one column. */
+/* Makes the cells that were read the plain column of a side. */
 static void
 side_is_read(struct page_side *side)
 {

@@ -5,12 +5,14 @@
 #include "tuple/tuple_codec.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 
 struct tuple_store *
 tuple_store_new(const struct spine_tuple_type *type)
 {
     struct tuple_store *const store = mem_zalloc(sizeof *store);
 
+    assert(type->count > 0 && type->depth > 0);
     if (store == NULL)
         return NULL;
     store->type = spine_tuple_type_ref(type);

@@ -56,6 +56,8 @@ spine_tuple_type_new(const struct spine_column *columns, size_t count,
     if (type == NULL)
         return fail_nomem(error, "a tuple type", count * sizeof *columns);
     TRY(check_whole(type, error));
+    assert(type->count == count && type->columns_total >= count);
+    assert(type->cell.kind != SPINE_FIXED || type->cell.size == type->bytes);
     *out = type;
     type = NULL;
 out:
@@ -141,6 +143,7 @@ spine_tuple_type_equal(const struct spine_tuple_type *a, const struct spine_tupl
 bool
 tuple_column_is_fixed(const struct spine_column *column)
 {
+    assert((column->kind == SPINE_COLUMN_TUPLE) == (column->tuple != NULL));
     if (column->kind == SPINE_COLUMN_TUPLE)
         return column->tuple->is_fixed;
     return column->kind != SPINE_COLUMN_STRING && column->kind != SPINE_COLUMN_BINARY;
@@ -149,6 +152,7 @@ tuple_column_is_fixed(const struct spine_column *column)
 uint64_t
 tuple_column_bytes(const struct spine_column *column)
 {
+    assert((column->kind == SPINE_COLUMN_TUPLE) == (column->tuple != NULL));
     if (column->kind == SPINE_COLUMN_TUPLE)
         return column->tuple->bytes;
     return tuple_native_bytes(column);

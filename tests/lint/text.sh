@@ -68,6 +68,12 @@ if grep -niE '(^|[^a-z])(so many|how many of 1|whoever) ' /dev/null \
     echo "the lines above do not name what they mean"
     bad=1
 fi
+# shellcheck disable=SC2086
+if grep -nE '/\*+ *(Who|Those|That of) |\* Who |[.:;] Who |[^a-z](those|everybody|anybody|he) who |[^a-z](by|to|of) who |whom ' \
+    /dev/null $(echo "$sources" | grep -E '^src/.*\.[ch]$'); then
+    echo "the lines above say 'who' or 'those', and have no noun for it"
+    bad=1
+fi
 
 # shellcheck disable=SC2086
 awk '
