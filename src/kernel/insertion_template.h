@@ -7,6 +7,12 @@
  *     KERNEL_WORDS      1: the code is hi; 2: it is hi, lo
  *
  * A row moves by as many places as it is out of order; bucket_template.h keeps that few.
+ *
+ * Equal codes are added up in four places, each where its method meets them: here as a
+ * row comes to its place, in merge_template.h when all runs are merged, in
+ * heap_template.h as rows leave the heap, and by add_widely() where a sum left 64 bits on
+ * the way. The pass of merge_template.h could serve here, too; then sorting 10,000 rows
+ * some of which are equal takes 8 to 16 % more instructions.
  */
 
 #if KERNEL_WORDS == 1

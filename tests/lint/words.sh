@@ -5,7 +5,7 @@
 #
 # src/README.md is true: its map has each folder of src/ and each file directly in it, and
 # nothing else; its glossary has no word twice, and none that no source file has; the files
-# that either names in backquotes are there. The glossary is complete: it has a word of the
+# and functions that it names in backquotes are there. The glossary is complete: it has a word of the
 # name of each struct that a header of src/ declares, unless all of its words are plain.
 
 set -eu
@@ -89,4 +89,9 @@ grep -oE '`[a-z_/]+\.(c|h|def|md)`' src/README.md | tr -d '`' | sort -u |
             [ -n "$(find src include -path "*/$file" -print -quit)" ] || echo "$file"
     done >"$work/found"
 complain "is named, but is no file" <"$work/found"
+
+grep -oE '`[a-z_0-9]+\(' src/README.md | tr -d '`(' | sort -u | while read -r name; do
+    grep -qE "(^|[^a-z_])(KERNEL_FN\\()?$name\\)?\\(" "$work/sources" || echo "$name()"
+done >"$work/found"
+complain "is named, but is no function" <"$work/found"
 exit $bad
