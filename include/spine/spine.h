@@ -89,11 +89,12 @@ struct spine_options {
      */
     uint32_t encode_rows;
     /*
-     * The fraction of absent keys that the lookup filter of a batch, or of its part of a
-     * file, may let pass to a search. Default 0.001, which takes 17 bits per key; from 1
-     * on there are no filters. Lower: more memory. Higher: probes and exact seeks search
-     * more batches in vain. Filters are built by the first reader that profits; a batch
-     * in several spines has one filter.
+     * The fraction of absent keys that the lookup filter of a batch may let pass to a
+     * search. Default 0.001, which takes 17 bits per key; from 1 on there are no filters.
+     * Filters of files let ten times as many pass, a quarter at most, and take 11 bits:
+     * they have to fit the cache. Lower: more memory. Higher: probes and exact seeks
+     * search more batches in vain. Filters are built by the first reader that profits; a
+     * batch in several spines has one filter.
      */
     double filter_false_positive_rate;
     /* The least rows of a batch that may get a filter. Default 4,096. Lower: memory for

@@ -28,9 +28,17 @@ static const unsigned level_begins[PRESSURES] = {
 static const unsigned cache_shifts[PRESSURES] = {
     [PRESSURE_HIGH] = 1, [PRESSURE_CRITICAL] = 3, [PRESSURE_FULL] = 4};
 
+/* In sixteenths of the limit: what the store has anyway, and what it may fill up to, with
+ * all that others hold, while there is no pressure. */
+#define STORE_UP_TO 10u
+#define STORE_PART 4u
+
+static bool others_changed(const struct spine_runtime *runtime, unsigned others);
+static unsigned others_of(const struct spine_runtime *runtime);
 static enum pressure
 level_of(const struct spine_runtime *runtime, uint64_t bytes, enum pressure present);
 static void apply_locked(struct spine_runtime *runtime, enum pressure level);
+static void give_room_locked(struct spine_runtime *runtime);
 
 enum pressure
 runtime_weigh(struct spine_runtime *runtime)
@@ -38,21 +46,28 @@ runtime_weigh(struct spine_runtime *runtime)
     struct memory_budget *budget = &runtime->budget;
     const enum pressure before = runtime_pressure(runtime);
     enum pressure level;
+    bool is_other;
 
     if (budget->limit_bytes == UINT64_MAX)
         return PRESSURE_NONE;
-    if (level_of(runtime, runtime_memory(runtime), before) == before)
+    if (level_of(runtime, runtime_memory(runtime), before) == before &&
+        !others_changed(runtime, others_of(runtime)))
         return before;
     mutex_lock(&budget->mutex);
     level = level_of(runtime, runtime_memory(runtime), runtime_pressure(runtime));
-    if (level == runtime_pressure(runtime)) {
+    is_other = level != runtime_pressure(runtime);
+    if (!is_other && !others_changed(runtime, others_of(runtime))) {
         mutex_unlock(&budget->mutex);
         return level;
     }
-    apply_locked(runtime, level);
+    if (is_other)
+        apply_locked(runtime, level);
+    give_room_locked(runtime);
     mutex_unlock(&budget->mutex);
     if (runtime->service != NULL)
         runtime->service->calls->on_shrink(runtime->service);
+    if (!is_other)
+        return level;
     watch_tell_pressure(runtime);
     runtime_log(runtime, level == PRESSURE_FULL ? SPINE_LOG_WARNING : SPINE_LOG_INFO,
                 "memory: pressure is %s, after %s: %llu of %llu bytes",
@@ -60,6 +75,25 @@ runtime_weigh(struct spine_runtime *runtime)
                 (unsigned long long)runtime_memory(runtime),
                 (unsigned long long)budget->limit_bytes);
     return level;
+}
+
+/* More than the store was told, or less by more than a little. */
+static bool
+others_changed(const struct spine_runtime *runtime, unsigned others)
+{
+    const unsigned told =
+        atomic_load_explicit(&runtime->budget.others, memory_order_relaxed);
+
+    return runtime->service != NULL && (others > told || others + 1 < told);
+}
+
+static unsigned
+others_of(const struct spine_runtime *runtime)
+{
+    const double part =
+        (double)account_total(runtime->account) / (double)runtime->budget.limit_bytes;
+
+    return part < 1 ? (unsigned)(16 * part) + 1 : 16;
 }
 
 static enum pressure
@@ -99,10 +133,26 @@ apply_locked(struct spine_runtime *runtime, enum pressure level)
     }
     atomic_store_explicit(&placement->output_bytes_min, output, memory_order_relaxed);
     atomic_store_explicit(&placement->insert_bytes_min, insert, memory_order_relaxed);
-    if (runtime->service != NULL)
-        runtime->service->calls->on_pressure(runtime->service, runtime,
-                                             budget->limit_bytes, cache_shifts[level]);
     atomic_store_explicit(&budget->level, (int)level, memory_order_release);
+}
+
+/* Tells the store what is left to it. */
+static void
+give_room_locked(struct spine_runtime *runtime)
+{
+    struct memory_budget *budget = &runtime->budget;
+    const enum pressure level = runtime_pressure(runtime);
+    const unsigned others = others_of(runtime);
+    struct service_room room = {.limit_bytes = budget->limit_bytes,
+                                .shift = cache_shifts[level]};
+
+    assert(mutex_is_held(&budget->mutex));
+    if (runtime->service == NULL)
+        return;
+    if (level == PRESSURE_NONE && others + STORE_PART < STORE_UP_TO)
+        room.spare_bytes = budget->limit_bytes / 16 * (STORE_UP_TO - STORE_PART - others);
+    runtime->service->calls->on_pressure(runtime->service, runtime, &room);
+    atomic_store_explicit(&budget->others, others, memory_order_relaxed);
 }
 
 enum pressure

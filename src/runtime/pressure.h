@@ -41,6 +41,8 @@ struct memory_budget {
     uint64_t limit_bytes;
     uint64_t storage_bytes_min;
     atomic_int level; /* enum pressure */
+    /* What others than the store hold, in sixteenths of the limit, when it was told. */
+    atomic_uint others;
     /* Guards what follows, and changes of the level. */
     struct mutex mutex;
     uint64_t since_ns;

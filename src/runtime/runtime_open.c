@@ -157,7 +157,9 @@ service_open(struct spine_runtime *runtime, struct spine_error *error)
 
     if (st != SPINE_OK || runtime->budget.limit_bytes == UINT64_MAX)
         return st;
-    calls->on_pressure(runtime->service, runtime, runtime->budget.limit_bytes, 0);
+    calls->on_pressure(
+        runtime->service, runtime,
+        &(struct service_room){.limit_bytes = runtime->budget.limit_bytes});
     calls->on_shrink(runtime->service);
     return st;
 }

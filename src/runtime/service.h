@@ -15,6 +15,14 @@
 struct spine_runtime;
 struct runtime_service;
 
+/* What a runtime leaves to its service: a part of its limit, of which 1 / 2^shift is to
+ * stay, and before that is taken, what nobody else has use for. */
+struct service_room {
+    uint64_t limit_bytes;
+    uint64_t spare_bytes;
+    unsigned shift;
+};
+
 struct runtime_service_calls {
     /* One more reference, one less. */
     void (*on_keep)(struct runtime_service *service);
@@ -28,10 +36,9 @@ struct runtime_service_calls {
     void (*on_close)(struct runtime_service *service, struct spine_runtime *runtime);
     /* Bytes of memory that it holds. */
     uint64_t (*on_memory)(struct runtime_service *service);
-    /* The runtime, which is open, may hold `limit_bytes`, and of what its store keeps in
-     * memory 1 / 2^shift should stay. Frees nothing: a lock of the runtime is held. */
+    /* The runtime is open. Frees nothing: a lock of the runtime is held. */
     void (*on_pressure)(struct runtime_service *service, struct spine_runtime *runtime,
-                        uint64_t limit_bytes, unsigned shift);
+                        const struct service_room *room);
     /* Frees what the cache has beyond that. No lock held. */
     void (*on_shrink)(struct runtime_service *service);
 };

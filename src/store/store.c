@@ -23,7 +23,7 @@ static void keep(struct runtime_service *service);
 static void let_go(struct runtime_service *service);
 static uint64_t memory(struct runtime_service *service);
 static void press(struct runtime_service *service, struct spine_runtime *runtime,
-                  uint64_t limit_bytes, unsigned shift);
+                  const struct service_room *room);
 static void shrink(struct runtime_service *service);
 static enum spine_status
 options_check(const struct spine_store_options *options, struct spine_error *error);
@@ -281,9 +281,9 @@ memory(struct runtime_service *service)
 
 static void
 press(struct runtime_service *service, struct spine_runtime *runtime,
-      uint64_t limit_bytes, unsigned shift)
+      const struct service_room *room)
 {
-    store_press((struct spine_store *)(void *)service, runtime, limit_bytes, shift);
+    store_press((struct spine_store *)(void *)service, runtime, room);
 }
 
 static void

@@ -68,7 +68,7 @@ store_serve(struct spine_store *store, struct spine_runtime *runtime,
         return fail_nomem(error, "the jobs of a store", sizeof *server);
     server->store = store;
     server->runtime = runtime;
-    server->limit_bytes = UINT64_MAX;
+    server->room.limit_bytes = UINT64_MAX;
     for (unsigned i = 0; i < SERVER_JOBS; i++) {
         server->jobs[i].server = server;
         server->jobs[i].is_idle = true;
@@ -127,26 +127,25 @@ store_work_close(struct spine_store *store)
 
 void
 store_press(struct spine_store *store, struct spine_runtime *runtime,
-            uint64_t limit_bytes, unsigned shift)
+            const struct service_room *room)
 {
     struct store_server *server;
 
-    assert(shift < 64);
+    assert(room->shift < 64);
     mutex_lock(&store->work.mutex);
     server = store->work.locked.servers;
     while (server != NULL && server->runtime != runtime)
         server = server->next;
     /* A runtime that has closed presses no more. */
     if (server != NULL) {
-        server->limit_bytes = limit_bytes;
-        server->shift = shift;
+        server->room = *room;
         bound_locked(store);
     }
     mutex_unlock(&store->work.mutex);
 }
 
-/* The cache takes at most a quarter of the memory of a runtime; the cache and what is
- * read ahead together take at most three eighths. */
+/* The cache takes at most a quarter of the memory of a runtime and what is spare there;
+ * what is read ahead takes at most an eighth. */
 static void
 bound_locked(struct spine_store *store)
 {
@@ -155,10 +154,11 @@ bound_locked(struct spine_store *store)
 
     for (const struct store_server *server = store->work.locked.servers; server != NULL;
          server = server->next) {
-        const uint64_t limit = server->limit_bytes;
+        const uint64_t limit = server->room.limit_bytes;
         const uint64_t usual = store->options.cache_bytes;
-        const uint64_t cache = (usual < limit / 4 ? usual : limit / 4) >> server->shift;
-        const uint64_t memory = (limit / 8 * 3) >> server->shift;
+        const uint64_t part = limit / 4 + server->room.spare_bytes;
+        const uint64_t cache = (usual < part ? usual : part) >> server->room.shift;
+        const uint64_t memory = (part + limit / 8) >> server->room.shift;
 
         if (limit == UINT64_MAX)
             continue;

@@ -55,10 +55,8 @@ struct store_server {
     struct store_server *next;
     struct spine_store *store;
     struct spine_runtime *runtime;
-    /* What the runtime may hold; UINT64_MAX: anything. The store takes its part of that,
-     * divided by 2^shift. */
-    uint64_t limit_bytes;
-    unsigned shift;
+    /* With a limit of UINT64_MAX the runtime may hold anything. */
+    struct service_room room;
     struct store_server_job jobs[SERVER_JOBS];
 };
 
@@ -85,11 +83,11 @@ enum spine_status store_serve(struct spine_store *store, struct spine_runtime *r
 void store_serve_no_more(struct spine_store *store, struct spine_runtime *runtime);
 /* The host has closed the store. True: no runtime serves it, nor will. */
 bool store_work_close(struct spine_store *store);
-/* Sets what the runtime may hold; where several runtimes serve, the strictest limit
- * counts. The cache has another bound then, but nothing is evicted: locks of runtimes may
- * be held. */
+/* Sets what the runtime leaves to the store; where several runtimes serve, the strictest
+ * rules count. The cache has another bound then, but nothing is evicted: locks of
+ * runtimes may be held. */
 void store_press(struct spine_store *store, struct spine_runtime *runtime,
-                 uint64_t limit_bytes, unsigned shift);
+                 const struct service_room *room);
 
 /*
  * Queues a read, a write, or the end of a dead file for a job of `runtime`, or of any

@@ -251,6 +251,27 @@ test_reading_makes_idle_spines_give_way(void **state)
     }
 }
 
+/* What nobody else has use for is the cache's. */
+static void
+test_spare_memory_is_cache(void **state)
+{
+    struct spine_store_stats stats;
+    struct world world;
+
+    (void)state;
+    world_init(&world, true, true);
+    atomic_store(&runtime_placement(world.runtime)->output_bytes_min, MIB);
+    for (uint64_t i = 0; i < READ_BATCHES; i++)
+        assert_int_equal(insert(&world, i, 1, NULL), SPINE_OK);
+    assert_int_equal(spine_consolidate(world.spine, NULL, NULL), SPINE_OK);
+    while (spine_runtime_run(world.runtime, 100000) > 0)
+        ;
+    scan(&world);
+    spine_store_get_stats(world.store, &stats);
+    assert_in_range(stats.cache_bytes, LIMIT / 4 + MIB / 4, LIMIT / 8 * 5);
+    world_release(&world);
+}
+
 int
 main(void)
 {
@@ -260,6 +281,7 @@ main(void)
         cmocka_unit_test(test_snapshots_count),
         cmocka_unit_test(test_relieves_idle_spines),
         cmocka_unit_test(test_reading_makes_idle_spines_give_way),
+        cmocka_unit_test(test_spare_memory_is_cache),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,7 +248,8 @@ test_scans_read_little_ahead_when_memory_is_short(void **state)
     expect_scan(&world, 6 * ROWS);
     assert_true(world.disk.largest_read > limit / 8);
 
-    store_press(world.store, world.runtime, limit, 0);
+    store_press(world.store, world.runtime,
+                &(struct service_room){.limit_bytes = limit, .shift = 0});
     world.disk.largest_read = 0;
     expect_scan(&world, 6 * ROWS);
     assert_in_range(world.disk.largest_read, 1, limit / 16);

@@ -293,8 +293,13 @@ test_limits_bound_the_cache(void **state)
     assert_true(cached_bytes(file) > small);
     runtimes[1] = runtime_with_limit(store, small);
     assert_in_range(cached_bytes(file), small / 8, small / 4);
-    store_press(store, runtimes[1], small, 1);
-    store_press(store, runtimes[0], large, 0);
+    store_press(store, runtimes[1],
+                &(struct service_room){.limit_bytes = small, .spare_bytes = small / 4});
+    assert_in_range(cached_bytes(file), small / 4, small / 2);
+    store_press(store, runtimes[1],
+                &(struct service_room){.limit_bytes = small, .shift = 1});
+    store_press(store, runtimes[0],
+                &(struct service_room){.limit_bytes = large, .shift = 0});
     assert_in_range(cached_bytes(file), small / 16, small / 8);
     spine_runtime_close(runtimes[1]);
     assert_true(cached_bytes(file) > small);
@@ -328,7 +333,7 @@ test_limits_bound_reading_ahead(void **state)
     for (uint32_t i = 0; i < 1000; i++)
         store_unpin(images[i]);
     assert_in_range(store_ahead_bytes(store), most / 20, most / 16);
-    store_press(store, runtime, limit, 2);
+    store_press(store, runtime, &(struct service_room){.limit_bytes = limit, .shift = 2});
     assert_in_range(store_ahead_bytes(store), most / 100, most / 64);
     spine_runtime_close(runtime);
     assert_true(store_ahead_bytes(store) == UINT64_MAX);
