@@ -152,6 +152,10 @@ struct engine {
        were written for it, 0 when not known. Needs ENGINE_DURABLE, and a setup that says
        so. */
     uint64_t (*durable)(void *state);
+    /* Bytes read of files so far; NULL: not known. */
+    uint64_t (*read_bytes)(void *state);
+    /* The most memory that it was told to take; NULL: it was told nothing. */
+    uint64_t (*memory_limit)(void *state);
 };
 
 /* Spines that are opened from now on merge by `name`: decades; decades-due: only what is
@@ -180,6 +184,9 @@ double seconds_now(void);
 void *bench_alloc(size_t count, size_t size);
 /* Bytes of all files in a directory. */
 uint64_t directory_bytes(const char *directory);
+/* Bytes per second when these are read in order, around the page cache where the file
+ * system allows it; 0: there are none. */
+double directory_read_rate(const char *directory);
 /* Removes all that is in a directory. */
 void directory_empty(const char *directory);
 

@@ -2,6 +2,7 @@
 #include "harness/measure.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <inttypes.h>
 #include <malloc.h>
@@ -237,6 +238,10 @@ metric_unit(const char *metric)
         {"first_p50_us", "us"},
         {"first_p99_us", "us"},
         {"rows_skipped", "rows"},
+        {"cold_bulk_rows_per_s", "rows/s"},
+        {"files_rows_per_s", "rows/s"},
+        {"reading_bound_rows_per_s", "rows/s"},
+        {"peak_over_limit", "x"},
         {"durable_bytes_per_row", "bytes"},
         {"over_write", "x"},
         {"time_part", "x"},
@@ -295,4 +300,47 @@ directory_bytes(const char *directory)
     bytes_seen = 0;
     nftw(directory, add_entry, 16, FTW_PHYS);
     return bytes_seen;
+}
+
+/* A read of the size that merges and scans read ahead. */
+#define READ_UNIT ((size_t)1 << 20)
+
+static void *read_room;
+static uint64_t bytes_read;
+
+static int
+read_entry(const char *path, const struct stat *info, int kind, struct FTW *place)
+{
+    int file;
+    ssize_t got;
+
+    (void)place;
+    if (kind != FTW_F || info->st_size < (off_t)READ_UNIT)
+        return 0;
+    file = open(path, O_RDONLY | O_DIRECT);
+    if (file < 0)
+        file = open(path, O_RDONLY);
+    if (file < 0)
+        bench_fail("%s: %s", path, strerror(errno));
+    while ((got = read(file, read_room, READ_UNIT)) > 0)
+        bytes_read += (uint64_t)got;
+    if (got < 0)
+        bench_fail("%s: %s", path, strerror(errno));
+    close(file);
+    return 0;
+}
+
+double
+directory_read_rate(const char *directory)
+{
+    double began, seconds;
+
+    if (posix_memalign(&read_room, 4096, READ_UNIT) != 0)
+        bench_fail("no memory");
+    bytes_read = 0;
+    began = seconds_now();
+    nftw(directory, read_entry, 16, FTW_PHYS);
+    seconds = seconds_now() - began;
+    free(read_room);
+    return bytes_read > 0 ? (double)bytes_read / seconds : 0;
 }

@@ -91,6 +91,7 @@ ingest_run(const struct bench *bench, const struct engine *engine, struct sample
     intake_put(&intake, sample, name, ingest->n, live);
     written_put(sample, name, ingest->n, engine, state);
     disk_put(sample, name, ingest->n, bench, live);
+    limit_put(sample, name, ingest->n, engine, state, intake.peak);
 
     const enum scan_how how = engine->abilities & ENGINE_BULK ? SCAN_BULK : SCAN_ROWS;
     engine->scan(state, how, &found);

@@ -52,3 +52,14 @@ disk_put(struct sample *sample, const char *name, uint64_t rows,
     if (bytes > 0)
         sample_put(sample, name, "disk_bytes_per_row", rows, (double)bytes / live);
 }
+
+void
+limit_put(struct sample *sample, const char *name, uint64_t rows,
+          const struct engine *engine, void *state, uint64_t peak_before)
+{
+    const double peak = (double)memory_peak() - (double)peak_before;
+
+    if (engine->memory_limit != NULL)
+        sample_put(sample, name, "peak_over_limit", rows,
+                   peak / (1.1 * (double)engine->memory_limit(state) + 16e6));
+}

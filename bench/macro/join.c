@@ -24,6 +24,8 @@ struct join {
     /* Keys of a batch that are there already. */
     unsigned percent;
     bool by_lookup;
+    /* Keys are of a tenth of the range, which moves from its begin to its end. */
+    bool moves;
     /* One of several sizes: fewer figures. */
     bool grows;
 };
@@ -32,10 +34,15 @@ static void join_run(const struct bench *bench, const struct engine *engine,
                      struct sample *sample, const struct join *join);
 static void growing_put(struct sample *sample, uint64_t n, const struct engine *engine,
                         void *state, double seconds);
-static struct tally join_expect(const struct bench *bench, const uint64_t *numbers,
-                                uint64_t n, uint64_t fresh_end);
-static uint64_t *join_numbers(const struct bench *bench, unsigned percent, uint64_t *n,
-                              uint64_t *fresh_end);
+static void reading_put(struct sample *sample, const struct join *join, uint64_t n,
+                        const struct bench *bench, const struct engine *engine,
+                        void *state);
+static uint64_t join_key(const struct bench *bench, const struct join *join,
+                         uint64_t number, uint64_t fresh_end);
+static struct tally join_expect(const struct bench *bench, const struct join *join,
+                                const uint64_t *numbers, uint64_t n, uint64_t fresh_end);
+static uint64_t *join_numbers(const struct bench *bench, const struct join *join,
+                              uint64_t *n, uint64_t *fresh_end);
 static void sort_keys(uint64_t *keys, size_t count, uint64_t *spare);
 
 void
@@ -45,9 +52,10 @@ run_join(const struct bench *bench, const struct engine *engine, struct sample *
         {"join", "50", 50, .by_lookup = false},
         {"join.0", "0", 0, .by_lookup = false},
         {"join.100", "100", 100, .by_lookup = false},
+        {"join.moving", "moving", 50, .moves = true},
         {"join.seek", "seek", 50, .by_lookup = true},
     };
-    const size_t count = engine->abilities & ENGINE_PROBE ? 4 : 3;
+    const size_t count = engine->abilities & ENGINE_PROBE ? 5 : 4;
 
     for (size_t i = 0; i < count; i++)
         if (bench->variant == NULL || strcmp(bench->variant, joins[i].variant) == 0)
@@ -71,7 +79,7 @@ join_run(const struct bench *bench, const struct engine *engine, struct sample *
          const struct join *join)
 {
     uint64_t n, fresh_end, runs = 0;
-    uint64_t *const numbers = join_numbers(bench, join->percent, &n, &fresh_end);
+    uint64_t *const numbers = join_numbers(bench, join, &n, &fresh_end);
     struct source *const source = source_new();
     uint64_t *const keys = bench_alloc(2 * BATCH_ROWS, sizeof *keys);
     struct tally found = {0};
@@ -83,7 +91,7 @@ join_run(const struct bench *bench, const struct engine *engine, struct sample *
     for (uint64_t at = 0; at < n;) {
         source_begin(source);
         for (unsigned i = 0; i < BATCH_ROWS; i++, at++)
-            source_add(source, key_of(bench->seed, numbers[at]), at, 1);
+            source_add(source, join_key(bench, join, numbers[at], fresh_end), at, 1);
         memcpy(keys, source->keys, BATCH_ROWS * sizeof *keys);
         const double probe_began = seconds_now();
         sort_keys(keys, BATCH_ROWS, keys + BATCH_ROWS);
@@ -109,14 +117,39 @@ join_run(const struct bench *bench, const struct engine *engine, struct sample *
                    (double)n / (settled - began));
         sample_put(sample, join->name, "probes_per_s", n, (double)n / probe_seconds);
         written_put(sample, join->name, n, engine, state);
+        reading_put(sample, join, n, bench, engine, state);
     }
     engine->close(state);
 
-    const struct tally expected = join_expect(bench, numbers, n, fresh_end);
+    const struct tally expected = join_expect(bench, join, numbers, n, fresh_end);
     tally_check(join->name, &expected, &found);
     free(numbers);
     free(keys);
     source_free(source);
+}
+
+/* Rows per second if it took no longer than to read in order what was read. */
+static void
+reading_put(struct sample *sample, const struct join *join, uint64_t n,
+            const struct bench *bench, const struct engine *engine, void *state)
+{
+    const uint64_t bytes = engine->read_bytes != NULL ? engine->read_bytes(state) : 0;
+    const double rate = bytes > 0 ? directory_read_rate(bench->directory) : 0;
+
+    if (rate > 0)
+        sample_put(sample, join->name, "reading_bound_rows_per_s", n,
+                   (double)n * rate / (double)bytes);
+}
+
+/* Of numbers that follow one another the tenth of the range moves on. */
+static uint64_t
+join_key(const struct bench *bench, const struct join *join, uint64_t number,
+         uint64_t fresh_end)
+{
+    const uint64_t key = key_of(bench->seed, number);
+    const double place = 0.9 * (double)number / (double)fresh_end;
+
+    return join->moves ? (uint64_t)(place * 0x1p64) + key / 10 : key;
 }
 
 /* By names that the ingest of the same workload leaves free. */
@@ -132,8 +165,8 @@ growing_put(struct sample *sample, uint64_t n, const struct engine *engine, void
 
 /* What all probes must find together. */
 static struct tally
-join_expect(const struct bench *bench, const uint64_t *numbers, uint64_t n,
-            uint64_t fresh_end)
+join_expect(const struct bench *bench, const struct join *join, const uint64_t *numbers,
+            uint64_t n, uint64_t fresh_end)
 {
     struct tally *const before = bench_alloc(fresh_end, sizeof *before);
     struct tally expected = {0};
@@ -147,16 +180,17 @@ join_expect(const struct bench *bench, const uint64_t *numbers, uint64_t n,
             expected.checksum += rows->checksum;
         }
         for (uint64_t at = begin; at < begin + BATCH_ROWS; at++)
-            tally_add(&before[numbers[at]], key_of(bench->seed, numbers[at]), at, 1);
+            tally_add(&before[numbers[at]], join_key(bench, join, numbers[at], fresh_end),
+                      at, 1);
     }
     free(before);
     return expected;
 }
 
 /* About `percent` of the keys of a batch were there before it, the others are new; a
-   batch has each key once. */
+   batch has each key once. Where keys move, old ones are of the last tenth. */
 static uint64_t *
-join_numbers(const struct bench *bench, unsigned percent, uint64_t *n,
+join_numbers(const struct bench *bench, const struct join *join, uint64_t *n,
              uint64_t *fresh_end)
 {
     uint64_t fresh = 0, at = 0, random = bench->seed + 2;
@@ -169,10 +203,12 @@ join_numbers(const struct bench *bench, unsigned percent, uint64_t *n,
     memset(used, 0, *n * sizeof *used);
     for (unsigned batch = 0; at < *n; batch++) {
         const uint64_t before = fresh;
+        const uint64_t tenth = before / 10 > 4 * BATCH_ROWS ? before / 10 : before;
+        const uint64_t lately = join->moves ? tenth : before;
         for (unsigned i = 0; i < BATCH_ROWS; i++) {
             uint64_t number = before;
-            if (batch >= warm && i % 100 < percent)
-                number = random_below(&random, before);
+            if (batch >= warm && i % 100 < join->percent)
+                number = before - 1 - random_below(&random, lately);
             if (number == before || used[number] == batch)
                 number = fresh++;
             used[number] = batch;

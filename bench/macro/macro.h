@@ -81,6 +81,11 @@ void written_put(struct sample *sample, const char *name, uint64_t rows,
 void disk_put(struct sample *sample, const char *name, uint64_t rows,
               const struct bench *bench, double live);
 
+/* The most memory that the process had, over what the engine may have: its limit, a tenth
+ * of that and 16 MB. Puts nothing for an engine without a limit. */
+void limit_put(struct sample *sample, const char *name, uint64_t rows,
+               const struct engine *engine, void *state, uint64_t peak_before);
+
 /* Rows that are live in a workload that keeps a fifth of them. */
 static inline uint64_t
 live_rows(uint64_t n)

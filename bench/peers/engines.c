@@ -3,15 +3,16 @@
 
 #include <string.h>
 
-extern const struct engine engine_spine, engine_spill, engine_naive, engine_sort,
-    engine_map, engine_rocksdb, engine_rocksdb_level, engine_rocksdb_spill,
+extern const struct engine engine_spine, engine_spill, engine_stored, engine_naive,
+    engine_sort, engine_map, engine_rocksdb, engine_rocksdb_level, engine_rocksdb_spill,
     engine_leveldb, engine_lmdb, engine_dbsp;
 
-const char *const engine_names =
-    "spine spill naive sort map rocksdb rocksdb-level rocksdb-spill leveldb lmdb dbsp";
+const char *const engine_names = "spine spill stored naive sort map rocksdb "
+                                 "rocksdb-level rocksdb-spill leveldb lmdb dbsp";
 const struct engine *const engines[] = {
     &engine_spine,
     &engine_spill,
+    &engine_stored,
 #ifdef BENCH_CXX
     &engine_naive,
     &engine_sort,

@@ -132,5 +132,6 @@ const struct engine engine_map = {
     nullptr,  nullptr,
     nullptr,  close,
     head,     nullptr,
+    nullptr,  nullptr,
 };
 }

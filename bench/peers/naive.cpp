@@ -378,10 +378,11 @@ const struct engine engine_naive = {
     nullptr,  nullptr,
     runs_now, close,
     head,     nullptr,
+    nullptr,  nullptr,
 };
 const struct engine engine_sort = {
-    "sort",  0,       sort_describe, sort_open, sort_insert, sort_settle,
-    scan,    nullptr, probe,         nullptr,   unite,       nullptr,
-    nullptr, nullptr, runs_now,      close,     nullptr,     nullptr,
+    "sort",   0,     sort_describe, sort_open, sort_insert, sort_settle, scan,
+    nullptr,  probe, nullptr,       unite,     nullptr,     nullptr,     nullptr,
+    runs_now, close, nullptr,       nullptr,   nullptr,     nullptr,
 };
 }

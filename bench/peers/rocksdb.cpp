@@ -322,16 +322,17 @@ const struct engine engine_rocksdb = {
     nullptr,   nullptr,
     nullptr,   close,
     nullptr,   durable,
+    nullptr,   nullptr,
 };
 const struct engine engine_rocksdb_level = {
     "rocksdb-level", ENGINE_LOOKUP, describe_level, open_level, insert,  settle,  scan,
     nullptr,         probe,         nullptr,        nullptr,    nullptr, nullptr, nullptr,
-    nullptr,         close,         nullptr,        nullptr,
+    nullptr,         close,         nullptr,        nullptr,    nullptr, nullptr,
 };
 const struct engine engine_rocksdb_spill = {
     "rocksdb-spill", ENGINE_LOOKUP, describe_spill, open_limited, insert,
     settle,          scan,          nullptr,        probe,        nullptr,
     nullptr,         nullptr,       nullptr,        nullptr,      nullptr,
-    close,           nullptr,       nullptr,
+    close,           nullptr,       nullptr,        nullptr,      nullptr,
 };
 }

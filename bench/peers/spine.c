@@ -21,6 +21,7 @@ struct state {
     struct spine_probe *probe;
     struct spine_store *store; /* or NULL */
     const char *directory;
+    uint64_t memory_limit; /* of "spill" */
     bool paused;
 };
 
@@ -64,6 +65,12 @@ describe_spill(void)
     return "a quarter of the memory that the rows take; files around the page cache";
 }
 
+static const char *
+describe_stored(void)
+{
+    return "spine with a store and a memory limit that it never comes near";
+}
+
 static struct spine_store *
 open_store(const struct engine_setup *setup)
 {
@@ -95,6 +102,22 @@ open_spill(const struct engine_setup *setup)
 {
     struct spine_runtime_options with_store = {
         .memory_limit_bytes = engine_spill_bytes(setup), .store = open_store(setup)};
+    struct state *state;
+
+    state = open_with(setup, &with_store);
+    state->store = with_store.store;
+    state->directory = setup->directory;
+    state->memory_limit = with_store.memory_limit_bytes;
+    return state;
+}
+
+/* A store that could be used, and never is. */
+static void *
+open_stored(const struct engine_setup *setup)
+{
+    struct spine_runtime_options with_store = {.memory_limit_bytes = UINT64_C(1) << 40,
+                                               .min_storage_bytes = UINT64_C(1) << 40,
+                                               .store = open_store(setup)};
     struct state *state;
 
     state = open_with(setup, &with_store);
@@ -359,6 +382,22 @@ durable(void *opaque)
     return info.file_bytes + info.manifest_bytes;
 }
 
+static uint64_t
+read_bytes(void *opaque)
+{
+    const struct state *const state = opaque;
+    struct spine_store_stats stats;
+
+    spine_store_get_stats(state->store, &stats);
+    return stats.read_bytes;
+}
+
+static uint64_t
+memory_limit(void *opaque)
+{
+    return ((const struct state *)opaque)->memory_limit;
+}
+
 static void
 close_spine(void *opaque)
 {
@@ -375,7 +414,7 @@ close_spine(void *opaque)
     free(state);
 }
 
-extern const struct engine engine_spine, engine_spill;
+extern const struct engine engine_spine, engine_spill, engine_stored;
 const struct engine engine_spine = {
     .name = "spine",
     .abilities = ENGINE_BYTES | ENGINE_TIMES | ENGINE_APART | ENGINE_LOOKUP |
@@ -416,6 +455,24 @@ const struct engine engine_spill = {
     .written = written,
     .advance = advance,
     .retain = retain,
+    .runs = runs,
+    .close = close_spine,
+    .read_bytes = read_bytes,
+    .memory_limit = memory_limit,
+};
+
+const struct engine engine_stored = {
+    .name = "stored",
+    .abilities = ENGINE_APART | ENGINE_LOOKUP | ENGINE_BULK | ENGINE_PROBE | ENGINE_UNITE,
+    .describe = describe_stored,
+    .open = open_stored,
+    .insert = insert,
+    .settle = settle,
+    .scan = scan,
+    .lookup = lookup,
+    .probe = probe,
+    .unite = unite,
+    .written = written,
     .runs = runs,
     .close = close_spine,
 };
