@@ -54,9 +54,10 @@ in_macro {
     tell_metrics()
     next
 }
-/^#[ ]*define SPINE_[A-Z]*_METRIC[( ]/ && FILENAME ~ /\.h$/ {
+/^#[ ]*define SPINE_[A-Z]*_(METRIC|HISTOGRAM)[( ]/ && FILENAME ~ /\.h$/ {
     metric = $2
     sub(/\(.*/, "", metric)
+    metrics[metric] = metric ~ /HISTOGRAM/ ? "struct spine_histogram" : "uint64_t"
     next
 }
 declaration == "" && /^#[ ]*ifndef/ {
@@ -292,17 +293,26 @@ function comment_of_cpp(name,    i, key) {
         comment[comment_lines = 1] = "/* " usual[name] " */"
 }
 
-# Of a metric: its field, as C has it, and its help.
-function tell_metrics(    line, file, text, field, help, i) {
+# Of each metric that the structure has: its field, as C has it, and its help.
+function tell_metrics(    line, file, text, field, help, type) {
     file = FILENAME
     sub(/[^\/]*$/, "metrics.def", file)
     text = ""
     while ((getline line < file) > 0) {
-        if (index(line, metric "(") == 1 && line !~ /help\)/)
-            text = line
-        else if (text != "")
-            text = text " " line
-        if (text == "" || text !~ /"\)$/)
+        for (metric in metrics)
+            if (index(line, metric "(") == 1) {
+                text = ""
+                type = metrics[metric]
+                break
+            }
+        if (line ~ /^SPINE_/ && index(line, metric "(") != 1) {
+            type = ""
+            text = ""
+        }
+        if (type == "" || line == "")
+            continue
+        text = text (text == "" ? "" : " ") line
+        if (text !~ /"\)$/)
             continue
         field = text
         sub(/^[^(]*\(/, "", field)
@@ -311,14 +321,16 @@ function tell_metrics(    line, file, text, field, help, i) {
         sub(/"\)$/, "", help)
         gsub(/" *"/, "", help)
         if (form == "doxygen") {
-            print "/** " help " */\nuint64_t " field ";"
+            print "/** " help " */\n" type " " field ";"
         } else {
             add_line("    /* " help " */")
-            add_line("    uint64_t " field ";")
+            add_line("    " type " " field ";")
         }
-        text = ""
+        text = type = ""
     }
     close(file)
+    for (metric in metrics)
+        delete metrics[metric]
 }
 
 # --- as Doxygen wants it ------------------------------------------------------------------

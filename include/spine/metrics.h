@@ -25,6 +25,16 @@ struct spine_runtime;
  * spine/metrics.def. */
 #define SPINE_METRIC_FIELD(field, kind, name, help) uint64_t field;
 
+/* How often something took how long. */
+#define SPINE_BUCKETS 26
+struct spine_histogram {
+    /* Number i: less than 2^i microseconds, and not less than half of that; the first has
+     * all shorter ones, the last all longer ones. */
+    uint64_t counts[SPINE_BUCKETS];
+    /* Of all, in nanoseconds. */
+    uint64_t sum_ns;
+};
+
 /* What a level of a spine holds and has done. */
 struct spine_level_stats {
 #define SPINE_LEVEL_METRIC SPINE_METRIC_FIELD

@@ -65,6 +65,7 @@ spine_store_open(const struct spine_backend *backend,
 /* What a store has done since it was opened, and holds. */
 struct spine_store_stats {
 #define SPINE_STORE_METRIC(field, kind, name, help) uint64_t field;
+#define SPINE_STORE_HISTOGRAM(field, name, help) struct spine_histogram field;
 #include "spine/metrics.def"
 };
 

@@ -51,9 +51,14 @@ static const struct metric runtime_metrics[] = {
 #include "spine/metrics.def"
 };
 
+#define METRIC_OF_HISTOGRAM(type, field, name, help)                                     \
+    {#field, #name, help, METRIC_HISTOGRAM, offsetof(struct type, field), NULL},
+
 static const struct metric store_metrics[] = {
 #define SPINE_STORE_METRIC(field, kind, name, help)                                      \
     METRIC(spine_store_stats, field, kind, name, help)
+#define SPINE_STORE_HISTOGRAM(field, name, help)                                         \
+    METRIC_OF_HISTOGRAM(spine_store_stats, field, name, help)
 #define SPINE_STORE_RATIO(name, over, under, help) METRIC_OF_RATIO(store_, name, help)
 #include "spine/metrics.def"
 };
@@ -82,6 +87,12 @@ metric_value(const struct metric *metric, const void *stats)
     return value;
 }
 
+const struct spine_histogram *
+metric_histogram(const struct metric *metric, const void *stats)
+{
+    return (const void *)((const char *)stats + metric->offset);
+}
+
 bool
 metric_ratio(const struct metric *metric, const void *stats, double *out)
 {
@@ -108,6 +119,7 @@ add_fields(const struct metric_table *table, void *to, const void *of)
         const struct metric *metric = &table->metrics[i];
         uint64_t sum, more;
 
+        assert(metric->kind != METRIC_HISTOGRAM);
         if (metric->kind == METRIC_RATIO)
             continue;
         sum = metric_value(metric, to);

@@ -27,6 +27,8 @@ static void write_name(struct text_out *out, const struct metric_table *table,
                        const struct metric *metric);
 static void
 write_value(struct text_out *out, const struct metric *metric, const void *stats);
+static void write_buckets(struct text_out *out, const struct metric_table *table,
+                          const struct metric *metric, const void *stats);
 static void write_pressure(struct text_out *out, const struct spine_runtime_stats *stats);
 static void
 write_retention_filters(struct text_out *out, const struct observed *observed);
@@ -69,6 +71,11 @@ write_things(struct text_out *out, const struct observed *observed, struct thing
 
             if (metric->kind == METRIC_RATIO && !metric_ratio(metric, stats, &ratio))
                 continue;
+            if (metric->kind == METRIC_HISTOGRAM) {
+                assert(things.on_labels == NULL);
+                write_buckets(out, things.table, metric, stats);
+                continue;
+            }
             write_name(out, things.table, metric);
             if (things.on_labels != NULL)
                 things.on_labels(out, observed, i);
@@ -91,7 +98,9 @@ write_header(struct text_out *out, const struct metric_table *table,
     text_put(out, metric->help);
     text_put(out, "\n# TYPE ");
     write_name(out, table, metric);
-    text_put(out, grows ? " counter\n" : " gauge\n");
+    text_put(out, metric->kind == METRIC_HISTOGRAM ? " histogram\n"
+                  : grows                          ? " counter\n"
+                                                   : " gauge\n");
 }
 
 static void
@@ -123,7 +132,40 @@ write_value(struct text_out *out, const struct metric *metric, const void *stats
         (void)metric_ratio(metric, stats, &ratio); /* the caller saw that there is one */
         text_put_real(out, ratio);
         break;
+    case METRIC_HISTOGRAM:
+        assert(!"a histogram has no one value");
+        break;
     }
+}
+
+/* Its buckets, each with all shorter ones, then the sum and the count. */
+static void
+write_buckets(struct text_out *out, const struct metric_table *table,
+              const struct metric *metric, const void *stats)
+{
+    const struct spine_histogram *const histogram = metric_histogram(metric, stats);
+    uint64_t count = 0;
+
+    for (unsigned i = 0; i < SPINE_BUCKETS; i++) {
+        count += histogram->counts[i];
+        write_name(out, table, metric);
+        text_put(out, "_bucket{le=\"");
+        if (i + 1 < SPINE_BUCKETS)
+            text_put_real(out, (double)(UINT64_C(1) << i) * 1e-6);
+        else
+            text_put(out, "+Inf");
+        text_put(out, "\"} ");
+        text_put_number(out, count);
+        text_put(out, "\n");
+    }
+    write_name(out, table, metric);
+    text_put(out, "_sum ");
+    text_put_real(out, (double)histogram->sum_ns * 1e-9);
+    text_put(out, "\n");
+    write_name(out, table, metric);
+    text_put(out, "_count ");
+    text_put_number(out, count);
+    text_put(out, "\n");
 }
 
 static void

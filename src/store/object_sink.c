@@ -412,7 +412,7 @@ write_unit(struct object_sink *sink, struct sink_unit *unit, struct spine_error 
     store_count(&store->write_bytes, unit->filled);
     st = backend->write(backend->context, sink->writer, unit->bytes, unit->filled, error);
     st = store_answer(st, error);
-    store_count(&store->write_ns, clock_now_ns() - begin_ns);
+    store_time(&store->write_times, begin_ns);
     if (store->trace.on_event != NULL)
         store_tell(store, SPINE_EVENT_WRITE, begin_ns, unit->filled);
     return st;

@@ -191,11 +191,16 @@ store_counts(struct spine_store *store, struct store_counts *out)
                                  .files = counted(&store->files),
                                  .file_bytes = counted(&store->file_bytes),
                                  .syncs = counted(&store->syncs),
-                                 .write_ns = counted(&store->write_ns),
-                                 .read_ns = counted(&store->read_ns),
-                                 .sync_ns = counted(&store->sync_ns),
                                  .files_written = counted(&store->files_written),
                                  .files_removed = counted(&store->files_removed)};
+}
+
+static void
+copy_times(const struct store_times *times, struct spine_histogram *out)
+{
+    for (unsigned i = 0; i < SPINE_BUCKETS; i++)
+        out->counts[i] = counted(&times->counts[i]);
+    out->sum_ns = counted(&times->sum_ns);
 }
 
 void
@@ -215,10 +220,7 @@ spine_store_get_stats(struct spine_store *store, struct spine_store_stats *out)
                                       .write_bytes = counts.write_bytes,
                                       .reads = counts.reads,
                                       .read_bytes = counts.read_bytes,
-                                      .write_ns = counts.write_ns,
-                                      .read_ns = counts.read_ns,
                                       .syncs = counts.syncs,
-                                      .sync_ns = counts.sync_ns,
                                       .files_written = counts.files_written,
                                       .files_removed = counts.files_removed,
                                       .files = counts.files,
@@ -228,6 +230,9 @@ spine_store_get_stats(struct spine_store *store, struct spine_store_stats *out)
                                       .cache_evictions = cache.evictions,
                                       .cache_bytes = cache.bytes,
                                       .cache_limit_bytes = cache.bytes_max};
+    copy_times(&store->write_times, &out->write_times);
+    copy_times(&store->read_times, &out->read_times);
+    copy_times(&store->sync_times, &out->sync_times);
 }
 
 void

@@ -73,7 +73,6 @@ struct store_counts {
     uint64_t files; /* there are now */
     uint64_t file_bytes;
     uint64_t syncs;
-    uint64_t write_ns, read_ns, sync_ns;
     uint64_t files_written, files_removed;
 };
 

@@ -121,7 +121,7 @@ store_sync_names(struct spine_store *store, struct spine_error *error)
     const enum spine_status st = store->backend.sync_names(store->backend.context, error);
 
     store_count(&store->syncs, 1);
-    store_count(&store->sync_ns, clock_now_ns() - begin_ns);
+    store_time(&store->sync_times, begin_ns);
     return store_answer(st, error);
 }
 

@@ -162,7 +162,7 @@ store_object_sync(struct store_object *object, struct spine_error *error)
     store_count(&object->store->syncs, 1);
     begin_ns = clock_now_ns();
     st = backend->sync(backend->context, object->handle, error);
-    store_count(&object->store->sync_ns, clock_now_ns() - begin_ns);
+    store_time(&object->store->sync_times, begin_ns);
     atomic_store(&object->state, st == SPINE_OK ? OBJECT_DURABLE : OBJECT_DOUBTFUL);
     return store_answer(st, error);
 }

@@ -26,6 +26,12 @@ struct checkpoint_turn {
     bool is_taken;
 };
 
+/* How often a call of the backend took how long: a struct spine_histogram. */
+struct store_times {
+    atomic_uint_least64_t counts[SPINE_BUCKETS];
+    atomic_uint_least64_t sum_ns;
+};
+
 struct spine_store {
     struct runtime_service service;
     struct ref refs;
@@ -49,7 +55,7 @@ struct spine_store {
     atomic_uint_least64_t reads, read_bytes;
     atomic_uint_least64_t files, file_bytes;
     atomic_uint_least64_t syncs;
-    atomic_uint_least64_t write_ns, read_ns, sync_ns;
+    struct store_times write_times, read_times, sync_times;
     atomic_uint_least64_t files_written, files_removed;
     /* Memory of writers and reads ahead, and of what is known of open files. */
     atomic_uint_least64_t memory;
@@ -79,6 +85,19 @@ static inline void
 store_uncount(atomic_uint_least64_t *count, uint64_t less)
 {
     atomic_fetch_sub_explicit(count, less, memory_order_relaxed);
+}
+
+/* What began at `begin_ns` has ended: adds that it took so long. */
+static inline void
+store_time(struct store_times *times, uint64_t begin_ns)
+{
+    const uint64_t ns = clock_now_ns() - begin_ns;
+    /* 1,000 ns are not less than 2^0 us, and less than 2^1. */
+    const uint64_t us = ns / 1000;
+    const unsigned bucket = us == 0 ? 0 : 64 - (unsigned)__builtin_clzll(us);
+
+    store_count(&times->counts[bucket < SPINE_BUCKETS ? bucket : SPINE_BUCKETS - 1], 1);
+    store_count(&times->sum_ns, ns);
 }
 
 /* Tells the trace of an operation that began at `begin_ns` and has ended. */
@@ -111,7 +130,7 @@ store_read(const struct store_file *file, uint64_t offset, void *data, size_t by
     st = store_answer(store->backend.read_at(store->backend.context, file->object->handle,
                                              file->base + offset, data, bytes, error),
                       error);
-    store_count(&store->read_ns, clock_now_ns() - begin_ns);
+    store_time(&store->read_times, begin_ns);
     if (store->trace.on_event != NULL)
         store_tell(store, SPINE_EVENT_READ, begin_ns, bytes);
     return st;

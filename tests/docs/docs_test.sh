@@ -33,6 +33,9 @@ grep -q 'spine 1\.2' "$work/man3/spine_spine.h.3" || fail "the pages do not have
 [ -s "$work/man3.gz/spine_open.3.gz" ] || fail "the pages are not there compressed"
 # Metrics are fields from a list.
 grep -q 'uint64_t loose_batches;' "$work/man3/spine_metrics.h.3" || fail "metrics are missing"
+grep -q 'uint64_t cache_limit_bytes;' "$work/man3/spine_store.h.3" || fail "metrics are missing"
+grep -q 'struct spine_histogram sync_times;' "$work/man3/spine_store.h.3" || fail "histograms are missing"
+[ "$(grep -c 'uint64_t reads;' "$work/man3/spine_store.h.3")" = 1 ] || fail "a metric is there twice"
 if command -v mandoc >/dev/null 2>&1; then
     mandoc -T lint -W warning "$work"/man3/spine_*.h.3 | grep -v 'missing date' >"$work/lint" || true
     [ ! -s "$work/lint" ] || fail "$(head -n 20 "$work/lint")"

@@ -25,6 +25,9 @@ def defined(path):
     for scope, field, kind, name, help in re.findall(
             r"SPINE_(\w+)_METRIC\(\s*(\w+),\s*(\w+),\s*(\w+),\s*" + string, text):
         yield scope, field, kind, name, "".join(re.findall(r'"([^"]*)"', help))
+    for scope, field, name, help in re.findall(
+            r"SPINE_(\w+)_HISTOGRAM\(\s*(\w+),\s*(\w+),\s*" + string, text):
+        yield scope, field, "HISTOGRAM", name, "".join(re.findall(r'"([^"]*)"', help))
     for scope, name, _, help in re.findall(
             r"SPINE_(\w+)_RATIO\(\s*(\w+),(.*?)" + string, text, flags=re.S):
         yield scope, name, "RATIO", name, "".join(re.findall(r'"([^"]*)"', help))
@@ -43,6 +46,19 @@ def things(scope, told):
         for spine in told["spines"]:
             for level, values in enumerate(spine["levels"]):
                 yield {"spine": spine["name"], "level": str(level)}, values
+
+
+def check_histogram(name, wanted, series):
+    """Buckets with all shorter ones, a sum and a count, as JSON has them one by one."""
+    count = 0
+    for i, more in enumerate(wanted["counts"]):
+        count += more
+        last = i + 1 == len(wanted["counts"])
+        bounds = [dict(labels)["le"] for (sample, labels), value in series.items()
+                  if sample == name + "_bucket" and value == count]
+        assert ("+Inf" if last else 2**i * 1e-6) in [b if b == "+Inf" else float(b) for b in bounds], (name, i)
+    assert series[name + "_count", ()] == count, name
+    assert abs(series[name + "_sum", ()] - wanted["sum_ns"] / 1e9) <= 1e-9
 
 
 def check_trace(path):
@@ -100,11 +116,16 @@ def main():
         total = kind.startswith("TOTAL")
         family = families[PREFIXES[scope] + name]
         assert family.documentation == help, (family.name, family.documentation, help)
-        assert family.type == ("counter" if total else "gauge"), family
+        assert family.type == ("counter" if total else
+                               "histogram" if kind == "HISTOGRAM" else "gauge"), family
         assert re.fullmatch(r"[A-Z0-9].*\.", help), help
         for labels, values in things(scope, told):
             key = family.name + "_total" * total, tuple(sorted(labels.items()))
             wanted = values[field]
+            if kind == "HISTOGRAM":
+                check_histogram(family.name, wanted, series)
+                compared += 1
+                continue
             if wanted is None:
                 assert key not in series, key
                 continue
@@ -114,6 +135,8 @@ def main():
             compared += 1
     assert count > 90 and compared > 600, (count, compared)
     assert series["spine_store_write_bytes_total", ()] > 0
+    assert series["spine_store_write_seconds_count", ()] > 0
+    assert series["spine_store_read_seconds_count", ()] > 0
     assert series["spine_retention_filter",
                   (("filter", 'low"keys'), ("of", "keys"), ("spine", "orders"))] == 1
     for what, level in enumerate(["none", "moderate", "high", "critical", "full"]):
