@@ -142,7 +142,8 @@ const char *
 name_twice(const char **names, size_t count)
 {
     assert(names != NULL || count == 0);
-    qsort(names, count, sizeof *names, compare_names);
+    if (count > 1)
+        qsort(names, count, sizeof *names, compare_names);
     for (size_t i = 1; i < count; i++)
         if (strcmp(names[i - 1], names[i]) == 0)
             return names[i];
