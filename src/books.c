@@ -5,14 +5,15 @@
 #include "base/error.h"
 #include "core.h"
 
-static struct lookup_ledger *ledger_of(const struct spine_options *options);
+static struct lookup_ledger *
+ledger_of(const struct spine_options *options, struct account *account);
 
 enum spine_status
 books_init(struct spine *spine, struct spine_error *error)
 {
-    spine->ledger = ledger_of(&spine->options);
-    spine->book = snapshot_book_new();
     spine->account = account_new(runtime_account(spine->runtime));
+    spine->ledger = ledger_of(&spine->options, spine->account);
+    spine->book = snapshot_book_new();
     if (spine->ledger == NULL || spine->book == NULL || spine->account == NULL)
         return fail_nomem(error, "the counts of a spine",
                           sizeof *spine->ledger + sizeof *spine->book +
@@ -30,7 +31,7 @@ books_release(struct spine *spine)
 
 /* The filters' part of resolved options. */
 static struct lookup_ledger *
-ledger_of(const struct spine_options *options)
+ledger_of(const struct spine_options *options, struct account *account)
 {
     struct lookup_options lookup = {.false_positive_rate =
                                         options->filter_false_positive_rate,
@@ -38,5 +39,5 @@ ledger_of(const struct spine_options *options)
 
     if (lookup.false_positive_rate >= 1)
         lookup.rows_min = UINT64_MAX;
-    return lookup_ledger_new(&lookup);
+    return lookup_ledger_new(&lookup, account);
 }

@@ -107,6 +107,7 @@ add_account(const struct account *account, struct spine_stats *out)
 
     out->memory_bytes = account_total(account);
     out->merge_bytes = account_bytes(account, ACCOUNT_SCRATCH);
+    out->reader_bytes = account_bytes(account, ACCOUNT_READERS);
     out->output_bytes = account_output_bytes(account);
     known_bytes = out->bytes + out->output_bytes;
     out->snapshot_bytes = batch_bytes > known_bytes ? batch_bytes - known_bytes : 0;

@@ -148,9 +148,9 @@ SPINE_API SPINE_CHECKED enum spine_status
 spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error *error);
 
 /*
- * Adds a batch, but never waits nor merges. SPINE_OK: the batch was taken. With any other
- * status nothing was: SPINE_BUSY under backpressure, and those of spine_insert() for the
- * same reasons.
+ * Adds a batch, but never waits, merges nor writes it to a file, as spine_insert() may.
+ * SPINE_OK: the batch was taken. With any other status nothing was: SPINE_BUSY under
+ * backpressure, and those of spine_insert() for the same reasons.
  */
 SPINE_API SPINE_CHECKED enum spine_status spine_try_insert(struct spine *spine,
                                                            struct spine_batch *batch,

@@ -138,3 +138,41 @@ account_leave(struct account_span *span)
     if (span->account != NULL && more != 0)
         add_to_wholes(span->account, ACCOUNT_SCRATCH, (size_t)more);
 }
+
+void
+account_share_to(struct account_share *share, struct account *account)
+{
+    struct account *const before = share->account;
+
+    if (before == account)
+        return;
+    if (account != NULL)
+        add_to_wholes(account_ref(account), ACCOUNT_READERS, (size_t)share->bytes);
+    if (before != NULL)
+        add_to_wholes(before, ACCOUNT_READERS, 0 - (size_t)share->bytes);
+    share->account = account;
+    account_unref(before);
+}
+
+void
+account_share_add(struct account_share *share, int64_t begun)
+{
+    const int64_t more = mem_thread_bytes() - begun;
+
+    if (share->account == NULL || more == 0)
+        return;
+    share->bytes += more;
+    add_to_wholes(share->account, ACCOUNT_READERS, (size_t)more);
+    mem_thread_add(-more);
+}
+
+void
+account_share_end(struct account_share *share)
+{
+    if (share->account != NULL) {
+        add_to_wholes(share->account, ACCOUNT_READERS, 0 - (size_t)share->bytes);
+        mem_thread_add(share->bytes);
+        account_unref(share->account);
+    }
+    *share = (struct account_share){0};
+}

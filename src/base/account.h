@@ -14,6 +14,8 @@
  *     a lookup filter      when it is built, if its batch is charged
  *     scratch              all other memory of a merge, by what its thread takes and
  *                          gives back inside it: account_enter(), account_leave()
+ *     a reader             what its threads take and give back inside it, one call after
+ *                          the other: account_share_add()
  *
  * What a host has made and not inserted, or what was refused, is on no account.
  *
@@ -31,6 +33,8 @@ enum account_class {
     ACCOUNT_FENCES,
     ACCOUNT_FILTERS,
     ACCOUNT_SCRATCH,
+    /* Of cursors and probes. */
+    ACCOUNT_READERS,
     ACCOUNT_CLASSES
 };
 
@@ -82,5 +86,21 @@ struct account_span {
 };
 struct account_span account_enter(struct account *account);
 void account_leave(struct account_span *span);
+
+/*
+ * What a reader holds, which is on the account of the spine that it reads. Zero at first:
+ * on no account, and then nothing is counted. Inside a span, too.
+ */
+struct account_share {
+    struct account *account; /* a reference */
+    int64_t bytes;
+};
+/* Moves what there is to `account`; NULL is allowed. */
+void account_share_to(struct account_share *share, struct account *account);
+/* Adds what the thread has taken and not given back since mem_thread_bytes() was
+ * `begun`. */
+void account_share_add(struct account_share *share, int64_t begun);
+/* All of it is given back by now. Twice is harmless. */
+void account_share_end(struct account_share *share);
 
 #endif

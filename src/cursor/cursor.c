@@ -70,10 +70,21 @@ cursor_set_timed(struct spine_cursor *cursor, bool timed)
 }
 
 void
+cursor_charge(struct spine_cursor *cursor, struct account *account)
+{
+    const size_t bytes = sizeof *cursor + window_sources_bytes(&cursor->window);
+
+    assert(cursor->window.share.account == NULL);
+    account_share_to(&cursor->window.share, account);
+    account_share_add(&cursor->window.share, mem_thread_bytes() - (int64_t)bytes);
+}
+
+void
 cursor_use_ledger(struct spine_cursor *cursor, struct lookup_ledger *ledger)
 {
     assert(cursor->window.ledger == NULL);
     cursor->window.ledger = lookup_ledger_ref(ledger);
+    cursor_charge(cursor, lookup_ledger_account(ledger));
     /* What cancels between a source and a negated one stays, whatever merges. */
     cursor->window.tells_skipped = ledger != NULL;
     for (size_t i = 0; i < cursor->window.source_count; i++)
@@ -96,12 +107,16 @@ spine_batch_cursor(struct spine_batch *batch, struct spine_cursor **out,
 void
 spine_cursor_close(struct spine_cursor *cursor)
 {
+    struct account_share share;
+
     if (cursor == NULL)
         return;
+    share = cursor->window.share;
     cursor_kept_release(cursor);
     window_release(&cursor->window);
     schema_unref(&cursor->layout.schema);
     mem_free(cursor, sizeof *cursor);
+    account_share_end(&share);
 }
 
 const struct spine_schema *
@@ -459,8 +474,11 @@ cursor_first_value_rows(const struct spine_cursor *cursor)
 bool
 cursor_fill(struct spine_cursor *cursor, enum spine_status st)
 {
+    const int64_t begun = mem_thread_bytes();
+
     if (st == SPINE_OK)
         st = window_fill(&cursor->window);
+    account_share_add(&cursor->window.share, begun);
     if (st != SPINE_OK)
         cursor_fail(cursor, st);
     return st == SPINE_OK;
@@ -469,8 +487,10 @@ cursor_fill(struct spine_cursor *cursor, enum spine_status st)
 bool
 cursor_forward(struct spine_cursor *cursor, bool within_key, size_t *first)
 {
+    const int64_t begun = mem_thread_bytes();
     const enum spine_status st = window_forward(&cursor->window, within_key, first);
 
+    account_share_add(&cursor->window.share, begun);
     if (st != SPINE_OK)
         cursor_fail(cursor, st);
     return st == SPINE_OK;
@@ -479,8 +499,10 @@ cursor_forward(struct spine_cursor *cursor, bool within_key, size_t *first)
 bool
 cursor_backward(struct spine_cursor *cursor, size_t keep, size_t *shift)
 {
+    const int64_t begun = mem_thread_bytes();
     const enum spine_status st = window_backward(&cursor->window, keep, shift);
 
+    account_share_add(&cursor->window.share, begun);
     if (st != SPINE_OK)
         cursor_fail(cursor, st);
     return st == SPINE_OK;

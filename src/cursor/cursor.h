@@ -23,6 +23,9 @@ enum spine_status cursor_new(struct spine_cursor **out, const struct layout *lay
 /* Takes options of lookup filters from `ledger` and tells it at the end what they did;
  * keeps a reference. Before the first use. */
 void cursor_use_ledger(struct spine_cursor *cursor, struct lookup_ledger *ledger);
+/* Charges what the cursor holds, and what it will, to `account`; NULL: to none. By
+ * cursor_use_ledger() to that of the ledger, if there is one. */
+void cursor_charge(struct spine_cursor *cursor, struct account *account);
 
 /* Of a new cursor, batches [begin, end) of those given count with their weights times
  * -1. */

@@ -2,6 +2,7 @@
 
 /* Reading in bulk, into the caller's columns. */
 
+#include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
 #include "cursor/cursor_state.h"
@@ -104,6 +105,7 @@ read_behind_window(struct spine_cursor *cursor,
                    const struct spine_column_buffers *buffers, size_t *total, size_t *at)
 {
     struct window *window = &cursor->window;
+    const int64_t begun = mem_thread_bytes();
     struct lent_rows rows;
     enum spine_status st;
 
@@ -111,6 +113,7 @@ read_behind_window(struct spine_cursor *cursor,
     if (!window_reads_on(window) || !buffers_as_rows(cursor, buffers, *total, &rows))
         return true;
     st = window_read(window, &rows);
+    account_share_add(&window->share, begun);
     if (st != SPINE_OK) {
         cursor_fail(cursor, st);
         return false;

@@ -105,6 +105,12 @@ window_init(struct window *window, const struct layout *layout,
     return SPINE_OK;
 }
 
+size_t
+window_sources_bytes(const struct window *window)
+{
+    return window->source_count * (sizeof *window->sources + sizeof *window->inputs);
+}
+
 void
 window_release(struct window *window)
 {
@@ -128,7 +134,7 @@ window_release(struct window *window)
         rows_release(window->layout, &window->rows);
         rows_release(window->layout, &window->scratch);
     }
-    mem_free(window->sources, count * (sizeof *window->sources + sizeof *window->inputs));
+    mem_free(window->sources, window_sources_bytes(window));
     *window = (struct window){0};
 }
 

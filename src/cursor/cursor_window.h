@@ -51,6 +51,8 @@ enum window_staged { STAGED_NONE, STAGED_FORWARD, STAGED_BACKWARD };
 
 struct window {
     const struct layout *layout;
+    /* What the cursor holds. */
+    struct account_share share;
     struct rows rows;
     /* Where backward fills are made. */
     struct rows scratch;
@@ -105,6 +107,8 @@ enum spine_status window_init(struct window *window, const struct layout *layout
                               struct spine_batch *const *batches, size_t batch_count,
                               struct spine_error *error);
 void window_release(struct window *window);
+/* Of the array of its sources. */
+size_t window_sources_bytes(const struct window *window);
 
 /* Empties the window, and limits it to keys from `lower` on and before `upper`; NULL: no
  * limit. */

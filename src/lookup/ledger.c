@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 
 struct lookup_ledger *
-lookup_ledger_new(const struct lookup_options *options)
+lookup_ledger_new(const struct lookup_options *options, struct account *account)
 {
     struct lookup_ledger *ledger = mem_zalloc(sizeof *ledger);
 
@@ -16,6 +16,8 @@ lookup_ledger_new(const struct lookup_options *options)
         return NULL;
     ref_init(&ledger->refs);
     ledger->options = *options;
+    if (account != NULL)
+        ledger->account = account_ref(account);
     return ledger;
 }
 
@@ -33,7 +35,14 @@ lookup_ledger_unref(struct lookup_ledger *ledger)
     if (ledger == NULL || !ref_drop(&ledger->refs))
         return;
     skipped_free(lookup_ledger_take_skipped(ledger));
+    account_unref(ledger->account);
     mem_free(ledger, sizeof *ledger);
+}
+
+struct account *
+lookup_ledger_account(const struct lookup_ledger *ledger)
+{
+    return ledger != NULL ? ledger->account : NULL;
 }
 
 const struct lookup_options *

@@ -175,6 +175,8 @@ struct lookup_counts {
 struct lookup_ledger {
     struct ref refs;
     struct lookup_options options;
+    /* The account that readers are charged to, a reference. */
+    struct account *account;
     LOOKUP_COUNTS(LOOKUP_SUM_FIELD)
     /* The last stretch that a reader told, or NULL. */
     _Atomic(struct skipped *) skipped;
@@ -192,8 +194,12 @@ struct skipped {
     size_t bytes;
 };
 
-/* With one reference; NULL without memory. */
-struct lookup_ledger *lookup_ledger_new(const struct lookup_options *options);
+/* With one reference; NULL without memory. Keeps a reference to `account`, which may be
+ * NULL. */
+struct lookup_ledger *
+lookup_ledger_new(const struct lookup_options *options, struct account *account);
+/* NULL: there is none. */
+struct account *lookup_ledger_account(const struct lookup_ledger *ledger);
 /* NULL is allowed everywhere: nothing is counted, and options are the defaults. */
 struct lookup_ledger *lookup_ledger_ref(struct lookup_ledger *ledger);
 void lookup_ledger_unref(struct lookup_ledger *ledger);

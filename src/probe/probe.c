@@ -38,8 +38,11 @@ spine_probe_new(struct spine_probe **out, struct spine_error *error)
 void
 spine_probe_free(struct spine_probe *probe)
 {
+    struct account_share share;
+
     if (probe == NULL)
         return;
+    share = probe->share;
     probe_let_go(probe);
     forget_layout(probe);
     probe_own_release(&probe->own);
@@ -52,12 +55,14 @@ spine_probe_free(struct spine_probe *probe)
     mem_free(probe->value_cells, probe->value_capacity);
     mem_free(probe->value_offsets, probe->offset_capacity * sizeof *probe->value_offsets);
     mem_free(probe, sizeof *probe);
+    account_share_end(&share);
 }
 
 enum spine_status
 probe_begin(struct spine_probe *probe, const struct probe_input *input,
             struct spine_probe_rows *out, struct spine_error *error)
 {
+    const int64_t begun = mem_thread_bytes();
     enum spine_status st;
 
     assert(input->layout != NULL && (input->batches != NULL || input->batch_count == 0));
@@ -69,6 +74,7 @@ probe_begin(struct spine_probe *probe, const struct probe_input *input,
 out:
     if (st != SPINE_OK)
         probe_let_go(probe);
+    account_share_add(&probe->share, begun);
     return st;
 }
 
@@ -76,6 +82,7 @@ enum spine_status
 spine_probe_next(struct spine_probe *probe, struct spine_probe_rows *out,
                  struct spine_error *error)
 {
+    const int64_t begun = mem_thread_bytes();
     enum spine_status st;
 
     if (out == NULL)
@@ -91,6 +98,7 @@ spine_probe_next(struct spine_probe *probe, struct spine_probe_rows *out,
     st = probe_give(probe, out, error);
     if (st != SPINE_OK || !out->more)
         probe_let_go(probe);
+    account_share_add(&probe->share, begun);
     return st;
 }
 
@@ -172,6 +180,7 @@ keep_batches(struct spine_probe *probe, const struct probe_input *input)
         probe->batches[i] = spine_batch_ref(input->batches[i]);
     probe->batch_count = input->batch_count;
     probe->ledger = lookup_ledger_ref(input->ledger);
+    account_share_to(&probe->share, lookup_ledger_account(input->ledger));
     probe->options =
         input->options != NULL ? *input->options : (struct spine_probe_options){0};
     probe->has_through = probe->options.has_through && layout->timed;

@@ -31,11 +31,13 @@ probe_begin_batch(struct spine_probe *probe, const struct probe_input *input,
     const struct spine_schema own_key = {.key = own->key, .key_tuple = own->key_tuple};
     const struct spine_schema *const schema = &input->layout->schema;
     const struct spine_schema key = {.key = schema->key, .key_tuple = schema->key_tuple};
+    const int64_t begun = mem_thread_bytes();
     enum spine_status st;
     size_t rows_max;
 
     *out = (struct spine_probe_matches){0};
     probe_let_go(probe);
+    account_share_add(&probe->share, begun);
     if (!spine_schema_equal(&own_key, &key))
         return fail_schema(error, "spine_snapshot_probe_batch: the keys of the batch",
                            &own_key, &key);
@@ -46,6 +48,7 @@ probe_begin_batch(struct spine_probe *probe, const struct probe_input *input,
 out:
     if (st != SPINE_OK)
         probe_let_go(probe);
+    account_share_add(&probe->share, begun);
     return st;
 }
 
@@ -53,6 +56,7 @@ enum spine_status
 spine_probe_next_matches(struct spine_probe *probe, struct spine_probe_matches *out,
                          struct spine_error *error)
 {
+    const int64_t begun = mem_thread_bytes();
     enum spine_status st;
 
     if (out == NULL)
@@ -66,6 +70,7 @@ spine_probe_next_matches(struct spine_probe *probe, struct spine_probe_matches *
     st = give_matches(probe, out, error);
     if (st != SPINE_OK)
         probe_let_go(probe);
+    account_share_add(&probe->share, begun);
     return st;
 }
 

@@ -39,6 +39,8 @@ struct probe_source {
 };
 
 struct spine_probe {
+    /* What it holds. */
+    struct account_share share;
     /* The layout that the memory below is for. */
     struct layout layout;
     bool has_layout;

@@ -22,10 +22,11 @@ spine_runtime_get_stats(struct spine_runtime *runtime, struct spine_runtime_stat
     out->fence_bytes = account_bytes(runtime->account, ACCOUNT_FENCES);
     out->filter_bytes = account_bytes(runtime->account, ACCOUNT_FILTERS);
     out->merge_bytes = account_bytes(runtime->account, ACCOUNT_SCRATCH);
+    out->reader_bytes = account_bytes(runtime->account, ACCOUNT_READERS);
     if (runtime->service != NULL)
         out->store_bytes = runtime->service->calls->on_memory(runtime->service);
     out->memory_bytes = out->block_bytes + out->fence_bytes + out->filter_bytes +
-                        out->merge_bytes + out->store_bytes;
+                        out->merge_bytes + out->reader_bytes + out->store_bytes;
     mutex_lock(&budget->mutex);
     out->pressure = (enum spine_pressure)runtime_pressure(runtime);
     for (unsigned i = 0; i < PRESSURES; i++)

@@ -277,6 +277,8 @@ spine_cursor_open_sources(const struct spine_cursor_source *sources, size_t sour
         at += sources[i].snapshot->batch_count;
     }
     cursor_use_ledger(*out, common_ledger(sources, source_count));
+    if (common_ledger(sources, source_count) == NULL)
+        cursor_charge(*out, lookup_ledger_account(sources[0].snapshot->ledger));
 out:
     mem_free(batches, (count + 1) * sizeof *batches);
     return st;

@@ -257,12 +257,66 @@ test_counts_filters_and_what_is_given_up(void **state)
     assert_int_equal(released, 20);
 }
 
+/* Cursors that have read, and probes, are on the account of the spine that they read,
+ * until they end. */
+static void
+test_counts_readers(void **state)
+{
+    enum { READERS = 40, ASKED = 2000 };
+    static uint64_t keys[ASKED];
+    const struct spine_columns asked = {.rows = ASKED, .keys = keys};
+    struct spine_cursor *cursors[READERS];
+    struct spine_probe *probe;
+    struct spine_probe_rows rows;
+    struct spine_snapshot *snapshot;
+    size_t readers;
+
+    (void)state;
+    for (size_t i = 0; i < ASKED; i++)
+        keys[i] = i * (KEYS / ASKED);
+    for (size_t i = 0; i < SCHEMAS; i++) {
+        struct world world;
+
+        world_init(&world, &schemas[i], false);
+        for (size_t batch = 0; batch < 30; batch++)
+            insert_batch(&world);
+        while (spine_runtime_run(world.runtime, 100000) > 0)
+            ;
+        for (size_t c = 0; c < READERS; c++) {
+            assert_int_equal(spine_cursor_open(world.spine, &cursors[c], NULL), SPINE_OK);
+            for (size_t k = 0; k < 5000 && spine_cursor_key_valid(cursors[c]); k++)
+                spine_cursor_step_key(cursors[c]);
+        }
+        readers = account_bytes(world.account, ACCOUNT_READERS);
+        assert_true(readers > READERS * 10000);
+        check(&world);
+        if (schemas[i].key.kind == SPINE_U64) {
+            assert_int_equal(spine_probe_new(&probe, NULL), SPINE_OK);
+            assert_int_equal(spine_take_snapshot(world.spine, &snapshot, NULL), SPINE_OK);
+            assert_int_equal(
+                spine_snapshot_probe(snapshot, probe, &asked, NULL, &rows, NULL),
+                SPINE_OK);
+            assert_true(account_bytes(world.account, ACCOUNT_READERS) >
+                        readers + ASKED * sizeof(uint64_t));
+            check(&world);
+            spine_probe_free(probe);
+            spine_snapshot_unref(snapshot);
+            assert_int_equal(account_bytes(world.account, ACCOUNT_READERS), readers);
+        }
+        for (size_t c = 0; c < READERS; c++)
+            spine_cursor_close(cursors[c]);
+        assert_int_equal(account_bytes(world.account, ACCOUNT_READERS), 0);
+        world_release(&world);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts_what_is_held),
         cmocka_unit_test(test_counts_filters_and_what_is_given_up),
+        cmocka_unit_test(test_counts_readers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

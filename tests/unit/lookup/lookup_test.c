@@ -451,7 +451,7 @@ stretches_are_told_and_taken(void **state)
     uint8_t bytes[] = "low key, high value";
     const struct lookup_options options = {.false_positive_rate = 0.1};
     const size_t before = spine_allocated_bytes();
-    struct lookup_ledger *ledger = lookup_ledger_new(&options);
+    struct lookup_ledger *ledger = lookup_ledger_new(&options, NULL);
     struct skipped first = {.rows = 7, .has_low = true}, second = {.rows = 3};
     struct skipped *taken;
 
