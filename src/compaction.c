@@ -50,9 +50,9 @@ compaction_start_locked(struct spine *spine, struct aftermath *after)
 bool
 compaction_settle_locked(struct merge_task *task, struct aftermath *after)
 {
-    struct spine *spine = task->spine;
+    struct spine *spine = task_spine(task);
 
-    assert(mutex_is_held(&task->spine->mutex));
+    assert(mutex_is_held(&task_spine(task)->mutex));
     if (task->level == COMPACTION_TASK) {
         if (entry_set_sums(&task->inputs).count == spine->locked.batch_count &&
             (compaction_presses_locked(spine) ||
@@ -220,9 +220,9 @@ compaction_unref(struct compaction *compaction)
 bool
 compaction_has_present_rules_locked(const struct merge_task *task)
 {
-    const struct spine *spine = task->spine;
+    const struct spine *spine = task_spine(task);
 
-    assert(mutex_is_held(&task->spine->mutex));
+    assert(mutex_is_held(&task_spine(task)->mutex));
     return task->has_frontier == spine->locked.has_frontier &&
            task->frontier == spine->locked.frontier &&
            task->key_filter == spine->locked.key_filter &&

@@ -78,7 +78,7 @@ struct company_terms
 company_terms_of(const struct merge_task *task)
 {
     return (struct company_terms){
-        .times_move = task->has_frontier && task->spine->layout.timed,
+        .times_move = task->has_frontier && task_spine(task)->layout.timed,
         .filters = filters_mark(task->key_filter, task->value_filter)};
 }
 
@@ -150,7 +150,7 @@ company_join(struct merge_task *task, const struct ahead_waiter *waiter)
 static bool
 join(struct merge_task *task)
 {
-    struct spine *spine = task->spine;
+    struct spine *spine = task_spine(task);
     struct entry_range range = entries_all;
     struct inputs inputs = {0};
     struct company company;
@@ -206,7 +206,7 @@ choose_company(const struct merge_task *task, struct company *company,
         const uint64_t limit = slot_company_limit(&inputs->sum, rows);
         const struct small_batches small = {inputs->batches, inputs->count};
         const uint64_t cost =
-            company_cost(task->spine, &terms, batch, &small, limit, look);
+            company_cost(task_spine(task), &terms, batch, &small, limit, look);
 
         if (cost > limit || inputs->count == MERGE_OVERLAP_MAX) {
             spine_batch_unref(batch);

@@ -43,6 +43,7 @@
  */
 
 #include "aftermath.h"
+#include "base/container.h"
 #include "base/thread.h"
 #include "counters.h"
 #include "merge_task.h"
@@ -120,7 +121,6 @@ struct spine {
         uint64_t ahead_wait_rows; /* to be inserted before merges ahead: one failed */
         /* Of saved batches, that merges ahead may read until the next cut (saving.h). */
         uint64_t saved_rows_max;
-        uint64_t cuts_saved; /* times that this began anew */
         struct job scout; /* for a merge ahead, when the runtime has nothing else to do */
         struct survey survey;
         unsigned idle_waiters; /* threads in spine_wait_idle(): no merge ahead */
@@ -136,6 +136,7 @@ struct spine {
         struct compaction *ended_last; /* valid while there is one */
         struct job report;
         unsigned settle_attempts;    /* compactions in a row that did not settle it */
+        unsigned cuts_saved;         /* times that `saved_rows_max` began anew */
         unsigned lists;              /* under way; merges do not end meanwhile */
         unsigned publishers_waiting; /* threads with a merge that would end */
         /* The list as it is now, kept until it changes; or NULL. */
@@ -143,6 +144,12 @@ struct spine {
         struct spine_counters counters;
     } locked;
 };
+
+static inline struct spine *
+task_spine(const struct merge_task *task)
+{
+    return container_of(task->job.owner, struct spine, jobs);
+}
 
 /* ---- core.c ---- */
 

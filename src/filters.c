@@ -59,9 +59,9 @@ spine_retain_values(struct spine *spine, const struct spine_value_filter *filter
 void
 filters_capture_locked(struct merge_task *task)
 {
-    assert(mutex_is_held(&task->spine->mutex));
-    task->key_filter = key_filter_ref(task->spine->locked.key_filter);
-    task->value_filter = value_filter_ref(task->spine->locked.value_filter);
+    assert(mutex_is_held(&task_spine(task)->mutex));
+    task->key_filter = key_filter_ref(task_spine(task)->locked.key_filter);
+    task->value_filter = value_filter_ref(task_spine(task)->locked.value_filter);
 }
 
 bool
@@ -92,7 +92,7 @@ filters_of_task(struct merge_task *task, struct retain **out, struct spine_error
     if (task->key_filter == NULL && task->value_filter == NULL)
         return SPINE_OK;
     if (value_filter_needs_groups(task->value_filter)) {
-        TRY(snapshot_of_anything(task->spine, &snapshot, error));
+        TRY(snapshot_of_anything(task_spine(task), &snapshot, error));
         bytes = 2 * snapshot->batch_count * sizeof(struct spine_batch *);
         batches = mem_alloc(bytes);
         if (batches == NULL)
@@ -103,8 +103,8 @@ filters_of_task(struct merge_task *task, struct retain **out, struct spine_error
         inputs_first(task, snapshot, batches, batches + snapshot->batch_count);
     }
     /* The merge frees it. */
-    span = account_enter(task->spine->account);
-    st = retain_new(out, &task->spine->layout, &options, error);
+    span = account_enter(task_spine(task)->account);
+    st = retain_new(out, &task_spine(task)->layout, &options, error);
     account_leave(&span);
 out:
     mem_free(batches, bytes);

@@ -33,13 +33,13 @@ merge_task_begin(struct merge_task *task, const struct ahead_waiter *waiter,
         .may_keep_times = task->level != COMPACTION_TASK,
         .frontier = task->frontier,
         .untouched_rows = task->untouched_rows,
-        .placement = runtime_placement(task->spine->runtime),
-        .lookup = lookup_ledger_options(task->spine->ledger),
+        .placement = runtime_placement(task_spine(task)->runtime),
+        .lookup = lookup_ledger_options(task_spine(task)->ledger),
         .waiter = waiter,
-        .ahead_bytes = relief_ahead_bytes(task->spine),
-        .account = task->spine->account,
+        .ahead_bytes = relief_ahead_bytes(task_spine(task)),
+        .account = task_spine(task)->account,
         .encode_rows =
-            slot_encode_rows(task->spine->options.encode_rows, task->batch_count)};
+            slot_encode_rows(task_spine(task)->options.encode_rows, task->batch_count)};
     struct account_span span;
     enum spine_status st;
 

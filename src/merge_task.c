@@ -71,7 +71,6 @@ static void task_to_idle_locked(struct merge_task *task, struct aftermath *after
 void
 merge_task_init(struct merge_task *task, struct spine *spine, unsigned level)
 {
-    task->spine = spine;
     task->level = level;
     task->job.owner = &spine->jobs;
     task->job.on_slice = slice_on_worker;
@@ -80,7 +79,7 @@ merge_task_init(struct merge_task *task, struct spine *spine, unsigned level)
 void
 merge_task_start_locked(struct merge_task *task, struct aftermath *after)
 {
-    struct spine *spine = task->spine;
+    struct spine *spine = task_spine(task);
     const struct entry_sums inputs = entry_set_sums(&task->inputs);
 
     assert(task->state == TASK_IDLE && inputs.count > 0 && task->merge == NULL);
@@ -118,15 +117,15 @@ merge_task_hurry_locked(struct merge_task *task, struct aftermath *after)
 {
     bool ready;
 
-    assert(mutex_is_held(&task->spine->mutex));
+    assert(mutex_is_held(&task_spine(task)->mutex));
     if (!task->job.spare)
         return;
-    ready =
-        task->state == TASK_QUEUED && runtime_withdraw(task->spine->runtime, &task->job);
+    ready = task->state == TASK_QUEUED &&
+            runtime_withdraw(task_spine(task)->runtime, &task->job);
     task->lacks = task->lacks && !ready;
     task->job.spare = false;
     if (ready) {
-        runtime_ready(task->spine->runtime, &task->job);
+        runtime_ready(task_spine(task)->runtime, &task->job);
         after->kick = true;
     }
 }
@@ -134,10 +133,11 @@ merge_task_hurry_locked(struct merge_task *task, struct aftermath *after)
 void
 merge_task_abandon_locked(struct merge_task *task, struct aftermath *after)
 {
-    assert(mutex_is_held(&task->spine->mutex));
+    assert(mutex_is_held(&task_spine(task)->mutex));
     if (task->state == TASK_IDLE)
         return;
-    if (task->state == TASK_PARKED || runtime_withdraw(task->spine->runtime, &task->job))
+    if (task->state == TASK_PARKED ||
+        runtime_withdraw(task_spine(task)->runtime, &task->job))
         give_back_locked(task, after);
     else
         task->abandoned = true;
@@ -146,9 +146,9 @@ merge_task_abandon_locked(struct merge_task *task, struct aftermath *after)
 void
 merge_task_park_locked(struct merge_task *task)
 {
-    assert(mutex_is_held(&task->spine->mutex));
+    assert(mutex_is_held(&task_spine(task)->mutex));
     if (task->state == TASK_QUEUED &&
-        runtime_withdraw(task->spine->runtime, &task->job)) {
+        runtime_withdraw(task_spine(task)->runtime, &task->job)) {
         task->state = TASK_PARKED;
         task->lacks = false;
     }
@@ -157,22 +157,22 @@ merge_task_park_locked(struct merge_task *task)
 void
 merge_task_unpark_locked(struct merge_task *task, struct aftermath *after)
 {
-    assert(mutex_is_held(&task->spine->mutex));
+    assert(mutex_is_held(&task_spine(task)->mutex));
     if (task->state != TASK_PARKED)
         return;
     task->state = TASK_QUEUED;
     task->failures = 0;
-    runtime_ready(task->spine->runtime, &task->job);
+    runtime_ready(task_spine(task)->runtime, &task->job);
     after->kick = true;
 }
 
 void
 merge_task_retry_locked(struct merge_task *task, struct aftermath *after)
 {
-    assert(mutex_is_held(&task->spine->mutex));
+    assert(mutex_is_held(&task_spine(task)->mutex));
     task->failures = 0;
     task->lacks = false;
-    runtime_wake(task->spine->runtime, &task->job);
+    runtime_wake(task_spine(task)->runtime, &task->job);
     after->kick = true;
 }
 
@@ -181,7 +181,7 @@ static void
 slice_on_worker(struct job *job, uint64_t *fuel_rows)
 {
     struct merge_task *task = container_of(job, struct merge_task, job);
-    struct spine *spine = task->spine;
+    struct spine *spine = task_spine(task);
     struct aftermath after = {0};
     struct slice slice = {0};
     const uint64_t fuel_given = slice_fuel(task, *fuel_rows);
@@ -207,7 +207,7 @@ slice_on_worker(struct job *job, uint64_t *fuel_rows)
 static void
 tell_of_slice(struct merge_task *task, const struct slice *slice, uint64_t begin_ns)
 {
-    const struct spine *spine = task->spine;
+    const struct spine *spine = task_spine(task);
     const struct told_slice told = {
         .begin_ns = begin_ns, .level = task->level, .merge = task->number};
 
@@ -230,7 +230,7 @@ tell_of_slice(struct merge_task *task, const struct slice *slice, uint64_t begin
 static uint64_t
 slice_fuel(struct merge_task *task, uint64_t fuel_rows)
 {
-    struct spine *spine = task->spine;
+    struct spine *spine = task_spine(task);
     uint64_t fuel = task->level == 0 ? UINT64_MAX : 0;
 
     mutex_lock(&spine->mutex);
@@ -249,7 +249,7 @@ task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
 {
     const uint64_t begin_ns = clock_now_ns(), begin_cpu_ns = clock_cpu_ns();
     const struct ahead_waiter waiter = {
-        .runtime = task->spine->runtime, .on_end = read_ended, .context = task};
+        .runtime = task_spine(task)->runtime, .on_end = read_ended, .context = task};
     uint64_t fuel_left = fuel_rows;
     enum spine_status st = SPINE_OK;
 
@@ -260,7 +260,7 @@ task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
         slice->rows_left = entry_set_sums(&task->inputs).rows;
         goto out;
     }
-    slice->is_starved = task->merge == NULL && !relief_may_begin(task->spine);
+    slice->is_starved = task->merge == NULL && !relief_may_begin(task_spine(task));
     if (slice->is_starved) {
         st = SPINE_OK;
         goto out;
@@ -295,7 +295,7 @@ out:
 static void
 slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath *after)
 {
-    struct spine *spine = task->spine;
+    struct spine *spine = task_spine(task);
     struct spine_counters *counters = &spine->locked.counters;
 
     task->counters.merge_slices += slice->fuel_used > 0;
@@ -356,7 +356,7 @@ static void
 read_ended(void *context)
 {
     struct merge_task *task = context;
-    struct spine *spine = task->spine;
+    struct spine *spine = task_spine(task);
     bool woken;
 
     mutex_lock(&spine->mutex);
@@ -378,7 +378,7 @@ read_ended(void *context)
 static void
 publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *after)
 {
-    struct spine *spine = task->spine;
+    struct spine *spine = task_spine(task);
     struct spine_counters *counters = &spine->locked.counters;
     struct spine_batch *output = slice->output;
     const struct spine_batch_info *info = &output->info;
@@ -439,7 +439,7 @@ may_retry_locked(struct merge_task *task, const struct slice *slice,
                  struct aftermath *after)
 {
     const uint64_t now_ns = clock_now_ns();
-    const uint32_t retry_ms = task->spine->options.retry_ms;
+    const uint32_t retry_ms = task_spine(task)->options.retry_ms;
 
     if (error_class(slice->status) != ERROR_TRANSIENT || task->ahead)
         return false;
@@ -449,7 +449,7 @@ may_retry_locked(struct merge_task *task, const struct slice *slice,
         now_ns - task->failing_since_ns >= retry_ms * UINT64_C(1000000))
         return false;
     task->failures++;
-    task->spine->locked.counters.merge_retries++;
+    task_spine(task)->locked.counters.merge_retries++;
     after->error = &slice->error;
     if (!slice->resumable) {
         count_given_up_locked(task);
@@ -467,7 +467,7 @@ static void
 merge_fail_locked(struct merge_task *task, const struct slice *slice,
                   struct aftermath *after)
 {
-    struct spine *spine = task->spine;
+    struct spine *spine = task_spine(task);
     const enum error_class class = error_class(slice->status);
 
     if (task->ahead && class != ERROR_PERMANENT)
@@ -485,7 +485,7 @@ merge_fail_locked(struct merge_task *task, const struct slice *slice,
 static void
 give_back_locked(struct merge_task *task, struct aftermath *after)
 {
-    struct spine *spine = task->spine;
+    struct spine *spine = task_spine(task);
 
     count_given_up_locked(task);
     if (task->told) {
@@ -500,7 +500,7 @@ give_back_locked(struct merge_task *task, struct aftermath *after)
 static void
 count_given_up_locked(struct merge_task *task)
 {
-    struct spine_counters *counters = &task->spine->locked.counters;
+    struct spine_counters *counters = &task_spine(task)->locked.counters;
 
     if (task->fuel_used == 0)
         return;
@@ -514,7 +514,7 @@ static void
 task_to_idle_locked(struct merge_task *task, struct aftermath *after)
 {
     assert(entry_set_sums(&task->inputs).count == 0);
-    survey_unblock_locked(task->spine, task);
+    survey_unblock_locked(task_spine(task), task);
     after->merges[after->task_count] = task->merge;
     after->fetches[after->task_count] = task->fetch;
     after->key_filters[after->task_count] = task->key_filter;

@@ -25,8 +25,8 @@ enum task_state { TASK_IDLE, TASK_QUEUED, TASK_PARKED };
  * by the spine's lock.
  */
 struct merge_task {
+    /* Its owner is that of the spine, which is so known: task_spine(). */
     struct job job;
-    struct spine *spine;
     unsigned level;
     enum task_state state;
     /* Its inputs are wanted back: give up at the end of the slice. */

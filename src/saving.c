@@ -35,7 +35,7 @@ is_in_vain_locked(const struct merge_task *task, uint64_t saved_max)
 {
     uint64_t rows = entry_set_sums(&task->inputs).rows;
 
-    assert(mutex_is_held(&task->spine->mutex));
+    assert(mutex_is_held(&task_spine(task)->mutex));
     if (task->state == TASK_IDLE || !task->ahead || !task->job.spare)
         return false;
     if (task->written != NULL)

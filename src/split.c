@@ -53,8 +53,9 @@ is_due(const struct merge_task *task)
 
     merge_counts(task->merge, &counts);
     /* What was taken over is not there twice. */
-    return slot_split_is_due(task->spine->policy, counts.rows_in - counts.rows_shared,
-                             inputs.rows, inputs.count);
+    return slot_split_is_due(task_spine(task)->policy,
+                             counts.rows_in - counts.rows_shared, inputs.rows,
+                             inputs.count);
 }
 
 /* Everything that takes memory, so that nothing fails once the merge is split. */
@@ -89,12 +90,12 @@ void
 split_publish_locked(struct merge_task *task, struct split *split,
                      struct aftermath *after)
 {
-    struct spine *spine = task->spine;
+    struct spine *spine = task_spine(task);
     const struct entry_sums sums = entry_set_sums(&task->inputs);
     struct spine_batch **rest = split->rests;
     struct entry *home = NULL;
 
-    assert(mutex_is_held(&task->spine->mutex));
+    assert(mutex_is_held(&task_spine(task)->mutex));
     assert(task->merge == NULL);
     spine->locked.counters.merge_splits++;
     task->counters.merge_rows_in += split->counts.rows_in;
@@ -141,7 +142,7 @@ place_written(struct merge_task *task, struct split *split, struct entry *home,
         split->home = NULL;
     }
     home->sequence = sequence;
-    home->level = slot_level(task->spine->policy, rows);
+    home->level = slot_level(task_spine(task)->policy, rows);
     swap(&home->batch, &split->written);
     entry_set_add(&task->inputs, home);
     task->written = home;

@@ -38,7 +38,7 @@ struct ahead_merge {
     uint64_t untouched_rows;
     uint64_t saved_rows;
     /* The cuts that were saved when this was found out. */
-    uint64_t cuts_saved;
+    unsigned cuts_saved;
 };
 
 static void start_bottom_locked(struct spine *spine, struct aftermath *after);
@@ -253,7 +253,8 @@ scout_on_worker(struct job *job, uint64_t *fuel_rows)
     struct stretch *stretch = stretch_find(spine);
     struct company_terms terms;
     struct ahead_merge ahead;
-    uint64_t saved_max, cuts_saved;
+    uint64_t saved_max;
+    unsigned cuts_saved;
 
     (void)fuel_rows;
     mutex_lock(&spine->mutex);
@@ -404,7 +405,7 @@ static void
 start_inputs_locked(struct merge_task *task, const struct entry_set *inputs, bool ahead,
                     struct aftermath *after)
 {
-    assert(mutex_is_held(&task->spine->mutex));
+    assert(mutex_is_held(&task_spine(task)->mutex));
     task->inputs = *inputs;
     task->ahead = ahead;
     task->job.spare = ahead;

@@ -255,14 +255,14 @@ start_level_locked(struct merge_task *task, unsigned level,
     const struct company *batches = &findings->batches;
     struct company chosen = {0};
 
-    assert(mutex_is_held(&task->spine->mutex));
+    assert(mutex_is_held(&task_spine(task)->mutex));
     for (size_t i = 0; i < batches->count; i++)
         if (findings->rejected[i] && batches->levels[i] == level) {
             chosen.batches[chosen.count] = batches->batches[i];
             chosen.sequences[chosen.count] = batches->sequences[i];
             chosen.levels[chosen.count++] = batches->levels[i];
         }
-    if (company_take_locked(task->spine, &chosen, chosen.count, &task->inputs) == 0)
+    if (company_take_locked(task_spine(task), &chosen, chosen.count, &task->inputs) == 0)
         return;
     task->bottom = true;
     task->surveyed = true;

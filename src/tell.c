@@ -173,7 +173,7 @@ cause_of(const struct merge_task *task)
 void
 tell_merge_begin(const struct merge_task *task, uint64_t begin_ns)
 {
-    const struct spine *spine = task->spine;
+    const struct spine *spine = task_spine(task);
     const struct entry_sums sums = entry_set_sums(&task->inputs);
     struct told_inputs inputs = {
         .spine = spine,
