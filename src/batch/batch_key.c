@@ -44,8 +44,11 @@ find_cell(const struct reader *reader, const struct image *image, const struct c
 {
     const struct cell_layout *layout = &reader->batch->layout.key;
     const struct column keys = image_keys(image);
-    const size_t at = column_search(layout, &keys, 0, image->key_count, key, false);
+    size_t at;
 
+    if (keys.anchors != NULL)
+        return (uint32_t)column_find(&keys, image->key_count, key->span, equal);
+    at = column_search(layout, &keys, 0, image->key_count, key, false);
     *equal = at < image->key_count && column_equals(layout, &keys, at, key);
     return (uint32_t)at;
 }

@@ -120,6 +120,8 @@ batch_writer_block(struct batch_writer *writer, const struct image *image,
     mem_apart_end(apart);
     if (st != SPINE_OK)
         return st;
+    if (image_encodes_bytes(layout, image))
+        store_writer_need(writer->file, FILE_FEATURE_BYTES);
     writer->block_count++;
     writer->rows += image->row_count;
     if (writer->lookups == NULL)

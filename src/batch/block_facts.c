@@ -16,9 +16,13 @@ facts_of_image(const struct layout *layout, const struct image *image)
                                 .keys = image->key_count,
                                 .values = image->value_count,
                                 .negative_rows = image->negative_rows,
-                                .key_width = image->key_frame.width,
-                                .key_framed = image_has(image, IMAGE_KEYS_FRAMED),
                                 .encoded = image_has(image, IMAGE_ENCODED)};
+
+    /* Of bytes the frame is that of their ends, which no search needs to know. */
+    if (layout->key.shape != SHAPE_BYTES) {
+        facts.key_width = image->key_frame.width;
+        facts.key_framed = image_has(image, IMAGE_KEYS_FRAMED);
+    }
 
     if (layout_has_marks(layout)) {
         const struct column keys = image_keys(image);

@@ -24,7 +24,7 @@
  */
 
 #include "base/account.h"
-#include "block/image.h"
+#include "block/column.h"
 #include "block/word_search.h"
 #include "rows/bound.h"
 
@@ -100,8 +100,8 @@ block_image(const struct block *block)
 
 /*
  * Packs rows [begin, end), at most BLOCK_ROWS and at least one, sorted and consolidated.
- * With `encode`, words, times and weights are frames (block/frame.h) where that saves an
- * eighth. SPINE_NOMEM.
+ * With `encode`, words, times, weights and ends of bytes are frames (block/frame.h), and
+ * bytes of values a list, where that saves an eighth. SPINE_NOMEM.
  */
 enum spine_status block_pack(const struct layout *layout, const struct rows *rows,
                              size_t begin, size_t end, bool encode, struct block **out);
@@ -140,6 +140,10 @@ void column_words(const struct cell_layout *layout, const struct column *column,
 /* The bytes of cell `at`, when the column is SHAPE_FIXED or SHAPE_BYTES. */
 struct span
 column_span(const struct cell_layout *layout, const struct column *column, size_t at);
+/* The same of cells [begin, end) of a SHAPE_BYTES column, some at once. */
+#define COLUMN_SPANS_MAX 64u
+void
+column_spans(const struct column *column, size_t begin, size_t end, struct span *spans);
 
 /* The first row of the block behind `bound`; row_count if none. */
 uint32_t image_search(const struct layout *layout, const struct image *image,
@@ -149,9 +153,10 @@ uint32_t image_search(const struct layout *layout, const struct image *image,
  * (`after`). */
 size_t column_search(const struct cell_layout *layout, const struct column *column,
                      size_t begin, size_t end, const struct cell *cell, bool after);
-/* The same among all cells of a column with anchors. */
-size_t column_search_anchors(const struct column *column, size_t count,
-                             const struct cell *cell, bool after);
+/* The first of all cells of a column with anchors, which differ, that is not less than
+ * `key`; is it that? */
+size_t
+column_find(const struct column *column, size_t count, struct span key, bool *equal);
 /* Is cell `at` that one? */
 bool column_equals(const struct cell_layout *layout, const struct column *column,
                    size_t at, const struct cell *cell);

@@ -17,15 +17,15 @@ narrow_by_words(const struct column *column, uint64_t word, size_t *begin, size_
 static struct span cell_behind(const struct column *column, size_t at);
 
 size_t
-column_search_anchors(const struct column *column, size_t count, const struct cell *cell,
-                      bool after)
+column_find(const struct column *column, size_t count, struct span key, bool *equal)
 {
-    const int order = shared_compare(column, cell->span);
+    const int order = shared_compare(column, key);
     size_t begin = 0, end = count;
 
+    *equal = false;
     if (order != 0)
         return order < 0 ? count : 0;
-    const struct span behind = span_behind(cell->span, column->shared_bytes);
+    const struct span behind = span_behind(key, column->shared_bytes);
     const uint64_t word = bytes_prefix(behind.data, behind.size);
 
     narrow_by_anchors(column, word, &begin, &end);
@@ -34,7 +34,11 @@ column_search_anchors(const struct column *column, size_t count, const struct ce
         const size_t middle = begin + (end - begin) / 2;
         const int middle_order = span_compare(cell_behind(column, middle), behind);
 
-        if (after ? middle_order > 0 : middle_order >= 0)
+        if (middle_order == 0) {
+            *equal = true;
+            return middle;
+        }
+        if (middle_order > 0)
             end = middle;
         else
             begin = middle + 1;
@@ -78,16 +82,20 @@ narrow_by_anchors(const struct column *column, uint64_t word, size_t *begin, siz
 static void
 narrow_by_words(const struct column *column, uint64_t word, size_t *begin, size_t *end)
 {
-    size_t less = 0, equal = 0;
+    const uint8_t *const cells = (const uint8_t *)column->cells + column->shared_bytes;
+    size_t less = 0, equal = 0, cell_begin;
 
     if (*end - *begin > ANCHOR_STEP)
         return;
+    cell_begin = *begin > 0 ? column_end(column, *begin - 1) : 0;
     for (size_t i = *begin; i < *end; i++) {
-        const struct span behind = cell_behind(column, i);
-        const uint64_t cell_word = cell_prefix(behind.data, behind.size);
+        const size_t cell_end = column_end(column, i);
+        const uint64_t cell_word =
+            cell_prefix(cells + cell_begin, cell_end - cell_begin - column->shared_bytes);
 
         less += cell_word < word;
         equal += cell_word == word;
+        cell_begin = cell_end;
     }
     *begin += less;
     *end = *begin + equal;
@@ -97,8 +105,8 @@ narrow_by_words(const struct column *column, uint64_t word, size_t *begin, size_
 static struct span
 cell_behind(const struct column *column, size_t at)
 {
-    const size_t begin = at > 0 ? column->ends[at - 1] : 0;
+    const size_t begin = at > 0 ? column_end(column, at - 1) : 0;
 
     return (struct span){(const uint8_t *)column->cells + begin + column->shared_bytes,
-                         column->ends[at] - begin - column->shared_bytes};
+                         column_end(column, at) - begin - column->shared_bytes};
 }

@@ -9,9 +9,12 @@
 
 #include "block/block.h"
 
-/* At most BLOCK_ROWS words: (words[row] >> shift & mask) ^ flip. */
+/* At most BLOCK_ROWS words: (words[row] >> shift & mask) ^ flip; or the ends of `spans`
+ * as they lie end to end; or `picks`. */
 struct frame_source {
     const uint64_t *words;
+    const struct span *spans;
+    const uint8_t *picks;
     unsigned shift;
     uint64_t mask;
     uint64_t flip;
@@ -26,6 +29,8 @@ struct frame_source {
 struct framed {
     struct frame_source source;
     struct frame frame;
+    /* The last word. */
+    uint64_t last;
     bool pays;
 };
 
@@ -35,5 +40,8 @@ void framed_fit(struct framed *framed, size_t plain_bytes, size_t head_bytes);
 size_t framed_bytes(const struct framed *framed);
 /* Writes the frame to `out`, and its distances, framed_bytes(), to `bits` behind it. */
 void framed_write(const struct framed *framed, struct frame *out, uint8_t *bits);
+/* The same when the words have been taken from the source already. */
+void framed_write_words(const struct framed *framed, const uint64_t *words,
+                        struct frame *out, uint8_t *bits);
 
 #endif

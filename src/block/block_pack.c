@@ -11,12 +11,19 @@ static void pack_head(const struct plan *plan, struct image *image);
 static void pack_padding(struct image *image, const size_t *part_bytes);
 static void pack_parts(const struct plan *plan, struct image *image);
 static void pack_ends(const struct plan *plan, struct image *image);
-static void pack_column(const struct column_source *source, void *cells, uint32_t *ends);
+static void pack_column(const struct column_source *source, const struct framed *framed,
+                        struct frame *frame, uint8_t *cells, uint8_t *ends);
+static void pack_cells(const struct column_source *source, void *cells);
 static void pack_word4(const struct column_source *source, uint32_t *cells);
 static void pack_word8(const struct column_source *source, uint64_t *cells);
 static void pack_fixed(const struct column_source *source, uint8_t *cells);
 static void
 pack_bytes(const struct column_source *source, uint8_t *cells, uint32_t *ends);
+static void pack_framed_bytes(const struct column_source *source,
+                              const struct framed *framed, struct frame *frame,
+                              uint8_t *cells, uint8_t *ends);
+static void pack_list(const struct plan *plan, const struct column_source *source,
+                      struct image *image);
 static void pack_anchors(const struct column_source *source, struct image *image);
 static void pack_times(const struct plan *plan, uint64_t *times);
 static void pack_weights(const struct plan *plan, void *to);
@@ -88,12 +95,6 @@ part_of(struct image *image, enum image_part part)
     return image->at[part] != 0 ? (uint8_t *)image + image->at[part] : NULL;
 }
 
-static struct span
-span_of(const struct column_source *source, uint32_t cell)
-{
-    return source->spans[source->rows != NULL ? source->rows[cell] : cell];
-}
-
 static void
 pack_head(const struct plan *plan, struct image *image)
 {
@@ -105,7 +106,8 @@ pack_head(const struct plan *plan, struct image *image)
     image->negative_rows = plan->negative_rows;
     image->flags = plan->encode ? IMAGE_ENCODED : 0;
     image->flags |= framed[FRAME_KEY].pays ? IMAGE_KEYS_FRAMED : 0;
-    image->flags |= framed[FRAME_VALUE].pays ? IMAGE_VALUES_FRAMED : 0;
+    if (framed[FRAME_VALUE].pays)
+        image->flags |= plan->list.count > 0 ? IMAGE_VALUES_LISTED : IMAGE_VALUES_FRAMED;
     image->flags |= framed[FRAME_TIMES].pays ? IMAGE_TIMES_FRAMED : 0;
     image->flags |= framed[FRAME_WEIGHTS].pays ? IMAGE_WEIGHTS_FRAMED : 0;
     if (!framed[FRAME_WEIGHTS].pays)
@@ -130,22 +132,19 @@ pack_parts(const struct plan *plan, struct image *image)
     const struct framed *framed = plan->framed;
     const struct column_source key = plan_key_source(plan),
                                value = plan_value_source(plan);
-    uint8_t *const keys = part_of(image, PART_KEY_CELLS);
-    uint8_t *const values = part_of(image, PART_VALUE_CELLS);
     uint8_t *const times = part_of(image, PART_TIMES);
     uint8_t *const weights = part_of(image, PART_WEIGHTS);
 
     pack_ends(plan, image);
-    if (framed[FRAME_KEY].pays)
-        framed_write(&framed[FRAME_KEY], &image->key_frame, keys);
-    else
-        pack_column(&key, keys, part_of(image, PART_KEY_ENDS));
+    pack_column(&key, &framed[FRAME_KEY], &image->key_frame,
+                part_of(image, PART_KEY_CELLS), part_of(image, PART_KEY_ENDS));
     if (image->at[PART_KEY_ANCHORS] != 0)
         pack_anchors(&key, image);
-    if (framed[FRAME_VALUE].pays)
-        framed_write(&framed[FRAME_VALUE], &image->value_frame, values);
+    if (plan->list.count > 0)
+        pack_list(plan, &value, image);
     else
-        pack_column(&value, values, part_of(image, PART_VALUE_ENDS));
+        pack_column(&value, &framed[FRAME_VALUE], &image->value_frame,
+                    part_of(image, PART_VALUE_CELLS), part_of(image, PART_VALUE_ENDS));
     if (framed[FRAME_TIMES].pays)
         framed_write(&framed[FRAME_TIMES], (struct frame *)(void *)times,
                      times + sizeof(struct frame));
@@ -186,8 +185,23 @@ pack_ends(const struct plan *plan, struct image *image)
     value_ends[plan->key_count - 1] = (uint16_t)plan->value_count;
 }
 
+/* Where words or ends are a frame, that goes to `frame`. */
 static void
-pack_column(const struct column_source *source, void *cells, uint32_t *ends)
+pack_column(const struct column_source *source, const struct framed *framed,
+            struct frame *frame, uint8_t *cells, uint8_t *ends)
+{
+    if (source->layout->shape == SHAPE_BYTES && framed->pays)
+        pack_framed_bytes(source, framed, frame, cells, ends);
+    else if (source->layout->shape == SHAPE_BYTES)
+        pack_bytes(source, cells, (uint32_t *)(void *)ends);
+    else if (framed->pays)
+        framed_write(framed, frame, cells);
+    else
+        pack_cells(source, cells);
+}
+
+static void
+pack_cells(const struct column_source *source, void *cells)
 {
     switch (source->layout->shape) {
     case SHAPE_NONE:
@@ -202,7 +216,7 @@ pack_column(const struct column_source *source, void *cells, uint32_t *ends)
         pack_fixed(source, cells);
         break;
     case SHAPE_BYTES:
-        pack_bytes(source, cells, ends);
+        assert(false);
         break;
     }
 }
@@ -262,7 +276,7 @@ pack_bytes(const struct column_source *source, uint8_t *cells, uint32_t *ends)
     size_t at = 0;
 
     for (uint32_t i = 0; i < source->count; i++) {
-        const struct span span = span_of(source, i);
+        const struct span span = source_span(source, i);
 
         if (span.size > 0)
             memcpy(cells + at, span.data, span.size);
@@ -273,14 +287,54 @@ pack_bytes(const struct column_source *source, uint8_t *cells, uint32_t *ends)
 }
 
 static void
+pack_framed_bytes(const struct column_source *source, const struct framed *framed,
+                  struct frame *frame, uint8_t *cells, uint8_t *ends)
+{
+    uint64_t words[BLOCK_ROWS];
+    size_t at = 0;
+
+    for (uint32_t i = 0; i < source->count; i++) {
+        const struct span span = source_span(source, i);
+
+        if (span.size > 0)
+            memcpy(cells + at, span.data, span.size);
+        at += span.size;
+        words[i] = at;
+    }
+    memset(cells + at, 0, CELL_SLACK);
+    framed_write_words(framed, words, frame, ends);
+}
+
+/* How many are listed, where each ends, and the pick of each. */
+static void
+pack_list(const struct plan *plan, const struct column_source *source,
+          struct image *image)
+{
+    const struct value_list *list = &plan->list;
+    uint32_t *const ends = part_of(image, PART_VALUE_ENDS);
+    struct column_source listed = *source;
+    uint16_t rows[LIST_VALUES_MAX];
+
+    for (uint32_t i = 0; i < list->count; i++)
+        rows[i] = source->rows != NULL ? source->rows[list->firsts[i]] : list->firsts[i];
+    listed.rows = rows;
+    listed.count = list->count;
+    ends[0] = list->count;
+    pack_bytes(&listed, part_of(image, PART_VALUE_CELLS), ends + 1);
+    framed_write(&plan->framed[FRAME_VALUE], &image->value_frame,
+                 (uint8_t *)(ends + 1 + list->count));
+}
+
+static void
 pack_anchors(const struct column_source *source, struct image *image)
 {
     uint64_t *const anchors = part_of(image, PART_KEY_ANCHORS);
 
-    image->shared_bytes =
-        (uint32_t)span_shared(span_of(source, 0), span_of(source, source->count - 1));
+    image->shared_bytes = (uint32_t)span_shared(source_span(source, 0),
+                                                source_span(source, source->count - 1));
     for (uint32_t i = 0; i < source->count; i += ANCHOR_STEP) {
-        const struct span behind = span_behind(span_of(source, i), image->shared_bytes);
+        const struct span behind =
+            span_behind(source_span(source, i), image->shared_bytes);
 
         anchors[i / ANCHOR_STEP] = bytes_prefix(behind.data, behind.size);
     }

@@ -7,17 +7,22 @@
 
 #include "block/block_starts.h"
 
-static const enum image_part part_of_frame[FRAME_COUNT] = {
-    PART_KEY_CELLS, PART_VALUE_CELLS, PART_TIMES, PART_WEIGHTS};
-
 static void plan_keys(struct plan *plan);
 static void plan_values(struct plan *plan);
 static void plan_weights(struct plan *plan);
 static size_t source_bytes(const struct column_source *source);
+static size_t plain_bytes(const struct column_source *source);
 static void plan_frames(struct plan *plan, const struct column_source *key,
                         const struct column_source *value, bool encode);
+static void plan_list(struct plan *plan, const struct column_source *value);
+static void
+fit_column(struct framed *framed, const struct column_source *source, bool sorted);
 static struct frame_source
 words_of_source(const struct column_source *source, bool sorted);
+static void
+plan_column(struct plan *plan, const struct column_source *source, bool is_key);
+static size_t
+listed_cell_bytes(const struct plan *plan, const struct column_source *value);
 static void plan_parts(struct plan *plan, const struct column_source *key,
                        const struct column_source *value);
 
@@ -157,16 +162,13 @@ plan_frames(struct plan *plan, const struct column_source *key,
 
     for (int part = 0; part < FRAME_COUNT; part++)
         framed[part].pays = false;
+    plan->list.count = 0;
     if (!encode)
         return;
-    if (layout->key.shape == SHAPE_WORD4 || layout->key.shape == SHAPE_WORD8) {
-        framed[FRAME_KEY].source = words_of_source(key, true);
-        framed_fit(&framed[FRAME_KEY], source_bytes(key), 0);
-    }
-    if (layout->value.shape == SHAPE_WORD4 || layout->value.shape == SHAPE_WORD8) {
-        framed[FRAME_VALUE].source = words_of_source(value, false);
-        framed_fit(&framed[FRAME_VALUE], source_bytes(value), 0);
-    }
+    fit_column(&framed[FRAME_KEY], key, true);
+    fit_column(&framed[FRAME_VALUE], value, false);
+    if (layout->value.shape == SHAPE_BYTES)
+        plan_list(plan, value);
     if (layout->timed) {
         framed[FRAME_TIMES].source = row_words;
         framed[FRAME_TIMES].source.words = plan->rows->time + plan->begin;
@@ -184,9 +186,50 @@ plan_frames(struct plan *plan, const struct column_source *key,
     }
 }
 
+/* Words, or ends of bytes. */
+static void
+fit_column(struct framed *framed, const struct column_source *source, bool sorted)
+{
+    const enum shape shape = source->layout->shape;
+
+    if (shape != SHAPE_WORD4 && shape != SHAPE_WORD8 && shape != SHAPE_BYTES)
+        return;
+    framed->source = words_of_source(source, sorted || shape == SHAPE_BYTES);
+    framed_fit(framed, plain_bytes(source), 0);
+}
+
+/* Lists the values where that saves an eighth of their cells and ends. */
+static void
+plan_list(struct plan *plan, const struct column_source *value)
+{
+    struct value_list *const list = &plan->list;
+    struct framed *const framed = &plan->framed[FRAME_VALUE];
+    const struct framed ends = *framed;
+    const size_t bytes = (size_t)ends.last + CELL_SLACK +
+                         (ends.pays ? framed_bytes(&ends) : plain_bytes(value));
+
+    list_fill(list, value->spans, value->rows, value->count);
+    if (list->count == 0)
+        return;
+    framed->source = (struct frame_source){.picks = list->picks, .count = value->count};
+    framed_fit(framed, bytes, 0);
+    framed->pays = listed_cell_bytes(plan, value) + LIST_HEAD_BYTES(list->count) +
+                       framed_bytes(framed) <=
+                   bytes - bytes / 8;
+    if (framed->pays)
+        return;
+    list->count = 0;
+    *framed = ends;
+}
+
 static struct frame_source
 words_of_source(const struct column_source *source, bool sorted)
 {
+    if (source->layout->shape == SHAPE_BYTES)
+        return (struct frame_source){.spans = source->spans,
+                                     .rows = source->rows,
+                                     .count = source->count,
+                                     .sorted = sorted};
     return (struct frame_source){.words = source->words,
                                  .shift = source->shift,
                                  .mask =
@@ -209,8 +252,48 @@ source_bytes(const struct column_source *source)
     if (source->layout->shape == SHAPE_NONE)
         return 0;
     for (uint32_t i = 0; i < source->count; i++)
-        bytes += source->spans[source->rows != NULL ? source->rows[i] : i].size;
+        bytes += source_span(source, i).size;
     return bytes + CELL_SLACK;
+}
+
+/* Bytes of what may be a frame instead: of words, or of the ends of bytes. */
+static size_t
+plain_bytes(const struct column_source *source)
+{
+    return source->layout->shape == SHAPE_BYTES ? source->count * sizeof(uint32_t)
+                                                : source_bytes(source);
+}
+
+/* Bytes of the cells of keys or values, and of their ends. */
+static void
+plan_column(struct plan *plan, const struct column_source *source, bool is_key)
+{
+    const struct framed *framed = &plan->framed[is_key ? FRAME_KEY : FRAME_VALUE];
+    size_t *const cells = &plan->part_bytes[is_key ? PART_KEY_CELLS : PART_VALUE_CELLS];
+    size_t *const ends = &plan->part_bytes[is_key ? PART_KEY_ENDS : PART_VALUE_ENDS];
+    const size_t bytes = framed->pays ? framed_bytes(framed) : plain_bytes(source);
+
+    if (source->layout->shape != SHAPE_BYTES) {
+        *cells = bytes;
+    } else if (is_key || plan->list.count == 0) {
+        *ends = bytes;
+        *cells = plan->encode ? (size_t)framed->last + CELL_SLACK : source_bytes(source);
+    } else {
+        *ends = LIST_HEAD_BYTES(plan->list.count) + bytes;
+        *cells = listed_cell_bytes(plan, source);
+    }
+}
+
+/* Each once. */
+static size_t
+listed_cell_bytes(const struct plan *plan, const struct column_source *value)
+{
+    const struct value_list *list = &plan->list;
+    size_t bytes = CELL_SLACK;
+
+    for (uint32_t i = 0; i < list->count; i++)
+        bytes += source_span(value, list->firsts[i]).size;
+    return bytes;
 }
 
 static void
@@ -218,18 +301,15 @@ plan_parts(struct plan *plan, const struct column_source *key,
            const struct column_source *value)
 {
     const struct layout *layout = plan->layout;
+    const struct framed *framed = plan->framed;
     size_t *const bytes = plan->part_bytes;
 
     memset(bytes, 0, sizeof plan->part_bytes);
-    if (layout->key.shape == SHAPE_BYTES) {
+    if (layout->key.shape == SHAPE_BYTES)
         bytes[PART_KEY_ANCHORS] =
             (key->count + ANCHOR_STEP - 1) / ANCHOR_STEP * sizeof(uint64_t);
-        bytes[PART_KEY_ENDS] = key->count * sizeof(uint32_t);
-    }
-    bytes[PART_KEY_CELLS] = source_bytes(key);
-    if (layout->value.shape == SHAPE_BYTES)
-        bytes[PART_VALUE_ENDS] = value->count * sizeof(uint32_t);
-    bytes[PART_VALUE_CELLS] = source_bytes(value);
+    plan_column(plan, key, true);
+    plan_column(plan, value, false);
     if (plan->key_count < plan->value_count)
         bytes[PART_ENDS_OF_VALUES] = plan->key_count * sizeof(uint16_t);
     if (plan->value_count < plan->row_count)
@@ -238,8 +318,8 @@ plan_parts(struct plan *plan, const struct column_source *key,
         bytes[PART_TIMES] = plan->row_count * sizeof(uint64_t);
     bytes[PART_WEIGHTS] =
         (size_t)plan->row_count * layout->weight_count * plan->weight_bytes;
-    for (int part = 0; part < FRAME_COUNT; part++)
-        if (plan->framed[part].pays)
-            bytes[part_of_frame[part]] = framed_bytes(&plan->framed[part]) +
-                                         (part >= FRAME_TIMES ? sizeof(struct frame) : 0);
+    if (framed[FRAME_TIMES].pays)
+        bytes[PART_TIMES] = sizeof(struct frame) + framed_bytes(&framed[FRAME_TIMES]);
+    if (framed[FRAME_WEIGHTS].pays)
+        bytes[PART_WEIGHTS] = sizeof(struct frame) + framed_bytes(&framed[FRAME_WEIGHTS]);
 }

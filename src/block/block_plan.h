@@ -8,8 +8,10 @@
  */
 
 #include "block/block_frames.h"
+#include "block/block_list.h"
 
-/* The columns that may be frames. */
+/* What may be a frame: words of keys and values, or the ends of their bytes, or the picks
+ * of listed values; times and weights. */
 enum frame_part { FRAME_KEY, FRAME_VALUE, FRAME_TIMES, FRAME_WEIGHTS, FRAME_COUNT };
 
 /* What the first pass over the rows finds out. */
@@ -31,6 +33,8 @@ struct plan {
     uint16_t value_rows[BLOCK_ROWS];
     /* None pays when the block is not to be encoded. */
     struct framed framed[FRAME_COUNT];
+    /* Of values; without any when that does not pay. */
+    struct value_list list;
 };
 
 /* Where one column comes from. */
@@ -46,6 +50,13 @@ struct column_source {
     const uint16_t *rows;
     uint32_t count;
 };
+
+/* The bytes of a cell. */
+static inline struct span
+source_span(const struct column_source *source, uint32_t cell)
+{
+    return source->spans[source->rows != NULL ? source->rows[cell] : cell];
+}
 
 /* Plans rows [begin, end). The plan is large: it is the caller's. */
 void plan_rows(struct plan *plan, const struct layout *layout, const struct rows *rows,

@@ -8,15 +8,22 @@ uint32_t
 image_search(const struct layout *layout, const struct image *image,
              const struct bound *bound)
 {
-    const bool after_key = bound->after && bound->value == NULL;
     const struct column keys = image_keys(image), values = image_values(image);
-    const size_t key =
-        column_search(&layout->key, &keys, 0, image->key_count, bound->key, after_key);
-    const uint32_t value_begin = image_value_begin(image, (uint32_t)key);
-    size_t value;
+    size_t key, value;
+    uint32_t value_begin;
+    bool equal;
 
-    if (bound->value == NULL || key == image->key_count ||
-        !column_equals(&layout->key, &keys, key, bound->key))
+    if (keys.anchors != NULL) {
+        key = column_find(&keys, image->key_count, bound->key->span, &equal);
+        key += equal && bound->after && bound->value == NULL;
+    } else {
+        key = column_search(&layout->key, &keys, 0, image->key_count, bound->key,
+                            bound->after && bound->value == NULL);
+        equal = bound->value != NULL && key < image->key_count &&
+                column_equals(&layout->key, &keys, key, bound->key);
+    }
+    value_begin = image_value_begin(image, (uint32_t)key);
+    if (bound->value == NULL || !equal)
         return image_row_begin(image, value_begin);
     value =
         column_search(&layout->value, &values, value_begin,

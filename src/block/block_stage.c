@@ -26,6 +26,7 @@ struct column_part {
     const struct frame *frame;
     const void *cells;
     const uint32_t *ends;
+    const struct frame *picks;
     uint32_t cell;
     uint32_t cell_count;
     uint32_t begin;
@@ -49,6 +50,9 @@ static void stage_word4(const struct column_part *piece, uint64_t *words);
 static void stage_word8(const struct column_part *piece, uint64_t *words);
 static void
 stage_spans(const struct column_part *piece, uint64_t *words, struct span *spans);
+static void stage_encoded_spans(const struct column_part *piece,
+                                const struct column *column, uint64_t *words,
+                                struct span *spans);
 static void stage_pair(const struct column_part *piece, uint64_t *hi, uint64_t *lo);
 static void
 stage_times(const struct image *image, uint32_t begin, uint32_t end, uint64_t *times);
@@ -69,6 +73,10 @@ find_pieces(const struct layout *layout, const struct image *image,
     value->frame = image_has(image, IMAGE_VALUES_FRAMED) ? &image->value_frame : NULL;
     value->cells = image_array(image, PART_VALUE_CELLS);
     value->ends = image_array(image, PART_VALUE_ENDS);
+    if (image_has(image, IMAGE_VALUES_LISTED)) {
+        value->picks = &image->value_frame;
+        value->ends++;
+    }
     value->cell_count = image->value_count;
     find_cells(image, key, value, scratch);
 }
@@ -275,7 +283,7 @@ add_values(const struct layout *layout, const struct column_part *value, uint64_
 static void
 stage_column(const struct column_part *piece, uint64_t *words, struct span *spans)
 {
-    if (piece->frame != NULL) {
+    if (piece->frame != NULL && spans == NULL) {
         stage_frame(piece, words);
         return;
     }
@@ -399,22 +407,73 @@ stage_word8(const struct column_part *piece, uint64_t *words)
     }
 }
 
+/* Writes a cell to its rows from `at` on, and returns where they end. */
+static inline __attribute__((always_inline)) uint32_t
+put_cell(const struct column_part *piece, uint32_t cell, struct span span, uint32_t at,
+         uint64_t *words, struct span *spans)
+{
+    const uint16_t *ends = piece->row_ends;
+    const uint32_t end = ends != NULL ? min_row(ends[cell], piece->end) : at + 1;
+    const uint64_t prefix = cell_prefix(span.data, span.size);
+
+    for (; at < end; at++) {
+        words[at - piece->begin] = prefix;
+        spans[at - piece->begin] = span;
+    }
+    return end;
+}
+
 static void
 stage_spans(const struct column_part *piece, uint64_t *words, struct span *spans)
 {
-    const struct column column = {.cells = piece->cells, .ends = piece->ends};
-    const uint16_t *ends = piece->row_ends;
+    const struct column column = {.frame = piece->frame,
+                                  .cells = piece->cells,
+                                  .ends = piece->ends,
+                                  .picks = piece->picks};
+    const uint32_t rows = piece->end - piece->begin;
+    const uint8_t *data = piece->cells;
+    uint32_t cell = piece->cell, at = piece->begin;
+
+    if (piece->layout->shape == SHAPE_FIXED) {
+        const size_t size = piece->layout->bytes;
+
+        for (data += cell * size; at < piece->end; data += size, cell++)
+            at = put_cell(piece, cell, (struct span){data, size}, at, words, spans);
+    } else if (piece->picks == NULL && (piece->frame == NULL || rows <= FEW_ROWS)) {
+        size_t begin = cell > 0 ? column_end(&column, cell - 1) : 0;
+
+        for (; at < piece->end; cell++) {
+            const size_t end = column_end(&column, cell);
+            const struct span span = {data + begin, end - begin};
+
+            at = put_cell(piece, cell, span, at, words, spans);
+            begin = end;
+        }
+    } else if (rows <= FEW_ROWS) {
+        for (; at < piece->end; cell++)
+            at = put_cell(piece, cell, column_span(piece->layout, &column, cell), at,
+                          words, spans);
+    } else {
+        stage_encoded_spans(piece, &column, words, spans);
+    }
+}
+
+/* Of bytes whose ends are a frame, or which are listed: some cells at once. */
+static void
+stage_encoded_spans(const struct column_part *piece, const struct column *column,
+                    uint64_t *words, struct span *spans)
+{
+    struct span cells[COLUMN_SPANS_MAX];
     uint32_t cell = piece->cell;
 
-    for (uint32_t at = piece->begin; at < piece->end; cell++) {
-        const struct span span = column_span(piece->layout, &column, cell);
-        const uint64_t prefix = cell_prefix(span.data, span.size);
-        const uint32_t stop = ends != NULL ? min_row(ends[cell], piece->end) : at + 1;
+    for (uint32_t at = piece->begin; at < piece->end;) {
+        const uint32_t first = cell;
+        const uint32_t left = min_row(piece->end - at, piece->cell_count - first);
+        const uint32_t stop = first + min_row(COLUMN_SPANS_MAX, left);
 
-        do {
-            *words++ = prefix;
-            *spans++ = span;
-        } while (++at < stop);
+        column_spans(column, first, stop, cells);
+        for (; cell < stop && at < piece->end; cell++)
+            at = put_cell(piece, cell, cells[cell - first], at, words, spans);
     }
 }
 

@@ -18,10 +18,42 @@ column_span(const struct cell_layout *layout, const struct column *column, size_
         begin = at * layout->bytes;
         end = begin + layout->bytes;
     } else {
-        begin = at > 0 ? column->ends[at - 1] : 0;
-        end = column->ends[at];
+        if (column->picks != NULL)
+            at = (size_t)frame_word(column->picks, at);
+        end = column_end(column, at);
+        begin = at > 0 ? column_end(column, at - 1) : 0;
     }
     return (struct span){.data = cells + begin, .size = end - begin};
+}
+
+void
+column_spans(const struct column *column, size_t begin, size_t end, struct span *spans)
+{
+    const uint8_t *const cells = column->cells;
+    uint64_t words[COLUMN_SPANS_MAX];
+
+    assert(begin < end);
+    assert(end - begin <= COLUMN_SPANS_MAX);
+    if (column->picks != NULL) {
+        frame_unpack(column->picks, begin, end, words);
+        for (size_t i = 0; i < end - begin; i++) {
+            const size_t cell_begin = words[i] > 0 ? column->ends[words[i] - 1] : 0;
+
+            spans[i] =
+                (struct span){cells + cell_begin, column->ends[words[i]] - cell_begin};
+        }
+        return;
+    }
+    if (column->frame != NULL)
+        frame_unpack(column->frame, begin, end, words);
+    else
+        for (size_t i = begin; i < end; i++)
+            words[i - begin] = column->ends[i];
+    for (size_t i = 0, at = begin > 0 ? column_end(column, begin - 1) : 0;
+         i < end - begin; i++) {
+        spans[i] = (struct span){cells + at, (size_t)words[i] - at};
+        at = (size_t)words[i];
+    }
 }
 
 size_t
@@ -45,8 +77,12 @@ column_search(const struct cell_layout *layout, const struct column *column, siz
         return search_words(column->cells, 8, begin, end, cell->word + after);
     case SHAPE_FIXED:
     case SHAPE_BYTES:
-        if (column->anchors != NULL)
-            return column_search_anchors(column, end, cell, after);
+        if (column->anchors != NULL) {
+            bool equal;
+            const size_t at = column_find(column, end, cell->span, &equal);
+
+            return at + (equal && after);
+        }
         return search_bytes(layout, column, begin, end, cell, after);
     }
     /* All cells of SPINE_NONE are equal. */
@@ -91,14 +127,16 @@ bool
 column_equals(const struct cell_layout *layout, const struct column *column, size_t at,
               const struct cell *cell)
 {
-    if (column->frame != NULL)
-        return frame_word(column->frame, at) == cell->word;
     switch (layout->shape) {
     case SHAPE_NONE:
         break;
     case SHAPE_WORD4:
+        if (column->frame != NULL)
+            return frame_word(column->frame, at) == cell->word;
         return ((const uint32_t *)column->cells)[at] == cell->word;
     case SHAPE_WORD8:
+        if (column->frame != NULL)
+            return frame_word(column->frame, at) == cell->word;
         return ((const uint64_t *)column->cells)[at] == cell->word;
     case SHAPE_FIXED:
     case SHAPE_BYTES:

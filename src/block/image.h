@@ -12,16 +12,25 @@
  *     ends of keys          SPINE_BYTES keys: where each ends among the cells, 4 bytes
  *     cells of keys         words of 4 or 8 bytes, or bytes end to end and CELL_SLACK
  *                           bytes more
- *     ends of values        SPINE_BYTES values
+ *     ends of values        SPINE_BYTES values; or a list of values
  *     cells of values
  *     ends of a key's values     2 bytes per key; absent when every key has one value
  *     ends of a value's times    2 bytes per value; absent when every value has one row
  *     times                 8 bytes each; absent when untimed
  *     weights               1, 2, 4 or 8 bytes each; absent when all are 1
  *
- * Instead of words, times and weights there may be a frame (block/frame.h): the distances
- * of words are where the words would be, the frames of keys and values in the head, those
- * of times and weights in front of their distances.
+ * Instead of words, times, weights and ends of cells there may be a frame
+ * (block/frame.h): the distances of words and ends are where these would be, the frames
+ * of keys and values (of their words, or else of their ends) in the head, those of times
+ * and weights in front of their distances.
+ *
+ * Of SPINE_BYTES values that are few different ones there may be a *list*: each different
+ * value is among the cells once, in the order in which they appear. Then the ends are
+ * those of the listed values, with their number in front (4 bytes), and behind them lie
+ * the distances of the frame in the head, which has for each value its pick: its number
+ * in the list.
+ *
+ *     values  red red blue red        ends  2 | 3 7 | picks 0 0 1 0        cells  redblue
  *
  * Nothing in an image is a pointer: it is the same in memory and in a file, at any
  * address that is a multiple of eight. (Those in memory begin at a multiple of
@@ -63,13 +72,19 @@ enum image_part {
 enum image_flag {
     /* Packed to be encoded, whether that paid or not. */
     IMAGE_ENCODED = 1,
-    /* These are a frame. */
+    /* These are a frame; of SPINE_BYTES keys or values, their ends are. */
     IMAGE_KEYS_FRAMED = 2,
     IMAGE_VALUES_FRAMED = 4,
     IMAGE_TIMES_FRAMED = 8,
-    IMAGE_WEIGHTS_FRAMED = 16
+    IMAGE_WEIGHTS_FRAMED = 16,
+    /* Values are picks of a list; the frame of values has these. */
+    IMAGE_VALUES_LISTED = 32
 };
-#define IMAGE_FLAGS 31u
+#define IMAGE_FLAGS 63u
+/* The most values of a list. */
+#define LIST_VALUES_MAX 256u
+/* Bytes of a list in front of its picks. */
+#define LIST_HEAD_BYTES(values) (sizeof(uint32_t) * (1 + (size_t)(values)))
 
 /* The head. */
 struct image {
@@ -92,7 +107,7 @@ struct image {
     /* Bytes that all SPINE_BYTES keys begin with. */
     uint32_t shared_bytes;
 
-    /* All zero where words are no frame. */
+    /* All zero where there is none. */
     struct frame key_frame;
     struct frame value_frame;
 };
@@ -203,44 +218,6 @@ image_key_rows(const struct image *image, uint32_t key, uint32_t *begin, uint32_
         *begin = *begin > 0 ? time_ends[*begin - 1] : 0;
         *end = time_ends[*end - 1];
     }
-}
-
-/* The cells of keys or values. What an image has not is not to be looked at. */
-struct column {
-    /* Of words that are a frame; otherwise NULL. */
-    const struct frame *frame;
-    /* uint32_t or uint64_t words; SHAPE_FIXED and SHAPE_BYTES: the bytes end to end. */
-    const void *cells;
-    /* SHAPE_BYTES: where each cell ends in `cells`. */
-    const uint32_t *ends;
-    /* SHAPE_BYTES keys, otherwise NULL: words of cells 0, ANCHOR_STEP, ..., taken behind
-     * the bytes that all cells begin with. */
-    const uint64_t *anchors;
-    uint32_t shared_bytes;
-};
-
-static inline struct column
-image_keys(const struct image *image)
-{
-    struct column keys = {.cells = image_array(image, PART_KEY_CELLS),
-                          .ends = image_array(image, PART_KEY_ENDS),
-                          .anchors = image_part(image, PART_KEY_ANCHORS),
-                          .shared_bytes = image->shared_bytes};
-
-    if (image_has(image, IMAGE_KEYS_FRAMED))
-        keys.frame = &image->key_frame;
-    return keys;
-}
-
-static inline struct column
-image_values(const struct image *image)
-{
-    struct column values = {.cells = image_array(image, PART_VALUE_CELLS),
-                            .ends = image_array(image, PART_VALUE_ENDS)};
-
-    if (image_has(image, IMAGE_VALUES_FRAMED))
-        values.frame = &image->value_frame;
-    return values;
 }
 
 #endif

@@ -6,23 +6,7 @@
  * one right place for every array, and one right value for every byte between them.
  */
 
-#include "block/block.h"
-
-#include "base/error.h"
-
-#include <inttypes.h>
-
-/* Rows that are looked at together. */
-#define CHECK_ROWS 64u
-
-struct image_walk {
-    const struct layout *layout;
-    const struct image *image;
-    size_t size;
-    struct spine_error *error;
-    /* Where the arrays that were looked at end. */
-    size_t end;
-};
+#include "block/image_walk.h"
 
 /* What the rows are found to be. */
 struct rows_found {
@@ -35,35 +19,20 @@ struct rows_found {
 };
 
 static enum spine_status check_head(const struct image_walk *check);
+static bool may_be_framed(const struct cell_layout *layout);
 static enum spine_status check_counts(const struct image_walk *check);
-static enum spine_status
-check_column(struct image_walk *check, const struct cell_layout *layout, bool is_key);
-static enum spine_status check_cell_ends(const struct image_walk *check,
-                                         const uint32_t *ends, uint32_t count,
-                                         uint32_t shared_bytes);
 static enum spine_status check_ends(struct image_walk *check, enum image_part part,
                                     uint32_t count, uint32_t total);
 static enum spine_status check_times(struct image_walk *check);
 static enum spine_status check_weights(struct image_walk *check);
 static enum spine_status
 check_framed_part(struct image_walk *check, enum image_part part, size_t count);
-static enum spine_status
-check_frame(const struct image_walk *check, const struct frame *frame, size_t count);
-static enum spine_status
-check_array(struct image_walk *check, enum image_part part, size_t bytes);
-static enum spine_status
-check_part(struct image_walk *check, enum image_part part, size_t bytes, size_t bits);
-static enum spine_status check_words(const struct image_walk *check,
-                                     const struct cell_layout *layout,
-                                     const struct column *column, uint32_t count);
-static enum spine_status check_anchors(const struct image_walk *check);
 static enum spine_status check_rows(const struct image_walk *check);
 static enum spine_status look_at_rows(const struct image_walk *check,
                                       const struct rows *rows, uint32_t first,
                                       struct rows_found *findings);
 static bool look_at_weights(const struct layout *layout, const int64_t *weights,
                             struct rows_found *findings);
-static bool is_zero(const uint8_t *bytes, size_t begin, size_t end);
 
 enum spine_status
 image_check_shape(const struct layout *layout, const void *bytes, size_t size,
@@ -79,8 +48,8 @@ image_check_shape(const struct layout *layout, const void *bytes, size_t size,
     assert((uintptr_t)bytes % _Alignof(struct image) == 0);
     TRY_RETURN(check_head(&check));
     TRY_RETURN(check_counts(&check));
-    TRY_RETURN(check_column(&check, &layout->key, true));
-    TRY_RETURN(check_column(&check, &layout->value, false));
+    TRY_RETURN(walk_column(&check, &layout->key, true));
+    TRY_RETURN(walk_column(&check, &layout->value, false));
     TRY_RETURN(
         check_ends(&check, PART_ENDS_OF_VALUES, image->key_count, image->value_count));
     TRY_RETURN(
@@ -108,6 +77,7 @@ image_check(const struct layout *layout, const void *bytes, size_t size,
     TRY_RETURN(check_words(&check, &layout->key, &keys, image->key_count));
     TRY_RETURN(check_words(&check, &layout->value, &values, image->value_count));
     TRY_RETURN(check_anchors(&check));
+    TRY_RETURN(check_list(&check));
     return check_rows(&check);
 }
 
@@ -116,10 +86,7 @@ check_head(const struct image_walk *check)
 {
     const struct image *image = check->image;
     const struct layout *layout = check->layout;
-    const bool key_is_word =
-        layout->key.shape == SHAPE_WORD4 || layout->key.shape == SHAPE_WORD8;
-    const bool value_is_word =
-        layout->value.shape == SHAPE_WORD4 || layout->value.shape == SHAPE_WORD8;
+    const bool value_is_bytes = layout->value.shape == SHAPE_BYTES;
 
     EXPECT(check->size >= sizeof *image, "a block of %zu bytes is cut off", check->size);
     EXPECT(image->version == IMAGE_VERSION,
@@ -133,12 +100,24 @@ check_head(const struct image_walk *check)
            "a block has unknown flags %u", image->flags);
     EXPECT(image_has(image, IMAGE_ENCODED) || image->flags == 0,
            "a block that is not encoded has frames");
-    EXPECT((key_is_word || !image_has(image, IMAGE_KEYS_FRAMED)) &&
-               (value_is_word || !image_has(image, IMAGE_VALUES_FRAMED)) &&
-               (layout->timed || !image_has(image, IMAGE_TIMES_FRAMED)) &&
-               (layout->weight_count == 1 || !image_has(image, IMAGE_WEIGHTS_FRAMED)),
-           "a block has frames of what is no words");
+    EXPECT(
+        (may_be_framed(&layout->key) || !image_has(image, IMAGE_KEYS_FRAMED)) &&
+            (may_be_framed(&layout->value) || !image_has(image, IMAGE_VALUES_FRAMED)) &&
+            (layout->timed || !image_has(image, IMAGE_TIMES_FRAMED)) &&
+            (layout->weight_count == 1 || !image_has(image, IMAGE_WEIGHTS_FRAMED)),
+        "a block has frames of what is no words");
+    EXPECT(!image_has(image, IMAGE_VALUES_LISTED) ||
+               (value_is_bytes && !image_has(image, IMAGE_VALUES_FRAMED)),
+           "a block has a list of what is no bytes");
     return SPINE_OK;
+}
+
+/* Words, or ends of bytes. */
+static bool
+may_be_framed(const struct cell_layout *layout)
+{
+    return layout->shape == SHAPE_WORD4 || layout->shape == SHAPE_WORD8 ||
+           layout->shape == SHAPE_BYTES;
 }
 
 static enum spine_status
@@ -166,64 +145,6 @@ check_counts(const struct image_walk *check)
     return SPINE_OK;
 }
 
-/* The cells of keys or values, and what belongs to them. */
-static enum spine_status
-check_column(struct image_walk *check, const struct cell_layout *layout, bool is_key)
-{
-    const struct image *image = check->image;
-    const uint32_t count = is_key ? image->key_count : image->value_count;
-    const enum image_part ends = is_key ? PART_KEY_ENDS : PART_VALUE_ENDS;
-    const enum image_part cells = is_key ? PART_KEY_CELLS : PART_VALUE_CELLS;
-    const bool framed =
-        image_has(image, is_key ? IMAGE_KEYS_FRAMED : IMAGE_VALUES_FRAMED);
-    const struct frame *frame = is_key ? &image->key_frame : &image->value_frame;
-    const bool has_ends = layout->shape == SHAPE_BYTES;
-    size_t bytes = (size_t)count * layout->bytes;
-
-    if (is_key)
-        TRY_RETURN(
-            check_array(check, PART_KEY_ANCHORS,
-                        has_ends ? (count + ANCHOR_STEP - 1) / ANCHOR_STEP * 8 : 0));
-    TRY_RETURN(check_array(check, ends, has_ends ? count * sizeof(uint32_t) : 0));
-    EXPECT(!is_key || has_ends || image->shared_bytes == 0,
-           "keys of a block have %" PRIu32 " bytes in common", image->shared_bytes);
-    if (has_ends) {
-        TRY_RETURN(check_cell_ends(check, image_part(image, ends), count,
-                                   is_key ? image->shared_bytes : 0));
-        bytes = ((const uint32_t *)image_part(image, ends))[count - 1];
-    }
-    if (!framed) {
-        EXPECT(is_zero((const uint8_t *)frame, 0, sizeof *frame),
-               "a block has a frame of words that are in none");
-        if (layout->shape == SHAPE_FIXED || has_ends)
-            return check_part(check, cells, bytes + CELL_SLACK, 8 * bytes);
-        return check_array(check, cells, bytes);
-    }
-    TRY_RETURN(check_frame(check, frame, count));
-    TRY_RETURN(check_part(check, cells, frame_bytes(frame, count),
-                          (size_t)count * frame->width));
-    EXPECT(frame_bits(frame) == image_part(image, cells),
-           "a frame of a block has its words elsewhere");
-    return SPINE_OK;
-}
-
-/* Ends of bytes, of which each cell has at least `shared_bytes`. */
-static enum spine_status
-check_cell_ends(const struct image_walk *check, const uint32_t *ends, uint32_t count,
-                uint32_t shared_bytes)
-{
-    uint32_t before = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        EXPECT(ends[i] >= before, "ends of cells fall at %" PRIu32, i);
-        EXPECT(ends[i] - before >= shared_bytes,
-               "key %" PRIu32 " has less than the %" PRIu32 " bytes that all begin with",
-               i, shared_bytes);
-        before = ends[i];
-    }
-    return SPINE_OK;
-}
-
 /* `count` ends of `total` things; absent when each has one. */
 static enum spine_status
 check_ends(struct image_walk *check, enum image_part part, uint32_t count, uint32_t total)
@@ -232,7 +153,7 @@ check_ends(struct image_walk *check, enum image_part part, uint32_t count, uint3
     const uint16_t *ends;
     uint32_t before = 0;
 
-    TRY_RETURN(check_array(check, part, count < total ? count * sizeof *ends : 0));
+    TRY_RETURN(walk_array(check, part, count < total ? count * sizeof *ends : 0));
     ends = image_part(check->image, part);
     for (uint32_t i = 0; ends != NULL && i < count; i++) {
         EXPECT(ends[i] > before, "ends of %s do not rise at %" PRIu32, what, i);
@@ -250,8 +171,8 @@ check_times(struct image_walk *check)
 
     if (image_has(image, IMAGE_TIMES_FRAMED))
         return check_framed_part(check, PART_TIMES, image->row_count);
-    return check_array(check, PART_TIMES,
-                       check->layout->timed ? image->row_count * sizeof(uint64_t) : 0);
+    return walk_array(check, PART_TIMES,
+                      check->layout->timed ? image->row_count * sizeof(uint64_t) : 0);
 }
 
 static enum spine_status
@@ -263,9 +184,8 @@ check_weights(struct image_walk *check)
     EXPECT(bytes <= 8 && (bytes & (bytes - 1)) == 0, "a block has weights of %u bytes",
            bytes);
     if (!image_has(image, IMAGE_WEIGHTS_FRAMED))
-        return check_array(check, PART_WEIGHTS,
-                           (size_t)image->row_count * check->layout->weight_count *
-                               bytes);
+        return walk_array(check, PART_WEIGHTS,
+                          (size_t)image->row_count * check->layout->weight_count * bytes);
     EXPECT(bytes == 0, "framed weights of a block have %u bytes, too", bytes);
     return check_framed_part(check, PART_WEIGHTS, image->row_count);
 }
@@ -280,111 +200,10 @@ check_framed_part(struct image_walk *check, enum image_part part, size_t count)
                check->size - check->end >= sizeof *frame,
            "a frame of a block is not where it should be");
     frame = image_part(check->image, part);
-    TRY_RETURN(check_frame(check, frame, count));
+    TRY_RETURN(walk_frame(check, frame, count));
     EXPECT(frame->bits_at == sizeof *frame, "a frame of a block has its words elsewhere");
-    return check_part(check, part, sizeof *frame + frame_bytes(frame, count),
-                      8 * sizeof *frame + count * frame->width);
-}
-
-/* The products of a frame of `count` words do not wrap around. */
-static enum spine_status
-check_frame(const struct image_walk *check, const struct frame *frame, size_t count)
-{
-    EXPECT((frame->width <= FRAME_WIDTH_MAX || frame->width == 64) &&
-               frame->mask ==
-                   (frame->width == 0 ? 0 : UINT64_MAX >> (64 - frame->width)) &&
-               frame->slope_shift < 64 && frame->zero == 0 &&
-               (count <= 1 || frame->slope <= UINT64_MAX / (count - 1)),
-           "a block has a frame of %u bits", frame->width);
-    return SPINE_OK;
-}
-
-/* The next array has `bytes` bytes; with none it is absent. */
-static enum spine_status
-check_array(struct image_walk *check, enum image_part part, size_t bytes)
-{
-    return check_part(check, part, bytes, 8 * bytes);
-}
-
-/* The same of an array of which the first `bits` bits are used, and the others zero. */
-static enum spine_status
-check_part(struct image_walk *check, enum image_part part, size_t bytes, size_t bits)
-{
-    const size_t begin = check->end, padded = (bytes + 7) & ~(size_t)7;
-    const uint8_t *const image = (const uint8_t *)check->image;
-    size_t used = begin + bits / 8;
-
-    EXPECT(check->image->at[part] == (bytes > 0 ? begin : 0),
-           "array %d of a block is at %" PRIu32 " instead of %zu", (int)part,
-           check->image->at[part], bytes > 0 ? begin : 0);
-    EXPECT(bytes <= check->size && padded <= check->size - begin,
-           "array %d of a block ends behind it", (int)part);
-    check->end += padded;
-    if (bits % 8 > 0) {
-        EXPECT(image[used] >> bits % 8 == 0, "bits behind array %d of a block",
-               (int)part);
-        used++;
-    }
-    EXPECT(is_zero(image, used, check->end), "bytes behind array %d of a block",
-           (int)part);
-    return SPINE_OK;
-}
-
-static bool
-is_zero(const uint8_t *bytes, size_t begin, size_t end)
-{
-    while (begin < end && bytes[begin] == 0)
-        begin++;
-    return begin == end;
-}
-
-/* Words are no longer than the cells that they stand for, which bits could say and a
- * comparison of rows would not. */
-static enum spine_status
-check_words(const struct image_walk *check, const struct cell_layout *layout,
-            const struct column *column, uint32_t count)
-{
-    const unsigned bits = 8 * (unsigned)layout->bytes;
-    const unsigned padding = bits - 8 * (unsigned)layout->native_bytes;
-    uint64_t words[CHECK_ROWS];
-    uint64_t foreign = 0;
-
-    if (layout->shape != SHAPE_WORD4 && layout->shape != SHAPE_WORD8)
-        return SPINE_OK;
-    if (layout->shape == SHAPE_WORD4)
-        foreign = UINT64_MAX << 32;
-    if (padding > 0)
-        foreign |= UINT64_MAX >> (64 - padding);
-    for (uint32_t at = 0, end; foreign != 0 && at < count; at = end) {
-        end = count - at < CHECK_ROWS ? count : at + CHECK_ROWS;
-        column_words(layout, column, at, end, words);
-        for (uint32_t i = at; i < end; i++)
-            EXPECT((words[i - at] & foreign) == 0, "cell %" PRIu32 " is no cell", i);
-    }
-    return SPINE_OK;
-}
-
-static enum spine_status
-check_anchors(const struct image_walk *check)
-{
-    const struct cell_layout *layout = &check->layout->key;
-    const struct image *image = check->image;
-    const struct column keys = image_keys(image);
-    const uint32_t last = image->key_count - 1;
-
-    if (keys.anchors == NULL)
-        return SPINE_OK;
-    EXPECT(keys.shared_bytes == span_shared(column_span(layout, &keys, 0),
-                                            column_span(layout, &keys, last)),
-           "keys of a block have not %" PRIu32 " bytes in common", keys.shared_bytes);
-    for (uint32_t i = 0; i <= last; i += ANCHOR_STEP) {
-        const struct span behind =
-            span_behind(column_span(layout, &keys, i), keys.shared_bytes);
-
-        EXPECT(keys.anchors[i / ANCHOR_STEP] == bytes_prefix(behind.data, behind.size),
-               "the anchor of key %" PRIu32, i);
-    }
-    return SPINE_OK;
+    return walk_part(check, part, sizeof *frame + frame_bytes(frame, count),
+                     8 * sizeof *frame + count * frame->width);
 }
 
 /* All rows, some at a time behind the last one of those before. */

@@ -27,7 +27,8 @@ static const uint64_t header_magic = MAGIC_OF('S', 'P', 'I', 'N', 'E', 'B', 'A',
 static const uint64_t footer_magic = MAGIC_OF('S', 'P', 'I', 'N', 'E', 'E', 'N', 'D');
 
 /* Features that a reader must know and this library does. */
-#define FEATURES_KNOWN ((uint64_t)(FILE_FEATURE_TUPLES | FILE_FEATURE_FILTERS))
+#define FEATURES_KNOWN                                                                   \
+    ((uint64_t)(FILE_FEATURE_TUPLES | FILE_FEATURE_FILTERS | FILE_FEATURE_BYTES))
 /* Bytes of a table before its entries. */
 #define TABLE_HEAD_BYTES 8u
 /* Where an entry of a block says what it is, and those values. */

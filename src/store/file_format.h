@@ -63,7 +63,10 @@ enum file_feature {
     /* The schema tells of the columns of keys or values. */
     FILE_FEATURE_TUPLES = 1,
     /* Among the blocks of the table are filters. */
-    FILE_FEATURE_FILTERS = 2
+    FILE_FEATURE_FILTERS = 2,
+    /* In some block bytes lie as no earlier reader expects: their ends are a frame, or
+     * values are a list. */
+    FILE_FEATURE_BYTES = 4
 };
 
 struct file_footer {

@@ -27,6 +27,8 @@ struct golden {
     /* Keys, values, times are drawn from so many. */
     uint64_t keys, values, times;
     enum spine_compression compression;
+    /* The first version, by its index, that has the case. */
+    size_t since;
     /* Blocks are packed to be small. */
     bool encoded;
     bool tuples;

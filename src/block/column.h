@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BLOCK_COLUMN_H
+#define BLOCK_COLUMN_H
+
+/*
+ * block/column -- the keys or the values of an image (block/image.h), as they lie there.
+ */
+
+#include "block/image.h"
+
+/* The cells of keys or values. What an image has not is not to be looked at. */
+struct column {
+    /* Of words, or of ends, that are a frame; otherwise NULL. */
+    const struct frame *frame;
+    /* uint32_t or uint64_t words; SHAPE_FIXED and SHAPE_BYTES: the bytes end to end. */
+    const void *cells;
+    /* SHAPE_BYTES: where each cell ends in `cells`, unless that is a frame. */
+    const uint32_t *ends;
+    /* Of listed values: which cell each has; otherwise NULL. */
+    const struct frame *picks;
+    /* SHAPE_BYTES keys, otherwise NULL: words of cells 0, ANCHOR_STEP, ..., taken behind
+     * the bytes that all cells begin with. */
+    const uint64_t *anchors;
+    uint32_t shared_bytes;
+};
+
+static inline struct column
+image_keys(const struct image *image)
+{
+    struct column keys = {.cells = image_array(image, PART_KEY_CELLS),
+                          .ends = image_array(image, PART_KEY_ENDS),
+                          .anchors = image_part(image, PART_KEY_ANCHORS),
+                          .shared_bytes = image->shared_bytes};
+
+    if (image_has(image, IMAGE_KEYS_FRAMED))
+        keys.frame = &image->key_frame;
+    return keys;
+}
+
+static inline struct column
+image_values(const struct image *image)
+{
+    struct column values = {.cells = image_array(image, PART_VALUE_CELLS),
+                            .ends = image_array(image, PART_VALUE_ENDS)};
+
+    if (image_has(image, IMAGE_VALUES_FRAMED))
+        values.frame = &image->value_frame;
+    if (image_has(image, IMAGE_VALUES_LISTED)) {
+        values.picks = &image->value_frame;
+        values.ends++;
+    }
+    return values;
+}
+
+/* Are bytes encoded: frames of ends, or a list? */
+static inline bool
+image_encodes_bytes(const struct layout *layout, const struct image *image)
+{
+    return (layout->key.shape == SHAPE_BYTES && image_has(image, IMAGE_KEYS_FRAMED)) ||
+           (layout->value.shape == SHAPE_BYTES &&
+            (image_has(image, IMAGE_VALUES_FRAMED) ||
+             image_has(image, IMAGE_VALUES_LISTED)));
+}
+
+/* Where cell `at` of a SHAPE_BYTES column ends. */
+static inline size_t
+column_end(const struct column *column, size_t at)
+{
+    return column->frame != NULL ? (size_t)frame_word(column->frame, at)
+                                 : column->ends[at];
+}
+
+#endif
