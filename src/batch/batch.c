@@ -207,6 +207,7 @@ batch_changed_places(struct spine_batch *batch)
     batch->rows_elsewhere = 0;
     batch->bytes_elsewhere = 0;
     batch->in_files = false;
+    batch->is_held = false;
     batch->info.bytes = 0;
     for (size_t i = 0; i < batch->block_count; i++)
         batch_count_place(batch, &batch->fences[i]);
@@ -218,6 +219,7 @@ batch_count_place(struct spine_batch *batch, const struct fence *fence)
 {
     assert(fence->block != NULL || fence->keeper != NULL);
     batch->info.bytes += fence_bytes(fence);
+    batch->is_held = batch->is_held || fence->block == NULL || fence->fronted;
     if (fence->block != NULL)
         return;
     batch->in_files = batch->in_files || fence->keeper->file != NULL;

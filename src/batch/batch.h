@@ -54,6 +54,9 @@ struct spine_batch {
      * them are in files, whose lookup filters are asked. */
     bool elsewhere;
     bool in_files;
+    /* Rows borrow from what readers hold: some blocks are elsewhere, or their keys have
+     * fronts. */
+    bool is_held;
     uint64_t rows_elsewhere;
     uint64_t bytes_elsewhere;
     /* All blocks are judged. */

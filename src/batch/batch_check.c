@@ -22,6 +22,8 @@ struct batch_walk {
     struct pin pin;
     /* The pin of the block before, from which the last row borrows. */
     struct pin before;
+    /* Copies of keys of both. */
+    struct arena cells, cells_before;
     /* Its rows, behind the last row of the block before. */
     struct rows rows;
     size_t rows_begin;
@@ -72,11 +74,16 @@ spine_batch_check(const struct spine_batch *batch, struct spine_error *error)
         pin_release(&check.before);
         check.before = check.pin;
         check.pin = (struct pin){0};
+        arena_release(&check.cells_before);
+        check.cells_before = check.cells;
+        check.cells = (struct arena){0};
     }
     TRY(check_info(&check));
 out:
     pin_release(&check.pin);
     pin_release(&check.before);
+    arena_release(&check.cells);
+    arena_release(&check.cells_before);
     rows_release(&batch->layout, &check.rows);
     if (check.filters != NULL)
         lookup_check_release(check.filters);
@@ -142,7 +149,9 @@ stage_block(struct batch_walk *check)
     check->rows_begin = check->rows.count;
     if (!rows_reserve(layout, &check->rows, check->rows.count + image->row_count))
         return fail_nomem(check->error, "the rows of a block", image->row_count);
-    image_stage(layout, image, 0, image->row_count, &check->rows);
+    if (image_stage(layout, image, 0, image->row_count, &check->cells, &check->rows) !=
+        SPINE_OK)
+        return fail_nomem(check->error, "the keys of a block", image->key_count);
     return SPINE_OK;
 }
 

@@ -15,8 +15,8 @@
 static enum spine_status build(const struct spine_batch *batch,
                                const struct lookup_options *options, struct lookup **out);
 static struct lookup_facts batch_lookup_facts(const struct spine_batch *batch);
-static void add_block(struct lookup *lookup, const struct spine_batch *batch,
-                      const struct fence *fence, const struct image *image);
+static enum spine_status add_block(struct lookup *lookup, const struct spine_batch *batch,
+                                   const struct fence *fence, const struct image *image);
 
 void
 batch_search_failed(struct spine_batch *batch, const struct lookup_options *options,
@@ -65,8 +65,9 @@ build(const struct spine_batch *batch, const struct lookup_options *options,
     TRY(lookup_new(&lookup, &facts, options));
     for (size_t i = 0; i < batch->block_count; i++) {
         TRY(fence_pin(&batch->fences[i], PIN_TO_READ, &pin, NULL));
-        add_block(lookup, batch, &batch->fences[i], pin.image);
+        st = add_block(lookup, batch, &batch->fences[i], pin.image);
         pin_release(&pin);
+        TRY(st);
     }
     TRY(lookup_finish(lookup));
     *out = lookup;
@@ -94,7 +95,7 @@ batch_lookup_facts(const struct spine_batch *batch)
 }
 
 /* All keys of the block but the one that the block before has, too. */
-static void
+static enum spine_status
 add_block(struct lookup *lookup, const struct spine_batch *batch,
           const struct fence *fence, const struct image *image)
 {
@@ -106,7 +107,9 @@ add_block(struct lookup *lookup, const struct spine_batch *batch,
         const size_t left = fence->keys - at;
 
         end = at + (left < PIECE ? left : PIECE);
-        key_codes(layout, &keys, at, end, codes);
+        if (!key_codes(layout, &keys, at, end, codes))
+            return SPINE_NOMEM;
         key_codes_add(layout, codes, end - at, lookup);
     }
+    return SPINE_OK;
 }

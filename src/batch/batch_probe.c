@@ -333,7 +333,9 @@ batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
         hit->staged = (uint32_t)out->count;
         if (pairs && stage_pairs(image, keys->words[hit->key], hit, out))
             continue;
-        image_stage(layout, image, hit->begin, hit->end, out);
+        if (image_stage(layout, image, hit->begin, hit->end, keys->arena, out) !=
+            SPINE_OK)
+            TRY(fail_nomem(keys->error, "the cells of a probe", keys->arena->bytes));
         if (fence->block == NULL)
             TRY(probe_keep_cells(layout, &held.pin, keys, out, hit->staged));
     }
@@ -366,15 +368,17 @@ batch_stage_hit(const struct spine_batch *batch, const struct probe_keys *keys,
     const uint32_t end = hit->begin + (uint32_t)count;
     const size_t before = out->count;
     struct pin pin;
-    enum spine_status st;
+    enum spine_status st = SPINE_OK;
 
     assert(end <= hit->end);
     TRY_RETURN(fence_pin(&batch->fences[hit->block], PIN_TO_MERGE, &pin, keys->error));
     if (keys->plain && layout_has_marks(layout))
         image_stage_key(layout, pin.image, keys->words[hit->key], hit->begin, end, out);
-    else
-        image_stage(layout, pin.image, hit->begin, end, out);
+    else if (image_stage(layout, pin.image, hit->begin, end, keys->arena, out) !=
+             SPINE_OK)
+        TRY(fail_nomem(keys->error, "the cells of a probe", keys->arena->bytes));
     st = probe_keep_cells(layout, &pin, keys, out, before);
+out:
     pin_release(&pin);
     return st;
 }

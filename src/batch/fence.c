@@ -113,6 +113,7 @@ look_into_block(struct fence *fence, const struct layout *layout, struct block *
     fence->value_width = facts.value_width;
     fence->key_framed = facts.key_framed;
     fence->encoded = facts.encoded;
+    fence->fronted = image_has(block_image(block), IMAGE_KEYS_FRONTED);
 }
 
 struct fence_cells *

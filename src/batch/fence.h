@@ -53,6 +53,8 @@ struct fence {
     /* The filters of the batch's `judged_by` reject no row of the block, while no other
      * batch has its keys. */
     bool judged;
+    /* In memory: keys have fronts, so that their cells are copies. */
+    bool fronted;
     /* In an output: the block was made for it and is charged to its account. */
     bool made;
     /* Where the block is if it is elsewhere: its number there. */

@@ -20,10 +20,32 @@ hash_of(const struct cell_layout *layout, const struct column *column, size_t at
     return lookup_hash(layout, &key);
 }
 
-void
+/* Keys with fronts, made whole some at once. */
+static bool
+hashes_of_fronted(const struct cell_layout *layout, const struct column *keys,
+                  size_t begin, size_t end, uint64_t *codes)
+{
+    struct span spans[COLUMN_SPANS_MAX];
+    struct arena cells = {0};
+    bool whole = true;
+
+    for (size_t at = begin, stop; whole && at < end; at = stop) {
+        stop = end - at < COLUMN_SPANS_MAX ? end : at + COLUMN_SPANS_MAX;
+        arena_reset(&cells);
+        whole = column_cells(keys, at, stop, &cells, spans);
+        for (size_t i = at; whole && i < stop; i++)
+            *codes++ = lookup_hash(layout, &(struct cell){.span = spans[i - at]});
+    }
+    arena_release(&cells);
+    return whole;
+}
+
+bool
 key_codes(const struct cell_layout *layout, const struct column *keys, size_t begin,
           size_t end, uint64_t *codes)
 {
+    if (keys->fronts != NULL)
+        return hashes_of_fronted(layout, keys, begin, end, codes);
     switch (layout->shape) {
     case SHAPE_NONE:
         memset(codes, 0, (end - begin) * sizeof *codes);
@@ -38,6 +60,7 @@ key_codes(const struct cell_layout *layout, const struct column *keys, size_t be
             codes[at - begin] = hash_of(layout, keys, at);
         break;
     }
+    return true;
 }
 
 void

@@ -67,7 +67,8 @@ check_keys(struct lookup_check *check, const struct spine_batch *batch,
     const struct store_file *file = fence->keeper->file;
     const struct column keys = image_keys(image);
 
-    key_codes(layout, &keys, 0, image->key_count, check->codes);
+    if (!key_codes(layout, &keys, 0, image->key_count, check->codes))
+        return fail_nomem(error, "keys of a lookup filter", image->key_count);
     for (size_t i = 0; i < image->key_count; i++) {
         const uint64_t code = check->codes[i];
         const uint64_t hash = key_codes_are_words(layout) ? lookup_mix(code) : code;

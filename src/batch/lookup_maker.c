@@ -127,7 +127,8 @@ lookup_maker_add(struct lookup_maker *maker, const struct image *image,
     uint64_t *to = filling->codes + filling->count;
 
     assert(filling->count + image->key_count <= CODES_MAX);
-    key_codes(&maker->layout.key, &keys, 0, image->key_count, to);
+    if (!key_codes(&maker->layout.key, &keys, 0, image->key_count, to))
+        return fail_nomem(error, "keys of a lookup filter", image->key_count);
     if (filling->count > 0 && to[0] == to[-1]) {
         memmove(to, to + 1, (image->key_count - 1) * sizeof *to);
         filling->count--;

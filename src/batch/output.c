@@ -235,8 +235,10 @@ encode_fence(struct output *output, struct fence *fence, struct rows *scratch)
     scratch->count = 0;
     if (!rows_reserve(layout, scratch, fence->rows))
         return false;
-    image_stage(layout, block_image(fence->block), 0, fence->rows, scratch);
-    if (block_pack(layout, scratch, 0, fence->rows, true, &block) != SPINE_OK)
+    /* What is not encoded has no fronts. */
+    if (image_stage(layout, block_image(fence->block), 0, fence->rows, NULL, scratch) !=
+            SPINE_OK ||
+        block_pack(layout, scratch, 0, fence->rows, true, &block) != SPINE_OK)
         return false;
     if (fence->made)
         output_count_made(output, output->bytes_made - fence->bytes);

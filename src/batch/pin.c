@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
+static void drop_cells(struct pins *pins, struct arena *cells);
 static bool holds_oldest(const struct kept_pin *kept);
 
 enum spine_status
@@ -23,9 +24,12 @@ pins_keep(struct pins *pins, struct reader *reader)
     assert(reader->pin.image != NULL);
     if (!array_reserve(&pins->kept, &pins->capacity, sizeof *pins->kept, pins->count + 1))
         return SPINE_NOMEM;
-    pins->kept[pins->count++] =
-        (struct kept_pin){.pin = reader->pin, .reader = reader, .done_at = PIN_IN_USE};
+    pins->kept[pins->count++] = (struct kept_pin){.pin = reader->pin,
+                                                  .cells = reader->cells,
+                                                  .reader = reader,
+                                                  .done_at = PIN_IN_USE};
     reader->pin = (struct pin){0};
+    reader->cells = (struct arena){0};
     return SPINE_OK;
 }
 
@@ -47,6 +51,7 @@ pins_return(struct pins *pins, uint64_t rows_out, uint64_t rows_done)
             kept->done_at = rows_out;
         if (kept->done_at <= rows_done) {
             pin_release(&kept->pin);
+            drop_cells(pins, &kept->cells);
             pins->lent--;
         } else {
             pins->kept[left++] = *kept;
@@ -58,10 +63,28 @@ pins_return(struct pins *pins, uint64_t rows_out, uint64_t rows_done)
 void
 pins_release(struct pins *pins)
 {
-    for (size_t i = 0; i < pins->count; i++)
+    for (size_t i = 0; i < pins->count; i++) {
         pin_release(&pins->kept[i].pin);
+        arena_release(&pins->kept[i].cells);
+    }
+    arena_release(&pins->spare);
     mem_free(pins->kept, pins->capacity * sizeof *pins->kept);
     *pins = (struct pins){.lent = pins->lent - pins->count};
+}
+
+/* Cells that no row borrows from: the memory goes, or waits for the next. */
+static void
+drop_cells(struct pins *pins, struct arena *cells)
+{
+    if (cells->chunks == NULL)
+        return;
+    if (pins->spare.chunks != NULL) {
+        arena_release(cells);
+        return;
+    }
+    arena_reset(cells);
+    pins->spare = *cells;
+    *cells = (struct arena){0};
 }
 
 /* Does the first staged row that is not used yet borrow from the block? */
@@ -77,5 +100,6 @@ holds_oldest(const struct kept_pin *kept)
     at = (uintptr_t)(kept->reader->batch->layout.key.spans
                          ? staged->rows.key[staged->at].data
                          : staged->rows.value[staged->at].data);
-    return at >= begin && at < begin + kept->pin.image->bytes;
+    return (at >= begin && at < begin + kept->pin.image->bytes) ||
+           arena_has(&kept->cells, (const uint8_t *)at);
 }

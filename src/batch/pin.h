@@ -10,7 +10,9 @@
  * has it until it is given back. Between the two the block is *pinned*. A pin of a block
  * in memory costs a load and holds nothing.
  *
- * Cells that are spans borrow from the block that they were staged from. A user that has
+ * Cells that are spans borrow from the block that they were staged from; keys that have
+ * fronts are copied, and borrow from the memory that their reader has for these, which
+ * goes where the pin goes, also when the block is in memory. A user that has
  * such rows when the reader goes on to another block either has *pins*, a list where the
  * reader leaves what it held, or copies the cells.
  *
@@ -21,6 +23,7 @@
 
 #include "base/ref.h"
 #include "block/block.h"
+#include "rows/arena.h"
 
 struct block_keeper;
 struct reader;
@@ -99,6 +102,7 @@ pin_release(struct pin *pin)
 /* A pin that a reader left. */
 struct kept_pin {
     struct pin pin;
+    struct arena cells;
     struct reader *reader;
     /* The row of the output behind all that borrow from it; PIN_IN_USE as long as staged
      * rows do. */
@@ -113,6 +117,8 @@ struct pins {
     size_t capacity;
     /* Pins that rows borrow from: those above and what readers still hold. */
     size_t lent;
+    /* Memory for the cells of the next reader. */
+    struct arena spare;
 };
 
 /*

@@ -22,8 +22,7 @@
 #define GUESS_BLOCKS_MIN 16u
 
 static enum spine_status reader_image(struct reader *reader, const struct image **image);
-static enum spine_status
-look_elsewhere(struct reader *reader, const struct image **image);
+static enum spine_status hold_image(struct reader *reader, const struct image **image);
 static enum spine_status bring(struct reader *reader, enum pin_use *use);
 static enum spine_status reader_let_go(struct reader *reader);
 static enum spine_status reader_ask_file(struct reader *reader, const struct cell *key);
@@ -51,6 +50,20 @@ reader_release(struct reader *reader)
         reader->pins->lent--;
     reader->lends = false;
     pin_release(&reader->pin);
+    arena_release(&reader->cells);
+}
+
+void
+reader_take_back(struct reader *reader)
+{
+    const struct kway_input *staged = reader->staged;
+
+    if (!reader->lends || (staged != NULL && staged->at < staged->rows.count))
+        return;
+    if (reader->pins != NULL)
+        reader->pins->lent--;
+    reader->lends = false;
+    arena_reset(&reader->cells);
 }
 
 struct reader
@@ -71,20 +84,23 @@ reader_image(struct reader *reader, const struct image **image)
 {
     const struct spine_batch *batch = reader->batch;
 
-    if (batch->elsewhere)
-        return look_elsewhere(reader, image);
+    if (batch->is_held)
+        return hold_image(reader, image);
     *image = block_image(batch->fences[reader->block].block);
     return SPINE_OK;
 }
 
-/* Some blocks are elsewhere. Those that are in memory are pinned, too: pins are in the
- * order of the blocks that rows borrow from. */
+/* Some blocks are elsewhere, or their keys are copied. Others are pinned, too: pins are
+ * in the order of the blocks that rows borrow from. */
 static __attribute__((noinline)) enum spine_status
-look_elsewhere(struct reader *reader, const struct image **image)
+hold_image(struct reader *reader, const struct image **image)
 {
     const struct fence *fence = &reader->batch->fences[reader->block];
 
-    if (reader->pin.image == NULL || reader->pinned != reader->block) {
+    if (!reader->batch->elsewhere && !reader->lends) {
+        reader->pin = (struct pin){.image = block_image(fence->block)};
+        reader->pinned = reader->block;
+    } else if (reader->pin.image == NULL || reader->pinned != reader->block) {
         enum pin_use use = reader->use;
 
         TRY_RETURN(bring(reader, &use));
@@ -102,6 +118,8 @@ bring(struct reader *reader, enum pin_use *use)
 {
     const bool follows = reader->pin.image != NULL && reader->pinned + 1 == reader->block;
 
+    if (!reader->batch->elsewhere)
+        return SPINE_OK;
     if (reader->fetch != NULL)
         return fetch_block(reader->fetch, reader->batch, reader->block, reader->error);
     if (reader->ahead == NULL)
@@ -128,6 +146,24 @@ reader_let_go(struct reader *reader)
     }
     pin_release(&reader->pin);
     reader->lends = false;
+    if (reader->cells.bytes > 0)
+        arena_reset(&reader->cells);
+    return SPINE_OK;
+}
+
+/* Stages rows [begin, end) of the image. */
+static inline enum spine_status
+stage_image(struct reader *reader, const struct image *image, uint32_t begin,
+            uint32_t end, struct rows *out)
+{
+    if (image_has(image, IMAGE_KEYS_FRONTED) && reader->cells.chunks == NULL &&
+        reader->pins != NULL) {
+        reader->cells = reader->pins->spare;
+        reader->pins->spare = (struct arena){0};
+    }
+    TRY_RETURN(
+        image_stage(&reader->batch->layout, image, begin, end, &reader->cells, out));
+    note_lent(reader);
     return SPINE_OK;
 }
 
@@ -442,8 +478,8 @@ reader_stage(struct reader *reader, struct rows *out, size_t want)
     if (!rows_reserve(layout, out, out->count + rows))
         return SPINE_NOMEM;
     TRY_RETURN(reader_image(reader, &image));
-    image_stage(layout, image, reader->row, reader->row + (uint32_t)rows, out);
-    note_lent(reader);
+    TRY_RETURN(
+        stage_image(reader, image, reader->row, reader->row + (uint32_t)rows, out));
     pass(reader, rows);
     return SPINE_OK;
 }
@@ -553,8 +589,8 @@ reader_stage_reverse(struct reader *reader, struct rows *out, size_t want)
         reader->row = there;
     }
     TRY_RETURN(reader_image(reader, &image));
-    image_stage(layout, image, reader->row - (uint32_t)rows, reader->row, out);
-    note_lent(reader);
+    TRY_RETURN(
+        stage_image(reader, image, reader->row - (uint32_t)rows, reader->row, out));
     reader->row -= (uint32_t)rows;
     rows_turn_round(layout, out, at);
     return SPINE_OK;

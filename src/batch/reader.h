@@ -26,8 +26,8 @@ enum file_answer {
 
 /*
  * A position between two rows of a batch, and the staging of the rows on either side. The
- * batch is borrowed. Staged spans borrow from the block, which stays as long as the
- * reader does not go on to another one, or as `pins` say.
+ * batch is borrowed. Staged spans borrow from the block, or from copies of its keys,
+ * which stay as long as the reader does not go on to another one, or as `pins` say.
  */
 struct reader {
     const struct spine_batch *batch;
@@ -39,11 +39,13 @@ struct reader {
      * one, the granule of its key. */
     size_t granule;
 
-    /* Holds the block that was looked into last, number `pinned`, if it is elsewhere. */
+    /* Holds the block that was looked into last, number `pinned`, if the batch is one
+     * that has to be held. */
     struct pin pin;
     size_t pinned;
-    /* Staged rows borrow from it. */
+    /* Staged rows borrow from it, or from the keys that were copied of it. */
     bool lends;
+    struct arena cells;
     /* Of pins_return(). */
     bool in_use;
     /* Set by the owner, who may leave them NULL: where pins that lend are left, what was
@@ -68,6 +70,9 @@ struct reader {
 void reader_init(struct reader *reader, const struct spine_batch *batch);
 /* Gives back what the reader holds; it is where it was. Twice is harmless. */
 void reader_release(struct reader *reader);
+/* What rows borrow from the reader goes when its owner has dropped all staged rows that
+ * borrow, and has copied the others: unless some are staged still. */
+void reader_take_back(struct reader *reader);
 /* Another reader of the same batch, at the same place, which holds nothing. */
 struct reader reader_copy(const struct reader *reader);
 void reader_to_end(struct reader *reader);

@@ -81,6 +81,8 @@ twins_free(const twin_list *list)
     }
 }
 
+struct arena;
+
 /* An image in memory. Many batches and threads share it by its references, since nothing
  * in it changes. */
 struct block {
@@ -100,8 +102,9 @@ block_image(const struct block *block)
 
 /*
  * Packs rows [begin, end), at most BLOCK_ROWS and at least one, sorted and consolidated.
- * With `encode`, words, times, weights and ends of bytes are frames (block/frame.h), and
- * bytes of values a list, where that saves an eighth. SPINE_NOMEM.
+ * With `encode`, words, times, weights and ends of bytes are frames (block/frame.h),
+ * bytes of keys have fronts and those of values are a list, where that saves an eighth.
+ * SPINE_NOMEM.
  */
 enum spine_status block_pack(const struct layout *layout, const struct rows *rows,
                              size_t begin, size_t end, bool encode, struct block **out);
@@ -111,7 +114,7 @@ void block_unref(struct block *block);
 /*
  * Are these `size` bytes, at a multiple of eight, an image of the layout? Looks at every
  * place, count, end and row, and at the bytes between; trusts nothing, and reads nothing
- * else whatever they are. SPINE_CORRUPT says what is wrong.
+ * else whatever they are. SPINE_CORRUPT says what is wrong; SPINE_NOMEM.
  */
 enum spine_status image_check(const struct layout *layout, const void *bytes, size_t size,
                               struct spine_error *error);
@@ -120,10 +123,14 @@ enum spine_status image_check(const struct layout *layout, const void *bytes, si
 enum spine_status image_check_shape(const struct layout *layout, const void *bytes,
                                     size_t size, struct spine_error *error);
 
-/* Appends rows [begin, end) of the block to `out`, which has room. Spans borrow from the
- * image. */
-void image_stage(const struct layout *layout, const struct image *image, uint32_t begin,
-                 uint32_t end, struct rows *out);
+/*
+ * Appends rows [begin, end) of the block to `out`, which has room. Spans borrow from the
+ * image. Keys that have fronts are copied to `cells`, which may be NULL when there are
+ * none, and borrow from there. SPINE_NOMEM, for these.
+ */
+SPINE_CHECKED enum spine_status
+image_stage(const struct layout *layout, const struct image *image, uint32_t begin,
+            uint32_t end, struct arena *cells, struct rows *out);
 
 /* The same of codes. */
 void image_stage_lent(const struct layout *layout, const struct image *image,
@@ -137,13 +144,22 @@ void image_stage_key(const struct layout *layout, const struct image *image, uin
 /* Writes cells [begin, end) of a column of SHAPE_WORD4 or SHAPE_WORD8 to `words`. */
 void column_words(const struct cell_layout *layout, const struct column *column,
                   size_t begin, size_t end, uint64_t *words);
-/* The bytes of cell `at`, when the column is SHAPE_FIXED or SHAPE_BYTES. */
+/* The bytes of cell `at`, when the column is SHAPE_FIXED or SHAPE_BYTES without
+ * fronts. */
 struct span
 column_span(const struct cell_layout *layout, const struct column *column, size_t at);
-/* The same of cells [begin, end) of a SHAPE_BYTES column, some at once. */
+/* The same of cells [begin, end) of a SHAPE_BYTES column, some at once: of keys with
+ * fronts what follows these. */
 #define COLUMN_SPANS_MAX 64u
 void
 column_spans(const struct column *column, size_t begin, size_t end, struct span *spans);
+/* The same of whole cells: keys with fronts are copied to `cells`, which may be NULL when
+ * there are none. False without memory. */
+bool column_cells(const struct column *column, size_t begin, size_t end,
+                  struct arena *cells, struct span *spans);
+/* The same of one key with a front. */
+bool column_copy(const struct column *column, size_t at, struct arena *cells,
+                 struct span *out);
 
 /* The first row of the block behind `bound`; row_count if none. */
 uint32_t image_search(const struct layout *layout, const struct image *image,

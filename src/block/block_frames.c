@@ -84,7 +84,17 @@ take_ends(const struct frame_source *source, uint64_t *scratch)
     const struct span *const spans = source->spans;
     uint64_t end = 0;
 
-    if (source->rows == NULL)
+    if (source->fronts != NULL)
+        for (uint32_t i = 0, stop; i < source->count; i = stop) {
+            const uint32_t left = source->count - i;
+            const uint32_t front = front_size(source->fronts[i / ANCHOR_STEP]);
+
+            stop = i + (left < ANCHOR_STEP ? left : ANCHOR_STEP);
+            for (uint32_t k = i; k < stop; k++)
+                scratch[k] = end +=
+                    spans[source->rows != NULL ? source->rows[k] : k].size - front;
+        }
+    else if (source->rows == NULL)
         for (uint32_t i = 0; i < source->count; i++)
             scratch[i] = end += spans[i].size;
     else

@@ -14,6 +14,8 @@
 struct frame_source {
     const uint64_t *words;
     const struct span *spans;
+    /* The fronts that are left away of them, or NULL. */
+    const uint32_t *fronts;
     const uint8_t *picks;
     unsigned shift;
     uint64_t mask;

@@ -5,6 +5,7 @@
 #include "block/block_plan.h"
 
 #include "base/alloc.h"
+#include "base/error.h"
 
 static struct block *block_alloc(size_t image_bytes);
 static void pack_head(const struct plan *plan, struct image *image);
@@ -25,6 +26,7 @@ static void pack_framed_bytes(const struct column_source *source,
 static void pack_list(const struct plan *plan, const struct column_source *source,
                       struct image *image);
 static void pack_anchors(const struct column_source *source, struct image *image);
+static void pack_fronts(const struct column_source *source, uint32_t *fronts);
 static void pack_times(const struct plan *plan, uint64_t *times);
 static void pack_weights(const struct plan *plan, void *to);
 
@@ -32,27 +34,33 @@ enum spine_status
 block_pack(const struct layout *layout, const struct rows *rows, size_t begin, size_t end,
            bool encode, struct block **out)
 {
+    /* Too large for the stack of a small thread. */
+    struct plan *const plan = mem_alloc(sizeof *plan);
     uint32_t at[PART_COUNT];
-    struct plan plan;
     struct block *block;
     struct image *image;
     size_t bytes;
+    enum spine_status st = SPINE_OK;
 
-    plan_rows(&plan, layout, rows, begin, end, encode);
-    bytes = image_place(plan.part_bytes, at);
+    if (plan == NULL)
+        return SPINE_NOMEM;
+    plan_rows(plan, layout, rows, begin, end, encode);
+    bytes = image_place(plan->part_bytes, at);
     if (bytes > IMAGE_BYTES_MAX)
-        return SPINE_INVALID;
+        TRY(SPINE_INVALID);
     block = block_alloc(bytes);
     if (block == NULL)
-        return SPINE_NOMEM;
+        TRY(SPINE_NOMEM);
     image = (struct image *)(void *)(block + 1);
     *image = (struct image){.bytes = (uint32_t)bytes, .version = IMAGE_VERSION};
     memcpy(image->at, at, sizeof at);
-    pack_head(&plan, image);
-    pack_padding(image, plan.part_bytes);
-    pack_parts(&plan, image);
+    pack_head(plan, image);
+    pack_padding(image, plan->part_bytes);
+    pack_parts(plan, image);
     *out = block;
-    return SPINE_OK;
+out:
+    mem_free(plan, sizeof *plan);
+    return st;
 }
 
 void
@@ -106,6 +114,7 @@ pack_head(const struct plan *plan, struct image *image)
     image->negative_rows = plan->negative_rows;
     image->flags = plan->encode ? IMAGE_ENCODED : 0;
     image->flags |= framed[FRAME_KEY].pays ? IMAGE_KEYS_FRAMED : 0;
+    image->flags |= plan->has_fronts ? IMAGE_KEYS_FRONTED : 0;
     if (framed[FRAME_VALUE].pays)
         image->flags |= plan->list.count > 0 ? IMAGE_VALUES_LISTED : IMAGE_VALUES_FRAMED;
     image->flags |= framed[FRAME_TIMES].pays ? IMAGE_TIMES_FRAMED : 0;
@@ -276,7 +285,7 @@ pack_bytes(const struct column_source *source, uint8_t *cells, uint32_t *ends)
     size_t at = 0;
 
     for (uint32_t i = 0; i < source->count; i++) {
-        const struct span span = source_span(source, i);
+        const struct span span = source_rest(source, i);
 
         if (span.size > 0)
             memcpy(cells + at, span.data, span.size);
@@ -293,13 +302,21 @@ pack_framed_bytes(const struct column_source *source, const struct framed *frame
     uint64_t words[BLOCK_ROWS];
     size_t at = 0;
 
-    for (uint32_t i = 0; i < source->count; i++) {
-        const struct span span = source_span(source, i);
+    for (uint32_t i = 0, stop; i < source->count; i = stop) {
+        const uint32_t left = source->count - i;
+        const uint32_t front =
+            source->fronts != NULL ? front_size(source->fronts[i / ANCHOR_STEP]) : 0;
 
-        if (span.size > 0)
-            memcpy(cells + at, span.data, span.size);
-        at += span.size;
-        words[i] = at;
+        stop = i + (left < ANCHOR_STEP ? left : ANCHOR_STEP);
+        for (uint32_t cell = i; cell < stop; cell++) {
+            const struct span span = source_span(source, cell);
+            const size_t size = span.size - front;
+
+            if (size > 0)
+                memcpy(cells + at, span.data + front, size);
+            at += size;
+            words[cell] = at;
+        }
     }
     memset(cells + at, 0, CELL_SLACK);
     framed_write_words(framed, words, frame, ends);
@@ -338,6 +355,22 @@ pack_anchors(const struct column_source *source, struct image *image)
 
         anchors[i / ANCHOR_STEP] = bytes_prefix(behind.data, behind.size);
     }
+    if (source->fronts != NULL)
+        pack_fronts(source, (uint32_t *)(anchors + image_anchor_count(image)));
+}
+
+/* Fronts that lie at the same place write the same bytes. */
+static void
+pack_fronts(const struct column_source *source, uint32_t *fronts)
+{
+    const uint32_t count = (source->count + ANCHOR_STEP - 1) / ANCHOR_STEP;
+    uint8_t *const bytes = (uint8_t *)(fronts + count);
+
+    memcpy(fronts, source->fronts, count * sizeof *fronts);
+    for (uint32_t i = 0; i < count; i++)
+        if (front_size(fronts[i]) > 0)
+            memcpy(bytes + (fronts[i] >> FRONT_SIZE_BITS),
+                   source_span(source, i * ANCHOR_STEP).data, front_size(fronts[i]));
 }
 
 static void

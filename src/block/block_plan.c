@@ -12,6 +12,7 @@ static void plan_values(struct plan *plan);
 static void plan_weights(struct plan *plan);
 static size_t source_bytes(const struct column_source *source);
 static size_t plain_bytes(const struct column_source *source);
+static void plan_fronts(struct plan *plan);
 static void plan_frames(struct plan *plan, const struct column_source *key,
                         const struct column_source *value, bool encode);
 static void plan_list(struct plan *plan, const struct column_source *value);
@@ -38,9 +39,12 @@ plan_rows(struct plan *plan, const struct layout *layout, const struct rows *row
     plan->begin = begin;
     plan->row_count = (uint32_t)(end - begin);
     plan->encode = encode;
+    plan->has_fronts = false;
     plan_keys(plan);
     plan_values(plan);
     plan_weights(plan);
+    if (encode && layout->key.shape == SHAPE_BYTES)
+        plan_fronts(plan);
     key = plan_key_source(plan);
     value = plan_value_source(plan);
     plan_frames(plan, &key, &value, encode);
@@ -121,6 +125,8 @@ plan_key_source(const struct plan *plan)
 
     if (layout->row_kind == ROW_ONE && layout->key_shift < 64)
         source.shift = layout->key_shift;
+    if (plan->has_fronts)
+        source.fronts = plan->fronts;
     if (layout->key.spans)
         source.spans = rows->key + plan->begin;
     else if (layout->key.shape == SHAPE_FIXED)
@@ -150,6 +156,16 @@ plan_value_source(const struct plan *plan)
     }
     source.rows = one_per_row ? NULL : plan->value_rows;
     return source;
+}
+
+static void
+plan_fronts(struct plan *plan)
+{
+    const struct column_source key = plan_key_source(plan);
+    const struct front_source source = {key.spans, key.rows, key.count};
+
+    plan->front_bytes = fronts_plan(&source, plan->fronts);
+    plan->has_fronts = plan->front_bytes != UINT32_MAX;
 }
 
 static void
@@ -227,6 +243,7 @@ words_of_source(const struct column_source *source, bool sorted)
 {
     if (source->layout->shape == SHAPE_BYTES)
         return (struct frame_source){.spans = source->spans,
+                                     .fronts = source->fronts,
                                      .rows = source->rows,
                                      .count = source->count,
                                      .sorted = sorted};
@@ -302,12 +319,14 @@ plan_parts(struct plan *plan, const struct column_source *key,
 {
     const struct layout *layout = plan->layout;
     const struct framed *framed = plan->framed;
+    const size_t anchors = (key->count + ANCHOR_STEP - 1) / ANCHOR_STEP;
     size_t *const bytes = plan->part_bytes;
 
     memset(bytes, 0, sizeof plan->part_bytes);
     if (layout->key.shape == SHAPE_BYTES)
-        bytes[PART_KEY_ANCHORS] =
-            (key->count + ANCHOR_STEP - 1) / ANCHOR_STEP * sizeof(uint64_t);
+        bytes[PART_KEY_ANCHORS] = anchors * sizeof(uint64_t);
+    if (plan->has_fronts)
+        bytes[PART_KEY_ANCHORS] += anchors * sizeof(uint32_t) + plan->front_bytes;
     plan_column(plan, key, true);
     plan_column(plan, value, false);
     if (plan->key_count < plan->value_count)

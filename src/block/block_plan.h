@@ -8,6 +8,7 @@
  */
 
 #include "block/block_frames.h"
+#include "block/block_fronts.h"
 #include "block/block_list.h"
 
 /* What may be a frame: words of keys and values, or the ends of their bytes, or the picks
@@ -33,6 +34,10 @@ struct plan {
     uint16_t value_rows[BLOCK_ROWS];
     /* None pays when the block is not to be encoded. */
     struct framed framed[FRAME_COUNT];
+    /* Of keys, and their bytes; none when that does not pay. */
+    bool has_fronts;
+    uint32_t front_bytes;
+    uint32_t fronts[(BLOCK_ROWS + ANCHOR_STEP - 1) / ANCHOR_STEP];
     /* Of values; without any when that does not pay. */
     struct value_list list;
 };
@@ -46,6 +51,8 @@ struct column_source {
     /* Bytes of SHAPE_FIXED without spans: `words` has the first eight, this the rest. */
     const uint64_t *low_words;
     const struct span *spans;
+    /* Left away of the spans, or NULL. */
+    const uint32_t *fronts;
     /* Which row has cell i; NULL: row i. */
     const uint16_t *rows;
     uint32_t count;
@@ -56,6 +63,17 @@ static inline struct span
 source_span(const struct column_source *source, uint32_t cell)
 {
     return source->spans[source->rows != NULL ? source->rows[cell] : cell];
+}
+
+/* What of them is among the cells. */
+static inline struct span
+source_rest(const struct column_source *source, uint32_t cell)
+{
+    const struct span span = source_span(source, cell);
+
+    if (source->fronts == NULL)
+        return span;
+    return span_behind(span, front_size(source->fronts[cell / ANCHOR_STEP]));
 }
 
 /* Plans rows [begin, end). The plan is large: it is the caller's. */

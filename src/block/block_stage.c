@@ -35,8 +35,9 @@ struct column_part {
     const uint16_t *row_ends;
 };
 
-static void stage_wide(const struct layout *layout, const struct image *image,
-                       uint32_t begin, uint32_t end, struct rows *out);
+static enum spine_status stage_wide(const struct layout *layout,
+                                    const struct image *image, uint32_t begin,
+                                    uint32_t end, struct arena *cells, struct rows *out);
 static void find_cells(const struct image *image, struct column_part *key,
                        struct column_part *value, uint16_t *scratch);
 static void stage_one(const struct layout *layout, const struct column_part *key,
@@ -50,9 +51,8 @@ static void stage_word4(const struct column_part *piece, uint64_t *words);
 static void stage_word8(const struct column_part *piece, uint64_t *words);
 static void
 stage_spans(const struct column_part *piece, uint64_t *words, struct span *spans);
-static void stage_encoded_spans(const struct column_part *piece,
-                                const struct column *column, uint64_t *words,
-                                struct span *spans);
+static bool stage_cells(const struct column_part *piece, const struct column *column,
+                        struct arena *copies, uint64_t *words, struct span *spans);
 static void stage_pair(const struct column_part *piece, uint64_t *hi, uint64_t *lo);
 static void
 stage_times(const struct image *image, uint32_t begin, uint32_t end, uint64_t *times);
@@ -81,18 +81,18 @@ find_pieces(const struct layout *layout, const struct image *image,
     find_cells(image, key, value, scratch);
 }
 
-void
+enum spine_status
 image_stage(const struct layout *layout, const struct image *image, uint32_t begin,
-            uint32_t end, struct rows *out)
+            uint32_t end, struct arena *cells, struct rows *out)
 {
-    if (layout->row_kind == ROW_WIDE) {
-        stage_wide(layout, image, begin, end, out);
-    } else {
-        struct lent_rows lent = rows_lend(out);
+    struct lent_rows lent;
 
-        image_stage_lent(layout, image, begin, end, &lent);
-        out->count = lent.count;
-    }
+    if (layout->row_kind == ROW_WIDE)
+        return stage_wide(layout, image, begin, end, cells, out);
+    lent = rows_lend(out);
+    image_stage_lent(layout, image, begin, end, &lent);
+    out->count = lent.count;
+    return SPINE_OK;
 }
 
 void
@@ -121,9 +121,9 @@ image_stage_lent(const struct layout *layout, const struct image *image, uint32_
     out->count += end - begin;
 }
 
-static void
+static enum spine_status
 stage_wide(const struct layout *layout, const struct image *image, uint32_t begin,
-           uint32_t end, struct rows *out)
+           uint32_t end, struct arena *cells, struct rows *out)
 {
     const size_t at = out->count;
     const unsigned width = layout->weight_count;
@@ -133,13 +133,27 @@ stage_wide(const struct layout *layout, const struct image *image, uint32_t begi
     assert(begin < end && end <= image->row_count);
     assert(out->capacity - out->count >= end - begin);
     find_pieces(layout, image, &key, &value, scratch);
-    stage_column(&key, out->hi + at, out->key != NULL ? out->key + at : NULL);
+    if (image_has(image, IMAGE_KEYS_FRONTED)) {
+        const struct column keys = image_keys(image);
+
+        if (end - begin > 1) {
+            if (!stage_cells(&key, &keys, cells, out->hi + at, out->key + at))
+                return SPINE_NOMEM;
+        } else {
+            if (!column_copy(&keys, key.cell, cells, &out->key[at]))
+                return SPINE_NOMEM;
+            out->hi[at] = cell_prefix(out->key[at].data, out->key[at].size);
+        }
+    } else {
+        stage_column(&key, out->hi + at, out->key != NULL ? out->key + at : NULL);
+    }
     stage_column(&value, out->lo + at, out->value != NULL ? out->value + at : NULL);
     if (layout->timed)
         stage_times(image, begin, end, out->time + at);
     stage_weights(image, (size_t)begin * width, (size_t)(end - begin) * width,
                   out->weight + at * width);
     out->count += end - begin;
+    return SPINE_OK;
 }
 
 /*
@@ -454,14 +468,14 @@ stage_spans(const struct column_part *piece, uint64_t *words, struct span *spans
             at = put_cell(piece, cell, column_span(piece->layout, &column, cell), at,
                           words, spans);
     } else {
-        stage_encoded_spans(piece, &column, words, spans);
+        (void)stage_cells(piece, &column, NULL, words, spans); /* has no fronts */
     }
 }
 
-/* Of bytes whose ends are a frame, or which are listed: some cells at once. */
-static void
-stage_encoded_spans(const struct column_part *piece, const struct column *column,
-                    uint64_t *words, struct span *spans)
+/* Some cells at once. False without memory. */
+static bool
+stage_cells(const struct column_part *piece, const struct column *column,
+            struct arena *copies, uint64_t *words, struct span *spans)
 {
     struct span cells[COLUMN_SPANS_MAX];
     uint32_t cell = piece->cell;
@@ -470,11 +484,21 @@ stage_encoded_spans(const struct column_part *piece, const struct column *column
         const uint32_t first = cell;
         const uint32_t left = min_row(piece->end - at, piece->cell_count - first);
         const uint32_t stop = first + min_row(COLUMN_SPANS_MAX, left);
+        const bool own_rows = piece->row_ends == NULL;
+        struct span *const to = own_rows ? spans + (at - piece->begin) : cells;
 
-        column_spans(column, first, stop, cells);
+        if (!column_cells(column, first, stop, copies, to))
+            return false;
+        if (own_rows) {
+            for (; cell < stop; cell++, at++)
+                words[at - piece->begin] =
+                    cell_prefix(to[cell - first].data, to[cell - first].size);
+            continue;
+        }
         for (; cell < stop && at < piece->end; cell++)
             at = put_cell(piece, cell, cells[cell - first], at, words, spans);
     }
+    return true;
 }
 
 /* SHAPE_FIXED as the whole code: one cell per row. */

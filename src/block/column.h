@@ -22,7 +22,17 @@ struct column {
      * the bytes that all cells begin with. */
     const uint64_t *anchors;
     uint32_t shared_bytes;
+    /* Of keys with fronts, of which `cells` have the rest: otherwise NULL. */
+    const uint32_t *fronts;
+    const uint8_t *front_bytes;
 };
+
+/* Anchors of SHAPE_BYTES keys. */
+static inline size_t
+image_anchor_count(const struct image *image)
+{
+    return (image->key_count + ANCHOR_STEP - 1) / ANCHOR_STEP;
+}
 
 static inline struct column
 image_keys(const struct image *image)
@@ -34,6 +44,12 @@ image_keys(const struct image *image)
 
     if (image_has(image, IMAGE_KEYS_FRAMED))
         keys.frame = &image->key_frame;
+    if (image_has(image, IMAGE_KEYS_FRONTED)) {
+        const size_t count = image_anchor_count(image);
+
+        keys.fronts = (const uint32_t *)(keys.anchors + count);
+        keys.front_bytes = (const uint8_t *)(keys.fronts + count);
+    }
     return keys;
 }
 
@@ -52,11 +68,12 @@ image_values(const struct image *image)
     return values;
 }
 
-/* Are bytes encoded: frames of ends, or a list? */
+/* Are bytes encoded: frames of ends, a list, or fronts? */
 static inline bool
 image_encodes_bytes(const struct layout *layout, const struct image *image)
 {
-    return (layout->key.shape == SHAPE_BYTES && image_has(image, IMAGE_KEYS_FRAMED)) ||
+    return image_has(image, IMAGE_KEYS_FRONTED) ||
+           (layout->key.shape == SHAPE_BYTES && image_has(image, IMAGE_KEYS_FRAMED)) ||
            (layout->value.shape == SHAPE_BYTES &&
             (image_has(image, IMAGE_VALUES_FRAMED) ||
              image_has(image, IMAGE_VALUES_LISTED)));
@@ -68,6 +85,22 @@ column_end(const struct column *column, size_t at)
 {
     return column->frame != NULL ? (size_t)frame_word(column->frame, at)
                                  : column->ends[at];
+}
+
+static inline uint32_t
+front_size(uint32_t front)
+{
+    return front & FRONT_SIZE_MAX;
+}
+
+/* The front of key `at`. */
+static inline struct span
+column_front(const struct column *column, size_t at)
+{
+    const uint32_t front = column->fronts[at / ANCHOR_STEP];
+
+    return (struct span){column->front_bytes + (front >> FRONT_SIZE_BITS),
+                         front_size(front)};
 }
 
 #endif

@@ -4,6 +4,9 @@
 
 #include "block/block.h"
 
+/* So few ends are taken from a frame one by one. */
+#define FEW_SPANS 8u
+
 static size_t search_bytes(const struct cell_layout *layout, const struct column *column,
                            size_t begin, size_t end, const struct cell *cell, bool after);
 
@@ -13,6 +16,7 @@ column_span(const struct cell_layout *layout, const struct column *column, size_
     const uint8_t *const cells = column->cells;
     size_t begin, end;
 
+    assert(column->fronts == NULL);
     assert(layout->shape == SHAPE_FIXED || layout->shape == SHAPE_BYTES);
     if (layout->shape == SHAPE_FIXED) {
         begin = at * layout->bytes;
@@ -44,11 +48,11 @@ column_spans(const struct column *column, size_t begin, size_t end, struct span 
         }
         return;
     }
-    if (column->frame != NULL)
+    if (column->frame != NULL && end - begin > FEW_SPANS)
         frame_unpack(column->frame, begin, end, words);
     else
         for (size_t i = begin; i < end; i++)
-            words[i - begin] = column->ends[i];
+            words[i - begin] = column_end(column, i);
     for (size_t i = 0, at = begin > 0 ? column_end(column, begin - 1) : 0;
          i < end - begin; i++) {
         spans[i] = (struct span){cells + at, (size_t)words[i] - at};
@@ -123,6 +127,20 @@ search_bytes(const struct cell_layout *layout, const struct column *column, size
     return begin;
 }
 
+/* Is that key `at`, which is a front and a rest? */
+static bool
+equals_fronted(const struct column *column, size_t at, struct span key)
+{
+    const struct span front = column_front(column, at);
+    struct span rest;
+
+    if (key.size < front.size ||
+        (front.size > 0 && memcmp(key.data, front.data, front.size) != 0))
+        return false;
+    column_spans(column, at, at + 1, &rest);
+    return span_compare(rest, span_behind(key, front.size)) == 0;
+}
+
 bool
 column_equals(const struct cell_layout *layout, const struct column *column, size_t at,
               const struct cell *cell)
@@ -140,6 +158,8 @@ column_equals(const struct cell_layout *layout, const struct column *column, siz
         return ((const uint64_t *)column->cells)[at] == cell->word;
     case SHAPE_FIXED:
     case SHAPE_BYTES:
+        if (column->fronts != NULL)
+            return equals_fronted(column, at, cell->span);
         return compare_bytes(layout, column, at, cell) == 0;
     }
     return true;

@@ -8,7 +8,8 @@
  * An image is a head of IMAGE_HEAD_BYTES and the arrays behind it, in this order, each
  * from a multiple of eight bytes on, with zeros between them:
  *
- *     anchors of keys       SPINE_BYTES keys: words of every ANCHOR_STEP-th one
+ *     anchors of keys       SPINE_BYTES keys: words of every ANCHOR_STEP-th one; then
+ *                           fronts, if there are any
  *     ends of keys          SPINE_BYTES keys: where each ends among the cells, 4 bytes
  *     cells of keys         words of 4 or 8 bytes, or bytes end to end and CELL_SLACK
  *                           bytes more
@@ -31,6 +32,14 @@
  * in the list.
  *
  *     values  red red blue red        ends  2 | 3 7 | picks 0 0 1 0        cells  redblue
+ *
+ * SPINE_BYTES keys may have *fronts* (block/block_fronts.h): the bytes that the keys from
+ * an anchor up to the next one begin with, up to FRONT_SIZE_MAX of them. The cells, and
+ * their ends, are then those of what follows. Behind the anchors lies for each front a
+ * number of 4 bytes, its size in the lowest FRONT_SIZE_BITS bits and its place above, and
+ * behind these the bytes of fronts, from which places are counted. A front that begins
+ * like the one before lies where that does, as far as one is the begin of the other;
+ * others lie behind all before.
  *
  * Nothing in an image is a pointer: it is the same in memory and in a file, at any
  * address that is a multiple of eight. (Those in memory begin at a multiple of
@@ -78,9 +87,15 @@ enum image_flag {
     IMAGE_TIMES_FRAMED = 8,
     IMAGE_WEIGHTS_FRAMED = 16,
     /* Values are picks of a list; the frame of values has these. */
-    IMAGE_VALUES_LISTED = 32
+    IMAGE_VALUES_LISTED = 32,
+    /* Cells of keys are what follows their fronts. */
+    IMAGE_KEYS_FRONTED = 64
 };
-#define IMAGE_FLAGS 63u
+#define IMAGE_FLAGS 127u
+/* Of the number of a front: bits of its size, and the largest size and place. */
+#define FRONT_SIZE_BITS 12u
+#define FRONT_SIZE_MAX ((1u << FRONT_SIZE_BITS) - 1)
+#define FRONT_AT_MAX (UINT32_MAX >> FRONT_SIZE_BITS)
 /* The most values of a list. */
 #define LIST_VALUES_MAX 256u
 /* Bytes of a list in front of its picks. */
@@ -104,7 +119,7 @@ struct image {
 
     /* Where each array begins, in bytes from here; 0 when it is absent. */
     uint32_t at[PART_COUNT];
-    /* Bytes that all SPINE_BYTES keys begin with. */
+    /* Bytes that all SPINE_BYTES keys begin with; fronts have them, too. */
     uint32_t shared_bytes;
 
     /* All zero where there is none. */

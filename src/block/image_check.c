@@ -7,6 +7,7 @@
  */
 
 #include "block/image_walk.h"
+#include "rows/arena.h"
 
 /* What the rows are found to be. */
 struct rows_found {
@@ -28,6 +29,8 @@ static enum spine_status check_weights(struct image_walk *check);
 static enum spine_status
 check_framed_part(struct image_walk *check, enum image_part part, size_t count);
 static enum spine_status check_rows(const struct image_walk *check);
+static enum spine_status
+check_found(const struct image_walk *check, const struct rows_found *findings);
 static enum spine_status look_at_rows(const struct image_walk *check,
                                       const struct rows *rows, uint32_t first,
                                       struct rows_found *findings);
@@ -106,6 +109,8 @@ check_head(const struct image_walk *check)
             (layout->timed || !image_has(image, IMAGE_TIMES_FRAMED)) &&
             (layout->weight_count == 1 || !image_has(image, IMAGE_WEIGHTS_FRAMED)),
         "a block has frames of what is no words");
+    EXPECT(!image_has(image, IMAGE_KEYS_FRONTED) || layout->key.shape == SHAPE_BYTES,
+           "a block has fronts of what is no bytes");
     EXPECT(!image_has(image, IMAGE_VALUES_LISTED) ||
                (value_is_bytes && !image_has(image, IMAGE_VALUES_FRAMED)),
            "a block has a list of what is no bytes");
@@ -217,7 +222,8 @@ check_rows(const struct image_walk *check)
     int64_t weight[(CHECK_ROWS + 1) * SPINE_WEIGHTS_MAX];
     struct rows rows = {.hi = hi, .weight = weight, .capacity = CHECK_ROWS + 1};
     struct rows_found found = {0};
-    unsigned narrowest;
+    struct arena cells = {0};
+    enum spine_status st = SPINE_OK;
 
     rows.lo = layout->row_kind != ROW_ONE ? lo : NULL;
     rows.key = layout->key.spans ? key : NULL;
@@ -227,10 +233,24 @@ check_rows(const struct image_walk *check)
         end = image->row_count - at < CHECK_ROWS ? image->row_count : at + CHECK_ROWS;
         if (rows.count > 0)
             rows_drop_front(layout, &rows, rows.count - 1);
-        image_stage(layout, image, at, end, &rows);
-        TRY_RETURN(look_at_rows(check, &rows, at, &found));
+        if (image_stage(layout, image, at, end, &cells, &rows) != SPINE_OK)
+            TRY(fail_nomem(check->error, "the rows of a block", end - at));
+        TRY(look_at_rows(check, &rows, at, &found));
     }
-    narrowest = weight_bytes_of(found.not_one, found.magnitude);
+    TRY(check_found(check, &found));
+out:
+    arena_release(&cells);
+    return st;
+}
+
+/* Are these the counts that the head has? */
+static enum spine_status
+check_found(const struct image_walk *check, const struct rows_found *findings)
+{
+    const struct image *image = check->image;
+    const struct rows_found found = *findings;
+    const unsigned narrowest = weight_bytes_of(found.not_one, found.magnitude);
+
     EXPECT(found.keys == image->key_count,
            "%" PRIu32 " keys, of which %" PRIu64 " differ", image->key_count, found.keys);
     EXPECT(found.values == image->value_count,

@@ -3,18 +3,24 @@
 /* Checks keys and values of an image: where each cell lies, and what is said of cells
  * beside them. */
 
+#include "block/block_fronts.h"
 #include "block/image_walk.h"
+#include "rows/arena.h"
 
 static enum spine_status
 walk_words(struct image_walk *check, const struct cell_layout *layout, bool is_key);
 static enum spine_status
 walk_no_frame(const struct image_walk *check, const struct frame *frame);
 static enum spine_status walk_bytes(struct image_walk *check, bool is_key);
+static enum spine_status walk_fronts(struct image_walk *check);
 static enum spine_status
 walk_ends_part(struct image_walk *check, bool is_key, uint32_t count);
 static enum spine_status check_cell_ends(const struct image_walk *check,
                                          const struct column *column, uint32_t count,
                                          size_t *end);
+static enum spine_status
+check_anchor(const struct image_walk *check, const struct column *keys, uint32_t begin,
+             uint32_t end, struct arena *cells, struct front_bytes *bytes);
 static enum spine_status walk_list(struct image_walk *check);
 
 enum spine_status
@@ -77,14 +83,40 @@ walk_bytes(struct image_walk *check, bool is_key)
     struct column column;
     size_t bytes;
 
-    if (is_key)
+    if (is_key && image_has(image, IMAGE_KEYS_FRONTED))
+        TRY_RETURN(walk_fronts(check));
+    else if (is_key)
         TRY_RETURN(walk_array(check, PART_KEY_ANCHORS,
-                              (count + ANCHOR_STEP - 1) / ANCHOR_STEP * 8));
+                              image_anchor_count(image) * sizeof(uint64_t)));
     TRY_RETURN(walk_ends_part(check, is_key, count));
     column = is_key ? image_keys(image) : image_values(image);
     TRY_RETURN(check_cell_ends(check, &column, count, &bytes));
     return walk_part(check, is_key ? PART_KEY_CELLS : PART_VALUE_CELLS,
                      bytes + CELL_SLACK, 8 * bytes);
+}
+
+/* Anchors, fronts, and their bytes. */
+static enum spine_status
+walk_fronts(struct image_walk *check)
+{
+    const struct image *image = check->image;
+    const size_t count = image_anchor_count(image);
+    const size_t head = count * (sizeof(uint64_t) + sizeof(uint32_t));
+    const uint32_t *fronts;
+    size_t bytes = 0;
+
+    EXPECT(image->at[PART_KEY_ANCHORS] == check->end && check->size - check->end >= head,
+           "fronts of a block are not where they should be");
+    fronts = image_keys(image).fronts;
+    for (size_t i = 0; i < count; i++) {
+        const size_t end = (fronts[i] >> FRONT_SIZE_BITS) + front_size(fronts[i]);
+
+        EXPECT(front_size(fronts[i]) >= image->shared_bytes,
+               "front %zu has less than the %" PRIu32 " bytes that all keys begin with",
+               i, image->shared_bytes);
+        bytes = end > bytes ? end : bytes;
+    }
+    return walk_array(check, PART_KEY_ANCHORS, head + bytes);
 }
 
 /* The ends of `count` cells, or their frame. */
@@ -112,13 +144,15 @@ static enum spine_status
 check_cell_ends(const struct image_walk *check, const struct column *column,
                 uint32_t count, size_t *end)
 {
+    /* Fronts have them. */
+    const size_t least = column->fronts == NULL ? column->shared_bytes : 0;
     size_t before = 0;
 
     for (uint32_t i = 0; i < count; i++) {
         const size_t at = column_end(column, i);
 
         EXPECT(at >= before, "ends of cells fall at %" PRIu32, i);
-        EXPECT(at - before >= column->shared_bytes,
+        EXPECT(at - before >= least,
                "key %" PRIu32 " has less than the %" PRIu32 " bytes that all begin with",
                i, column->shared_bytes);
         EXPECT(at <= check->size, "cell %" PRIu32 " ends behind a block", i);
@@ -188,23 +222,57 @@ check_words(const struct image_walk *check, const struct cell_layout *layout,
 enum spine_status
 check_anchors(const struct image_walk *check)
 {
-    const struct cell_layout *layout = &check->layout->key;
-    const struct image *image = check->image;
-    const struct column keys = image_keys(image);
-    const uint32_t last = image->key_count - 1;
+    const struct column keys = image_keys(check->image);
+    const uint32_t last = check->image->key_count - 1;
+    struct arena ends = {0}, cells = {0};
+    struct front_bytes bytes = {0};
+    struct span first_key, last_key;
+    enum spine_status st = SPINE_OK;
 
     if (keys.anchors == NULL)
         return SPINE_OK;
-    EXPECT(keys.shared_bytes == span_shared(column_span(layout, &keys, 0),
-                                            column_span(layout, &keys, last)),
-           "keys of a block have not %" PRIu32 " bytes in common", keys.shared_bytes);
+    if (!column_cells(&keys, 0, 1, &ends, &first_key) ||
+        !column_cells(&keys, last, last + 1, &ends, &last_key))
+        TRY(fail_nomem(check->error, "the keys of a block", 1));
+    if (keys.shared_bytes != span_shared(first_key, last_key))
+        TRY(spine_fail(check->error, SPINE_CORRUPT,
+                       "keys of a block have not %" PRIu32 " bytes in common",
+                       keys.shared_bytes));
     for (uint32_t i = 0; i <= last; i += ANCHOR_STEP) {
-        const struct span behind =
-            span_behind(column_span(layout, &keys, i), keys.shared_bytes);
+        const uint32_t end = last - i < ANCHOR_STEP ? last + 1 : i + ANCHOR_STEP;
 
-        EXPECT(keys.anchors[i / ANCHOR_STEP] == bytes_prefix(behind.data, behind.size),
-               "the anchor of key %" PRIu32, i);
+        arena_reset(&cells);
+        TRY(check_anchor(check, &keys, i, end, &cells, &bytes));
     }
+out:
+    arena_release(&ends);
+    arena_release(&cells);
+    return st;
+}
+
+/* The word and the front of keys [begin, end). */
+static enum spine_status
+check_anchor(const struct image_walk *check, const struct column *keys, uint32_t begin,
+             uint32_t end, struct arena *cells, struct front_bytes *bytes)
+{
+    struct span spans[ANCHOR_STEP], behind, front;
+    uint32_t number, size, at;
+
+    if (!column_cells(keys, begin, end, cells, spans))
+        return fail_nomem(check->error, "the keys of a block", end - begin);
+    behind = span_behind(spans[0], keys->shared_bytes);
+    EXPECT(keys->anchors[begin / ANCHOR_STEP] == bytes_prefix(behind.data, behind.size),
+           "the anchor of key %" PRIu32, begin);
+    if (keys->fronts == NULL)
+        return SPINE_OK;
+    number = keys->fronts[begin / ANCHOR_STEP];
+    size = front_size_of(spans[0], spans[end - begin - 1]);
+    front = column_front(keys, begin);
+    EXPECT(size == front_size(number),
+           "the front of key %" PRIu32 " has %" PRIu32 " bytes instead of %" PRIu32,
+           begin, front_size(number), size);
+    EXPECT(front_add(bytes, front, &at) && at == number >> FRONT_SIZE_BITS,
+           "the front of key %" PRIu32 " is not where it should be", begin);
     return SPINE_OK;
 }
 

@@ -576,9 +576,13 @@ return_lent(struct window *window)
     if (window->rows.count > 0 &&
         !arena_copy_rows(&cells, window->layout, &window->rows, 0))
         return SPINE_NOMEM;
-    arena_release(&window->cells);
+    if (window->cells.chunks != NULL)
+        arena_release(&window->cells);
     window->cells = cells;
-    pins_return(&window->pins, 0, 0);
+    if (window->pins.count > 0)
+        pins_return(&window->pins, 0, 0);
+    for (size_t i = 0; i < window->source_count; i++)
+        reader_take_back(&window->sources[i].reader);
     return SPINE_OK;
 }
 

@@ -78,6 +78,17 @@ arena_copy_rows(struct arena *arena, const struct layout *layout, struct rows *r
     return true;
 }
 
+bool
+arena_has(const struct arena *arena, const uint8_t *at)
+{
+    for (const struct arena_chunk *chunk = arena->chunks; chunk != NULL;
+         chunk = chunk->next)
+        if ((uintptr_t)at >= (uintptr_t)chunk->bytes &&
+            (uintptr_t)at < (uintptr_t)chunk->bytes + chunk->capacity)
+            return true;
+    return false;
+}
+
 static size_t
 spans_bytes(const struct span *spans, size_t begin, size_t end)
 {

@@ -22,6 +22,16 @@ struct arena {
 
 /* Makes sure that the next `bytes` bytes are there. False without memory. */
 bool arena_reserve(struct arena *arena, size_t bytes);
+/* The next `bytes` bytes, of reserved ones, were written. */
+static inline void
+arena_take(struct arena *arena, size_t bytes)
+{
+    arena->at += bytes;
+    arena->left -= bytes;
+    arena->bytes += bytes;
+}
+/* Does a cell that was copied, or taken with others behind it, begin at `at`? */
+bool arena_has(const struct arena *arena, const uint8_t *at);
 /* Makes `span` a copy of itself that lives as long as the arena's contents; reserved. */
 void arena_copy(struct arena *arena, struct span *span);
 /*

@@ -64,8 +64,8 @@ enum file_feature {
     FILE_FEATURE_TUPLES = 1,
     /* Among the blocks of the table are filters. */
     FILE_FEATURE_FILTERS = 2,
-    /* In some block bytes lie as no earlier reader expects: their ends are a frame, or
-     * values are a list. */
+    /* In some block bytes lie as no earlier reader expects: keys have fronts, ends are a
+     * frame, or values are a list. */
     FILE_FEATURE_BYTES = 4
 };
 

@@ -32,6 +32,8 @@ struct golden {
     /* Blocks are packed to be small. */
     bool encoded;
     bool tuples;
+    /* Keys that are bytes begin as many others do. */
+    bool nested;
 };
 
 #define NONE SPINE_COMPRESSION_NONE
@@ -122,6 +124,16 @@ static const struct golden goldens[] = {
      .times = 4,
      .compression = ZSTD,
      .encoded = true},
+    {.name = "bytes_none_fronts",
+     .schema = {.key = {SPINE_BYTES, 0}, .value = {SPINE_NONE, 0}},
+     .rows = 900,
+     .keys = 700,
+     .values = 1,
+     .times = 1,
+     .compression = NONE,
+     .since = 1,
+     .encoded = true,
+     .nested = true},
     {.name = "fixed16_bytes_2_blocks",
      .schema = {.key = {SPINE_FIXED, 16}, .value = {SPINE_BYTES, 0}, .weight_count = 2},
      .rows = 4700,
@@ -208,6 +220,22 @@ datum_of(const struct spine_type *type, uint64_t number, uint8_t *bytes)
     return spine_data(bytes, size);
 }
 
+/* Key number `number` of a case whose keys are nested: a word that others have, too, and
+ * a number. */
+static inline union spine_datum
+nested_of(uint64_t number, uint8_t *bytes)
+{
+    static const char *const words[] = {"", "customer/", "customer/north/",
+                                        "customer/north/order/", "item/"};
+    const char *const word = words[number % 5];
+    const size_t size = strlen(word);
+
+    memcpy(bytes, word, size);
+    for (size_t i = 0; i < 3; i++)
+        bytes[size + i] = (uint8_t)('0' + (number >> (8 - 4 * i)) % 16);
+    return spine_data(bytes, size + 3);
+}
+
 static inline struct spine_batch *
 batch_of_case(const struct golden *golden, const struct spine_schema *schema)
 {
@@ -221,8 +249,10 @@ batch_of_case(const struct golden *golden, const struct spine_schema *schema)
     for (uint64_t i = 0; i < golden->rows; i++) {
         const int64_t weight = rng_chance(&rng, 20) ? -3 : (int64_t)(i % 5) + 1;
         const int64_t weights[8] = {weight, 1, -1, 1000000, 5, 6, 7, 8};
+        const uint64_t number = rng_below(&rng, golden->keys);
         const struct spine_row row = {
-            .key = datum_of(&schema->key, rng_below(&rng, golden->keys), key),
+            .key = golden->nested ? nested_of(number, key)
+                                  : datum_of(&schema->key, number, key),
             .value = datum_of(&schema->value, rng_below(&rng, golden->values), value),
             .time = rng_below(&rng, golden->times),
             .weight = weight,

@@ -144,6 +144,9 @@ seek_exact(struct reader *reader, const struct cell *key)
     return rows;
 }
 
+/* What the rows of rows_of_batch() borrow from, until expect_no_leak(). */
+static struct pins rows_pins;
+
 /* All rows of the batch, by its reader, in pieces. */
 static inline struct rows
 rows_of_batch(const struct spine_batch *batch, size_t want)
@@ -152,9 +155,12 @@ rows_of_batch(const struct spine_batch *batch, size_t want)
     struct reader reader;
 
     reader_init(&reader, batch);
+    reader.pins = &rows_pins;
     while (!reader_at_end(&reader))
         assert_int_equal(reader_stage(&reader, &rows, want), SPINE_OK);
     assert_int_equal(rows.count, batch->info.rows);
+    if (reader.pin.image != NULL)
+        assert_int_equal(pins_keep(&rows_pins, &reader), SPINE_OK);
     return rows;
 }
 
@@ -186,6 +192,7 @@ rebuild_batch(struct spine_batch **batch)
 static inline void
 expect_no_leak(void)
 {
+    pins_release(&rows_pins);
     if (spine_allocated_bytes() != 0)
         fail_msg("%zu bytes leaked", spine_allocated_bytes());
 }

@@ -37,6 +37,7 @@ expect_round_trip(const struct spine_schema *schema, const struct draw *draw,
 
     rows_release(&layout, &rows);
     rows_release(&layout, &read);
+    pins_release(&rows_pins);
     assert_int_equal(batch->info.bytes, spine_allocated_bytes());
     spine_batch_unref(batch);
     columns_free(&columns);

@@ -287,6 +287,7 @@ reverse_staging_mirrors_forward(void **state)
             world_init(&world, &schema, &draw, seed);
             from = random_below(&random, world.rows.count + 1);
             reader_init(&reader, world.batch);
+            reader.pins = &rows_pins;
             reader_to_offset(&reader, from);
             while (reader_offset(&reader) > 0)
                 assert_int_equal(
@@ -295,6 +296,7 @@ reverse_staging_mirrors_forward(void **state)
             assert_int_equal(back.count, from);
             rows_turn_round(&world.layout, &back, 0);
             expect_rows_equal(&world.layout, &back, 0, &world.rows, 0, from);
+            reader_release(&reader);
             rows_release(&world.layout, &back);
             world_release(&world);
         }
@@ -328,6 +330,7 @@ staging_begins_anywhere(void **state)
         assert_int_equal(reader_offset(&reader), offset + got);
         assert_true(got > 0 || offset == world.rows.count);
         expect_rows_equal(&world.layout, &rows, 0, &world.rows, offset, got);
+        reader_release(&reader);
     }
     rows_release(&world.layout, &rows);
     world_release(&world);

@@ -2,6 +2,8 @@
 #include "unit/batch/batch_fixture.h"
 
 #include "block/block.h"
+#include "harness/fault_alloc.h"
+#include "rows/arena.h"
 
 /*
  * Bytes of encoded blocks: whatever they are, the block has the rows of the plain one,
@@ -186,6 +188,7 @@ expect_rows(const struct world *world, struct random *random)
     const struct layout *layout = &world->layout;
     const uint32_t count = image->row_count;
     struct rows out = {0};
+    struct arena cells = {0};
 
     assert_int_equal(count, world->rows.count);
     assert_true(rows_reserve(layout, &out, count));
@@ -195,11 +198,13 @@ expect_rows(const struct world *world, struct random *random)
         const uint32_t rows = i == 0 ? left : 1 + (uint32_t)random_below(random, left);
 
         out.count = 0;
-        image_stage(layout, image, begin, begin + rows, &out);
+        assert_int_equal(image_stage(layout, image, begin, begin + rows, &cells, &out),
+                         SPINE_OK);
         assert_int_equal(out.count, rows);
         expect_rows_equal(layout, &out, 0, &world->rows, begin, rows);
     }
     rows_release(layout, &out);
+    arena_release(&cells);
 }
 
 /* Makes a cell of the block another one, as small a step away as there is, or not. */
@@ -367,6 +372,64 @@ what_hardly_saves_is_left_as_it_is(void **state)
     world_release(&world);
 }
 
+/* Keys of which all begin alike, some do, and none do; more than a front may have. */
+static void
+fronts_are_where_they_pay(void **state)
+{
+    static const struct {
+        draw_fn *keys;
+        bool fronted;
+    } cases[] = {{draw_counted, true},
+                 {draw_nested, true},
+                 {draw_at_limit, true},
+                 {draw_deep, false},
+                 {draw_random, false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct kind_of_rows shape = {
+            .keys = cases[i].keys, .values = draw_short, .rows = 400};
+        struct world world;
+        size_t saved;
+
+        world_init(&world, &shape);
+        saved = block_image(world.plain)->bytes - block_image(world.encoded)->bytes;
+        assert_int_equal(image_has(block_image(world.encoded), IMAGE_KEYS_FRONTED),
+                         cases[i].fronted);
+        if (cases[i].keys == draw_counted)
+            assert_true(saved > 400 * 25);
+        world_release(&world);
+    }
+}
+
+/* Without memory for copies, of one key or of many, nothing is appended. */
+static void
+keys_with_fronts_need_memory(void **state)
+{
+    const struct kind_of_rows shape = {
+        .keys = draw_counted, .values = draw_short, .rows = 300};
+    struct rows out = {0};
+    struct arena cells = {0};
+    struct world world;
+
+    (void)state;
+    fault_alloc_install();
+    world_init(&world, &shape);
+    assert_true(rows_reserve(&world.layout, &out, 300));
+    for (uint32_t rows = 1; rows < 300; rows += 149) {
+        fault_alloc_arm(FAULT_ONCE, 1);
+        assert_int_equal(
+            image_stage(&world.layout, block_image(world.encoded), 0, rows, &cells, &out),
+            SPINE_NOMEM);
+        assert_true(fault_alloc_disarm());
+        assert_int_equal(out.count, 0);
+    }
+    arena_release(&cells);
+    rows_release(&world.layout, &out);
+    world_release(&world);
+    fault_alloc_remove();
+}
+
 int
 main(void)
 {
@@ -374,6 +437,8 @@ main(void)
         cmocka_unit_test(encoded_bytes_are_the_plain_ones),
         cmocka_unit_test(lists_end_where_they_do_not_pay),
         cmocka_unit_test(what_hardly_saves_is_left_as_it_is),
+        cmocka_unit_test(fronts_are_where_they_pay),
+        cmocka_unit_test(keys_with_fronts_need_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

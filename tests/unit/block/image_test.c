@@ -3,6 +3,7 @@
 
 #include "block/block.h"
 #include "harness/figure.h"
+#include "rows/arena.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -108,13 +109,15 @@ read_all(struct world *world, const struct image *image)
     const struct layout *layout = &world->layout;
     const struct column keys = image_keys(image), values = image_values(image);
     struct rows out = {0};
+    struct arena cells = {0};
     size_t found = 0;
 
     assert_true(rows_reserve(layout, &out, 2 * image->row_count));
-    image_stage(layout, image, 0, image->row_count, &out);
+    assert_int_equal(image_stage(layout, image, 0, image->row_count, &cells, &out),
+                     SPINE_OK);
     for (uint32_t at = 0, end; at < image->row_count; at = end) {
         end = at + 1 + (uint32_t)random_below(&world->random, image->row_count - at);
-        image_stage(layout, image, at, end, &out);
+        assert_int_equal(image_stage(layout, image, at, end, &cells, &out), SPINE_OK);
     }
     for (unsigned i = 0; i < 8; i++) {
         const size_t row = random_below(&world->random, world->rows.count);
@@ -129,6 +132,7 @@ read_all(struct world *world, const struct image *image)
     }
     assert_true(found <= 8 * (size_t)(BLOCK_ROWS + 2));
     rows_release(layout, &out);
+    arena_release(&cells);
 }
 
 /* Are these the bytes that their rows are packed to? */
@@ -136,11 +140,13 @@ static bool
 is_canonical(const struct world *world, const struct image *image)
 {
     struct rows rows = {0};
+    struct arena cells = {0};
     struct block *block = NULL;
     bool same;
 
     assert_true(rows_reserve(&world->layout, &rows, image->row_count));
-    image_stage(&world->layout, image, 0, image->row_count, &rows);
+    assert_int_equal(
+        image_stage(&world->layout, image, 0, image->row_count, &cells, &rows), SPINE_OK);
     assert_int_equal(block_pack(&world->layout, &rows, 0, rows.count,
                                 image_has(image, IMAGE_ENCODED), &block),
                      SPINE_OK);
@@ -148,6 +154,7 @@ is_canonical(const struct world *world, const struct image *image)
            memcmp(block_image(block), image, image->bytes) == 0;
     block_unref(block);
     rows_release(&world->layout, &rows);
+    arena_release(&cells);
     return same;
 }
 
@@ -187,6 +194,7 @@ try_bytes(struct world *world, bool encode)
     struct spine_error error = {0};
     const struct image *image;
     struct rows out = {0};
+    struct arena cells = {0};
 
     fill_byte = 0x00;
     first = pack(world, encode);
@@ -202,10 +210,12 @@ try_bytes(struct world *world, bool encode)
     if (image_check(&world->layout, image, image->bytes, &error) != SPINE_OK)
         fail_msg("%s", error.message);
     assert_true(rows_reserve(&world->layout, &out, image->row_count));
-    image_stage(&world->layout, image, 0, image->row_count, &out);
+    assert_int_equal(
+        image_stage(&world->layout, image, 0, image->row_count, &cells, &out), SPINE_OK);
     assert_int_equal(out.count, world->rows.count);
     expect_rows_equal(&world->layout, &out, 0, &world->rows, 0, out.count);
     rows_release(&world->layout, &out);
+    arena_release(&cells);
     read_all(world, image);
     assert_true(is_canonical(world, image));
 }

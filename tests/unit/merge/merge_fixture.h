@@ -97,6 +97,7 @@ fixture_rows(const struct spine_batch *batch, struct model *out)
         }
         rows.count = 0;
     }
+    reader_release(&reader);
     rows_release(layout, &rows);
     return st == SPINE_OK;
 }

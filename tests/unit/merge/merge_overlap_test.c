@@ -41,10 +41,12 @@ reaches(const struct spine_batch *small, const struct spine_batch *large, size_t
     const struct row_code last = reader_block_last(&reader, 0);
     const struct layout *layout = &large->layout;
     struct rows rows = {0};
+    struct pins pins = {0};
     struct reader rest;
     bool found = false;
 
     reader_init(&rest, small);
+    rest.pins = &pins;
     while (!reader_at_end(&rest))
         assert_int_equal(reader_stage(&rest, &rows, BLOCK_ROWS), SPINE_OK);
     for (size_t i = 0; i < rows.count && !found; i++) {
@@ -57,6 +59,8 @@ reaches(const struct spine_batch *small, const struct spine_batch *large, size_t
         found = row_code_compare(layout, &code, &first) >= 0 &&
                 row_code_compare(layout, &code, &last) <= 0;
     }
+    reader_release(&rest);
+    pins_release(&pins);
     rows_release(layout, &rows);
     return found;
 }
