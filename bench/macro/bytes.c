@@ -2,14 +2,17 @@
 
 /*
  * macro/bytes -- keys of 8 to 64 bytes that share long prefixes, values of 0 to 200
- * bytes. Only for spines: it uses the library directly.
+ * bytes: in spines, which it uses directly, and in peers (macro/bytes.h).
  */
 
+#include "macro/bytes.h"
 #include "macro/macro.h"
 #include "spine/spine.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+extern const struct bytes_engine bytes_naive, bytes_map, bytes_rocksdb;
 
 enum { VALUE_MAX = 200, PROBE_EVERY = 10 };
 
@@ -31,22 +34,6 @@ must(enum spine_status status, const struct spine_error *error)
         bench_fail("bytes: %s: %s", spine_status_name(status), error->message);
 }
 
-/* FNV-1a, eight bytes at a time. */
-static uint64_t
-bytes_hash(const char *data, size_t size)
-{
-    uint64_t hash = size * UINT64_C(0x9e3779b97f4a7c15), part;
-
-    for (; size >= 8; data += 8, size -= 8) {
-        memcpy(&part, data, 8);
-        hash = (hash ^ part) * UINT64_C(0x100000001b3);
-        hash ^= hash >> 29;
-    }
-    part = 0;
-    memcpy(&part, data, size);
-    return mix(hash ^ part);
-}
-
 static void
 texts_fill(struct texts *texts, const struct bench *bench, uint64_t begin, size_t rows,
            struct tally *expected)
@@ -60,12 +47,55 @@ texts_fill(struct texts *texts, const struct bench *bench, uint64_t begin, size_
         const size_t key_size = text_key(key_of(bench->seed, number), key);
         const size_t value_size = mix(number) % (VALUE_MAX + 1);
         memset(value, (int)(number % 251), value_size);
-        tally_add(expected, bytes_hash(key, key_size), bytes_hash(value, value_size), 1);
+        bytes_tally(expected, key, key_size, value, value_size, 1);
         key += key_size;
         value += value_size;
         texts->key_offsets[i + 1] = (uint64_t)(key - texts->keys);
         texts->value_offsets[i + 1] = (uint64_t)(value - texts->values);
     }
+}
+
+/* ---- A spine ---- */
+
+struct state {
+    struct spine_runtime *runtime;
+    struct spine *spine;
+    /* Of lookups. */
+    struct spine_cursor *cursor;
+};
+
+static void *
+spine_begin(const char *directory)
+{
+    struct state *const state = bench_alloc(1, sizeof *state);
+    struct spine_error error;
+
+    (void)directory;
+    *state = (struct state){0};
+    must(spine_runtime_open(NULL, &state->runtime, &error), &error);
+    must(spine_open(state->runtime, &schema_bytes, NULL, &state->spine, &error), &error);
+    return state;
+}
+
+static void
+spine_add(void *opaque, const struct spine_columns *columns)
+{
+    const struct state *const state = opaque;
+    struct spine_batch *batch;
+    struct spine_error error;
+
+    must(spine_batch_from_columns(&schema_bytes, columns, &batch, &error), &error);
+    must(spine_insert(state->spine, batch, &error), &error);
+    spine_batch_unref(batch);
+}
+
+static void
+spine_settle(void *opaque)
+{
+    const struct state *const state = opaque;
+    struct spine_error error;
+
+    must(spine_wait_idle(state->spine, UINT64_MAX, &error), &error);
 }
 
 static void
@@ -75,72 +105,128 @@ key_tally(struct spine_cursor *cursor, struct tally *tally)
 
     for (; spine_cursor_val_valid(cursor); spine_cursor_step_val(cursor)) {
         const struct spine_bytes value = spine_cursor_val(cursor).bytes;
-        tally_add(tally, bytes_hash(key.data, key.size),
-                  bytes_hash(value.data, value.size), spine_cursor_weight(cursor));
+        bytes_tally(tally, key.data, key.size, value.data, value.size,
+                    spine_cursor_weight(cursor));
     }
+}
+
+static void
+spine_scan(void *opaque, struct tally *tally)
+{
+    const struct state *const state = opaque;
+    struct spine_cursor *cursor;
+    struct spine_error error;
+
+    must(spine_cursor_open(state->spine, &cursor, &error), &error);
+    for (; spine_cursor_key_valid(cursor); spine_cursor_step_key(cursor))
+        key_tally(cursor, tally);
+    must(spine_cursor_error(cursor, &error), &error);
+    spine_cursor_close(cursor);
+}
+
+static void
+spine_lookup(void *opaque, const char *key, size_t size, struct tally *tally)
+{
+    struct state *const state = opaque;
+    struct spine_error error;
+
+    if (state->cursor == NULL)
+        must(spine_cursor_open(state->spine, &state->cursor, &error), &error);
+    if (spine_cursor_seek_key_exact(state->cursor, spine_data(key, size)))
+        key_tally(state->cursor, tally);
+    must(spine_cursor_error(state->cursor, &error), &error);
+}
+
+static void
+spine_end(void *opaque)
+{
+    struct state *const state = opaque;
+
+    spine_cursor_close(state->cursor);
+    spine_close(state->spine);
+    spine_runtime_close(state->runtime);
+    free(state);
+}
+
+static const struct bytes_engine bytes_spine = {
+    .name = "spine",
+    .open = spine_begin,
+    .insert = spine_add,
+    .settle = spine_settle,
+    .scan = spine_scan,
+    .lookup = spine_lookup,
+    .close = spine_end,
+};
+
+/* ---- The workload ---- */
+
+static const struct bytes_engine *
+bytes_engine_of(const struct engine *engine)
+{
+    static const struct bytes_engine *const peers[] = {
+#ifdef BENCH_CXX
+        &bytes_naive,
+        &bytes_map,
+#endif
+#ifdef BENCH_ROCKSDB
+        &bytes_rocksdb,
+#endif
+        &bytes_spine,
+    };
+    const size_t count = sizeof peers / sizeof peers[0];
+    size_t at = 0;
+
+    while (at + 1 < count && strcmp(engine->name, peers[at]->name) != 0)
+        at++;
+    return peers[at];
 }
 
 /* Every tenth key, in no order. */
 static void
-bytes_probe(struct spine *spine, const struct bench *bench, struct sample *sample)
+bytes_probe(const struct bytes_engine *engine, void *state, const struct bench *bench,
+            struct sample *sample)
 {
     struct tally found = {0};
-    struct spine_error error;
-    struct spine_cursor *cursor;
     char key[TEXT_KEY_MAX];
     const uint64_t count = bench->n / PROBE_EVERY;
-
-    must(spine_cursor_open(spine, &cursor, &error), &error);
     const double began = seconds_now();
+
     for (uint64_t i = 0; i < count; i++) {
         const size_t size = text_key(key_of(bench->seed, i * PROBE_EVERY), key);
-        if (spine_cursor_seek_key_exact(cursor, spine_data(key, size)))
-            key_tally(cursor, &found);
+        engine->lookup(state, key, size, &found);
     }
     sample_put(sample, "bytes", "lookups_per_s", bench->n,
                (double)count / (seconds_now() - began));
-    must(spine_cursor_error(cursor, &error), &error);
-    spine_cursor_close(cursor);
     if (found.rows != count)
         bench_fail("wrong: bytes: %zu of %zu keys were found", (size_t)found.rows,
                    (size_t)count);
 }
 
 static void
-bytes_scan(struct spine *spine, const struct bench *bench, const struct tally *expected,
-           struct sample *sample)
+bytes_scan(const struct bytes_engine *engine, void *state, const struct bench *bench,
+           const struct tally *expected, struct sample *sample)
 {
     struct tally found = {0};
-    struct spine_error error;
-    struct spine_cursor *cursor;
-
-    must(spine_cursor_open(spine, &cursor, &error), &error);
     const double began = seconds_now();
-    for (; spine_cursor_key_valid(cursor); spine_cursor_step_key(cursor))
-        key_tally(cursor, &found);
+
+    engine->scan(state, &found);
     sample_put(sample, "bytes", "scan_rows_per_s", bench->n,
                (double)bench->n / (seconds_now() - began));
-    must(spine_cursor_error(cursor, &error), &error);
-    spine_cursor_close(cursor);
     tally_check("bytes", expected, &found);
 }
 
 void
 run_bytes(const struct bench *bench, const struct engine *engine, struct sample *sample)
 {
+    const struct bytes_engine *const kept = bytes_engine_of(engine);
     struct texts *const texts = bench_alloc(1, sizeof *texts);
     struct tally expected = {0};
     struct intake intake;
-    struct spine_runtime *runtime;
-    struct spine_batch *batch;
-    struct spine_error error;
-    struct spine *spine;
+    void *state;
 
-    (void)engine;
     memset(texts, 0, sizeof *texts);
     intake_open(&intake);
-    must(spine_runtime_open(NULL, &runtime, &error), &error);
-    must(spine_open(runtime, &schema_bytes, NULL, &spine, &error), &error);
+    state = kept->open(bench->directory);
     intake_begin(&intake);
     for (uint64_t begin = 0; begin < bench->n; begin += BATCH_ROWS) {
         const uint64_t left = bench->n - begin;
@@ -151,16 +237,14 @@ run_bytes(const struct bench *bench, const struct engine *engine, struct sample 
                                               .key_offsets = texts->key_offsets,
                                               .values = texts->values,
                                               .value_offsets = texts->value_offsets};
-        must(spine_batch_from_columns(&schema_bytes, &columns, &batch, &error), &error);
-        must(spine_insert(spine, batch, &error), &error);
-        spine_batch_unref(batch);
+        kept->insert(state, &columns);
     }
     intake_end(&intake);
-    must(spine_wait_idle(spine, UINT64_MAX, &error), &error);
+    kept->settle(state);
     intake_put(&intake, sample, "bytes", bench->n, (double)bench->n);
-    bytes_scan(spine, bench, &expected, sample);
-    bytes_probe(spine, bench, sample);
-    spine_close(spine);
-    spine_runtime_close(runtime);
+    disk_put(sample, "bytes", bench->n, bench, (double)bench->n);
+    bytes_scan(kept, state, bench, &expected, sample);
+    bytes_probe(kept, state, bench, sample);
+    kept->close(state);
     free(texts);
 }

@@ -123,7 +123,7 @@ extern "C" {
 extern const struct engine engine_map;
 
 const struct engine engine_map = {
-    "map",    ENGINE_LOOKUP | ENGINE_GROUPS | ENGINE_HEAD,
+    "map",    ENGINE_LOOKUP | ENGINE_GROUPS | ENGINE_HEAD | ENGINE_BYTES,
     describe, open,
     insert,   settle,
     scan,     nullptr,

@@ -369,16 +369,27 @@ extern "C" {
 extern const struct engine engine_naive, engine_sort;
 
 const struct engine engine_naive = {
-    "naive",  ENGINE_APART | ENGINE_LOOKUP | ENGINE_UNITE | ENGINE_HEAD | ENGINE_COLUMNS,
-    describe, open,
-    insert,   settle,
-    scan,     nullptr,
-    probe,    nullptr,
-    unite,    written,
-    nullptr,  nullptr,
-    runs_now, close,
-    head,     nullptr,
-    nullptr,  nullptr,
+    "naive",
+    ENGINE_APART | ENGINE_LOOKUP | ENGINE_UNITE | ENGINE_HEAD | ENGINE_COLUMNS |
+        ENGINE_BYTES,
+    describe,
+    open,
+    insert,
+    settle,
+    scan,
+    nullptr,
+    probe,
+    nullptr,
+    unite,
+    written,
+    nullptr,
+    nullptr,
+    runs_now,
+    close,
+    head,
+    nullptr,
+    nullptr,
+    nullptr,
 };
 const struct engine engine_sort = {
     "sort",   0,     sort_describe, sort_open, sort_insert, sort_settle, scan,

@@ -313,7 +313,7 @@ extern "C" {
 extern const struct engine engine_rocksdb, engine_rocksdb_level, engine_rocksdb_spill;
 
 const struct engine engine_rocksdb = {
-    "rocksdb", ENGINE_LOOKUP | ENGINE_DURABLE,
+    "rocksdb", ENGINE_LOOKUP | ENGINE_DURABLE | ENGINE_BYTES,
     describe,  open_universal,
     insert,    settle,
     scan,      nullptr,

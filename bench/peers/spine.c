@@ -440,9 +440,8 @@ const struct engine engine_spine = {
 
 const struct engine engine_spill = {
     .name = "spill",
-    .abilities = ENGINE_BYTES | ENGINE_TIMES | ENGINE_APART | ENGINE_LOOKUP |
-                 ENGINE_GROUPS | ENGINE_BULK | ENGINE_PROBE | ENGINE_UNITE |
-                 ENGINE_RETAIN,
+    .abilities = ENGINE_TIMES | ENGINE_APART | ENGINE_LOOKUP | ENGINE_GROUPS |
+                 ENGINE_BULK | ENGINE_PROBE | ENGINE_UNITE | ENGINE_RETAIN,
     .describe = describe_spill,
     .open = open_spill,
     .insert = insert,
