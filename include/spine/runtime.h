@@ -116,14 +116,14 @@ struct spine_runtime_options {
     uint64_t min_storage_bytes;
     /*
      * The most bytes of memory that the spines of the runtime hold together: batches,
-     * those that only snapshots hold, too; merges under way, filters, and the cache of
-     * the store (spine/metrics.h has the numbers). Default 0: no limit. From 85 % on more
-     * and more goes to files of the store;
-     * at the limit inserts wait until merges or the host, by letting snapshots go, have
-     * made room, and are SPINE_NOMEM when there is nothing to wait for;
-     * spine_try_insert() is SPINE_NOMEM at once. Without a store they do so at 95 %.
-     * Cursors are not counted, nor batches of the host that are in no spine: those that
-     * it has not inserted yet, and those that were refused.
+     * those that only snapshots hold, too; merges under way, cursors and probes, filters,
+     * and the cache of the store (spine/metrics.h has the numbers). Default 0: no limit.
+     * From 85 % on more and more goes to files of the store; at the limit inserts wait
+     * until merges or the host, by letting snapshots go, have made room, and are
+     * SPINE_NOMEM when there is nothing to wait for; spine_try_insert() is SPINE_NOMEM at
+     * once. Without a store they do so at 95 %. Batches of the host that are in no spine,
+     * those that it has not inserted yet and those that were refused, are not counted,
+     * nor cursors over them.
      *
      * It may be exceeded by a tenth, and by a file's buffers for each merge that was
      * under way before. A manual runtime learns that memory is short only when somebody
