@@ -116,7 +116,8 @@ struct spine {
         bool settles; /* the next compaction is due: compaction_settle_locked() */
         unsigned pauses;
         unsigned callers; /* threads inside calls that may wait */
-        uint64_t wakes;   /* times that waiting threads were told to look again */
+        unsigned wakes;   /* times that waiting threads were told to look again */
+        unsigned errors;  /* that were sticky */
         uint64_t fuel_average;
         uint64_t ahead_wait_rows; /* to be inserted before merges ahead: one failed */
         /* Of saved batches, that merges ahead may read until the next cut (saving.h). */
@@ -126,7 +127,6 @@ struct spine {
         unsigned idle_waiters; /* threads in spine_wait_idle(): no merge ahead */
         enum spine_status status;
         struct spine_error error; /* the last one, even if it was cleared */
-        uint64_t errors;          /* that were sticky */
         /* What asks for the next compaction, and for the one under way; NULL: nobody. */
         struct compaction *next_compaction;
         struct compaction *compaction;

@@ -36,11 +36,11 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
                   spine_done_fn *is_done, const void *context, uint64_t deadline_ns,
                   struct spine_error *error)
 {
-    const uint64_t errors = spine->locked.errors;
+    const unsigned errors = spine->locked.errors;
 
     assert(mutex_is_held(&spine->mutex));
     for (;;) {
-        const uint64_t wakes = spine->locked.wakes;
+        const unsigned wakes = spine->locked.wakes;
         uint64_t fuel_rows = WAIT_FUEL_ROWS;
         uint64_t due_ns;
         bool runtime_closed;

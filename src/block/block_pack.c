@@ -34,18 +34,21 @@ enum spine_status
 block_pack(const struct layout *layout, const struct rows *rows, size_t begin, size_t end,
            bool encode, struct block **out)
 {
-    /* Too large for the stack of a small thread. */
-    struct plan *const plan = mem_alloc(sizeof *plan);
+    struct plan plan;
     uint32_t at[PART_COUNT];
     struct block *block;
     struct image *image;
     size_t bytes;
     enum spine_status st = SPINE_OK;
 
-    if (plan == NULL)
-        return SPINE_NOMEM;
-    plan_rows(plan, layout, rows, begin, end, encode);
-    bytes = image_place(plan->part_bytes, at);
+    plan.bytes = NULL;
+    if (plan_encodes_bytes(layout, encode)) {
+        plan.bytes = mem_alloc(sizeof *plan.bytes);
+        if (plan.bytes == NULL)
+            return SPINE_NOMEM;
+    }
+    plan_rows(&plan, layout, rows, begin, end, encode);
+    bytes = image_place(plan.part_bytes, at);
     if (bytes > IMAGE_BYTES_MAX)
         TRY(SPINE_INVALID);
     block = block_alloc(bytes);
@@ -54,12 +57,12 @@ block_pack(const struct layout *layout, const struct rows *rows, size_t begin, s
     image = (struct image *)(void *)(block + 1);
     *image = (struct image){.bytes = (uint32_t)bytes, .version = IMAGE_VERSION};
     memcpy(image->at, at, sizeof at);
-    pack_head(plan, image);
-    pack_padding(image, plan->part_bytes);
-    pack_parts(plan, image);
+    pack_head(&plan, image);
+    pack_padding(image, plan.part_bytes);
+    pack_parts(&plan, image);
     *out = block;
 out:
-    mem_free(plan, sizeof *plan);
+    mem_free(plan.bytes, sizeof *plan.bytes);
     return st;
 }
 
@@ -116,7 +119,7 @@ pack_head(const struct plan *plan, struct image *image)
     image->flags |= framed[FRAME_KEY].pays ? IMAGE_KEYS_FRAMED : 0;
     image->flags |= plan->has_fronts ? IMAGE_KEYS_FRONTED : 0;
     if (framed[FRAME_VALUE].pays)
-        image->flags |= plan->list.count > 0 ? IMAGE_VALUES_LISTED : IMAGE_VALUES_FRAMED;
+        image->flags |= plan->listed > 0 ? IMAGE_VALUES_LISTED : IMAGE_VALUES_FRAMED;
     image->flags |= framed[FRAME_TIMES].pays ? IMAGE_TIMES_FRAMED : 0;
     image->flags |= framed[FRAME_WEIGHTS].pays ? IMAGE_WEIGHTS_FRAMED : 0;
     if (!framed[FRAME_WEIGHTS].pays)
@@ -149,7 +152,7 @@ pack_parts(const struct plan *plan, struct image *image)
                 part_of(image, PART_KEY_CELLS), part_of(image, PART_KEY_ENDS));
     if (image->at[PART_KEY_ANCHORS] != 0)
         pack_anchors(&key, image);
-    if (plan->list.count > 0)
+    if (plan->listed > 0)
         pack_list(plan, &value, image);
     else
         pack_column(&value, &framed[FRAME_VALUE], &image->value_frame,
@@ -327,7 +330,7 @@ static void
 pack_list(const struct plan *plan, const struct column_source *source,
           struct image *image)
 {
-    const struct value_list *list = &plan->list;
+    const struct value_list *list = &plan->bytes->list;
     uint32_t *const ends = part_of(image, PART_VALUE_ENDS);
     struct column_source listed = *source;
     uint16_t rows[LIST_VALUES_MAX];

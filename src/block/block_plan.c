@@ -126,7 +126,7 @@ plan_key_source(const struct plan *plan)
     if (layout->row_kind == ROW_ONE && layout->key_shift < 64)
         source.shift = layout->key_shift;
     if (plan->has_fronts)
-        source.fronts = plan->fronts;
+        source.fronts = plan->bytes->fronts;
     if (layout->key.spans)
         source.spans = rows->key + plan->begin;
     else if (layout->key.shape == SHAPE_FIXED)
@@ -164,7 +164,7 @@ plan_fronts(struct plan *plan)
     const struct column_source key = plan_key_source(plan);
     const struct front_source source = {key.spans, key.rows, key.count};
 
-    plan->front_bytes = fronts_plan(&source, plan->fronts);
+    plan->front_bytes = fronts_plan(&source, plan->bytes->fronts);
     plan->has_fronts = plan->front_bytes != UINT32_MAX;
 }
 
@@ -178,7 +178,7 @@ plan_frames(struct plan *plan, const struct column_source *key,
 
     for (int part = 0; part < FRAME_COUNT; part++)
         framed[part].pays = false;
-    plan->list.count = 0;
+    plan->listed = 0;
     if (!encode)
         return;
     fit_column(&framed[FRAME_KEY], key, true);
@@ -218,7 +218,7 @@ fit_column(struct framed *framed, const struct column_source *source, bool sorte
 static void
 plan_list(struct plan *plan, const struct column_source *value)
 {
-    struct value_list *const list = &plan->list;
+    struct value_list *const list = &plan->bytes->list;
     struct framed *const framed = &plan->framed[FRAME_VALUE];
     const struct framed ends = *framed;
     const size_t bytes = (size_t)ends.last + CELL_SLACK +
@@ -233,9 +233,9 @@ plan_list(struct plan *plan, const struct column_source *value)
                        framed_bytes(framed) <=
                    bytes - bytes / 8;
     if (framed->pays)
-        return;
-    list->count = 0;
-    *framed = ends;
+        plan->listed = list->count;
+    else
+        *framed = ends;
 }
 
 static struct frame_source
@@ -292,11 +292,11 @@ plan_column(struct plan *plan, const struct column_source *source, bool is_key)
 
     if (source->layout->shape != SHAPE_BYTES) {
         *cells = bytes;
-    } else if (is_key || plan->list.count == 0) {
+    } else if (is_key || plan->listed == 0) {
         *ends = bytes;
         *cells = plan->encode ? (size_t)framed->last + CELL_SLACK : source_bytes(source);
     } else {
-        *ends = LIST_HEAD_BYTES(plan->list.count) + bytes;
+        *ends = LIST_HEAD_BYTES(plan->listed) + bytes;
         *cells = listed_cell_bytes(plan, source);
     }
 }
@@ -305,7 +305,7 @@ plan_column(struct plan *plan, const struct column_source *source, bool is_key)
 static size_t
 listed_cell_bytes(const struct plan *plan, const struct column_source *value)
 {
-    const struct value_list *list = &plan->list;
+    const struct value_list *list = &plan->bytes->list;
     size_t bytes = CELL_SLACK;
 
     for (uint32_t i = 0; i < list->count; i++)

@@ -16,6 +16,13 @@
 enum frame_part { FRAME_KEY, FRAME_VALUE, FRAME_TIMES, FRAME_WEIGHTS, FRAME_COUNT };
 
 /* What the first pass over the rows finds out. */
+/* What a plan has of bytes that are encoded: too large for the stack of a small
+ * thread. */
+struct plan_bytes {
+    uint32_t fronts[(BLOCK_ROWS + ANCHOR_STEP - 1) / ANCHOR_STEP];
+    struct value_list list;
+};
+
 struct plan {
     const struct layout *layout;
     const struct rows *rows;
@@ -37,9 +44,10 @@ struct plan {
     /* Of keys, and their bytes; none when that does not pay. */
     bool has_fronts;
     uint32_t front_bytes;
-    uint32_t fronts[(BLOCK_ROWS + ANCHOR_STEP - 1) / ANCHOR_STEP];
-    /* Of values; without any when that does not pay. */
-    struct value_list list;
+    /* Listed values; 0 when there is no list, or it does not pay. */
+    uint32_t listed;
+    /* The caller's; NULL unless plan_encodes_bytes(). */
+    struct plan_bytes *bytes;
 };
 
 /* Where one column comes from. */
@@ -76,7 +84,15 @@ source_rest(const struct column_source *source, uint32_t cell)
     return span_behind(span, front_size(source->fronts[cell / ANCHOR_STEP]));
 }
 
-/* Plans rows [begin, end). The plan is large: it is the caller's. */
+/* Does a plan need `bytes`? */
+static inline bool
+plan_encodes_bytes(const struct layout *layout, bool encode)
+{
+    return encode &&
+           (layout->key.shape == SHAPE_BYTES || layout->value.shape == SHAPE_BYTES);
+}
+
+/* Plans rows [begin, end); `bytes` is set, all else is not. */
 void plan_rows(struct plan *plan, const struct layout *layout, const struct rows *rows,
                size_t begin, size_t end, bool encode);
 /* Where the cells of the columns come from. */
