@@ -146,7 +146,9 @@ company_join(struct merge_task *task, const struct ahead_waiter *waiter)
     return true;
 }
 
-/* False: what it takes to see who costs little is on its way. */
+/* False: what it takes to see who costs little is on its way. A merge whose look failed
+ * takes nobody: it does not look again, and meets the failure only if it reads the block
+ * itself. */
 static bool
 join(struct merge_task *task)
 {
@@ -165,7 +167,7 @@ join(struct merge_task *task)
     mutex_unlock(&spine->mutex);
 
     choose_company(task, &company, &inputs, &untouched_rows, &look);
-    if (company.count > 0 && !look.lacks) {
+    if (company.count > 0 && !look.lacks && !look.has_failed) {
         mutex_lock(&spine->mutex);
         if (company_take_locked(spine, &company, company.count, &task->inputs) > 0) {
             task->largest_rows = entry_set_sums(&task->inputs).rows_most;
@@ -174,7 +176,7 @@ join(struct merge_task *task)
         mutex_unlock(&spine->mutex);
     }
     company_release(&company);
-    return !look.lacks;
+    return !look.lacks || look.has_failed;
 }
 
 static void
@@ -205,8 +207,9 @@ choose_company(const struct merge_task *task, struct company *company,
         const uint64_t rows = batch->info.rows;
         const uint64_t limit = slot_company_limit(&inputs->sum, rows);
         const struct small_batches small = {inputs->batches, inputs->count};
-        const uint64_t cost =
-            company_cost(task_spine(task), &terms, batch, &small, limit, look);
+        const uint64_t cost = look->has_failed ? rows
+                                               : company_cost(task_spine(task), &terms,
+                                                              batch, &small, limit, look);
 
         if (cost > limit || inputs->count == MERGE_OVERLAP_MAX) {
             spine_batch_unref(batch);

@@ -166,11 +166,13 @@ struct small_batches {
 /*
  * How blocks in files are looked into: what `fetch` holds or finds in memory; what else
  * is worth a look it asks for, and `lacks` becomes true: another look when that is there
- * will be better.
+ * will be better. What could not be read is told by `has_failed`: another look would ask
+ * for it again.
  */
 struct overlap_look {
     struct fetch *fetch;
     bool lacks;
+    bool has_failed;
 };
 
 /*

@@ -134,7 +134,11 @@ merge_overlap(const struct spine_batch *large, const struct small_batches *small
     for (size_t i = 0; i < small->count; i++)
         reader_release(&overlap.guests[i].reader);
     rows_release(&large->layout, &overlap.row);
-    return overlap.status == SPINE_OK ? rows : large->info.rows;
+    if (overlap.status == SPINE_OK)
+        return rows;
+    if (look != NULL)
+        look->has_failed = true;
+    return large->info.rows;
 }
 
 /* To the first row of the guest that lies in a block from `block` on, or to its end. */
