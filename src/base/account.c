@@ -159,20 +159,20 @@ account_share_add(struct account_share *share, int64_t begun)
 {
     const int64_t more = mem_thread_bytes() - begun;
 
-    if (share->account == NULL || more == 0)
+    if (more == 0)
         return;
     share->bytes += more;
-    add_to_wholes(share->account, ACCOUNT_READERS, (size_t)more);
+    if (share->account != NULL)
+        add_to_wholes(share->account, ACCOUNT_READERS, (size_t)more);
     mem_thread_add(-more);
 }
 
 void
 account_share_end(struct account_share *share)
 {
-    if (share->account != NULL) {
+    if (share->account != NULL)
         add_to_wholes(share->account, ACCOUNT_READERS, 0 - (size_t)share->bytes);
-        mem_thread_add(share->bytes);
-        account_unref(share->account);
-    }
+    mem_thread_add(share->bytes);
+    account_unref(share->account);
     *share = (struct account_share){0};
 }

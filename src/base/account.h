@@ -88,8 +88,9 @@ struct account_span account_enter(struct account *account);
 void account_leave(struct account_span *span);
 
 /*
- * What a reader holds, which is on the account of the spine that it reads. Zero at first:
- * on no account, and then nothing is counted. Inside a span, too.
+ * What a reader holds, which is on the account of the spine that it reads. Zero at first,
+ * and on no account. The bytes are counted there, too: a reader may come to an account
+ * with memory that it has, and leave one. Inside a span, too.
  */
 struct account_share {
     struct account *account; /* a reference */

@@ -165,12 +165,86 @@ what_only_snapshots_hold_is_told(void **state)
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
+/* Looks a few keys up in a snapshot. */
+static void
+probe_some(struct spine_snapshot *snapshot, struct spine_probe *probe)
+{
+    static const uint64_t keys[] = {1, 2, 3};
+    const struct spine_columns columns = {.rows = 3, .keys = keys};
+    struct spine_probe_rows rows;
+
+    assert_int_equal(spine_snapshot_probe(snapshot, probe, &columns, NULL, &rows, NULL),
+                     SPINE_OK);
+    assert_int_equal(rows.columns.rows, 3);
+}
+
+/* Begins a join that holds on to the batch. */
+static void
+begin_join(struct spine_snapshot *snapshot, struct spine_probe *probe,
+           struct spine_batch *batch)
+{
+    const struct spine_probe_options half = {.rows_max = ROWS / 2};
+    struct spine_probe_matches matches;
+
+    assert_int_equal(
+        spine_snapshot_probe_batch(snapshot, probe, batch, &half, &matches, NULL),
+        SPINE_OK);
+    assert_true(matches.found.more);
+}
+
+/* A probe that comes from no account brings memory along, and may give it back while it is
+ * on one; it goes to none again with what it took meanwhile. */
+static void
+readers_come_from_no_account_and_go(void **state)
+{
+    static uint64_t keys[ROWS], values[ROWS];
+    const struct spine_columns columns = {.rows = ROWS, .keys = keys, .values = values};
+    struct spine_snapshot *of_batch, *of_spine;
+    struct spine_runtime *runtime;
+    struct spine_probe *probe;
+    struct spine_batch *batch;
+    struct spine *spine;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS; i++)
+        keys[i] = i;
+    assert_int_equal(spine_runtime_open(&manual, &runtime, NULL), SPINE_OK);
+    assert_int_equal(spine_open(runtime, &pairs, &options, &spine, NULL), SPINE_OK);
+    assert_int_equal(spine_batch_from_columns(&pairs, &columns, &batch, NULL), SPINE_OK);
+    assert_int_equal(spine_insert(spine, batch, NULL), SPINE_OK);
+    assert_int_equal(spine_snapshot_of_batches(&pairs, &batch, 1, &of_batch, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_take_snapshot(spine, &of_spine, NULL), SPINE_OK);
+    assert_int_equal(spine_probe_new(&probe, NULL), SPINE_OK);
+    for (size_t round = 0; round < 4; round++) {
+        begin_join(of_batch, probe, batch);
+        assert_int_equal(stats_of(spine).reader_bytes, 0);
+        assert_int_equal(all_of(runtime).reader_bytes, 0);
+        if (round > 1)
+            begin_join(of_spine, probe, batch);
+        else
+            probe_some(of_spine, probe);
+        assert_true(stats_of(spine).reader_bytes > 0);
+        assert_true(stats_of(spine).reader_bytes <= spine_allocated_bytes());
+        assert_int_equal(all_of(runtime).reader_bytes, stats_of(spine).reader_bytes);
+    }
+    spine_probe_free(probe);
+    assert_int_equal(stats_of(spine).reader_bytes, 0);
+    spine_snapshot_unref(of_batch);
+    spine_snapshot_unref(of_spine);
+    spine_batch_unref(batch);
+    spine_close(spine);
+    spine_runtime_close(runtime);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accounts_of_spines_are_all_of_the_runtime),
         cmocka_unit_test(what_only_snapshots_hold_is_told),
+        cmocka_unit_test(readers_come_from_no_account_and_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
