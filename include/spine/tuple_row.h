@@ -119,8 +119,8 @@ struct spine_tuple_value {
  * they point to, are the reader's until it reads again; they do not point to the cell.
  *
  * SPINE_INVALID for a datum of another kind or size than the type's cell, SPINE_CORRUPT
- * for bytes that are no tuple of the type, where a bool may be any byte, and a null have
- * any bytes behind its first; SPINE_NOMEM. Then `*out` is NULL.
+ * for bytes that are no tuple of the type, where a null may have any bytes behind its
+ * first; SPINE_NOMEM. Then `*out` is NULL.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_tuple_read(struct spine_tuple_reader *reader, union spine_datum cell,

@@ -61,6 +61,7 @@ static void
 get_markers(struct decoding *decoding, const struct column_target *target, uint8_t *own);
 static bool has_bytes(struct decoding *decoding, size_t bytes);
 static void get_fixed(struct decoding *decoding, const struct column_target *target);
+static void check_bools(struct decoding *decoding, const struct column_target *target);
 static void
 get_fixed_bytes(struct decoding *decoding, const struct column_target *target);
 static void get_strings(struct decoding *decoding, const struct column_target *target);
@@ -340,7 +341,21 @@ get_fixed(struct decoding *decoding, const struct column_target *target)
         get_numbers(decoding, target, 4, RULE_UNSIGNED);
     else
         get_numbers(decoding, target, 8, RULE_UNSIGNED);
+    if (target->column->kind == SPINE_COLUMN_BOOL)
+        check_bools(decoding, target);
     given(decoding, bytes);
+}
+
+/* A bool of C that is another byte than these would be undefined to read. */
+static void
+check_bools(struct decoding *decoding, const struct column_target *target)
+{
+    const uint8_t *const values = target->store->values + decoding->begin;
+
+    assert(tuple_native_bytes(target->column) == 1);
+    for (size_t i = 0; i < decoding->rows; i++)
+        if (values[i] > 1)
+            fail_row(decoding, i, "a bool is neither 0 nor 1");
 }
 
 static void

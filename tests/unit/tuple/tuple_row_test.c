@@ -343,13 +343,44 @@ no_tuples(void **state)
     world_release(&world);
 }
 
+/* Ascending and descending, in cells of words and of bytes. */
+static void
+bools_are_zero_or_one(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < 4; kind++) {
+        const bool descends = (kind & 1) != 0, is_bytes = (kind & 2) != 0;
+        const struct spine_column columns[] = {
+            {.kind = SPINE_COLUMN_BOOL,
+             .order = descends ? SPINE_DESCENDING : SPINE_ASCENDING},
+            {.kind = SPINE_COLUMN_STRING}};
+        const struct spine_tuple_value *values;
+        struct world world;
+
+        world_init(&world, columns, is_bytes ? 2 : 1);
+        for (unsigned byte = 0; byte < 256; byte++) {
+            const char cell[3] = {(char)byte};
+            const unsigned value = descends ? byte ^ 255 : byte;
+            const union spine_datum datum =
+                is_bytes ? spine_data(cell, 3) : spine_u64(byte);
+
+            assert_int_equal(spine_tuple_read(world.reader, datum, &values, &told),
+                             value <= 1 ? SPINE_OK : SPINE_CORRUPT);
+            if (value <= 1)
+                assert_int_equal(values[0].as.truth, value);
+        }
+        world_release(&world);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words),     cmocka_unit_test(strings), cmocka_unit_test(nested),
-        cmocka_unit_test(deep),      cmocka_unit_test(kinds),   cmocka_unit_test(limits),
-        cmocka_unit_test(no_tuples),
+        cmocka_unit_test(words),     cmocka_unit_test(strings),
+        cmocka_unit_test(nested),    cmocka_unit_test(deep),
+        cmocka_unit_test(kinds),     cmocka_unit_test(limits),
+        cmocka_unit_test(no_tuples), cmocka_unit_test(bools_are_zero_or_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
