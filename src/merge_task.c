@@ -41,6 +41,8 @@ struct slice {
     struct split split;
     /* It goes on when a block is there. */
     bool lacks;
+    /* It only looked for company, and the merge has not begun. */
+    bool is_looking;
     uint64_t fuel_used;
     uint64_t rows_left;
     uint64_t ns;
@@ -211,7 +213,8 @@ tell_of_slice(struct merge_task *task, const struct slice *slice, uint64_t begin
     const struct told_slice told = {
         .begin_ns = begin_ns, .level = task->level, .merge = task->number};
 
-    if (slice->is_starved || (slice->status != SPINE_OK && !task->told))
+    if (slice->is_starved || slice->is_looking ||
+        (slice->status != SPINE_OK && !task->told))
         return;
     if (!task->told)
         tell_merge_begin(task, begin_ns);
@@ -256,7 +259,7 @@ task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
     if (!task->looked)
         task->looked = task->ahead || company_join(task, &waiter);
     if (!task->looked) {
-        slice->lacks = true;
+        slice->lacks = slice->is_looking = true;
         slice->rows_left = entry_set_sums(&task->inputs).rows;
         goto out;
     }

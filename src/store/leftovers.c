@@ -26,13 +26,12 @@ note_name(void *argument, const char *name, uint64_t bytes, struct spine_error *
 enum spine_status
 store_remove_leftovers(struct spine_store *store, struct spine_error *error)
 {
-    const struct spine_backend *backend = &store->backend;
     struct leftovers leftovers = {0};
     enum spine_status st = store_list(store, note_name, &leftovers, error);
 
     /* A file that cannot be removed is found again when the store is opened next. */
     for (size_t i = 0; st == SPINE_OK && !leftovers.others && i < leftovers.count; i++)
-        (void)backend->remove(backend->context, leftovers.names[i], NULL);
+        (void)store_remove(store, leftovers.names[i], NULL);
     mem_free(leftovers.names, leftovers.capacity * sizeof *leftovers.names);
     return st;
 }

@@ -45,7 +45,7 @@ store_object_finished(struct store_object *object, struct spine_error *error)
     assert(object->handle == NULL);
     if (st != SPINE_OK) {
         /* What cannot be opened is nothing; a sweep finds what cannot be removed. */
-        (void)backend->remove(backend->context, object->name, NULL);
+        (void)store_remove(object->store, object->name, NULL);
         return st;
     }
     mutex_lock(&object->store->objects.mutex);

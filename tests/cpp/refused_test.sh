@@ -96,6 +96,34 @@ refuse 'take std::int8_t or std::uint8_t' '(void)spine_cpp::batcher<std::tuple<c
 refuse 'take std::int8_t or std::uint8_t' '(void)spine_cpp::batcher<std::tuple<int, std::optional<wchar_t>>, int>::open(std::nothrow)'
 accept '(void)spine_cpp::batcher<std::tuple<signed char, unsigned char, std::array<char, 2>>, int>::open(std::nothrow)'
 
+# The same of one row at a time.
+cat >"$work/row.cpp" <<EOF
+#include <spine/spine.hpp>
+void
+row(spine_cpp::tuple_writer &writer)
+{
+    writer.put(VALUE);
+}
+EOF
+put() {
+    "$compiler" -std=c++17 -Wall -Wextra -Werror -fsyntax-only -I "$include" -D"VALUE=$1" \
+        "$work/row.cpp" >"$work/log" 2>&1
+}
+for value in "'a'" "L'a'" 1.0L; do
+    if put "$value" || ! grep -q 'spine_cpp::tuple_writer: ' "$work/log"; then
+        cat "$work/log"
+        echo "a column takes $value, or is refused without a word"
+        bad=1
+    fi
+done
+for value in true 1 2u -3ll 1.0f 1.0 '"ada"'; do
+    put "$value" || {
+        cat "$work/log"
+        echo "a column does not take $value"
+        bad=1
+    }
+done
+
 # An argument that is {} is not std::nothrow.
 cat >"$work/braces.cpp" <<EOF
 #include <spine/spine.hpp>
