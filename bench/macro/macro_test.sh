@@ -40,7 +40,10 @@ done
 "$report" policies "$work/decades.jsonl" "$work/decades-due.jsonl" >"$work/tables"
 grep -q '^### `join`$' "$work/tables"
 grep -q '^| 100 k | `decades-due`.*[0-9] |' "$work/tables"
-! grep -q 'join\.100' "$work/decades.jsonl"
+if grep -q 'join\.100' "$work/decades.jsonl"; then
+    echo "join.50 asks for join.100, too"
+    exit 1
+fi
 "$policy_simulation" 1e5 "$work/simulation.jsonl" >"$work/log"
 "$report" curves "$work/plots" "$work/simulation.jsonl" "$work/decades.jsonl" "$work/decades-due.jsonl"
 for plot in growth written batches; do

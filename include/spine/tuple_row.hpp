@@ -64,8 +64,8 @@ class tuple_writer : public handle<spine_tuple_writer, spine_tuple_writer_free>
     tuple_writer &put(T number) noexcept
     {
         static_assert(!std::is_same_v<T, char> && !std::is_same_v<T, wchar_t>,
-                      "spine_cpp::tuple_writer: the sign of a char depends on the machine: "
-                      "take std::int8_t or std::uint8_t");
+                      "spine_cpp::tuple_writer: the sign of a char depends on the "
+                      "machine: take std::int8_t or std::uint8_t");
         static_assert(!std::is_same_v<T, long double>,
                       "spine_cpp::tuple_writer: no column is that wide: take double");
         if constexpr (std::is_same_v<T, bool>)

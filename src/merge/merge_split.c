@@ -111,7 +111,7 @@ split_step(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **writte
         splitting = merge->splitting = splitting_new(merge);
     if (splitting == NULL)
         return fail_nomem(error, "a merge that is split", sizeof *splitting);
-    while (st == SPINE_OK && splitting->at<merge->input_count && * fuel_rows> 0)
+    while (st == SPINE_OK && *fuel_rows > 0 && splitting->at < merge->input_count)
         st = make_rest(merge, fuel_rows);
     merge->lacks = st == SPINE_BUSY;
     if (st == SPINE_BUSY)

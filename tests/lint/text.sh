@@ -23,6 +23,8 @@
 #
 # From a member to its struct leads container_of().
 #
+# A script with `set -e` does not end at a command that `!` negates, so no check is one.
+#
 # Of macros, only those of base/error.h change the flow; where nothing is done at `out:`,
 # there is no such label.
 
@@ -173,6 +175,20 @@ awk '
 if grep -nE '^(public|private|protected) *:|(public|private|protected) :|<.*enum [a-z_]+ [A-Z]' /dev/null \
     $(echo "$sources" | grep -E '\.hpp$'); then
     echo "a template names the type of its parameter without enum"
+    bad=1
+fi
+
+# It takes a < b && *c > d for a template, too.
+# shellcheck disable=SC2086
+if grep -nE '[a-z_]<[a-z_>.-]+( &&| \|\||,) \* [a-z]' /dev/null \
+    $(echo "$sources" | grep -E '\.[ch]$'); then
+    echo "the formatter has taken the comparisons above for types: turn them round"
+    bad=1
+fi
+
+# shellcheck disable=SC2086
+if grep -nE '^ *! [^|]*$' /dev/null $(grep -lE '^set -[a-z]*e' $sources); then
+    echo "the lines above end nothing when they fail: say if ...; then"
     bad=1
 fi
 

@@ -192,8 +192,8 @@ begin_join(struct spine_snapshot *snapshot, struct spine_probe *probe,
     assert_true(matches.found.more);
 }
 
-/* A probe that comes from no account brings memory along, and may give it back while it is
- * on one; it goes to none again with what it took meanwhile. */
+/* A probe that comes from no account brings memory along, and may give it back while it
+ * is on one; it goes to none again with what it took meanwhile. */
 static void
 readers_come_from_no_account_and_go(void **state)
 {

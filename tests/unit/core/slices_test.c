@@ -326,8 +326,8 @@ test_company(void **state)
     pair_release(&pair);
 }
 
-/* Small batches reach over two large ones, and cannot be read: their merge asks for each of
- * their blocks some times, not again and again in turns. */
+/* Small batches reach over two large ones, and cannot be read: their merge asks for each
+ * of their blocks some times, not again and again in turns. */
 static void
 test_company_that_cannot_be_read(void **state)
 {
