@@ -24,6 +24,14 @@
 /* How long a merge waits that has no memory to begin with: 2^n ms. */
 #define STARVED_DOUBLINGS 2u
 
+/* By the level of a task. */
+static const struct task_kind {
+    /* Tells the requests of a compaction that it has ended: with `batch`, NULL when no
+     * rows are left, or by `error`. NULL: nothing asks for merges of levels. */
+    void (*on_end_locked)(struct spine *spine, const struct spine_error *error,
+                          struct spine_batch *batch, struct aftermath *after);
+} task_kinds[TASK_COUNT] = {[COMPACTION_TASK] = {compaction_ended_locked}};
+
 /* What a slice came to. Zero: it did nothing. */
 struct slice {
     enum spine_status status;
@@ -62,6 +70,8 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
 static void read_ended(void *context);
 static void
 publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *after);
+static void end_told_locked(struct merge_task *task, const struct spine_error *error,
+                            struct spine_batch *batch, struct aftermath *after);
 static bool may_retry_locked(struct merge_task *task, const struct slice *slice,
                              struct aftermath *after);
 static void merge_fail_locked(struct merge_task *task, const struct slice *slice,
@@ -410,8 +420,7 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     if (task->level == 0 && !task->ahead)
         spine->locked.fuel_average =
             slot_fuel_average(spine->locked.fuel_average, task->fuel_used);
-    if (task->level == COMPACTION_TASK)
-        compaction_ended_locked(spine, NULL, info->rows > 0 ? output : NULL, after);
+    end_told_locked(task, NULL, info->rows > 0 ? output : NULL, after);
 
     spine->locked.batch_count -= inputs.count;
     if (info->rows > 0) {
@@ -429,6 +438,17 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     }
     task_to_idle_locked(task, after);
     spine_changed_locked(spine, after);
+}
+
+static void
+end_told_locked(struct merge_task *task, const struct spine_error *error,
+                struct spine_batch *batch, struct aftermath *after)
+{
+    const struct task_kind *kind = &task_kinds[task->level];
+
+    assert(mutex_is_held(&task_spine(task)->mutex));
+    if (kind->on_end_locked != NULL)
+        kind->on_end_locked(task_spine(task), error, batch, after);
 }
 
 /*
@@ -477,8 +497,7 @@ merge_fail_locked(struct merge_task *task, const struct slice *slice,
         spine->locked.ahead_wait_rows =
             task_rank(task, entry_set_sums(&task->inputs).rows);
     else if (class != ERROR_SETTLING || !compaction_settle_locked(task, after)) {
-        if (task->level == COMPACTION_TASK)
-            compaction_ended_locked(spine, &slice->error, NULL, after);
+        end_told_locked(task, &slice->error, NULL, after);
         spine_set_error_locked(spine, &slice->error, after);
     }
     give_back_locked(task, after);
