@@ -12,7 +12,28 @@
 #include "runtime/loop_driver.h"
 #include "runtime/runtime.h"
 
-enum runtime_kind { RUNTIME_MANUAL, RUNTIME_EXECUTOR, RUNTIME_LOOP };
+/*
+ * What runs the pumps of a runtime: a loop, an executor of the host's, or nobody, where
+ * jobs run in calls of the host's threads only. What may be NULL is left out then.
+ */
+struct executor {
+    /* Pumps run in threads that a child of fork() does not have. */
+    bool has_threads;
+    /* How many pumps it has room for beside `slices_max`. */
+    unsigned (*on_reads)(unsigned slices_max);
+    /* It begins, the first of all calls. May be NULL. */
+    enum spine_status (*on_open)(struct spine_runtime *runtime,
+                                 const struct spine_runtime_options *options,
+                                 struct spine_error *error);
+    /* Has `count` pumps run, which are counted in `pumps_out`. NULL: it runs none, and no
+     * pump is ever out. */
+    void (*on_submit)(struct spine_runtime *runtime, unsigned count);
+    /* Has runtime_kick() called at `due_ns` of clock_now_ns(). NULL: it has no clock. */
+    void (*on_set_alarm)(struct spine_runtime *runtime, uint64_t due_ns);
+    /* The runtime is closed, and no other thread is in a slice or in a call of this;
+     * `in_pump`: the calling thread is in a pump. May be NULL. */
+    void (*on_close)(struct spine_runtime *runtime, bool in_pump);
+};
 
 /* A slice that runs now, on the stack of its thread. */
 struct running {
@@ -28,14 +49,16 @@ struct running {
 
 struct spine_runtime {
     struct ref refs;
-    enum runtime_kind kind;
+    const struct executor *executor;
     /* process_generation() when it was opened. */
     unsigned generation;
     unsigned slices_max;
     /* Pumps that are out at the same time, those in reads included. */
     unsigned pumps_max;
     uint64_t run_ns;
-    struct spine_executor executor;
+    /* What the executor needs: of the host, or a loop. */
+    struct spine_executor host;
+    struct loop_driver *driver;
     /* Without a callback: nobody is told. */
     struct spine_trace trace;
     struct spine_log log;
@@ -53,8 +76,6 @@ struct spine_runtime {
         /* The job waits, and nobody has seen to it that it is noticed. */
         atomic_bool is_news;
     } trim;
-    /* RUNTIME_LOOP only. */
-    struct loop_driver *driver;
     /* A reference. */
     struct account *account;
 
@@ -77,7 +98,7 @@ struct spine_runtime {
         /* Jobs that wait, by their delay, the first to be over first, in rings through
          * these; in the last one those that wait to be woken. */
         struct job waiting[JOB_DELAYS + 1];
-        /* When the loop's timer goes off; UINT64_MAX: it is not set. */
+        /* When the executor's alarm goes off; UINT64_MAX: it is not set. */
         uint64_t alarm_ns;
         /* A ring of watches through this one, those that were told at its end; the one
          * that is being told, by the thread that closes. */
@@ -107,8 +128,25 @@ struct spine_runtime {
 
 /* ---- runtime.c ---- */
 
-/* What a loop does for a runtime, to which it has a reference. */
-extern const struct loop_calls runtime_loop_calls;
+/*
+ * One run of a pump that was submitted: slices until the time is up or nothing is ready.
+ * True when it wants to be submitted again; otherwise it has ended and does not touch the
+ * runtime any more.
+ */
+bool pump_run(struct spine_runtime *runtime);
+/* Ends a pump that is out, and will not be run. */
+void pump_give_up(struct spine_runtime *runtime);
+/* Before and after a pump is handed over that wants to be submitted again; closing waits
+ * for that. False: the runtime is closed, and the pump has ended. */
+bool pump_hand_over(struct spine_runtime *runtime);
+void pump_handed_over(struct spine_runtime *runtime);
+/* The time that the executor's alarm was set for has come. */
+void pump_alarm(struct spine_runtime *runtime);
+
+/* ---- executors.c ---- */
+
+/* What runs the pumps of a runtime with such options. */
+const struct executor *executor_of(const struct spine_runtime_options *options);
 
 /* ---- watch.c ---- */
 

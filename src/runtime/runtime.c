@@ -23,15 +23,6 @@ static void pump_free_locked(struct spine_runtime *runtime, struct running *runn
 static void slice_run(struct spine_runtime *runtime, struct job *job,
                       struct running *running, uint64_t *fuel_rows);
 static uint64_t alarm_due_locked(struct spine_runtime *runtime);
-static void submitted(struct spine_runtime *runtime);
-static bool pump_run(void *context);
-static void pump_give_up(void *context);
-static void alarm_rang(void *context);
-static void driver_end(void *context);
-static void executor_run(void *argument);
-
-const struct loop_calls runtime_loop_calls = {pump_run, pump_give_up, alarm_rang,
-                                              driver_end};
 
 struct placement *
 runtime_placement(struct spine_runtime *runtime)
@@ -82,7 +73,7 @@ runtime_unref(struct spine_runtime *runtime)
 bool
 runtime_is_lost(const struct spine_runtime *runtime)
 {
-    return runtime->kind != RUNTIME_MANUAL && runtime->generation != process_generation();
+    return runtime->executor->has_threads && runtime->generation != process_generation();
 }
 
 struct account *
@@ -202,7 +193,7 @@ runtime_kick(struct spine_runtime *runtime)
     uint64_t alarm_ns;
     unsigned count = 0;
 
-    if (runtime->kind == RUNTIME_MANUAL || runtime_is_lost(runtime))
+    if (runtime->executor->on_submit == NULL || runtime_is_lost(runtime))
         return;
     mutex_lock(&runtime->mutex);
     (void)waiting_wake_locked(runtime); /* counted as ready */
@@ -222,14 +213,10 @@ runtime_kick(struct spine_runtime *runtime)
         return;
 
     if (alarm_ns != UINT64_MAX)
-        loop_driver_set_alarm(runtime->driver, alarm_ns);
-    if (runtime->kind == RUNTIME_LOOP)
-        loop_driver_submit(runtime->driver, count);
-    else
-        for (unsigned i = 0; i < count; i++)
-            runtime->executor.on_submit(runtime->executor.context, executor_run,
-                                        runtime_ref(runtime));
-    submitted(runtime);
+        runtime->executor->on_set_alarm(runtime, alarm_ns);
+    if (count > 0)
+        runtime->executor->on_submit(runtime, count);
+    pump_handed_over(runtime);
 }
 
 /* May one more pump be out? */
@@ -243,7 +230,7 @@ may_pump_locked(const struct spine_runtime *runtime)
             ready_read_locked(runtime, true) != NULL);
 }
 
-/* When the loop's timer has to go off; UINT64_MAX when there is no need, or it is set. */
+/* When the alarm has to go off; UINT64_MAX when there is no need, or it is set. */
 static uint64_t
 alarm_due_locked(struct spine_runtime *runtime)
 {
@@ -251,7 +238,7 @@ alarm_due_locked(struct spine_runtime *runtime)
 
     assert(mutex_is_held(&runtime->mutex));
     if (!runtime->locked.is_open || runtime->locked.closed ||
-        runtime->kind != RUNTIME_LOOP)
+        runtime->executor->on_set_alarm == NULL)
         return UINT64_MAX;
     due_ns = waiting_due_locked(runtime);
     if (due_ns >= runtime->locked.alarm_ns)
@@ -260,9 +247,8 @@ alarm_due_locked(struct spine_runtime *runtime)
     return due_ns;
 }
 
-/* The calling thread has handed over what it counted in `submitting`. */
-static void
-submitted(struct spine_runtime *runtime)
+void
+pump_handed_over(struct spine_runtime *runtime)
 {
     mutex_lock(&runtime->mutex);
     runtime->locked.submitting--;
@@ -343,14 +329,9 @@ runtime_is_inside(struct spine_runtime *runtime, const struct job *job)
     return inside;
 }
 
-/*
- * One run of a pump: slices until the time is up or nothing is ready. True when it wants
- * to be submitted again; otherwise it has ended and does not touch the runtime any more.
- */
-static bool
-pump_run(void *context)
+bool
+pump_run(struct spine_runtime *runtime)
 {
-    struct spine_runtime *runtime = context;
     const uint64_t end_ns = clock_now_ns() + runtime->run_ns;
     bool again;
 
@@ -382,8 +363,6 @@ pump_run(void *context)
     again = runtime->locked.ready_count > 0 && !runtime->locked.closed;
     if (!again)
         runtime->locked.pumps_out--;
-    else if (runtime->kind == RUNTIME_EXECUTOR)
-        runtime->locked.submitting++;
     mutex_unlock(&runtime->mutex);
     return again;
 }
@@ -397,49 +376,36 @@ slices_are_full_locked(const struct spine_runtime *runtime)
            runtime->slices_max;
 }
 
-/* Ends a pump that was counted in `pumps_out` but not run. */
-static void
-pump_give_up(void *context)
+void
+pump_give_up(struct spine_runtime *runtime)
 {
-    struct spine_runtime *runtime = context;
-
     mutex_lock(&runtime->mutex);
     runtime->locked.pumps_out--;
     mutex_unlock(&runtime->mutex);
 }
 
-/* The time that the alarm was set for has come. */
-static void
-alarm_rang(void *context)
+bool
+pump_hand_over(struct spine_runtime *runtime)
 {
-    struct spine_runtime *runtime = context;
+    bool closed;
 
+    mutex_lock(&runtime->mutex);
+    closed = runtime->locked.closed;
+    if (closed)
+        runtime->locked.pumps_out--;
+    else
+        runtime->locked.submitting++;
+    mutex_unlock(&runtime->mutex);
+    return !closed;
+}
+
+void
+pump_alarm(struct spine_runtime *runtime)
+{
     mutex_lock(&runtime->mutex);
     runtime->locked.alarm_ns = UINT64_MAX;
     mutex_unlock(&runtime->mutex);
     runtime_kick(runtime);
-}
-
-/* The loop needs the runtime no more. */
-static void
-driver_end(void *context)
-{
-    runtime_unref(context);
-}
-
-/* A run on the host's executor, which has a reference to the runtime: it may be closed
- * before the host calls this. */
-static void
-executor_run(void *argument)
-{
-    struct spine_runtime *runtime = argument;
-
-    if (pump_run(runtime)) {
-        runtime->executor.on_submit(runtime->executor.context, executor_run,
-                                    runtime_ref(runtime));
-        submitted(runtime);
-    }
-    runtime_unref(runtime);
 }
 
 /* Runs one slice of a job that was taken. The job may be gone afterwards. */

@@ -19,7 +19,6 @@ static bool is_in_pump_locked(const struct spine_runtime *runtime);
 void
 spine_runtime_close(struct spine_runtime *runtime)
 {
-    struct loop_driver *driver;
     bool in_pump;
 
     if (runtime == NULL || runtime_is_lost(runtime))
@@ -27,7 +26,6 @@ spine_runtime_close(struct spine_runtime *runtime)
     mutex_lock(&runtime->mutex);
     assert(!runtime->locked.closed);
     runtime->locked.closed = true;
-    driver = runtime->driver;
     watch_tell_close_locked(runtime);
     while (others_run_locked(runtime) || runtime->locked.submitting > 0)
         condition_wait(&runtime->quiet, &runtime->mutex);
@@ -38,8 +36,8 @@ spine_runtime_close(struct spine_runtime *runtime)
     if (runtime->service != NULL)
         runtime->service->calls->on_close(runtime->service, runtime);
 
-    if (driver != NULL)
-        loop_driver_close(driver, in_pump);
+    if (runtime->executor->on_close != NULL)
+        runtime->executor->on_close(runtime, in_pump);
     runtime_unref(runtime);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /* Opens a runtime: checks the options, makes its locks and its account, and begins its
- * service jobs and its loop. */
+ * service jobs and its executor. */
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -22,8 +22,6 @@ static enum spine_status runtime_new(const struct spine_runtime_options *options
 static enum spine_status
 service_open(struct spine_runtime *runtime, struct spine_error *error);
 static unsigned reads_max(const struct spine_runtime *runtime);
-static enum spine_status loop_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
-                                   struct spine_error *error);
 static void placement_init(struct spine_runtime *runtime,
                            const struct spine_runtime_options *options);
 
@@ -42,12 +40,12 @@ spine_runtime_open(const struct spine_runtime_options *options,
         options = &defaults;
     TRY(runtime_options_check(options, error));
     TRY(runtime_new(options, &runtime, error));
-    if (runtime->kind != RUNTIME_MANUAL)
+    if (runtime->executor->has_threads)
         TRY(process_init(error));
     if (runtime->service != NULL)
         TRY(service_open(runtime, error));
-    if (runtime->kind == RUNTIME_LOOP)
-        st = loop_open(runtime, options->loop, error);
+    if (runtime->executor->on_open != NULL)
+        st = runtime->executor->on_open(runtime, options, error);
     if (st != SPINE_OK && runtime->service != NULL)
         runtime->service->calls->on_close(runtime->service, runtime);
     TRY(st);
@@ -101,11 +99,7 @@ runtime_new(const struct spine_runtime_options *options, struct spine_runtime **
         return fail_nomem(error, "a runtime", sizeof *runtime);
     ref_init(&runtime->refs);
     runtime->generation = process_generation();
-    runtime->kind = options->manual             ? RUNTIME_MANUAL
-                    : options->executor != NULL ? RUNTIME_EXECUTOR
-                                                : RUNTIME_LOOP;
-    if (options->executor != NULL)
-        runtime->executor = *options->executor;
+    runtime->executor = executor_of(options);
     if (options->trace != NULL)
         runtime->trace = *options->trace;
     if (options->log != NULL)
@@ -167,26 +161,9 @@ service_open(struct spine_runtime *runtime, struct spine_error *error)
 static unsigned
 reads_max(const struct spine_runtime *runtime)
 {
-    const unsigned room = runtime->kind == RUNTIME_LOOP
-                              ? loop_driver_reads(runtime->slices_max)
-                              : READS_DEFAULT;
+    const unsigned room = runtime->executor->on_reads(runtime->slices_max);
 
     return room < READS_MAX ? room : READS_MAX;
-}
-
-static enum spine_status
-loop_open(struct spine_runtime *runtime, struct uv_loop_s *loop,
-          struct spine_error *error)
-{
-    enum spine_status st;
-
-    /* The driver's: it may call before this returns. */
-    (void)runtime_ref(runtime);
-    st = loop_driver_open(&runtime_loop_calls, runtime, runtime->pumps_max, loop,
-                          &runtime->driver, error);
-    if (st != SPINE_OK)
-        runtime_unref(runtime);
-    return st;
 }
 
 static void

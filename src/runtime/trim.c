@@ -40,7 +40,8 @@ trim_look(struct spine_runtime *runtime)
 
     if (held >= most)
         atomic_store_explicit(&runtime->trim.bytes_most, held, memory_order_relaxed);
-    if (held >= most || most - held < TRIM_BYTES_MIN || runtime->kind == RUNTIME_MANUAL)
+    if (held >= most || most - held < TRIM_BYTES_MIN ||
+        runtime->executor->on_submit == NULL)
         return false;
     mutex_lock(&runtime->mutex);
     if (!runtime->locked.closed && runtime->trim.job.state == JOB_IDLE) {
