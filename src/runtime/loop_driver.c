@@ -23,8 +23,6 @@
 
 #ifndef SPINE_SIMULATED_THREADS
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <uv.h>
 
@@ -46,13 +44,6 @@ struct loop_driver {
     uv_loop_t *loop;
     uv_async_t wake;
     uv_timer_t alarm;
-    bool loop_is_private;
-    /* The thread of the host's loop. */
-    struct thread loop_thread;
-    /* When it is private. */
-    uv_loop_t private_loop;
-    struct thread private_thread;
-    struct private_loop at_exit;
 
     struct mutex mutex;
     struct {
@@ -61,8 +52,6 @@ struct loop_driver {
         /* When to call on_alarm(); UINT64_MAX: never. */
         uint64_t alarm_ns;
         bool closing;
-        /* Nobody joins the private thread: it frees the driver itself. */
-        bool detached;
     } locked;
 
     /* The loop thread's. */
@@ -76,15 +65,9 @@ struct loop_driver {
 static unsigned pool_threads(void);
 static size_t driver_bytes(unsigned pump_count);
 static enum spine_status
-private_loop_open(struct loop_driver *driver, struct spine_error *error);
-static enum spine_status
 handles_open(struct loop_driver *driver, struct spine_error *error);
 static void handles_close(struct loop_driver *driver);
-static void run_private_loop(void *argument);
-static void private_loop_free(struct loop_driver *driver);
-static void ask_at_exit(struct private_loop *at_exit);
 static void on_wake(uv_async_t *wake);
-static void driver_advance(struct loop_driver *driver);
 static void alarm_set(struct loop_driver *driver, uint64_t due_ns);
 static void on_alarm(uv_timer_t *timer);
 static void pumps_queue(struct loop_driver *driver, unsigned count);
@@ -149,7 +132,7 @@ loop_driver_open(const struct loop_calls *calls, void *context, unsigned pump_co
     }
 
     driver->loop = loop;
-    st = loop != NULL ? handles_open(driver, error) : private_loop_open(driver, error);
+    st = handles_open(driver, error);
     if (st != SPINE_OK) {
         mutex_release(&driver->mutex);
         mem_free(driver, driver_bytes(pump_count));
@@ -166,37 +149,6 @@ driver_bytes(unsigned pump_count)
 }
 
 static enum spine_status
-private_loop_open(struct loop_driver *driver, struct spine_error *error)
-{
-    enum spine_status st;
-    int uv_status = uv_loop_init(&driver->private_loop);
-
-    if (uv_status != 0)
-        return spine_fail(error, SPINE_IO, "uv_loop_init: %s", uv_strerror(uv_status));
-    driver->loop = &driver->private_loop;
-    driver->loop_is_private = true;
-    st = handles_open(driver, error);
-    if (st != SPINE_OK) {
-        (void)uv_loop_close(driver->loop); /* nothing is open in it */
-        return st;
-    }
-    driver->at_exit.on_exit = ask_at_exit;
-    private_loop_begin(&driver->at_exit);
-    /* The threads of libuv's pool block all signals, too, if it is the first pump that
-     * has libuv start them. */
-    uv_status = thread_start(&driver->private_thread, run_private_loop, driver);
-    if (uv_status != 0) {
-        private_loop_end(&driver->at_exit);
-        handles_close(driver);
-        (void)uv_run(driver->loop, UV_RUN_DEFAULT); /* lets go of the handles */
-        (void)uv_loop_close(driver->loop);
-        return spine_fail(error, SPINE_IO, "uv_thread_create: %s",
-                          uv_strerror(uv_status));
-    }
-    return SPINE_OK;
-}
-
-static enum spine_status
 handles_open(struct loop_driver *driver, struct spine_error *error)
 {
     const int uv_status = uv_async_init(driver->loop, &driver->wake, on_wake);
@@ -207,11 +159,9 @@ handles_open(struct loop_driver *driver, struct spine_error *error)
     driver->wake.data = driver;
     driver->alarm.data = driver;
     driver->handles_open = 2;
-    driver->loop_thread = thread_self();
     /* A runtime with nothing to do does not keep the host's loop alive; neither does a
      * timer that is not set. */
-    if (!driver->loop_is_private)
-        uv_unref((uv_handle_t *)&driver->wake);
+    uv_unref((uv_handle_t *)&driver->wake);
     return SPINE_OK;
 }
 
@@ -245,65 +195,21 @@ loop_driver_set_alarm(struct loop_driver *driver, uint64_t due_ns)
 }
 
 void
-loop_driver_close(struct loop_driver *driver, bool in_pump)
+loop_driver_close(struct loop_driver *driver, bool in_loop)
 {
-    const bool detached = driver->loop_is_private && in_pump;
-    const bool here = !driver->loop_is_private && thread_is_self(&driver->loop_thread);
-
-    if (driver->loop_is_private)
-        private_loop_end(&driver->at_exit);
     mutex_lock(&driver->mutex);
     driver->locked.closing = true;
-    driver->locked.detached = detached;
-    if (!here)
+    if (!in_loop)
         (void)uv_async_send(&driver->wake); /* see loop_driver_submit() */
     mutex_unlock(&driver->mutex);
-
-    if (here)
-        driver_advance(driver);
-    else if (detached)
-        /* It is there as long as the pump that calls this runs. */
-        (void)pthread_detach(driver->private_thread.handle);
-    else if (driver->loop_is_private) {
-        thread_join(&driver->private_thread);
-        private_loop_free(driver);
-    }
-}
-
-static void
-run_private_loop(void *argument)
-{
-    struct loop_driver *driver = argument;
-    bool detached;
-
-    (void)uv_run(driver->loop, UV_RUN_DEFAULT); /* ends when the last handle is closed */
-    mutex_lock(&driver->mutex);
-    detached = driver->locked.detached;
-    mutex_unlock(&driver->mutex);
-    if (detached)
-        private_loop_free(driver);
-}
-
-static void
-private_loop_free(struct loop_driver *driver)
-{
-    (void)uv_loop_close(driver->loop); /* its handles are closed */
-    driver->loop = NULL;
-    driver_free_if_unused(driver);
-}
-
-static void
-ask_at_exit(struct private_loop *at_exit)
-{
-    struct loop_driver *driver = container_of(at_exit, struct loop_driver, at_exit);
-
-    (void)uv_async_send(&driver->wake); /* see loop_driver_submit() */
+    if (in_loop)
+        loop_driver_advance(driver);
 }
 
 static void
 on_wake(uv_async_t *wake)
 {
-    driver_advance(wake->data);
+    loop_driver_advance(wake->data);
 }
 
 /*
@@ -311,8 +217,8 @@ on_wake(uv_async_t *wake)
  * begun, gives the pumps up instead and takes back those that were queued; once closing,
  * closes the handles, too.
  */
-static void
-driver_advance(struct loop_driver *driver)
+void
+loop_driver_advance(struct loop_driver *driver)
 {
     unsigned starts = 0;
     unsigned give_ups = 0;
@@ -337,8 +243,6 @@ driver_advance(struct loop_driver *driver)
     pumps_queue(driver, starts);
     if (pool == POOL_ENDING || (pool == POOL_OPEN && closing))
         pumps_cancel(driver);
-    if (pool == POOL_ENDING && driver->loop_is_private)
-        private_loop_is_still(&driver->at_exit);
     pool_release();
 
     for (unsigned i = 0; i < give_ups; i++)
@@ -432,7 +336,7 @@ on_work_done(uv_work_t *work, int uv_status)
         driver->locked.wanted++;
         mutex_unlock(&driver->mutex);
     }
-    driver_advance(driver);
+    loop_driver_advance(driver);
     if (driver->handles_open == 0)
         driver_free_if_unused(driver);
 }
@@ -443,16 +347,13 @@ on_handle_closed(uv_handle_t *handle)
     struct loop_driver *driver = handle->data;
 
     driver->handles_open--;
-    /* The owner of a private loop frees after joining its thread. */
-    if (!driver->loop_is_private)
-        driver_free_if_unused(driver);
+    driver_free_if_unused(driver);
 }
 
 static void
 driver_free_if_unused(struct loop_driver *driver)
 {
-    if (driver->queued_count > 0 || driver->handles_open > 0 ||
-        (driver->loop_is_private && driver->loop != NULL))
+    if (driver->queued_count > 0 || driver->handles_open > 0)
         return;
     driver->calls->on_end(driver->context);
     mutex_release(&driver->mutex);
@@ -503,10 +404,16 @@ loop_driver_set_alarm(struct loop_driver *driver, uint64_t due_ns)
 }
 
 void
-loop_driver_close(struct loop_driver *driver, bool in_pump)
+loop_driver_advance(struct loop_driver *driver)
 {
     (void)driver;
-    (void)in_pump;
+}
+
+void
+loop_driver_close(struct loop_driver *driver, bool in_loop)
+{
+    (void)driver;
+    (void)in_loop;
 }
 
 #endif

@@ -29,9 +29,9 @@ struct loop_calls {
 };
 
 /*
- * Opens the libuv side, for at most `pump_count` pumps at a time: a private loop on a
- * thread of its own when `loop` is NULL. `calls` is borrowed. SPINE_NOMEM, SPINE_IO; then
- * no call is made.
+ * Opens the libuv side in `loop`, for at most `pump_count` pumps at a time. It keeps the
+ * loop alive only while a pump is queued or the alarm is set. `calls` is borrowed. Loop
+ * thread, or any before the loop runs. SPINE_NOMEM, SPINE_IO; then no call is made.
  */
 enum spine_status loop_driver_open(const struct loop_calls *calls, void *context,
                                    unsigned pump_count, struct uv_loop_s *loop,
@@ -49,12 +49,15 @@ void loop_driver_set_alarm(struct loop_driver *driver, uint64_t due_ns);
 unsigned loop_driver_slices(void);
 unsigned loop_driver_reads(unsigned slices_max);
 
+/* Gives up and takes back what the pool has not begun, if exit() has begun. Loop
+ * thread. */
+void loop_driver_advance(struct loop_driver *driver);
+
 /*
- * Closes the libuv side, after the owner has marked itself closed. Any thread; `in_pump`
- * when a pump of this driver runs in it. A private loop has ended when this returns,
- * unless in a pump: then it ends soon after it. A host's loop lets go of its handle when
- * it runs next. Takes `driver`.
+ * Closes the libuv side, after the owner has marked itself closed. The loop lets go of
+ * its handles when it runs next, and calls on_end(). Any thread; `in_loop`: the loop's,
+ * or the loop does not run. Takes `driver`.
  */
-void loop_driver_close(struct loop_driver *driver, bool in_pump);
+void loop_driver_close(struct loop_driver *driver, bool in_loop);
 
 #endif

@@ -10,11 +10,12 @@
 #include "base/ref.h"
 #include "base/ring.h"
 #include "runtime/loop_driver.h"
+#include "runtime/loop_thread.h"
 #include "runtime/runtime.h"
 
 /*
- * What runs the pumps of a runtime: a loop, an executor of the host's, or nobody, where
- * jobs run in calls of the host's threads only. What may be NULL is left out then.
+ * What runs the pumps of a runtime: a loop of the library's or of the host's, an executor
+ * of the host's, or nobody, where jobs run in calls of the host's threads only.
  */
 struct executor {
     /* Pumps run in threads that a child of fork() does not have. */
@@ -56,9 +57,12 @@ struct spine_runtime {
     /* Pumps that are out at the same time, those in reads included. */
     unsigned pumps_max;
     uint64_t run_ns;
-    /* What the executor needs: of the host, or a loop. */
+    /* What the executor needs. Of the host's executor: */
     struct spine_executor host;
+    /* Of a loop; of the host's, where that runs; of the library's, its thread. */
     struct loop_driver *driver;
+    struct thread host_thread;
+    struct loop_thread *loop_thread;
     /* Without a callback: nobody is told. */
     struct spine_trace trace;
     struct spine_log log;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/loop_driver.h"
 
+#include "runtime/loop_thread.h"
 #include "runtime/process.h"
 
 #include <setjmp.h>
@@ -16,6 +17,8 @@
 
 /* Who has pumps run, and counts. */
 struct owner {
+    /* Of a loop with a thread of its own; otherwise NULL. */
+    struct loop_thread *thread;
     atomic_uint runs;
     atomic_uint given_up;
     atomic_uint alarms;
@@ -63,6 +66,8 @@ on_end(void *context)
     struct owner *owner = context;
 
     atomic_fetch_add(&owner->ends, 1);
+    if (owner->thread != NULL)
+        loop_thread_end(owner->thread);
 }
 
 static const struct loop_calls calls = {on_run, on_give_up, on_alarm, on_end};
@@ -76,6 +81,34 @@ open_driver(struct owner *owner, uv_loop_t *loop)
     assert_int_equal(loop_driver_open(&calls, owner, PUMPS, loop, &driver, NULL),
                      SPINE_OK);
     return driver;
+}
+
+static void
+never(void *context)
+{
+    (void)context;
+    fail();
+}
+
+/* A driver in a loop with a thread of its own. */
+static struct loop_driver *
+start_driver(struct owner *owner)
+{
+    struct loop_driver *driver;
+
+    assert_int_equal(loop_thread_open(never, NULL, &owner->thread, NULL), SPINE_OK);
+    driver = open_driver(owner, loop_thread_loop(owner->thread));
+    assert_int_equal(loop_thread_start(owner->thread, NULL), SPINE_OK);
+    return driver;
+}
+
+/* Returns when that loop has ended. */
+static void
+end_driver(struct owner *owner, struct loop_driver *driver)
+{
+    loop_thread_leave(owner->thread, false);
+    loop_driver_close(driver, false);
+    loop_thread_join(owner->thread);
 }
 
 /* Returns when so many are counted; the time limit of the test ends one that never is. */
@@ -92,30 +125,30 @@ static void
 each_pump_runs_once(void **state)
 {
     struct owner owner = {.again = 5};
-    struct loop_driver *driver = open_driver(&owner, NULL);
+    struct loop_driver *driver = start_driver(&owner);
 
     (void)state;
     loop_driver_submit(driver, 2 * PUMPS);
     wait_for(&owner.runs, 2 * PUMPS + 5);
-    loop_driver_close(driver, false);
+    end_driver(&owner, driver);
     assert_int_equal(owner.runs, 2 * PUMPS + 5);
     assert_int_equal(owner.given_up, 0);
     assert_int_equal(owner.ends, 1);
 }
 
 /* What was submitted and not begun when the driver closes is given up: each submitted
- * pump is either run or given up. A private loop has ended when closing returns. */
+ * pump is either run or given up. */
 static void
 closing_gives_up_what_has_not_begun(void **state)
 {
     struct owner owner = {.holds = true};
-    struct loop_driver *driver = open_driver(&owner, NULL);
+    struct loop_driver *driver = start_driver(&owner);
 
     (void)state;
     loop_driver_submit(driver, 10);
     wait_for(&owner.runs, 1);
     atomic_store(&owner.holds, false);
-    loop_driver_close(driver, false);
+    end_driver(&owner, driver);
     assert_int_equal(owner.runs + owner.given_up, 10);
     assert_int_equal(owner.ends, 1);
 }
@@ -125,7 +158,7 @@ static void
 the_earliest_alarm_rings(void **state)
 {
     struct owner owner = {0};
-    struct loop_driver *driver = open_driver(&owner, NULL);
+    struct loop_driver *driver = start_driver(&owner);
     const uint64_t begin_ns = clock_now_ns();
 
     (void)state;
@@ -140,7 +173,7 @@ the_earliest_alarm_rings(void **state)
     loop_driver_set_alarm(driver, begin_ns);
     wait_for(&owner.alarms, 2);
     loop_driver_set_alarm(driver, begin_ns + 3600 * 1000 * MS);
-    loop_driver_close(driver, false);
+    end_driver(&owner, driver);
     assert_int_equal(owner.alarms, 2);
     assert_int_equal(owner.ends, 1);
 }
@@ -175,7 +208,7 @@ a_host_loop_is_let_go_of(void **state)
     loop_driver_submit(driver, 1);
     assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
     assert_int_equal(owner.runs, 1);
-    loop_driver_close(driver, false);
+    loop_driver_close(driver, true);
     assert_int_equal(owner.ends, 0);
     (void)uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(owner.ends, 1);
@@ -194,7 +227,7 @@ a_closed_host_loop_gives_up(void **state)
     assert_int_equal(uv_loop_init(&loop), 0);
     driver = open_driver(&owner, &loop);
     loop_driver_submit(driver, 2);
-    loop_driver_close(driver, false);
+    loop_driver_close(driver, true);
     (void)uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(owner.runs, 0);
     assert_int_equal(owner.given_up, 2);
