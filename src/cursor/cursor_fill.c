@@ -40,8 +40,7 @@ source_refill(struct kway_input *input, size_t want)
     enum spine_status st;
 
     assert(input->more);
-    rows_drop_front(window->layout, &input->rows, input->at);
-    input->at = 0;
+    kway_input_drop_used(window->layout, input);
     st = stage(source, &input->rows, want < most ? want : most);
     input->more = source_has_more(source);
     input->rows_left = input->rows.count + source_rows_left(source);

@@ -29,6 +29,15 @@ struct kway_input {
  */
 typedef enum spine_status kway_refill_fn(struct kway_input *input, size_t want);
 
+/* What a refill begins with: rows that were used go, and the others move to the front. */
+static inline void
+kway_input_drop_used(const struct layout *layout, struct kway_input *input)
+{
+    assert(input->at <= input->rows.count);
+    rows_drop_front(layout, &input->rows, input->at);
+    input->at = 0;
+}
+
 struct kway {
     const struct layout *layout;
     struct kway_input *inputs;

@@ -53,8 +53,7 @@ merge_input_refill(struct kway_input *staged, size_t want)
     size_t enough;
 
     assert(staged->more && target > 0);
-    rows_drop_front(input->layout, &staged->rows, staged->at);
-    staged->at = 0;
+    kway_input_drop_used(input->layout, staged);
     enough = staged->rows.count + target;
     while (st == SPINE_OK && staged->rows.count < enough &&
            !reader_at_end(&input->reader))

@@ -103,9 +103,7 @@ probe_refill(struct kway_input *input, size_t want)
     const size_t enough = rows->count - input->at + want;
 
     assert(source->hit <= source->hit_end);
-    assert(input->at <= rows->count);
-    rows_drop_front(&probe->layout, rows, input->at);
-    input->at = 0;
+    kway_input_drop_used(&probe->layout, input);
     while (source->hit < source->hit_end && rows->count < enough) {
         size_t left = 0;
 

@@ -214,8 +214,7 @@ scan_refill(struct kway_input *input, size_t want)
     size_t before;
 
     assert(left > 0);
-    rows_drop_front(layout, &input->rows, input->at);
-    input->at = 0;
+    kway_input_drop_used(layout, input);
     before = input->rows.count;
     st = part->downward ? reader_stage_reverse(&part->reader, &input->rows, count)
                         : reader_stage(&part->reader, &input->rows, count);
