@@ -15,7 +15,9 @@
  *     wait.c         backpressure and idleness: everything that waits
  *     slots.c        the pure policy                                    (slots.h)
  *     relief.c       what is done when memory is short                  (relief.h)
- *     merge_task.c   a merge as a job: begin, slice, publish, give up   (merge_task.h)
+ *     merge_task.c   a merge as a job: idle, queued, parked             (merge_task.h)
+ *     merge_slice.c  its slices: go on, publish, fail                   (merge_task.h)
+ *     merge_begin.c  what its first slice begins with                   (merge_task.h)
  *     split.c        what a large merge has written replaces what it has read (split.h)
  *     compaction.c   everything into one batch                          (compaction.h)
  *     compact.c      the calls that ask for that: spine_consolidate, spine_compact

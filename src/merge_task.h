@@ -3,7 +3,7 @@
 #define MERGE_TASK_H
 
 /*
- * merge_task -- a merge as a job: begin, slice, publish, give up. Part of core.h.
+ * merge_task -- a merge as a job: its states, its slices, its beginning. Part of core.h.
  *
  * A task is idle, queued (its job is ready, runs, or waits to be tried again) or parked
  * (its merge is under way, but the spine is paused). Each slot has one task; one more is
@@ -68,14 +68,13 @@ struct merge_task {
     uint64_t failing_since_ns;
 };
 
-void merge_task_init(struct merge_task *task, struct spine *spine, unsigned level);
+/* ---- merge_task.c ---- */
+
+/* Idle; its slices will be run by `on_slice`. */
+void merge_task_init(struct merge_task *task, struct spine *spine, unsigned level,
+                     void (*on_slice)(struct job *job, uint64_t *fuel_rows));
 /* Queues the merge of the task's inputs, which were set. */
 void merge_task_start_locked(struct merge_task *task, struct aftermath *after);
-/* Makes the merge of the inputs, of which nothing is read yet. Worker. `waiter` is told
- * of reads. */
-enum spine_status merge_task_begin(struct merge_task *task,
-                                   const struct ahead_waiter *waiter,
-                                   struct spine_error *error);
 /* A merge ahead is needed now: it runs as if it were due. */
 void merge_task_hurry_locked(struct merge_task *task, struct aftermath *after);
 /* Gives the merge up: the inputs are loose again, now or when the running slice ends. */
@@ -85,5 +84,31 @@ void merge_task_park_locked(struct merge_task *task);
 void merge_task_unpark_locked(struct merge_task *task, struct aftermath *after);
 /* What failed is forgotten: a merge that waits to be tried again is tried now. */
 void merge_task_retry_locked(struct merge_task *task, struct aftermath *after);
+/*
+ * What the runtime takes as the work left: what has the least goes first. Rows that are
+ * taken over do not count. A merge by the bottom rule counts less than its rows; it gives
+ * memory back, and would be the last of all under a constant stream of inserts.
+ */
+uint64_t merge_task_rank(const struct merge_task *task, uint64_t rows_left);
+/* The merge is given up, by its slice or without one that runs: the inputs are loose
+ * again, on the levels that they came from. */
+void merge_task_give_back_locked(struct merge_task *task, struct aftermath *after);
+/* What the merge has done is lost. */
+void merge_task_count_given_up_locked(struct merge_task *task);
+/* The merge has ended, and its inputs are elsewhere. */
+void merge_task_to_idle_locked(struct merge_task *task, struct aftermath *after);
+
+/* ---- merge_slice.c ---- */
+
+/* One slice of the task whose job it is. While it runs, the worker owns task->merge. */
+void merge_slice(struct job *job, uint64_t *fuel_rows);
+
+/* ---- merge_begin.c ---- */
+
+/* Makes the merge of the inputs, of which nothing is read yet. Worker. `waiter` is told
+ * of reads. */
+enum spine_status merge_task_begin(struct merge_task *task,
+                                   const struct ahead_waiter *waiter,
+                                   struct spine_error *error);
 
 #endif

@@ -59,7 +59,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     spine->number = atomic_fetch_add_explicit(&last_number, 1, memory_order_relaxed) + 1;
     spine->locked.fuel_average = SLOT_FUEL_START;
     for (unsigned i = 0; i < TASK_COUNT; i++)
-        merge_task_init(&spine->locked.tasks[i], spine, i);
+        merge_task_init(&spine->locked.tasks[i], spine, i, merge_slice);
     spine_scout_init(spine);
     survey_init(spine);
     report_init(spine);

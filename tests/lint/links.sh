@@ -14,7 +14,7 @@ source=$PWD
 objects=$2
 layers=$(cat tests/lint/order.txt)
 # The state machine of a spine: what starts a merge ends in what a merge's end starts.
-circle='^(compaction|core|filters|fork|insert|merge_task|relief|report|spine|split|start|survey|taking|wait)$'
+circle='^(compaction|core|filters|fork|insert|merge_slice|merge_task|relief|report|spine|split|start|survey|taking|wait)$'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0
