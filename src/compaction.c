@@ -20,10 +20,8 @@
 #include "base/error.h"
 #include "core.h"
 
-/* Compactions that may fail because something came in meanwhile. */
-#define SETTLE_ATTEMPTS_MAX 2u
-
 static bool give_up_merges_locked(struct spine *spine, struct aftermath *after);
+static bool has_rules_locked(const struct spine *spine);
 static void begin_locked(struct spine *spine, struct aftermath *after);
 static void postpone_locked(struct spine *spine, struct aftermath *after);
 static void let_go_locked(struct compaction *compaction, struct aftermath *after);
@@ -55,7 +53,7 @@ compaction_settle_locked(struct merge_task *task, struct aftermath *after)
     assert(mutex_is_held(&task_spine(task)->mutex));
     if (task->level == COMPACTION_TASK) {
         if (entry_set_sums(&task->inputs).count == spine->locked.batch_count &&
-            (compaction_presses_locked(spine) ||
+            (spine_must_settle_locked(spine) ||
              compaction_has_present_rules_locked(task)))
             return false;
         spine->locked.settle_attempts++;
@@ -63,13 +61,6 @@ compaction_settle_locked(struct merge_task *task, struct aftermath *after)
     }
     spine->locked.settles = true;
     return true;
-}
-
-bool
-compaction_presses_locked(const struct spine *spine)
-{
-    assert(mutex_is_held(&spine->mutex));
-    return spine->locked.settle_attempts >= SETTLE_ATTEMPTS_MAX;
 }
 
 /* The requests of the compaction under way wait for the next one, as those of the next
@@ -110,6 +101,15 @@ give_up_merges_locked(struct spine *spine, struct aftermath *after)
     return waits;
 }
 
+/* Could a merge of a single batch still change it? */
+static bool
+has_rules_locked(const struct spine *spine)
+{
+    assert(mutex_is_held(&spine->mutex));
+    return spine->locked.has_frontier || spine->locked.key_filter != NULL ||
+           spine->locked.value_filter != NULL;
+}
+
 /* Begins the next compaction with all batches, which are loose; ends it at once when
  * there is nothing to merge. */
 static void
@@ -128,8 +128,7 @@ begin_locked(struct spine *spine, struct aftermath *after)
 
     if (count == 0)
         end_one_locked(spine, compaction, NULL, NULL, after);
-    else if (count == 1 && !spine->locked.has_frontier &&
-             !filters_are_set_locked(spine)) {
+    else if (count == 1 && !has_rules_locked(spine)) {
         struct entry *entry = entry_set_take_any(&task->inputs);
 
         end_one_locked(spine, compaction, NULL, entry->batch, after);

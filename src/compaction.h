@@ -65,8 +65,6 @@ bool compaction_has_present_rules_locked(const struct merge_task *task);
 void compaction_append_requests(struct compaction *compaction,
                                 struct compaction_request *first,
                                 struct compaction_request *last);
-/* True when nothing may come in before a compaction that has everything has ended. */
-bool compaction_presses_locked(const struct spine *spine);
 /* Ends the compaction under way, if there is one: with its batch, or by `error`. */
 void compaction_ended_locked(struct spine *spine, const struct spine_error *error,
                              struct spine_batch *batch, struct aftermath *after);

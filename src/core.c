@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What the files of the core share: entering and leaving, waking, sticky errors, and what
- * is done after a critical section. */
+/* What the files of the core share: whether inserts and merges may begin, entering and
+ * leaving, waking, sticky errors, and what is done after a critical section. */
 
 #include "core.h"
 #include "compaction.h"
 
 #include "base/assert.h"
 #include "base/planted.h"
+
+/* Compactions that may fail because something came in meanwhile. */
+#define SETTLE_ATTEMPTS_MAX 2u
 
 void
 aftermath_run(struct spine *spine, struct aftermath *after)
@@ -77,21 +80,6 @@ spine_add_output_locked(struct spine *spine, struct entry *entry)
     entry_set_add(&spine->locked.loose, entry);
 }
 
-void
-spine_set_error_locked(struct spine *spine, const struct spine_error *error,
-                       struct aftermath *after)
-{
-    assert(mutex_is_held(&spine->mutex));
-    assert(error->status != SPINE_OK);
-    spine->locked.status = error->status;
-    spine->locked.error = *error;
-    spine->locked.errors++;
-    after->error = error;
-    after->error_is_sticky = true;
-    compaction_refuse_locked(spine, error, after);
-    spine_wake_locked(spine);
-}
-
 enum spine_status
 spine_sticky_locked(const struct spine *spine, struct spine_error *error)
 {
@@ -99,6 +87,41 @@ spine_sticky_locked(const struct spine *spine, struct spine_error *error)
     if (spine->locked.status != SPINE_OK && error != NULL)
         *error = spine->locked.error;
     return spine->locked.status;
+}
+
+bool
+spine_is_full_locked(const struct spine *spine)
+{
+    const struct entry_set *loose = &spine->locked.loose;
+
+    assert(mutex_is_held(&spine->mutex));
+    if (spine->locked.pauses > 0)
+        return false;
+    if (spine_must_settle_locked(spine))
+        return true;
+    if (entry_set_sums(loose).count < spine->options.backpressure_batches)
+        return false;
+    /* What is due and could begin has begun. */
+    for (unsigned level = 0; level < SPINE_LEVELS; level++)
+        if (slot_merge_count(spine->policy, level, entry_set_level(loose, level).count) >
+            0)
+            return true;
+    return false;
+}
+
+bool
+spine_must_settle_locked(const struct spine *spine)
+{
+    assert(mutex_is_held(&spine->mutex));
+    return spine->locked.settle_attempts >= SETTLE_ATTEMPTS_MAX;
+}
+
+bool
+start_is_allowed_locked(const struct spine *spine)
+{
+    assert(mutex_is_held(&spine->mutex));
+    return !spine->locked.closing && spine->locked.pauses == 0 &&
+           spine->locked.status == SPINE_OK;
 }
 
 void

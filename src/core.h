@@ -8,7 +8,7 @@
  *     spine.c        open, close, pause
  *     insert.c       inserts, with their waits and their help
  *     books.c        what outlives a spine: counts of lookups, its snapshots, its account
- *     core.c         sticky errors, aftermaths: what the others share
+ *     core.c         may it begin, is it sticky, aftermaths: what the others share
  *     start.c        which merges start: those that are due, and merges ahead
  *     company.c      merges by overlap                                  (company.h)
  *     stretch.c      merges where readers skip                          (stretch.h)
@@ -161,12 +161,16 @@ void spine_changed_locked(struct spine *spine, struct aftermath *after);
  * higher. */
 void spine_add_locked(struct spine *spine, struct entry *entry);
 void spine_add_output_locked(struct spine *spine, struct entry *entry);
-/* Makes an error sticky; a compaction that has not begun ends with it. */
-void spine_set_error_locked(struct spine *spine, const struct spine_error *error,
-                            struct aftermath *after);
 /* Fills `error` with the sticky error and returns it; SPINE_OK when there is none. */
 enum spine_status
 spine_sticky_locked(const struct spine *spine, struct spine_error *error);
+/* True when an insert has to wait: too many loose batches, of which some are due and held
+ * back by a merge of their level or a compaction; or a sum that is being settled. */
+bool spine_is_full_locked(const struct spine *spine);
+/* True when nothing may come in before a compaction that has everything has ended. */
+bool spine_must_settle_locked(const struct spine *spine);
+/* May merges start at all? */
+bool start_is_allowed_locked(const struct spine *spine);
 /* Wakes all threads that wait for something of the spine, so that they look again. */
 void spine_wake_locked(struct spine *spine);
 /* A call begins that lets go of the lock. spine_close() waits until it has left. */
@@ -201,18 +205,13 @@ typedef bool spine_done_fn(const struct spine *spine, const void *context);
 enum spine_status spine_wait_locked(struct spine *spine, struct condition *condition,
                                     spine_done_fn *is_done, const void *context,
                                     uint64_t deadline_ns, struct spine_error *error);
-/* True when an insert has to wait: too many loose batches, of which some are due and held
- * back by a merge of their level or a compaction; or a sum that is being settled. */
-bool spine_is_full_locked(const struct spine *spine);
-/* Waits until that is not so, and counts the wait, which is noted in `stall`. */
+/* Waits until the spine is not full, and counts the wait, which is noted in `stall`. */
 enum spine_status spine_wait_room_locked(struct spine *spine, uint64_t deadline_ns,
                                          struct stall *stall, struct spine_error *error);
 
 /* ---- start.c ---- */
 
 void spine_scout_init(struct spine *spine);
-/* May merges start at all? */
-bool start_is_allowed_locked(const struct spine *spine);
 /* Starts every merge that is due, and has merges ahead looked for. */
 void spine_start_merges_locked(struct spine *spine, struct aftermath *after);
 
@@ -227,12 +226,8 @@ cut_of_now(struct spine *spine, struct spine_cut **out, struct spine_error *erro
 
 /* ---- filters.c ---- */
 
-/* The task keeps the filters that are set now. */
-void filters_capture_locked(struct merge_task *task);
 /* What drops rows of the task's merge; NULL when nothing does. Worker. */
 enum spine_status
 filters_of_task(struct merge_task *task, struct retain **out, struct spine_error *error);
-/* True when a merge of a single batch could still change it. */
-bool filters_are_set_locked(const struct spine *spine);
 
 #endif

@@ -56,21 +56,6 @@ spine_retain_values(struct spine *spine, const struct spine_value_filter *filter
     return SPINE_OK;
 }
 
-void
-filters_capture_locked(struct merge_task *task)
-{
-    assert(mutex_is_held(&task_spine(task)->mutex));
-    task->key_filter = key_filter_ref(task_spine(task)->locked.key_filter);
-    task->value_filter = value_filter_ref(task_spine(task)->locked.value_filter);
-}
-
-bool
-filters_are_set_locked(const struct spine *spine)
-{
-    assert(mutex_is_held(&spine->mutex));
-    return spine->locked.key_filter != NULL || spine->locked.value_filter != NULL;
-}
-
 /*
  * Groups are judged on the spine as it is when the merge's first slice runs: it has all
  * of the merge's inputs, which stay in the spine until the merge ends.

@@ -70,7 +70,7 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
         st = may_take_locked(spine, true, error);
     if (st == SPINE_OK && runtime_pressure(spine->runtime) == PRESSURE_FULL)
         st = relief_wait_locked(spine, &told.stalls[told.stall_count++], error);
-    if (st == SPINE_OK && compaction_presses_locked(spine))
+    if (st == SPINE_OK && spine_must_settle_locked(spine))
         st = spine_wait_room_locked(spine, UINT64_MAX, &told.stalls[told.stall_count++],
                                     error);
     if (st != SPINE_OK) {
@@ -194,7 +194,7 @@ may_take_locked(const struct spine *spine, bool may_wait, struct spine_error *er
     if (runtime_is_closed(spine->runtime))
         return spine_fail(error, SPINE_CANCELLED,
                           "insert: the runtime is closed; no merge will make room");
-    if (!may_wait && compaction_presses_locked(spine))
+    if (!may_wait && spine_must_settle_locked(spine))
         return spine_fail(error, SPINE_BUSY,
                           "try_insert: a sum beyond int64_t is being settled");
     if (!may_wait)

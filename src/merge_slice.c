@@ -71,6 +71,8 @@ static bool may_retry_locked(struct merge_task *task, const struct slice *slice,
                              struct aftermath *after);
 static void merge_fail_locked(struct merge_task *task, const struct slice *slice,
                               struct aftermath *after);
+static void set_error_locked(struct spine *spine, const struct spine_error *error,
+                             struct aftermath *after);
 
 void
 merge_slice(struct job *job, uint64_t *fuel_rows)
@@ -381,7 +383,23 @@ merge_fail_locked(struct merge_task *task, const struct slice *slice,
             merge_task_rank(task, entry_set_sums(&task->inputs).rows);
     else if (class != ERROR_SETTLING || !compaction_settle_locked(task, after)) {
         end_told_locked(task, &slice->error, NULL, after);
-        spine_set_error_locked(spine, &slice->error, after);
+        set_error_locked(spine, &slice->error, after);
     }
     merge_task_give_back_locked(task, after);
+}
+
+/* The error is sticky; a compaction that has not begun ends with it. */
+static void
+set_error_locked(struct spine *spine, const struct spine_error *error,
+                 struct aftermath *after)
+{
+    assert(mutex_is_held(&spine->mutex));
+    assert(error->status != SPINE_OK);
+    spine->locked.status = error->status;
+    spine->locked.error = *error;
+    spine->locked.errors++;
+    after->error = error;
+    after->error_is_sticky = true;
+    compaction_refuse_locked(spine, error, after);
+    spine_wake_locked(spine);
 }

@@ -33,7 +33,8 @@ merge_task_start_locked(struct merge_task *task, struct aftermath *after)
     task->batch_count = (uint32_t)spine->locked.batch_count;
     task->has_frontier = spine->locked.has_frontier;
     task->frontier = spine->locked.frontier;
-    filters_capture_locked(task);
+    task->key_filter = key_filter_ref(spine->locked.key_filter);
+    task->value_filter = value_filter_ref(spine->locked.value_filter);
     task->number = ++spine->locked.merges;
     task->fuel_used = task->rows_in = 0;
     task->abandoned = false;

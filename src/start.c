@@ -106,14 +106,6 @@ queue_scout_locked(struct spine *spine, struct aftermath *after)
     after->kick = true;
 }
 
-bool
-start_is_allowed_locked(const struct spine *spine)
-{
-    assert(mutex_is_held(&spine->mutex));
-    return !spine->locked.closing && spine->locked.pauses == 0 &&
-           spine->locked.status == SPINE_OK;
-}
-
 /* Starts a merge by the bottom rule, if one is due; what is in its way ahead of time has
  * to hurry. Not for small spines: level 0 merges often enough. */
 static void

@@ -76,26 +76,6 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
     }
 }
 
-bool
-spine_is_full_locked(const struct spine *spine)
-{
-    const struct entry_set *loose = &spine->locked.loose;
-
-    assert(mutex_is_held(&spine->mutex));
-    if (spine->locked.pauses > 0)
-        return false;
-    if (compaction_presses_locked(spine))
-        return true;
-    if (entry_set_sums(loose).count < spine->options.backpressure_batches)
-        return false;
-    /* What is due and could begin has begun. */
-    for (unsigned level = 0; level < SPINE_LEVELS; level++)
-        if (slot_merge_count(spine->policy, level, entry_set_level(loose, level).count) >
-            0)
-            return true;
-    return false;
-}
-
 static bool
 has_room_locked(const struct spine *spine, const void *context)
 {
@@ -115,7 +95,7 @@ spine_wait_room_locked(struct spine *spine, uint64_t deadline_ns, struct stall *
 
     assert(mutex_is_held(&spine->mutex));
     stall_begin_locked(
-        spine, compaction_presses_locked(spine) ? SPINE_CAUSE_SUM : SPINE_CAUSE_BATCHES,
+        spine, spine_must_settle_locked(spine) ? SPINE_CAUSE_SUM : SPINE_CAUSE_BATCHES,
         stall);
     st = spine_wait_locked(spine, &spine->no_backpressure, has_room_locked, NULL,
                            deadline_ns, error);
