@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "compaction.h"
 
-static struct compaction *compaction_new(void);
 static struct compaction *join_locked(struct spine *spine, struct compaction **fresh);
 static enum spine_status
 may_compact_locked(struct spine *spine, struct spine_error *error);
@@ -153,16 +152,6 @@ leave_locked(struct spine *spine, struct compaction *compaction)
         compaction->first != NULL)
         return NULL;
     spine->locked.next_compaction = NULL;
-    return compaction;
-}
-
-static struct compaction *
-compaction_new(void)
-{
-    struct compaction *compaction = mem_zalloc(sizeof *compaction);
-
-    if (compaction != NULL)
-        ref_init(&compaction->refs);
     return compaction;
 }
 

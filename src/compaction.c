@@ -15,7 +15,6 @@
  */
 
 #include "compaction.h"
-#include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
 #include "core.h"
@@ -205,17 +204,6 @@ let_go_locked(struct compaction *compaction, struct aftermath *after)
     after->compactions = compaction;
 }
 
-void
-compaction_unref(struct compaction *compaction)
-{
-    if (compaction == NULL || !ref_drop(&compaction->refs))
-        return;
-    assert(compaction->first == NULL);
-    compaction_unref(compaction->heir);
-    spine_batch_unref(compaction->batch);
-    mem_free(compaction, sizeof *compaction);
-}
-
 bool
 compaction_has_present_rules_locked(const struct merge_task *task)
 {
@@ -226,18 +214,4 @@ compaction_has_present_rules_locked(const struct merge_task *task)
            task->frontier == spine->locked.frontier &&
            task->key_filter == spine->locked.key_filter &&
            task->value_filter == spine->locked.value_filter;
-}
-
-void
-compaction_append_requests(struct compaction *compaction,
-                           struct compaction_request *first,
-                           struct compaction_request *last)
-{
-    if (first == NULL)
-        return;
-    if (compaction->last != NULL)
-        compaction->last->next = first;
-    else
-        compaction->first = first;
-    compaction->last = last;
 }

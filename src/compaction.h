@@ -47,10 +47,19 @@ struct compaction {
     struct spine_batch *batch;
 };
 
-/* ---- compaction.c ---- */
+/* ---- requests.c ---- */
 
+/* Has one reference, the caller's. NULL: no memory. */
+struct compaction *compaction_new(void);
 /* Lets go of a reference; NULL is allowed. No lock held. */
 void compaction_unref(struct compaction *compaction);
+/* Appends a chain of requests, which may be NULL. */
+void compaction_append_requests(struct compaction *compaction,
+                                struct compaction_request *first,
+                                struct compaction_request *last);
+
+/* ---- compaction.c ---- */
+
 /* Begins the next one. True when merges given up for it still run: none may start. */
 bool compaction_start_locked(struct spine *spine, struct aftermath *after);
 /*
@@ -61,10 +70,6 @@ bool compaction_start_locked(struct spine *spine, struct aftermath *after);
 bool compaction_settle_locked(struct merge_task *task, struct aftermath *after);
 /* True when frontier and filters are those that the task's merge began with. */
 bool compaction_has_present_rules_locked(const struct merge_task *task);
-/* Appends a chain of requests, which may be NULL. */
-void compaction_append_requests(struct compaction *compaction,
-                                struct compaction_request *first,
-                                struct compaction_request *last);
 /* Ends the compaction under way, if there is one: with its batch, or by `error`. */
 void compaction_ended_locked(struct spine *spine, const struct spine_error *error,
                              struct spine_batch *batch, struct aftermath *after);
@@ -76,7 +81,9 @@ void compaction_refuse_locked(struct spine *spine, const struct spine_error *err
 
 /* ---- report.c ---- */
 
-void report_init(struct spine *spine);
+/* A slice of the spine's job `report`: some callers are told. True when one of them has
+ * closed the spine, which the calling thread frees. */
+bool report_slice(struct spine *spine, uint64_t *fuel_rows);
 /* Has a thread of the runtime tell the callers that asked for it. Takes the spine's
  * reference. */
 void report_later_locked(struct spine *spine, struct compaction *compaction,

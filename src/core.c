@@ -59,7 +59,7 @@ spine_add_locked(struct spine *spine, struct entry *entry)
     entry->level = slot_level(spine->policy, entry->batch->info.rows);
     entry_set_add(&spine->locked.loose, entry);
     if (entry->level > 0)
-        survey_want_locked(spine);
+        survey_want_locked(&spine->locked.survey);
 }
 
 void

@@ -5,32 +5,16 @@
 /*
  * core -- the state machine of a spine, shared by the files directly in src/.
  *
- *     spine.c        open, close, pause
- *     insert.c       inserts, with their waits and their help
- *     books.c        what outlives a spine: counts of lookups, its snapshots, its account
- *     core.c         may it begin, is it sticky, aftermaths: what the others share
- *     start.c        which merges start: those that are due, and merges ahead
- *     company.c      merges by overlap                                  (company.h)
- *     stretch.c      merges where readers skip                          (stretch.h)
- *     wait.c         backpressure and idleness: everything that waits
- *     slots.c        the pure policy                                    (slots.h)
- *     relief.c       what is done when memory is short                  (relief.h)
- *     merge_task.c   a merge as a job: idle, queued, parked             (merge_task.h)
- *     merge_slice.c  its slices: go on, publish, fail                   (merge_task.h)
- *     merge_begin.c  what its first slice begins with                   (merge_task.h)
- *     split.c        what a large merge has written replaces what it has read (split.h)
- *     compaction.c   everything into one batch                          (compaction.h)
- *     compact.c      the calls that ask for that: spine_consolidate, spine_compact
- *     report.c       tells the callers of a compaction that it ended    (compaction.h)
- *     listing.c      every batch of a spine, in sections                (listing.h)
- *     taking.c       snapshots and cuts of the present content
- *     saving.c       merges ahead beside checkpoints                  (saving.h)
- *     fork.c         a spine with the content of a cut, or of another spine
- *     filters.c      the filters of a spine, and what a merge makes of them
- *     survey.c       merges of what the filters mostly reject          (survey.h)
- *     inspect.c      statistics and the invariants
- *     metrics.c      the statistics of a runtime and all its spines, as text
- *     tell.c         events, and words for the operator                (tell.h)
+ *     calls of hosts       spine.c, fork.c, insert.c, compact.c, wait.c, taking.c,
+ *                          filters.c, inspect.c, metrics.c
+ *     slices of jobs       merge_slice.c with merge_begin.c and split.c, survey.c
+ *     which merges start   start.c, stretch.c, relief.c, company.c, compaction.c
+ *     states of a merge    merge_task.c
+ *     what all need        core.c, entry.c, slots.c, tell.c
+ *
+ * src/README.md has a line for each file, and a file calls only what is below it there.
+ * A job gets the function that runs its slices when the spine is opened, so that files
+ * below that function can make the job ready.
  *
  * A batch lives in an *entry*, which is allocated by the insert before the lock is taken
  * and then only moved: from the loose ones to a task's inputs, and back or, as the home
@@ -186,11 +170,6 @@ void spine_finish(struct spine *spine, struct aftermath *after);
  * and its runtime. After a failure, too, books_release() gives them back. */
 enum spine_status books_init(struct spine *spine, struct spine_error *error);
 void books_release(struct spine *spine);
-
-/* ---- spine.c ---- */
-
-/* The last step of spine_close(). */
-void spine_free(struct spine *spine);
 
 /* ---- wait.c ---- */
 

@@ -29,7 +29,7 @@ spine_retain_keys(struct spine *spine, const struct spine_key_filter *filter,
     spine_enter_locked(spine);
     after.key_filters[after.task_count++] = spine->locked.key_filter;
     spine->locked.key_filter = fresh;
-    survey_want_locked(spine);
+    survey_want_locked(&spine->locked.survey);
     survey_start_locked(spine, &after);
     spine_finish(spine, &after);
     return SPINE_OK;
@@ -50,7 +50,7 @@ spine_retain_values(struct spine *spine, const struct spine_value_filter *filter
     spine_enter_locked(spine);
     after.value_filters[after.task_count++] = spine->locked.value_filter;
     spine->locked.value_filter = fresh;
-    survey_want_locked(spine);
+    survey_want_locked(&spine->locked.survey);
     survey_start_locked(spine, &after);
     spine_finish(spine, &after);
     return SPINE_OK;

@@ -69,7 +69,7 @@ spine_open_cut(struct spine_runtime *runtime, struct spine_cut *cut, struct spin
     spine->locked.dirty = cut->dirty;
     spine->locked.key_filter = key_filter_ref(cut->key_filter);
     spine->locked.value_filter = value_filter_ref(cut->value_filter);
-    survey_want_locked(spine);
+    survey_want_locked(&spine->locked.survey);
     spine->locked.sequence = sums.sequence_most;
     spine->locked.batch_count = sums.count;
     spine->locked.counters.inserted_batches = cut->inserted_batches;

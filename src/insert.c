@@ -16,7 +16,6 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
-#include "compaction.h"
 #include "core.h"
 #include "observe/observe.h"
 #include "relief.h"

@@ -6,7 +6,6 @@
  * slice_end_locked(). After a failure that may pass the task waits and begins again.
  */
 
-#include "base/alloc.h"
 #include "base/assert.h"
 #include "base/container.h"
 #include "base/error.h"

@@ -12,22 +12,14 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "base/container.h"
 #include "compaction.h"
 #include "core.h"
 
 /* The most reports of a slice. */
 #define SLICE_REPORTS 64u
 
-static void report_on_worker(struct job *job, uint64_t *fuel_rows);
 static bool is_last_chance_locked(const struct spine *spine);
 static void report_locked(struct spine *spine);
-
-void
-report_init(struct spine *spine)
-{
-    spine->locked.report.on_slice = report_on_worker;
-}
 
 void
 report_later_locked(struct spine *spine, struct compaction *compaction,
@@ -61,10 +53,9 @@ report_rest(struct spine *spine)
     mutex_unlock(&spine->mutex);
 }
 
-static void
-report_on_worker(struct job *job, uint64_t *fuel_rows)
+bool
+report_slice(struct spine *spine, uint64_t *fuel_rows)
 {
-    struct spine *spine = container_of(job, struct spine, locked.report);
     struct aftermath after = {0};
     unsigned reports = 0;
     bool closed;
@@ -79,16 +70,15 @@ report_on_worker(struct job *job, uint64_t *fuel_rows)
         reports++;
     }
     if (spine->locked.ended != NULL) {
-        runtime_ready(spine->runtime, job);
+        runtime_ready(spine->runtime, &spine->locked.report);
         after.kick = true;
     } else {
-        runtime_idle(spine->runtime, job);
+        runtime_idle(spine->runtime, &spine->locked.report);
         spine->locked.report_queued = false;
     }
     closed = spine->locked.closed_inside;
     spine_finish(spine, &after);
-    if (closed)
-        spine_free(spine);
+    return closed;
 }
 
 /* The spine or its runtime closes, and could not run the job that runs already. */

@@ -10,7 +10,6 @@
 #include "compaction.h"
 #include "core.h"
 #include "observe/observe.h"
-#include "relief.h"
 
 #include <stdio.h>
 
@@ -28,9 +27,11 @@ static enum spine_status options_resolve(const struct spine_options *options,
 static enum spine_status own_options(struct spine *spine, struct spine_error *error);
 static void options_release(struct spine *spine);
 static enum spine_status locks_init(struct spine *spine, struct spine_error *error);
+static void report_on_worker(struct job *job, uint64_t *fuel_rows);
 static void on_runtime_close(struct runtime_watch *watch);
 static void on_pressure(struct runtime_watch *watch);
 static bool is_quiet_locked(const struct spine *spine, bool inside);
+static void spine_free(struct spine *spine);
 static bool no_slice_runs_locked(const struct spine *spine);
 
 enum spine_status
@@ -62,7 +63,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
         merge_task_init(&spine->locked.tasks[i], spine, i, merge_slice);
     spine_scout_init(spine);
     survey_init(spine);
-    report_init(spine);
+    spine->locked.report.on_slice = report_on_worker;
     spine->runtime = runtime;
     TRY(own_options(spine, error));
     TRY(books_init(spine, error));
@@ -183,6 +184,15 @@ no_mutex:
     return spine_fail(error, SPINE_NOMEM, "no memory for the locks of a spine");
 }
 
+static void
+report_on_worker(struct job *job, uint64_t *fuel_rows)
+{
+    struct spine *spine = container_of(job, struct spine, locked.report);
+
+    if (report_slice(spine, fuel_rows))
+        spine_free(spine);
+}
+
 /* The runtime closes, no job will run: threads that wait for a merge look again, and
  * compactions end. */
 static void
@@ -262,7 +272,8 @@ is_quiet_locked(const struct spine *spine, bool inside)
     return quiet;
 }
 
-void
+/* The last step of spine_close(). */
+static void
 spine_free(struct spine *spine)
 {
     entry_set_free(&spine->locked.loose);

@@ -36,9 +36,19 @@ struct survey {
     uint64_t inserted_rows_min;
 };
 
-void survey_init(struct spine *spine);
 /* The filters have changed, or a batch has come in that is not small. */
-void survey_want_locked(struct spine *spine);
+static inline void
+survey_want_locked(struct survey *survey)
+{
+    survey->wanted = true;
+}
+
+/* ---- survey.c ---- */
+
+void survey_init(struct spine *spine);
+
+/* ---- survey_due.c ---- */
+
 /* Queues the survey, if one is wanted. */
 void survey_start_locked(struct spine *spine, struct aftermath *after);
 /* The merge of a task ends, which may be what a survey waits for. */

@@ -18,7 +18,6 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/planted.h"
-#include "compaction.h"
 #include "core.h"
 #include "observe/observe.h"
 
