@@ -4,17 +4,17 @@
 #     links.sh SOURCE_DIRECTORY OBJECT_DIRECTORY
 #
 # Who calls whom, as the linker sees it: the objects of OBJECT_DIRECTORY, which lie there as
-# their sources do in src/. A folder uses names of folders below it only (order.txt; the
-# files directly in src/ are above all), whatever headers say; and no files use each other
-# in a circle, but for those of the core that `circle` lists.
+# their sources do in src/. A folder uses names of folders below it only (order.txt),
+# whatever headers say; of the files directly in src/, the core, each uses files only that
+# are below it in the map of src/README.md; and no files use each other in a circle.
 
 set -eu
 cd "$1"
 source=$PWD
 objects=$2
 layers=$(cat tests/lint/order.txt)
-# The state machine of a spine: what starts a merge ends in what a merge's end starts.
-circle='^(compaction|core|filters|fork|insert|merge_slice|merge_task|relief|report|spine|split|start|survey|taking|wait)$'
+# Files of the core, from the top down.
+core=$(sed -n 's/^| `\([a-z_]*\)\.c` |.*/\1/p' src/README.md)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0
@@ -62,8 +62,20 @@ awk -v layers="$layers" '
     }
     END { exit bad }' "$work/uses" || bad=1
 
-awk -v circle="$circle" '!($1 ~ circle && $2 ~ circle) { print $1, $2 }' "$work/uses" |
-    sort -u | tsort >/dev/null 2>"$work/loops" || bad=1
+awk -v core="$core" '
+    BEGIN {
+        count = split(core, names, /[ \n]+/)
+        for (i = 1; i <= count; i++)
+            depth[names[i]] = i
+    }
+    $1 ~ /\// || $2 ~ /\// { next }
+    !($1 in depth) || !($2 in depth) || depth[$2] <= depth[$1] {
+        printf "%s.c uses %s() of %s.c, which is not below it in the map of src/README.md\n", $1, $3, $2
+        bad = 1
+    }
+    END { exit bad }' "$work/uses" || bad=1
+
+awk '{ print $1, $2 }' "$work/uses" | sort -u | tsort >/dev/null 2>"$work/loops" || bad=1
 [ ! -s "$work/loops" ] || {
     sed 's/^tsort: //; s/^-: input contains a loop:/files that use each other in a circle:/' "$work/loops"
     bad=1
