@@ -9,7 +9,7 @@
 #include "batch/batch.h"
 
 #include "batch/fence.h"
-#include "spine/fault.h"
+#include "harness/read_disk.h"
 #include "spine/spine.h"
 
 #include <setjmp.h>
@@ -28,25 +28,8 @@ struct world {
     struct spine_runtime *runtime;
     struct spine_batch *batch;
     struct ahead ahead;
-    unsigned reads;
-    bool reads_fail;
+    struct read_disk disk;
 };
-
-static void
-on_operation(void *argument, enum spine_operation operation, const char *name,
-             uint64_t offset, size_t size, struct spine_fault *fault)
-{
-    struct world *world = argument;
-
-    (void)name;
-    (void)offset;
-    (void)size;
-    if (operation != SPINE_OPERATION_READ_AT)
-        return;
-    world->reads++;
-    if (world->reads_fail)
-        fault->status = SPINE_IO;
-}
 
 static struct spine_batch *
 batch_in_memory(void)
@@ -66,14 +49,10 @@ static void
 world_init(struct world *world)
 {
     struct spine_runtime_options options = {.manual = true};
-    struct spine_backend memory, backend;
     struct spine_batch *in_memory;
 
     *world = (struct world){0};
-    assert_int_equal(spine_memory_backend(&memory, NULL), SPINE_OK);
-    assert_int_equal(spine_fault_backend(&memory, on_operation, world, &backend, NULL),
-                     SPINE_OK);
-    assert_int_equal(spine_store_open(&backend, NULL, &world->store, NULL), SPINE_OK);
+    world->store = read_disk_open(&world->disk, 0);
     options.store = world->store;
     assert_int_equal(spine_runtime_open(&options, &world->runtime, NULL), SPINE_OK);
     in_memory = batch_in_memory();
@@ -81,7 +60,7 @@ world_init(struct world *world)
                      SPINE_OK);
     spine_batch_unref(in_memory);
     assert_true(world->batch->block_count > 20);
-    world->reads = 0;
+    world->disk.reads = 0;
 }
 
 static void
@@ -118,7 +97,7 @@ static void
 test_extents_grow(void **state)
 {
     struct world world;
-    unsigned reads;
+    uint64_t reads;
     size_t block;
 
     (void)state;
@@ -132,14 +111,14 @@ test_extents_grow(void **state)
     }
     while (++block < world.batch->block_count)
         assert_int_equal(bring(&world, block), SPINE_OK);
-    assert_true(world.reads < world.batch->block_count / 3);
+    assert_true(world.disk.reads < world.batch->block_count / 3);
     /* After a jump, one block. */
-    reads = world.reads;
+    reads = world.disk.reads;
     assert_int_equal(bring(&world, 3), SPINE_OK);
     assert_int_equal(world.ahead.run_count, 1);
     assert_int_equal(world.ahead.runs[0].begin, 3);
     assert_int_equal(world.ahead.runs[0].end, 4);
-    assert_true(world.reads <= reads + 1);
+    assert_true(world.disk.reads <= reads + 1);
     world_release(&world);
 }
 
@@ -148,21 +127,21 @@ static void
 test_reads_that_failed_ahead_are_made_again(void **state)
 {
     struct world world;
-    unsigned reads;
+    uint64_t reads;
     size_t block;
 
     (void)state;
     world_init(&world);
     block = bring_until_ahead(&world);
     block = world.ahead.runs[1].begin;
-    world.reads_fail = true;
-    reads = world.reads;
+    world.disk.fails = true;
+    reads = world.disk.reads;
     while (spine_runtime_run(world.runtime, FUEL) > 0)
         ;
-    assert_int_equal(world.reads, reads + AHEAD_RUNS - 1);
+    assert_int_equal(world.disk.reads, reads + AHEAD_RUNS - 1);
     for (size_t i = 1; i < AHEAD_RUNS; i++)
         assert_true(store_run_has_ended(world.ahead.runs[i].run));
-    world.reads_fail = false;
+    world.disk.fails = false;
     for (; block < world.batch->block_count; block++)
         assert_int_equal(bring(&world, block), SPINE_OK);
     world_release(&world);
@@ -179,7 +158,7 @@ test_reads_that_are_needed_and_fail_are_told(void **state)
     world_init(&world);
     (void)bring_until_ahead(&world);
     block = world.ahead.runs[1].begin;
-    world.reads_fail = true;
+    world.disk.fails = true;
     while (spine_runtime_run(world.runtime, FUEL) > 0)
         ;
     for (unsigned i = 0; i < 2; i++) {
@@ -187,7 +166,7 @@ test_reads_that_are_needed_and_fail_are_told(void **state)
         assert_string_not_equal(error.message, "");
         assert_int_equal(world.ahead.run_count, 0);
     }
-    world.reads_fail = false;
+    world.disk.fails = false;
     assert_int_equal(bring(&world, block), SPINE_OK);
     world_release(&world);
 }

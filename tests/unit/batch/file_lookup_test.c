@@ -9,8 +9,8 @@
 #include "batch/file_lookup.h"
 
 #include "harness/check.h"
+#include "harness/read_disk.h"
 #include "harness/reseal.h"
-#include "spine/fault.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,30 +26,12 @@ enum kind { SPARSE, DENSE, LETTERS, KINDS };
 
 struct world {
     enum kind kind;
-    struct spine_backend backend;
     struct spine_store *store;
     struct store_file *file; /* not a reference */
     struct spine_batch *batch;
     struct layout layout;
-    uint64_t reads;
-    bool reads_fail;
+    struct read_disk disk;
 };
-
-static void
-on_operation(void *argument, enum spine_operation operation, const char *name,
-             uint64_t offset, size_t size, struct spine_fault *fault)
-{
-    struct world *world = argument;
-
-    (void)name;
-    (void)offset;
-    (void)size;
-    if (operation != SPINE_OPERATION_READ_AT)
-        return;
-    world->reads++;
-    if (world->reads_fail)
-        fault->status = SPINE_IO;
-}
 
 /* Key number `i`; one that is odd is absent. */
 static struct cell
@@ -105,17 +87,10 @@ batch_new(struct world *world)
 static void
 world_open(struct world *world, enum kind kind, size_t cache_bytes)
 {
-    const struct spine_store_options options = {.cache_bytes = cache_bytes};
-    struct spine_backend memory;
     struct spine_batch *in_memory;
 
     *world = (struct world){.kind = kind};
-    assert_int_equal(spine_memory_backend(&memory, NULL), SPINE_OK);
-    assert_int_equal(
-        spine_fault_backend(&memory, on_operation, world, &world->backend, NULL),
-        SPINE_OK);
-    assert_int_equal(spine_store_open(&world->backend, &options, &world->store, NULL),
-                     SPINE_OK);
+    world->store = read_disk_open(&world->disk, cache_bytes);
     in_memory = batch_new(world);
     assert_int_equal(batch_to_file(in_memory, world->store, &world->batch, NULL),
                      SPINE_OK);
@@ -214,16 +189,16 @@ absent_keys_cost_no_read(void **state)
             assert_in_range(filters, 4, 5);
             if (opened > 0)
                 open_again(&world);
-            world.reads = 0;
+            world.disk.reads = 0;
             assert_int_equal(seek(&world, false, NULL, &st), 0);
             assert_int_equal(st, SPINE_OK);
             /* Each filter once, and a block for each of a hundred keys. */
-            assert_in_range(world.reads, filters, filters + ASKED / 50);
-            world.reads = 0;
+            assert_in_range(world.disk.reads, filters, filters + ASKED / 50);
+            world.disk.reads = 0;
             assert_int_equal(seek(&world, false, NULL, &st), 0);
             assert_int_equal(probe(&world, false, &counts), 0);
-            assert_in_range(world.reads, 0, ASKED / 50);
-            assert_true(kind != DENSE || world.reads == 0);
+            assert_in_range(world.disk.reads, 0, ASKED / 50);
+            assert_true(kind != DENSE || world.disk.reads == 0);
             assert_in_range(counts.filter_rejections + counts.filter_passes,
                             ASKED * (opened + 1), ASKED * (opened + 1));
             assert_in_range(counts.filter_passes, 0, ASKED / 50 * (opened + 1));
@@ -244,15 +219,15 @@ filters_are_asked_where_that_pays(void **state)
 
     (void)state;
     world_open(&world, SPARSE, 1);
-    world.reads = 0;
+    world.disk.reads = 0;
     assert_int_equal(seek(&world, true, NULL, &st), ASKED);
-    assert_in_range(world.reads, 1, ASKED + 10);
+    assert_in_range(world.disk.reads, 1, ASKED + 10);
     /* It takes some searches in vain to ask again, fewer than a seventh. */
     for (unsigned i = 0; i < 2; i++)
         (void)seek(&world, false, NULL, &st);
-    world.reads = 0;
+    world.disk.reads = 0;
     (void)probe(&world, false, NULL);
-    assert_in_range(world.reads, 1, 30);
+    assert_in_range(world.disk.reads, 1, 30);
     world_close(&world);
 }
 
@@ -283,9 +258,9 @@ blocks_have_the_filter_of_their_file(void **state)
                      SPINE_OK);
     spine_batch_unref(world.batch);
     world.batch = copy;
-    world.reads = 0;
+    world.disk.reads = 0;
     assert_int_equal(seek(&world, false, NULL, &st), 0);
-    assert_in_range(world.reads, 6, 8 + ASKED / 50);
+    assert_in_range(world.disk.reads, 6, 8 + ASKED / 50);
     assert_int_equal(seek(&world, true, NULL, &st), ASKED);
     assert_int_equal(spine_batch_check(copy, NULL), SPINE_OK);
 
@@ -296,9 +271,9 @@ blocks_have_the_filter_of_their_file(void **state)
     assert_int_equal(spine_batch_check(outer, NULL), SPINE_OK);
     for (unsigned i = 0; i < 4; i++)
         assert_int_equal(seek(&world, false, NULL, &st), 0);
-    world.reads = 0;
+    world.disk.reads = 0;
     assert_int_equal(seek(&world, false, NULL, &st), 0);
-    assert_in_range(world.reads, 0, 8);
+    assert_in_range(world.disk.reads, 0, 8);
     spine_batch_unref(inner);
     world_close(&world);
 }
@@ -322,8 +297,8 @@ damage(struct world *world, uint32_t at, int byte, size_t bytes, bool sealed)
     if (sealed)
         file_reseal(file, (size_t)footer.file_bytes, NULL);
     spine_batch_unref(world->batch);
-    assert_int_equal(world->backend.put_new(world->backend.context, name, file,
-                                            (size_t)footer.file_bytes, NULL),
+    assert_int_equal(world->disk.backend.put_new(world->disk.backend.context, name, file,
+                                                 (size_t)footer.file_bytes, NULL),
                      SPINE_OK);
     test_free(file);
     assert_int_equal(store_file_open(world->store, name, &world->file, NULL), SPINE_OK);
@@ -387,10 +362,10 @@ a_filter_that_cannot_be_read_is_told(void **state)
 
     (void)state;
     world_open(&world, LETTERS, 64u << 20);
-    world.reads_fail = true;
+    world.disk.fails = true;
     (void)seek(&world, false, &error, &st);
     assert_int_equal(st, SPINE_IO);
-    world.reads_fail = false;
+    world.disk.fails = false;
     assert_int_equal(seek(&world, false, NULL, &st), 0);
     assert_int_equal(st, SPINE_OK);
     world_close(&world);

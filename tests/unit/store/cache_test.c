@@ -2,49 +2,10 @@
 #include "unit/store/file_fixture.h"
 
 #include "harness/fault_alloc.h"
-#include "spine/fault.h"
+#include "harness/read_disk.h"
 #include "store/cache.h"
 
 #include <math.h>
-
-/* A backend that counts reads, fails them or flips a bit on demand. */
-struct disk {
-    uint64_t reads;
-    bool fails;
-    bool flips;
-};
-
-static void
-on_operation(void *argument, enum spine_operation operation, const char *name,
-             uint64_t offset, size_t size, struct spine_fault *fault)
-{
-    struct disk *disk = argument;
-
-    (void)name;
-    (void)offset;
-    (void)size;
-    if (operation != SPINE_OPERATION_READ_AT)
-        return;
-    disk->reads++;
-    if (disk->fails)
-        fault->status = SPINE_IO;
-    if (disk->flips)
-        fault->flip_bit = 5;
-}
-
-static struct spine_store *
-open_on_disk(struct disk *disk, size_t cache_bytes)
-{
-    const struct spine_store_options options = {.cache_bytes = cache_bytes};
-    struct spine_backend inner, backend;
-    struct spine_store *store;
-
-    assert_int_equal(spine_memory_backend(&inner, NULL), SPINE_OK);
-    assert_int_equal(spine_fault_backend(&inner, on_operation, disk, &backend, NULL),
-                     SPINE_OK);
-    assert_int_equal(spine_store_open(&backend, &options, &store, NULL), SPINE_OK);
-    return store;
-}
 
 static void
 expect_image(const struct store_file *file, uint32_t index,
@@ -61,8 +22,8 @@ expect_image(const struct store_file *file, uint32_t index,
 static void
 a_block_is_read_once_and_stays_while_there_is_room(void **state)
 {
-    struct disk disk = {0};
-    struct spine_store *store = open_on_disk(&disk, 64u << 20);
+    struct read_disk disk = {0};
+    struct spine_store *store = read_disk_open(&disk, 64u << 20);
     struct store_cache_counts counts;
     struct cached_image *cached, *same;
     struct store_file *file;
@@ -95,8 +56,8 @@ static void
 the_bound_holds_and_pinned_blocks_stay(void **state)
 {
     const size_t bytes_max = 400000;
-    struct disk disk = {0};
-    struct spine_store *store = open_on_disk(&disk, bytes_max);
+    struct read_disk disk = {0};
+    struct spine_store *store = read_disk_open(&disk, bytes_max);
     struct cached_image *pinned[40], *cached;
     struct store_cache_counts counts;
     struct store_file *file;
@@ -140,8 +101,8 @@ the_bound_holds_and_pinned_blocks_stay(void **state)
 static void
 what_a_merge_reads_goes_unless_a_reader_wants_it(void **state)
 {
-    struct disk disk = {0};
-    struct spine_store *store = open_on_disk(&disk, 64u << 20);
+    struct read_disk disk = {0};
+    struct spine_store *store = read_disk_open(&disk, 64u << 20);
     struct cached_image *merge, *reader;
     struct store_cache_counts counts;
     struct store_file *file;
@@ -175,8 +136,8 @@ what_a_merge_reads_goes_unless_a_reader_wants_it(void **state)
 static void
 runs_are_read_together(void **state)
 {
-    struct disk disk = {0};
-    struct spine_store *store = open_on_disk(&disk, 64u << 20);
+    struct read_disk disk = {0};
+    struct spine_store *store = read_disk_open(&disk, 64u << 20);
     struct cached_image *images[30], *one;
     struct store_file *file;
 
@@ -206,8 +167,8 @@ runs_are_read_together(void **state)
 static void
 a_read_that_fails_is_tried_again_by_the_next(void **state)
 {
-    struct disk disk = {.fails = true};
-    struct spine_store *store = open_on_disk(&disk, 64u << 20);
+    struct read_disk disk = {.fails = true};
+    struct spine_store *store = read_disk_open(&disk, 64u << 20);
     struct cached_image *images[8], *cached;
     struct spine_error error = {0};
     struct store_file *file;
@@ -247,8 +208,8 @@ refuse_block_2(const struct store_file *file, uint32_t index, const void *image,
 static void
 an_image_is_checked_when_it_comes_in(void **state)
 {
-    struct disk disk = {0};
-    struct spine_store *store = open_on_disk(&disk, 64u << 20);
+    struct read_disk disk = {0};
+    struct spine_store *store = read_disk_open(&disk, 64u << 20);
     struct cached_image *images[4], *cached;
     struct spine_error error = {0};
     struct store_file *file;
@@ -369,8 +330,8 @@ hits_are_at_least_those_of_lru(void **state)
     for (unsigned scans = 0; scans < 2; scans++)
         for (size_t room = 100; room <= 800; room *= 2) {
             const size_t image = 400, cached = sizeof(struct cached_image) + 64 + image;
-            struct disk disk = {0};
-            struct spine_store *store = open_on_disk(&disk, room * cached);
+            struct read_disk disk = {0};
+            struct spine_store *store = read_disk_open(&disk, room * cached);
             struct store_cache_counts counts;
             struct store_writer *writer;
             struct store_file *file;
