@@ -10,7 +10,6 @@
 
 set -eu
 cd "$1"
-source=$PWD
 objects=$2
 layers=$(cat tests/lint/order.txt)
 # Files of the core, from the top down.
@@ -19,15 +18,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0
 
-# One line per name: kind, name, file without its ending.
-(cd "$objects" && find . -name '*.o' | sort | while read -r object; do
-    file=${object#./}
-    # What is left of a source that is gone.
-    [ -f "$source/src/${file%.o}" ] || continue
-    nm "$object" | awk -v file="${file%%.*}" '
-        NF == 2 && $1 == "U" { print "uses", $2, file }
-        NF == 3 && $2 ~ /^[TDBRCVW]$/ { print "has", $3, file }'
-done) >"$work/names"
+tests/lint/names.sh src "$objects" >"$work/names"
 grep -q '^has ' "$work/names" || {
     echo "no objects in $objects"
     exit 1
