@@ -8,7 +8,7 @@
  *     calls of hosts       spine.c, fork.c, insert.c, compact.c, wait.c, taking.c,
  *                          filters.c, inspect.c, metrics.c
  *     slices of jobs       merge_slice.c with merge_begin.c and split.c, survey.c
- *     which merges start   start.c, stretch.c, relief.c, company.c, compaction.c
+ *     which merges start   start.c, stretch.c, floor.c, relief.c, company.c, compaction.c
  *     states of a merge    merge_task.c
  *     what all need        core.c, entry.c, slots.c, tell.c
  *
@@ -116,10 +116,9 @@ struct spine {
         /* What asks for the next compaction, and for the one under way; NULL: nobody. */
         struct compaction *next_compaction;
         struct compaction *compaction;
-        /* Ended and not reported, the first to end first; the job that reports them is
-         * ready or running. */
-        struct compaction *ended;
-        struct compaction *ended_last; /* valid while there is one */
+        /* The last that ended of those that are not reported, in a circle: the first one
+         * is behind it. The job that reports them is ready or running. */
+        struct compaction *ended_last;
         struct job report;
         unsigned settle_attempts;    /* compactions in a row that did not settle it */
         unsigned cuts_saved;         /* times that `saved_rows_max` began anew */
@@ -127,6 +126,7 @@ struct spine {
         unsigned publishers_waiting; /* threads with a merge that would end */
         /* The list as it is now, kept until it changes; or NULL. */
         struct spine_snapshot *snapshot;
+        struct skipped *floor; /* as in floor.h; or NULL */
         struct spine_counters counters;
     } locked;
 };

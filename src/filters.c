@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "core.h"
+#include "floor.h"
 
 static void inputs_first(const struct merge_task *task,
                          const struct spine_snapshot *snapshot, struct spine_batch **out,
@@ -28,6 +29,7 @@ spine_retain_keys(struct spine *spine, const struct spine_key_filter *filter,
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     after.key_filters[after.task_count++] = spine->locked.key_filter;
+    floor_drop_locked(spine);
     spine->locked.key_filter = fresh;
     survey_want_locked(&spine->locked.survey);
     survey_start_locked(spine, &after);
@@ -49,6 +51,7 @@ spine_retain_values(struct spine *spine, const struct spine_value_filter *filter
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     after.value_filters[after.task_count++] = spine->locked.value_filter;
+    floor_drop_locked(spine);
     spine->locked.value_filter = fresh;
     survey_want_locked(&spine->locked.survey);
     survey_start_locked(spine, &after);

@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "core.h"
+#include "floor.h"
 #include "observe/observe.h"
 #include "relief.h"
 #include "saving.h"
@@ -209,6 +210,7 @@ insert_locked(struct spine *spine, struct entry *entry, struct told_insert *told
     const uint64_t rows = entry->batch->info.rows;
 
     assert(mutex_is_held(&spine->mutex));
+    floor_insert_locked(spine, entry->batch);
     entry->sequence = ++spine->locked.sequence;
     spine->locked.batch_count++;
     spine->locked.dirty = true;

@@ -27,10 +27,11 @@ report_later_locked(struct spine *spine, struct compaction *compaction,
 {
     assert(mutex_is_held(&spine->mutex));
     assert(compaction->done && compaction->first != NULL && compaction->next == NULL);
-    if (spine->locked.ended != NULL)
+    compaction->next = compaction;
+    if (spine->locked.ended_last != NULL) {
+        compaction->next = spine->locked.ended_last->next;
         spine->locked.ended_last->next = compaction;
-    else
-        spine->locked.ended = compaction;
+    }
     spine->locked.ended_last = compaction;
     if (spine->locked.report_queued)
         return;
@@ -48,7 +49,7 @@ report_rest(struct spine *spine)
     }
     /* A callback closes: the job goes on when it returns, and finds nothing left. */
     mutex_lock(&spine->mutex);
-    while (spine->locked.ended != NULL)
+    while (spine->locked.ended_last != NULL)
         report_locked(spine);
     mutex_unlock(&spine->mutex);
 }
@@ -62,14 +63,15 @@ report_slice(struct spine *spine, uint64_t *fuel_rows)
 
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
-    while (spine->locked.ended != NULL && ((*fuel_rows > 0 && reports < SLICE_REPORTS) ||
-                                           is_last_chance_locked(spine))) {
+    while (
+        spine->locked.ended_last != NULL &&
+        ((*fuel_rows > 0 && reports < SLICE_REPORTS) || is_last_chance_locked(spine))) {
         report_locked(spine);
         /* Not free, so that a callback that asks again and again comes to an end. */
         *fuel_rows -= *fuel_rows > 0;
         reports++;
     }
-    if (spine->locked.ended != NULL) {
+    if (spine->locked.ended_last != NULL) {
         runtime_ready(spine->runtime, &spine->locked.report);
         after.kick = true;
     } else {
@@ -94,7 +96,8 @@ is_last_chance_locked(const struct spine *spine)
 static void
 report_locked(struct spine *spine)
 {
-    struct compaction *compaction = spine->locked.ended;
+    struct compaction *const last = spine->locked.ended_last;
+    struct compaction *compaction = last->next;
     struct compaction_request *request = compaction->first;
     const enum spine_status status = compaction->error.status;
 
@@ -102,7 +105,9 @@ report_locked(struct spine *spine)
     compaction->first = request->next;
     if (compaction->first == NULL) {
         compaction->last = NULL;
-        spine->locked.ended = compaction->next;
+        last->next = compaction->next;
+        if (compaction == last)
+            spine->locked.ended_last = NULL;
     } else
         compaction = NULL;
     mutex_unlock(&spine->mutex);

@@ -278,6 +278,7 @@ spine_free(struct spine *spine)
 {
     entry_set_free(&spine->locked.loose);
     spine_snapshot_unref(spine->locked.snapshot);
+    skipped_unref(spine->locked.floor);
     key_filter_unref(spine->locked.key_filter);
     value_filter_unref(spine->locked.value_filter);
     condition_release(&spine->idle);

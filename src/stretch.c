@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "floor.h"
 
 /* Batch i of `company` has rows [begin[i], end[i]) in the stretch. */
 struct stretch {
@@ -51,11 +52,12 @@ stretch_find(struct spine *spine)
     if (skipped != NULL)
         stretch = mem_zalloc(sizeof *stretch);
     if (stretch == NULL) {
-        skipped_free(skipped);
+        skipped_unref(skipped);
         return NULL;
     }
     stretch->memory.is_closed = true;
     mutex_lock(&spine->mutex);
+    (void)floor_learn_from_locked(spine, skipped);
     if (may_cut_locked(spine))
         company_gather_locked(spine, entries_all, 0, &stretch->company);
     stretch->busy_rows = largest_busy_locked(spine);
@@ -69,7 +71,7 @@ stretch_find(struct spine *spine)
         stretch = NULL;
     } else
         fetch_release(&stretch->memory);
-    skipped_free(skipped);
+    skipped_unref(skipped);
     return stretch;
 }
 

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/planted.h"
 #include "core.h"
+#include "floor.h"
 #include "listing.h"
 #include "saving.h"
 
@@ -114,8 +115,11 @@ snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     /* A caller that only reads has skipped something. */
-    if (has_skipped)
+    if (has_skipped) {
+        if (floor_learn_locked(spine))
+            spine_changed_locked(spine, &after);
         spine_start_merges_locked(spine, &after);
+    }
     for (;;) {
         spine_list_wait_locked(spine);
 
@@ -177,6 +181,8 @@ snapshot_fill_locked(struct spine *spine, struct spine_snapshot *fresh)
     spine_list_locked(spine, append_batch, fresh);
     if (spine->locked.sequence == sequence && spine->locked.snapshot == NULL) {
         assert(fresh->batch_count == spine->locked.batch_count);
+        fresh->sequence = sequence;
+        fresh->floor = skipped_ref(spine->locked.floor);
         spine->locked.snapshot = spine_snapshot_ref(fresh);
     }
     return fresh;

@@ -92,6 +92,14 @@ cursor_use_ledger(struct spine_cursor *cursor, struct lookup_ledger *ledger)
             cursor->window.tells_skipped = false;
 }
 
+void
+cursor_use_floor(struct spine_cursor *cursor, uint64_t sequence, struct skipped *floor)
+{
+    assert(cursor->window.floor == NULL);
+    cursor->window.sequence = sequence;
+    cursor->window.floor = skipped_ref(floor);
+}
+
 enum spine_status
 spine_batch_cursor(struct spine_batch *batch, struct spine_cursor **out,
                    struct spine_error *error)
@@ -176,8 +184,7 @@ spine_cursor_rewind(struct spine_cursor *cursor)
         cursor_land(cursor, 0);
         return;
     }
-    window_to_start(&cursor->window);
-    cursor_land_filled(cursor, SPINE_OK);
+    cursor_land_filled(cursor, window_to_start(&cursor->window));
 }
 
 void

@@ -23,6 +23,10 @@ enum spine_status cursor_new(struct spine_cursor **out, const struct layout *lay
 /* Takes options of lookup filters from `ledger` and tells it at the end what they did;
  * keeps a reference. Before the first use. */
 void cursor_use_ledger(struct spine_cursor *cursor, struct lookup_ledger *ledger);
+/* The cursor has all of a spine when its batch number `sequence` had come in, and nothing
+ * of it lies before the floor, which may be NULL; keeps a reference. */
+void
+cursor_use_floor(struct spine_cursor *cursor, uint64_t sequence, struct skipped *floor);
 /* Charges what the cursor holds, and what it will, to `account`; NULL: to none. By
  * cursor_use_ledger() to that of the ledger, if there is one. */
 void cursor_charge(struct spine_cursor *cursor, struct account *account);

@@ -229,6 +229,7 @@ fill_rows(struct window *window, struct rows *out, bool *done)
     }
     if (window->rows_skipped > skipped || window->skip.skipped > 0)
         skip_add(window, window->rows_skipped - skipped, out, before);
+    window->from_start = false;
     return SPINE_OK;
 }
 

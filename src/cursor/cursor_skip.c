@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Where a window reads rows that it does not show: long stretches are told to the
- * ledger. */
+/* Where a window reads rows that it does not show: long stretches are told to the ledger,
+ * and before the floor nothing is read. */
 
 #include "cursor/cursor_skip.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/error.h"
 #include "cursor/cursor_window.h"
 
 /* A row with longer cells than this bounds no stretch: it would have to be copied. */
@@ -21,7 +22,7 @@
 static void begin_behind_window(struct window *window, size_t count);
 static void begin_at(struct skip *skip, const struct row_code *edge);
 static struct span copy_span(struct span span, uint8_t *to);
-static void tell_skipped(const struct window *window, const struct row_code *end);
+static void tell_skipped(const struct window *window, struct skipped *told);
 
 /* Would merging make what is skipped go? Not what a filter hides, nor times that are
  * added up. */
@@ -49,6 +50,24 @@ skip_release(struct skip *skip)
 {
     mem_free(skip->bytes, skip->capacity);
     *skip = (struct skip){0};
+}
+
+enum spine_status
+skip_to_floor(struct window *window)
+{
+    if (window->floor == NULL || window->floor_is_used)
+        return SPINE_OK;
+    for (size_t i = 0; i < window->source_count; i++) {
+        struct source *source = &window->sources[i];
+        uint64_t offset;
+
+        TRY_RETURN(reader_seek_code(&source->reader, &window->floor->first, false));
+        offset = reader_offset(&source->reader);
+        if (offset > source->begin)
+            source->begin = offset < source->end ? offset : source->end;
+    }
+    window->floor_is_used = true;
+    return SPINE_OK;
 }
 
 void
@@ -86,7 +105,7 @@ skip_add(struct window *window, uint64_t skipped, const struct rows *rows, size_
 {
     const size_t shown = rows->count - begin;
     struct skip *skip = &window->skip;
-    struct row_code end = {0};
+    struct skipped told = {0};
 
     assert(begin <= rows->count);
     if (!tells(window))
@@ -103,9 +122,15 @@ skip_add(struct window *window, uint64_t skipped, const struct rows *rows, size_
     if (skip->skipped < SKIPPED_ROWS_MIN || skip->skipped < 2 * skip->told)
         return;
     skip->told = skip->skipped;
-    if (shown > 0)
-        end = code_of(window, rows, rows->count - 1);
-    tell_skipped(window, shown > 0 ? &end : NULL);
+    if (shown > 0) {
+        told.has_high = true;
+        told.high = code_of(window, rows, rows->count - 1);
+    }
+    if (shown > 0 && window->from_start) {
+        told.sequence = window->sequence;
+        told.first = code_of(window, rows, begin);
+    }
+    tell_skipped(window, &told);
 }
 
 /* The stretch begins where the fill did: behind the `count` rows that the window had. */
@@ -147,24 +172,23 @@ copy_span(struct span span, uint8_t *to)
     return (struct span){.data = to, .size = span.size};
 }
 
-/* Up to `end`; NULL: to the end of all rows. */
+/* Tells what was skipped since the edge, up to `told->high`, in the order of the window;
+ * without that, to the end of all rows. */
 static void
-tell_skipped(const struct window *window, const struct row_code *end)
+tell_skipped(const struct window *window, struct skipped *told)
 {
     const struct skip *skip = &window->skip;
-    struct skipped skipped = {.rows = skip->skipped,
-                              .has_low = true,
-                              .low = skip->edge,
-                              .has_high = end != NULL};
 
     assert(skip->has_edge);
-    if (end != NULL)
-        skipped.high = *end;
+    told->rows = skip->skipped;
     if (window->kway.descending) {
-        skipped.has_low = end != NULL;
-        skipped.low = skipped.high;
-        skipped.has_high = true;
-        skipped.high = skip->edge;
+        told->has_low = told->has_high;
+        told->low = told->high;
+        told->has_high = true;
+        told->high = skip->edge;
+    } else {
+        told->has_low = true;
+        told->low = skip->edge;
     }
-    lookup_ledger_skipped(window->ledger, &skipped);
+    lookup_ledger_skipped(window->ledger, told);
 }

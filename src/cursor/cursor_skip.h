@@ -4,7 +4,8 @@
 
 /*
  * cursor/cursor_skip -- where a window skips: rows that cancel across batches are gone
- * once these merge, and the spine may merge just that stretch (src/stretch.h).
+ * once these merge, and the spine may merge just that stretch (src/stretch.h). What was
+ * skipped from the beginning, the next reader need not read (src/floor.h).
  */
 
 #include "batch/batch.h"
@@ -34,6 +35,8 @@ skip_reset(struct skip *skip)
     skip->skipped = skip->shown = skip->told = 0;
 }
 
+/* The sources begin at the floor, if there is one: nothing before it is read again. */
+enum spine_status skip_to_floor(struct window *window);
 /* The inputs are staged, and what was read last is skipped: from the end of the window
  * on, or from what the inputs have next, unless it goes on already. */
 void skip_from_inputs(struct window *window);

@@ -129,6 +129,7 @@ window_release(struct window *window)
     kway_release(&window->kway);
     lookup_ledger_add(window->ledger, &window->counts);
     lookup_ledger_unref(window->ledger);
+    skipped_unref(window->floor);
     key_filter_unref(window->filter);
     if (window->layout != NULL) {
         rows_release(window->layout, &window->rows);
@@ -143,6 +144,9 @@ window_set_bounds(struct window *window, const struct cell *lower,
                   const struct cell *upper)
 {
     window_clear(window, false);
+    window->floor_is_used = false;
+    if (lower != NULL)
+        window->sequence = 0;
     for (size_t i = 0; i < window->source_count; i++) {
         struct source *source = &window->sources[i];
 
@@ -193,15 +197,18 @@ window_show_ghost(struct window *window, const struct spine_row *row)
     return rows_append_row(window->layout, &window->rows, row, NULL);
 }
 
-void
+enum spine_status
 window_to_start(struct window *window)
 {
     window_clear(window, false);
     window->low_open = false;
     window->front_closed = true;
+    TRY_RETURN(skip_to_floor(window));
+    window->from_start = true;
     for (size_t i = 0; i < window->source_count; i++)
         reader_to_offset(&window->sources[i].reader, window->sources[i].begin);
     use_sources(window, false);
+    return SPINE_OK;
 }
 
 void
@@ -472,10 +479,7 @@ window_key_begin(const struct window *window, size_t at)
     return rows_lower_bound(window->layout, rows, 0, at, &key, NULL);
 }
 
-/*
- * No rows, no inputs, nothing known of either end. Fills become smaller, not small: a
- * scan that now and then skips the rest of a key is a scan.
- */
+/* No rows, no inputs, nothing known of either end. */
 static void
 window_clear(struct window *window, bool backward)
 {
@@ -487,6 +491,7 @@ window_clear(struct window *window, bool backward)
     want_less(window);
     window->limited = false;
     window->ghost = false;
+    window->from_start = false;
     window->low_open = window->high_open = true;
     window->front_closed = window->back_closed = false;
 }

@@ -80,6 +80,13 @@ struct window {
     struct key_filter *filter;
     /* The only row is none of the batches', and goes with the window. */
     bool ghost;
+    /* The spine's, when batch number `sequence` had come in, or part of that: 0. */
+    uint64_t sequence;
+    /* No row lies before `first` of it: a reference, or NULL. */
+    struct skipped *floor;
+    bool floor_is_used; /* by the begins of sources */
+    /* The next fill begins with the first row that there is. */
+    bool from_start;
     /* Rows that were read and not shown. */
     uint64_t rows_skipped;
     /* The ledger is told of long stretches of these: merging would make them go. */
@@ -127,7 +134,7 @@ enum spine_status window_show_ghost(struct window *window, const struct spine_ro
 
 /* Empty the window, and prepare for filling it forward from the first row, or backward
  * from the last one. */
-void window_to_start(struct window *window);
+SPINE_CHECKED enum spine_status window_to_start(struct window *window);
 void window_to_end(struct window *window);
 /* Empties the window and prepares for filling it forward (backward) from `bound`. Cells
  * may borrow from the window's rows. */

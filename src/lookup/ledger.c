@@ -34,7 +34,7 @@ lookup_ledger_unref(struct lookup_ledger *ledger)
 {
     if (ledger == NULL || !ref_drop(&ledger->refs))
         return;
-    skipped_free(lookup_ledger_take_skipped(ledger));
+    skipped_unref(lookup_ledger_take_skipped(ledger));
     account_unref(ledger->account);
     mem_free(ledger, sizeof *ledger);
 }
@@ -98,7 +98,8 @@ skipped_copy(const struct skipped *skipped)
 {
     const size_t bytes = sizeof *skipped + skipped->low.key.size +
                          skipped->low.value.size + skipped->high.key.size +
-                         skipped->high.value.size;
+                         skipped->high.value.size + skipped->first.key.size +
+                         skipped->first.value.size;
     struct skipped *copy = mem_alloc(bytes);
     uint8_t *to;
 
@@ -106,11 +107,14 @@ skipped_copy(const struct skipped *skipped)
         return NULL;
     to = (uint8_t *)(copy + 1);
     *copy = *skipped;
+    ref_init(&copy->refs);
     copy->bytes = bytes;
     copy->low.key = span_copy(skipped->low.key, &to);
     copy->low.value = span_copy(skipped->low.value, &to);
     copy->high.key = span_copy(skipped->high.key, &to);
     copy->high.value = span_copy(skipped->high.value, &to);
+    copy->first.key = span_copy(skipped->first.key, &to);
+    copy->first.value = span_copy(skipped->first.value, &to);
     return copy;
 }
 
@@ -120,7 +124,7 @@ lookup_ledger_skipped(struct lookup_ledger *ledger, const struct skipped *skippe
     struct skipped *copy = skipped_copy(skipped);
 
     if (copy != NULL)
-        skipped_free(
+        skipped_unref(
             atomic_exchange_explicit(&ledger->skipped, copy, memory_order_acq_rel));
 }
 
@@ -137,8 +141,25 @@ lookup_ledger_take_skipped(struct lookup_ledger *ledger)
 }
 
 void
-skipped_free(struct skipped *skipped)
+lookup_ledger_return_skipped(struct lookup_ledger *ledger, struct skipped *skipped)
+{
+    struct skipped *none = NULL;
+
+    if (!atomic_compare_exchange_strong(&ledger->skipped, &none, skipped))
+        skipped_unref(skipped);
+}
+
+struct skipped *
+skipped_ref(struct skipped *skipped)
 {
     if (skipped != NULL)
+        ref_take(&skipped->refs);
+    return skipped;
+}
+
+void
+skipped_unref(struct skipped *skipped)
+{
+    if (skipped != NULL && ref_drop(&skipped->refs))
         mem_free(skipped, skipped->bytes);
 }

@@ -183,13 +183,19 @@ struct lookup_ledger {
 };
 
 /* A stretch of rows that a reader read and did not show, most of them: from `low` on and
- * up to `high`, each if there is one. */
+ * up to `high`, each if there is one. Never changes once it is told, and is shared. */
 struct skipped {
+    struct ref refs;
     uint64_t rows;
     bool has_low;
     bool has_high;
     struct row_code low;
     struct row_code high;
+    /* The reader came from the beginning, and showed nothing before `first`: the content
+     * of the spine was that when its batch number `sequence` had come in. 0: it came from
+     * elsewhere, or not all of it was shown. */
+    uint64_t sequence;
+    struct row_code first;
     /* Of the struct and the bytes of the spans behind it; 0: it borrows. */
     size_t bytes;
 };
@@ -215,9 +221,13 @@ void lookup_ledger_read(struct lookup_ledger *ledger, struct lookup_counts *out)
 void lookup_ledger_skipped(struct lookup_ledger *ledger, const struct skipped *skipped);
 /* Is there one, as far as is known? */
 bool lookup_ledger_has_skipped(struct lookup_ledger *ledger);
-/* NULL when there is none. The caller frees it with skipped_free(). */
+/* A reference, which the ledger lets go of; NULL when there is none. */
 struct skipped *lookup_ledger_take_skipped(struct lookup_ledger *ledger);
-void skipped_free(struct skipped *skipped);
+/* Takes the reference back, unless another one was told meanwhile. */
+void lookup_ledger_return_skipped(struct lookup_ledger *ledger, struct skipped *skipped);
+/* NULL is allowed. */
+struct skipped *skipped_ref(struct skipped *skipped);
+void skipped_unref(struct skipped *skipped);
 
 /* ---- Hashes ---- */
 

@@ -49,6 +49,7 @@ snapshot_free(struct spine_snapshot *snapshot)
         spine_batch_unref(snapshot->batches[i]);
     book_leave(&snapshot->line);
     lookup_ledger_unref(snapshot->ledger);
+    skipped_unref(snapshot->floor);
     schema_unref(&snapshot->layout.schema);
     mem_free(snapshot, snapshot_bytes(snapshot->capacity));
 }
@@ -168,9 +169,11 @@ spine_snapshot_cursor(struct spine_snapshot *snapshot, struct spine_cursor **out
         return fail_null(error, "spine_snapshot_cursor", "snapshot");
     st = cursor_new(out, &snapshot->layout, snapshot->batches, snapshot->batch_count,
                     error);
-    if (st == SPINE_OK)
-        cursor_use_ledger(*out, snapshot->ledger);
-    return st;
+    if (st != SPINE_OK)
+        return st;
+    cursor_use_ledger(*out, snapshot->ledger);
+    cursor_use_floor(*out, snapshot->sequence, snapshot->floor);
+    return SPINE_OK;
 }
 
 enum spine_status

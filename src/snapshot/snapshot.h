@@ -22,6 +22,10 @@ struct spine_snapshot {
     struct layout layout;
     /* The ledger of the spine; NULL for a snapshot of batches. */
     struct lookup_ledger *ledger;
+    /* Its content: what the spine had when batch number `sequence` had come in, and where
+     * that begins, if known (src/floor.h). 0: of no spine. */
+    uint64_t sequence;
+    struct skipped *floor;
     /* In the book of the spine. */
     struct book_line line;
     size_t batch_count;

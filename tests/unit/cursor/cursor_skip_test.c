@@ -144,7 +144,7 @@ ends_of_stretches_are_rows(void **state)
         /* Up to a window away from where it begins, and as far as a fill went. */
         assert_in_range(low, 0, BEGIN + 1000);
         assert_in_range(high, END - 1500, END + 2100);
-        skipped_free(skipped);
+        skipped_unref(skipped);
     }
     world_close(&world);
 }

@@ -473,8 +473,8 @@ stretches_are_told_and_taken(void **state)
     assert_int_equal(taken->low.key.size, 7);
     assert_memory_equal(taken->low.key.data, "low key", 7);
     assert_int_equal(taken->high.key.size, 0);
-    skipped_free(taken);
-    skipped_free(NULL);
+    skipped_unref(taken);
+    skipped_unref(NULL);
     lookup_ledger_skipped(ledger, &second);
     lookup_ledger_unref(ledger);
     assert_int_equal(spine_allocated_bytes(), before);
