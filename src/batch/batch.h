@@ -23,7 +23,6 @@
 #include "batch/pin.h"
 #include "batch/places.h"
 #include "batch/reader.h"
-#include "batch/twin.h"
 #include "filter/filter.h"
 #include "kernel/kernel.h"
 #include "lookup/lookup.h"

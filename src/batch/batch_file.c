@@ -11,6 +11,7 @@
 #include "batch/batch_sections.h"
 #include "batch/batch_writer.h"
 #include "batch/marks.h"
+#include "batch/twin.h"
 
 #include <inttypes.h>
 

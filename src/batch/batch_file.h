@@ -48,20 +48,6 @@ enum spine_status batch_to_file_with(const struct spine_batch *batch,
                                      const struct lookup_options *lookup,
                                      struct spine_batch **out, struct spine_error *error);
 
-/* May block `index` move to a file? */
-typedef bool batch_moves_fn(const void *context, size_t index);
-/* Which blocks do; all of them when `moves` is NULL. */
-struct batch_moves {
-    batch_moves_fn *moves;
-    const void *context;
-};
-/* Moves the blocks that are in memory and that are chosen to a new file, before anyone
- * else knows the batch. A failure leaves it as it was. Blocks. */
-enum spine_status batch_move_to_file(struct spine_batch *batch, struct spine_store *store,
-                                     struct batch_moves chosen,
-                                     const struct lookup_options *lookup,
-                                     struct spine_error *error);
-
 /* The only place where a schema becomes bytes. */
 void schema_encode(const struct spine_schema *schema, struct wire_writer *out);
 /* On success the caller has references to the tuple types of `*out`, and ends them with

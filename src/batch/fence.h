@@ -64,6 +64,22 @@ struct fence {
     struct fence_cells *cells;
 };
 
+/* ---- batch_file.c ---- */
+
+/* May block `index` move to a file? */
+typedef bool batch_moves_fn(const void *context, size_t index);
+/* Which blocks do; all of them when `moves` is NULL. */
+struct batch_moves {
+    batch_moves_fn *moves;
+    const void *context;
+};
+/* Moves the blocks that are in memory and that are chosen to a new file, before anyone
+ * else knows the batch. A failure leaves it as it was. Blocks. */
+enum spine_status batch_move_to_file(struct spine_batch *batch, struct spine_store *store,
+                                     struct batch_moves chosen,
+                                     const struct lookup_options *lookup,
+                                     struct spine_error *error);
+
 /* ---- output.c ---- */
 
 /* Takes the fence; there is room for it. */

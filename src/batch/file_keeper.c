@@ -6,6 +6,7 @@
  */
 
 #include "batch/fence.h"
+#include "batch/twin.h"
 
 #include "base/alloc.h"
 #include "base/error.h"

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "batch/batch_writer.h"
 #include "batch/marks.h"
+#include "batch/twin.h"
 #include "runtime/runtime.h"
 
 static enum spine_status move_block(struct output *output, struct fence *fence);

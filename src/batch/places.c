@@ -13,6 +13,7 @@
 #include "batch/batch_writer.h"
 #include "batch/fence.h"
 #include "batch/marks.h"
+#include "batch/twin.h"
 
 static enum spine_status
 write_missing(struct batch_places *places, struct batch_writer *writer,

@@ -3,8 +3,7 @@
 #define BATCH_TWIN_H
 
 /*
- * batch/twin -- a block that is in a file, too, or in another one. Part of batch/batch.h,
- * which includes it.
+ * batch/twin -- a block that is in a file, too, or in another one.
  *
  * A block that was written and stays where it was is noted as a twin: with the block,
  * which all batches that have it share, or with its file. It is not written once more,

@@ -14,6 +14,7 @@
 #include "base/container.h"
 #include "base/error.h"
 #include "base/thread.h"
+#include "checkpoint/gather.h"
 #include "runtime/runtime.h"
 
 #include <string.h>

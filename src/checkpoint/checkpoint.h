@@ -40,19 +40,5 @@
 
 #include "checkpoint/catalog.h"
 #include "checkpoint/export.h"
-#include "checkpoint/gather.h"
-#include "checkpoint/manifest.h"
-
-/* Checks the arguments of a call, and takes the cuts. The caller ends `gather` with
- * gather_release(), also after a failure. */
-enum spine_status
-checkpoint_begin(struct gather *gather, const struct spine_checkpoint_item *items,
-                 size_t count, const struct spine_checkpoint_options *options,
-                 struct spine_error *error);
-/* Makes the cuts durable; fills `info`, which is zero. The caller holds the store's lock
- * of checkpoints, and has put its ledger into `gather`. Blocks. */
-enum spine_status
-checkpoint_commit(struct gather *gather, const struct spine_checkpoint_options *options,
-                  struct spine_checkpoint_info *info, struct spine_error *error);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/planted.h"
 #include "base/thread.h"
+#include "checkpoint/gather.h"
 #include "observe/observe.h"
 
 #include <inttypes.h>

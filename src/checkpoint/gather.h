@@ -82,4 +82,18 @@ enum spine_status gather_describe(struct gather *gather, struct manifest *manife
 /* Lets go of everything. Twice is harmless. */
 void gather_release(struct gather *gather);
 
+/* ---- commit.c ---- */
+
+/* Checks the arguments of a call, and takes the cuts. The caller ends `gather` with
+ * gather_release(), also after a failure. */
+enum spine_status
+checkpoint_begin(struct gather *gather, const struct spine_checkpoint_item *items,
+                 size_t count, const struct spine_checkpoint_options *options,
+                 struct spine_error *error);
+/* Makes the cuts durable; fills `info`, which is zero. The caller holds the store's lock
+ * of checkpoints, and has put its ledger into `gather`. Blocks. */
+enum spine_status
+checkpoint_commit(struct gather *gather, const struct spine_checkpoint_options *options,
+                  struct spine_checkpoint_info *info, struct spine_error *error);
+
 #endif

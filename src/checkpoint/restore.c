@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/planted.h"
+#include "checkpoint/gather.h"
 
 #include <inttypes.h>
 #include <string.h>

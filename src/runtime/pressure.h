@@ -23,8 +23,6 @@
 #include "base/thread.h"
 #include "spine/metrics.h"
 
-#include <stdatomic.h>
-
 struct spine_runtime;
 
 enum pressure {
@@ -34,19 +32,6 @@ enum pressure {
     PRESSURE_CRITICAL = SPINE_PRESSURE_CRITICAL,
     PRESSURE_FULL = SPINE_PRESSURE_FULL,
     PRESSURES = SPINE_PRESSURES
-};
-
-struct memory_budget {
-    /* UINT64_MAX: there is no limit. */
-    uint64_t limit_bytes;
-    uint64_t storage_bytes_min;
-    atomic_int level; /* enum pressure */
-    /* What others than the store hold, in sixteenths of the limit, when it was told. */
-    atomic_uint others;
-    /* Guards what follows, and changes of the level. */
-    struct mutex mutex;
-    uint64_t since_ns;
-    uint64_t ns[PRESSURES]; /* spent at each level before `since_ns` */
 };
 
 /* Looks how much memory is held. When that is another level than before, all watches are

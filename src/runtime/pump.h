@@ -13,6 +13,8 @@
 #include "runtime/loop_thread.h"
 #include "runtime/runtime.h"
 
+#include <stdatomic.h>
+
 /*
  * What runs the pumps of a runtime: a loop of the library's or of the host's, an executor
  * of the host's, or nobody, where jobs run in calls of the host's threads only.
@@ -46,6 +48,20 @@ struct running {
     bool pump_busy;
     bool is_read;
     bool has_owner;
+};
+
+/* How much memory the spines of a runtime may hold, and how near that is. */
+struct memory_budget {
+    /* UINT64_MAX: there is no limit. */
+    uint64_t limit_bytes;
+    uint64_t storage_bytes_min;
+    atomic_int level; /* enum pressure */
+    /* What others than the store hold, in sixteenths of the limit, when it was told. */
+    atomic_uint others;
+    /* Guards what follows, and changes of the level. */
+    struct mutex mutex;
+    uint64_t since_ns;
+    uint64_t ns[PRESSURES]; /* spent at each level before `since_ns` */
 };
 
 struct spine_runtime {

@@ -6,7 +6,7 @@
 
 #include "harness/elsewhere.h"
 
-#include "batch/batch.h"
+#include "batch/fence.h"
 #include "harness/directory.h"
 #include "runtime/runtime.h"
 #include "spine/fault.h"

@@ -8,6 +8,7 @@
 
 #include "batch/batch_sections.h"
 
+#include "batch/twin.h"
 #include "harness/check.h"
 #include "spine/fault.h"
 

@@ -12,6 +12,7 @@
 #include "block/block.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/manifest_text.h"
+#include "store/store.h"
 
 #include <stdlib.h>
 
