@@ -149,7 +149,6 @@ void
 rows_drop_front(const struct layout *layout, struct rows *rows, size_t count)
 {
     assert(count <= rows->count);
-    assert(count <= rows->count);
     if (count > 0 && count < rows->count)
         move_rows(layout, rows, 0, rows, count, rows->count - count);
     rows->count -= count;
