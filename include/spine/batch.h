@@ -10,7 +10,7 @@
  * in order.
  */
 
-#include "spine/schema.h"
+#include "spine/columns.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -30,27 +30,6 @@ struct spine_row {
     /* The weight when the schema has one; ignored otherwise. */
     int64_t weight;
     /* `weight_count` weights when the schema has several; ignored otherwise. */
-    const int64_t *weights;
-};
-
-/*
- * Rows as columns, borrowed for the call. The arrays by kind of the schema:
- *
- *     SPINE_NONE         cells NULL
- *     numbers            cells of `rows` numbers of the kind's C type
- *     SPINE_FIXED        cells of `rows * size` bytes
- *     SPINE_BYTES        cells are the bytes end to end, offsets of `rows + 1`
- *                        numbers: row i is [offsets[i], offsets[i + 1])
- */
-struct spine_columns {
-    size_t rows;
-    const void *keys;
-    const uint64_t *key_offsets;
-    const void *values;
-    const uint64_t *value_offsets;
-    /* `rows` times; NULL when untimed. */
-    const uint64_t *times;
-    /* `rows * weight_count` weights, those of a row side by side; NULL: all are 1. */
     const int64_t *weights;
 };
 

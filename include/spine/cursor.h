@@ -131,28 +131,6 @@ SPINE_API void
 spine_cursor_seek_val_reverse(struct spine_cursor *cursor, union spine_datum val);
 
 /*
- * Memory of the caller that spine_cursor_read() fills; the shapes are those of
- * struct spine_columns. A NULL array is a column that the caller does not want;
- * `keys` and `values` are not wanted in schemas without them.
- */
-struct spine_column_buffers {
-    /* Room, in rows, of every array. */
-    size_t rows;
-    /* The keys; when they are SPINE_BYTES, `rows + 1` offsets, too, and the room of
-     * `keys` in bytes. */
-    void *keys;
-    uint64_t *key_offsets;
-    size_t key_bytes;
-    /* The same for values. */
-    void *values;
-    uint64_t *value_offsets;
-    size_t value_bytes;
-    /* A time for each row, and `rows * weight_count` weights. */
-    uint64_t *times;
-    int64_t *weights;
-};
-
-/*
  * Reads the next rows (key, value, time) from the present position into
  * `buffers` and moves past them: the cursor stands on the row after the last
  * one read, which may be in the middle of a key. Returns the number of rows; 0
