@@ -14,7 +14,6 @@
 #include "spine/backend.h"
 #include "spine/batch.h"
 #include "spine/checkpoint.h"
-#include "spine/columns.h"
 #include "spine/cursor.h"
 #include "spine/cut.h"
 #include "spine/fault.h"
