@@ -9,23 +9,12 @@
 #include "batch/batch_writer.h"
 
 #include "batch/block_facts.h"
-#include "harness/check.h"
 #include "harness/fault_alloc.h"
-#include "spine/fault.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "unit/batch/stored_fixture.h"
 
 struct world {
-    struct spine_store *store;
-    struct spine_backend backend;
+    struct stored stored;
     uint64_t block_reads;
-    struct generator generator;
-    struct model rows;
-    struct spine_batch *batch;
 };
 
 /* Reads that are not of the end of the file. */
@@ -45,65 +34,11 @@ count_reads(void *argument, enum spine_operation operation, const char *name,
 static void
 world_init(struct world *world, struct rng *rng, size_t rows_max)
 {
-    const struct spine_store_options options = {.cache_bytes =
-                                                    1 + (size_t)rng_below(rng, 100000)};
-    struct spine_backend memory;
-    struct spine_schema schema;
+    const size_t cache_bytes = 1 + (size_t)rng_below(rng, 100000);
 
     world->block_reads = 0;
-    assert_int_equal(spine_memory_backend(&memory, NULL), SPINE_OK);
-    assert_int_equal(
-        spine_fault_backend(&memory, count_reads, world, &world->backend, NULL),
-        SPINE_OK);
-    assert_int_equal(spine_store_open(&world->backend, &options, &world->store, NULL),
-                     SPINE_OK);
-    generate_schema(rng, &schema);
-    generator_init(&world->generator, rng, &schema, NULL);
-    model_init(&world->rows, &schema);
-    generate_rows(&world->generator, rng_magnitude(rng, rows_max), &world->rows);
-    world->batch = batch_of_rows(&world->rows);
-    model_consolidate(&world->rows);
-}
-
-static void
-world_release(struct world *world)
-{
-    spine_batch_unref(world->batch);
-    spine_store_close(world->store);
-    model_release(&world->rows);
-    generator_release(&world->generator);
-}
-
-static uint64_t
-files_in(const struct world *world)
-{
-    struct store_counts counts;
-
-    store_counts(world->store, &counts);
-    return counts.files;
-}
-
-static enum spine_status
-note_name(void *argument, const char *name, uint64_t bytes, struct spine_error *error)
-{
-    (void)bytes;
-    (void)error;
-    (void)strcpy(argument, name);
-    return SPINE_OK;
-}
-
-/* A second look at the only file of the store, which goes with the first. */
-static struct store_file *
-open_only_file(struct world *world)
-{
-    char name[SPINE_NAME_MAX + 1];
-    struct store_file *file;
-
-    assert_int_equal(world->backend.list(world->backend.context, note_name, name, NULL),
-                     SPINE_OK);
-    assert_int_equal(store_file_open(world->store, name, &file, NULL), SPINE_OK);
-    store_object_keep(file->object, false);
-    return file;
+    stored_init(&world->stored, rng, rng_magnitude(rng, rows_max), cache_bytes,
+                count_reads, world);
 }
 
 static bool
@@ -116,29 +51,30 @@ batch_comes_back(struct rng *rng, size_t steps)
     struct world world;
 
     world_init(&world, rng, steps);
-    HOLDS_EQUAL(SPINE_OK, batch_to_file(world.batch, world.store, &copy, &error));
-    HOLDS(check_batch(copy, &world.rows, "written"));
+    HOLDS_EQUAL(SPINE_OK,
+                batch_to_file(world.stored.batch, world.stored.store, &copy, &error));
+    HOLDS(check_batch(copy, &world.stored.rows, "written"));
     if (copy->block_count == 0) {
-        HOLDS_EQUAL(0, files_in(&world));
+        HOLDS_EQUAL(0, stored_files(&world.stored));
     } else {
         HOLDS(copy->elsewhere && copy->rows_elsewhere == copy->info.rows);
-        HOLDS(copy->info.bytes < world.batch->info.bytes);
-        file = open_only_file(&world);
+        HOLDS(copy->info.bytes < world.stored.batch->info.bytes);
+        file = open_only_file(world.stored.store, &world.stored.backend);
         world.block_reads = 0;
-        memory = store_memory(world.store);
+        memory = store_memory(world.stored.store);
         HOLDS_EQUAL(SPINE_OK, batch_of_file(file, &opened, &error));
         /* What its blocks must be counts, too. */
-        HOLDS(store_memory(world.store) >=
+        HOLDS(store_memory(world.stored.store) >=
               memory + opened->block_count * sizeof(struct block_facts));
         store_file_unref(file);
         HOLDS_EQUAL(0, world.block_reads);
-        HOLDS(check_batch(opened, &world.rows, "opened"));
-        HOLDS_EQUAL(world.batch->block_count, opened->block_count);
+        HOLDS(check_batch(opened, &world.stored.rows, "opened"));
+        HOLDS_EQUAL(world.stored.batch->block_count, opened->block_count);
     }
     spine_batch_unref(copy);
     spine_batch_unref(opened);
-    HOLDS_EQUAL(0, files_in(&world));
-    world_release(&world);
+    HOLDS_EQUAL(0, stored_files(&world.stored));
+    stored_release(&world.stored);
     HOLDS_EQUAL(0, spine_allocated_bytes());
     return true;
 }
@@ -152,14 +88,6 @@ test_batch_comes_back(void **state)
     assert_true(property_holds(&law));
 }
 
-static bool
-is_chosen(const void *context, size_t index)
-{
-    const uint64_t *seed = context;
-
-    return (*seed >> (index % 64) & 1) != 0;
-}
-
 /* Blocks in several files and in memory are a batch, too. */
 static bool
 batch_may_be_mixed(struct rng *rng, size_t steps)
@@ -171,21 +99,21 @@ batch_may_be_mixed(struct rng *rng, size_t steps)
     uint64_t moved = 0;
 
     world_init(&world, rng, steps);
-    batch = batch_copy(world.batch);
+    batch = batch_copy(world.stored.batch);
     for (unsigned i = 0; i < 3; i++) {
         const uint64_t seed = rng_next(rng);
 
-        HOLDS_EQUAL(SPINE_OK, batch_move_to_file(batch, world.store,
+        HOLDS_EQUAL(SPINE_OK, batch_move_to_file(batch, world.stored.store,
                                                  (struct batch_moves){is_chosen, &seed},
                                                  &lookup, &error));
-        HOLDS(check_batch(batch, &world.rows, "mixed"));
+        HOLDS(check_batch(batch, &world.stored.rows, "mixed"));
         HOLDS(batch->rows_elsewhere >= moved);
         moved = batch->rows_elsewhere;
     }
-    HOLDS(files_in(&world) <= 3);
+    HOLDS(stored_files(&world.stored) <= 3);
     spine_batch_unref(batch);
-    HOLDS_EQUAL(0, files_in(&world));
-    world_release(&world);
+    HOLDS_EQUAL(0, stored_files(&world.stored));
+    stored_release(&world.stored);
     HOLDS_EQUAL(0, spine_allocated_bytes());
     return true;
 }
@@ -212,10 +140,10 @@ blocks_are_checked(struct rng *rng, size_t steps)
     struct world world;
 
     world_init(&world, rng, steps);
-    batch = batch_copy(world.batch);
+    batch = batch_copy(world.stored.batch);
     if (batch->block_count > 0) {
-        HOLDS_EQUAL(SPINE_OK, batch_writer_new(world.store, &batch->layout, &options,
-                                               &writer, NULL));
+        HOLDS_EQUAL(SPINE_OK, batch_writer_new(world.stored.store, &batch->layout,
+                                               &options, &writer, NULL));
         for (size_t i = 0; i < batch->block_count; i++)
             HOLDS_EQUAL(SPINE_OK, batch_writer_block(
                                       writer, block_image(batch->fences[i].block), NULL));
@@ -227,7 +155,7 @@ blocks_are_checked(struct rng *rng, size_t steps)
         HOLDS(strstr(error.message, ".batch: block 0, at 64: its fence") != NULL);
     }
     spine_batch_unref(batch);
-    world_release(&world);
+    stored_release(&world.stored);
     HOLDS_EQUAL(0, spine_allocated_bytes());
     return true;
 }
@@ -248,10 +176,10 @@ write_apart(struct world *world, const struct lookup_options *lookup,
 {
     static const struct store_waiter own = {.by_own_thread = true};
     const struct batch_writer_options options = {.lookup = lookup, .waiter = &own};
-    struct spine_batch *batch = world->batch;
+    struct spine_batch *batch = world->stored.batch;
     struct batch_writer *writer;
     enum spine_status st =
-        batch_writer_new(world->store, &batch->layout, &options, &writer, error);
+        batch_writer_new(world->stored.store, &batch->layout, &options, &writer, error);
 
     *out = NULL;
     if (st != SPINE_OK)
@@ -276,16 +204,16 @@ threads_make_filters(struct rng *rng, size_t steps)
 
     world_init(&world, rng, steps);
     HOLDS_EQUAL(SPINE_OK, write_apart(&world, &lookup, &keeper, &error));
-    batch = batch_copy(world.batch);
+    batch = batch_copy(world.stored.batch);
     if (batch->block_count > 0) {
         HOLDS(keeper->file->table.filter_count > 0);
         batch_use_keeper(batch, keeper);
     }
     block_keeper_unref(keeper);
     HOLDS_EQUAL(SPINE_OK, spine_batch_check(batch, &error));
-    HOLDS(check_batch(batch, &world.rows, "by a thread"));
+    HOLDS(check_batch(batch, &world.stored.rows, "by a thread"));
     spine_batch_unref(batch);
-    world_release(&world);
+    stored_release(&world.stored);
     HOLDS_EQUAL(0, spine_allocated_bytes());
     return true;
 }
@@ -320,9 +248,9 @@ threads_lack_memory(struct rng *rng, size_t steps)
         HOLDS(fired || st == SPINE_OK);
         HOLDS((keeper != NULL) == (st == SPINE_OK));
         block_keeper_unref(keeper);
-        HOLDS_EQUAL(0, files_in(&world));
+        HOLDS_EQUAL(0, stored_files(&world.stored));
     }
-    world_release(&world);
+    stored_release(&world.stored);
     HOLDS_EQUAL(0, spine_allocated_bytes());
     return true;
 }

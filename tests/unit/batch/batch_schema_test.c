@@ -10,12 +10,9 @@
 #include "harness/check.h"
 #include "spine/spine.h"
 #include "store/store_state.h"
+#include "unit/batch/stored_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 static struct spine_error told;
 
@@ -147,29 +144,6 @@ damaged_schemas_are_refused(void **state)
     schema_unref(&schema);
 }
 
-static enum spine_status
-note_name(void *argument, const char *name, uint64_t bytes, struct spine_error *error)
-{
-    (void)bytes;
-    (void)error;
-    (void)strcpy(argument, name);
-    return SPINE_OK;
-}
-
-/* A second look at the only file of the store, which goes with the first. */
-static struct store_file *
-open_only_file(struct spine_store *store)
-{
-    char name[SPINE_NAME_MAX + 1];
-    struct store_file *file;
-
-    assert_int_equal(store->backend.list(store->backend.context, note_name, name, NULL),
-                     SPINE_OK);
-    assert_int_equal(store_file_open(store, name, &file, NULL), SPINE_OK);
-    store_object_keep(file->object, false);
-    return file;
-}
-
 static void
 files_keep_columns(void **state)
 {
@@ -193,7 +167,7 @@ files_keep_columns(void **state)
         assert_int_equal(spine_batch_from_columns(&schemas[i], &rows, &batch, &told),
                          SPINE_OK);
         assert_int_equal(batch_to_file(batch, store, &filed, &told), SPINE_OK);
-        file = open_only_file(store);
+        file = open_only_file(store, &store->backend);
         assert_int_equal(file->footer.features, i == 0 ? FILE_FEATURE_TUPLES : 0);
         assert_int_equal(batch_of_file(file, &opened, &told), SPINE_OK);
         assert_true(spine_schema_equal(spine_batch_schema(opened), &schemas[i]));

@@ -9,23 +9,13 @@
 #include "batch/batch_sections.h"
 
 #include "batch/twin.h"
-#include "harness/check.h"
-#include "spine/fault.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "unit/batch/stored_fixture.h"
 
 struct world {
-    struct spine_store *store;
+    struct stored stored;
     bool sync_fails;
-    /* With the next write this block of `batch` gets a twin; NULL: none does. */
+    /* With the next write this block of the batch gets a twin; NULL: none does. */
     struct block_keeper *other;
-    struct generator generator;
-    struct model rows;
-    struct spine_batch *batch;
 };
 
 static void
@@ -43,47 +33,18 @@ on_operation(void *argument, enum spine_operation operation, const char *name,
         struct block_keeper *keeper = world->other;
 
         world->other = NULL;
-        twin_remember(&world->batch->fences[world->batch->block_count / 2], keeper,
-                      (uint32_t)(world->batch->block_count / 2));
+        twin_remember(&world->stored.batch->fences[world->stored.batch->block_count / 2],
+                      keeper, (uint32_t)(world->stored.batch->block_count / 2));
     }
 }
 
 static void
 world_init(struct world *world, struct rng *rng, size_t rows_max)
 {
-    struct spine_backend memory, backend;
-    struct spine_schema schema;
-
     world->sync_fails = false;
     world->other = NULL;
-    assert_int_equal(spine_memory_backend(&memory, NULL), SPINE_OK);
-    assert_int_equal(spine_fault_backend(&memory, on_operation, world, &backend, NULL),
-                     SPINE_OK);
-    assert_int_equal(spine_store_open(&backend, NULL, &world->store, NULL), SPINE_OK);
-    generate_schema(rng, &schema);
-    generator_init(&world->generator, rng, &schema, NULL);
-    model_init(&world->rows, &schema);
-    generate_rows(&world->generator, 1 + rng_magnitude(rng, rows_max), &world->rows);
-    world->batch = batch_of_rows(&world->rows);
-    model_consolidate(&world->rows);
-}
-
-static void
-world_release(struct world *world)
-{
-    spine_batch_unref(world->batch);
-    spine_store_close(world->store);
-    model_release(&world->rows);
-    generator_release(&world->generator);
-}
-
-static uint64_t
-files_in(const struct world *world)
-{
-    struct store_counts counts;
-
-    store_counts(world->store, &counts);
-    return counts.files;
+    stored_init(&world->stored, rng, 1 + rng_magnitude(rng, rows_max), 0, on_operation,
+                world);
 }
 
 /* Writes what is nowhere yet; how many blocks that was. */
@@ -92,24 +53,16 @@ write_batch(struct world *world, struct spine_batch *batch, struct batch_places 
 {
     size_t missing;
 
-    assert_int_equal(batch_places_new(batch, world->store, out, NULL), SPINE_OK);
+    assert_int_equal(batch_places_new(batch, world->stored.store, out, NULL), SPINE_OK);
     missing = (*out)->missing;
     if (missing > 0) {
         assert_true((*out)->missing_bytes > 0);
-        assert_int_equal(batch_places_write(*out, world->store, NULL, NULL, NULL),
+        assert_int_equal(batch_places_write(*out, world->stored.store, NULL, NULL, NULL),
                          SPINE_OK);
     }
     assert_int_equal((*out)->missing, 0);
     batch_places_remember(*out);
     return missing;
-}
-
-static bool
-is_chosen(const void *context, size_t index)
-{
-    const uint64_t *seed = context;
-
-    return (*seed >> (index % 64) & 1) != 0;
 }
 
 static bool
@@ -124,33 +77,35 @@ nothing_is_written_twice(struct rng *rng, size_t steps)
     uint64_t files;
 
     world_init(&world, rng, steps);
-    mixed = batch_copy(world.batch);
+    mixed = batch_copy(world.stored.batch);
     HOLDS_EQUAL(SPINE_OK,
-                batch_move_to_file(mixed, world.store,
+                batch_move_to_file(mixed, world.stored.store,
                                    (struct batch_moves){is_chosen, &seed}, NULL, &error));
     missing = write_batch(&world, mixed, &first);
     HOLDS(missing <= mixed->block_count);
-    files = files_in(&world);
+    files = stored_files(&world.stored);
     HOLDS_EQUAL(0, write_batch(&world, mixed, &second));
     /* The blocks that two batches share. */
-    HOLDS_EQUAL(mixed->block_count - missing, write_batch(&world, world.batch, &third));
-    HOLDS(files_in(&world) <= files + 1);
+    HOLDS_EQUAL(mixed->block_count - missing,
+                write_batch(&world, world.stored.batch, &third));
+    HOLDS(stored_files(&world.stored) <= files + 1);
 
-    files = files_in(&world);
-    HOLDS_EQUAL(SPINE_OK, batch_to_file(world.batch, world.store, &moved, &error));
-    HOLDS_EQUAL(files, files_in(&world));
+    files = stored_files(&world.stored);
+    HOLDS_EQUAL(SPINE_OK,
+                batch_to_file(world.stored.batch, world.stored.store, &moved, &error));
+    HOLDS_EQUAL(files, stored_files(&world.stored));
     HOLDS_EQUAL(moved->info.rows, moved->rows_elsewhere);
-    HOLDS(check_batch(moved, &world.rows, "moved"));
+    HOLDS(check_batch(moved, &world.stored.rows, "moved"));
     batch_places_free(first);
     batch_places_free(second);
     batch_places_free(third);
     spine_batch_unref(mixed);
-    spine_batch_unref(world.batch);
-    world.batch = NULL;
-    HOLDS(check_batch(moved, &world.rows, "alone"));
+    spine_batch_unref(world.stored.batch);
+    world.stored.batch = NULL;
+    HOLDS(check_batch(moved, &world.stored.rows, "alone"));
     spine_batch_unref(moved);
-    HOLDS_EQUAL(0, files_in(&world));
-    world_release(&world);
+    HOLDS_EQUAL(0, stored_files(&world.stored));
+    stored_release(&world.stored);
     HOLDS_EQUAL(0, spine_allocated_bytes());
     return true;
 }
@@ -175,7 +130,7 @@ ranges_are_a_batch(struct rng *rng, size_t steps)
     size_t count = 0, first = 0;
 
     world_init(&world, rng, steps);
-    copy = batch_copy(world.batch);
+    copy = batch_copy(world.stored.batch);
     while (first < copy->block_count) {
         const size_t left = copy->block_count - first;
 
@@ -186,8 +141,8 @@ ranges_are_a_batch(struct rng *rng, size_t steps)
         first += ranges[count++].count;
     }
     HOLDS_EQUAL(SPINE_OK, batch_of_ranges(&copy->layout, ranges, count, &whole, &error));
-    HOLDS(check_batch(whole, &world.rows, "of ranges"));
-    HOLDS_EQUAL(world.batch->info.keys, whole->info.keys);
+    HOLDS(check_batch(whole, &world.stored.rows, "of ranges"));
+    HOLDS_EQUAL(world.stored.batch->info.keys, whole->info.keys);
     spine_batch_unref(whole);
     if (count > 1) {
         const struct batch_range swap = ranges[0];
@@ -205,7 +160,7 @@ ranges_are_a_batch(struct rng *rng, size_t steps)
                     batch_of_ranges(&copy->layout, ranges, 1, &whole, &error));
     }
     spine_batch_unref(copy);
-    world_release(&world);
+    stored_release(&world.stored);
     HOLDS_EQUAL(0, spine_allocated_bytes());
     return true;
 }
@@ -229,7 +184,8 @@ doubtful_files_are_not_relied_on(struct rng *rng, size_t steps)
     uint32_t number;
 
     world_init(&world, rng, steps);
-    HOLDS_EQUAL(SPINE_OK, batch_to_file(world.batch, world.store, &moved, NULL));
+    HOLDS_EQUAL(SPINE_OK,
+                batch_to_file(world.stored.batch, world.stored.store, &moved, NULL));
     if (moved->block_count > 0) {
         HOLDS_EQUAL(0, write_batch(&world, moved, &first));
         world.sync_fails = true;
@@ -243,15 +199,15 @@ doubtful_files_are_not_relied_on(struct rng *rng, size_t steps)
         batch_places_free(second);
         /* Not once more, whether the blocks are in memory or in that file. */
         HOLDS_EQUAL(0, write_batch(&world, moved, &first));
-        HOLDS_EQUAL(moved->block_count, write_batch(&world, world.batch, &second));
+        HOLDS_EQUAL(moved->block_count, write_batch(&world, world.stored.batch, &second));
         batch_places_free(second);
-        HOLDS_EQUAL(0, write_batch(&world, world.batch, &second));
+        HOLDS_EQUAL(0, write_batch(&world, world.stored.batch, &second));
         batch_places_free(first);
         batch_places_free(second);
     }
-    HOLDS(check_batch(moved, &world.rows, "still there"));
+    HOLDS(check_batch(moved, &world.stored.rows, "still there"));
     spine_batch_unref(moved);
-    world_release(&world);
+    stored_release(&world.stored);
     HOLDS_EQUAL(0, spine_allocated_bytes());
     return true;
 }
@@ -276,18 +232,19 @@ twins_may_come_at_any_time(struct rng *rng, size_t steps)
 
     world_init(&world, rng, steps);
     /* As what that thread has written. */
-    HOLDS_EQUAL(SPINE_OK, batch_to_file(world.batch, world.store, &other, &error));
-    copy = batch_copy(world.batch);
+    HOLDS_EQUAL(SPINE_OK,
+                batch_to_file(world.stored.batch, world.stored.store, &other, &error));
+    copy = batch_copy(world.stored.batch);
     if (other->block_count > 0)
         world.other = other->fences[0].keeper;
     HOLDS_EQUAL(SPINE_OK,
-                batch_move_to_file(copy, world.store, (struct batch_moves){NULL, NULL},
-                                   NULL, &error));
+                batch_move_to_file(copy, world.stored.store,
+                                   (struct batch_moves){NULL, NULL}, NULL, &error));
     HOLDS(world.other == NULL);
-    HOLDS(check_batch(copy, &world.rows, "moved meanwhile"));
+    HOLDS(check_batch(copy, &world.stored.rows, "moved meanwhile"));
     spine_batch_unref(copy);
     spine_batch_unref(other);
-    world_release(&world);
+    stored_release(&world.stored);
     HOLDS_EQUAL(0, spine_allocated_bytes());
     return true;
 }
@@ -315,15 +272,15 @@ copies_are_known(struct rng *rng, size_t steps)
     world_init(&world, rng, steps);
     HOLDS_EQUAL(SPINE_OK, spine_memory_backend(&memory, NULL));
     HOLDS_EQUAL(SPINE_OK, spine_store_open(&memory, NULL, &own, NULL));
-    HOLDS_EQUAL(SPINE_OK, batch_to_file(world.batch, own, &moved, NULL));
+    HOLDS_EQUAL(SPINE_OK, batch_to_file(world.stored.batch, own, &moved, NULL));
     HOLDS_EQUAL(moved->block_count, write_batch(&world, moved, &first));
     HOLDS_EQUAL(0, write_batch(&world, moved, &second));
     batch_places_free(first);
     batch_places_free(second);
     spine_batch_unref(moved);
-    HOLDS_EQUAL(0, files_in(&world));
+    HOLDS_EQUAL(0, stored_files(&world.stored));
     spine_store_close(own);
-    world_release(&world);
+    stored_release(&world.stored);
     HOLDS_EQUAL(0, spine_allocated_bytes());
     return true;
 }
