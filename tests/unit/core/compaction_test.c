@@ -4,12 +4,7 @@
  * Compactions in the background: who is told of their end, when, and in which thread.
  */
 
-#include "spine/spine.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "unit/core/manual_fixture.h"
 
 static const struct spine_schema numbers = {.key = {SPINE_U64, 0},
                                             .value = {SPINE_NONE, 0}};
@@ -29,12 +24,8 @@ struct world {
 static void
 world_open(struct world *world)
 {
-    const struct spine_runtime_options manual = {.manual = true};
-
     *world = (struct world){0};
-    assert_int_equal(spine_runtime_open(&manual, &world->runtime, NULL), SPINE_OK);
-    assert_int_equal(spine_open(world->runtime, &numbers, NULL, &world->spine, NULL),
-                     SPINE_OK);
+    manual_open(&numbers, NULL, &world->runtime, &world->spine);
 }
 
 static void
@@ -49,12 +40,8 @@ static void
 insert(struct world *world, uint64_t key)
 {
     const struct spine_columns columns = {.rows = 1, .keys = &key};
-    struct spine_batch *batch;
 
-    assert_int_equal(spine_batch_from_columns(&numbers, &columns, &batch, NULL),
-                     SPINE_OK);
-    assert_int_equal(spine_insert(world->spine, batch, NULL), SPINE_OK);
-    spine_batch_unref(batch);
+    insert_columns(world->spine, &columns);
 }
 
 static void
@@ -205,10 +192,7 @@ closing_the_runtime_cancels(void **state)
 static struct spine_stats
 stats_of(const struct world *world)
 {
-    struct spine_stats stats;
-
-    spine_get_stats(world->spine, &stats);
-    return stats;
+    return spine_stats_of(world->spine);
 }
 
 static void

@@ -8,13 +8,9 @@
  */
 
 #include "base/random.h"
-#include "spine/spine.h"
+#include "unit/core/manual_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #define ROWS_MAX 1000000u
 
@@ -40,15 +36,12 @@ struct world {
 static inline void
 world_open_with(struct world *world, const struct spine_schema *schema, bool only_due)
 {
-    const struct spine_runtime_options manual = {.manual = true};
     const struct spine_options options = {.only_due_merges = only_due};
 
     *world = (struct world){.random = {1}};
     world->keys = malloc(ROWS_MAX * sizeof *world->keys);
     world->weights = malloc(ROWS_MAX * sizeof *world->weights);
-    assert_int_equal(spine_runtime_open(&manual, &world->runtime, NULL), SPINE_OK);
-    assert_int_equal(spine_open(world->runtime, schema, &options, &world->spine, NULL),
-                     SPINE_OK);
+    manual_open(schema, &options, &world->runtime, &world->spine);
 }
 
 static inline void
@@ -60,18 +53,13 @@ world_open(struct world *world, bool only_due)
 static inline struct spine_stats
 stats_of(const struct world *world)
 {
-    struct spine_stats stats;
-
-    spine_get_stats(world->spine, &stats);
-    return stats;
+    return spine_stats_of(world->spine);
 }
 
 static inline void
 world_close(struct world *world)
 {
-    assert_int_equal(spine_check(world->spine, NULL), SPINE_OK);
-    spine_close(world->spine);
-    spine_runtime_close(world->runtime);
+    manual_close(world->runtime, world->spine);
     free(world->keys);
     free(world->weights);
 }

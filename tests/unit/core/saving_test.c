@@ -8,13 +8,7 @@
 #include "core.h"
 #include "spine/backend.h"
 #include "spine/checkpoint.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-#define KEYS_MAX 1000000u
+#include "unit/core/manual_fixture.h"
 
 static const struct spine_schema numbers = {.key = {SPINE_U64, 0},
                                             .value = {SPINE_NONE, 0}};
@@ -28,45 +22,27 @@ struct world {
 static void
 world_open(struct world *world)
 {
-    const struct spine_runtime_options manual = {.manual = true};
-
     *world = (struct world){0};
-    assert_int_equal(spine_runtime_open(&manual, &world->runtime, NULL), SPINE_OK);
-    assert_int_equal(spine_open(world->runtime, &numbers, NULL, &world->spine, NULL),
-                     SPINE_OK);
+    manual_open(&numbers, NULL, &world->runtime, &world->spine);
 }
 
 static void
 world_close(struct world *world)
 {
-    assert_int_equal(spine_check(world->spine, NULL), SPINE_OK);
-    spine_close(world->spine);
-    spine_runtime_close(world->runtime);
+    manual_close(world->runtime, world->spine);
 }
 
 static struct spine_stats
 stats_of(const struct world *world)
 {
-    struct spine_stats stats;
-
-    spine_get_stats(world->spine, &stats);
-    return stats;
+    return spine_stats_of(world->spine);
 }
 
 /* A batch of `rows` new keys, which are everywhere among the others. */
 static void
 insert(struct world *world, size_t rows)
 {
-    static uint64_t keys[KEYS_MAX];
-    const struct spine_columns columns = {.rows = rows, .keys = keys};
-    struct spine_batch *batch;
-
-    for (size_t i = 0; i < rows; i++)
-        keys[i] = world->rows++ * UINT64_C(0x9E3779B97F4A7C15);
-    assert_int_equal(spine_batch_from_columns(&numbers, &columns, &batch, NULL),
-                     SPINE_OK);
-    assert_int_equal(spine_insert(world->spine, batch, NULL), SPINE_OK);
-    spine_batch_unref(batch);
+    insert_spread(world->spine, rows, &world->rows);
 }
 
 /* Merges all that is to merge, and returns how many merges ended. */

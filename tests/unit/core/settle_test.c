@@ -5,12 +5,7 @@
  * came, and who waits for a merge learns how it ended.
  */
 
-#include "spine/spine.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "unit/core/manual_fixture.h"
 
 /* Rows of a batch that takes many slices to read. */
 #define LARGE_ROWS 64000u
@@ -33,20 +28,14 @@ static void
 world_open(struct world *world, const struct spine_schema *schema,
            const struct spine_options *options)
 {
-    const struct spine_runtime_options manual = {.manual = true};
-
     *world = (struct world){0};
-    assert_int_equal(spine_runtime_open(&manual, &world->runtime, NULL), SPINE_OK);
-    assert_int_equal(spine_open(world->runtime, schema, options, &world->spine, NULL),
-                     SPINE_OK);
+    manual_open(schema, options, &world->runtime, &world->spine);
 }
 
 static void
 world_close(struct world *world)
 {
-    assert_int_equal(spine_check(world->spine, NULL), SPINE_OK);
-    spine_close(world->spine);
-    spine_runtime_close(world->runtime);
+    manual_close(world->runtime, world->spine);
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
@@ -90,14 +79,10 @@ insert_large(struct world *world, uint64_t parity)
 {
     static uint64_t keys[LARGE_ROWS];
     const struct spine_columns columns = {.rows = LARGE_ROWS, .keys = keys};
-    struct spine_batch *batch;
 
     for (uint64_t i = 0; i < LARGE_ROWS; i++)
         keys[i] = 2 * i + parity;
-    assert_int_equal(spine_batch_from_columns(&numbers, &columns, &batch, NULL),
-                     SPINE_OK);
-    assert_int_equal(spine_insert(world->spine, batch, NULL), SPINE_OK);
-    spine_batch_unref(batch);
+    insert_columns(world->spine, &columns);
 }
 
 /* Eight batches, which makes a merge due, of twice the greatest weight in all. */
@@ -113,10 +98,7 @@ insert_too_much(struct world *world)
 static struct spine_stats
 stats_of(const struct world *world)
 {
-    struct spine_stats stats;
-
-    spine_get_stats(world->spine, &stats);
-    return stats;
+    return spine_stats_of(world->spine);
 }
 
 static void

@@ -6,12 +6,9 @@
 
 #include "harness/check.h"
 #include "harness/fault_alloc.h"
+#include "unit/core/manual_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 #define BATCHES 8u
 #define BATCH_ROWS 90000u
@@ -32,24 +29,14 @@ struct world {
 static void
 world_open(struct world *world, const struct spine_options *options)
 {
-    static uint64_t keys[BATCH_ROWS];
-    const struct spine_columns columns = {.rows = BATCH_ROWS, .keys = keys};
     uint64_t next = 0;
 
     assert_int_equal(spine_runtime_open(&manual, &world->runtime, NULL), SPINE_OK);
     assert_int_equal(spine_open(world->runtime, &numbers, options, &world->spine, NULL),
                      SPINE_OK);
     spine_pause(world->spine);
-    for (unsigned i = 0; i < BATCHES; i++) {
-        struct spine_batch *batch;
-
-        for (size_t row = 0; row < BATCH_ROWS; row++)
-            keys[row] = next++ * UINT64_C(0x9E3779B97F4A7C15);
-        assert_int_equal(spine_batch_from_columns(&numbers, &columns, &batch, NULL),
-                         SPINE_OK);
-        assert_int_equal(spine_insert(world->spine, batch, NULL), SPINE_OK);
-        spine_batch_unref(batch);
-    }
+    for (unsigned i = 0; i < BATCHES; i++)
+        insert_spread(world->spine, BATCH_ROWS, &next);
     spine_resume(world->spine);
 }
 
@@ -61,19 +48,14 @@ world_close(struct world *world)
 
     spine_get_stats(world->spine, &stats);
     assert_int_equal(stats.rows, BATCHES * BATCH_ROWS);
-    assert_int_equal(spine_check(world->spine, NULL), SPINE_OK);
-    spine_close(world->spine);
-    spine_runtime_close(world->runtime);
+    manual_close(world->runtime, world->spine);
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
 static struct spine_stats
 stats_of(const struct world *world)
 {
-    struct spine_stats stats;
-
-    spine_get_stats(world->spine, &stats);
-    return stats;
+    return spine_stats_of(world->spine);
 }
 
 /* Merges until the first split. */

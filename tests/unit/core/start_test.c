@@ -5,11 +5,7 @@
  */
 
 #include "core.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "unit/core/manual_fixture.h"
 
 static const struct spine_schema numbers = {.key = {SPINE_U64, 0},
                                             .value = {SPINE_NONE, 0}};
@@ -23,12 +19,8 @@ struct world {
 static void
 world_open(struct world *world, const struct spine_options *options)
 {
-    const struct spine_runtime_options manual = {.manual = true};
-
     *world = (struct world){0};
-    assert_int_equal(spine_runtime_open(&manual, &world->runtime, NULL), SPINE_OK);
-    assert_int_equal(spine_open(world->runtime, &numbers, options, &world->spine, NULL),
-                     SPINE_OK);
+    manual_open(&numbers, options, &world->runtime, &world->spine);
 }
 
 /* The spine is as it should be, and goes. */
@@ -39,34 +31,20 @@ world_close(struct world *world)
 
     spine_get_stats(world->spine, &stats);
     assert_int_equal(stats.rows, world->rows);
-    assert_int_equal(spine_check(world->spine, NULL), SPINE_OK);
-    spine_close(world->spine);
-    spine_runtime_close(world->runtime);
+    manual_close(world->runtime, world->spine);
 }
 
 /* A batch of `rows` new keys. */
 static void
 insert(struct world *world, size_t rows)
 {
-    static uint64_t keys[200000];
-    const struct spine_columns columns = {.rows = rows, .keys = keys};
-    struct spine_batch *batch;
-
-    for (size_t i = 0; i < rows; i++)
-        keys[i] = world->rows++ * UINT64_C(0x9E3779B97F4A7C15);
-    assert_int_equal(spine_batch_from_columns(&numbers, &columns, &batch, NULL),
-                     SPINE_OK);
-    assert_int_equal(spine_insert(world->spine, batch, NULL), SPINE_OK);
-    spine_batch_unref(batch);
+    insert_spread(world->spine, rows, &world->rows);
 }
 
 static struct spine_stats
 stats_of(const struct world *world)
 {
-    struct spine_stats stats;
-
-    spine_get_stats(world->spine, &stats);
-    return stats;
+    return spine_stats_of(world->spine);
 }
 
 static void
@@ -263,16 +241,12 @@ retract(struct world *world, uint64_t first, size_t rows)
     static uint64_t keys[100000];
     static int64_t weights[100000];
     const struct spine_columns columns = {.rows = rows, .keys = keys, .weights = weights};
-    struct spine_batch *batch;
 
     for (size_t i = 0; i < rows; i++) {
         keys[i] = (first + i) * UINT64_C(0x9E3779B97F4A7C15);
         weights[i] = -1;
     }
-    assert_int_equal(spine_batch_from_columns(&numbers, &columns, &batch, NULL),
-                     SPINE_OK);
-    assert_int_equal(spine_insert(world->spine, batch, NULL), SPINE_OK);
-    spine_batch_unref(batch);
+    insert_columns(world->spine, &columns);
 }
 
 static void

@@ -7,15 +7,11 @@
 
 #include "core.h"
 #include "harness/property.h"
-#include "spine/spine.h"
+#include "unit/core/manual_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
-
-#include <cmocka.h>
 
 static const struct spine_schema numbers = {.key = {SPINE_U64, 0},
                                             .value = {SPINE_U64, 0}};
@@ -31,22 +27,17 @@ struct world {
 static void
 world_open(struct world *world, const struct spine_schema *schema, bool only_due_merges)
 {
-    const struct spine_runtime_options manual = {.manual = true};
     const struct spine_options options = {.only_due_merges = only_due_merges,
                                           .help_batches = UINT32_MAX};
 
     *world = (struct world){0};
-    assert_int_equal(spine_runtime_open(&manual, &world->runtime, NULL), SPINE_OK);
-    assert_int_equal(spine_open(world->runtime, schema, &options, &world->spine, NULL),
-                     SPINE_OK);
+    manual_open(schema, &options, &world->runtime, &world->spine);
 }
 
 static void
 world_close(struct world *world)
 {
-    assert_int_equal(spine_check(world->spine, NULL), SPINE_OK);
-    spine_close(world->spine);
-    spine_runtime_close(world->runtime);
+    manual_close(world->runtime, world->spine);
 }
 
 /* A batch of the next `rows` keys, whose values are the keys times 7 below 1,000. */
@@ -57,7 +48,6 @@ insert(struct world *world, size_t rows)
     uint64_t *keys = calloc(3 * rows + 1, sizeof *keys);
     uint64_t *values = keys + rows, *offsets = keys + 2 * rows;
     struct spine_columns columns = {.rows = rows, .keys = keys, .values = values};
-    struct spine_batch *batch;
 
     for (size_t i = 0; i < rows; i++, world->rows++) {
         keys[i] = named ? __builtin_bswap64(world->rows) : world->rows;
@@ -66,11 +56,7 @@ insert(struct world *world, size_t rows)
     }
     if (named)
         columns.key_offsets = offsets;
-    assert_int_equal(
-        spine_batch_from_columns(spine_get_schema(world->spine), &columns, &batch, NULL),
-        SPINE_OK);
-    assert_int_equal(spine_insert(world->spine, batch, NULL), SPINE_OK);
-    spine_batch_unref(batch);
+    insert_columns(world->spine, &columns);
     free(keys);
 }
 
@@ -128,10 +114,7 @@ retain(struct world *world, uint64_t from, bool by_value)
 static struct spine_stats
 stats_of(const struct world *world)
 {
-    struct spine_stats stats;
-
-    spine_get_stats(world->spine, &stats);
-    return stats;
+    return spine_stats_of(world->spine);
 }
 
 /*
