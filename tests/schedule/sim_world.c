@@ -3,8 +3,11 @@
 
 #include "schedule/sim_thread.h"
 
+#include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static unsigned draw_rows(struct rng *rng);
 static void on_submit(void *context, void (*run)(void *argument), void *argument);
@@ -133,4 +136,36 @@ on_submit(void *context, void (*run)(void *argument), void *argument)
     world->queue[world->queued++].argument = argument;
     condition_signal(&world->work);
     mutex_unlock(&world->mutex);
+}
+
+void
+world_stop_workers(struct world *world)
+{
+    mutex_lock(&world->mutex);
+    world->workers_stop = true;
+    condition_broadcast(&world->work);
+    mutex_unlock(&world->mutex);
+}
+
+static uint64_t seed_now;
+
+static void
+on_abort(int number)
+{
+    char text[160];
+    const int size = snprintf(text, sizeof text,
+                              "Repeat: SPINE_SEED=%" PRIu64 " SPINE_CASES=1\n", seed_now);
+    const ssize_t written = write(STDERR_FILENO, text, (size_t)size);
+
+    (void)written;
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+void
+world_repeat_on_abort(uint64_t seed)
+{
+    seed_now = seed;
+    signal(SIGABRT, on_abort);
+    signal(SIGTRAP, on_abort);
 }

@@ -68,6 +68,11 @@ void world_check_cursor(struct world *world, struct spine_cursor *cursor,
                         const struct world_bounds *bounds, unsigned *seen);
 /* A worker: calls what is submitted until world->workers_stop. */
 void world_work(void *context);
+/* Tells the workers that nothing more comes. */
+void world_stop_workers(struct world *world);
+/* Says what to repeat if the process aborts, or an assertion traps, on a thread of the
+ * schedule: the present case began with `seed`. */
+void world_repeat_on_abort(uint64_t seed);
 /* Aborts, saying what was wrong. */
 void world_require(bool condition, const char *what);
 

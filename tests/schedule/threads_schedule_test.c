@@ -12,13 +12,10 @@
 #include "schedule/sim_thread.h"
 #include "schedule/sim_world.h"
 
-#include <inttypes.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -31,8 +28,6 @@ struct actor {
     /* Draws of its own, so that actors do not depend on one another. */
     struct rng rng;
 };
-
-static uint64_t seed_now;
 
 static void be_main(void *context);
 static void be_inserter(void *context);
@@ -56,7 +51,7 @@ one_schedule(struct rng *rng, size_t steps)
     struct world world;
     struct actor main_actor = {.world = &world, .number = (unsigned)steps};
 
-    seed_now = rng->state;
+    world_repeat_on_abort(rng->state);
     rng_init(&main_actor.rng, rng_next(rng));
     sim_begin(rng_next(rng));
     sim_spawn("main", be_main, &main_actor);
@@ -118,10 +113,7 @@ be_main(void *context)
         close_at_the_end(world);
     if (world->runtime != NULL)
         spine_runtime_close(world->runtime);
-    mutex_lock(&world->mutex);
-    world->workers_stop = true;
-    condition_broadcast(&world->work);
-    mutex_unlock(&world->mutex);
+    world_stop_workers(world);
     for (unsigned i = 0; i < worker_count; i++)
         sim_join(workers[i]);
     world_require(world->compactions == world->compactions_done,
@@ -453,20 +445,6 @@ be_merger(void *context)
     }
 }
 
-/* An abort happens on a thread of the schedule: say what to repeat. */
-static void
-on_abort(int number)
-{
-    char text[160];
-    const int size = snprintf(text, sizeof text,
-                              "Repeat: SPINE_SEED=%" PRIu64 " SPINE_CASES=1\n", seed_now);
-    const ssize_t written = write(STDERR_FILENO, text, (size_t)size);
-
-    (void)written;
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
 static void
 test_schedules(void **state)
 {
@@ -483,8 +461,6 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_schedules)};
 
     harness_start(argc, argv);
-    signal(SIGABRT, on_abort);
-    signal(SIGTRAP, on_abort);
     fault_alloc_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

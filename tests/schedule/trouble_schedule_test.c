@@ -15,11 +15,9 @@
 
 #include <inttypes.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -58,7 +56,6 @@ struct actor {
     struct rng rng;
 };
 
-static uint64_t seed_now;
 /* Of all schedules. */
 static uint64_t retries, given_up, sticky;
 
@@ -80,7 +77,7 @@ one_schedule(struct rng *rng, size_t steps)
     struct trouble trouble = {.rows = (unsigned)steps};
     struct actor main_actor = {.trouble = &trouble};
 
-    seed_now = rng->state;
+    world_repeat_on_abort(rng->state);
     rng_init(&main_actor.rng, rng_next(rng));
     sim_begin(rng_next(rng));
     sim_spawn("main", be_main, &main_actor);
@@ -144,10 +141,7 @@ be_main(void *context)
     if (!in_the_middle)
         end_well(trouble);
     spine_runtime_close(trouble->world.runtime);
-    mutex_lock(&trouble->world.mutex);
-    trouble->world.workers_stop = true;
-    condition_broadcast(&trouble->world.work);
-    mutex_unlock(&trouble->world.mutex);
+    world_stop_workers(&trouble->world);
     if (worker > 0)
         sim_join(worker);
 }
@@ -394,20 +388,6 @@ be_merger(void *context)
     }
 }
 
-/* An abort happens on a thread of the schedule: say what to repeat. */
-static void
-on_abort(int number)
-{
-    char text[160];
-    const int size = snprintf(text, sizeof text,
-                              "Repeat: SPINE_SEED=%" PRIu64 " SPINE_CASES=1\n", seed_now);
-    const ssize_t written = write(STDERR_FILENO, text, (size_t)size);
-
-    (void)written;
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
 static void
 test_troubles(void **state)
 {
@@ -430,7 +410,6 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_troubles)};
 
     harness_start(argc, argv);
-    signal(SIGABRT, on_abort);
     fault_alloc_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
