@@ -16,8 +16,7 @@
 #include "batch/twin.h"
 
 static enum spine_status
-write_missing(struct batch_places *places, struct batch_writer *writer,
-              struct spine_batch **part, struct spine_error *error);
+write_missing(struct batch_places *places, struct spine_error *error);
 static enum spine_status check_ranges(const struct batch_range *ranges,
                                       size_t range_count, size_t *blocks,
                                       struct spine_error *error);
@@ -66,31 +65,37 @@ batch_places_write(struct batch_places *places, struct spine_store *store,
     const struct batch_writer_options options = {
         .lookup = lookup,
         .waiter = places->missing_bytes >= STORE_OWN_THREAD_BYTES ? &own : NULL};
-    struct batch_writer *writer = NULL;
-    struct block_keeper *keeper = NULL;
-    struct spine_batch *part = NULL;
-    uint32_t number = 0;
-    enum spine_status st;
 
+    assert(places->missing > 0 && places->writer == NULL);
     if (pack != NULL)
-        TRY(batch_writer_new_in(pack, layout, lookup, &writer, error));
+        TRY_RETURN(batch_writer_new_in(pack, layout, lookup, &places->writer, error));
     else
-        TRY(batch_writer_new(store, layout, &options, &writer, error));
-    TRY(write_missing(places, writer, &part, error));
-    st = batch_writer_finish(writer, part, &keeper, error);
-    writer = NULL;
-    TRY(st);
+        TRY_RETURN(batch_writer_new(store, layout, &options, &places->writer, error));
+    TRY_RETURN(write_missing(places, error));
+    TRY_RETURN(batch_writer_end(places->writer, places->part, error));
+    places->missing = 0;
+    places->missing_bytes = 0;
+    return SPINE_OK;
+}
+
+enum spine_status
+batch_places_finish(struct batch_places *places, struct spine_error *error)
+{
+    struct batch_writer *writer = places->writer;
+    struct block_keeper *keeper;
+    uint32_t number = 0;
+
+    assert(writer != NULL && places->missing == 0 && places->written == NULL);
+    places->writer = NULL;
+    TRY_RETURN(batch_writer_finish(writer, places->part, &keeper, error));
+    batch_part_free(places->part);
+    places->part = NULL;
     for (size_t i = 0; i < places->count; i++)
         if (places->places[i].keeper == NULL)
             places->places[i] = (struct batch_place){block_keeper_ref(keeper), number++};
-    places->missing = 0;
-    places->missing_bytes = 0;
     places->written = keeper->file;
-out:
-    batch_writer_abort(writer);
     block_keeper_unref(keeper);
-    batch_part_free(part);
-    return st;
+    return SPINE_OK;
 }
 
 void
@@ -110,6 +115,8 @@ batch_places_free(struct batch_places *places)
 {
     if (places == NULL)
         return;
+    batch_writer_abort(places->writer);
+    batch_part_free(places->part);
     for (size_t i = 0; i < places->count; i++)
         block_keeper_unref(places->places[i].keeper);
     spine_batch_unref(places->batch);
@@ -160,16 +167,15 @@ out:
     return st;
 }
 
-/* `*part`: the blocks that are written, as a batch of its own. */
+/* The blocks that are written become a part, a batch of its own. */
 static enum spine_status
-write_missing(struct batch_places *places, struct batch_writer *writer,
-              struct spine_batch **part, struct spine_error *error)
+write_missing(struct batch_places *places, struct spine_error *error)
 {
     const struct spine_batch *batch = places->batch;
     enum spine_status st = SPINE_OK;
 
-    *part = batch_part_new(&batch->layout, places->missing);
-    if (*part == NULL)
+    places->part = batch_part_new(&batch->layout, places->missing);
+    if (places->part == NULL)
         return fail_nomem(error, "a batch", batch_bytes(&batch->layout, places->missing));
     for (size_t i = 0; i < places->count; i++) {
         struct pin pin;
@@ -177,16 +183,16 @@ write_missing(struct batch_places *places, struct batch_writer *writer,
         if (places->places[i].keeper != NULL)
             continue;
         TRY(fence_pin(&batch->fences[i], PIN_TO_MERGE, &pin, error));
-        st = batch_writer_block(writer, pin.image, error);
+        st = batch_writer_block(places->writer, pin.image, error);
         pin_release(&pin);
         TRY(st);
-        batch_part_push(*part, &batch->fences[i],
+        batch_part_push(places->part, &batch->fences[i],
                         batch->marks != NULL ? batch->marks + 1 + i * BLOCK_MARKS : NULL);
     }
 out:
     if (st != SPINE_OK) {
         /* It is freed by the number of its blocks. */
-        (*part)->block_count = places->missing;
+        places->part->block_count = places->missing;
     }
     return st;
 }

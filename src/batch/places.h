@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct batch_writer;
 struct block_keeper;
 struct layout;
 struct lookup_options;
@@ -37,9 +38,12 @@ struct batch_place {
 struct batch_places {
     struct spine_batch *batch; /* a reference */
     size_t count;              /* of its blocks */
-    /* Blocks that are nowhere yet, and their bytes. */
+    /* Blocks that are nowhere yet, nor being written, and their bytes. */
     size_t missing;
     uint64_t missing_bytes;
+    /* Not NULL: blocks are being written, as a batch of their own. */
+    struct batch_writer *writer;
+    struct spine_batch *part;
     /* The file that was written for them, borrowed; NULL: none. */
     struct store_file *written;
     struct batch_place places[];
@@ -50,11 +54,15 @@ enum spine_status batch_places_new(struct spine_batch *batch,
                                    const struct spine_store *store,
                                    struct batch_places **out, struct spine_error *error);
 /* Writes the blocks that are nowhere yet to a file of the store, or of a pack unless that
- * is NULL. Blocks. */
+ * is NULL. Blocks; but the end of a large file may still be under way, while the caller
+ * goes on with others. */
 enum spine_status batch_places_write(struct batch_places *places,
                                      struct spine_store *store, struct store_pack *pack,
                                      const struct lookup_options *lookup,
                                      struct spine_error *error);
+/* After that, once: waits until the file can be read. */
+enum spine_status
+batch_places_finish(struct batch_places *places, struct spine_error *error);
 /* What was written can be read: the blocks that were nowhere have twins now, if there is
  * memory for that. The others were found by theirs. */
 void batch_places_remember(struct batch_places *places);

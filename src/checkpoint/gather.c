@@ -21,6 +21,7 @@ places_of(const struct gather *gather, const struct spine_batch *batch);
 static enum spine_status write_file(struct gather *gather, struct batch_places *places,
                                     const struct lookup_options *lookup,
                                     struct spine_error *error);
+static enum spine_status end_writing(struct gather *gather, struct spine_error *error);
 static enum spine_status write_pack(struct gather *gather, struct spine_error *error);
 
 enum spine_status
@@ -32,6 +33,7 @@ gather_write(struct gather *gather, struct spine_error *error)
         TRY_RETURN(gather_cut(gather, gather->items[i].cut, error));
     }
     TRY_RETURN(write_pack(gather, error));
+    TRY_RETURN(end_writing(gather, error));
     gather_remember(gather);
     return SPINE_OK;
 }
@@ -46,12 +48,16 @@ gather_remember(struct gather *gather)
         }
 }
 
+/* Batches of one cut share no blocks. Those of the next may share some with the file that
+ * is ending, and find these there only when it is whole. */
 static enum spine_status
 gather_cut(struct gather *gather, struct spine_cut *cut, struct spine_error *error)
 {
     const struct spine_snapshot *snapshot = cut->snapshot;
-    enum spine_status st = SPINE_OK;
+    enum spine_status st = end_writing(gather, error);
 
+    if (st != SPINE_OK)
+        return st;
     if (!array_reserve(&gather->places, &gather->places_room, sizeof *gather->places,
                        gather->places_count + snapshot->batch_count))
         return fail_nomem(error, "the batches of a checkpoint",
@@ -61,8 +67,8 @@ gather_cut(struct gather *gather, struct spine_cut *cut, struct spine_error *err
     return st;
 }
 
-/* A large batch is written at once, so that other batches with the same blocks find these
- * in its file. */
+/* A large batch is written at once, so that batches of other cuts with the same blocks
+ * find these in its file. */
 static enum spine_status
 gather_batch(struct gather *gather, const struct spine_snapshot *snapshot, size_t index,
              struct spine_error *error)
@@ -81,11 +87,9 @@ gather_batch(struct gather *gather, const struct spine_snapshot *snapshot, size_
     gather->places[gather->places_count++] =
         (struct gather_places){places, lookup_of(snapshot, batch), is_shared};
     gather->batches_reused += is_shared || places->missing == 0;
-    if (places->missing_bytes >= GATHER_PACK_BYTES) {
-        TRY_RETURN(write_file(gather, places, lookup_of(snapshot, batch), error));
-        batch_places_remember(places);
-    }
-    return SPINE_OK;
+    return places->missing_bytes >= GATHER_PACK_BYTES
+               ? write_file(gather, places, lookup_of(snapshot, batch), error)
+               : SPINE_OK;
 }
 
 /* A batch that is too small for lookup filters needs no memory to make them. */
@@ -110,18 +114,30 @@ places_of(const struct gather *gather, const struct spine_batch *batch)
                : NULL;
 }
 
+/* The file before it ends meanwhile. */
 static enum spine_status
 write_file(struct gather *gather, struct batch_places *places,
            const struct lookup_options *lookup, struct spine_error *error)
 {
-    const enum spine_status st =
-        batch_places_write(places, gather->store, NULL, lookup, error);
+    TRY_RETURN(batch_places_write(places, gather->store, NULL, lookup, error));
+    TRY_RETURN(end_writing(gather, error));
+    gather->ending = places;
+    return SPINE_OK;
+}
 
-    if (st == SPINE_OK) {
-        gather->files_written++;
-        gather->bytes_written += places->written->footer.file_bytes;
-    }
-    return st;
+static enum spine_status
+end_writing(struct gather *gather, struct spine_error *error)
+{
+    struct batch_places *places = gather->ending;
+
+    gather->ending = NULL;
+    if (places == NULL)
+        return SPINE_OK;
+    TRY_RETURN(batch_places_finish(places, error));
+    gather->files_written++;
+    gather->bytes_written += places->written->footer.file_bytes;
+    batch_places_remember(places);
+    return SPINE_OK;
 }
 
 /* Writes the batches with blocks that are still in no file, all to one object. */
@@ -146,6 +162,7 @@ write_pack(struct gather *gather, struct spine_error *error)
                                error));
         TRY(batch_places_write(places, gather->store, pack, gather->places[i].lookup,
                                error));
+        TRY(batch_places_finish(places, error));
         gather->bytes_written += places->written->footer.file_bytes;
     }
     if (pack != NULL) {

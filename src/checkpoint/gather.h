@@ -9,6 +9,13 @@
  *     batches in files of the store     nothing is written
  *     less than GATHER_PACK_BYTES       all of them, of all spines, into one pack
  *     the others                        a file each
+ *
+ * Files are written one after the other; but while the last of a file, which was handed
+ * to a thread, reaches the disk, the next one has begun:
+ *
+ *     file 1   blocks blocks blocks | end
+ *     file 2                        | blocks blocks blocks | end
+ *     pack                                                 | small batches | end
  */
 
 #include "base/pointer_index.h"
@@ -63,6 +70,8 @@ struct gather {
     size_t object_room;
     /* From a file, and from an object, to its number in the manifest. */
     struct pointer_index file_numbers, object_numbers;
+    /* The places whose file has yet to reach its end; borrowed, NULL: none. */
+    struct batch_places *ending;
     /* What was written. */
     uint64_t files_written;
     uint64_t bytes_written;

@@ -59,6 +59,7 @@ write_batch(struct world *world, struct spine_batch *batch, struct batch_places 
         assert_true((*out)->missing_bytes > 0);
         assert_int_equal(batch_places_write(*out, world->stored.store, NULL, NULL, NULL),
                          SPINE_OK);
+        assert_int_equal(batch_places_finish(*out, NULL), SPINE_OK);
     }
     assert_int_equal((*out)->missing, 0);
     batch_places_remember(*out);

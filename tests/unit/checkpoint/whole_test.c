@@ -2,19 +2,21 @@
 
 /*
  * All that a spine is comes back with its checkpoint: frontier, names of filters, label;
- * and spines of every size and origin: two of the same batches, large ones, batches that
- * have some blocks of a file and not those between. Manifests that nobody writes are
- * refused.
+ * and spines of every size and origin: two of the same batches, large ones, whose files
+ * are written at the same time, batches that have some blocks of a file and not those
+ * between. Manifests that nobody writes are refused.
  */
 
 #include "unit/checkpoint/checkpoint_fixture.h"
 
+#include "base/thread.h"
 #include "block/block.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/manifest_text.h"
 #include "store/store.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 static const struct spine_schema numbers = {.key = {.kind = SPINE_U64},
                                             .value = {.kind = SPINE_U64}};
@@ -24,7 +26,8 @@ struct place {
     struct spine_backend disk;
     struct spine_store *store;
     struct spine_runtime *runtime;
-    uint64_t fail_at; /* 1: the next operation; 0: none */
+    /* Operations up to the one that fails; none does below. */
+    atomic_llong fails_in;
 };
 
 static void
@@ -37,7 +40,7 @@ fail_one(void *argument, enum spine_operation operation, const char *name,
     (void)name;
     (void)offset;
     (void)size;
-    if (place->fail_at > 0 && --place->fail_at == 0)
+    if (atomic_fetch_sub(&place->fails_in, 1) == 1)
         fault->status = SPINE_IO;
 }
 
@@ -47,7 +50,7 @@ place_open(struct place *place)
     const struct spine_runtime_options options = {.manual = true};
     struct spine_backend memory;
 
-    *place = (struct place){0};
+    atomic_init(&place->fails_in, 0);
     assert_int_equal(spine_memory_backend(&memory, NULL), SPINE_OK);
     assert_int_equal(spine_fault_backend(&memory, fail_one, place, &place->disk, NULL),
                      SPINE_OK);
@@ -227,7 +230,7 @@ test_the_same_twice(void **state)
     place_close(&place);
 }
 
-/* A batch with a file of its own, and a pack that a thread of its own writes: each
+/* Batches with files of their own, and a pack that a thread of its own writes: each
  * operation fails once. */
 static void
 test_large_ones_fail_and_succeed(void **state)
@@ -240,7 +243,7 @@ test_large_ones_fail_and_succeed(void **state)
     struct spine_restored_item item;
     enum spine_status st = SPINE_IO;
     struct place place;
-    uint64_t at;
+    long long at;
 
     (void)state;
     place_open(&place);
@@ -248,24 +251,88 @@ test_large_ones_fail_and_succeed(void **state)
         (void)snprintf(names[i], sizeof names[i], "spine %u", i);
         items[i] =
             (struct spine_checkpoint_item){.name = names[i], .spine = open_spine(&place)};
-        insert(items[i].spine, 0, i == 0 ? 200000 : 60000, 1);
+        insert(items[i].spine, 0, i == 0 ? 300000 : 60000, 1);
     }
+    insert(items[0].spine, 300000, 600000, 1);
     for (at = 1; st != SPINE_OK; at++) {
-        place.fail_at = at;
+        bool has_failed;
+
+        atomic_store(&place.fails_in, at);
         st = spine_checkpoint(place.store, items, PACKED + 1, NULL, &info, NULL);
-        assert_true(st == SPINE_OK || (st == SPINE_IO && place.fail_at == 0));
+        has_failed = atomic_exchange(&place.fails_in, 0) <= 0;
+        assert_true(st == SPINE_OK || (st == SPINE_IO && has_failed));
         /* The last that failed was only a removal, say. */
-        if (place.fail_at == 0)
+        if (has_failed)
             st = SPINE_IO;
-        place.fail_at = 0;
     }
     assert_true(at > 10);
     restored = restore(&place, NULL);
     for (size_t i = 0; spine_restored_get_item(restored, i, &item); i++)
-        assert_int_equal(rows_of(item.spine), i == 0 ? 200000 : 60000);
+        assert_int_equal(rows_of(item.spine), i == 0 ? 600000 : 60000);
     spine_restored_free(restored);
     for (unsigned i = 0; i <= PACKED; i++)
         spine_close(items[i].spine);
+    place_close(&place);
+}
+
+/* The first large file does not end before the next one has begun, or a while is over. */
+struct meeting {
+    atomic_uint created, ended;
+    atomic_bool met;
+};
+
+static void
+meet(void *argument, enum spine_operation operation, const char *name, uint64_t offset,
+     size_t size, struct spine_fault *fault)
+{
+    struct meeting *meeting = argument;
+    const uint64_t latest_ns = clock_now_ns() + UINT64_C(10000000000);
+
+    (void)name;
+    (void)offset;
+    (void)size;
+    (void)fault;
+    if (operation == SPINE_OPERATION_CREATE)
+        atomic_fetch_add(&meeting->created, 1);
+    if (operation != SPINE_OPERATION_FINISH || atomic_fetch_add(&meeting->ended, 1) > 0)
+        return;
+    while (atomic_load(&meeting->created) < 2 && clock_now_ns() < latest_ns)
+        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    atomic_store(&meeting->met, atomic_load(&meeting->created) >= 2);
+}
+
+static void
+test_files_overlap(void **state)
+{
+    /* Of eight bytes each, that no codec makes small. */
+    enum { LARGE = (int)(STORE_OWN_THREAD_BYTES / 8) };
+    struct spine_checkpoint_item item = {.name = "two large batches"};
+    struct spine_checkpoint_info info;
+    struct spine_restored *restored;
+    struct spine_restored_item found;
+    struct meeting meeting = {0};
+    struct spine_backend disk;
+    struct place place;
+
+    (void)state;
+    place_open(&place);
+    spine_store_close(place.store);
+    assert_int_equal(spine_memory_backend(&place.disk, NULL), SPINE_OK);
+    assert_int_equal(spine_fault_backend(&place.disk, meet, &meeting, &disk, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_store_open(&disk, NULL, &place.store, NULL), SPINE_OK);
+    item.spine = open_spine(&place);
+    insert(item.spine, 0, LARGE, 1);
+    insert(item.spine, LARGE, 2 * LARGE, 1);
+    assert_int_equal(spine_checkpoint(place.store, &item, 1, NULL, &info, NULL),
+                     SPINE_OK);
+    assert_int_equal(info.files, 2);
+    assert_true(atomic_load(&meeting.met));
+    restored = restore(&place, NULL);
+    assert_true(spine_restored_get_item(restored, 0, &found));
+    assert_int_equal(rows_of(found.spine), 2 * LARGE);
+    spine_restored_free(restored);
+    spine_close(item.spine);
     place_close(&place);
 }
 
@@ -420,6 +487,7 @@ main(void)
         cmocka_unit_test(test_frontier_and_filters),
         cmocka_unit_test(test_the_same_twice),
         cmocka_unit_test(test_large_ones_fail_and_succeed),
+        cmocka_unit_test(test_files_overlap),
         cmocka_unit_test(test_some_blocks_of_a_file),
         cmocka_unit_test(test_manifests_that_nobody_writes),
         cmocka_unit_test(test_user_data_is_not_too_long),
