@@ -75,8 +75,7 @@ key_codes_add(const struct cell_layout *layout, const uint64_t *codes, size_t co
     }
     for (size_t at = 0, end; at < count; at = end) {
         end = count - at < PIECE ? count : at + PIECE;
-        for (size_t i = at; i < end; i++)
-            hashes[i - at] = lookup_mix(codes[i]);
+        lookup_mix_all(codes + at, end - at, hashes);
         lookup_add(lookup, codes + at, hashes, end - at);
     }
 }

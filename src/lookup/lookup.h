@@ -231,15 +231,21 @@ void skipped_unref(struct skipped *skipped);
 
 /* ---- Hashes ---- */
 
+#define LOOKUP_MIX_SHIFT 32
+#define LOOKUP_MIX_FACTOR UINT64_C(0xd6e8feb86659fd93)
+
 static inline uint64_t
 lookup_mix(uint64_t word)
 {
-    word ^= word >> 32;
-    word *= UINT64_C(0xd6e8feb86659fd93);
-    word ^= word >> 32;
-    word *= UINT64_C(0xd6e8feb86659fd93);
-    return word ^ word >> 32;
+    word ^= word >> LOOKUP_MIX_SHIFT;
+    word *= LOOKUP_MIX_FACTOR;
+    word ^= word >> LOOKUP_MIX_SHIFT;
+    word *= LOOKUP_MIX_FACTOR;
+    return word ^ word >> LOOKUP_MIX_SHIFT;
 }
+
+/* The same of many words; the arrays are different ones, or the same. */
+void lookup_mix_all(const uint64_t *words, size_t count, uint64_t *hashes);
 
 /* The hash of a key, the same in all batches. `key` has its word, its rest (SPINE_FIXED
  * of up to 16 bytes) or its span (all other bytes). */

@@ -243,8 +243,7 @@ hash_keys(struct spine_probe *probe)
     const struct probe_keys *keys = &probe->keys;
 
     if (keys->cells == NULL)
-        for (size_t i = 0; i < keys->count; i++)
-            probe->hashes[i] = lookup_mix(keys->words[i]);
+        lookup_mix_all(keys->words, keys->count, probe->hashes);
     else
         for (size_t i = 0; i < keys->count; i++)
             probe->hashes[i] = lookup_hash(keys->column, &keys->cells[i]);

@@ -480,6 +480,28 @@ stretches_are_told_and_taken(void **state)
     assert_int_equal(spine_allocated_bytes(), before);
 }
 
+static void
+many_words_have_the_hashes_of_each(void **state)
+{
+    enum { MANY = 67 };
+    uint64_t words[MANY], hashes[MANY + 1], drawn = seed;
+
+    (void)state;
+    for (size_t i = 0; i < MANY; i++)
+        words[i] = random_next(&drawn) >> i % 64;
+    for (size_t begin = 0; begin < 8; begin++)
+        for (size_t count = 0; begin + count <= MANY; count++) {
+            hashes[count] = 5;
+            lookup_mix_all(words + begin, count, hashes);
+            for (size_t i = 0; i < count; i++)
+                assert_int_equal(hashes[i], lookup_mix(words[begin + i]));
+            assert_int_equal(hashes[count], 5);
+        }
+    lookup_mix_all(words, MANY, hashes);
+    lookup_mix_all(words, MANY, words);
+    assert_memory_equal(words, hashes, sizeof words);
+}
+
 int
 main(void)
 {
@@ -492,6 +514,7 @@ main(void)
         cmocka_unit_test(kinds_are_chosen_by_density),
         cmocka_unit_test(the_chosen_is_the_smaller),
         cmocka_unit_test(hashes_look_at_all_of_a_cell),
+        cmocka_unit_test(many_words_have_the_hashes_of_each),
         cmocka_unit_test(failing_allocations_leave_nothing),
     };
 
