@@ -101,13 +101,19 @@ batch_places_finish(struct batch_places *places, struct spine_error *error)
 void
 batch_places_remember(struct batch_places *places)
 {
+    bool all = true;
+
     assert(places->missing == 0);
+    if (places->is_remembered)
+        return;
     for (size_t i = 0; places->written != NULL && i < places->count; i++) {
         const struct batch_place *place = &places->places[i];
 
-        if (place->keeper->file == places->written)
-            twin_remember(&places->batch->fences[i], place->keeper, place->number);
+        if (place->keeper->file == places->written &&
+            !twin_remember(&places->batch->fences[i], place->keeper, place->number))
+            all = false;
     }
+    places->is_remembered = all;
 }
 
 void

@@ -18,6 +18,7 @@
 
 #include "spine/types.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,8 @@ struct batch_places {
     struct spine_batch *part;
     /* The file that was written for them, borrowed; NULL: none. */
     struct store_file *written;
+    /* All these blocks have twins. */
+    bool is_remembered;
     struct batch_place places[];
 };
 
@@ -64,7 +67,8 @@ enum spine_status batch_places_write(struct batch_places *places,
 enum spine_status
 batch_places_finish(struct batch_places *places, struct spine_error *error);
 /* What was written can be read: the blocks that were nowhere have twins now, if there is
- * memory for that. The others were found by theirs. */
+ * memory for that. The others were found by theirs. Once more when the file is durable:
+ * then also blocks whose earlier twins may have been lost. */
 void batch_places_remember(struct batch_places *places);
 /* NULL is allowed. */
 void batch_places_free(struct batch_places *places);

@@ -18,7 +18,7 @@ struct keeper_twins {
 
 static const struct file_twin *
 find_twin(const struct fence *fence, const struct spine_store *store, bool *has_doubtful);
-static void
+static bool
 add_twin(const struct fence *fence, struct block_keeper *keeper, uint32_t number);
 static struct file_twin *claim_twin(twin_list *list);
 static void *on_take(struct store_guest *guest);
@@ -64,20 +64,22 @@ twin_is_reliable(const struct block_keeper *keeper, const struct spine_store *st
             PLANTED(SYNC_TRIED_AGAIN));
 }
 
-void
+bool
 twin_remember(const struct fence *fence, struct block_keeper *keeper, uint32_t number)
 {
     struct store_file *file = keeper->file;
     bool has_doubtful;
 
-    if (find_twin(fence, file->store, &has_doubtful) == NULL &&
-        (!has_doubtful || store_object_state(file->object) == OBJECT_DURABLE))
-        add_twin(fence, keeper, number);
+    if (find_twin(fence, file->store, &has_doubtful) != NULL)
+        return true;
+    if (has_doubtful && store_object_state(file->object) != OBJECT_DURABLE)
+        return false;
+    return add_twin(fence, keeper, number);
 }
 
 /* A twin whose store was closed becomes that of another one, so a block that is copied to
  * one store after the other has as many twins as are open at a time. */
-static void
+static bool
 add_twin(const struct fence *fence, struct block_keeper *keeper, uint32_t number)
 {
     const int64_t apart = mem_apart_begin();
@@ -96,6 +98,7 @@ add_twin(const struct fence *fence, struct block_keeper *keeper, uint32_t number
         atomic_store_explicit(&twin->store, store, memory_order_release);
     }
     mem_apart_end(apart);
+    return twin != NULL;
 }
 
 /* One that is this thread's until it has a store again: no store is at this address. NULL

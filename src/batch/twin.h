@@ -36,9 +36,10 @@ twin_in_store(const struct fence *fence, const struct spine_store *store);
 /* May blocks of the keeper be relied on to be in files of the store? */
 bool twin_is_reliable(const struct block_keeper *keeper, const struct spine_store *store);
 /* The fence's block has this twin from now on, unless it has one in that store that may
- * be relied on, or there is no memory. Where it has one that may not be relied on, only a
- * file that is durable is another. Any thread that has a reference to the batch. */
-void
+ * be relied on. Where it has one that may not be relied on, only a file that is durable
+ * is another. False: the block has none for that reason, or for lack of memory. Any
+ * thread that has a reference to the batch. */
+bool
 twin_remember(const struct fence *fence, struct block_keeper *keeper, uint32_t number);
 /* The block of the fence leaves memory; its twin takes its place. */
 void fence_move_to_twin(struct fence *fence, const struct file_twin *twin);

@@ -168,6 +168,8 @@ write_pack(struct gather *gather, struct spine_error *error)
     if (pack != NULL) {
         struct store_pack *whole = pack;
 
+        TRY(store_pack_end(pack, error));
+        TRY(end_writing(gather, error));
         pack = NULL;
         TRY(store_pack_finish(whole, error));
         gather->files_written++;

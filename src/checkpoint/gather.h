@@ -23,8 +23,9 @@
 #include "snapshot/snapshot.h"
 #include "store/store.h"
 
-/* Batches with less to be written go to a pack. */
-#define GATHER_PACK_BYTES ((uint64_t)1 << 20)
+/* Batches with less to be written go to a pack: a file of its own, with its name and its
+ * sync, costs as much as some megabytes. */
+#define GATHER_PACK_BYTES STORE_OWN_THREAD_BYTES
 
 /* A spine of the checkpoint. */
 struct gather_item {
@@ -82,7 +83,8 @@ struct gather {
  * that can be read, which need not be durable. Blocks. */
 enum spine_status gather_write(struct gather *gather, struct spine_error *error);
 /* Notes of all blocks that they have twins in these files. It is done once more when the
- * files are durable, for blocks whose earlier twins may have been lost. */
+ * files are durable, for blocks whose earlier twins may have been lost; the others are
+ * not looked at again. */
 void gather_remember(struct gather *gather);
 /* Describes what was gathered in a manifest, all but its head. Numbers files and objects,
  * and takes references to the objects. SPINE_NOMEM. */

@@ -267,6 +267,13 @@ out:
 }
 
 enum spine_status
+store_pack_end(struct store_pack *pack, struct spine_error *error)
+{
+    assert(!pack->is_busy);
+    return object_sink_end(pack->sink, error);
+}
+
+enum spine_status
 store_pack_finish(struct store_pack *pack, struct spine_error *error)
 {
     enum spine_status st;

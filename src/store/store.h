@@ -133,7 +133,11 @@ enum spine_status store_pack_new(struct spine_store *store,
 /* The next file of the pack, which the caller ends as any other. */
 enum spine_status store_writer_new_in(struct store_pack *pack, struct store_writer **out,
                                       struct spine_error *error);
-/* Takes the pack, also when it fails: then its files cannot be read, and are only let go
+/* All its files are in it: what is left is written behind. After a failure the pack can
+ * only be aborted. */
+enum spine_status store_pack_end(struct store_pack *pack, struct spine_error *error);
+/* Ends it, if that was not done, and waits until it is written. Takes the pack, also when
+ * it fails: then its files cannot be read, and are only let go
  * of. */
 enum spine_status store_pack_finish(struct store_pack *pack, struct spine_error *error);
 /* Gives the pack and its files up. NULL is allowed. */

@@ -29,6 +29,7 @@ static_assert(FILE_WRITE_BYTES % FILE_ALIGNMENT == 0, "writes are aligned");
 
 static enum spine_status
 make_buffer(struct file_writer *writer, struct spine_error *error);
+static void use_cache(struct system_file *file);
 static enum spine_status write_fully(const struct system_file *file, uint64_t offset,
                                      const uint8_t *data, size_t size,
                                      struct spine_error *error);
@@ -117,7 +118,8 @@ make_buffer(struct file_writer *writer, struct spine_error *error)
     return SPINE_OK;
 }
 
-/* Around the cache the last write is whole pages, so the file is cut to its length. */
+/* Around the cache the last write is whole pages, so the file is cut to its length. A
+ * file of less than a page goes through the cache, which takes less. */
 enum spine_status
 file_writer_finish(struct file_writer *writer, struct spine_error *error)
 {
@@ -128,6 +130,8 @@ file_writer_finish(struct file_writer *writer, struct spine_error *error)
     assert(size == 0 || writer->buffer != NULL);
     if (size == 0)
         return SPINE_OK;
+    if (bytes < FILE_ALIGNMENT)
+        use_cache(&writer->file);
     if (writer->file.direct) {
         size = (size + FILE_ALIGNMENT - 1) / FILE_ALIGNMENT * FILE_ALIGNMENT;
         memset(writer->buffer + writer->filled, 0, size - writer->filled);
@@ -137,6 +141,16 @@ file_writer_finish(struct file_writer *writer, struct spine_error *error)
         ftruncate(writer->file.descriptor, (off_t)bytes) != 0)
         st = file_fail(&writer->file, "cut its last page", error);
     return st;
+}
+
+/* Writes go through the cache of the system from now on, if it agrees. */
+static void
+use_cache(struct system_file *file)
+{
+    const int flags = fcntl(file->descriptor, F_GETFL);
+
+    if (flags >= 0 && fcntl(file->descriptor, F_SETFL, flags & ~O_DIRECT) == 0)
+        file->direct = false;
 }
 
 enum spine_status

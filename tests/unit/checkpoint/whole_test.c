@@ -190,8 +190,8 @@ test_frontier_and_filters(void **state)
     place_close(&place);
 }
 
-/* One spine under two names: its batches are written once. Orphans stay when the host
- * says so. */
+/* One spine under two names: its batches are written once, to one pack. Orphans stay when
+ * the host says so. */
 static void
 test_the_same_twice(void **state)
 {
@@ -210,6 +210,8 @@ test_the_same_twice(void **state)
     assert_int_equal(spine_checkpoint(place.store, items, 2, NULL, &info, NULL),
                      SPINE_OK);
     assert_int_equal(info.batches_reused, info.batches / 2);
+    /* Neither batch is worth a file of its own. */
+    assert_int_equal(info.files, 1);
     assert_int_equal(info.rows, 400000);
     assert_int_equal(place.disk.put_new(place.disk.context,
                                         "0123456789abcdef0123456789abcdef.batch", "x", 1,
