@@ -3,7 +3,7 @@
 #define BATCH_FILE_LOOKUP_H
 
 /*
- * batch/file_lookup -- asks the lookup filters of files, which spare the read of a block.
+ * batch/file_lookup -- asks the lookup filters of files, and so may save a read.
  *
  * A search goes to the one block that can have its key, by fences and marks. When that is
  * in a file, a filter of this file is asked first. So it does not matter which batch the

@@ -66,7 +66,7 @@ struct lookup_maker {
         struct lookup_keys *waiting[LOOKUPS_WAITING];
         size_t waiting_count;
         /* To be filled again; NULL: none. */
-        struct lookup_keys *spare;
+        struct lookup_keys *unused;
         struct kept_lookups kept;
         /* The first filter that could not be made. */
         enum spine_status status;
@@ -201,7 +201,7 @@ lookup_maker_free(struct lookup_maker *maker)
         end_maker(maker);
     kept_release(&maker->locked.kept);
     kept_release(&maker->taken);
-    mem_free(maker->locked.spare, sizeof *maker->locked.spare);
+    mem_free(maker->locked.unused, sizeof *maker->locked.unused);
     mem_free(maker->filling, sizeof *maker->filling);
     mem_free(maker, sizeof *maker);
 }
@@ -271,8 +271,8 @@ make_lookups(void *argument)
         maker->locked.waiting_count--;
         memmove(maker->locked.waiting, maker->locked.waiting + 1,
                 maker->locked.waiting_count * sizeof maker->locked.waiting[0]);
-        if (maker->locked.spare == NULL)
-            maker->locked.spare = keys;
+        if (maker->locked.unused == NULL)
+            maker->locked.unused = keys;
         else
             mem_free(keys, sizeof *keys);
         condition_signal(&maker->made);
@@ -316,8 +316,8 @@ give_keys(struct lookup_maker *maker)
     while (maker->locked.waiting_count == LOOKUPS_WAITING)
         condition_wait(&maker->made, &maker->mutex);
     st = maker->locked.status;
-    next = maker->locked.spare;
-    maker->locked.spare = NULL;
+    next = maker->locked.unused;
+    maker->locked.unused = NULL;
     if (st == SPINE_OK && next == NULL) {
         next = mem_alloc(sizeof *next);
         st = next != NULL ? SPINE_OK : SPINE_NOMEM;

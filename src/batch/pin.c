@@ -67,7 +67,7 @@ pins_release(struct pins *pins)
         pin_release(&pins->kept[i].pin);
         arena_release(&pins->kept[i].cells);
     }
-    arena_release(&pins->spare);
+    arena_release(&pins->unused);
     mem_free(pins->kept, pins->capacity * sizeof *pins->kept);
     *pins = (struct pins){.lent = pins->lent - pins->count};
 }
@@ -78,12 +78,12 @@ drop_cells(struct pins *pins, struct arena *cells)
 {
     if (cells->chunks == NULL)
         return;
-    if (pins->spare.chunks != NULL) {
+    if (pins->unused.chunks != NULL) {
         arena_release(cells);
         return;
     }
     arena_reset(cells);
-    pins->spare = *cells;
+    pins->unused = *cells;
     *cells = (struct arena){0};
 }
 

@@ -118,7 +118,7 @@ struct pins {
     /* Pins that rows borrow from: those above and what readers still hold. */
     size_t lent;
     /* Memory for the cells of the next reader. */
-    struct arena spare;
+    struct arena unused;
 };
 
 /*

@@ -158,8 +158,8 @@ stage_image(struct reader *reader, const struct image *image, uint32_t begin,
 {
     if (image_has(image, IMAGE_KEYS_FRONTED) && reader->cells.chunks == NULL &&
         reader->pins != NULL) {
-        reader->cells = reader->pins->spare;
-        reader->pins->spare = (struct arena){0};
+        reader->cells = reader->pins->unused;
+        reader->pins->unused = (struct arena){0};
     }
     TRY_RETURN(
         image_stage(&reader->batch->layout, image, begin, end, &reader->cells, out));

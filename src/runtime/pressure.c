@@ -150,7 +150,7 @@ give_room_locked(struct spine_runtime *runtime)
     if (runtime->service == NULL)
         return;
     if (level == PRESSURE_NONE && others + STORE_PART < STORE_UP_TO)
-        room.spare_bytes = budget->limit_bytes / 16 * (STORE_UP_TO - STORE_PART - others);
+        room.free_bytes = budget->limit_bytes / 16 * (STORE_UP_TO - STORE_PART - others);
     runtime->service->calls->on_pressure(runtime->service, runtime, &room);
     atomic_store_explicit(&budget->others, others, memory_order_relaxed);
 }

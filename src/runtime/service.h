@@ -19,7 +19,7 @@ struct runtime_service;
  * stay, and before that is taken, what nobody else has use for. */
 struct service_room {
     uint64_t limit_bytes;
-    uint64_t spare_bytes;
+    uint64_t free_bytes;
     unsigned shift;
 };
 

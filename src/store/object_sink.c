@@ -105,8 +105,8 @@ take_spare(struct object_sink *sink)
 
     if (sink->has_thread) {
         mutex_lock(&work->mutex);
-        unit = sink->spare;
-        sink->spare = NULL;
+        unit = sink->unused;
+        sink->unused = NULL;
         mutex_unlock(&work->mutex);
     }
     return unit;
@@ -368,8 +368,8 @@ do_next(struct object_sink *sink, bool is_job)
     if (unit != NULL) {
         sink->first = unit->next;
         atomic_fetch_sub_explicit(&sink->unit_count, 1, memory_order_release);
-        if (sink->has_thread && sink->spare == NULL) {
-            sink->spare = unit;
+        if (sink->has_thread && sink->unused == NULL) {
+            sink->unused = unit;
             unit = NULL;
         }
     }
@@ -480,7 +480,7 @@ sink_free(struct object_sink *sink)
         sink->first = unit->next;
         unit_free(sink, unit);
     }
-    unit_free(sink, sink->spare);
+    unit_free(sink, sink->unused);
     unit_free(sink, sink->filling);
     if (sink->writer != NULL)
         store->backend.abort(store->backend.context, sink->writer);

@@ -46,7 +46,7 @@ struct object_sink {
      * seen without it. */
     struct sink_unit *first, *last;
     /* A unit that the thread has written, to be filled again; NULL: none. */
-    struct sink_unit *spare;
+    struct sink_unit *unused;
     atomic_size_t unit_count;
     /* A job or the sink's thread writes, or soon will. */
     bool is_running;

@@ -144,7 +144,7 @@ store_press(struct spine_store *store, struct spine_runtime *runtime,
     mutex_unlock(&store->work.mutex);
 }
 
-/* The cache takes at most a quarter of the memory of a runtime and what is spare there;
+/* The cache takes at most a quarter of the memory of a runtime and what nobody has there;
  * what is read ahead takes at most an eighth. */
 static void
 bound_locked(struct spine_store *store)
@@ -156,7 +156,7 @@ bound_locked(struct spine_store *store)
          server = server->next) {
         const uint64_t limit = server->room.limit_bytes;
         const uint64_t usual = store->options.cache_bytes;
-        const uint64_t part = limit / 4 + server->room.spare_bytes;
+        const uint64_t part = limit / 4 + server->room.free_bytes;
         const uint64_t cache = (usual < part ? usual : part) >> server->room.shift;
         const uint64_t memory = (part + limit / 8) >> server->room.shift;
 

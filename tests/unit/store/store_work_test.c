@@ -294,7 +294,7 @@ test_limits_bound_the_cache(void **state)
     runtimes[1] = runtime_with_limit(store, small);
     assert_in_range(cached_bytes(file), small / 8, small / 4);
     store_press(store, runtimes[1],
-                &(struct service_room){.limit_bytes = small, .spare_bytes = small / 4});
+                &(struct service_room){.limit_bytes = small, .free_bytes = small / 4});
     assert_in_range(cached_bytes(file), small / 4, small / 2);
     store_press(store, runtimes[1],
                 &(struct service_room){.limit_bytes = small, .shift = 1});
