@@ -56,7 +56,8 @@ static struct spine_fault fault_of(const struct fault_store *store,
                                    uint64_t offset, size_t size);
 static enum spine_status
 fail(const struct spine_fault *fault, const char *name, struct spine_error *error);
-static struct fault_handle *handle_new(const char *name, struct spine_error *error);
+static enum spine_status
+handle_new(const char *name, struct fault_handle **out, struct spine_error *error);
 static enum spine_status flipped_copy(const void *data, size_t size, uint64_t flip_bit,
                                       uint8_t **out, struct spine_error *error);
 static void flip(uint8_t *data, size_t size, uint64_t flip_bit);
@@ -106,9 +107,7 @@ fault_create(void *context, const char *name, void **writer, struct spine_error 
     if (fault.status != SPINE_OK)
         return fail(&fault, name, error);
     TRY(name_check(name, error));
-    handle = handle_new(name, error);
-    if (handle == NULL)
-        return SPINE_NOMEM;
+    TRY(handle_new(name, &handle, error));
     TRY(store->inner.create(store->inner.context, name, &handle->inner, error));
     *writer = handle;
     handle = NULL;
@@ -183,9 +182,7 @@ fault_open(void *context, const char *name, void **object, uint64_t *bytes,
     if (fault.status != SPINE_OK)
         return fail(&fault, name, error);
     TRY(name_check(name, error));
-    handle = handle_new(name, error);
-    if (handle == NULL)
-        return SPINE_NOMEM;
+    TRY(handle_new(name, &handle, error));
     TRY(store->inner.open(store->inner.context, name, &handle->inner, bytes, error));
     *object = handle;
     handle = NULL;
@@ -329,16 +326,16 @@ fail(const struct spine_fault *fault, const char *name, struct spine_error *erro
                       fault->message != NULL ? fault->message : "a fault");
 }
 
-static struct fault_handle *
-handle_new(const char *name, struct spine_error *error)
+static enum spine_status
+handle_new(const char *name, struct fault_handle **out, struct spine_error *error)
 {
     struct fault_handle *handle = mem_zalloc(sizeof *handle);
 
     if (handle == NULL)
-        (void)fail_nomem(error, "a handle", sizeof *handle);
-    else
-        strcpy(handle->name, name);
-    return handle;
+        return fail_nomem(error, "a handle", sizeof *handle);
+    strcpy(handle->name, name);
+    *out = handle;
+    return SPINE_OK;
 }
 
 /* A copy with one bit flipped; NULL when there is nothing to flip. */
