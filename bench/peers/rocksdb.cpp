@@ -87,7 +87,10 @@ struct state {
 
 drop_zeros zero_filter;
 
-/* Half of the memory may be memtables, which take their part of the cache. */
+/* Half of the memory may be memtables, which take their part of the cache. Indexes and
+ * filters are in parts of the size of a block, as is advised when the cache does not hold
+ * all of them: a whole one is larger than a shard of the cache, and would be read anew by
+ * every lookup. */
 void
 limit_memory(rocksdb::Options *options, rocksdb::BlockBasedTableOptions *table,
              uint64_t bytes)
@@ -95,6 +98,9 @@ limit_memory(rocksdb::Options *options, rocksdb::BlockBasedTableOptions *table,
     options->OptimizeUniversalStyleCompaction(bytes / 2);
     table->block_cache = rocksdb::NewLRUCache(bytes);
     table->cache_index_and_filter_blocks = true;
+    table->index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+    table->partition_filters = true;
+    table->pin_top_level_index_and_filter = true;
     options->write_buffer_manager =
         std::make_shared<rocksdb::WriteBufferManager>(bytes / 2, table->block_cache);
     options->use_direct_reads = true;
