@@ -110,8 +110,9 @@ struct spine_runtime_options {
     struct spine_store *store;
     /*
      * With a store: the bytes from which on what a merge writes goes to a file, while it
-     * is being written. Default 10 MiB. Lower: less memory, more files, and merges that
-     * wait for the disk sooner. UINT64_MAX: nothing goes there unless memory is short.
+     * is being written. Default 10 MiB, or a sixteenth of the memory limit if that is
+     * less. Lower: less memory, more files, and merges that wait for the disk sooner.
+     * UINT64_MAX: nothing goes there unless memory is short.
      */
     uint64_t min_storage_bytes;
     /*
@@ -128,9 +129,9 @@ struct spine_runtime_options {
      * It may be exceeded by a tenth, and by a file's buffers for each merge that was
      * under way before. A manual runtime learns that memory is short only when somebody
      * inserts or runs its merges: while cursors do nothing but read files, their blocks
-     * take up to three eighths of the limit and 5 MiB beyond. And what a snapshot or a
-     * cursor holds of batches in memory stays there when merges have written it to files:
-     * it counts beside what these make.
+     * take up to half of the limit and 5 MiB beyond. And what a snapshot or a cursor
+     * holds of batches in memory stays there when merges have written it to files: it
+     * counts beside what these make.
      *
      * Where runtimes with limits share a store, its cache keeps the strictest.
      *

@@ -30,7 +30,7 @@ static const unsigned cache_shifts[PRESSURES] = {
 
 /* In sixteenths of the limit: what the store has anyway, and what it may fill up to, with
  * all that others hold, while there is no pressure. */
-#define STORE_UP_TO 10u
+#define STORE_UP_TO 12u
 #define STORE_PART 4u
 
 static bool others_changed(const struct spine_runtime *runtime, unsigned others);

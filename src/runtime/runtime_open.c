@@ -9,7 +9,9 @@
 #include "runtime/pump.h"
 
 #define RUN_US_DEFAULT 2000u
+/* The bytes from which on an output goes to a file, or this part of a limit. */
 #define STORAGE_BYTES_MIN_DEFAULT (UINT64_C(10) << 20)
+#define STORAGE_PART 16u
 /* libuv's pool has at most this many threads. */
 #define SLICES_MAX_LIMIT 1024u
 
@@ -22,6 +24,7 @@ static enum spine_status runtime_new(const struct spine_runtime_options *options
 static enum spine_status
 service_open(struct spine_runtime *runtime, struct spine_error *error);
 static unsigned reads_max(const struct spine_runtime *runtime);
+static uint64_t storage_bytes_min(const struct spine_runtime_options *options);
 static void placement_init(struct spine_runtime *runtime,
                            const struct spine_runtime_options *options);
 
@@ -166,20 +169,31 @@ reads_max(const struct spine_runtime *runtime)
     return room < READS_MAX ? room : READS_MAX;
 }
 
+/* Each level of a spine keeps up to so much in memory: all of them together should leave
+ * most of a small limit to merges and to the cache. */
+static uint64_t
+storage_bytes_min(const struct spine_runtime_options *options)
+{
+    const uint64_t part = options->memory_limit_bytes / STORAGE_PART;
+
+    if (options->min_storage_bytes > 0)
+        return options->min_storage_bytes;
+    return part > 0 && part < STORAGE_BYTES_MIN_DEFAULT ? part
+                                                        : STORAGE_BYTES_MIN_DEFAULT;
+}
+
 static void
 placement_init(struct spine_runtime *runtime, const struct spine_runtime_options *options)
 {
     struct placement *placement = &runtime->placement;
 
     placement->store = options->store;
-    atomic_init(&placement->output_bytes_min, options->min_storage_bytes > 0
-                                                  ? options->min_storage_bytes
-                                                  : STORAGE_BYTES_MIN_DEFAULT);
-    atomic_init(&placement->insert_bytes_min, UINT64_MAX);
-    atomic_init(&placement->outputs_bytes, 0);
-    runtime->budget.storage_bytes_min = placement->output_bytes_min;
     runtime->budget.limit_bytes =
         options->memory_limit_bytes > 0 ? options->memory_limit_bytes : UINT64_MAX;
+    runtime->budget.storage_bytes_min = storage_bytes_min(options);
+    atomic_init(&placement->output_bytes_min, runtime->budget.storage_bytes_min);
+    atomic_init(&placement->insert_bytes_min, UINT64_MAX);
+    atomic_init(&placement->outputs_bytes, 0);
     runtime->budget.since_ns = clock_now_ns();
     atomic_init(&runtime->budget.level, PRESSURE_NONE);
     atomic_init(&runtime->forced_ns, 0);

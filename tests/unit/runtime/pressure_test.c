@@ -126,6 +126,55 @@ more_goes_to_files_the_higher_it_is(void **state)
     world_release(&world);
 }
 
+/* Of a runtime without a number of its own. */
+static void
+a_small_limit_sends_smaller_outputs_to_files(void **state)
+{
+    static const struct {
+        uint64_t limit, bytes_min;
+    } runtimes[] = {
+        {0, UINT64_C(10) << 20},
+        {UINT64_C(1) << 30, UINT64_C(10) << 20},
+        {UINT64_C(160) << 20, UINT64_C(10) << 20},
+        {UINT64_C(32) << 20, UINT64_C(2) << 20},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof runtimes / sizeof runtimes[0]; i++) {
+        const struct spine_runtime_options options = {
+            .manual = true, .memory_limit_bytes = runtimes[i].limit};
+        struct spine_runtime *runtime;
+        struct placement *placement;
+
+        assert_int_equal(spine_runtime_open(&options, &runtime, NULL), SPINE_OK);
+        placement = runtime_placement(runtime);
+        assert_int_equal(atomic_load(&placement->output_bytes_min),
+                         runtimes[i].bytes_min);
+        spine_runtime_close(runtime);
+    }
+}
+
+/* A quarter of the limit is the cache's, and what nobody needs of three quarters. */
+static void
+the_cache_gets_what_is_spare(void **state)
+{
+    static const struct {
+        uint64_t percent, sixteenths;
+    } looks[] = {{20, 8}, {40, 5}, {60, 4}, {20, 8}, {84, 4}};
+    struct world world;
+
+    (void)state;
+    world_init(&world, true);
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+        struct spine_store_stats stats;
+
+        assert_int_equal(hold(&world, looks[i].percent), PRESSURE_NONE);
+        spine_store_get_stats(world.store, &stats);
+        assert_int_equal(stats.cache_limit_bytes, LIMIT / 16 * looks[i].sixteenths);
+    }
+    world_release(&world);
+}
+
 /* One merge at a time begins that might not fit, and another one now and then. */
 static void
 merges_begin_one_at_a_time_when_it_is_critical(void **state)
@@ -161,6 +210,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_level_begins_and_ends_where_it_should),
         cmocka_unit_test(more_goes_to_files_the_higher_it_is),
+        cmocka_unit_test(a_small_limit_sends_smaller_outputs_to_files),
+        cmocka_unit_test(the_cache_gets_what_is_spare),
         cmocka_unit_test(merges_begin_one_at_a_time_when_it_is_critical),
     };
 
