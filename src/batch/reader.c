@@ -14,7 +14,7 @@
 #include "batch/marks.h"
 
 #include "base/error.h"
-#include "batch/file_lookup.h"
+#include "batch/reader_files.h"
 
 /* A bound in more distant blocks is looked for among all. */
 #define NEAR_BLOCKS 4u
@@ -25,8 +25,6 @@ static enum spine_status reader_image(struct reader *reader, const struct image 
 static enum spine_status hold_image(struct reader *reader, const struct image **image);
 static enum spine_status bring(struct reader *reader, enum pin_use *use);
 static enum spine_status reader_let_go(struct reader *reader);
-static enum spine_status reader_ask_file(struct reader *reader, const struct cell *key);
-static void reader_tell_file(const struct reader *reader, bool found);
 static void note_lent(struct reader *reader);
 static bool is_in_block(const struct reader *reader, const struct cell *key);
 static enum spine_status seek_behind_word(struct reader *reader, uint64_t word);
@@ -264,9 +262,14 @@ reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows)
 
     *rows = 0;
     reader->file_answer = FILE_NOT_ASKED;
+    reader->found.is_single = false;
     if (!reader_to_block_of(reader, key))
         return SPINE_OK;
     if (reader->batch->in_files) {
+        if (reader_find_kept(reader, key->word)) {
+            *rows = 1;
+            return SPINE_OK;
+        }
         TRY_RETURN(reader_ask_file(reader, key));
         if (reader->file_answer == FILE_RULES_OUT)
             return SPINE_OK;
@@ -274,41 +277,11 @@ reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows)
     TRY_RETURN(reader_image(reader, &image));
     batch_find_key(reader, image, key, &reader->row, &end);
     *rows = end - reader->row;
-    if (reader->batch->in_files)
+    if (reader->batch->in_files) {
         reader_tell_file(reader, *rows > 0);
+        reader_note_found(reader, *rows);
+    }
     return SPINE_OK;
-}
-
-/* Does the file of the block, if it is in one, say that the key is not there? Not when
- * the block is held. */
-static __attribute__((noinline)) enum spine_status
-reader_ask_file(struct reader *reader, const struct cell *key)
-{
-    const struct fence *fence = &reader->batch->fences[reader->block];
-    struct asked_lookup asked = {0};
-    enum spine_status st = SPINE_OK;
-
-    if (fence->block != NULL ||
-        (reader->pin.image != NULL && reader->pinned == reader->block))
-        return SPINE_OK;
-    asked.fetch = reader->fetch;
-    TRY(file_ask(&asked, fence, &reader->batch->layout.key, key, &reader->file_answer,
-                 reader->error));
-    asked_lookup_count(&asked, reader->file_answer, reader->counts);
-    if (reader->file_answer == FILE_RULES_OUT)
-        file_tell_found(fence, 0, 1);
-out:
-    asked_lookup_release(&asked);
-    return st;
-}
-
-static void
-reader_tell_file(const struct reader *reader, bool found)
-{
-    const struct fence *fence = &reader->batch->fences[reader->block];
-
-    if (fence->block == NULL)
-        file_tell_found(fence, found, !found);
 }
 
 bool
@@ -495,8 +468,15 @@ reader_stage_key(struct reader *reader, struct rows *out, size_t want, uint64_t 
         return SPINE_OK;
     if (!rows_reserve(layout, out, out->count + rows))
         return SPINE_NOMEM;
+    if (rows == 1 && reader_is_at_found(reader) && reader->found.is_known) {
+        reader_give_found(reader, word, out);
+        pass(reader, 1);
+        return SPINE_OK;
+    }
     TRY_RETURN(reader_image(reader, &image));
     image_stage_key(layout, image, word, reader->row, reader->row + (uint32_t)rows, out);
+    if (rows == 1 && reader_is_at_found(reader))
+        reader_keep_found(reader, word, out);
     pass(reader, rows);
     return SPINE_OK;
 }

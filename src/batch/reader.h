@@ -64,6 +64,15 @@ struct reader {
      * by the owner, who may leave it NULL. */
     enum file_answer file_answer;
     struct lookup_counts *counts;
+    /* Of the last exact seek: its key has one row in a block of a file, the one at this
+     * place. `is_known`: the row was kept, the block may be elsewhere. */
+    struct {
+        bool is_single, is_known;
+        uint32_t row;
+        size_t block;
+        uint64_t value;
+        int64_t weight;
+    } found;
 };
 
 /* Before the first row. */

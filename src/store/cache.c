@@ -13,9 +13,14 @@
 #include <string.h>
 
 #define IMAGE_ALIGNMENT 64u
+/* Of the bytes of a shard, the part that single rows may take. */
+#define ROWS_PART 16u
 
 static struct cache_shard *shard_of(const struct store_file *file, uint32_t index);
 static struct cached_image *cached_new(struct store_file *file, uint32_t index);
+static size_t rows_wanted_locked(const struct cache_shard *shard);
+static void rows_make(struct block_cache *cache, struct cache_shard *shard);
+static void rows_free(struct block_cache *cache, struct kept_rows *rows);
 static void images_free(struct block_cache *cache, struct cached_image *images);
 static struct cached_image *
 take_resident_locked(struct cache_shard *shard, struct store_file *file, uint32_t index,
@@ -53,6 +58,7 @@ cache_release(struct block_cache *cache)
 
         for (unsigned kind = QUEUE_SMALL; kind < QUEUE_KINDS; kind++)
             assert(shard->queues[kind].count == 0);
+        rows_free(cache, &shard->rows);
         condition_release(&shard->loaded);
         mutex_release(&shard->mutex);
     }
@@ -78,11 +84,17 @@ cache_shrink(struct block_cache *cache)
     for (unsigned i = 0; i < CACHE_SHARDS; i++) {
         struct cache_shard *shard = &cache->shards[i];
         struct cached_image *evicted;
+        struct kept_rows rows = {0};
 
         mutex_lock(&shard->mutex);
+        if (shard->rows.bytes > shard->bytes_max / ROWS_PART) {
+            rows = shard->rows;
+            shard->rows = (struct kept_rows){0};
+        }
         evicted = cache_evict_locked(shard);
         mutex_unlock(&shard->mutex);
         images_free(cache, evicted);
+        rows_free(cache, &rows);
     }
 }
 
@@ -196,11 +208,86 @@ store_cache_counts(struct spine_store *store, struct store_cache_counts *out)
         out->misses += shard->misses;
         out->evictions += shard->evictions;
         out->bytes_max += shard->bytes_max;
-        out->bytes += shard->other_bytes;
+        out->bytes += shard->other_bytes + shard->rows.bytes;
         for (unsigned kind = QUEUE_SMALL; kind < QUEUE_KINDS; kind++)
             out->bytes += shard->queues[kind].bytes;
         mutex_unlock(&shard->mutex);
     }
+}
+
+bool
+store_row_find(struct store_file *file, const struct row_place *place,
+               struct kept_row *out)
+{
+    struct cache_shard *shard = shard_of(file, place->block);
+    bool found = false;
+
+    mutex_lock(&shard->mutex);
+    if (shard->rows.set_count > 0)
+        found = kept_rows_find(&shard->rows, file->footer.id.low, place, out);
+    shard->hits += found;
+    mutex_unlock(&shard->mutex);
+    return found;
+}
+
+void
+store_row_keep(struct store_file *file, const struct row_place *place,
+               const struct kept_row *row)
+{
+    struct cache_shard *shard = shard_of(file, place->block);
+    bool lacks_room;
+
+    mutex_lock(&shard->mutex);
+    lacks_room = rows_wanted_locked(shard) > 0;
+    if (shard->rows.set_count > 0)
+        kept_rows_put(&shard->rows, file->footer.id.low, place, row);
+    mutex_unlock(&shard->mutex);
+    if (lacks_room)
+        rows_make(&file->store->cache, shard);
+}
+
+/* The bytes of the table that the shard should have instead of the one it has, or 0. */
+static size_t
+rows_wanted_locked(const struct cache_shard *shard)
+{
+    const size_t bytes_max = shard->bytes_max / ROWS_PART;
+
+    return shard->evictions > 0 && shard->rows.bytes < bytes_max / 2 ? bytes_max : 0;
+}
+
+/* A new table, which is empty. */
+static void
+rows_make(struct block_cache *cache, struct cache_shard *shard)
+{
+    struct cached_image *evicted;
+    struct kept_rows rows, before;
+    size_t bytes;
+
+    mutex_lock(&shard->mutex);
+    bytes = rows_wanted_locked(shard);
+    mutex_unlock(&shard->mutex);
+    rows = kept_rows_new(bytes);
+    if (rows.set_count == 0)
+        return;
+    atomic_fetch_add_explicit(&cache->bytes, rows.bytes, memory_order_relaxed);
+    mutex_lock(&shard->mutex);
+    before = rows;
+    /* Another thread may have made one, and the bound may have fallen. */
+    if (rows_wanted_locked(shard) >= rows.bytes) {
+        before = shard->rows;
+        shard->rows = rows;
+    }
+    evicted = cache_evict_locked(shard);
+    mutex_unlock(&shard->mutex);
+    images_free(cache, evicted);
+    rows_free(cache, &before);
+}
+
+static void
+rows_free(struct block_cache *cache, struct kept_rows *rows)
+{
+    atomic_fetch_sub_explicit(&cache->bytes, rows->bytes, memory_order_relaxed);
+    kept_rows_release(rows);
 }
 
 struct cached_image *

@@ -24,8 +24,10 @@
  * A merge reads each block once and leaves it: its images are *transient*. They go with
  * their last pin, unless a reader wanted them meanwhile, and push nobody out.
  *
- * A shard's lock guards its queues, and the slots and images of the blocks that belong to
- * it. It is held for some instructions, never during a read.
+ * Beside images there are single rows (store/kept_rows.h).
+ *
+ * A shard's lock guards its queues, its rows, and the slots and images of the blocks that
+ * belong to it. It is held for some instructions, never during a read.
  */
 
 #include "base/thread.h"
@@ -73,7 +75,9 @@ struct cache_shard {
     /* A read of the shard has ended. */
     struct condition loaded;
     struct cache_queue queues[QUEUE_KINDS];
+    /* Of images that nobody has pinned, and rows. */
     size_t bytes_max;
+    struct kept_rows rows;
     /* Of transient images, and of those that are loading. */
     size_t other_bytes;
     /* Blocks that became ghosts so far. */
@@ -82,7 +86,7 @@ struct cache_shard {
 };
 
 struct block_cache {
-    /* Memory of all images. */
+    /* Memory of all images and rows. */
     atomic_size_t bytes;
     struct cache_shard shards[CACHE_SHARDS];
     unsigned shard_count; /* those that have their locks */

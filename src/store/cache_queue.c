@@ -58,9 +58,11 @@ cache_evict_locked(struct cache_shard *shard)
     struct cached_image *evicted = NULL;
     const struct cache_queue *small = &shard->queues[QUEUE_SMALL];
     const struct cache_queue *main = &shard->queues[QUEUE_MAIN];
+    /* When the bound falls, rows leave after it has. */
+    const size_t rows = shard->rows.bytes < shard->bytes_max ? shard->rows.bytes : 0;
     size_t looks = (small->count + main->count) * (CACHE_WANTED_MAX + 2);
 
-    while (small->bytes + main->bytes > shard->bytes_max && looks-- > 0) {
+    while (small->bytes + main->bytes > shard->bytes_max - rows && looks-- > 0) {
         const bool from_small =
             small->count > 0 &&
             (small->bytes > shard->bytes_max / SMALL_PART || main->count == 0);

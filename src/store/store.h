@@ -27,6 +27,7 @@
  *     file_verify.c        looks at every byte of one
  *     cache.c              images in memory
  *     cache_queue.c        which of them stay
+ *     kept_rows.c          single rows of blocks that do not stay
  *     read_ahead.c         several images at a time
  *     store_run.c          the same, by a job of a runtime
  *     store_work.c         what runtimes do for a store: read, remove files
@@ -49,6 +50,7 @@
 #include "runtime/runtime.h"
 #include "spine/store.h"
 #include "store/file_format.h"
+#include "store/kept_rows.h"
 #include "store/store_guests.h"
 #include "store/store_names.h"
 #include "store/store_object.h"
@@ -270,7 +272,7 @@ void store_run_free(struct store_run *run);
 /* What the cache of a store has done. Readers only: merges neither hit nor miss. */
 struct store_cache_counts {
     uint64_t hits, misses, evictions;
-    uint64_t bytes; /* in memory now, pinned ones included */
+    uint64_t bytes; /* in memory now, pinned ones and single rows included */
     uint64_t bytes_max;
 };
 void store_cache_counts(struct spine_store *store, struct store_cache_counts *out);
