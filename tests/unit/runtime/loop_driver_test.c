@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/loop_driver.h"
 
+#include "base/alloc.h"
 #include "runtime/loop_thread.h"
 #include "runtime/process.h"
 
@@ -235,6 +236,26 @@ a_closed_host_loop_gives_up(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+/* The loop has a thread of its own, which could not be started. */
+static void
+a_loop_that_never_ran_lets_go(void **state)
+{
+    const size_t before = spine_allocated_bytes();
+    struct owner owner = {0};
+    struct loop_driver *driver;
+
+    (void)state;
+    assert_int_equal(loop_thread_open(never, NULL, &owner.thread, NULL), SPINE_OK);
+    driver = open_driver(&owner, loop_thread_loop(owner.thread));
+    loop_driver_submit(driver, 2);
+    loop_driver_close(driver, true);
+    loop_thread_join(owner.thread);
+    assert_int_equal(owner.runs, 0);
+    assert_int_equal(owner.given_up, 2);
+    assert_int_equal(owner.ends, 1);
+    assert_int_equal(spine_allocated_bytes(), before);
+}
+
 static void
 slices_leave_a_core(void **state)
 {
@@ -256,6 +277,7 @@ main(void)
         cmocka_unit_test(the_earliest_alarm_rings),
         cmocka_unit_test(a_host_loop_is_let_go_of),
         cmocka_unit_test(a_closed_host_loop_gives_up),
+        cmocka_unit_test(a_loop_that_never_ran_lets_go),
         cmocka_unit_test(slices_leave_a_core),
     };
 
