@@ -5,18 +5,11 @@
  * keys that it keeps, and cannot be told from cursors over those rows alone.
  */
 
-#include "harness/check.h"
 #include "harness/fault_alloc.h"
+#include "property/sides_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#define BATCHES_MAX 12u
-#define SIDES 2u
 
 /* Keeps keys by a hash of their bytes, or those from a key on. */
 struct keeper {
@@ -79,97 +72,6 @@ model_filter(struct keeper *keeper, struct model *rows)
     rows->count = kept;
 }
 
-/* Two snapshots of random batches of one schema. */
-struct world {
-    struct rng *rng;
-    struct spine_schema schema;
-    struct generator generator;
-    struct model rows[SIDES];
-    struct spine_snapshot *snapshots[SIDES];
-};
-
-static bool
-world_init(struct world *world, struct rng *rng)
-{
-    struct generate_options options = {.cancel_percent = GENERATE_DRAWN};
-
-    *world = (struct world){.rng = rng};
-    generate_schema(rng, &world->schema);
-    options.keys = rng_chance(rng, 50) ? rng_magnitude(rng, 20) : 0;
-    generator_init(&world->generator, rng, &world->schema, &options);
-    for (unsigned side = 0; side < SIDES; side++) {
-        struct spine_batch *batches[BATCHES_MAX];
-        const size_t count = rng_index(rng, BATCHES_MAX);
-        struct model rows;
-
-        model_init(&world->rows[side], &world->schema);
-        model_init(&rows, &world->schema);
-        for (size_t i = 0; i < count; i++) {
-            rows.count = 0;
-            generate_rows(&world->generator, rng_magnitude(rng, 300), &rows);
-            batches[i] = batch_of_rows(&rows);
-            model_add_rows(&world->rows[side], rows.rows, rows.count);
-        }
-        model_consolidate(&world->rows[side]);
-        model_release(&rows);
-        HOLDS_OK(spine_snapshot_of_batches(&world->schema, batches, count,
-                                           &world->snapshots[side], NULL));
-        for (size_t i = 0; i < count; i++)
-            spine_batch_unref(batches[i]);
-    }
-    return true;
-}
-
-static void
-world_release(struct world *world)
-{
-    for (unsigned side = 0; side < SIDES; side++) {
-        spine_snapshot_unref(world->snapshots[side]);
-        model_release(&world->rows[side]);
-    }
-    generator_release(&world->generator);
-}
-
-/* A cursor over the first side, or over both, each perhaps negated; and its rows. */
-static bool
-open_cursor(struct world *world, struct spine_cursor **out, struct model *rows)
-{
-    const unsigned sides = rng_chance(world->rng, 50) ? 1 : SIDES;
-    struct spine_cursor_source sources[SIDES];
-
-    for (unsigned side = 0; side < sides; side++) {
-        const bool negated = sides > 1 && rng_chance(world->rng, 50);
-
-        sources[side] = (struct spine_cursor_source){world->snapshots[side], negated};
-        for (size_t i = 0; i < world->rows[side].count; i++)
-            model_add_times(rows, &world->rows[side].rows[i], negated ? -1 : 1);
-    }
-    model_consolidate(rows);
-    if (sides == 1)
-        HOLDS_OK(spine_snapshot_cursor(world->snapshots[0], out, NULL));
-    else
-        HOLDS_OK(spine_cursor_open_sources(sources, sides, out, NULL));
-    return true;
-}
-
-/* Limits the cursor and the model alike. */
-static void
-draw_bounds(struct world *world, struct spine_cursor *cursor, struct model *rows)
-{
-    const enum spine_kind kind = world->schema.key.kind;
-    uint8_t scratch[2][64];
-    const union spine_datum lower = generate_key_near(&world->generator, scratch[0]);
-    const union spine_datum upper = generate_key_near(&world->generator, scratch[1]);
-    size_t kept = 0;
-
-    for (size_t i = 0; i < rows->count; i++)
-        if (model_cell_compare(kind, rows->rows[i].key, lower) >= 0 &&
-            model_cell_compare(kind, rows->rows[i].key, upper) < 0)
-            rows->rows[kept++] = rows->rows[i];
-    rows->count = kept;
-    spine_cursor_set_bounds(cursor, &lower, &upper);
-}
-
 /* Filters come and go, with bounds and times. */
 static bool
 walks(struct rng *rng, size_t steps)
@@ -177,13 +79,13 @@ walks(struct rng *rng, size_t steps)
     struct keeper keepers[4];
     struct spine_cursor *cursor;
     struct model rows, expected;
-    struct world world;
+    struct sides world;
     uint64_t offset, total;
 
-    HOLDS(world_init(&world, rng));
+    HOLDS(sides_init(&world, rng, NULL));
     model_init(&rows, &world.schema);
     model_init(&expected, &world.schema);
-    HOLDS(open_cursor(&world, &cursor, &rows));
+    HOLDS(sides_cursor(&world, &cursor, &rows));
     for (unsigned round = 0; round < 4; round++) {
         const struct spine_key_filter filter =
             draw_filter(&keepers[round], &world.generator, rng);
@@ -192,7 +94,7 @@ walks(struct rng *rng, size_t steps)
         model_copy(&expected, &rows);
         spine_cursor_set_bounds(cursor, NULL, NULL);
         if (rng_chance(rng, 30))
-            draw_bounds(&world, cursor, &expected);
+            sides_draw_bounds(&world, cursor, &expected);
         spine_cursor_set_filter(cursor, filtered ? &filter : NULL);
         if (filtered)
             model_filter(&keepers[round], &expected);
@@ -215,39 +117,23 @@ walks(struct rng *rng, size_t steps)
         HOLDS_EQUAL(1, keepers[round].released);
     model_release(&rows);
     model_release(&expected);
-    world_release(&world);
+    sides_release(&world);
     HOLDS_EQUAL(0, fault_alloc_live_bytes());
     return true;
 }
 
-/* The bound of a predicate: cells from it on, or up to it. */
-struct bound {
-    enum spine_kind kind;
-    union spine_datum cell;
-    bool backward;
-};
-
-static bool
-is_beyond(void *context, union spine_datum cell)
-{
-    const struct bound *bound = context;
-    const int order = model_cell_compare(bound->kind, cell, bound->cell);
-
-    return bound->backward ? order <= 0 : order >= 0;
-}
-
 /* The same move of both. */
 static void
-move_both(struct world *world, struct spine_cursor *view, struct spine_cursor *twin)
+move_both(struct sides *world, struct spine_cursor *view, struct spine_cursor *twin)
 {
     struct spine_cursor *const cursors[] = {view, twin};
     const uint64_t move = rng_below(world->rng, 12);
     uint8_t key_scratch[64], value_scratch[64];
     const union spine_datum key = generate_key_near(&world->generator, key_scratch);
-    struct bound key_bound = {world->schema.key.kind, key, move % 2 == 1};
-    struct bound value_bound = {world->schema.value.kind,
-                                generate_value_near(&world->generator, value_scratch),
-                                move % 2 == 1};
+    struct predicate_bound key_bound = {world->schema.key.kind, key, move % 2 == 1};
+    struct predicate_bound value_bound = {
+        world->schema.value.kind, generate_value_near(&world->generator, value_scratch),
+        move % 2 == 1};
 
     for (unsigned i = 0; i < 2; i++) {
         struct spine_cursor *cursor = cursors[i];
@@ -303,7 +189,7 @@ same_position(const struct spine_schema *schema, struct spine_cursor *view,
 
 /* Both read the same rows in bulk from here on. */
 static bool
-read_both(struct world *world, struct spine_cursor *view, struct spine_cursor *twin)
+read_both(struct sides *world, struct spine_cursor *view, struct spine_cursor *twin)
 {
     const size_t room = 256 + rng_magnitude(world->rng, 1000);
     struct buffers of_view, of_twin;
@@ -336,11 +222,11 @@ twins(struct rng *rng, size_t steps)
     struct spine_batch *batch;
     struct keeper keeper;
     struct model rows;
-    struct world world;
+    struct sides world;
 
-    HOLDS(world_init(&world, rng));
+    HOLDS(sides_init(&world, rng, NULL));
     model_init(&rows, &world.schema);
-    HOLDS(open_cursor(&world, &view, &rows));
+    HOLDS(sides_cursor(&world, &view, &rows));
     filter = draw_filter(&keeper, &world.generator, rng);
     spine_cursor_set_filter(view, &filter);
     model_filter(&keeper, &rows);
@@ -374,7 +260,7 @@ twins(struct rng *rng, size_t steps)
     spine_cursor_close(twin);
     HOLDS_EQUAL(1, keeper.released);
     model_release(&rows);
-    world_release(&world);
+    sides_release(&world);
     HOLDS_EQUAL(0, fault_alloc_live_bytes());
     return true;
 }

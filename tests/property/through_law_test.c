@@ -6,57 +6,47 @@
  * cursor over untimed rows.
  */
 
-#include "harness/check.h"
 #include "harness/fault_alloc.h"
+#include "property/sides_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#define BATCHES_MAX 12u
-#define SIDES 2u
-
 /* Two spines of one timed schema, in the middle of their merges, and their rows. */
 struct world {
-    struct rng *rng;
-    struct spine_schema schema;
-    struct generator generator;
+    /* Its snapshots are of these spines. */
+    struct sides sides;
     struct spine_runtime *runtime;
     uint64_t frontier;
     struct spine *spines[SIDES];
-    struct spine_snapshot *snapshots[SIDES];
-    struct model rows[SIDES];
 };
 
 static bool
 fill_spine(struct world *world, unsigned side)
 {
-    struct rng *rng = world->rng;
+    struct rng *rng = world->sides.rng;
     const struct spine_options options = {.level0_rows =
                                               (uint32_t)rng_magnitude(rng, 1000)};
     const size_t batches = rng_index(rng, BATCHES_MAX);
     struct spine *spine;
     struct model part;
 
-    HOLDS_OK(spine_open(world->runtime, &world->schema, &options, &spine, NULL));
+    HOLDS_OK(spine_open(world->runtime, &world->sides.schema, &options, &spine, NULL));
     world->spines[side] = spine;
-    model_init(&world->rows[side], &world->schema);
-    model_init(&part, &world->schema);
+    model_init(&world->sides.rows[side], &world->sides.schema);
+    model_init(&part, &world->sides.schema);
     for (size_t i = 0; i < batches; i++) {
         struct spine_batch *batch;
 
         part.count = 0;
-        generate_rows(&world->generator, rng_magnitude(rng, 300), &part);
-        model_add_rows(&world->rows[side], part.rows, part.count);
+        generate_rows(&world->sides.generator, rng_magnitude(rng, 300), &part);
+        model_add_rows(&world->sides.rows[side], part.rows, part.count);
         batch = batch_of_rows(&part);
         HOLDS_OK(spine_insert(spine, batch, NULL));
         spine_batch_unref(batch);
         if (rng_chance(rng, 30)) {
-            world->frontier = spine_time_join(world->schema.time, world->frontier,
-                                              generate_time(&world->generator));
+            world->frontier = spine_time_join(world->sides.schema.time, world->frontier,
+                                              generate_time(&world->sides.generator));
             HOLDS_OK(spine_set_frontier(spine, world->frontier, NULL));
         }
         (void)spine_runtime_run(world->runtime, rng_magnitude(rng, 1000));
@@ -64,7 +54,7 @@ fill_spine(struct world *world, unsigned side)
     if (rng_chance(rng, 30))
         HOLDS_OK(spine_consolidate(spine, NULL, NULL));
     model_release(&part);
-    HOLDS_OK(spine_take_snapshot(spine, &world->snapshots[side], NULL));
+    HOLDS_OK(spine_take_snapshot(spine, &world->sides.snapshots[side], NULL));
     return true;
 }
 
@@ -74,11 +64,11 @@ world_init(struct world *world, struct rng *rng)
     const struct spine_runtime_options manual = {.manual = true};
     struct generate_options options = {.cancel_percent = GENERATE_DRAWN};
 
-    *world = (struct world){.rng = rng};
-    generate_schema(rng, &world->schema);
-    world->schema.time = rng_chance(rng, 50) ? SPINE_TIME_U64 : SPINE_TIME_PAIR;
+    *world = (struct world){.sides.rng = rng};
+    generate_schema(rng, &world->sides.schema);
+    world->sides.schema.time = rng_chance(rng, 50) ? SPINE_TIME_U64 : SPINE_TIME_PAIR;
     options.keys = rng_chance(rng, 50) ? rng_magnitude(rng, 20) : 0;
-    generator_init(&world->generator, rng, &world->schema, &options);
+    generator_init(&world->sides.generator, rng, &world->sides.schema, &options);
     HOLDS_OK(spine_runtime_open(&manual, &world->runtime, NULL));
     for (unsigned side = 0; side < SIDES; side++)
         HOLDS(fill_spine(world, side));
@@ -88,60 +78,18 @@ world_init(struct world *world, struct rng *rng)
 static void
 world_release(struct world *world)
 {
-    for (unsigned side = 0; side < SIDES; side++) {
-        spine_snapshot_unref(world->snapshots[side]);
+    sides_release(&world->sides);
+    for (unsigned side = 0; side < SIDES; side++)
         spine_close(world->spines[side]);
-        model_release(&world->rows[side]);
-    }
     spine_runtime_close(world->runtime);
-    generator_release(&world->generator);
 }
 
 /* Some time that the frontier is not beyond. */
 static uint64_t
 draw_through(struct world *world)
 {
-    return spine_time_join(world->schema.time, world->frontier,
-                           generate_time(&world->generator));
-}
-
-/* A cursor over the first side, or over both, each perhaps negated; and its rows. */
-static bool
-open_cursor(struct world *world, struct spine_cursor **out, struct model *rows)
-{
-    const unsigned sides = rng_chance(world->rng, 50) ? 1 : SIDES;
-    struct spine_cursor_source sources[SIDES];
-
-    for (unsigned side = 0; side < sides; side++) {
-        const bool negated = sides > 1 && rng_chance(world->rng, 50);
-
-        sources[side] = (struct spine_cursor_source){world->snapshots[side], negated};
-        for (size_t i = 0; i < world->rows[side].count; i++)
-            model_add_times(rows, &world->rows[side].rows[i], negated ? -1 : 1);
-    }
-    if (sides == 1)
-        HOLDS_OK(spine_snapshot_cursor(world->snapshots[0], out, NULL));
-    else
-        HOLDS_OK(spine_cursor_open_sources(sources, sides, out, NULL));
-    return true;
-}
-
-/* Limits the cursor and the model alike. */
-static void
-draw_bounds(struct world *world, struct spine_cursor *cursor, struct model *rows)
-{
-    const enum spine_kind kind = world->schema.key.kind;
-    uint8_t scratch[2][64];
-    const union spine_datum lower = generate_key_near(&world->generator, scratch[0]);
-    const union spine_datum upper = generate_key_near(&world->generator, scratch[1]);
-    size_t kept = 0;
-
-    for (size_t i = 0; i < rows->count; i++)
-        if (model_cell_compare(kind, rows->rows[i].key, lower) >= 0 &&
-            model_cell_compare(kind, rows->rows[i].key, upper) < 0)
-            rows->rows[kept++] = rows->rows[i];
-    rows->count = kept;
-    spine_cursor_set_bounds(cursor, &lower, &upper);
+    return spine_time_join(world->sides.schema.time, world->frontier,
+                           generate_time(&world->sides.generator));
 }
 
 /* A cursor that had other times before, and other bounds. */
@@ -153,21 +101,21 @@ walks_through(struct rng *rng, size_t steps)
     struct world world;
 
     HOLDS(world_init(&world, rng));
-    model_init(&rows, &world.schema);
-    model_init(&expected, &world.schema);
-    HOLDS(open_cursor(&world, &cursor, &rows));
+    model_init(&rows, &world.sides.schema);
+    model_init(&expected, &world.sides.schema);
+    HOLDS(sides_cursor(&world.sides, &cursor, &rows));
     for (unsigned round = 0; round < 4; round++) {
         const uint64_t through = draw_through(&world);
         const bool bounds_first = rng_chance(rng, 50);
 
         model_copy(&expected, &rows);
         if (bounds_first)
-            draw_bounds(&world, cursor, &expected);
+            sides_draw_bounds(&world.sides, cursor, &expected);
         spine_cursor_set_through(cursor, through);
         if (!bounds_first)
             spine_cursor_set_bounds(cursor, NULL, NULL);
         model_through(&expected, through);
-        HOLDS(check_walk(cursor, &expected, &world.generator, steps / 4));
+        HOLDS(check_walk(cursor, &expected, &world.sides.generator, steps / 4));
         HOLDS(check_cursor(cursor, &expected, "through a time"));
         (void)spine_runtime_run(world.runtime, rng_magnitude(rng, 1000));
     }
@@ -238,22 +186,6 @@ same_position(const struct spine_schema *schema, struct spine_cursor *view,
     return !spine_cursor_val_valid(twin) || same_value(schema, view, twin);
 }
 
-/* The bound of a predicate: cells from it on, or up to it. */
-struct bound {
-    enum spine_kind kind;
-    union spine_datum cell;
-    bool backward;
-};
-
-static bool
-is_beyond(void *context, union spine_datum cell)
-{
-    const struct bound *bound = context;
-    const int order = model_cell_compare(bound->kind, cell, bound->cell);
-
-    return bound->backward ? order <= 0 : order >= 0;
-}
-
 enum move {
     MOVE_REWIND,
     MOVE_FAST_FORWARD,
@@ -276,7 +208,7 @@ enum move {
 };
 
 static void
-move_by_value(struct spine_cursor *cursor, enum move move, struct bound *bound)
+move_by_value(struct spine_cursor *cursor, enum move move, struct predicate_bound *bound)
 {
     switch (move) {
     case MOVE_REWIND_VALS:
@@ -309,7 +241,7 @@ move_by_value(struct spine_cursor *cursor, enum move move, struct bound *bound)
 }
 
 static void
-move_by_key(struct spine_cursor *cursor, enum move move, struct bound *bound)
+move_by_key(struct spine_cursor *cursor, enum move move, struct predicate_bound *bound)
 {
     switch (move) {
     case MOVE_REWIND:
@@ -347,19 +279,19 @@ move_by_key(struct spine_cursor *cursor, enum move move, struct bound *bound)
 static void
 move_both(struct world *world, struct spine_cursor *view, struct spine_cursor *twin)
 {
-    const enum move move = (enum move)rng_below(world->rng, MOVES);
-    struct generator *generator = &world->generator;
-    struct bound bound = {.backward = move == MOVE_SEEK_KEY_WITH_REVERSE ||
-                                      move == MOVE_SEEK_VAL_WITH_REVERSE};
+    const enum move move = (enum move)rng_below(world->sides.rng, MOVES);
+    struct generator *generator = &world->sides.generator;
+    struct predicate_bound bound = {.backward = move == MOVE_SEEK_KEY_WITH_REVERSE ||
+                                                move == MOVE_SEEK_VAL_WITH_REVERSE};
     uint8_t scratch[64];
 
     if (move < MOVE_REWIND_VALS) {
-        bound.kind = world->schema.key.kind;
+        bound.kind = world->sides.schema.key.kind;
         bound.cell = generate_key_near(generator, scratch);
         move_by_key(view, move, &bound);
         move_by_key(twin, move, &bound);
     } else if (spine_cursor_key_valid(twin) && spine_cursor_key_valid(view)) {
-        bound.kind = world->schema.value.kind;
+        bound.kind = world->sides.schema.value.kind;
         bound.cell = generate_value_near(generator, scratch);
         move_by_value(view, move, &bound);
         move_by_value(twin, move, &bound);
@@ -370,16 +302,16 @@ move_both(struct world *world, struct spine_cursor *view, struct spine_cursor *t
 static bool
 read_both(struct world *world, struct spine_cursor *view, struct spine_cursor *twin)
 {
-    const size_t room = rng_magnitude(world->rng, 300);
-    struct spine_schema untimed = world->schema;
+    const size_t room = rng_magnitude(world->sides.rng, 300);
+    struct spine_schema untimed = world->sides.schema;
     struct buffers of_view, of_twin;
     struct model expected, read;
     size_t rows;
 
     untimed.time = SPINE_UNTIMED;
     model_init(&expected, &untimed);
-    model_init(&read, &world->schema);
-    buffers_init(&of_view, &world->schema, room, 256);
+    model_init(&read, &world->sides.schema);
+    buffers_init(&of_view, &world->sides.schema, room, 256);
     buffers_init(&of_twin, &untimed, room, 256);
     rows = spine_cursor_read(twin, &of_twin.view);
     HOLDS_EQUAL(rows, spine_cursor_read(view, &of_view.view));
@@ -399,13 +331,14 @@ read_both(struct world *world, struct spine_cursor *view, struct spine_cursor *t
 static bool
 group_both(struct world *world, struct spine_cursor *view, struct spine_cursor *twin)
 {
-    const struct spine_schema schema = {.key = world->schema.value,
-                                        .weight_count = world->schema.weight_count};
+    const struct spine_schema schema = {.key = world->sides.schema.value,
+                                        .weight_count = world->sides.schema.weight_count};
     struct spine_cursor *of_view, *of_twin;
     struct model expected;
 
     model_init(&expected, &schema);
-    HOLDS_OK(spine_cursor_group(view, generate_time(&world->generator), &of_view, NULL));
+    HOLDS_OK(
+        spine_cursor_group(view, generate_time(&world->sides.generator), &of_view, NULL));
     HOLDS_OK(spine_cursor_group(twin, 0, &of_twin, NULL));
     HOLDS(observe_forward(of_twin, &expected));
     HOLDS(check_cursor(of_view, &expected, "group of a view"));
@@ -424,35 +357,35 @@ twins(struct rng *rng, size_t steps)
     uint64_t through;
 
     HOLDS(world_init(&world, rng));
-    model_init(&rows, &world.schema);
-    HOLDS(open_cursor(&world, &view, &rows));
+    model_init(&rows, &world.sides.schema);
+    HOLDS(sides_cursor(&world.sides, &view, &rows));
     through = draw_through(&world);
     spine_cursor_set_through(view, through);
     HOLDS(open_twin(&rows, through, &twin));
     if (rng_chance(rng, 50)) {
-        const union spine_datum value = generate_value(&world.generator);
+        const union spine_datum value = generate_value(&world.sides.generator);
 
         spine_cursor_set_default(view, value);
         spine_cursor_set_default(twin, value);
     }
     for (size_t i = 0; i < steps; i++) {
         move_both(&world, view, twin);
-        HOLDS(same_position(&world.schema, view, twin));
+        HOLDS(same_position(&world.sides.schema, view, twin));
         if (rng_chance(rng, 10)) {
             struct spine_cursor *clone;
 
             HOLDS_OK(spine_cursor_clone(view, &clone, NULL));
-            HOLDS(same_position(&world.schema, clone, twin));
+            HOLDS(same_position(&world.sides.schema, clone, twin));
             spine_cursor_close(view);
             view = clone;
         }
         if (rng_chance(rng, 10)) {
             HOLDS(read_both(&world, view, twin));
-            HOLDS(same_position(&world.schema, view, twin));
+            HOLDS(same_position(&world.sides.schema, view, twin));
         }
         if (rng_chance(rng, 5) && spine_cursor_key_valid(twin)) {
             HOLDS(group_both(&world, view, twin));
-            HOLDS(same_position(&world.schema, view, twin));
+            HOLDS(same_position(&world.sides.schema, view, twin));
         }
     }
     spine_cursor_close(view);

@@ -6,69 +6,10 @@
  * seeks by predicate go where the seek of the predicate's bound goes.
  */
 
-#include "harness/check.h"
 #include "harness/fault_alloc.h"
+#include "property/sides_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#define BATCHES_MAX 12u
-#define SIDES 2u
-
-/* Two snapshots of random batches of one schema. */
-struct world {
-    struct spine_schema schema;
-    struct generator generator;
-    struct model rows[SIDES];
-    struct spine_snapshot *snapshots[SIDES];
-};
-
-static bool
-world_init(struct world *world, struct rng *rng, const struct spine_schema *schema)
-{
-    struct generate_options options = {.cancel_percent = GENERATE_DRAWN};
-
-    if (schema != NULL)
-        world->schema = *schema;
-    else
-        generate_schema(rng, &world->schema);
-    options.keys = rng_chance(rng, 50) ? rng_magnitude(rng, 20) : 0;
-    generator_init(&world->generator, rng, &world->schema, &options);
-    for (unsigned side = 0; side < SIDES; side++) {
-        struct spine_batch *batches[BATCHES_MAX];
-        const size_t count = rng_index(rng, BATCHES_MAX);
-        struct model rows;
-
-        model_init(&world->rows[side], &world->schema);
-        model_init(&rows, &world->schema);
-        for (size_t i = 0; i < count; i++) {
-            rows.count = 0;
-            generate_rows(&world->generator, rng_magnitude(rng, 300), &rows);
-            batches[i] = batch_of_rows(&rows);
-            model_add_rows(&world->rows[side], rows.rows, rows.count);
-        }
-        model_consolidate(&world->rows[side]);
-        model_release(&rows);
-        HOLDS_OK(spine_snapshot_of_batches(&world->schema, batches, count,
-                                           &world->snapshots[side], NULL));
-        for (size_t i = 0; i < count; i++)
-            spine_batch_unref(batches[i]);
-    }
-    return true;
-}
-
-static void
-world_release(struct world *world)
-{
-    for (unsigned side = 0; side < SIDES; side++) {
-        spine_snapshot_unref(world->snapshots[side]);
-        model_release(&world->rows[side]);
-    }
-    generator_release(&world->generator);
-}
 
 static bool
 walk_over_sources(struct rng *rng, size_t steps)
@@ -77,9 +18,9 @@ walk_over_sources(struct rng *rng, size_t steps)
     struct spine_cursor_source sources[SIDES];
     struct spine_cursor *cursor;
     struct model expected;
-    struct world world;
+    struct sides world;
 
-    HOLDS(world_init(&world, rng, NULL));
+    HOLDS(sides_init(&world, rng, NULL));
     model_init(&expected, &world.schema);
     for (unsigned side = 0; side < SIDES; side++) {
         sources[side] =
@@ -93,7 +34,7 @@ walk_over_sources(struct rng *rng, size_t steps)
     HOLDS(check_walk(cursor, &expected, &world.generator, steps));
     spine_cursor_close(cursor);
     model_release(&expected);
-    world_release(&world);
+    sides_release(&world);
     HOLDS_EQUAL(0, fault_alloc_live_bytes());
     return true;
 }
@@ -105,9 +46,9 @@ walk_within_bounds(struct rng *rng, size_t steps)
     union spine_datum bounds[2];
     struct spine_cursor *cursor;
     struct model expected;
-    struct world world;
+    struct sides world;
 
-    HOLDS(world_init(&world, rng, NULL));
+    HOLDS(sides_init(&world, rng, NULL));
     HOLDS_OK(spine_snapshot_cursor(world.snapshots[0], &cursor, NULL));
     for (unsigned round = 0; round < 4; round++) {
         const bool has_lower = rng_chance(rng, 80), has_upper = rng_chance(rng, 80);
@@ -136,25 +77,9 @@ walk_within_bounds(struct rng *rng, size_t steps)
         model_release(&expected);
     }
     spine_cursor_close(cursor);
-    world_release(&world);
+    sides_release(&world);
     HOLDS_EQUAL(0, fault_alloc_live_bytes());
     return true;
-}
-
-/* The bound of a predicate: cells from it on, or up to it. */
-struct bound {
-    enum spine_kind kind;
-    union spine_datum cell;
-    bool backward;
-};
-
-static bool
-is_beyond(void *context, union spine_datum cell)
-{
-    const struct bound *bound = context;
-    const int order = model_cell_compare(bound->kind, cell, bound->cell);
-
-    return bound->backward ? order <= 0 : order >= 0;
 }
 
 /* Do two cursors over the same rows stand on the same row? */
@@ -185,7 +110,7 @@ seek_both(struct rng *rng, struct generator *generator, struct spine_cursor *by_
 {
     uint8_t scratch[64];
     const bool values = rng_chance(rng, 50) && spine_cursor_key_valid(by_cell);
-    struct bound bound = {.backward = rng_chance(rng, 50)};
+    struct predicate_bound bound = {.backward = rng_chance(rng, 50)};
 
     bound.kind = values ? generator->schema.value.kind : generator->schema.key.kind;
     bound.cell = values ? generate_value_near(generator, scratch)
@@ -240,9 +165,9 @@ static bool
 predicates_and_clones(struct rng *rng, size_t steps)
 {
     struct spine_cursor *cursors[2];
-    struct world world;
+    struct sides world;
 
-    HOLDS(world_init(&world, rng, NULL));
+    HOLDS(sides_init(&world, rng, NULL));
     for (unsigned i = 0; i < 2; i++)
         HOLDS_OK(spine_snapshot_cursor(world.snapshots[0], &cursors[i], NULL));
     for (size_t i = 0; i < steps; i++) {
@@ -260,7 +185,7 @@ predicates_and_clones(struct rng *rng, size_t steps)
     HOLDS(check_walk(cursors[0], &world.rows[0], &world.generator, 20));
     for (unsigned i = 0; i < 2; i++)
         spine_cursor_close(cursors[i]);
-    world_release(&world);
+    sides_release(&world);
     HOLDS_EQUAL(0, fault_alloc_live_bytes());
     return true;
 }
@@ -287,9 +212,9 @@ static bool
 groups_and_times(struct rng *rng, size_t steps)
 {
     struct spine_cursor *cursor;
-    struct world world;
+    struct sides world;
 
-    HOLDS(world_init(&world, rng, NULL));
+    HOLDS(sides_init(&world, rng, NULL));
     HOLDS_OK(spine_snapshot_cursor(world.snapshots[0], &cursor, NULL));
     for (size_t i = 0; i < steps && spine_cursor_key_valid(cursor); i++) {
         const struct spine_schema schema = {.key = world.schema.value,
@@ -312,7 +237,7 @@ groups_and_times(struct rng *rng, size_t steps)
     }
     HOLDS_OK(spine_cursor_status(cursor));
     spine_cursor_close(cursor);
-    world_release(&world);
+    sides_release(&world);
     HOLDS_EQUAL(0, fault_alloc_live_bytes());
     return true;
 }
@@ -361,10 +286,10 @@ defaults(struct rng *rng, size_t steps)
 {
     struct spine_cursor *cursor, *plain;
     union spine_datum value;
-    struct world world;
+    struct sides world;
     uint8_t scratch[64], upper_scratch[64];
 
-    HOLDS(world_init(&world, rng, NULL));
+    HOLDS(sides_init(&world, rng, NULL));
     HOLDS_OK(spine_snapshot_cursor(world.snapshots[0], &cursor, NULL));
     HOLDS_OK(spine_snapshot_cursor(world.snapshots[0], &plain, NULL));
     value = generate_value(&world.generator);
@@ -415,7 +340,7 @@ defaults(struct rng *rng, size_t steps)
     }
     spine_cursor_close(cursor);
     spine_cursor_close(plain);
-    world_release(&world);
+    sides_release(&world);
     HOLDS_EQUAL(0, fault_alloc_live_bytes());
     return true;
 }
