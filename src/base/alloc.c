@@ -13,6 +13,10 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#ifdef __linux__
+#include <stdio.h>
+#include <unistd.h>
+#endif
 
 static void *malloc_alloc(void *context, size_t bytes);
 static void malloc_free(void *context, void *memory, size_t bytes);
@@ -116,6 +120,23 @@ mem_trim(void)
     if (allocator.on_alloc == malloc_alloc)
         (void)malloc_trim(0);
 #endif
+}
+
+size_t
+mem_resident_beyond(void)
+{
+    size_t bytes = 0;
+#ifdef __linux__
+    unsigned long whole, resident, shared;
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%lu %lu %lu", &whole, &resident, &shared) == 3 && resident > shared)
+        bytes = (resident - shared) * (size_t)sysconf(_SC_PAGESIZE);
+    (void)fclose(file);
+#endif
+    return bytes > spine_allocated_bytes() ? bytes - spine_allocated_bytes() : 0;
 }
 
 bool

@@ -37,6 +37,11 @@ void mem_free(void *memory, size_t bytes);
  * do that. Takes some milliseconds. */
 void mem_trim(void);
 
+/* Memory of the process that is no file's, as the system counts it, without what
+ * mem_alloc() has given out: what the host has, and what malloc keeps. 0 where the system
+ * does not say. Takes some microseconds. */
+size_t mem_resident_beyond(void);
+
 /*
  * Makes room for `needed` items in the array at `*items` (a T **), growing by half;
  * `*capacity` counts items. False without memory, with nothing changed.

@@ -95,6 +95,10 @@ struct spine_runtime {
         uint64_t last_ns;
         /* The job waits, and nobody has seen to it that it is noticed. */
         atomic_bool is_news;
+        /* With a limit: what was resident beyond what the library held, after the last
+         * time or when it was less; when to look again. */
+        atomic_size_t beyond_least;
+        atomic_uint_least64_t look_ns;
     } trim;
     /* A reference. */
     struct account *account;

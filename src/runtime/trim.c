@@ -7,6 +7,11 @@
  * is freed when it ends: a process would hold several times what its spines do. So when
  * much has been freed, and the runtime has nothing else to do for a while, malloc is told
  * to return what it can. The job of that waits, and looks, and waits again.
+ *
+ * A runtime with a limit cannot wait for that: half of its limit would be resident and
+ * not used. While it works it looks every some milliseconds at what is resident beyond
+ * what the library holds, and when that has grown, malloc returns what it can at once.
+ * That takes a fifteenth of a thread's time at most.
  */
 
 #include "base/alloc.h"
@@ -20,7 +25,16 @@
 #define TRIM_DOUBLINGS 8u
 /* At most so often. */
 #define TRIM_PERIOD_NS UINT64_C(2000000000)
+/* With a limit: the bytes that must have come beyond what the library holds, and the part
+ * of the limit that is added to them. */
+#define BEYOND_BYTES_MIN ((size_t)2 << 20)
+#define BEYOND_PART 32u
+/* The time between two looks at that; and how many times longer than a trim took the
+ * runtime rests after it. */
+#define LOOK_NS UINT64_C(5000000)
+#define REST_TIMES 15u
 
+static void trim_at_limit(struct spine_runtime *runtime);
 static void trim_on_worker(struct job *job, uint64_t *fuel_rows);
 
 void
@@ -30,6 +44,9 @@ trim_init(struct spine_runtime *runtime)
     runtime->trim.job.spare = true;
     atomic_init(&runtime->trim.bytes_most, 0);
     atomic_init(&runtime->trim.is_news, false);
+    atomic_init(&runtime->trim.beyond_least,
+                runtime->budget.limit_bytes != UINT64_MAX ? mem_resident_beyond() : 0);
+    atomic_init(&runtime->trim.look_ns, 0);
 }
 
 bool
@@ -38,6 +55,8 @@ trim_look(struct spine_runtime *runtime)
     const size_t held = spine_allocated_bytes();
     size_t most = atomic_load_explicit(&runtime->trim.bytes_most, memory_order_relaxed);
 
+    if (runtime->budget.limit_bytes != UINT64_MAX)
+        trim_at_limit(runtime);
     if (held >= most)
         atomic_store_explicit(&runtime->trim.bytes_most, held, memory_order_relaxed);
     if (held >= most || most - held < TRIM_BYTES_MIN ||
@@ -51,6 +70,32 @@ trim_look(struct spine_runtime *runtime)
     }
     mutex_unlock(&runtime->mutex);
     return atomic_exchange(&runtime->trim.is_news, false);
+}
+
+/* One thread at a time, as the others see that the time to look has not come. */
+static void
+trim_at_limit(struct spine_runtime *runtime)
+{
+    const size_t part = (size_t)(runtime->budget.limit_bytes / BEYOND_PART);
+    const uint64_t now_ns = clock_now_ns();
+    uint64_t look_ns = atomic_load_explicit(&runtime->trim.look_ns, memory_order_relaxed);
+    size_t least, beyond;
+
+    if (now_ns < look_ns ||
+        !atomic_compare_exchange_strong(&runtime->trim.look_ns, &look_ns, UINT64_MAX))
+        return;
+    look_ns = now_ns + LOOK_NS;
+    beyond = mem_resident_beyond();
+    least = atomic_load_explicit(&runtime->trim.beyond_least, memory_order_relaxed);
+    if (beyond > least && beyond - least > BEYOND_BYTES_MIN + part) {
+        mem_trim();
+        least = mem_resident_beyond();
+        look_ns += REST_TIMES * (clock_now_ns() - now_ns);
+    } else if (beyond < least) {
+        least = beyond;
+    }
+    atomic_store_explicit(&runtime->trim.beyond_least, least, memory_order_relaxed);
+    atomic_store_explicit(&runtime->trim.look_ns, look_ns, memory_order_relaxed);
 }
 
 /* Nothing else is ready, or this job, which can be spared, would not run. */

@@ -2,7 +2,7 @@
 
 /*
  * What the process holds, as the system sees it: soon after the last merge not much more
- * than the spines do, without the host doing anything.
+ * than the spines do, without the host doing anything; with a limit also before that.
  */
 
 #include "harness/sanitized.h"
@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -99,10 +100,53 @@ test_what_is_freed_goes_back(void **state)
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
+#define PIECES 4096u
+#define PIECE_BYTES 16384u
+
+/* Nobody asks the library for less, and it is not idle for long; but a limit is one of
+ * what is resident, too, and malloc keeps what others have freed. */
+static void
+test_what_malloc_keeps_goes_back_at_a_limit(void **state)
+{
+    static void *pieces[PIECES];
+    const struct spine_runtime_options options = {.memory_limit_bytes = 128 * MIB};
+    struct spine_runtime *runtime;
+    struct spine *spine;
+    size_t before;
+
+    (void)state;
+    if (resident_bytes() == 0 || !HAS_GLIBC_MALLOC)
+        skip();
+    assert_int_equal(spine_runtime_open(&options, &runtime, NULL), SPINE_OK);
+    assert_int_equal(spine_open(runtime, &numbers, NULL, &spine, NULL), SPINE_OK);
+    for (unsigned i = 0; i < PIECES; i++) {
+        pieces[i] = malloc(PIECE_BYTES);
+        assert_non_null(pieces[i]);
+        memset(pieces[i], 1, PIECE_BYTES);
+    }
+    /* The last one stands in front of the end of the heap. */
+    for (unsigned i = 0; i + 1 < PIECES; i++)
+        free(pieces[i]);
+    before = resident_bytes();
+    for (uint64_t round = 0; round < 100; round++) {
+        insert(spine, 0, round % 2 == 0 ? 1 : -1);
+        if (round % 8 == 7)
+            assert_int_equal(spine_wait_idle(spine, UINT64_MAX, NULL), SPINE_OK);
+    }
+    if (resident_bytes() + 32 * MIB > before)
+        fail_msg("%zu KiB were resident, %zu still are", before >> 10,
+                 resident_bytes() >> 10);
+    free(pieces[PIECES - 1]);
+    spine_close(spine);
+    spine_runtime_close(runtime);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_malloc_keeps_goes_back_at_a_limit),
         cmocka_unit_test(test_what_is_freed_goes_back),
     };
 
