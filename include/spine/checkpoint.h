@@ -29,7 +29,7 @@
  *
  * One checkpoint, restore, removal or sweep of a store goes on at a time; others wait for
  * it. None may be called inside a callback of the library. All of them block. With 2 MiB
- * or more to write, two threads of its own call the backend, the allocator, the trace.
+ * or more to write, up to four threads of its own call backend, allocator and trace.
  */
 
 #include "spine/cut.h"

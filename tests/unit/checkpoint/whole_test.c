@@ -45,17 +45,24 @@ fail_one(void *argument, enum spine_operation operation, const char *name,
 }
 
 static void
-place_open(struct place *place)
+place_open_on(struct place *place, spine_fault_fn *on_operation, void *argument)
 {
     const struct spine_runtime_options options = {.manual = true};
     struct spine_backend memory;
 
-    atomic_init(&place->fails_in, 0);
     assert_int_equal(spine_memory_backend(&memory, NULL), SPINE_OK);
-    assert_int_equal(spine_fault_backend(&memory, fail_one, place, &place->disk, NULL),
-                     SPINE_OK);
+    assert_int_equal(
+        spine_fault_backend(&memory, on_operation, argument, &place->disk, NULL),
+        SPINE_OK);
     assert_int_equal(spine_store_open(&place->disk, NULL, &place->store, NULL), SPINE_OK);
     assert_int_equal(spine_runtime_open(&options, &place->runtime, NULL), SPINE_OK);
+}
+
+static void
+place_open(struct place *place)
+{
+    atomic_init(&place->fails_in, 0);
+    place_open_on(place, fail_one, place);
 }
 
 static void
@@ -277,6 +284,9 @@ test_large_ones_fail_and_succeed(void **state)
     place_close(&place);
 }
 
+/* Rows of eight bytes that no codec makes small: a thread writes them. */
+#define LARGE (STORE_OWN_THREAD_BYTES / 8)
+
 /* The first large file does not end before the next one has begun, or a while is over. */
 struct meeting {
     atomic_uint created, ended;
@@ -306,23 +316,15 @@ meet(void *argument, enum spine_operation operation, const char *name, uint64_t 
 static void
 test_files_overlap(void **state)
 {
-    /* Of eight bytes each, that no codec makes small. */
-    enum { LARGE = (int)(STORE_OWN_THREAD_BYTES / 8) };
     struct spine_checkpoint_item item = {.name = "two large batches"};
     struct spine_checkpoint_info info;
     struct spine_restored *restored;
     struct spine_restored_item found;
     struct meeting meeting = {0};
-    struct spine_backend disk;
     struct place place;
 
     (void)state;
-    place_open(&place);
-    spine_store_close(place.store);
-    assert_int_equal(spine_memory_backend(&place.disk, NULL), SPINE_OK);
-    assert_int_equal(spine_fault_backend(&place.disk, meet, &meeting, &disk, NULL),
-                     SPINE_OK);
-    assert_int_equal(spine_store_open(&disk, NULL, &place.store, NULL), SPINE_OK);
+    place_open_on(&place, meet, &meeting);
     item.spine = open_spine(&place);
     insert(item.spine, 0, LARGE, 1);
     insert(item.spine, LARGE, 2 * LARGE, 1);
@@ -334,6 +336,45 @@ test_files_overlap(void **state)
     assert_true(spine_restored_get_item(restored, 0, &found));
     assert_int_equal(rows_of(found.spine), 2 * LARGE);
     spine_restored_free(restored);
+    spine_close(item.spine);
+    place_close(&place);
+}
+
+/* A large file cannot be ended; a pack can. */
+static void
+fail_end(void *argument, enum spine_operation operation, const char *name,
+         uint64_t offset, size_t size, struct spine_fault *fault)
+{
+    (void)offset;
+    (void)size;
+    if (operation == SPINE_OPERATION_FINISH && atomic_load((atomic_bool *)argument) &&
+        strstr(name, STORE_FILE_ENDING) != NULL)
+        fault->status = SPINE_IO;
+}
+
+static void
+test_an_end_that_fails(void **state)
+{
+    struct spine_checkpoint_item item = {.name = "large, and small"};
+    struct spine_checkpoint_info info;
+    atomic_bool fails = true;
+    struct place place;
+
+    (void)state;
+    place_open_on(&place, fail_end, &fails);
+    item.spine = open_spine(&place);
+    insert(item.spine, 0, LARGE, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(spine_checkpoint(place.store, &item, 1, NULL, NULL, NULL),
+                         SPINE_IO);
+        assert_int_equal(world_objects(&(struct world){.disk = place.disk}).batches, 0);
+        insert(item.spine, LARGE + i, LARGE + i + 1, 1);
+    }
+    atomic_store(&fails, false);
+    assert_int_equal(spine_checkpoint(place.store, &item, 1, NULL, &info, NULL),
+                     SPINE_OK);
+    assert_int_equal(info.files, 2);
+    assert_int_equal(info.rows, LARGE + 2);
     spine_close(item.spine);
     place_close(&place);
 }
@@ -490,6 +531,7 @@ main(void)
         cmocka_unit_test(test_the_same_twice),
         cmocka_unit_test(test_large_ones_fail_and_succeed),
         cmocka_unit_test(test_files_overlap),
+        cmocka_unit_test(test_an_end_that_fails),
         cmocka_unit_test(test_some_blocks_of_a_file),
         cmocka_unit_test(test_manifests_that_nobody_writes),
         cmocka_unit_test(test_user_data_is_not_too_long),
