@@ -28,7 +28,7 @@
  * and spine_checkpoint_remove() of the number that is missing says that the host knows.
  *
  * One checkpoint, restore, removal or sweep of a store goes on at a time; others wait for
- * it. None may be called inside a callback of the library. All of them block. With 2 MiB
+ * it. None may be called inside a callback of the library. All of them block. With 8 MiB
  * or more to write, up to four threads of its own call backend, allocator and trace.
  */
 

@@ -25,7 +25,7 @@
 
 /* Batches with less to be written go to a pack: a file of its own, with its name and its
  * sync, costs as much as some megabytes. */
-#define GATHER_PACK_BYTES STORE_OWN_THREAD_BYTES
+#define GATHER_PACK_BYTES ((uint64_t)2 << 20)
 
 /* A spine of the checkpoint. */
 struct gather_item {

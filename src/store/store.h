@@ -61,8 +61,9 @@
 #define STORE_WRITE_BYTES (1u << 20)
 /* When this many of them are full and not written, a writer is behind. */
 #define STORE_UNITS_BEHIND 3u
-/* From this many bytes on, a thread of the writer's own is worth its while. */
-#define STORE_OWN_THREAD_BYTES ((uint64_t)2 << 20)
+/* From this many bytes on, a thread of the writer's own is worth its while: while merges
+ * have the processors, each of the few units of a smaller file would wait for one. */
+#define STORE_OWN_THREAD_BYTES ((uint64_t)8 << 20)
 /* The ending of the name of a batch file, which begins with its id in hexadecimal. */
 #define STORE_FILE_ENDING ".batch"
 /* The ending of the name of a pack. */

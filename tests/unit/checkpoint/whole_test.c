@@ -18,6 +18,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* Rows of eight bytes that no codec makes small: a thread writes them. */
+#define LARGE (STORE_OWN_THREAD_BYTES / 8)
+
 static const struct spine_schema numbers = {.key = {.kind = SPINE_U64},
                                             .value = {.kind = SPINE_U64}};
 
@@ -260,9 +263,9 @@ test_large_ones_fail_and_succeed(void **state)
         (void)snprintf(names[i], sizeof names[i], "spine %u", i);
         items[i] =
             (struct spine_checkpoint_item){.name = names[i], .spine = open_spine(&place)};
-        insert(items[i].spine, 0, i == 0 ? 300000 : 60000, 1);
+        insert(items[i].spine, 0, i == 0 ? LARGE : 60000, 1);
     }
-    insert(items[0].spine, 300000, 600000, 1);
+    insert(items[0].spine, LARGE, 2 * LARGE, 1);
     for (at = 1; st != SPINE_OK; at++) {
         bool has_failed;
 
@@ -277,15 +280,12 @@ test_large_ones_fail_and_succeed(void **state)
     assert_true(at > 10);
     restored = restore(&place, NULL);
     for (size_t i = 0; spine_restored_get_item(restored, i, &item); i++)
-        assert_int_equal(rows_of(item.spine), i == 0 ? 600000 : 60000);
+        assert_int_equal(rows_of(item.spine), i == 0 ? 2 * LARGE : 60000);
     spine_restored_free(restored);
     for (unsigned i = 0; i <= PACKED; i++)
         spine_close(items[i].spine);
     place_close(&place);
 }
-
-/* Rows of eight bytes that no codec makes small: a thread writes them. */
-#define LARGE (STORE_OWN_THREAD_BYTES / 8)
 
 /* The first large file does not end before the next one has begun, or a while is over. */
 struct meeting {
