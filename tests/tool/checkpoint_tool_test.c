@@ -14,7 +14,7 @@
 enum { LARGE, SMALL, TINY, SPINES };
 static const char *const names[SPINES] = {"orders", "users", "totals"};
 /* The first one is worth a file, the others share a pack. */
-static const uint64_t rows_of[SPINES] = {200000, 3000, 1};
+static const uint64_t rows_of[SPINES] = {400000, 3000, 1};
 
 /* A directory with a store that is open. */
 struct world {
@@ -163,7 +163,7 @@ test_list(void **state)
     assert_non_null(strstr(output, "\n2  20"));
     assert_non_null(strstr(output, "Z  3 spines, 2 files of "));
     assert_non_null(strstr(output, " bytes, 8 bytes of user data\n"));
-    assert_non_null(strstr(output, "    orders: 200000 rows in 1 batch; u64 -> u64, time "
+    assert_non_null(strstr(output, "    orders: 400000 rows in 1 batch; u64 -> u64, time "
                                    "untimed, 1 weight; dirty\n"));
     assert_non_null(strstr(output, "    totals: 1 rows in 1 batch; "));
 
