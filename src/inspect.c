@@ -109,6 +109,14 @@ add_account(const struct account *account, struct spine_stats *out)
     out->merge_bytes = account_bytes(account, ACCOUNT_SCRATCH);
     out->reader_bytes = account_bytes(account, ACCOUNT_READERS);
     out->output_bytes = account_output_bytes(account);
+    out->cache_hits = atomic_load(&account->reader_reads.hits);
+    out->cache_misses = atomic_load(&account->reader_reads.misses);
+    out->read_bytes = atomic_load(&account->reader_reads.bytes);
+    out->read_ns = atomic_load(&account->reader_reads.ns);
+    out->merge_cache_hits = atomic_load(&account->merge_reads.hits);
+    out->merge_cache_misses = atomic_load(&account->merge_reads.misses);
+    out->merge_read_bytes = atomic_load(&account->merge_reads.bytes);
+    out->merge_read_ns = atomic_load(&account->merge_reads.ns);
     known_bytes = out->bytes + out->output_bytes;
     out->snapshot_bytes = batch_bytes > known_bytes ? batch_bytes - known_bytes : 0;
 }

@@ -228,7 +228,7 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
         after->kick = true;
     } else if (slice->status != SPINE_OK || slice->is_starved) {
         runtime_wait(spine->runtime, &task->job,
-                     slice->is_starved ? STARVED_DOUBLINGS : task->failures - 1);
+                     slice->is_starved ? STARVED_DOUBLINGS : task->failures - 1u);
         after->kick = true;
     } else {
         if (slice->fuel_used > 0)
@@ -355,7 +355,8 @@ may_retry_locked(struct merge_task *task, const struct slice *slice,
     if (retry_ms != UINT32_MAX &&
         now_ns - task->failing_since_ns >= retry_ms * UINT64_C(1000000))
         return false;
-    task->failures++;
+    if (task->failures < UINT16_MAX)
+        task->failures++;
     task_spine(task)->locked.counters.merge_retries++;
     after->error = &slice->error;
     if (!slice->resumable) {

@@ -17,7 +17,8 @@ void
 merge_task_init(struct merge_task *task, struct spine *spine, unsigned level,
                 void (*on_slice)(struct job *job, uint64_t *fuel_rows))
 {
-    task->level = level;
+    assert(level < TASK_COUNT);
+    task->level = (uint8_t)level;
     task->job.owner = &spine->jobs;
     task->job.on_slice = on_slice;
 }

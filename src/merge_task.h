@@ -27,15 +27,22 @@ enum task_state { TASK_IDLE, TASK_QUEUED, TASK_PARKED };
 struct merge_task {
     /* Its owner is that of the spine, which is so known: task_spine(). */
     struct job job;
-    unsigned level;
-    enum task_state state;
+    enum task_state state : 8;
+    uint8_t level;
+    /* Slices that failed, by an error that may pass, since something went well; or more
+     * than that. */
+    uint16_t failures;
+    uint32_t batch_count; /* of the spine when the merge began */
     /* Its inputs are wanted back: give up at the end of the slice. */
     bool abandoned;
     /* It began before it was due; job.spare as long as nobody needs it. */
     bool ahead;
-    bool bottom;          /* it began by the bottom rule, or by a survey */
-    bool surveyed;        /* it began by a survey */
-    uint32_t batch_count; /* of the spine when the merge began */
+    bool bottom;       /* it began by the bottom rule, or by a survey */
+    bool surveyed;     /* it began by a survey */
+    bool told;         /* tell_merge_begin() was called for it */
+    bool looked;       /* for company (company.h), or there is none to look for */
+    bool lacks;        /* its job waits until a block is there */
+    bool has_frontier; /* as the three below */
     struct entry_set inputs;
     /* One of the inputs: what a merge that was split has written. Otherwise NULL. */
     const struct entry *written;
@@ -43,13 +50,7 @@ struct merge_task {
     /* The rows of the inputs, about, that are in blocks which the merge will take
      * over. */
     uint64_t untouched_rows;
-    uint64_t number;   /* of its merge, among those of the spine */
-    bool told;         /* tell_merge_begin() was called for it */
-    bool looked;       /* for company (company.h), or there is none to look for */
-    bool lacks;        /* its job waits until a block is there */
-    bool has_frontier; /* as the three below */
-    /* Slices that failed, by an error that may pass, since something went well. */
-    unsigned failures;
+    uint64_t number; /* of its merge, among those of the spine */
     /* As they were when the merge began. */
     uint64_t frontier;
     struct key_filter *key_filter;

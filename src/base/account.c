@@ -80,6 +80,28 @@ account_charge(account_payer *payer, struct account *account, enum account_class
 }
 
 void
+account_charge_file(account_payer *payer, struct account *account)
+{
+    (void)account_charge(payer, account, ACCOUNT_FENCES, 0);
+}
+
+void
+account_release_file(account_payer *payer)
+{
+    account_unref(atomic_load_explicit(payer, memory_order_acquire));
+}
+
+struct account_reads *
+account_reads_of(account_payer *payer, bool for_merge)
+{
+    struct account *const account = atomic_load_explicit(payer, memory_order_acquire);
+
+    if (account == NULL)
+        return NULL;
+    return for_merge ? &account->merge_reads : &account->reader_reads;
+}
+
+void
 account_free(account_payer *payer, enum account_class class, void *memory, size_t bytes)
 {
     struct account *const account = atomic_load_explicit(payer, memory_order_acquire);

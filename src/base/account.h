@@ -38,6 +38,16 @@ enum account_class {
     ACCOUNT_CLASSES
 };
 
+/* Blocks in files that were asked for, by readers or by merges. */
+struct account_reads {
+    /* Blocks that were in the cache, or on their way into it; that were not. */
+    atomic_uint_least64_t hits;
+    atomic_uint_least64_t misses;
+    /* Of files, and how long that took. */
+    atomic_uint_least64_t bytes;
+    atomic_uint_least64_t ns;
+};
+
 struct account {
     struct ref refs;
     /* A reference; NULL: it is part of no other. */
@@ -45,6 +55,9 @@ struct account {
     atomic_size_t bytes[ACCOUNT_CLASSES];
     /* The part of ACCOUNT_BLOCKS that is blocks made for outputs under way. */
     atomic_size_t output_bytes;
+    /* Of files that are charged to this account, not to those that it is the whole of. */
+    struct account_reads reader_reads;
+    struct account_reads merge_reads;
 };
 
 /* With one reference, as part of `whole`, which may be NULL; NULL without memory. */
@@ -65,6 +78,11 @@ typedef _Atomic(struct account *) account_payer;
 /* Charges a thing of `bytes` bytes to `account`, unless that was done before: true. */
 bool account_charge(account_payer *payer, struct account *account,
                     enum account_class class, size_t bytes);
+/* A file is charged to the account that counts what is read of it. */
+void account_charge_file(account_payer *payer, struct account *account);
+void account_release_file(account_payer *payer);
+/* The reads of such a file that are for a merge, or not; NULL: it is on no account. */
+struct account_reads *account_reads_of(account_payer *payer, bool for_merge);
 /* Frees memory that a thing was, and credits it if it was charged. NULL is allowed. */
 void
 account_free(account_payer *payer, enum account_class class, void *memory, size_t bytes);

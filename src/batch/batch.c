@@ -50,10 +50,18 @@ batch_discard(struct spine_batch *batch)
 void
 batch_charge(struct spine_batch *batch, struct account *account)
 {
+    const struct store_file *charged = NULL;
     size_t cells = 0;
 
     for (size_t i = 0; i < batch->block_count; i++) {
         struct block *const block = batch->fences[i].block;
+        const struct block_keeper *const keeper = batch->fences[i].keeper;
+        struct store_file *const file = keeper != NULL ? keeper->file : NULL;
+
+        /* Blocks of one file stand side by side. */
+        if (file != NULL && file != charged)
+            account_charge_file(&file->payer, account);
+        charged = file;
 
         cells += fence_cells_bytes(&batch->fences[i]);
         if (block != NULL)

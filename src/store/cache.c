@@ -127,6 +127,7 @@ store_pin(struct store_file *file, uint32_t index, bool transient,
     struct cache_shard *shard = shard_of(file, index);
     struct cached_image *cached;
     enum spine_status st;
+    uint64_t begin_ns;
 
     assert(index < file_table_parts(&file->table));
     *out = NULL;
@@ -149,9 +150,11 @@ store_pin(struct store_file *file, uint32_t index, bool transient,
             return fail_nomem(error, "a block of a file",
                               file->table.blocks[index].image_bytes);
     }
+    begin_ns = clock_now_ns();
     st = store_file_read(file, index, cached->image, error);
     if (st == SPINE_OK)
         st = cache_check(cached, error);
+    cache_count_read(file, transient, cached->bytes, begin_ns);
     cache_end_load(cached, st);
     if (st == SPINE_OK)
         *out = cached;
@@ -186,6 +189,19 @@ store_unpin(struct cached_image *cached)
     gone = drop_pin_locked(shard, cached);
     mutex_unlock(&shard->mutex);
     images_free(&file->store->cache, gone);
+}
+
+void
+cache_count_read(struct store_file *file, bool transient, uint64_t bytes,
+                 uint64_t begin_ns)
+{
+    struct account_reads *const reads = account_reads_of(&file->payer, transient);
+
+    if (reads == NULL)
+        return;
+    atomic_fetch_add_explicit(&reads->bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&reads->ns, clock_now_ns() - begin_ns,
+                              memory_order_relaxed);
 }
 
 const void *
@@ -296,6 +312,7 @@ cache_begin_load(struct store_file *file, uint32_t index, bool transient, bool *
     struct cache_shard *shard = shard_of(file, index);
     /* Memory is asked for without the lock. */
     struct cached_image *cached = cached_new(file, index);
+    struct account_reads *reads;
 
     assert(index < file_table_parts(&file->table));
     *is_there = false;
@@ -315,6 +332,9 @@ cache_begin_load(struct store_file *file, uint32_t index, bool transient, bool *
     file->slots[index] = (uintptr_t)cached;
     shard->other_bytes += cached->bytes;
     shard->misses += !transient;
+    reads = account_reads_of(&file->payer, transient);
+    if (reads != NULL)
+        atomic_fetch_add_explicit(&reads->misses, 1, memory_order_relaxed);
     mutex_unlock(&shard->mutex);
     return cached;
 }
@@ -404,12 +424,15 @@ static struct cached_image *
 take_resident_locked(struct cache_shard *shard, struct store_file *file, uint32_t index,
                      bool transient, struct cached_image **gone)
 {
+    struct account_reads *const reads = account_reads_of(&file->payer, transient);
     struct cached_image *cached;
 
     if (!slot_is_image(file->slots[index]))
         return NULL;
     cached = (struct cached_image *)file->slots[index];
     cached->pins++;
+    if (reads != NULL)
+        atomic_fetch_add_explicit(&reads->hits, 1, memory_order_relaxed);
     if (!transient) {
         shard->hits++;
         if (cached->wanted < CACHE_WANTED_MAX)

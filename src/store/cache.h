@@ -110,6 +110,9 @@ void cache_forget(struct block_cache *cache, struct store_file *file);
  */
 struct cached_image *
 cache_begin_load(struct store_file *file, uint32_t index, bool transient, bool *is_there);
+/* `bytes` bytes were read of the file since `begin_ns`, for a merge if `transient`. */
+void cache_count_read(struct store_file *file, bool transient, uint64_t bytes,
+                      uint64_t begin_ns);
 /* The image has been read, or `st` says why not; then it is gone. */
 void cache_end_load(struct cached_image *cached, enum spine_status st);
 /* Checks an image that came from the backend, as the owner of the file wants it. */

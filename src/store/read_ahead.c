@@ -19,7 +19,8 @@
 static size_t run_begin(struct store_file *file, uint32_t index, size_t count,
                         bool transient, struct cached_image **images);
 static enum spine_status run_read(struct store_file *file, struct cached_image **images,
-                                  size_t count, struct spine_error *error);
+                                  size_t count, bool transient,
+                                  struct spine_error *error);
 static enum spine_status run_unpack(struct store_file *file, struct cached_image *cached,
                                     const uint8_t *stored, struct spine_error *error);
 
@@ -51,7 +52,7 @@ store_pin_run(struct store_file *file, uint32_t index, size_t count, bool transi
             st = store_pin(file, first, transient, &out[at], error);
             run = 1;
         } else
-            st = run_read(file, out + at, run, error);
+            st = run_read(file, out + at, run, transient, error);
         at += run;
     }
     if (st == SPINE_OK)
@@ -87,9 +88,10 @@ run_begin(struct store_file *file, uint32_t index, size_t count, bool transient,
 /* Reads a run that was begun and ends its loads: those that failed are NULL then. */
 static enum spine_status
 run_read(struct store_file *file, struct cached_image **images, size_t count,
-         struct spine_error *error)
+         bool transient, struct spine_error *error)
 {
     const uint32_t first = images[0]->index;
+    const uint64_t begin_ns = clock_now_ns();
     struct scratch stored = {0};
     uint64_t offset;
     size_t bytes;
@@ -101,6 +103,7 @@ run_read(struct store_file *file, struct cached_image **images, size_t count,
     store_count(&file->store->memory, stored.capacity);
     if (st == SPINE_OK)
         st = store_file_read_extent(file, offset, stored.bytes, bytes, error);
+    cache_count_read(file, transient, bytes, begin_ns);
     for (size_t i = 0; i < count; i++) {
         const uint64_t at = file->table.blocks[first + i].offset - offset;
 

@@ -46,6 +46,7 @@
  * never by the loop thread, and never under a lock of a spine.
  */
 
+#include "base/account.h"
 #include "base/ref.h"
 #include "runtime/runtime.h"
 #include "spine/store.h"
@@ -159,6 +160,8 @@ struct store_file {
     struct file_footer footer;
     /* Per block and filter, what the cache knows of it (store/cache.h). */
     uintptr_t *slots;
+    /* Whose reads these are; see base/account.h. Set when its batch is charged. */
+    account_payer payer;
     /* Bytes of all that, and of what store_file_holds() was told of. */
     uint64_t memory;
     /* Checks an image that came from the backend; NULL: nothing to check. Set, with its

@@ -153,6 +153,7 @@ end_file(struct store_file *file)
     file_table_release(&file->table);
     if (file->on_release != NULL)
         file->on_release(file->check_context);
+    account_release_file(&file->payer);
     store_object_unref(file->object);
     mem_free(file, sizeof *file);
     store_unref(store);

@@ -56,6 +56,52 @@ test_large_outputs_go_to_files(void **state)
     world_release(&world);
 }
 
+/* What is read of files counts for the spine that has them: for its readers, or for its
+ * merges. Of a fork it does not count. */
+static void
+test_reads_count_for_their_spine(void **state)
+{
+    const struct spine_options options = {.only_due_merges = true};
+    struct spine_stats stats, before;
+    struct spine_store_stats store;
+    struct spine *other;
+    struct world world;
+
+    (void)state;
+    world_init(&world, BYTES_OF_FILES, 0);
+    assert_int_equal(spine_open(world.runtime, &schema, &options, &other, NULL),
+                     SPINE_OK);
+    for (uint64_t i = 0; i < 8; i++)
+        insert(&world, i, 8);
+    assert_int_equal(spine_consolidate(world.spine, NULL, NULL), SPINE_OK);
+    spine_get_stats(world.spine, &stats);
+    assert_int_equal(stats.cache_hits + stats.cache_misses + stats.read_bytes, 0);
+    assert_int_equal(stats.merge_cache_misses + stats.merge_read_bytes, 0);
+
+    expect_scan(&world, 8 * ROWS);
+    spine_get_stats(world.spine, &stats);
+    spine_store_get_stats(world.store, &store);
+    assert_true(stats.cache_misses > 0 && stats.read_ns > 0);
+    assert_int_equal(stats.cache_hits, store.cache_hits);
+    assert_int_equal(stats.cache_misses, store.cache_misses);
+    assert_in_range(stats.read_bytes, store.read_bytes / 2, 2 * store.read_bytes);
+    assert_int_equal(stats.merge_cache_misses + stats.merge_read_bytes, 0);
+
+    /* A merge that reads all of it. */
+    before = stats;
+    insert(&world, 4, 8);
+    assert_int_equal(spine_consolidate(world.spine, NULL, NULL), SPINE_OK);
+    spine_get_stats(world.spine, &stats);
+    assert_int_equal(stats.cache_misses, before.cache_misses);
+    assert_int_equal(stats.read_bytes, before.read_bytes);
+    assert_true(stats.merge_cache_misses > 0 && stats.merge_read_ns > 0);
+    assert_in_range(stats.merge_read_bytes, before.read_bytes / 2, 2 * before.read_bytes);
+    spine_get_stats(other, &stats);
+    assert_int_equal(stats.cache_misses + stats.merge_cache_misses, 0);
+    spine_close(other);
+    world_release(&world);
+}
+
 static void
 test_small_outputs_stay(void **state)
 {
@@ -239,6 +285,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_large_outputs_go_to_files),
+        cmocka_unit_test(test_reads_count_for_their_spine),
         cmocka_unit_test(test_small_outputs_stay),
         cmocka_unit_test(test_outputs_take_blocks_over),
         cmocka_unit_test(test_what_is_left_of_a_file_moves),
