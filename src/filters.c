@@ -9,6 +9,8 @@
 #include "core.h"
 #include "floor.h"
 
+static void exchange(struct spine *spine, struct key_filter *const *keys,
+                     struct value_filter *const *values);
 static void inputs_first(const struct merge_task *task,
                          const struct spine_snapshot *snapshot, struct spine_batch **out,
                          struct spine_batch **all);
@@ -19,21 +21,13 @@ enum spine_status
 spine_retain_keys(struct spine *spine, const struct spine_key_filter *filter,
                   struct spine_error *error)
 {
-    struct aftermath after = {0};
     struct key_filter *fresh = NULL;
 
     if (spine == NULL)
         return fail_null(error, "spine_retain_keys", "spine");
     if (filter != NULL)
         TRY_RETURN(key_filter_new(filter, &fresh, error));
-    mutex_lock(&spine->mutex);
-    spine_enter_locked(spine);
-    after.key_filters[after.task_count++] = spine->locked.key_filter;
-    floor_drop_locked(spine);
-    spine->locked.key_filter = fresh;
-    survey_want_locked(&spine->locked.survey);
-    survey_start_locked(spine, &after);
-    spine_finish(spine, &after);
+    exchange(spine, &fresh, NULL);
     return SPINE_OK;
 }
 
@@ -41,22 +35,37 @@ enum spine_status
 spine_retain_values(struct spine *spine, const struct spine_value_filter *filter,
                     struct spine_error *error)
 {
-    struct aftermath after = {0};
     struct value_filter *fresh = NULL;
 
     if (spine == NULL)
         return fail_null(error, "spine_retain_values", "spine");
     if (filter != NULL)
         TRY_RETURN(value_filter_new(filter, &fresh, error));
+    exchange(spine, NULL, &fresh);
+    return SPINE_OK;
+}
+
+/* Sets the filter of keys, of values, or both; NULL: that one stays. */
+static void
+exchange(struct spine *spine, struct key_filter *const *keys,
+         struct value_filter *const *values)
+{
+    struct aftermath after = {.task_count = 1};
+
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
-    after.value_filters[after.task_count++] = spine->locked.value_filter;
+    if (keys != NULL) {
+        after.key_filters[0] = spine->locked.key_filter;
+        spine->locked.key_filter = *keys;
+    }
+    if (values != NULL) {
+        after.value_filters[0] = spine->locked.value_filter;
+        spine->locked.value_filter = *values;
+    }
     floor_drop_locked(spine);
-    spine->locked.value_filter = fresh;
     survey_want_locked(&spine->locked.survey);
     survey_start_locked(spine, &after);
     spine_finish(spine, &after);
-    return SPINE_OK;
 }
 
 /*
