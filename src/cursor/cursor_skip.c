@@ -45,6 +45,12 @@ code_of(const struct window *window, const struct rows *rows, size_t at)
     return code;
 }
 
+static size_t
+code_bytes(const struct row_code *code)
+{
+    return code->key.size + code->value.size;
+}
+
 void
 skip_release(struct skip *skip)
 {
@@ -130,7 +136,9 @@ skip_add(struct window *window, uint64_t skipped, const struct rows *rows, size_
         told.sequence = window->sequence;
         told.first = code_of(window, rows, begin);
     }
-    tell_skipped(window, &told);
+    if (code_bytes(&told.high) <= EDGE_BYTES_MAX &&
+        code_bytes(&told.first) <= EDGE_BYTES_MAX)
+        tell_skipped(window, &told);
 }
 
 /* The stretch begins where the fill did: behind the `count` rows that the window had. */
@@ -150,7 +158,7 @@ begin_behind_window(struct window *window, size_t count)
 static void
 begin_at(struct skip *skip, const struct row_code *edge)
 {
-    const size_t bytes = edge->key.size + edge->value.size;
+    const size_t bytes = code_bytes(edge);
 
     skip_reset(skip);
     if (bytes > EDGE_BYTES_MAX ||

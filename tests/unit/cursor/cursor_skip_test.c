@@ -161,12 +161,43 @@ long_rows_bound_no_stretch(void **state)
     world_close(&world);
 }
 
+/* Short rows are skipped, and long ones come behind them, or before. */
+static void
+long_rows_end_no_stretch(void **state)
+{
+    const struct spine_runtime_options manual = {.manual = true};
+
+    (void)state;
+    for (int backward = 0; backward < 2; backward++) {
+        const uint64_t begin = backward ? 0 : 4000, end = backward ? 8000 : ROWS;
+        struct spine_cursor *cursor;
+        struct world world = {.value_bytes = 40};
+
+        assert_int_equal(spine_runtime_open(&manual, &world.runtime, NULL), SPINE_OK);
+        assert_int_equal(spine_open(world.runtime, &schema, NULL, &world.spine, NULL),
+                         SPINE_OK);
+        insert(&world, backward ? 8000 : 0, backward ? ROWS : 4000, 1);
+        insert(&world, backward ? 8000 : 0, backward ? ROWS : 4000, -1);
+        world.value_bytes = 5000;
+        insert(&world, begin, end, 1);
+        assert_int_equal(spine_cursor_open(world.spine, &cursor, NULL), SPINE_OK);
+        if (backward)
+            spine_cursor_fast_forward(cursor);
+        assert_true(spine_cursor_key_valid(cursor));
+        assert_true(spine_cursor_rows_skipped(cursor) >= 8000);
+        assert_null(lookup_ledger_take_skipped(world.spine->ledger));
+        spine_cursor_close(cursor);
+        world_close(&world);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_of_stretches_are_rows),
         cmocka_unit_test(long_rows_bound_no_stretch),
+        cmocka_unit_test(long_rows_end_no_stretch),
     };
 
     harness_start(argc, argv);
