@@ -3,7 +3,8 @@
 /*
  * Threads want blocks of one file, some as merges, some in runs, from a backend that is
  * slow and fails now and then, while the bound of the cache changes: every image is what
- * was written, and no block is read twice at the same time.
+ * was written, and no block is read twice at the same time. Rows that are kept are what
+ * was kept.
  */
 
 #include "unit/store/file_fixture.h"
@@ -68,6 +69,22 @@ is_right(uint32_t index, const struct cached_image *cached)
     return memcmp(store_image(cached), expected, image_of(index, expected)) == 0;
 }
 
+/* Asks for the row of a key, or keeps it; false: it is another one. */
+static bool
+row_is_right(uint64_t key)
+{
+    const struct row_place place = {.key = key, .block = (uint32_t)(key % BLOCKS)};
+    const struct kept_row row = {
+        .value = key * key, .weight = -(int64_t)key, .row = (uint16_t)key};
+    struct kept_row found;
+
+    if (store_row_find(file, &place, &found))
+        return found.value == row.value && found.weight == row.weight &&
+               found.row == row.row;
+    store_row_keep(file, &place, &row);
+    return true;
+}
+
 static void *
 read_blocks(void *argument)
 {
@@ -95,6 +112,8 @@ read_blocks(void *argument)
                 reader->wrong = "an image is not what was written";
             store_unpin(images[f]);
         }
+        if (!row_is_right(rng_below(&rng, 2 * BLOCKS)))
+            reader->wrong = "a row is not what was kept";
         if (rng_chance(&rng, 2))
             store_cache_set_bytes(reader->store, (size_t)rng_below(&rng, 600000));
     }
