@@ -5,6 +5,7 @@
  * time, neighbours in one read, by the runtimes that serve the store and by the caller.
  */
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "batch/fence.h"
 
@@ -27,6 +28,8 @@ enum spine_status
 held_pin(const struct spine_batch *batch, struct held_blocks *held,
          struct spine_error *error)
 {
+    /* Images belong to the store, whichever thread reads them. */
+    const int64_t apart = mem_apart_begin();
     struct reads reads = {.count = 0};
     enum spine_status st;
 
@@ -46,6 +49,7 @@ held_pin(const struct spine_batch *batch, struct held_blocks *held,
 out:
     for (size_t i = 0; i < reads.count; i++)
         store_run_free(reads.runs[i]);
+    mem_apart_end(apart);
     if (st != SPINE_OK)
         held_unpin(held);
     return st;

@@ -8,6 +8,7 @@
 
 #include "batch/file_lookup.h"
 
+#include "base/alloc.h"
 #include "harness/check.h"
 #include "harness/read_disk.h"
 #include "harness/reseal.h"
@@ -210,6 +211,32 @@ absent_keys_cost_no_read(void **state)
     }
 }
 
+/* The memory of blocks and filters is the store's, whether they stay in its cache or
+ * not, and none of the account that the calling thread's is on. */
+static void
+what_is_read_is_no_memory_of_the_reader(void **state)
+{
+    (void)state;
+    for (enum kind kind = SPARSE; kind < KINDS; kind++)
+        for (unsigned cached = 0; cached < 2; cached++) {
+            struct lookup_counts counts = {0};
+            enum spine_status st;
+            struct world world;
+            int64_t before;
+
+            world_open(&world, kind, cached ? 64u << 20 : 1);
+            before = mem_thread_bytes();
+            assert_int_equal(probe(&world, true, &counts), ASKED);
+            assert_int_equal(mem_thread_bytes(), before);
+            assert_int_equal(probe(&world, false, &counts), 0);
+            assert_int_equal(mem_thread_bytes(), before);
+            assert_int_equal(seek(&world, true, NULL, &st), ASKED);
+            assert_int_equal(seek(&world, false, NULL, &st), 0);
+            assert_int_equal(mem_thread_bytes(), before);
+            world_close(&world);
+        }
+}
+
 /* The cache keeps nothing: what is asked costs a read. */
 static void
 filters_are_asked_where_that_pays(void **state)
@@ -407,6 +434,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(absent_keys_cost_no_read),
+        cmocka_unit_test(what_is_read_is_no_memory_of_the_reader),
         cmocka_unit_test(filters_are_asked_where_that_pays),
         cmocka_unit_test(blocks_have_the_filter_of_their_file),
         cmocka_unit_test(what_is_wrong_with_a_filter_is_told),
