@@ -6,6 +6,7 @@
  */
 
 #include "macro/bytes.h"
+#include "peers/struct_runs.hpp"
 
 #include <algorithm>
 #include <map>
@@ -44,54 +45,7 @@ struct row {
     }
 };
 
-using run = std::vector<row>;
-using runs = std::vector<run>; /* long ones first */
-
-bool
-less(const row &a, const row &b)
-{
-    return a.order() < b.order();
-}
-
-void
-consolidate(run &rows)
-{
-    size_t put = 0;
-
-    std::sort(rows.begin(), rows.end(), less);
-    for (size_t at = 0; at < rows.size();) {
-        row sum = std::move(rows[at++]);
-        for (; at < rows.size() && rows[at].order() == sum.order(); at++)
-            sum.weight += rows[at].weight;
-        if (sum.weight != 0)
-            rows[put++] = std::move(sum);
-    }
-    rows.resize(put);
-}
-
-run
-merge(run &a, run &b)
-{
-    run out;
-    size_t left = 0, right = 0;
-
-    out.reserve(a.size() + b.size());
-    while (left < a.size() && right < b.size())
-        if (less(a[left], b[right])) {
-            out.push_back(std::move(a[left++]));
-        } else if (less(b[right], a[left])) {
-            out.push_back(std::move(b[right++]));
-        } else {
-            a[left].weight += b[right++].weight;
-            if (a[left].weight != 0)
-                out.push_back(std::move(a[left]));
-            left++;
-        }
-    std::move(a.begin() + static_cast<ptrdiff_t>(left), a.end(), std::back_inserter(out));
-    std::move(b.begin() + static_cast<ptrdiff_t>(right), b.end(),
-              std::back_inserter(out));
-    return out;
-}
+using runs = struct_runs<row>;
 
 void *
 naive_open(const char *)
@@ -102,18 +56,13 @@ naive_open(const char *)
 void
 naive_insert(void *opaque, const struct spine_columns *columns)
 {
-    auto &all = *static_cast<runs *>(opaque);
+    std::vector<row> batch;
 
-    all.emplace_back().reserve(columns->rows);
+    batch.reserve(columns->rows);
     for (size_t i = 0; i < columns->rows; i++)
-        all.back().push_back({cell(columns->keys, columns->key_offsets, i),
-                              cell(columns->values, columns->value_offsets, i), 1});
-    consolidate(all.back());
-    while (all.size() > 1 && all[all.size() - 2].size() <= 2 * all.back().size()) {
-        run merged = merge(all[all.size() - 2], all.back());
-        all.pop_back();
-        all.back() = std::move(merged);
-    }
+        batch.push_back({cell(columns->keys, columns->key_offsets, i),
+                         cell(columns->values, columns->value_offsets, i), 1});
+    static_cast<runs *>(opaque)->insert(std::move(batch));
 }
 
 void
@@ -121,29 +70,11 @@ settle(void *)
 {
 }
 
-/* Rows are all different, so that a heap of runs is enough. */
 void
 naive_scan(void *opaque, struct tally *tally)
 {
-    using span = std::pair<const row *, const row *>;
-    const auto later = [](const span &a, const span &b) {
-        return less(*b.first, *a.first);
-    };
-    std::vector<span> spans;
-
-    for (const run &rows : *static_cast<runs *>(opaque))
-        if (!rows.empty())
-            spans.push_back({rows.data(), rows.data() + rows.size()});
-    std::make_heap(spans.begin(), spans.end(), later);
-    while (!spans.empty()) {
-        std::pop_heap(spans.begin(), spans.end(), later);
-        const row &least = *spans.back().first;
-        add(tally, least.key, least.value, least.weight);
-        if (++spans.back().first < spans.back().second)
-            std::push_heap(spans.begin(), spans.end(), later);
-        else
-            spans.pop_back();
-    }
+    static_cast<runs *>(opaque)->scan(
+        [tally](const row &at) { add(tally, at.key, at.value, at.weight); });
 }
 
 void
@@ -151,7 +82,7 @@ naive_lookup(void *opaque, const char *data, size_t size, struct tally *tally)
 {
     const std::string_view key(data, size);
 
-    for (const run &rows : *static_cast<runs *>(opaque)) {
+    for (const runs::run &rows : static_cast<runs *>(opaque)->runs) {
         auto at =
             std::lower_bound(rows.begin(), rows.end(), key,
                              [](const row &a, std::string_view b) { return a.key < b; });

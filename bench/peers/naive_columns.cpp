@@ -6,11 +6,12 @@
  */
 
 #include "macro/columns.h"
+#include "peers/struct_runs.hpp"
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace
@@ -75,88 +76,21 @@ struct any_state {
 };
 
 template <class Row> struct state : any_state {
-    using run = std::vector<Row>;
-    std::vector<run> runs; /* long ones first */
-
-    static bool less(const Row &a, const Row &b)
-    {
-        return a.order() < b.order();
-    }
-
-    static void consolidate(run &rows)
-    {
-        size_t put = 0;
-
-        std::sort(rows.begin(), rows.end(), less);
-        for (size_t at = 0; at < rows.size();) {
-            Row sum = std::move(rows[at++]);
-            for (; at < rows.size() && rows[at].order() == sum.order(); at++)
-                sum.weight += rows[at].weight;
-            if (sum.weight != 0)
-                rows[put++] = std::move(sum);
-        }
-        rows.resize(put);
-    }
-
-    static run merge(run &a, run &b)
-    {
-        run out;
-        size_t left = 0, right = 0;
-
-        out.reserve(a.size() + b.size());
-        while (left < a.size() && right < b.size())
-            if (less(a[left], b[right])) {
-                out.push_back(std::move(a[left++]));
-            } else if (less(b[right], a[left])) {
-                out.push_back(std::move(b[right++]));
-            } else {
-                a[left].weight += b[right++].weight;
-                if (a[left].weight != 0)
-                    out.push_back(std::move(a[left]));
-                left++;
-            }
-        std::move(a.begin() + static_cast<ptrdiff_t>(left), a.end(),
-                  std::back_inserter(out));
-        std::move(b.begin() + static_cast<ptrdiff_t>(right), b.end(),
-                  std::back_inserter(out));
-        return out;
-    }
+    struct_runs<Row> kept;
 
     void insert(const wide_rows &rows) override
     {
-        runs.emplace_back().reserve(rows.rows);
+        std::vector<Row> batch;
+
+        batch.reserve(rows.rows);
         for (size_t i = 0; i < rows.rows; i++)
-            runs.back().push_back(Row::of(rows, i));
-        consolidate(runs.back());
-        while (runs.size() > 1 &&
-               runs[runs.size() - 2].size() <= 2 * runs.back().size()) {
-            run merged = merge(runs[runs.size() - 2], runs.back());
-            runs.pop_back();
-            runs.back() = std::move(merged);
-        }
+            batch.push_back(Row::of(rows, i));
+        kept.insert(std::move(batch));
     }
 
-    /* Rows are all different, so that a heap of runs is enough. */
     void scan(struct tally *tally) override
     {
-        using span = std::pair<const Row *, const Row *>;
-        const auto later = [](const span &a, const span &b) {
-            return less(*b.first, *a.first);
-        };
-        std::vector<span> spans;
-
-        for (const run &rows : runs)
-            if (!rows.empty())
-                spans.push_back({rows.data(), rows.data() + rows.size()});
-        std::make_heap(spans.begin(), spans.end(), later);
-        while (!spans.empty()) {
-            std::pop_heap(spans.begin(), spans.end(), later);
-            spans.back().first->tally(tally);
-            if (++spans.back().first < spans.back().second)
-                std::push_heap(spans.begin(), spans.end(), later);
-            else
-                spans.pop_back();
-        }
+        kept.scan([tally](const Row &row) { row.tally(tally); });
     }
 };
 
