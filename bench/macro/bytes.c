@@ -55,13 +55,25 @@ texts_fill(struct texts *texts, const struct bench *bench, uint64_t begin, size_
     }
 }
 
+/* Keys that are looked up. */
+static void
+keys_fill(struct texts *texts, const struct bench *bench, uint64_t begin, size_t rows)
+{
+    char *key = texts->keys;
+
+    texts->rows = rows;
+    texts->key_offsets[0] = 0;
+    for (size_t i = 0; i < rows; i++) {
+        key += text_key(key_of(bench->seed, (begin + i) * PROBE_EVERY), key);
+        texts->key_offsets[i + 1] = (uint64_t)(key - texts->keys);
+    }
+}
+
 /* ---- A spine ---- */
 
 struct state {
     struct spine_runtime *runtime;
     struct spine *spine;
-    /* Of lookups. */
-    struct spine_cursor *cursor;
 };
 
 static void *
@@ -125,16 +137,20 @@ spine_scan(void *opaque, struct tally *tally)
 }
 
 static void
-spine_lookup(void *opaque, const char *key, size_t size, struct tally *tally)
+spine_lookup(void *opaque, const struct spine_columns *keys, struct tally *tally)
 {
-    struct state *const state = opaque;
+    const struct state *const state = opaque;
+    struct spine_cursor *cursor;
     struct spine_error error;
 
-    if (state->cursor == NULL)
-        must(spine_cursor_open(state->spine, &state->cursor, &error), &error);
-    if (spine_cursor_seek_key_exact(state->cursor, spine_data(key, size)))
-        key_tally(state->cursor, tally);
-    must(spine_cursor_error(state->cursor, &error), &error);
+    must(spine_cursor_open(state->spine, &cursor, &error), &error);
+    for (size_t i = 0; i < keys->rows; i++) {
+        const struct spine_bytes key = bytes_key(keys, i);
+        if (spine_cursor_seek_key_exact(cursor, spine_data(key.data, key.size)))
+            key_tally(cursor, tally);
+    }
+    must(spine_cursor_error(cursor, &error), &error);
+    spine_cursor_close(cursor);
 }
 
 static void
@@ -142,7 +158,6 @@ spine_end(void *opaque)
 {
     struct state *const state = opaque;
 
-    spine_cursor_close(state->cursor);
     spine_close(state->spine);
     spine_runtime_close(state->runtime);
     free(state);
@@ -184,16 +199,18 @@ bytes_engine_of(const struct engine *engine)
 /* Every tenth key, in no order. */
 static void
 bytes_probe(const struct bytes_engine *engine, void *state, const struct bench *bench,
-            struct sample *sample)
+            struct texts *texts, struct sample *sample)
 {
     struct tally found = {0};
-    char key[TEXT_KEY_MAX];
     const uint64_t count = bench->n / PROBE_EVERY;
     const double began = seconds_now();
 
-    for (uint64_t i = 0; i < count; i++) {
-        const size_t size = text_key(key_of(bench->seed, i * PROBE_EVERY), key);
-        engine->lookup(state, key, size, &found);
+    for (uint64_t begin = 0; begin < count; begin += texts->rows) {
+        const uint64_t left = count - begin;
+        keys_fill(texts, bench, begin, left < BATCH_ROWS ? (size_t)left : BATCH_ROWS);
+        const struct spine_columns keys = {
+            .rows = texts->rows, .keys = texts->keys, .key_offsets = texts->key_offsets};
+        engine->lookup(state, &keys, &found);
     }
     sample_put(sample, "bytes", "lookups_per_s", bench->n,
                (double)count / (seconds_now() - began));
@@ -244,7 +261,7 @@ run_bytes(const struct bench *bench, const struct engine *engine, struct sample 
     intake_put(&intake, sample, "bytes", bench->n, (double)bench->n);
     disk_put(sample, "bytes", bench->n, bench, (double)bench->n);
     bytes_scan(kept, state, bench, &expected, sample);
-    bytes_probe(kept, state, bench, sample);
+    bytes_probe(kept, state, bench, texts, sample);
     kept->close(state);
     free(texts);
 }

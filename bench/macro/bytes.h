@@ -37,6 +37,16 @@ bytes_tally(struct tally *tally, const char *key, size_t key_size, const char *v
     tally_add(tally, bytes_hash(key, key_size), bytes_hash(value, value_size), weight);
 }
 
+/* Key `i` of columns of such rows. */
+static inline struct spine_bytes
+bytes_key(const struct spine_columns *rows, size_t i)
+{
+    const struct spine_bytes key = {(const char *)rows->keys + rows->key_offsets[i],
+                                    rows->key_offsets[i + 1] - rows->key_offsets[i]};
+
+    return key;
+}
+
 /* Who keeps such rows. */
 struct bytes_engine {
     const char *name;
@@ -46,8 +56,8 @@ struct bytes_engine {
     void (*insert)(void *state, const struct spine_columns *rows);
     void (*settle)(void *state);
     void (*scan)(void *state, struct tally *tally);
-    /* The rows of one key. */
-    void (*lookup)(void *state, const char *key, size_t size, struct tally *tally);
+    /* The rows of each key, in any order of keys. */
+    void (*lookup)(void *state, const struct spine_columns *keys, struct tally *tally);
     void (*close)(void *state);
 };
 

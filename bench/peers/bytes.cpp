@@ -26,6 +26,12 @@ cell(const void *bytes, const uint64_t *offsets, size_t i)
                        offsets[i + 1] - offsets[i]);
 }
 
+std::string_view
+view(const struct spine_bytes &bytes)
+{
+    return std::string_view(static_cast<const char *>(bytes.data), bytes.size);
+}
+
 void
 add(struct tally *tally, std::string_view key, std::string_view value, int64_t weight)
 {
@@ -78,16 +84,17 @@ naive_scan(void *opaque, struct tally *tally)
 }
 
 void
-naive_lookup(void *opaque, const char *data, size_t size, struct tally *tally)
+naive_lookup(void *opaque, const struct spine_columns *keys, struct tally *tally)
 {
-    const std::string_view key(data, size);
+    const auto before = [](const row &a, std::string_view b) { return a.key < b; };
 
-    for (const runs::run &rows : static_cast<runs *>(opaque)->runs) {
-        auto at =
-            std::lower_bound(rows.begin(), rows.end(), key,
-                             [](const row &a, std::string_view b) { return a.key < b; });
-        for (; at != rows.end() && at->key == key; ++at)
-            add(tally, at->key, at->value, at->weight);
+    for (size_t i = 0; i < keys->rows; i++) {
+        const std::string_view key = view(bytes_key(keys, i));
+        for (const runs::run &rows : static_cast<runs *>(opaque)->runs) {
+            auto at = std::lower_bound(rows.begin(), rows.end(), key, before);
+            for (; at != rows.end() && at->key == key; ++at)
+                add(tally, at->key, at->value, at->weight);
+        }
     }
 }
 
@@ -130,14 +137,16 @@ map_scan(void *opaque, struct tally *tally)
 }
 
 void
-map_lookup(void *opaque, const char *data, size_t size, struct tally *tally)
+map_lookup(void *opaque, const struct spine_columns *keys, struct tally *tally)
 {
     const auto &rows = *static_cast<map *>(opaque);
-    const std::string key(data, size);
 
-    for (auto at = rows.lower_bound({key, {}});
-         at != rows.end() && at->first.first == key; ++at)
-        add(tally, at->first.first, at->first.second, at->second);
+    for (size_t i = 0; i < keys->rows; i++) {
+        const std::string key(view(bytes_key(keys, i)));
+        for (auto at = rows.lower_bound({key, {}});
+             at != rows.end() && at->first.first == key; ++at)
+            add(tally, at->first.first, at->first.second, at->second);
+    }
 }
 
 void

@@ -105,17 +105,22 @@ scan(void *opaque, struct tally *tally)
 }
 
 void
-lookup(void *opaque, const char *data, size_t size, struct tally *tally)
+lookup(void *opaque, const struct spine_columns *keys, struct tally *tally)
 {
     const auto &store = *static_cast<state *>(opaque);
     rocksdb::PinnableSlice value;
-    const rocksdb::Status status =
-        store.db->Get({}, store.db->DefaultColumnFamily(), {data, size}, &value);
 
-    if (status.IsNotFound())
-        return;
-    must(status, "get");
-    bytes_tally(tally, data, size, value.data(), value.size(), 1);
+    for (size_t i = 0; i < keys->rows; i++) {
+        const struct spine_bytes bytes = bytes_key(keys, i);
+        const rocksdb::Slice key(static_cast<const char *>(bytes.data), bytes.size);
+        value.Reset();
+        const rocksdb::Status status =
+            store.db->Get({}, store.db->DefaultColumnFamily(), key, &value);
+        if (status.IsNotFound())
+            continue;
+        must(status, "get");
+        bytes_tally(tally, key.data(), key.size(), value.data(), value.size(), 1);
+    }
 }
 
 void
