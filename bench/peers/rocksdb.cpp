@@ -9,83 +9,22 @@
  */
 
 #include "peers/pairs.h"
+#include "peers/rocksdb_store.hpp"
 
-#include <initializer_list>
-#include <memory>
-#include <rocksdb/cache.h>
-#include <rocksdb/compaction_filter.h>
-#include <rocksdb/db.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/merge_operator.h>
 #include <rocksdb/slice_transform.h>
-#include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_buffer_manager.h>
-#include <thread>
 
 namespace
 {
 
-void
-must(const rocksdb::Status &status, const char *what)
-{
-    if (!status.ok())
-        bench_fail("rocksdb: %s: %s", what, status.ToString().c_str());
-}
+using rocksdb_peer::must;
 
-int64_t
-weight_of(const rocksdb::Slice &slice)
-{
-    int64_t weight = 0;
-
-    memcpy(&weight, slice.data(), sizeof weight);
-    return weight;
-}
-
-class add_weights : public rocksdb::AssociativeMergeOperator
-{
-  public:
-    bool Merge(const rocksdb::Slice &, const rocksdb::Slice *existing,
-               const rocksdb::Slice &value, std::string *out,
-               rocksdb::Logger *) const override
-    {
-        const int64_t sum =
-            weight_of(value) + (existing != nullptr ? weight_of(*existing) : 0);
-
-        out->assign(reinterpret_cast<const char *>(&sum), sizeof sum);
-        return true;
-    }
-    const char *Name() const override
-    {
-        return "add";
-    }
-};
-
-class drop_zeros : public rocksdb::CompactionFilter
-{
-  public:
-    bool Filter(int, const rocksdb::Slice &, const rocksdb::Slice &value, std::string *,
-                bool *) const override
-    {
-        return weight_of(value) == 0;
-    }
-    const char *Name() const override
-    {
-        return "drop zeros";
-    }
-};
-
-struct state {
-    rocksdb::DB *db = nullptr;
-    rocksdb::Options options;
-    rocksdb::WriteOptions write;
+struct state : rocksdb_peer::store {
+    using store::store;
     rocksdb::ReadOptions read;
-    rocksdb::ReadOptions read_all;
-    std::string directory;
     unsigned checkpoints = 0;
 };
-
-drop_zeros zero_filter;
 
 /* Half of the memory may be memtables, which take their part of the cache. Indexes and
  * filters are in parts of the size of a block, as is advised when the cache does not hold
@@ -112,33 +51,22 @@ enum class shape { universal, level, spill };
 void *
 open(const struct engine_setup *setup, shape wanted)
 {
-    auto *const made = new state;
-    rocksdb::BlockBasedTableOptions table;
-    auto &options = made->options;
+    rocksdb::BlockBasedTableOptions table = rocksdb_peer::table_options(512u << 20);
+    rocksdb::Options options;
 
-    table.block_cache = rocksdb::NewLRUCache(512u << 20);
     if (wanted == shape::spill)
         limit_memory(&options, &table, engine_spill_bytes(setup));
     else if (wanted == shape::universal)
         options.OptimizeUniversalStyleCompaction(256u << 20);
     else
         options.OptimizeLevelStyleCompaction(256u << 20);
-    options.create_if_missing = true;
-    options.IncreaseParallelism(2);
-    options.compression = rocksdb::kNoCompression;
-    options.compression_per_level.clear();
-    options.merge_operator = std::make_shared<add_weights>();
-    options.compaction_filter = &zero_filter;
+    rocksdb_peer::set_basics(&options);
+    rocksdb_peer::keep_weights(&options);
     options.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(8));
-    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
     table.whole_key_filtering = false;
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-    made->write.disableWAL = true;
+    auto *const made = new state(setup->directory, options);
     made->read.prefix_same_as_start = true;
-    made->read_all.total_order_seek = true;
-    made->read_all.readahead_size = 2u << 20;
-    made->directory = setup->directory;
-    must(rocksdb::DB::Open(options, made->directory, &made->db), "open");
     return made;
 }
 
@@ -179,53 +107,23 @@ insert(void *opaque, const struct spine_columns *columns)
     free(pairs);
 }
 
-bool
-has_any(const state &store, std::initializer_list<const char *> properties)
-{
-    for (const char *name : properties) {
-        uint64_t number = 0;
-        store.db->GetIntProperty(name, &number);
-        if (number > 0)
-            return true;
-    }
-    return false;
-}
-
-/* What is pending may be nothing that universal compaction would do: then nothing runs,
- * however often one looks. */
 void
 settle(void *opaque)
 {
-    const auto &store = *static_cast<state *>(opaque);
-
-    must(store.db->Flush(rocksdb::FlushOptions()), "flush");
-    for (unsigned idle_looks = 0; idle_looks < 50;) {
-        if (has_any(store,
-                    {"rocksdb.num-running-compactions", "rocksdb.num-running-flushes",
-                     "rocksdb.mem-table-flush-pending"}))
-            idle_looks = 0;
-        else if (has_any(store, {"rocksdb.compaction-pending"}))
-            idle_looks++;
-        else
-            return;
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+    static_cast<state *>(opaque)->settle();
 }
 
 void
 scan(void *opaque, enum scan_how how, struct tally *tally)
 {
-    const auto &store = *static_cast<state *>(opaque);
-    const std::unique_ptr<rocksdb::Iterator> at(store.db->NewIterator(store.read_all));
-
     if (how == SCAN_ROWS_BACKWARD)
         bench_fail("rocksdb: scans go forward here");
-    for (at->SeekToFirst(); at->Valid(); at->Next()) {
-        const struct pair row = pair_decode(at->key().data(), at->value().data());
-        if (row.weight != 0)
-            tally_add(tally, row.key, row.value, row.weight);
-    }
-    must(at->status(), "scan");
+    static_cast<state *>(opaque)->scan(
+        [tally](const rocksdb::Slice &key, const rocksdb::Slice &weight) {
+            const struct pair row = pair_decode(key.data(), weight.data());
+            if (row.weight != 0)
+                tally_add(tally, row.key, row.value, row.weight);
+        });
 }
 
 void
@@ -284,11 +182,7 @@ durable(void *opaque)
 void
 close(void *opaque)
 {
-    auto *const store = static_cast<state *>(opaque);
-
-    delete store->db;
-    directory_empty(store->directory.c_str());
-    delete store;
+    delete static_cast<state *>(opaque);
 }
 
 const char *

@@ -6,58 +6,26 @@
  */
 
 #include "macro/bytes.h"
-
-#include <chrono>
-#include <memory>
-#include <rocksdb/cache.h>
-#include <rocksdb/db.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/table.h>
-#include <string>
-#include <thread>
+#include "peers/rocksdb_store.hpp"
 
 namespace
 {
 
-struct state {
-    std::string directory;
-    rocksdb::DB *db = nullptr;
-};
-
-void
-must(const rocksdb::Status &status, const char *what)
-{
-    if (!status.ok())
-        bench_fail("rocksdb: %s: %s", what, status.ToString().c_str());
-}
+using rocksdb_peer::must;
+using rocksdb_peer::store;
 
 void *
 open(const char *directory)
 {
-    auto *const made = new state;
-    rocksdb::BlockBasedTableOptions table;
-    rocksdb::Options options;
-
-    table.block_cache = rocksdb::NewLRUCache(512u << 20);
-    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-    options.OptimizeUniversalStyleCompaction(256u << 20);
-    options.create_if_missing = true;
-    options.IncreaseParallelism(2);
-    options.compression = rocksdb::kNoCompression;
-    options.compression_per_level.clear();
-    options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-    made->directory = directory;
-    must(rocksdb::DB::Open(options, made->directory, &made->db), "open");
-    return made;
+    return new store(directory, rocksdb_peer::universal_options());
 }
 
 void
 insert(void *opaque, const struct spine_columns *columns)
 {
-    const auto &store = *static_cast<state *>(opaque);
+    const store &kept = *static_cast<store *>(opaque);
     const auto *keys = static_cast<const char *>(columns->keys);
     const auto *values = static_cast<const char *>(columns->values);
-    rocksdb::WriteOptions write;
     rocksdb::WriteBatch batch;
 
     for (size_t i = 0; i < columns->rows; i++) {
@@ -67,47 +35,28 @@ insert(void *opaque, const struct spine_columns *columns)
                        {values + value[0], value[1] - value[0]}),
              "put");
     }
-    write.disableWAL = true;
-    must(store.db->Write(write, &batch), "write");
+    must(kept.db->Write(kept.write, &batch), "write");
 }
 
-/* Until nothing has been running for a while. */
 void
 settle(void *opaque)
 {
-    const auto &store = *static_cast<state *>(opaque);
-
-    must(store.db->Flush(rocksdb::FlushOptions()), "flush");
-    for (unsigned idle_looks = 0; idle_looks < 50; idle_looks++) {
-        for (const char *name :
-             {"rocksdb.num-running-compactions", "rocksdb.num-running-flushes"}) {
-            uint64_t running = 0;
-            store.db->GetIntProperty(name, &running);
-            if (running > 0)
-                idle_looks = 0;
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+    static_cast<store *>(opaque)->settle();
 }
 
 void
 scan(void *opaque, struct tally *tally)
 {
-    const auto &store = *static_cast<state *>(opaque);
-    rocksdb::ReadOptions read;
-
-    read.readahead_size = 2u << 20;
-    const std::unique_ptr<rocksdb::Iterator> at(store.db->NewIterator(read));
-    for (at->SeekToFirst(); at->Valid(); at->Next())
-        bytes_tally(tally, at->key().data(), at->key().size(), at->value().data(),
-                    at->value().size(), 1);
-    must(at->status(), "scan");
+    static_cast<store *>(opaque)->scan(
+        [tally](const rocksdb::Slice &key, const rocksdb::Slice &value) {
+            bytes_tally(tally, key.data(), key.size(), value.data(), value.size(), 1);
+        });
 }
 
 void
 lookup(void *opaque, const struct spine_columns *keys, struct tally *tally)
 {
-    const auto &store = *static_cast<state *>(opaque);
+    const store &kept = *static_cast<store *>(opaque);
     rocksdb::PinnableSlice value;
 
     for (size_t i = 0; i < keys->rows; i++) {
@@ -115,7 +64,7 @@ lookup(void *opaque, const struct spine_columns *keys, struct tally *tally)
         const rocksdb::Slice key(static_cast<const char *>(bytes.data), bytes.size);
         value.Reset();
         const rocksdb::Status status =
-            store.db->Get({}, store.db->DefaultColumnFamily(), key, &value);
+            kept.db->Get({}, kept.db->DefaultColumnFamily(), key, &value);
         if (status.IsNotFound())
             continue;
         must(status, "get");
@@ -126,11 +75,7 @@ lookup(void *opaque, const struct spine_columns *keys, struct tally *tally)
 void
 close(void *opaque)
 {
-    auto *const store = static_cast<state *>(opaque);
-
-    delete store->db;
-    directory_empty(store->directory.c_str());
-    delete store;
+    delete static_cast<store *>(opaque);
 }
 
 } // namespace
