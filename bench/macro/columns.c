@@ -14,9 +14,7 @@
 
 enum { READ_ROWS = 16384 };
 
-#ifdef BENCH_CXX
-extern const struct wide_engine wide_naive, wide_tuples;
-#endif
+extern const struct wide_engine wide_naive, wide_tuples, wide_rocksdb;
 
 struct state {
     bool strings;
@@ -44,7 +42,7 @@ type_new(const struct spine_column *columns, size_t count, struct spine_type *ce
 }
 
 static void *
-open_spine(bool strings)
+open_spine(bool strings, const char *directory)
 {
     const struct spine_column fixed_key[] = {{.name = "number", .kind = SPINE_COLUMN_I64},
                                              {.name = "other", .kind = SPINE_COLUMN_U64},
@@ -58,6 +56,7 @@ open_spine(bool strings)
     struct spine_tuple_type *key_type, *value_type;
     struct spine_error error;
 
+    (void)directory;
     *state = (struct state){.strings = strings};
     key_type =
         type_new(strings ? text_key : fixed_key, strings ? 2 : 3, &state->schema.key);
@@ -152,9 +151,10 @@ static const struct wide_engine wide_spine = {"spine",      open_spine, insert_s
                                               settle_spine, scan_spine, close_spine};
 
 static void
-rows_fill(struct wide_rows *rows, const struct bench *bench, bool strings, uint64_t begin,
+rows_fill(struct wide_rows *rows, const struct bench *bench, uint64_t begin,
           struct tally *expected)
 {
+    const bool strings = rows->strings;
     const uint64_t left = bench->n - begin;
     char *key = rows->key_text, *value = rows->value_text;
 
@@ -192,16 +192,18 @@ run_one(const struct bench *bench, const struct wide_engine *engine, bool string
     void *state;
 
     memset(rows, 0, sizeof *rows);
+    rows->strings = strings;
     intake_open(&intake);
-    state = engine->open(strings);
+    state = engine->open(strings, bench->directory);
     intake_begin(&intake);
     for (uint64_t begin = 0; begin < bench->n; begin += BATCH_ROWS) {
-        rows_fill(rows, bench, strings, begin, &expected);
+        rows_fill(rows, bench, begin, &expected);
         engine->insert(state, rows);
     }
     intake_end(&intake);
     engine->settle(state);
     intake_put(&intake, sample, name, bench->n, (double)bench->n);
+    disk_put(sample, name, bench->n, bench, (double)bench->n);
 
     const double began = seconds_now();
 
@@ -219,15 +221,31 @@ is_wanted(const struct bench *bench, const char *variant)
     return bench->variant == NULL || strcmp(bench->variant, variant) == 0;
 }
 
+static const struct wide_engine *
+wide_engine_of(const struct engine *engine)
+{
+    static const struct wide_engine *const peers[] = {
+#ifdef BENCH_CXX
+        &wide_naive,
+#endif
+#ifdef BENCH_ROCKSDB
+        &wide_rocksdb,
+#endif
+        &wide_spine,
+    };
+    const size_t count = sizeof peers / sizeof peers[0];
+    size_t at = 0;
+
+    while (at + 1 < count && strcmp(engine->name, peers[at]->name) != 0)
+        at++;
+    return peers[at];
+}
+
 void
 run_columns(const struct bench *bench, const struct engine *engine, struct sample *sample)
 {
-    const struct wide_engine *wide = &wide_spine;
+    const struct wide_engine *const wide = wide_engine_of(engine);
 
-#ifdef BENCH_CXX
-    if (strcmp(engine->name, "naive") == 0)
-        wide = &wide_naive;
-#endif
     if (is_wanted(bench, "fixed"))
         run_one(bench, wide, false, "columns.fixed", sample);
     if (is_wanted(bench, "strings"))
@@ -242,5 +260,4 @@ run_columns(const struct bench *bench, const struct engine *engine, struct sampl
     if (wide == &wide_spine && is_wanted(bench, "text_tuples"))
         run_one(bench, &wide_tuples, true, "columns.text_tuples", sample);
 #endif
-    (void)engine;
 }

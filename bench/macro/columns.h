@@ -21,6 +21,7 @@ enum { KEY_TEXT_MAX = 32, VALUE_TEXT_MAX = 100 };
 
 /* Strings are there in rows of strings only, `other` in fixed ones. */
 struct wide_rows {
+    bool strings;
     size_t rows;
     int64_t number[BATCH_ROWS];
     uint64_t other[BATCH_ROWS];
@@ -53,7 +54,8 @@ wide_tally(struct tally *tally, uint64_t text, int64_t number, uint64_t value,
 /* Who keeps such rows. */
 struct wide_engine {
     const char *name;
-    void *(*open)(bool strings);
+    /* An empty directory for files. */
+    void *(*open)(bool strings, const char *directory);
     void (*insert)(void *state, const struct wide_rows *rows);
     void (*settle)(void *state);
     void (*scan)(void *state, struct tally *tally);

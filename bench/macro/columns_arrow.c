@@ -40,7 +40,7 @@ keep_array(struct ArrowArray *array)
 }
 
 static void *
-open_arrow(bool strings)
+open_arrow(bool strings, const char *directory)
 {
     static const char *const formats[2][COLUMNS_MAX] = {{"l", "L", "g", "l", "g"},
                                                         {"U", "l", "U", "g"}};
@@ -56,6 +56,7 @@ open_arrow(bool strings)
     struct state *const state = bench_alloc(1, sizeof *state);
     struct spine_error error;
 
+    (void)directory;
     *state = (struct state){.strings = strings};
     for (int64_t i = 0; i < schema.n_children; i++) {
         fields[i] = (struct ArrowSchema){

@@ -213,7 +213,7 @@ extern "C" {
 extern const struct engine engine_rocksdb, engine_rocksdb_level, engine_rocksdb_spill;
 
 const struct engine engine_rocksdb = {
-    "rocksdb", ENGINE_LOOKUP | ENGINE_DURABLE | ENGINE_BYTES,
+    "rocksdb", ENGINE_LOOKUP | ENGINE_DURABLE | ENGINE_BYTES | ENGINE_COLUMNS,
     describe,  open_universal,
     insert,    settle,
     scan,      nullptr,

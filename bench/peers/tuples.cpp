@@ -88,7 +88,7 @@ template <class Kind> struct state : any_state {
 };
 
 void *
-open(bool strings)
+open(bool strings, const char *)
 {
     if (strings)
         return static_cast<any_state *>(new state<text>);
