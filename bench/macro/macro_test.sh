@@ -18,8 +18,8 @@ mkdir "$work/files" "$work/plots"
 
 # Of every workload, a figure of spine.
 for name in ingest ascending churn upsert join scan scan.64 merge.32 point point.zipf groups.huge latency.80 \
-    window window.retain queue bytes timed fleet growth checkpoint checkpoint.more \
-    checkpoint.many checkpoint.restore checkpoint.during checkpoint.churn; do
+    window window.retain queue bytes columns.fixed columns.strings columns.arrow timed fleet growth \
+    checkpoint checkpoint.more checkpoint.many checkpoint.restore checkpoint.during checkpoint.churn; do
     grep -q "\"workload\":\"$name\",\"engine\":\"spine\"" "$work/r" || {
         echo "no figure of spine in $name"
         exit 1
