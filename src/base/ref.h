@@ -60,7 +60,8 @@ ref_drop(struct ref *ref)
     return before == 1;
 }
 
-/* For checks and statistics only: may be old by the time it is read. */
+/* May be old by the time it is read; but who keeps others from letting go sees all that
+ * they took before. */
 static inline uint32_t
 ref_count(struct ref *ref)
 {

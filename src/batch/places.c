@@ -78,6 +78,21 @@ batch_places_write(struct batch_places *places, struct spine_store *store,
     return SPINE_OK;
 }
 
+/* Another batch has a reference of its own to each of its blocks in memory. */
+bool
+batch_places_share(const struct batch_places *places)
+{
+    const struct spine_batch *part = places->part;
+
+    for (size_t i = 0; i < part->block_count; i++) {
+        struct block *block = part->fences[i].block;
+
+        if (block == NULL || ref_count(&block->refs) > 1)
+            return true;
+    }
+    return false;
+}
+
 enum spine_status
 batch_places_finish(struct batch_places *places, struct spine_error *error)
 {

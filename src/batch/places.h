@@ -63,6 +63,8 @@ enum spine_status batch_places_write(struct batch_places *places,
                                      struct spine_store *store, struct store_pack *pack,
                                      const struct lookup_options *lookup,
                                      struct spine_error *error);
+/* After that: may another batch, that was there before, have blocks that are written? */
+bool batch_places_share(const struct batch_places *places);
 /* After that, once: waits until the file can be read. */
 enum spine_status
 batch_places_finish(struct batch_places *places, struct spine_error *error);

@@ -54,10 +54,10 @@ static enum spine_status
 gather_cut(struct gather *gather, struct spine_cut *cut, struct spine_error *error)
 {
     const struct spine_snapshot *snapshot = cut->snapshot;
-    enum spine_status st = end_writing(gather, error);
+    enum spine_status st = SPINE_OK;
 
-    if (st != SPINE_OK)
-        return st;
+    if (gather->ending != NULL && batch_places_share(gather->ending))
+        TRY_RETURN(end_writing(gather, error));
     if (!array_reserve(&gather->places, &gather->places_room, sizeof *gather->places,
                        gather->places_count + snapshot->batch_count))
         return fail_nomem(error, "the batches of a checkpoint",

@@ -314,30 +314,41 @@ meet(void *argument, enum spine_operation operation, const char *name, uint64_t 
 }
 
 static void
-test_files_overlap(void **state)
+files_overlap(unsigned spines)
 {
-    struct spine_checkpoint_item item = {.name = "two large batches"};
+    struct spine_checkpoint_item items[2] = {{.name = "one"}, {.name = "another"}};
     struct spine_checkpoint_info info;
     struct spine_restored *restored;
     struct spine_restored_item found;
     struct meeting meeting = {0};
     struct place place;
 
-    (void)state;
     place_open_on(&place, meet, &meeting);
-    item.spine = open_spine(&place);
-    insert(item.spine, 0, LARGE, 1);
-    insert(item.spine, LARGE, 2 * LARGE, 1);
-    assert_int_equal(spine_checkpoint(place.store, &item, 1, NULL, &info, NULL),
+    for (unsigned i = 0; i < spines; i++)
+        items[i].spine = open_spine(&place);
+    insert(items[0].spine, 0, LARGE, 1);
+    insert(items[spines - 1].spine, LARGE, 2 * LARGE, 1);
+    assert_int_equal(spine_checkpoint(place.store, items, spines, NULL, &info, NULL),
                      SPINE_OK);
     assert_int_equal(info.files, 2);
     assert_true(atomic_load(&meeting.met));
     restored = restore(&place, NULL);
-    assert_true(spine_restored_get_item(restored, 0, &found));
-    assert_int_equal(rows_of(found.spine), 2 * LARGE);
+    for (size_t i = 0; i < spines; i++) {
+        assert_true(spine_restored_get_item(restored, i, &found));
+        assert_int_equal(rows_of(found.spine), 2 * LARGE / spines);
+    }
     spine_restored_free(restored);
-    spine_close(item.spine);
+    for (unsigned i = 0; i < spines; i++)
+        spine_close(items[i].spine);
     place_close(&place);
+}
+
+static void
+test_files_overlap(void **state)
+{
+    (void)state;
+    files_overlap(1);
+    files_overlap(2);
 }
 
 /* A large file cannot be ended; a pack can. */
@@ -350,6 +361,45 @@ fail_end(void *argument, enum spine_operation operation, const char *name,
     if (operation == SPINE_OPERATION_FINISH && atomic_load((atomic_bool *)argument) &&
         strstr(name, STORE_FILE_ENDING) != NULL)
         fault->status = SPINE_IO;
+}
+
+/* The second one begins when the first is whole: it has blocks of that. */
+static void
+test_shared_blocks_are_written_once(void **state)
+{
+    const union spine_datum middle = spine_u64(LARGE / 2), end = spine_u64(LARGE - 10);
+    struct spine_checkpoint_item items[2] = {{.name = "before"}, {.name = "behind"}};
+    struct spine_checkpoint_info info, whole;
+    struct spine_cut *cut, *parts[2];
+    atomic_bool fails = true;
+    struct spine *spine;
+    struct place place;
+
+    (void)state;
+    place_open_on(&place, fail_end, &fails);
+    spine = open_spine(&place);
+    insert(spine, 0, 2 * LARGE, 1);
+    assert_int_equal(spine_take_cut(spine, &cut, NULL), SPINE_OK);
+    assert_int_equal(spine_cut_between(cut, NULL, &end, &parts[0], NULL), SPINE_OK);
+    assert_int_equal(spine_cut_between(cut, &middle, NULL, &parts[1], NULL), SPINE_OK);
+    for (unsigned i = 0; i < 2; i++)
+        items[i].cut = parts[i];
+    assert_int_equal(spine_checkpoint(place.store, items, 2, NULL, NULL, NULL), SPINE_IO);
+    atomic_store(&fails, false);
+    assert_int_equal(spine_checkpoint(place.store, items, 2, NULL, &info, NULL),
+                     SPINE_OK);
+    assert_int_equal(info.rows, LARGE - 10 + LARGE + LARGE / 2);
+    items[0].cut = cut;
+    assert_int_equal(spine_checkpoint(place.store, items, 1, NULL, &whole, NULL),
+                     SPINE_OK);
+    /* All of it but blocks at the ends of the ranges was there. */
+    assert_true(info.file_bytes < (2 * LARGE + 4 * BLOCK_ROWS) * 9);
+    assert_true(whole.file_bytes < 4 * BLOCK_ROWS * 9);
+    for (unsigned i = 0; i < 2; i++)
+        spine_cut_unref(parts[i]);
+    spine_cut_unref(cut);
+    spine_close(spine);
+    place_close(&place);
 }
 
 static void
@@ -531,6 +581,7 @@ main(void)
         cmocka_unit_test(test_the_same_twice),
         cmocka_unit_test(test_large_ones_fail_and_succeed),
         cmocka_unit_test(test_files_overlap),
+        cmocka_unit_test(test_shared_blocks_are_written_once),
         cmocka_unit_test(test_an_end_that_fails),
         cmocka_unit_test(test_some_blocks_of_a_file),
         cmocka_unit_test(test_manifests_that_nobody_writes),
