@@ -137,8 +137,8 @@ struct spine_runtime_options {
      *
      * Limit or not, what malloc keeps of freed memory goes back to the system when there
      * is nothing to merge, but for manual runtimes. With a limit it goes back while there
-     * is something to merge, too, as long as that takes at most a fifteenth of a thread's
-     * time: what is resident of the spines is hardly more than the limit then.
+     * is something to merge, too, as long as that takes at most a thirtieth of a thread's
+     * time: malloc keeps less then.
      */
     uint64_t memory_limit_bytes;
     /* Who is told what its spines do, event by event, and what an operator should know,

@@ -11,7 +11,7 @@
  * A runtime with a limit cannot wait for that: half of its limit would be resident and
  * not used. While it works it looks every some milliseconds at what is resident beyond
  * what the library holds, and when that has grown, malloc returns what it can at once.
- * That takes a fifteenth of a thread's time at most.
+ * That takes a thirtieth of a thread's time at most.
  */
 
 #include "base/alloc.h"
@@ -27,12 +27,12 @@
 #define TRIM_PERIOD_NS UINT64_C(2000000000)
 /* With a limit: the bytes that must have come beyond what the library holds, and the part
  * of the limit that is added to them. */
-#define BEYOND_BYTES_MIN ((size_t)2 << 20)
+#define BEYOND_BYTES_MIN ((size_t)6 << 20)
 #define BEYOND_PART 32u
 /* The time between two looks at that; and how many times longer than a trim took the
  * runtime rests after it. */
 #define LOOK_NS UINT64_C(5000000)
-#define REST_TIMES 15u
+#define REST_TIMES 30u
 
 static void trim_at_limit(struct spine_runtime *runtime);
 static void trim_on_worker(struct job *job, uint64_t *fuel_rows);
