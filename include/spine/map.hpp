@@ -46,6 +46,12 @@ class map : public handle<::spine, spine_close>
     using probe_type = spine_cpp::probe<K, V, Time, Weights>;
     using columns_type = spine_cpp::row_columns<K, V, Time, Weights>;
 
+    /* As open(); the schema is that of the types. */
+    explicit map(const runtime &runtime, const spine_options &options = {})
+        : map(open(runtime, options))
+    {
+    }
+
     static result<map> open(std::nothrow_t, const runtime &runtime,
                             const spine_options &options = {}) noexcept
     {

@@ -326,8 +326,9 @@ class probe : public handle<spine_probe, spine_probe_free>
 
                 if (!key)
                     return key.error();
-                on_key(*key, own_rows(matches.own, own, own_end, own_decoder),
-                       rows_type(matches.found.columns, row, end, value_decoder_));
+                const own_rows mine(matches.own, own, own_end, own_decoder);
+                const rows_type found(matches.found.columns, row, end, value_decoder_);
+                on_key(*key, mine, found);
                 if (!goes_on(turn))
                     return called_again();
                 own = own_end;

@@ -10,6 +10,8 @@
  *     bool                                 bool
  *     integers of 1, 2, 4 and 8 bytes      i8 to i64, u8 to u64
  *     float, double                        f32, f64
+ *     std::chrono::time_point of the       date32, of days; timestamp, of seconds,
+ *     system's clock                       milli-, micro- and nanoseconds
  *     std::string, std::string_view        string
  *     std::vector of unsigned char         binary
  *     or std::byte
@@ -27,8 +29,9 @@
  *     struct order { uint32_t customer; std::string_view item; double price; };
  *     SPINE_MEMBERS(order, customer, item, price)
  *
- * and is a column, a key or a value from then on, with the names of its members. A
- * std::string_view that is read is valid until the cursor moves.
+ * and is a column, a key or a value from then on, with the names of its members.
+ * SPINE_COMPARED(order) defines ==, != and < by them. A std::string_view that is read is
+ * valid until the cursor moves.
  */
 
 #include "spine/result.hpp"

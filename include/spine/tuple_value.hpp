@@ -11,11 +11,14 @@
 #include "spine/tuple.h"
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <optional>
+#include <ratio>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -54,6 +57,21 @@
         return #__VA_ARGS__;                                                             \
     }
 
+/* Compares a structure by the members that it lists, in their order. */
+#define SPINE_COMPARED(type)                                                             \
+    inline bool operator==(const type &a, const type &b)                                 \
+    {                                                                                    \
+        return spine_members(a) == spine_members(b);                                     \
+    }                                                                                    \
+    inline bool operator!=(const type &a, const type &b)                                 \
+    {                                                                                    \
+        return !(a == b);                                                                \
+    }                                                                                    \
+    inline bool operator<(const type &a, const type &b)                                  \
+    {                                                                                    \
+        return spine_members(a) < spine_members(b);                                      \
+    }
+
 namespace spine_cpp
 {
 inline namespace SPINE_CPP_MODE
@@ -61,6 +79,9 @@ inline namespace SPINE_CPP_MODE
 
 /* False, as soon as T is known. */
 template <class T> inline constexpr bool never = false;
+
+template <class T> inline constexpr bool is_optional = false;
+template <class T> inline constexpr bool is_optional<std::optional<T>> = true;
 
 /* A T whose order is not the usual one. Of a std::optional, not in one. */
 template <class T, spine_tuple_order Order> struct ordered {
@@ -79,6 +100,18 @@ template <class T, spine_tuple_order Order> struct ordered {
     friend bool operator!=(const ordered &a, const ordered &b)
     {
         return !(a == b);
+    }
+
+    /* Does a row with `a` come before one with `b`? */
+    friend bool operator<(const ordered &a, const ordered &b)
+    {
+        if constexpr (is_optional<T>) {
+            if (!a.value.has_value() || !b.value.has_value())
+                return (Order & SPINE_ASCENDING_NULLS_LAST) != 0
+                           ? a.value.has_value() && !b.value.has_value()
+                           : b.value.has_value() && !a.value.has_value();
+        }
+        return (Order & SPINE_DESCENDING) != 0 ? b.value < a.value : a.value < b.value;
     }
 };
 
@@ -275,6 +308,68 @@ struct tuple_value<T, std::enable_if_t<std::is_arithmetic_v<T> && sizeof(T) <= 8
             return __builtin_bswap16(bits);
         else
             return bits;
+    }
+};
+
+/* Points of the system's clock: of whole days a date32, where days beyond an int32_t are
+ * the first or the last of it, of seconds to nanoseconds a timestamp. */
+template <class Rep, class Period>
+struct tuple_value<std::chrono::time_point<std::chrono::system_clock,
+                                           std::chrono::duration<Rep, Period>>> {
+    using point = std::chrono::time_point<std::chrono::system_clock,
+                                          std::chrono::duration<Rep, Period>>;
+    static constexpr bool is_date = std::ratio_equal_v<Period, std::ratio<86400>>;
+    static constexpr enum spine_time_unit unit =
+        std::ratio_equal_v<Period, std::nano>    ? SPINE_NANOSECONDS
+        : std::ratio_equal_v<Period, std::micro> ? SPINE_MICROSECONDS
+        : std::ratio_equal_v<Period, std::milli> ? SPINE_MILLISECONDS
+                                                 : SPINE_SECONDS;
+    static_assert(std::is_integral_v<Rep> && std::is_signed_v<Rep> &&
+                      (is_date || unit != SPINE_SECONDS ||
+                       std::ratio_equal_v<Period, std::ratio<1>>),
+                  "spine_cpp: points of time are whole days, seconds, milliseconds, "
+                  "microseconds or nanoseconds");
+    using number = std::conditional_t<is_date, std::int32_t, std::int64_t>;
+    using numbers = tuple_value<number>;
+    static constexpr bool is_fixed = true;
+    static constexpr std::size_t bytes = sizeof(number);
+
+    static spine_column column() noexcept
+    {
+        spine_column column = {};
+
+        column.kind = is_date ? SPINE_COLUMN_DATE32 : SPINE_COLUMN_TIMESTAMP;
+        column.unit = unit;
+        return column;
+    }
+
+    static std::size_t size(point, bool) noexcept
+    {
+        return bytes;
+    }
+
+    static unsigned char *
+    put(unsigned char *to, point time, unsigned char flip, bool is_tail) noexcept
+    {
+        constexpr auto least = std::numeric_limits<number>::min();
+        constexpr auto most = std::numeric_limits<number>::max();
+        const Rep count = time.time_since_epoch().count();
+        const number held = count < least  ? least
+                            : count > most ? most
+                                           : static_cast<number>(count);
+
+        return numbers::put(to, held, flip, is_tail);
+    }
+
+    static bool
+    get(tuple_source &from, point &out, unsigned char flip, bool is_tail) noexcept
+    {
+        number count = 0;
+
+        if (!numbers::get(from, count, flip, is_tail))
+            return false;
+        out = point(std::chrono::duration<Rep, Period>(static_cast<Rep>(count)));
+        return true;
     }
 };
 

@@ -116,6 +116,17 @@ struct times_view {
     const uint64_t *times;
     const int64_t *weights;
     std::size_t count;
+
+    /* A loop over it is one over the times. */
+    const uint64_t *begin() const noexcept
+    {
+        return times;
+    }
+
+    const uint64_t *end() const noexcept
+    {
+        return count > 0 ? times + count : times;
+    }
 };
 
 /* What calls that add a row take behind its key and value. */

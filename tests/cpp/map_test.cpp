@@ -151,6 +151,12 @@ rows_have_times()
     CHECK(cursor.weight() == 7);
     const auto times = cursor.times();
     CHECK(times.count == 2 && times.times[1] == 60 && times.weights[0] == 3);
+    uint64_t sum = 0;
+    for (const uint64_t time : times)
+        sum += time;
+    CHECK(sum == times.times[0] + 60);
+    const spine_cpp::times_view none = {nullptr, nullptr, 0};
+    CHECK(none.begin() == none.end());
 }
 
 template <class Cursor, class = void> struct has_set_through : std::false_type {
@@ -238,6 +244,26 @@ columns_are_taken()
     CHECK(rows.add_columns(std::nothrow, columns).status() == SPINE_INVALID);
 }
 
+/* A map that is a member takes its runtime, and its options, where it is declared. */
+static void
+a_map_is_made_of_a_runtime()
+{
+    using numbers = spine_cpp::map<uint64_t, uint64_t>;
+    struct host {
+        spine_cpp::runtime runtime = open_manual();
+        numbers map{runtime};
+    } host;
+    numbers::batcher rows;
+    spine_options options = {};
+
+    rows.add(1, 2);
+    host.map.insert(rows.seal());
+    CHECK(host.map.cursor().key() == 1);
+    options.level0_rows = UINT32_MAX;
+    CHECK_THROWS(SPINE_INVALID, numbers(host.runtime, options));
+    CHECK_THROWS(SPINE_INVALID, numbers(spine_cpp::runtime()));
+}
+
 /* Random batches through a spine with merges, against a map of weights. */
 static void
 a_map_is_what_was_inserted(uint64_t seed)
@@ -286,6 +312,7 @@ main()
     rows_through_a_time();
     a_filter_hides_keys();
     columns_are_taken();
+    a_map_is_made_of_a_runtime();
     a_map_is_what_was_inserted(1);
     a_map_is_what_was_inserted(2);
     CHECK(spine_allocated_bytes() == 0);

@@ -157,7 +157,7 @@ both_sides_of_each_key()
     own.add(1, spine_cpp::weights<2>{1, 30});
     own.add(2, spine_cpp::weights<2>{-1, 0});
     const auto changes = own.seal();
-    const auto note = [&](uint64_t key, const auto &mine, const auto &found) {
+    const auto note = [&](uint64_t key, auto &mine, auto &found) {
         CHECK(mine.size() == 1);
         seen += std::to_string(key) + "=" + std::to_string(mine[0].weight[0]) + "," +
                 std::to_string(mine[0].weight[1]) + ":" + std::to_string(found.size()) +

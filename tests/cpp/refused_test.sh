@@ -94,6 +94,11 @@ accept 'cursor.seek_key(1); cursor.seek_val(1)'
 # Which column a char would be depends on the machine.
 refuse 'take std::int8_t or std::uint8_t' '(void)spine_cpp::batcher<std::tuple<char, int>, int>::open(std::nothrow)'
 refuse 'take std::int8_t or std::uint8_t' '(void)spine_cpp::batcher<std::tuple<int, std::optional<wchar_t>>, int>::open(std::nothrow)'
+# Nor is there a column of hours, or of fractions of a second as a double.
+point='std::chrono::time_point<std::chrono::system_clock, std::chrono::duration<'
+refuse 'whole days, seconds, milliseconds' "(void)sizeof(spine_cpp::tuple_value<${point}int, std::ratio<3600>>>>)"
+refuse 'whole days, seconds, milliseconds' "(void)sizeof(spine_cpp::tuple_value<${point}double>>>)"
+accept "(void)sizeof(spine_cpp::tuple_value<${point}int, std::ratio<86400>>>>)"
 accept '(void)spine_cpp::batcher<std::tuple<signed char, unsigned char, std::array<char, 2>>, int>::open(std::nothrow)'
 
 # The same of one row at a time.

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <limits>
 #include <optional>
+#include <ratio>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -95,6 +97,53 @@ other_bytes_are_refused()
     check_refused<std::tuple<std::optional<int8_t>>>(std::string("\3\0", 2));
     check_refused<std::tuple<std::optional<int8_t>>>(std::string("\2\0", 2));
     check_refused<std::tuple<std::optional<int8_t>>>(std::string("\0", 1));
+}
+
+/* --- points of time ----------------------------------------------------------------- */
+
+template <class Rep, class Period>
+using point_of = std::chrono::time_point<std::chrono::system_clock,
+                                         std::chrono::duration<Rep, Period>>;
+
+/* What is `count` units behind 1970. */
+template <class Point>
+static Point
+point_at(int count)
+{
+    return Point(typename Point::duration(count));
+}
+
+template <class Point>
+static void
+check_point(enum spine_column_kind kind, enum spine_time_unit unit)
+{
+    const spine_column column = spine_cpp::tuple_value<Point>::column();
+    const bool is_date = kind == SPINE_COLUMN_DATE32;
+
+    CHECK(column.kind == kind && column.unit == unit);
+    check_bytes(is_date ? "80000002" : "8000000000000002",
+                std::tuple(point_at<Point>(2)));
+    check_bytes(is_date ? "80000001" : "8000000000000001",
+                std::tuple(spine_cpp::descending<Point>(point_at<Point>(-2))));
+    check_refused<std::tuple<Point>>("123");
+}
+
+static void
+points_of_time_are_columns()
+{
+    using day = point_of<int, std::ratio<86400>>;
+    using far_day = point_of<int64_t, std::ratio<86400>>;
+
+    check_point<day>(SPINE_COLUMN_DATE32, SPINE_SECONDS);
+    check_point<far_day>(SPINE_COLUMN_DATE32, SPINE_SECONDS);
+    check_point<point_of<int64_t, std::ratio<1>>>(SPINE_COLUMN_TIMESTAMP, SPINE_SECONDS);
+    check_point<point_of<int, std::milli>>(SPINE_COLUMN_TIMESTAMP, SPINE_MILLISECONDS);
+    check_point<point_of<int64_t, std::micro>>(SPINE_COLUMN_TIMESTAMP,
+                                               SPINE_MICROSECONDS);
+    check_point<point_of<int64_t, std::nano>>(SPINE_COLUMN_TIMESTAMP, SPINE_NANOSECONDS);
+    CHECK(hex(encode_tuple(std::tuple(far_day::max()))) == "ffffffff");
+    CHECK(hex(encode_tuple(std::tuple(far_day::min()))) == "00000000");
+    check_bytes("0180000002", std::tuple(std::optional<day>(point_at<day>(2))));
 }
 
 /* --- the bytes that the library itself makes ---------------------------------------- */
@@ -262,6 +311,50 @@ bytes_order_as_tuples()
     }
 }
 
+/* Of each order of columns the values are less than each other as their bytes are. */
+template <spine_tuple_order Order>
+static void
+check_order()
+{
+    using column = spine_cpp::ordered<std::optional<int>, Order>;
+    const std::optional<int> values[] = {std::nullopt, -1, 5};
+
+    for (const auto &a : values)
+        for (const auto &b : values)
+            CHECK((column(a) < column(b)) == (encode_tuple(std::tuple(column(a))) <
+                                              encode_tuple(std::tuple(column(b)))));
+}
+
+static void
+values_order_as_their_bytes()
+{
+    using text = spine_cpp::descending<std::string>;
+
+    check_order<SPINE_ASCENDING>();
+    check_order<SPINE_DESCENDING>();
+    check_order<SPINE_ASCENDING_NULLS_LAST>();
+    check_order<SPINE_DESCENDING_NULLS_LAST>();
+    CHECK(text("b") < text("a") && !(text("a") < text("b")) && !(text("a") < text("a")));
+}
+
+struct street {
+    std::string city;
+    spine_cpp::descending<int> number;
+};
+SPINE_MEMBERS(street, city, number)
+SPINE_COMPARED(street)
+
+static void
+structures_are_compared_by_members()
+{
+    const street first{"a", 7}, second{"a", 5}, third{"b", 9};
+
+    CHECK(first < second && second < third && first < third);
+    CHECK(!(second < first) && !(third < second) && !(first < first));
+    CHECK(first == street(first) && !(first == second) && !(first == third));
+    CHECK(first != second && !(first != street(first)));
+}
+
 /* --- tuples as keys of a map -------------------------------------------------------- */
 
 static void
@@ -387,9 +480,12 @@ main()
 {
     types_are_columns();
     other_bytes_are_refused();
+    points_of_time_are_columns();
     structures_are_tuples();
     the_library_has_the_same_bytes();
     bytes_order_as_tuples();
+    values_order_as_their_bytes();
+    structures_are_compared_by_members();
     maps_have_tuples_as_keys();
     keys_of_another_type_are_refused();
     batchers_collect_columns();

@@ -96,7 +96,7 @@ awk '
 awk '
     /^ *# *define/ { inside = 1; name = $2 }
     # Whole functions, which return from themselves.
-    name ~ /^SPINE_MEMBERS\(/ { inside = 0 }
+    name ~ /^SPINE_(MEMBERS|COMPARED)\(/ { inside = 0 }
     inside && /(^|[^_a-z])(return|goto|break|continue)([^_a-z]|$)/ {
         printf "%s:%d: %s changes the flow\n", FILENAME, FNR, name
         bad = 1
