@@ -11,20 +11,16 @@
  * included (README.md says how). After each step the result is compared with all paths.
  */
 
-#include <spine/spine.hpp>
+#include "example.hpp"
 
 #include <array>
-#include <cstdint>
-#include <iostream>
 #include <map>
-#include <random>
 #include <set>
 #include <tuple>
 
 using namespace spine_cpp;
 
 constexpr uint32_t nodes = 30;
-
 using pair = std::tuple<uint32_t, uint32_t>;
 using pair_set = set<pair, SPINE_TIME_PAIR>;
 using link_map = map<uint32_t, uint32_t, SPINE_TIME_PAIR>;
@@ -97,10 +93,9 @@ class closure
             /* Judged again at each later round at which something else derives it. */
             if (!later.seek_key_exact({from, to}))
                 continue;
-            const auto times = later.times();
-            for (std::size_t i = 0; i < times.count; i++)
-                if (inner_of(times.times[i]) > number)
-                    doubtful_[inner_of(times.times[i])].emplace(from, to);
+            for (const uint64_t time : later.times())
+                if (inner_of(time) > number)
+                    doubtful_[inner_of(time)].emplace(from, to);
         }
         reach_.insert(reach.seal());
         const auto batch = into.seal();
@@ -114,15 +109,13 @@ class closure
 
     uint32_t step_ = 1;
     runtime runtime_ = runtime::open();
-    link_map edges_ = link_map::open(runtime_); /* from -> to */
-    pair_set paths_ = pair_set::open(runtime_);
-    pair_set reach_ = pair_set::open(runtime_);
-    link_map into_ = link_map::open(runtime_); /* to -> from: reach_ by its end */
+    link_map edges_{runtime_}; /* from -> to */
+    pair_set paths_{runtime_}, reach_{runtime_};
+    link_map into_{runtime_}; /* to -> from: reach_ by its end */
     link_map::probe_type probe_;
     link_map::batcher new_edges_;
     std::map<uint32_t, pair_set::batcher> new_paths_; /* by round */
-    /* Pairs that may begin or cease to be reachable at a round. */
-    std::map<uint32_t, std::set<pair>> doubtful_;
+    std::map<uint32_t, std::set<pair>> doubtful_;     /* to be judged at a round */
 };
 
 /* All paths, by one more node that they may pass at a time. */
@@ -139,23 +132,19 @@ naive(graph all)
 int
 main()
 {
-    std::mt19937 dice;
+    dice random;
     closure view;
     graph edges{};
 
-    for (int step = 0; step < 200; step++) {
+    for (uint32_t step = 0; step < 200; step++) {
         for (int i = 0; i < 5; i++) {
-            const auto from = static_cast<uint32_t>(dice() % nodes);
-            const auto to = static_cast<uint32_t>((from + 1 + dice() % 3) % nodes);
-
+            const uint32_t from = random(nodes);
+            const uint32_t to = (from + 1 + random(3)) % nodes;
             edges[from][to] = !edges[from][to];
             view.change(from, to, edges[from][to] ? 1 : -1);
         }
         view.step();
-        if (view.read() != naive(edges)) {
-            std::cerr << "step " << step << " has not the paths of the graph\n";
-            return 1;
-        }
+        require(view.read() == naive(edges), step);
     }
     return 0;
 }
