@@ -129,7 +129,7 @@ company_release(struct company *company)
 }
 
 bool
-company_join(struct merge_task *task, const struct ahead_waiter *waiter)
+company_join(struct merge_task *task, const struct read_waiter *waiter)
 {
     if (entry_set_sums(&task->inputs).count > SLOT_AHEAD_MAX)
         return true;

@@ -61,6 +61,6 @@ void company_release(struct company *company);
  * is on its way; `waiter` will be told, and then it is to be called again. Worker, no
  * lock held.
  */
-bool company_join(struct merge_task *task, const struct ahead_waiter *waiter);
+bool company_join(struct merge_task *task, const struct read_waiter *waiter);
 
 #endif

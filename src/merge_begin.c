@@ -23,7 +23,7 @@ static bool is_written_to_stay(const struct unread *unread);
 static void append_unread(struct entry *entry, void *context);
 
 enum spine_status
-merge_task_begin(struct merge_task *task, const struct ahead_waiter *waiter,
+merge_task_begin(struct merge_task *task, const struct read_waiter *waiter,
                  struct spine_error *error)
 {
     const size_t count = entry_set_sums(&task->inputs).count - (task->written != NULL);

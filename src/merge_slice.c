@@ -145,7 +145,7 @@ static void
 task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
 {
     const uint64_t begin_ns = clock_now_ns(), begin_cpu_ns = clock_cpu_ns();
-    const struct ahead_waiter waiter = {
+    const struct read_waiter waiter = {
         .runtime = task_spine(task)->runtime, .on_end = read_ended, .context = task};
     uint64_t fuel_left = fuel_rows;
     enum spine_status st = SPINE_OK;

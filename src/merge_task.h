@@ -109,7 +109,7 @@ void merge_slice(struct job *job, uint64_t *fuel_rows);
 /* Makes the merge of the inputs, of which nothing is read yet. Worker. `waiter` is told
  * of reads. */
 enum spine_status merge_task_begin(struct merge_task *task,
-                                   const struct ahead_waiter *waiter,
+                                   const struct read_waiter *waiter,
                                    struct spine_error *error);
 
 #endif

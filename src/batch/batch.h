@@ -15,13 +15,13 @@
  */
 
 #include "base/ref.h"
-#include "batch/ahead.h"
 #include "batch/batch_file.h"
 #include "batch/batch_sample.h"
 #include "batch/fetch.h"
 #include "batch/hits.h"
 #include "batch/pin.h"
 #include "batch/places.h"
+#include "batch/read_ahead.h"
 #include "batch/reader.h"
 #include "filter/filter.h"
 #include "kernel/kernel.h"

@@ -73,7 +73,8 @@ bool
 fetch_awaits(const struct fetch *fetch)
 {
     for (size_t i = 0; i < fetch->count; i++)
-        if (fetch->parts[i].run != NULL && !store_run_has_ended(fetch->parts[i].run))
+        if (fetch->parts[i].extent != NULL &&
+            !store_extent_has_ended(fetch->parts[i].extent))
             return true;
     return false;
 }
@@ -84,7 +85,7 @@ fetch_has_room(const struct fetch *fetch)
     bool has_room = fetch->count < FETCH_PARTS;
 
     for (size_t i = 0; i < fetch->count; i++)
-        has_room = has_room || fetch->parts[i].run == NULL;
+        has_room = has_room || fetch->parts[i].extent == NULL;
     return has_room;
 }
 
@@ -103,7 +104,7 @@ static enum spine_status
 begin_part(struct fetch *fetch, struct store_file *file, uint32_t index,
            struct spine_error *error)
 {
-    const struct ahead_waiter *waiter = &fetch->waiter;
+    const struct read_waiter *waiter = &fetch->waiter;
     const bool is_block = index < file->table.block_count;
     struct fetched part = {.file = file, .index = index};
 
@@ -114,10 +115,10 @@ begin_part(struct fetch *fetch, struct store_file *file, uint32_t index,
         return SPINE_BUSY;
     }
     if (part.cached == NULL) {
-        TRY_RETURN(store_run_new(file, index, 1, is_block, &part.run, error));
-        if (!store_run_submit(part.run, waiter->runtime, waiter->on_end,
-                              waiter->context)) {
-            store_run_free(part.run);
+        TRY_RETURN(store_extent_new(file, index, 1, is_block, &part.extent, error));
+        if (!store_extent_submit(part.extent, waiter->runtime, waiter->on_end,
+                                 waiter->context)) {
+            store_extent_free(part.extent);
             return SPINE_OK;
         }
     }
@@ -125,7 +126,7 @@ begin_part(struct fetch *fetch, struct store_file *file, uint32_t index,
         drop_oldest(fetch);
     (void)store_file_ref(file);
     fetch->parts[fetch->count++] = part;
-    return part.run == NULL ? SPINE_OK : SPINE_BUSY;
+    return part.extent == NULL ? SPINE_OK : SPINE_BUSY;
 }
 
 /* What was in memory goes before what was read. */
@@ -134,7 +135,7 @@ drop_oldest(struct fetch *fetch)
 {
     size_t at = 0;
 
-    while (at < fetch->count && fetch->parts[at].run != NULL)
+    while (at < fetch->count && fetch->parts[at].extent != NULL)
         at++;
     drop_part(fetch, at < fetch->count ? at : 0);
 }
@@ -145,11 +146,11 @@ end_part(struct fetch *fetch, struct fetched *part, struct spine_error *error)
 {
     enum spine_status st;
 
-    if (part->run == NULL)
+    if (part->extent == NULL)
         return SPINE_OK;
-    if (!store_run_has_ended(part->run))
+    if (!store_extent_has_ended(part->extent))
         return SPINE_BUSY;
-    st = store_run_finish(part->run, error);
+    st = store_extent_finish(part->extent, error);
     if (st != SPINE_OK)
         drop_part(fetch, (size_t)(part - fetch->parts));
     return st;
@@ -163,7 +164,7 @@ drop_part(struct fetch *fetch, size_t at)
     assert(at < fetch->count);
     if (part->cached != NULL)
         store_unpin(part->cached);
-    store_run_free(part->run);
+    store_extent_free(part->extent);
     store_file_unref(part->file);
     fetch->count--;
     memmove(part, part + 1, (fetch->count - at) * sizeof *part);

@@ -16,7 +16,7 @@
  *     seek     blocks 3 and 4 are held: done
  */
 
-#include "batch/ahead.h"
+#include "batch/read_ahead.h"
 
 /* What is held at most: then what was in memory, or else the oldest, goes. A search of
  * one key in one batch needs a filter and two blocks. */
@@ -27,13 +27,13 @@ struct fetched {
     struct store_file *file; /* a reference */
     uint32_t index;
     struct cached_image *cached;
-    struct store_run *run;
+    struct store_extent *extent;
 };
 
 /* Zero at first but for the waiter. Without a runtime in that, readers read themselves
  * what they need. */
 struct fetch {
-    struct ahead_waiter waiter;
+    struct read_waiter waiter;
     /* Nothing is read: what is neither held nor in memory is SPINE_BUSY for ever. */
     bool is_closed;
     struct fetched parts[FETCH_PARTS];

@@ -11,7 +11,7 @@
 
 /* Reads under way. */
 struct reads {
-    struct store_run *runs[HELD_BLOCKS_MAX];
+    struct store_extent *extents[HELD_BLOCKS_MAX];
     size_t count;
 };
 
@@ -48,7 +48,7 @@ held_pin(const struct spine_batch *batch, struct held_blocks *held,
     }
 out:
     for (size_t i = 0; i < reads.count; i++)
-        store_run_free(reads.runs[i]);
+        store_extent_free(reads.extents[i]);
     mem_apart_end(apart);
     if (st != SPINE_OK)
         held_unpin(held);
@@ -62,8 +62,8 @@ held_unpin(struct held_blocks *held)
         pin_release(&held->pins[--held->pinned]);
 }
 
-/* Pins what is in memory and makes runs of the rest, all but the first of which are given
- * to others as far as there are some. */
+/* Pins what is in memory and makes extents of the rest, all but the first of which are
+ * given to others as far as there are some. */
 static enum spine_status
 begin_reads(const struct spine_batch *batch, struct held_blocks *held,
             struct reads *reads, struct spine_error *error)
@@ -75,13 +75,13 @@ begin_reads(const struct spine_batch *batch, struct held_blocks *held,
         if (fence->block != NULL || fence->keeper->file == NULL)
             TRY_RETURN(fence_pin(fence, PIN_TO_READ, &held->pins[i], error));
         else if (!pin_resident(fence, &held->pins[i])) {
-            struct store_run **run = &reads->runs[reads->count];
+            struct store_extent **extent = &reads->extents[reads->count];
 
             count = neighbours(batch, held, i);
-            TRY_RETURN(store_run_new(fence->keeper->file, fence->number, (uint32_t)count,
-                                     false, run, error));
+            TRY_RETURN(store_extent_new(fence->keeper->file, fence->number,
+                                        (uint32_t)count, false, extent, error));
             if (reads->count++ > 0)
-                (void)store_run_submit(*run, NULL, NULL, NULL);
+                (void)store_extent_submit(*extent, NULL, NULL, NULL);
         }
         i += count;
     }
@@ -123,6 +123,6 @@ static enum spine_status
 end_reads(struct reads *reads, enum spine_status st, struct spine_error *error)
 {
     for (size_t i = 0; i < reads->count && st == SPINE_OK; i++)
-        st = store_run_finish(reads->runs[i], error);
+        st = store_extent_finish(reads->extents[i], error);
     return st;
 }

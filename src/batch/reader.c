@@ -123,10 +123,11 @@ bring(struct reader *reader, enum pin_use *use)
     if (reader->ahead == NULL)
         return SPINE_OK;
     if (!follows && !reader->ahead->transient) {
-        ahead_release(reader->ahead);
+        read_ahead_release(reader->ahead);
         return SPINE_OK;
     }
-    TRY_RETURN(ahead_bring(reader->ahead, reader->batch, reader->block, reader->error));
+    TRY_RETURN(
+        read_ahead_bring(reader->ahead, reader->batch, reader->block, reader->error));
     *use = PIN_TO_MERGE;
     return SPINE_OK;
 }

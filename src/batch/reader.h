@@ -55,7 +55,7 @@ struct reader {
     struct spine_error *error;
     /* Where blocks are read ahead: for a merge every block, for others the blocks that
      * are read one after the other. NULL: nothing is read ahead. */
-    struct ahead *ahead;
+    struct read_ahead *ahead;
     /* Where blocks and filters that are not in memory are asked for: what the reader was
      * asked then ends with SPINE_BUSY. NULL: it reads them itself. Not with `ahead`. */
     struct fetch *fetch;

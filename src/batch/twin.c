@@ -17,7 +17,7 @@ struct keeper_twins {
 };
 
 static const struct file_twin *
-find_twin(const struct fence *fence, const struct spine_store *store, bool *has_doubtful);
+find_twin(const struct fence *fence, const struct spine_store *store, bool *has_suspect);
 static bool
 add_twin(const struct fence *fence, struct block_keeper *keeper, uint32_t number);
 static struct file_twin *claim_twin(twin_list *list);
@@ -31,19 +31,19 @@ static void on_free(struct block_twin *twin);
 const struct file_twin *
 twin_in_store(const struct fence *fence, const struct spine_store *store)
 {
-    bool has_doubtful;
+    bool has_suspect;
 
-    return find_twin(fence, store, &has_doubtful);
+    return find_twin(fence, store, &has_suspect);
 }
 
 /* Of another store's twins nothing but the store is looked at: it may be closed now. */
 static const struct file_twin *
-find_twin(const struct fence *fence, const struct spine_store *store, bool *has_doubtful)
+find_twin(const struct fence *fence, const struct spine_store *store, bool *has_suspect)
 {
     const twin_list *list = list_of(fence);
     struct block_twin *twin = list != NULL ? twins_first(list) : NULL;
 
-    *has_doubtful = false;
+    *has_suspect = false;
     for (; twin != NULL; twin = twin->next) {
         const struct file_twin *of_file = (const struct file_twin *)(void *)twin;
 
@@ -51,7 +51,7 @@ find_twin(const struct fence *fence, const struct spine_store *store, bool *has_
             continue;
         if (twin_is_reliable(of_file->keeper, store))
             return of_file;
-        *has_doubtful = true;
+        *has_suspect = true;
     }
     return NULL;
 }
@@ -60,7 +60,7 @@ bool
 twin_is_reliable(const struct block_keeper *keeper, const struct spine_store *store)
 {
     return keeper->file != NULL && keeper->file->store == store &&
-           (store_object_state(keeper->file->object) != OBJECT_DOUBTFUL ||
+           (store_object_state(keeper->file->object) != OBJECT_SUSPECT ||
             PLANTED(SYNC_TRIED_AGAIN));
 }
 
@@ -68,11 +68,11 @@ bool
 twin_remember(const struct fence *fence, struct block_keeper *keeper, uint32_t number)
 {
     struct store_file *file = keeper->file;
-    bool has_doubtful;
+    bool has_suspect;
 
-    if (find_twin(fence, file->store, &has_doubtful) != NULL)
+    if (find_twin(fence, file->store, &has_suspect) != NULL)
         return true;
-    if (has_doubtful && store_object_state(file->object) != OBJECT_DURABLE)
+    if (has_suspect && store_object_state(file->object) != OBJECT_DURABLE)
         return false;
     return add_twin(fence, keeper, number);
 }

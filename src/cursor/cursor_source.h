@@ -26,7 +26,7 @@ struct source {
     struct spine_batch *batch;
     /* Where staging goes on; between seeks a hint for the next one. */
     struct reader reader;
-    struct ahead ahead;
+    struct read_ahead ahead;
     /* The offset in the batch at which staging ends. */
     uint64_t stop;
     /* `stop` is the end of a block, behind which a limited window goes on. */

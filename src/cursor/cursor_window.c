@@ -92,7 +92,7 @@ window_init(struct window *window, const struct layout *layout,
         source->reader.pins = &window->pins;
         source->reader.error = &window->failure;
         source->reader.ahead = &source->ahead;
-        source->ahead.bytes_max = AHEAD_BYTES / (1 + batch_count / AHEAD_SOURCES);
+        source->ahead.bytes_max = READ_AHEAD_BYTES / (1 + batch_count / AHEAD_SOURCES);
         if (batches[i]->info.rows == 0)
             continue;
         /* These datums were made of cells, so none is refused. */
@@ -121,7 +121,7 @@ window_release(struct window *window)
         rows_release(window->layout, &window->inputs[i].rows);
         tell_searches(window, &window->sources[i]);
         reader_release(&window->sources[i].reader);
-        ahead_release(&window->sources[i].ahead);
+        read_ahead_release(&window->sources[i].ahead);
         spine_batch_unref(window->sources[i].batch);
     }
     arena_release(&window->cells);

@@ -127,7 +127,7 @@ static void
 read_ahead(struct merge *merge, const struct merge_options *options)
 {
     const size_t many = merge->input_count / MERGE_AHEAD_INPUTS;
-    uint64_t bytes_max = AHEAD_BYTES / (many > 0 ? many : 1);
+    uint64_t bytes_max = READ_AHEAD_BYTES / (many > 0 ? many : 1);
 
     if (options->ahead_bytes > 0 && options->ahead_bytes / merge->input_count < bytes_max)
         bytes_max = options->ahead_bytes / merge->input_count;
@@ -312,7 +312,7 @@ bring_all(struct merge *merge)
 
         if (reader->ahead != NULL && input->staged->more &&
             input->staged->rows.count - input->staged->at < 2)
-            (void)ahead_bring(&input->ahead, input->batch, reader->block, NULL);
+            (void)read_ahead_bring(&input->ahead, input->batch, reader->block, NULL);
     }
 }
 
@@ -326,7 +326,7 @@ bool
 merge_awaits(const struct merge *merge)
 {
     for (size_t i = 0; i < merge->input_count; i++)
-        if (ahead_awaits(&merge->inputs[i].ahead, merge->inputs[i].reader.block))
+        if (read_ahead_awaits(&merge->inputs[i].ahead, merge->inputs[i].reader.block))
             return true;
     if (fetch_awaits(&merge->fetch))
         return true;

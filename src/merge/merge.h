@@ -62,7 +62,7 @@ struct merge_options {
     const struct lookup_options *lookup;
     /* Is told that blocks were read ahead, or written behind, for which the merge does
      * not wait then; NULL: it waits. Copied. */
-    const struct ahead_waiter *waiter;
+    const struct read_waiter *waiter;
     /* The bytes of an extent that is read ahead, of all inputs together, of which three
      * may be there; 0: as many as are good for the disk. */
     uint64_t ahead_bytes;

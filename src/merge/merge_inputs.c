@@ -39,7 +39,7 @@ merge_input_release(struct merge_input *input)
         return;
     rows_release(input->layout, &input->staged->rows);
     reader_release(&input->reader);
-    ahead_release(&input->ahead);
+    read_ahead_release(&input->ahead);
     spine_batch_unref(input->batch);
     *input = (struct merge_input){0};
 }

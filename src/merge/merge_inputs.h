@@ -22,7 +22,7 @@ struct merge_input {
     struct spine_batch *batch;
     struct reader reader;
     /* Of blocks that are in files. */
-    struct ahead ahead;
+    struct read_ahead ahead;
     /* What kway_fill() sees of this input; its `source` is this struct. */
     struct kway_input *staged;
     /* The most rows to stage at once, so that memory does not follow what is asked. */

@@ -45,7 +45,7 @@ struct merge {
     struct pins pins;
     struct spine_error unread;
     /* Its runtime is NULL when the merge waits for what it reads. */
-    struct ahead_waiter waiter;
+    struct read_waiter waiter;
     /* What it reads for groups, or for a split. */
     struct fetch fetch;
     /* The same as `waiter` of what it writes. */

@@ -67,8 +67,8 @@ bring_next(struct merge *merge)
 
     for (size_t i = merge->opened; i < end; i++)
         if (merge->inputs[i].reader.ahead != NULL)
-            (void)ahead_bring(&merge->inputs[i].ahead, merge->inputs[i].batch,
-                              merge->inputs[i].reader.block, NULL);
+            (void)read_ahead_bring(&merge->inputs[i].ahead, merge->inputs[i].batch,
+                                   merge->inputs[i].reader.block, NULL);
 }
 
 enum spine_status

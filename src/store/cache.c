@@ -106,14 +106,14 @@ cache_forget(struct block_cache *cache, struct store_file *file)
         struct cached_image *cached = NULL;
 
         mutex_lock(&shard->mutex);
-        if (slot_is_image(file->slots[index])) {
-            cached = (struct cached_image *)file->slots[index];
+        if (tag_is_image(file->tags[index])) {
+            cached = (struct cached_image *)file->tags[index];
             assert(cached->pins == 0 && !cached->loading);
             if (cached->queue != QUEUE_NONE)
                 cache_leave_locked(shard, cached);
             else
                 shard->other_bytes -= cached->bytes;
-            file->slots[index] = 0;
+            file->tags[index] = 0;
         }
         mutex_unlock(&shard->mutex);
         images_free(cache, cached);
@@ -169,8 +169,8 @@ store_pin_resident(struct store_file *file, uint32_t index, bool transient)
 
     assert(index < file_table_parts(&file->table));
     mutex_lock(&shard->mutex);
-    if (slot_is_image(file->slots[index]) &&
-        !((struct cached_image *)file->slots[index])->loading)
+    if (tag_is_image(file->tags[index]) &&
+        !((struct cached_image *)file->tags[index])->loading)
         cached = take_resident_locked(shard, file, index, transient, &gone);
     mutex_unlock(&shard->mutex);
     /* Only an image that is waited for may fail. */
@@ -319,7 +319,7 @@ cache_begin_load(struct store_file *file, uint32_t index, bool transient, bool *
     if (cached == NULL)
         return NULL;
     mutex_lock(&shard->mutex);
-    *is_there = slot_is_image(file->slots[index]);
+    *is_there = tag_is_image(file->tags[index]);
     if (*is_there) {
         mutex_unlock(&shard->mutex);
         images_free(&file->store->cache, cached);
@@ -328,8 +328,8 @@ cache_begin_load(struct store_file *file, uint32_t index, bool transient, bool *
     cached->pins = 1;
     cached->loading = true;
     cached->transient = transient;
-    cached->slot_before = file->slots[index];
-    file->slots[index] = (uintptr_t)cached;
+    cached->tag_before = file->tags[index];
+    file->tags[index] = (uintptr_t)cached;
     shard->other_bytes += cached->bytes;
     shard->misses += !transient;
     reads = account_reads_of(&file->payer, transient);
@@ -348,11 +348,11 @@ cache_end_load(struct cached_image *cached, enum spine_status st)
 
     mutex_lock(&shard->mutex);
     assert(cached->loading && cached->pins > 0 && cached->queue == QUEUE_NONE);
-    assert(cached_file->slots[cached->index] == (uintptr_t)cached);
+    assert(cached_file->tags[cached->index] == (uintptr_t)cached);
     cached->loading = false;
     if (st != SPINE_OK) {
         cached->failed = true;
-        cached->file->slots[cached->index] = 0;
+        cached->file->tags[cached->index] = 0;
         shard->other_bytes -= cached->bytes;
         if (--cached->pins == 0)
             gone = cached;
@@ -427,9 +427,9 @@ take_resident_locked(struct cache_shard *shard, struct store_file *file, uint32_
     struct account_reads *const reads = account_reads_of(&file->payer, transient);
     struct cached_image *cached;
 
-    if (!slot_is_image(file->slots[index]))
+    if (!tag_is_image(file->tags[index]))
         return NULL;
-    cached = (struct cached_image *)file->slots[index];
+    cached = (struct cached_image *)file->tags[index];
     cached->pins++;
     if (reads != NULL)
         atomic_fetch_add_explicit(&reads->hits, 1, memory_order_relaxed);
@@ -457,7 +457,7 @@ drop_pin_locked(struct cache_shard *shard, struct cached_image *cached)
         return NULL;
     if (cached->transient) {
         shard->other_bytes -= cached->bytes;
-        cached->file->slots[cached->index] = 0;
+        cached->file->tags[cached->index] = 0;
         return cached;
     }
     if (cached->queue == QUEUE_NONE) {

@@ -18,7 +18,7 @@
  *                |                      ^ |
  *                +--not wanted--> ghost-+ +--wanted--> main, from its beginning
  *
- * Each file has a slot per block, so finding one takes no hash table. A slot is 0, points
+ * Each file has a tag per block, so finding one takes no hash table. A tag is 0, points
  * to an image, or holds the number of a ghost. An image that is pinned stays.
  *
  * A merge reads each block once and leaves it: its images are *transient*. They go with
@@ -26,7 +26,7 @@
  *
  * Beside images there are single rows (store/kept_rows.h).
  *
- * A shard's lock guards its queues, its rows, and the slots and images of the blocks that
+ * A shard's lock guards its queues, its rows, and the tags and images of the blocks that
  * belong to it. It is held for some instructions, never during a read.
  */
 
@@ -57,8 +57,8 @@ struct cached_image {
     /* It goes with its last pin. */
     bool transient;
     size_t bytes; /* of the allocation */
-    /* The slot of the block before this image was there. */
-    uintptr_t slot_before;
+    /* The tag of the block before this image was there. */
+    uintptr_t tag_before;
     void *image;
 };
 
@@ -128,9 +128,9 @@ void cache_leave_locked(struct cache_shard *shard, struct cached_image *cached);
 struct cached_image *cache_evict_locked(struct cache_shard *shard);
 
 static inline bool
-slot_is_image(uintptr_t slot)
+tag_is_image(uintptr_t tag)
 {
-    return slot != 0 && (slot & 1) == 0;
+    return tag != 0 && (tag & 1) == 0;
 }
 
 #endif

@@ -10,12 +10,12 @@
 /* Of the bytes of a shard, the part of the small queue. */
 #define SMALL_PART 10u
 
-static bool is_recent_ghost(const struct cache_shard *shard, uintptr_t slot);
+static bool is_recent_ghost(const struct cache_shard *shard, uintptr_t tag);
 static void
 push(struct cache_shard *shard, struct cached_image *cached, enum cache_queue_kind kind);
 static bool evict_small_locked(struct cache_shard *shard, struct cached_image **evicted);
 static bool evict_main_locked(struct cache_shard *shard, struct cached_image **evicted);
-static void evict(struct cache_shard *shard, struct cached_image *cached, uintptr_t slot,
+static void evict(struct cache_shard *shard, struct cached_image *cached, uintptr_t tag,
                   struct cached_image **evicted);
 
 void
@@ -25,7 +25,7 @@ cache_enter_locked(struct cache_shard *shard, struct cached_image *cached)
     assert(cached->queue == QUEUE_NONE);
     cached->wanted = 0;
     push(shard, cached,
-         is_recent_ghost(shard, cached->slot_before) ? QUEUE_MAIN : QUEUE_SMALL);
+         is_recent_ghost(shard, cached->tag_before) ? QUEUE_MAIN : QUEUE_SMALL);
 }
 
 void
@@ -75,11 +75,11 @@ cache_evict_locked(struct cache_shard *shard)
 
 /* As many ghosts are remembered as images are in the main queue. */
 static bool
-is_recent_ghost(const struct cache_shard *shard, uintptr_t slot)
+is_recent_ghost(const struct cache_shard *shard, uintptr_t tag)
 {
-    const uint64_t number = (uint64_t)slot >> 1;
+    const uint64_t number = (uint64_t)tag >> 1;
 
-    return (slot & 1) != 0 && shard->ghosts - number <= shard->queues[QUEUE_MAIN].count;
+    return (tag & 1) != 0 && shard->ghosts - number <= shard->queues[QUEUE_MAIN].count;
 }
 
 static void
@@ -134,11 +134,11 @@ evict_main_locked(struct cache_shard *shard, struct cached_image **evicted)
 }
 
 static void
-evict(struct cache_shard *shard, struct cached_image *cached, uintptr_t slot,
+evict(struct cache_shard *shard, struct cached_image *cached, uintptr_t tag,
       struct cached_image **evicted)
 {
     shard->evictions++;
-    cached->file->slots[cached->index] = slot;
+    cached->file->tags[cached->index] = tag;
     cached->next = *evicted;
     *evicted = cached;
 }

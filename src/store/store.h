@@ -29,7 +29,7 @@
  *     cache_queue.c        which of them stay
  *     kept_rows.c          single rows of blocks that do not stay
  *     read_ahead.c         several images at a time
- *     store_run.c          the same, by a job of a runtime
+ *     store_extent.c          the same, by a job of a runtime
  *     store_work.c         what runtimes do for a store: read, remove files
  *     store_guests.c       users that need a file only as long as the store is open
  *
@@ -159,7 +159,7 @@ struct store_file {
     struct file_table table;
     struct file_footer footer;
     /* Per block and filter, what the cache knows of it (store/cache.h). */
-    uintptr_t *slots;
+    uintptr_t *tags;
     /* Whose reads these are; see base/account.h. Set when its batch is charged. */
     account_payer payer;
     /* Bytes of all that, and of what store_file_holds() was told of. */
@@ -240,9 +240,9 @@ store_pin_resident(struct store_file *file, uint32_t index, bool transient);
  * Pins the blocks [index, index + count): `out` has room for `count` images. What is not
  * in memory is read together, extent by extent. On failure none is pinned.
  */
-enum spine_status store_pin_run(struct store_file *file, uint32_t index, size_t count,
-                                bool transient, struct cached_image **out,
-                                struct spine_error *error);
+enum spine_status store_pin_extent(struct store_file *file, uint32_t index, size_t count,
+                                   bool transient, struct cached_image **out,
+                                   struct spine_error *error);
 void store_unpin(struct cached_image *cached);
 /* Aligned to 64 bytes. */
 const void *store_image(const struct cached_image *cached);
@@ -251,28 +251,29 @@ const void *store_image(const struct cached_image *cached);
 
 /* Blocks side by side that are read together, by a job or by the thread that needs them
  * first, and are pinned then. */
-struct store_run;
+struct store_extent;
 
 /* Blocks [index, index + count), which should be those of an extent, or one filter, whose
- * numbers follow those of blocks. The caller ends it with store_run_free(), at any
+ * numbers follow those of blocks. The caller ends it with store_extent_free(), at any
  * point. */
-enum spine_status store_run_new(struct store_file *file, uint32_t index, uint32_t count,
-                                bool transient, struct store_run **out,
-                                struct spine_error *error);
-/* Lets a job of `runtime` read the run, or a job of any runtime when that is NULL. Unless
- * it is NULL, `on_end(context)` is called without locks when the read has ended. The call
- * may still come after store_run_finish() has returned, if another thread had begun the
- * read, but not after store_run_free() has. False, and nothing happens, when `runtime`
- * does not serve the store. */
-bool store_run_submit(struct store_run *run, const struct spine_runtime *runtime,
-                      void (*on_end)(void *context), void *context);
+enum spine_status store_extent_new(struct store_file *file, uint32_t index,
+                                   uint32_t count, bool transient,
+                                   struct store_extent **out, struct spine_error *error);
+/* Lets a job of `runtime` read the extent, or a job of any runtime when that is NULL.
+ * Unless it is NULL, `on_end(context)` is called without locks when the read has ended.
+ * The call may still come after store_extent_finish() has returned, if another thread had
+ * begun the read, but not after store_extent_free() has. False, and nothing happens, when
+ * `runtime` does not serve the store. */
+bool store_extent_submit(struct store_extent *extent, const struct spine_runtime *runtime,
+                         void (*on_end)(void *context), void *context);
 /* Has it been read, well or not? */
-bool store_run_has_ended(const struct store_run *run);
-/* Reads the run in the calling thread, unless another thread has begun that, and waits
+bool store_extent_has_ended(const struct store_extent *extent);
+/* Reads the extent in the calling thread, unless another thread has begun that, and waits
  * for the end of the read. On success all blocks are pinned. */
-enum spine_status store_run_finish(struct store_run *run, struct spine_error *error);
+enum spine_status
+store_extent_finish(struct store_extent *extent, struct spine_error *error);
 /* Unpins what was read. NULL is allowed. */
-void store_run_free(struct store_run *run);
+void store_extent_free(struct store_extent *extent);
 /* What the cache of a store has done. Readers only: merges neither hit nor miss. */
 struct store_cache_counts {
     uint64_t hits, misses, evictions;

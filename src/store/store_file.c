@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* A batch file that is open: its footer and table, read and checked once, and a slot of
+/* A batch file that is open: its footer and table, read and checked once, and a tag of
  * the cache per block. */
 
 #include "base/alloc.h"
@@ -25,7 +25,7 @@ read_table(struct store_file *file, uint64_t bytes, struct spine_error *error);
 static void on_end(struct store_task *end);
 static void end_file(struct store_file *file);
 static void count_memory(struct store_file *file);
-static enum spine_status slots_new(struct store_file *file, struct spine_error *error);
+static enum spine_status tags_new(struct store_file *file, struct spine_error *error);
 
 enum spine_status
 store_file_open(struct spine_store *store, const char *name, struct store_file **out,
@@ -57,7 +57,7 @@ store_file_in_object(struct store_object *object, uint64_t base, uint64_t bytes,
     TRY_RETURN(file_new(object, base, &file, error));
     st = read_table(file, bytes, error);
     if (st == SPINE_OK)
-        st = slots_new(file, error);
+        st = tags_new(file, error);
     if (st != SPINE_OK) {
         end_file(file);
         return st;
@@ -81,7 +81,7 @@ store_file_of_written(struct store_object *object, uint64_t base,
     file->footer = *footer;
     file->table.block_count = table->block_count;
     file->table.filter_count = table->filter_count;
-    st = slots_new(file, error);
+    st = tags_new(file, error);
     if (st != SPINE_OK) {
         file->table = (struct file_table){0};
         end_file(file);
@@ -101,7 +101,7 @@ count_memory(struct store_file *file)
 
     file->memory = sizeof *file + table->block_capacity * sizeof *table->blocks +
                    table->section_capacity * sizeof *table->sections +
-                   file_table_parts(table) * sizeof *file->slots;
+                   file_table_parts(table) * sizeof *file->tags;
     store_count(&file->store->memory, file->memory);
 }
 
@@ -145,9 +145,9 @@ end_file(struct store_file *file)
 {
     struct spine_store *store = file->store;
 
-    if (file->slots != NULL) {
+    if (file->tags != NULL) {
         cache_forget(&store->cache, file);
-        mem_free(file->slots, file_table_parts(&file->table) * sizeof *file->slots);
+        mem_free(file->tags, file_table_parts(&file->table) * sizeof *file->tags);
     }
     store_uncount(&store->memory, file->memory);
     file_table_release(&file->table);
@@ -215,12 +215,12 @@ out:
 }
 
 static enum spine_status
-slots_new(struct store_file *file, struct spine_error *error)
+tags_new(struct store_file *file, struct spine_error *error)
 {
-    const size_t bytes = file_table_parts(&file->table) * sizeof *file->slots;
+    const size_t bytes = file_table_parts(&file->table) * sizeof *file->tags;
 
     if (bytes == 0)
         return SPINE_OK;
-    file->slots = mem_zalloc(bytes);
-    return file->slots != NULL ? SPINE_OK : fail_nomem(error, "an open file", bytes);
+    file->tags = mem_zalloc(bytes);
+    return file->tags != NULL ? SPINE_OK : fail_nomem(error, "an open file", bytes);
 }

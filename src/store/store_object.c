@@ -155,7 +155,7 @@ store_object_sync(struct store_object *object, struct spine_error *error)
 
     if (before == OBJECT_DURABLE)
         return SPINE_OK;
-    if (before == OBJECT_DOUBTFUL && !PLANTED(SYNC_TRIED_AGAIN))
+    if (before == OBJECT_SUSPECT && !PLANTED(SYNC_TRIED_AGAIN))
         return spine_fail(error, SPINE_IO, "%s: could not be made durable before",
                           object->name);
     assert(object->handle != NULL);
@@ -163,7 +163,7 @@ store_object_sync(struct store_object *object, struct spine_error *error)
     begin_ns = clock_now_ns();
     st = backend->sync(backend->context, object->handle, error);
     store_time(&object->store->sync_times, begin_ns);
-    atomic_store(&object->state, st == SPINE_OK ? OBJECT_DURABLE : OBJECT_DOUBTFUL);
+    atomic_store(&object->state, st == SPINE_OK ? OBJECT_DURABLE : OBJECT_SUSPECT);
     return store_answer(st, error);
 }
 

@@ -30,7 +30,7 @@ enum object_state {
     /* They were synced. */
     OBJECT_DURABLE,
     /* Syncing them failed: they may be lost although a later sync succeeds. */
-    OBJECT_DOUBTFUL
+    OBJECT_SUSPECT
 };
 
 struct store_object {
@@ -63,7 +63,7 @@ struct store_object *store_object_ref(struct store_object *object);
 void store_object_unref(struct store_object *object);
 void store_object_keep(struct store_object *object, bool kept);
 /* Makes the bytes of the object durable, unless they are. After a failure the object is
- * doubtful for good. Blocks. */
+ * suspect for good. Blocks. */
 enum spine_status
 store_object_sync(struct store_object *object, struct spine_error *error);
 /* The caller knows that the bytes are durable. */

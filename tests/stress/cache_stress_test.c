@@ -103,7 +103,7 @@ read_blocks(void *argument)
         if (count == 1)
             st = store_pin(file, index, transient, &images[0], NULL);
         else
-            st = store_pin_run(file, index, count, transient, images, NULL);
+            st = store_pin_extent(file, index, count, transient, images, NULL);
         if (st != SPINE_OK && (st != SPINE_IO || !atomic_load(&disk_fails)))
             reader->wrong = "a status that no read gives";
         reader->failures += st != SPINE_OK;

@@ -177,7 +177,7 @@ test_ranges_are_a_batch(void **state)
 }
 
 static bool
-doubtful_files_are_not_relied_on(struct rng *rng, size_t steps)
+suspect_files_are_not_relied_on(struct rng *rng, size_t steps)
 {
     struct batch_places *first, *second;
     struct spine_batch *moved;
@@ -214,10 +214,10 @@ doubtful_files_are_not_relied_on(struct rng *rng, size_t steps)
 }
 
 static void
-test_doubtful_files_are_not_relied_on(void **state)
+test_suspect_files_are_not_relied_on(void **state)
 {
-    const struct property law = {"test_doubtful_files_are_not_relied_on",
-                                 doubtful_files_are_not_relied_on, 30, 20000};
+    const struct property law = {"test_suspect_files_are_not_relied_on",
+                                 suspect_files_are_not_relied_on, 30, 20000};
 
     (void)state;
     assert_true(property_holds(&law));
@@ -301,7 +301,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_written_twice),
         cmocka_unit_test(test_ranges_are_a_batch),
-        cmocka_unit_test(test_doubtful_files_are_not_relied_on),
+        cmocka_unit_test(test_suspect_files_are_not_relied_on),
         cmocka_unit_test(test_twins_may_come_at_any_time),
         cmocka_unit_test(test_copies_are_known),
     };

@@ -192,8 +192,8 @@ static void
 test_nothing_is_on_its_way_that_nobody_reads(void **state)
 {
     const struct spine_runtime_options manual = {.manual = true};
-    struct ahead_waiter waiter = {.on_end = expect_no_end};
-    struct ahead ahead = {.transient = true, .waiter = &waiter};
+    struct read_waiter waiter = {.on_end = expect_no_end};
+    struct read_ahead ahead = {.transient = true, .waiter = &waiter};
     struct spine_batch *batch = NULL;
     struct world world;
     unsigned begun = 0;
@@ -206,12 +206,12 @@ test_nothing_is_on_its_way_that_nobody_reads(void **state)
     assert_non_null(batch);
     assert_int_equal(spine_runtime_open(&manual, &waiter.runtime, NULL), SPINE_OK);
     for (size_t block = 0; block < batch->block_count; block++) {
-        assert_int_equal(ahead_bring(&ahead, batch, block, NULL), SPINE_OK);
-        for (size_t i = 1; i < ahead.run_count; i++, begun++)
-            assert_false(ahead_awaits(&ahead, ahead.runs[i].begin));
+        assert_int_equal(read_ahead_bring(&ahead, batch, block, NULL), SPINE_OK);
+        for (size_t i = 1; i < ahead.extent_count; i++, begun++)
+            assert_false(read_ahead_awaits(&ahead, ahead.extents[i].begin));
     }
     assert_true(begun > 0);
-    ahead_release(&ahead);
+    read_ahead_release(&ahead);
     spine_runtime_close(waiter.runtime);
     world_release(&world);
 }

@@ -143,7 +143,7 @@ runs_are_read_together(void **state)
 
     (void)state;
     assert_int_equal(write_file(store, 30, 0, &file, NULL), SPINE_OK);
-    assert_int_equal(store_pin_run(file, 0, 30, true, images, NULL), SPINE_OK);
+    assert_int_equal(store_pin_extent(file, 0, 30, true, images, NULL), SPINE_OK);
     assert_int_equal(disk.reads, 1);
     for (uint32_t i = 0; i < 30; i++) {
         expect_image(file, i, images[i]);
@@ -151,7 +151,7 @@ runs_are_read_together(void **state)
     }
     /* Two runs around one that is there. */
     assert_int_equal(store_pin(file, 10, false, &one, NULL), SPINE_OK);
-    assert_int_equal(store_pin_run(file, 5, 15, false, images, NULL), SPINE_OK);
+    assert_int_equal(store_pin_extent(file, 5, 15, false, images, NULL), SPINE_OK);
     assert_int_equal(disk.reads, 4);
     assert_ptr_equal(images[5], one);
     for (uint32_t i = 0; i < 15; i++) {
@@ -177,16 +177,16 @@ a_read_that_fails_is_tried_again_by_the_next(void **state)
     assert_int_equal(write_file(store, 8, 0, &file, NULL), SPINE_OK);
     assert_int_equal(store_pin(file, 3, false, &cached, &error), SPINE_IO);
     assert_null(cached);
-    assert_int_equal(store_pin_run(file, 0, 8, false, images, &error), SPINE_IO);
+    assert_int_equal(store_pin_extent(file, 0, 8, false, images, &error), SPINE_IO);
     disk.fails = false;
     disk.flips = true;
     assert_int_equal(store_pin(file, 3, false, &cached, &error), SPINE_CORRUPT);
     assert_non_null(strstr(error.message, "block 3"));
     /* The first bytes of the extent are those of block 0. */
-    assert_int_equal(store_pin_run(file, 0, 8, false, images, &error), SPINE_CORRUPT);
+    assert_int_equal(store_pin_extent(file, 0, 8, false, images, &error), SPINE_CORRUPT);
     assert_non_null(strstr(error.message, "block 0"));
     disk.flips = false;
-    assert_int_equal(store_pin_run(file, 0, 8, false, images, &error), SPINE_OK);
+    assert_int_equal(store_pin_extent(file, 0, 8, false, images, &error), SPINE_OK);
     for (uint32_t i = 0; i < 8; i++) {
         expect_image(file, i, images[i]);
         store_unpin(images[i]);
@@ -221,7 +221,7 @@ an_image_is_checked_when_it_comes_in(void **state)
     assert_int_equal(store_pin(file, 1, false, &cached, &error), SPINE_OK);
     store_unpin(cached);
     assert_int_equal(store_pin(file, 2, false, &cached, &error), SPINE_CORRUPT);
-    assert_int_equal(store_pin_run(file, 0, 4, false, images, &error), SPINE_CORRUPT);
+    assert_int_equal(store_pin_extent(file, 0, 4, false, images, &error), SPINE_CORRUPT);
     store_file_unref(file);
     spine_store_close(store);
     assert_int_equal(spine_allocated_bytes(), 0);
@@ -243,7 +243,7 @@ every_allocation_may_fail(void **state)
 
         assert_int_equal(write_file(store, 20, 0, &file, NULL), SPINE_OK);
         fault_alloc_arm(FAULT_ONCE, nth);
-        st = store_pin_run(file, 0, 20, false, images, &error);
+        st = store_pin_extent(file, 0, 20, false, images, &error);
         if (st == SPINE_OK)
             for (uint32_t i = 0; i < 20; i++) {
                 expect_image(file, i, images[i]);

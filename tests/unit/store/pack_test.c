@@ -154,7 +154,7 @@ a_pack_that_fails_leaves_nothing(void **state)
 }
 
 static void
-what_could_not_be_synced_stays_doubtful(void **state)
+what_could_not_be_synced_stays_suspect(void **state)
 {
     struct nth nth = {.left = 0, .only = SPINE_OPERATION_SYNC};
     struct spine_store *store = open_faulty(&nth);
@@ -174,7 +174,7 @@ what_could_not_be_synced_stays_doubtful(void **state)
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(store_object_sync(bad->object, &error), SPINE_IO);
     assert_non_null(strstr(error.message, bad->object->name));
-    assert_int_equal(store_object_state(bad->object), OBJECT_DOUBTFUL);
+    assert_int_equal(store_object_state(bad->object), OBJECT_SUSPECT);
     /* Neither was asked of the backend twice. */
     store_counts(store, &counts);
     assert_int_equal(counts.syncs, 2);
@@ -190,7 +190,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_a_pack_are_files),
         cmocka_unit_test(a_pack_that_fails_leaves_nothing),
-        cmocka_unit_test(what_could_not_be_synced_stays_doubtful),
+        cmocka_unit_test(what_could_not_be_synced_stays_suspect),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

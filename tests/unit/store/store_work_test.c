@@ -9,7 +9,7 @@
 
 #include "spine/fault.h"
 #include "spine/spine.h"
-#include "store/store_run.h"
+#include "store/store_extent.h"
 #include "store/store_state.h"
 
 #include <pthread.h>
@@ -142,7 +142,7 @@ count_end(void *context)
 }
 
 static void
-expect_images(struct store_run *run)
+expect_images(struct store_extent *run)
 {
     uint8_t expected[IMAGE_BYTES_MAX];
 
@@ -155,7 +155,7 @@ static void
 test_runs_are_read_and_told(void **state)
 {
     atomic_uint ends = 0;
-    struct store_run *run;
+    struct store_extent *run;
     struct spine_error error;
     struct store_file *file;
     struct world world;
@@ -163,41 +163,41 @@ test_runs_are_read_and_told(void **state)
     (void)state;
     world_init(&world, true);
     file = file_of(&world);
-    assert_int_equal(store_run_new(file, 2, 9, true, &run, NULL), SPINE_OK);
-    assert_true(store_run_submit(run, world.runtime, count_end, &ends));
-    assert_false(store_run_has_ended(run));
+    assert_int_equal(store_extent_new(file, 2, 9, true, &run, NULL), SPINE_OK);
+    assert_true(store_extent_submit(run, world.runtime, count_end, &ends));
+    assert_false(store_extent_has_ended(run));
     assert_int_equal(spine_runtime_run(world.runtime, 1), 1);
-    assert_true(store_run_has_ended(run));
+    assert_true(store_extent_has_ended(run));
     assert_int_equal(atomic_load(&ends), 1);
     assert_int_equal(atomic_load(&world.reads), 1);
     assert_in_range(atomic_load(&world.memory_beside), memory_beside_cache(world.store),
                     memory_beside_cache(world.store) + 100);
-    assert_int_equal(store_run_finish(run, NULL), SPINE_OK);
+    assert_int_equal(store_extent_finish(run, NULL), SPINE_OK);
     expect_images(run);
-    store_run_free(run);
+    store_extent_free(run);
 
     /* One that nobody has begun is read by who needs it, and is not told. */
-    assert_int_equal(store_run_new(file, 2, 9, true, &run, NULL), SPINE_OK);
-    assert_true(store_run_submit(run, world.runtime, count_end, &ends));
-    assert_int_equal(store_run_finish(run, NULL), SPINE_OK);
+    assert_int_equal(store_extent_new(file, 2, 9, true, &run, NULL), SPINE_OK);
+    assert_true(store_extent_submit(run, world.runtime, count_end, &ends));
+    assert_int_equal(store_extent_finish(run, NULL), SPINE_OK);
     expect_images(run);
-    store_run_free(run);
+    store_extent_free(run);
 
     /* One that fails says why. */
     atomic_store(&world.reads_fail, true);
-    assert_int_equal(store_run_new(file, 0, BLOCKS, true, &run, NULL), SPINE_OK);
-    assert_true(store_run_submit(run, NULL, count_end, &ends));
+    assert_int_equal(store_extent_new(file, 0, BLOCKS, true, &run, NULL), SPINE_OK);
+    assert_true(store_extent_submit(run, NULL, count_end, &ends));
     (void)spine_runtime_run(world.runtime, 100);
     assert_int_equal(atomic_load(&ends), 2);
-    assert_int_equal(store_run_finish(run, &error), SPINE_IO);
+    assert_int_equal(store_extent_finish(run, &error), SPINE_IO);
     assert_int_equal(error.status, SPINE_IO);
-    store_run_free(run);
+    store_extent_free(run);
 
     /* One that nobody wants any more is not read. */
     atomic_store(&world.reads, 0);
-    assert_int_equal(store_run_new(file, 0, 3, true, &run, NULL), SPINE_OK);
-    assert_true(store_run_submit(run, NULL, count_end, &ends));
-    store_run_free(run);
+    assert_int_equal(store_extent_new(file, 0, 3, true, &run, NULL), SPINE_OK);
+    assert_true(store_extent_submit(run, NULL, count_end, &ends));
+    store_extent_free(run);
     (void)spine_runtime_run(world.runtime, 100);
     assert_int_equal(atomic_load(&world.reads), 0);
     assert_int_equal(atomic_load(&ends), 2);
@@ -210,7 +210,7 @@ static void
 test_reads_are_taken_back(void **state)
 {
     enum { RUNS = 40 };
-    struct store_run *runs[RUNS];
+    struct store_extent *runs[RUNS];
     struct store_file *file;
     struct world world;
     struct rng rng;
@@ -223,14 +223,14 @@ test_reads_are_taken_back(void **state)
         unsigned left = 0, reads = 0;
 
         for (unsigned i = 0; i < RUNS; i++) {
-            assert_int_equal(store_run_new(file, i % BLOCKS, 1, true, &runs[i], NULL),
+            assert_int_equal(store_extent_new(file, i % BLOCKS, 1, true, &runs[i], NULL),
                              SPINE_OK);
-            assert_true(store_run_submit(runs[i], NULL, NULL, NULL));
+            assert_true(store_extent_submit(runs[i], NULL, NULL, NULL));
         }
         for (unsigned i = 0; i < RUNS; i++) {
             const unsigned at = (unsigned)rng_below(&rng, RUNS);
 
-            store_run_free(runs[at]);
+            store_extent_free(runs[at]);
             runs[at] = NULL;
         }
         for (unsigned i = 0; i < RUNS; i++)
@@ -239,12 +239,12 @@ test_reads_are_taken_back(void **state)
         while (spine_runtime_run(world.runtime, 1) > 0 && reads < left) {
             for (unsigned i = 0, seen = 0; i < RUNS; i++)
                 if (runs[i] != NULL)
-                    assert_int_equal(store_run_has_ended(runs[i]), seen++ <= reads);
+                    assert_int_equal(store_extent_has_ended(runs[i]), seen++ <= reads);
             reads++;
         }
         assert_int_equal(reads, left);
         for (unsigned i = 0; i < RUNS; i++)
-            store_run_free(runs[i]);
+            store_extent_free(runs[i]);
     }
     store_file_unref(file);
     world_release(&world);
@@ -349,15 +349,15 @@ test_runtimes_open_with_something_to_do(void **state)
 {
     atomic_uint ends = 0;
     struct spine_runtime *second;
-    struct store_run *run;
+    struct store_extent *run;
     struct store_file *file;
     struct world world;
 
     (void)state;
     world_init(&world, true);
     file = file_of(&world);
-    assert_int_equal(store_run_new(file, 2, 9, true, &run, NULL), SPINE_OK);
-    assert_true(store_run_submit(run, NULL, count_end, &ends));
+    assert_int_equal(store_extent_new(file, 2, 9, true, &run, NULL), SPINE_OK);
+    assert_true(store_extent_submit(run, NULL, count_end, &ends));
     spine_runtime_close(world.runtime);
     assert_int_equal(
         spine_runtime_open(&(struct spine_runtime_options){.store = world.store}, &second,
@@ -366,7 +366,7 @@ test_runtimes_open_with_something_to_do(void **state)
     for (unsigned i = 0; i < 5000 && atomic_load(&ends) == 0; i++)
         usleep(1000);
     assert_int_equal(atomic_load(&ends), 1);
-    store_run_free(run);
+    store_extent_free(run);
     store_file_unref(file);
     world.runtime = second;
     world_release(&world);

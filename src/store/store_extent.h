@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef STORE_STORE_RUN_H
-#define STORE_STORE_RUN_H
+#ifndef STORE_STORE_EXTENT_H
+#define STORE_STORE_EXTENT_H
 
 /*
- * store/store_run -- runs of blocks as store/ sees them; see store/store.h.
+ * store/store_extent -- extents of blocks as store/ sees them; see store/store.h.
  *
  *     idle --submit--> submitted --job reads--> ended
  *       \_________ finish reads ______________/
@@ -12,24 +12,24 @@
 #include "store/store.h"
 #include "store/store_work.h"
 
-enum run_state { RUN_IDLE, RUN_SUBMITTED, RUN_ENDED };
+enum extent_state { EXTENT_IDLE, EXTENT_SUBMITTED, EXTENT_ENDED };
 
-struct store_run {
+struct store_extent {
     struct store_task task;
     struct store_file *file; /* a reference */
     uint32_t index;
     uint32_t count;
     bool transient;
-    /* Guarded by the store's lock; RUN_ENDED may be seen without it. */
-    _Atomic(enum run_state) state;
-    /* The owner has let go of the run while it is read: the thread that reads frees
+    /* Guarded by the store's lock; EXTENT_ENDED may be seen without it. */
+    _Atomic(enum extent_state) state;
+    /* The owner has let go of the extent while it is read: the thread that reads frees
      * it. */
     bool is_abandoned;
     /* `on_end` is being called. */
     bool is_telling;
     void (*on_end)(void *context);
     void *context;
-    /* The result, once the run has ended. */
+    /* The result, once the extent has ended. */
     enum spine_status status;
     struct spine_error error;
     struct cached_image *images[];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Reading neighbours ahead: one read of the backend for a run of blocks that are not in
- * memory.
+ * Reading neighbours ahead: one read of the backend for an extent of blocks that are not
+ * in memory.
  *
  * Blocks that another thread is reading are left out at first: a thread that waited for
  * them, while others wait for what it is reading itself, would wait for ever.
@@ -16,17 +16,18 @@
 #include "store/codec.h"
 #include "store/store_state.h"
 
-static size_t run_begin(struct store_file *file, uint32_t index, size_t count,
-                        bool transient, struct cached_image **images);
-static enum spine_status run_read(struct store_file *file, struct cached_image **images,
-                                  size_t count, bool transient,
-                                  struct spine_error *error);
-static enum spine_status run_unpack(struct store_file *file, struct cached_image *cached,
-                                    const uint8_t *stored, struct spine_error *error);
+static size_t extent_begin(struct store_file *file, uint32_t index, size_t count,
+                           bool transient, struct cached_image **images);
+static enum spine_status extent_read(struct store_file *file,
+                                     struct cached_image **images, size_t count,
+                                     bool transient, struct spine_error *error);
+static enum spine_status extent_unpack(struct store_file *file,
+                                       struct cached_image *cached, const uint8_t *stored,
+                                       struct spine_error *error);
 
 enum spine_status
-store_pin_run(struct store_file *file, uint32_t index, size_t count, bool transient,
-              struct cached_image **out, struct spine_error *error)
+store_pin_extent(struct store_file *file, uint32_t index, size_t count, bool transient,
+                 struct cached_image **out, struct spine_error *error)
 {
     enum spine_status st = SPINE_OK;
     size_t at = 0;
@@ -36,24 +37,24 @@ store_pin_run(struct store_file *file, uint32_t index, size_t count, bool transi
     while (at < count && st == SPINE_OK) {
         const uint32_t first = index + (uint32_t)at;
         uint64_t offset;
-        size_t run, bytes;
+        size_t taken, bytes;
 
         out[at] = store_pin_resident(file, first, transient);
         if (out[at] != NULL) {
             at++;
             continue;
         }
-        run = store_file_extent(file, first, index + (uint32_t)count, UINT64_MAX, &offset,
-                                &bytes);
-        run = run_begin(file, first, run, transient, out + at);
-        if (run == 0) {
+        taken = store_file_extent(file, first, index + (uint32_t)count, UINT64_MAX,
+                                  &offset, &bytes);
+        taken = extent_begin(file, first, taken, transient, out + at);
+        if (taken == 0) {
             /* There is no memory, or another thread reads the block: store_pin() handles
              * both. */
             st = store_pin(file, first, transient, &out[at], error);
-            run = 1;
+            taken = 1;
         } else
-            st = run_read(file, out + at, run, transient, error);
-        at += run;
+            st = extent_read(file, out + at, taken, transient, error);
+        at += taken;
     }
     if (st == SPINE_OK)
         return SPINE_OK;
@@ -68,8 +69,8 @@ store_pin_run(struct store_file *file, uint32_t index, size_t count, bool transi
 /* Begins the loads of blocks that have no image, from `index` on, up to the first that
  * has one. Returns their number. */
 static size_t
-run_begin(struct store_file *file, uint32_t index, size_t count, bool transient,
-          struct cached_image **images)
+extent_begin(struct store_file *file, uint32_t index, size_t count, bool transient,
+             struct cached_image **images)
 {
     size_t begun = 0;
 
@@ -85,10 +86,10 @@ run_begin(struct store_file *file, uint32_t index, size_t count, bool transient,
     return begun;
 }
 
-/* Reads a run that was begun and ends its loads: those that failed are NULL then. */
+/* Reads an extent that was begun and ends its loads: those that failed are NULL then. */
 static enum spine_status
-run_read(struct store_file *file, struct cached_image **images, size_t count,
-         bool transient, struct spine_error *error)
+extent_read(struct store_file *file, struct cached_image **images, size_t count,
+            bool transient, struct spine_error *error)
 {
     const uint32_t first = images[0]->index;
     const uint64_t begin_ns = clock_now_ns();
@@ -108,7 +109,7 @@ run_read(struct store_file *file, struct cached_image **images, size_t count,
         const uint64_t at = file->table.blocks[first + i].offset - offset;
 
         if (st == SPINE_OK)
-            st = run_unpack(file, images[i], stored.bytes + at, error);
+            st = extent_unpack(file, images[i], stored.bytes + at, error);
         cache_end_load(images[i], st);
         if (st != SPINE_OK)
             images[i] = NULL;
@@ -119,8 +120,8 @@ run_read(struct store_file *file, struct cached_image **images, size_t count,
 }
 
 static enum spine_status
-run_unpack(struct store_file *file, struct cached_image *cached, const uint8_t *stored,
-           struct spine_error *error)
+extent_unpack(struct store_file *file, struct cached_image *cached, const uint8_t *stored,
+              struct spine_error *error)
 {
     const enum spine_status st =
         store_file_unpack(file, cached->index, stored, cached->image, error);

@@ -19,15 +19,15 @@
 #include <cmocka.h>
 
 #define ROWS 120000u
-/* More than a run takes. */
+/* More than an extent takes. */
 #define FUEL 1000u
 
 struct world {
     struct spine_store *store;
-    /* Reads of the store, when it runs. */
+    /* Reads of the store, when it extents. */
     struct spine_runtime *runtime;
     struct spine_batch *batch;
-    struct ahead ahead;
+    struct read_ahead ahead;
     struct read_disk disk;
 };
 
@@ -66,8 +66,8 @@ world_init(struct world *world)
 static void
 world_release(struct world *world)
 {
-    ahead_release(&world->ahead);
-    ahead_release(&world->ahead);
+    read_ahead_release(&world->ahead);
+    read_ahead_release(&world->ahead);
     spine_batch_unref(world->batch);
     spine_runtime_close(world->runtime);
     spine_store_close(world->store);
@@ -77,10 +77,10 @@ world_release(struct world *world)
 static enum spine_status
 bring(struct world *world, size_t block)
 {
-    return ahead_bring(&world->ahead, world->batch, block, NULL);
+    return read_ahead_bring(&world->ahead, world->batch, block, NULL);
 }
 
-/* Brings blocks from 0 on, until runs are on their way behind the one in use; the last
+/* Brings blocks from 0 on, until extents are on their way behind the one in use; the last
  * block that was brought. */
 static size_t
 bring_until_ahead(struct world *world)
@@ -88,7 +88,7 @@ bring_until_ahead(struct world *world)
     size_t block = 0;
 
     assert_int_equal(bring(world, block), SPINE_OK);
-    while (world->ahead.run_count < AHEAD_RUNS)
+    while (world->ahead.extent_count < READ_AHEAD_EXTENTS)
         assert_int_equal(bring(world, ++block), SPINE_OK);
     return block;
 }
@@ -103,11 +103,11 @@ test_extents_grow(void **state)
     (void)state;
     world_init(&world);
     block = bring_until_ahead(&world);
-    for (size_t i = 1; i < AHEAD_RUNS; i++) {
-        const struct ahead_run *run = &world.ahead.runs[i];
+    for (size_t i = 1; i < READ_AHEAD_EXTENTS; i++) {
+        const struct ahead_extent *extent = &world.ahead.extents[i];
 
-        assert_int_equal(run->begin, run[-1].end);
-        assert_true(run->end - run->begin > run[-1].end - run[-1].begin);
+        assert_int_equal(extent->begin, extent[-1].end);
+        assert_true(extent->end - extent->begin > extent[-1].end - extent[-1].begin);
     }
     while (++block < world.batch->block_count)
         assert_int_equal(bring(&world, block), SPINE_OK);
@@ -115,9 +115,9 @@ test_extents_grow(void **state)
     /* After a jump, one block. */
     reads = world.disk.reads;
     assert_int_equal(bring(&world, 3), SPINE_OK);
-    assert_int_equal(world.ahead.run_count, 1);
-    assert_int_equal(world.ahead.runs[0].begin, 3);
-    assert_int_equal(world.ahead.runs[0].end, 4);
+    assert_int_equal(world.ahead.extent_count, 1);
+    assert_int_equal(world.ahead.extents[0].begin, 3);
+    assert_int_equal(world.ahead.extents[0].end, 4);
     assert_true(world.disk.reads <= reads + 1);
     world_release(&world);
 }
@@ -133,14 +133,14 @@ test_reads_that_failed_ahead_are_made_again(void **state)
     (void)state;
     world_init(&world);
     block = bring_until_ahead(&world);
-    block = world.ahead.runs[1].begin;
+    block = world.ahead.extents[1].begin;
     world.disk.fails = true;
     reads = world.disk.reads;
     while (spine_runtime_run(world.runtime, FUEL) > 0)
         ;
-    assert_int_equal(world.disk.reads, reads + AHEAD_RUNS - 1);
-    for (size_t i = 1; i < AHEAD_RUNS; i++)
-        assert_true(store_run_has_ended(world.ahead.runs[i].run));
+    assert_int_equal(world.disk.reads, reads + READ_AHEAD_EXTENTS - 1);
+    for (size_t i = 1; i < READ_AHEAD_EXTENTS; i++)
+        assert_true(store_extent_has_ended(world.ahead.extents[i].read));
     world.disk.fails = false;
     for (; block < world.batch->block_count; block++)
         assert_int_equal(bring(&world, block), SPINE_OK);
@@ -157,14 +157,15 @@ test_reads_that_are_needed_and_fail_are_told(void **state)
     (void)state;
     world_init(&world);
     (void)bring_until_ahead(&world);
-    block = world.ahead.runs[1].begin;
+    block = world.ahead.extents[1].begin;
     world.disk.fails = true;
     while (spine_runtime_run(world.runtime, FUEL) > 0)
         ;
     for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(ahead_bring(&world.ahead, world.batch, block, &error), SPINE_IO);
+        assert_int_equal(read_ahead_bring(&world.ahead, world.batch, block, &error),
+                         SPINE_IO);
         assert_string_not_equal(error.message, "");
-        assert_int_equal(world.ahead.run_count, 0);
+        assert_int_equal(world.ahead.extent_count, 0);
     }
     world.disk.fails = false;
     assert_int_equal(bring(&world, block), SPINE_OK);
@@ -176,15 +177,15 @@ static void
 test_blocks_in_memory_are_there(void **state)
 {
     struct spine_batch *batch = batch_in_memory();
-    struct ahead ahead = {0};
+    struct read_ahead ahead = {0};
 
     (void)state;
     for (size_t block = 0; block < batch->block_count; block++) {
-        assert_int_equal(ahead_bring(&ahead, batch, block, NULL), SPINE_OK);
-        assert_int_equal(ahead.run_count, 0);
-        assert_false(ahead_awaits(&ahead, block));
+        assert_int_equal(read_ahead_bring(&ahead, batch, block, NULL), SPINE_OK);
+        assert_int_equal(ahead.extent_count, 0);
+        assert_false(read_ahead_awaits(&ahead, block));
     }
-    ahead_release(&ahead);
+    read_ahead_release(&ahead);
     spine_batch_unref(batch);
 }
 
