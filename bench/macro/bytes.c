@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct bytes_engine bytes_naive, bytes_map, bytes_rocksdb;
+extern const struct bytes_engine bytes_naive, bytes_map, bytes_rocksdb, bytes_dbsp;
 
 enum { VALUE_MAX = 200, PROBE_EVERY = 10 };
 
@@ -180,11 +180,13 @@ bytes_engine_of(const struct engine *engine)
 {
     static const struct bytes_engine *const peers[] = {
 #ifdef BENCH_CXX
-        &bytes_naive,
-        &bytes_map,
+        &bytes_naive,   &bytes_map,
 #endif
 #ifdef BENCH_ROCKSDB
         &bytes_rocksdb,
+#endif
+#ifdef BENCH_DBSP
+        &bytes_dbsp,
 #endif
         &bytes_spine,
     };

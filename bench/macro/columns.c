@@ -14,7 +14,7 @@
 
 enum { READ_ROWS = 16384 };
 
-extern const struct wide_engine wide_naive, wide_tuples, wide_rocksdb;
+extern const struct wide_engine wide_naive, wide_tuples, wide_rocksdb, wide_dbsp;
 
 struct state {
     bool strings;
@@ -230,6 +230,9 @@ wide_engine_of(const struct engine *engine)
 #endif
 #ifdef BENCH_ROCKSDB
         &wide_rocksdb,
+#endif
+#ifdef BENCH_DBSP
+        &wide_dbsp,
 #endif
         &wide_spine,
     };

@@ -1,32 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * peers/dbsp -- the spine of DBSP, which peers/dbsp/ brings as a static library.
+ * peers/dbsp -- the spine of DBSP with rows u64 -> u64.
  */
 
-#include "harness/engine.h"
-
-extern void *dbsp_open(bool apart);
-extern void dbsp_insert(void *engine, const uint64_t *keys, const uint64_t *values,
-                        const int64_t *weights, size_t rows);
-extern void dbsp_settle(void *engine);
-extern void dbsp_scan(void *engine, struct tally *tally);
-extern void dbsp_probe(void *engine, const uint64_t *keys, size_t count, uint64_t *values,
-                       struct tally *tally);
-extern void dbsp_unite(void *engine);
-extern uint64_t dbsp_runs(void *engine);
-extern void dbsp_close(void *engine);
+#include "peers/dbsp.h"
 
 static void *
-open_spine(const struct engine_setup *setup)
+open_in_memory(const struct engine_setup *setup)
 {
-    return dbsp_open(setup->apart);
+    const struct dbsp_setup words = {.kind = DBSP_WORDS, .apart = setup->apart};
+
+    return dbsp_open(&words);
 }
 
 static void
 insert(void *state, const struct spine_columns *columns)
 {
-    dbsp_insert(state, columns->keys, columns->values, columns->weights, columns->rows);
+    const struct dbsp_rows rows = {.rows = columns->rows,
+                                   .keys = {{.values = columns->keys}},
+                                   .values = {{.values = columns->values}},
+                                   .weights = columns->weights};
+
+    dbsp_insert(state, &rows);
 }
 
 static void
@@ -35,6 +31,15 @@ scan(void *state, enum scan_how how, struct tally *tally)
     if (how == SCAN_ROWS_BACKWARD)
         bench_fail("dbsp: scans go forward here");
     dbsp_scan(state, tally);
+}
+
+static void
+probe(void *state, const uint64_t *keys, size_t count, uint64_t *values,
+      struct tally *tally)
+{
+    const struct dbsp_rows rows = {.rows = count, .keys = {{.values = keys}}};
+
+    dbsp_probe(state, &rows, values, tally);
 }
 
 static const char *
@@ -47,13 +52,14 @@ describe(void)
 extern const struct engine engine_dbsp;
 const struct engine engine_dbsp = {
     .name = "dbsp",
-    .abilities = ENGINE_LOOKUP | ENGINE_APART | ENGINE_UNITE,
+    .abilities =
+        ENGINE_LOOKUP | ENGINE_APART | ENGINE_UNITE | ENGINE_BYTES | ENGINE_COLUMNS,
     .describe = describe,
-    .open = open_spine,
+    .open = open_in_memory,
     .insert = insert,
     .settle = dbsp_settle,
     .scan = scan,
-    .probe = dbsp_probe,
+    .probe = probe,
     .unite = dbsp_unite,
     .runs = dbsp_runs,
     .close = dbsp_close,
