@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * peers/dbsp -- the spine of DBSP with rows u64 -> u64.
+ * peers/dbsp -- the spine of DBSP with rows u64 -> u64: "dbsp" has all in memory,
+ * "dbsp-spill" keeps batches in files and has as many bytes for its cache of them as
+ * spine's "spill" has for everything.
  */
 
 #include "peers/dbsp.h"
@@ -10,6 +12,16 @@ static void *
 open_in_memory(const struct engine_setup *setup)
 {
     const struct dbsp_setup words = {.kind = DBSP_WORDS, .apart = setup->apart};
+
+    return dbsp_open(&words);
+}
+
+static void *
+open_on_files(const struct engine_setup *setup)
+{
+    const struct dbsp_setup words = {.kind = DBSP_WORDS,
+                                     .directory = setup->directory,
+                                     .cache_bytes = engine_spill_bytes(setup)};
 
     return dbsp_open(&words);
 }
@@ -49,7 +61,14 @@ describe(void)
            "release";
 }
 
-extern const struct engine engine_dbsp;
+static const char *
+describe_spill(void)
+{
+    return "the same, batches from a sixteenth of its cache on in files; the cache has a "
+           "quarter of what the rows take in spine's memory; direct reads";
+}
+
+extern const struct engine engine_dbsp, engine_dbsp_spill;
 const struct engine engine_dbsp = {
     .name = "dbsp",
     .abilities =
@@ -61,6 +80,18 @@ const struct engine engine_dbsp = {
     .scan = scan,
     .probe = probe,
     .unite = dbsp_unite,
+    .runs = dbsp_runs,
+    .close = dbsp_close,
+};
+const struct engine engine_dbsp_spill = {
+    .name = "dbsp-spill",
+    .abilities = ENGINE_LOOKUP,
+    .describe = describe_spill,
+    .open = open_on_files,
+    .insert = insert,
+    .settle = dbsp_settle,
+    .scan = scan,
+    .probe = probe,
     .runs = dbsp_runs,
     .close = dbsp_close,
 };

@@ -5,10 +5,11 @@
 
 extern const struct engine engine_spine, engine_spill, engine_stored, engine_naive,
     engine_sort, engine_map, engine_rocksdb, engine_rocksdb_level, engine_rocksdb_spill,
-    engine_leveldb, engine_lmdb, engine_dbsp;
+    engine_leveldb, engine_lmdb, engine_dbsp, engine_dbsp_spill;
 
 const char *const engine_names = "spine spill stored naive sort map rocksdb "
-                                 "rocksdb-level rocksdb-spill leveldb lmdb dbsp";
+                                 "rocksdb-level rocksdb-spill leveldb lmdb dbsp "
+                                 "dbsp-spill";
 const struct engine *const engines[] = {
     &engine_spine,
     &engine_spill,
@@ -31,6 +32,7 @@ const struct engine *const engines[] = {
 #endif
 #ifdef BENCH_DBSP
     &engine_dbsp,
+    &engine_dbsp_spill,
 #endif
     NULL,
 };

@@ -119,6 +119,7 @@ static const struct {
     {"leveldb", "LevelDB"},
     {"lmdb", "LMDB"},
     {"dbsp", "the spine of DBSP, a Rust library for incremental computation"},
+    {"dbsp-spill", "the same, on files, with the memory of spill for its cache"},
 };
 
 static size_t engines_of(const struct results *results, const char **engines);
