@@ -9,6 +9,7 @@
  *     C++                                  column
  *     bool                                 bool
  *     integers of 1, 2, 4 and 8 bytes      i8 to i64, u8 to u64
+ *     enumerations                         the integers below them
  *     float, double                        f32, f64
  *     std::chrono::time_point of the       date32, of days; timestamp, of seconds,
  *     system's clock                       milli-, micro- and nanoseconds

@@ -7,6 +7,7 @@
  * spine/tuple.hpp.
  */
 
+#include "spine/tuple_number.hpp"
 #include "spine/tuple_value.hpp"
 
 namespace spine_cpp

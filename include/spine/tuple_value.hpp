@@ -11,14 +11,11 @@
 #include "spine/tuple.h"
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <new>
 #include <optional>
-#include <ratio>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -39,14 +36,35 @@
 #define SPINE_EACH_10(m, ...) row.m, SPINE_EACH_9(__VA_ARGS__)
 #define SPINE_EACH_11(m, ...) row.m, SPINE_EACH_10(__VA_ARGS__)
 #define SPINE_EACH_12(m, ...) row.m, SPINE_EACH_11(__VA_ARGS__)
-#define SPINE_EACH_OF(a, b, c, d, e, f, g, h, i, j, k, l, each, ...) each
+#define SPINE_EACH_13(m, ...) row.m, SPINE_EACH_12(__VA_ARGS__)
+#define SPINE_EACH_14(m, ...) row.m, SPINE_EACH_13(__VA_ARGS__)
+#define SPINE_EACH_15(m, ...) row.m, SPINE_EACH_14(__VA_ARGS__)
+#define SPINE_EACH_16(m, ...) row.m, SPINE_EACH_15(__VA_ARGS__)
+#define SPINE_EACH_17(m, ...) row.m, SPINE_EACH_16(__VA_ARGS__)
+#define SPINE_EACH_18(m, ...) row.m, SPINE_EACH_17(__VA_ARGS__)
+#define SPINE_EACH_19(m, ...) row.m, SPINE_EACH_18(__VA_ARGS__)
+#define SPINE_EACH_20(m, ...) row.m, SPINE_EACH_19(__VA_ARGS__)
+#define SPINE_EACH_21(m, ...) row.m, SPINE_EACH_20(__VA_ARGS__)
+#define SPINE_EACH_22(m, ...) row.m, SPINE_EACH_21(__VA_ARGS__)
+#define SPINE_EACH_23(m, ...) row.m, SPINE_EACH_22(__VA_ARGS__)
+#define SPINE_EACH_24(m, ...) row.m, SPINE_EACH_23(__VA_ARGS__)
+#define SPINE_EACH_MORE(...) SPINE_MEMBERS_takes_24_members
+#define SPINE_EACH_OF(m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15,  \
+                      m16, m17, m18, m19, m20, m21, m22, m23, m24, m25, m26, m27, m28,   \
+                      m29, m30, m31, m32, m33, m34, m35, m36, each, ...) each
 #define SPINE_EACH(...)                                                                  \
-    SPINE_EACH_OF(__VA_ARGS__, SPINE_EACH_12, SPINE_EACH_11, SPINE_EACH_10,              \
+    SPINE_EACH_OF(__VA_ARGS__, SPINE_EACH_MORE, SPINE_EACH_MORE, SPINE_EACH_MORE,        \
+                  SPINE_EACH_MORE, SPINE_EACH_MORE, SPINE_EACH_MORE, SPINE_EACH_MORE,    \
+                  SPINE_EACH_MORE, SPINE_EACH_MORE, SPINE_EACH_MORE, SPINE_EACH_MORE,    \
+                  SPINE_EACH_MORE, SPINE_EACH_24, SPINE_EACH_23, SPINE_EACH_22,          \
+                  SPINE_EACH_21, SPINE_EACH_20, SPINE_EACH_19, SPINE_EACH_18,            \
+                  SPINE_EACH_17, SPINE_EACH_16, SPINE_EACH_15, SPINE_EACH_14,            \
+                  SPINE_EACH_13, SPINE_EACH_12, SPINE_EACH_11, SPINE_EACH_10,            \
                   SPINE_EACH_9, SPINE_EACH_8, SPINE_EACH_7, SPINE_EACH_6, SPINE_EACH_5,  \
                   SPINE_EACH_4, SPINE_EACH_3, SPINE_EACH_2, SPINE_EACH_1, )(__VA_ARGS__)
 /* clang-format on */
 
-/* Lists up to 12 members of a structure, in the order of its columns. */
+/* Lists up to 24 members of a structure, in the order of its columns. */
 #define SPINE_MEMBERS(type, ...)                                                         \
     inline auto spine_members(const type &row) noexcept                                  \
     {                                                                                    \
@@ -223,7 +241,9 @@ struct tuple_source {
  * whether they are the tail of a cell.
  */
 template <class T, class = void> struct tuple_value {
-    static_assert(never<T>, "spine_cpp::map: no column of a tuple can be of this type");
+    static_assert(never<T>, "spine_cpp::map: no column of a tuple can be of this type: "
+                            "take what spine/tuple.hpp lists, a structure with "
+                            "SPINE_MEMBERS(), or specialise spine_cpp::tuple_value");
 };
 
 template <class T>
@@ -308,68 +328,6 @@ struct tuple_value<T, std::enable_if_t<std::is_arithmetic_v<T> && sizeof(T) <= 8
             return __builtin_bswap16(bits);
         else
             return bits;
-    }
-};
-
-/* Points of the system's clock: of whole days a date32, where days beyond an int32_t are
- * the first or the last of it, of seconds to nanoseconds a timestamp. */
-template <class Rep, class Period>
-struct tuple_value<std::chrono::time_point<std::chrono::system_clock,
-                                           std::chrono::duration<Rep, Period>>> {
-    using point = std::chrono::time_point<std::chrono::system_clock,
-                                          std::chrono::duration<Rep, Period>>;
-    static constexpr bool is_date = std::ratio_equal_v<Period, std::ratio<86400>>;
-    static constexpr enum spine_time_unit unit =
-        std::ratio_equal_v<Period, std::nano>    ? SPINE_NANOSECONDS
-        : std::ratio_equal_v<Period, std::micro> ? SPINE_MICROSECONDS
-        : std::ratio_equal_v<Period, std::milli> ? SPINE_MILLISECONDS
-                                                 : SPINE_SECONDS;
-    static_assert(std::is_integral_v<Rep> && std::is_signed_v<Rep> &&
-                      (is_date || unit != SPINE_SECONDS ||
-                       std::ratio_equal_v<Period, std::ratio<1>>),
-                  "spine_cpp: points of time are whole days, seconds, milliseconds, "
-                  "microseconds or nanoseconds");
-    using number = std::conditional_t<is_date, std::int32_t, std::int64_t>;
-    using numbers = tuple_value<number>;
-    static constexpr bool is_fixed = true;
-    static constexpr std::size_t bytes = sizeof(number);
-
-    static spine_column column() noexcept
-    {
-        spine_column column = {};
-
-        column.kind = is_date ? SPINE_COLUMN_DATE32 : SPINE_COLUMN_TIMESTAMP;
-        column.unit = unit;
-        return column;
-    }
-
-    static std::size_t size(point, bool) noexcept
-    {
-        return bytes;
-    }
-
-    static unsigned char *
-    put(unsigned char *to, point time, unsigned char flip, bool is_tail) noexcept
-    {
-        constexpr auto least = std::numeric_limits<number>::min();
-        constexpr auto most = std::numeric_limits<number>::max();
-        const Rep count = time.time_since_epoch().count();
-        const number held = count < least  ? least
-                            : count > most ? most
-                                           : static_cast<number>(count);
-
-        return numbers::put(to, held, flip, is_tail);
-    }
-
-    static bool
-    get(tuple_source &from, point &out, unsigned char flip, bool is_tail) noexcept
-    {
-        number count = 0;
-
-        if (!numbers::get(from, count, flip, is_tail))
-            return false;
-        out = point(std::chrono::duration<Rep, Period>(static_cast<Rep>(count)));
-        return true;
     }
 };
 

@@ -101,6 +101,33 @@ refuse 'whole days, seconds, milliseconds' "(void)sizeof(spine_cpp::tuple_value<
 accept "(void)sizeof(spine_cpp::tuple_value<${point}int, std::ratio<86400>>>>)"
 accept '(void)spine_cpp::batcher<std::tuple<signed char, unsigned char, std::array<char, 2>>, int>::open(std::nothrow)'
 
+refuse 'a structure with SPINE_MEMBERS()' '(void)sizeof(spine_cpp::tuple_value<int *>)'
+
+# A list of more members than there may be says so.
+members() {
+    list=$(yes a | head -n "$1" | paste -sd ,)
+    cat >"$work/members.cpp" <<EOF
+#include <spine/tuple.hpp>
+struct row {
+    int a;
+};
+SPINE_MEMBERS(row, $list)
+EOF
+    "$compiler" -std=c++17 -fsyntax-only -I "$include" "$work/members.cpp" >"$work/log" 2>&1
+}
+members 24 || {
+    cat "$work/log"
+    echo "a structure has no 24 members"
+    bad=1
+}
+for count in 25 36; do
+    if members $count || ! grep -q 'SPINE_MEMBERS_takes_24_members' "$work/log"; then
+        cat "$work/log"
+        echo "a structure has $count members, or is refused without a word"
+        bad=1
+    fi
+done
+
 # The same of one row at a time.
 cat >"$work/row.cpp" <<EOF
 #include <spine/spine.hpp>

@@ -38,6 +38,35 @@ check_bytes(const char *expected, const std::tuple<Ts...> &columns)
     CHECK(decode_tuple<std::tuple<Ts...>>(bytes) == columns);
 }
 
+enum class state : int16_t { closed = -1, open = 1 };
+enum plain : uint8_t { five = 5 };
+
+static void
+enumerations_are_columns()
+{
+    check_bytes("8001", std::tuple(state::open));
+    check_bytes("8000", std::tuple(spine_cpp::descending<state>(state::closed)));
+    check_bytes("017fff", std::tuple(std::optional<state>(state::closed)));
+    check_bytes("05", std::tuple(five));
+    CHECK(spine_cpp::tuple_value<state>::column().kind == SPINE_COLUMN_I16);
+}
+
+/* As many members as SPINE_MEMBERS() takes. */
+struct wide {
+    uint8_t a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x;
+};
+SPINE_MEMBERS(wide, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w,
+              x)
+
+static void
+structures_have_up_to_24_members()
+{
+    const wide row = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12,
+                      13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24};
+
+    CHECK(hex(encode_tuple(row)) == "0102030405060708090a0b0c0d0e0f101112131415161718");
+}
+
 static void
 types_are_columns()
 {
@@ -480,6 +509,8 @@ main()
 {
     types_are_columns();
     other_bytes_are_refused();
+    enumerations_are_columns();
+    structures_have_up_to_24_members();
     points_of_time_are_columns();
     structures_are_tuples();
     the_library_has_the_same_bytes();
