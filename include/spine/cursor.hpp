@@ -128,8 +128,7 @@ class cursor : public cursor_moves<K, V, Time, Weights>
     template <class... Ts>
     result<void> set_prefix(std::nothrow_t, const std::tuple<Ts...> &elements)
     {
-        using columns = typename tuple_like<K>::columns;
-        using prefix = tuple_prefix<columns, std::index_sequence_for<Ts...>>;
+        using prefix = typename key_prefix<K, Ts...>::type;
         const prefix first(elements);
         typename codec<K>::encoder upper_encoder{};
         union spine_datum lower, upper;

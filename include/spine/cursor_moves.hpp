@@ -18,12 +18,24 @@
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 namespace spine_cpp
 {
 inline namespace SPINE_CPP_MODE
 {
+
+/* The first columns of K, as many as there are Ts, which convert to them. */
+template <class K, class... Ts> struct key_prefix {
+    static_assert(is_tuple<K>, "spine_cpp: only keys that are tuples have prefixes");
+    using columns = typename tuple_like<K>::columns;
+    static_assert(sizeof...(Ts) <= std::tuple_size_v<columns>,
+                  "spine_cpp: a prefix has no more elements than the key has columns");
+    using type = tuple_prefix<columns, std::index_sequence_for<Ts...>>;
+    static_assert(std::is_constructible_v<type, const std::tuple<Ts...> &>,
+                  "spine_cpp: an element of a prefix is no value of the key's column");
+};
 
 /* What a cursor reads and how it moves. */
 template <class K, class V, spine_time Time, unsigned Weights>
@@ -257,8 +269,7 @@ class cursor_moves : public handle<spine_cursor, spine_cursor_close>
     template <class... Ts>
     result<void> seek_prefix(std::nothrow_t, const std::tuple<Ts...> &elements)
     {
-        using columns = typename tuple_like<K>::columns;
-        using prefix = tuple_prefix<columns, std::index_sequence_for<Ts...>>;
+        using prefix = typename key_prefix<K, Ts...>::type;
         union spine_datum cell;
         spine_error error;
 

@@ -91,6 +91,14 @@ accept 'char text[] = "ada"; const char *end = text; strings.add(text, end)'
 accept 'strings.add("ada", std::string_view("ada")); strings.add("ada"s, "")'
 accept 'cursor.seek_key(1); cursor.seek_val(1)'
 
+# Prefixes of keys.
+pairs='spine_cpp::cursor<std::tuple<std::string, int>, int> pairs;'
+refuse 'only keys that are tuples have prefixes' 'cursor.seek_prefix(std::tuple(1))'
+refuse 'no more elements than the key has columns' "$pairs pairs.set_prefix(std::tuple(\"a\", 1, 2))"
+refuse 'no value of the key' "$pairs pairs.set_prefix(std::tuple(1))"
+refuse 'no value of the key' "$pairs pairs.seek_prefix(std::tuple(\"a\", \"b\"))"
+accept "$pairs pairs.set_prefix(std::tuple(\"a\")); pairs.seek_prefix(std::tuple(\"a\", 1))"
+
 # Which column a char would be depends on the machine.
 refuse 'take std::int8_t or std::uint8_t' '(void)spine_cpp::batcher<std::tuple<char, int>, int>::open(std::nothrow)'
 refuse 'take std::int8_t or std::uint8_t' '(void)spine_cpp::batcher<std::tuple<int, std::optional<wchar_t>>, int>::open(std::nothrow)'
