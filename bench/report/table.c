@@ -62,6 +62,7 @@ static const struct {
     {"upsert", "read the old value of a key, replace it; some keys much more often"},
     {"join", "look up 10,000 keys, half of them there, then insert them; and again"},
     {"join.0", "none of the keys is there"},
+    {"join.moving", "half of them there, all of a tenth of the range that moves"},
     {"join.100", "all of the keys are there, each many times"},
     {"join.seek", "half of them, one seek per key instead of a probe of all"},
     {"scan", "read everything, in order"},
