@@ -98,6 +98,7 @@ inline namespace SPINE_CPP_MODE
 /* False, as soon as T is known. */
 template <class T> inline constexpr bool never = false;
 
+/* Is T a std::optional? */
 template <class T> inline constexpr bool is_optional = false;
 template <class T> inline constexpr bool is_optional<std::optional<T>> = true;
 
