@@ -285,13 +285,15 @@ const struct file_block *
 file_table_next(const struct file_table *table, uint32_t *block, uint32_t *filter)
 {
     const struct file_block *blocks = table->blocks;
-    const struct file_block *filters = blocks + table->block_count;
     const bool more_blocks = *block < table->block_count;
+    const bool more_filters = *filter < table->filter_count;
+    const uint32_t at = table->block_count + *filter;
 
     assert(*block <= table->block_count && *filter <= table->filter_count);
-    if (*filter < table->filter_count &&
-        (!more_blocks || filters[*filter].offset < blocks[*block].offset))
-        return &filters[(*filter)++];
+    if (more_filters && (!more_blocks || blocks[at].offset < blocks[*block].offset)) {
+        ++*filter;
+        return &blocks[at];
+    }
     return more_blocks ? &blocks[(*block)++] : NULL;
 }
 
