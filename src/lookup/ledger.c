@@ -121,11 +121,13 @@ skipped_copy(const struct skipped *skipped)
 void
 lookup_ledger_skipped(struct lookup_ledger *ledger, const struct skipped *skipped)
 {
+    const int64_t apart = mem_apart_begin();
     struct skipped *copy = skipped_copy(skipped);
 
     if (copy != NULL)
         skipped_unref(
             atomic_exchange_explicit(&ledger->skipped, copy, memory_order_acq_rel));
+    mem_apart_end(apart);
 }
 
 bool
