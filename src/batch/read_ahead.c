@@ -22,7 +22,8 @@ static enum spine_status begin_extent(struct read_ahead *ahead,
 static void read_ahead_submit(struct read_ahead *ahead, struct store_extent *extent,
                               size_t begin, size_t end);
 static bool block_is_in_file(const struct spine_batch *batch, size_t block);
-static size_t run_end(const struct spine_batch *batch, size_t begin, uint64_t bytes_max);
+static size_t
+extent_end(const struct spine_batch *batch, size_t begin, uint64_t bytes_max);
 
 void
 read_ahead_release(struct read_ahead *ahead)
@@ -142,7 +143,8 @@ begin_extent(struct read_ahead *ahead, const struct spine_batch *batch, size_t b
     const struct fence *fence = &batch->fences[block];
     const uint64_t bytes_max = ahead->bytes_max > 0 ? ahead->bytes_max : READ_AHEAD_BYTES;
     const uint64_t room = store_ahead_bytes(fence->keeper->file->store);
-    const size_t end = run_end(batch, block, ahead->bytes < room ? ahead->bytes : room);
+    const size_t end =
+        extent_end(batch, block, ahead->bytes < room ? ahead->bytes : room);
     struct store_extent *extent;
 
     assert(ahead->extent_count < READ_AHEAD_EXTENTS);
@@ -185,7 +187,7 @@ block_is_in_file(const struct spine_batch *batch, size_t block)
 /* Blocks from `begin` on that lie side by side in a file and take at most `bytes_max`
  * bytes there, or one. */
 static size_t
-run_end(const struct spine_batch *batch, size_t begin, uint64_t bytes_max)
+extent_end(const struct spine_batch *batch, size_t begin, uint64_t bytes_max)
 {
     const struct fence *first = &batch->fences[begin];
     size_t end = begin + 1;

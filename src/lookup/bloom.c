@@ -170,10 +170,10 @@ INLINE_ALWAYS size_t
 select_all(const struct bloom *bloom, const uint64_t *hashes, size_t begin, size_t end,
            uint32_t *candidates)
 {
-    const size_t read_ahead_end = end - begin > AHEAD ? end - AHEAD : begin;
+    const size_t ahead_end = end - begin > AHEAD ? end - AHEAD : begin;
     size_t kept = 0, at = begin;
 
-    for (; at < read_ahead_end; at++) {
+    for (; at < ahead_end; at++) {
         __builtin_prefetch(block_of(bloom, hashes[at + AHEAD]));
         candidates[kept] = (uint32_t)at;
         kept += block_has(block_of(bloom, hashes[at]), hashes[at]);

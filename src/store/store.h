@@ -28,8 +28,8 @@
  *     cache.c              images in memory
  *     cache_queue.c        which of them stay
  *     kept_rows.c          single rows of blocks that do not stay
- *     read_ahead.c         several images at a time
- *     store_extent.c          the same, by a job of a runtime
+ *     pin_extent.c         several images at a time
+ *     store_extent.c       the same, by a job of a runtime
  *     store_work.c         what runtimes do for a store: read, remove files
  *     store_guests.c       users that need a file only as long as the store is open
  *
@@ -141,8 +141,7 @@ enum spine_status store_writer_new_in(struct store_pack *pack, struct store_writ
  * only be aborted. */
 enum spine_status store_pack_end(struct store_pack *pack, struct spine_error *error);
 /* Ends it, if that was not done, and waits until it is written. Takes the pack, also when
- * it fails: then its files cannot be read, and are only let go
- * of. */
+ * it fails: then its files cannot be read, and are only let go of. */
 enum spine_status store_pack_finish(struct store_pack *pack, struct spine_error *error);
 /* Gives the pack and its files up. NULL is allowed. */
 void store_pack_abort(struct store_pack *pack);

@@ -24,7 +24,7 @@
 
 struct world {
     struct spine_store *store;
-    /* Reads of the store, when it extents. */
+    /* Reads of the store, when it runs. */
     struct spine_runtime *runtime;
     struct spine_batch *batch;
     struct read_ahead ahead;
