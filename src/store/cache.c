@@ -236,6 +236,7 @@ store_row_find(struct store_file *file, const struct row_place *place,
                struct kept_row *out)
 {
     struct cache_shard *shard = shard_of(file, place->block);
+    struct account_reads *const reads = account_reads_of(&file->payer, false);
     bool found = false;
 
     mutex_lock(&shard->mutex);
@@ -243,6 +244,8 @@ store_row_find(struct store_file *file, const struct row_place *place,
         found = kept_rows_find(&shard->rows, file->footer.id.low, place, out);
     shard->hits += found;
     mutex_unlock(&shard->mutex);
+    if (found && reads != NULL)
+        atomic_fetch_add_explicit(&reads->hits, 1, memory_order_relaxed);
     return found;
 }
 

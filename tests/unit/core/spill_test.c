@@ -102,6 +102,38 @@ test_reads_count_for_their_spine(void **state)
     world_release(&world);
 }
 
+/* A row that is found in the cache without its block is a hit, too. */
+static void
+test_found_rows_are_hits_of_their_spine(void **state)
+{
+    struct spine_cursor *cursor;
+    struct spine_store_stats store;
+    struct spine_stats stats;
+    struct world world;
+    uint64_t reads = 0;
+
+    (void)state;
+    world_init(&world, BYTES_OF_FILES, 0);
+    for (uint64_t i = 0; i < 8; i++)
+        insert(&world, i, 8);
+    assert_int_equal(spine_consolidate(world.spine, NULL, NULL), SPINE_OK);
+    /* In a shard there is room for rows, hardly for a block. */
+    store_cache_set_bytes(world.store, 300000);
+    assert_int_equal(spine_cursor_open(world.spine, &cursor, NULL), SPINE_OK);
+    for (unsigned round = 0; round < 8; round++) {
+        reads = world.disk.reads;
+        for (uint64_t key = 0; key < 8 * ROWS; key += 2 * 4096 + 1)
+            assert_true(spine_cursor_seek_key_exact(cursor, spine_u64(key)));
+    }
+    spine_cursor_close(cursor);
+    assert_in_range(world.disk.reads - reads, 0, 5);
+    spine_get_stats(world.spine, &stats);
+    spine_store_get_stats(world.store, &store);
+    assert_true(stats.cache_hits >= 20);
+    assert_int_equal(stats.cache_hits, store.cache_hits);
+    world_release(&world);
+}
+
 static void
 test_small_outputs_stay(void **state)
 {
@@ -286,6 +318,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_large_outputs_go_to_files),
         cmocka_unit_test(test_reads_count_for_their_spine),
+        cmocka_unit_test(test_found_rows_are_hits_of_their_spine),
         cmocka_unit_test(test_small_outputs_stay),
         cmocka_unit_test(test_outputs_take_blocks_over),
         cmocka_unit_test(test_what_is_left_of_a_file_moves),
