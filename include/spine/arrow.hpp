@@ -5,7 +5,7 @@
 /*
  * Rows as records of Apache Arrow (spine/arrow.h). Part of spine.hpp; include that.
  *
- *     const auto mapping = spine_cpp::arrow_mapping::of<uint64_t, std::string>();
+ *     const auto mapping = spine_cpp::arrow_mapping::of<order_map>();
  *     spine_cpp::arrow_stream stream = mapping.stream(map.snapshot());
  *     consumer.import(stream.get());
  *
@@ -18,6 +18,7 @@
 #include "spine/codec.hpp"
 #include "spine/cursor.hpp"
 #include "spine/handle.hpp"
+#include "spine/map.hpp"
 #include "spine/result.hpp"
 #include "spine/snapshot.hpp"
 
@@ -105,6 +106,12 @@ class arrow_mapping : public handle<spine_arrow_mapping, spine_arrow_mapping_fre
     using if_columns =
         std::enable_if_t<std::is_same_v<Columns, spine_arrow_columns>, int>;
 
+    template <class K, class V, spine_time Time, unsigned Weights>
+    static result<arrow_mapping> of_rows(map<K, V, Time, Weights> *) noexcept
+    {
+        return of<K, V, Time, Weights>(std::nothrow);
+    }
+
   public:
     using handle::handle;
 
@@ -171,6 +178,18 @@ class arrow_mapping : public handle<spine_arrow_mapping, spine_arrow_mapping_fre
             spine_arrow_mapping_of_schema(schema.get(), &raw, &error) != SPINE_OK)
             return error;
         return arrow_mapping(raw);
+    }
+
+    /* Of the rows of a spine: of<orders>(). */
+    template <class Map, if_map<Map> = 0> static arrow_mapping of()
+    {
+        return of<Map>(std::nothrow).value();
+    }
+
+    template <class Map, if_map<Map> = 0>
+    static result<arrow_mapping> of(std::nothrow_t) noexcept
+    {
+        return of_rows(static_cast<Map *>(nullptr));
     }
 
     /* What its rows look like, as long as the mapping; NULL for no mapping. */

@@ -10,7 +10,7 @@
  *     store.checkpoint({{"orders", orders}, {"users", users}});
  *
  *     auto restored = store.restore(runtime);                after a crash
- *     auto orders = restored.take<uint64_t, std::string>("orders");
+ *     auto orders = restored.take<order_map>("orders");
  */
 
 #include "spine/backend.hpp"
@@ -190,7 +190,26 @@ class restored : public handle<spine_restored, spine_restored_free>
         return map<K, V, Time, Weights>(spine_restored_take(get(), name.c_str()));
     }
 
+    /* The same, by the type of the spine: take<orders>("orders"). */
+    template <class Map, if_map<Map> = 0> Map take(const std::string &name)
+    {
+        return take<Map>(std::nothrow, name).value();
+    }
+
+    template <class Map, if_map<Map> = 0>
+    result<Map> take(std::nothrow_t, const std::string &name) noexcept
+    {
+        return take_as(static_cast<Map *>(nullptr), name);
+    }
+
   private:
+    template <class K, class V, spine_time Time, unsigned Weights>
+    result<map<K, V, Time, Weights>>
+    take_as(map<K, V, Time, Weights> *, const std::string &name) noexcept
+    {
+        return take<K, V, Time, Weights>(std::nothrow, name);
+    }
+
     static spine_error
     failure(enum spine_status status, const char *what, const char *name) noexcept
     {

@@ -102,7 +102,7 @@ what_is_taken_comes_back()
     CHECK_THROWS(SPINE_INVALID, (restored.take<std::string, int64_t>("words")));
     CHECK_THROWS(SPINE_INVALID,
                  (restored.take<std::string, uint64_t, SPINE_TIME_U64>("words")));
-    auto map = restored.take<std::string, uint64_t>("words");
+    auto map = restored.take<spine_cpp::map<std::string, uint64_t>>("words");
     CHECK_THROWS(SPINE_NOT_FOUND, (restored.take<std::string, uint64_t>("words")));
     CHECK(map.snapshot().rows() == 1 && map.cursor().key() == "apple");
     using key = std::tuple<uint32_t, std::string>;
