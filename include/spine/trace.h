@@ -120,7 +120,8 @@ enum spine_log_level {
     SPINE_LOG_ERROR = 1,
     /* A merge failed and is to be tried again; memory is at its limit. */
     SPINE_LOG_WARNING,
-    /* Memory is shorter, or less short, than before. */
+    /* Memory is shorter, or less short, than before. Of such changes one message comes
+     * in ten seconds at most, and one warning, which count those in between. */
     SPINE_LOG_INFO
 };
 

@@ -7,6 +7,8 @@
 #include "observe/observe.h"
 #include "runtime/pump.h"
 
+#include <stdio.h>
+
 /* In percent of the limit: where a level begins; it ends LEVEL_SLACK below. */
 static const unsigned level_begins[PRESSURES] = {
     [PRESSURE_MODERATE] = 85,
@@ -28,6 +30,11 @@ static const unsigned level_begins[PRESSURES] = {
 static const unsigned cache_shifts[PRESSURES] = {
     [PRESSURE_HIGH] = 1, [PRESSURE_CRITICAL] = 3, [PRESSURE_FULL] = 4};
 
+/* An operator is told of changes at most so often, and of a full memory apart from them:
+ * where work keeps memory near its limit, levels change several times a second. */
+#define WORDS_NS UINT64_C(10000000000)
+#define WORDS_BYTES 160
+
 /* In sixteenths of the limit: what the store has anyway, and what it may fill up to, with
  * all that others hold, while there is no pressure. */
 #define STORE_UP_TO 12u
@@ -39,6 +46,8 @@ static enum pressure
 level_of(const struct spine_runtime *runtime, uint64_t bytes, enum pressure present);
 static void apply_locked(struct spine_runtime *runtime, enum pressure level);
 static void give_room_locked(struct spine_runtime *runtime);
+static void note_change_locked(struct memory_budget *budget, enum pressure level);
+static void tell_changes(struct spine_runtime *runtime);
 
 enum pressure
 runtime_weigh(struct spine_runtime *runtime)
@@ -50,6 +59,7 @@ runtime_weigh(struct spine_runtime *runtime)
 
     if (budget->limit_bytes == UINT64_MAX)
         return PRESSURE_NONE;
+    tell_changes(runtime);
     if (level_of(runtime, runtime_memory(runtime), before) == before &&
         !others_changed(runtime, others_of(runtime)))
         return before;
@@ -60,8 +70,10 @@ runtime_weigh(struct spine_runtime *runtime)
         mutex_unlock(&budget->mutex);
         return level;
     }
-    if (is_other)
+    if (is_other) {
         apply_locked(runtime, level);
+        note_change_locked(budget, level);
+    }
     give_room_locked(runtime);
     mutex_unlock(&budget->mutex);
     if (runtime->service != NULL)
@@ -69,12 +81,63 @@ runtime_weigh(struct spine_runtime *runtime)
     if (!is_other)
         return level;
     watch_tell_pressure(runtime);
-    runtime_log(runtime, level == PRESSURE_FULL ? SPINE_LOG_WARNING : SPINE_LOG_INFO,
-                "memory: pressure is %s, after %s: %llu of %llu bytes",
-                pressure_names[level], pressure_names[before],
+    tell_changes(runtime);
+    return level;
+}
+
+static void
+note_change_locked(struct memory_budget *budget, enum pressure level)
+{
+    const bool is_full = level == PRESSURE_FULL;
+    const uint64_t last_ns = is_full ? budget->told.warning_ns : budget->told.message_ns;
+    const uint64_t due_ns = last_ns > 0 ? last_ns + WORDS_NS : 0;
+
+    assert(mutex_is_held(&budget->mutex));
+    budget->told.changes++;
+    if (level > budget->told.most)
+        budget->told.most = level;
+    if (due_ns < atomic_load_explicit(&budget->words_due_ns, memory_order_relaxed))
+        atomic_store_explicit(&budget->words_due_ns, due_ns, memory_order_relaxed);
+}
+
+/* Tells an operator of the changes, if there are some and it is time. */
+static void
+tell_changes(struct spine_runtime *runtime)
+{
+    struct memory_budget *const budget = &runtime->budget;
+    char between[WORDS_BYTES] = "";
+    enum pressure level, before;
+    uint64_t now_ns;
+    bool is_warning;
+
+    if (atomic_load_explicit(&budget->words_due_ns, memory_order_relaxed) == UINT64_MAX)
+        return;
+    now_ns = clock_now_ns();
+    if (now_ns < atomic_load_explicit(&budget->words_due_ns, memory_order_relaxed))
+        return;
+    mutex_lock(&budget->mutex);
+    if (now_ns < atomic_load_explicit(&budget->words_due_ns, memory_order_relaxed)) {
+        mutex_unlock(&budget->mutex);
+        return;
+    }
+    level = runtime_pressure(runtime);
+    before = budget->told.level;
+    is_warning = budget->told.most == PRESSURE_FULL;
+    if (budget->told.changes > 1)
+        (void)snprintf(between, sizeof between, ", up to %s in %u changes",
+                       pressure_names[budget->told.most], budget->told.changes);
+    budget->told.level = budget->told.most = level;
+    budget->told.changes = 0;
+    budget->told.message_ns = now_ns;
+    if (is_warning)
+        budget->told.warning_ns = now_ns;
+    atomic_store_explicit(&budget->words_due_ns, UINT64_MAX, memory_order_relaxed);
+    mutex_unlock(&budget->mutex);
+    runtime_log(runtime, is_warning ? SPINE_LOG_WARNING : SPINE_LOG_INFO,
+                "memory: pressure is %s, after %s%s: %llu of %llu bytes",
+                pressure_names[level], pressure_names[before], between,
                 (unsigned long long)runtime_memory(runtime),
                 (unsigned long long)budget->limit_bytes);
-    return level;
 }
 
 /* More than the store was told, or less by more than a little. */

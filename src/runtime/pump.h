@@ -62,6 +62,16 @@ struct memory_budget {
     struct mutex mutex;
     uint64_t since_ns;
     uint64_t ns[PRESSURES]; /* spent at each level before `since_ns` */
+    struct {
+        /* The level of the last message, the highest one since, and how many changes of
+         * it nobody was told of. */
+        enum pressure level, most;
+        unsigned changes;
+        /* When there was a message last, and when a warning; 0: never. */
+        uint64_t message_ns, warning_ns;
+    } told;
+    /* When the changes that nobody was told of are due; UINT64_MAX: there are none. */
+    atomic_uint_least64_t words_due_ns;
 };
 
 struct spine_runtime {

@@ -6,11 +6,14 @@
 
 #include "runtime/pressure.h"
 
+#include "runtime/pump.h"
 #include "runtime/runtime.h"
 #include "spine/spine.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -126,6 +129,65 @@ more_goes_to_files_the_higher_it_is(void **state)
     world_release(&world);
 }
 
+struct words {
+    unsigned warnings, others;
+    char text[300];
+};
+
+static void
+on_message(void *context, enum spine_log_level level, const char *message)
+{
+    struct words *words = context;
+
+    if (level == SPINE_LOG_WARNING)
+        words->warnings++;
+    else
+        words->others++;
+    (void)snprintf(words->text, sizeof words->text, "%s", message);
+}
+
+/* However often levels change, an operator reads of it now and then, and of all. */
+static void
+an_operator_is_told_now_and_then(void **state)
+{
+    struct words words = {0};
+    const struct spine_log log = {.context = &words, .on_message = on_message};
+    const struct spine_runtime_options options = {
+        .manual = true, .memory_limit_bytes = LIMIT, .log = &log};
+    struct world world = {0};
+    struct memory_budget *budget;
+
+    (void)state;
+    assert_int_equal(spine_runtime_open(&options, &world.runtime, NULL), SPINE_OK);
+    budget = &world.runtime->budget;
+    assert_int_equal(hold(&world, 86), PRESSURE_MODERATE);
+    assert_int_equal(words.others, 1);
+    assert_non_null(strstr(words.text, "pressure is moderate, after none: "));
+    /* A full memory is told at once, the first time. */
+    assert_int_equal(hold(&world, 100), PRESSURE_FULL);
+    assert_int_equal(words.warnings, 1);
+    assert_non_null(strstr(words.text, "pressure is full, after moderate: "));
+    for (unsigned i = 0; i < 50; i++) {
+        (void)hold(&world, 0);
+        (void)hold(&world, 100);
+    }
+    assert_int_equal(hold(&world, 0), PRESSURE_NONE);
+    assert_int_equal(words.warnings + words.others, 2);
+    /* Later, when somebody looks, though nothing has changed. */
+    atomic_store(&budget->words_due_ns, 1);
+    assert_int_equal(hold(&world, 0), PRESSURE_NONE);
+    assert_int_equal(words.warnings, 2);
+    assert_non_null(
+        strstr(words.text, "is none, after full, up to full in 101 changes: 0 of "));
+    assert_int_equal(hold(&world, 0), PRESSURE_NONE);
+    assert_int_equal(words.warnings + words.others, 3);
+    /* And after a while of silence at once. */
+    budget->told.message_ns -= UINT64_C(11000000000);
+    assert_int_equal(hold(&world, 86), PRESSURE_MODERATE);
+    assert_int_equal(words.others, 2);
+    world_release(&world);
+}
+
 /* Of a runtime without a number of its own. */
 static void
 a_small_limit_sends_smaller_outputs_to_files(void **state)
@@ -210,6 +272,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_level_begins_and_ends_where_it_should),
         cmocka_unit_test(more_goes_to_files_the_higher_it_is),
+        cmocka_unit_test(an_operator_is_told_now_and_then),
         cmocka_unit_test(a_small_limit_sends_smaller_outputs_to_files),
         cmocka_unit_test(the_cache_gets_what_is_spare),
         cmocka_unit_test(merges_begin_one_at_a_time_when_it_is_critical),
