@@ -544,6 +544,7 @@ class map : public handle<::spine, spine_close>
 
 /* Is T a spine? */
 template <class T> inline constexpr bool is_map = false;
+/* These are. */
 template <class K, class V, spine_time Time, unsigned Weights>
 inline constexpr bool is_map<map<K, V, Time, Weights>> = true;
 template <class T> using if_map = std::enable_if_t<is_map<T>, int>;

@@ -121,10 +121,11 @@ struct tuple_value<std::chrono::time_point<std::chrono::system_clock,
 __extension__ using int128 = __int128;
 
 /* A number of up to `Precision` digits, `Scale` of them after the point, as SQL and Arrow
- * have it: `digits` is the number without its point. */
+ * have it. */
 template <unsigned Precision, int Scale = 0> struct decimal {
     static_assert(Precision >= 1 && Precision <= 38, "spine_cpp: a decimal has 1 to 38 "
                                                      "digits");
+    /* The number without its point. */
     int128 digits = 0;
 
     decimal() = default;
