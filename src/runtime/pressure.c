@@ -47,6 +47,7 @@ level_of(const struct spine_runtime *runtime, uint64_t bytes, enum pressure pres
 static void apply_locked(struct spine_runtime *runtime, enum pressure level);
 static void give_room_locked(struct spine_runtime *runtime);
 static void note_change_locked(struct memory_budget *budget, enum pressure level);
+static void trace_pressure(struct spine_runtime *runtime, enum pressure level);
 static void tell_changes(struct spine_runtime *runtime);
 
 enum pressure
@@ -81,6 +82,7 @@ runtime_weigh(struct spine_runtime *runtime)
     if (!is_other)
         return level;
     watch_tell_pressure(runtime);
+    trace_pressure(runtime, level);
     tell_changes(runtime);
     return level;
 }
@@ -93,11 +95,27 @@ note_change_locked(struct memory_budget *budget, enum pressure level)
     const uint64_t due_ns = last_ns > 0 ? last_ns + WORDS_NS : 0;
 
     assert(mutex_is_held(&budget->mutex));
+    budget->changes++;
     budget->told.changes++;
     if (level > budget->told.most)
         budget->told.most = level;
     if (due_ns < atomic_load_explicit(&budget->words_due_ns, memory_order_relaxed))
         atomic_store_explicit(&budget->words_due_ns, due_ns, memory_order_relaxed);
+}
+
+static void
+trace_pressure(struct spine_runtime *runtime, enum pressure level)
+{
+    const struct spine_trace *const trace = runtime_trace(runtime);
+    struct spine_event event = {.kind = SPINE_EVENT_PRESSURE, .spine = ""};
+
+    if (trace == NULL)
+        return;
+    event.level = (unsigned)level;
+    event.thread = thread_number();
+    event.begin_ns = event.end_ns = clock_now_ns();
+    event.bytes = runtime_memory(runtime);
+    trace->on_event(trace->context, &event);
 }
 
 /* Tells an operator of the changes, if there are some and it is time. */

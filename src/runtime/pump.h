@@ -62,9 +62,9 @@ struct memory_budget {
     struct mutex mutex;
     uint64_t since_ns;
     uint64_t ns[PRESSURES]; /* spent at each level before `since_ns` */
+    uint64_t changes;       /* of the level, in all */
     struct {
-        /* The level of the last message, the highest one since, and how many changes of
-         * it nobody was told of. */
+        /* The level of the last message, the highest one since, and the changes since. */
         enum pressure level, most;
         unsigned changes;
         /* When there was a message last, and when a warning; 0: never. */

@@ -410,6 +410,7 @@ write_unit(struct object_sink *sink, struct sink_unit *unit, struct spine_error 
 
     store_count(&store->writes, 1);
     store_count(&store->write_bytes, unit->filled);
+    store_size(&store->write_sizes, unit->filled);
     st = backend->write(backend->context, sink->writer, unit->bytes, unit->filled, error);
     st = store_answer(st, error);
     store_time(&store->write_times, begin_ns);

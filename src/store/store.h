@@ -55,6 +55,7 @@
 #include "store/store_guests.h"
 #include "store/store_names.h"
 #include "store/store_object.h"
+#include "store/store_tell.h"
 #include "store/store_work.h"
 #include "store/write_behind.h"
 

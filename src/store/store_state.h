@@ -26,10 +26,19 @@ struct checkpoint_turn {
     bool is_taken;
 };
 
-/* How often a call of the backend took how long: a struct spine_histogram. */
-struct store_times {
+/* How often something took how long, or had what size: a struct spine_histogram, or a
+ * struct spine_size_histogram. */
+struct store_histogram {
     atomic_uint_least64_t counts[SPINE_BUCKETS];
-    atomic_uint_least64_t sum_ns;
+    /* In nanoseconds or bytes. */
+    atomic_uint_least64_t sum;
+};
+
+/* How many bytes of files there were for how long. */
+struct store_usage {
+    uint64_t since_ns;
+    /* Until then. */
+    double byte_seconds;
 };
 
 struct spine_store {
@@ -55,7 +64,12 @@ struct spine_store {
     atomic_uint_least64_t reads, read_bytes;
     atomic_uint_least64_t files, file_bytes;
     atomic_uint_least64_t syncs;
-    struct store_times write_times, read_times, sync_times;
+    struct store_histogram write_times, read_times, sync_times;
+    struct store_histogram write_sizes, read_sizes;
+    /* Guarded by the mutex of `objects`, as are changes of `file_bytes`. */
+    struct store_usage usage;
+    atomic_uint_least64_t checkpoints, failed_checkpoints, restores;
+    struct store_histogram checkpoint_times, checkpoint_delays, checkpoint_sizes;
     atomic_uint_least64_t files_written, files_removed;
     /* Memory of writers and reads ahead, and of what is known of open files. */
     atomic_uint_least64_t memory;
@@ -75,6 +89,9 @@ store_file_of_written(struct store_object *object, uint64_t base,
                       struct file_table *table, const struct file_footer *footer,
                       struct store_file **out, struct spine_error *error);
 
+/* There are `more` bytes of files, and `less` are gone. */
+void store_change_bytes(struct spine_store *store, uint64_t more, uint64_t less);
+
 static inline void
 store_count(atomic_uint_least64_t *count, uint64_t more)
 {
@@ -87,17 +104,32 @@ store_uncount(atomic_uint_least64_t *count, uint64_t less)
     atomic_fetch_sub_explicit(count, less, memory_order_relaxed);
 }
 
+/* Adds `amount`, which is `units` whole units, to a histogram. */
+static inline void
+store_sort(struct store_histogram *histogram, uint64_t amount, uint64_t units)
+{
+    /* One unit is not less than 2^0, and less than 2^1. */
+    const unsigned bucket = units == 0 ? 0 : 64 - (unsigned)__builtin_clzll(units);
+
+    store_count(&histogram->counts[bucket < SPINE_BUCKETS ? bucket : SPINE_BUCKETS - 1],
+                1);
+    store_count(&histogram->sum, amount);
+}
+
 /* What began at `begin_ns` has ended: adds that it took so long. */
 static inline void
-store_time(struct store_times *times, uint64_t begin_ns)
+store_time(struct store_histogram *times, uint64_t begin_ns)
 {
     const uint64_t ns = clock_now_ns() - begin_ns;
-    /* 1,000 ns are not less than 2^0 us, and less than 2^1. */
-    const uint64_t us = ns / 1000;
-    const unsigned bucket = us == 0 ? 0 : 64 - (unsigned)__builtin_clzll(us);
 
-    store_count(&times->counts[bucket < SPINE_BUCKETS ? bucket : SPINE_BUCKETS - 1], 1);
-    store_count(&times->sum_ns, ns);
+    store_sort(times, ns, ns / 1000);
+}
+
+/* Adds something of `bytes` bytes. */
+static inline void
+store_size(struct store_histogram *sizes, uint64_t bytes)
+{
+    store_sort(sizes, bytes, bytes / 1024);
 }
 
 /* Tells the trace of an operation that began at `begin_ns` and has ended. */
@@ -127,6 +159,7 @@ store_read(const struct store_file *file, uint64_t offset, void *data, size_t by
 
     store_count(&store->reads, 1);
     store_count(&store->read_bytes, bytes);
+    store_size(&store->read_sizes, bytes);
     st = store_answer(store->backend.read_at(store->backend.context, file->object->handle,
                                              file->base + offset, data, bytes, error),
                       error);

@@ -129,6 +129,46 @@ more_goes_to_files_the_higher_it_is(void **state)
     world_release(&world);
 }
 
+static void
+on_event(void *context, const struct spine_event *event)
+{
+    struct spine_event *last = context;
+    const uint64_t count = last->count + 1;
+
+    assert_int_equal(event->kind, SPINE_EVENT_PRESSURE);
+    assert_true(event->thread > 0 && event->begin_ns > 0);
+    *last = *event;
+    last->count = count;
+}
+
+static void
+changes_are_counted_and_traced(void **state)
+{
+    struct spine_event last = {0};
+    const struct spine_trace trace = {.context = &last, .on_event = on_event};
+    const struct spine_runtime_options options = {
+        .manual = true, .memory_limit_bytes = LIMIT, .trace = &trace};
+    struct world world = {0};
+    struct spine_runtime_stats stats;
+
+    (void)state;
+    assert_int_equal(spine_runtime_open(&options, &world.runtime, NULL), SPINE_OK);
+    assert_int_equal(hold(&world, 84), PRESSURE_NONE);
+    assert_int_equal(last.count, 0);
+    assert_int_equal(hold(&world, 91), PRESSURE_HIGH);
+    assert_int_equal(last.count, 1);
+    assert_int_equal(last.level, SPINE_PRESSURE_HIGH);
+    assert_true(last.bytes >= 91 * PERCENT);
+    assert_int_equal(hold(&world, 0), PRESSURE_NONE);
+    assert_int_equal(last.count, 2);
+    assert_int_equal(last.level, SPINE_PRESSURE_NONE);
+    spine_runtime_get_stats(world.runtime, &stats);
+    assert_int_equal(stats.pressure_changes, 2);
+    assert_int_equal(stats.allocated_bytes, spine_allocated_bytes());
+    assert_true(stats.resident_bytes_max > 0);
+    world_release(&world);
+}
+
 struct words {
     unsigned warnings, others;
     char text[300];
@@ -272,6 +312,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_level_begins_and_ends_where_it_should),
         cmocka_unit_test(more_goes_to_files_the_higher_it_is),
+        cmocka_unit_test(changes_are_counted_and_traced),
         cmocka_unit_test(an_operator_is_told_now_and_then),
         cmocka_unit_test(a_small_limit_sends_smaller_outputs_to_files),
         cmocka_unit_test(the_cache_gets_what_is_spare),
