@@ -235,11 +235,8 @@ class arrow_mapping : public handle<spine_arrow_mapping, spine_arrow_mapping_fre
             return this->empty("arrow_mapping");
         if (wanted.make(&error) != SPINE_OK)
             return error;
-        if (!spine_schema_equal(schema(), wanted.get())) {
-            (void)fail(&error, SPINE_INVALID, "the records of a mapping are other rows");
-            return error;
-        }
-        if (spine_batch_from_arrow(get(), &records, &raw, &error) != SPINE_OK)
+        if (spine_schema_compare(schema(), wanted.get(), &error) != SPINE_OK ||
+            spine_batch_from_arrow(get(), &records, &raw, &error) != SPINE_OK)
             return error;
         return spine_cpp::batch<K, V, Time, Weights>(raw);
     }

@@ -185,8 +185,9 @@ class restored : public handle<spine_restored, spine_restored_free>
         if (found.name == nullptr || name != found.name || found.spine == nullptr)
             return failure(SPINE_NOT_FOUND,
                            "a checkpoint has no such spine to take: ", name.c_str());
-        if (!spine_schema_equal(spine_get_schema(found.spine), schema.get()))
-            return failure(SPINE_INVALID, "its rows are of other types: ", name.c_str());
+        if (spine_schema_compare(spine_get_schema(found.spine), schema.get(), &error) !=
+            SPINE_OK)
+            return error;
         return map<K, V, Time, Weights>(spine_restored_take(get(), name.c_str()));
     }
 
