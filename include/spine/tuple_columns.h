@@ -49,7 +49,7 @@ spine_column_is_null(const struct spine_column_data *column, size_t row)
 {
     const size_t bit = column->valid_offset + row;
 
-    return column->valid != NULL && (column->valid[bit / 8] >> bit % 8 & 1) == 0;
+    return column->valid && (column->valid[bit / 8] >> bit % 8 & 1) == 0;
 }
 
 /* A row of a column of strings or binaries; they are where the column has them. */
@@ -57,10 +57,17 @@ static inline struct spine_bytes
 spine_column_bytes(const struct spine_column_data *column, size_t row)
 {
     const uint64_t begin = column->offsets[row], end = column->offsets[row + 1];
+#ifdef __cplusplus
+    const char *const values = static_cast<const char *>(column->values);
+#else
+    const char *const values = column->values;
+#endif
     struct spine_bytes bytes;
 
-    bytes.data = end > begin ? (const char *)column->values + begin : NULL;
-    bytes.size = (size_t)(end - begin);
+    bytes.data = values;
+    if (end > begin)
+        bytes.data = values + begin;
+    bytes.size = end - begin;
     return bytes;
 }
 

@@ -196,6 +196,18 @@ fail_schema(struct spine_error *error, const char *what, const struct spine_sche
                       differences);
 }
 
+enum spine_status
+spine_schema_compare(const struct spine_schema *given, const struct spine_schema *wanted,
+                     struct spine_error *error)
+{
+    if (given == NULL || wanted == NULL)
+        return fail_null(error, "spine_schema_compare",
+                         given == NULL ? "given" : "wanted");
+    if (spine_schema_equal(given, wanted))
+        return SPINE_OK;
+    return fail_schema(error, "what is given", given, wanted);
+}
+
 /* The first column in which two types differ, or how many each has. */
 static void
 add_columns(struct line *text, const char *of, const struct spine_tuple_type *given,

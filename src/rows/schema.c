@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Are two schemas equal, and if not, why? */
+/* Are two schemas equal? */
 
-#include "base/error.h"
-#include "rows/describe.h"
 #include "spine/tuple.h"
 
 bool
@@ -20,16 +18,4 @@ spine_schema_equal(const struct spine_schema *a, const struct spine_schema *b)
            a_weights == b_weights && a->time == b->time &&
            spine_tuple_type_equal(a->key_tuple, b->key_tuple) &&
            spine_tuple_type_equal(a->value_tuple, b->value_tuple);
-}
-
-enum spine_status
-spine_schema_compare(const struct spine_schema *given, const struct spine_schema *wanted,
-                     struct spine_error *error)
-{
-    if (given == NULL || wanted == NULL)
-        return fail_null(error, "spine_schema_compare",
-                         given == NULL ? "given" : "wanted");
-    if (spine_schema_equal(given, wanted))
-        return SPINE_OK;
-    return fail_schema(error, "what is given", given, wanted);
 }
