@@ -266,10 +266,19 @@ out:
     return st;
 }
 
+/* A pack of some pages ends with a whole one: around the cache of the system, the last
+ * page would have to be written whole and cut, which takes as long as 150 KB do. */
 enum spine_status
 store_pack_end(struct store_pack *pack, struct spine_error *error)
 {
+    static const uint8_t zeros[FILE_PACK_PAGE_BYTES];
+    const uint64_t bytes = object_sink_bytes(pack->sink);
+    const size_t behind = (size_t)(bytes % FILE_PACK_PAGE_BYTES);
+
     assert(!pack->is_busy);
+    if (bytes > FILE_PACK_PAGE_BYTES && behind > 0)
+        TRY_RETURN(
+            object_sink_append(pack->sink, zeros, FILE_PACK_PAGE_BYTES - behind, error));
     return object_sink_end(pack->sink, error);
 }
 
