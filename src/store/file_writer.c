@@ -271,14 +271,9 @@ out:
 enum spine_status
 store_pack_end(struct store_pack *pack, struct spine_error *error)
 {
-    static const uint8_t zeros[FILE_PACK_PAGE_BYTES];
-    const uint64_t bytes = object_sink_bytes(pack->sink);
-    const size_t behind = (size_t)(bytes % FILE_PACK_PAGE_BYTES);
-
     assert(!pack->is_busy);
-    if (bytes > FILE_PACK_PAGE_BYTES && behind > 0)
-        TRY_RETURN(
-            object_sink_append(pack->sink, zeros, FILE_PACK_PAGE_BYTES - behind, error));
+    if (object_sink_bytes(pack->sink) > FILE_PACK_PAGE_BYTES)
+        object_sink_pad(pack->sink, FILE_PACK_PAGE_BYTES);
     return object_sink_end(pack->sink, error);
 }
 

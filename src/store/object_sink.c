@@ -163,6 +163,20 @@ unit_bytes(const struct object_sink *sink)
                                                            : STORE_WRITE_BYTES;
 }
 
+void
+object_sink_pad(struct object_sink *sink, size_t page)
+{
+    const size_t behind = (size_t)(object_sink_bytes(sink) % page);
+
+    assert(STORE_FIRST_BYTES % page == 0 && STORE_WRITE_BYTES % page == 0);
+    if (behind > 0) {
+        struct sink_unit *unit = sink->filling;
+
+        memset(unit->bytes + unit->filled, 0, page - behind);
+        unit->filled += page - behind;
+    }
+}
+
 uint64_t
 object_sink_bytes(const struct object_sink *sink)
 {

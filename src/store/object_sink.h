@@ -75,6 +75,8 @@ enum spine_status object_sink_new(struct spine_store *store, const char *name,
 /* Also tells that an earlier write failed. */
 enum spine_status object_sink_append(struct object_sink *sink, const void *data,
                                      size_t bytes, struct spine_error *error);
+/* Appends zeros up to a multiple of `page` bytes, of which every unit is a multiple. */
+void object_sink_pad(struct object_sink *sink, size_t page);
 uint64_t object_sink_bytes(const struct object_sink *sink);
 /* Is the sink so far behind that the owner should wait? */
 bool object_sink_is_behind(const struct object_sink *sink);
