@@ -12,7 +12,7 @@
  * of them: some for readers' sake, and more the more comes in.
  *
  *     cut          insert 1 %     scout                            cut
- *      |--- 1.6 % of the rows --- + 2 % --- merges ahead read ------|--- anew ---
+ *      |--- 0.1 % of the rows -- + 0.5 % -- merges ahead read ------|--- anew ---
  *
  * Merges that are due do not care: without them a spine grows. No cut, nothing is saved,
  * and all of this is without effect.

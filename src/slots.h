@@ -159,12 +159,12 @@ uint64_t slot_stretch_limit(uint64_t rows);
 
 /*
  * How many rows of saved batches merges ahead may read until the next cut is saved, after
- * one of a spine of `rows` rows and `inserted_rows` more: a 64th of what there was, and
- * two for each that came in. So 1 % of new rows lets a checkpoint write 4.6 % of all, and
- * what merges that are due write. It is a cut that begins anew with 0 inserted ones, not
- * the end of a checkpoint.
+ * one of a spine of `rows` rows and `inserted_rows` more: a 1,024th of what there was,
+ * and one for two that came in. So 1 % of new rows lets a checkpoint write 1.6 % of all,
+ * and what merges that are due write. It is a cut that begins anew with 0 inserted ones,
+ * not the end of a checkpoint.
  *
- *     10,000,000 and 100,000 -> 356,250
+ *     10,000,000 and 100,000 -> 59,765
  */
 uint64_t slot_saved_rows(uint64_t rows, uint64_t inserted_rows);
 /* True when a merge ahead that has read `rows_read` of `rows` is rather given up than let

@@ -18,7 +18,7 @@
  * Durability. What was written or removed may be lost, wholly or partly and in any order,
  * when the machine stops, until it was made durable: `sync` does that for the bytes of an
  * object, `sync_names` for all names that were given or taken away before the call. Only
- * put_new() is durable when it returns.
+ * put_new() and put_publish() are durable when they return.
  */
 
 #include "spine/types.h"
@@ -91,6 +91,22 @@ struct spine_backend {
 
     /* Ends the backend; nothing of it is open. */
     void (*release)(void *context);
+
+    /*
+     * put_new() in two steps, for those who have other objects to write between them. All
+     * three of these functions are there, or none.
+     *
+     * The first step writes the object whole and makes its bytes durable, but there is no
+     * object of that name yet. SPINE_EXISTS may be found here, or by `put_publish`. The
+     * caller owns `*put` and ends it with `put_publish` or `put_discard`.
+     */
+    enum spine_status (*put_prepare)(void *context, const char *name, const void *data,
+                                     size_t size, void **put, struct spine_error *error);
+    /* Gives the object its name, durably; it ends and fails as put_new() does. Ends the
+     * put in any case. */
+    enum spine_status (*put_publish)(void *context, void *put, struct spine_error *error);
+    /* There will be no such object. */
+    void (*put_discard)(void *context, void *put);
 };
 
 /* Is `name` a name that an object may have? Any thread. */

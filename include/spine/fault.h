@@ -24,7 +24,9 @@ enum spine_operation {
     SPINE_OPERATION_SYNC_NAMES,
     SPINE_OPERATION_PUT_NEW,
     SPINE_OPERATION_REMOVE,
-    SPINE_OPERATION_LIST
+    SPINE_OPERATION_LIST,
+    /* Of a put in two steps the first one; the second is a PUT_NEW without bytes. */
+    SPINE_OPERATION_PUT_PREPARE
 };
 
 /* What happens to one call. Zero: nothing. */
@@ -38,8 +40,8 @@ struct spine_fault {
     /* SYNC, SYNC_NAMES, PUT_NEW and REMOVE: it fails only after it was done, as when an
      * answer is lost. */
     bool after;
-    /* WRITE, PUT_NEW and READ_AT: bit number `flip_bit` - 1 of the bytes is flipped; 0:
-     * none. Beyond the last bit: none. */
+    /* WRITE, PUT_PREPARE, PUT_NEW and READ_AT: bit number `flip_bit` - 1 of the bytes is
+     * flipped; 0: none. Beyond the last bit: none. */
     uint64_t flip_bit;
     /* It takes so much longer. */
     uint64_t delay_ns;
@@ -47,7 +49,8 @@ struct spine_fault {
 
 /*
  * Asked before every call of the operations above. `name` is the name of the object (NULL
- * for SYNC_NAMES and LIST), `offset` and `size` are of WRITE, PUT_NEW and READ_AT.
+ * for SYNC_NAMES and LIST), `offset` and `size` are of WRITE, PUT_PREPARE, PUT_NEW and
+ * READ_AT.
  * `*fault` is zero. By any thread that uses the backend, several at a time.
  */
 typedef void spine_fault_fn(void *argument, enum spine_operation operation,

@@ -102,7 +102,7 @@ batch_move_to_file(struct spine_batch *batch, struct spine_store *store,
                    struct batch_moves chosen, const struct lookup_options *lookup,
                    struct spine_error *error)
 {
-    const struct batch_writer_options options = {.lookup = lookup};
+    struct batch_writer_options options = {.lookup = lookup};
     const size_t moves_bytes = batch->block_count * sizeof(struct block_move);
     struct batch_writer *writer = NULL;
     struct block_keeper *keeper = NULL;
@@ -119,6 +119,7 @@ batch_move_to_file(struct spine_batch *batch, struct spine_store *store,
             fail_nomem(error, "a batch", batch_bytes(&batch->layout, batch->block_count));
         goto out;
     }
+    options.rows_max = part->info.rows;
     if (part->block_count > 0) {
         TRY(batch_writer_new(store, &batch->layout, &options, &writer, error));
         for (size_t i = 0; i < part->block_count; i++)

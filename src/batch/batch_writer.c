@@ -30,9 +30,8 @@ struct batch_writer {
 };
 
 static enum spine_status
-writer_alloc(const struct layout *layout, const struct lookup_options *lookup,
-             const struct store_waiter *waiter, struct batch_writer **out,
-             struct spine_error *error);
+writer_alloc(const struct layout *layout, const struct batch_writer_options *options,
+             struct batch_writer **out, struct spine_error *error);
 static enum spine_status write_sections(struct store_writer *file,
                                         const struct spine_batch *part,
                                         struct spine_error *error);
@@ -48,7 +47,7 @@ batch_writer_new(struct spine_store *store, const struct layout *layout,
     enum spine_status st;
 
     *out = NULL;
-    TRY_RETURN(writer_alloc(layout, options->lookup, options->waiter, &writer, error));
+    TRY_RETURN(writer_alloc(layout, options, &writer, error));
     apart = mem_apart_begin();
     st = store_writer_new_behind(store, options->waiter, &writer->file, error);
     mem_apart_end(apart);
@@ -61,7 +60,7 @@ batch_writer_new(struct spine_store *store, const struct layout *layout,
 
 enum spine_status
 batch_writer_new_in(struct store_pack *pack, const struct layout *layout,
-                    const struct lookup_options *lookup, struct batch_writer **out,
+                    const struct batch_writer_options *options, struct batch_writer **out,
                     struct spine_error *error)
 {
     struct batch_writer *writer;
@@ -69,7 +68,8 @@ batch_writer_new_in(struct store_pack *pack, const struct layout *layout,
     enum spine_status st;
 
     *out = NULL;
-    TRY_RETURN(writer_alloc(layout, lookup, NULL, &writer, error));
+    assert(options->waiter == NULL);
+    TRY_RETURN(writer_alloc(layout, options, &writer, error));
     apart = mem_apart_begin();
     st = store_writer_new_in(pack, &writer->file, error);
     mem_apart_end(apart);
@@ -81,23 +81,25 @@ batch_writer_new_in(struct store_pack *pack, const struct layout *layout,
 }
 
 static enum spine_status
-writer_alloc(const struct layout *layout, const struct lookup_options *lookup,
-             const struct store_waiter *waiter, struct batch_writer **out,
-             struct spine_error *error)
+writer_alloc(const struct layout *layout, const struct batch_writer_options *options,
+             struct batch_writer **out, struct spine_error *error)
 {
+    const struct store_waiter *waiter = options->waiter;
     const bool by_own_thread = waiter != NULL && waiter->by_own_thread;
+    const struct lookup_options *lookup =
+        options->lookup != NULL ? options->lookup : &lookup_defaults;
+    const uint64_t rows_max = options->rows_max > 0 ? options->rows_max : UINT64_MAX;
     struct batch_writer *writer = mem_zalloc(sizeof *writer);
     enum spine_status st = SPINE_OK;
 
     *out = writer;
     if (writer == NULL)
         return fail_nomem(error, "the writer of a file", sizeof *writer);
-    if (lookup == NULL)
-        lookup = &lookup_defaults;
     writer->layout = *layout;
     writer->lookup_rows_min = lookup->rows_min;
     if (lookup->rows_min < UINT64_MAX)
-        st = lookup_maker_new(layout, lookup, by_own_thread, &writer->lookups, error);
+        st = lookup_maker_new(layout, lookup, rows_max, by_own_thread, &writer->lookups,
+                              error);
     if (st == SPINE_OK)
         return st;
     writer_free(writer);

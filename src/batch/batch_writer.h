@@ -31,16 +31,18 @@ struct batch_writer_options {
     /* Has the file written behind, and is told of it (store_writer_new_behind()); NULL:
      * the calling thread writes. */
     const struct store_waiter *waiter;
+    /* There are no more rows; 0: nobody knows. A file of few rows takes less memory. */
+    uint64_t rows_max;
 };
 
 /* The memory is scratch of the caller, but for the store's. */
 enum spine_status batch_writer_new(struct spine_store *store, const struct layout *layout,
                                    const struct batch_writer_options *options,
                                    struct batch_writer **out, struct spine_error *error);
-/* The same of the next file of a pack. */
+/* The same of the next file of a pack, which has a waiter already. */
 enum spine_status
 batch_writer_new_in(struct store_pack *pack, const struct layout *layout,
-                    const struct lookup_options *lookup, struct batch_writer **out,
+                    const struct batch_writer_options *options, struct batch_writer **out,
                     struct spine_error *error);
 /* Appends the image of a block. */
 enum spine_status batch_writer_block(struct batch_writer *writer,

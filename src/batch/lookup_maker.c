@@ -15,7 +15,7 @@
 
 /* Keys of a filter, and up to a block more. */
 #define LOOKUP_KEYS 32768u
-#define CODES_MAX (LOOKUP_KEYS + BLOCK_ROWS)
+#define CODES_MAX ((size_t)LOOKUP_KEYS + BLOCK_ROWS)
 /* Filters of files let ten times as many absent keys pass as filters in memory, and at
  * most a quarter: smaller filters leave room in the cache, which saves more reads than
  * larger ones would. */
@@ -27,8 +27,9 @@
 /* Codes of the keys of a filter (batch/key_codes.h), which begins with a block. */
 struct lookup_keys {
     size_t count;
+    size_t room;
     uint32_t first_block;
-    uint64_t codes[CODES_MAX];
+    uint64_t codes[];
 };
 
 /* A filter that is yet to be written. */
@@ -74,6 +75,8 @@ struct lookup_maker {
     } locked;
 };
 
+static struct lookup_keys *keys_new(size_t room);
+static void keys_free(struct lookup_keys *keys);
 static void start_maker(struct lookup_maker *maker);
 static void end_maker(struct lookup_maker *maker);
 static void make_lookups(void *argument);
@@ -91,23 +94,23 @@ static void maker_unlock(struct lookup_maker *maker);
 
 enum spine_status
 lookup_maker_new(const struct layout *layout, const struct lookup_options *options,
-                 bool by_own_thread, struct lookup_maker **out, struct spine_error *error)
+                 uint64_t rows_max, bool by_own_thread, struct lookup_maker **out,
+                 struct spine_error *error)
 {
+    const size_t room = rows_max < CODES_MAX ? (size_t)rows_max : CODES_MAX;
     const double rate = FILE_TIMES * options->false_positive_rate;
     const struct lookup_options in_file = {
         .false_positive_rate = rate < FILE_RATE_MAX ? rate : FILE_RATE_MAX};
     struct lookup_maker *maker = mem_zalloc(sizeof *maker);
-    struct lookup_keys *keys = mem_alloc(sizeof *keys);
+    struct lookup_keys *keys = keys_new(room);
 
     *out = maker;
     if (maker == NULL || keys == NULL) {
         mem_free(maker, sizeof *maker);
-        mem_free(keys, sizeof *keys);
+        keys_free(keys);
         *out = NULL;
-        return fail_nomem(error, "the keys of a filter", sizeof *keys);
+        return fail_nomem(error, "the keys of a filter", room * sizeof keys->codes[0]);
     }
-    keys->count = 0;
-    keys->first_block = 0;
     maker->layout = *layout;
     maker->options = *options;
     maker->bits_per_key = lookup_bits_per_key(&in_file);
@@ -115,6 +118,26 @@ lookup_maker_new(const struct layout *layout, const struct lookup_options *optio
     if (by_own_thread)
         start_maker(maker);
     return SPINE_OK;
+}
+
+static struct lookup_keys *
+keys_new(size_t room)
+{
+    struct lookup_keys *keys = mem_alloc(sizeof *keys + room * sizeof keys->codes[0]);
+
+    if (keys != NULL) {
+        keys->count = 0;
+        keys->room = room;
+        keys->first_block = 0;
+    }
+    return keys;
+}
+
+static void
+keys_free(struct lookup_keys *keys)
+{
+    if (keys != NULL)
+        mem_free(keys, sizeof *keys + keys->room * sizeof keys->codes[0]);
 }
 
 /* All keys of the block but the one that the block before has, too. */
@@ -126,7 +149,7 @@ lookup_maker_add(struct lookup_maker *maker, const struct image *image,
     struct lookup_keys *filling = maker->filling;
     uint64_t *to = filling->codes + filling->count;
 
-    assert(filling->count + image->key_count <= CODES_MAX);
+    assert(filling->count + image->key_count <= filling->room);
     if (!key_codes(&maker->layout.key, &keys, 0, image->key_count, to))
         return fail_nomem(error, "keys of a lookup filter", image->key_count);
     if (filling->count > 0 && to[0] == to[-1]) {
@@ -201,8 +224,8 @@ lookup_maker_free(struct lookup_maker *maker)
         end_maker(maker);
     kept_release(&maker->locked.kept);
     kept_release(&maker->taken);
-    mem_free(maker->locked.unused, sizeof *maker->locked.unused);
-    mem_free(maker->filling, sizeof *maker->filling);
+    keys_free(maker->locked.unused);
+    keys_free(maker->filling);
     mem_free(maker, sizeof *maker);
 }
 
@@ -237,7 +260,7 @@ end_maker(struct lookup_maker *maker)
     mutex_unlock(&maker->mutex);
     thread_join(&maker->thread);
     for (size_t i = 0; i < maker->locked.waiting_count; i++)
-        mem_free(maker->locked.waiting[i], sizeof *maker->locked.waiting[i]);
+        keys_free(maker->locked.waiting[i]);
     condition_release(&maker->made);
     condition_release(&maker->given);
     mutex_release(&maker->mutex);
@@ -274,7 +297,7 @@ make_lookups(void *argument)
         if (maker->locked.unused == NULL)
             maker->locked.unused = keys;
         else
-            mem_free(keys, sizeof *keys);
+            keys_free(keys);
         condition_signal(&maker->made);
     }
     mutex_unlock(&maker->mutex);
@@ -319,7 +342,7 @@ give_keys(struct lookup_maker *maker)
     next = maker->locked.unused;
     maker->locked.unused = NULL;
     if (st == SPINE_OK && next == NULL) {
-        next = mem_alloc(sizeof *next);
+        next = keys_new(maker->filling->room);
         st = next != NULL ? SPINE_OK : SPINE_NOMEM;
     }
     if (st == SPINE_OK) {
@@ -327,7 +350,7 @@ give_keys(struct lookup_maker *maker)
         maker->filling = next;
         condition_signal(&maker->given);
     } else {
-        mem_free(next, sizeof *next);
+        keys_free(next);
     }
     mutex_unlock(&maker->mutex);
     return st;

@@ -17,11 +17,12 @@
 
 struct lookup_maker;
 
-/* `by_own_thread`: if there is one to be had. SPINE_NOMEM. */
+/* There will be up to `rows_max` rows. `by_own_thread`: if there is one to be had.
+ * SPINE_NOMEM. */
 enum spine_status lookup_maker_new(const struct layout *layout,
                                    const struct lookup_options *options,
-                                   bool by_own_thread, struct lookup_maker **out,
-                                   struct spine_error *error);
+                                   uint64_t rows_max, bool by_own_thread,
+                                   struct lookup_maker **out, struct spine_error *error);
 /* Adds the keys of the next block, whose image this is. Also says that an earlier filter
  * could not be made: SPINE_NOMEM. */
 enum spine_status lookup_maker_add(struct lookup_maker *maker, const struct image *image,

@@ -20,7 +20,8 @@ static struct spine_batch *part_of_output(const struct output *output);
 enum spine_status
 output_keep_placed(struct output *output)
 {
-    const struct batch_writer_options options = {output->lookup, output->waiter};
+    const struct batch_writer_options options = {.lookup = output->lookup,
+                                                 .waiter = output->waiter};
     enum spine_status st = SPINE_OK;
 
     /* The output was to be sealed, and went on: what comes now is for the next file. */

@@ -39,8 +39,9 @@ struct batch_place {
 struct batch_places {
     struct spine_batch *batch; /* a reference */
     size_t count;              /* of its blocks */
-    /* Blocks that are nowhere yet, nor being written, and their bytes. */
+    /* Blocks that are nowhere yet, nor being written, their rows and bytes. */
     size_t missing;
+    uint64_t missing_rows;
     uint64_t missing_bytes;
     /* Not NULL: blocks are being written, as a batch of their own. */
     struct batch_writer *writer;

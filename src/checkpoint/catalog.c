@@ -227,14 +227,14 @@ out:
 }
 
 enum spine_status
-catalog_put_receipt(struct spine_store *store, uint64_t sequence,
-                    struct spine_error *error)
+catalog_write_receipt(struct spine_store *store, uint64_t sequence, struct store_put *out,
+                      struct spine_error *error)
 {
     char name[SPINE_NAME_MAX + 1];
 
     assert(sequence > 0);
     receipt_name(sequence, name);
-    return store_put(store, name, RECEIPT_TEXT, strlen(RECEIPT_TEXT), error);
+    return store_put_write(store, name, RECEIPT_TEXT, strlen(RECEIPT_TEXT), out, error);
 }
 
 enum spine_status

@@ -8,6 +8,7 @@
  */
 
 #include "checkpoint/manifest.h"
+#include "store/store.h"
 
 struct checkpoint_ledger;
 struct spine_store;
@@ -65,10 +66,10 @@ enum spine_status catalog_load_text(struct spine_store *store, uint64_t sequence
  * caller in messages. */
 enum spine_status catalog_choose(struct spine_store *store, const char *what,
                                  uint64_t *sequence, struct spine_error *error);
-/* Puts the receipt that checkpoint `sequence` was acknowledged. It is durable with the
- * next sync of names. */
-enum spine_status catalog_put_receipt(struct spine_store *store, uint64_t sequence,
-                                      struct spine_error *error);
+/* Writes the receipt that checkpoint `sequence` was acknowledged, which is there once it
+ * is published, and durable with the next sync of names. */
+enum spine_status catalog_write_receipt(struct spine_store *store, uint64_t sequence,
+                                        struct store_put *out, struct spine_error *error);
 /* Removes the receipt of a checkpoint, if it has one: from now on the checkpoint may be
  * missing; after a crash, from the next sync of names on. Its manifest may be removed
  * after that sync. */

@@ -21,18 +21,21 @@
  *
  * The order of what is done is what makes it safe:
  *
- *     checkpoint   files written -> each synced -> names synced -> manifest put ->
- *                  receipt put
+ *     checkpoint   files written -> each synced -> names synced -> manifest published ->
+ *                  receipt published
  *     export       the same, the files being copies
  *     removal      receipt removed -> names synced -> manifest removed -> names synced ->
  *                  its files removed, but for those that another manifest names
  *     sweep        names synced -> files removed that no manifest names
  *
  * So a manifest that is there names files that are durable, and a file goes only when no
- * durable manifest names it. The *receipt* of a checkpoint is an object that says that it
- * was acknowledged: where a receipt is there and its manifest is not, the checkpoint was
- * lost, and nothing is removed. A checkpoint removes the receipts of those that it
- * replaces before its own sync of names, so receipts cost no sync.
+ * durable manifest names it. What has no name yet may be written at any time: the
+ * manifest and the receipt are, while the last files are on their way to the disk.
+ *
+ * The *receipt* of a checkpoint is an object that says that it was acknowledged: where a
+ * receipt is there and its manifest is not, the checkpoint was lost, and nothing is
+ * removed. A checkpoint removes the receipts of those that it replaces before its own
+ * sync of names, so receipts cost no sync.
  *
  * One call at a time does any of this for a store: store_checkpoints_lock(). A checkpoint
  * in the background tries again later and blocks no thread of the runtime.

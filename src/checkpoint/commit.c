@@ -22,6 +22,16 @@
 /* The most sequence numbers that are tried, as other processes may have taken some. */
 #define PUT_TRIES 8u
 
+/* A manifest on its way, and its receipt. Zero at first. */
+struct manifest_put {
+    struct store_put put;
+    struct store_put receipt;
+    char *text;
+    size_t bytes;
+    /* A put that has failed may have put it all the same. */
+    bool was_tried;
+};
+
 static enum spine_status
 check_call(const struct gather *gather, const struct spine_checkpoint_item *items,
            size_t count, const struct spine_checkpoint_options *options,
@@ -35,13 +45,20 @@ static enum spine_status take_cuts(struct gather *gather,
 static enum spine_status
 commit(struct gather *gather, const struct spine_checkpoint_options *options,
        struct spine_checkpoint_info *info, struct spine_error *error);
+static void tell_info(const struct gather *gather, const struct manifest *manifest,
+                      struct spine_checkpoint_info *info);
 static enum spine_status make_durable(struct gather *gather, struct spine_error *error);
 static enum spine_status describe(struct gather *gather,
                                   const struct spine_checkpoint_options *options,
                                   struct manifest *manifest, struct spine_error *error);
 static enum spine_status
-put_manifest(const struct gather *gather, struct manifest *manifest, bool *was_tried,
-             struct spine_checkpoint_info *info, struct spine_error *error);
+prepare_manifest(const struct gather *gather, struct manifest *manifest,
+                 struct manifest_put *out, struct spine_error *error);
+static enum spine_status
+publish_manifest(const struct gather *gather, struct manifest *manifest,
+                 struct manifest_put *put, struct spine_error *error);
+static enum spine_status publish(struct manifest_put *put, struct spine_error *error);
+static void manifest_put_release(struct manifest_put *put);
 static enum spine_status
 remove_receipts(struct spine_store *store, struct catalog *catalog, uint32_t keep);
 static enum spine_status remove_older(struct spine_store *store, struct catalog *catalog,
@@ -185,7 +202,11 @@ take_cuts(struct gather *gather, const struct spine_checkpoint_item *items, size
     return st;
 }
 
-/* Lets go of what the checkpoint would have needed, unless its manifest may be there. */
+/*
+ * While the pack is written by its thread, the manifest is prepared, and what the store
+ * has is looked at. Lets go of what the checkpoint would have needed, unless its manifest
+ * may be there.
+ */
 static enum spine_status
 commit(struct gather *gather, const struct spine_checkpoint_options *options,
        struct spine_checkpoint_info *info, struct spine_error *error)
@@ -196,49 +217,62 @@ commit(struct gather *gather, const struct spine_checkpoint_options *options,
     uint64_t step_ns = clock_now_ns();
     struct catalog catalog = {0};
     struct manifest manifest = {0};
-    bool was_tried = false;
+    struct manifest_put put = {0};
     enum spine_status st, receipts_gone;
 
+    TRY(gather_write(gather, error));
     TRY(catalog_read(store, &catalog, error));
     TRY(catalog_check(store, &catalog, catalog_newest(&catalog), error));
     if (catalog_newest(&catalog) > gather->ledger->last_sequence)
         gather->ledger->last_sequence = catalog_newest(&catalog);
-    TRY(gather_write(gather, error));
     TRY(describe(gather, options, &manifest, error));
+    st = prepare_manifest(gather, &manifest, &put, error);
+    if (st != SPINE_EXISTS)
+        TRY(st);
+    receipts_gone = remove_receipts(store, &catalog, keep);
+    TRY(gather_finish(gather, error));
     store_tell_step(store, SPINE_EVENT_CHECKPOINT_FILES, &step_ns, gather->files_written,
                     gather->bytes_written);
-    receipts_gone = remove_receipts(store, &catalog, keep);
     if (!PLANTED(MANIFEST_FIRST))
         TRY(make_durable(gather, error));
     store_tell_step(store, SPINE_EVENT_CHECKPOINT_SYNC, &step_ns, gather->object_count,
                     0);
-    TRY(put_manifest(gather, &manifest, &was_tried, info, error));
+    TRY(publish_manifest(gather, &manifest, &put, error));
     if (PLANTED(MANIFEST_FIRST))
         TRY(make_durable(gather, error));
     gather_remember(gather);
     if (!PLANTED(RECEIPT_FORGOTTEN))
-        TRY(catalog_put_receipt(store, manifest.sequence, error));
+        TRY(store_put_publish(&put.receipt, error));
+    tell_info(gather, &manifest, info);
+    info->manifest_bytes = put.bytes;
     store_tell_step(store, SPINE_EVENT_CHECKPOINT_MANIFEST, &step_ns, 0,
                     info->manifest_bytes);
-    info->sequence = manifest.sequence;
-    info->batches = gather->places_count;
-    info->batches_reused = gather->batches_reused;
-    for (size_t i = 0; i < manifest.batch_count; i++)
-        info->rows += manifest.batches[i].rows;
-    info->files = gather->files_written;
-    info->file_bytes = gather->bytes_written;
     info->removal = receipts_gone == SPINE_OK
                         ? remove_older(store, &catalog, manifest.sequence, keep)
                         : receipts_gone;
     store_tell_step(store, SPINE_EVENT_CHECKPOINT_REMOVE, &step_ns, 0, 0);
     info->syncs = syncs_of(store) - syncs;
 out:
-    for (size_t i = 0; st != SPINE_OK && !was_tried && i < gather->object_count; i++)
+    for (size_t i = 0; st != SPINE_OK && !put.was_tried && i < gather->object_count; i++)
         if (!gather->objects[i].was_kept)
             store_object_keep(gather->objects[i].object, false);
+    manifest_put_release(&put);
     catalog_release(&catalog);
     manifest_release(&manifest);
     return st;
+}
+
+static void
+tell_info(const struct gather *gather, const struct manifest *manifest,
+          struct spine_checkpoint_info *info)
+{
+    info->sequence = manifest->sequence;
+    info->batches = gather->places_count;
+    info->batches_reused = gather->batches_reused;
+    for (size_t i = 0; i < manifest->batch_count; i++)
+        info->rows += manifest->batches[i].rows;
+    info->files = gather->files_written;
+    info->file_bytes = gather->bytes_written;
 }
 
 static enum spine_status
@@ -278,43 +312,70 @@ make_durable(struct gather *gather, struct spine_error *error)
     return st == SPINE_OK ? store_sync_names(gather->store, error) : st;
 }
 
-/* Puts the manifest under the next free number. A manifest whose put has failed may be
- * there all the same: its number is not used again. */
+/* Writes the manifest for the next number, without its name yet; `*out` is zero. */
 static enum spine_status
-put_manifest(const struct gather *gather, struct manifest *manifest, bool *was_tried,
-             struct spine_checkpoint_info *info, struct spine_error *error)
+prepare_manifest(const struct gather *gather, struct manifest *manifest,
+                 struct manifest_put *out, struct spine_error *error)
 {
     uint64_t *last_sequence = &gather->ledger->last_sequence;
-    enum spine_status st = SPINE_EXISTS;
+    char name[SPINE_NAME_MAX + 1];
 
-    for (unsigned tries = 0; st == SPINE_EXISTS && tries < PUT_TRIES; tries++) {
-        char name[SPINE_NAME_MAX + 1];
-        char *text;
-        size_t bytes;
+    assert(out->text == NULL);
+    if (*last_sequence == UINT64_MAX)
+        return spine_fail(error, SPINE_CORRUPT,
+                          "%s: a checkpoint of the store has the greatest number",
+                          gather->call);
+    manifest->sequence = *last_sequence + 1;
+    TRY_RETURN(manifest_encode(manifest, &out->text, &out->bytes, error));
+    if (out->bytes > MANIFEST_BYTES_MAX)
+        return spine_fail(error, SPINE_INVALID,
+                          "%s: a manifest of %zu bytes is larger than %zu: there are "
+                          "too many spines or batches",
+                          gather->call, out->bytes, (size_t)MANIFEST_BYTES_MAX);
+    manifest_name(manifest->sequence, name);
+    *last_sequence = manifest->sequence;
+    TRY_RETURN(
+        catalog_write_receipt(gather->store, manifest->sequence, &out->receipt, error));
+    return store_put_prepare(gather->store, name, out->text, out->bytes, &out->put,
+                             error);
+}
 
-        if (*last_sequence == UINT64_MAX)
-            return spine_fail(error, SPINE_CORRUPT,
-                              "%s: a checkpoint of the store has the greatest number",
-                              gather->call);
-        manifest->sequence = *last_sequence + 1;
-        st = manifest_encode(manifest, &text, &bytes, error);
-        if (st != SPINE_OK)
-            return st;
-        if (bytes > MANIFEST_BYTES_MAX) {
-            mem_free(text, bytes);
-            return spine_fail(error, SPINE_INVALID,
-                              "%s: a manifest of %zu bytes is larger than %zu: there are "
-                              "too many spines or batches",
-                              gather->call, bytes, (size_t)MANIFEST_BYTES_MAX);
-        }
-        manifest_name(manifest->sequence, name);
-        *last_sequence = manifest->sequence;
-        *was_tried = !PLANTED(PUT_FORGOTTEN);
-        st = store_put_new(gather->store, name, text, bytes, error);
-        mem_free(text, bytes);
-        info->manifest_bytes = bytes;
+/* Names the manifest, or one with the next free number. A manifest whose put has failed
+ * may be there all the same: its number is not used again. */
+static enum spine_status
+publish_manifest(const struct gather *gather, struct manifest *manifest,
+                 struct manifest_put *put, struct spine_error *error)
+{
+    enum spine_status st = publish(put, error);
+
+    for (unsigned tries = 1; st == SPINE_EXISTS && tries < PUT_TRIES; tries++) {
+        manifest_put_release(put);
+        st = prepare_manifest(gather, manifest, put, error);
+        if (st == SPINE_OK)
+            st = publish(put, error);
     }
     return st;
+}
+
+/* SPINE_EXISTS, too, when that was found before. */
+static enum spine_status
+publish(struct manifest_put *put, struct spine_error *error)
+{
+    if (put->put.store == NULL)
+        return SPINE_EXISTS;
+    put->was_tried = !PLANTED(PUT_FORGOTTEN);
+    return store_put_publish(&put->put, error);
+}
+
+/* `was_tried` stays. */
+static void
+manifest_put_release(struct manifest_put *put)
+{
+    store_put_discard(&put->put);
+    store_put_discard(&put->receipt);
+    mem_free(put->text, put->bytes);
+    put->text = NULL;
+    put->bytes = 0;
 }
 
 /* Removes the receipts of the checkpoints that remove_older() will remove, before the

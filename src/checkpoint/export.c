@@ -62,6 +62,7 @@ export_all(struct export *export, uint64_t sequence, struct export_info *info,
 {
     struct manifest *manifest = &export->manifest;
     char name[SPINE_NAME_MAX + 1];
+    struct store_put receipt;
     void *text = NULL;
     size_t bytes = 0;
     enum spine_status st;
@@ -80,7 +81,8 @@ export_all(struct export *export, uint64_t sequence, struct export_info *info,
     TRY(copy_objects(export, info, error));
     TRY(verify_copies(export, error));
     TRY(put_copied_manifest(export, text, bytes, error));
-    TRY(catalog_put_receipt(export->to, sequence, error));
+    TRY(catalog_write_receipt(export->to, sequence, &receipt, error));
+    TRY(store_put_publish(&receipt, error));
     /* The receipt is made durable here, as no checkpoint need follow in `to`. */
     TRY(store_sync_names(export->to, error));
 out:

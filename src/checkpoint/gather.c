@@ -11,9 +11,9 @@
 
 static enum spine_status
 gather_cut(struct gather *gather, struct spine_cut *cut, struct spine_error *error);
-static enum spine_status gather_batch(struct gather *gather,
-                                      const struct spine_snapshot *snapshot, size_t index,
-                                      struct spine_error *error);
+static enum spine_status
+gather_batch(struct gather *gather, const struct spine_snapshot *snapshot, size_t index,
+             struct gather_places *out, struct spine_error *error);
 static const struct lookup_options *
 lookup_of(const struct spine_snapshot *snapshot, const struct spine_batch *batch);
 static struct batch_places *
@@ -22,7 +22,9 @@ static enum spine_status write_file(struct gather *gather, struct batch_places *
                                     const struct lookup_options *lookup,
                                     struct spine_error *error);
 static enum spine_status end_writing(struct gather *gather, struct spine_error *error);
-static enum spine_status write_pack(struct gather *gather, struct spine_error *error);
+static enum spine_status write_to_pack(struct gather *gather, struct batch_places *places,
+                                       const struct lookup_options *lookup,
+                                       struct spine_error *error);
 
 enum spine_status
 gather_write(struct gather *gather, struct spine_error *error)
@@ -32,8 +34,21 @@ gather_write(struct gather *gather, struct spine_error *error)
         gather->items[i].places_begin = gather->places_count;
         TRY_RETURN(gather_cut(gather, gather->items[i].cut, error));
     }
-    TRY_RETURN(write_pack(gather, error));
-    TRY_RETURN(end_writing(gather, error));
+    if (gather->pack != NULL)
+        TRY_RETURN(store_pack_end(gather->pack, error));
+    return end_writing(gather, error);
+}
+
+enum spine_status
+gather_finish(struct gather *gather, struct spine_error *error)
+{
+    struct store_pack *pack = gather->pack;
+
+    gather->pack = NULL;
+    if (pack != NULL) {
+        TRY_RETURN(store_pack_finish(pack, error));
+        gather->files_written++;
+    }
     gather_remember(gather);
     return SPINE_OK;
 }
@@ -54,42 +69,52 @@ static enum spine_status
 gather_cut(struct gather *gather, struct spine_cut *cut, struct spine_error *error)
 {
     const struct spine_snapshot *snapshot = cut->snapshot;
+    const size_t begin = gather->places_count, count = snapshot->batch_count;
     enum spine_status st = SPINE_OK;
 
     if (gather->ending != NULL && batch_places_share(gather->ending))
         TRY_RETURN(end_writing(gather, error));
     if (!array_reserve(&gather->places, &gather->places_room, sizeof *gather->places,
-                       gather->places_count + snapshot->batch_count))
+                       begin + count))
         return fail_nomem(error, "the batches of a checkpoint",
-                          snapshot->batch_count * sizeof *gather->places);
-    for (size_t i = 0; st == SPINE_OK && i < snapshot->batch_count; i++)
-        st = gather_batch(gather, snapshot, i, error);
+                          count * sizeof *gather->places);
+    for (size_t i = 0; i < count; i++)
+        gather->places[begin + i] = (struct gather_places){0};
+    gather->places_count += count;
+    for (size_t i = 0; st == SPINE_OK && i < count; i++)
+        if (snapshot->batches[i]->block_count <= GATHER_FIRST_BLOCKS)
+            st = gather_batch(gather, snapshot, i, &gather->places[begin + i], error);
+    for (size_t i = 0; st == SPINE_OK && i < count; i++)
+        if (snapshot->batches[i]->block_count > GATHER_FIRST_BLOCKS)
+            st = gather_batch(gather, snapshot, i, &gather->places[begin + i], error);
     return st;
 }
 
-/* A large batch is written at once, so that batches of other cuts with the same blocks
- * find these in its file. */
+/* A batch is written at once, so that batches of other cuts with the same blocks find
+ * these in its file, if it is not the pack. */
 static enum spine_status
 gather_batch(struct gather *gather, const struct spine_snapshot *snapshot, size_t index,
-             struct spine_error *error)
+             struct gather_places *out, struct spine_error *error)
 {
     struct spine_batch *batch = snapshot->batches[index];
+    const struct lookup_options *lookup = lookup_of(snapshot, batch);
     struct batch_places *places = places_of(gather, batch);
     const bool is_shared = places != NULL;
 
     if (!is_shared) {
         TRY_RETURN(batch_places_new(batch, gather->store, &places, error));
-        if (!pointer_index_add(&gather->batches, batch, gather->places_count)) {
+        if (!pointer_index_add(&gather->batches, batch, (size_t)(out - gather->places))) {
             batch_places_free(places);
             return fail_nomem(error, "the batches of a checkpoint", sizeof *places);
         }
     }
-    gather->places[gather->places_count++] =
-        (struct gather_places){places, lookup_of(snapshot, batch), is_shared};
+    *out = (struct gather_places){places, is_shared};
     gather->batches_reused += is_shared || places->missing == 0;
+    if (places->missing == 0)
+        return SPINE_OK;
     return places->missing_bytes >= GATHER_PACK_BYTES
-               ? write_file(gather, places, lookup_of(snapshot, batch), error)
-               : SPINE_OK;
+               ? write_file(gather, places, lookup, error)
+               : write_to_pack(gather, places, lookup, error);
 }
 
 /* A batch that is too small for lookup filters needs no memory to make them. */
@@ -140,48 +165,25 @@ end_writing(struct gather *gather, struct spine_error *error)
     return SPINE_OK;
 }
 
-/* Writes the batches with blocks that are still in no file, all to one object. */
+/* Small batches are all written to one object. */
 static enum spine_status
-write_pack(struct gather *gather, struct spine_error *error)
+write_to_pack(struct gather *gather, struct batch_places *places,
+              const struct lookup_options *lookup, struct spine_error *error)
 {
     static const struct store_waiter own = {.by_own_thread = true};
-    struct store_pack *pack = NULL;
-    uint64_t bytes = 0;
-    enum spine_status st = SPINE_OK;
 
-    for (size_t i = 0; i < gather->places_count; i++)
-        bytes += gather->places[i].places->missing_bytes;
-    for (size_t i = 0; i < gather->places_count; i++) {
-        struct batch_places *places = gather->places[i].places;
-
-        if (places->missing == 0)
-            continue;
-        if (pack == NULL)
-            TRY(store_pack_new(gather->store,
-                               bytes >= STORE_OWN_THREAD_BYTES ? &own : NULL, &pack,
-                               error));
-        TRY(batch_places_write(places, gather->store, pack, gather->places[i].lookup,
-                               error));
-        TRY(batch_places_finish(places, error));
-        gather->bytes_written += places->written->footer.file_bytes;
-    }
-    if (pack != NULL) {
-        struct store_pack *whole = pack;
-
-        TRY(store_pack_end(pack, error));
-        TRY(end_writing(gather, error));
-        pack = NULL;
-        TRY(store_pack_finish(whole, error));
-        gather->files_written++;
-    }
-out:
-    store_pack_abort(pack);
-    return st;
+    if (gather->pack == NULL)
+        TRY_RETURN(store_pack_new(gather->store, &own, &gather->pack, error));
+    TRY_RETURN(batch_places_write(places, gather->store, gather->pack, lookup, error));
+    TRY_RETURN(batch_places_finish(places, error));
+    gather->bytes_written += places->written->footer.file_bytes;
+    return SPINE_OK;
 }
 
 void
 gather_release(struct gather *gather)
 {
+    store_pack_abort(gather->pack);
     for (size_t i = 0; i < gather->object_count; i++)
         store_object_unref(gather->objects[i].object);
     for (size_t i = 0; i < gather->places_count; i++)

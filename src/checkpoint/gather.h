@@ -11,11 +11,13 @@
  *     the others                        a file each
  *
  * Files are written one after the other; but while the last of a file, which was handed
- * to a thread, reaches the disk, the next one has begun:
+ * to a thread, reaches the disk, the next one has begun. The pack is written by a thread,
+ * too, and begins first: so the disk has something to do while it is found out where the
+ * blocks of large batches are, and while the manifest is written:
  *
- *     file 1   blocks blocks blocks | end
- *     file 2                        | blocks blocks blocks | end
- *     pack                                                 | small batches | end
+ *     pack     | small batches                                    | end
+ *     file 1                   | blocks blocks blocks | end
+ *     file 2                                          | blocks blocks blocks | end
  */
 
 #include "base/pointer_index.h"
@@ -26,6 +28,9 @@
 /* Batches with less to be written go to a pack: a file of its own, with its name and its
  * sync, costs as much as some megabytes. */
 #define GATHER_PACK_BYTES ((uint64_t)2 << 20)
+/* Batches of up to this many blocks, which may go to the pack, are looked at before the
+ * others of their cut. */
+#define GATHER_FIRST_BLOCKS 64u
 
 /* A spine of the checkpoint. */
 struct gather_item {
@@ -37,8 +42,6 @@ struct gather_item {
 
 struct gather_places {
     struct batch_places *places;
-    /* How filters in its file are made; borrowed from the cut. */
-    const struct lookup_options *lookup;
     /* The same batch was in an earlier cut, to which these places belong. */
     bool is_shared;
 };
@@ -75,20 +78,24 @@ struct gather {
     struct pointer_index file_numbers, object_numbers;
     /* The places whose file has yet to reach its end; borrowed, NULL: none. */
     struct batch_places *ending;
+    /* The pack that is written; NULL: none. */
+    struct store_pack *pack;
     /* What was written. */
     uint64_t files_written;
     uint64_t bytes_written;
     uint64_t batches_reused;
 };
 
-/* Writes the blocks that are in no file of the store: afterwards all blocks are in files
- * that can be read, which need not be durable. Blocks. */
+/* Writes the blocks that are in no file of the store: afterwards all blocks are in files,
+ * of which the pack may still be written, by a thread. Blocks. */
 enum spine_status gather_write(struct gather *gather, struct spine_error *error);
+/* Waits for the pack: all files can be read, and need not be durable. Once. */
+enum spine_status gather_finish(struct gather *gather, struct spine_error *error);
 /* Notes of all blocks that they have twins in these files. It is done once more when the
  * files are durable, for blocks whose earlier twins may have been lost; the others are
  * not looked at again. */
 void gather_remember(struct gather *gather);
-/* Describes what was gathered in a manifest, all but its head. Numbers files and objects,
+/* Describes what was written in a manifest, all but its head. Numbers files and objects,
  * and takes references to the objects. SPINE_NOMEM. */
 enum spine_status gather_describe(struct gather *gather, struct manifest *manifest,
                                   struct spine_error *error);

@@ -42,10 +42,18 @@ lookup_choose(const struct lookup_facts *facts, const struct lookup_options *opt
     return LOOKUP_BLOOM;
 }
 
+/* Searching for it takes as long as the filter of some thousand keys, and a thread that
+ * makes filters mostly asks for one rate. */
 double
 lookup_bits_per_key(const struct lookup_options *options)
 {
-    return bloom_bits(options->false_positive_rate);
+    static _Thread_local double rate, bits;
+
+    if (rate != options->false_positive_rate) {
+        rate = options->false_positive_rate;
+        bits = bloom_bits(rate);
+    }
+    return bits;
 }
 
 enum spine_status

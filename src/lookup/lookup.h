@@ -63,7 +63,8 @@ struct lookup_facts {
     double bits_per_key;
 };
 
-/* Of a Bloom filter that is made so. Takes some 20 us. */
+/* Of a Bloom filter that is made so. Takes some 20 us, unless the thread asked for the
+ * same rate last time. */
 double lookup_bits_per_key(const struct lookup_options *options);
 
 /*

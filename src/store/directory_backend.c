@@ -6,7 +6,9 @@
  *     create      NAME.tmp is opened; it must not be there
  *     write       in parts of FILE_WRITE_BYTES
  *     finish      NAME.tmp becomes NAME, unless there is one
- *     put_new     NAME.tmp is written and synced, becomes NAME, the directory is synced
+ *     put_prepare NAME.tmp is written and synced
+ *     put_publish NAME.tmp becomes NAME, unless there is one; the directory is synced
+ *     put_new     both
  *
  * A file NAME.tmp belongs to the process that holds the lock, so those that are there
  * when the directory is opened belong to nobody.
@@ -28,6 +30,10 @@
 
 struct directory_writer {
     struct file_writer writer;
+    char name[SPINE_NAME_MAX + 1];
+};
+
+struct directory_put {
     char name[SPINE_NAME_MAX + 1];
 };
 
@@ -55,6 +61,15 @@ static enum spine_status directory_sync_names(void *context, struct spine_error 
 static enum spine_status directory_put_new(void *context, const char *name,
                                            const void *data, size_t size,
                                            struct spine_error *error);
+static enum spine_status directory_put_prepare(void *context, const char *name,
+                                               const void *data, size_t size, void **put,
+                                               struct spine_error *error);
+static enum spine_status
+directory_put_publish(void *context, void *put, struct spine_error *error);
+static void directory_put_discard(void *context, void *put);
+static enum spine_status write_temporary(struct directory *directory, const char *name,
+                                         const void *data, size_t size,
+                                         struct spine_error *error);
 static enum spine_status
 directory_remove(void *context, const char *name, struct spine_error *error);
 static enum spine_status directory_list(void *context, spine_name_fn *on_name,
@@ -92,7 +107,10 @@ spine_directory_backend(const char *path, const struct spine_directory_options *
                                       .put_new = directory_put_new,
                                       .remove = directory_remove,
                                       .list = directory_list,
-                                      .release = directory_release};
+                                      .release = directory_release,
+                                      .put_prepare = directory_put_prepare,
+                                      .put_publish = directory_put_publish,
+                                      .put_discard = directory_put_discard};
     return st;
 }
 
@@ -247,19 +265,50 @@ directory_sync_names(void *context, struct spine_error *error)
     return SPINE_OK;
 }
 
-/* The object is small and synced at once, so it goes through the cache of the system. */
 static enum spine_status
 directory_put_new(void *context, const char *name, const void *data, size_t size,
                   struct spine_error *error)
 {
+    void *put;
+
+    TRY_RETURN(directory_put_prepare(context, name, data, size, &put, error));
+    return directory_put_publish(context, put, error);
+}
+
+static enum spine_status
+directory_put_prepare(void *context, const char *name, const void *data, size_t size,
+                      void **put, struct spine_error *error)
+{
     struct directory *directory = context;
+    struct directory_put *made;
+    enum spine_status st;
+
+    *put = NULL;
+    TRY_RETURN(name_check(name, error));
+    TRY_RETURN(check_writable(directory, name, error));
+    made = mem_alloc(sizeof *made);
+    if (made == NULL)
+        return fail_nomem(error, "the name of a file", sizeof *made);
+    st = write_temporary(directory, name, data, size, error);
+    if (st != SPINE_OK) {
+        mem_free(made, sizeof *made);
+        return st;
+    }
+    strcpy(made->name, name);
+    *put = made;
+    return SPINE_OK;
+}
+
+/* The object is small and synced at once, so it goes through the cache of the system. */
+static enum spine_status
+write_temporary(struct directory *directory, const char *name, const void *data,
+                size_t size, struct spine_error *error)
+{
     struct system_file file = directory_file(directory, -1, name);
     char temporary[TEMPORARY_NAME_BYTES];
     bool failed;
     enum spine_status st;
 
-    TRY_RETURN(name_check(name, error));
-    TRY_RETURN(check_writable(directory, name, error));
     temporary_name(name, temporary);
     file.descriptor =
         directory_open_cached(directory, temporary, O_WRONLY | O_CREAT | O_EXCL);
@@ -271,12 +320,40 @@ directory_put_new(void *context, const char *name, const void *data, size_t size
     failed = close_descriptor(file.descriptor) != 0;
     if (st == SPINE_OK && failed)
         st = file_fail(&file, "close it", error);
-    if (st == SPINE_OK && directory_rename_new(directory, temporary, name) != 0)
-        st = file_fail(&file, "name it", error);
-    if (st == SPINE_OK)
-        return directory_sync_names(context, error);
-    (void)unlinkat(directory->descriptor, temporary, 0);
+    if (st != SPINE_OK)
+        (void)unlinkat(directory->descriptor, temporary, 0);
     return st;
+}
+
+static enum spine_status
+directory_put_publish(void *context, void *put, struct spine_error *error)
+{
+    const struct directory *directory = context;
+    struct directory_put *done = put;
+    const struct system_file file = directory_file(directory, -1, done->name);
+    char temporary[TEMPORARY_NAME_BYTES];
+    enum spine_status st;
+
+    temporary_name(done->name, temporary);
+    if (directory_rename_new(directory, temporary, done->name) != 0) {
+        st = file_fail(&file, "name it", error);
+        directory_put_discard(context, done);
+        return st;
+    }
+    mem_free(done, sizeof *done);
+    return directory_sync_names(context, error);
+}
+
+static void
+directory_put_discard(void *context, void *put)
+{
+    const struct directory *directory = context;
+    struct directory_put *given_up = put;
+    char temporary[TEMPORARY_NAME_BYTES];
+
+    temporary_name(given_up->name, temporary);
+    (void)unlinkat(directory->descriptor, temporary, 0);
+    mem_free(given_up, sizeof *given_up);
 }
 
 static enum spine_status

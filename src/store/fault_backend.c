@@ -20,7 +20,7 @@ struct fault_store {
     void *argument;
 };
 
-/* A writer or an open object. */
+/* A writer, an open object, or a put. */
 struct fault_handle {
     void *inner;
     uint64_t offset; /* of a writer: bytes written */
@@ -45,6 +45,12 @@ fault_sync(void *context, void *object, struct spine_error *error);
 static enum spine_status fault_sync_names(void *context, struct spine_error *error);
 static enum spine_status fault_put_new(void *context, const char *name, const void *data,
                                        size_t size, struct spine_error *error);
+static enum spine_status fault_put_prepare(void *context, const char *name,
+                                           const void *data, size_t size, void **put,
+                                           struct spine_error *error);
+static enum spine_status
+fault_put_publish(void *context, void *put, struct spine_error *error);
+static void fault_put_discard(void *context, void *put);
 static enum spine_status
 fault_remove(void *context, const char *name, struct spine_error *error);
 static enum spine_status fault_list(void *context, spine_name_fn *on_name, void *argument,
@@ -92,6 +98,11 @@ spine_fault_backend(const struct spine_backend *inner, spine_fault_fn *on_operat
                                   .remove = fault_remove,
                                   .list = fault_list,
                                   .release = fault_release};
+    if (inner->put_prepare != NULL) {
+        out->put_prepare = fault_put_prepare;
+        out->put_publish = fault_put_publish;
+        out->put_discard = fault_put_discard;
+    }
     return SPINE_OK;
 }
 
@@ -267,6 +278,62 @@ fault_put_new(void *context, const char *name, const void *data, size_t size,
 out:
     mem_free(copy, size);
     return st;
+}
+
+static enum spine_status
+fault_put_prepare(void *context, const char *name, const void *data, size_t size,
+                  void **put, struct spine_error *error)
+{
+    struct fault_store *store = context;
+    const struct spine_fault fault =
+        fault_of(store, SPINE_OPERATION_PUT_PREPARE, name, 0, size);
+    struct fault_handle *handle = NULL;
+    uint8_t *copy = NULL;
+    enum spine_status st;
+
+    *put = NULL;
+    if (fault.status != SPINE_OK)
+        return fail(&fault, name, error);
+    TRY(name_check(name, error));
+    TRY(handle_new(name, &handle, error));
+    TRY(flipped_copy(data, size, fault.flip_bit, &copy, error));
+    TRY(store->inner.put_prepare(store->inner.context, name, copy != NULL ? copy : data,
+                                 size, &handle->inner, error));
+    *put = handle;
+    handle = NULL;
+out:
+    mem_free(copy, size);
+    mem_free(handle, sizeof *handle);
+    return st;
+}
+
+static enum spine_status
+fault_put_publish(void *context, void *put, struct spine_error *error)
+{
+    struct fault_store *store = context;
+    struct fault_handle *done = put;
+    const struct spine_fault fault =
+        fault_of(store, SPINE_OPERATION_PUT_NEW, done->name, 0, 0);
+    enum spine_status st = SPINE_OK;
+
+    if (fault.status == SPINE_OK || fault.after)
+        st = store->inner.put_publish(store->inner.context, done->inner, error);
+    else
+        store->inner.put_discard(store->inner.context, done->inner);
+    if (fault.status != SPINE_OK)
+        st = fail(&fault, done->name, error);
+    mem_free(done, sizeof *done);
+    return st;
+}
+
+static void
+fault_put_discard(void *context, void *put)
+{
+    struct fault_store *store = context;
+    struct fault_handle *given_up = put;
+
+    store->inner.put_discard(store->inner.context, given_up->inner);
+    mem_free(given_up, sizeof *given_up);
 }
 
 static enum spine_status

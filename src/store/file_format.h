@@ -17,6 +17,8 @@
 #define FILE_HEADER_BYTES 64u
 #define FILE_FOOTER_BYTES 128u
 #define FILE_PART_ALIGNMENT 64u
+/* A pack that is larger than this many bytes is a multiple of them. */
+#define FILE_PACK_PAGE_BYTES 4096u
 /* Of a block or a section in the table. */
 #define FILE_ENTRY_BYTES 32u
 /* Images of blocks are not larger. */

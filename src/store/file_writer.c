@@ -266,10 +266,14 @@ out:
     return st;
 }
 
+/* A pack of some pages ends with a whole one: around the cache of the system, the last
+ * page would have to be written whole and cut, which takes as long as 150 KB do. */
 enum spine_status
 store_pack_end(struct store_pack *pack, struct spine_error *error)
 {
     assert(!pack->is_busy);
+    if (object_sink_bytes(pack->sink) > FILE_PACK_PAGE_BYTES)
+        object_sink_pad(pack->sink, FILE_PACK_PAGE_BYTES);
     return object_sink_end(pack->sink, error);
 }
 

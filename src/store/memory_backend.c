@@ -66,6 +66,11 @@ memory_sync(void *context, void *object, struct spine_error *error);
 static enum spine_status memory_sync_names(void *context, struct spine_error *error);
 static enum spine_status memory_put_new(void *context, const char *name, const void *data,
                                         size_t size, struct spine_error *error);
+static enum spine_status memory_put_prepare(void *context, const char *name,
+                                            const void *data, size_t size, void **put,
+                                            struct spine_error *error);
+static enum spine_status
+memory_put_publish(void *context, void *put, struct spine_error *error);
 static enum spine_status
 memory_remove(void *context, const char *name, struct spine_error *error);
 static enum spine_status memory_list(void *context, spine_name_fn *on_name,
@@ -111,7 +116,10 @@ spine_memory_backend(struct spine_backend *out, struct spine_error *error)
                                   .put_new = memory_put_new,
                                   .remove = memory_remove,
                                   .list = memory_list,
-                                  .release = memory_release};
+                                  .release = memory_release,
+                                  .put_prepare = memory_put_prepare,
+                                  .put_publish = memory_put_publish,
+                                  .put_discard = memory_abort};
     return SPINE_OK;
 }
 
@@ -317,30 +325,36 @@ static enum spine_status
 memory_put_new(void *context, const char *name, const void *data, size_t size,
                struct spine_error *error)
 {
-    struct memory_store *store = context;
-    struct memory_object *object;
-    enum spine_status st = SPINE_OK;
+    void *put;
 
-    TRY_RETURN(name_check(name, error));
-    object = object_new(name);
-    if (object == NULL || (size > 0 && !object_append(object, data, size))) {
-        object_free(object);
-        return fail_nomem(error, "an object", sizeof *object + size);
-    }
-    object->synced = object->named_now = true;
+    TRY_RETURN(memory_put_prepare(context, name, data, size, &put, error));
+    return memory_put_publish(context, put, error);
+}
 
-    mutex_lock(&store->mutex);
-    if (find_locked(store, name) != NULL)
-        st = spine_fail(error, SPINE_EXISTS, "%s: is there already", name);
-    else {
-        object->next = store->objects;
-        store->objects = object;
-    }
-    mutex_unlock(&store->mutex);
+/* A put is a writer that has written all. */
+static enum spine_status
+memory_put_prepare(void *context, const char *name, const void *data, size_t size,
+                   void **put, struct spine_error *error)
+{
+    struct memory_writer *writer;
+    enum spine_status st;
+
+    TRY_RETURN(memory_create(context, name, put, error));
+    writer = *put;
+    writer->object->synced = true;
+    st = memory_write(context, writer, data, size, error);
     if (st == SPINE_OK)
-        return memory_sync_names(store, error);
-    object_free(object);
+        return st;
+    memory_abort(context, writer);
+    *put = NULL;
     return st;
+}
+
+static enum spine_status
+memory_put_publish(void *context, void *put, struct spine_error *error)
+{
+    TRY_RETURN(memory_finish(context, put, error));
+    return memory_sync_names(context, error);
 }
 
 static enum spine_status

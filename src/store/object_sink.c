@@ -32,10 +32,13 @@ static enum spine_status
 unit_new(struct object_sink *sink, struct sink_unit **out, struct spine_error *error);
 static struct sink_unit *take_spare(struct object_sink *sink);
 static void unit_free(struct object_sink *sink, struct sink_unit *unit);
+static size_t unit_bytes(const struct object_sink *sink);
 static enum spine_status hand_over(struct object_sink *sink, struct spine_error *error);
 static void start_thread(struct object_sink *sink);
 static void write_units(void *argument);
 static void wait_for_room(struct object_sink *sink);
+static void write_or_wait_locked(struct object_sink *sink);
+static bool take_turn_locked(struct object_sink *sink);
 static void end_thread(struct object_sink *sink);
 static bool is_written_behind(const struct object_sink *sink);
 static void run(struct object_sink *sink);
@@ -67,8 +70,6 @@ object_sink_new(struct spine_store *store, const char *name,
     TRY(store_object_new(store, name, &sink->object, error));
     st = store->backend.create(store->backend.context, name, &sink->writer, error);
     TRY(store_answer(st, error));
-    if (sink->waiter.by_own_thread)
-        start_thread(sink);
     *out = sink;
     sink = NULL;
 out:
@@ -137,17 +138,43 @@ object_sink_append(struct object_sink *sink, const void *data, size_t bytes,
             TRY_RETURN(unit_new(sink, &sink->filling, error));
             unit = sink->filling;
         }
-        room = STORE_WRITE_BYTES - unit->filled;
+        room = unit_bytes(sink) - unit->filled;
         part = bytes < room ? bytes : room;
         memcpy(unit->bytes + unit->filled, from, part);
         unit->filled += part;
         from += part;
         bytes -= part;
-        if (unit->filled == STORE_WRITE_BYTES)
-            TRY_RETURN(hand_over(sink, error));
+        if (unit->filled < unit_bytes(sink))
+            break;
+        TRY_RETURN(hand_over(sink, error));
+        if (sink->has_thread)
+            wait_for_room(sink);
+        TRY_RETURN(status_of(sink, error));
     }
     assert(sink->filling == NULL || sink->filling->filled < STORE_WRITE_BYTES);
     return SPINE_OK;
+}
+
+/* Of the unit that is filled. */
+static size_t
+unit_bytes(const struct object_sink *sink)
+{
+    return sink->waiter.by_own_thread && sink->handed == 0 ? STORE_FIRST_BYTES
+                                                           : STORE_WRITE_BYTES;
+}
+
+void
+object_sink_pad(struct object_sink *sink, size_t page)
+{
+    const size_t behind = (size_t)(object_sink_bytes(sink) % page);
+
+    assert(STORE_FIRST_BYTES % page == 0 && STORE_WRITE_BYTES % page == 0);
+    if (behind > 0) {
+        struct sink_unit *unit = sink->filling;
+
+        memset(unit->bytes + unit->filled, 0, page - behind);
+        unit->filled += page - behind;
+    }
 }
 
 uint64_t
@@ -174,6 +201,9 @@ hand_over(struct object_sink *sink, struct spine_error *error)
     if (unit == NULL || unit->filled == 0)
         return SPINE_OK;
     sink->handed += unit->filled;
+    if (sink->waiter.by_own_thread && !sink->has_thread &&
+        unit->filled >= STORE_FIRST_BYTES)
+        start_thread(sink);
     if (!is_written_behind(sink)) {
         st = write_unit(sink, unit, error);
         unit->filled = 0;
@@ -189,9 +219,7 @@ hand_over(struct object_sink *sink, struct spine_error *error)
     atomic_fetch_add_explicit(&sink->unit_count, 1, memory_order_relaxed);
     mutex_unlock(&work->mutex);
     run(sink);
-    if (sink->has_thread)
-        wait_for_room(sink);
-    return status_of(sink, error);
+    return SPINE_OK;
 }
 
 /* Without a thread, the calls that append write. */
@@ -214,10 +242,11 @@ write_units(void *argument)
 
     mutex_lock(&work->mutex);
     for (;;) {
-        while (!sink->is_running && !sink->thread_ends)
+        while ((!sink->is_running || sink->is_writing) && !sink->thread_ends)
             condition_wait(&sink->queued, &work->mutex);
         if (!sink->is_running)
             break;
+        sink->is_writing = true;
         mutex_unlock(&work->mutex);
         while (do_next(sink, false))
             continue;
@@ -233,8 +262,38 @@ wait_for_room(struct object_sink *sink)
 
     mutex_lock(&work->mutex);
     while (object_sink_is_behind(sink))
-        condition_wait(&work->ended, &work->mutex);
+        write_or_wait_locked(sink);
     mutex_unlock(&work->mutex);
+}
+
+/* Writes what nobody has begun to write; otherwise waits until something was written. The
+ * lock is let go of meanwhile. */
+static void
+write_or_wait_locked(struct object_sink *sink)
+{
+    struct store_work *work = &sink->store->work;
+
+    if (!take_turn_locked(sink)) {
+        condition_wait(&work->ended, &work->mutex);
+        return;
+    }
+    mutex_unlock(&work->mutex);
+    while (do_next(sink, false))
+        continue;
+    mutex_lock(&work->mutex);
+}
+
+/* May the owner write? A job that has written a unit queues the task again, and none may
+ * come then. */
+static bool
+take_turn_locked(struct object_sink *sink)
+{
+    if (!sink->has_thread)
+        return store_work_take_back_locked(&sink->store->work.locked.writes, &sink->task);
+    if (sink->is_writing)
+        return false;
+    sink->is_writing = true;
+    return true;
 }
 
 /* What is not written will not be. */
@@ -286,6 +345,7 @@ object_sink_end(struct object_sink *sink, struct spine_error *error)
     enum spine_status st;
 
     assert(!sink->is_ending && !object_sink_has_ended(sink));
+    sink->object->bytes = object_sink_bytes(sink);
     TRY_RETURN(hand_over(sink, error));
     if (!is_written_behind(sink)) {
         st = end_object(sink, &sink->error);
@@ -314,17 +374,8 @@ object_sink_finish(struct object_sink *sink, struct spine_error *error)
     if (!sink->is_ending && !object_sink_has_ended(sink))
         TRY_RETURN(object_sink_end(sink, error));
     mutex_lock(&work->mutex);
-    while (!object_sink_has_ended(sink)) {
-        /* A job that has written a unit queues the task again, and none may come then. */
-        if (store_work_take_back_locked(&work->locked.writes, &sink->task)) {
-            mutex_unlock(&work->mutex);
-            while (do_next(sink, false))
-                continue;
-            mutex_lock(&work->mutex);
-        } else {
-            condition_wait(&work->ended, &work->mutex);
-        }
-    }
+    while (!object_sink_has_ended(sink))
+        write_or_wait_locked(sink);
     mutex_unlock(&work->mutex);
     return status_of(sink, error);
 }
@@ -393,6 +444,7 @@ do_next(struct object_sink *sink, bool is_job)
     sink->is_telling = false;
     more = sink->first != NULL || (sink->is_ending && !sink->has_ended);
     sink->is_running = more;
+    sink->is_writing = more;
     if (more && is_job)
         store_work_put_back_locked(&work->locked.writes, &sink->task);
     condition_broadcast(&work->ended);

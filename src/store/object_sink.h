@@ -12,8 +12,9 @@
  * waits; it should not go on while the sink is behind, as all that was appended and not
  * written is in memory.
  *
- * Or a thread of the sink's own writes, while the owner fills the next units, and waits
- * when it is behind.
+ * Or a thread of the sink's own writes, from the first full unit on, while the owner
+ * fills the next ones. An owner that has to wait, as the sink is behind or ends, writes
+ * itself what the thread has not begun: it may be without a processor for long.
  *
  *     append --> filling --full--> unit, unit, unit --job writes--> backend
  *                                  \___ STORE_UNITS_BEHIND: it is behind ___/
@@ -50,6 +51,8 @@ struct object_sink {
     atomic_size_t unit_count;
     /* A job or the sink's thread writes, or soon will. */
     bool is_running;
+    /* With a thread: it writes now, or the owner does. */
+    bool is_writing;
     /* The thread ends when there is nothing to do. */
     bool thread_ends;
     /* The end of the object is to be written, too. `has_ended`: it was, or that
@@ -72,6 +75,8 @@ enum spine_status object_sink_new(struct spine_store *store, const char *name,
 /* Also tells that an earlier write failed. */
 enum spine_status object_sink_append(struct object_sink *sink, const void *data,
                                      size_t bytes, struct spine_error *error);
+/* Appends zeros up to a multiple of `page` bytes, of which every unit is a multiple. */
+void object_sink_pad(struct object_sink *sink, size_t page);
 uint64_t object_sink_bytes(const struct object_sink *sink);
 /* Is the sink so far behind that the owner should wait? */
 bool object_sink_is_behind(const struct object_sink *sink);

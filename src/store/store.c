@@ -363,6 +363,8 @@ store_memory(struct spine_store *store)
 static const char *
 missing_function(const struct spine_backend *backend)
 {
+    const bool puts = backend->put_prepare != NULL || backend->put_publish != NULL ||
+                      backend->put_discard != NULL;
     const struct {
         const char *name;
         bool there;
@@ -379,6 +381,10 @@ missing_function(const struct spine_backend *backend)
         {"put_new", backend->put_new != NULL},
         {"remove", backend->remove != NULL},
         {"list", backend->list != NULL},
+        /* All three of these, or none. */
+        {"put_prepare", backend->put_prepare != NULL || !puts},
+        {"put_publish", backend->put_publish != NULL || !puts},
+        {"put_discard", backend->put_discard != NULL || !puts},
     };
 
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)

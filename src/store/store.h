@@ -60,8 +60,10 @@
 #include "store/store_work.h"
 #include "store/write_behind.h"
 
-/* The bytes of a write, but for the last one of a file. */
+/* The bytes of a write, but for the last one of a file, and perhaps its first. */
 #define STORE_WRITE_BYTES (1u << 20)
+/* Of the first write of a file that has a thread of its own: the thread begins soon. */
+#define STORE_FIRST_BYTES (256u << 10)
 /* When this many of them are full and not written, a writer is behind. */
 #define STORE_UNITS_BEHIND 3u
 /* From this many bytes on, a thread of the writer's own is worth its while: while merges

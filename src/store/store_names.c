@@ -11,6 +11,7 @@
 #include "store/store_state.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum spine_status
 store_list(struct spine_store *store, spine_name_fn *on_name, void *argument,
@@ -74,19 +75,31 @@ enum spine_status
 store_put(struct spine_store *store, const char *name, const void *data, size_t bytes,
           struct spine_error *error)
 {
+    struct store_put put;
+
+    TRY_RETURN(store_put_write(store, name, data, bytes, &put, error));
+    return store_put_publish(&put, error);
+}
+
+enum spine_status
+store_put_write(struct spine_store *store, const char *name, const void *data,
+                size_t bytes, struct store_put *out, struct spine_error *error)
+{
     const struct spine_backend *backend = &store->backend;
     void *writer;
     enum spine_status st = backend->create(backend->context, name, &writer, error);
 
     assert(spine_name_is_valid(name));
+    *out = (struct store_put){0};
     if (st != SPINE_OK)
         return store_answer(st, error);
     store_count(&store->writes, 1);
     store_count(&store->write_bytes, bytes);
     st = backend->write(backend->context, writer, data, bytes, error);
     if (st == SPINE_OK)
-        return store_answer(backend->finish(backend->context, writer, error), error);
-    backend->abort(backend->context, writer);
+        *out = (struct store_put){.store = store, .prepared = writer, .is_writer = true};
+    else
+        backend->abort(backend->context, writer);
     return store_answer(st, error);
 }
 
@@ -94,13 +107,67 @@ enum spine_status
 store_put_new(struct spine_store *store, const char *name, const void *data, size_t bytes,
               struct spine_error *error)
 {
+    struct store_put put;
+
+    TRY_RETURN(store_put_prepare(store, name, data, bytes, &put, error));
+    return store_put_publish(&put, error);
+}
+
+enum spine_status
+store_put_prepare(struct spine_store *store, const char *name, const void *data,
+                  size_t bytes, struct store_put *out, struct spine_error *error)
+{
+    const struct spine_backend *backend = &store->backend;
+    struct store_put put = {.store = store, .data = data, .bytes = bytes};
+
     assert(spine_name_is_valid(name) && data != NULL);
+    *out = (struct store_put){0};
+    strcpy(put.name, name);
     store_count(&store->writes, 1);
     store_count(&store->write_bytes, bytes);
-    /* The object and its name. */
-    store_count(&store->syncs, 2);
+    store_count(&store->syncs, 1);
+    if (backend->put_prepare != NULL)
+        TRY_RETURN(store_answer(backend->put_prepare(backend->context, name, data, bytes,
+                                                     &put.prepared, error),
+                                error));
+    *out = put;
+    return SPINE_OK;
+}
+
+enum spine_status
+store_put_publish(struct store_put *put, struct spine_error *error)
+{
+    const struct store_put done = *put;
+    struct spine_store *store = done.store;
+    const struct spine_backend *backend = &store->backend;
+
+    *put = (struct store_put){0};
+    if (done.is_writer)
+        return store_answer(backend->finish(backend->context, done.prepared, error),
+                            error);
+    /* Of names; that of the bytes is counted. */
+    store_count(&store->syncs, 1);
+    if (backend->put_prepare != NULL)
+        return store_answer(backend->put_publish(backend->context, done.prepared, error),
+                            error);
     return store_answer(
-        store->backend.put_new(store->backend.context, name, data, bytes, error), error);
+        backend->put_new(backend->context, done.name, done.data, done.bytes, error),
+        error);
+}
+
+void
+store_put_discard(struct store_put *put)
+{
+    const struct spine_backend *backend;
+
+    if (put->store == NULL)
+        return;
+    backend = &put->store->backend;
+    if (put->is_writer)
+        backend->abort(backend->context, put->prepared);
+    else if (backend->put_prepare != NULL)
+        backend->put_discard(backend->context, put->prepared);
+    *put = (struct store_put){0};
 }
 
 enum spine_status

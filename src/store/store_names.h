@@ -34,6 +34,36 @@ enum spine_status store_put(struct spine_store *store, const char *name, const v
 enum spine_status store_put_new(struct spine_store *store, const char *name,
                                 const void *data, size_t bytes,
                                 struct spine_error *error);
+
+/* A small object on its way. Zero: there is none. */
+struct store_put {
+    struct spine_store *store;
+    /* The backend's: a put, if it puts in two steps, or a writer that has written all. */
+    void *prepared;
+    bool is_writer;
+    const void *data;
+    size_t bytes;
+    char name[SPINE_NAME_MAX + 1];
+};
+
+/*
+ * store_put_new() in two steps: where the backend can do so, the object is written and
+ * its bytes are durable after the first one, and there is no such object yet. `data` must
+ * be there until the second one. The caller ends `*out` with either of the two functions
+ * below.
+ */
+enum spine_status store_put_prepare(struct spine_store *store, const char *name,
+                                    const void *data, size_t bytes, struct store_put *out,
+                                    struct spine_error *error);
+/* store_put() in two steps: there is no such object before the second one. */
+enum spine_status store_put_write(struct spine_store *store, const char *name,
+                                  const void *data, size_t bytes, struct store_put *out,
+                                  struct spine_error *error);
+/* The object has its name, and what was prepared is durable. Ends the put in any case: it
+ * is zero. */
+enum spine_status store_put_publish(struct store_put *put, struct spine_error *error);
+/* There will be no such object. One that is zero is allowed. */
+void store_put_discard(struct store_put *put);
 enum spine_status
 store_remove(struct spine_store *store, const char *name, struct spine_error *error);
 enum spine_status store_sync_names(struct spine_store *store, struct spine_error *error);

@@ -10,6 +10,7 @@
 #include "store/backend.h"
 #include "store/store_state.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -38,11 +39,17 @@ store_object_finished(struct store_object *object, struct spine_error *error)
 {
     const struct spine_backend *backend = &object->store->backend;
     void *handle;
-    const enum spine_status st = store_answer(
-        backend->open(backend->context, object->name, &handle, &object->bytes, error),
-        error);
+    uint64_t bytes;
+    enum spine_status st = store_answer(
+        backend->open(backend->context, object->name, &handle, &bytes, error), error);
 
     assert(object->handle == NULL);
+    if (st == SPINE_OK && bytes != object->bytes) {
+        backend->close(backend->context, handle);
+        st = spine_fail(error, SPINE_CORRUPT,
+                        "%s: has %" PRIu64 " bytes, and %" PRIu64 " were written",
+                        object->name, bytes, object->bytes);
+    }
     if (st != SPINE_OK) {
         /* What cannot be opened is nothing; a sweep finds what cannot be removed. */
         (void)store_remove(object->store, object->name, NULL);

@@ -39,6 +39,7 @@ struct store_object {
     struct store_object *next; /* of those whose name has the same hash */
     /* What the backend has opened; NULL until the object can be read. */
     void *handle;
+    /* While it is written: valid once all is appended. */
     uint64_t bytes;
     atomic_bool kept;
     _Atomic(enum object_state) state;
@@ -49,7 +50,8 @@ struct store_object {
  * SPINE_NOMEM. */
 enum spine_status store_object_new(struct spine_store *store, const char *name,
                                    struct store_object **out, struct spine_error *error);
-/* The object was written: opens it, so that it can be read from now on. */
+/* The object was written: opens it, so that it can be read from now on. SPINE_CORRUPT
+ * when the backend has not as many bytes as were written. */
 enum spine_status
 store_object_finished(struct store_object *object, struct spine_error *error);
 /* Opens the object of a name, or takes a reference to it when it is open already. It is

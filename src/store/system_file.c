@@ -27,6 +27,11 @@
 
 static_assert(FILE_WRITE_BYTES % FILE_ALIGNMENT == 0, "writes are aligned");
 
+static enum spine_status write_pages(struct file_writer *writer, const uint8_t *data,
+                                     size_t size, struct spine_error *error);
+static enum spine_status write_copied(struct file_writer *writer, const uint8_t *data,
+                                      size_t size, size_t *done,
+                                      struct spine_error *error);
 static enum spine_status
 make_buffer(struct file_writer *writer, struct spine_error *error);
 static void use_cache(struct system_file *file);
@@ -79,28 +84,48 @@ file_writer_append(struct file_writer *writer, const void *data, size_t size,
 {
     const uint8_t *from = data;
 
-    assert(writer->filled < FILE_WRITE_BYTES && writer->written % FILE_WRITE_BYTES == 0);
+    assert(writer->filled < FILE_WRITE_BYTES && writer->written % FILE_ALIGNMENT == 0);
     while (size > 0) {
-        const size_t room = FILE_WRITE_BYTES - writer->filled;
-        const size_t part = size < room ? size : room;
-        const uint8_t *whole = from;
+        const size_t part = size < FILE_WRITE_BYTES ? size : FILE_WRITE_BYTES;
+        const size_t pages = part / FILE_ALIGNMENT * FILE_ALIGNMENT;
+        size_t done;
 
-        /* What is whole and aligned needs no copy. */
-        if (part < FILE_WRITE_BYTES || !is_aligned(0, from, part)) {
-            TRY_RETURN(make_buffer(writer, error));
-            memcpy(writer->buffer + writer->filled, from, part);
-            whole = writer->buffer;
-        }
-        writer->filled += part;
-        from += part;
-        size -= part;
-        if (writer->filled < FILE_WRITE_BYTES)
-            break;
-        TRY_RETURN(
-            write_fully(&writer->file, writer->written, whole, FILE_WRITE_BYTES, error));
-        writer->written += FILE_WRITE_BYTES;
-        writer->filled = 0;
+        /* Whole pages that are aligned need no copy. */
+        if (writer->filled == 0 && pages > 0 && is_aligned(0, from, pages)) {
+            TRY_RETURN(write_pages(writer, from, pages, error));
+            done = pages;
+        } else
+            TRY_RETURN(write_copied(writer, from, part, &done, error));
+        from += done;
+        size -= done;
     }
+    return SPINE_OK;
+}
+
+static enum spine_status
+write_pages(struct file_writer *writer, const uint8_t *data, size_t size,
+            struct spine_error *error)
+{
+    TRY_RETURN(write_fully(&writer->file, writer->written, data, size, error));
+    writer->written += size;
+    return SPINE_OK;
+}
+
+/* Copies as much as the buffer has room for, and writes that when it is full. */
+static enum spine_status
+write_copied(struct file_writer *writer, const uint8_t *data, size_t size, size_t *done,
+             struct spine_error *error)
+{
+    const size_t room = FILE_WRITE_BYTES - writer->filled;
+
+    TRY_RETURN(make_buffer(writer, error));
+    *done = size < room ? size : room;
+    memcpy(writer->buffer + writer->filled, data, *done);
+    writer->filled += *done;
+    if (writer->filled < FILE_WRITE_BYTES)
+        return SPINE_OK;
+    TRY_RETURN(write_pages(writer, writer->buffer, FILE_WRITE_BYTES, error));
+    writer->filled = 0;
     return SPINE_OK;
 }
 

@@ -17,7 +17,7 @@
 
 /* What every common disk is content with. */
 #define FILE_ALIGNMENT 4096u
-/* Bytes of a write, but for the last one. */
+/* The most bytes of a write. */
 #define FILE_WRITE_BYTES (1u << 20)
 
 struct system_file {
@@ -31,10 +31,10 @@ struct system_file {
 /* What is written and not yet handed to the system. */
 struct file_writer {
     struct system_file file;
-    uint8_t *memory; /* NULL as long as whole parts come, which need no copy */
+    uint8_t *memory; /* NULL as long as whole pages come, which need no copy */
     uint8_t *buffer; /* in `memory`, aligned */
     size_t filled;
-    uint64_t written; /* multiple of FILE_WRITE_BYTES */
+    uint64_t written; /* multiple of FILE_ALIGNMENT */
 };
 
 /* Fills `error` for the call `what` that set errno: SPINE_NOMEM, SPINE_NOT_FOUND,

@@ -81,6 +81,7 @@ crash_run_init(struct crash_run *run, uint64_t seed, bool spills)
     *run = (struct crash_run){.allowed = NO_STATE};
     rng_init(&run->rng, seed);
     crash_disk_init(&run->disk);
+    run->disk.puts_at_once = seed % 4 == 3;
     run->world.disk = crash_disk_backend(&run->disk);
     run->world.spills = spills;
     world_begin(&run->world, &run->rng, CRASH_SPINES);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/crash_disk.h"
+#include "harness/crash_order.h"
 
-#include "checkpoint/manifest.h"
 #include "harness/figure.h"
 #include "spine/fault.h"
 
@@ -21,37 +20,6 @@ struct crash_handle {
 
 /* What becomes of an operation. */
 enum verdict { DONE, REFUSED, DONE_AND_REFUSED };
-
-static bool
-is_manifest(const struct crash_file *file)
-{
-    return strncmp(file->name, "checkpoint-", 11) == 0;
-}
-
-static bool
-is_of_batches(const char *name)
-{
-    const size_t digits = strspn(name, "0123456789abcdef");
-
-    return digits == 32 &&
-           (strcmp(name + digits, ".batch") == 0 || strcmp(name + digits, ".pack") == 0);
-}
-
-static bool
-names(const struct crash_file *manifest, const char *name)
-{
-    return strstr((const char *)manifest->bytes, name) != NULL;
-}
-
-static struct crash_file *
-file_named(const struct crash_disk *disk, const char *name)
-{
-    struct crash_file *file = disk->files;
-
-    while (file != NULL && !(file->named_now && strcmp(file->name, name) == 0))
-        file = file->next;
-    return file;
-}
 
 /* A file without a name yet. */
 static struct crash_file *
@@ -77,68 +45,6 @@ file_append(struct crash_file *file, const void *data, size_t size)
     file->bytes[file->size] = 0;
 }
 
-static void
-violation(struct crash_disk *disk, const char *name, const char *what, const char *other)
-{
-    disk->violations++;
-    print_error("operation %llu: %s: %s %s\n", (unsigned long long)disk->operations, name,
-                what, other);
-}
-
-/* All that the manifest `file` names is durable. */
-static void
-check_put(struct crash_disk *disk, const struct crash_file *manifest)
-{
-    const char *at = (const char *)manifest->bytes;
-
-    while ((at = strstr(at, "\"name\"")) != NULL) {
-        char name[SPINE_NAME_MAX + 1] = "";
-
-        at += strlen("\"name\"");
-        (void)sscanf(at, " : \"%127[0-9a-z.]\"", name);
-        if (!is_of_batches(name))
-            continue;
-        const struct crash_file *file = file_named(disk, name);
-
-        if (file == NULL || file->dropped ||
-            !spine_memory_backend_is_durable(&disk->inner, name))
-            violation(disk, manifest->name, "names what is not durable:", name);
-    }
-}
-
-/* The manifest of a receipt is durable when the receipt gets its name. */
-static void
-check_receipt(struct crash_disk *disk, const struct crash_file *receipt)
-{
-    const uint64_t sequence = receipt_sequence(receipt->name);
-    char name[SPINE_NAME_MAX + 1];
-    const struct crash_file *manifest;
-
-    if (sequence == 0)
-        return;
-    manifest_name(sequence, name);
-    manifest = file_named(disk, name);
-    if (manifest == NULL || !manifest->named_durably || !manifest->synced)
-        violation(disk, receipt->name, "is there, and is not durable:", name);
-}
-
-/* No manifest that may be there after a crash names `name`; of a manifest, no receipt. */
-static void
-check_removal(struct crash_disk *disk, const char *name)
-{
-    const uint64_t sequence = manifest_sequence(name);
-
-    for (const struct crash_file *file = disk->files; file != NULL; file = file->next)
-        if (sequence > 0 && file->named_durably &&
-            receipt_sequence(file->name) == sequence)
-            violation(disk, name, "is removed, and has a receipt:", file->name);
-    if (!is_of_batches(name))
-        return;
-    for (const struct crash_file *file = disk->files; file != NULL; file = file->next)
-        if (file->named_durably && is_manifest(file) && names(file, name))
-            violation(disk, name, "is removed, and needed by", file->name);
-}
-
 /* May a backend answer `operation` so? */
 static bool
 is_answer_of(enum spine_status status, enum spine_operation operation)
@@ -147,6 +53,7 @@ is_answer_of(enum spine_status status, enum spine_operation operation)
     case SPINE_EXISTS:
         return operation == SPINE_OPERATION_CREATE ||
                operation == SPINE_OPERATION_FINISH ||
+               operation == SPINE_OPERATION_PUT_PREPARE ||
                operation == SPINE_OPERATION_PUT_NEW;
     case SPINE_NOT_FOUND:
         return operation == SPINE_OPERATION_OPEN || operation == SPINE_OPERATION_REMOVE;
@@ -243,7 +150,7 @@ disk_finish(void *context, void *writer, struct spine_error *error)
         st = disk->inner.finish(disk->inner.context, handle->inner, error);
         handle->file->named_now = st == SPINE_OK;
         if (st == SPINE_OK)
-            check_receipt(disk, handle->file);
+            crash_order_receipt(disk, handle->file);
         disk->changes++;
     }
     free(handle);
@@ -278,7 +185,7 @@ disk_open(void *context, const char *name, void **object, uint64_t *bytes,
         free(handle);
         return st;
     }
-    handle->file = file_named(disk, name);
+    handle->file = crash_file_named(disk, name);
     assert_non_null(handle->file);
     *object = handle;
     return SPINE_OK;
@@ -354,9 +261,9 @@ disk_put_new(void *context, const char *name, const void *data, size_t size,
         return refuse(disk, name, error);
     file = file_new(disk, name);
     file_append(file, data, size);
-    if (is_manifest(file))
-        check_put(disk, file);
-    check_receipt(disk, file);
+    if (crash_file_is_manifest(file))
+        crash_order_put(disk, file);
+    crash_order_receipt(disk, file);
     st = disk->inner.put_new(disk->inner.context, name, data, size, error);
     if (st != SPINE_OK)
         return st;
@@ -368,16 +275,81 @@ disk_put_new(void *context, const char *name, const void *data, size_t size,
 }
 
 static enum spine_status
+disk_put_prepare(void *context, const char *name, const void *data, size_t size,
+                 void **put, struct spine_error *error)
+{
+    struct crash_disk *disk = context;
+    struct crash_handle *handle;
+    enum spine_status st;
+
+    *put = NULL;
+    if (judge(disk, SPINE_OPERATION_PUT_PREPARE) != DONE)
+        return refuse(disk, name, error);
+    handle = calloc(1, sizeof *handle);
+    assert_non_null(handle);
+    st = disk->inner.put_prepare(disk->inner.context, name, data, size, &handle->inner,
+                                 error);
+    if (st != SPINE_OK) {
+        free(handle);
+        return st;
+    }
+    handle->file = file_new(disk, name);
+    file_append(handle->file, data, size);
+    handle->file->synced = true;
+    *put = handle;
+    return SPINE_OK;
+}
+
+static void
+disk_put_discard(void *context, void *put)
+{
+    struct crash_disk *disk = context;
+    struct crash_handle *handle = put;
+
+    disk->inner.put_discard(disk->inner.context, handle->inner);
+    free(handle);
+}
+
+/* What a manifest names may have become durable since it was prepared, and must be so
+ * now. */
+static enum spine_status
+disk_put_publish(void *context, void *put, struct spine_error *error)
+{
+    struct crash_disk *disk = context;
+    struct crash_handle *handle = put;
+    struct crash_file *const published = handle->file;
+    const enum verdict verdict = judge(disk, SPINE_OPERATION_PUT_NEW);
+    enum spine_status st;
+
+    if (verdict == REFUSED) {
+        disk_put_discard(disk, put);
+        return refuse(disk, published->name, error);
+    }
+    if (crash_file_is_manifest(published))
+        crash_order_put(disk, published);
+    crash_order_receipt(disk, published);
+    st = disk->inner.put_publish(disk->inner.context, handle->inner, error);
+    free(handle);
+    if (st != SPINE_OK)
+        return st;
+    published->named_now = true;
+    for (struct crash_file *file = disk->files; file != NULL; file = file->next)
+        file->named_durably = file->named_now;
+    disk->changes++;
+    return verdict == DONE ? st : refuse(disk, published->name, error);
+}
+
+static enum spine_status
 disk_remove(void *context, const char *name, struct spine_error *error)
 {
     struct crash_disk *disk = context;
     const enum verdict verdict = judge(disk, SPINE_OPERATION_REMOVE);
-    struct crash_file *file = file_named(disk, name);
+    struct crash_file *file = crash_file_named(disk, name);
     enum spine_status st;
 
     if (verdict == REFUSED)
         return refuse(disk, name, error);
-    check_removal(disk, name);
+    crash_order_removal(disk, name);
     st = disk->inner.remove(disk->inner.context, name, error);
     if (file != NULL)
         file->named_now = false;
@@ -405,20 +377,27 @@ disk_release(void *context)
 struct spine_backend
 crash_disk_backend(struct crash_disk *disk)
 {
-    return (struct spine_backend){.context = disk,
-                                  .create = disk_create,
-                                  .write = disk_write,
-                                  .finish = disk_finish,
-                                  .abort = disk_abort,
-                                  .open = disk_open,
-                                  .read_at = disk_read_at,
-                                  .close = disk_close,
-                                  .sync = disk_sync,
-                                  .sync_names = disk_sync_names,
-                                  .put_new = disk_put_new,
-                                  .remove = disk_remove,
-                                  .list = disk_list,
-                                  .release = disk_release};
+    struct spine_backend backend = {.context = disk,
+                                    .create = disk_create,
+                                    .write = disk_write,
+                                    .finish = disk_finish,
+                                    .abort = disk_abort,
+                                    .open = disk_open,
+                                    .read_at = disk_read_at,
+                                    .close = disk_close,
+                                    .sync = disk_sync,
+                                    .sync_names = disk_sync_names,
+                                    .put_new = disk_put_new,
+                                    .remove = disk_remove,
+                                    .list = disk_list,
+                                    .release = disk_release};
+
+    if (!disk->puts_at_once) {
+        backend.put_prepare = disk_put_prepare;
+        backend.put_publish = disk_put_publish;
+        backend.put_discard = disk_put_discard;
+    }
+    return backend;
 }
 
 void
@@ -552,7 +531,7 @@ crash_disk_manifest(const struct crash_disk *disk, unsigned skip)
 
         newest = NULL;
         for (const struct crash_file *file = disk->files; file != NULL; file = file->next)
-            if (file->named_now && is_manifest(file) &&
+            if (file->named_now && crash_file_is_manifest(file) &&
                 (before == NULL || strcmp(file->name, before->name) < 0) &&
                 (newest == NULL || strcmp(file->name, newest->name) > 0))
                 newest = file;
@@ -568,11 +547,12 @@ crash_disk_orphans(const struct crash_disk *disk)
     size_t count = 0;
 
     for (const struct crash_file *file = disk->files; file != NULL; file = file->next) {
-        bool needed = !file->named_now || !is_of_batches(file->name);
+        bool needed = !file->named_now || !crash_name_is_of_batches(file->name);
 
         for (const struct crash_file *other = disk->files; !needed && other != NULL;
              other = other->next)
-            needed = other->named_now && is_manifest(other) && names(other, file->name);
+            needed = other->named_now && crash_file_is_manifest(other) &&
+                     crash_file_names(other, file->name);
         count += !needed;
     }
     return count;
@@ -584,6 +564,6 @@ crash_disk_batches(const struct crash_disk *disk)
     size_t count = 0;
 
     for (const struct crash_file *file = disk->files; file != NULL; file = file->next)
-        count += file->named_now && is_of_batches(file->name);
+        count += file->named_now && crash_name_is_of_batches(file->name);
     return count;
 }

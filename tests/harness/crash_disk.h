@@ -53,6 +53,8 @@ struct crash_disk {
     /* Operations so far, and those that changed what a crash would leave. */
     uint64_t operations;
     uint64_t changes;
+    /* It does not put in two steps. Set before crash_disk_backend(). */
+    bool puts_at_once;
     struct crash_fault fault;
     bool fired;
     enum spine_status failed_by;

@@ -77,15 +77,15 @@ what_a_cut_has_is_left_alone(void **state)
     /* Without the cut these would merge with it: it has less than four times as many. */
     insert(&world, 60000);
     assert_int_equal(merge_all(&world), 0);
-    /* Of 200,000 rows a 64th, and two for each of 120,000: enough for all. */
-    insert(&world, 60000);
+    /* Of 200,000 rows a 1,024th, and one for two of 460,000: enough for all. */
+    insert(&world, 400000);
     assert_int_equal(merge_all(&world), 1);
     assert_int_equal(stats_of(&world).batches, 1);
     world_close(&world);
 }
 
 static void
-a_64th_is_merged_for_readers(void **state)
+a_part_is_merged_for_readers(void **state)
 {
     struct world world;
 
@@ -94,21 +94,21 @@ a_64th_is_merged_for_readers(void **state)
     insert(&world, 640000);
     insert(&world, 30000);
     spine_cut_unref(cut_of(&world));
-    /* 10,468 rows, and two for each new one: not enough for 30,000. */
+    /* 654 rows, and one for two new ones: not enough for 30,000. */
     insert(&world, 4000);
     insert(&world, 4000);
     assert_int_equal(merge_all(&world), 1);
     assert_int_equal(stats_of(&world).batches, 3);
-    insert(&world, 4000);
+    insert(&world, 54000);
     assert_int_equal(merge_all(&world), 1);
     assert_int_equal(stats_of(&world).batches, 2);
     /* What was made of them costs nothing more, as it is written anyway. */
-    insert(&world, 10500);
+    insert(&world, 24000);
     assert_int_equal(merge_all(&world), 1);
     assert_int_equal(stats_of(&world).batches, 2);
     /* The next cut begins anew. */
     spine_cut_unref(cut_of(&world));
-    insert(&world, 14000);
+    insert(&world, 30000);
     assert_int_equal(merge_all(&world), 0);
     world_close(&world);
 }
@@ -236,7 +236,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_cut_has_is_left_alone),
-        cmocka_unit_test(a_64th_is_merged_for_readers),
+        cmocka_unit_test(a_part_is_merged_for_readers),
         cmocka_unit_test(merges_that_are_due_do_not_care),
         cmocka_unit_test(a_merge_that_has_just_begun_is_given_up),
         cmocka_unit_test(a_merge_that_is_half_done_goes_on),

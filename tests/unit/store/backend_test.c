@@ -84,6 +84,57 @@ a_name_is_given_at_the_end_and_once(void **state)
     }
 }
 
+/* Between the two steps of a put there is no object; each may find the name taken. */
+static void
+a_put_in_two_steps_is_one(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        const uint8_t *const text = (const uint8_t *)"text";
+        struct spine_backend backend;
+        struct spine_error error = {0};
+        void *put_a, *put_b, *put_c, *object;
+        uint64_t length;
+        enum spine_status st;
+
+        open_kind(kind, &backend);
+        assert_int_equal(
+            backend.put_prepare(backend.context, "a", text, 4, &put_a, &error), SPINE_OK);
+        assert_int_equal(
+            backend.put_prepare(backend.context, "b", text, 3, &put_b, &error), SPINE_OK);
+        assert_int_equal(
+            backend.put_prepare(backend.context, "empty", NULL, 0, &put_c, &error),
+            SPINE_OK);
+        assert_int_equal(names_of(&backend).count, 0);
+        assert_int_equal(backend.open(backend.context, "a", &object, &length, &error),
+                         SPINE_NOT_FOUND);
+        assert_int_equal(backend.put_publish(backend.context, put_a, &error), SPINE_OK);
+        backend.put_discard(backend.context, put_b);
+        assert_int_equal(backend.put_publish(backend.context, put_c, &error), SPINE_OK);
+        expect(&backend, "a", text, 4);
+        expect(&backend, "empty", text, 0);
+        assert_int_equal(names_of(&backend).count, 2);
+
+        st = backend.put_prepare(backend.context, "a", text, 2, &put_a, &error);
+        if (st == SPINE_OK)
+            st = backend.put_publish(backend.context, put_a, &error);
+        else
+            assert_null(put_a);
+        assert_int_equal(st, SPINE_EXISTS);
+        assert_non_null(strstr(error.message, "a: "));
+        expect(&backend, "a", text, 4);
+        /* What was discarded left nothing in the way. */
+        assert_int_equal(
+            backend.put_prepare(backend.context, "b", text, 3, &put_b, &error), SPINE_OK);
+        assert_int_equal(backend.put_new(backend.context, "c", text, 3, &error),
+                         SPINE_OK);
+        put(&backend, "d", text, 1);
+        assert_int_equal(backend.put_publish(backend.context, put_b, &error), SPINE_OK);
+        expect(&backend, "b", text, 3);
+        close_kind(kind, &backend);
+    }
+}
+
 /* The second writer of a name finds out at its end, if not at its beginning. */
 static void
 of_two_writers_of_a_name_one_wins(void **state)
@@ -179,6 +230,10 @@ names_are_checked(void **state)
                 SPINE_INVALID);
             assert_int_equal(backend.put_new(backend.context, bad[i], "a", 1, &error),
                              SPINE_INVALID);
+            assert_int_equal(
+                backend.put_prepare(backend.context, bad[i], "a", 1, &handle, &error),
+                SPINE_INVALID);
+            assert_null(handle);
             assert_int_equal(backend.remove(backend.context, bad[i], &error),
                              SPINE_INVALID);
         }
@@ -227,6 +282,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_are_as_they_were_written),
         cmocka_unit_test(a_name_is_given_at_the_end_and_once),
+        cmocka_unit_test(a_put_in_two_steps_is_one),
         cmocka_unit_test(of_two_writers_of_a_name_one_wins),
         cmocka_unit_test(a_removed_object_is_readable_until_it_is_closed),
         cmocka_unit_test(names_are_checked),

@@ -273,6 +273,18 @@ a_backend_must_have_its_functions(void **state)
     assert_int_equal(spine_store_open(&broken, NULL, &store, &error), SPINE_INVALID);
     assert_non_null(strstr(error.message, "sync_names"));
     assert_null(store);
+    /* Both steps of a put, or neither. */
+    broken = backend;
+    broken.put_publish = NULL;
+    assert_int_equal(spine_store_open(&broken, NULL, &store, &error), SPINE_INVALID);
+    assert_non_null(strstr(error.message, "put_publish"));
+    broken.put_prepare = NULL;
+    assert_int_equal(spine_store_open(&broken, NULL, &store, &error), SPINE_INVALID);
+    assert_non_null(strstr(error.message, "put_prepare"));
+    broken.put_discard = NULL;
+    assert_int_equal(spine_store_open(&broken, NULL, &store, &error), SPINE_OK);
+    spine_store_close(store);
+    assert_int_equal(spine_memory_backend(&backend, NULL), SPINE_OK);
     assert_int_equal(spine_store_open(NULL, NULL, &store, &error), SPINE_INVALID);
     assert_int_equal(spine_store_open(&backend, NULL, NULL, &error), SPINE_INVALID);
     const struct spine_store_options unknown = {.compression = (enum spine_compression)9};

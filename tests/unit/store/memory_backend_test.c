@@ -8,7 +8,7 @@ a_crash_takes_what_was_not_made_durable(void **state)
     struct spine_backend backend;
     struct spine_error error = {0};
     uint64_t length;
-    void *object, *writer;
+    void *object, *writer, *put_second, *put_third;
 
     (void)state;
     open_kind(MEMORY, &backend);
@@ -25,6 +25,13 @@ a_crash_takes_what_was_not_made_durable(void **state)
     put(&backend, "later", (const uint8_t *)"12", 2);
     assert_int_equal(backend.put_new(backend.context, "manifest", "{}", 2, &error), 0);
     assert_true(spine_memory_backend_is_durable(&backend, "manifest"));
+    assert_int_equal(
+        backend.put_prepare(backend.context, "second", "{}", 2, &put_second, &error), 0);
+    assert_int_equal(backend.put_publish(backend.context, put_second, &error), 0);
+    assert_true(spine_memory_backend_is_durable(&backend, "second"));
+    assert_int_equal(
+        backend.put_prepare(backend.context, "third", "{}", 2, &put_third, &error), 0);
+    assert_false(spine_memory_backend_is_durable(&backend, "third"));
     assert_int_equal(backend.remove(backend.context, "both", &error), SPINE_OK);
     put(&backend, "both", (const uint8_t *)"345", 3);
     assert_int_equal(backend.create(backend.context, "unfinished", &writer, &error), 0);
@@ -33,9 +40,11 @@ a_crash_takes_what_was_not_made_durable(void **state)
         spine_memory_backend_crash(&backend, SPINE_CRASH_LOSES_ALL, 0, &error), SPINE_OK);
     expect(&backend, "both", (const uint8_t *)"12", 2);
     expect(&backend, "manifest", (const uint8_t *)"{}", 2);
+    expect(&backend, "second", (const uint8_t *)"{}", 2);
+    assert_int_equal(backend.put_publish(backend.context, put_third, &error), SPINE_IO);
     /* Its name was durable, its bytes were not. */
     expect(&backend, "gone", (const uint8_t *)"", 0);
-    assert_int_equal(names_of(&backend).count, 4);
+    assert_int_equal(names_of(&backend).count, 5);
     expect(&backend, "later", (const uint8_t *)"", 0);
     assert_int_equal(backend.finish(backend.context, writer, &error), SPINE_IO);
     close_kind(MEMORY, &backend);

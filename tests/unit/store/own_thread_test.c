@@ -10,13 +10,15 @@
 #include "base/thread.h"
 #include "spine/fault.h"
 
+#include <time.h>
+
 #define BLOCKS 2000u
 
 /* What the backend has seen. */
 struct seen {
     uint64_t caller;
-    uint64_t writes;
-    bool by_caller;
+    atomic_uint_least64_t writes;
+    atomic_bool by_caller;
     /* This write fails; UINT64_MAX: none does. */
     uint64_t fails_at;
     /* Operations of this kind fail, unless it is a write. */
@@ -36,8 +38,9 @@ on_operation(void *argument, enum spine_operation operation, const char *name,
         fault->status = SPINE_IO;
     if (operation != SPINE_OPERATION_WRITE)
         return;
-    seen->by_caller = seen->by_caller || thread_number() == seen->caller;
-    if (seen->writes++ == seen->fails_at)
+    if (thread_number() == seen->caller)
+        seen->by_caller = true;
+    if (atomic_fetch_add(&seen->writes, 1) == seen->fails_at)
         fault->status = SPINE_IO;
 }
 
@@ -101,13 +104,55 @@ it_writes_what_is_appended(void **state)
     (void)state;
     store = open_seen(&seen);
     assert_int_equal(write_apart(store, &file, &error), SPINE_OK);
-    assert_false(seen.by_caller);
     assert_true(seen.writes > 5);
     store_counts(store, &counts);
     assert_int_equal(counts.writes, seen.writes);
     assert_int_equal(counts.write_bytes, file->footer.file_bytes);
     assert_int_equal(read_file(file, &error), SPINE_OK);
     assert_int_equal(store_file_verify(file, NULL, NULL, &error), SPINE_OK);
+    store_file_unref(file);
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+/* The thread writes what there is while its owner does something else; and there is none
+ * for less than a first write. */
+static void
+it_writes_while_the_owner_does_not(void **state)
+{
+    const struct store_waiter own = {.by_own_thread = true};
+    const struct timespec pause = {.tv_nsec = 1000000};
+    uint8_t bytes[IMAGE_BYTES_MAX];
+    struct store_writer *writer;
+    struct spine_error error = {0};
+    struct spine_store *store;
+    struct store_file *file;
+    struct seen seen;
+    uint32_t blocks = 0;
+
+    (void)state;
+    store = open_seen(&seen);
+    assert_int_equal(store_writer_new_behind(store, &own, &writer, &error), SPINE_OK);
+    for (; store_writer_bytes(writer) < STORE_FIRST_BYTES; blocks++) {
+        assert_int_equal(seen.writes, 0);
+        assert_int_equal(
+            store_writer_block(writer, bytes, image_of(blocks, bytes), true, &error),
+            SPINE_OK);
+    }
+    for (unsigned i = 0; i < 20000 && seen.writes == 0; i++)
+        (void)nanosleep(&pause, NULL);
+    assert_int_equal(seen.writes, 1);
+    assert_false(seen.by_caller);
+    assert_int_equal(store_writer_finish(writer, &file, &error), SPINE_OK);
+    store_file_unref(file);
+
+    seen.writes = 0;
+    assert_int_equal(store_writer_new_behind(store, &own, &writer, &error), SPINE_OK);
+    assert_int_equal(store_writer_block(writer, bytes, image_of(0, bytes), true, &error),
+                     SPINE_OK);
+    assert_int_equal(store_writer_finish(writer, &file, &error), SPINE_OK);
+    assert_int_equal(seen.writes, 1);
+    assert_true(seen.by_caller);
     store_file_unref(file);
     spine_store_close(store);
     assert_int_equal(spine_allocated_bytes(), 0);
@@ -199,6 +244,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_writes_what_is_appended),
+        cmocka_unit_test(it_writes_while_the_owner_does_not),
         cmocka_unit_test(each_write_may_fail),
         cmocka_unit_test(all_else_may_fail),
         cmocka_unit_test(it_ends_with_its_writer),

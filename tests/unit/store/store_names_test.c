@@ -8,7 +8,7 @@
 
 #include "spine/fault.h"
 #include "spine/store.h"
-#include "store/store.h"
+#include "store/store_state.h"
 
 #include "base/alloc.h"
 
@@ -117,6 +117,49 @@ test_small_objects(void **state)
     world_release(&world, NULL);
 }
 
+/* With a backend that puts in two steps, and with one that does not. */
+static void
+test_objects_in_two_steps(void **state)
+{
+    (void)state;
+    for (unsigned at_once = 0; at_once < 2; at_once++) {
+        struct store_counts counts, before;
+        struct store_put put = {0}, other, written;
+        struct world world;
+
+        world_init(&world);
+        if (at_once) {
+            world.store->backend.put_prepare = NULL;
+            world.store->backend.put_publish = NULL;
+            world.store->backend.put_discard = NULL;
+        }
+        store_put_discard(&put);
+        store_counts(world.store, &before);
+        assert_int_equal(store_put_prepare(world.store, "a", "text", 4, &put, NULL), 0);
+        assert_int_equal(store_put_prepare(world.store, "b", "text", 4, &other, NULL), 0);
+        assert_int_equal(store_put_write(world.store, "c", "text", 4, &written, NULL), 0);
+        assert_int_equal(store_has(world.store, "a", NULL), SPINE_NOT_FOUND);
+        assert_int_equal(store_has(world.store, "c", NULL), SPINE_NOT_FOUND);
+        assert_int_equal(store_put_publish(&put, NULL), SPINE_OK);
+        assert_null(put.store);
+        store_put_discard(&put);
+        store_put_discard(&other);
+        store_put_discard(&written);
+        assert_int_equal(store_has(world.store, "a", NULL), SPINE_OK);
+        assert_int_equal(store_has(world.store, "b", NULL), SPINE_NOT_FOUND);
+        assert_int_equal(store_has(world.store, "c", NULL), SPINE_NOT_FOUND);
+        store_counts(world.store, &counts);
+        assert_int_equal(counts.writes - before.writes, 3);
+        /* Bytes of two objects, and the name of one. */
+        assert_int_equal(counts.syncs - before.syncs, 3);
+        assert_int_equal(store_put_write(world.store, "c", "text", 4, &written, NULL), 0);
+        assert_int_equal(store_put_publish(&written, NULL), SPINE_OK);
+        assert_int_equal(store_has(world.store, "c", NULL), SPINE_OK);
+        assert_int_equal(store_put_new(world.store, "a", "other", 5, NULL), SPINE_EXISTS);
+        world_release(&world, NULL);
+    }
+}
+
 static enum spine_status
 count_name(void *argument, const char *name, uint64_t bytes, struct spine_error *error)
 {
@@ -148,6 +191,7 @@ call(struct world *world, enum spine_operation operation, struct spine_error *er
     case SPINE_OPERATION_WRITE:
     case SPINE_OPERATION_FINISH:
         return store_put(world->store, "b", "text", 4, error);
+    case SPINE_OPERATION_PUT_PREPARE:
     case SPINE_OPERATION_PUT_NEW:
         return store_put_new(world->store, "b", "text", 4, error);
     case SPINE_OPERATION_REMOVE:
@@ -161,9 +205,9 @@ static void
 test_busy_is_no_answer(void **state)
 {
     static const enum spine_operation operations[] = {
-        SPINE_OPERATION_LIST,    SPINE_OPERATION_OPEN,  SPINE_OPERATION_READ_AT,
-        SPINE_OPERATION_CREATE,  SPINE_OPERATION_WRITE, SPINE_OPERATION_FINISH,
-        SPINE_OPERATION_PUT_NEW, SPINE_OPERATION_REMOVE};
+        SPINE_OPERATION_LIST,    SPINE_OPERATION_OPEN,        SPINE_OPERATION_READ_AT,
+        SPINE_OPERATION_CREATE,  SPINE_OPERATION_WRITE,       SPINE_OPERATION_FINISH,
+        SPINE_OPERATION_PUT_NEW, SPINE_OPERATION_PUT_PREPARE, SPINE_OPERATION_REMOVE};
     struct world world, other;
 
     (void)state;
@@ -264,6 +308,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_of_batches),
         cmocka_unit_test(test_small_objects),
+        cmocka_unit_test(test_objects_in_two_steps),
         cmocka_unit_test(test_busy_is_no_answer),
         cmocka_unit_test(test_copies),
         cmocka_unit_test(test_the_lock_of_checkpoints),
