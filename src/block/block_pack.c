@@ -321,7 +321,7 @@ pack_fixed_spans(const struct column_source *source, uint8_t *cells)
 /* The cells end to end, and where each ends: in `ends`, or in `words` where that is not
  * NULL; `pieces` as in copy_cell(). */
 static inline __attribute__((always_inline)) size_t
-copy_cells(const struct column_source *source, size_t pieces, uint8_t *cells,
+pack_spans(const struct column_source *source, size_t pieces, uint8_t *cells,
            uint32_t *ends, uint64_t *words)
 {
     size_t at = 0;
@@ -356,9 +356,9 @@ pack_bytes(const struct column_source *source, uint8_t *cells, uint32_t *ends)
     for (uint32_t i = 0; i < source->count; i++)
         bytes += source_rest(source, i).size;
     if (bytes <= (size_t)source->count * COPY_SHORT_BYTES)
-        (void)copy_cells(source, COPY_FEW_PIECES, cells, ends, NULL);
+        (void)pack_spans(source, COPY_FEW_PIECES, cells, ends, NULL);
     else
-        (void)copy_cells(source, COPY_MANY_PIECES, cells, ends, NULL);
+        (void)pack_spans(source, COPY_MANY_PIECES, cells, ends, NULL);
 }
 
 static void
@@ -368,9 +368,9 @@ pack_framed_bytes(const struct column_source *source, const struct framed *frame
     uint64_t words[BLOCK_ROWS];
 
     if (framed->last <= (uint64_t)source->count * COPY_SHORT_BYTES)
-        (void)copy_cells(source, COPY_FEW_PIECES, cells, NULL, words);
+        (void)pack_spans(source, COPY_FEW_PIECES, cells, NULL, words);
     else
-        (void)copy_cells(source, COPY_MANY_PIECES, cells, NULL, words);
+        (void)pack_spans(source, COPY_MANY_PIECES, cells, NULL, words);
     framed_write_words(framed, words, frame, ends);
 }
 
