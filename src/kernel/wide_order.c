@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "kernel/word_merge.h"
+#include "kernel/word_sort.h"
 #include "rows/row_order.h"
 
 enum {
@@ -16,8 +17,10 @@ enum {
     WRITE_BY_ROWS = 8,
     /* Ties that are left after this many words are broken by comparing rows. */
     DEPTH_MAX = 32,
-    /* The lowest bits of merged numbers say which row it is. */
+    /* The lowest bits of a number say which row it is of. */
     NUMBER_BITS = 16,
+    /* Fewer rows are sorted by their words. */
+    NUMBERS_MIN = 512,
     NUMBERS_MAX = 1 << NUMBER_BITS
 };
 
@@ -33,13 +36,17 @@ struct ties {
     unsigned depth;
 };
 
+static bool sort_numbers(struct wide_order *wide, size_t shared);
+static void
+order_handles(struct wide_order *wide, const uint64_t *numbers, uint64_t *scratch);
 static bool number_rows(struct wide_order *wide, size_t *shared);
-static void load_merged(struct wide_order *wide, size_t shared);
+static void load_words_of(struct wide_order *wide, size_t shared);
 static void
 find_range(const struct wide_order *wide, uint64_t *least, uint64_t *greatest);
 static void set_numbers(struct wide_order *wide, uint64_t least, unsigned shift);
-static bool sort_merged(struct wide_order *wide, struct ties ties);
-static bool split_merged(struct wide_order *wide, size_t shared);
+static bool sort_numbered(struct wide_order *wide, struct ties ties);
+static bool
+split_numbered(struct wide_order *wide, const uint64_t *numbers, size_t shared);
 static bool sort_and_split(struct wide_order *wide, struct ties ties);
 static bool sort_ties(struct wide_order *wide, struct ties ties);
 static bool extend_shared(const struct wide_order *wide, struct ties *ties);
@@ -120,8 +127,19 @@ wide_order_add(struct wide_order *wide, const struct rows *rows, size_t begin, s
 bool
 wide_order_sort(struct wide_order *wide, size_t shared)
 {
-    assert(wide->count == wide->order.pairs.count);
-    memset(wide->same, 0, (wide->count + 1) * sizeof *wide->same);
+    const size_t count = wide->count;
+    bool sorted = false;
+
+    assert(count == wide->order.pairs.count);
+    memset(wide->same, 0, (count + 1) * sizeof *wide->same);
+    if (count >= NUMBERS_MIN && count <= NUMBERS_MAX) {
+        if (!array_reserve(&wide->words, &wide->word_capacity, sizeof *wide->words,
+                           2 * count))
+            return false;
+        sorted = sort_numbers(wide, shared);
+    }
+    if (sorted)
+        return split_numbered(wide, wide->words, shared);
     return sort_and_split(
         wide, (struct ties){.count = wide->count, .by = BY_KEY, .shared = shared});
 }
@@ -130,7 +148,6 @@ bool
 wide_order_merge(struct wide_order *wide, size_t shared)
 {
     const size_t count = wide->count;
-    uint64_t *const handles = wide->order.pairs.lo;
 
     assert(count == wide->order.pairs.count);
     if (wide->input_count < 2 || count > NUMBERS_MAX)
@@ -144,26 +161,57 @@ wide_order_merge(struct wide_order *wide, size_t shared)
     uint64_t *const merged = wide->words + count;
 
     word_merge(&wide->tree, merged, merged + count);
-    memcpy(wide->words, handles, count * sizeof *handles);
-    for (size_t i = 0; i < count; i++)
-        handles[i] = wide->words[merged[i] & (NUMBERS_MAX - 1)];
+    order_handles(wide, merged, wide->words);
     memset(wide->same, 0, (count + 1) * sizeof *wide->same);
-    return split_merged(wide, shared);
+    return split_numbered(wide, merged, shared);
 }
 
-/* Makes a number of each row's word, and leaves of these. False when all rows have the
- * same word. `*shared` becomes the bytes that words are from behind. */
+/* Sorts rows by the leading bits of their words behind the `shared` bytes. False when too
+ * many are the same. */
+static bool
+sort_numbers(struct wide_order *wide, size_t shared)
+{
+    const size_t count = wide->count;
+    uint64_t *words = wide->words, least = UINT64_MAX, greatest = 0;
+
+    load_words_of(wide, wide->layout->key.spans ? shared : 0);
+    for (size_t i = 0; i < count; i++) {
+        least = words[i] < least ? words[i] : least;
+        greatest = words[i] > greatest ? words[i] : greatest;
+    }
+    if (least == greatest)
+        return false;
+    set_numbers(wide, least, (unsigned)__builtin_clzll(greatest - least));
+    if (!word_sort(words, words + count, count))
+        return false;
+    order_handles(wide, words, words + count);
+    return true;
+}
+
+/* Puts handles in the order of their rows' numbers. There is `scratch` for them. */
+static void
+order_handles(struct wide_order *wide, const uint64_t *numbers, uint64_t *scratch)
+{
+    uint64_t *const handles = wide->order.pairs.lo;
+
+    memcpy(scratch, handles, wide->count * sizeof *handles);
+    for (size_t i = 0; i < wide->count; i++)
+        handles[i] = scratch[numbers[i] & (NUMBERS_MAX - 1)];
+}
+
+/* Makes a number of each row's word, and a leaf of those of each input. False when all
+ * rows have the same word. `*shared` becomes the bytes that words are from behind. */
 static bool
 number_rows(struct wide_order *wide, size_t *shared)
 {
     const size_t words_shared = wide->layout->key.spans ? *shared : 0;
     uint64_t least, greatest;
 
-    load_merged(wide, 0);
+    load_words_of(wide, 0);
     find_range(wide, &least, &greatest);
     /* What is behind the prefix counts where the prefix has too few bits that differ. */
     if (words_shared > 0 && __builtin_clzll((greatest - least) | 1) > NUMBER_BITS) {
-        load_merged(wide, words_shared);
+        load_words_of(wide, words_shared);
         find_range(wide, &least, &greatest);
     } else {
         *shared = 0;
@@ -171,12 +219,15 @@ number_rows(struct wide_order *wide, size_t *shared)
     if (least == greatest)
         return false;
     set_numbers(wide, least, (unsigned)__builtin_clzll(greatest - least));
+    for (size_t n = 0, begin = 0; n < wide->input_count; begin = wide->ends[n++])
+        wide->tree.nodes[n].run =
+            (struct run){.hi = wide->words + begin, .count = wide->ends[n] - begin};
     return true;
 }
 
 /* The word of each row behind the `shared` bytes of its key. */
 static void
-load_merged(struct wide_order *wide, size_t shared)
+load_words_of(struct wide_order *wide, size_t shared)
 {
     const uint64_t *handles = wide->order.pairs.lo;
     uint64_t *words = wide->words;
@@ -213,8 +264,7 @@ find_range(const struct wide_order *wide, uint64_t *least, uint64_t *greatest)
     }
 }
 
-/* The leading bits of each word that differ, above the number of the row; those of an
- * input are a leaf. */
+/* The leading bits of each word that differ, above the number of the row. */
 static void
 set_numbers(struct wide_order *wide, uint64_t least, unsigned shift)
 {
@@ -223,15 +273,12 @@ set_numbers(struct wide_order *wide, uint64_t least, unsigned shift)
 
     for (size_t i = 0; i < wide->count; i++)
         words[i] = ((words[i] - least) << shift & mask) | i;
-    for (size_t n = 0, begin = 0; n < wide->input_count; begin = wide->ends[n++])
-        wide->tree.nodes[n].run =
-            (struct run){.hi = words + begin, .count = wide->ends[n] - begin};
 }
 
-/* Sorts merged rows with the same leading bits. Where keys are words, the other bits may
+/* Sorts rows with the same leading bits. Where keys are words, the other bits may
  * differ. */
 static bool
-sort_merged(struct wide_order *wide, struct ties ties)
+sort_numbered(struct wide_order *wide, struct ties ties)
 {
     if (wide->layout->key.spans || ties.count <= TIES_BY_INSERTION)
         return sort_ties(wide, ties);
@@ -239,19 +286,17 @@ sort_merged(struct wide_order *wide, struct ties ties)
 }
 
 static bool
-split_merged(struct wide_order *wide, size_t shared)
+split_numbered(struct wide_order *wide, const uint64_t *numbers, size_t shared)
 {
-    const uint64_t *merged = wide->words + wide->count;
-
     for (size_t at = 0, next; at < wide->count; at = next) {
         struct ties ties = {.begin = at, .by = BY_KEY, .shared = shared};
 
         next = at + 1;
         while (next < wide->count &&
-               merged[next] >> NUMBER_BITS == merged[at] >> NUMBER_BITS)
+               numbers[next] >> NUMBER_BITS == numbers[at] >> NUMBER_BITS)
             next++;
         ties.count = next - at;
-        if (ties.count > 1 && !sort_merged(wide, ties))
+        if (ties.count > 1 && !sort_numbered(wide, ties))
             return false;
     }
     return true;
