@@ -11,10 +11,10 @@
  * first in their keys, then in their values. So bytes are hardly ever compared, however
  * long the prefixes are that keys share.
  *
- * Where words differ in their leading bits, as they mostly do, numbers are sorted instead:
- * the leading ones of the bits in which words differ, and below them which row it is.
- * Inputs that are in order are not sorted but merged, by the same numbers. Rows with the
- * same bits are sorted like those with the same word.
+ * Where words differ in their leading bits, as they mostly do, numbers are sorted
+ * instead: the leading ones of the bits in which words differ, and below them which row
+ * it is. Inputs that are in order are not sorted but merged, by the same numbers. Rows
+ * with the same bits are sorted like those with the same word.
  */
 
 #include "kernel/history.h"

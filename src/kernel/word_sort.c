@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Two digits of a radix sort, the lower one first, and then insertion, which has little to
- * do where leading bits differ. */
+/* Two digits of a radix sort, the lower one first, and then insertion, which has little
+ * to do where leading bits differ. */
 
 #include "kernel/word_sort.h"
 
