@@ -5,8 +5,8 @@
 #include "block/block_plan.h"
 
 #include "base/alloc.h"
+#include "base/copy_cell.h"
 #include "base/error.h"
-#include "block/copy_cell.h"
 
 static struct block *block_alloc(size_t image_bytes);
 static void pack_head(const struct plan *plan, struct image *image);
@@ -355,7 +355,7 @@ pack_bytes(const struct column_source *source, uint8_t *cells, uint32_t *ends)
 
     for (uint32_t i = 0; i < source->count; i++)
         bytes += source_rest(source, i).size;
-    if (bytes <= (size_t)source->count * COPY_SHORT_BYTES)
+    if (copy_cell_is_short(source->count, bytes))
         (void)pack_spans(source, COPY_FEW_PIECES, cells, ends, NULL);
     else
         (void)pack_spans(source, COPY_MANY_PIECES, cells, ends, NULL);
@@ -367,7 +367,7 @@ pack_framed_bytes(const struct column_source *source, const struct framed *frame
 {
     uint64_t words[BLOCK_ROWS];
 
-    if (framed->last <= (uint64_t)source->count * COPY_SHORT_BYTES)
+    if (copy_cell_is_short(source->count, (size_t)framed->last))
         (void)pack_spans(source, COPY_FEW_PIECES, cells, NULL, words);
     else
         (void)pack_spans(source, COPY_MANY_PIECES, cells, NULL, words);

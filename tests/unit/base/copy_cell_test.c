@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "block/copy_cell.h"
+#include "base/copy_cell.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BLOCK_COPY_CELL_H
-#define BLOCK_COPY_CELL_H
+#ifndef BASE_COPY_CELL_H
+#define BASE_COPY_CELL_H
 
 /*
- * block/copy_cell -- copies the bytes of cells whose sizes nobody can guess.
+ * base/copy_cell -- copies the bytes of cells whose sizes nobody can guess.
  *
  * A loop over a cell's bytes, or a call of memcpy(), ends after a number of steps that
  * differs from cell to cell, which processors guess wrongly. So a cell is copied in a
@@ -13,6 +13,7 @@
  *     20 bytes in four pieces     [0, 16) [4, 20) [4, 20) [4, 20)
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -25,6 +26,13 @@ enum {
     /* Cells of more bytes in the mean are not short. */
     COPY_SHORT_BYTES = 40
 };
+
+/* Are `bytes` in all those of short cells? */
+static inline bool
+copy_cell_is_short(size_t cells, size_t bytes)
+{
+    return bytes / COPY_SHORT_BYTES <= cells;
+}
 
 /* `pieces` is a constant. */
 static inline __attribute__((always_inline)) void
@@ -42,6 +50,16 @@ copy_cell(uint8_t *to, const uint8_t *from, size_t size, size_t pieces)
     } else if (size > 0) {
         memcpy(to, from, size);
     }
+}
+
+/* The same, `is_short` for all cells of a column. */
+static inline void
+copy_cell_of(uint8_t *to, const uint8_t *from, size_t size, bool is_short)
+{
+    if (is_short)
+        copy_cell(to, from, size, COPY_FEW_PIECES);
+    else
+        copy_cell(to, from, size, COPY_MANY_PIECES);
 }
 
 #endif
