@@ -129,7 +129,8 @@ cells_look_around(struct cell_bundle *bundle)
         bundle->at[halvings[h].item] = halvings[h].begin;
 }
 
-/* Most that are not found at once are near nevertheless. */
+/* Most that are not found at once are near nevertheless. Others halve all cells of their
+ * block, since the first middles of these are the same for all keys, and so are near. */
 static void
 narrow_halvings(const struct cell_bundle *bundle, struct halving *halvings, size_t count)
 {
@@ -145,6 +146,10 @@ narrow_halvings(const struct cell_bundle *bundle, struct halving *halvings, size
         } else if (cell_is_less(bundle, i, end - CELLS_NEAR - 1)) {
             halving->begin = end - CELLS_NEAR;
             halving->count = CELLS_NEAR;
+        }
+        if (halving->count > CELLS_NEAR) {
+            halving->begin = 0;
+            halving->count = bundle->end[i];
         }
     }
 }
