@@ -68,9 +68,9 @@ spine_batch_check(const struct spine_batch *batch, struct spine_error *error)
         TRY(stage_block(&check));
         TRY(check_order(&check));
         TRY(check_marks(&check));
-        TRY(check_edges(&check));
         TRY(check_cells(&check));
         TRY(check_fence(&check));
+        TRY(check_edges(&check));
         if (check.filters != NULL)
             TRY(lookup_check_block(check.filters, batch, check.at, check.pin.image,
                                    error));

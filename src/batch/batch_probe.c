@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "batch/cell_bundle.h"
 #include "batch/file_lookup.h"
 
 /* Candidates, ascending indexes of keys, that are looked for in a batch. */

@@ -124,6 +124,13 @@ pivot_step(size_t count)
     return (count + PIVOT_PIECES - 1) / PIVOT_PIECES;
 }
 
+/* ---- batch_find_cells.c ---- */
+
+/* As batch_find_words(), of keys that are bytes. */
+size_t batch_find_cells(const struct spine_batch *batch, const struct held_blocks *held,
+                        const struct probe_keys *keys, const uint32_t *candidates,
+                        size_t count, struct hit *hits);
+
 /* ---- find_fixed.c ---- */
 
 void cells_narrow_fixed(struct cell_bundle *bundle);

@@ -186,10 +186,6 @@ held_image(const struct held_blocks *held, uint32_t index)
 size_t batch_find_words(const struct spine_batch *batch, const struct held_blocks *held,
                         const struct probe_keys *keys, const uint32_t *candidates,
                         size_t count, struct hit *hits);
-/* The same of keys that are bytes. */
-size_t batch_find_cells(const struct spine_batch *batch, const struct held_blocks *held,
-                        const struct probe_keys *keys, const uint32_t *candidates,
-                        size_t count, struct hit *hits);
 
 /* The batch that will have `block_count` fences, with one reference; NULL without memory.
  * What batch_bytes() says is its size. */
