@@ -11,6 +11,7 @@
  *     image                   |l m n p|           between l and m
  */
 
+#include "batch/edges.h"
 #include "batch/marks.h"
 
 #include "base/error.h"
@@ -296,7 +297,9 @@ reader_to_block_of(struct reader *reader, const struct cell *key)
     } else if (!is_in_block(reader, key)) {
         const struct bound bound = bound_of(&batch->layout, key, NULL, false);
 
-        reader->block = find_bound_block(batch, reader->block, &bound);
+        reader->block = batch->edges != NULL
+                            ? edges_find(batch, reader->block, &bound)
+                            : find_bound_block(batch, reader->block, &bound);
     }
     reader->row = 0;
     return reader->block < batch->block_count;
@@ -333,7 +336,8 @@ reader_seek_bound(struct reader *reader, const struct bound *bound)
     assert(bound->key != NULL);
     if (batch->marks != NULL && bound->after && bound->value == NULL)
         return seek_behind_word(reader, bound->key->word);
-    reader->block = find_bound_block(batch, reader->block, bound);
+    reader->block = batch->edges != NULL ? edges_find(batch, reader->block, bound)
+                                         : find_bound_block(batch, reader->block, bound);
     reader->row = 0;
     if (reader->block < batch->block_count) {
         TRY_RETURN(reader_image(reader, &image));

@@ -260,4 +260,8 @@ lookup_hash(const struct cell_layout *column, const struct cell *key)
     return XXH3_64bits(key->span.data, key->span.size);
 }
 
+/* The same of many keys that are bytes. */
+void lookup_hash_all(const struct cell_layout *column, const struct cell *keys,
+                     size_t count, uint64_t *hashes);
+
 #endif
