@@ -12,7 +12,8 @@
  * queue, otherwise it leaves and only its number is remembered for a while (it is a
  * *ghost*). A ghost that is wanted goes to the main queue at once. At the end of the main
  * queue, what was wanted since it came there begins anew, the rest leaves. So a scan does
- * not push out what is read again and again, and a hit writes a byte.
+ * not push out what is read again and again, and a hit writes a byte. As long as the main
+ * queue has room, blocks go there that were not wanted again, too.
  *
  *     miss --> small --wanted again--> main --not wanted--> gone
  *                |                      ^ |
