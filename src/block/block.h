@@ -25,6 +25,7 @@
 
 #include "base/account.h"
 #include "block/column.h"
+#include "block/image_strips.h"
 #include "block/word_search.h"
 #include "rows/bound.h"
 

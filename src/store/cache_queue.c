@@ -9,6 +9,10 @@
 
 /* Of the bytes of a shard, the part of the small queue. */
 #define SMALL_PART 10u
+/* A block whose strips are read comes into the cache when it was asked for among the last
+ * ghosts, this part of as many as images are in the main queue: so soon that it is asked
+ * for more often than most, and not by chance. */
+#define SOON_PART 4u
 
 static bool is_recent_ghost(const struct cache_shard *shard, uintptr_t tag, size_t count);
 static uintptr_t new_ghost(struct cache_shard *shard);
@@ -31,6 +35,22 @@ cache_enter_locked(struct cache_shard *shard, struct cached_image *cached)
          is_recent_ghost(shard, cached->tag_before, shard->queues[QUEUE_MAIN].count)
              ? QUEUE_MAIN
              : QUEUE_SMALL);
+}
+
+bool
+cache_leaves_out_locked(struct cache_shard *shard, struct store_file *file,
+                        uint32_t index, size_t bytes)
+{
+    const struct cache_queue *small = &shard->queues[QUEUE_SMALL];
+    const struct cache_queue *main = &shard->queues[QUEUE_MAIN];
+    const uintptr_t tag = file->tags[index];
+
+    if (tag_is_image(tag) ||
+        small->bytes + main->bytes + shard->rows.bytes + bytes <= shard->bytes_max ||
+        is_recent_ghost(shard, tag, main->count / SOON_PART))
+        return false;
+    file->tags[index] = new_ghost(shard);
+    return true;
 }
 
 void
