@@ -115,6 +115,16 @@ struct spine_directory_options {
      * it meanwhile; a file that it removes is SPINE_NOT_FOUND from then on.
      */
     bool read_only;
+    /*
+     * The most files that are open in the sense of the system between two reads, so that
+     * a store may have more files than the process may have descriptors. A file that was
+     * not read for long is closed, and opened again (some microseconds) when it is read.
+     * Default 0: a quarter of what the process may have (RLIMIT_NOFILE) when the backend
+     * is made. When the process has no descriptor left the library closes half of its own
+     * and tries again. Has no meaning with `read_only`: all stay open then, as another
+     * process may remove them.
+     */
+    size_t descriptors_max;
 };
 
 /*

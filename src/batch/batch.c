@@ -9,6 +9,8 @@
 #include "base/assert.h"
 #include "batch/marks.h"
 
+static void count_file(struct file_counter *files, const struct block_keeper *keeper);
+
 struct spine_batch *
 spine_batch_ref(struct spine_batch *batch)
 {
@@ -212,27 +214,55 @@ batch_copy(const struct spine_batch *batch)
 void
 batch_changed_places(struct spine_batch *batch)
 {
+    struct file_counter files = {0};
+
     batch->rows_elsewhere = 0;
     batch->bytes_elsewhere = 0;
     batch->in_files = false;
     batch->is_held = false;
     batch->info.bytes = 0;
+    batch->file_count = 0;
     for (size_t i = 0; i < batch->block_count; i++)
-        batch_count_place(batch, &batch->fences[i]);
+        batch_count_place(batch, &batch->fences[i], &files);
     batch_places_are_counted(batch);
 }
 
 void
-batch_count_place(struct spine_batch *batch, const struct fence *fence)
+batch_count_place(struct spine_batch *batch, const struct fence *fence,
+                  struct file_counter *files)
 {
     assert(fence->block != NULL || fence->keeper != NULL);
     batch->info.bytes += fence_bytes(fence);
     batch->is_held = batch->is_held || fence->block == NULL || fence->fronted;
     if (fence->block != NULL)
         return;
-    batch->in_files = batch->in_files || fence->keeper->file != NULL;
     batch->rows_elsewhere += fence->rows;
     batch->bytes_elsewhere += fence->bytes;
+    if (fence->keeper->file == NULL)
+        return;
+    batch->in_files = true;
+    assert(files != NULL);
+    count_file(files, fence->keeper);
+    batch->file_count = files->count;
+}
+
+/* Two keepers of one hash are one, which matters little. */
+static void
+count_file(struct file_counter *files, const struct block_keeper *keeper)
+{
+    const uint64_t product = (uint64_t)(uintptr_t)keeper * UINT64_C(0x9e3779b97f4a7c15);
+    const uint32_t hash = (uint32_t)(product >> 32) | 1;
+    uint32_t at = hash >> 1;
+
+    while (files->hashes[at % (2 * FILES_COUNTED)] != 0) {
+        if (files->hashes[at % (2 * FILES_COUNTED)] == hash)
+            return;
+        at++;
+    }
+    if (files->count == FILES_COUNTED)
+        return;
+    files->hashes[at % (2 * FILES_COUNTED)] = hash;
+    files->count++;
 }
 
 void

@@ -37,6 +37,7 @@ struct fence; /* private to batch/ */
 struct placement;
 struct store_waiter;
 struct batch_writer; /* private to batch/ */
+struct file_counter; /* private to batch/ */
 
 struct spine_batch {
     struct ref refs;
@@ -58,6 +59,8 @@ struct spine_batch {
     bool is_held;
     uint64_t rows_elsewhere;
     uint64_t bytes_elsewhere;
+    /* How many files they are in, FILES_COUNTED (batch/fence.h) at most. */
+    uint32_t file_count;
     /* All blocks are judged. */
     bool judged;
     struct judged_by judged_by;
@@ -114,6 +117,9 @@ struct output {
     /* The batch while it is made, and how many of the blocks it has; NULL: it is not. */
     struct spine_batch *sealing;
     size_t sealed;
+    /* Counts the files that these are in; NULL: none is in a file. */
+    struct file_counter *files;
+    bool has_files;
     /* Memory of blocks and cells of fences. */
     uint64_t bytes;
     /* What sends the output to a file, set by the owner, and where it is said what could

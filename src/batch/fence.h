@@ -187,10 +187,19 @@ size_t batch_bytes(const struct layout *layout, size_t block_count);
 struct spine_batch *batch_copy(const struct spine_batch *batch);
 /* Charges the filter to the account that is charged for the batch, if there are both. */
 void batch_charge_lookup(struct spine_batch *batch);
+/* Counts the files of a batch, up to FILES_COUNTED of them: a set of hashes of keepers,
+ * zero at first. */
+#define FILES_COUNTED 256u
+struct file_counter {
+    uint32_t hashes[2 * FILES_COUNTED];
+    uint32_t count;
+};
 /* Counts again what of the batch is in memory and what is elsewhere. */
 void batch_changed_places(struct spine_batch *batch);
-/* The same of a new batch, block by block, and when all are counted. */
-void batch_count_place(struct spine_batch *batch, const struct fence *fence);
+/* The same of a new batch, block by block, and when all are counted. `files` may be NULL
+ * when none is in a file. */
+void batch_count_place(struct spine_batch *batch, const struct fence *fence,
+                       struct file_counter *files);
 void batch_places_are_counted(struct spine_batch *batch);
 
 /* How the image is to be cut into strips, if it can be. */

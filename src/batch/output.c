@@ -24,6 +24,7 @@ push_block(struct output *output, const struct rows *rows, size_t begin, size_t 
 static enum spine_status begin_seal(struct output *output);
 static void seal_block(struct output *output);
 static struct spine_batch *finish_seal(struct output *output);
+static void free_counter(struct output *output);
 static void encode_rest(struct output *output);
 static bool
 encode_fence(struct output *output, struct fence *fence, struct rows *scratch);
@@ -142,6 +143,13 @@ begin_seal(struct output *output)
     assert(output->block_count == batch->block_count);
     encode_rest(output);
     TRY(output_finish_file(output));
+    if (output->has_files) {
+        output->files = mem_zalloc(sizeof *output->files);
+        if (output->files == NULL) {
+            st = SPINE_NOMEM;
+            goto out;
+        }
+    }
 
     if (batch->marks != NULL)
         batch->marks[0] = marks_word(layout, output->fences[0].first_hi);
@@ -171,8 +179,15 @@ seal_block(struct output *output)
                BLOCK_MARKS * sizeof *batch->marks);
     batch->has_frames = batch->has_frames || fence->key_framed;
     batch->judged = batch->judged && fence->judged;
-    batch_count_place(batch, fence);
+    batch_count_place(batch, fence, output->files);
     steps_count();
+}
+
+static void
+free_counter(struct output *output)
+{
+    mem_free(output->files, sizeof *output->files);
+    output->files = NULL;
 }
 
 static struct spine_batch *
@@ -191,7 +206,9 @@ finish_seal(struct output *output)
 #endif
     output_count(output, 0);
     output_count_made(output, 0);
+    free_counter(output);
     output->sealing = NULL;
+    output->has_files = false;
     output->block_count = output->sealed = output->placed = 0;
     output->rows = output->keys = output->negative_rows = output->bytes = 0;
     return batch;
@@ -201,6 +218,7 @@ void
 output_seal_abort(struct output *output)
 {
     batch_discard(output->sealing);
+    free_counter(output);
     output->sealing = NULL;
 }
 

@@ -77,6 +77,7 @@ move_block(struct output *output, struct fence *fence)
     if (fence->made)
         output_count_made(output, output->bytes_made - fence->bytes);
     fence->made = false;
+    output->has_files = true;
     if (twin != NULL) {
         /* A checkpoint has written it. */
         fence_move_to_twin(fence, twin);

@@ -21,6 +21,7 @@ output_share_block(struct output *output, struct reader *reader)
     TRY_RETURN(fence_copy(&fence, &batch->fences[index]));
     steps_count();
     fence.made = false;
+    output->has_files |= fence.keeper != NULL && fence.keeper->file != NULL;
     fence.judged =
         fence.judged && judged_by_covers(&batch->judged_by, &output->judged_by);
     if (batch->marks != NULL)

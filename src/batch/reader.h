@@ -167,8 +167,9 @@ uint32_t reader_rows_before(const struct reader *reader);
 bool reader_key_goes_on(const struct reader *reader, size_t rows);
 /* Does the block at the position begin with the key that the one before it ends with? */
 bool reader_block_goes_on(const struct reader *reader);
-/* Is the block at the position one of few that are left of a file? */
-bool reader_block_is_stranded(const struct reader *reader);
+/* Is the block at the position one of few that are left of a file: less than a part of
+ * it, or less than `blocks_min`? */
+bool reader_block_is_stranded(const struct reader *reader, size_t blocks_min);
 /* Have `filters` judged the block at the position; the blocks of rows [begin, end)? The
  * second adds to `*looks` how many it looked at. */
 bool reader_block_is_judged(const struct reader *reader, const struct judged_by *filters);

@@ -130,16 +130,17 @@ reader_block_goes_on(const struct reader *reader)
 
 /* A keeper has a reference for each block of its file that a batch has. */
 bool
-reader_block_is_stranded(const struct reader *reader)
+reader_block_is_stranded(const struct reader *reader, size_t blocks_min)
 {
     const struct fence *fence = fence_at(reader);
-    size_t blocks;
+    size_t blocks, left;
 
     if (fence->block != NULL || fence->keeper->file == NULL)
         return false;
     blocks = fence->keeper->file->table.block_count;
-    return blocks >= STRANDED_BLOCKS_MIN &&
-           ref_count(&fence->keeper->refs) < blocks / STRANDED_PART;
+    left = ref_count(&fence->keeper->refs);
+    return left < blocks_min ||
+           (blocks >= STRANDED_BLOCKS_MIN && left < blocks / STRANDED_PART);
 }
 
 bool

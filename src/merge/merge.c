@@ -18,6 +18,8 @@
 
 static enum spine_status
 merge_alloc(struct merge **out, size_t input_count, struct spine_error *error);
+static void
+gather_files(struct merge *merge, struct spine_batch *const *batches, size_t batch_count);
 static void set_output(struct merge *merge, const struct merge_options *options);
 static void read_ahead(struct merge *merge, const struct merge_options *options);
 static void bring_all(struct merge *merge);
@@ -87,6 +89,7 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
     merge->output.rows_expected = merge->rows_all;
     if (options != NULL)
         set_output(merge, options);
+    gather_files(merge, batches, batch_count);
     if (options != NULL && options->waiter != NULL)
         read_ahead(merge, options);
     /* What is read beyond an overlap is not taken over. */
@@ -120,6 +123,29 @@ set_output(struct merge *merge, const struct merge_options *options)
         output->encode_rows = options->encode_rows;
     if (options->retain != NULL)
         output->judged_by = retain_judged_by(options->retain);
+}
+
+/*
+ * Blocks that are taken over stay in their files, so the blocks of a batch come to lie in
+ * ever more files, each with a small part of them. When the inputs lie in more than
+ * MERGE_FILES_MAX files, blocks of files that hold less than a 64th of all are written
+ * again, to the file of the output. At least 64 new files come before the next time, so a
+ * block is written again about as often as tiering by 64 would write it.
+ */
+static void
+gather_files(struct merge *merge, struct spine_batch *const *batches, size_t batch_count)
+{
+    const struct placement *placement = merge->output.placement;
+    size_t files = 0, blocks = 0;
+
+    if (placement == NULL || placement->store == NULL)
+        return;
+    for (size_t i = 0; i < batch_count; i++) {
+        files += batches[i]->file_count;
+        blocks += batches[i]->block_count;
+    }
+    if (files > MERGE_FILES_MAX)
+        merge->stranded_blocks = blocks / (MERGE_FILES_MAX / 2);
 }
 
 /* Inputs with blocks in files read ahead, fewer blocks of each when they are many. */

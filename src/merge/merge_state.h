@@ -24,6 +24,9 @@
 /* With this many inputs, or more, less is read ahead of each. */
 #define MERGE_AHEAD_INPUTS 16u
 
+/* When the inputs are in more files than this, small ones are left. */
+#define MERGE_FILES_MAX 128u
+
 struct splitting; /* merge_split.c */
 
 struct merge {
@@ -48,6 +51,9 @@ struct merge {
     struct read_waiter waiter;
     /* What it reads for groups, or for a split. */
     struct fetch fetch;
+    /* The blocks of a file that holds fewer than this are written again, not taken over.
+     * 0: the inputs are in few files. */
+    size_t stranded_blocks;
     /* The same as `waiter` of what it writes. */
     struct store_waiter writes;
     /* The step ended for want of a block, or of a write. */

@@ -174,7 +174,7 @@ may_share(const struct merge *merge, const struct merge_input *front,
 
     return merge_input_blocks_below(front, bound, blocks_min) == blocks_min &&
            merge_input_block_is_large(front) &&
-           !reader_block_is_stranded(&front->reader) &&
+           !reader_block_is_stranded(&front->reader, merge->stranded_blocks) &&
            !output_encodes_block(&merge->output, &front->reader);
 }
 

@@ -31,11 +31,6 @@ struct directory_writer {
     char name[SPINE_NAME_MAX + 1];
 };
 
-struct directory_object {
-    struct system_file file;
-    char name[SPINE_NAME_MAX + 1];
-};
-
 struct objects_only {
     spine_name_fn *on_name;
     void *argument;
@@ -117,7 +112,7 @@ static enum spine_status
 directory_create(void *context, const char *name, void **writer,
                  struct spine_error *error)
 {
-    const struct directory *directory = context;
+    struct directory *directory = context;
     struct system_file file = directory_file(directory, -1, name);
     struct directory_writer *made = NULL;
     char temporary[TEMPORARY_NAME_BYTES];
@@ -211,35 +206,13 @@ static enum spine_status
 directory_open(void *context, const char *name, void **object, uint64_t *bytes,
                struct spine_error *error)
 {
-    const struct directory *directory = context;
-    struct system_file file = directory_file(directory, -1, name);
-    struct directory_object *opened = NULL;
-    struct stat about;
+    struct open_file *file = NULL;
     enum spine_status st;
 
-    *object = NULL;
     TRY(name_check(name, error));
-    file.descriptor = directory_open_file(directory, name, O_RDONLY, &file.direct);
-    if (file.descriptor < 0)
-        return file_fail(&file, "open it", error);
-    if (fstat(file.descriptor, &about) != 0) {
-        st = file_fail(&file, "ask for its size", error);
-        goto out;
-    }
-    opened = mem_alloc(sizeof *opened);
-    if (opened == NULL) {
-        st = fail_nomem(error, "an open file", sizeof *opened);
-        goto out;
-    }
-    strcpy(opened->name, name);
-    opened->file = file;
-    opened->file.name = opened->name;
-    *bytes = (uint64_t)about.st_size;
-    *object = opened;
-    file.descriptor = -1;
+    TRY(open_file_open(context, name, &file, bytes, error));
 out:
-    if (file.descriptor >= 0)
-        (void)close_descriptor(file.descriptor);
+    *object = file;
     return st;
 }
 
@@ -247,31 +220,19 @@ static enum spine_status
 directory_read_at(void *context, void *object, uint64_t offset, void *data, size_t size,
                   struct spine_error *error)
 {
-    const struct directory_object *from = object;
-
-    (void)context;
-    return file_read_at(&from->file, offset, data, size, error);
+    return open_file_read(context, object, offset, data, size, error);
 }
 
 static void
 directory_close(void *context, void *object)
 {
-    struct directory_object *opened = object;
-
-    (void)context;
-    (void)close_descriptor(opened->file.descriptor);
-    mem_free(opened, sizeof *opened);
+    open_file_close(context, object);
 }
 
 static enum spine_status
 directory_sync(void *context, void *object, struct spine_error *error)
 {
-    const struct directory_object *opened = object;
-
-    (void)context;
-    if (!PLANTED(FSYNC_SKIPPED) && sync_descriptor(opened->file.descriptor) != 0)
-        return file_fail(&opened->file, "sync it", error);
-    return SPINE_OK;
+    return open_file_sync(context, object, error);
 }
 
 static enum spine_status
@@ -291,7 +252,7 @@ static enum spine_status
 directory_put_new(void *context, const char *name, const void *data, size_t size,
                   struct spine_error *error)
 {
-    const struct directory *directory = context;
+    struct directory *directory = context;
     struct system_file file = directory_file(directory, -1, name);
     char temporary[TEMPORARY_NAME_BYTES];
     bool failed;
@@ -300,8 +261,8 @@ directory_put_new(void *context, const char *name, const void *data, size_t size
     TRY_RETURN(name_check(name, error));
     TRY_RETURN(check_writable(directory, name, error));
     temporary_name(name, temporary);
-    file.descriptor = openat(directory->descriptor, temporary,
-                             O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    file.descriptor =
+        directory_open_cached(directory, temporary, O_WRONLY | O_CREAT | O_EXCL);
     if (file.descriptor < 0)
         return file_fail(&file, "create it", error);
     st = file_write_all(&file, data, size, error);
@@ -321,11 +282,12 @@ directory_put_new(void *context, const char *name, const void *data, size_t size
 static enum spine_status
 directory_remove(void *context, const char *name, struct spine_error *error)
 {
-    const struct directory *directory = context;
+    struct directory *directory = context;
     const struct system_file file = directory_file(directory, -1, name);
 
     TRY_RETURN(name_check(name, error));
     TRY_RETURN(check_writable(directory, name, error));
+    TRY_RETURN(open_files_keep(directory, name, error));
     if (unlinkat(directory->descriptor, name, 0) != 0)
         return file_fail(&file, "remove it", error);
     return SPINE_OK;

@@ -10,6 +10,7 @@
  *     backend.c            names; what all backends share
  *     directory_backend.c  the files of a directory
  *     system_directory.c   a directory of the system and its lock
+ *     open_files.c         the files of a directory that are read, with few descriptors
  *     system_file.c        reading and writing one file around the page cache
  *     memory_backend.c     memory, which knows what a crash would leave
  *     fault_backend.c      another backend, with faults

@@ -27,6 +27,7 @@
 #define LOCK_NAME ".lock"
 #define PROBE_NAME ".probe" TEMPORARY_ENDING
 
+static size_t descriptors_max(const struct spine_directory_options *options);
 static enum spine_status
 open_or_make(struct directory *directory, struct spine_error *error);
 static int sync_parent(const struct directory *directory);
@@ -37,6 +38,7 @@ fail_locked(const struct directory *directory, struct spine_error *error);
 static bool takes_direct(const struct directory *directory);
 static enum spine_status remove_temporary(void *argument, const char *name,
                                           uint64_t bytes, struct spine_error *error);
+static bool makes_room(struct directory *directory);
 static enum spine_status each_entry(struct directory *directory, DIR *entries,
                                     spine_name_fn *on_name, void *argument,
                                     struct spine_error *error);
@@ -56,8 +58,11 @@ directory_enter(const char *path, const struct spine_directory_options *options,
     directory->bytes = bytes;
     directory->descriptor = directory->lock = -1;
     memcpy(directory->path, path, size);
-
     directory->read_only = options->read_only;
+    if (open_files_init(&directory->open, descriptors_max(options)) != SPINE_OK) {
+        mem_free(directory, bytes);
+        return fail_nomem(error, "a directory", bytes);
+    }
     TRY(open_or_make(directory, error));
     if (!directory->read_only) {
         TRY(take_lock(directory, error));
@@ -72,11 +77,19 @@ out:
     return st;
 }
 
+/* What another process removes meanwhile could not be opened again. */
+static size_t
+descriptors_max(const struct spine_directory_options *options)
+{
+    return options->read_only ? SIZE_MAX : options->descriptors_max;
+}
+
 void
 directory_leave(struct directory *directory)
 {
     if (directory == NULL)
         return;
+    open_files_release(&directory->open);
     if (directory->lock >= 0)
         (void)close_descriptor(directory->lock);
     if (directory->descriptor >= 0)
@@ -195,8 +208,7 @@ directory_each_file(struct directory *directory, spine_name_fn *on_name, void *a
                     struct spine_error *error)
 {
     const struct system_file itself = directory_file(directory, -1, ".");
-    const int descriptor =
-        openat(directory->descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int descriptor = directory_open_cached(directory, ".", O_RDONLY | O_DIRECTORY);
     DIR *const entries = descriptor >= 0 ? fdopendir(descriptor) : NULL;
     enum spine_status st;
 
@@ -250,8 +262,8 @@ directory_file(const struct directory *directory, int descriptor, const char *na
 }
 
 int
-directory_open_file(const struct directory *directory, const char *name, int flags,
-                    bool *direct)
+directory_try_open(const struct directory *directory, const char *name, int flags,
+                   bool *direct)
 {
     int descriptor;
 
@@ -264,6 +276,41 @@ directory_open_file(const struct directory *directory, const char *name, int fla
         *direct = false;
     }
     return openat(directory->descriptor, name, flags | O_CLOEXEC, 0666);
+}
+
+int
+directory_open_file(struct directory *directory, const char *name, int flags,
+                    bool *direct)
+{
+    int descriptor;
+
+    do
+        descriptor = directory_try_open(directory, name, flags, direct);
+    while (descriptor < 0 && makes_room(directory));
+    return descriptor;
+}
+
+int
+directory_open_cached(struct directory *directory, const char *name, int flags)
+{
+    int descriptor;
+
+    do
+        descriptor = openat(directory->descriptor, name, flags | O_CLOEXEC, 0666);
+    while (descriptor < 0 && makes_room(directory));
+    return descriptor;
+}
+
+/* Is it worth while to open a file again, after what errno says? */
+static bool
+makes_room(struct directory *directory)
+{
+    const int number = errno;
+    const bool made =
+        (number == EMFILE || number == ENFILE) && open_files_give_up(&directory->open);
+
+    errno = number;
+    return made;
 }
 
 void

@@ -8,6 +8,7 @@
  */
 
 #include "store/backend.h"
+#include "store/open_files.h"
 #include "store/system_file.h"
 
 #define TEMPORARY_NAME_BYTES (SPINE_NAME_MAX + sizeof TEMPORARY_ENDING)
@@ -21,6 +22,8 @@ struct directory {
     bool direct;
     /* Not locked, and not to be changed. */
     bool read_only;
+    /* The files that are open for reading. */
+    struct open_files open;
     size_t bytes; /* of this struct */
     char path[];
 };
@@ -44,8 +47,13 @@ struct system_file
 directory_file(const struct directory *directory, int descriptor, const char *name);
 
 /* Opens a file, around the cache if that is possible: `*direct`. -1 with errno. */
-int directory_open_file(const struct directory *directory, const char *name, int flags,
+int directory_try_open(const struct directory *directory, const char *name, int flags,
+                       bool *direct);
+/* The same; when there are no descriptors left, files that nobody reads lose theirs. */
+int directory_open_file(struct directory *directory, const char *name, int flags,
                         bool *direct);
+/* The same through the cache. */
+int directory_open_cached(struct directory *directory, const char *name, int flags);
 
 /* NAME.tmp; `temporary` has TEMPORARY_NAME_BYTES. */
 void temporary_name(const char *name, char *temporary);

@@ -48,13 +48,15 @@ no_fault(void *argument, enum spine_operation operation, const char *name,
     (void)fault;
 }
 
-enum kind { MEMORY, DIRECTORY, DIRECTORY_BUFFERED, FAULTS, KINDS };
+/* DIRECTORY_CLOSED has at most one file open between two reads. */
+enum kind { MEMORY, DIRECTORY, DIRECTORY_BUFFERED, DIRECTORY_CLOSED, FAULTS, KINDS };
 
 static inline void
 open_kind(enum kind kind, struct spine_backend *out)
 {
-    const struct spine_directory_options options = {.buffered =
-                                                        kind == DIRECTORY_BUFFERED};
+    const struct spine_directory_options options = {
+        .buffered = kind == DIRECTORY_BUFFERED,
+        .descriptors_max = kind == DIRECTORY_CLOSED};
     struct spine_backend inner;
     struct spine_error error = {0};
 
@@ -64,6 +66,7 @@ open_kind(enum kind kind, struct spine_backend *out)
         break;
     case DIRECTORY:
     case DIRECTORY_BUFFERED:
+    case DIRECTORY_CLOSED:
         make_directory();
         if (spine_directory_backend(directory, &options, out, &error) != SPINE_OK)
             fail_msg("%s", error.message);
@@ -80,7 +83,7 @@ close_kind(enum kind kind, struct spine_backend *backend)
 {
     spine_backend_release(backend);
     spine_backend_release(backend);
-    if (kind == DIRECTORY || kind == DIRECTORY_BUFFERED)
+    if (kind >= DIRECTORY && kind <= DIRECTORY_CLOSED)
         remove_directory();
     assert_int_equal(spine_allocated_bytes(), 0);
 }

@@ -98,7 +98,7 @@ static void
 a_full_disk_is_a_status_and_leaves_nothing(void **state)
 {
     (void)state;
-    for (unsigned kind = DIRECTORY; kind <= DIRECTORY_BUFFERED; kind++) {
+    for (unsigned kind = DIRECTORY; kind <= DIRECTORY_CLOSED; kind++) {
         struct spine_backend backend;
         pid_t child;
         int status;
@@ -138,7 +138,7 @@ a_file_that_ends_too_early_is_corrupt(void **state)
 
     (void)state;
     fill(bytes, sizeof bytes, 3);
-    for (unsigned kind = DIRECTORY; kind <= DIRECTORY_BUFFERED; kind++) {
+    for (unsigned kind = DIRECTORY; kind <= DIRECTORY_CLOSED; kind++) {
         struct spine_backend backend;
         struct spine_error error = {0};
         uint64_t length;
