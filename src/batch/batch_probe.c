@@ -13,6 +13,9 @@
 #include "batch/cell_bundle.h"
 #include "batch/file_lookup.h"
 
+/* How many keys ahead the processor is asked for what a filter will look at. */
+#define ASKED_AHEAD 8u
+
 /* Candidates, ascending indexes of keys, that are looked for in a batch. */
 struct probe_search {
     const struct spine_batch *batch;
@@ -33,6 +36,8 @@ static enum spine_status
 probe_elsewhere(struct probe_search *search, struct hit *hits, size_t *hit_count);
 static enum spine_status find_blocks(struct probe_search *search, size_t *at,
                                      size_t *kept, struct held_blocks *held);
+static inline bool is_in_same_block(const struct reader *reader, const struct cell *key);
+static inline void search_prefetch(const struct probe_search *search, size_t at);
 static enum spine_status search_ask_file(struct probe_search *search,
                                          const struct fence *fence,
                                          const struct cell *key, bool *is_candidate);
@@ -169,7 +174,8 @@ find_blocks(struct probe_search *search, size_t *at, size_t *kept,
         const struct cell key = candidate_cell(search, *at);
         bool is_new, is_candidate = true;
 
-        if (!reader_to_block_of(&reader, &key)) {
+        search_prefetch(search, *at + ASKED_AHEAD);
+        if (!is_in_same_block(&reader, &key) && !reader_to_block_of(&reader, &key)) {
             /* This key and those that follow are greater than all. */
             *at = search->count;
             break;
@@ -187,6 +193,30 @@ find_blocks(struct probe_search *search, size_t *at, size_t *kept,
         first[(*kept)++] = search->candidates[*at];
     }
     return SPINE_OK;
+}
+
+/* Is a key that is not less than the one before in the block of that, or in the first one
+ * if there was none? Only keys that are words can say so. */
+static inline bool
+is_in_same_block(const struct reader *reader, const struct cell *key)
+{
+    const struct spine_batch *batch = reader->batch;
+
+    assert(reader->block < batch->block_count);
+    return batch->marks != NULL &&
+           key->word <= batch->marks[(reader->block + 1) * BLOCK_MARKS];
+}
+
+/* Candidate `at` is likely to be asked for in the filter that was asked last. Keys that
+ * are bytes are hashed for as long as that would be waited for. */
+static inline void
+search_prefetch(const struct probe_search *search, size_t at)
+{
+    if (at < search->count && search->keys->cells == NULL) {
+        const struct cell key = candidate_cell(search, at);
+
+        asked_lookup_prefetch(&search->asked, search->keys->column, &key);
+    }
 }
 
 /* May the block of the fence have the key, as its file says, if it is in one? */

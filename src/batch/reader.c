@@ -260,6 +260,7 @@ enum spine_status
 reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows)
 {
     const struct image *image;
+    bool is_answered;
     uint32_t end;
 
     *rows = 0;
@@ -274,6 +275,9 @@ reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows)
         }
         TRY_RETURN(reader_ask_file(reader, key));
         if (reader->file_answer == FILE_RULES_OUT)
+            return SPINE_OK;
+        TRY_RETURN(reader_ask_strip(reader, key->word, &is_answered, rows));
+        if (is_answered)
             return SPINE_OK;
     }
     TRY_RETURN(reader_image(reader, &image));

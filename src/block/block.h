@@ -26,6 +26,7 @@
 #include "base/account.h"
 #include "block/column.h"
 #include "block/fixed_search.h"
+#include "block/image_strips.h"
 #include "block/word_search.h"
 #include "rows/bound.h"
 

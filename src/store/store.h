@@ -18,6 +18,8 @@
  *     wire.c               numbers as bytes
  *     file_format.c        the parts of a batch file as bytes
  *     object_sink.c        writes an object
+ *     strips.c             images in parts that can be read alone
+ *     strip_read.c         reads one of these parts
  *     file_writer.c        writes a batch file, or several as a pack
  *     file_read.c          reads what is in one
  *     leftovers.c          files that a crash has left
@@ -58,6 +60,7 @@
 #include "store/store_object.h"
 #include "store/store_tell.h"
 #include "store/store_work.h"
+#include "store/strips.h"
 #include "store/write_behind.h"
 
 /* The bytes of a write, but for the last one of a file, and perhaps its first. */

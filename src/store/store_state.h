@@ -19,6 +19,8 @@ struct object_table {
     struct store_object *chains[OBJECT_CHAINS];
 };
 
+struct scratch;
+
 /* The lock of a store's checkpoints: its holder decides which objects are needed. */
 struct checkpoint_turn {
     struct mutex mutex;
@@ -148,25 +150,43 @@ store_answer(enum spine_status st, struct spine_error *error)
     return SPINE_IO;
 }
 
-/* Reads bytes of a file and counts that. */
+/* Reads bytes of an object and counts that. */
 static inline enum spine_status
-store_read(const struct store_file *file, uint64_t offset, void *data, size_t bytes,
-           struct spine_error *error)
+store_read_object(struct spine_store *store, const struct store_object *object,
+                  uint64_t offset, void *data, size_t bytes, struct spine_error *error)
 {
-    struct spine_store *store = file->store;
     const uint64_t begin_ns = clock_now_ns();
     enum spine_status st;
 
     store_count(&store->reads, 1);
     store_count(&store->read_bytes, bytes);
     store_size(&store->read_sizes, bytes);
-    st = store_answer(store->backend.read_at(store->backend.context, file->object->handle,
-                                             file->base + offset, data, bytes, error),
+    st = store_answer(store->backend.read_at(store->backend.context, object->handle,
+                                             offset, data, bytes, error),
                       error);
     store_time(&store->read_times, begin_ns);
     if (store->trace.on_event != NULL)
         store_tell(store, SPINE_EVENT_READ, begin_ns, bytes);
     return st;
 }
+
+/* Reads bytes of a file. */
+static inline enum spine_status
+store_read(const struct store_file *file, uint64_t offset, void *data, size_t bytes,
+           struct spine_error *error)
+{
+    return store_read_object(file->store, file->object, file->base + offset, data, bytes,
+                             error);
+}
+
+/*
+ * Reads the pages around `bytes` bytes at `offset` into `scratch`, which is as aligned as
+ * a backend around the page cache wants its reads, so that it copies nothing. `*data`
+ * becomes where the bytes are there. store_pages_bytes() is what `scratch` has, then.
+ */
+size_t store_pages_bytes(const struct store_file *file, uint64_t offset, size_t bytes);
+enum spine_status store_read_pages(const struct store_file *file, uint64_t offset,
+                                   size_t bytes, struct scratch *scratch,
+                                   const uint8_t **data, struct spine_error *error);
 
 #endif
