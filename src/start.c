@@ -206,8 +206,7 @@ start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
 {
     struct entry_set *loose = &spine->locked.loose;
     struct merge_task *task = &spine->locked.tasks[level];
-    const size_t count =
-        slot_merge_count(spine->policy, level, entry_set_level(loose, level).count);
+    const size_t count = spine_due_locked(spine, level);
 
     assert(mutex_is_held(&spine->mutex));
     if (count == 0)
