@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "store/sink_unit.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,20 +19,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define UNIT_ALIGNMENT 4096u
-
-/* Bytes that are written together. */
-struct sink_unit {
-    struct sink_unit *next;
-    size_t filled;
-    uint8_t *bytes; /* in `memory`, aligned */
-    uint8_t memory[STORE_WRITE_BYTES + UNIT_ALIGNMENT];
-};
-
-static enum spine_status
-unit_new(struct object_sink *sink, struct sink_unit **out, struct spine_error *error);
-static struct sink_unit *take_spare(struct object_sink *sink);
-static void unit_free(struct object_sink *sink, struct sink_unit *unit);
 static enum spine_status hand_over(struct object_sink *sink, struct spine_error *error);
 static void start_thread(struct object_sink *sink);
 static void write_units(void *argument);
@@ -60,10 +47,11 @@ object_sink_new(struct spine_store *store, const char *name,
     if (sink == NULL)
         return fail_nomem(error, "the writer of a file", sizeof *sink);
     sink->store = store_ref(store);
+    unit_pool_enter(store);
     sink->task.on_do = sink_on_do;
     if (waiter != NULL)
         sink->waiter = *waiter;
-    TRY(unit_new(sink, &sink->filling, error));
+    TRY(unit_new(sink->store, &sink->filling, error));
     TRY(store_object_new(store, name, &sink->object, error));
     st = store->backend.create(store->backend.context, name, &sink->writer, error);
     TRY(store_answer(st, error));
@@ -74,51 +62,6 @@ object_sink_new(struct spine_store *store, const char *name,
 out:
     object_sink_free(sink);
     return st;
-}
-
-static enum spine_status
-unit_new(struct object_sink *sink, struct sink_unit **out, struct spine_error *error)
-{
-    struct sink_unit *unit = take_spare(sink);
-
-    if (unit == NULL) {
-        unit = mem_alloc(sizeof *unit);
-        if (unit != NULL)
-            store_count(&sink->store->memory, sizeof *unit);
-    }
-    *out = unit;
-    if (unit == NULL)
-        return fail_nomem(error, "the buffer of a file", sizeof *unit);
-    unit->next = NULL;
-    unit->filled = 0;
-    unit->bytes =
-        unit->memory + (UNIT_ALIGNMENT - (uintptr_t)unit->memory % UNIT_ALIGNMENT);
-    return SPINE_OK;
-}
-
-/* Memory that was just written is in the caches, and has its pages. */
-static struct sink_unit *
-take_spare(struct object_sink *sink)
-{
-    struct store_work *work = &sink->store->work;
-    struct sink_unit *unit = NULL;
-
-    if (sink->has_thread) {
-        mutex_lock(&work->mutex);
-        unit = sink->unused;
-        sink->unused = NULL;
-        mutex_unlock(&work->mutex);
-    }
-    return unit;
-}
-
-static void
-unit_free(struct object_sink *sink, struct sink_unit *unit)
-{
-    if (unit == NULL)
-        return;
-    store_uncount(&sink->store->memory, sizeof *unit);
-    mem_free(unit, sizeof *unit);
 }
 
 enum spine_status
@@ -134,7 +77,7 @@ object_sink_append(struct object_sink *sink, const void *data, size_t bytes,
         size_t room, part;
 
         if (unit == NULL) {
-            TRY_RETURN(unit_new(sink, &sink->filling, error));
+            TRY_RETURN(unit_new(sink->store, &sink->filling, error));
             unit = sink->filling;
         }
         room = STORE_WRITE_BYTES - unit->filled;
@@ -368,22 +311,18 @@ do_next(struct object_sink *sink, bool is_job)
     if (unit != NULL) {
         sink->first = unit->next;
         atomic_fetch_sub_explicit(&sink->unit_count, 1, memory_order_release);
-        if (sink->has_thread && sink->unused == NULL) {
-            sink->unused = unit;
-            unit = NULL;
-        }
     }
     if (ends)
         atomic_store_explicit(&sink->has_ended, true, memory_order_release);
     if (sink->is_abandoned) {
         mutex_unlock(&work->mutex);
-        unit_free(sink, unit);
+        unit_free(sink->store, unit);
         sink_free(sink);
         return false;
     }
     sink->is_telling = true;
     mutex_unlock(&work->mutex);
-    unit_free(sink, unit);
+    unit_free(sink->store, unit);
     if (sink->waiter.on_end != NULL)
         sink->waiter.on_end(sink->waiter.context);
 
@@ -478,10 +417,10 @@ sink_free(struct object_sink *sink)
         struct sink_unit *unit = sink->first;
 
         sink->first = unit->next;
-        unit_free(sink, unit);
+        unit_free(store, unit);
     }
-    unit_free(sink, sink->unused);
-    unit_free(sink, sink->filling);
+    unit_free(store, sink->filling);
+    unit_pool_leave(store);
     if (sink->writer != NULL)
         store->backend.abort(store->backend.context, sink->writer);
     store_object_unref(sink->object);

@@ -118,6 +118,9 @@ parts_init(struct spine_store *store, const struct spine_store_options *options,
     st = mutex_init(&store->objects.mutex);
     if (st != SPINE_OK)
         goto no_objects;
+    st = unit_pool_init(&store->units);
+    if (st != SPINE_OK)
+        goto no_units;
     st = mutex_init(&store->turn.mutex);
     if (st != SPINE_OK)
         goto no_turn;
@@ -132,6 +135,8 @@ parts_init(struct spine_store *store, const struct spine_store_options *options,
 no_condition:
     mutex_release(&store->turn.mutex);
 no_turn:
+    unit_pool_release(&store->units);
+no_units:
     mutex_release(&store->objects.mutex);
 no_objects:
     (void)fail_nomem(error, "a lock", sizeof store->turn); /* the same status */
@@ -168,6 +173,7 @@ store_unref(struct spine_store *store)
     store_guests_unref(store->guests);
     condition_release(&store->turn.ended);
     mutex_release(&store->turn.mutex);
+    unit_pool_release(&store->units);
     mutex_release(&store->objects.mutex);
     store_work_release(&store->work);
     cache_release(&store->cache);

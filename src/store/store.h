@@ -17,6 +17,7 @@
  *     wire.c               numbers as bytes
  *     file_format.c        the parts of a batch file as bytes
  *     object_sink.c        writes an object
+ *     sink_unit.c          the memory that it collects bytes in
  *     file_writer.c        writes a batch file, or several as a pack
  *     file_read.c          reads what is in one
  *     leftovers.c          files that a crash has left
@@ -61,7 +62,7 @@
 /* The bytes of a write, but for the last one of a file. */
 #define STORE_WRITE_BYTES (1u << 20)
 /* When this many of them are full and not written, a writer is behind. */
-#define STORE_UNITS_BEHIND 3u
+#define STORE_UNITS_BEHIND 2u
 /* From this many bytes on, a thread of the writer's own is worth its while: while merges
  * have the processors, each of the few units of a smaller file would wait for one. */
 #define STORE_OWN_THREAD_BYTES ((uint64_t)8 << 20)

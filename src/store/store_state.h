@@ -8,6 +8,7 @@
 
 #include "runtime/runtime.h"
 #include "store/cache.h"
+#include "store/sink_unit.h"
 #include "store/store.h"
 #include "store/store_work.h"
 
@@ -42,6 +43,7 @@ struct spine_store {
     struct block_cache cache;
     struct store_work work;
     struct object_table objects;
+    struct unit_pool units;
     struct store_guests *guests;
     /* By the host. The guests are sent away once no runtime serves the store. */
     bool is_closed;
