@@ -171,6 +171,9 @@ struct small_batches {
  */
 struct overlap_look {
     struct fetch *fetch;
+    /* A batch counts as one that has rows only where it surely has: the answer is too
+     * small, if anything. Nothing is asked for. */
+    bool at_least;
     bool lacks;
     bool has_failed;
 };
