@@ -229,6 +229,7 @@ may_scout_locked(const struct spine *spine)
     assert(mutex_is_held(&spine->mutex));
     return start_is_allowed_locked(spine) && !spine->options.only_due_merges &&
            entry_set_sums(&spine->locked.loose).count > 1 &&
+           runtime_pressure(spine->runtime) < PRESSURE_HIGH &&
            spine->locked.idle_waiters == 0 && spine->locked.next_compaction == NULL &&
            spine->locked.ahead_wait_rows == 0;
 }

@@ -68,6 +68,9 @@ struct merge_options {
     uint64_t ahead_bytes;
     /* The account that is charged for its memory and for its output; NULL: none. */
     struct account *account;
+    /* What was reserved for it; taken by a merge_new() that succeeds, and given back when
+     * the merge is freed. */
+    struct reservation reservation;
 };
 
 /* What a merge has done so far. */

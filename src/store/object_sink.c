@@ -19,6 +19,9 @@
 #include <string.h>
 #include <sys/random.h>
 
+static enum spine_status unit_take(struct object_sink *sink, struct spine_error *error);
+static void unit_drop(struct object_sink *sink, struct sink_unit *unit);
+static bool is_of_merge(const struct object_sink *sink);
 static enum spine_status hand_over(struct object_sink *sink, struct spine_error *error);
 static void start_thread(struct object_sink *sink);
 static void write_units(void *argument);
@@ -51,7 +54,7 @@ object_sink_new(struct spine_store *store, const char *name,
     sink->task.on_do = sink_on_do;
     if (waiter != NULL)
         sink->waiter = *waiter;
-    TRY(unit_new(sink->store, &sink->filling, error));
+    TRY(unit_take(sink, error));
     TRY(store_object_new(store, name, &sink->object, error));
     st = store->backend.create(store->backend.context, name, &sink->writer, error);
     TRY(store_answer(st, error));
@@ -62,6 +65,30 @@ object_sink_new(struct spine_store *store, const char *name,
 out:
     object_sink_free(sink);
     return st;
+}
+
+static enum spine_status
+unit_take(struct object_sink *sink, struct spine_error *error)
+{
+    TRY_RETURN(unit_new(sink->store, &sink->filling, error));
+    if (is_of_merge(sink))
+        store_count(&sink->store->merge_memory, STORE_WRITE_BYTES);
+    return SPINE_OK;
+}
+
+static void
+unit_drop(struct object_sink *sink, struct sink_unit *unit)
+{
+    if (unit != NULL && is_of_merge(sink))
+        store_uncount(&sink->store->merge_memory, STORE_WRITE_BYTES);
+    unit_free(sink->store, unit);
+}
+
+/* Merges write by jobs, and have reserved units. */
+static bool
+is_of_merge(const struct object_sink *sink)
+{
+    return sink->waiter.runtime != NULL;
 }
 
 enum spine_status
@@ -77,7 +104,7 @@ object_sink_append(struct object_sink *sink, const void *data, size_t bytes,
         size_t room, part;
 
         if (unit == NULL) {
-            TRY_RETURN(unit_new(sink->store, &sink->filling, error));
+            TRY_RETURN(unit_take(sink, error));
             unit = sink->filling;
         }
         room = STORE_WRITE_BYTES - unit->filled;
@@ -316,13 +343,13 @@ do_next(struct object_sink *sink, bool is_job)
         atomic_store_explicit(&sink->has_ended, true, memory_order_release);
     if (sink->is_abandoned) {
         mutex_unlock(&work->mutex);
-        unit_free(sink->store, unit);
+        unit_drop(sink, unit);
         sink_free(sink);
         return false;
     }
     sink->is_telling = true;
     mutex_unlock(&work->mutex);
-    unit_free(sink->store, unit);
+    unit_drop(sink, unit);
     if (sink->waiter.on_end != NULL)
         sink->waiter.on_end(sink->waiter.context);
 
@@ -417,9 +444,9 @@ sink_free(struct object_sink *sink)
         struct sink_unit *unit = sink->first;
 
         sink->first = unit->next;
-        unit_free(store, unit);
+        unit_drop(sink, unit);
     }
-    unit_free(store, sink->filling);
+    unit_drop(sink, sink->filling);
     unit_pool_leave(store);
     if (sink->writer != NULL)
         store->backend.abort(store->backend.context, sink->writer);

@@ -22,6 +22,7 @@ static void serve_no_more(struct runtime_service *service, struct spine_runtime 
 static void keep(struct runtime_service *service);
 static void let_go(struct runtime_service *service);
 static uint64_t memory(struct runtime_service *service);
+static uint64_t merge_memory(struct runtime_service *service);
 static void press(struct runtime_service *service, struct spine_runtime *runtime,
                   const struct service_room *room);
 static void shrink(struct runtime_service *service);
@@ -35,7 +36,7 @@ static const char *missing_function(const struct spine_backend *backend);
 static_assert(offsetof(struct spine_store, service) == 0,
               "a runtime knows no more of a store than its service");
 static const struct runtime_service_calls service_calls = {
-    keep, let_go, serve, serve_no_more, memory, press, shrink};
+    keep, let_go, serve, serve_no_more, memory, merge_memory, press, shrink};
 
 enum spine_status
 spine_store_open(const struct spine_backend *backend,
@@ -288,6 +289,14 @@ static uint64_t
 memory(struct runtime_service *service)
 {
     return store_memory((struct spine_store *)(void *)service);
+}
+
+static uint64_t
+merge_memory(struct runtime_service *service)
+{
+    const struct spine_store *store = (struct spine_store *)(void *)service;
+
+    return atomic_load_explicit(&store->merge_memory, memory_order_relaxed);
 }
 
 static void

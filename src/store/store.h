@@ -62,7 +62,7 @@
 /* The bytes of a write, but for the last one of a file. */
 #define STORE_WRITE_BYTES (1u << 20)
 /* When this many of them are full and not written, a writer is behind. */
-#define STORE_UNITS_BEHIND 2u
+#define STORE_UNITS_BEHIND 1u
 /* From this many bytes on, a thread of the writer's own is worth its while: while merges
  * have the processors, each of the few units of a smaller file would wait for one. */
 #define STORE_OWN_THREAD_BYTES ((uint64_t)8 << 20)

@@ -61,6 +61,9 @@ struct spine_store {
     atomic_uint_least64_t files_written, files_removed;
     /* Memory of writers and reads ahead, and of what is known of open files. */
     atomic_uint_least64_t memory;
+    /* The part of that, and of the cache, that merges have: units of what they write, and
+     * blocks that they read ahead, from when these are asked for. */
+    atomic_uint_least64_t merge_memory;
     /* From this many bytes on, of `memory` and the images of the cache together, nothing
      * is read ahead. UINT64_MAX: no runtime that serves the store has a limit. */
     atomic_uint_least64_t memory_max;
