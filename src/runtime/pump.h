@@ -103,6 +103,8 @@ struct spine_runtime {
          * time or when it was less; when to look again. */
         atomic_size_t beyond_least;
         atomic_uint_least64_t look_ns;
+        /* Until when it rests after a trim; of the thread that looks. */
+        uint64_t rest_ns;
     } trim;
     /* A reference. */
     struct account *account;
