@@ -25,6 +25,7 @@ struct inputs {
 };
 
 static void sort_in(struct entry *entry, void *context);
+static bool are_elsewhere(const struct small_batches *small);
 static bool join(struct merge_task *task);
 static void gather_input(struct entry *entry, void *context);
 static void choose_company(const struct merge_task *task, struct company *company,
@@ -100,13 +101,23 @@ company_cost(const struct spine *spine, const struct company_terms *terms,
         return rows;
     /* The ends of blocks are known: where keys are random they tell enough, and nothing
      * is read. */
-    if (!look->fetch->is_closed)
+    if (!look->fetch->is_closed && are_elsewhere(small))
         surely = merge_overlap(large, small, encode_rows, limit - cost, &least);
     fetch_release(&memory);
     if (surely > limit - cost)
         return rows;
     cost += merge_overlap(large, small, encode_rows, limit - cost, look);
     return cost < rows ? cost : rows;
+}
+
+/* Does any of them have blocks that would have to be read? */
+static bool
+are_elsewhere(const struct small_batches *small)
+{
+    for (size_t i = 0; i < small->count; i++)
+        if (small->batches[i]->elsewhere)
+            return true;
+    return false;
 }
 
 size_t
