@@ -15,7 +15,7 @@
 
 /* Lookup filters are kept until together they have this many bytes, so that blocks that
  * are read together lie together. */
-#define LOOKUPS_BYTES (1u << 20)
+#define LOOKUPS_BYTES (1u << 19)
 
 struct batch_writer {
     struct store_writer *file;

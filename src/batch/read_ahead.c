@@ -145,7 +145,9 @@ begin_extent(struct read_ahead *ahead, const struct spine_batch *batch, size_t b
 {
     const struct fence *fence = &batch->fences[block];
     const uint64_t bytes_max = ahead->bytes_max > 0 ? ahead->bytes_max : READ_AHEAD_BYTES;
-    const uint64_t room = store_ahead_bytes(fence->keeper->file->store);
+    /* Merges have reserved what they read ahead. */
+    const uint64_t room =
+        ahead->transient ? UINT64_MAX : store_ahead_bytes(fence->keeper->file->store);
     const size_t end =
         extent_end(batch, block, ahead->bytes < room ? ahead->bytes : room);
     struct store_extent *extent;

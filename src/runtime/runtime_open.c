@@ -197,7 +197,10 @@ placement_init(struct spine_runtime *runtime, const struct spine_runtime_options
     atomic_init(&placement->outputs_bytes, 0);
     runtime->budget.since_ns = clock_now_ns();
     atomic_init(&runtime->budget.level, PRESSURE_NONE);
-    atomic_init(&runtime->forced_ns, 0);
+    atomic_init(&runtime->budget.reserved, 0);
+    atomic_init(&runtime->budget.freeing, 0);
+    atomic_init(&runtime->budget.usual, 0);
+    atomic_init(&runtime->budget.progress_ns, 0);
 #ifdef SPINE_STORE_OF_TESTS
     if (options->store == NULL)
         runtime->service = elsewhere_place(placement);

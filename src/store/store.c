@@ -22,6 +22,7 @@ static void serve_no_more(struct runtime_service *service, struct spine_runtime 
 static void keep(struct runtime_service *service);
 static void let_go(struct runtime_service *service);
 static uint64_t memory(struct runtime_service *service);
+static uint64_t merge_memory(struct runtime_service *service);
 static void press(struct runtime_service *service, struct spine_runtime *runtime,
                   const struct service_room *room);
 static void shrink(struct runtime_service *service);
@@ -36,7 +37,7 @@ static void add_usage_locked(struct spine_store *store);
 static_assert(offsetof(struct spine_store, service) == 0,
               "a runtime knows no more of a store than its service");
 static const struct runtime_service_calls service_calls = {
-    keep, let_go, serve, serve_no_more, memory, press, shrink};
+    keep, let_go, serve, serve_no_more, memory, merge_memory, press, shrink};
 
 enum spine_status
 spine_store_open(const struct spine_backend *backend,
@@ -119,6 +120,9 @@ parts_init(struct spine_store *store, const struct spine_store_options *options,
     st = mutex_init(&store->objects.mutex);
     if (st != SPINE_OK)
         goto no_objects;
+    st = unit_pool_init(&store->units);
+    if (st != SPINE_OK)
+        goto no_units;
     st = mutex_init(&store->turn.mutex);
     if (st != SPINE_OK)
         goto no_turn;
@@ -133,6 +137,8 @@ parts_init(struct spine_store *store, const struct spine_store_options *options,
 no_condition:
     mutex_release(&store->turn.mutex);
 no_turn:
+    unit_pool_release(&store->units);
+no_units:
     mutex_release(&store->objects.mutex);
 no_objects:
     (void)fail_nomem(error, "a lock", sizeof store->turn); /* the same status */
@@ -169,6 +175,7 @@ store_unref(struct spine_store *store)
     store_guests_unref(store->guests);
     condition_release(&store->turn.ended);
     mutex_release(&store->turn.mutex);
+    unit_pool_release(&store->units);
     mutex_release(&store->objects.mutex);
     store_work_release(&store->work);
     cache_release(&store->cache);
@@ -337,6 +344,14 @@ static uint64_t
 memory(struct runtime_service *service)
 {
     return store_memory((struct spine_store *)(void *)service);
+}
+
+static uint64_t
+merge_memory(struct runtime_service *service)
+{
+    const struct spine_store *store = (struct spine_store *)(void *)service;
+
+    return atomic_load_explicit(&store->merge_memory, memory_order_relaxed);
 }
 
 static void

@@ -8,6 +8,7 @@
 
 #include "runtime/runtime.h"
 #include "store/cache.h"
+#include "store/sink_unit.h"
 #include "store/store.h"
 #include "store/store_work.h"
 
@@ -53,6 +54,7 @@ struct spine_store {
     struct block_cache cache;
     struct store_work work;
     struct object_table objects;
+    struct unit_pool units;
     struct store_guests *guests;
     /* By the host. The guests are sent away once no runtime serves the store. */
     bool is_closed;
@@ -75,6 +77,9 @@ struct spine_store {
     atomic_uint_least64_t files_written, files_removed;
     /* Memory of writers and reads ahead, and of what is known of open files. */
     atomic_uint_least64_t memory;
+    /* The part of that, and of the cache, that merges have: units of what they write, and
+     * blocks that they read ahead, from when these are asked for. */
+    atomic_uint_least64_t merge_memory;
     /* From this many bytes on, of `memory` and the images of the cache together, nothing
      * is read ahead. UINT64_MAX: no runtime that serves the store has a limit. */
     atomic_uint_least64_t memory_max;

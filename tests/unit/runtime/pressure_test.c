@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -277,32 +278,129 @@ the_cache_gets_what_is_spare(void **state)
     world_release(&world);
 }
 
-/* One merge at a time begins that might not fit, and another one now and then. */
-static void
-merges_begin_one_at_a_time_when_it_is_critical(void **state)
+static bool
+reserve(struct world *world, uint64_t bytes, bool frees, struct reservation *out)
 {
-    struct account *account;
+    const struct memory_need need = {.bytes = bytes, .frees = frees};
+    uint64_t granted;
+    const bool fits = runtime_reserve(world->runtime, &need, out, &granted);
+
+    assert_int_equal(granted, 0);
+    assert_int_equal(out->bytes, fits ? bytes : 0);
+    return fits;
+}
+
+/* What is reserved counts until it is given back, and the first merge always begins. */
+static void
+merges_begin_when_they_fit(void **state)
+{
+    struct reservation first, second, third;
     struct world world;
-    unsigned begun = 0;
 
     (void)state;
     world_init(&world, true);
-    account = runtime_account(world.runtime);
-    account_add(account, ACCOUNT_SCRATCH, 1);
-    assert_int_equal(hold(&world, 94), PRESSURE_HIGH);
-    for (unsigned i = 0; i < 10; i++)
-        assert_true(runtime_may_begin(world.runtime, 50 * PERCENT));
-    assert_int_equal(hold(&world, 96), PRESSURE_CRITICAL);
-    /* All that surely fit, or only one of the others. */
-    for (unsigned i = 0; i < 10; i++)
-        assert_true(runtime_may_begin(world.runtime, 3 * PERCENT));
-    for (unsigned i = 0; i < 100000 && begun == i; i++)
-        begun += runtime_may_begin(world.runtime, 5 * PERCENT);
-    assert_true(begun < 100);
-    /* What has no other beside it always may. */
-    account_subtract(account, ACCOUNT_SCRATCH, 1);
-    for (unsigned i = 0; i < 10; i++)
-        assert_true(runtime_may_begin(world.runtime, 50 * PERCENT));
+    assert_int_equal(hold(&world, 50), PRESSURE_NONE);
+    assert_true(reserve(&world, 90 * PERCENT, false, &first));
+    assert_false(reserve(&world, 1 * PERCENT, false, &second));
+    runtime_unreserve(&first);
+    runtime_unreserve(&first);
+    assert_true(reserve(&world, 30 * PERCENT, false, &first));
+    assert_true(reserve(&world, 19 * PERCENT, false, &second));
+    assert_false(reserve(&world, 2 * PERCENT, false, &third));
+    runtime_unreserve(&second);
+    assert_true(reserve(&world, 2 * PERCENT, false, &third));
+    runtime_unreserve(&third);
+    /* What is used of it is not taken twice. */
+    account_add(runtime_account(world.runtime), ACCOUNT_SCRATCH, 30 * PERCENT);
+    assert_true(reserve(&world, 19 * PERCENT, false, &second));
+    account_subtract(runtime_account(world.runtime), ACCOUNT_SCRATCH, 30 * PERCENT);
+    runtime_unreserve(&second);
+    runtime_unreserve(&first);
+    world_release(&world);
+}
+
+/* A merge of what is in memory has its room beside others. */
+static void
+room_is_left_for_a_merge_that_frees(void **state)
+{
+    struct reservation frees, other, another;
+    struct world world;
+
+    (void)state;
+    world_init(&world, true);
+    assert_true(reserve(&world, 20 * PERCENT, true, &frees));
+    runtime_unreserve(&frees);
+    assert_int_equal(runtime_promised(world.runtime), 20 * PERCENT);
+    assert_int_equal(hold(&world, 50), PRESSURE_NONE);
+    assert_true(reserve(&world, 20 * PERCENT, false, &other));
+    /* 50, 20, and 20 that are left. */
+    assert_false(reserve(&world, 11 * PERCENT, false, &another));
+    assert_true(reserve(&world, 20 * PERCENT, true, &frees));
+    assert_true(reserve(&world, 9 * PERCENT, false, &another));
+    runtime_unreserve(&another);
+    assert_false(reserve(&world, 11 * PERCENT, true, &another));
+    runtime_unreserve(&frees);
+    /* The first that frees always fits. */
+    assert_true(reserve(&world, 60 * PERCENT, true, &frees));
+    assert_false(reserve(&world, 1 * PERCENT, true, &another));
+    runtime_unreserve(&frees);
+    runtime_unreserve(&other);
+    /* No more than a quarter is left, and less when less is needed. */
+    assert_int_equal(runtime_promised(world.runtime), 25 * PERCENT);
+    for (unsigned i = 0; i < 100; i++) {
+        assert_true(reserve(&world, 1 * PERCENT, true, &frees));
+        runtime_unreserve(&frees);
+    }
+    assert_true(runtime_promised(world.runtime) < 2 * PERCENT);
+    world_release(&world);
+}
+
+/* It is full by what is promised, too; and merges that stand still keep no other one from
+ * beginning for ever. */
+static void
+promises_fill_a_runtime(void **state)
+{
+    struct reservation first, second;
+    struct world world;
+
+    (void)state;
+    world_init(&world, true);
+    assert_int_equal(hold(&world, 50), PRESSURE_NONE);
+    assert_true(reserve(&world, 49 * PERCENT, true, &first));
+    assert_int_equal(runtime_weigh(world.runtime), PRESSURE_NONE);
+    assert_int_equal(hold(&world, 52), PRESSURE_FULL);
+    assert_true(runtime_is_promised(world.runtime));
+    assert_int_equal(hold(&world, 45), PRESSURE_NONE);
+    while (!reserve(&world, 10 * PERCENT, false, &second))
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    runtime_unreserve(&second);
+    runtime_unreserve(&first);
+    world_release(&world);
+}
+
+/* Of what a merge could use it gets half of what is free. */
+static void
+what_is_free_is_granted(void **state)
+{
+    struct memory_need need = {.bytes = 10 * PERCENT, .more = 30 * PERCENT};
+    struct reservation first, second;
+    struct world world;
+    uint64_t granted;
+
+    (void)state;
+    world_init(&world, true);
+    assert_int_equal(hold(&world, 50), PRESSURE_NONE);
+    assert_true(runtime_reserve(world.runtime, &need, &first, &granted));
+    assert_int_equal(granted, 20 * PERCENT);
+    assert_int_equal(first.bytes, 30 * PERCENT);
+    assert_true(runtime_reserve(world.runtime, &need, &second, &granted));
+    assert_int_equal(granted, 5 * PERCENT);
+    runtime_unreserve(&second);
+    runtime_unreserve(&first);
+    assert_int_equal(hold(&world, 1), PRESSURE_NONE);
+    assert_true(runtime_reserve(world.runtime, &need, &first, &granted));
+    assert_int_equal(granted, 30 * PERCENT);
+    runtime_unreserve(&first);
     world_release(&world);
 }
 
@@ -316,7 +414,10 @@ main(void)
         cmocka_unit_test(an_operator_is_told_now_and_then),
         cmocka_unit_test(a_small_limit_sends_smaller_outputs_to_files),
         cmocka_unit_test(the_cache_gets_what_is_spare),
-        cmocka_unit_test(merges_begin_one_at_a_time_when_it_is_critical),
+        cmocka_unit_test(merges_begin_when_they_fit),
+        cmocka_unit_test(room_is_left_for_a_merge_that_frees),
+        cmocka_unit_test(promises_fill_a_runtime),
+        cmocka_unit_test(what_is_free_is_granted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
