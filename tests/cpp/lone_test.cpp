@@ -52,7 +52,7 @@ check_column(enum spine_column_kind kind, const std::vector<T> &cells)
     for (const T &cell : cells)
         tuples.add(cell, cells.front());
     const auto same = tuples.seal();
-    CHECK(spine_schema_equal(schema, same.schema()));
+    CHECK(spine_cpp::schemas_equal(*schema, *same.schema()));
     spine_cpp::cursor<T, T> walk(same.cursor().release());
     for (const T &cell : cells) {
         CHECK(walk.key() == cell);
