@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "batch/batch_sections.h"
 #include "batch/batch_writer.h"
+#include "batch/file_keeper.h"
 #include "batch/marks.h"
 #include "batch/twin.h"
 

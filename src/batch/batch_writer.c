@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "batch/batch_sections.h"
+#include "batch/file_keeper.h"
 #include "batch/lookup_maker.h"
 
 /* Lookup filters are kept until together they have this many bytes, so that blocks that

@@ -214,17 +214,6 @@ void batch_count_place(struct spine_batch *batch, const struct fence *fence,
                        struct file_counter *files);
 void batch_places_are_counted(struct spine_batch *batch);
 
-/* How the image is to be cut into strips, if it can be. */
-bool strips_of_image(const struct layout *layout, const struct image *image,
-                     struct file_strips *out);
-/* The frames of a block of a file that lies in strips. False until the block was read as
- * a whole. */
-bool file_knows_strips(const struct store_file *file, uint32_t index,
-                       struct image_strips *out);
-/* The keeper of the blocks of a file, which are those of `part`: the file is told what
- * they must be. It keeps a reference. */
-enum spine_status keeper_of_file(struct store_file *file, struct spine_batch *part,
-                                 struct block_keeper **out, struct spine_error *error);
 /* Some blocks of a batch as one of its own, which borrows their fences: empty at first,
  * for `block_count`; NULL without memory. batch_part_free() frees it when it is full. */
 struct spine_batch *batch_part_new(const struct layout *layout, size_t block_count);

@@ -5,6 +5,7 @@
  * they come into it.
  */
 
+#include "batch/file_keeper.h"
 #include "batch/fence.h"
 #include "batch/twin.h"
 

@@ -4,6 +4,7 @@
  * kept. */
 
 #include "batch/reader_files.h"
+#include "batch/file_keeper.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"

@@ -92,26 +92,34 @@ spine_directory_backend(const char *path, const struct spine_directory_options *
     if (path == NULL || path[0] == '\0')
         return spine_fail(error, SPINE_INVALID, "spine_directory_backend: path is %s",
                           path == NULL ? "NULL" : "empty");
-    st = directory_enter(path, options != NULL ? options : &defaults, &directory, error);
-    if (st == SPINE_OK)
-        *out = (struct spine_backend){.context = directory,
-                                      .create = directory_create,
-                                      .write = directory_write,
-                                      .finish = directory_finish,
-                                      .abort = directory_abort,
-                                      .open = directory_open,
-                                      .read_at = directory_read_at,
-                                      .close = directory_close,
-                                      .sync = directory_sync,
-                                      .sync_names = directory_sync_names,
-                                      .put_new = directory_put_new,
-                                      .remove = directory_remove,
-                                      .list = directory_list,
-                                      .release = directory_release,
-                                      .put_prepare = directory_put_prepare,
-                                      .put_publish = directory_put_publish,
-                                      .put_discard = directory_put_discard};
-    return st;
+    if (options == NULL)
+        options = &defaults;
+    TRY_RETURN(directory_enter(path, options, &directory, error));
+    /* What another process removes meanwhile could not be opened again. */
+    st = open_files_init(directory,
+                         options->read_only ? SIZE_MAX : options->descriptors_max);
+    if (st != SPINE_OK) {
+        directory_leave(directory);
+        return fail_nomem(error, "a directory", sizeof *directory);
+    }
+    *out = (struct spine_backend){.context = directory,
+                                  .create = directory_create,
+                                  .write = directory_write,
+                                  .finish = directory_finish,
+                                  .abort = directory_abort,
+                                  .open = directory_open,
+                                  .read_at = directory_read_at,
+                                  .close = directory_close,
+                                  .sync = directory_sync,
+                                  .sync_names = directory_sync_names,
+                                  .put_new = directory_put_new,
+                                  .remove = directory_remove,
+                                  .list = directory_list,
+                                  .release = directory_release,
+                                  .put_prepare = directory_put_prepare,
+                                  .put_publish = directory_put_publish,
+                                  .put_discard = directory_put_discard};
+    return SPINE_OK;
 }
 
 /* May objects come and go? */
@@ -393,5 +401,6 @@ list_object(void *argument, const char *name, uint64_t bytes, struct spine_error
 static void
 directory_release(void *context)
 {
+    open_files_release(context);
     directory_leave(context);
 }

@@ -21,6 +21,7 @@
 #define DESCRIPTORS_PART 4u
 #define DESCRIPTORS_MIN 16u
 
+static bool on_shortage(struct directory *directory);
 static size_t descriptors_of_process(void);
 static enum spine_status begin_use(struct directory *directory, struct open_file *file,
                                    struct system_file *out, struct spine_error *error);
@@ -36,8 +37,11 @@ static void leave_idle(struct open_files *files, struct open_file *file);
 static struct open_file **open_chain(struct open_files *files, const char *name);
 
 enum spine_status
-open_files_init(struct open_files *files, size_t descriptors_max)
+open_files_init(struct directory *directory, size_t descriptors_max)
 {
+    struct open_files *files = &directory->open;
+
+    directory->on_shortage = on_shortage;
     *files = (struct open_files){.descriptors_max = descriptors_max > 0
                                                         ? descriptors_max
                                                         : descriptors_of_process()};
@@ -58,9 +62,17 @@ descriptors_of_process(void)
     return part > DESCRIPTORS_MIN ? part : DESCRIPTORS_MIN;
 }
 
-void
-open_files_release(struct open_files *files)
+static bool
+on_shortage(struct directory *directory)
 {
+    return open_files_give_up(&directory->open);
+}
+
+void
+open_files_release(struct directory *directory)
+{
+    struct open_files *files = &directory->open;
+
     assert(files->descriptors == 0);
     assert(files->oldest == NULL && files->newest == NULL);
     mutex_release(&files->mutex);

@@ -54,10 +54,11 @@ struct open_files {
     struct open_file *chains[OPEN_FILE_CHAINS];
 };
 
-/* `descriptors_max` 0: a quarter of what the process may have now. SPINE_NOMEM. */
-enum spine_status open_files_init(struct open_files *files, size_t descriptors_max);
+/* The files of a directory that was entered. `descriptors_max` 0: a quarter of what the
+ * process may have now. SPINE_NOMEM. */
+enum spine_status open_files_init(struct directory *directory, size_t descriptors_max);
 /* None is open. */
-void open_files_release(struct open_files *files);
+void open_files_release(struct directory *directory);
 
 /* Opens the file of a name; `*bytes` is its size. */
 enum spine_status open_file_open(struct directory *directory, const char *name,

@@ -66,15 +66,6 @@
 
 /* The bytes of a write, but for the last one of a file, and perhaps its first. */
 #define STORE_WRITE_BYTES (1u << 20)
-/* Of the first write of a file that has a thread of its own: the thread begins soon. */
-#define STORE_FIRST_BYTES (256u << 10)
-/* When this many of them are full and not written, a writer is behind: one whose owner is
- * a job and has other work meanwhile, and one with a thread of its own. */
-#define STORE_UNITS_BEHIND 1u
-#define STORE_UNITS_BEHIND_OWN 3u
-/* From this many bytes on, a thread of the writer's own is worth its while: while merges
- * have the processors, each of the few units of a smaller file would wait for one. */
-#define STORE_OWN_THREAD_BYTES ((uint64_t)8 << 20)
 /* The ending of the name of a batch file, which begins with its id in hexadecimal. */
 #define STORE_FILE_ENDING ".batch"
 /* The ending of the name of a pack. */

@@ -27,7 +27,6 @@
 #define LOCK_NAME ".lock"
 #define PROBE_NAME ".probe" TEMPORARY_ENDING
 
-static size_t descriptors_max(const struct spine_directory_options *options);
 static enum spine_status
 open_or_make(struct directory *directory, struct spine_error *error);
 static int sync_parent(const struct directory *directory);
@@ -59,10 +58,6 @@ directory_enter(const char *path, const struct spine_directory_options *options,
     directory->descriptor = directory->lock = -1;
     memcpy(directory->path, path, size);
     directory->read_only = options->read_only;
-    if (open_files_init(&directory->open, descriptors_max(options)) != SPINE_OK) {
-        mem_free(directory, bytes);
-        return fail_nomem(error, "a directory", bytes);
-    }
     TRY(open_or_make(directory, error));
     if (!directory->read_only) {
         TRY(take_lock(directory, error));
@@ -77,19 +72,11 @@ out:
     return st;
 }
 
-/* What another process removes meanwhile could not be opened again. */
-static size_t
-descriptors_max(const struct spine_directory_options *options)
-{
-    return options->read_only ? SIZE_MAX : options->descriptors_max;
-}
-
 void
 directory_leave(struct directory *directory)
 {
     if (directory == NULL)
         return;
-    open_files_release(&directory->open);
     if (directory->lock >= 0)
         (void)close_descriptor(directory->lock);
     if (directory->descriptor >= 0)
@@ -306,8 +293,8 @@ static bool
 makes_room(struct directory *directory)
 {
     const int number = errno;
-    const bool made =
-        (number == EMFILE || number == ENFILE) && open_files_give_up(&directory->open);
+    const bool made = (number == EMFILE || number == ENFILE) &&
+                      directory->on_shortage != NULL && directory->on_shortage(directory);
 
     errno = number;
     return made;

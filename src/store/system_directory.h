@@ -22,8 +22,11 @@ struct directory {
     bool direct;
     /* Not locked, and not to be changed. */
     bool read_only;
-    /* The files that are open for reading. */
+    /* The files that are open for reading, of the owner of this struct. */
     struct open_files open;
+    /* The process has no descriptor left: gives some back, or says that it cannot. NULL
+     * until the owner has set it. */
+    bool (*on_shortage)(struct directory *directory);
     size_t bytes; /* of this struct */
     char path[];
 };
@@ -49,7 +52,7 @@ directory_file(const struct directory *directory, int descriptor, const char *na
 /* Opens a file, around the cache if that is possible: `*direct`. -1 with errno. */
 int directory_try_open(const struct directory *directory, const char *name, int flags,
                        bool *direct);
-/* The same; when there are no descriptors left, files that nobody reads lose theirs. */
+/* The same; asks on_shortage() when there are no descriptors left. */
 int directory_open_file(struct directory *directory, const char *name, int flags,
                         bool *direct);
 /* The same through the cache. */
