@@ -21,6 +21,9 @@
 #include "saving.h"
 #include "stretch.h"
 
+/* A merge ahead reads a batch in files only at this part of what others may cost: it
+ * takes the disk from readers. */
+#define AHEAD_FILE_PART 4u
 /* A merge with so much work left is as good as over. */
 #define SHORT_ROWS 65536u
 
@@ -304,13 +307,16 @@ count_ahead(const struct spine *spine, const struct company *company,
             costs[i].cost =
                 company_cost(spine, terms, batch,
                              &(struct small_batches){company->batches, i}, limit, &look);
+        if (batch->elsewhere && i > 0 && costs[i].cost > limit / AHEAD_FILE_PART)
+            costs[i].cost = rows > limit ? rows : limit + 1;
         smaller.rows += rows;
         smaller.negative_rows += batch->info.negative_rows;
     }
     fetch_release(&memory);
     ahead.count = slot_ahead_count(spine->policy, costs, company->count, saved_max);
     for (size_t i = 0; i < ahead.count; i++) {
-        ahead.untouched_rows += costs[i].rows - costs[i].cost;
+        if (costs[i].cost < costs[i].rows)
+            ahead.untouched_rows += costs[i].rows - costs[i].cost;
         ahead.saved_rows += costs[i].is_saved ? costs[i].cost : 0;
     }
     return ahead;
