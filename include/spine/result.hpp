@@ -113,6 +113,12 @@ class nothrow_given
     }
 };
 
+/* gcc 12 takes an error for uninitialised that a failing call has filled. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 /* A T, or why there is none. */
 template <class T> class [[nodiscard]] result
 {
@@ -242,6 +248,10 @@ template <> class [[nodiscard]] result<void>
   private:
     std::variant<std::monostate, spine_error> content_;
 };
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 } /* inline namespace SPINE_CPP_MODE */
 } /* namespace spine_cpp */

@@ -218,7 +218,7 @@ class tuple_encoder
     encode_columns(const Refs &refs, union spine_datum *out, spine_error *error) noexcept
     {
         using cell = tuple_cell<Row>;
-        spine_bytes bytes;
+        spine_bytes bytes = {};
         const enum spine_status status =
             write<Row, cell::columns::count>(refs, 0, &bytes, error);
 
@@ -237,7 +237,7 @@ class tuple_encoder
                                     spine_error *error) noexcept
     {
         using cell = tuple_cell<Row>;
-        spine_bytes bytes;
+        spine_bytes bytes = {};
         const bool is_padded = cell::is_word || cell::is_fixed;
         const enum spine_status status = write<Prefix, cell::columns::count>(
             prefix, is_padded ? cell::bytes : 0, &bytes, error);
@@ -260,7 +260,7 @@ class tuple_encoder
         using cell = tuple_cell<Row>;
         constexpr bool is_whole = std::tuple_size_v<Prefix> == cell::columns::count;
         constexpr bool is_padded = cell::is_word || cell::is_fixed;
-        spine_bytes bytes;
+        spine_bytes bytes = {};
         const enum spine_status status =
             write<Prefix, cell::columns::count>(prefix, 0, &bytes, error);
         if (status != SPINE_OK)
@@ -358,7 +358,7 @@ result<std::string>
 encode_tuple(std::nothrow_t, const Row &row)
 {
     tuple_encoder encoder;
-    spine_bytes bytes;
+    spine_bytes bytes = {};
     spine_error error;
 
     if (encoder.write<Row, columns_of<Row>::count>(tuple_like<Row>::refs(row), 0, &bytes,
