@@ -54,10 +54,11 @@ in_macro {
     tell_metrics()
     next
 }
-/^#[ ]*define SPINE_[A-Z]*_(METRIC|HISTOGRAM)[( ]/ && FILENAME ~ /\.h$/ {
+/^#[ ]*define SPINE_[A-Z]*_(METRIC|HISTOGRAM|SIZES)[( ]/ && FILENAME ~ /\.h$/ {
     metric = $2
     sub(/\(.*/, "", metric)
-    metrics[metric] = metric ~ /HISTOGRAM/ ? "struct spine_histogram" : "uint64_t"
+    metrics[metric] = metric ~ /HISTOGRAM/ ? "struct spine_histogram" : \
+        metric ~ /SIZES/ ? "struct spine_size_histogram" : "uint64_t"
     next
 }
 declaration == "" && /^#[ ]*ifndef/ {

@@ -2,8 +2,8 @@
 #
 # Debian packages by CPack:
 #
-#     cmake --preset release -DCMAKE_INSTALL_PREFIX=/usr && cmake --build --preset release
-#     cpack --config build/release/CPackConfig.cmake -B build/packages
+#     cmake --preset install -DCMAKE_INSTALL_PREFIX=/usr && cmake --build --preset install
+#     cpack --config build/install/CPackConfig.cmake -B build/packages
 #
 #     libspineX.Y     the shared library of that soname
 #     libspine-dev    headers, archive, files for CMake and pkg-config, the manual of the headers

@@ -25,6 +25,7 @@ struct inputs {
 };
 
 static void sort_in(struct entry *entry, void *context);
+static bool are_elsewhere(const struct small_batches *small);
 static bool join(struct merge_task *task);
 static void gather_input(struct entry *entry, void *context);
 static void choose_company(const struct merge_task *task, struct company *company,
@@ -87,17 +88,36 @@ company_cost(const struct spine *spine, const struct company_terms *terms,
              const struct spine_batch *large, const struct small_batches *small,
              uint64_t limit, struct overlap_look *look)
 {
+    const uint64_t encode_rows = slot_encode_rows(spine->options.encode_rows, 0);
     const uint64_t rows = large->info.rows;
-    uint64_t cost = slot_blocks_cost(large->block_count);
+    struct fetch memory = {.is_closed = true};
+    struct overlap_look least = {.fetch = &memory, .at_least = true};
+    uint64_t cost = slot_blocks_cost(large->block_count), surely = 0;
 
     if (rows <= limit || cost > limit)
         return rows;
     cost += batch_rows_to_read(large, &terms->filters, terms->times_move);
     if (cost > limit)
         return rows;
-    cost += merge_overlap(large, small, slot_encode_rows(spine->options.encode_rows, 0),
-                          limit - cost, look);
+    /* The ends of blocks are known: where keys are random they tell enough, and nothing
+     * is read. */
+    if (!look->fetch->is_closed && are_elsewhere(small))
+        surely = merge_overlap(large, small, encode_rows, limit - cost, &least);
+    fetch_release(&memory);
+    if (surely > limit - cost)
+        return rows;
+    cost += merge_overlap(large, small, encode_rows, limit - cost, look);
     return cost < rows ? cost : rows;
+}
+
+/* Does any of them have blocks that would have to be read? */
+static bool
+are_elsewhere(const struct small_batches *small)
+{
+    for (size_t i = 0; i < small->count; i++)
+        if (small->batches[i]->elsewhere)
+            return true;
+    return false;
 }
 
 size_t

@@ -103,10 +103,21 @@ spine_is_full_locked(const struct spine *spine)
         return false;
     /* What is due and could begin has begun. */
     for (unsigned level = 0; level < SPINE_LEVELS; level++)
-        if (slot_merge_count(spine->policy, level, entry_set_level(loose, level).count) >
-            0)
+        if (spine_due_locked(spine, level) > 0)
             return true;
     return false;
+}
+
+size_t
+spine_due_locked(const struct spine *spine, unsigned level)
+{
+    const struct entry_sums sums = entry_set_level(&spine->locked.loose, level);
+
+    assert(mutex_is_held(&spine->mutex));
+    return slot_merge_count(spine->policy, level,
+                            &(struct slot_loose){.count = sums.count,
+                                                 .rows = sums.rows,
+                                                 .storage_rows = sums.storage_rows});
 }
 
 bool

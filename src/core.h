@@ -153,6 +153,8 @@ spine_sticky_locked(const struct spine *spine, struct spine_error *error);
 bool spine_is_full_locked(const struct spine *spine);
 /* True when nothing may come in before a compaction that has everything has ended. */
 bool spine_must_settle_locked(const struct spine *spine);
+/* How many loose batches of the level a merge would take now; 0: none is due. */
+size_t spine_due_locked(const struct spine *spine, unsigned level);
 /* May merges start at all? */
 bool start_is_allowed_locked(const struct spine *spine);
 /* Wakes all threads that wait for something of the spine, so that they look again. */

@@ -38,6 +38,9 @@ static enum spine_status batch_check_fits(const struct spine *spine,
                                           const char *call, struct spine_error *error);
 static enum spine_status
 may_take_locked(const struct spine *spine, bool may_wait, struct spine_error *error);
+static enum spine_status wait_for_memory_locked(struct spine *spine,
+                                                struct told_insert *told,
+                                                struct spine_error *error);
 static void insert_locked(struct spine *spine, struct entry *entry,
                           struct told_insert *told, struct aftermath *after);
 static void help_with_slices(struct spine *spine, unsigned slices);
@@ -52,24 +55,28 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
         insert_begin(spine, batch, "spine_insert", &entry, &told, error);
     uint64_t offered = 0;
     unsigned help_slices = 0;
-    bool moves;
     struct spine_error wait_error;
     bool closing;
 
     if (entry == NULL)
         return st;
-    moves = placement_moves_insert(runtime_placement(spine->runtime), batch->info.bytes);
-    if (!moves)
+    /* When it is full all goes to files, but after the wait there may be memory. */
+    if (runtime_pressure(spine->runtime) == PRESSURE_FULL ||
+        !placement_moves_insert(runtime_placement(spine->runtime), batch->info.bytes))
         offered = offer_begin(spine, batch);
 
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
-    if (moves)
+    st = wait_for_memory_locked(spine, &told, error);
+    if (st == SPINE_OK &&
+        placement_moves_insert(runtime_placement(spine->runtime), batch->info.bytes)) {
+        offer_end(spine, offered);
         st = move_locked(spine, entry, &offered, error);
+    }
     if (st == SPINE_OK)
         st = may_take_locked(spine, true, error);
-    if (st == SPINE_OK && runtime_pressure(spine->runtime) == PRESSURE_FULL)
-        st = relief_wait_locked(spine, &told.stalls[told.stall_count++], error);
+    if (st == SPINE_OK)
+        st = wait_for_memory_locked(spine, &told, error);
     if (st == SPINE_OK && spine_must_settle_locked(spine))
         st = spine_wait_room_locked(spine, UINT64_MAX, &told.stalls[told.stall_count++],
                                     error);
@@ -201,6 +208,18 @@ may_take_locked(const struct spine *spine, bool may_wait, struct spine_error *er
         return spine_fail(error, SPINE_BUSY, "try_insert: %zu batches wait to be merged",
                           entry_set_sums(&spine->locked.loose).count);
     return SPINE_OK;
+}
+
+/* Lets go of the lock meanwhile. */
+static enum spine_status
+wait_for_memory_locked(struct spine *spine, struct told_insert *told,
+                       struct spine_error *error)
+{
+    assert(mutex_is_held(&spine->mutex));
+    assert(told->stall_count < STALLS_MAX);
+    if (runtime_pressure(spine->runtime) < PRESSURE_FULL)
+        return SPINE_OK;
+    return relief_wait_locked(spine, &told->stalls[told->stall_count++], error);
 }
 
 static void

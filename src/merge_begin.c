@@ -24,7 +24,7 @@ static void append_unread(struct entry *entry, void *context);
 
 enum spine_status
 merge_task_begin(struct merge_task *task, const struct read_waiter *waiter,
-                 struct spine_error *error)
+                 struct merge_budget *budget, struct spine_error *error)
 {
     const size_t count = entry_set_sums(&task->inputs).count - (task->written != NULL);
     struct unread unread = {.written = task->written};
@@ -36,7 +36,8 @@ merge_task_begin(struct merge_task *task, const struct read_waiter *waiter,
         .placement = runtime_placement(task_spine(task)->runtime),
         .lookup = lookup_ledger_options(task_spine(task)->ledger),
         .waiter = waiter,
-        .ahead_bytes = relief_ahead_bytes(task_spine(task)),
+        .ahead_bytes = budget->ahead_bytes,
+        .reservation = budget->reservation,
         .account = task_spine(task)->account,
         .encode_rows =
             slot_encode_rows(task_spine(task)->options.encode_rows, task->batch_count)};
@@ -55,7 +56,9 @@ merge_task_begin(struct merge_task *task, const struct read_waiter *waiter,
     TRY(filters_of_task(task, &options.retain, error));
     TRY(merge_new(&task->merge, unread.batches, count, &options, error));
     options.retain = NULL;
+    budget->reservation = (struct reservation){0};
 out:
+    runtime_unreserve(&budget->reservation);
     span = account_enter(options.account);
     retain_free(options.retain);
     account_leave(&span);

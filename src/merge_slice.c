@@ -18,7 +18,7 @@
 #include "split.h"
 
 /* How long a merge waits that has no memory to begin with: 2^n ms. */
-#define STARVED_DOUBLINGS 2u
+#define STARVED_DOUBLINGS 1u
 
 /* By the level of a task. */
 static const struct task_kind {
@@ -147,6 +147,7 @@ task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
     const uint64_t begin_ns = clock_now_ns(), begin_cpu_ns = clock_cpu_ns();
     const struct read_waiter waiter = {
         .runtime = task_spine(task)->runtime, .on_end = read_ended, .context = task};
+    struct merge_budget budget;
     uint64_t fuel_left = fuel_rows;
     enum spine_status st = SPINE_OK;
 
@@ -157,13 +158,12 @@ task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
         slice->rows_left = entry_set_sums(&task->inputs).rows;
         goto out;
     }
-    slice->is_starved = task->merge == NULL && !relief_may_begin(task_spine(task));
-    if (slice->is_starved) {
-        st = SPINE_OK;
-        goto out;
+    if (task->merge == NULL) {
+        slice->is_starved = !relief_reserve(task, &budget);
+        if (slice->is_starved)
+            goto out;
+        TRY(merge_task_begin(task, &waiter, &budget, &slice->error));
     }
-    if (task->merge == NULL)
-        TRY(merge_task_begin(task, &waiter, &slice->error));
     if (!merge_is_splitting(task->merge))
         st = merge_step(task->merge, &fuel_left, &slice->error);
     slice->resumable = st != SPINE_OK && merge_is_intact(task->merge);
@@ -180,6 +180,7 @@ task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
         TRY(split_make(task, &fuel_left, &slice->split, &slice->is_split, &slice->error));
         slice->lacks = !slice->is_split && merge_lacks(task->merge);
     }
+    runtime_note_progress(task_spine(task)->runtime);
 out:
     slice->status = st;
     slice->resumable = slice->resumable && !merge_is_lost(task->merge);

@@ -106,10 +106,12 @@ void merge_slice(struct job *job, uint64_t *fuel_rows);
 
 /* ---- merge_begin.c ---- */
 
+struct merge_budget;
+
 /* Makes the merge of the inputs, of which nothing is read yet. Worker. `waiter` is told
- * of reads. */
-enum spine_status merge_task_begin(struct merge_task *task,
-                                   const struct read_waiter *waiter,
-                                   struct spine_error *error);
+ * of reads; what `budget` reserves is taken, and given back on failure. */
+enum spine_status
+merge_task_begin(struct merge_task *task, const struct read_waiter *waiter,
+                 struct merge_budget *budget, struct spine_error *error);
 
 #endif

@@ -17,14 +17,31 @@
 #define MEMORY_WAIT_NS UINT64_C(10000000)
 /* Input rows that it merges in one go. */
 #define MEMORY_FUEL_ROWS 65536u
-/* The part of the limit that one extent of each input of a merge may take. */
-#define AHEAD_PART 64u
-/* What a merge takes beside its windows: the buffer of a file, twice, and filters that
- * are yet to be written. */
-#define MERGE_BYTES (UINT64_C(5) << 20)
+/* What is read ahead of all inputs at a time: two blocks of each, and at most this part
+ * of the limit; and the part of it that is good for the disk. Three extents may be there,
+ * and the bytes of one that is being read. */
+#define AHEAD_BYTES_LEAST (UINT64_C(96) << 10)
+#define AHEAD_PART_LEAST 32u
+#define AHEAD_PART_MOST 16u
+#define AHEAD_TIMES 4u
 /* Rows of all windows of a merge, staged, merged and sorted, when it is under way. */
-#define MERGE_ROWS (UINT64_C(7) * 16384u)
+#define WINDOWS_ROWS (UINT64_C(3) * 16384u)
+/* The rows in windows for each row of the inputs, at most. */
+#define WINDOWS_TIMES 3u
+/* What is known of a block while it is made, about: its fence and its marks. */
+#define BLOCK_FACT_BYTES 512u
+/* Of a file that is written: units that wait, are written and filled; keys of which
+ * filters are made, and filters that are not written yet. */
+#define FILE_UNITS (STORE_UNITS_BEHIND + 1u)
+#define FILE_FILTER_BYTES (UINT64_C(1) << 20)
 
+/* Without a file a large merge is split when it has written an eighth. */
+#define SPLIT_PART 8u
+#define SPLIT_BYTES (UINT64_C(4) << 20)
+
+static uint64_t window_bytes(const struct spine *spine, uint64_t rows);
+static uint64_t output_bytes(struct spine *spine, const struct entry_sums *inputs);
+static uint64_t least(uint64_t a, uint64_t b);
 static enum spine_status fail_full(struct spine *spine, struct spine_error *error);
 
 void
@@ -54,21 +71,64 @@ relief_start_locked(struct spine *spine, struct aftermath *after)
 }
 
 bool
-relief_may_begin(const struct spine *spine)
+relief_reserve(const struct merge_task *task, struct merge_budget *out)
 {
-    const struct layout *layout = &spine->layout;
-    const uint64_t row_bytes = 2 * sizeof(uint64_t) + 2 * sizeof(struct span) +
-                               (layout->weight_count + 1) * sizeof(uint64_t);
+    struct spine *spine = task_spine(task);
+    const uint64_t limit = runtime_memory_limit(spine->runtime);
+    const struct entry_sums inputs = entry_set_sums(&task->inputs);
+    const uint64_t blocks = inputs.rows / BLOCK_ROWS + inputs.count;
+    struct memory_need need = {.bytes = window_bytes(spine, inputs.rows) +
+                                        2 * blocks * BLOCK_FACT_BYTES +
+                                        output_bytes(spine, &inputs)};
+    uint64_t ahead = 0, granted;
 
-    return runtime_may_begin(spine->runtime, MERGE_BYTES + MERGE_ROWS * row_bytes);
+    *out = (struct merge_budget){.ahead_bytes = 0};
+    if (limit == UINT64_MAX)
+        return true;
+    if (inputs.storage_count > 0) {
+        ahead = least(inputs.storage_count * AHEAD_BYTES_LEAST, limit / AHEAD_PART_LEAST);
+        ahead = least(ahead, inputs.storage_bytes);
+        need.bytes += AHEAD_TIMES * ahead;
+        need.more =
+            AHEAD_TIMES * (least(limit / AHEAD_PART_MOST, inputs.storage_bytes) - ahead);
+    }
+    need.frees = inputs.storage_rows < inputs.rows / 2;
+    if (!runtime_reserve(spine->runtime, &need, &out->reservation, &granted))
+        return false;
+    out->ahead_bytes = ahead + granted / AHEAD_TIMES;
+    return true;
 }
 
-uint64_t
-relief_ahead_bytes(const struct spine *spine)
+static uint64_t
+window_bytes(const struct spine *spine, uint64_t rows)
 {
-    const uint64_t limit = runtime_memory_limit(spine->runtime);
+    const struct layout *layout = &spine->layout;
+    const uint64_t spans = layout->row_kind == ROW_WIDE ? 2 * sizeof(struct span) : 0;
+    const uint64_t row_bytes = 2 * sizeof(uint64_t) + spans +
+                               (layout->weight_count + layout->timed) * sizeof(uint64_t);
 
-    return limit == UINT64_MAX ? 0 : limit / AHEAD_PART;
+    return least(WINDOWS_ROWS, WINDOWS_TIMES * rows) * row_bytes;
+}
+
+/* What the output takes until it is in a file, or in memory beside the inputs. */
+static uint64_t
+output_bytes(struct spine *spine, const struct entry_sums *inputs)
+{
+    struct placement *placement = runtime_placement(spine->runtime);
+    const uint64_t bytes = inputs->bytes + inputs->storage_bytes;
+    const uint64_t units = bytes / STORE_WRITE_BYTES + 1;
+
+    if (placement->store == NULL)
+        return least(bytes, bytes / SPLIT_PART + SPLIT_BYTES);
+    if (!placement_moves_output(placement, bytes))
+        return bytes;
+    return least(units, FILE_UNITS) * STORE_WRITE_BYTES + least(bytes, FILE_FILTER_BYTES);
+}
+
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 enum spine_status
@@ -102,9 +162,9 @@ relief_wait_locked(struct spine *spine, struct stall *stall, struct spine_error 
         if (!helped && runtime_is_closed(spine->runtime))
             st = spine_fail(error, SPINE_CANCELLED,
                             "the runtime was closed during a wait");
-        else if (!helped && !busy)
+        else if (!helped && !busy && !runtime_is_promised(spine->runtime))
             st = fail_full(spine, error);
-        if (st != SPINE_OK)
+        if (st != SPINE_OK || (!helped && !busy))
             break;
         if (!helped)
             (void)condition_wait_until(&spine->no_backpressure, &spine->mutex,
@@ -121,7 +181,8 @@ relief_wait_locked(struct spine *spine, struct stall *stall, struct spine_error 
 enum spine_status
 relief_try(struct spine *spine, struct spine_error *error)
 {
-    if (runtime_weigh(spine->runtime) < PRESSURE_FULL)
+    if (runtime_weigh(spine->runtime) < PRESSURE_FULL ||
+        (!runtime_is_busy(spine->runtime) && runtime_is_promised(spine->runtime)))
         return SPINE_OK;
     return fail_full(spine, error);
 }

@@ -7,19 +7,25 @@
  * (runtime/pressure.h). Part of core.h.
  *
  * From high pressure on every level merges what it has in memory, even if it is a single
- * batch: the output goes to a file. Under critical pressure a merge begins when there is
- * memory for it, or no other is under way. When it is full, inserts wait while anything
- * is left that could give memory back. What is *offered*, a batch on its way in, counts.
+ * batch: the output goes to a file. A merge reserves what it may take before it begins,
+ * and waits while that does not fit, unless no other is under way. When it is full,
+ * inserts wait while anything is left that could give memory back. What is *offered*, a
+ * batch on its way in, counts.
  */
 
 #include "core.h"
 
 /* Starts merges whose output takes what is in memory to files. */
 void relief_start_locked(struct spine *spine, struct aftermath *after);
-/* May a merge of the spine begin now? Any lock. */
-bool relief_may_begin(const struct spine *spine);
-/* The bytes that the inputs of a merge may read ahead at a time, three times; 0: any. */
-uint64_t relief_ahead_bytes(const struct spine *spine);
+/* The memory of a merge that begins. */
+struct merge_budget {
+    struct reservation reservation;
+    /* What its inputs may read ahead at a time, together; 0: any. */
+    uint64_t ahead_bytes;
+};
+
+/* Reserves what the merge of a task needs. False: there is no room for it now. Worker. */
+bool relief_reserve(const struct merge_task *task, struct merge_budget *out);
 /* Waits, merging meanwhile, until the runtime is not full. SPINE_NOMEM when there is
  * nothing to wait for; a sticky error; SPINE_CANCELLED. Inside spine_enter_locked(). */
 enum spine_status

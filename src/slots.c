@@ -39,6 +39,9 @@
  * many batches of level 0, and of one more for each input. */
 #define SPLIT_PART 8u
 #define SPLIT_LEVELS0 8u
+/* When most of its rows are in files, where a merge gives no memory back, but space of a
+ * disk, and begins its reading ahead anew, it is split in the middle. */
+#define SPLIT_PART_IN_FILES 2u
 /* With this many batches, merges encode from a fourth of `encode_rows` on. */
 #define CROWD_BATCHES 16u
 #define CROWD_ENCODE_PART 4u
@@ -107,11 +110,14 @@ slot_output_level(const struct slot_policy *policy, uint64_t rows, uint64_t nega
 }
 
 size_t
-slot_merge_count(const struct slot_policy *policy, unsigned level, size_t loose)
+slot_merge_count(const struct slot_policy *policy, unsigned level,
+                 const struct slot_loose *loose)
 {
-    if (loose < policy->merge_min[level])
+    assert(loose->storage_rows <= loose->rows);
+    if (loose->count < policy->merge_min[level] ||
+        (loose->count < SLOT_STORAGE_MIN && loose->storage_rows > loose->rows / 2))
         return 0;
-    return loose < policy->merge_max ? loose : policy->merge_max;
+    return loose->count < policy->merge_max ? loose->count : policy->merge_max;
 }
 
 bool
@@ -228,13 +234,15 @@ slot_blocks_cost(size_t blocks)
 }
 
 bool
-slot_split_is_due(const struct slot_policy *policy, uint64_t rows_read, uint64_t rows,
-                  size_t count)
+slot_split_is_due(const struct slot_policy *policy, const struct slot_progress *progress)
 {
+    const uint64_t count = progress->batches;
     const uint64_t rows_min = (SPLIT_LEVELS0 + count) * policy->rows_max[0];
+    const bool in_files = progress->storage_rows > progress->rows / 2;
+    const uint64_t part = in_files ? SPLIT_PART_IN_FILES : SPLIT_PART;
 
-    return count <= SLOT_SPLIT_MAX && rows_read >= rows_min &&
-           rows_read >= rows / SPLIT_PART;
+    return count <= SLOT_SPLIT_MAX && progress->rows_read >= rows_min &&
+           progress->rows_read >= progress->rows / part;
 }
 
 uint64_t

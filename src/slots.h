@@ -75,9 +75,22 @@ unsigned slot_output_level(const struct slot_policy *policy, uint64_t rows,
                            uint64_t negative_rows, uint32_t multiplier,
                            unsigned top_level);
 
-/* How many of a level's `loose` batches, the oldest, a merge takes now: 0 means that none
- * starts. */
-size_t slot_merge_count(const struct slot_policy *policy, unsigned level, size_t loose);
+/* The loose batches of a level, their rows, and those of their rows that are in files. */
+struct slot_loose {
+    size_t count;
+    uint64_t rows;
+    uint64_t storage_rows;
+};
+
+/*
+ * How many of a level's loose batches, the oldest, a merge takes now: 0 means that none
+ * starts. Where most of the rows are in files, a merge starts at SLOT_STORAGE_MIN batches
+ * at least: it reads and writes all of them, and the disk is what limits it, while one
+ * more batch costs a reader little but a look at filters.
+ */
+#define SLOT_STORAGE_MIN 6u
+size_t slot_merge_count(const struct slot_policy *policy, unsigned level,
+                        const struct slot_loose *loose);
 
 /* May the `loose` batches of the level, which are due, wait for the end of a short merge?
  * Only on level 0, while there are fewer than twice as many as start one. */
@@ -175,17 +188,27 @@ bool slot_ahead_gives_up(uint64_t rows_read, uint64_t rows, uint64_t saved_max);
 /* What it costs to take over blocks. */
 uint64_t slot_blocks_cost(size_t blocks);
 
+/* How far a merge is: what it has read, and what its batches have, in memory and in
+ * files. */
+struct slot_progress {
+    uint64_t rows_read;
+    uint64_t rows;
+    uint64_t storage_rows;
+    uint64_t batches;
+};
+
 /*
- * True when a merge that has read `rows_read` rows, of `count` batches of `rows` rows in
- * all, is to be split, so that what it has read can go: often enough that little is there
- * twice, rarely enough that cutting the batches costs little. Never with more than
- * SLOT_SPLIT_MAX batches, all of which are replaced at once.
+ * True when a merge is to be split, so that what it has read can go: often enough that
+ * little is there twice, rarely enough that cutting the batches costs little, and no more
+ * than once where that is files. Never with more than SLOT_SPLIT_MAX batches, all of
+ * which are replaced at once.
  *
  *     level 0 up to 14,999; 4 batches of 4,000,000:   499,999 -> false   500,000 -> true
  *                                    1,000,000:       179,987 -> false   179,988 -> true
+ *                           4,000,000 in files:     1,999,999 -> false 2,000,000 -> true
  */
-bool slot_split_is_due(const struct slot_policy *policy, uint64_t rows_read,
-                       uint64_t rows, size_t count);
+bool
+slot_split_is_due(const struct slot_policy *policy, const struct slot_progress *progress);
 
 /*
  * From how many rows on a merge encodes what it writes, which begins with `batches`,

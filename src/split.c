@@ -53,9 +53,12 @@ is_due(const struct merge_task *task)
 
     merge_counts(task->merge, &counts);
     /* What was taken over is not there twice. */
-    return slot_split_is_due(task_spine(task)->policy,
-                             counts.rows_in - counts.rows_shared, inputs.rows,
-                             inputs.count);
+    return slot_split_is_due(
+        task_spine(task)->policy,
+        &(struct slot_progress){.rows_read = counts.rows_in - counts.rows_shared,
+                                .rows = inputs.rows,
+                                .storage_rows = inputs.storage_rows,
+                                .batches = inputs.count});
 }
 
 /* Everything that takes memory, so that nothing fails once the merge is split. */

@@ -206,8 +206,7 @@ start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
 {
     struct entry_set *loose = &spine->locked.loose;
     struct merge_task *task = &spine->locked.tasks[level];
-    const size_t count =
-        slot_merge_count(spine->policy, level, entry_set_level(loose, level).count);
+    const size_t count = spine_due_locked(spine, level);
 
     assert(mutex_is_held(&spine->mutex));
     if (count == 0)
@@ -230,6 +229,7 @@ may_scout_locked(const struct spine *spine)
     assert(mutex_is_held(&spine->mutex));
     return start_is_allowed_locked(spine) && !spine->options.only_due_merges &&
            entry_set_sums(&spine->locked.loose).count > 1 &&
+           runtime_pressure(spine->runtime) < PRESSURE_HIGH &&
            spine->locked.idle_waiters == 0 && spine->locked.next_compaction == NULL &&
            spine->locked.ahead_wait_rows == 0;
 }

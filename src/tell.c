@@ -67,9 +67,7 @@ stall_begin_locked(const struct spine *spine, enum spine_cause cause, struct sta
     if (cause == SPINE_CAUSE_MEMORY)
         return;
     for (unsigned level = SPINE_LEVELS; level-- > 0 && cause == SPINE_CAUSE_BATCHES;)
-        if (tasks[level].state != TASK_IDLE &&
-            slot_merge_count(spine->policy, level,
-                             entry_set_level(&spine->locked.loose, level).count) > 0)
+        if (tasks[level].state != TASK_IDLE && spine_due_locked(spine, level) > 0)
             at = level;
     if (tasks[at].state == TASK_IDLE)
         return;

@@ -27,7 +27,7 @@ struct stall {
 };
 
 /* The most waits of one insert. */
-#define STALLS_MAX 3
+#define STALLS_MAX 4
 
 /* An insert, as far as it has come. Zero at first. */
 struct told_insert {

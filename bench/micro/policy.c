@@ -144,7 +144,8 @@ merge_due(struct world *world)
         while (end < world->count &&
                slot_level(&world->policy, world->rows[end]) == level)
             end++;
-        const size_t count = slot_merge_count(&world->policy, level, end - begin);
+        const size_t count = slot_merge_count(&world->policy, level,
+                                              &(struct slot_loose){.count = end - begin});
         if (count > 0) {
             merge(world, begin, begin + count);
             return true;

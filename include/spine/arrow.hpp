@@ -5,7 +5,7 @@
 /*
  * Rows as records of Apache Arrow (spine/arrow.h). Part of spine.hpp; include that.
  *
- *     const auto mapping = spine_cpp::arrow_mapping::of<uint64_t, std::string>();
+ *     const auto mapping = spine_cpp::arrow_mapping::of<order_map>();
  *     spine_cpp::arrow_stream stream = mapping.stream(map.snapshot());
  *     consumer.import(stream.get());
  *
@@ -18,6 +18,7 @@
 #include "spine/codec.hpp"
 #include "spine/cursor.hpp"
 #include "spine/handle.hpp"
+#include "spine/map.hpp"
 #include "spine/result.hpp"
 #include "spine/snapshot.hpp"
 
@@ -105,6 +106,12 @@ class arrow_mapping : public handle<spine_arrow_mapping, spine_arrow_mapping_fre
     using if_columns =
         std::enable_if_t<std::is_same_v<Columns, spine_arrow_columns>, int>;
 
+    template <class K, class V, spine_time Time, unsigned Weights>
+    static result<arrow_mapping> of_rows(map<K, V, Time, Weights> *) noexcept
+    {
+        return of<K, V, Time, Weights>(std::nothrow);
+    }
+
   public:
     using handle::handle;
 
@@ -173,6 +180,18 @@ class arrow_mapping : public handle<spine_arrow_mapping, spine_arrow_mapping_fre
         return arrow_mapping(raw);
     }
 
+    /* Of the rows of a spine: of<orders>(). */
+    template <class Map, if_map<Map> = 0> static arrow_mapping of()
+    {
+        return of<Map>(std::nothrow).value();
+    }
+
+    template <class Map, if_map<Map> = 0>
+    static result<arrow_mapping> of(std::nothrow_t) noexcept
+    {
+        return of_rows(static_cast<Map *>(nullptr));
+    }
+
     /* What its rows look like, as long as the mapping; NULL for no mapping. */
     const spine_schema *schema() const noexcept
     {
@@ -216,11 +235,8 @@ class arrow_mapping : public handle<spine_arrow_mapping, spine_arrow_mapping_fre
             return this->empty("arrow_mapping");
         if (wanted.make(&error) != SPINE_OK)
             return error;
-        if (!spine_schema_equal(schema(), wanted.get())) {
-            (void)fail(&error, SPINE_INVALID, "the records of a mapping are other rows");
-            return error;
-        }
-        if (spine_batch_from_arrow(get(), &records, &raw, &error) != SPINE_OK)
+        if (spine_schema_compare(schema(), wanted.get(), &error) != SPINE_OK ||
+            spine_batch_from_arrow(get(), &records, &raw, &error) != SPINE_OK)
             return error;
         return spine_cpp::batch<K, V, Time, Weights>(raw);
     }

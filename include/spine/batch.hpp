@@ -364,7 +364,8 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
     using base = handle<typename Calls::raw, Calls::free>;
 
     /* Rows of tuples are collected as columns of cells, if there is a call for these. */
-    static constexpr bool collects = Calls::collects && (is_tuple<K> || is_tuple<V>);
+    static constexpr bool collects =
+        Calls::collects && (has_columns<K> || has_columns<V>);
 
     explicit row_writer(typename Calls::raw *raw) noexcept : base(raw)
     {

@@ -10,7 +10,7 @@
  *     store.checkpoint({{"orders", orders}, {"users", users}});
  *
  *     auto restored = store.restore(runtime);                after a crash
- *     auto orders = restored.take<uint64_t, std::string>("orders");
+ *     auto orders = restored.take<order_map>("orders");
  */
 
 #include "spine/backend.hpp"
@@ -185,12 +185,32 @@ class restored : public handle<spine_restored, spine_restored_free>
         if (found.name == nullptr || name != found.name || found.spine == nullptr)
             return failure(SPINE_NOT_FOUND,
                            "a checkpoint has no such spine to take: ", name.c_str());
-        if (!spine_schema_equal(spine_get_schema(found.spine), schema.get()))
-            return failure(SPINE_INVALID, "its rows are of other types: ", name.c_str());
+        if (spine_schema_compare(spine_get_schema(found.spine), schema.get(), &error) !=
+            SPINE_OK)
+            return error;
         return map<K, V, Time, Weights>(spine_restored_take(get(), name.c_str()));
     }
 
+    /* The same, by the type of the spine: take<orders>("orders"). */
+    template <class Map, if_map<Map> = 0> Map take(const std::string &name)
+    {
+        return take<Map>(std::nothrow, name).value();
+    }
+
+    template <class Map, if_map<Map> = 0>
+    result<Map> take(std::nothrow_t, const std::string &name) noexcept
+    {
+        return take_as(static_cast<Map *>(nullptr), name);
+    }
+
   private:
+    template <class K, class V, spine_time Time, unsigned Weights>
+    result<map<K, V, Time, Weights>>
+    take_as(map<K, V, Time, Weights> *, const std::string &name) noexcept
+    {
+        return take<K, V, Time, Weights>(std::nothrow, name);
+    }
+
     static spine_error
     failure(enum spine_status status, const char *what, const char *name) noexcept
     {

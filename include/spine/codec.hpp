@@ -12,6 +12,8 @@
  *     also of std::byte or char
  *     std::tuple, structures with          the narrowest    the same
  *     SPINE_MEMBERS() (tuple.hpp)          that holds them
+ *     what else tuples have: bool,         that of a tuple  the same
+ *     std::optional, points of time, ...   of this alone
  *     void (of a set)                      SPINE_NONE       nothing
  *
  * Another type becomes a column by a specialisation of spine_cpp::codec.
@@ -34,6 +36,7 @@
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 
 namespace spine_cpp
 {
@@ -60,7 +63,8 @@ template <class T, class = void> struct codec {
         never<T>,
         "spine_cpp::map: no column can be of this type: take integers of 4 or 8 "
         "bytes, double, std::string, std::array of bytes, std::tuple, a "
-        "structure with SPINE_MEMBERS(), or specialise spine_cpp::codec");
+        "structure with SPINE_MEMBERS(), what else spine/tuple.hpp lists, or "
+        "specialise spine_cpp::codec");
 };
 
 template <> struct codec<void> {
@@ -158,9 +162,14 @@ template <class T> class number_argument
         const unsigned long long size = negative_ ? 0 - given_ : given_;
         char message[100];
 
-        (void)std::snprintf(message, sizeof message, "%s%llu is not in %sint%u_t",
-                            negative_ ? "-" : "", size, std::is_signed_v<T> ? "" : "u",
-                            static_cast<unsigned>(8 * sizeof(T)));
+        if (std::is_same_v<T, bool>)
+            (void)std::snprintf(message, sizeof message, "%s%llu is not a bool",
+                                negative_ ? "-" : "", size);
+        else
+            (void)std::snprintf(message, sizeof message, "%s%llu is not in %sint%u_t",
+                                negative_ ? "-" : "", size,
+                                std::is_signed_v<T> ? "" : "u",
+                                static_cast<unsigned>(8 * sizeof(T)));
         return fail(error, SPINE_INVALID, message);
     }
 
@@ -363,6 +372,80 @@ template <class Row> struct codec<Row, std::enable_if_t<tuple_like<Row>::value>>
 
 template <class T> inline constexpr bool is_tuple = tuple_like<T>::value;
 
+/* Is a T a column of tuples, and no cell by itself? */
+template <class T, class = void> struct is_lone_column {
+    static constexpr bool is_number =
+        std::is_integral_v<T> && (sizeof(T) == 4 || sizeof(T) == 8);
+    using plain = typename column_null<typename column_order<T>::type>::type;
+    static constexpr bool value = !is_number && !std::is_same_v<T, double> &&
+                                  !std::is_same_v<T, std::string> &&
+                                  !tuple_like<T>::value && has_tuple_value<plain>::value;
+};
+template <> struct is_lone_column<void> {
+    static constexpr bool value = false;
+};
+template <class T, std::size_t N> struct is_lone_column<std::array<T, N>> {
+    static constexpr bool value = false;
+};
+
+/* A cell of one column, as a tuple of that alone. */
+template <class T> struct codec<T, std::enable_if_t<is_lone_column<T>::value>> {
+    using row = std::tuple<T>;
+    using argument =
+        std::conditional_t<std::is_arithmetic_v<T>, number_argument<T>,
+                           std::conditional_t<std::is_same_v<T, std::string_view>,
+                                              text_argument, const T &>>;
+    using view = T;
+    using encoder = tuple_encoder;
+    using decoder = tuple_decoder;
+
+    static constexpr spine_type type() noexcept
+    {
+        return tuple_cell<row>::type();
+    }
+
+    static enum spine_status
+    make_type(spine_tuple_type **out, spine_error *error) noexcept
+    {
+        return tuple_type<row>::make(out, error);
+    }
+
+    static enum spine_status encode(argument given, encoder &encoder,
+                                    union spine_datum *out, spine_error *error) noexcept
+    {
+        enum spine_status status = SPINE_OK;
+
+        if constexpr (std::is_arithmetic_v<T>) {
+            const T number = given.number();
+
+            status = encoder.template encode_columns<row>(std::tie(number), out, error);
+            return status == SPINE_OK ? given.check(error) : status;
+        } else if constexpr (std::is_same_v<T, std::string_view>) {
+            const T text = given.text();
+
+            status = encoder.template encode_columns<row>(std::tie(text), out, error);
+            return status == SPINE_OK ? given.check(error) : status;
+        } else {
+            return encoder.template encode_columns<row>(std::tie(given), out, error);
+        }
+    }
+
+    static enum spine_status
+    decode(const union spine_datum &cell, decoder &decoder, view *out, spine_error *error)
+    {
+        row columns{};
+        const enum spine_status status = decoder.decode(cell, &columns, error);
+
+        if (status == SPINE_OK)
+            *out = std::move(std::get<0>(columns));
+        return status;
+    }
+};
+
+/* Is the cell of a T one of columns? */
+template <class T>
+inline constexpr bool has_columns = is_tuple<T> || is_lone_column<T>::value;
+
 /* A schema, with the references to its tuple types. */
 template <class K, class V, spine_time Time, unsigned Weights = 1> class schema_of
 {
@@ -408,7 +491,7 @@ template <class K, class V, spine_time Time, unsigned Weights = 1> class schema_
         spine_tuple_type *type = nullptr;
         enum spine_status status = SPINE_OK;
 
-        if constexpr (is_tuple<T>)
+        if constexpr (has_columns<T>)
             status = codec<T>::make_type(&type, error);
         *out = type;
         return status;

@@ -82,6 +82,13 @@ check_schema(const spine_schema &schema)
     check_schema(std::nothrow, schema).value();
 }
 
+/* Do rows of both look the same? */
+inline bool
+schemas_equal(const spine_schema &a, const spine_schema &b) noexcept
+{
+    return spine_schema_equal(&a, &b);
+}
+
 /* --- times -------------------------------------------------------------------------- */
 
 /* Is `a` less than or equal to `b`? Pairs are so when both of their numbers are. */

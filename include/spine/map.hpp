@@ -37,6 +37,8 @@ class map : public handle<::spine, spine_close>
 
   public:
     using handle::handle;
+    using key_type = K;
+    using mapped_type = V;
     using batch = spine_cpp::batch<K, V, Time, Weights>;
     using batcher = spine_cpp::batcher<K, V, Time, Weights>;
     using builder = spine_cpp::builder<K, V, Time, Weights>;
@@ -539,6 +541,13 @@ class map : public handle<::spine, spine_close>
         return status == SPINE_OK;
     }
 };
+
+/* Is T a spine? */
+template <class T> inline constexpr bool is_map = false;
+/* These are. */
+template <class K, class V, spine_time Time, unsigned Weights>
+inline constexpr bool is_map<map<K, V, Time, Weights>> = true;
+template <class T> using if_map = std::enable_if_t<is_map<T>, int>;
 
 /* A spine of keys alone. */
 template <class K, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>

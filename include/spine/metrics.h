@@ -35,6 +35,15 @@ struct spine_histogram {
     uint64_t sum_ns;
 };
 
+/* How often something had what size. */
+struct spine_size_histogram {
+    /* Number i: less than 2^i KiB, and not less than half of that; the first has all
+     * smaller ones, the last all larger ones. */
+    uint64_t counts[SPINE_BUCKETS];
+    /* Of all. */
+    uint64_t sum_bytes;
+};
+
 /* What a level of a spine holds and has done. */
 struct spine_level_stats {
 #define SPINE_LEVEL_METRIC SPINE_METRIC_FIELD

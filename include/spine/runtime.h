@@ -126,12 +126,15 @@ struct spine_runtime_options {
      * those that it has not inserted yet and those that were refused, are not counted,
      * nor cursors over them.
      *
-     * It may be exceeded by a tenth, and by a file's buffers for each merge that was
-     * under way before. A manual runtime learns that memory is short only when somebody
-     * inserts or runs its merges: while cursors do nothing but read files, their blocks
-     * take up to half of the limit and 5 MiB beyond. And what a snapshot or a cursor
-     * holds of batches in memory stays there when merges have written it to files: it
-     * counts beside what these make.
+     * Merges reserve what they may take before they begin, and wait for it; inserts leave
+     * room for one that takes memory to files. Beyond the limit are, at most, what one
+     * merge takes, if it is the only one and the limit leaves less (6 MiB for rows of
+     * numbers), a megabyte and a half for each thread that inserts while nearly all is in
+     * use, the buffers of checkpoints, and what readers hold. A manual runtime learns
+     * that memory is short only when somebody inserts or runs its merges: while cursors
+     * do nothing but read files, their blocks take up to half of the limit and 5 MiB
+     * beyond. And what a snapshot or a cursor holds of batches in memory stays there when
+     * merges have written it to files: it counts beside what these make.
      *
      * Where runtimes with limits share a store, its cache keeps the strictest.
      *

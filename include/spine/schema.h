@@ -72,6 +72,12 @@ spine_schema_check(const struct spine_schema *schema, struct spine_error *error)
 SPINE_API bool
 spine_schema_equal(const struct spine_schema *a, const struct spine_schema *b);
 
+/* SPINE_OK when they are equal; otherwise SPINE_INVALID, and the message says in what
+ * `given` differs from `wanted`: of what was restored, say. Any thread. */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_schema_compare(const struct spine_schema *given, const struct spine_schema *wanted,
+                     struct spine_error *error);
+
 /* The SPINE_TIME_PAIR time (outer, inner). */
 static inline uint64_t
 spine_time_pair(uint32_t outer, uint32_t inner)

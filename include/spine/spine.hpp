@@ -25,7 +25,8 @@
  *     runtime.hpp       runtimes, metrics; how long to wait
  *     batch.hpp         batches, batchers, builders; weight.hpp has weights and times
  *     cursor.hpp        rows one by one, and views of them; columns.hpp: in bulk
- *     probe.hpp         the rows of many keys, and joins
+ *     probe.hpp         the rows of many keys, and of those of a batch
+ *     join.hpp          joins and reductions that are kept up to date
  *     snapshot.hpp      snapshots, their sums and differences, samples, cuts
  *     checkpoint.hpp    stores and checkpoints; backend.hpp has where they are
  *     arrow.hpp         records of Apache Arrow
@@ -61,6 +62,7 @@
 #include "spine/codec.hpp"
 #include "spine/columns.hpp"
 #include "spine/cursor.hpp"
+#include "spine/join.hpp"
 #include "spine/library.hpp"
 #include "spine/map.hpp"
 #include "spine/probe.hpp"

@@ -66,6 +66,7 @@ spine_store_open(const struct spine_backend *backend,
 struct spine_store_stats {
 #define SPINE_STORE_METRIC(field, kind, name, help) uint64_t field;
 #define SPINE_STORE_HISTOGRAM(field, name, help) struct spine_histogram field;
+#define SPINE_STORE_SIZES(field, name, help) struct spine_size_histogram field;
 #include "spine/metrics.def"
 };
 

@@ -52,7 +52,24 @@ enum spine_event_kind {
     SPINE_EVENT_SPILL,
     /* A store read or wrote `bytes` of a batch file. No spine. */
     SPINE_EVENT_READ,
-    SPINE_EVENT_WRITE
+    SPINE_EVENT_WRITE,
+    /*
+     * A checkpoint ended: `count` of spines, `rows`, `bytes` that were written for it,
+     * and its number as `sequence`; SPINE_CAUSE_GIVEN_UP when it failed. It is told to
+     * the trace of the store, before it its steps, which are parts of it: files are
+     * written (`count`, `bytes`), made durable (`count`), the manifest is put (`bytes`),
+     * and what older ones had is removed. No spine.
+     */
+    SPINE_EVENT_CHECKPOINT,
+    SPINE_EVENT_CHECKPOINT_FILES,
+    SPINE_EVENT_CHECKPOINT_SYNC,
+    SPINE_EVENT_CHECKPOINT_MANIFEST,
+    SPINE_EVENT_CHECKPOINT_REMOVE,
+    /* A checkpoint was restored; the same numbers, and `bytes` of its files. */
+    SPINE_EVENT_RESTORE,
+    /* The memory of a runtime is at another level of pressure, `level`; `bytes` of it
+     * that count. No spine. */
+    SPINE_EVENT_PRESSURE
 };
 
 /* Why it happened. */
@@ -120,7 +137,8 @@ enum spine_log_level {
     SPINE_LOG_ERROR = 1,
     /* A merge failed and is to be tried again; memory is at its limit. */
     SPINE_LOG_WARNING,
-    /* Memory is shorter, or less short, than before. */
+    /* Memory is shorter, or less short, than before. Of such changes one message comes
+     * in ten seconds at most, and one warning, which count those in between. */
     SPINE_LOG_INFO
 };
 

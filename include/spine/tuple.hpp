@@ -11,6 +11,7 @@
  *     integers of 1, 2, 4 and 8 bytes      i8 to i64, u8 to u64
  *     enumerations                         the integers below them
  *     float, double                        f32, f64
+ *     decimal<precision, scale>            decimal128
  *     std::chrono::time_point of the       date32, of days; timestamp, of seconds,
  *     system's clock                       milli-, micro- and nanoseconds
  *     std::string, std::string_view        string
@@ -208,10 +209,18 @@ class tuple_encoder
     enum spine_status
     encode(const Row &row, union spine_datum *out, spine_error *error) noexcept
     {
+        return encode_columns<Row>(tuple_like<Row>::refs(row), out, error);
+    }
+
+    /* The same of the columns of a Row, wherever they are. */
+    template <class Row, class Refs>
+    enum spine_status
+    encode_columns(const Refs &refs, union spine_datum *out, spine_error *error) noexcept
+    {
         using cell = tuple_cell<Row>;
         spine_bytes bytes;
-        const enum spine_status status = write<Row, cell::columns::count>(
-            tuple_like<Row>::refs(row), 0, &bytes, error);
+        const enum spine_status status =
+            write<Row, cell::columns::count>(refs, 0, &bytes, error);
 
         if (status != SPINE_OK)
             return status;

@@ -71,6 +71,10 @@ template <class T> struct tuple_column {
     using unordered = column_order<T>;
     using null = column_null<typename unordered::type>;
     using value = tuple_value<typename null::type>;
+    static_assert(has_tuple_value<typename null::type>::value,
+                  "spine_cpp::map: no column of a tuple can be of this type: take what "
+                  "spine/tuple.hpp lists, a structure with SPINE_MEMBERS(), or "
+                  "specialise spine_cpp::tuple_value");
 
     static constexpr unsigned order = unordered::order;
     static constexpr unsigned char own = (order & SPINE_DESCENDING) != 0 ? 0xff : 0;

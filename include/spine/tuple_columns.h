@@ -43,6 +43,34 @@ struct spine_column_data {
     const struct spine_column_data *columns;
 };
 
+/* Is a row of a column null? It is less than the rows of it. */
+static inline bool
+spine_column_is_null(const struct spine_column_data *column, size_t row)
+{
+    const size_t bit = column->valid_offset + row;
+
+    return column->valid && (column->valid[bit / 8] >> bit % 8 & 1) == 0;
+}
+
+/* A row of a column of strings or binaries; they are where the column has them. */
+static inline struct spine_bytes
+spine_column_bytes(const struct spine_column_data *column, size_t row)
+{
+    const uint64_t begin = column->offsets[row], end = column->offsets[row + 1];
+#ifdef __cplusplus
+    const char *const values = static_cast<const char *>(column->values);
+#else
+    const char *const values = column->values;
+#endif
+    struct spine_bytes bytes;
+
+    bytes.data = values;
+    if (end > begin)
+        bytes.data = values + begin;
+    bytes.size = end - begin;
+    return bytes;
+}
+
 /* Rows as columns: how many there are. */
 struct spine_tuple_rows {
     size_t rows;

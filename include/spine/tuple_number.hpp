@@ -3,15 +3,18 @@
 #define SPINE_TUPLE_NUMBER_HPP
 
 /*
- * Columns of tuples that are numbers by another name: enumerations and points of time.
- * Part of spine/tuple.hpp.
+ * Columns of tuples that are numbers by another name: enumerations, points of time and
+ * decimals. Part of spine/tuple.hpp.
  */
 
 #include "spine/tuple_value.hpp"
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <ratio>
+#include <string>
 
 namespace spine_cpp
 {
@@ -110,6 +113,102 @@ struct tuple_value<std::chrono::time_point<std::chrono::system_clock,
         if (!numbers::get(from, count, flip, is_tail))
             return false;
         out = point(std::chrono::duration<Rep, Period>(static_cast<Rep>(count)));
+        return true;
+    }
+};
+
+/* The integers of decimals; gcc and clang have them where the library runs. */
+__extension__ using int128 = __int128;
+
+/* A number of up to `Precision` digits, `Scale` of them after the point, as SQL and Arrow
+ * have it. */
+template <unsigned Precision, int Scale = 0> struct decimal {
+    static_assert(Precision >= 1 && Precision <= 38, "spine_cpp: a decimal has 1 to 38 "
+                                                     "digits");
+    /* The number without its point. */
+    int128 digits = 0;
+
+    decimal() = default;
+    explicit constexpr decimal(int128 of) noexcept : digits(of)
+    {
+    }
+
+    friend bool operator==(const decimal &a, const decimal &b) noexcept
+    {
+        return a.digits == b.digits;
+    }
+
+    friend bool operator!=(const decimal &a, const decimal &b) noexcept
+    {
+        return a.digits != b.digits;
+    }
+
+    friend bool operator<(const decimal &a, const decimal &b) noexcept
+    {
+        return a.digits < b.digits;
+    }
+};
+
+/* Such as "-12.50"; the digits and an exponent, "7e3", where the scale is below zero. */
+template <unsigned Precision, int Scale>
+std::string
+to_string(const decimal<Precision, Scale> &number)
+{
+    const bool is_negative = number.digits < 0;
+    std::string text;
+
+    for (int128 left = number.digits; left != 0; left /= 10)
+        text.insert(text.begin(),
+                    static_cast<char>('0' + (is_negative ? -(left % 10) : left % 10)));
+    while (text.size() < (Scale > 0 ? static_cast<std::size_t>(Scale) + 1 : 1))
+        text.insert(text.begin(), '0');
+    if (Scale > 0)
+        text.insert(text.end() - Scale, '.');
+    if (Scale < 0 && number.digits != 0)
+        text += "e" + std::to_string(-Scale);
+    return is_negative ? "-" + text : text;
+}
+
+template <unsigned Precision, int Scale> struct tuple_value<decimal<Precision, Scale>> {
+    using high = tuple_value<std::int64_t>;
+    using low = tuple_value<std::uint64_t>;
+    static constexpr bool is_fixed = true;
+    static constexpr std::size_t bytes = 16;
+
+    static spine_column column() noexcept
+    {
+        spine_column column = {};
+
+        static_assert(Scale >= INT8_MIN && Scale <= INT8_MAX,
+                      "spine_cpp: the scale of a decimal is in int8_t");
+        column.kind = SPINE_COLUMN_DECIMAL128;
+        column.precision = Precision;
+        column.scale = Scale;
+        return column;
+    }
+
+    static std::size_t size(const decimal<Precision, Scale> &, bool) noexcept
+    {
+        return bytes;
+    }
+
+    static unsigned char *put(unsigned char *to, const decimal<Precision, Scale> &number,
+                              unsigned char flip, bool is_tail) noexcept
+    {
+        to = high::put(to, static_cast<std::int64_t>(number.digits >> 64), flip, is_tail);
+        return low::put(to, static_cast<std::uint64_t>(number.digits), flip, is_tail);
+    }
+
+    static bool get(tuple_source &from, decimal<Precision, Scale> &out,
+                    unsigned char flip, bool is_tail) noexcept
+    {
+        std::int64_t most = 0;
+        std::uint64_t least = 0;
+
+        if (!high::get(from, most, flip, is_tail) ||
+            !low::get(from, least, flip, is_tail))
+            return false;
+        out.digits = static_cast<int128>(most) * (static_cast<int128>(1) << 64) + least;
         return true;
     }
 };

@@ -242,9 +242,16 @@ struct tuple_source {
  * whether they are the tail of a cell.
  */
 template <class T, class = void> struct tuple_value {
-    static_assert(never<T>, "spine_cpp::map: no column of a tuple can be of this type: "
-                            "take what spine/tuple.hpp lists, a structure with "
-                            "SPINE_MEMBERS(), or specialise spine_cpp::tuple_value");
+    /* There is none. */
+    using no_column = T;
+};
+
+/* Can a T be a column of a tuple, if it is not null? */
+template <class T, class = void> struct has_tuple_value : std::true_type {
+};
+template <class T>
+struct has_tuple_value<T, std::void_t<typename tuple_value<T>::no_column>>
+    : std::false_type {
 };
 
 template <class T>

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "rows/rows.h"
 #include "spine/spine.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ mapping_for(const struct spine_cursor *cursor, const struct spine_arrow_mapping 
     if (mapping == NULL)
         return spine_arrow_mapping_of_schema(schema, out, error);
     if (!spine_schema_equal(schema, &mapping->schema))
-        return spine_fail(error, SPINE_INVALID, "the mapping is of another schema");
+        return fail_schema(error, "the mapping", &mapping->schema, schema);
     *out = mapping_ref(mapping);
     return SPINE_OK;
 }

@@ -3,6 +3,8 @@
 /* All memory comes from here: the host's allocator or malloc, counted by thread and in
  * all. Sizes are given back with the memory, so nothing stands in front of it. */
 
+/* MAP_ANONYMOUS is of no POSIX before 2024. */
+#define _DEFAULT_SOURCE
 #define BASE_ALLOC_C
 #include "base/alloc.h"
 
@@ -10,6 +12,7 @@
 #include "spine/types.h"
 
 #include <stdatomic.h>
+#include <sys/mman.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -111,6 +114,40 @@ mem_free(void *memory, size_t bytes)
     assert(spine_allocated_bytes() >= bytes);
     count_bytes(0, bytes);
     allocator.on_free(allocator.context, memory, bytes);
+}
+
+void *
+mem_alloc_pages(size_t bytes)
+{
+    assert(bytes > 0);
+#ifdef MAP_ANONYMOUS
+    if (allocator.on_alloc == malloc_alloc) {
+        void *memory =
+            mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (memory == MAP_FAILED)
+            return NULL;
+        count_bytes(bytes, 0);
+        return memory;
+    }
+#endif
+    return mem_alloc(bytes);
+}
+
+void
+mem_free_pages(void *memory, size_t bytes)
+{
+#ifdef MAP_ANONYMOUS
+    if (allocator.on_alloc == malloc_alloc && memory != NULL) {
+        const int failed = munmap(memory, bytes);
+
+        assert(failed == 0);
+        (void)failed;
+        count_bytes(0, bytes);
+        return;
+    }
+#endif
+    mem_free(memory, bytes);
 }
 
 void

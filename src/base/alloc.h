@@ -33,6 +33,13 @@ void *mem_resize(void *memory, size_t old_bytes, size_t new_bytes);
 /* Takes back what the calls above gave, with its size. NULL is allowed. */
 void mem_free(void *memory, size_t bytes);
 
+/*
+ * The same of large pieces that come and go: whole pages of the system's, where the
+ * allocator is malloc, which would keep holes of their size.
+ */
+void *mem_alloc_pages(size_t bytes);
+void mem_free_pages(void *memory, size_t bytes);
+
 /* Gives memory that is not in use back to the system, if the allocator is malloc and can
  * do that. Takes some milliseconds. */
 void mem_trim(void);

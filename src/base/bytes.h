@@ -74,6 +74,15 @@ span_behind(struct span span, size_t bytes)
     return (struct span){bytes > 0 ? span.data + bytes : span.data, span.size - bytes};
 }
 
+/* The word of what follows them, of which there may be nothing. */
+static inline uint64_t
+word_behind(struct span span, size_t bytes)
+{
+    const struct span behind = span_behind(span, bytes);
+
+    return bytes_prefix(behind.data, behind.size);
+}
+
 static inline uint64_t
 word_of_i64(int64_t number)
 {

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "batch/edges.h"
 #include "batch/marks.h"
 
 static void count_file(struct file_counter *files, const struct block_keeper *keeper);
@@ -109,12 +110,13 @@ spine_batch_schema(const struct spine_batch *batch)
     return batch != NULL ? &batch->layout.schema : NULL;
 }
 
-/* The fences lie behind the batch, and the marks behind them. */
+/* The fences lie behind the batch, and marks, or spreads and edges, behind them. */
 size_t
 batch_bytes(const struct layout *layout, size_t block_count)
 {
     return sizeof(struct spine_batch) + block_count * sizeof(struct fence) +
-           marks_count(layout, block_count) * sizeof(uint64_t);
+           marks_count(layout, block_count) * sizeof(uint64_t) +
+           edges_bytes(layout, block_count);
 }
 
 struct spine_batch *
@@ -144,6 +146,10 @@ batch_alloc_unset(const struct layout *layout, size_t block_count)
     batch->block_count = block_count;
     if (marks_count(layout, block_count) > 0)
         batch->marks = (uint64_t *)(void *)(batch->fences + block_count);
+    if (layout_has_edges(layout)) {
+        batch->spreads = (struct spread *)(void *)(batch->fences + block_count);
+        batch->edges = (uint64_t *)(void *)(batch->spreads + block_count);
+    }
     return batch;
 }
 
@@ -224,6 +230,11 @@ batch_changed_places(struct spine_batch *batch)
     batch->file_count = 0;
     for (size_t i = 0; i < batch->block_count; i++)
         batch_count_place(batch, &batch->fences[i], &files);
+    if (batch->edges != NULL && batch->block_count > 0) {
+        edges_begin(batch, &batch->fences[0], &batch->fences[batch->block_count - 1]);
+        for (size_t i = 0; i < batch->block_count; i++)
+            edges_set(batch, i);
+    }
     batch_places_are_counted(batch);
 }
 

@@ -33,7 +33,8 @@
 /* Batches of at least this many rows are encoded. */
 #define ENCODE_ROWS 100000u
 
-struct fence; /* private to batch/ */
+struct fence;  /* private to batch/ */
+struct spread; /* private to batch/ */
 struct placement;
 struct store_waiter;
 struct batch_writer; /* private to batch/ */
@@ -48,6 +49,12 @@ struct spine_batch {
     /* Of keys that are words: the first one, then the last one of every granule of every
      * block (batch/marks.h), side by side. Otherwise NULL. */
     uint64_t *marks;
+    /* Of keys that are bytes: how many of these all of them begin with, and of each block
+     * what is searched instead of its fence (batch/edges.h), side by side. Otherwise
+     * NULL. */
+    uint32_t shared_bytes;
+    uint64_t *edges;
+    struct spread *spreads;
     /* Keys of some blocks are frames. */
     bool has_frames;
     /* Some blocks are not in memory: their rows, and the bytes of their images. Some of

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "batch/block_facts.h"
+#include "batch/edges.h"
 #include "batch/lookup_check.h"
 #include "batch/marks.h"
 
@@ -43,6 +44,7 @@ static enum spine_status check_order(struct batch_walk *check);
 static enum spine_status check_fence(struct batch_walk *check);
 static enum spine_status check_cells(const struct batch_walk *check);
 static enum spine_status check_marks(const struct batch_walk *check);
+static enum spine_status check_edges(const struct batch_walk *check);
 static enum spine_status check_info(const struct batch_walk *check);
 static bool
 datum_equals(const struct cell_layout *layout, union spine_datum a, union spine_datum b);
@@ -68,6 +70,7 @@ spine_batch_check(const struct spine_batch *batch, struct spine_error *error)
         TRY(check_marks(&check));
         TRY(check_cells(&check));
         TRY(check_fence(&check));
+        TRY(check_edges(&check));
         if (check.filters != NULL)
             TRY(lookup_check_block(check.filters, batch, check.at, check.pin.image,
                                    error));
@@ -233,6 +236,28 @@ check_marks(const struct batch_walk *check)
     marks_of_image(&batch->layout, check->pin.image, hi, marks);
     EXPECT(memcmp(batch->marks + 1 + check->at * BLOCK_MARKS, marks, sizeof marks) == 0,
            "the marks of block %zu are not its keys", check->at);
+    return SPINE_OK;
+}
+
+/* The fences, of which edges are made, are right already. */
+static enum spine_status
+check_edges(const struct batch_walk *check)
+{
+    const struct spine_batch *batch = check->batch;
+    const struct fence *const last = &batch->fences[batch->block_count - 1];
+    struct spread spread;
+    uint64_t edge;
+
+    EXPECT((batch->edges != NULL) == layout_has_edges(&batch->layout), "edges");
+    if (batch->edges == NULL)
+        return SPINE_OK;
+    EXPECT(batch->shared_bytes == edges_shared(&batch->layout, batch->fences, last),
+           "%" PRIu32 " bytes are said to be common to all keys", batch->shared_bytes);
+    edge =
+        edge_of(&batch->layout, &batch->fences[check->at], batch->shared_bytes, &spread);
+    EXPECT(edge == batch->edges[check->at] &&
+               memcmp(&spread, &batch->spreads[check->at], sizeof spread) == 0,
+           "the edge of block %zu is not its last key", check->at);
     return SPINE_OK;
 }
 

@@ -199,16 +199,9 @@ prefetch_mixed(const struct find *find, struct bundle *bundle)
 static inline const struct image *
 image_of(const struct find *find, const struct fence *fence)
 {
-    const struct held_blocks *held = find->held;
-    const uint32_t index = (uint32_t)(fence - find->batch->fences);
-    size_t begin = 0;
-
-    if (held == NULL)
+    if (find->held == NULL)
         return block_image(fence->block);
-    for (size_t count = held->count; count > 1; count -= count / 2)
-        begin += held->index[begin + count / 2] <= index ? count / 2 : 0;
-    assert(held->index[begin] == index);
-    return held->pins[begin].image;
+    return held_image(find->held, (uint32_t)(fence - find->batch->fences));
 }
 
 static void

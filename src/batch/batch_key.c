@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "batch/edges.h"
 #include "batch/marks.h"
 
 /*
@@ -38,6 +39,25 @@ find_word(const struct reader *reader, const struct image *image, uint64_t word,
     return find_in_granule(cells, 8, &granule, guess, word, equal);
 }
 
+/* The place of the key, if it is among the cells of one width that the block has;
+ * otherwise any. */
+static uint32_t
+find_fixed(const struct reader *reader, const struct column *keys, size_t count,
+           const struct cell *key, bool *equal)
+{
+    const struct cell_layout *layout = &reader->batch->layout.key;
+    const size_t shared = reader->batch->spreads[reader->block].shared;
+    const struct fixed_cells fixed = fixed_cells_of(keys->cells, layout->bytes, shared);
+    uint8_t scratch[FIXED_PAIR_BYTES];
+    const struct span bytes = cell_as_span(layout, key, scratch);
+    size_t at = fixed_search(&fixed, 0, count, fixed_words_of(bytes, shared));
+
+    at = fixed_settle(&fixed, at, count, bytes);
+    *equal =
+        at < count && memcmp(fixed_span(&fixed, at).data, bytes.data, bytes.size) == 0;
+    return (uint32_t)at;
+}
+
 static uint32_t
 find_cell(const struct reader *reader, const struct image *image, const struct cell *key,
           bool *equal)
@@ -48,6 +68,11 @@ find_cell(const struct reader *reader, const struct image *image, const struct c
 
     if (keys.anchors != NULL)
         return (uint32_t)column_find(&keys, image->key_count, key->span, equal);
+    if (layout->shape == SHAPE_FIXED) {
+        at = find_fixed(reader, &keys, image->key_count, key, equal);
+        if (*equal)
+            return (uint32_t)at;
+    }
     at = column_search(layout, &keys, 0, image->key_count, key, false);
     *equal = at < image->key_count && column_equals(layout, &keys, at, key);
     return (uint32_t)at;

@@ -10,7 +10,11 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "batch/cell_bundle.h"
 #include "batch/file_lookup.h"
+
+/* How many keys ahead the processor is asked for what a filter will look at. */
+#define ASKED_AHEAD 8u
 
 /* Candidates, ascending indexes of keys, that are looked for in a batch. */
 struct probe_search {
@@ -32,6 +36,8 @@ static enum spine_status
 probe_elsewhere(struct probe_search *search, struct hit *hits, size_t *hit_count);
 static enum spine_status find_blocks(struct probe_search *search, size_t *at,
                                      size_t *kept, struct held_blocks *held);
+static inline bool is_in_same_block(const struct reader *reader, const struct cell *key);
+static inline void search_prefetch(const struct probe_search *search, size_t at);
 static enum spine_status search_ask_file(struct probe_search *search,
                                          const struct fence *fence,
                                          const struct cell *key, bool *is_candidate);
@@ -168,7 +174,8 @@ find_blocks(struct probe_search *search, size_t *at, size_t *kept,
         const struct cell key = candidate_cell(search, *at);
         bool is_new, is_candidate = true;
 
-        if (!reader_to_block_of(&reader, &key)) {
+        search_prefetch(search, *at + ASKED_AHEAD);
+        if (!is_in_same_block(&reader, &key) && !reader_to_block_of(&reader, &key)) {
             /* This key and those that follow are greater than all. */
             *at = search->count;
             break;
@@ -186,6 +193,30 @@ find_blocks(struct probe_search *search, size_t *at, size_t *kept,
         first[(*kept)++] = search->candidates[*at];
     }
     return SPINE_OK;
+}
+
+/* Is a key that is not less than the one before in the block of that, or in the first one
+ * if there was none? Only keys that are words can say so. */
+static inline bool
+is_in_same_block(const struct reader *reader, const struct cell *key)
+{
+    const struct spine_batch *batch = reader->batch;
+
+    assert(reader->block < batch->block_count);
+    return batch->marks != NULL &&
+           key->word <= batch->marks[(reader->block + 1) * BLOCK_MARKS];
+}
+
+/* Candidate `at` is likely to be asked for in the filter that was asked last. Keys that
+ * are bytes are hashed for as long as that would be waited for. */
+static inline void
+search_prefetch(const struct probe_search *search, size_t at)
+{
+    if (at < search->count && search->keys->cells == NULL) {
+        const struct cell key = candidate_cell(search, at);
+
+        asked_lookup_prefetch(&search->asked, search->keys->column, &key);
+    }
 }
 
 /* May the block of the fence have the key, as its file says, if it is in one? */
@@ -226,39 +257,12 @@ static size_t
 find_keys(const struct probe_search *search, const struct held_blocks *held, size_t begin,
           size_t end, struct hit *hits)
 {
-    size_t hit_count = 0, at = 0;
-    struct reader reader;
+    const bool words = search->keys->cells == NULL;
 
     assert(begin <= end);
     assert(end <= search->count);
-    if (search->keys->cells == NULL)
-        return batch_find_words(search->batch, held, search->keys,
-                                search->candidates + begin, end - begin, hits);
-    reader_init(&reader, search->batch);
-    for (size_t i = begin; i < end; i++) {
-        const struct cell key = candidate_cell(search, i);
-        const struct image *image;
-        uint32_t row, row_end;
-
-        if (!reader_to_block_of(&reader, &key))
-            break;
-        if (held == NULL) {
-            image = block_image(search->batch->fences[reader.block].block);
-        } else {
-            while (held->index[at] < reader.block)
-                at++;
-            assert(at < held->count && held->index[at] == reader.block);
-            image = held->pins[at].image;
-        }
-        batch_find_key(&reader, image, &key, &row, &row_end);
-        if (row < row_end)
-            hits[hit_count++] = (struct hit){.key = search->candidates[i],
-                                             .block = (uint32_t)reader.block,
-                                             .begin = (uint16_t)row,
-                                             .end = (uint16_t)row_end,
-                                             .staged = HIT_NONE};
-    }
-    return hit_count;
+    return (words ? batch_find_words : batch_find_cells)(
+        search->batch, held, search->keys, search->candidates + begin, end - begin, hits);
 }
 
 /* The key of candidate `at`. */
@@ -305,12 +309,31 @@ stage_pairs(const struct image *image, uint64_t key, const struct hit *hit,
     return true;
 }
 
+/* Values of up to this many bytes are copied while they are near. */
+#define COPY_BYTES_MAX 256u
+
+static inline enum spine_status
+stage_wide_hit(const struct image *image, const struct probe_keys *keys,
+               const struct hit *hit, bool stays, struct rows *out,
+               const struct layout *layout)
+{
+    const struct cell word = {.word = keys->words[hit->key]};
+    const struct hit_rows rows = {.key = keys->cells != NULL ? &keys->cells[hit->key]
+                                                             : &word,
+                                  .begin = hit->begin,
+                                  .end = hit->end,
+                                  .copy_max = stays ? COPY_BYTES_MAX : SIZE_MAX};
+
+    return image_stage_hit(layout, image, &rows, keys->arena, out);
+}
+
 enum spine_status
 batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
                  struct hit *hits, size_t count, struct rows *out, size_t rows_max)
 {
     const struct layout *layout = &batch->layout;
     const bool pairs = rows_are_pairs(layout);
+    const bool wide = layout->row_kind == ROW_WIDE;
     struct held_block held = {0};
     enum spine_status st = SPINE_OK;
 
@@ -333,11 +356,10 @@ batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
         hit->staged = (uint32_t)out->count;
         if (pairs && stage_pairs(image, keys->words[hit->key], hit, out))
             continue;
-        if (image_stage(layout, image, hit->begin, hit->end, keys->arena, out) !=
-            SPINE_OK)
+        st = wide ? stage_wide_hit(image, keys, hit, fence->block != NULL, out, layout)
+                  : image_stage(layout, image, hit->begin, hit->end, keys->arena, out);
+        if (st != SPINE_OK)
             TRY(fail_nomem(keys->error, "the cells of a probe", keys->arena->bytes));
-        if (fence->block == NULL)
-            TRY(probe_keep_cells(layout, &held.pin, keys, out, hit->staged));
     }
 out:
     pin_release(&held.pin);

@@ -15,7 +15,7 @@
 
 /* Lookup filters are kept until together they have this many bytes, so that blocks that
  * are read together lie together. */
-#define LOOKUPS_BYTES (1u << 20)
+#define LOOKUPS_BYTES (1u << 19)
 
 struct batch_writer {
     struct store_writer *file;
@@ -115,10 +115,15 @@ batch_writer_block(struct batch_writer *writer, const struct image *image,
     const bool has_bytes =
         layout->key.shape == SHAPE_FIXED || layout->key.shape == SHAPE_BYTES ||
         layout->value.shape == SHAPE_FIXED || layout->value.shape == SHAPE_BYTES;
-    const int64_t apart = mem_apart_begin();
-    enum spine_status st =
-        store_writer_block(writer->file, image, image->bytes, has_bytes, error);
+    struct file_strips strips;
+    int64_t apart;
+    enum spine_status st;
 
+    apart = mem_apart_begin();
+    if (strips_of_image(layout, image, &strips))
+        st = store_writer_strips(writer->file, image, &strips, error);
+    else
+        st = store_writer_block(writer->file, image, image->bytes, has_bytes, error);
     mem_apart_end(apart);
     if (st != SPINE_OK)
         return st;

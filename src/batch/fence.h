@@ -169,6 +169,18 @@ enum spine_status held_pin(const struct spine_batch *batch, struct held_blocks *
                            struct spine_error *error);
 void held_unpin(struct held_blocks *held);
 
+/* The image of a block that is held. */
+static inline const struct image *
+held_image(const struct held_blocks *held, uint32_t index)
+{
+    size_t begin = 0;
+
+    for (size_t count = held->count; count > 1; count -= count / 2)
+        begin += held->index[begin + count / 2] <= index ? count / 2 : 0;
+    assert(held->index[begin] == index);
+    return held->pins[begin].image;
+}
+
 /* Searches for keys that are words, as batch_probe() does; returns how many hits there
  * are. The blocks are in memory, or those of all the keys are in `held`. */
 size_t batch_find_words(const struct spine_batch *batch, const struct held_blocks *held,
@@ -202,6 +214,13 @@ void batch_count_place(struct spine_batch *batch, const struct fence *fence,
                        struct file_counter *files);
 void batch_places_are_counted(struct spine_batch *batch);
 
+/* How the image is to be cut into strips, if it can be. */
+bool strips_of_image(const struct layout *layout, const struct image *image,
+                     struct file_strips *out);
+/* The frames of a block of a file that lies in strips. False until the block was read as
+ * a whole. */
+bool file_knows_strips(const struct store_file *file, uint32_t index,
+                       struct image_strips *out);
 /* The keeper of the blocks of a file, which are those of `part`: the file is told what
  * they must be. It keeps a reference. */
 enum spine_status keeper_of_file(struct store_file *file, struct spine_batch *part,

@@ -23,13 +23,15 @@ file_ask(struct asked_lookup *asked, const struct fence *fence,
          enum file_answer *answer, struct spine_error *error)
 {
     struct store_file *const file = fence->keeper->file;
-    uint32_t number;
 
     *answer = FILE_NOT_ASKED;
     if (file == NULL || file->table.filter_count == 0 || !filters_pay(fence->keeper))
         return SPINE_OK;
-    number = file_filter_of(file, fence->number);
-    if (asked->cached == NULL || asked->file != file || asked->number != number) {
+    if (asked->cached == NULL || asked->file != file || fence->number < asked->begin ||
+        fence->number >= asked->end) {
+        const uint32_t number = file_filter_of(file, fence->number);
+        const struct file_block *filter =
+            &file->table.blocks[file->table.block_count + number];
         const int64_t apart = mem_apart_begin();
         enum spine_status st;
 
@@ -44,13 +46,23 @@ file_ask(struct asked_lookup *asked, const struct fence *fence,
         if (st != SPINE_OK)
             return st;
         asked->file = file;
-        asked->number = number;
+        asked->begin = filter->first_block;
+        asked->end = number + 1 < file->table.filter_count ? filter[1].first_block
+                                                           : file->table.block_count;
     }
     *answer = lookup_image_maybe(store_image(asked->cached), key->word,
                                  lookup_hash(column, key))
                   ? FILE_SAYS_MAYBE
                   : FILE_RULES_OUT;
     return SPINE_OK;
+}
+
+void
+asked_lookup_prefetch(const struct asked_lookup *asked, const struct cell_layout *column,
+                      const struct cell *key)
+{
+    if (asked->cached != NULL)
+        lookup_image_prefetch(store_image(asked->cached), lookup_hash(column, key));
 }
 
 void

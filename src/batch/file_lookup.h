@@ -22,7 +22,8 @@ struct asked_lookup {
     /* As that of a reader. */
     struct fetch *fetch;
     const struct store_file *file;
-    uint32_t number;
+    /* The blocks whose keys it has. */
+    uint32_t begin, end;
     struct cached_image *cached;
 };
 
@@ -32,6 +33,10 @@ SPINE_CHECKED enum spine_status
 file_ask(struct asked_lookup *asked, const struct fence *fence,
          const struct cell_layout *column, const struct cell *key,
          enum file_answer *answer, struct spine_error *error);
+/* Asks the processor for what a question about `key` to the filter that was asked last
+ * would look at. */
+void asked_lookup_prefetch(const struct asked_lookup *asked,
+                           const struct cell_layout *column, const struct cell *key);
 /* Counts the answer that was just given. `counts` may be NULL. */
 void asked_lookup_count(const struct asked_lookup *asked, enum file_answer answer,
                         struct lookup_counts *counts);

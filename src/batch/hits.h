@@ -58,7 +58,8 @@ struct hit {
 void batch_probe_range(const struct spine_batch *batch, const struct probe_keys *keys,
                        size_t *begin, size_t *end);
 /*
- * Searches the batch for the keys that `candidates`, ascending indexes, name. Writes a
+ * Searches the batch for the keys that `candidates`, ascending indexes, name; those
+ * that are bytes are within its least and its greatest key. Writes a
  * hit for each that is there, in order; `*hit_count` is how many. When files rule out
  * some, their places are taken by others.
  */

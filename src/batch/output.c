@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/steps.h"
+#include "batch/edges.h"
 #include "batch/marks.h"
 
 /* The first blocks of a batch cost no fuel when it is sealed, so that a small merge ends
@@ -153,6 +154,8 @@ begin_seal(struct output *output)
 
     if (batch->marks != NULL)
         batch->marks[0] = marks_word(layout, output->fences[0].first_hi);
+    if (batch->edges != NULL && output->block_count > 0)
+        edges_begin(batch, &output->fences[0], &output->fences[output->block_count - 1]);
     batch->judged_by = output->judged_by;
     batch->judged = true;
     output->sealing = batch;
@@ -177,6 +180,8 @@ seal_block(struct output *output)
     if (batch->marks != NULL)
         memcpy(batch->marks + 1 + at * BLOCK_MARKS, output->marks + at * BLOCK_MARKS,
                BLOCK_MARKS * sizeof *batch->marks);
+    if (batch->edges != NULL)
+        edges_set(batch, at);
     batch->has_frames = batch->has_frames || fence->key_framed;
     batch->judged = batch->judged && fence->judged;
     batch_count_place(batch, fence, output->files);

@@ -6,6 +6,9 @@
 
 static size_t end_by_bytes(const struct layout *layout, const struct rows *rows,
                            size_t begin, size_t end);
+static size_t fixed_bytes(const struct cell_layout *column);
+static bool all_keys_differ(const struct layout *layout, const struct rows *rows,
+                            size_t begin, size_t end);
 static size_t end_by_value(const struct layout *layout, const struct rows *rows,
                            size_t begin, size_t end);
 
@@ -51,15 +54,23 @@ static size_t
 end_by_bytes(const struct layout *layout, const struct rows *rows, size_t begin,
              size_t end)
 {
-    size_t bytes = 0;
+    const size_t fixed = fixed_bytes(&layout->key) + fixed_bytes(&layout->value);
+    const bool keys = layout->key.shape == SHAPE_BYTES;
+    const bool values = layout->value.shape == SHAPE_BYTES;
+    size_t bytes = 0, fit = begin;
 
-    /* Rarely is it too much even if no key and no value had more than one row. */
-    for (size_t i = begin; i < end; i++) {
-        bytes += layout->key.spans ? rows->key[i].size : 0;
-        bytes += layout->value.spans ? rows->value[i].size : 0;
+    if (!keys && !values && (end - begin) * fixed <= BLOCK_BYTES)
+        return end;
+    /* Rows before `fit` fit even if no key and no value had more than one row. */
+    for (; fit < end && bytes <= BLOCK_BYTES; fit++) {
+        bytes += keys ? rows->key[fit].size : 0;
+        bytes += values ? rows->value[fit].size : 0;
+        bytes += fixed;
     }
     if (bytes <= BLOCK_BYTES)
         return end;
+    if (fit - 1 > begin && all_keys_differ(layout, rows, begin, fit))
+        return fit - 1;
 
     bytes = 0;
     for (size_t i = begin, key_end = begin; i < end;) {
@@ -73,6 +84,26 @@ end_by_bytes(const struct layout *layout, const struct rows *rows, size_t begin,
         i = layout->timed ? rows_value_end(layout, rows, i, key_end) : i + 1;
     }
     return end;
+}
+
+/* Of cells with spans that are all of one size. */
+static size_t
+fixed_bytes(const struct cell_layout *column)
+{
+    return column->spans && column->shape == SHAPE_FIXED ? column->bytes : 0;
+}
+
+static bool
+all_keys_differ(const struct layout *layout, const struct rows *rows, size_t begin,
+                size_t end)
+{
+    const bool spans = layout->key.spans;
+
+    for (size_t i = begin + 1; i < end; i++)
+        if (rows->hi[i] == rows->hi[i - 1] &&
+            (!spans || span_compare(rows->key[i], rows->key[i - 1]) == 0))
+            return false;
+    return true;
 }
 
 /* Rows [begin, end) without the times of a value that go on behind `end`, unless that

@@ -128,7 +128,10 @@ finish_extent(struct read_ahead *ahead, const struct spine_batch *batch, size_t 
 static void
 go_on(struct read_ahead *ahead, const struct spine_batch *batch)
 {
-    while (ahead->extent_count < READ_AHEAD_EXTENTS && ahead->next < batch->block_count &&
+    const size_t most =
+        ahead->transient ? READ_AHEAD_EXTENTS_TRANSIENT : READ_AHEAD_EXTENTS;
+
+    while (ahead->extent_count < most && ahead->next < batch->block_count &&
            ahead->extents[0].end - ahead->extents[0].begin > 1 &&
            block_is_in_file(batch, ahead->next) &&
            begin_extent(ahead, batch, ahead->next, NULL) == SPINE_OK)
@@ -142,7 +145,9 @@ begin_extent(struct read_ahead *ahead, const struct spine_batch *batch, size_t b
 {
     const struct fence *fence = &batch->fences[block];
     const uint64_t bytes_max = ahead->bytes_max > 0 ? ahead->bytes_max : READ_AHEAD_BYTES;
-    const uint64_t room = store_ahead_bytes(fence->keeper->file->store);
+    /* Merges have reserved what they read ahead. */
+    const uint64_t room =
+        ahead->transient ? UINT64_MAX : store_ahead_bytes(fence->keeper->file->store);
     const size_t end =
         extent_end(batch, block, ahead->bytes < room ? ahead->bytes : room);
     struct store_extent *extent;

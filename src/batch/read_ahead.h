@@ -8,7 +8,7 @@
  *
  * A reader of blocks one after the other brings each by read_ahead_bring() before it
  * looks into the block. The first one comes alone, then two, four, and so on up to an
- * extent of READ_AHEAD_BYTES; two of these are on their way while a third is in use.
+ * extent of READ_AHEAD_BYTES; some of these are on their way while another is in use.
  * After a block that did not follow the one before it begins anew, so that a reader that
  * needs a block here and there reads no others.
  *
@@ -26,7 +26,11 @@
 #define READ_AHEAD_BYTES (UINT64_C(1) << 20)
 /* The blocks of an extent, however well they are compressed. */
 #define READ_AHEAD_BLOCKS 64u
-#define READ_AHEAD_EXTENTS 3u
+/* Extents of a reader at a time, the one in use among them: two reads that are under way
+ * keep a disk busy, and behind them some wait, so that it has the next one while the
+ * reader is busy with rows. A merge has many inputs, and needs fewer of each. */
+#define READ_AHEAD_EXTENTS 5u
+#define READ_AHEAD_EXTENTS_TRANSIENT 3u
 
 struct spine_batch;
 

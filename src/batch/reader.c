@@ -11,6 +11,7 @@
  *     image                   |l m n p|           between l and m
  */
 
+#include "batch/edges.h"
 #include "batch/marks.h"
 
 #include "base/error.h"
@@ -259,6 +260,7 @@ enum spine_status
 reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows)
 {
     const struct image *image;
+    bool is_answered;
     uint32_t end;
 
     *rows = 0;
@@ -273,6 +275,9 @@ reader_seek_exact(struct reader *reader, const struct cell *key, size_t *rows)
         }
         TRY_RETURN(reader_ask_file(reader, key));
         if (reader->file_answer == FILE_RULES_OUT)
+            return SPINE_OK;
+        TRY_RETURN(reader_ask_strip(reader, key->word, &is_answered, rows));
+        if (is_answered)
             return SPINE_OK;
     }
     TRY_RETURN(reader_image(reader, &image));
@@ -296,7 +301,9 @@ reader_to_block_of(struct reader *reader, const struct cell *key)
     } else if (!is_in_block(reader, key)) {
         const struct bound bound = bound_of(&batch->layout, key, NULL, false);
 
-        reader->block = find_bound_block(batch, reader->block, &bound);
+        reader->block = batch->edges != NULL
+                            ? edges_find(batch, reader->block, &bound)
+                            : find_bound_block(batch, reader->block, &bound);
     }
     reader->row = 0;
     return reader->block < batch->block_count;
@@ -333,7 +340,8 @@ reader_seek_bound(struct reader *reader, const struct bound *bound)
     assert(bound->key != NULL);
     if (batch->marks != NULL && bound->after && bound->value == NULL)
         return seek_behind_word(reader, bound->key->word);
-    reader->block = find_bound_block(batch, reader->block, bound);
+    reader->block = batch->edges != NULL ? edges_find(batch, reader->block, bound)
+                                         : find_bound_block(batch, reader->block, bound);
     reader->row = 0;
     if (reader->block < batch->block_count) {
         TRY_RETURN(reader_image(reader, &image));

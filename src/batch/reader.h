@@ -64,8 +64,12 @@ struct reader {
      * by the owner, who may leave it NULL. */
     enum file_answer file_answer;
     struct lookup_counts *counts;
+    /* The block of which a strip was read last, plus one: who wants a second key of it
+     * wants more of them, and reads all of it. */
+    size_t strip_end;
     /* Of the last exact seek: its key has one row in a block of a file, the one at this
-     * place. `is_known`: the row was kept, the block may be elsewhere. */
+     * place. `is_known`: the row was kept, or read of a strip; the block may be
+     * elsewhere. */
     struct {
         bool is_single, is_known;
         uint32_t row;

@@ -12,6 +12,8 @@
 #include "batch/marks.h"
 
 static inline bool keeps_rows(const struct reader *reader);
+static bool prefers_strip(const struct reader *reader, struct image_strips *out);
+static void know_found(struct reader *reader, uint64_t word, uint64_t value);
 
 enum spine_status
 reader_ask_file(struct reader *reader, const struct cell *key)
@@ -73,6 +75,69 @@ reader_find_kept(struct reader *reader, uint64_t word)
     reader->found.weight = row.weight;
     reader_tell_file(reader, true);
     return true;
+}
+
+enum spine_status
+reader_ask_strip(struct reader *reader, uint64_t word, bool *is_answered, size_t *rows)
+{
+    const struct fence *fence = &reader->batch->fences[reader->block];
+    const uint32_t number = (uint32_t)(reader->granule % BLOCK_MARKS);
+    const uint32_t first = number * STRIP_ROWS;
+    struct store_strip_room room;
+    struct image_strips strips;
+    struct store_strip strip;
+    uint32_t at;
+
+    *is_answered = false;
+    if (!prefers_strip(reader, &strips))
+        return SPINE_OK;
+    reader->strip_end = reader->block + 1;
+    TRY_RETURN(store_read_strip(fence->keeper->file, fence->number, number, &room, &strip,
+                                reader->error));
+    at = strip_find(&strips, strip.keys, first, STRIP_ROWS, word);
+    *is_answered = true;
+    *rows = at < STRIP_ROWS;
+    if (at < STRIP_ROWS) {
+        reader->row = first + at;
+        know_found(reader, word, strip_value(&strips, strip.values, first, at));
+    }
+    reader_tell_file(reader, at < STRIP_ROWS);
+    return SPINE_OK;
+}
+
+/* Is a strip of the reader's block all that should be read of it? */
+static bool
+prefers_strip(const struct reader *reader, struct image_strips *out)
+{
+    const struct fence *fence = &reader->batch->fences[reader->block];
+    const bool is_held = reader->pin.image != NULL && reader->pinned == reader->block;
+
+    return keeps_rows(reader) && reader->use == PIN_TO_READ && !is_held &&
+           reader->strip_end != reader->block + 1 &&
+           file_knows_strips(fence->keeper->file, fence->number, out) &&
+           store_prefers_strip(fence->keeper->file, fence->number);
+}
+
+/* The row at the position is the only one of its key, and has weight 1. */
+static void
+know_found(struct reader *reader, uint64_t word, uint64_t value)
+{
+    const struct fence *fence = &reader->batch->fences[reader->block];
+    const struct layout *layout = &reader->batch->layout;
+    const struct row_place place = {.key = word, .block = fence->number};
+    struct kept_row row = {.value = value, .weight = 1, .row = (uint16_t)reader->row};
+    int64_t apart;
+
+    if (layout->row_kind == ROW_ONE && layout->key_shift < 64)
+        row.value |= word << layout->key_shift;
+    reader->found.is_single = reader->found.is_known = true;
+    reader->found.block = reader->block;
+    reader->found.row = reader->row;
+    reader->found.value = row.value;
+    reader->found.weight = row.weight;
+    apart = mem_apart_begin();
+    store_row_keep(fence->keeper->file, &place, &row);
+    mem_apart_end(apart);
 }
 
 void

@@ -7,6 +7,7 @@
  *
  *     reader_find_kept()     the row of the key is kept (store/kept_rows.h)
  *     reader_ask_file()      a filter says that the key is not there
+ *     reader_ask_strip()     a strip of the block is read, and the block is not
  *     a look into the block, reader_note_found(), reader_keep_found()
  *
  * Only keys that are words and rows of one or two words are kept, where a key has one row
@@ -25,6 +26,13 @@ void reader_tell_file(const struct reader *reader, bool found);
 /* To the only row of the key `word` in the reader's block, if that is kept; then it can
  * be given without the block. */
 bool reader_find_kept(struct reader *reader, uint64_t word);
+/*
+ * Looks for the key `word` in the strip of the reader's block that has its granule, if
+ * that is all that is to be read (store/strips.h). `*is_answered`: it was, and the row of
+ * the key is known now as if it were kept, `*rows` being 1, or there is none.
+ */
+SPINE_CHECKED enum spine_status
+reader_ask_strip(struct reader *reader, uint64_t word, bool *is_answered, size_t *rows);
 /* A search in the block has ended with `rows` rows: a single one is to be kept. */
 void reader_note_found(struct reader *reader, size_t rows);
 /* Keeps the row of the key `word` that was staged last. */

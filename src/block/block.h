@@ -25,6 +25,8 @@
 
 #include "base/account.h"
 #include "block/column.h"
+#include "block/fixed_search.h"
+#include "block/image_strips.h"
 #include "block/word_search.h"
 #include "rows/bound.h"
 
@@ -140,6 +142,21 @@ void image_stage_lent(const struct layout *layout, const struct image *image,
  * one weight, whose key is a word. */
 void image_stage_key(const struct layout *layout, const struct image *image, uint64_t key,
                      uint32_t begin, uint32_t end, struct rows *out);
+
+/*
+ * Appends the few rows [begin, end) of a key, whose span they borrow. Values of up to
+ * `copy_max` bytes are copied to `copies`, so that who reads them later need not wait for
+ * the block again. ROW_WIDE; SPINE_NOMEM, for these.
+ */
+struct hit_rows {
+    const struct cell *key;
+    uint32_t begin;
+    uint32_t end;
+    size_t copy_max;
+};
+SPINE_CHECKED enum spine_status
+image_stage_hit(const struct layout *layout, const struct image *image,
+                const struct hit_rows *hit, struct arena *copies, struct rows *out);
 
 /* Writes cells [begin, end) of a column of SHAPE_WORD4 or SHAPE_WORD8 to `words`. */
 void column_words(const struct cell_layout *layout, const struct column *column,

@@ -4,13 +4,12 @@
 
 #include "block/block_fronts.h"
 
+#include "base/copy_cell.h"
 #include "block/block.h"
 #include "rows/arena.h"
 
 /* Bytes that are copied at once, and may be copied too much. */
 #define COPY_BYTES 8u
-/* More bytes than this are left to memcpy(). */
-#define COPY_FEW_BYTES 48u
 
 /* The same of fronts. */
 #define FRONT_COPY_BYTES 16u
@@ -90,8 +89,8 @@ copy_rest(uint8_t *to, const uint8_t *from, size_t size)
 {
     size_t at = 0;
 
-    if (size > COPY_FEW_BYTES) {
-        memcpy(to, from, size);
+    if (size >= COPY_PIECE_BYTES) {
+        copy_cell(to, from, size, COPY_FEW_PIECES);
         return to + size;
     }
     do {

@@ -5,6 +5,7 @@
 #include "block/block_plan.h"
 
 #include "base/alloc.h"
+#include "base/copy_cell.h"
 #include "base/error.h"
 
 static struct block *block_alloc(size_t image_bytes);
@@ -18,6 +19,7 @@ static void pack_cells(const struct column_source *source, void *cells);
 static void pack_word4(const struct column_source *source, uint32_t *cells);
 static void pack_word8(const struct column_source *source, uint64_t *cells);
 static void pack_fixed(const struct column_source *source, uint8_t *cells);
+static void pack_fixed_spans(const struct column_source *source, uint8_t *cells);
 static void
 pack_bytes(const struct column_source *source, uint8_t *cells, uint32_t *ends);
 static void pack_framed_bytes(const struct column_source *source,
@@ -264,45 +266,64 @@ pack_fixed(const struct column_source *source, uint8_t *cells)
 {
     const size_t size = source->layout->bytes;
 
+    if (source->spans != NULL) {
+        pack_fixed_spans(source, cells);
+        return;
+    }
     for (uint32_t i = 0; i < source->count; i++, cells += size) {
         const size_t row = source->rows != NULL ? source->rows[i] : i;
+        const uint64_t high = __builtin_bswap64(source->words[row]);
+        const uint64_t low = __builtin_bswap64(source->low_words[row]);
 
-        if (source->spans != NULL) {
-            memcpy(cells, source->spans[row].data, size);
-        } else {
-            const uint64_t high = __builtin_bswap64(source->words[row]);
-            const uint64_t low = __builtin_bswap64(source->low_words[row]);
-
-            /* Sixteen bytes whatever the size: the next cell overwrites what is
-             * too much, and the last one has its slack. */
-            memcpy(cells, &high, 8);
-            memcpy(cells + 8, &low, 8);
-        }
+        /* Sixteen bytes whatever the size: the next cell overwrites what is too much, and
+         * the last one has its slack. */
+        memcpy(cells, &high, 8);
+        memcpy(cells + 8, &low, 8);
     }
     memset(cells, 0, CELL_SLACK);
 }
 
-static void
-pack_bytes(const struct column_source *source, uint8_t *cells, uint32_t *ends)
+/* `size` is a constant, or of the layout. */
+static inline __attribute__((always_inline)) void
+copy_fixed(const struct column_source *source, size_t size, uint8_t *cells)
 {
-    size_t at = 0;
-
-    for (uint32_t i = 0; i < source->count; i++) {
-        const struct span span = source_rest(source, i);
-
-        if (span.size > 0)
-            memcpy(cells + at, span.data, span.size);
-        at += span.size;
-        ends[i] = (uint32_t)at;
-    }
-    memset(cells + at, 0, CELL_SLACK);
+    for (uint32_t i = 0; i < source->count; i++)
+        memcpy(cells + i * size, source_span(source, i).data, size);
+    memset(cells + source->count * size, 0, CELL_SLACK);
 }
 
+/* Numbers of eight bytes, some of which are a tuple's column each, are moved as such. */
 static void
-pack_framed_bytes(const struct column_source *source, const struct framed *framed,
-                  struct frame *frame, uint8_t *cells, uint8_t *ends)
+pack_fixed_spans(const struct column_source *source, uint8_t *cells)
 {
-    uint64_t words[BLOCK_ROWS];
+    switch (source->layout->bytes) {
+    case 16:
+        copy_fixed(source, 16, cells);
+        break;
+    case 24:
+        copy_fixed(source, 24, cells);
+        break;
+    case 32:
+        copy_fixed(source, 32, cells);
+        break;
+    case 40:
+        copy_fixed(source, 40, cells);
+        break;
+    case 48:
+        copy_fixed(source, 48, cells);
+        break;
+    default:
+        copy_fixed(source, source->layout->bytes, cells);
+        break;
+    }
+}
+
+/* The cells end to end, and where each ends: in `ends`, or in `words` where that is not
+ * NULL; `pieces` as in copy_cell(). */
+static inline __attribute__((always_inline)) size_t
+pack_spans(const struct column_source *source, size_t pieces, uint8_t *cells,
+           uint32_t *ends, uint64_t *words)
+{
     size_t at = 0;
 
     for (uint32_t i = 0, stop; i < source->count; i = stop) {
@@ -315,13 +336,41 @@ pack_framed_bytes(const struct column_source *source, const struct framed *frame
             const struct span span = source_span(source, cell);
             const size_t size = span.size - front;
 
-            if (size > 0)
-                memcpy(cells + at, span.data + front, size);
+            copy_cell(cells + at, span.data + front, size, pieces);
             at += size;
-            words[cell] = at;
+            if (words != NULL)
+                words[cell] = at;
+            else
+                ends[cell] = (uint32_t)at;
         }
     }
     memset(cells + at, 0, CELL_SLACK);
+    return at;
+}
+
+static void
+pack_bytes(const struct column_source *source, uint8_t *cells, uint32_t *ends)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < source->count; i++)
+        bytes += source_rest(source, i).size;
+    if (copy_cell_is_short(source->count, bytes))
+        (void)pack_spans(source, COPY_FEW_PIECES, cells, ends, NULL);
+    else
+        (void)pack_spans(source, COPY_MANY_PIECES, cells, ends, NULL);
+}
+
+static void
+pack_framed_bytes(const struct column_source *source, const struct framed *framed,
+                  struct frame *frame, uint8_t *cells, uint8_t *ends)
+{
+    uint64_t words[BLOCK_ROWS];
+
+    if (copy_cell_is_short(source->count, (size_t)framed->last))
+        (void)pack_spans(source, COPY_FEW_PIECES, cells, NULL, words);
+    else
+        (void)pack_spans(source, COPY_MANY_PIECES, cells, NULL, words);
     framed_write_words(framed, words, frame, ends);
 }
 

@@ -437,6 +437,18 @@ put_cell(const struct column_part *piece, uint32_t cell, struct span span, uint3
     return end;
 }
 
+/* One cell per row. */
+static void
+stage_fixed(const uint8_t *data, size_t size, uint32_t count, uint64_t *words,
+            struct span *spans)
+{
+    assert(size >= sizeof *words);
+    for (uint32_t i = 0; i < count; i++) {
+        words[i] = load_big(data + i * size);
+        spans[i] = (struct span){data + i * size, size};
+    }
+}
+
 static void
 stage_spans(const struct column_part *piece, uint64_t *words, struct span *spans)
 {
@@ -448,7 +460,10 @@ stage_spans(const struct column_part *piece, uint64_t *words, struct span *spans
     const uint8_t *data = piece->cells;
     uint32_t cell = piece->cell, at = piece->begin;
 
-    if (piece->layout->shape == SHAPE_FIXED) {
+    if (piece->layout->shape == SHAPE_FIXED && piece->row_ends == NULL) {
+        stage_fixed(data + cell * (size_t)piece->layout->bytes, piece->layout->bytes,
+                    rows, words, spans);
+    } else if (piece->layout->shape == SHAPE_FIXED) {
         const size_t size = piece->layout->bytes;
 
         for (data += cell * size; at < piece->end; data += size, cell++)

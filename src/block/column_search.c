@@ -7,6 +7,8 @@
 /* So few ends are taken from a frame one by one. */
 #define FEW_SPANS 8u
 
+static size_t search_fixed(const struct cell_layout *layout, const struct column *column,
+                           size_t begin, size_t end, const struct cell *cell, bool after);
 static size_t search_bytes(const struct cell_layout *layout, const struct column *column,
                            size_t begin, size_t end, const struct cell *cell, bool after);
 
@@ -80,6 +82,7 @@ column_search(const struct cell_layout *layout, const struct column *column, siz
             return search_words(column->frame, FRAMED, begin, end, cell->word + after);
         return search_words(column->cells, 8, begin, end, cell->word + after);
     case SHAPE_FIXED:
+        return search_fixed(layout, column, begin, end, cell, after);
     case SHAPE_BYTES:
         if (column->anchors != NULL) {
             bool equal;
@@ -109,6 +112,35 @@ compare_bytes(const struct cell_layout *layout, const struct column *column, siz
         return (rest > cell->rest) - (rest < cell->rest);
     }
     return span_compare(span, cell->span);
+}
+
+/* A key between the first and the last cell begins like all of them. */
+static size_t
+search_fixed(const struct cell_layout *layout, const struct column *column, size_t begin,
+             size_t end, const struct cell *cell, bool after)
+{
+    uint8_t scratch[FIXED_PAIR_BYTES];
+    struct fixed_cells fixed;
+    struct span key, last;
+    int order;
+    size_t at;
+
+    if (end - begin < FIXED_GUESS_MIN)
+        return search_bytes(layout, column, begin, end, cell, after);
+    key = cell_as_span(layout, cell, scratch);
+    fixed = fixed_cells_of(column->cells, layout->bytes, 0);
+    order = span_compare(fixed_span(&fixed, begin), key);
+    if (order > 0 || (order == 0 && !after))
+        return begin;
+    last = fixed_span(&fixed, end - 1);
+    order = span_compare(last, key);
+    if (order < 0 || (order == 0 && after))
+        return end;
+    fixed = fixed_cells_of(column->cells, layout->bytes,
+                           span_shared(fixed_span(&fixed, begin), last));
+    at = fixed_search(&fixed, begin, end, fixed_words_of(key, fixed.skip));
+    at = fixed_settle(&fixed, at, end, key);
+    return at + (after && span_compare(fixed_span(&fixed, at), key) == 0);
 }
 
 static size_t

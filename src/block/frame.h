@@ -74,15 +74,22 @@ frame_load(const uint8_t *bits)
     return word;
 }
 
+/* Word `at`, whose distance begins at bit `position` of `distances`. */
+static inline uint64_t
+frame_word_of(const struct frame *frame, const uint8_t *distances, size_t at,
+              size_t position)
+{
+    const uint64_t line = frame->base + (frame->slope * at >> frame->slope_shift);
+    const uint64_t bits = frame_load(distances + position / 8) >> position % 8;
+
+    return line + (bits & frame->mask);
+}
+
 /* Word `at`. */
 static inline uint64_t
 frame_word(const struct frame *frame, size_t at)
 {
-    const size_t position = at * frame->width;
-    const uint64_t line = frame->base + (frame->slope * at >> frame->slope_shift);
-    const uint64_t bits = frame_load(frame_bits(frame) + position / 8) >> position % 8;
-
-    return line + (bits & frame->mask);
+    return frame_word_of(frame, frame_bits(frame), at, at * frame->width);
 }
 
 #endif

@@ -96,6 +96,7 @@ checkpoint_begin(struct gather *gather, const struct spine_checkpoint_item *item
                  struct spine_error *error)
 {
     assert(gather->call != NULL && gather->ledger == NULL && gather->items == NULL);
+    gather->asked_ns = clock_now_ns();
     TRY_RETURN(check_call(gather, items, count, options, error));
     return take_cuts(gather, items, count, error);
 }
@@ -104,7 +105,9 @@ enum spine_status
 checkpoint_commit(struct gather *gather, const struct spine_checkpoint_options *options,
                   struct spine_checkpoint_info *info, struct spine_error *error)
 {
-    const uint64_t began_ns = clock_now_ns();
+    struct store_checkpoint told = {.spines = gather->item_count,
+                                    .asked_ns = gather->asked_ns,
+                                    .begin_ns = clock_now_ns()};
     enum spine_status st;
 
     assert(gather->ledger != NULL && info->sequence == 0);
@@ -113,7 +116,11 @@ checkpoint_commit(struct gather *gather, const struct spine_checkpoint_options *
     for (size_t i = 0; st == SPINE_OK && i < gather->item_count; i++)
         (void)spine_clear_dirty_since(gather->items[i].spine, gather->items[i].cut);
     assert(st != SPINE_OK || info->sequence == gather->ledger->last_sequence);
-    info->duration_ns = clock_now_ns() - began_ns;
+    info->duration_ns = clock_now_ns() - told.begin_ns;
+    told.sequence = info->sequence;
+    told.rows = info->rows;
+    told.bytes = gather->bytes_written + info->manifest_bytes;
+    store_checkpoint_ended(gather->store, &told, st);
     return st;
 }
 
@@ -207,6 +214,7 @@ commit(struct gather *gather, const struct spine_checkpoint_options *options,
     const uint32_t keep = options->keep > 0 ? options->keep : KEEP_DEFAULT;
     struct spine_store *store = gather->store;
     const uint64_t syncs = syncs_of(store);
+    uint64_t step_ns = clock_now_ns();
     struct catalog catalog = {0};
     struct manifest manifest = {0};
     struct manifest_put put = {0};
@@ -223,8 +231,12 @@ commit(struct gather *gather, const struct spine_checkpoint_options *options,
         TRY(st);
     receipts_gone = remove_receipts(store, &catalog, keep);
     TRY(gather_finish(gather, error));
+    store_tell_step(store, SPINE_EVENT_CHECKPOINT_FILES, &step_ns, gather->files_written,
+                    gather->bytes_written);
     if (!PLANTED(MANIFEST_FIRST))
         TRY(make_durable(gather, error));
+    store_tell_step(store, SPINE_EVENT_CHECKPOINT_SYNC, &step_ns, gather->object_count,
+                    0);
     TRY(publish_manifest(gather, &manifest, &put, error));
     if (PLANTED(MANIFEST_FIRST))
         TRY(make_durable(gather, error));
@@ -233,9 +245,12 @@ commit(struct gather *gather, const struct spine_checkpoint_options *options,
         TRY(store_put_publish(&put.receipt, error));
     tell_info(gather, &manifest, info);
     info->manifest_bytes = put.bytes;
+    store_tell_step(store, SPINE_EVENT_CHECKPOINT_MANIFEST, &step_ns, 0,
+                    info->manifest_bytes);
     info->removal = receipts_gone == SPINE_OK
                         ? remove_older(store, &catalog, manifest.sequence, keep)
                         : receipts_gone;
+    store_tell_step(store, SPINE_EVENT_CHECKPOINT_REMOVE, &step_ns, 0, 0);
     info->syncs = syncs_of(store) - syncs;
 out:
     for (size_t i = 0; st != SPINE_OK && !put.was_tried && i < gather->object_count; i++)

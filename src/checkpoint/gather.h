@@ -59,6 +59,8 @@ struct gather {
     /* The ledger of the store, whose lock of checkpoints the caller of
      * checkpoint_commit() holds. */
     struct checkpoint_ledger *ledger;
+    /* When the host called, of clock_now_ns(). */
+    uint64_t asked_ns;
     struct gather_item *items;
     size_t item_count;
     /* The places of every batch of every cut, in the order of cuts and batches. */

@@ -33,6 +33,8 @@ struct opening {
 static enum spine_status
 restored_new(struct spine_store *store, uint64_t sequence, struct spine_runtime *runtime,
              struct spine_restored **out, struct spine_error *error);
+static void tell_restored(struct spine_store *store, const struct manifest *manifest,
+                          struct store_checkpoint *told);
 static enum spine_status opening_init(struct opening *opening, struct spine_error *error);
 static void opening_release(struct opening *opening);
 static enum spine_status
@@ -59,6 +61,7 @@ spine_restore(struct spine_store *store, uint64_t sequence, struct spine_runtime
 {
     const struct spine_sweep_options at_once = {0};
     struct spine_sweep_info swept = {0};
+    struct store_checkpoint told = {.asked_ns = clock_now_ns()};
     struct checkpoint_ledger *ledger;
     enum spine_status st;
 
@@ -68,12 +71,28 @@ spine_restore(struct spine_store *store, uint64_t sequence, struct spine_runtime
     if (store == NULL || runtime == NULL)
         return fail_null(error, "spine_restore", store == NULL ? "store" : "runtime");
     ledger = store_checkpoints_lock(store);
+    told.begin_ns = clock_now_ns();
     st = restored_new(store, sequence, runtime, out, error);
+    if (st == SPINE_OK)
+        tell_restored(store, &(*out)->manifest, &told);
     /* What cannot be removed now is found by the next sweep. */
     if (st == SPINE_OK && (options == NULL || !options->keep_orphans))
         (void)catalog_sweep(store, ledger, &at_once, &swept, NULL);
     store_checkpoints_unlock(store);
     return st;
+}
+
+static void
+tell_restored(struct spine_store *store, const struct manifest *manifest,
+              struct store_checkpoint *told)
+{
+    told->sequence = manifest->sequence;
+    told->spines = manifest->spine_count;
+    for (size_t i = 0; i < manifest->batch_count; i++)
+        told->rows += manifest->batches[i].rows;
+    for (size_t i = 0; i < manifest->object_count; i++)
+        told->bytes += manifest->objects[i].bytes;
+    store_checkpoint_restored(store, told);
 }
 
 static enum spine_status

@@ -27,14 +27,21 @@ order_begin(struct order *order, size_t count)
     if (!rows_reserve(&order_layout, &order->pairs, count))
         return false;
     order->pairs.count = count;
-    for (size_t i = 0; i < count; i++)
-        order->pairs.weight[i] = 1;
     return true;
+}
+
+/* Rows of weight 0 would be dropped. */
+static void
+weigh_pairs(struct order *order, size_t begin, size_t count)
+{
+    for (size_t i = begin; i < begin + count; i++)
+        order->pairs.weight[i] = 1;
 }
 
 bool
 order_sort(struct order *order)
 {
+    weigh_pairs(order, 0, order->pairs.count);
     return codes_consolidate(&order_layout, &order->pairs, &order->scratch) == SPINE_OK;
 }
 
@@ -49,6 +56,7 @@ order_sort_part(struct order *order, size_t begin, size_t count)
                              .capacity = count};
     bool moved;
 
+    weigh_pairs(order, begin, count);
     if (two_sort(&order_layout, &part, &order->scratch, &moved) != SPINE_OK)
         return false;
     if (moved) {

@@ -7,6 +7,8 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "kernel/word_merge.h"
+#include "kernel/word_sort.h"
 #include "rows/row_order.h"
 
 enum {
@@ -14,7 +16,12 @@ enum {
     /* So few rows are written one by one. */
     WRITE_BY_ROWS = 8,
     /* Ties that are left after this many words are broken by comparing rows. */
-    DEPTH_MAX = 32
+    DEPTH_MAX = 32,
+    /* The lowest bits of a number say which row it is of. */
+    NUMBER_BITS = 16,
+    /* Fewer rows are sorted by their words. */
+    NUMBERS_MIN = 512,
+    NUMBERS_MAX = 1 << NUMBER_BITS
 };
 
 /* Which column rows are being sorted by; they are equal in those before it. */
@@ -29,6 +36,17 @@ struct ties {
     unsigned depth;
 };
 
+static bool sort_numbers(struct wide_order *wide, size_t shared);
+static void
+order_handles(struct wide_order *wide, const uint64_t *numbers, uint64_t *scratch);
+static bool number_rows(struct wide_order *wide, size_t *shared);
+static void load_words_of(struct wide_order *wide, size_t shared);
+static void
+find_range(const struct wide_order *wide, uint64_t *least, uint64_t *greatest);
+static void set_numbers(struct wide_order *wide, uint64_t least, unsigned shift);
+static bool sort_numbered(struct wide_order *wide, struct ties ties);
+static bool
+split_numbered(struct wide_order *wide, const uint64_t *numbers, size_t shared);
 static bool sort_and_split(struct wide_order *wide, struct ties ties);
 static bool sort_ties(struct wide_order *wide, struct ties ties);
 static bool extend_shared(const struct wide_order *wide, struct ties *ties);
@@ -38,6 +56,8 @@ static void sort_by_rows(const struct wide_order *wide, uint64_t *handles, size_
 static void mark_same(struct wide_order *wide, size_t begin, size_t count);
 static void
 write_rows(struct wide_order *wide, size_t begin, size_t end, struct rows *out);
+static void
+write_usual(const struct wide_order *wide, size_t begin, size_t end, struct rows *out);
 static void
 write_columns(struct wide_order *wide, size_t begin, size_t end, struct rows *out);
 static void
@@ -60,7 +80,10 @@ void
 wide_order_release(struct wide_order *wide)
 {
     mem_free(wide->inputs, wide->input_capacity * sizeof *wide->inputs);
+    mem_free(wide->ends, wide->end_capacity * sizeof *wide->ends);
     mem_free(wide->columns, wide->column_capacity * sizeof *wide->columns);
+    mem_free(wide->words, wide->word_capacity * sizeof *wide->words);
+    merge_tree_release(&wide->tree);
     mem_free(wide->same, wide->same_capacity * sizeof *wide->same);
     order_release(&wide->order);
     *wide = (struct wide_order){0};
@@ -76,6 +99,8 @@ wide_order_begin(struct wide_order *wide, const struct layout *layout, size_t in
     wide->input_count = 0;
     wide->count = 0;
     return array_reserve(&wide->inputs, &wide->input_capacity, sizeof *wide->inputs,
+                         input_count) &&
+           array_reserve(&wide->ends, &wide->end_capacity, sizeof *wide->ends,
                          input_count) &&
            array_reserve(&wide->columns, &wide->column_capacity, sizeof *wide->columns,
                          input_count) &&
@@ -96,15 +121,185 @@ wide_order_add(struct wide_order *wide, const struct rows *rows, size_t begin, s
     for (size_t i = 0; i < end - begin; i++)
         handles[i] = input << 32 | (begin + i);
     wide->count += end - begin;
+    wide->ends[input] = wide->count;
 }
 
 bool
 wide_order_sort(struct wide_order *wide, size_t shared)
 {
-    assert(wide->count == wide->order.pairs.count);
-    memset(wide->same, 0, (wide->count + 1) * sizeof *wide->same);
+    const size_t count = wide->count;
+    bool sorted = false;
+
+    assert(count == wide->order.pairs.count);
+    memset(wide->same, 0, (count + 1) * sizeof *wide->same);
+    if (count >= NUMBERS_MIN && count <= NUMBERS_MAX) {
+        if (!array_reserve(&wide->words, &wide->word_capacity, sizeof *wide->words,
+                           2 * count))
+            return false;
+        sorted = sort_numbers(wide, shared);
+    }
+    if (sorted)
+        return split_numbered(wide, wide->words, shared);
     return sort_and_split(
         wide, (struct ties){.count = wide->count, .by = BY_KEY, .shared = shared});
+}
+
+bool
+wide_order_merge(struct wide_order *wide, size_t shared)
+{
+    const size_t count = wide->count;
+
+    assert(count == wide->order.pairs.count);
+    if (wide->input_count < 2 || count > NUMBERS_MAX)
+        return wide_order_sort(wide, shared);
+    if (!array_reserve(&wide->words, &wide->word_capacity, sizeof *wide->words,
+                       4 * count) ||
+        !merge_tree_begin(&wide->tree, wide->input_count))
+        return false;
+    if (!number_rows(wide, &shared))
+        return wide_order_sort(wide, shared);
+    uint64_t *const merged = wide->words + count;
+
+    word_merge(&wide->tree, merged, merged + count);
+    order_handles(wide, merged, wide->words);
+    memset(wide->same, 0, (count + 1) * sizeof *wide->same);
+    return split_numbered(wide, merged, shared);
+}
+
+/* Sorts rows by the leading bits of their words behind the `shared` bytes. False when too
+ * many are the same. */
+static bool
+sort_numbers(struct wide_order *wide, size_t shared)
+{
+    const size_t count = wide->count;
+    uint64_t *words = wide->words, least = UINT64_MAX, greatest = 0;
+
+    load_words_of(wide, wide->layout->key.spans ? shared : 0);
+    for (size_t i = 0; i < count; i++) {
+        least = words[i] < least ? words[i] : least;
+        greatest = words[i] > greatest ? words[i] : greatest;
+    }
+    if (least == greatest)
+        return false;
+    set_numbers(wide, least, (unsigned)__builtin_clzll(greatest - least));
+    if (!word_sort(words, words + count, count))
+        return false;
+    order_handles(wide, words, words + count);
+    return true;
+}
+
+/* Puts handles in the order of their rows' numbers. There is `scratch` for them. */
+static void
+order_handles(struct wide_order *wide, const uint64_t *numbers, uint64_t *scratch)
+{
+    uint64_t *const handles = wide->order.pairs.lo;
+
+    memcpy(scratch, handles, wide->count * sizeof *handles);
+    for (size_t i = 0; i < wide->count; i++)
+        handles[i] = scratch[numbers[i] & (NUMBERS_MAX - 1)];
+}
+
+/* Makes a number of each row's word, and a leaf of those of each input. False when all
+ * rows have the same word. `*shared` becomes the bytes that words are from behind. */
+static bool
+number_rows(struct wide_order *wide, size_t *shared)
+{
+    const size_t words_shared = wide->layout->key.spans ? *shared : 0;
+    uint64_t least, greatest;
+
+    load_words_of(wide, 0);
+    find_range(wide, &least, &greatest);
+    /* What is behind the prefix counts where the prefix has too few bits that differ. */
+    if (words_shared > 0 && __builtin_clzll((greatest - least) | 1) > NUMBER_BITS) {
+        load_words_of(wide, words_shared);
+        find_range(wide, &least, &greatest);
+    } else {
+        *shared = 0;
+    }
+    if (least == greatest)
+        return false;
+    set_numbers(wide, least, (unsigned)__builtin_clzll(greatest - least));
+    for (size_t n = 0, begin = 0; n < wide->input_count; begin = wide->ends[n++])
+        wide->tree.nodes[n].run =
+            (struct run){.hi = wide->words + begin, .count = wide->ends[n] - begin};
+    return true;
+}
+
+/* The word of each row behind the `shared` bytes of its key. */
+static void
+load_words_of(struct wide_order *wide, size_t shared)
+{
+    const uint64_t *handles = wide->order.pairs.lo;
+    uint64_t *words = wide->words;
+
+    for (size_t n = 0, begin = 0; n < wide->input_count; begin = wide->ends[n++]) {
+        const struct rows *rows = wide->inputs[n];
+        const size_t count = wide->ends[n] - begin;
+        const size_t first = count > 0 ? (uint32_t)handles[begin] : 0;
+
+        if (shared == 0 && count > 0)
+            memcpy(words, rows->hi + first, count * sizeof *words);
+        for (size_t i = 0; shared > 0 && i < count; i++) {
+            const struct span span = span_behind(rows->key[first + i], shared);
+
+            words[i] = bytes_prefix(span.data, span.size);
+        }
+        words += count;
+    }
+}
+
+/* The least and the greatest word of all inputs. */
+static void
+find_range(const struct wide_order *wide, uint64_t *least, uint64_t *greatest)
+{
+    *least = UINT64_MAX;
+    *greatest = 0;
+    for (size_t n = 0, begin = 0; n < wide->input_count; begin = wide->ends[n++]) {
+        const uint64_t first = wide->words[begin], last = wide->words[wide->ends[n] - 1];
+
+        assert(begin < wide->ends[n]);
+        assert(first <= last);
+        *least = first < *least ? first : *least;
+        *greatest = last > *greatest ? last : *greatest;
+    }
+}
+
+/* The leading bits of each word that differ, above the number of the row. */
+static void
+set_numbers(struct wide_order *wide, uint64_t least, unsigned shift)
+{
+    const uint64_t mask = ~(uint64_t)(NUMBERS_MAX - 1);
+    uint64_t *words = wide->words;
+
+    for (size_t i = 0; i < wide->count; i++)
+        words[i] = ((words[i] - least) << shift & mask) | i;
+}
+
+/* Sorts rows with the same leading bits. Where keys are words, the other bits may
+ * differ. */
+static bool
+sort_numbered(struct wide_order *wide, struct ties ties)
+{
+    if (wide->layout->key.spans || ties.count <= TIES_BY_INSERTION)
+        return sort_ties(wide, ties);
+    return sort_and_split(wide, ties);
+}
+
+static bool
+split_numbered(struct wide_order *wide, const uint64_t *numbers, size_t shared)
+{
+    for (size_t at = 0, next; at < wide->count; at = next) {
+        struct ties ties = {.begin = at, .by = BY_KEY, .shared = shared};
+
+        next = at + 1;
+        while (next < wide->count &&
+               numbers[next] >> NUMBER_BITS == numbers[at] >> NUMBER_BITS)
+            next++;
+        ties.count = next - at;
+        if (ties.count > 1 && !sort_numbered(wide, ties))
+            return false;
+    }
+    return true;
 }
 
 /* Sorts rows by their words, then those with the same word. */
@@ -303,9 +498,35 @@ write_rows(struct wide_order *wide, size_t begin, size_t end, struct rows *out)
                         (uint32_t)handles[i] + 1);
         return;
     }
-    write_columns(wide, begin, end, out);
-    write_weights(wide, begin, end, out);
+    if (layout->key.spans && layout->value.spans && !layout->timed &&
+        layout->weight_count == 1) {
+        write_usual(wide, begin, end, out);
+    } else {
+        write_columns(wide, begin, end, out);
+        write_weights(wide, begin, end, out);
+    }
     out->count += end - begin;
+}
+
+/* Keys and values that are bytes, and nothing else: row by row, as nearly all are. */
+static void
+write_usual(const struct wide_order *wide, size_t begin, size_t end, struct rows *out)
+{
+    const uint64_t *handles = wide->order.pairs.lo;
+    const struct rows *const *inputs = wide->inputs;
+    const struct rows to = *out;
+    size_t at = to.count;
+
+    for (size_t i = begin; i < end; i++, at++) {
+        const struct rows *from = inputs[handles[i] >> 32];
+        const size_t row = (uint32_t)handles[i];
+
+        to.hi[at] = from->hi[row];
+        to.lo[at] = from->lo[row];
+        to.key[at] = from->key[row];
+        to.value[at] = from->value[row];
+        to.weight[at] = from->weight[row];
+    }
 }
 
 #define WRITE_COLUMN(type, field)                                                        \

@@ -11,13 +11,14 @@
  * first in their keys, then in their values. So bytes are hardly ever compared, however
  * long the prefixes are that keys share.
  *
- *     keys                     words      words of the ties
- *     customer/0041            customer   /0041
- *     customer/0107            customer   /0107
- *     item/17                  item/17
+ * Where words differ in their leading bits, as they mostly do, numbers are sorted
+ * instead: the leading ones of the bits in which words differ, and below them which row
+ * it is. Inputs that are in order are not sorted but merged, by the same numbers. Rows
+ * with the same bits are sorted like those with the same word.
  */
 
 #include "kernel/history.h"
+#include "kernel/merge_tree.h"
 #include "kernel/order.h"
 
 struct wide_order {
@@ -26,6 +27,9 @@ struct wide_order {
     const struct rows **inputs;
     size_t input_count;
     size_t input_capacity;
+    /* Where the handles of each input end before they are sorted. */
+    size_t *ends;
+    size_t end_capacity;
     /* `lo` the handles. */
     struct order order;
     size_t count;
@@ -35,6 +39,11 @@ struct wide_order {
     /* One column of each input. */
     const void **columns;
     size_t column_capacity;
+    /* Of a merge: its steps, and the numbers of rows: as inputs have them, merged, and
+     * room for what comes between. */
+    struct merge_tree tree;
+    uint64_t *words;
+    size_t word_capacity;
 };
 
 void wide_order_release(struct wide_order *wide);
@@ -47,6 +56,8 @@ void wide_order_add(struct wide_order *wide, const struct rows *rows, size_t beg
                     size_t end);
 /* Sorts. All keys begin with the same `shared` bytes. False without memory. */
 bool wide_order_sort(struct wide_order *wide, size_t shared);
+/* The same of two inputs at least, the rows of each of which are in order. */
+bool wide_order_merge(struct wide_order *wide, size_t shared);
 /*
  * Appends the rows in order to `out`, which has room: those of one key and value as
  * history_finish() leaves them, if they are several or `each_row` asks for it; all of

@@ -208,7 +208,7 @@ merge_shares(struct kway *kway, size_t total, struct rows *out)
 
         wide_order_add(wide, &input->rows, input->at, input->at + work->open[i].share);
     }
-    if (!wide_order_sort(wide, shared_bytes(kway)))
+    if (!wide_order_merge(wide, shared_bytes(kway)))
         return SPINE_NOMEM;
     return wide_order_write(wide, &rule, times_move, out);
 }

@@ -136,6 +136,8 @@ bool lookup_image_is_sound(const void *image, size_t bytes);
 enum lookup_kind lookup_image_kind(const void *image);
 uint64_t lookup_image_keys(const void *image);
 bool lookup_image_maybe(const void *image, uint64_t word, uint64_t hash);
+/* Asks the processor for what that will look at. */
+void lookup_image_prefetch(const void *image, uint64_t hash);
 /* An empty filter that becomes a sound image again when the same keys are added;
  * SPINE_NOMEM. */
 enum spine_status lookup_new_like(struct lookup **out, const void *image);
@@ -259,5 +261,9 @@ lookup_hash(const struct cell_layout *column, const struct cell *key)
         return lookup_mix(key->word ^ lookup_mix(key->rest + 1));
     return XXH3_64bits(key->span.data, key->span.size);
 }
+
+/* The same of many keys that are bytes. */
+void lookup_hash_all(const struct cell_layout *column, const struct cell *keys,
+                     size_t count, uint64_t *hashes);
 
 #endif

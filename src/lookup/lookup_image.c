@@ -115,6 +115,18 @@ lookup_image_maybe(const void *image, uint64_t word, uint64_t hash)
     return bloom_maybe(&bloom, hash);
 }
 
+void
+lookup_image_prefetch(const void *image, uint64_t hash)
+{
+    const struct image_head *head = image;
+
+    if (head->kind == LOOKUP_BLOOM) {
+        const struct bloom bloom = bloom_of(head);
+
+        bloom_prefetch(&bloom, hash);
+    }
+}
+
 enum spine_status
 lookup_new_like(struct lookup **out, const void *image)
 {

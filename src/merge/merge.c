@@ -23,6 +23,7 @@ gather_files(struct merge *merge, struct spine_batch *const *batches, size_t bat
 static void set_output(struct merge *merge, const struct merge_options *options);
 static void read_ahead(struct merge *merge, const struct merge_options *options);
 static void bring_all(struct merge *merge);
+static void take_given(struct merge *merge, const struct merge_options *options);
 static void take_filters(struct merge *merge, struct retain *retain);
 static void expect_written(struct merge *merge, struct spine_batch *written);
 static enum spine_status take_written(struct merge *merge, uint64_t *fuel_rows);
@@ -100,8 +101,8 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
         blocks += options->written->block_count;
     }
     TRY(output_reserve_blocks(&merge->output, blocks + merge->rows_all / BLOCK_ROWS + 1));
-    if (options != NULL && options->retain != NULL)
-        take_filters(merge, options->retain);
+    if (options != NULL)
+        take_given(merge, options);
     *out = merge;
     merge = NULL;
 out:
@@ -154,9 +155,13 @@ read_ahead(struct merge *merge, const struct merge_options *options)
 {
     const size_t many = merge->input_count / MERGE_AHEAD_INPUTS;
     uint64_t bytes_max = READ_AHEAD_BYTES / (many > 0 ? many : 1);
+    size_t in_files = 0;
 
-    if (options->ahead_bytes > 0 && options->ahead_bytes / merge->input_count < bytes_max)
-        bytes_max = options->ahead_bytes / merge->input_count;
+    for (size_t i = 0; i < merge->input_count; i++)
+        in_files += merge->inputs[i].batch->elsewhere;
+    if (options->ahead_bytes > 0 && in_files > 0 &&
+        options->ahead_bytes / in_files < bytes_max)
+        bytes_max = options->ahead_bytes / in_files;
     merge->waiter = merge->fetch.waiter = *options->waiter;
     merge->writes = (struct store_waiter){.runtime = options->waiter->runtime,
                                           .on_end = options->waiter->on_end,
@@ -173,6 +178,15 @@ read_ahead(struct merge *merge, const struct merge_options *options)
         input->ahead.bytes_max = bytes_max > 0 ? bytes_max : 1;
         input->reader.ahead = &input->ahead;
     }
+}
+
+/* What a merge that succeeds takes of its options. */
+static void
+take_given(struct merge *merge, const struct merge_options *options)
+{
+    if (options->retain != NULL)
+        take_filters(merge, options->retain);
+    merge->reservation = options->reservation;
 }
 
 /* Filters that have judged all inputs, by themselves, have nothing to say. */
@@ -417,12 +431,16 @@ void
 merge_free(struct merge *merge)
 {
     struct account_span span = account_enter(merge != NULL ? merge->account : NULL);
+    struct reservation reservation = {0};
 
+    if (merge != NULL)
+        reservation = merge->reservation;
     if (span.account != NULL)
         (void)account_ref(span.account);
     merge_release(merge);
     account_leave(&span);
     account_unref(span.account);
+    runtime_unreserve(&reservation);
 }
 
 static void

@@ -68,6 +68,9 @@ struct merge_options {
     uint64_t ahead_bytes;
     /* The account that is charged for its memory and for its output; NULL: none. */
     struct account *account;
+    /* What was reserved for it; taken by a merge_new() that succeeds, and given back when
+     * the merge is freed. */
+    struct reservation reservation;
 };
 
 /* What a merge has done so far. */
@@ -171,6 +174,9 @@ struct small_batches {
  */
 struct overlap_look {
     struct fetch *fetch;
+    /* A batch counts as one that has rows only where it surely has: the answer is too
+     * small, if anything. Nothing is asked for. */
+    bool at_least;
     bool lacks;
     bool has_failed;
 };

@@ -219,7 +219,7 @@ guest_seek(struct overlap *overlap, struct guest *guest, const struct row_code *
         first = reader_block_first(reader);
         if (row_code_compare(&overlap->large->layout, &first, code) >= after)
             return;
-        if (!fetch_has_room(fetch))
+        if (overlap->look->at_least || !fetch_has_room(fetch))
             goto vague;
         st = fetch_block(fetch, reader->batch, reader->block, NULL);
         overlap->look->lacks |= st == SPINE_BUSY && !fetch->is_closed;
@@ -232,6 +232,9 @@ guest_seek(struct overlap *overlap, struct guest *guest, const struct row_code *
 vague:
     guest->is_vague = true;
     guest->sought = *code;
+    /* The block has what was sought, or something behind it. */
+    if (overlap->look->at_least)
+        guest->sought = block_last(reader->batch, reader->block);
 }
 
 /* SPINE_BUSY: the block that has the code is not in memory; the reader stands before

@@ -78,6 +78,7 @@ struct merge {
     bool intact;
     /* A reference, or NULL. */
     struct account *account;
+    struct reservation reservation;
     /* Merged rows, judged up to `fresh_at`.
      * Without `retain` rows are as good as judged. */
     struct rows fresh;

@@ -8,8 +8,8 @@ static void write_runtime(struct text_out *out, const struct spine_runtime_stats
 static void write_spine(struct text_out *out, const struct spine_stats *stats);
 static void
 write_table(struct text_out *out, const struct metric_table *table, const void *stats);
-static void
-write_histogram(struct text_out *out, const struct spine_histogram *histogram);
+static void write_histogram(struct text_out *out, const struct metric *metric,
+                            const uint64_t *counts);
 static void write_string(struct text_out *out, const char *key, const char *value);
 
 void
@@ -79,8 +79,8 @@ write_table(struct text_out *out, const struct metric_table *table, const void *
         text_put(out, i > 0 ? ",\"" : "\"");
         text_put(out, metric->field);
         text_put(out, "\":");
-        if (metric->kind == METRIC_HISTOGRAM)
-            write_histogram(out, metric_histogram(metric, stats));
+        if (metric_is_histogram(metric))
+            write_histogram(out, metric, metric_histogram(metric, stats));
         else if (metric->kind != METRIC_RATIO)
             text_put_number(out, metric_value(metric, stats));
         else if (metric_ratio(metric, stats, &ratio))
@@ -90,17 +90,17 @@ write_table(struct text_out *out, const struct metric_table *table, const void *
     }
 }
 
-/* {"counts":[...],"sum_ns":...} */
+/* {"counts":[...],"sum_ns":...}, of sizes "sum_bytes". */
 static void
-write_histogram(struct text_out *out, const struct spine_histogram *histogram)
+write_histogram(struct text_out *out, const struct metric *metric, const uint64_t *counts)
 {
     text_put(out, "{\"counts\":[");
     for (unsigned i = 0; i < SPINE_BUCKETS; i++) {
         text_put(out, i > 0 ? "," : "");
-        text_put_number(out, histogram->counts[i]);
+        text_put_number(out, counts[i]);
     }
-    text_put(out, "],\"sum_ns\":");
-    text_put_number(out, histogram->sum_ns);
+    text_put(out, metric->kind == METRIC_SIZES ? "],\"sum_bytes\":" : "],\"sum_ns\":");
+    text_put_number(out, counts[SPINE_BUCKETS]);
     text_put(out, "}");
 }
 

@@ -53,12 +53,16 @@ static const struct metric runtime_metrics[] = {
 
 #define METRIC_OF_HISTOGRAM(type, field, name, help)                                     \
     {#field, #name, help, METRIC_HISTOGRAM, offsetof(struct type, field), NULL},
+#define METRIC_OF_SIZES(type, field, name, help)                                         \
+    {#field, #name, help, METRIC_SIZES, offsetof(struct type, field), NULL},
 
 static const struct metric store_metrics[] = {
 #define SPINE_STORE_METRIC(field, kind, name, help)                                      \
     METRIC(spine_store_stats, field, kind, name, help)
 #define SPINE_STORE_HISTOGRAM(field, name, help)                                         \
     METRIC_OF_HISTOGRAM(spine_store_stats, field, name, help)
+#define SPINE_STORE_SIZES(field, name, help)                                             \
+    METRIC_OF_SIZES(spine_store_stats, field, name, help)
 #define SPINE_STORE_RATIO(name, over, under, help) METRIC_OF_RATIO(store_, name, help)
 #include "spine/metrics.def"
 };
@@ -87,9 +91,22 @@ metric_value(const struct metric *metric, const void *stats)
     return value;
 }
 
-const struct spine_histogram *
+bool
+metric_is_histogram(const struct metric *metric)
+{
+    return metric->kind == METRIC_HISTOGRAM || metric->kind == METRIC_SIZES;
+}
+
+const uint64_t *
 metric_histogram(const struct metric *metric, const void *stats)
 {
+    static_assert(offsetof(struct spine_histogram, sum_ns) ==
+                          SPINE_BUCKETS * sizeof(uint64_t) &&
+                      offsetof(struct spine_size_histogram, sum_bytes) ==
+                          SPINE_BUCKETS * sizeof(uint64_t),
+                  "the sum of a histogram is behind its counts");
+
+    assert(metric_is_histogram(metric));
     return (const void *)((const char *)stats + metric->offset);
 }
 

@@ -77,7 +77,8 @@ enum metric_kind {
     METRIC_TOTAL,
     METRIC_TOTAL_NS,
     METRIC_RATIO,
-    METRIC_HISTOGRAM
+    METRIC_HISTOGRAM,
+    METRIC_SIZES
 };
 
 struct metric {
@@ -85,7 +86,7 @@ struct metric {
     const char *name;  /* in Prometheus, less a prefix and _total */
     const char *help;
     enum metric_kind kind;
-    size_t offset; /* of a uint64_t, or a struct spine_histogram */
+    size_t offset; /* of a uint64_t, or a histogram */
     /* METRIC_RATIO only. */
     void (*on_ratio)(const void *stats, double *part, double *whole);
 };
@@ -106,9 +107,10 @@ extern const struct metric_table store_table;
 uint64_t metric_value(const struct metric *metric, const void *stats);
 /* The value of a ratio; false when it has none, as what it is of is zero. */
 bool metric_ratio(const struct metric *metric, const void *stats, double *out);
-/* Of one that is a histogram. */
-const struct spine_histogram *
-metric_histogram(const struct metric *metric, const void *stats);
+/* Is it a histogram, of times or of sizes? */
+bool metric_is_histogram(const struct metric *metric);
+/* Such a one, as SPINE_BUCKETS counts and the sum behind them. */
+const uint64_t *metric_histogram(const struct metric *metric, const void *stats);
 /* Adds up what is told of two spines, as if they were one. Names stay those of `to`. */
 void spine_stats_add(struct spine_stats *to, const struct spine_stats *of);
 

@@ -71,7 +71,7 @@ write_things(struct text_out *out, const struct observed *observed, struct thing
 
             if (metric->kind == METRIC_RATIO && !metric_ratio(metric, stats, &ratio))
                 continue;
-            if (metric->kind == METRIC_HISTOGRAM) {
+            if (metric_is_histogram(metric)) {
                 assert(things.on_labels == NULL);
                 write_buckets(out, things.table, metric, stats);
                 continue;
@@ -98,9 +98,9 @@ write_header(struct text_out *out, const struct metric_table *table,
     text_put(out, metric->help);
     text_put(out, "\n# TYPE ");
     write_name(out, table, metric);
-    text_put(out, metric->kind == METRIC_HISTOGRAM ? " histogram\n"
-                  : grows                          ? " counter\n"
-                                                   : " gauge\n");
+    text_put(out, metric_is_histogram(metric) ? " histogram\n"
+                  : grows                     ? " counter\n"
+                                              : " gauge\n");
 }
 
 static void
@@ -133,6 +133,7 @@ write_value(struct text_out *out, const struct metric *metric, const void *stats
         text_put_real(out, ratio);
         break;
     case METRIC_HISTOGRAM:
+    case METRIC_SIZES:
         assert(!"a histogram has no one value");
         break;
     }
@@ -143,15 +144,16 @@ static void
 write_buckets(struct text_out *out, const struct metric_table *table,
               const struct metric *metric, const void *stats)
 {
-    const struct spine_histogram *const histogram = metric_histogram(metric, stats);
+    const uint64_t *const counts = metric_histogram(metric, stats);
+    const bool is_size = metric->kind == METRIC_SIZES;
     uint64_t count = 0;
 
     for (unsigned i = 0; i < SPINE_BUCKETS; i++) {
-        count += histogram->counts[i];
+        count += counts[i];
         write_name(out, table, metric);
         text_put(out, "_bucket{le=\"");
         if (i + 1 < SPINE_BUCKETS)
-            text_put_real(out, (double)(UINT64_C(1) << i) * 1e-6);
+            text_put_real(out, (double)(UINT64_C(1) << i) * (is_size ? 1024 : 1e-6));
         else
             text_put(out, "+Inf");
         text_put(out, "\"} ");
@@ -160,7 +162,10 @@ write_buckets(struct text_out *out, const struct metric_table *table,
     }
     write_name(out, table, metric);
     text_put(out, "_sum ");
-    text_put_real(out, (double)histogram->sum_ns * 1e-9);
+    if (is_size)
+        text_put_number(out, counts[SPINE_BUCKETS]);
+    else
+        text_put_real(out, (double)counts[SPINE_BUCKETS] * 1e-9);
     text_put(out, "\n");
     write_name(out, table, metric);
     text_put(out, "_count ");

@@ -38,6 +38,8 @@ static void put_merge(struct spine_trace_writer *writer, const struct spine_even
                       const char *phase);
 static void put_long(struct spine_trace_writer *writer, const struct spine_event *event,
                      const char *name);
+static void
+put_pressure(struct spine_trace_writer *writer, const struct spine_event *event);
 static void put_arrow(struct spine_trace_writer *writer, const struct spine_event *event,
                       const char *phase);
 static void begin_object(struct spine_trace_writer *writer, const char *phase,
@@ -150,6 +152,27 @@ on_event(void *context, const struct spine_event *event)
     case SPINE_EVENT_WRITE:
         put_long(writer, event, "write");
         break;
+    case SPINE_EVENT_CHECKPOINT:
+        put_long(writer, event, "checkpoint");
+        break;
+    case SPINE_EVENT_CHECKPOINT_FILES:
+        put_long(writer, event, "checkpoint: files");
+        break;
+    case SPINE_EVENT_CHECKPOINT_SYNC:
+        put_long(writer, event, "checkpoint: sync");
+        break;
+    case SPINE_EVENT_CHECKPOINT_MANIFEST:
+        put_long(writer, event, "checkpoint: manifest");
+        break;
+    case SPINE_EVENT_CHECKPOINT_REMOVE:
+        put_long(writer, event, "checkpoint: remove");
+        break;
+    case SPINE_EVENT_RESTORE:
+        put_long(writer, event, "restore");
+        break;
+    case SPINE_EVENT_PRESSURE:
+        put_pressure(writer, event);
+        break;
     }
     mutex_unlock(&writer->mutex);
 }
@@ -180,7 +203,9 @@ put_thread(struct spine_trace_writer *writer, const struct spine_event *event)
 static const char *
 thread_role(enum spine_event_kind kind)
 {
-    if (kind == SPINE_EVENT_READ || kind == SPINE_EVENT_WRITE)
+    if (kind == SPINE_EVENT_PRESSURE)
+        return "thread";
+    if (kind >= SPINE_EVENT_READ)
         return "store";
     return kind <= SPINE_EVENT_STALL ? "inserts" : "merges";
 }
@@ -213,6 +238,19 @@ put_long(struct spine_trace_writer *writer, const struct spine_event *event,
         text_put(out, ",\"cname\":\"terrible\"");
     put_name(out, event, name, event->merge > 0);
     put_arguments(out, event);
+}
+
+/* A counter, which viewers draw as a curve. */
+static void
+put_pressure(struct spine_trace_writer *writer, const struct spine_event *event)
+{
+    struct text_out *out = &writer->out;
+
+    begin_object(writer, "C", "memory", event);
+    put_micros(out, ",\"ts\":", event->begin_ns);
+    text_put(out, ",\"name\":\"memory pressure\",\"args\":{\"level\":");
+    text_put_number(out, event->level);
+    text_put(out, "}}");
 }
 
 /* Arrows belong to the "X" around them. */
@@ -284,6 +322,9 @@ put_micros(struct text_out *out, const char *key, uint64_t ns)
 static void
 put_arguments(struct text_out *out, const struct spine_event *event)
 {
+    const bool is_checkpoint =
+        event->kind == SPINE_EVENT_CHECKPOINT || event->kind == SPINE_EVENT_RESTORE;
+
     text_put(out, ",\"args\":{\"spine\":\"");
     text_put_name(out, event->spine != NULL ? event->spine : "");
     text_put(out, "\"");
@@ -293,8 +334,13 @@ put_arguments(struct text_out *out, const struct spine_event *event)
         text_put(out, "\"");
     }
     put_argument(out, ",\"merge\":", event->merge);
-    put_argument(out, ",\"batch\":", event->sequence);
-    put_argument(out, ",\"batches\":", event->count);
+    put_argument(out,
+                 is_checkpoint ? ",\"checkpoint\":" : ",\"batch\":", event->sequence);
+    put_argument(out,
+                 is_checkpoint                          ? ",\"spines\":"
+                 : event->kind > SPINE_EVENT_CHECKPOINT ? ",\"files\":"
+                                                        : ",\"batches\":",
+                 event->count);
     put_argument(out, ",\"rows\":", event->rows);
     put_argument(out, ",\"rows_out\":", event->rows_out);
     put_argument(out, ",\"bytes\":", event->bytes);

@@ -12,9 +12,31 @@
 #include "probe/probe_state.h"
 
 static size_t room_left(const struct spine_probe *probe);
+static inline bool give_staged(struct spine_probe *probe, size_t room);
 static enum spine_status give_key(struct spine_probe *probe, bool *done);
 static enum spine_status
 give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done);
+
+/* Appends what is given of few wide rows, their values, times and weights: nobody reads
+ * the keys of `to`. */
+static inline void
+append_values(const struct layout *layout, struct rows *to, const struct rows *from,
+              size_t begin, size_t count)
+{
+    const size_t weights = layout->weight_count;
+    size_t at = to->count;
+
+    for (size_t i = begin; i < begin + count; i++, at++) {
+        to->lo[at] = from->lo[i];
+        if (layout->value.spans)
+            to->value[at] = from->value[i];
+        if (layout->timed)
+            to->time[at] = from->time[i];
+        for (size_t w = 0; w < weights; w++)
+            to->weight[at * weights + w] = from->weight[i * weights + w];
+    }
+    to->count = at;
+}
 
 enum spine_status
 probe_fill(struct spine_probe *probe)
@@ -40,7 +62,8 @@ probe_fill(struct spine_probe *probe)
             continue;
         }
         rows_before = probe->row_count;
-        TRY_RETURN(give_key(probe, &done));
+        if (!give_staged(probe, room_left(probe)))
+            TRY_RETURN(give_key(probe, &done));
         probe->ends[probe->end_count++] = probe->row_count;
         probe->found += probe->row_count > rows_before;
         probe->key += done;
@@ -48,6 +71,28 @@ probe_fill(struct spine_probe *probe)
     assert(probe->end_count == 0 ||
            probe->ends[probe->end_count - 1] == probe->row_count);
     return SPINE_OK;
+}
+
+/* Gives the only hit of the present key, if it is that, was staged and has room. */
+static inline bool
+give_staged(struct spine_probe *probe, size_t room)
+{
+    struct rows *const rows = &probe->rows;
+    const uint32_t head = probe->heads[probe->key - probe->chunk_begin];
+    const struct hit *hit;
+    size_t count;
+
+    if (head == HIT_NONE)
+        return true;
+    hit = &probe->hits[head];
+    count = (size_t)(hit->end - hit->begin);
+    if (hit->next != HIT_NONE || hit->staged == HIT_NONE || probe->has_through ||
+        count > room || rows->capacity - rows->count < count ||
+        probe->options.want != SPINE_PROBE_ROWS || probe->layout.row_kind != ROW_WIDE)
+        return false;
+    append_values(&probe->layout, rows, &probe->staged, hit->staged, count);
+    probe->row_count += count;
+    return true;
 }
 
 /* Rows that the call may still give. */

@@ -43,22 +43,36 @@ take_cells(struct spine_probe *probe, const struct spine_columns *keys,
            struct spine_error *error)
 {
     const struct cell_layout *column = &probe->key_layout.key;
+    const bool fixed = column->shape == SHAPE_FIXED;
     const uint8_t *data = keys->keys;
 
     if (!array_reserve(&probe->cells, &probe->cell_capacity, sizeof *probe->cells,
                        keys->rows))
         return fail_nomem(error, "the keys of a probe", keys->rows * sizeof(struct cell));
     for (size_t i = 0; i < keys->rows; i++) {
-        const bool fixed = column->shape == SHAPE_FIXED;
         const size_t begin = fixed ? i * column->bytes : (size_t)keys->key_offsets[i];
         const size_t end =
             fixed ? begin + column->bytes : (size_t)keys->key_offsets[i + 1];
-        const union spine_datum datum =
-            spine_data(data != NULL ? data + begin : NULL, end - begin);
+        const uint8_t *const bytes = data != NULL ? data + begin : NULL;
+        struct cell *const cell = &probe->cells[i];
 
-        TRY_RETURN(cell_of_datum(column, datum, &probe->cells[i], error));
+        if (bytes == NULL || end - begin > SPINE_BYTES_MAX) {
+            TRY_RETURN(
+                cell_of_datum(column, spine_data(bytes, end - begin), cell, error));
+            continue;
+        }
+        cell->word = bytes_prefix(bytes, end - begin);
+        cell->rest = fixed ? bytes_prefix(bytes + 8, end - begin - 8) : 0;
+        cell->span = (struct span){bytes, end - begin};
     }
     return SPINE_OK;
+}
+
+/* Words that are equal do not tell. */
+static inline bool
+is_less(const struct cell *a, const struct cell *b)
+{
+    return a->word != b->word ? a->word < b->word : span_compare(a->span, b->span) < 0;
 }
 
 static enum spine_status
@@ -76,8 +90,8 @@ check_key_order(const struct spine_probe *probe, struct spine_error *error)
         break;
     case SHAPE_FIXED:
     case SHAPE_BYTES:
-        while (ascending < count && span_compare(probe->cells[ascending - 1].span,
-                                                 probe->cells[ascending].span) < 0)
+        while (ascending < count &&
+               is_less(&probe->cells[ascending - 1], &probe->cells[ascending]))
             ascending++;
         break;
     }

@@ -245,8 +245,7 @@ hash_keys(struct spine_probe *probe)
     if (keys->cells == NULL)
         lookup_mix_all(keys->words, keys->count, probe->hashes);
     else
-        for (size_t i = 0; i < keys->count; i++)
-            probe->hashes[i] = lookup_hash(keys->column, &keys->cells[i]);
+        lookup_hash_all(keys->column, keys->cells, keys->count, probe->hashes);
     probe->hashed = true;
 }
 

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "rows/rows.h"
+#include "tuple/tuple.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -23,6 +24,9 @@ struct line {
 };
 
 static void describe_bytes(struct spine_bytes bytes, struct line *text);
+static void add_columns(struct line *text, const char *of,
+                        const struct spine_tuple_type *given,
+                        const struct spine_tuple_type *wanted);
 static void add_difference(struct line *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 static const char *time_name(enum spine_time time);
@@ -181,10 +185,8 @@ fail_schema(struct spine_error *error, const char *what, const struct spine_sche
         given->value.size != wanted->value.size)
         add_difference(&to, "value %s, not %s", describe_type(given->value, one),
                        describe_type(wanted->value, other));
-    if (!spine_tuple_type_equal(given->key_tuple, wanted->key_tuple))
-        add_difference(&to, "other columns of keys");
-    if (!spine_tuple_type_equal(given->value_tuple, wanted->value_tuple))
-        add_difference(&to, "other columns of values");
+    add_columns(&to, "keys", given->key_tuple, wanted->key_tuple);
+    add_columns(&to, "values", given->value_tuple, wanted->value_tuple);
     if (given->time != wanted->time)
         add_difference(&to, "time %s, not %s", time_name(given->time),
                        time_name(wanted->time));
@@ -192,6 +194,41 @@ fail_schema(struct spine_error *error, const char *what, const struct spine_sche
         add_difference(&to, "%u weights, not %u", weights, weights_wanted);
     return spine_fail(error, SPINE_INVALID, "%s has another schema: %s", what,
                       differences);
+}
+
+enum spine_status
+spine_schema_compare(const struct spine_schema *given, const struct spine_schema *wanted,
+                     struct spine_error *error)
+{
+    if (given == NULL || wanted == NULL)
+        return fail_null(error, "spine_schema_compare",
+                         given == NULL ? "given" : "wanted");
+    if (spine_schema_equal(given, wanted))
+        return SPINE_OK;
+    return fail_schema(error, "what is given", given, wanted);
+}
+
+/* The first column in which two types differ, or how many each has. */
+static void
+add_columns(struct line *text, const char *of, const struct spine_tuple_type *given,
+            const struct spine_tuple_type *wanted)
+{
+    const size_t count = given != NULL ? given->count : 0;
+    const size_t count_wanted = wanted != NULL ? wanted->count : 0;
+    size_t at = 0;
+
+    if (spine_tuple_type_equal(given, wanted))
+        return;
+    if (count != count_wanted) {
+        add_difference(text, "other columns of %s: %zu, not %zu", of, count,
+                       count_wanted);
+        return;
+    }
+    while (at < count && tuple_column_equal(&given->columns[at], &wanted->columns[at]))
+        at++;
+    assert(at < count);
+    add_difference(text, "other columns of %s: column %zu (%.40s) is another", of, at,
+                   wanted->columns[at].name != NULL ? wanted->columns[at].name : "");
 }
 
 static void

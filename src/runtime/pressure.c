@@ -7,6 +7,8 @@
 #include "observe/observe.h"
 #include "runtime/pump.h"
 
+#include <stdio.h>
+
 /* In percent of the limit: where a level begins; it ends LEVEL_SLACK below. */
 static const unsigned level_begins[PRESSURES] = {
     [PRESSURE_MODERATE] = 85,
@@ -21,12 +23,21 @@ static const unsigned level_begins[PRESSURES] = {
 /* The least bytes of an output that goes to a file under moderate pressure. */
 #define MODERATE_BYTES (UINT64_C(1) << 20)
 
-/* So often a merge begins that might not fit. */
-#define FORCE_NS UINT64_C(50000000)
+/* A merge begins though it does not fit when no other has gone on for so long. */
+#define STANDSTILL_NS UINT64_C(250000000)
+/* What is left for a merge that frees while there is none: at most this part of the
+ * limit. What these usually need falls by a sixteenth with each that needs less. */
+#define USUAL_PART 4u
+#define USUAL_FALL 16u
 
 /* The part of what it has in memory that a store keeps: 1 / 2^n. */
 static const unsigned cache_shifts[PRESSURES] = {
     [PRESSURE_HIGH] = 1, [PRESSURE_CRITICAL] = 3, [PRESSURE_FULL] = 4};
+
+/* An operator is told of changes at most so often, and of a full memory apart from them:
+ * where work keeps memory near its limit, levels change several times a second. */
+#define WORDS_NS UINT64_C(10000000000)
+#define WORDS_BYTES 160
 
 /* In sixteenths of the limit: what the store has anyway, and what it may fill up to, with
  * all that others hold, while there is no pressure. */
@@ -37,8 +48,16 @@ static bool others_changed(const struct spine_runtime *runtime, unsigned others)
 static unsigned others_of(const struct spine_runtime *runtime);
 static enum pressure
 level_of(const struct spine_runtime *runtime, uint64_t bytes, enum pressure present);
+static bool
+is_level(const struct spine_runtime *runtime, uint64_t bytes, unsigned percent);
+static uint64_t unused_bytes(const struct spine_runtime *runtime);
+static uint64_t
+room_for(const struct spine_runtime *runtime, const struct memory_need *need);
 static void apply_locked(struct spine_runtime *runtime, enum pressure level);
 static void give_room_locked(struct spine_runtime *runtime);
+static void note_change_locked(struct memory_budget *budget, enum pressure level);
+static void trace_pressure(struct spine_runtime *runtime, enum pressure level);
+static void tell_changes(struct spine_runtime *runtime);
 
 enum pressure
 runtime_weigh(struct spine_runtime *runtime)
@@ -50,6 +69,7 @@ runtime_weigh(struct spine_runtime *runtime)
 
     if (budget->limit_bytes == UINT64_MAX)
         return PRESSURE_NONE;
+    tell_changes(runtime);
     if (level_of(runtime, runtime_memory(runtime), before) == before &&
         !others_changed(runtime, others_of(runtime)))
         return before;
@@ -60,8 +80,10 @@ runtime_weigh(struct spine_runtime *runtime)
         mutex_unlock(&budget->mutex);
         return level;
     }
-    if (is_other)
+    if (is_other) {
         apply_locked(runtime, level);
+        note_change_locked(budget, level);
+    }
     give_room_locked(runtime);
     mutex_unlock(&budget->mutex);
     if (runtime->service != NULL)
@@ -69,12 +91,80 @@ runtime_weigh(struct spine_runtime *runtime)
     if (!is_other)
         return level;
     watch_tell_pressure(runtime);
-    runtime_log(runtime, level == PRESSURE_FULL ? SPINE_LOG_WARNING : SPINE_LOG_INFO,
-                "memory: pressure is %s, after %s: %llu of %llu bytes",
-                pressure_names[level], pressure_names[before],
+    trace_pressure(runtime, level);
+    tell_changes(runtime);
+    return level;
+}
+
+static void
+note_change_locked(struct memory_budget *budget, enum pressure level)
+{
+    const bool is_full = level == PRESSURE_FULL;
+    const uint64_t last_ns = is_full ? budget->told.warning_ns : budget->told.message_ns;
+    const uint64_t due_ns = last_ns > 0 ? last_ns + WORDS_NS : 0;
+
+    assert(mutex_is_held(&budget->mutex));
+    budget->changes++;
+    budget->told.changes++;
+    if (level > budget->told.most)
+        budget->told.most = level;
+    if (due_ns < atomic_load_explicit(&budget->words_due_ns, memory_order_relaxed))
+        atomic_store_explicit(&budget->words_due_ns, due_ns, memory_order_relaxed);
+}
+
+static void
+trace_pressure(struct spine_runtime *runtime, enum pressure level)
+{
+    const struct spine_trace *const trace = runtime_trace(runtime);
+    struct spine_event event = {.kind = SPINE_EVENT_PRESSURE, .spine = ""};
+
+    if (trace == NULL)
+        return;
+    event.level = (unsigned)level;
+    event.thread = thread_number();
+    event.begin_ns = event.end_ns = clock_now_ns();
+    event.bytes = runtime_memory(runtime);
+    trace->on_event(trace->context, &event);
+}
+
+/* Tells an operator of the changes, if there are some and it is time. */
+static void
+tell_changes(struct spine_runtime *runtime)
+{
+    struct memory_budget *const budget = &runtime->budget;
+    char between[WORDS_BYTES] = "";
+    enum pressure level, before;
+    uint64_t now_ns;
+    bool is_warning;
+
+    if (atomic_load_explicit(&budget->words_due_ns, memory_order_relaxed) == UINT64_MAX)
+        return;
+    now_ns = clock_now_ns();
+    if (now_ns < atomic_load_explicit(&budget->words_due_ns, memory_order_relaxed))
+        return;
+    mutex_lock(&budget->mutex);
+    if (now_ns < atomic_load_explicit(&budget->words_due_ns, memory_order_relaxed)) {
+        mutex_unlock(&budget->mutex);
+        return;
+    }
+    level = runtime_pressure(runtime);
+    before = budget->told.level;
+    is_warning = budget->told.most == PRESSURE_FULL;
+    if (budget->told.changes > 1)
+        (void)snprintf(between, sizeof between, ", up to %s in %u changes",
+                       pressure_names[budget->told.most], budget->told.changes);
+    budget->told.level = budget->told.most = level;
+    budget->told.changes = 0;
+    budget->told.message_ns = now_ns;
+    if (is_warning)
+        budget->told.warning_ns = now_ns;
+    atomic_store_explicit(&budget->words_due_ns, UINT64_MAX, memory_order_relaxed);
+    mutex_unlock(&budget->mutex);
+    runtime_log(runtime, is_warning ? SPINE_LOG_WARNING : SPINE_LOG_INFO,
+                "memory: pressure is %s, after %s%s: %llu of %llu bytes",
+                pressure_names[level], pressure_names[before], between,
                 (unsigned long long)runtime_memory(runtime),
                 (unsigned long long)budget->limit_bytes);
-    return level;
 }
 
 /* More than the store was told, or less by more than a little. */
@@ -99,18 +189,26 @@ others_of(const struct spine_runtime *runtime)
 static enum pressure
 level_of(const struct spine_runtime *runtime, uint64_t bytes, enum pressure present)
 {
-    const double percent = 100.0 * (double)bytes / (double)runtime->budget.limit_bytes;
     enum pressure level = PRESSURE_NONE;
 
     for (unsigned i = PRESSURE_MODERATE; i < PRESSURES; i++) {
+        const unsigned slack = i <= present ? LEVEL_SLACK : 0;
         unsigned begin = level_begins[i];
 
         if (i == PRESSURE_FULL && runtime->placement.store == NULL)
             begin = FULL_WITHOUT_STORE;
-        if (percent >= (double)(i <= present ? begin - LEVEL_SLACK : begin))
+        else if (i == PRESSURE_FULL)
+            bytes += runtime_promised(runtime);
+        if (is_level(runtime, bytes, begin - slack))
             level = (enum pressure)i;
     }
     return level;
+}
+
+static bool
+is_level(const struct spine_runtime *runtime, uint64_t bytes, unsigned percent)
+{
+    return 100.0 * (double)bytes >= percent * (double)runtime->budget.limit_bytes;
 }
 
 static void
@@ -178,19 +276,112 @@ runtime_memory_limit(const struct spine_runtime *runtime)
     return runtime->budget.limit_bytes;
 }
 
-/* What is under way may rest for long, as in a spine that is paused. */
-bool
-runtime_may_begin(struct spine_runtime *runtime, uint64_t bytes)
+uint64_t
+runtime_promised(const struct spine_runtime *runtime)
 {
-    const uint64_t now_ns = clock_now_ns();
-    uint64_t forced_ns = atomic_load_explicit(&runtime->forced_ns, memory_order_relaxed);
+    const struct memory_budget *budget = &runtime->budget;
+    const uint64_t most = budget->limit_bytes / USUAL_PART;
+    const uint64_t usual = atomic_load_explicit(&budget->usual, memory_order_relaxed);
+    const uint64_t left = usual < most ? usual : most;
 
-    if (runtime_pressure(runtime) < PRESSURE_CRITICAL ||
-        runtime_memory(runtime) + bytes <= runtime->budget.limit_bytes ||
-        account_bytes(runtime->account, ACCOUNT_SCRATCH) == 0)
+    if (atomic_load_explicit(&budget->freeing, memory_order_relaxed) > 0)
+        return unused_bytes(runtime);
+    return unused_bytes(runtime) + left;
+}
+
+bool
+runtime_is_promised(const struct spine_runtime *runtime)
+{
+    return runtime->placement.store != NULL &&
+           !is_level(runtime, runtime_memory(runtime),
+                     level_begins[PRESSURE_FULL] - LEVEL_SLACK);
+}
+
+/* What merges have reserved and do not use. */
+static uint64_t
+unused_bytes(const struct spine_runtime *runtime)
+{
+    const uint64_t reserved =
+        atomic_load_explicit(&runtime->budget.reserved, memory_order_relaxed);
+    uint64_t used = account_bytes(runtime->account, ACCOUNT_SCRATCH) +
+                    account_output_bytes(runtime->account);
+
+    if (reserved > 0 && runtime->service != NULL)
+        used += runtime->service->calls->on_merge_memory(runtime->service);
+    return used < reserved ? reserved - used : 0;
+}
+
+bool
+runtime_reserve(struct spine_runtime *runtime, const struct memory_need *need,
+                struct reservation *out, uint64_t *granted)
+{
+    struct memory_budget *budget = &runtime->budget;
+    const uint64_t now_ns = clock_now_ns();
+    uint64_t room;
+    bool fits;
+
+    *out = (struct reservation){.runtime = NULL};
+    *granted = need->more;
+    if (budget->limit_bytes == UINT64_MAX)
         return true;
-    return now_ns - forced_ns >= FORCE_NS &&
-           atomic_compare_exchange_strong(&runtime->forced_ns, &forced_ns, now_ns);
+    mutex_lock(&budget->mutex);
+    room = room_for(runtime, need);
+    fits = need->bytes <= room || atomic_load(&budget->reserved) == 0 ||
+           (need->frees && atomic_load(&budget->freeing) == 0) ||
+           now_ns - atomic_load(&budget->progress_ns) >= STANDSTILL_NS;
+    if (fits) {
+        room = need->bytes < room ? (room - need->bytes) / 2 : 0;
+        *granted = need->more < room ? need->more : room;
+        *out = (struct reservation){
+            .runtime = runtime, .bytes = need->bytes + *granted, .frees = need->frees};
+        atomic_fetch_add(&budget->reserved, out->bytes);
+        if (need->frees) {
+            const uint64_t usual = atomic_load(&budget->usual);
+            const uint64_t less = usual - usual / USUAL_FALL;
+
+            atomic_fetch_add(&budget->freeing, 1);
+            atomic_store(&budget->usual, need->bytes > less ? need->bytes : less);
+        }
+        atomic_store(&budget->progress_ns, now_ns);
+    }
+    mutex_unlock(&budget->mutex);
+    return fits;
+}
+
+/* What such a merge may have. */
+static uint64_t
+room_for(const struct spine_runtime *runtime, const struct memory_need *need)
+{
+    const uint64_t limit = runtime->budget.limit_bytes;
+    const uint64_t taken =
+        runtime_memory(runtime) +
+        (need->frees ? unused_bytes(runtime) : runtime_promised(runtime));
+
+    return taken < limit ? limit - taken : 0;
+}
+
+void
+runtime_unreserve(struct reservation *reservation)
+{
+    struct memory_budget *budget;
+
+    if (reservation->runtime == NULL)
+        return;
+    budget = &reservation->runtime->budget;
+    assert(atomic_load(&budget->reserved) >= reservation->bytes);
+    assert(!reservation->frees || atomic_load(&budget->freeing) > 0);
+    atomic_fetch_sub(&budget->reserved, reservation->bytes);
+    if (reservation->frees)
+        atomic_fetch_sub(&budget->freeing, 1);
+    *reservation = (struct reservation){.runtime = NULL};
+}
+
+void
+runtime_note_progress(struct spine_runtime *runtime)
+{
+    if (runtime->budget.limit_bytes != UINT64_MAX)
+        atomic_store_explicit(&runtime->budget.progress_ns, clock_now_ns(),
+                              memory_order_relaxed);
 }
 
 bool

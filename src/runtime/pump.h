@@ -58,10 +58,26 @@ struct memory_budget {
     atomic_int level; /* enum pressure */
     /* What others than the store hold, in sixteenths of the limit, when it was told. */
     atomic_uint others;
+    /* What all merges have reserved; how many of them free; what one of these usually
+     * needs; when a merge went on last, of clock_now_ns(). */
+    atomic_uint_least64_t reserved;
+    atomic_uint freeing;
+    atomic_uint_least64_t usual;
+    atomic_uint_least64_t progress_ns;
     /* Guards what follows, and changes of the level. */
     struct mutex mutex;
     uint64_t since_ns;
     uint64_t ns[PRESSURES]; /* spent at each level before `since_ns` */
+    uint64_t changes;       /* of the level, in all */
+    struct {
+        /* The level of the last message, the highest one since, and the changes since. */
+        enum pressure level, most;
+        unsigned changes;
+        /* When there was a message last, and when a warning; 0: never. */
+        uint64_t message_ns, warning_ns;
+    } told;
+    /* When the changes that nobody was told of are due; UINT64_MAX: there are none. */
+    atomic_uint_least64_t words_due_ns;
 };
 
 struct spine_runtime {
@@ -86,8 +102,6 @@ struct spine_runtime {
     struct runtime_service *service;
     struct placement placement;
     struct memory_budget budget;
-    /* When a merge began last that might not fit; of clock_now_ns(). */
-    atomic_uint_least64_t forced_ns;
     struct {
         struct job job;
         /* The most that the library held since the last time, in bytes; when that was. */
@@ -99,6 +113,8 @@ struct spine_runtime {
          * time or when it was less; when to look again. */
         atomic_size_t beyond_least;
         atomic_uint_least64_t look_ns;
+        /* Until when it rests after a trim; of the thread that looks. */
+        uint64_t rest_ns;
     } trim;
     /* A reference. */
     struct account *account;

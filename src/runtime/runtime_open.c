@@ -191,12 +191,16 @@ placement_init(struct spine_runtime *runtime, const struct spine_runtime_options
     runtime->budget.limit_bytes =
         options->memory_limit_bytes > 0 ? options->memory_limit_bytes : UINT64_MAX;
     runtime->budget.storage_bytes_min = storage_bytes_min(options);
+    atomic_init(&runtime->budget.words_due_ns, UINT64_MAX);
     atomic_init(&placement->output_bytes_min, runtime->budget.storage_bytes_min);
     atomic_init(&placement->insert_bytes_min, UINT64_MAX);
     atomic_init(&placement->outputs_bytes, 0);
     runtime->budget.since_ns = clock_now_ns();
     atomic_init(&runtime->budget.level, PRESSURE_NONE);
-    atomic_init(&runtime->forced_ns, 0);
+    atomic_init(&runtime->budget.reserved, 0);
+    atomic_init(&runtime->budget.freeing, 0);
+    atomic_init(&runtime->budget.usual, 0);
+    atomic_init(&runtime->budget.progress_ns, 0);
 #ifdef SPINE_STORE_OF_TESTS
     if (options->store == NULL)
         runtime->service = elsewhere_place(placement);

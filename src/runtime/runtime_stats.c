@@ -4,10 +4,13 @@
 
 #include "runtime/pump.h"
 
+#include <sys/resource.h>
+
 void
 spine_runtime_get_stats(struct spine_runtime *runtime, struct spine_runtime_stats *out)
 {
     struct memory_budget *budget;
+    struct rusage usage;
 
     if (out == NULL)
         return;
@@ -27,10 +30,15 @@ spine_runtime_get_stats(struct spine_runtime *runtime, struct spine_runtime_stat
         out->store_bytes = runtime->service->calls->on_memory(runtime->service);
     out->memory_bytes = out->block_bytes + out->fence_bytes + out->filter_bytes +
                         out->merge_bytes + out->reader_bytes + out->store_bytes;
+    out->allocated_bytes = spine_allocated_bytes();
+    /* In KiB on Linux. */
+    if (getrusage(RUSAGE_SELF, &usage) == 0)
+        out->resident_bytes_max = (uint64_t)usage.ru_maxrss * 1024;
     mutex_lock(&budget->mutex);
     out->pressure = (enum spine_pressure)runtime_pressure(runtime);
     for (unsigned i = 0; i < PRESSURES; i++)
         out->pressure_ns[i] = budget->ns[i];
     out->pressure_ns[out->pressure] += clock_now_ns() - budget->since_ns;
+    out->pressure_changes = budget->changes;
     mutex_unlock(&budget->mutex);
 }

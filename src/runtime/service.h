@@ -36,6 +36,8 @@ struct runtime_service_calls {
     void (*on_close)(struct runtime_service *service, struct spine_runtime *runtime);
     /* Bytes of memory that it holds. */
     uint64_t (*on_memory)(struct runtime_service *service);
+    /* The part of it that merges have: what they write, and what they read ahead. */
+    uint64_t (*on_merge_memory)(struct runtime_service *service);
     /* The runtime is open. Frees nothing: a lock of the runtime is held. */
     void (*on_pressure)(struct runtime_service *service, struct spine_runtime *runtime,
                         const struct service_room *room);

@@ -11,7 +11,7 @@
  * A runtime with a limit cannot wait for that: half of its limit would be resident and
  * not used. While it works it looks every some milliseconds at what is resident beyond
  * what the library holds, and when that has grown, malloc returns what it can at once.
- * That takes a thirtieth of a thread's time at most.
+ * That takes a thirtieth of a thread's time at most, but for when it has grown a lot.
  */
 
 #include "base/alloc.h"
@@ -29,6 +29,8 @@
  * of the limit that is added to them. */
 #define BEYOND_BYTES_MIN ((size_t)6 << 20)
 #define BEYOND_PART 32u
+/* As soon as so much has come, nothing is rested. */
+#define BEYOND_BYTES_MOST ((size_t)10 << 20)
 /* The time between two looks at that; and how many times longer than a trim took the
  * runtime rests after it. */
 #define LOOK_NS UINT64_C(5000000)
@@ -79,7 +81,7 @@ trim_at_limit(struct spine_runtime *runtime)
     const size_t part = (size_t)(runtime->budget.limit_bytes / BEYOND_PART);
     const uint64_t now_ns = clock_now_ns();
     uint64_t look_ns = atomic_load_explicit(&runtime->trim.look_ns, memory_order_relaxed);
-    size_t least, beyond;
+    size_t least, beyond, more;
 
     if (now_ns < look_ns ||
         !atomic_compare_exchange_strong(&runtime->trim.look_ns, &look_ns, UINT64_MAX))
@@ -87,15 +89,17 @@ trim_at_limit(struct spine_runtime *runtime)
     look_ns = now_ns + LOOK_NS;
     beyond = mem_resident_beyond();
     least = atomic_load_explicit(&runtime->trim.beyond_least, memory_order_relaxed);
-    if (beyond > least && beyond - least > BEYOND_BYTES_MIN + part) {
+    more = beyond > least ? beyond - least : 0;
+    if (more > BEYOND_BYTES_MOST + part ||
+        (more > BEYOND_BYTES_MIN + part && now_ns >= runtime->trim.rest_ns)) {
         mem_trim();
         least = mem_resident_beyond();
-        look_ns += REST_TIMES * (clock_now_ns() - now_ns);
+        runtime->trim.rest_ns = clock_now_ns() + REST_TIMES * (clock_now_ns() - now_ns);
     } else if (beyond < least) {
         least = beyond;
     }
     atomic_store_explicit(&runtime->trim.beyond_least, least, memory_order_relaxed);
-    atomic_store_explicit(&runtime->trim.look_ns, look_ns, memory_order_relaxed);
+    atomic_store_explicit(&runtime->trim.look_ns, look_ns, memory_order_release);
 }
 
 /* Nothing else is ready, or this job, which can be spared, would not run. */

@@ -178,6 +178,26 @@ store_pin_resident(struct store_file *file, uint32_t index, bool transient)
     return cached;
 }
 
+bool
+store_prefers_strip(struct store_file *file, uint32_t index)
+{
+    const struct file_block *block = &file->table.blocks[index];
+    struct cache_shard *shard = shard_of(file, index);
+    struct account_reads *const reads = account_reads_of(&file->payer, false);
+    bool prefers;
+
+    assert(index < file->table.block_count);
+    if (block->codec != CODEC_STRIPS)
+        return false;
+    mutex_lock(&shard->mutex);
+    prefers = cache_leaves_out_locked(shard, file, index, block->image_bytes);
+    shard->misses += prefers;
+    mutex_unlock(&shard->mutex);
+    if (prefers && reads != NULL)
+        atomic_fetch_add_explicit(&reads->misses, 1, memory_order_relaxed);
+    return prefers;
+}
+
 void
 store_unpin(struct cached_image *cached)
 {

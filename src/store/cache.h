@@ -12,7 +12,8 @@
  * queue, otherwise it leaves and only its number is remembered for a while (it is a
  * *ghost*). A ghost that is wanted goes to the main queue at once. At the end of the main
  * queue, what was wanted since it came there begins anew, the rest leaves. So a scan does
- * not push out what is read again and again, and a hit writes a byte.
+ * not push out what is read again and again, and a hit writes a byte. As long as the main
+ * queue has room, blocks go there that were not wanted again, too.
  *
  *     miss --> small --wanted again--> main --not wanted--> gone
  *                |                      ^ |
@@ -124,6 +125,11 @@ cache_check(const struct cached_image *cached, struct spine_error *error);
 /* Puts an image that was read where S3-FIFO wants it. */
 void cache_enter_locked(struct cache_shard *shard, struct cached_image *cached);
 void cache_leave_locked(struct cache_shard *shard, struct cached_image *cached);
+/* A reader needs little of the block, which would take `bytes` bytes here. True when it
+ * had better read that alone: the block is not in memory, would push out another one, and
+ * was not asked for a short while ago. It is a ghost then. */
+bool cache_leaves_out_locked(struct cache_shard *shard, struct store_file *file,
+                             uint32_t index, size_t bytes);
 /* Takes out what is above the bound and not pinned; a list of images to be freed. */
 struct cached_image *cache_evict_locked(struct cache_shard *shard);
 

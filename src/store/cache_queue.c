@@ -9,11 +9,18 @@
 
 /* Of the bytes of a shard, the part of the small queue. */
 #define SMALL_PART 10u
+/* A block whose strips are read comes into the cache when it was asked for among the last
+ * ghosts, this part of as many as images are in the main queue: so soon that it is asked
+ * for more often than most, and not by chance. */
+#define SOON_PART 4u
 
-static bool is_recent_ghost(const struct cache_shard *shard, uintptr_t tag);
+static bool is_recent_ghost(const struct cache_shard *shard, uintptr_t tag, size_t count);
+static uintptr_t new_ghost(struct cache_shard *shard);
 static void
 push(struct cache_shard *shard, struct cached_image *cached, enum cache_queue_kind kind);
-static bool evict_small_locked(struct cache_shard *shard, struct cached_image **evicted);
+static bool main_has_room(const struct cache_shard *shard, size_t bytes_max);
+static bool evict_small_locked(struct cache_shard *shard, size_t bytes_max,
+                               struct cached_image **evicted);
 static bool evict_main_locked(struct cache_shard *shard, struct cached_image **evicted);
 static void evict(struct cache_shard *shard, struct cached_image *cached, uintptr_t tag,
                   struct cached_image **evicted);
@@ -25,7 +32,25 @@ cache_enter_locked(struct cache_shard *shard, struct cached_image *cached)
     assert(cached->queue == QUEUE_NONE);
     cached->wanted = 0;
     push(shard, cached,
-         is_recent_ghost(shard, cached->tag_before) ? QUEUE_MAIN : QUEUE_SMALL);
+         is_recent_ghost(shard, cached->tag_before, shard->queues[QUEUE_MAIN].count)
+             ? QUEUE_MAIN
+             : QUEUE_SMALL);
+}
+
+bool
+cache_leaves_out_locked(struct cache_shard *shard, struct store_file *file,
+                        uint32_t index, size_t bytes)
+{
+    const struct cache_queue *small = &shard->queues[QUEUE_SMALL];
+    const struct cache_queue *main = &shard->queues[QUEUE_MAIN];
+    const uintptr_t tag = file->tags[index];
+
+    if (tag_is_image(tag) ||
+        small->bytes + main->bytes + shard->rows.bytes + bytes <= shard->bytes_max ||
+        is_recent_ghost(shard, tag, main->count / SOON_PART))
+        return false;
+    file->tags[index] = new_ghost(shard);
+    return true;
 }
 
 void
@@ -60,26 +85,35 @@ cache_evict_locked(struct cache_shard *shard)
     const struct cache_queue *main = &shard->queues[QUEUE_MAIN];
     /* When the bound falls, rows leave after it has. */
     const size_t rows = shard->rows.bytes < shard->bytes_max ? shard->rows.bytes : 0;
+    const size_t bytes_max = shard->bytes_max - rows;
     size_t looks = (small->count + main->count) * (CACHE_WANTED_MAX + 2);
 
-    while (small->bytes + main->bytes > shard->bytes_max - rows && looks-- > 0) {
+    while (small->bytes + main->bytes > bytes_max && looks-- > 0) {
         const bool from_small =
             small->count > 0 &&
             (small->bytes > shard->bytes_max / SMALL_PART || main->count == 0);
 
-        (void)(from_small ? evict_small_locked(shard, &evicted)
+        (void)(from_small ? evict_small_locked(shard, bytes_max, &evicted)
                           : evict_main_locked(shard, &evicted));
     }
     return evicted;
 }
 
-/* As many ghosts are remembered as images are in the main queue. */
+/* Is it one of the last `count` ghosts? */
 static bool
-is_recent_ghost(const struct cache_shard *shard, uintptr_t tag)
+is_recent_ghost(const struct cache_shard *shard, uintptr_t tag, size_t count)
 {
     const uint64_t number = (uint64_t)tag >> 1;
 
-    return (tag & 1) != 0 && shard->ghosts - number <= shard->queues[QUEUE_MAIN].count;
+    return (tag & 1) != 0 && shard->ghosts - number < count;
+}
+
+/* The tag of a block that becomes a ghost. */
+static uintptr_t
+new_ghost(struct cache_shard *shard)
+{
+    shard->ghosts++;
+    return (uintptr_t)(shard->ghosts << 1 | 1);
 }
 
 static void
@@ -99,20 +133,39 @@ push(struct cache_shard *shard, struct cached_image *cached, enum cache_queue_ki
     queue->count++;
 }
 
-/* The oldest of the small queue moves on, or leaves. */
+/*
+ * Has the main queue room for the oldest of the small one? Then that moves on although
+ * nobody wanted it again. So what a cache has been filled with stays until something
+ * better comes: of blocks that are read in turns, more than the cache has room for, some
+ * are found each time. If each pushed out the one before, none would be.
+ */
 static bool
-evict_small_locked(struct cache_shard *shard, struct cached_image **evicted)
+main_has_room(const struct cache_shard *shard, size_t bytes_max)
+{
+    return shard->queues[QUEUE_MAIN].bytes + shard->queues[QUEUE_SMALL].last->bytes <=
+           bytes_max - bytes_max / SMALL_PART;
+}
+
+/* The oldest of the small queue moves on, or leaves, or begins anew if it is pinned. */
+static bool
+evict_small_locked(struct cache_shard *shard, size_t bytes_max,
+                   struct cached_image **evicted)
 {
     struct cached_image *cached = shard->queues[QUEUE_SMALL].last;
+    const bool has_room = main_has_room(shard, bytes_max);
 
     cache_leave_locked(shard, cached);
-    if (cached->wanted > 0 || cached->pins > 0) {
+    if (cached->wanted > 0 || has_room) {
         cached->wanted = 0;
         push(shard, cached, QUEUE_MAIN);
         return false;
     }
-    shard->ghosts++;
-    evict(shard, cached, (uintptr_t)(shard->ghosts << 1 | 1), evicted);
+    if (cached->pins > 0) {
+        /* It has not had its time, as the queue has hardly room for it. */
+        push(shard, cached, QUEUE_SMALL);
+        return false;
+    }
+    evict(shard, cached, new_ghost(shard), evicted);
     return true;
 }
 

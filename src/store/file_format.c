@@ -3,7 +3,7 @@
 /* Header, footer and table of a batch file as bytes (FORMAT.md), written and checked.
  * Nothing of a file is believed before it was checked here. */
 
-#include "store/file_format.h"
+#include "store/strips.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -28,7 +28,8 @@ static const uint64_t footer_magic = MAGIC_OF('S', 'P', 'I', 'N', 'E', 'E', 'N',
 
 /* Features that a reader must know and this library does. */
 #define FEATURES_KNOWN                                                                   \
-    ((uint64_t)(FILE_FEATURE_TUPLES | FILE_FEATURE_FILTERS | FILE_FEATURE_BYTES))
+    ((uint64_t)(FILE_FEATURE_TUPLES | FILE_FEATURE_FILTERS | FILE_FEATURE_BYTES |        \
+                FILE_FEATURE_STRIPS))
 /* Bytes of a table before its entries. */
 #define TABLE_HEAD_BYTES 8u
 /* Where an entry of a block says what it is, and those values. */
@@ -99,8 +100,9 @@ file_table_encode(const struct file_table *table, struct wire_writer *out)
         wire_put_u64(out, block->checksum);
         wire_put_u8(out, block->codec);
         wire_put_u8(out, is_filter ? ENTRY_FILTER : ENTRY_BLOCK);
-        wire_put_zeros(out, 2);
-        wire_put_u32(out, is_filter ? block->first_block : 0);
+        wire_put_u8(out, block->strips.key_bits);
+        wire_put_u8(out, block->strips.value_bits);
+        wire_put_u32(out, is_filter ? block->first_block : block->strips.slacks);
     }
     for (uint32_t i = 0; i < table->section_count; i++) {
         const struct file_section *section = &table->sections[i];
@@ -345,22 +347,26 @@ decode_entry(struct wire_reader *reader, struct file_table *table, uint32_t *blo
     const bool is_filter = reader->at[ENTRY_KIND_AT] == ENTRY_FILTER;
     struct file_block *to =
         &table->blocks[is_filter ? table->block_count + *filter : *block];
+    uint32_t last;
     uint8_t kind;
-    bool zeros;
 
-    to->offset = wire_get_u64(reader);
+    *to = (struct file_block){.offset = wire_get_u64(reader)};
     to->stored_bytes = wire_get_u32(reader);
     to->image_bytes = wire_get_u32(reader);
     to->checksum = wire_get_u64(reader);
     to->codec = wire_get_u8(reader);
     kind = wire_get_u8(reader);
-    zeros = wire_get_zeros(reader, 2);
-    to->first_block = wire_get_u32(reader);
+    to->strips.key_bits = wire_get_u8(reader);
+    to->strips.value_bits = wire_get_u8(reader);
+    last = wire_get_u32(reader);
     *out = to;
-    if (is_filter)
-        return filter_is_sound(table, (*filter)++, *block) && zeros;
+    if (is_filter) {
+        to->first_block = last;
+        return filter_is_sound(table, (*filter)++, *block);
+    }
     ++*block;
-    return zeros && kind == ENTRY_BLOCK && to->first_block == 0;
+    to->strips.slacks = (uint8_t)last;
+    return kind == ENTRY_BLOCK && last <= UINT8_MAX;
 }
 
 /* The first filter begins with the first block, each other one behind that, and all of
@@ -409,8 +415,16 @@ decode_sections(const char *name, struct wire_reader *reader,
 static bool
 block_is_sound(const struct file_block *block)
 {
+    const struct file_strips *strips = &block->strips;
+
     if (block->image_bytes == 0 || block->image_bytes > FILE_IMAGE_BYTES_MAX ||
-        block->codec > CODEC_ZSTD || block->stored_bytes == 0)
+        block->codec >= CODEC_COUNT || block->stored_bytes == 0)
+        return false;
+    if (block->codec == CODEC_STRIPS)
+        return strips_are_sound(strips) &&
+               block->image_bytes == strips_image_bytes(strips) &&
+               block->stored_bytes == strips_stored_bytes(strips);
+    if (strips->key_bits != 0 || strips->value_bits != 0 || strips->slacks != 0)
         return false;
     return block->codec == CODEC_NONE ? block->stored_bytes == block->image_bytes
                                       : block->stored_bytes < block->image_bytes;

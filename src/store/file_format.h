@@ -29,7 +29,24 @@ struct file_id {
     uint64_t low, high;
 };
 
-enum file_codec { CODEC_NONE = 0, CODEC_LZ4 = 1, CODEC_ZSTD = 2 };
+enum file_codec {
+    CODEC_NONE = 0,
+    CODEC_LZ4 = 1,
+    CODEC_ZSTD = 2,
+    CODEC_STRIPS = 3,
+    CODEC_COUNT
+};
+
+/* Behind which words of an image there are zeros. */
+enum file_strips_slack { STRIPS_KEY_SLACK = 1, STRIPS_VALUE_SLACK = 2 };
+
+/* How an image is cut into strips (store/strips.h). */
+struct file_strips {
+    /* Of a key, and of a value. */
+    uint8_t key_bits, value_bits;
+    /* Of enum file_strips_slack. */
+    uint8_t slacks;
+};
 
 struct file_block {
     uint64_t offset;
@@ -37,6 +54,8 @@ struct file_block {
     uint32_t stored_bytes;
     uint32_t image_bytes;
     uint8_t codec;
+    /* Of a block with CODEC_STRIPS; otherwise zeros. */
+    struct file_strips strips;
     /* Of a filter: the first block whose keys are in it, up to that of the next one. */
     uint32_t first_block;
 };
@@ -68,7 +87,9 @@ enum file_feature {
     FILE_FEATURE_FILTERS = 2,
     /* In some block bytes lie as no earlier reader expects: keys have fronts, ends are a
      * frame, or values are a list. */
-    FILE_FEATURE_BYTES = 4
+    FILE_FEATURE_BYTES = 4,
+    /* Some block is stored in strips. */
+    FILE_FEATURE_STRIPS = 8
 };
 
 struct file_footer {

@@ -22,17 +22,16 @@ store_file_read(struct store_file *file, uint32_t index, void *image,
                 struct spine_error *error)
 {
     const struct file_block *block = &file->table.blocks[index];
-    const bool compressed = block->codec != CODEC_NONE;
     struct scratch scratch = {0};
-    void *stored = image;
+    const uint8_t *stored = image;
     enum spine_status st;
 
     assert(index < file_table_parts(&file->table));
-    if (compressed) {
-        TRY(scratch_reserve(&scratch, block->stored_bytes, error));
-        stored = scratch.bytes;
-    }
-    TRY(store_read(file, block->offset, stored, block->stored_bytes, error));
+    if (block->codec == CODEC_NONE)
+        TRY(store_read(file, block->offset, image, block->stored_bytes, error));
+    else
+        TRY(store_read_pages(file, block->offset, block->stored_bytes, &scratch, &stored,
+                             error));
     TRY(store_file_unpack(file, index, stored, image, error));
 out:
     scratch_release(&scratch);
@@ -72,6 +71,37 @@ store_file_read_extent(struct store_file *file, uint64_t offset, void *data, siz
     return store_read(file, offset, data, bytes, error);
 }
 
+size_t
+store_pages_bytes(const struct store_file *file, uint64_t offset, size_t bytes)
+{
+    const size_t skip = (size_t)((file->base + offset) % STORE_PAGE_BYTES);
+    const size_t pages = (skip + bytes + STORE_PAGE_BYTES - 1) / STORE_PAGE_BYTES;
+
+    /* With room to be aligned. */
+    return (pages + 1) * STORE_PAGE_BYTES;
+}
+
+enum spine_status
+store_read_pages(const struct store_file *file, uint64_t offset, size_t bytes,
+                 struct scratch *scratch, const uint8_t **data, struct spine_error *error)
+{
+    const size_t pages_bytes = store_pages_bytes(file, offset, bytes);
+    const size_t skip = (size_t)((file->base + offset) % STORE_PAGE_BYTES);
+    const uint64_t begin = file->base + offset - skip;
+    const uint64_t left = file->object->bytes - begin;
+    size_t size = pages_bytes - STORE_PAGE_BYTES;
+    uint8_t *to;
+
+    assert(bytes > 0 && offset + bytes <= file->footer.file_bytes);
+    TRY_RETURN(scratch_reserve(scratch, pages_bytes, error));
+    if (size > left)
+        size = (size_t)left;
+    to = scratch->bytes +
+         (STORE_PAGE_BYTES - (uintptr_t)scratch->bytes % STORE_PAGE_BYTES);
+    *data = to + skip;
+    return store_read_object(file->store, file->object, begin, to, size, error);
+}
+
 enum spine_status
 store_file_unpack(struct store_file *file, uint32_t index, const void *stored,
                   void *image, struct spine_error *error)
@@ -83,8 +113,10 @@ store_file_unpack(struct store_file *file, uint32_t index, const void *stored,
             block->checksum &&
         !PLANTED(CHECKSUM_IGNORED))
         return fail_block(file, index, "is not what was written", error);
-    if (stored != image && !codec_expand(block->codec, stored, block->stored_bytes, image,
-                                         block->image_bytes))
+    if (block->codec == CODEC_STRIPS)
+        strips_expand(&block->strips, stored, image);
+    else if (stored != image && !codec_expand(block->codec, stored, block->stored_bytes,
+                                              image, block->image_bytes))
         return fail_block(file, index, "cannot be expanded", error);
     return SPINE_OK;
 }

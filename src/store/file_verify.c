@@ -16,6 +16,9 @@ verify_header(struct store_file *file, struct spine_error *error);
 static enum spine_status verify_blocks(struct store_file *file,
                                        store_progress_fn *on_progress, void *context,
                                        uint64_t *end, struct spine_error *error);
+static enum spine_status verify_strips(struct store_file *file, uint32_t index,
+                                       const void *image, struct scratch *stored,
+                                       struct spine_error *error);
 static enum spine_status
 verify_sections(struct store_file *file, uint64_t *end, struct spine_error *error);
 static enum spine_status verify_end(struct store_file *file, struct spine_error *error);
@@ -64,7 +67,7 @@ static enum spine_status
 verify_blocks(struct store_file *file, store_progress_fn *on_progress, void *context,
               uint64_t *end, struct spine_error *error)
 {
-    struct scratch image = {0};
+    struct scratch image = {0}, stored = {0};
     uint32_t blocks = 0, filters = 0;
     const struct file_block *block;
     enum spine_status st = SPINE_OK;
@@ -75,13 +78,34 @@ verify_blocks(struct store_file *file, store_progress_fn *on_progress, void *con
         TRY(verify_zeros(file, end, block->offset, error));
         TRY(scratch_reserve(&image, block->image_bytes, error));
         TRY(store_file_read(file, index, image.bytes, error));
+        if (block->codec == CODEC_STRIPS)
+            TRY(verify_strips(file, index, image.bytes, &stored, error));
         *end = block->offset + block->stored_bytes;
         if (on_progress != NULL)
             on_progress(context, *end);
     }
 out:
     scratch_release(&image);
+    scratch_release(&stored);
     return st;
+}
+
+/* The checksums of the strips are right if the image would be stored as what was read. */
+static enum spine_status
+verify_strips(struct store_file *file, uint32_t index, const void *image,
+              struct scratch *stored, struct spine_error *error)
+{
+    const struct file_block *block = &file->table.blocks[index];
+
+    TRY_RETURN(scratch_reserve(stored, block->stored_bytes, error));
+    strips_store(&block->strips, image, &file->footer.id, block->offset, stored->bytes);
+    if (file_checksum(&file->footer.id, block->offset, stored->bytes,
+                      block->stored_bytes) != block->checksum)
+        return spine_fail(error, SPINE_CORRUPT,
+                          "%s: strips of block %" PRIu32
+                          " are not what they should be, at %" PRIu64,
+                          file->name, index, block->offset);
+    return SPINE_OK;
 }
 
 static enum spine_status

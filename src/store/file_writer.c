@@ -6,6 +6,7 @@
 
 #include "store/codec.h"
 #include "store/object_sink.h"
+#include "store/strips.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -26,7 +27,7 @@ struct store_writer {
     /* Valid once the file has its end. */
     struct file_footer footer;
     bool is_whole;
-    /* What a compressed image is written to. */
+    /* What an image is written to that is compressed, or cut into strips. */
     struct scratch scratch;
 };
 
@@ -127,6 +128,33 @@ store_writer_block(struct store_writer *writer, const void *image, size_t bytes,
                                   &writer->scratch, &stored, &block.codec, error));
     TRY_RETURN(append_image(writer, stored, &block, error));
     table->blocks[table->block_count++] = block;
+    return SPINE_OK;
+}
+
+enum spine_status
+store_writer_strips(struct store_writer *writer, const void *image,
+                    const struct file_strips *strips, struct spine_error *error)
+{
+    struct file_table *table = &writer->table;
+    const size_t bytes = strips_stored_bytes(strips);
+    struct file_block block = {.image_bytes = (uint32_t)strips_image_bytes(strips),
+                               .codec = CODEC_STRIPS,
+                               .strips = *strips};
+
+    assert(!writer->is_whole);
+    assert(strips_are_sound(strips) && table->section_count == 0);
+    if (!array_reserve(&table->blocks, &table->block_capacity, sizeof *table->blocks,
+                       (size_t)table->block_count + 1))
+        return fail_nomem(error, "the table of a file", sizeof *table->blocks);
+    TRY_RETURN(scratch_reserve(&writer->scratch, bytes, error));
+    /* Checksums depend on where the strips lie. */
+    TRY_RETURN(align(writer, error));
+    strips_store(strips, image, &writer->id, store_writer_bytes(writer),
+                 writer->scratch.bytes);
+    TRY_RETURN(
+        append_image(writer, (struct span){writer->scratch.bytes, bytes}, &block, error));
+    table->blocks[table->block_count++] = block;
+    writer->features |= FILE_FEATURE_STRIPS;
     return SPINE_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "store/sink_unit.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,20 +19,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define UNIT_ALIGNMENT 4096u
-
-/* Bytes that are written together. */
-struct sink_unit {
-    struct sink_unit *next;
-    size_t filled;
-    uint8_t *bytes; /* in `memory`, aligned */
-    uint8_t memory[STORE_WRITE_BYTES + UNIT_ALIGNMENT];
-};
-
-static enum spine_status
-unit_new(struct object_sink *sink, struct sink_unit **out, struct spine_error *error);
-static struct sink_unit *take_spare(struct object_sink *sink);
-static void unit_free(struct object_sink *sink, struct sink_unit *unit);
+static enum spine_status unit_take(struct object_sink *sink, struct spine_error *error);
+static void unit_drop(struct object_sink *sink, struct sink_unit *unit);
+static bool is_of_merge(const struct object_sink *sink);
 static size_t unit_bytes(const struct object_sink *sink);
 static enum spine_status hand_over(struct object_sink *sink, struct spine_error *error);
 static void start_thread(struct object_sink *sink);
@@ -63,10 +53,11 @@ object_sink_new(struct spine_store *store, const char *name,
     if (sink == NULL)
         return fail_nomem(error, "the writer of a file", sizeof *sink);
     sink->store = store_ref(store);
+    unit_pool_enter(store);
     sink->task.on_do = sink_on_do;
     if (waiter != NULL)
         sink->waiter = *waiter;
-    TRY(unit_new(sink, &sink->filling, error));
+    TRY(unit_take(sink, error));
     TRY(store_object_new(store, name, &sink->object, error));
     st = store->backend.create(store->backend.context, name, &sink->writer, error);
     TRY(store_answer(st, error));
@@ -78,48 +69,27 @@ out:
 }
 
 static enum spine_status
-unit_new(struct object_sink *sink, struct sink_unit **out, struct spine_error *error)
+unit_take(struct object_sink *sink, struct spine_error *error)
 {
-    struct sink_unit *unit = take_spare(sink);
-
-    if (unit == NULL) {
-        unit = mem_alloc(sizeof *unit);
-        if (unit != NULL)
-            store_count(&sink->store->memory, sizeof *unit);
-    }
-    *out = unit;
-    if (unit == NULL)
-        return fail_nomem(error, "the buffer of a file", sizeof *unit);
-    unit->next = NULL;
-    unit->filled = 0;
-    unit->bytes =
-        unit->memory + (UNIT_ALIGNMENT - (uintptr_t)unit->memory % UNIT_ALIGNMENT);
+    TRY_RETURN(unit_new(sink->store, &sink->filling, error));
+    if (is_of_merge(sink))
+        store_count(&sink->store->merge_memory, STORE_WRITE_BYTES);
     return SPINE_OK;
 }
 
-/* Memory that was just written is in the caches, and has its pages. */
-static struct sink_unit *
-take_spare(struct object_sink *sink)
+static void
+unit_drop(struct object_sink *sink, struct sink_unit *unit)
 {
-    struct store_work *work = &sink->store->work;
-    struct sink_unit *unit = NULL;
-
-    if (sink->has_thread) {
-        mutex_lock(&work->mutex);
-        unit = sink->unused;
-        sink->unused = NULL;
-        mutex_unlock(&work->mutex);
-    }
-    return unit;
+    if (unit != NULL && is_of_merge(sink))
+        store_uncount(&sink->store->merge_memory, STORE_WRITE_BYTES);
+    unit_free(sink->store, unit);
 }
 
-static void
-unit_free(struct object_sink *sink, struct sink_unit *unit)
+/* Merges write by jobs, and have reserved units. */
+static bool
+is_of_merge(const struct object_sink *sink)
 {
-    if (unit == NULL)
-        return;
-    store_uncount(&sink->store->memory, sizeof *unit);
-    mem_free(unit, sizeof *unit);
+    return sink->waiter.runtime != NULL;
 }
 
 enum spine_status
@@ -135,7 +105,7 @@ object_sink_append(struct object_sink *sink, const void *data, size_t bytes,
         size_t room, part;
 
         if (unit == NULL) {
-            TRY_RETURN(unit_new(sink, &sink->filling, error));
+            TRY_RETURN(unit_take(sink, error));
             unit = sink->filling;
         }
         room = unit_bytes(sink) - unit->filled;
@@ -187,7 +157,7 @@ bool
 object_sink_is_behind(const struct object_sink *sink)
 {
     return atomic_load_explicit(&sink->unit_count, memory_order_acquire) >=
-           STORE_UNITS_BEHIND;
+           (sink->waiter.by_own_thread ? STORE_UNITS_BEHIND_OWN : STORE_UNITS_BEHIND);
 }
 
 /* The unit that was filled is to be written. */
@@ -419,22 +389,18 @@ do_next(struct object_sink *sink, bool is_job)
     if (unit != NULL) {
         sink->first = unit->next;
         atomic_fetch_sub_explicit(&sink->unit_count, 1, memory_order_release);
-        if (sink->has_thread && sink->unused == NULL) {
-            sink->unused = unit;
-            unit = NULL;
-        }
     }
     if (ends)
         atomic_store_explicit(&sink->has_ended, true, memory_order_release);
     if (sink->is_abandoned) {
         mutex_unlock(&work->mutex);
-        unit_free(sink, unit);
+        unit_drop(sink, unit);
         sink_free(sink);
         return false;
     }
     sink->is_telling = true;
     mutex_unlock(&work->mutex);
-    unit_free(sink, unit);
+    unit_drop(sink, unit);
     if (sink->waiter.on_end != NULL)
         sink->waiter.on_end(sink->waiter.context);
 
@@ -462,6 +428,7 @@ write_unit(struct object_sink *sink, struct sink_unit *unit, struct spine_error 
 
     store_count(&store->writes, 1);
     store_count(&store->write_bytes, unit->filled);
+    store_size(&store->write_sizes, unit->filled);
     st = backend->write(backend->context, sink->writer, unit->bytes, unit->filled, error);
     st = store_answer(st, error);
     store_time(&store->write_times, begin_ns);
@@ -530,10 +497,10 @@ sink_free(struct object_sink *sink)
         struct sink_unit *unit = sink->first;
 
         sink->first = unit->next;
-        unit_free(sink, unit);
+        unit_drop(sink, unit);
     }
-    unit_free(sink, sink->unused);
-    unit_free(sink, sink->filling);
+    unit_drop(sink, sink->filling);
+    unit_pool_leave(store);
     if (sink->writer != NULL)
         store->backend.abort(store->backend.context, sink->writer);
     store_object_unref(sink->object);

@@ -46,8 +46,6 @@ struct object_sink {
     /* The fields from here on are guarded by the store's lock; the two atomic ones may be
      * seen without it. */
     struct sink_unit *first, *last;
-    /* A unit that the thread has written, to be filled again; NULL: none. */
-    struct sink_unit *unused;
     atomic_size_t unit_count;
     /* A job or the sink's thread writes, or soon will. */
     bool is_running;

@@ -93,29 +93,30 @@ extent_read(struct store_file *file, struct cached_image **images, size_t count,
 {
     const uint32_t first = images[0]->index;
     const uint64_t begin_ns = clock_now_ns();
-    struct scratch stored = {0};
+    struct scratch pages = {0};
+    const uint8_t *stored = NULL;
     uint64_t offset;
     size_t bytes;
     enum spine_status st;
 
     (void)store_file_extent(file, first, first + (uint32_t)count, UINT64_MAX, &offset,
                             &bytes);
-    st = scratch_reserve(&stored, bytes, error);
-    store_count(&file->store->memory, stored.capacity);
+    st = scratch_reserve(&pages, store_pages_bytes(file, offset, bytes), error);
+    store_count(&file->store->memory, pages.capacity);
     if (st == SPINE_OK)
-        st = store_file_read_extent(file, offset, stored.bytes, bytes, error);
+        st = store_read_pages(file, offset, bytes, &pages, &stored, error);
     cache_count_read(file, transient, bytes, begin_ns);
     for (size_t i = 0; i < count; i++) {
         const uint64_t at = file->table.blocks[first + i].offset - offset;
 
         if (st == SPINE_OK)
-            st = extent_unpack(file, images[i], stored.bytes + at, error);
+            st = extent_unpack(file, images[i], stored + at, error);
         cache_end_load(images[i], st);
         if (st != SPINE_OK)
             images[i] = NULL;
     }
-    store_uncount(&file->store->memory, stored.capacity);
-    scratch_release(&stored);
+    store_uncount(&file->store->memory, pages.capacity);
+    scratch_release(&pages);
     return st;
 }
 

@@ -22,6 +22,7 @@ static void serve_no_more(struct runtime_service *service, struct spine_runtime 
 static void keep(struct runtime_service *service);
 static void let_go(struct runtime_service *service);
 static uint64_t memory(struct runtime_service *service);
+static uint64_t merge_memory(struct runtime_service *service);
 static void press(struct runtime_service *service, struct spine_runtime *runtime,
                   const struct service_room *room);
 static void shrink(struct runtime_service *service);
@@ -31,11 +32,12 @@ static enum spine_status parts_init(struct spine_store *store,
                                     const struct spine_store_options *options,
                                     struct spine_error *error);
 static const char *missing_function(const struct spine_backend *backend);
+static void add_usage_locked(struct spine_store *store);
 
 static_assert(offsetof(struct spine_store, service) == 0,
               "a runtime knows no more of a store than its service");
 static const struct runtime_service_calls service_calls = {
-    keep, let_go, serve, serve_no_more, memory, press, shrink};
+    keep, let_go, serve, serve_no_more, memory, merge_memory, press, shrink};
 
 enum spine_status
 spine_store_open(const struct spine_backend *backend,
@@ -118,6 +120,9 @@ parts_init(struct spine_store *store, const struct spine_store_options *options,
     st = mutex_init(&store->objects.mutex);
     if (st != SPINE_OK)
         goto no_objects;
+    st = unit_pool_init(&store->units);
+    if (st != SPINE_OK)
+        goto no_units;
     st = mutex_init(&store->turn.mutex);
     if (st != SPINE_OK)
         goto no_turn;
@@ -132,6 +137,8 @@ parts_init(struct spine_store *store, const struct spine_store_options *options,
 no_condition:
     mutex_release(&store->turn.mutex);
 no_turn:
+    unit_pool_release(&store->units);
+no_units:
     mutex_release(&store->objects.mutex);
 no_objects:
     (void)fail_nomem(error, "a lock", sizeof store->turn); /* the same status */
@@ -168,6 +175,7 @@ store_unref(struct spine_store *store)
     store_guests_unref(store->guests);
     condition_release(&store->turn.ended);
     mutex_release(&store->turn.mutex);
+    unit_pool_release(&store->units);
     mutex_release(&store->objects.mutex);
     store_work_release(&store->work);
     cache_release(&store->cache);
@@ -195,12 +203,57 @@ store_counts(struct spine_store *store, struct store_counts *out)
                                  .files_removed = counted(&store->files_removed)};
 }
 
+void
+store_change_bytes(struct spine_store *store, uint64_t more, uint64_t less)
+{
+    mutex_lock(&store->objects.mutex);
+    add_usage_locked(store);
+    store_count(&store->file_bytes, more);
+    store_uncount(&store->file_bytes, less);
+    mutex_unlock(&store->objects.mutex);
+}
+
 static void
-copy_times(const struct store_times *times, struct spine_histogram *out)
+add_usage_locked(struct spine_store *store)
+{
+    struct store_usage *const usage = &store->usage;
+    const uint64_t now_ns = clock_now_ns();
+
+    assert(mutex_is_held(&store->objects.mutex));
+    /* Before the first change there are no bytes. */
+    if (usage->since_ns > 0)
+        usage->byte_seconds += (double)(now_ns - usage->since_ns) * 1e-9 *
+                               (double)counted(&store->file_bytes);
+    usage->since_ns = now_ns;
+}
+
+/* Bytes of files, each for as many seconds as it was there. */
+static uint64_t
+byte_seconds(struct spine_store *store)
+{
+    double so_far;
+
+    mutex_lock(&store->objects.mutex);
+    add_usage_locked(store);
+    so_far = store->usage.byte_seconds;
+    mutex_unlock(&store->objects.mutex);
+    return so_far < 0x1p63 ? (uint64_t)so_far : UINT64_MAX;
+}
+
+static void
+copy_times(const struct store_histogram *times, struct spine_histogram *out)
 {
     for (unsigned i = 0; i < SPINE_BUCKETS; i++)
         out->counts[i] = counted(&times->counts[i]);
-    out->sum_ns = counted(&times->sum_ns);
+    out->sum_ns = counted(&times->sum);
+}
+
+static void
+copy_sizes(const struct store_histogram *sizes, struct spine_size_histogram *out)
+{
+    for (unsigned i = 0; i < SPINE_BUCKETS; i++)
+        out->counts[i] = counted(&sizes->counts[i]);
+    out->sum_bytes = counted(&sizes->sum);
 }
 
 void
@@ -233,6 +286,15 @@ spine_store_get_stats(struct spine_store *store, struct spine_store_stats *out)
     copy_times(&store->write_times, &out->write_times);
     copy_times(&store->read_times, &out->read_times);
     copy_times(&store->sync_times, &out->sync_times);
+    copy_sizes(&store->write_sizes, &out->write_sizes);
+    copy_sizes(&store->read_sizes, &out->read_sizes);
+    out->file_byte_seconds = byte_seconds(store);
+    out->checkpoints = counted(&store->checkpoints);
+    out->failed_checkpoints = counted(&store->failed_checkpoints);
+    out->restores = counted(&store->restores);
+    copy_times(&store->checkpoint_times, &out->checkpoint_times);
+    copy_times(&store->checkpoint_delays, &out->checkpoint_delays);
+    copy_sizes(&store->checkpoint_sizes, &out->checkpoint_sizes);
 }
 
 void
@@ -282,6 +344,14 @@ static uint64_t
 memory(struct runtime_service *service)
 {
     return store_memory((struct spine_store *)(void *)service);
+}
+
+static uint64_t
+merge_memory(struct runtime_service *service)
+{
+    const struct spine_store *store = (struct spine_store *)(void *)service;
+
+    return atomic_load_explicit(&store->merge_memory, memory_order_relaxed);
 }
 
 static void

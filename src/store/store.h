@@ -18,6 +18,9 @@
  *     wire.c               numbers as bytes
  *     file_format.c        the parts of a batch file as bytes
  *     object_sink.c        writes an object
+ *     sink_unit.c          the memory that it collects bytes in
+ *     strips.c             images in parts that can be read alone
+ *     strip_read.c         reads one of these parts
  *     file_writer.c        writes a batch file, or several as a pack
  *     file_read.c          reads what is in one
  *     leftovers.c          files that a crash has left
@@ -56,15 +59,19 @@
 #include "store/store_guests.h"
 #include "store/store_names.h"
 #include "store/store_object.h"
+#include "store/store_tell.h"
 #include "store/store_work.h"
+#include "store/strips.h"
 #include "store/write_behind.h"
 
 /* The bytes of a write, but for the last one of a file, and perhaps its first. */
 #define STORE_WRITE_BYTES (1u << 20)
 /* Of the first write of a file that has a thread of its own: the thread begins soon. */
 #define STORE_FIRST_BYTES (256u << 10)
-/* When this many of them are full and not written, a writer is behind. */
-#define STORE_UNITS_BEHIND 3u
+/* When this many of them are full and not written, a writer is behind: one whose owner is
+ * a job and has other work meanwhile, and one with a thread of its own. */
+#define STORE_UNITS_BEHIND 1u
+#define STORE_UNITS_BEHIND_OWN 3u
 /* From this many bytes on, a thread of the writer's own is worth its while: while merges
  * have the processors, each of the few units of a smaller file would wait for one. */
 #define STORE_OWN_THREAD_BYTES ((uint64_t)8 << 20)

@@ -32,6 +32,10 @@ store_extent_new(struct store_file *file, uint32_t index, uint32_t count, bool t
     extent->index = index;
     extent->count = count;
     extent->transient = transient;
+    if (transient)
+        for (uint32_t i = 0; i < count; i++)
+            extent->merge_bytes += file->table.blocks[index + i].image_bytes;
+    store_count(&file->store->merge_memory, extent->merge_bytes);
     return SPINE_OK;
 }
 
@@ -150,6 +154,7 @@ extent_free(struct store_extent *extent)
         if (extent->images[i] != NULL)
             store_unpin(extent->images[i]);
     store_uncount(&extent->file->store->memory, extent_bytes(extent->count));
+    store_uncount(&extent->file->store->merge_memory, extent->merge_bytes);
     store_file_unref(extent->file);
     mem_free(extent, extent_bytes(extent->count));
 }

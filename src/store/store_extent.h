@@ -20,6 +20,8 @@ struct store_extent {
     uint32_t index;
     uint32_t count;
     bool transient;
+    /* What the images of a transient one take. */
+    uint64_t merge_bytes;
     /* Guarded by the store's lock; EXTENT_ENDED may be seen without it. */
     _Atomic(enum extent_state) state;
     /* The owner has let go of the extent while it is read: the thread that reads frees

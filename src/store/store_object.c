@@ -59,7 +59,7 @@ store_object_finished(struct store_object *object, struct spine_error *error)
     object->handle = handle;
     mutex_unlock(&object->store->objects.mutex);
     store_count(&object->store->files, 1);
-    store_count(&object->store->file_bytes, object->bytes);
+    store_change_bytes(object->store, object->bytes, 0);
     store_count(&object->store->files_written, 1);
     return SPINE_OK;
 }
@@ -90,7 +90,7 @@ store_object_open(struct spine_store *store, const char *name, struct store_obje
     }
     atomic_store(&object->kept, true);
     store_count(&store->files, 1);
-    store_count(&store->file_bytes, object->bytes);
+    store_change_bytes(store, object->bytes, 0);
     enter(object);
     *out = object;
     return SPINE_OK;
@@ -137,7 +137,7 @@ store_object_unref(struct store_object *object)
     if (object->handle != NULL) {
         store->backend.close(store->backend.context, object->handle);
         store_uncount(&store->files, 1);
-        store_uncount(&store->file_bytes, object->bytes);
+        store_change_bytes(store, 0, object->bytes);
         /* What cannot be removed is found by a sweep. */
         if (!is_kept)
             (void)store_remove(store, object->name, NULL);

@@ -33,7 +33,7 @@ static const enum column_bytes column_of_part[PART_COUNT] = {
 struct file_findings {
     uint64_t stored_bytes;
     uint64_t image_bytes;
-    uint64_t codecs[CODEC_ZSTD + 1];
+    uint64_t codecs[CODEC_COUNT];
     uint64_t filter_bytes;
     /* Only when images were read. */
     bool read;
@@ -216,6 +216,7 @@ json_of_blocks(const struct batch_file *file, const struct file_findings *findin
         json_add(json, "plain", json_u64(findings->codecs[CODEC_NONE])) &&
         json_add(json, "lz4", json_u64(findings->codecs[CODEC_LZ4])) &&
         json_add(json, "zstd", json_u64(findings->codecs[CODEC_ZSTD])) &&
+        json_add(json, "strips", json_u64(findings->codecs[CODEC_STRIPS])) &&
         (!findings->read || json_add(json, "encoded", json_u64(findings->encoded)));
 
     if (whole)
@@ -271,10 +272,11 @@ print_file(const struct batch_file *file, const struct file_findings *findings,
     if (info.rows > 0)
         (void)printf(", %.1f a row", (double)file->file->footer.file_bytes / rows);
     (void)printf("\n  blocks         %" PRIu32 ": %" PRIu64 " bytes, %" PRIu64
-                 " in memory; %" PRIu64 " by LZ4, %" PRIu64 " by Zstandard",
+                 " in memory; %" PRIu64 " by LZ4, %" PRIu64 " by Zstandard, %" PRIu64
+                 " in strips",
                  file->file->table.block_count, findings->stored_bytes,
                  findings->image_bytes, findings->codecs[CODEC_LZ4],
-                 findings->codecs[CODEC_ZSTD]);
+                 findings->codecs[CODEC_ZSTD], findings->codecs[CODEC_STRIPS]);
     if (findings->read)
         (void)printf(", %" PRIu64 " encoded", findings->encoded);
     (void)printf("\n  filters        %" PRIu32, file->file->table.filter_count);

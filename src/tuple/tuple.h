@@ -52,6 +52,9 @@ void schema_unref(const struct spine_schema *schema);
 /* Is a column of this kind a string or binary, or a tuple with one? */
 bool tuple_column_is_fixed(const struct spine_column *column);
 
+/* Do values of both mean the same? Names and zones do not matter. */
+bool tuple_column_equal(const struct spine_column *a, const struct spine_column *b);
+
 /* The bytes of a column's value: their number when it is fixed, else the least. Without
  * the byte of a nullable one. */
 uint64_t tuple_column_bytes(const struct spine_column *column);

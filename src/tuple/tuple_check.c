@@ -138,6 +138,9 @@ fail_column(const struct column_check *check, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(why, sizeof why, format, arguments);
     va_end(arguments);
+    if (name == NULL)
+        return spine_fail(check->error, SPINE_INVALID, "%s, column %zu: %s", check->what,
+                          check->index, why);
     return spine_fail(check->error, SPINE_INVALID, "%s, column %zu (%.60s): %s",
-                      check->what, check->index, name != NULL ? name : "", why);
+                      check->what, check->index, name, why);
 }

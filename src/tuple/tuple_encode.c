@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/copy_cell.h"
 #include "base/error.h"
 
 #include <inttypes.h>
@@ -72,7 +73,7 @@ static void put_bytes(struct encoding *encoding, const struct spine_column *colu
 static void put_strings(struct encoding *encoding, const struct spine_column *column,
                         const struct spine_column_data *data, const uint8_t *there,
                         uint8_t flip, bool is_tail);
-static uint8_t *put_string(uint8_t *to, struct span text, bool has_zeros);
+static uint8_t *put_zeros(uint8_t *to, struct span text);
 static bool has_zero(struct span bytes);
 static struct span
 string_bytes(const struct spine_column_data *data, uint64_t begin, uint64_t end);
@@ -233,8 +234,8 @@ add_string_sizes(const struct encoding *encoding, const struct spine_column_data
 {
     const uint64_t *const offsets = data->offsets + encoding->begin;
     const uint8_t *const values = data->values;
-    const bool zeros =
-        !is_tail && has_zero(string_bytes(data, offsets[0], offsets[encoding->rows]));
+    const struct span all = string_bytes(data, offsets[0], offsets[encoding->rows]);
+    const bool zeros = !is_tail && has_zero(all);
 
     for (size_t i = 0; i < encoding->rows; i++) {
         const bool is_there = there == NULL || there[i] != 0;
@@ -458,17 +459,23 @@ put_strings(struct encoding *encoding, const struct spine_column *column,
 {
     const size_t begin = encoding->begin;
     const uint64_t *const offsets = data->offsets + begin;
-    const bool zeros =
-        !is_tail && has_zero(string_bytes(data, offsets[0], offsets[encoding->rows]));
+    const struct span all = string_bytes(data, offsets[0], offsets[encoding->rows]);
+    const bool zeros = !is_tail && has_zero(all);
+    const bool is_short = copy_cell_is_short(encoding->rows, all.size);
 
     assert(encoding->at != NULL);
     for (size_t i = 0; i < encoding->rows; i++) {
         const bool is_there = there == NULL || there[i] != 0;
+        const struct span text = string_bytes(data, offsets[i], offsets[i + 1]);
         uint8_t *const to = encoding->at[i];
         uint8_t *end = to;
 
-        if (is_there)
-            end = put_string(to, string_bytes(data, offsets[i], offsets[i + 1]), zeros);
+        if (is_there && zeros) {
+            end = put_zeros(to, text);
+        } else if (is_there) {
+            copy_cell_of(to, text.data, text.size, is_short);
+            end = to + text.size;
+        }
         if (!is_tail && (is_there || !column->nullable)) {
             *end++ = 0;
             *end++ = 0;
@@ -479,15 +486,10 @@ put_strings(struct encoding *encoding, const struct spine_column *column,
     }
 }
 
-/* Returns where it ends. */
+/* With a byte behind each zero. Returns where it ends. */
 static uint8_t *
-put_string(uint8_t *to, struct span text, bool has_zeros)
+put_zeros(uint8_t *to, struct span text)
 {
-    if (!has_zeros) {
-        if (text.size > 0)
-            memcpy(to, text.data, text.size);
-        return to + text.size;
-    }
     for (size_t i = 0; i < text.size; i++) {
         *to++ = text.data[i];
         if (text.data[i] == 0)

@@ -418,6 +418,9 @@ writer_fail(struct spine_tuple_writer *writer, enum spine_status status,
     va_start(arguments, format);
     (void)vsnprintf(why, sizeof why, format, arguments);
     va_end(arguments);
-    (void)spine_fail(&writer->failure, status, "column %zu (%.60s) %s", at,
-                     name != NULL ? name : "", why);
+    if (name != NULL)
+        (void)spine_fail(&writer->failure, status, "column %zu (%.60s) %s", at, name,
+                         why);
+    else
+        (void)spine_fail(&writer->failure, status, "column %zu %s", at, why);
 }

@@ -32,7 +32,6 @@ static size_t text_bytes(const char *text);
 static const char *append_text(const char *text, char **to);
 static void type_measure(struct spine_tuple_type *type);
 static struct spine_type cell_of_tuples(const struct spine_tuple_type *type);
-static bool columns_equal(const struct spine_column *a, const struct spine_column *b);
 
 enum spine_status
 spine_tuple_type_new(const struct spine_column *columns, size_t count,
@@ -135,7 +134,7 @@ spine_tuple_type_equal(const struct spine_tuple_type *a, const struct spine_tupl
     if (a->count != b->count)
         return false;
     for (size_t i = 0; i < a->count; i++)
-        if (!columns_equal(&a->columns[i], &b->columns[i]))
+        if (!tuple_column_equal(&a->columns[i], &b->columns[i]))
             return false;
     return true;
 }
@@ -378,8 +377,8 @@ cell_of_tuples(const struct spine_tuple_type *type)
     return (struct spine_type){SPINE_U64, 0};
 }
 
-static bool
-columns_equal(const struct spine_column *a, const struct spine_column *b)
+bool
+tuple_column_equal(const struct spine_column *a, const struct spine_column *b)
 {
     return a->kind == b->kind && a->order == b->order && a->nullable == b->nullable &&
            a->unit == b->unit && a->size == b->size && a->precision == b->precision &&

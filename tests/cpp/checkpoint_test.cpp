@@ -5,6 +5,7 @@
 #include "check.hpp"
 
 #include <condition_variable>
+#include <cstring>
 #include <mutex>
 #include <string>
 #include <tuple>
@@ -100,9 +101,12 @@ what_is_taken_comes_back()
 
     CHECK_THROWS(SPINE_NOT_FOUND, (restored.take<std::string, uint64_t>("word")));
     CHECK_THROWS(SPINE_INVALID, (restored.take<std::string, int64_t>("words")));
+    CHECK(std::strstr(
+              restored.take<std::string, int64_t>(std::nothrow, "words").error().message,
+              "value SPINE_U64, not SPINE_I64") != nullptr);
     CHECK_THROWS(SPINE_INVALID,
                  (restored.take<std::string, uint64_t, SPINE_TIME_U64>("words")));
-    auto map = restored.take<std::string, uint64_t>("words");
+    auto map = restored.take<spine_cpp::map<std::string, uint64_t>>("words");
     CHECK_THROWS(SPINE_NOT_FOUND, (restored.take<std::string, uint64_t>("words")));
     CHECK(map.snapshot().rows() == 1 && map.cursor().key() == "apple");
     using key = std::tuple<uint32_t, std::string>;

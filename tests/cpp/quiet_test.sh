@@ -16,7 +16,7 @@ command -v clang++ >/dev/null 2>&1 || {
     echo "skipped: there is no clang++"
     exit 77
 }
-for unit in probe views whole; do
+for unit in join lone probe views whole; do
     clang++ -std=c++17 -Weverything -Wno-c++98-compat -Wno-c++98-compat-pedantic \
         -Wno-padded -Wno-weak-vtables -fsyntax-only -I "$include" "$here/${unit}_test.cpp" 2>&1
 done | grep -A 5 '/include/spine/[a-z_]*\.hp*:.* warning: ' && exit 1

@@ -109,7 +109,8 @@ refuse 'whole days, seconds, milliseconds' "(void)sizeof(spine_cpp::tuple_value<
 accept "(void)sizeof(spine_cpp::tuple_value<${point}int, std::ratio<86400>>>>)"
 accept '(void)spine_cpp::batcher<std::tuple<signed char, unsigned char, std::array<char, 2>>, int>::open(std::nothrow)'
 
-refuse 'a structure with SPINE_MEMBERS()' '(void)sizeof(spine_cpp::tuple_value<int *>)'
+refuse 'a structure with SPINE_MEMBERS()' '(void)spine_cpp::batcher<std::tuple<int *>, int>::open(std::nothrow)'
+refuse 'a structure with SPINE_MEMBERS()' '(void)sizeof(spine_cpp::batcher<int, std::optional<int *>>)'
 
 # A list of more members than there may be says so.
 members() {

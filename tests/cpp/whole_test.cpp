@@ -129,7 +129,8 @@ backends_with_faults()
     (void)runtime.run(1000);
     CHECK(told);
     spine_cpp::crash(raw, SPINE_CRASH_LOSES_ALL);
-    CHECK(rows_of(store.restore(runtime).take<uint64_t, uint64_t>("numbers")) == 50);
+    CHECK(rows_of(store.restore(runtime).take<spine_cpp::map<uint64_t, uint64_t>>(
+              "numbers")) == 50);
     CHECK(!spine_cpp::is_durable(raw, "nothing"));
     CHECK(spine_cpp::is_object_name("a.b") && !spine_cpp::is_object_name("a/b"));
     CHECK_THROWS(SPINE_INVALID, spine_cpp::store::open(spine_cpp::backend()));
@@ -173,7 +174,8 @@ static void
 records_go_out_and_come_in()
 {
     using words = spine_cpp::map<uint64_t, std::string>;
-    const auto mapping = spine_cpp::arrow_mapping::of<uint64_t, std::string>();
+    const auto mapping =
+        spine_cpp::arrow_mapping::of<spine_cpp::map<uint64_t, std::string>>();
     auto runtime = open_manual();
     auto map = words::open(runtime);
     words::batcher rows;

@@ -7,13 +7,14 @@
  *     select city, count(*), sum(cents) from customers join orders using (customer)
  *     group by city
  *
- * The change of a join is the changes of either side joined with the other side:
+ * The change of a join is the changes of either side joined with the other side, and
+ * those of both with each other:
  *
- *     d(C |x| O)  =  dC |x| O  +  (C + dC) |x| dO
+ *     d(C |x| O)  =  dC |x| O  +  C |x| dO  +  dC |x| dO
  *
- * and each part is a probe of a snapshot by a batch. Count and sum are the two weights of
- * a row of the result: the spine adds them up, and a city without orders is gone. After
- * every step the result is compared with the query over plain tables.
+ * which is a step of spine_cpp::join. Count and sum are the two weights of a row of the
+ * result: the spine adds them up, and a city without orders is gone. After every step the
+ * result is compared with the query over plain tables.
  */
 
 #include <spine/spine.hpp>
@@ -31,10 +32,11 @@ struct order {
 };
 SPINE_MEMBERS(order, number, cents)
 
-using customer_map = spine_cpp::map<uint32_t, std::string>; /* customer -> city */
-using order_map = spine_cpp::map<uint32_t, order>;          /* customer -> order */
-using revenue_set = spine_cpp::set<std::string, SPINE_UNTIMED, 2>;
-using totals = std::map<std::string, spine_cpp::weights<2>>;
+using namespace spine_cpp;
+using customer_map = map<uint32_t, std::string>; /* customer -> city */
+using order_map = map<uint32_t, order>;          /* customer -> order */
+using revenue_set = set<std::string, SPINE_UNTIMED, 2>;
+using totals = std::map<std::string, weights<2>>;
 
 class revenue
 {
@@ -42,16 +44,12 @@ class revenue
     /* One step: what changed of the customers and of the orders. */
     void step(const customer_map::batch &customers, const order_map::batch &orders)
     {
-        by_customer_.join(orders_.snapshot(), customers,
-                          [this](uint32_t, const auto &customer, const auto &order) {
-                              add(customer, order);
-                          });
-        customers_.insert(customers);
-        by_order_.join(customers_.snapshot(), orders,
-                       [this](uint32_t, const auto &order, const auto &customer) {
-                           add(customer, order);
-                       });
-        orders_.insert(orders);
+        join_.step(customers_, customers, orders_, orders,
+                   [this](uint32_t, const auto &customer, const auto &order) {
+                       const int64_t count = product(customer.weight, order.weight);
+                       changes_.add(customer.value,
+                                    weights<2>{count, product(count, order.value.cents)});
+                   });
         revenue_.insert(changes_.seal());
     }
 
@@ -65,21 +63,11 @@ class revenue
     }
 
   private:
-    template <class Customer, class Order>
-    void add(const Customer &customer, const Order &order)
-    {
-        const int64_t count = spine_cpp::product(customer.weight, order.weight);
-        const int64_t cents = spine_cpp::product(count, order.value.cents);
-
-        changes_.add(customer.value, spine_cpp::weights<2>{count, cents});
-    }
-
-    spine_cpp::runtime runtime_ = spine_cpp::runtime::open();
-    customer_map customers_ = customer_map::open(runtime_);
-    order_map orders_ = order_map::open(runtime_);
-    revenue_set revenue_ = revenue_set::open(runtime_);
-    order_map::probe_type by_customer_;
-    customer_map::probe_type by_order_;
+    runtime runtime_ = runtime::open();
+    customer_map customers_{runtime_};
+    order_map orders_{runtime_};
+    revenue_set revenue_{runtime_};
+    join<customer_map, order_map> join_;
     revenue_set::batcher changes_;
 };
 

@@ -2,7 +2,7 @@
 
 /*
  * The revenue of each customer and month, while orders come, are corrected and cancelled.
- * Orders and their lines have the same keys, (customer, number), and probes join them.
+ * Orders and their lines have the same keys, (customer, number), and are joined by these.
  * What is cancelled is found by a prefix of the key: one order, or all of a customer.
  * Sums are weights, so a month of which nothing is left is gone. After each step the
  * result is compared with the query over plain tables.
@@ -57,16 +57,11 @@ class shop
     /* What comes and, with negative weights, goes. */
     void step(const order_map::batch &orders, const line_map::batch &lines)
     {
-        const auto add = [this](auto &key, auto &order, auto &line) {
-            changes_.add({std::get<0>(key), order.value.year, order.value.month},
-                         order.weight * line.weight * price(order.value, line.value));
-        };
-        lines_of_.join(lines_.snapshot(), orders, add);
-        orders_.insert(orders);
-        order_of_.join(
-            orders_.snapshot(), lines,
-            [&](auto &key, auto &line, auto &order) { add(key, order, line); });
-        lines_.insert(lines);
+        join_.step(
+            orders_, orders, lines_, lines, [this](auto &key, auto &order, auto &line) {
+                changes_.add({std::get<0>(key), order.value.year, order.value.month},
+                             order.weight * line.weight * price(order.value, line.value));
+            });
         revenue.insert(changes_.seal());
     }
 
@@ -91,8 +86,7 @@ class shop
 
     order_map orders_{runtime_};
     line_map lines_{runtime_};
-    order_map::probe_type order_of_;
-    line_map::probe_type lines_of_;
+    spine_cpp::join<order_map, line_map> join_;
     revenue_set::batcher changes_;
 };
 

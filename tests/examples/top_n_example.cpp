@@ -4,8 +4,9 @@
  * The three best players of each league, kept up to date.
  *
  * Values are (score descending, player), so a key's first three rows are its best. A step
- * looks up only the leagues that changed: what was best before, -1, and what is best now,
- * +1, are the changes of the result, and cancel where a league's best stayed the same.
+ * looks up only the leagues that changed, by spine_cpp::reduce: what was best before, -1,
+ * and what is best now, +1, are the changes of the result, and cancel where a league's
+ * best stayed the same.
  * After every step the result is compared with that of sorting all scores.
  */
 
@@ -37,9 +38,11 @@ class top_players
     /* One step; the number of rows of the result that changed. */
     uint64_t step(const league_map::batch &changes)
     {
-        add_best(changes, -1);
-        scores_.insert(changes);
-        add_best(changes, 1);
+        best_.step(scores_, changes,
+                   [this](uint32_t league, const auto &rows, int64_t by) {
+                       for (std::size_t i = 0; i < std::min(best, rows.size()); i++)
+                           changes_.add(league, rows[i].value, by);
+                   });
         const auto result = changes_.seal();
         top_.insert(result);
         return result.info().rows;
@@ -56,19 +59,9 @@ class top_players
     }
 
   private:
-    /* The best of the leagues in `changes`, as they are now. */
-    void add_best(const league_map::batch &changes, int64_t weight)
-    {
-        probe_.match(scores_.snapshot(), changes,
-                     [&](uint32_t league, const auto &, const auto &rows) {
-                         for (std::size_t i = 0; i < std::min(best, rows.size()); i++)
-                             changes_.add(league, rows[i].value, weight);
-                     });
-    }
-
     league_map scores_;
     league_map top_;
-    league_map::probe_type probe_;
+    spine_cpp::reduce<league_map> best_;
     league_map::batcher changes_;
 };
 

@@ -34,6 +34,8 @@ struct golden {
     bool tuples;
     /* Keys that are bytes begin as many others do. */
     bool nested;
+    /* Each row has a key of its own and weight 1. */
+    bool single;
 };
 
 #define NONE SPINE_COMPRESSION_NONE
@@ -55,6 +57,25 @@ static const struct golden goldens[] = {
      .times = 1,
      .compression = NONE,
      .encoded = true},
+    {.name = "u64_u64_strips",
+     .schema = {.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}},
+     .rows = 4096,
+     .keys = 9,
+     .values = 300,
+     .times = 1,
+     .compression = NONE,
+     .since = 2,
+     .encoded = true,
+     .single = true},
+    {.name = "u32_none_strips",
+     .schema = {.key = {SPINE_U32, 0}, .value = {SPINE_NONE, 0}},
+     .rows = 4096,
+     .keys = 9,
+     .values = 1,
+     .times = 1,
+     .compression = LZ4,
+     .since = 2,
+     .single = true},
     {.name = "i64_i32_u64",
      .schema = {.key = {SPINE_I64, 0}, .value = {SPINE_I32, 0}, .time = SPINE_TIME_U64},
      .rows = 900,
@@ -247,9 +268,12 @@ batch_of_case(const struct golden *golden, const struct spine_schema *schema)
     rng_init(&rng, golden->rows);
     assert_int_equal(spine_batcher_new(schema, &batcher, NULL), SPINE_OK);
     for (uint64_t i = 0; i < golden->rows; i++) {
-        const int64_t weight = rng_chance(&rng, 20) ? -3 : (int64_t)(i % 5) + 1;
+        const int64_t weight = golden->single         ? 1
+                               : rng_chance(&rng, 20) ? -3
+                                                      : (int64_t)(i % 5) + 1;
         const int64_t weights[8] = {weight, 1, -1, 1000000, 5, 6, 7, 8};
-        const uint64_t number = rng_below(&rng, golden->keys);
+        const uint64_t number =
+            rng_below(&rng, golden->keys) + (golden->single ? i * golden->keys : 0);
         const struct spine_row row = {
             .key = golden->nested ? nested_of(number, key)
                                   : datum_of(&schema->key, number, key),

@@ -28,8 +28,8 @@ static const struct file_id golden_id = {UINT64_C(0x1122334455667788),
                                          UINT64_C(0x99aabbccddeeff00)};
 
 /* That of the format, and the last feature that came to its blocks. */
-static const char *const versions[] = {"v1", "v1-bytes"};
-#define VERSION_NOW "v1-bytes"
+static const char *const versions[] = {"v1", "v1-bytes", "v1-strips"};
+#define VERSION_NOW "v1-strips"
 
 /* ---- Files ---- */
 

@@ -22,8 +22,8 @@ struct read_disk {
     uint64_t reads;
     /* Reads fail with SPINE_IO. */
     bool fails;
-    /* They give a wrong bit. */
-    bool flips;
+    /* They give a wrong bit in this byte of an object, unless it is 0. */
+    uint64_t wrong_byte;
     /* The store has it. */
     struct spine_backend backend;
 };
@@ -35,15 +35,14 @@ read_disk_operation(void *argument, enum spine_operation operation, const char *
     struct read_disk *disk = argument;
 
     (void)name;
-    (void)offset;
-    (void)size;
     if (operation != SPINE_OPERATION_READ_AT)
         return;
     disk->reads++;
     if (disk->fails)
         fault->status = SPINE_IO;
-    if (disk->flips)
-        fault->flip_bit = 5;
+    if (disk->wrong_byte > 0 && disk->wrong_byte >= offset &&
+        disk->wrong_byte < offset + size)
+        fault->flip_bit = 8 * (disk->wrong_byte - offset) + 5;
 }
 
 /* A store of the disk, which lives as long. `cache_bytes`: 0 for the default. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness/reseal.h"
+#include "store/strips.h"
 
 #include <assert.h>
 #include <string.h>
@@ -8,6 +9,8 @@ static uint64_t get_number(const uint8_t *bytes, size_t count);
 static void put_number(uint8_t *bytes, uint64_t number);
 static void seal_entries(uint8_t *bytes, size_t end, const struct file_id *id,
                          uint8_t *table, size_t table_bytes);
+static void
+seal_strips(uint8_t *bytes, size_t end, const struct file_id *id, const uint8_t *entry);
 static void seal_entry(uint8_t *bytes, size_t end, const struct file_id *id,
                        uint8_t *entry, uint64_t stored);
 
@@ -56,7 +59,28 @@ seal_entries(uint8_t *bytes, size_t end, const struct file_id *id, uint8_t *tabl
          at += FILE_ENTRY_BYTES, i++) {
         uint8_t *const entry = table + at;
 
+        if (i < blocks && entry[24] == CODEC_STRIPS)
+            seal_strips(bytes, end, id, entry);
         seal_entry(bytes, end, id, entry, get_number(entry + 8, i < blocks ? 4 : 8));
+    }
+}
+
+/* The checksums in a block that lies in strips, where its entry can be right. */
+static void
+seal_strips(uint8_t *bytes, size_t end, const struct file_id *id, const uint8_t *entry)
+{
+    const struct file_strips strips = {entry[26], entry[27], entry[28]};
+    const uint64_t offset = get_number(entry, 8);
+
+    if (!strips_are_sound(&strips) || offset > end ||
+        strips_stored_bytes(&strips) > end - offset)
+        return;
+    for (uint32_t i = 0; i < STRIP_COUNT; i++) {
+        const uint64_t at = offset + strip_offset(&strips, i);
+        const uint64_t body = at + STRIP_SUM_BYTES;
+
+        put_number(bytes + at, file_checksum(id, body, bytes + body,
+                                             strip_bytes(&strips) - STRIP_SUM_BYTES));
     }
 }
 

@@ -57,6 +57,28 @@ flags="-std=c11 -Wall -Wextra -Wpedantic -Werror"
 "$compiler" $flags -o "$work/shared" "$here/program.c" $(pkg-config --cflags --libs spine)
 expect "pkg-config, shared" "$work/shared"
 
+# As README says it of a prefix of one's own.
+(
+    unset LD_LIBRARY_PATH
+    # shellcheck disable=SC2046,SC2086
+    "$compiler" $flags -o "$work/rpath" "$here/program.c" $(pkg-config --cflags --libs spine) \
+        -Wl,-rpath,"$(pkg-config --variable=libdir spine)"
+    expect "pkg-config, shared, by its rpath" "$work/rpath"
+)
+
+# And the preset that README begins with: no tests, no benches, no warnings as errors.
+source=$(cd "$here/../.." && pwd)
+preset=$(sed -n 's/^cmake --preset \([a-z]*\) .*/\1/p' "$source/README.md")
+logged cmake -S "$source" --preset "$preset" -G "$generator" -B "$work/preset" \
+    -DCMAKE_C_COMPILER="$compiler"
+for option in BUILD_TESTS BUILD_BENCH WERROR; do
+    grep -q "^SPINE_$option:[A-Z]*=OFF$" "$work/preset/CMakeCache.txt" || {
+        echo "preset $preset: SPINE_$option is not OFF" >&2
+        exit 1
+    }
+done
+echo "preset $preset: ok"
+
 # Moved elsewhere, and without the shared library, so that the linker takes the archive.
 moved=$work/moved
 cp -R "$prefix" "$moved"

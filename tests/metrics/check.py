@@ -16,6 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 PREFIXES = {"LEVEL": "spine_level_", "SPINE": "spine_", "RUNTIME": "spine_runtime_", "STORE": "spine_store_"}
 
+# What is another number a moment later.
+MOVING = {"file_byte_seconds", "resident_bytes_max", "allocated_bytes"}
+
 
 def defined(path):
     """(scope, field, kind, name, help) of each line of metrics.def."""
@@ -28,6 +31,9 @@ def defined(path):
     for scope, field, name, help in re.findall(
             r"SPINE_(\w+)_HISTOGRAM\(\s*(\w+),\s*(\w+),\s*" + string, text):
         yield scope, field, "HISTOGRAM", name, "".join(re.findall(r'"([^"]*)"', help))
+    for scope, field, name, help in re.findall(
+            r"SPINE_(\w+)_SIZES\(\s*(\w+),\s*(\w+),\s*" + string, text):
+        yield scope, field, "SIZES", name, "".join(re.findall(r'"([^"]*)"', help))
     for scope, name, _, help in re.findall(
             r"SPINE_(\w+)_RATIO\(\s*(\w+),(.*?)" + string, text, flags=re.S):
         yield scope, name, "RATIO", name, "".join(re.findall(r'"([^"]*)"', help))
@@ -50,15 +56,17 @@ def things(scope, told):
 
 def check_histogram(name, wanted, series):
     """Buckets with all shorter ones, a sum and a count, as JSON has them one by one."""
+    unit = 1e-6 if "sum_ns" in wanted else 1024
     count = 0
     for i, more in enumerate(wanted["counts"]):
         count += more
         last = i + 1 == len(wanted["counts"])
         bounds = [dict(labels)["le"] for (sample, labels), value in series.items()
                   if sample == name + "_bucket" and value == count]
-        assert ("+Inf" if last else 2**i * 1e-6) in [b if b == "+Inf" else float(b) for b in bounds], (name, i)
+        assert ("+Inf" if last else 2**i * unit) in [b if b == "+Inf" else float(b) for b in bounds], (name, i)
     assert series[name + "_count", ()] == count, name
-    assert abs(series[name + "_sum", ()] - wanted["sum_ns"] / 1e9) <= 1e-9
+    wanted_sum = wanted["sum_ns"] / 1e9 if "sum_ns" in wanted else wanted["sum_bytes"]
+    assert abs(series[name + "_sum", ()] - wanted_sum) <= 1e-9
 
 
 def check_trace(path):
@@ -89,11 +97,20 @@ def check_trace(path):
             open_merges.add(event["id"])
         elif kind == "e":
             open_merges.remove(event["id"])
+        elif kind == "C":
+            assert event["args"]["level"] >= 0
         else:
             assert kind == "i", kind
     assert not open_merges
     names = {event["name"] for event in events}
     assert {"insert", "slice level 1", "merge level 1", "read", "write", "batch"} <= names, names
+    steps = {"checkpoint: files", "checkpoint: sync", "checkpoint: manifest", "checkpoint: remove"}
+    assert steps | {"checkpoint", "restore"} <= names, names
+    whole = next(event for event in events if event["name"] == "checkpoint")
+    assert whole["args"]["spines"] == 2 and whole["args"]["checkpoint"] == 1 and whole["args"]["bytes"] > 0
+    for event in events:
+        if event["name"] in steps:
+            assert event["tid"] == whole["tid"] and whole["ts"] <= event["ts"] <= whole["ts"] + whole["dur"]
     assert any(event["name"] == "spill" and event["args"]["bytes"] > 0 for event in events)
     return counts
 
@@ -110,6 +127,14 @@ def main():
     told = json.load(open(sys.argv[3], encoding="utf-8"))
     assert [spine["name"] for spine in told["spines"]] == ["", 'a "b" \\ c ä', "orders"]
 
+    store = told["store"]
+    assert store["checkpoints"] == store["restores"] == 1 and store["failed_checkpoints"] == 0
+    assert store["checkpoint_sizes"]["sum_bytes"] > 0 and sum(store["checkpoint_sizes"]["counts"]) == 1
+    for of in "read", "write":
+        sizes, times = store[of + "_sizes"], store[of + "_times"]
+        assert sum(sizes["counts"]) == sum(times["counts"]) <= store[of + "s"], of
+        assert 0 < sizes["sum_bytes"] <= store[of + "_bytes"], of
+
     count = compared = 0
     for scope, field, kind, name, help in defined(sys.argv[1]):
         count += 1
@@ -117,12 +142,12 @@ def main():
         family = families[PREFIXES[scope] + name]
         assert family.documentation == help, (family.name, family.documentation, help)
         assert family.type == ("counter" if total else
-                               "histogram" if kind == "HISTOGRAM" else "gauge"), family
+                               "histogram" if kind in ("HISTOGRAM", "SIZES") else "gauge"), family
         assert re.fullmatch(r"[A-Z0-9].*\.", help), help
         for labels, values in things(scope, told):
             key = family.name + "_total" * total, tuple(sorted(labels.items()))
             wanted = values[field]
-            if kind == "HISTOGRAM":
+            if kind in ("HISTOGRAM", "SIZES"):
                 check_histogram(family.name, wanted, series)
                 compared += 1
                 continue
@@ -131,6 +156,9 @@ def main():
                 continue
             if kind.endswith("_NS"):
                 wanted /= 1e9
+            if field in MOVING:
+                assert 0 < series[key] and 0 < wanted, (key, series[key], wanted)
+                continue
             assert abs(series[key] - wanted) <= 1e-9 + 1e-9 * abs(wanted), (key, series[key], wanted)
             compared += 1
     assert count > 90 and compared > 600, (count, compared)

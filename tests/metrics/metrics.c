@@ -84,6 +84,21 @@ write_file(struct spine_runtime *runtime, const char *path,
     }
 }
 
+/* A checkpoint of the spines, restored. */
+static void
+save(struct spine_runtime *runtime, struct spine_store *store,
+     struct spine *const *spines)
+{
+    const struct spine_checkpoint_item items[] = {{.name = "a", .spine = spines[0]},
+                                                  {.name = "b", .spine = spines[1]}};
+    struct spine_restored *restored;
+    struct spine_error error;
+
+    must(spine_checkpoint(store, items, 2, NULL, NULL, &error), &error);
+    must(spine_restore(store, 0, runtime, NULL, &restored, &error), &error);
+    spine_restored_free(restored);
+}
+
 int
 main(int count, char **arguments)
 {
@@ -118,6 +133,7 @@ main(int count, char **arguments)
         (void)spine_runtime_run(runtime, 100000);
     }
     must(spine_retain_keys(spines[0], &filter, &error), &error);
+    save(runtime, options.store, spines);
     write_file(runtime, arguments[1], spine_metrics_prometheus);
     write_file(runtime, arguments[2], spine_metrics_json);
     for (unsigned i = 0; i < 3; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch_fixture.h"
 
-#include "batch/fence.h"
+#include "batch/edges.h"
 
 /* Every kind of damage to a batch in memory is found and named. */
 
@@ -132,6 +132,10 @@ damage_to_fences_and_info_is_found(void **state)
     DAMAGE(&world, fence->key_framed, true, "framed keys");
     DAMAGE(&world, fence->values_at, 8, "place of values");
     DAMAGE(&world, fence->continues, !fence->continues, "go on");
+    DAMAGE(&world, batch->shared_bytes, batch->shared_bytes + 1, "common");
+    DAMAGE(&world, batch->edges[1], batch->edges[1] + 1, "the edge of block 1");
+    DAMAGE(&world, batch->spreads[1].first, 0, "the edge of block 1");
+    DAMAGE(&world, batch->spreads[1].shared, 9, "the edge of block 1");
     DAMAGE(&world, batch->info.rows, batch->info.rows + 1, " rows;");
     DAMAGE(&world, batch->info.keys, batch->info.keys + 1, "keys");
     DAMAGE(&world, batch->info.negative_rows, 0, "negative rows");

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#define ROWS 120000u
+#define ROWS 400000u
 /* More than an extent takes. */
 #define FUEL 1000u
 
@@ -59,7 +59,7 @@ world_init(struct world *world)
     assert_int_equal(batch_to_file(in_memory, world->store, &world->batch, NULL),
                      SPINE_OK);
     spine_batch_unref(in_memory);
-    assert_true(world->batch->block_count > 20);
+    assert_true(world->batch->block_count > 60);
     world->disk.reads = 0;
 }
 

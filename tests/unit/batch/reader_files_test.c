@@ -9,20 +9,33 @@
 #include "harness/property.h"
 #include "unit/batch/stored_fixture.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #define HOT_KEYS 24u
 #define ROWS 150000u
+
+/* What the store of a test reads. */
+struct disk {
+    atomic_uint_least64_t reads, read_bytes;
+    /* Reads give a wrong bit in the middle. */
+    bool flips;
+};
 
 static void
 count_reads(void *argument, enum spine_operation operation, const char *name,
             uint64_t offset, size_t size, struct spine_fault *fault)
 {
-    uint64_t *reads = argument;
+    struct disk *disk = argument;
 
     (void)name;
     (void)offset;
-    (void)size;
-    (void)fault;
-    *reads += operation == SPINE_OPERATION_READ_AT;
+    if (operation != SPINE_OPERATION_READ_AT)
+        return;
+    disk->reads++;
+    disk->read_bytes += size;
+    if (disk->flips)
+        fault->flip_bit = 8 * (size / 2);
 }
 
 static struct spine_cursor *
@@ -73,10 +86,9 @@ found_rows_are_right(struct rng *rng, size_t steps)
     struct spine_cursor *cursor;
     struct spine_batch *copy;
     struct stored stored;
-    uint64_t reads = 0;
+    struct disk disk = {0};
 
-    stored_init(&stored, rng, rng_magnitude(rng, steps), cache_bytes, count_reads,
-                &reads);
+    stored_init(&stored, rng, rng_magnitude(rng, steps), cache_bytes, count_reads, &disk);
     HOLDS_EQUAL(SPINE_OK, batch_to_file(stored.batch, stored.store, &copy, NULL));
     store_cache_set_bytes(stored.store, 1);
     cursor = open_cursor(copy);
@@ -111,7 +123,7 @@ struct file_world {
     struct spine_store *store;
     struct spine_batch *batch;
     struct spine_cursor *cursor;
-    uint64_t reads;
+    struct disk disk;
 };
 
 static void
@@ -126,7 +138,7 @@ world_init(struct file_world *world, const struct spine_columns *columns)
     *world = (struct file_world){0};
     assert_int_equal(spine_memory_backend(&memory, NULL), SPINE_OK);
     assert_int_equal(
-        spine_fault_backend(&memory, count_reads, &world->reads, &backend, NULL),
+        spine_fault_backend(&memory, count_reads, &world->disk, &backend, NULL),
         SPINE_OK);
     assert_int_equal(spine_store_open(&backend, &options, &world->store, NULL), SPINE_OK);
     assert_int_equal(spine_batch_from_columns(&schema, columns, &batch, NULL), SPINE_OK);
@@ -161,7 +173,7 @@ hot_keys_cost_no_reads(void **state)
     }
     world_init(&world, &columns);
     for (unsigned round = 0; round < 8; round++) {
-        world.reads = 0;
+        world.disk.reads = 0;
         for (uint64_t hot = 0; hot < 64; hot++) {
             const uint64_t at = hot * 2309;
 
@@ -169,10 +181,10 @@ hot_keys_cost_no_reads(void **state)
             assert_int_equal(spine_cursor_val(world.cursor).i64, (int64_t)values[at]);
             assert_int_equal(spine_cursor_weight(world.cursor), 1);
         }
-        cold = round == 0 ? world.reads : cold;
+        cold = round == 0 ? world.disk.reads : cold;
     }
     assert_in_range(cold, 40, 80);
-    assert_in_range(world.reads, 0, 16);
+    assert_in_range(world.disk.reads, 0, 16);
     world_release(&world);
 }
 
@@ -207,6 +219,107 @@ a_key_that_goes_on_is_whole(void **state)
     world_release(&world);
 }
 
+/* Keys that are asked for once, in blocks that were read once: a page or two are read of
+ * the block, whether the key is there or not. A wrong bit of these is said. */
+static void
+a_key_costs_little_of_its_block(void **state)
+{
+    static uint64_t keys[ROWS], values[ROWS];
+    const struct spine_columns columns = {.rows = ROWS, .keys = keys, .values = values};
+    struct file_world world;
+    uint64_t corrupt = 0;
+
+    (void)state;
+    for (uint64_t i = 0; i < ROWS; i++) {
+        keys[i] = i * 1000 + i * i % 999;
+        values[i] = i * UINT64_C(0x9e3779b97f4a7c15) >> 20;
+    }
+    world_init(&world, &columns);
+    while (spine_cursor_key_valid(world.cursor))
+        spine_cursor_step_key(world.cursor);
+    world.disk.reads = world.disk.read_bytes = 0;
+    for (uint64_t i = 0; i < 400; i++) {
+        const uint64_t at = (i * 39119 + 5) % (36 * BLOCK_ROWS);
+
+        assert_true(spine_cursor_seek_key_exact(world.cursor, spine_u64(keys[at])));
+        assert_int_equal(spine_cursor_val(world.cursor).i64, (int64_t)values[at]);
+        assert_int_equal(spine_cursor_weight(world.cursor), 1);
+    }
+    /* A few blocks are asked for again so soon that they are read as a whole. */
+    assert_in_range(world.disk.reads, 300, 440);
+    assert_true(world.disk.read_bytes < 400 * STRIP_PAGES_BYTES);
+    for (uint64_t i = 0; i < 400; i++)
+        assert_false(spine_cursor_seek_key_exact(
+            world.cursor, spine_u64(keys[i * 39119 % (36 * BLOCK_ROWS)] + 1)));
+
+    for (uint64_t i = 0; i < 40; i++) {
+        world.disk.flips = i % 2 == 1;
+        (void)spine_cursor_seek_key_exact(world.cursor, spine_u64(keys[i * 3719 % ROWS]));
+        corrupt += spine_cursor_status(world.cursor) == SPINE_CORRUPT;
+        spine_cursor_close(world.cursor);
+        world.cursor = open_cursor(world.batch);
+    }
+    assert_in_range(corrupt, 5, 20);
+    world_release(&world);
+}
+
+/* A thread that looks keys up in the batch of the others. */
+struct seeker {
+    pthread_t thread;
+    const struct file_world *world;
+    uint64_t seed;
+    uint64_t wrong;
+};
+
+static void *
+seek_keys(void *argument)
+{
+    struct seeker *seeker = argument;
+    struct spine_cursor *cursor;
+    struct rng rng;
+
+    rng_init(&rng, seeker->seed);
+    seeker->wrong = spine_batch_cursor(seeker->world->batch, &cursor, NULL) != SPINE_OK;
+    for (unsigned i = 0; seeker->wrong == 0 && i < 1500; i++) {
+        const uint64_t key = rng_below(&rng, 6 * BLOCK_ROWS);
+        const bool found = spine_cursor_seek_key_exact(cursor, spine_u64(key * 3));
+
+        seeker->wrong = !found || spine_cursor_val(cursor).i64 != (int64_t)(key % 1021) ||
+                        spine_cursor_seek_key_exact(cursor, spine_u64(key * 3 + 1));
+    }
+    spine_cursor_close(cursor);
+    return NULL;
+}
+
+/* Threads learn of the same blocks, and read them and their strips, at the same time. */
+static void
+threads_look_up_together(void **state)
+{
+    static uint64_t keys[6 * BLOCK_ROWS], values[6 * BLOCK_ROWS];
+    const struct spine_columns columns = {
+        .rows = 6 * BLOCK_ROWS, .keys = keys, .values = values};
+    struct seeker seekers[4] = {0};
+    struct file_world world;
+
+    (void)state;
+    for (uint64_t i = 0; i < 6 * BLOCK_ROWS; i++) {
+        keys[i] = i * 3;
+        values[i] = i % 1021;
+    }
+    world_init(&world, &columns);
+    for (unsigned i = 0; i < 4; i++) {
+        seekers[i].world = &world;
+        seekers[i].seed = i;
+        assert_int_equal(pthread_create(&seekers[i].thread, NULL, seek_keys, &seekers[i]),
+                         0);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(seekers[i].thread, NULL), 0);
+        assert_int_equal(seekers[i].wrong, 0);
+    }
+    world_release(&world);
+}
+
 int
 main(void)
 {
@@ -214,6 +327,8 @@ main(void)
         cmocka_unit_test(test_found_rows_are_right),
         cmocka_unit_test(hot_keys_cost_no_reads),
         cmocka_unit_test(a_key_that_goes_on_is_whole),
+        cmocka_unit_test(a_key_costs_little_of_its_block),
+        cmocka_unit_test(threads_look_up_together),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

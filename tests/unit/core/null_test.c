@@ -81,6 +81,8 @@ schemas_and_batches(void **state)
     (void)state;
     world_open(&world);
     REFUSES(spine_schema_check, schema, (NULL, error));
+    REFUSES(spine_schema_compare, given, (NULL, &pairs, error));
+    REFUSES(spine_schema_compare, wanted, (&pairs, NULL, error));
     TOLERATES(spine_schema_equal, a, !spine_schema_equal(NULL, &pairs));
     TOLERATES(spine_schema_equal, b, !spine_schema_equal(&pairs, NULL));
     assert_false(spine_schema_equal(NULL, NULL));

@@ -62,6 +62,14 @@ the_level0_limit_moves_level_0_only(void **state)
     assert_int_equal(slot_level(&policy, 100000), 2);
 }
 
+/* What a merge takes of `count` batches in memory. */
+static size_t
+count_in_memory(const struct slot_policy *policy, unsigned level, size_t count)
+{
+    return slot_merge_count(policy, level,
+                            &(struct slot_loose){.count = count, .rows = 1000});
+}
+
 static void
 merges_start_at_the_minimum_and_take_at_most_the_maximum(void **state)
 {
@@ -71,17 +79,37 @@ merges_start_at_the_minimum_and_take_at_most_the_maximum(void **state)
     (void)state;
     slot_policy_init(&policy, SLOT_DECADES, 14999);
     for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        assert_int_equal(slot_merge_count(&policy, level, 0), 0);
-        assert_int_equal(slot_merge_count(&policy, level, minimum[level] - 1), 0);
-        assert_int_equal(slot_merge_count(&policy, level, minimum[level]),
-                         minimum[level]);
-        assert_int_equal(slot_merge_count(&policy, level, 64), 64);
-        assert_int_equal(slot_merge_count(&policy, level, 65), 64);
-        assert_int_equal(slot_merge_count(&policy, level, 1000), 64);
+        assert_int_equal(count_in_memory(&policy, level, 0), 0);
+        assert_int_equal(count_in_memory(&policy, level, minimum[level] - 1), 0);
+        assert_int_equal(count_in_memory(&policy, level, minimum[level]), minimum[level]);
+        assert_int_equal(count_in_memory(&policy, level, 64), 64);
+        assert_int_equal(count_in_memory(&policy, level, 65), 64);
+        assert_int_equal(count_in_memory(&policy, level, 1000), 64);
     }
     slot_policy_init(&policy, SLOT_FOURS, 14999);
-    assert_int_equal(slot_merge_count(&policy, 5, 3), 0);
-    assert_int_equal(slot_merge_count(&policy, 5, 4), 4);
+    assert_int_equal(count_in_memory(&policy, 5, 3), 0);
+    assert_int_equal(count_in_memory(&policy, 5, 4), 4);
+}
+
+static void
+batches_in_files_wait_for_more(void **state)
+{
+    struct slot_policy policy;
+    struct slot_loose loose = {.rows = 1000, .storage_rows = 501};
+
+    (void)state;
+    slot_policy_init(&policy, SLOT_DECADES, 14999);
+    loose.count = SLOT_STORAGE_MIN - 1;
+    assert_int_equal(slot_merge_count(&policy, 2, &loose), 0);
+    loose.count = SLOT_STORAGE_MIN;
+    assert_int_equal(slot_merge_count(&policy, 2, &loose), SLOT_STORAGE_MIN);
+    assert_int_equal(slot_merge_count(&policy, 8, &loose), SLOT_STORAGE_MIN);
+    /* Small batches wait for as many as ever. */
+    assert_int_equal(slot_merge_count(&policy, 0, &loose), 0);
+    /* Most of the rows are in memory. */
+    loose.storage_rows = 500;
+    loose.count = 3;
+    assert_int_equal(slot_merge_count(&policy, 2, &loose), 3);
 }
 
 static void
@@ -140,6 +168,34 @@ crowded_spines_encode_smaller_outputs(void **state)
     assert_true(slot_encode_rows(UINT32_MAX, 128) == UINT64_MAX);
 }
 
+/* Is a merge of `count` batches in memory to be split? */
+static bool
+split_is_due(const struct slot_policy *policy, uint64_t rows_read, uint64_t rows,
+             uint64_t count)
+{
+    return slot_split_is_due(
+        policy,
+        &(struct slot_progress){.rows_read = rows_read, .rows = rows, .batches = count});
+}
+
+static void
+merges_of_files_are_split_in_the_middle(void **state)
+{
+    struct slot_policy policy;
+    struct slot_progress progress = {
+        .rows_read = 1999999, .rows = 4000000, .storage_rows = 2000001, .batches = 4};
+
+    (void)state;
+    slot_policy_init(&policy, SLOT_DECADES, 14999);
+    assert_false(slot_split_is_due(&policy, &progress));
+    progress.rows_read++;
+    assert_true(slot_split_is_due(&policy, &progress));
+    progress.rows_read = 500000;
+    assert_false(slot_split_is_due(&policy, &progress));
+    progress.storage_rows = 2000000;
+    assert_true(slot_split_is_due(&policy, &progress));
+}
+
 static void
 large_merges_are_split_some_times(void **state)
 {
@@ -147,15 +203,15 @@ large_merges_are_split_some_times(void **state)
 
     (void)state;
     slot_policy_init(&policy, SLOT_DECADES, 14999);
-    assert_false(slot_split_is_due(&policy, 0, 4000000, 4));
-    assert_false(slot_split_is_due(&policy, 499999, 4000000, 4));
-    assert_true(slot_split_is_due(&policy, 500000, 4000000, 4));
-    assert_false(slot_split_is_due(&policy, 179987, 1000000, 4));
-    assert_true(slot_split_is_due(&policy, 179988, 1000000, 4));
+    assert_false(split_is_due(&policy, 0, 4000000, 4));
+    assert_false(split_is_due(&policy, 499999, 4000000, 4));
+    assert_true(split_is_due(&policy, 500000, 4000000, 4));
+    assert_false(split_is_due(&policy, 179987, 1000000, 4));
+    assert_true(split_is_due(&policy, 179988, 1000000, 4));
     /* Each input is cut, which costs the more the more there are. */
-    assert_false(slot_split_is_due(&policy, 179988, 1000000, 5));
-    assert_false(slot_split_is_due(&policy, UINT64_MAX / 8 - 1, UINT64_MAX, 2));
-    assert_true(slot_split_is_due(&policy, UINT64_MAX / 8, UINT64_MAX, 2));
+    assert_false(split_is_due(&policy, 179988, 1000000, 5));
+    assert_false(split_is_due(&policy, UINT64_MAX / 8 - 1, UINT64_MAX, 2));
+    assert_true(split_is_due(&policy, UINT64_MAX / 8, UINT64_MAX, 2));
 }
 
 /* Rows are given ascending, up to a zero. */
@@ -363,6 +419,8 @@ main(void)
         cmocka_unit_test(fours_put_batches_by_powers_of_four),
         cmocka_unit_test(the_level0_limit_moves_level_0_only),
         cmocka_unit_test(merges_start_at_the_minimum_and_take_at_most_the_maximum),
+        cmocka_unit_test(batches_in_files_wait_for_more),
+        cmocka_unit_test(merges_of_files_are_split_in_the_middle),
         cmocka_unit_test(negative_rows_count_more_and_never_wrap),
         cmocka_unit_test(negative_rows_rise_to_what_they_may_meet),
         cmocka_unit_test(the_bottom_is_due_for_retractions),

@@ -4,7 +4,7 @@
 /* Byte keys that have much in common: however they are drawn, rows come out in order, and
  * equal ones are added up. */
 
-enum { ROWS = 5000, DISTINCT = 1200, KEY_MAX = 80, INPUTS = 5 };
+enum { ROWS = 5000, DISTINCT = 1200, KEY_MAX = 700, INPUTS = 5 };
 
 /* Writes key number `number`; different numbers give different keys. */
 typedef size_t key_fn(uint64_t number, uint8_t *out);
@@ -49,10 +49,11 @@ zeros(uint64_t number, uint8_t *out)
 {
     const size_t size = number % 40;
 
-    memset(out, 0, KEY_MAX);
+    memset(out, 0, 40);
     if (number < 40)
         return size;
     memset(out, 'z', 20);
+    memset(out + 21, 0, size);
     return 20 + put_big(number / 40, 1, out + 20) + size;
 }
 
@@ -74,6 +75,31 @@ world_init(struct world *world, key_fn *key_of, struct spine_type value)
     assert_int_equal(layout_init(&world->layout, &schema, NULL), SPINE_OK);
     for (size_t i = 0; i < DISTINCT; i++)
         world->keys[i] = (struct span){world->bytes[i], key_of(i, world->bytes[i])};
+}
+
+/* The first and the last bits of a word: merged numbers have no room for both. */
+static size_t
+far_bits_differ(uint64_t number, uint8_t *out)
+{
+    return put_big(number % 2 << 63 | number / 2, 8, out);
+}
+
+/* One byte, or two, of which the second one is the first one again. */
+static size_t
+one_byte(uint64_t number, uint8_t *out)
+{
+    if (number < 256)
+        return put_big(number, 1, out);
+    return put_big(number % 256, 1, out) + put_big(number / 256, 1, out + 1);
+}
+
+static size_t
+huge(uint64_t number, uint8_t *out)
+{
+    const size_t size = number % 3 * 300;
+
+    memset(out, 'h', size);
+    return size + put_big(number, 4, out + size);
 }
 
 /* Random rows; all values are the same. */
@@ -167,8 +193,13 @@ check_keys(key_fn *key_of, struct spine_type value, uint64_t seed)
 static void
 keys_with_much_in_common_are_sorted_and_merged(void **state)
 {
-    static key_fn *const kinds[] = {last_bytes_differ, prefixes_of_each_other, zeros,
-                                    nested};
+    static key_fn *const kinds[] = {last_bytes_differ,
+                                    prefixes_of_each_other,
+                                    zeros,
+                                    nested,
+                                    far_bits_differ,
+                                    one_byte,
+                                    huge};
 
     (void)state;
     for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++)

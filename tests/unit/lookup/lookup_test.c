@@ -502,6 +502,37 @@ many_words_have_the_hashes_of_each(void **state)
     assert_memory_equal(words, hashes, sizeof words);
 }
 
+static void
+many_cells_have_the_hashes_of_each(void **state)
+{
+    enum { MANY = 300 };
+    static const struct spine_type types[] = {
+        {SPINE_FIXED, 9}, {SPINE_FIXED, 16}, {SPINE_FIXED, 40}, {SPINE_BYTES, 0}};
+    static uint8_t bytes[MANY + 40];
+    uint64_t hashes[MANY], drawn = seed;
+    struct cell cells[MANY];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)random_next(&drawn);
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+        const struct spine_schema schema = {.key = types[t]};
+        struct layout layout;
+
+        assert_int_equal(layout_init(&layout, &schema, NULL), SPINE_OK);
+        for (size_t i = 0; i < MANY; i++)
+            assert_int_equal(
+                cell_of_datum(&layout.key,
+                              spine_data(bytes + (types[t].size > 0 ? i : 0),
+                                         types[t].size > 0 ? types[t].size : i),
+                              &cells[i], NULL),
+                SPINE_OK);
+        lookup_hash_all(&layout.key, cells, MANY, hashes);
+        for (size_t i = 0; i < MANY; i++)
+            assert_true(hashes[i] == lookup_hash(&layout.key, &cells[i]));
+    }
+}
+
 int
 main(void)
 {
@@ -515,6 +546,7 @@ main(void)
         cmocka_unit_test(the_chosen_is_the_smaller),
         cmocka_unit_test(hashes_look_at_all_of_a_cell),
         cmocka_unit_test(many_words_have_the_hashes_of_each),
+        cmocka_unit_test(many_cells_have_the_hashes_of_each),
         cmocka_unit_test(failing_allocations_leave_nothing),
     };
 

@@ -6,11 +6,15 @@
 
 #include "runtime/pressure.h"
 
+#include "runtime/pump.h"
 #include "runtime/runtime.h"
 #include "spine/spine.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -126,6 +130,105 @@ more_goes_to_files_the_higher_it_is(void **state)
     world_release(&world);
 }
 
+static void
+on_event(void *context, const struct spine_event *event)
+{
+    struct spine_event *last = context;
+    const uint64_t count = last->count + 1;
+
+    assert_int_equal(event->kind, SPINE_EVENT_PRESSURE);
+    assert_true(event->thread > 0 && event->begin_ns > 0);
+    *last = *event;
+    last->count = count;
+}
+
+static void
+changes_are_counted_and_traced(void **state)
+{
+    struct spine_event last = {0};
+    const struct spine_trace trace = {.context = &last, .on_event = on_event};
+    const struct spine_runtime_options options = {
+        .manual = true, .memory_limit_bytes = LIMIT, .trace = &trace};
+    struct world world = {0};
+    struct spine_runtime_stats stats;
+
+    (void)state;
+    assert_int_equal(spine_runtime_open(&options, &world.runtime, NULL), SPINE_OK);
+    assert_int_equal(hold(&world, 84), PRESSURE_NONE);
+    assert_int_equal(last.count, 0);
+    assert_int_equal(hold(&world, 91), PRESSURE_HIGH);
+    assert_int_equal(last.count, 1);
+    assert_int_equal(last.level, SPINE_PRESSURE_HIGH);
+    assert_true(last.bytes >= 91 * PERCENT);
+    assert_int_equal(hold(&world, 0), PRESSURE_NONE);
+    assert_int_equal(last.count, 2);
+    assert_int_equal(last.level, SPINE_PRESSURE_NONE);
+    spine_runtime_get_stats(world.runtime, &stats);
+    assert_int_equal(stats.pressure_changes, 2);
+    assert_int_equal(stats.allocated_bytes, spine_allocated_bytes());
+    assert_true(stats.resident_bytes_max > 0);
+    world_release(&world);
+}
+
+struct words {
+    unsigned warnings, others;
+    char text[300];
+};
+
+static void
+on_message(void *context, enum spine_log_level level, const char *message)
+{
+    struct words *words = context;
+
+    if (level == SPINE_LOG_WARNING)
+        words->warnings++;
+    else
+        words->others++;
+    (void)snprintf(words->text, sizeof words->text, "%s", message);
+}
+
+/* However often levels change, an operator reads of it now and then, and of all. */
+static void
+an_operator_is_told_now_and_then(void **state)
+{
+    struct words words = {0};
+    const struct spine_log log = {.context = &words, .on_message = on_message};
+    const struct spine_runtime_options options = {
+        .manual = true, .memory_limit_bytes = LIMIT, .log = &log};
+    struct world world = {0};
+    struct memory_budget *budget;
+
+    (void)state;
+    assert_int_equal(spine_runtime_open(&options, &world.runtime, NULL), SPINE_OK);
+    budget = &world.runtime->budget;
+    assert_int_equal(hold(&world, 86), PRESSURE_MODERATE);
+    assert_int_equal(words.others, 1);
+    assert_non_null(strstr(words.text, "pressure is moderate, after none: "));
+    /* A full memory is told at once, the first time. */
+    assert_int_equal(hold(&world, 100), PRESSURE_FULL);
+    assert_int_equal(words.warnings, 1);
+    assert_non_null(strstr(words.text, "pressure is full, after moderate: "));
+    for (unsigned i = 0; i < 50; i++) {
+        (void)hold(&world, 0);
+        (void)hold(&world, 100);
+    }
+    assert_int_equal(hold(&world, 0), PRESSURE_NONE);
+    assert_int_equal(words.warnings + words.others, 2);
+    /* Later, when somebody looks, though nothing has changed. */
+    atomic_store(&budget->words_due_ns, 1);
+    assert_int_equal(hold(&world, 0), PRESSURE_NONE);
+    assert_int_equal(words.warnings, 2);
+    assert_non_null(
+        strstr(words.text, "is none, after full, up to full in 101 changes: 0 of "));
+    assert_int_equal(hold(&world, 0), PRESSURE_NONE);
+    assert_int_equal(words.warnings + words.others, 3);
+    /* And after a while of silence at once. */
+    budget->told.message_ns -= UINT64_C(11000000000);
+    assert_int_equal(hold(&world, 86), PRESSURE_MODERATE);
+    assert_int_equal(words.others, 2);
+    world_release(&world);
+}
+
 /* Of a runtime without a number of its own. */
 static void
 a_small_limit_sends_smaller_outputs_to_files(void **state)
@@ -175,32 +278,129 @@ the_cache_gets_what_is_spare(void **state)
     world_release(&world);
 }
 
-/* One merge at a time begins that might not fit, and another one now and then. */
-static void
-merges_begin_one_at_a_time_when_it_is_critical(void **state)
+static bool
+reserve(struct world *world, uint64_t bytes, bool frees, struct reservation *out)
 {
-    struct account *account;
+    const struct memory_need need = {.bytes = bytes, .frees = frees};
+    uint64_t granted;
+    const bool fits = runtime_reserve(world->runtime, &need, out, &granted);
+
+    assert_int_equal(granted, 0);
+    assert_int_equal(out->bytes, fits ? bytes : 0);
+    return fits;
+}
+
+/* What is reserved counts until it is given back, and the first merge always begins. */
+static void
+merges_begin_when_they_fit(void **state)
+{
+    struct reservation first, second, third;
     struct world world;
-    unsigned begun = 0;
 
     (void)state;
     world_init(&world, true);
-    account = runtime_account(world.runtime);
-    account_add(account, ACCOUNT_SCRATCH, 1);
-    assert_int_equal(hold(&world, 94), PRESSURE_HIGH);
-    for (unsigned i = 0; i < 10; i++)
-        assert_true(runtime_may_begin(world.runtime, 50 * PERCENT));
-    assert_int_equal(hold(&world, 96), PRESSURE_CRITICAL);
-    /* All that surely fit, or only one of the others. */
-    for (unsigned i = 0; i < 10; i++)
-        assert_true(runtime_may_begin(world.runtime, 3 * PERCENT));
-    for (unsigned i = 0; i < 100000 && begun == i; i++)
-        begun += runtime_may_begin(world.runtime, 5 * PERCENT);
-    assert_true(begun < 100);
-    /* What has no other beside it always may. */
-    account_subtract(account, ACCOUNT_SCRATCH, 1);
-    for (unsigned i = 0; i < 10; i++)
-        assert_true(runtime_may_begin(world.runtime, 50 * PERCENT));
+    assert_int_equal(hold(&world, 50), PRESSURE_NONE);
+    assert_true(reserve(&world, 90 * PERCENT, false, &first));
+    assert_false(reserve(&world, 1 * PERCENT, false, &second));
+    runtime_unreserve(&first);
+    runtime_unreserve(&first);
+    assert_true(reserve(&world, 30 * PERCENT, false, &first));
+    assert_true(reserve(&world, 19 * PERCENT, false, &second));
+    assert_false(reserve(&world, 2 * PERCENT, false, &third));
+    runtime_unreserve(&second);
+    assert_true(reserve(&world, 2 * PERCENT, false, &third));
+    runtime_unreserve(&third);
+    /* What is used of it is not taken twice. */
+    account_add(runtime_account(world.runtime), ACCOUNT_SCRATCH, 30 * PERCENT);
+    assert_true(reserve(&world, 19 * PERCENT, false, &second));
+    account_subtract(runtime_account(world.runtime), ACCOUNT_SCRATCH, 30 * PERCENT);
+    runtime_unreserve(&second);
+    runtime_unreserve(&first);
+    world_release(&world);
+}
+
+/* A merge of what is in memory has its room beside others. */
+static void
+room_is_left_for_a_merge_that_frees(void **state)
+{
+    struct reservation frees, other, another;
+    struct world world;
+
+    (void)state;
+    world_init(&world, true);
+    assert_true(reserve(&world, 20 * PERCENT, true, &frees));
+    runtime_unreserve(&frees);
+    assert_int_equal(runtime_promised(world.runtime), 20 * PERCENT);
+    assert_int_equal(hold(&world, 50), PRESSURE_NONE);
+    assert_true(reserve(&world, 20 * PERCENT, false, &other));
+    /* 50, 20, and 20 that are left. */
+    assert_false(reserve(&world, 11 * PERCENT, false, &another));
+    assert_true(reserve(&world, 20 * PERCENT, true, &frees));
+    assert_true(reserve(&world, 9 * PERCENT, false, &another));
+    runtime_unreserve(&another);
+    assert_false(reserve(&world, 11 * PERCENT, true, &another));
+    runtime_unreserve(&frees);
+    /* The first that frees always fits. */
+    assert_true(reserve(&world, 60 * PERCENT, true, &frees));
+    assert_false(reserve(&world, 1 * PERCENT, true, &another));
+    runtime_unreserve(&frees);
+    runtime_unreserve(&other);
+    /* No more than a quarter is left, and less when less is needed. */
+    assert_int_equal(runtime_promised(world.runtime), 25 * PERCENT);
+    for (unsigned i = 0; i < 100; i++) {
+        assert_true(reserve(&world, 1 * PERCENT, true, &frees));
+        runtime_unreserve(&frees);
+    }
+    assert_true(runtime_promised(world.runtime) < 2 * PERCENT);
+    world_release(&world);
+}
+
+/* It is full by what is promised, too; and merges that stand still keep no other one from
+ * beginning for ever. */
+static void
+promises_fill_a_runtime(void **state)
+{
+    struct reservation first, second;
+    struct world world;
+
+    (void)state;
+    world_init(&world, true);
+    assert_int_equal(hold(&world, 50), PRESSURE_NONE);
+    assert_true(reserve(&world, 49 * PERCENT, true, &first));
+    assert_int_equal(runtime_weigh(world.runtime), PRESSURE_NONE);
+    assert_int_equal(hold(&world, 52), PRESSURE_FULL);
+    assert_true(runtime_is_promised(world.runtime));
+    assert_int_equal(hold(&world, 45), PRESSURE_NONE);
+    while (!reserve(&world, 10 * PERCENT, false, &second))
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    runtime_unreserve(&second);
+    runtime_unreserve(&first);
+    world_release(&world);
+}
+
+/* Of what a merge could use it gets half of what is free. */
+static void
+what_is_free_is_granted(void **state)
+{
+    struct memory_need need = {.bytes = 10 * PERCENT, .more = 30 * PERCENT};
+    struct reservation first, second;
+    struct world world;
+    uint64_t granted;
+
+    (void)state;
+    world_init(&world, true);
+    assert_int_equal(hold(&world, 50), PRESSURE_NONE);
+    assert_true(runtime_reserve(world.runtime, &need, &first, &granted));
+    assert_int_equal(granted, 20 * PERCENT);
+    assert_int_equal(first.bytes, 30 * PERCENT);
+    assert_true(runtime_reserve(world.runtime, &need, &second, &granted));
+    assert_int_equal(granted, 5 * PERCENT);
+    runtime_unreserve(&second);
+    runtime_unreserve(&first);
+    assert_int_equal(hold(&world, 1), PRESSURE_NONE);
+    assert_true(runtime_reserve(world.runtime, &need, &first, &granted));
+    assert_int_equal(granted, 30 * PERCENT);
+    runtime_unreserve(&first);
     world_release(&world);
 }
 
@@ -210,9 +410,14 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_level_begins_and_ends_where_it_should),
         cmocka_unit_test(more_goes_to_files_the_higher_it_is),
+        cmocka_unit_test(changes_are_counted_and_traced),
+        cmocka_unit_test(an_operator_is_told_now_and_then),
         cmocka_unit_test(a_small_limit_sends_smaller_outputs_to_files),
         cmocka_unit_test(the_cache_gets_what_is_spare),
-        cmocka_unit_test(merges_begin_one_at_a_time_when_it_is_critical),
+        cmocka_unit_test(merges_begin_when_they_fit),
+        cmocka_unit_test(room_is_left_for_a_merge_that_frees),
+        cmocka_unit_test(promises_fill_a_runtime),
+        cmocka_unit_test(what_is_free_is_granted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

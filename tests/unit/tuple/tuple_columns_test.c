@@ -119,6 +119,27 @@ bytes_are_those_that_are_published(void **state)
         "7f ff ff ff ff ff ff ff ff ff ff ff ff ff ff fe");
 }
 
+/* Rows of a column, with bits that begin anywhere. */
+static void
+rows_of_columns_are_read(void **state)
+{
+    static const uint64_t offsets[] = {0, 2, 2, 5};
+    static const uint8_t bits[] = {0xff, 0xfd};
+    const struct spine_column_data all = {.values = "hiyou", .offsets = offsets};
+    const struct spine_column_data some = {
+        .values = "hiyou", .offsets = offsets, .valid = bits, .valid_offset = 7};
+
+    (void)state;
+    for (size_t row = 0; row < 3; row++) {
+        assert_false(spine_column_is_null(&all, row));
+        assert_int_equal(spine_column_is_null(&some, row), row == 2);
+    }
+    assert_int_equal(spine_column_bytes(&all, 0).size, 2);
+    assert_int_equal(spine_column_bytes(&all, 1).size, 0);
+    assert_int_equal(spine_column_bytes(&all, 2).size, 3);
+    assert_memory_equal(spine_column_bytes(&all, 2).data, "you", 3);
+}
+
 /* In a null tuple everything is null, and what cannot be is zero. */
 static void
 null_tuples_are_zeros(void **state)
@@ -376,6 +397,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_are_those_that_are_published),
+        cmocka_unit_test(rows_of_columns_are_read),
         cmocka_unit_test(null_tuples_are_zeros),
         cmocka_unit_test(columns_that_make_no_sense_are_refused),
         cmocka_unit_test(cells_that_are_no_tuples_are_refused),

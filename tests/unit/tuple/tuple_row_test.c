@@ -174,14 +174,14 @@ nested(void **state)
     spine_tuple_begin(world.writer);
     spine_tuple_put_bytes(world.writer, "x", 1);
     spine_tuple_end(world.writer);
-    refuses(&world, SPINE_MISUSE, "column 1 () is missing at the end of its tuple");
+    refuses(&world, SPINE_MISUSE, "column 1 is missing at the end of its tuple");
     spine_tuple_put_i64(world.writer, 1);
     spine_tuple_begin(world.writer);
-    refuses(&world, SPINE_MISUSE, "column 0 () is in a tuple that has not ended");
+    refuses(&world, SPINE_MISUSE, "column 0 is in a tuple that has not ended");
     spine_tuple_end(world.writer);
-    refuses(&world, SPINE_MISUSE, "column 0 () is no end of a tuple: none has begun");
+    refuses(&world, SPINE_MISUSE, "column 0 is no end of a tuple: none has begun");
     spine_tuple_begin(world.writer);
-    refuses(&world, SPINE_INVALID, "column 0 () is no tuple");
+    refuses(&world, SPINE_INVALID, "column 0 is no tuple");
     spine_tuple_type_unref(of_one);
     spine_tuple_type_unref(of_two);
     world_release(&world);
@@ -263,7 +263,7 @@ kinds(void **state)
                              *sort == takers[kind][0] ? SPINE_OK : SPINE_INVALID);
         }
         spine_tuple_put_null(world.writer);
-        refuses(&world, SPINE_INVALID, "column 0 () is null, which it may not be");
+        refuses(&world, SPINE_INVALID, "column 0 is null, which it may not be");
         world_release(&world);
     }
 }
@@ -298,7 +298,7 @@ limits(void **state)
     spine_tuple_put_u64(world.writer, 65535);
     spine_tuple_put_bytes(world.writer, "abc", 3);
     spine_tuple_put_bool(world.writer, true);
-    refuses(&world, SPINE_MISUSE, "column 3 () is one too many");
+    refuses(&world, SPINE_MISUSE, "column 3 is one too many");
     spine_tuple_put_i64(world.writer, 127);
     spine_tuple_clear(world.writer);
     refuses(&world, SPINE_MISUSE, "column 0 (small) is missing");

@@ -199,9 +199,17 @@ kinds_count_and_names_do_not(void **state)
         assert_int_equal(spine_schema_check(&schemas[i + 1], &told), SPINE_OK);
     }
     for (size_t i = 0; i < 5; i++)
-        for (size_t j = 0; j < 5; j++)
-            assert_int_equal(spine_schema_equal(&schemas[i], &schemas[j]),
-                             i == j || (i + j == 3 && i > 0 && j > 0));
+        for (size_t j = 0; j < 5; j++) {
+            const bool equal = spine_schema_equal(&schemas[i], &schemas[j]);
+
+            assert_int_equal(equal, i == j || (i + j == 3 && i > 0 && j > 0));
+            assert_int_equal(spine_schema_compare(&schemas[i], &schemas[j], &told),
+                             equal ? SPINE_OK : SPINE_INVALID);
+        }
+    assert_int_equal(spine_schema_compare(&schemas[0], &schemas[1], &told),
+                     SPINE_INVALID);
+    assert_string_equal(told.message, "what is given has another schema: other columns "
+                                      "of keys: 0, not 1");
 
     /* A batch of one does not go into a snapshot of the other. */
     struct spine_columns none = {0};
@@ -216,6 +224,7 @@ kinds_count_and_names_do_not(void **state)
     assert_int_equal(spine_snapshot_of_batches(&schemas[3], &batch, 1, &snapshot, &told),
                      SPINE_INVALID);
     assert_non_null(strstr(told.message, other));
+    assert_non_null(strstr(told.message, "column 0 (a) is another"));
     for (size_t i = 0; i < 4; i++)
         spine_tuple_type_unref(types[i]);
     assert_string_equal(

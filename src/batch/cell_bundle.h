@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCH_CELL_BUNDLE_H
+#define BATCH_CELL_BUNDLE_H
+
+/*
+ * batch/cell_bundle -- ascending keys that are bytes, searched together.
+ *
+ * They are searched as words are (batch/batch_find.c): in bundles, each of which goes
+ * through steps while other bundles are at other steps, so that what a step asks for is
+ * there when the next one begins. Those of batch_find_cells.c are
+ *
+ *     locate   edges      the block of each key; asks for its fence and its spread
+ *     guess    spread     asks for the head of the image, and for the cell where the key
+ *                         would be, or for the pivots of the block
+ *
+ * then, for cells of one width, those of find_fixed.c,
+ *
+ *     narrow   cells      guesses again, between that cell and the end on its other side
+ *     open     cells      and again; asks for the cells around
+ *     find     cells      the key that is equal, if any
+ *
+ * for others, those of find_groups.c,
+ *
+ *     narrow   pivots     asks for the anchors between two pivots
+ *     choose   anchors    the group: the eight keys from an anchor up to the next one;
+ *                         asks for their ends, and for their front
+ *     open     ends       asks for what the keys of the group have behind the front
+ *     find     cells      the key that is equal, if any
+ *
+ * and for all of them
+ *
+ *     finish              asks for the ends of the key's values
+ *     give     ends       its rows; asks for the ends of the values' bytes
+ *     reach    ends       asks for the values
+ *
+ * Words are compared; whole keys only where words are equal, which is where a key is
+ * found.
+ */
+
+#include "batch/edges.h"
+
+#define BUNDLE_KEYS 32u
+#define LINE_BYTES 64u
+/* Lines that are asked for at once, at most. */
+#define LINES_MAX 9u
+/* Pivots part the anchors of a block into this many pieces of one length. */
+#define PIVOT_PIECES 8u
+
+/* Between which cells a key lies, by their numbers, and their words. */
+struct fixed_ends {
+    uint32_t low;
+    uint32_t high;
+    uint64_t low_word;
+    uint64_t high_word;
+};
+
+/* A bundle of ascending keys, and what is known of each so far. */
+struct cell_bundle {
+    uint32_t count;
+    uint32_t key[BUNDLE_KEYS];
+    uint32_t block[BUNDLE_KEYS];
+    /* Behind what all keys of the block begin with. */
+    struct fixed_words words[BUNDLE_KEYS];
+    const struct image *image[BUNDLE_KEYS];
+    /* Keys, or groups, of the block. */
+    uint32_t end[BUNDLE_KEYS];
+    /* Of cells of one width. */
+    struct fixed_cells fixed[BUNDLE_KEYS];
+    struct fixed_ends ends[BUNDLE_KEYS];
+    /* Of others. */
+    const uint64_t *anchors[BUNDLE_KEYS];
+    /* A guess; then the group; then the number of the key in the block, or HIT_NONE. */
+    uint32_t at[BUNDLE_KEYS];
+};
+
+/* The search of one batch. */
+struct cell_find {
+    const struct spine_batch *batch;
+    /* NULL: all blocks are in memory. */
+    const struct held_blocks *held;
+    const struct probe_keys *keys;
+    const uint32_t *candidates;
+    size_t count;
+    /* The block of the last key that was located. */
+    size_t near;
+};
+
+/* Lines of memory [begin, end), which may lie outside of a block. */
+struct cell_lines {
+    uintptr_t begin;
+    uintptr_t end;
+};
+
+/*
+ * Asks for them. The first line of each comes first: where it has to be looked up in
+ * which page that is, some look-ups overlap. Compilers leave out calls of functions that
+ * do nothing but prefetch: none is made.
+ */
+WORD_SEARCH void
+prefetch_lines(const struct cell_lines *lines, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        __builtin_prefetch((const void *)lines[i].begin);
+    for (size_t i = 0; i < count; i++) {
+        const uintptr_t most = lines[i].begin + (LINES_MAX - 1) * LINE_BYTES;
+        const uintptr_t end = lines[i].end < most ? lines[i].end : most;
+
+        for (uintptr_t at = (lines[i].begin | (LINE_BYTES - 1)) + 1; at < end;
+             at += LINE_BYTES)
+            __builtin_prefetch((const void *)at);
+    }
+}
+
+static inline const struct cell *
+bundle_cell(const struct cell_find *find, const struct cell_bundle *bundle, uint32_t i)
+{
+    return &find->keys->cells[bundle->key[i]];
+}
+
+/* Every how many anchors there is a pivot. */
+static inline size_t
+pivot_step(size_t count)
+{
+    return (count + PIVOT_PIECES - 1) / PIVOT_PIECES;
+}
+
+/* ---- batch_find_cells.c ---- */
+
+/* As batch_find_words(), of keys that are bytes. */
+size_t batch_find_cells(const struct spine_batch *batch, const struct held_blocks *held,
+                        const struct probe_keys *keys, const uint32_t *candidates,
+                        size_t count, struct hit *hits);
+
+/* ---- find_fixed.c ---- */
+
+void cells_narrow_fixed(struct cell_bundle *bundle);
+void cells_open_fixed(struct cell_bundle *bundle);
+/* The key of each in its block, or HIT_NONE. */
+void cells_find_fixed(const struct cell_find *find, struct cell_bundle *bundle);
+
+/* ---- find_groups.c ---- */
+
+void cells_narrow_anchors(struct cell_bundle *bundle);
+/* Leaves out keys that are less than all of their block. */
+void cells_choose_groups(struct cell_bundle *bundle);
+void cells_open_groups(const struct cell_bundle *bundle);
+/* The key of each in its block, or HIT_NONE. */
+void cells_find_grouped(const struct cell_find *find, struct cell_bundle *bundle);
+
+#endif

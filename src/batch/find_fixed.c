@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Keys of one width above eight bytes, found in their blocks (batch/cell_bundle.h). */
+
+#include "batch/cell_bundle.h"
+
+/* Cells that are looked at on either side of the third guess. */
+#define CELL_REACH 4u
+/* Where a key that is not there is looked for next. */
+#define CELLS_NEAR 15u
+
+/* A key of a bundle whose place is between cells [begin, begin + count]. */
+struct halving {
+    uint32_t item;
+    uint32_t begin;
+    uint32_t count;
+};
+
+static void cells_look_around(struct cell_bundle *bundle);
+static void
+narrow_halvings(const struct cell_bundle *bundle, struct halving *halvings, size_t count);
+static void
+halve_together(const struct cell_bundle *bundle, struct halving *halvings, size_t count);
+
+/* Looks at the guess, and guesses again between the ends that are left. One word does not
+ * tell on which side of an equal one the key is. */
+WORD_SEARCH void
+guess_again(struct cell_bundle *bundle, uint32_t i)
+{
+    struct fixed_ends *const ends = &bundle->ends[i];
+    const uint64_t word = bundle->words[i].high;
+    const uint64_t found = fixed_at(&bundle->fixed[i], bundle->at[i]).high;
+
+    if (found < word) {
+        ends->low = bundle->at[i];
+        ends->low_word = found;
+    } else if (found > word) {
+        ends->high = bundle->at[i];
+        ends->high_word = found;
+    } else {
+        return;
+    }
+    bundle->at[i] = (uint32_t)interpolate(ends->low_word, ends->high_word, ends->low,
+                                          ends->high + 1, word);
+}
+
+void
+cells_narrow_fixed(struct cell_bundle *bundle)
+{
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        const struct fixed_cells *const fixed = &bundle->fixed[i];
+
+        guess_again(bundle, i);
+        __builtin_prefetch(fixed->cells + bundle->at[i] * fixed->width + fixed->skip);
+    }
+}
+
+void
+cells_open_fixed(struct cell_bundle *bundle)
+{
+    struct cell_lines lines[BUNDLE_KEYS];
+
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        const struct fixed_cells *const fixed = &bundle->fixed[i];
+        uintptr_t cell;
+
+        guess_again(bundle, i);
+        cell = (uintptr_t)fixed->cells + bundle->at[i] * fixed->width + fixed->skip;
+        lines[i] = (struct cell_lines){cell - CELL_REACH * fixed->width,
+                                       cell + CELL_REACH * fixed->width};
+    }
+    prefetch_lines(lines, bundle->count);
+}
+
+void
+cells_find_fixed(const struct cell_find *find, struct cell_bundle *bundle)
+{
+    cells_look_around(bundle);
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        const struct fixed_cells *const fixed = &bundle->fixed[i];
+        const uint32_t keys = bundle->end[i];
+        const struct span key = bundle_cell(find, bundle, i)->span;
+        size_t at = bundle->at[i];
+
+        bundle->at[i] = HIT_NONE;
+        if (at == keys || !fixed_equals(fixed, at, bundle->words[i]))
+            continue;
+        at = fixed_settle(fixed, at, keys, key);
+        if (at < keys && memcmp(fixed_span(fixed, at).data, key.data, key.size) == 0)
+            bundle->at[i] = (uint32_t)at;
+    }
+}
+
+/* Is the cell less than the key? */
+WORD_SEARCH size_t
+cell_is_less(const struct cell_bundle *bundle, uint32_t i, size_t at)
+{
+    return fixed_less(fixed_at(&bundle->fixed[i], at), bundle->words[i]);
+}
+
+/*
+ * Finds the first cell that is not less: around the guess, or on one side of what was
+ * looked at.
+ */
+static void
+cells_look_around(struct cell_bundle *bundle)
+{
+    struct halving halvings[BUNDLE_KEYS];
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        const uint32_t begin = bundle->ends[i].low, end = bundle->ends[i].high + 1;
+        const uint32_t at = bundle->at[i];
+        const uint32_t low = at - begin > CELL_REACH ? at - CELL_REACH : begin;
+        const uint32_t high = end - at > CELL_REACH ? at + CELL_REACH : end;
+
+        if (high < end && cell_is_less(bundle, i, high - 1)) {
+            halvings[count++] = (struct halving){i, high, end - high};
+        } else if (low > begin && !cell_is_less(bundle, i, low)) {
+            halvings[count++] = (struct halving){i, begin, low - begin};
+        } else {
+            bundle->at[i] = (uint32_t)fixed_halves(&bundle->fixed[i], low, high - low,
+                                                   bundle->words[i]);
+        }
+    }
+    narrow_halvings(bundle, halvings, count);
+    halve_together(bundle, halvings, count);
+    for (size_t h = 0; h < count; h++)
+        bundle->at[halvings[h].item] = halvings[h].begin;
+}
+
+/* Most that are not found at once are near nevertheless. Others halve all cells of their
+ * block, since the first middles of these are the same for all keys, and so are near. */
+static void
+narrow_halvings(const struct cell_bundle *bundle, struct halving *halvings, size_t count)
+{
+    for (size_t h = 0; h < count; h++) {
+        struct halving *const halving = &halvings[h];
+        const uint32_t i = halving->item, end = halving->begin + halving->count;
+
+        if (halving->count <= CELLS_NEAR)
+            continue;
+        if (halving->begin > bundle->at[i]) {
+            if (!cell_is_less(bundle, i, halving->begin + CELLS_NEAR))
+                halving->count = CELLS_NEAR;
+        } else if (cell_is_less(bundle, i, end - CELLS_NEAR - 1)) {
+            halving->begin = end - CELLS_NEAR;
+            halving->count = CELLS_NEAR;
+        }
+        if (halving->count > CELLS_NEAR) {
+            halving->begin = 0;
+            halving->count = bundle->end[i];
+        }
+    }
+}
+
+/*
+ * Keys that are not near where they were guessed: halves what is left for all of them
+ * together, so that the memory of all is waited for at once. Leaves the first cell that
+ * is not less in `begin`.
+ */
+static void
+halve_together(const struct cell_bundle *bundle, struct halving *halvings, size_t count)
+{
+    bool more = count > 0;
+
+    while (more) {
+        more = false;
+        for (size_t h = 0; h < count; h++) {
+            struct halving *const halving = &halvings[h];
+            const uint32_t i = halving->item, half = halving->count / 2;
+            const uint32_t at = halving->begin + half;
+            uint32_t less, middle;
+
+            if (halving->count == 0)
+                continue;
+            less = (uint32_t)cell_is_less(bundle, i, at);
+            /* Of an even number there is one less behind the middle than before it. */
+            halving->begin += (half + 1) & (0 - less);
+            halving->count = half - (less & ~halving->count & 1);
+            middle = halving->begin + halving->count / 2;
+            __builtin_prefetch(bundle->fixed[i].cells + middle * bundle->fixed[i].width);
+            more |= halving->count > 0;
+        }
+    }
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Images that lie in strips: each strip is read alone and is what was written, damage to
+ * it is said, and blocks of which more is wanted are not read that way.
+ */
+
+#include "unit/store/file_fixture.h"
+
+#include "harness/read_disk.h"
+#include "store/strips.h"
+
+#define STRIPS_BYTES_MAX (STRIPS_HEAD_BYTES + 32u * (8u + 2u * 1024u))
+#define SHAPES (sizeof shapes / sizeof *shapes)
+
+static const struct file_strips shapes[] = {
+    {43, 24, STRIPS_KEY_SLACK | STRIPS_VALUE_SLACK},
+    {64, 64, 0},
+    {1, 0, STRIPS_KEY_SLACK},
+    {0, 7, STRIPS_KEY_SLACK | STRIPS_VALUE_SLACK},
+    {57, 32, STRIPS_KEY_SLACK},
+    {32, 0, 0},
+};
+
+/* Any image of the shape; its size. */
+static size_t
+image_in_strips(const struct file_strips *strips, uint32_t index, uint8_t *image)
+{
+    static uint8_t stored[STRIPS_BYTES_MAX];
+    struct rng rng;
+
+    rng_init(&rng, index);
+    for (size_t i = 0; i < strips_stored_bytes(strips); i++)
+        stored[i] = (uint8_t)rng_next(&rng);
+    strips_expand(strips, stored, image);
+    return strips_image_bytes(strips);
+}
+
+static void
+what_is_stored_becomes_the_image_again(void **state)
+{
+    static uint8_t image[STRIPS_BYTES_MAX], stored[STRIPS_BYTES_MAX],
+        again[STRIPS_BYTES_MAX];
+    const struct file_id id = {7, 9}, other = {7, 10};
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 1);
+    for (uint32_t s = 0; s < SHAPES; s++) {
+        const struct file_strips *strips = &shapes[s];
+        const size_t bytes = image_in_strips(strips, s, image);
+
+        assert_true(strips_are_sound(strips));
+        strips_store(strips, image, &id, 640, stored);
+        memset(again, 0xaa, sizeof again);
+        strips_expand(strips, stored, again);
+        assert_memory_equal(image, again, bytes);
+        for (uint32_t i = 0; i < STRIP_COUNT; i++) {
+            const uint64_t at = strip_offset(strips, i);
+            const uint64_t bit = rng_below(&rng, 8 * strip_bytes(strips));
+
+            assert_true(strip_is_whole(strips, &id, 640 + at, stored + at));
+            assert_false(strip_is_whole(strips, &other, 640 + at, stored + at));
+            assert_false(strip_is_whole(strips, &id, 704 + at, stored + at));
+            stored[at + bit / 8] ^= (uint8_t)(1u << bit % 8);
+            assert_false(strip_is_whole(strips, &id, 640 + at, stored + at));
+        }
+    }
+    assert_false(strips_are_sound(&(struct file_strips){65, 1, 0}));
+    assert_false(strips_are_sound(&(struct file_strips){1, 65, 0}));
+    assert_false(strips_are_sound(&(struct file_strips){0, 0, 3}));
+    assert_false(strips_are_sound(&(struct file_strips){1, 1, 4}));
+}
+
+/* Files of a block of each shape, the second behind the first in a pack. */
+static void
+write_pack(struct spine_store *store, struct store_file *files[2])
+{
+    static uint8_t image[STRIPS_BYTES_MAX];
+    struct store_pack *pack;
+
+    assert_int_equal(store_pack_new(store, NULL, &pack, NULL), SPINE_OK);
+    for (unsigned f = 0; f < 2; f++) {
+        struct store_writer *writer;
+
+        assert_int_equal(store_writer_new_in(pack, &writer, NULL), SPINE_OK);
+        for (uint32_t s = 0; s < SHAPES; s++) {
+            (void)image_in_strips(&shapes[s], s, image);
+            assert_int_equal(store_writer_strips(writer, image, &shapes[s], NULL),
+                             SPINE_OK);
+        }
+        assert_int_equal(store_writer_finish(writer, &files[f], NULL), SPINE_OK);
+    }
+    assert_int_equal(store_pack_finish(pack, NULL), SPINE_OK);
+}
+
+static void
+expect_strip(const struct file_strips *strips, uint32_t number, const uint8_t *image,
+             const struct store_strip *strip)
+{
+    const size_t key_bytes = strip_key_bytes(strips);
+    const size_t value_bytes = strip_value_bytes(strips);
+    const uint8_t *const keys = image + STRIPS_HEAD_BYTES;
+    const uint8_t *const values =
+        keys + STRIP_COUNT * key_bytes + (strips->slacks & STRIPS_KEY_SLACK ? 8 : 0);
+
+    assert_memory_equal(strip->keys, keys + number * key_bytes, key_bytes);
+    assert_memory_equal(strip->values, values + number * value_bytes, value_bytes);
+}
+
+static void
+strips_are_read_alone(void **state)
+{
+    static uint8_t image[STRIPS_BYTES_MAX], whole[STRIPS_BYTES_MAX];
+    struct spine_store *store = open_store(SPINE_COMPRESSION_LZ4);
+    struct store_strip_room room;
+    struct store_file *files[2];
+    struct store_counts before, after;
+    struct store_strip strip;
+
+    (void)state;
+    write_pack(store, files);
+    for (unsigned f = 0; f < 2; f++) {
+        assert_int_equal(files[f]->footer.features, FILE_FEATURE_STRIPS);
+        assert_int_equal(store_file_verify(files[f], NULL, NULL, NULL), SPINE_OK);
+        for (uint32_t s = 0; s < SHAPES; s++) {
+            const size_t bytes = image_in_strips(&shapes[s], s, image);
+
+            assert_int_equal(store_file_read(files[f], s, whole, NULL), SPINE_OK);
+            assert_memory_equal(image, whole, bytes);
+            store_counts(store, &before);
+            for (uint32_t i = 0; i < STRIP_COUNT; i++) {
+                assert_int_equal(store_read_strip(files[f], s, i, &room, &strip, NULL),
+                                 SPINE_OK);
+                expect_strip(&shapes[s], i, image, &strip);
+            }
+            store_counts(store, &after);
+            assert_int_equal(after.reads - before.reads, STRIP_COUNT);
+            assert_true(after.read_bytes - before.read_bytes <=
+                        STRIP_COUNT * STRIP_PAGES_BYTES);
+        }
+        store_file_unref(files[f]);
+    }
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+/* A wrong byte is said by the strip that has it, and by the block. */
+static void
+damage_is_said_by_its_strip(void **state)
+{
+    static uint8_t whole[STRIPS_BYTES_MAX];
+    struct read_disk disk = {0};
+    struct spine_store *store = read_disk_open(&disk, 0);
+    struct store_strip_room room;
+    struct store_file *files[2];
+    struct store_strip strip;
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 4);
+    write_pack(store, files);
+    for (unsigned round = 0; round < 300; round++) {
+        struct store_file *file = files[round % 2];
+        const uint32_t s = (uint32_t)rng_below(&rng, SHAPES);
+        const struct file_strips *strips = &shapes[s];
+        const uint64_t at = rng_below(&rng, strips_stored_bytes(strips));
+        struct spine_error error = {0};
+
+        disk.wrong_byte = file->base + file->table.blocks[s].offset + at;
+        for (uint32_t i = 0; i < STRIP_COUNT; i++) {
+            const uint64_t begin = strip_offset(strips, i);
+            const bool is_in = at >= begin && at < begin + strip_bytes(strips);
+
+            assert_int_equal(store_read_strip(file, s, i, &room, &strip, &error),
+                             is_in ? SPINE_CORRUPT : SPINE_OK);
+            if (is_in)
+                assert_non_null(strstr(error.message, file->name));
+        }
+        assert_int_equal(store_file_read(file, s, whole, NULL), SPINE_CORRUPT);
+    }
+    disk.wrong_byte = 0;
+    disk.fails = true;
+    assert_int_equal(store_read_strip(files[1], 0, 5, &room, &strip, NULL), SPINE_IO);
+    store_file_unref(files[0]);
+    store_file_unref(files[1]);
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+/* The checksum of a strip is wrong, and all others are right. */
+static void
+wrong_strips_are_found_by_verifying(void **state)
+{
+    struct spine_store *store = open_store(SPINE_COMPRESSION_NONE);
+    struct wire_writer table = {0}, end = {0};
+    struct spine_error error = {0};
+    struct store_file *files[2];
+    struct file_block *block;
+    struct file_footer footer;
+    uint8_t *bytes;
+    size_t size;
+
+    (void)state;
+    write_pack(store, files);
+    bytes = bytes_of(files[0]);
+    footer = files[0]->footer;
+    size = (size_t)footer.file_bytes;
+    block = &files[0]->table.blocks[0];
+    bytes[block->offset + strip_offset(&block->strips, 3)] ^= 1;
+    block->checksum = file_checksum(&footer.id, block->offset, bytes + block->offset,
+                                    block->stored_bytes);
+    file_table_encode(&files[0]->table, &table);
+    memcpy(bytes + footer.table_offset, table.bytes, table.size);
+    footer.table_checksum =
+        file_checksum(&footer.id, footer.table_offset, table.bytes, table.size);
+    file_footer_encode(&footer, &end);
+    memcpy(bytes + size - end.size, end.bytes, end.size);
+    assert_int_equal(check_file("wrong", bytes, size, true, &error), SPINE_CORRUPT);
+    assert_non_null(strstr(error.message, "strips of block 0"));
+    wire_release(&table);
+    wire_release(&end);
+    test_free(bytes);
+    store_file_unref(files[0]);
+    store_file_unref(files[1]);
+    spine_store_close(store);
+}
+
+/* Where the cache has room, or a block is asked for again, it is read as a whole. */
+static void
+blocks_that_are_wanted_are_read_as_a_whole(void **state)
+{
+    struct read_disk disk = {0};
+    struct spine_store *store = read_disk_open(&disk, 64u << 20);
+    struct store_cache_counts counts;
+    struct cached_image *cached;
+    struct store_file *files[2], *others;
+
+    (void)state;
+    write_pack(store, files);
+    assert_false(store_prefers_strip(files[0], 0));
+    store_cache_set_bytes(store, 0);
+    store_cache_counts(store, &counts);
+    assert_int_equal(counts.misses, 0);
+    for (uint32_t i = 0; i < SHAPES; i++)
+        assert_true(store_prefers_strip(files[0], i));
+    store_cache_counts(store, &counts);
+    assert_int_equal(counts.misses, SHAPES);
+
+    /* Others fill the cache: then there is a while in which a block may be asked for
+     * again. */
+    assert_int_equal(write_file(store, 1000, 0, &others, NULL), SPINE_OK);
+    store_cache_set_bytes(store, 2u << 20);
+    for (uint32_t i = 0; i < 1000; i++) {
+        assert_int_equal(store_pin(others, i, false, &cached, NULL), SPINE_OK);
+        store_unpin(cached);
+    }
+    assert_true(store_prefers_strip(files[0], 0));
+    assert_false(store_prefers_strip(files[0], 0));
+    store_file_unref(others);
+    store_cache_set_bytes(store, 64u << 20);
+    assert_int_equal(store_pin(files[0], 1, false, &cached, NULL), SPINE_OK);
+    store_cache_set_bytes(store, 0);
+    assert_false(store_prefers_strip(files[0], 1));
+    store_unpin(cached);
+    store_file_unref(files[0]);
+    store_file_unref(files[1]);
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_stored_becomes_the_image_again),
+        cmocka_unit_test(strips_are_read_alone),
+        cmocka_unit_test(damage_is_said_by_its_strip),
+        cmocka_unit_test(wrong_strips_are_found_by_verifying),
+        cmocka_unit_test(blocks_that_are_wanted_are_read_as_a_whole),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
