@@ -66,8 +66,6 @@
 
 /* The bytes of a write, but for the last one of a file, and perhaps its first. */
 #define STORE_WRITE_BYTES (1u << 20)
-/* Of the first write of a file that has a thread of its own: the thread begins soon. */
-#define STORE_FIRST_BYTES (256u << 10)
 /* When this many of them are full and not written, a writer is behind: one whose owner is
  * a job and has other work meanwhile, and one with a thread of its own. */
 #define STORE_UNITS_BEHIND 1u

@@ -13,6 +13,10 @@
 
 #include <stdbool.h>
 
+/* The bytes of the first write of a file that has a thread of its own: the thread begins
+ * soon. */
+#define STORE_FIRST_BYTES (256u << 10)
+
 struct spine_runtime;
 struct spine_store;
 struct store_writer;
