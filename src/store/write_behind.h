@@ -13,14 +13,16 @@
 
 #include <stdbool.h>
 
+/* The bytes of the first write of a file that has a thread of its own: the thread begins
+ * soon. */
+#define STORE_FIRST_BYTES (256u << 10)
+
 struct spine_runtime;
 struct spine_store;
 struct store_writer;
 
-/* Of the first write of a file that has a thread of its own: the thread begins soon. */
-#define STORE_FIRST_BYTES (256u << 10)
 /* A writer is behind when this many writes of STORE_WRITE_BYTES are full and not written.
- * With a thread of its own (OWN) it may have more of them: its owner does nothing else. */
+ * With a thread of its own (OWN) it may have more: its owner does nothing else. */
 #define STORE_UNITS_BEHIND 1u
 #define STORE_UNITS_BEHIND_OWN 3u
 /* From this many bytes on, a thread of the writer's own is worth its while: while merges
