@@ -108,18 +108,6 @@ spine_is_full_locked(const struct spine *spine)
     return false;
 }
 
-size_t
-spine_due_locked(const struct spine *spine, unsigned level)
-{
-    const struct entry_sums sums = entry_set_level(&spine->locked.loose, level);
-
-    assert(mutex_is_held(&spine->mutex));
-    return slot_merge_count(spine->policy, level,
-                            &(struct slot_loose){.count = sums.count,
-                                                 .rows = sums.rows,
-                                                 .storage_rows = sums.storage_rows});
-}
-
 bool
 spine_must_settle_locked(const struct spine *spine)
 {
