@@ -144,6 +144,14 @@ file_footer_encode(const struct file_footer *footer, struct wire_writer *out)
     assert(out->failed || out->size - begin == FILE_FOOTER_BYTES);
 }
 
+bool
+file_header_begins(const uint8_t *bytes, size_t size)
+{
+    struct wire_reader in = wire_reader_of(bytes, size);
+
+    return wire_get_u64(&in) == header_magic;
+}
+
 /* Version and features come first: what they cover may look different in files that are
  * newer. */
 enum spine_status

@@ -110,6 +110,8 @@ void file_header_encode(const struct file_id *id, struct wire_writer *out);
 void file_table_encode(const struct file_table *table, struct wire_writer *out);
 void file_footer_encode(const struct file_footer *footer, struct wire_writer *out);
 
+/* Do bytes begin as a batch file does? */
+bool file_header_begins(const uint8_t *bytes, size_t size);
 /* SPINE_CORRUPT, with `name` in the message; SPINE_INVALID for a version or a feature
  * that this library does not know. */
 enum spine_status file_header_check(const char *name, struct span bytes,

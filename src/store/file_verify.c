@@ -24,6 +24,9 @@ verify_sections(struct store_file *file, uint64_t *end, struct spine_error *erro
 static enum spine_status verify_end(struct store_file *file, struct spine_error *error);
 static enum spine_status verify_zeros(struct store_file *file, uint64_t *end,
                                       uint64_t offset, struct spine_error *error);
+static enum spine_status check_zeros(const struct store_file *file, const uint8_t *bytes,
+                                     size_t size, uint64_t offset,
+                                     struct spine_error *error);
 
 enum spine_status
 store_file_verify(struct store_file *file, store_progress_fn *on_progress, void *context,
@@ -41,16 +44,23 @@ store_file_verify(struct store_file *file, store_progress_fn *on_progress, void 
     return verify_end(file, error);
 }
 
-/* In a pack, up to where the next file may begin. */
+/* In a pack, up to where the next file may begin; where none does, up to its end. */
 static enum spine_status
 verify_end(struct store_file *file, struct spine_error *error)
 {
     const uint64_t behind = file->object->bytes - file->base;
     uint64_t end = file->footer.file_bytes;
     uint64_t next = (end + FILE_PART_ALIGNMENT - 1) / FILE_PART_ALIGNMENT;
+    uint8_t bytes[FILE_PACK_PAGE_BYTES];
 
     next *= FILE_PART_ALIGNMENT;
-    return verify_zeros(file, &end, next < behind ? next : behind, error);
+    TRY_RETURN(verify_zeros(file, &end, next < behind ? next : behind, error));
+    if (next >= behind || behind - next >= sizeof bytes)
+        return SPINE_OK;
+    TRY_RETURN(store_read(file, next, bytes, (size_t)(behind - next), error));
+    if (file_header_begins(bytes, (size_t)(behind - next)))
+        return SPINE_OK;
+    return check_zeros(file, bytes, (size_t)(behind - next), next, error);
 }
 
 static enum spine_status
@@ -130,7 +140,6 @@ verify_zeros(struct store_file *file, uint64_t *end, uint64_t offset,
              struct spine_error *error)
 {
     uint8_t bytes[FILE_PART_ALIGNMENT];
-    struct wire_reader in;
     size_t size;
 
     if (offset < *end || offset - *end >= sizeof bytes)
@@ -141,9 +150,17 @@ verify_zeros(struct store_file *file, uint64_t *end, uint64_t offset,
     if (size == 0)
         return SPINE_OK;
     TRY_RETURN(store_read(file, *end, bytes, size, error));
-    in = wire_reader_of(bytes, size);
+    return check_zeros(file, bytes, size, *end, error);
+}
+
+static enum spine_status
+check_zeros(const struct store_file *file, const uint8_t *bytes, size_t size,
+            uint64_t offset, struct spine_error *error)
+{
+    struct wire_reader in = wire_reader_of(bytes, size);
+
     if (!wire_get_zeros(&in, size))
         return spine_fail(error, SPINE_CORRUPT, "%s: bytes are not zero, at %" PRIu64,
-                          file->name, *end);
+                          file->name, offset);
     return SPINE_OK;
 }

@@ -71,7 +71,7 @@ out:
 static enum spine_status
 unit_take(struct object_sink *sink, struct spine_error *error)
 {
-    TRY_RETURN(unit_new(sink->store, &sink->filling, error));
+    TRY_RETURN(unit_new(sink->store, is_of_merge(sink), &sink->filling, error));
     if (is_of_merge(sink))
         store_count(&sink->store->merge_memory, STORE_WRITE_BYTES);
     return SPINE_OK;

@@ -14,7 +14,8 @@
 /* The bytes, and the unit itself behind them. */
 #define UNIT_BYTES ((size_t)STORE_WRITE_BYTES + 2 * UNIT_ALIGNMENT)
 
-static enum spine_status unit_make(struct sink_unit **out, struct spine_error *error);
+static enum spine_status
+unit_make(bool has_pages, struct sink_unit **out, struct spine_error *error);
 static void unit_end(struct spine_store *store, struct sink_unit *unit);
 
 enum spine_status
@@ -59,7 +60,8 @@ unit_pool_leave(struct spine_store *store)
 }
 
 enum spine_status
-unit_new(struct spine_store *store, struct sink_unit **out, struct spine_error *error)
+unit_new(struct spine_store *store, bool has_pages, struct sink_unit **out,
+         struct spine_error *error)
 {
     struct unit_pool *pool = &store->units;
     struct sink_unit *unit;
@@ -73,7 +75,7 @@ unit_new(struct spine_store *store, struct sink_unit **out, struct spine_error *
     }
     mutex_unlock(&pool->mutex);
     if (unit == NULL) {
-        TRY_RETURN(unit_make(&unit, error));
+        TRY_RETURN(unit_make(has_pages, &unit, error));
         store_count(&store->memory, UNIT_BYTES);
     }
     unit->next = NULL;
@@ -83,9 +85,10 @@ unit_new(struct spine_store *store, struct sink_unit **out, struct spine_error *
 }
 
 static enum spine_status
-unit_make(struct sink_unit **out, struct spine_error *error)
+unit_make(bool has_pages, struct sink_unit **out, struct spine_error *error)
 {
-    uint8_t *const memory = mem_alloc_pages(UNIT_BYTES);
+    uint8_t *const memory =
+        has_pages ? mem_alloc_pages(UNIT_BYTES) : mem_alloc(UNIT_BYTES);
     uint8_t *bytes;
 
     *out = NULL;
@@ -93,7 +96,7 @@ unit_make(struct sink_unit **out, struct spine_error *error)
         return fail_nomem(error, "the buffer of a file", UNIT_BYTES);
     bytes = memory + (0 - (uintptr_t)memory) % UNIT_ALIGNMENT;
     *out = (struct sink_unit *)(void *)(bytes + STORE_WRITE_BYTES);
-    **out = (struct sink_unit){.bytes = bytes, .memory = memory};
+    **out = (struct sink_unit){.bytes = bytes, .memory = memory, .has_pages = has_pages};
     return SPINE_OK;
 }
 
@@ -122,5 +125,8 @@ unit_end(struct spine_store *store, struct sink_unit *unit)
     if (unit == NULL)
         return;
     store_uncount(&store->memory, UNIT_BYTES);
-    mem_free_pages(unit->memory, UNIT_BYTES);
+    if (unit->has_pages)
+        mem_free_pages(unit->memory, UNIT_BYTES);
+    else
+        mem_free(unit->memory, UNIT_BYTES);
 }

@@ -27,8 +27,13 @@ write_pack(struct spine_store *store, struct store_file *files[FILES],
         if (st != SPINE_OK)
             store_pack_abort(pack);
     }
-    if (st == SPINE_OK)
-        st = store_pack_finish(pack, error);
+    if (st == SPINE_OK) {
+        st = store_pack_end(pack, error);
+        if (st == SPINE_OK)
+            st = store_pack_finish(pack, error);
+        else
+            store_pack_abort(pack);
+    }
     for (unsigned i = 0; st != SPINE_OK && i < FILES; i++) {
         store_file_unref(files[i]);
         files[i] = NULL;
@@ -89,6 +94,66 @@ files_of_a_pack_are_files(void **state)
     }
     assert_false(store_object_is_used(store, name, false));
     assert_int_equal(store_object_open(store, name, &object, &error), SPINE_NOT_FOUND);
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+/* What is done to reads of one byte of an object. */
+struct bad_byte {
+    uint64_t offset;
+    bool fails; /* the read does; otherwise a bit is another one */
+};
+
+static void
+spoil_byte(void *argument, enum spine_operation operation, const char *name,
+           uint64_t offset, size_t size, struct spine_fault *fault)
+{
+    const struct bad_byte *bad = argument;
+
+    (void)name;
+    if (operation != SPINE_OPERATION_READ_AT || bad->offset < offset ||
+        bad->offset >= offset + size)
+        return;
+    if (bad->fails)
+        fault->status = SPINE_IO;
+    else
+        fault->flip_bit = 8 * (bad->offset - offset) + 1;
+}
+
+/* The zeros behind the last file, too. */
+static void
+every_byte_of_a_pack_is_verified(void **state)
+{
+    const struct spine_store_options options = {.compression = SPINE_COMPRESSION_LZ4};
+    struct bad_byte bad = {.offset = UINT64_MAX};
+    struct spine_backend inner, backend;
+    struct spine_store *store;
+    struct store_file *files[FILES], *last;
+    uint64_t end;
+
+    (void)state;
+    assert_int_equal(spine_memory_backend(&inner, NULL), SPINE_OK);
+    assert_int_equal(spine_fault_backend(&inner, spoil_byte, &bad, &backend, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_store_open(&backend, &options, &store, NULL), SPINE_OK);
+    assert_int_equal(write_pack(store, files, NULL), SPINE_OK);
+    last = files[FILES - 1];
+    end = last->base + last->footer.file_bytes;
+    assert_true(end + FILE_PART_ALIGNMENT < last->object->bytes);
+    for (unsigned fails = 0; fails < 2; fails++)
+        for (bad.offset = end; bad.offset < last->object->bytes; bad.offset++) {
+            struct spine_error error = {0};
+
+            bad.fails = fails > 0;
+            assert_int_equal(store_file_verify(last, NULL, NULL, &error),
+                             fails > 0 ? SPINE_IO : SPINE_CORRUPT);
+            assert_non_null(strstr(error.message, last->object->name));
+        }
+    bad.offset = UINT64_MAX;
+    for (unsigned i = 0; i < FILES; i++) {
+        assert_int_equal(store_file_verify(files[i], NULL, NULL, NULL), SPINE_OK);
+        store_file_unref(files[i]);
+    }
     spine_store_close(store);
     assert_int_equal(spine_allocated_bytes(), 0);
 }
@@ -189,6 +254,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_a_pack_are_files),
+        cmocka_unit_test(every_byte_of_a_pack_is_verified),
         cmocka_unit_test(a_pack_that_fails_leaves_nothing),
         cmocka_unit_test(what_could_not_be_synced_stays_suspect),
     };

@@ -21,11 +21,11 @@ open_memory(void)
 }
 
 static struct sink_unit *
-take(struct spine_store *store)
+take(struct spine_store *store, bool has_pages)
 {
     struct sink_unit *unit;
 
-    assert_int_equal(unit_new(store, &unit, NULL), SPINE_OK);
+    assert_int_equal(unit_new(store, has_pages, &unit, NULL), SPINE_OK);
     assert_int_equal(unit->filled, 0);
     assert_int_equal((uintptr_t)unit->bytes % 4096, 0);
     memset(unit->bytes, 1, STORE_WRITE_BYTES);
@@ -43,8 +43,8 @@ a_unit_is_filled_again(void **state)
 
     (void)state;
     unit_pool_enter(store);
-    first = take(store);
-    second = take(store);
+    first = take(store, true);
+    second = take(store, false);
     assert_true(store_memory(store) - before >= 2 * (uint64_t)STORE_WRITE_BYTES);
     assert_int_equal(store_memory(store) - before, spine_allocated_bytes() - allocated);
     unit_free(store, first);
@@ -52,14 +52,14 @@ a_unit_is_filled_again(void **state)
     unit_free(store, second);
     assert_true(store_memory(store) - before >= STORE_WRITE_BYTES);
     assert_true(store_memory(store) - before < 2 * (uint64_t)STORE_WRITE_BYTES);
-    assert_ptr_equal(take(store), first);
+    assert_ptr_equal(take(store, false), first);
     unit_free(store, first);
     unit_free(store, NULL);
 
     /* Two sinks keep two, and the last one none. */
     unit_pool_enter(store);
-    first = take(store);
-    second = take(store);
+    first = take(store, false);
+    second = take(store, true);
     unit_free(store, first);
     unit_free(store, second);
     assert_true(store_memory(store) - before >= 2 * (uint64_t)STORE_WRITE_BYTES);
