@@ -6,7 +6,7 @@
 # Every header compiles alone: public ones as C11 and as C++17 (*.hpp as the latter, with
 # and without exceptions) with the warnings that their users may have turned on, private
 # ones as C11. clang++, when it is here, sees the two that include all others.
-# No function bears the name of a type, and no header turns warnings off.
+# No function bears the name of a type, and no header turns warnings off for who includes it.
 # Templates (*_template.h) are no headers: they need the macros of who includes them.
 
 set -eu
@@ -75,8 +75,15 @@ for type in $types; do
         bad=1
     fi
 done
-# Nobody who includes a header has its warnings turned off.
+# Nobody who includes a header has its warnings turned off. In spine/result.hpp alone a wrong
+# one of gcc is, up to the end of the header.
 # shellcheck disable=SC2086
-grep -nE 'pragma (GCC|clang) diagnostic' $(printf 'include/%s ' $public $public_cpp) && bad=1
+grep -nE 'pragma (GCC|clang) diagnostic' $(printf 'include/%s ' $public $public_cpp) |
+    grep -vE '^include/spine/result\.hpp:[0-9]+:#pragma GCC diagnostic (push|pop|ignored "-Wmaybe-uninitialized")$' &&
+    bad=1
+[ "$(grep -c 'diagnostic push' include/spine/result.hpp)" = "$(grep -c 'diagnostic pop' include/spine/result.hpp)" ] || {
+    echo "include/spine/result.hpp: warnings stay turned off"
+    bad=1
+}
 
 exit $bad
