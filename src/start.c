@@ -307,7 +307,7 @@ count_ahead(const struct spine *spine, const struct company *company,
             costs[i].cost =
                 company_cost(spine, terms, batch,
                              &(struct small_batches){company->batches, i}, limit, &look);
-        if (batch->elsewhere && i > 0 && costs[i].cost > limit / AHEAD_FILE_PART)
+        if (batch->in_files && i > 0 && costs[i].cost > limit / AHEAD_FILE_PART)
             costs[i].cost = rows > limit ? rows : limit + 1;
         smaller.rows += rows;
         smaller.negative_rows += batch->info.negative_rows;
