@@ -169,7 +169,7 @@ find_blocks(struct probe_search *search, size_t *at, size_t *kept,
     struct reader reader;
 
     reader_init(&reader, search->batch);
-    held->count = 0;
+    assert(held->count == 0);
     for (*kept = 0; *at < search->count; ++*at) {
         const struct cell key = candidate_cell(search, *at);
         bool is_new, is_candidate = true;
@@ -181,7 +181,7 @@ find_blocks(struct probe_search *search, size_t *at, size_t *kept,
             break;
         }
         is_new = held->count == 0 || held->index[held->count - 1] != reader.block;
-        if (is_new && held->count == HELD_BLOCKS_MAX)
+        if (is_new && !held_has_room(held, &search->batch->fences[reader.block]))
             break;
         if (search->batch->in_files)
             TRY_RETURN(search_ask_file(search, &search->batch->fences[reader.block], &key,
@@ -189,7 +189,7 @@ find_blocks(struct probe_search *search, size_t *at, size_t *kept,
         if (!is_candidate)
             continue;
         if (is_new)
-            held->index[held->count++] = (uint32_t)reader.block;
+            held_add(held, &search->batch->fences[reader.block], (uint32_t)reader.block);
         first[(*kept)++] = search->candidates[*at];
     }
     return SPINE_OK;

@@ -159,12 +159,17 @@ void batch_prefetch_key(const struct reader *reader, const struct cell *key);
 /* Blocks of a batch that are pinned together, ascending. */
 #define HELD_BLOCKS_MAX 64u
 struct held_blocks {
-    size_t count;
-    size_t pinned; /* the first ones */
+    size_t count, pinned;
+    /* Taken for those beyond the first (store_ahead_take()), and what is not used yet. */
+    struct spine_store *store;
+    uint64_t ahead_bytes, unused_bytes;
     uint32_t index[HELD_BLOCKS_MAX];
     struct pin pins[HELD_BLOCKS_MAX];
 };
-/* Pins them all, or none; unpins those that are. */
+/* May one more be held? The first one always may. */
+bool held_has_room(struct held_blocks *held, const struct fence *fence);
+void held_add(struct held_blocks *held, const struct fence *fence, uint32_t index);
+/* Pins all, or none; unpins and forgets them. */
 enum spine_status held_pin(const struct spine_batch *batch, struct held_blocks *held,
                            struct spine_error *error);
 void held_unpin(struct held_blocks *held);

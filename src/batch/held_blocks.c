@@ -6,6 +6,7 @@
  */
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "batch/fence.h"
 
@@ -23,6 +24,42 @@ static size_t
 neighbours(const struct spine_batch *batch, const struct held_blocks *held, size_t at);
 static enum spine_status
 end_reads(struct reads *reads, enum spine_status st, struct spine_error *error);
+
+/* Does the block take memory as long as it is held? */
+static inline bool
+costs_memory(const struct fence *fence)
+{
+    return fence->block == NULL && fence->keeper->file != NULL;
+}
+
+bool
+held_has_room(struct held_blocks *held, const struct fence *fence)
+{
+    uint64_t lacking;
+
+    if (held->count == 0 || !costs_memory(fence))
+        return held->count < HELD_BLOCKS_MAX;
+    if (held->count == HELD_BLOCKS_MAX ||
+        (held->store != NULL && held->store != fence->keeper->file->store))
+        return false;
+    held->store = fence->keeper->file->store;
+    if (fence->bytes <= held->unused_bytes)
+        return true;
+    lacking = fence->bytes - held->unused_bytes;
+    if (!store_ahead_take(held->store, &held->ahead_bytes, lacking))
+        return false;
+    held->unused_bytes += lacking;
+    return true;
+}
+
+void
+held_add(struct held_blocks *held, const struct fence *fence, uint32_t index)
+{
+    assert(held->count < HELD_BLOCKS_MAX);
+    if (held->count > 0 && costs_memory(fence))
+        held->unused_bytes -= fence->bytes;
+    held->index[held->count++] = index;
+}
 
 enum spine_status
 held_pin(const struct spine_batch *batch, struct held_blocks *held,
@@ -60,6 +97,11 @@ held_unpin(struct held_blocks *held)
 {
     while (held->pinned > 0)
         pin_release(&held->pins[--held->pinned]);
+    if (held->ahead_bytes > 0)
+        store_ahead_give(held->store, &held->ahead_bytes, held->ahead_bytes);
+    held->unused_bytes = 0;
+    held->store = NULL;
+    held->count = 0;
 }
 
 /* Pins what is in memory and makes extents of the rest, all but the first of which are

@@ -18,9 +18,10 @@ static enum spine_status finish_extent(struct read_ahead *ahead,
 static void go_on(struct read_ahead *ahead, const struct spine_batch *batch);
 static enum spine_status begin_extent(struct read_ahead *ahead,
                                       const struct spine_batch *batch, size_t block,
-                                      struct spine_error *error);
-static void read_ahead_submit(struct read_ahead *ahead, struct store_extent *extent,
-                              size_t begin, size_t end);
+                                      bool is_needed, struct spine_error *error);
+static size_t take_blocks(struct read_ahead *ahead, const struct spine_batch *batch,
+                          size_t begin, size_t end, bool is_needed, uint64_t *taken);
+static void read_ahead_submit(struct read_ahead *ahead, const struct ahead_extent *begun);
 static bool block_is_in_file(const struct spine_batch *batch, size_t block);
 static size_t
 extent_end(const struct spine_batch *batch, size_t begin, uint64_t bytes_max);
@@ -55,7 +56,7 @@ read_ahead_bring(struct read_ahead *ahead, const struct spine_batch *batch, size
         read_ahead_drop_extents(ahead, ahead->extent_count);
         if (block != ahead->next)
             ahead->bytes = 0;
-        TRY(begin_extent(ahead, batch, block, error));
+        TRY(begin_extent(ahead, batch, block, true, error));
         extent = find_extent(ahead, block);
     }
     extent->is_wanted = true;
@@ -80,8 +81,13 @@ read_ahead_awaits(const struct read_ahead *ahead, size_t block)
 static void
 read_ahead_drop_extents(struct read_ahead *ahead, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        store_extent_free(ahead->extents[i].read);
+    for (size_t i = 0; i < count; i++) {
+        struct ahead_extent *extent = &ahead->extents[i];
+
+        store_extent_free(extent->read);
+        if (extent->taken_bytes > 0)
+            store_ahead_give(extent->store, &ahead->held_bytes, extent->taken_bytes);
+    }
     ahead->extent_count -= count;
     memmove(ahead->extents, ahead->extents + count,
             ahead->extent_count * sizeof ahead->extents[0]);
@@ -134,44 +140,80 @@ go_on(struct read_ahead *ahead, const struct spine_batch *batch)
     while (ahead->extent_count < most && ahead->next < batch->block_count &&
            ahead->extents[0].end - ahead->extents[0].begin > 1 &&
            block_is_in_file(batch, ahead->next) &&
-           begin_extent(ahead, batch, ahead->next, NULL) == SPINE_OK)
+           begin_extent(ahead, batch, ahead->next, false, NULL) == SPINE_OK)
         ;
 }
 
-/* Has blocks from `block` on read. */
+/* Has blocks from `block` on read. One that is not needed yet is not begun when it may
+ * not be held: SPINE_BUSY. */
 static enum spine_status
 begin_extent(struct read_ahead *ahead, const struct spine_batch *batch, size_t block,
-             struct spine_error *error)
+             bool is_needed, struct spine_error *error)
 {
     const struct fence *fence = &batch->fences[block];
     const uint64_t bytes_max = ahead->bytes_max > 0 ? ahead->bytes_max : READ_AHEAD_BYTES;
     /* Merges have reserved what they read ahead. */
     const uint64_t room =
         ahead->transient ? UINT64_MAX : store_ahead_bytes(fence->keeper->file->store);
-    const size_t end =
-        extent_end(batch, block, ahead->bytes < room ? ahead->bytes : room);
-    struct store_extent *extent;
+    struct ahead_extent begun = {.store = fence->keeper->file->store, .begin = block};
+    enum spine_status st;
 
     assert(ahead->extent_count < READ_AHEAD_EXTENTS);
-    TRY_RETURN(store_extent_new(fence->keeper->file, fence->number,
-                                (uint32_t)(end - block), ahead->transient, &extent,
-                                error));
-    ahead->next = end;
+    begun.end = extent_end(batch, block, ahead->bytes < room ? ahead->bytes : room);
+    if (!ahead->transient)
+        begun.end =
+            take_blocks(ahead, batch, block, begun.end, is_needed, &begun.taken_bytes);
+    if (begun.end == block)
+        return SPINE_BUSY;
+    st = store_extent_new(fence->keeper->file, fence->number,
+                          (uint32_t)(begun.end - block), ahead->transient, &begun.read,
+                          error);
+    if (st != SPINE_OK) {
+        store_ahead_give(begun.store, &ahead->held_bytes, begun.taken_bytes);
+        return st;
+    }
+    ahead->next = begun.end;
     ahead->bytes = ahead->bytes == 0 ? 2 * fence->bytes : 2 * ahead->bytes;
     if (ahead->bytes > bytes_max)
         ahead->bytes = bytes_max;
-    read_ahead_submit(ahead, extent, block, end);
+    read_ahead_submit(ahead, &begun);
     return SPINE_OK;
 }
 
+/*
+ * Takes what the blocks [begin, end) need, or as many of them as may be held: returns
+ * where these end. The first one costs nothing when it is needed now. They are in memory
+ * as they are in the cache, however well they are compressed.
+ */
+static size_t
+take_blocks(struct read_ahead *ahead, const struct spine_batch *batch, size_t begin,
+            size_t end, bool is_needed, uint64_t *taken)
+{
+    struct spine_store *store = batch->fences[begin].keeper->file->store;
+    const size_t least = begin + is_needed;
+    const uint64_t before = ahead->held_bytes;
+
+    while (end > least) {
+        uint64_t bytes = 0;
+
+        for (size_t i = least; i < end; i++)
+            bytes += batch->fences[i].bytes;
+        if (store_ahead_take(store, &ahead->held_bytes, bytes))
+            break;
+        end = least + (end - least) / 2;
+    }
+    *taken = ahead->held_bytes - before;
+    return end;
+}
+
 static void
-read_ahead_submit(struct read_ahead *ahead, struct store_extent *extent, size_t begin,
-                  size_t end)
+read_ahead_submit(struct read_ahead *ahead, const struct ahead_extent *begun)
 {
     const struct read_waiter *waiter = ahead->waiter;
     struct ahead_extent *to = &ahead->extents[ahead->extent_count++];
+    struct store_extent *extent = begun->read;
 
-    *to = (struct ahead_extent){.read = extent, .begin = begin, .end = end};
+    *to = *begun;
     if (waiter != NULL) {
         to->is_submitted =
             store_extent_submit(extent, waiter->runtime, waiter->on_end, waiter->context);

@@ -16,7 +16,9 @@
  *                in use         on its way
  *
  * With a memory limit an extent is smaller the more the store holds already, down to a
- * single block, and after such a one nothing is on its way (store_ahead_bytes()).
+ * single block, and after such a one nothing is on its way (store_ahead_bytes()). What
+ * readers hold beyond the block in use they take from what they share, as much as is left
+ * there (store_ahead_take()); merges have reserved what they read ahead.
  *
  * Blocks in memory, and those of keepers without a file, need not be brought.
  */
@@ -44,7 +46,10 @@ struct read_waiter {
 
 struct ahead_extent {
     struct store_extent *read;
+    struct spine_store *store;
     size_t begin, end; /* blocks of the batch */
+    /* What of the memory that readers share it has (store_ahead_take()). */
+    uint64_t taken_bytes;
     /* A runtime reads it. */
     bool is_submitted;
     /* read_ahead_bring() was asked for a block of it: that call, or the next one, tells
@@ -67,6 +72,8 @@ struct read_ahead {
     /* The block behind the last extent, and the bytes of that one. */
     size_t next;
     uint64_t bytes;
+    /* What the extents have taken. */
+    uint64_t held_bytes;
 };
 
 /* Twice is harmless. */

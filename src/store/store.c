@@ -12,9 +12,6 @@
 #include <unistd.h>
 
 #define CACHE_BYTES_DEFAULT ((size_t)64 << 20)
-/* One read ahead may take one in this many of the bytes that are left to a store: a scan
- * has some reads under way, and there are several scans. */
-#define AHEAD_PART 16u
 
 static enum spine_status serve(struct runtime_service *service,
                                struct spine_runtime *runtime, struct spine_error *error);
@@ -72,6 +69,7 @@ spine_store_open(const struct spine_backend *backend,
     }
     ref_init(&store->refs);
     atomic_init(&store->memory_max, UINT64_MAX);
+    atomic_init(&store->ahead_max, UINT64_MAX);
     store->process = (long)getpid();
     store->service.calls = &service_calls;
     store->backend = *backend;
@@ -302,17 +300,6 @@ store_cache_set_bytes(struct spine_store *store, size_t bytes_max)
 {
     cache_set_bytes(&store->cache, bytes_max);
     cache_shrink(&store->cache);
-}
-
-uint64_t
-store_ahead_bytes(struct spine_store *store)
-{
-    const uint64_t most = atomic_load_explicit(&store->memory_max, memory_order_relaxed);
-    const uint64_t held = store_memory(store);
-
-    if (most == UINT64_MAX)
-        return UINT64_MAX;
-    return held < most ? (most - held) / AHEAD_PART : 0;
 }
 
 static enum spine_status

@@ -25,6 +25,7 @@
  *     file_read.c          reads what is in one
  *     leftovers.c          files that a crash has left
  *     store_names.c        lists of objects, and small ones
+ *     store_ahead.c        what readers may read ahead, and hold
  *     store_copy.c         objects of one store for another
  *     store_object.c       objects that files lie in; removed with the last reference
  *     store_file.c         opens a file and ends it
@@ -56,6 +57,7 @@
 #include "spine/store.h"
 #include "store/file_format.h"
 #include "store/kept_rows.h"
+#include "store/store_ahead.h"
 #include "store/store_guests.h"
 #include "store/store_names.h"
 #include "store/store_object.h"
@@ -86,9 +88,6 @@ void store_unref(struct spine_store *store);
 void store_counts(struct spine_store *store, struct store_counts *out);
 /* What the store holds: images in its cache, buffers, what is known of open files. */
 uint64_t store_memory(struct spine_store *store);
-/* The most bytes that one read ahead may take now, so that runtimes keep their memory
- * limits. 0: nothing is to be read ahead. UINT64_MAX: no runtime has a limit. */
-uint64_t store_ahead_bytes(struct spine_store *store);
 
 /* ---- Writing ---- */
 

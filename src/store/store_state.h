@@ -83,6 +83,9 @@ struct spine_store {
     /* From this many bytes on, of `memory` and the images of the cache together, nothing
      * is read ahead. UINT64_MAX: no runtime that serves the store has a limit. */
     atomic_uint_least64_t memory_max;
+    /* The bytes that readers hold beyond one block each (store_ahead_take()), and their
+     * bound, or UINT64_MAX. */
+    atomic_uint_least64_t ahead_held, ahead_max;
 };
 
 /* Removes the batch files of the backend, unless it has other objects. */

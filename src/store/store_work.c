@@ -145,12 +145,12 @@ store_press(struct spine_store *store, struct spine_runtime *runtime,
 }
 
 /* The cache takes at most a quarter of the memory of a runtime and what nobody has there;
- * what is read ahead takes at most an eighth. */
+ * what is read ahead, and what readers hold beyond a block each, at most an eighth. */
 static void
 bound_locked(struct spine_store *store)
 {
     uint64_t cache_max = store->options.cache_bytes;
-    uint64_t memory_max = UINT64_MAX;
+    uint64_t memory_max = UINT64_MAX, ahead_max = UINT64_MAX;
 
     for (const struct store_server *server = store->work.locked.servers; server != NULL;
          server = server->next) {
@@ -159,14 +159,17 @@ bound_locked(struct spine_store *store)
         const uint64_t part = limit / 4 + server->room.free_bytes;
         const uint64_t cache = (usual < part ? usual : part) >> server->room.shift;
         const uint64_t memory = (part + limit / 8) >> server->room.shift;
+        const uint64_t ahead = limit / 8 >> server->room.shift / 2;
 
         if (limit == UINT64_MAX)
             continue;
         cache_max = cache < cache_max ? cache : cache_max;
         memory_max = memory < memory_max ? memory : memory_max;
+        ahead_max = ahead < ahead_max ? ahead : ahead_max;
     }
     cache_set_bytes(&store->cache, (size_t)cache_max);
     atomic_store_explicit(&store->memory_max, memory_max, memory_order_relaxed);
+    atomic_store_explicit(&store->ahead_max, ahead_max, memory_order_relaxed);
 }
 
 bool
