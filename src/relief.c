@@ -17,6 +17,8 @@
 #define MEMORY_WAIT_NS UINT64_C(10000000)
 /* Input rows that it merges in one go. */
 #define MEMORY_FUEL_ROWS 65536u
+/* How long it waits for readers alone, while these give nothing back. */
+#define READERS_WAIT_NS UINT64_C(1000000000)
 /* What is read ahead of all inputs at a time: two blocks of each, and at most this part
  * of the limit; and the part of it that is good for the disk. Three extents may be there,
  * and the bytes of one that is being read. */
@@ -39,9 +41,19 @@
 #define SPLIT_PART 8u
 #define SPLIT_BYTES (UINT64_C(4) << 20)
 
+/* Of a thread that waits for readers: until when, and what is held at least since it
+ * began to. */
+struct patience {
+    uint64_t until_ns;
+    uint64_t bytes;
+};
+
 static uint64_t window_bytes(const struct spine *spine, uint64_t rows);
+static uint64_t borrowed_bytes(const struct spine *spine, const struct entry_sums *inputs,
+                               uint64_t ahead);
 static uint64_t output_bytes(struct spine *spine, const struct entry_sums *inputs);
 static uint64_t least(uint64_t a, uint64_t b);
+static bool readers_may_give_locked(const struct spine *spine, struct patience *patience);
 static enum spine_status fail_full(struct spine *spine, struct spine_error *error);
 
 void
@@ -88,7 +100,7 @@ relief_reserve(const struct merge_task *task, struct merge_budget *out)
     if (inputs.storage_count > 0) {
         ahead = least(inputs.storage_count * AHEAD_BYTES_LEAST, limit / AHEAD_PART_LEAST);
         ahead = least(ahead, inputs.storage_bytes);
-        need.bytes += AHEAD_TIMES * ahead;
+        need.bytes += AHEAD_TIMES * ahead + borrowed_bytes(spine, &inputs, ahead);
         need.more =
             AHEAD_TIMES * (least(limit / AHEAD_PART_MOST, inputs.storage_bytes) - ahead);
     }
@@ -108,6 +120,19 @@ window_bytes(const struct spine *spine, uint64_t rows)
                                (layout->weight_count + layout->timed) * sizeof(uint64_t);
 
     return least(WINDOWS_ROWS, WINDOWS_TIMES * rows) * row_bytes;
+}
+
+/* The blocks in memory while rows of them are in windows of a merge: one of each input in
+ * files at least, and as much again as is read ahead, if rows borrow from blocks. */
+static uint64_t
+borrowed_bytes(const struct spine *spine, const struct entry_sums *inputs, uint64_t ahead)
+{
+    const uint64_t row_bytes = inputs->storage_bytes / (inputs->storage_rows + 1);
+    const uint64_t block_bytes = least(BLOCK_BYTES, BLOCK_ROWS * row_bytes);
+    const uint64_t held = inputs->storage_count * block_bytes +
+                          (spine->layout.row_kind == ROW_WIDE ? ahead : 0);
+
+    return least(held, inputs->storage_bytes);
 }
 
 /* What the output takes until it is in a file, or in memory beside the inputs. */
@@ -136,6 +161,7 @@ relief_wait_locked(struct spine *spine, struct stall *stall, struct spine_error 
 {
     const uint64_t begin_ns = clock_now_ns();
     struct spine_counters *counters = &spine->locked.counters;
+    struct patience patience = {0};
     enum spine_status st = SPINE_OK;
 
     assert(mutex_is_held(&spine->mutex));
@@ -162,9 +188,11 @@ relief_wait_locked(struct spine *spine, struct stall *stall, struct spine_error 
         if (!helped && runtime_is_closed(spine->runtime))
             st = spine_fail(error, SPINE_CANCELLED,
                             "the runtime was closed during a wait");
-        else if (!helped && !busy && !runtime_is_promised(spine->runtime))
+        else if (!helped && !busy && runtime_is_promised(spine->runtime))
+            break;
+        else if (!helped && !busy && !readers_may_give_locked(spine, &patience))
             st = fail_full(spine, error);
-        if (st != SPINE_OK || (!helped && !busy))
+        if (st != SPINE_OK)
             break;
         if (!helped)
             (void)condition_wait_until(&spine->no_backpressure, &spine->mutex,
@@ -176,6 +204,31 @@ relief_wait_locked(struct spine *spine, struct stall *stall, struct spine_error 
     if (clock_now_ns() - begin_ns > counters->backpressure_ns_max)
         counters->backpressure_ns_max = clock_now_ns() - begin_ns;
     return st;
+}
+
+/*
+ * Nothing is left to merge: do others read, who may let blocks and snapshots go? The
+ * thread that waits may be the one that holds them; so it waits for some time only, which
+ * begins anew whenever less is held.
+ */
+static bool
+readers_may_give_locked(const struct spine *spine, struct patience *patience)
+{
+    struct spine_snapshot *const kept = spine->locked.snapshot;
+    const bool is_idle = kept != NULL && ref_count(&kept->refs) == 1;
+    const uint64_t bytes = runtime_memory(spine->runtime), now_ns = clock_now_ns();
+    uint64_t oldest_ns;
+    size_t snapshots;
+
+    assert(mutex_is_held(&spine->mutex));
+    book_read(spine->book, is_idle ? &kept->line : NULL, &snapshots, &oldest_ns);
+    if (snapshots == 0 &&
+        account_bytes(runtime_account(spine->runtime), ACCOUNT_READERS) == 0)
+        return false;
+    if (patience->until_ns == 0 || bytes < patience->bytes)
+        *patience =
+            (struct patience){.until_ns = now_ns + READERS_WAIT_NS, .bytes = bytes};
+    return now_ns < patience->until_ns;
 }
 
 enum spine_status

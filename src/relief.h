@@ -9,8 +9,9 @@
  * From high pressure on every level merges what it has in memory, even if it is a single
  * batch: the output goes to a file. A merge reserves what it may take before it begins,
  * and waits while that does not fit, unless no other is under way. When it is full,
- * inserts wait while anything is left that could give memory back. What is *offered*, a
- * batch on its way in, counts.
+ * inserts wait while anything is left that could give memory back: a merge, or readers,
+ * who are waited for as long as they let go of something within a second. What is
+ * *offered*, a batch on its way in, counts.
  */
 
 #include "core.h"

@@ -8,6 +8,9 @@
 
 /* The least rows staged from a batch at once. */
 #define STAGE_ROWS_MIN 8u
+/* Blocks that a reader has passed take at most this part of what all readers may hold
+ * beyond a block each, or fills become smaller. */
+#define BORROWED_PART 4u
 
 static enum spine_status stage(struct source *source, struct rows *out, size_t want);
 static enum spine_status stage_rows(struct source *source, struct rows *out, size_t want);
@@ -27,6 +30,7 @@ static bool is_alone(const struct window *window);
 static enum spine_status fill_rows(struct window *window, struct rows *out, bool *done);
 static enum spine_status pass_cancelled(struct window *window, uint64_t *rows_used);
 static size_t want_max(const struct window *window);
+static bool borrows_much(const struct window *window);
 static enum spine_status
 fill_lent(struct window *window, struct lent_rows *out, bool *done);
 
@@ -224,7 +228,9 @@ fill_rows(struct window *window, struct rows *out, bool *done)
         if (window->filter != NULL)
             (void)key_filter_rows(window->filter, window->layout, out, before,
                                   kway->descending && !is_alone(window));
-        if (window->want < want_max(window))
+        if (window->pins.count > 0 && borrows_much(window))
+            window->want -= window->want > WINDOW_WANT_MIN ? window->want / 2 : 0;
+        else if (window->want < want_max(window))
             window->want *= window->limited && window->want < WINDOW_WANT_MIN ? 4 : 2;
     }
     if (window->rows_skipped > skipped || window->skip.skipped > 0)
@@ -306,6 +312,25 @@ want_max(const struct window *window)
     const size_t rows = window->kway.input_count * WINDOW_WANT_BATCH;
 
     return rows > WINDOW_WANT_MAX ? rows : WINDOW_WANT_MAX;
+}
+
+/* Do staged rows, which are many or large, keep many blocks of files in memory? */
+static __attribute__((noinline)) bool
+borrows_much(const struct window *window)
+{
+    const struct pins *pins = &window->pins;
+    struct spine_store *store = NULL;
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < pins->count; i++) {
+        const struct pin *pin = &pins->kept[i].pin;
+
+        if (pin->keeper == NULL || pin->keeper->file == NULL)
+            continue;
+        store = pin->keeper->file->store;
+        bytes += pin->image->bytes;
+    }
+    return store != NULL && bytes > store_ahead_max(store) / BORROWED_PART;
 }
 
 enum spine_status

@@ -21,6 +21,9 @@ merge_alloc(struct merge **out, size_t input_count, struct spine_error *error);
 static void
 gather_files(struct merge *merge, struct spine_batch *const *batches, size_t batch_count);
 static void set_output(struct merge *merge, const struct merge_options *options);
+static size_t init_inputs(struct merge *merge, struct spine_batch *const *batches);
+static size_t window_most(struct spine_batch *const *batches, size_t batch_count,
+                          const struct merge_options *options);
 static void read_ahead(struct merge *merge, const struct merge_options *options);
 static void bring_all(struct merge *merge);
 static void take_given(struct merge *merge, const struct merge_options *options);
@@ -41,6 +44,12 @@ static void merge_release(struct merge *merge);
 static enum spine_status merge_fail(const struct merge *merge, enum spine_status status,
                                     struct spine_error *error);
 
+static inline size_t
+least_rows(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 enum spine_status
 merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_count,
           const struct merge_options *options, struct spine_error *error)
@@ -48,7 +57,7 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
     struct account_span span = account_enter(options != NULL ? options->account : NULL);
     struct merge *merge = NULL;
     /* That the output may take over. */
-    size_t blocks = 0;
+    size_t blocks;
     enum spine_status st;
 
     assert(batch_count >= 1);
@@ -60,7 +69,8 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
     merge->output.error = &merge->unread;
     if (span.account != NULL)
         merge->output.account = merge->account = account_ref(span.account);
-    merge->window_rows = WINDOW_ROWS;
+    merge->window_rows_max = window_most(batches, batch_count, options);
+    merge->window_rows = merge->window_rows_max;
     merge->row_fuel = 1;
     for (size_t few = MERGE_FEW_INPUTS; few < batch_count; few *= 2)
         merge->row_fuel++;
@@ -75,18 +85,7 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
         merge->may_keep_times = options->may_keep_times;
     }
 
-    const size_t share = 2 * WINDOW_ROWS / batch_count;
-
-    for (size_t i = 0; i < batch_count; i++) {
-        assert(spine_schema_equal(&batches[i]->layout.schema, &merge->layout.schema));
-        merge_input_init(&merge->inputs[i], &merge->staged[i], batches[i],
-                         share > STAGE_ROWS_MIN ? share : STAGE_ROWS_MIN);
-        merge->inputs[i].reader.pins = &merge->pins;
-        merge->inputs[i].reader.error = &merge->unread;
-        merge->rows_all += batches[i]->info.rows;
-        if (batches[i]->block_count > 1)
-            blocks += batches[i]->block_count;
-    }
+    blocks = init_inputs(merge, batches);
     merge->output.rows_expected = merge->rows_all;
     if (options != NULL)
         set_output(merge, options);
@@ -94,7 +93,8 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
     if (options != NULL && options->waiter != NULL)
         read_ahead(merge, options);
     /* What is read beyond an overlap is not taken over. */
-    if (options != NULL && options->untouched_rows > 0)
+    if (options != NULL && options->untouched_rows > 0 &&
+        merge->window_rows > WINDOW_ROWS_MIN)
         merge->window_rows = WINDOW_ROWS_MIN;
     if (options != NULL && options->written != NULL) {
         expect_written(merge, options->written);
@@ -111,6 +111,28 @@ out:
     if (st == SPINE_NOMEM)
         return fail_nomem(error, "a merge", sizeof *merge);
     return st;
+}
+
+/* Returns how many blocks the output may take over. */
+static size_t
+init_inputs(struct merge *merge, struct spine_batch *const *batches)
+{
+    const size_t batch_count = merge->input_count;
+    const size_t share = 2 * merge->window_rows_max / batch_count;
+    const size_t share_min = least_rows(STAGE_ROWS_MIN, merge->window_rows_max);
+    size_t blocks = 0;
+
+    for (size_t i = 0; i < batch_count; i++) {
+        assert(spine_schema_equal(&batches[i]->layout.schema, &merge->layout.schema));
+        merge_input_init(&merge->inputs[i], &merge->staged[i], batches[i],
+                         share > share_min ? share : share_min);
+        merge->inputs[i].reader.pins = &merge->pins;
+        merge->inputs[i].reader.error = &merge->unread;
+        merge->rows_all += batches[i]->info.rows;
+        if (batches[i]->block_count > 1)
+            blocks += batches[i]->block_count;
+    }
+    return blocks;
 }
 
 static void
@@ -147,6 +169,32 @@ gather_files(struct merge *merge, struct spine_batch *const *batches, size_t bat
     }
     if (files > MERGE_FILES_MAX)
         merge->stranded_blocks = blocks / (MERGE_FILES_MAX / 2);
+}
+
+/*
+ * The rows of a window, at most. Rows with spans keep the blocks that they borrow from in
+ * memory: with a memory limit a window of these takes about as many bytes as are read
+ * ahead.
+ */
+static size_t
+window_most(struct spine_batch *const *batches, size_t batch_count,
+            const struct merge_options *options)
+{
+    const struct layout *layout = &batches[0]->layout;
+    uint64_t bytes = 0, rows = 0, most;
+
+    if (options == NULL || options->ahead_bytes == 0 ||
+        (!layout->key.spans && !layout->value.spans))
+        return WINDOW_ROWS;
+    for (size_t i = 0; i < batch_count; i++) {
+        bytes += batches[i]->info.bytes + batches[i]->bytes_elsewhere;
+        rows += batches[i]->info.rows;
+    }
+    if (rows == 0 || bytes < rows)
+        return WINDOW_ROWS;
+    most = options->ahead_bytes / (bytes / rows);
+    return most < WINDOW_ROWS_LEAST ? WINDOW_ROWS_LEAST
+                                    : least_rows((size_t)most, WINDOW_ROWS);
 }
 
 /* Inputs with blocks in files read ahead, fewer blocks of each when they are many. */
@@ -520,8 +568,7 @@ merge_window(struct merge *merge, uint64_t fuel_rows, uint64_t *fuel_used,
     if (!merge->kway.untouched)
         *fuel_used += merge_pass_fuel(merge);
     merge->kway.untouched = true;
-    if (merge->window_rows < WINDOW_ROWS)
-        merge->window_rows *= 2;
+    merge->window_rows = least_rows(2 * merge->window_rows, merge->window_rows_max);
     return SPINE_OK;
 }
 

@@ -18,6 +18,8 @@
 /* Less fuel than this still gets a window of this size. So small is the window after a
  * block was taken over, too: more blocks may follow where it ends. */
 #define WINDOW_ROWS_MIN 1024u
+/* The least rows of a window, however large they are. */
+#define WINDOW_ROWS_LEAST 16u
 /* More inputs than this are opened slice by slice and looked at only when it pays, and a
  * row of them costs more. */
 #define MERGE_FEW_INPUTS 64u
@@ -60,6 +62,7 @@ struct merge {
     bool lacks;
     /* Rows of the next window, if there is fuel for it. */
     size_t window_rows;
+    size_t window_rows_max;
     /* The fuel of a merged row. */
     uint64_t row_fuel;
     /* When `rows_in` gets here, the merge looks again for blocks that need no merging. */
