@@ -120,21 +120,27 @@ struct spine_runtime_options {
      * those that only snapshots hold, too; merges under way, cursors and probes, filters,
      * and the cache of the store (spine/metrics.h has the numbers). Default 0: no limit.
      * From 85 % on more and more goes to files of the store; at the limit inserts wait
-     * until merges or the host, by letting snapshots go, have made room, and are
-     * SPINE_NOMEM when there is nothing to wait for; spine_try_insert() is SPINE_NOMEM at
-     * once. Without a store they do so at 95 %. Batches of the host that are in no spine,
-     * those that it has not inserted yet and those that were refused, are not counted,
-     * nor cursors over them.
+     * until merges or readers, by letting go of what they hold, have made room. They are
+     * SPINE_NOMEM when there is nothing to wait for: no merge, and no cursor or probe and
+     * no snapshot of the spine, or for a second none of these has let go of anything.
+     * spine_try_insert() is SPINE_NOMEM at once. Without a store they do so at 95 %.
+     * Batches of the host that are in no spine, those that it has not inserted yet and
+     * those that were refused, are not counted, nor cursors over them.
      *
      * Merges reserve what they may take before they begin, and wait for it; inserts leave
      * room for one that takes memory to files. Beyond the limit are, at most, what one
      * merge takes, if it is the only one and the limit leaves less (6 MiB for rows of
      * numbers), a megabyte and a half for each thread that inserts while nearly all is in
-     * use, the buffers of checkpoints, and what readers hold. A manual runtime learns
-     * that memory is short only when somebody inserts or runs its merges: while cursors
-     * do nothing but read files, their blocks take up to half of the limit and 5 MiB
-     * beyond. And what a snapshot or a cursor holds of batches in memory stays there when
-     * merges have written it to files: it counts beside what these make.
+     * use, the buffers of checkpoints, and what readers need at once: a probe a block,
+     * which has 256 KiB or its largest row, and the rows that it gives; a cursor a block
+     * of each batch that has some in files, and those that its next rows borrow from,
+     * about a 32nd of the limit. What readers hold beside, so that reads go on at the
+     * same time, is an eighth of the limit for all of them together, and less at the
+     * limit. A manual runtime learns that memory is short only when somebody inserts or
+     * runs its merges: while cursors do nothing but read files, their blocks take up to
+     * half of the limit and 5 MiB beyond. And what a snapshot or a cursor holds of
+     * batches in memory stays there when merges have written it to files: it counts
+     * beside what these make.
      *
      * Where runtimes with limits share a store, its cache keeps the strictest.
      *
