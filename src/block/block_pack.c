@@ -335,8 +335,10 @@ pack_spans(const struct column_source *source, size_t pieces, uint8_t *cells,
         for (uint32_t cell = i; cell < stop; cell++) {
             const struct span span = source_span(source, cell);
             const size_t size = span.size - front;
+            /* An empty cell may be NULL, which has no offset, not even 0. */
+            const uint8_t *rest = front == 0 ? span.data : span.data + front;
 
-            copy_cell(cells + at, span.data + front, size, pieces);
+            copy_cell(cells + at, rest, size, pieces);
             at += size;
             if (words != NULL)
                 words[cell] = at;
