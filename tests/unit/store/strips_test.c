@@ -7,7 +7,9 @@
 
 #include "unit/store/file_fixture.h"
 
+#include "harness/fault_alloc.h"
 #include "harness/read_disk.h"
+#include "spine/fault.h"
 #include "store/strips.h"
 
 #define STRIPS_BYTES_MAX (STRIPS_HEAD_BYTES + 32u * (8u + 2u * 1024u))
@@ -188,41 +190,175 @@ damage_is_said_by_its_strip(void **state)
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
-/* The checksum of a strip is wrong, and all others are right. */
-static void
-wrong_strips_are_found_by_verifying(void **state)
+/* What opening and verifying say of the bytes of a file whose table is that of `file`, as
+ * it is in memory now, with the checksums that such a file has. */
+static enum spine_status
+check_resealed(const struct store_file *file, uint8_t *bytes, struct spine_error *error)
 {
-    struct spine_store *store = open_store(SPINE_COMPRESSION_NONE);
+    struct file_footer footer = file->footer;
+    const size_t size = (size_t)footer.file_bytes;
     struct wire_writer table = {0}, end = {0};
-    struct spine_error error = {0};
-    struct store_file *files[2];
-    struct file_block *block;
-    struct file_footer footer;
-    uint8_t *bytes;
-    size_t size;
+    enum spine_status st;
 
-    (void)state;
-    write_pack(store, files);
-    bytes = bytes_of(files[0]);
-    footer = files[0]->footer;
-    size = (size_t)footer.file_bytes;
-    block = &files[0]->table.blocks[0];
-    bytes[block->offset + strip_offset(&block->strips, 3)] ^= 1;
-    block->checksum = file_checksum(&footer.id, block->offset, bytes + block->offset,
-                                    block->stored_bytes);
-    file_table_encode(&files[0]->table, &table);
+    file_table_encode(&file->table, &table);
     memcpy(bytes + footer.table_offset, table.bytes, table.size);
     footer.table_checksum =
         file_checksum(&footer.id, footer.table_offset, table.bytes, table.size);
     file_footer_encode(&footer, &end);
     memcpy(bytes + size - end.size, end.bytes, end.size);
-    assert_int_equal(check_file("wrong", bytes, size, true, &error), SPINE_CORRUPT);
-    assert_non_null(strstr(error.message, "strips of block 0"));
+    st = check_file("wrong", bytes, size, true, error);
     wire_release(&table);
     wire_release(&end);
+    return st;
+}
+
+/* The checksum of a strip is wrong, and all others are right. */
+static void
+wrong_strips_are_found_by_verifying(void **state)
+{
+    struct spine_store *store = open_store(SPINE_COMPRESSION_NONE);
+    struct spine_error error = {0};
+    struct store_file *files[2];
+    struct file_block *block;
+    uint8_t *bytes;
+
+    (void)state;
+    write_pack(store, files);
+    bytes = bytes_of(files[0]);
+    block = &files[0]->table.blocks[0];
+    assert_int_equal(check_resealed(files[0], bytes, &error), SPINE_OK);
+    bytes[block->offset + strip_offset(&block->strips, 3)] ^= 1;
+    block->checksum = file_checksum(&files[0]->footer.id, block->offset,
+                                    bytes + block->offset, block->stored_bytes);
+    assert_int_equal(check_resealed(files[0], bytes, &error), SPINE_CORRUPT);
+    assert_non_null(strstr(error.message, "strips of block 0"));
     test_free(bytes);
     store_file_unref(files[0]);
     store_file_unref(files[1]);
+    spine_store_close(store);
+}
+
+/* A table that says of strips what no strips are. */
+static void
+tables_with_impossible_strips_are_refused(void **state)
+{
+    struct spine_store *store = open_store(SPINE_COMPRESSION_NONE);
+    struct spine_error error = {0};
+    struct store_file *files[2];
+    struct file_block *block, before;
+    uint8_t *bytes;
+
+    (void)state;
+    write_pack(store, files);
+    bytes = bytes_of(files[0]);
+    block = &files[0]->table.blocks[0];
+    before = *block;
+    block->strips.key_bits = 65;
+    assert_int_equal(check_resealed(files[0], bytes, &error), SPINE_CORRUPT);
+    *block = before;
+    block->image_bytes += 64;
+    assert_int_equal(check_resealed(files[0], bytes, &error), SPINE_CORRUPT);
+    *block = before;
+    block->stored_bytes -= 64;
+    assert_int_equal(check_resealed(files[0], bytes, &error), SPINE_CORRUPT);
+    *block = before;
+    assert_int_equal(check_resealed(files[0], bytes, &error), SPINE_OK);
+    test_free(bytes);
+    store_file_unref(files[0]);
+    store_file_unref(files[1]);
+    spine_store_close(store);
+}
+
+/* Blocks of all shapes, four of each. */
+static enum spine_status
+write_and_verify(struct spine_store *store, struct spine_error *error)
+{
+    static uint8_t image[STRIPS_BYTES_MAX];
+    struct store_writer *writer;
+    struct store_file *file;
+    enum spine_status st = store_writer_new(store, &writer, error);
+
+    if (st != SPINE_OK)
+        return st;
+    for (uint32_t i = 0; st == SPINE_OK && i < 4 * SHAPES; i++) {
+        (void)image_in_strips(&shapes[i % SHAPES], i, image);
+        st = store_writer_strips(writer, image, &shapes[i % SHAPES], error);
+    }
+    if (st != SPINE_OK) {
+        store_writer_abort(writer);
+        return st;
+    }
+    st = store_writer_finish(writer, &file, error);
+    if (st != SPINE_OK)
+        return st;
+    st = store_file_verify(file, NULL, NULL, error);
+    store_file_unref(file);
+    return st;
+}
+
+static void
+without_memory_it_is_a_status(void **state)
+{
+    struct spine_store *store = open_store(SPINE_COMPRESSION_NONE);
+    size_t live;
+    uint64_t nth = 1;
+
+    (void)state;
+    assert_int_equal(write_and_verify(store, NULL), SPINE_OK);
+    live = fault_alloc_live_blocks();
+    for (;; nth++) {
+        struct spine_error error = {0};
+        enum spine_status st;
+
+        fault_alloc_arm(FAULT_ONCE, nth);
+        st = write_and_verify(store, &error);
+        if (!fault_alloc_disarm())
+            break;
+        assert_int_equal(st, SPINE_NOMEM);
+        assert_string_not_equal(error.message, "");
+        assert_int_equal(fault_alloc_live_blocks(), live);
+    }
+    assert_true(nth > 5);
+    spine_store_close(store);
+}
+
+static void
+fail_writes(void *argument, enum spine_operation operation, const char *name,
+            uint64_t offset, size_t size, struct spine_fault *fault)
+{
+    (void)argument;
+    (void)name;
+    (void)offset;
+    (void)size;
+    if (operation == SPINE_OPERATION_WRITE)
+        fault->status = SPINE_IO;
+}
+
+/* The zeros before the strips fill a unit, which cannot be written. */
+static void
+a_write_that_fails_is_a_status(void **state)
+{
+    static uint8_t image[STORE_WRITE_BYTES];
+    struct spine_backend inner, backend;
+    struct spine_store *store;
+    struct store_writer *writer;
+    struct spine_error error = {0};
+
+    (void)state;
+    assert_int_equal(spine_memory_backend(&inner, NULL), SPINE_OK);
+    assert_int_equal(spine_fault_backend(&inner, fail_writes, NULL, &backend, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_store_open(&backend, NULL, &store, NULL), SPINE_OK);
+    assert_int_equal(store_writer_new(store, &writer, NULL), SPINE_OK);
+    assert_int_equal(
+        store_writer_block(writer, image,
+                           STORE_WRITE_BYTES - 10 - (size_t)store_writer_bytes(writer),
+                           false, NULL),
+        SPINE_OK);
+    assert_int_equal(store_writer_bytes(writer), STORE_WRITE_BYTES - 10);
+    (void)image_in_strips(&shapes[0], 0, image);
+    assert_int_equal(store_writer_strips(writer, image, &shapes[0], &error), SPINE_IO);
+    store_writer_abort(writer);
     spine_store_close(store);
 }
 
@@ -277,8 +413,12 @@ main(void)
         cmocka_unit_test(strips_are_read_alone),
         cmocka_unit_test(damage_is_said_by_its_strip),
         cmocka_unit_test(wrong_strips_are_found_by_verifying),
+        cmocka_unit_test(tables_with_impossible_strips_are_refused),
+        cmocka_unit_test(without_memory_it_is_a_status),
+        cmocka_unit_test(a_write_that_fails_is_a_status),
         cmocka_unit_test(blocks_that_are_wanted_are_read_as_a_whole),
     };
 
+    fault_alloc_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
