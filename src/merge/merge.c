@@ -93,9 +93,8 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
     if (options != NULL && options->waiter != NULL)
         read_ahead(merge, options);
     /* What is read beyond an overlap is not taken over. */
-    if (options != NULL && options->untouched_rows > 0 &&
-        merge->window_rows > WINDOW_ROWS_MIN)
-        merge->window_rows = WINDOW_ROWS_MIN;
+    if (options != NULL && options->untouched_rows > 0)
+        merge->window_rows = merge_window_min(merge);
     if (options != NULL && options->written != NULL) {
         expect_written(merge, options->written);
         blocks += options->written->block_count;

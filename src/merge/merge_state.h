@@ -98,6 +98,14 @@ merge_window_rows(struct merge *merge)
     return merge->retain != NULL ? &merge->fresh : &merge->output.pending;
 }
 
+/* The rows of a window that begins small. */
+static inline size_t
+merge_window_min(const struct merge *merge)
+{
+    return merge->window_rows_max < WINDOW_ROWS_MIN ? merge->window_rows_max
+                                                    : WINDOW_ROWS_MIN;
+}
+
 /* Charges a batch to the account that is charged for the merge. NULL is allowed. */
 static inline void
 merge_charge(const struct merge *merge, struct spine_batch *batch)

@@ -271,6 +271,6 @@ share_block(struct merge *merge, struct merge_input *front)
     merge->rows_in += rows;
     merge->rows_shared += rows;
     merge->blocks_shared++;
-    merge->window_rows = WINDOW_ROWS_MIN;
+    merge->window_rows = merge_window_min(merge);
     return SPINE_OK;
 }
