@@ -45,8 +45,10 @@ merge_task_begin(struct merge_task *task, const struct read_waiter *waiter,
     enum spine_status st;
 
     unread.batches = mem_alloc_array(count, sizeof(struct spine_batch *));
-    if (unread.batches == NULL)
-        return fail_nomem(error, "the inputs of a merge", count * sizeof *unread.batches);
+    if (unread.batches == NULL) {
+        st = fail_nomem(error, "the inputs of a merge", count * sizeof *unread.batches);
+        goto out;
+    }
     entry_set_each(&task->inputs, entries_all, append_unread, &unread);
     assert(unread.count == count);
     if (task->written != NULL)

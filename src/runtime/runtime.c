@@ -61,6 +61,8 @@ runtime_unref(struct spine_runtime *runtime)
     assert(runtime->locked.ready_count == 0);
     assert(atomic_load(&runtime->waiting_count) == 0);
     assert(runtime->locked.running.next == &runtime->locked.running);
+    assert(atomic_load(&runtime->budget.reserved) == 0);
+    assert(atomic_load(&runtime->budget.freeing) == 0);
     if (runtime->service != NULL)
         runtime->service->calls->on_let_go(runtime->service);
     condition_release(&runtime->quiet);
