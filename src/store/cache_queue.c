@@ -87,14 +87,23 @@ cache_evict_locked(struct cache_shard *shard)
     const size_t rows = shard->rows.bytes < shard->bytes_max ? shard->rows.bytes : 0;
     const size_t bytes_max = shard->bytes_max - rows;
     size_t looks = (small->count + main->count) * (CACHE_WANTED_MAX + 2);
+    /* Images at the begin of the small queue that are pinned, as was seen just now. */
+    size_t pinned = 0;
 
     while (small->bytes + main->bytes > bytes_max && looks-- > 0) {
+        const size_t count = small->count;
         const bool from_small =
-            small->count > 0 &&
+            count > pinned &&
             (small->bytes > shard->bytes_max / SMALL_PART || main->count == 0);
 
-        (void)(from_small ? evict_small_locked(shard, bytes_max, &evicted)
-                          : evict_main_locked(shard, &evicted));
+        /* What is pinned is above the bound; the others are not. */
+        if (pinned == count && main->bytes <= bytes_max)
+            break;
+        if (from_small)
+            (void)evict_small_locked(shard, bytes_max, &evicted);
+        else
+            (void)evict_main_locked(shard, &evicted);
+        pinned += from_small && small->count == count;
     }
     return evicted;
 }

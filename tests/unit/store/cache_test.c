@@ -60,6 +60,7 @@ the_bound_holds_and_pinned_blocks_stay(void **state)
     struct spine_store *store = read_disk_open(&disk, bytes_max);
     struct cached_image *pinned[40], *cached;
     struct store_cache_counts counts;
+    size_t pinned_bytes = 0;
     struct store_file *file;
     struct rng rng;
 
@@ -82,6 +83,11 @@ the_bound_holds_and_pinned_blocks_stay(void **state)
     for (uint32_t i = 0; i < 40; i++)
         assert_int_equal(store_pin(file, i * 10, false, &pinned[i], NULL), SPINE_OK);
     store_cache_set_bytes(store, 1000);
+    /* And nothing else is. */
+    for (uint32_t i = 0; i < 40; i++)
+        pinned_bytes += pinned[i]->bytes;
+    store_cache_counts(store, &counts);
+    assert_in_range(counts.bytes, pinned_bytes, pinned_bytes + 1000);
     for (uint32_t i = 0; i < 40; i++) {
         assert_ptr_equal(store_pin_resident(file, i * 10, false), pinned[i]);
         store_unpin(pinned[i]);
