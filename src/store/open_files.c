@@ -11,6 +11,7 @@
 #include "store/backend.h"
 #include "store/system_directory.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -62,10 +63,11 @@ descriptors_of_process(void)
     return part > DESCRIPTORS_MIN ? part : DESCRIPTORS_MIN;
 }
 
+/* What another process may remove could not be opened again. */
 static bool
 on_shortage(struct directory *directory)
 {
-    return open_files_give_up(&directory->open);
+    return !directory->read_only && open_files_give_up(&directory->open);
 }
 
 void
@@ -168,28 +170,34 @@ open_file_sync(struct directory *directory, struct open_file *file,
 }
 
 /* Gives the file a descriptor that nobody takes until end_use(). Two threads may both
- * open it; the second one closes its own. */
+ * open it; the second one closes its own. A file that lost its name meanwhile could not
+ * be opened, but then has a descriptor. */
 static enum spine_status
 begin_use(struct directory *directory, struct open_file *file, struct system_file *out,
           struct spine_error *error)
 {
     struct open_files *files = &directory->open;
     struct system_file opened = directory_file(directory, -1, file->name);
+    int number = 0;
 
     mutex_lock(&files->mutex);
     if (file->file.descriptor < 0) {
         mutex_unlock(&files->mutex);
         opened.descriptor =
             directory_open_file(directory, file->name, O_RDONLY, &opened.direct);
-        if (opened.descriptor < 0)
-            return file_fail(&opened, "open it again", error);
+        number = errno;
         mutex_lock(&files->mutex);
     }
-    if (file->file.descriptor < 0) {
+    if (file->file.descriptor >= 0) {
+        if (file->users == 0 && !file->is_removed)
+            leave_idle(files, file);
+    } else if (opened.descriptor >= 0) {
         set_descriptor_locked(files, file, &opened);
         opened.descriptor = -1;
-    } else if (file->users == 0 && !file->is_removed) {
-        leave_idle(files, file);
+    } else {
+        mutex_unlock(&files->mutex);
+        errno = number;
+        return file_fail(&opened, "open it again", error);
     }
     file->users++;
     *out = file->file;

@@ -197,28 +197,54 @@ descriptors_are_given_up_when_the_process_has_none(void **state)
     fixture_release(&fixture);
 }
 
+/* What the host takes of descriptors. */
+struct taken {
+    int descriptors[512];
+    unsigned count;
+    struct rlimit before;
+};
+
+/* Takes all that this process may have. False: that cannot be limited here. */
+static bool
+take_all(struct taken *taken)
+{
+    taken->count = 0;
+    if (descriptors() == 0 || getrlimit(RLIMIT_NOFILE, &taken->before) != 0)
+        return false;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){descriptors() + 8,
+                                                               taken->before.rlim_max}),
+                     0);
+    while (taken->count < 512 && (taken->descriptors[taken->count] = dup(0)) >= 0)
+        taken->count++;
+    assert_true(taken->count < 512);
+    return true;
+}
+
+static void
+give_back(struct taken *taken)
+{
+    while (taken->count > 0)
+        close(taken->descriptors[--taken->count]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &taken->before), 0);
+}
+
 /* Nothing is idle: a status, which names the file, and nothing is lost. */
 static void
 without_any_descriptor_it_is_a_status(void **state)
 {
-    struct rlimit before;
     struct fixture fixture;
     struct spine_error error = {0};
-    int taken[512];
-    unsigned count = 0;
+    struct taken all;
 
     (void)state;
-    if (descriptors() == 0 || getrlimit(RLIMIT_NOFILE, &before) != 0)
-        skip();
     fixture_init(&fixture, 1);
     while (open_files_give_up(fixture.open))
         ;
     assert_int_equal(fixture.open->descriptors, 0);
-    assert_int_equal(
-        setrlimit(RLIMIT_NOFILE, &(struct rlimit){descriptors() + 8, before.rlim_max}),
-        0);
-    while (count < 512 && (taken[count] = dup(0)) >= 0)
-        count++;
+    if (!take_all(&all)) {
+        fixture_release(&fixture);
+        skip();
+    }
     assert_int_equal(read_file(&fixture, 3, &error), SPINE_IO);
     assert_non_null(strstr(error.message, "file-3: cannot open it again"));
     assert_int_equal(
@@ -226,11 +252,9 @@ without_any_descriptor_it_is_a_status(void **state)
         SPINE_IO);
     assert_int_equal(fixture.backend.remove(fixture.backend.context, "file-5", &error),
                      SPINE_IO);
-    while (count > 0)
-        close(taken[--count]);
+    give_back(&all);
     for (unsigned i = 0; i < FILES; i++)
         assert_int_equal(read_file(&fixture, i, NULL), SPINE_OK);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     fixture_release(&fixture);
 }
 
@@ -301,6 +325,84 @@ threads_read_what_has_no_descriptor(void **state)
     fixture_release(&fixture);
 }
 
+/* ---- What another does at the wrong moment ---- */
+
+static struct taken taken;
+
+/* A descriptor comes back, and the name of the file that is opened goes. */
+static bool
+remove_meanwhile(struct directory *of)
+{
+    if (taken.count == 0)
+        return false;
+    give_back(&taken);
+    assert_int_equal(unlinkat(of->descriptor, "file-1", 0), 0);
+    assert_int_equal(open_files_keep(of, "file-2", NULL), SPINE_OK);
+    assert_int_equal(unlinkat(of->descriptor, "file-2", 0), 0);
+    return true;
+}
+
+/* A file loses its name in the moment in which it is opened again: it is read by the
+ * descriptor that it has got for that. */
+static void
+a_name_goes_while_its_file_is_opened(void **state)
+{
+    struct fixture fixture;
+    struct directory *of;
+
+    (void)state;
+    fixture_init(&fixture, 1);
+    of = fixture.backend.context;
+    while (open_files_give_up(fixture.open))
+        ;
+    if (!take_all(&taken)) {
+        fixture_release(&fixture);
+        skip();
+    }
+    of->on_shortage = remove_meanwhile;
+    assert_int_equal(read_file(&fixture, 2, NULL), SPINE_OK);
+    assert_int_equal(taken.count, 0);
+    assert_int_equal(read_file(&fixture, 2, NULL), SPINE_OK);
+    /* One whose name others took away. */
+    assert_int_equal(read_file(&fixture, 1, NULL), SPINE_NOT_FOUND);
+    fixture_release(&fixture);
+}
+
+/* For reading only, all stay open, as another process may remove them. */
+static void
+for_reading_only_no_descriptor_is_given_up(void **state)
+{
+    const struct spine_directory_options read_only = {.read_only = true};
+    struct spine_backend looker;
+    struct fixture fixture;
+    uint8_t bytes[FILE_BYTES], expected[FILE_BYTES];
+    void *object, *other;
+    uint64_t size;
+
+    (void)state;
+    fixture_init(&fixture, 1);
+    while (open_files_give_up(fixture.open))
+        ;
+    assert_int_equal(spine_directory_backend(directory, &read_only, &looker, NULL),
+                     SPINE_OK);
+    assert_int_equal(looker.open(looker.context, "file-1", &object, &size, NULL),
+                     SPINE_OK);
+    if (take_all(&taken)) {
+        assert_int_equal(looker.open(looker.context, "file-2", &other, &size, NULL),
+                         SPINE_IO);
+        give_back(&taken);
+    }
+    assert_int_equal(fixture.backend.remove(fixture.backend.context, "file-1", NULL),
+                     SPINE_OK);
+    assert_int_equal(looker.read_at(looker.context, object, 0, bytes, size, NULL),
+                     SPINE_OK);
+    fill(expected, sizeof expected, 1);
+    assert_memory_equal(bytes, expected, sizeof bytes);
+    looker.close(looker.context, object);
+    spine_backend_release(&looker);
+    fixture_release(&fixture);
+}
+
 int
 main(void)
 {
@@ -311,6 +413,8 @@ main(void)
         cmocka_unit_test(without_any_descriptor_it_is_a_status),
         cmocka_unit_test(a_file_that_others_removed_is_told),
         cmocka_unit_test(threads_read_what_has_no_descriptor),
+        cmocka_unit_test(a_name_goes_while_its_file_is_opened),
+        cmocka_unit_test(for_reading_only_no_descriptor_is_given_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
