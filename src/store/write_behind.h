@@ -32,17 +32,19 @@ struct store_writer;
 /* How a file is written behind: by jobs of `runtime`, which serves the store. `on_end` is
  * called, in any thread and without locks, when something was written. */
 struct store_waiter {
-    /* Without a runtime: a thread writes that is there as long as the writer, and
-     * `on_end` is not called; a call that appends waits when too much is not written. */
+    /* Without a runtime: a thread writes that begins with the first STORE_FIRST_BYTES and
+     * ends with the writer, and `on_end` is not called; when too much is not written, a
+     * call that appends writes what the thread has not begun, or waits for it. */
     bool by_own_thread;
     struct spine_runtime *runtime;
     void (*on_end)(void *context);
     void *context;
 };
 
-/* As store_writer_new(), but the calling thread writes nothing, unless the runtime does
- * not serve the store, or no thread can be started. `on_end` is not called any more once
- * the writer has ended. */
+/* As store_writer_new(), but others write what the calling thread appends: it writes
+ * itself when the runtime does not serve the store, when no thread can be started, and
+ * where it would have to wait. `on_end` is not called any more once the writer has
+ * ended. */
 enum spine_status
 store_writer_new_behind(struct spine_store *store, const struct store_waiter *waiter,
                         struct store_writer **out, struct spine_error *error);

@@ -71,7 +71,6 @@ struct member {
     struct crowd *crowd;
     void (*body)(struct member *self);
     uint64_t number;
-    uint64_t done;
     uv_thread_t thread;
 };
 
@@ -239,7 +238,8 @@ be_prober(struct member *self)
 
     rng_init(&random, self->number);
     require(spine_probe_new(&probe, NULL) == SPINE_OK, "no probe");
-    while (atomic_load(&self->crowd->writing) > 0) {
+    /* Once at least. */
+    do {
         struct spine_probe_rows rows;
         struct spine_snapshot *snapshot;
 
@@ -250,8 +250,7 @@ be_prober(struct member *self)
                 "a probe failed");
         check_found(&rows, columns.rows, keys, least);
         spine_snapshot_unref(snapshot);
-        self->done++;
-    }
+    } while (atomic_load(&self->crowd->writing) > 0);
     spine_probe_free(probe);
 }
 
@@ -272,7 +271,7 @@ be_joiner(struct member *self)
 
     rng_init(&random, self->number);
     require(spine_probe_new(&probe, NULL) == SPINE_OK, "no probe");
-    while (atomic_load(&self->crowd->writing) > 0) {
+    do {
         struct spine_probe_matches matches;
         struct spine_snapshot *snapshot;
         struct spine_batch *batch;
@@ -296,8 +295,7 @@ be_joiner(struct member *self)
         require(found >= wanted, "keys are missing");
         spine_snapshot_unref(snapshot);
         spine_batch_unref(batch);
-        self->done++;
-    }
+    } while (atomic_load(&self->crowd->writing) > 0);
     spine_probe_free(probe);
 }
 
@@ -318,7 +316,7 @@ be_scanner(struct member *self)
 
     require(keys != NULL && ends != NULL && values != NULL && weights != NULL,
             "no memory");
-    while (atomic_load(&self->crowd->writing) > 0) {
+    do {
         struct spine_cursor *cursor;
         uint64_t rows = 0;
         size_t count;
@@ -335,8 +333,7 @@ be_scanner(struct member *self)
         require(rows >= before, "rows are missing");
         before = rows;
         spine_cursor_close(cursor);
-        self->done++;
-    }
+    } while (atomic_load(&self->crowd->writing) > 0);
     free(keys);
     free(ends);
     free(values);
@@ -350,7 +347,7 @@ be_walker(struct member *self)
     struct rng random;
 
     rng_init(&random, self->number);
-    while (atomic_load(&self->crowd->writing) > 0) {
+    do {
         struct spine_cursor *cursor;
 
         require(spine_cursor_open(self->crowd->spine, &cursor, NULL) == SPINE_OK,
@@ -381,8 +378,7 @@ be_walker(struct member *self)
         }
         require(spine_cursor_status(cursor) == SPINE_OK, "a walk failed");
         spine_cursor_close(cursor);
-        self->done++;
-    }
+    } while (atomic_load(&self->crowd->writing) > 0);
 }
 
 static void (*const bodies[])(struct member *) = {
@@ -447,6 +443,7 @@ run_crowd(const struct shape *shape)
     spine_close(crowd->spine);
     spine_runtime_close(crowd->runtime);
     spine_store_close(options.store);
+    require(crowd->most.memory_bytes > LIMIT / 2, "memory was never short");
     fail_beyond(&crowd->most);
     free(crowd);
     require(spine_allocated_bytes() == before, "memory leaked");

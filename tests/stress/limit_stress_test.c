@@ -110,11 +110,11 @@ be_reader(void *context)
     struct member *self = context;
     uint64_t before = 0, rows;
 
-    while (atomic_load(&self->crowd->working) > 0) {
+    do {
         rows = rows_of(self->crowd->spines[0]);
         require(rows >= before && rows % ROWS == 0, "rows are missing");
         before = rows;
-    }
+    } while (atomic_load(&self->crowd->working) > 0);
 }
 
 static void
@@ -156,6 +156,7 @@ run_crowd(uint64_t limit, uint64_t batches, bool is_read)
     }
     spine_runtime_close(crowd.runtime);
     spine_store_close(options.store);
+    require(crowd.most > limit / 2, "memory was never short");
     if (crowd.most > most)
         fail_msg("%llu KiB were held at a limit of %llu, at most %llu are right",
                  (unsigned long long)(crowd.most >> 10),
