@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch/marks.h"
+#include "batch/probe_find.h"
 
 #include "base/assert.h"
 
@@ -33,36 +34,18 @@ struct bundle {
     struct granule granule[BUNDLE_WORDS];
 };
 
-/* The search of one batch. */
-struct find {
-    const struct spine_batch *batch;
-    /* NULL: all blocks are in memory. */
-    const struct held_blocks *held;
-    const struct probe_keys *keys;
-    const uint32_t *candidates;
-    size_t count;
-    /* The granule of the last word that was located. */
-    size_t near;
-};
-
-static void locate(struct find *find, size_t begin, struct bundle *bundle);
-static void find_granules(struct find *find, struct bundle *bundle);
-static void guess(const struct find *find, struct bundle *bundle);
-static void finish(const struct find *find, struct bundle *bundle);
-static void find_mixed(const struct find *find, struct bundle *bundle);
+static void locate(struct probe_find *find, size_t begin, struct bundle *bundle);
+static void find_granules(struct probe_find *find, struct bundle *bundle);
+static void guess(const struct probe_find *find, struct bundle *bundle);
+static void finish(const struct probe_find *find, struct bundle *bundle);
+static void find_mixed(const struct probe_find *find, struct bundle *bundle);
 static size_t
-find_give(const struct find *find, const struct bundle *bundle, struct hit *to);
+find_give(const struct probe_find *find, const struct bundle *bundle, struct hit *to);
 
 size_t
-batch_find_words(const struct spine_batch *batch, const struct held_blocks *held,
-                 const struct probe_keys *keys, const uint32_t *candidates, size_t count,
-                 struct hit *hits)
+batch_find_words(struct probe_find *find, struct hit *hits)
 {
-    struct find find = {.batch = batch,
-                        .held = held,
-                        .keys = keys,
-                        .candidates = candidates,
-                        .count = count};
+    const size_t count = find->count;
     struct bundle bundles[STEPS];
     size_t hit_count = 0;
 
@@ -73,10 +56,10 @@ batch_find_words(const struct spine_batch *batch, const struct held_blocks *held
     /* After the last bundle come empty ones that push it through the steps. */
     for (size_t turn = 0; turn * BUNDLE_WORDS < count + (STEPS - 1) * BUNDLE_WORDS;
          turn++) {
-        locate(&find, turn * BUNDLE_WORDS, &bundles[turn % STEPS]);
-        guess(&find, &bundles[(turn + 3) % STEPS]);
-        finish(&find, &bundles[(turn + 2) % STEPS]);
-        hit_count += find_give(&find, &bundles[(turn + 1) % STEPS], hits + hit_count);
+        locate(find, turn * BUNDLE_WORDS, &bundles[turn % STEPS]);
+        guess(find, &bundles[(turn + 3) % STEPS]);
+        finish(find, &bundles[(turn + 2) % STEPS]);
+        hit_count += find_give(find, &bundles[(turn + 1) % STEPS], hits + hit_count);
     }
     assert(hit_count <= count);
     return hit_count;
@@ -85,7 +68,7 @@ batch_find_words(const struct spine_batch *batch, const struct held_blocks *held
 /* Takes the candidates from `begin` on in; those that are greater than all keys of the
  * batch are left out. */
 static void
-locate(struct find *find, size_t begin, struct bundle *bundle)
+locate(struct probe_find *find, size_t begin, struct bundle *bundle)
 {
     const struct spine_batch *batch = find->batch;
     const size_t left = begin < find->count ? find->count - begin : 0;
@@ -111,7 +94,7 @@ locate(struct find *find, size_t begin, struct bundle *bundle)
 
 /* The granule of each word: the first whose mark is not less. */
 static void
-find_granules(struct find *find, struct bundle *bundle)
+find_granules(struct probe_find *find, struct bundle *bundle)
 {
     const uint64_t *marks = find->batch->marks + 1;
     const size_t count = find->batch->block_count * BLOCK_MARKS;
@@ -180,7 +163,7 @@ find_key(const struct granule *granule, const struct image *image, size_t bytes,
 
 /* Keys of some blocks are frames. */
 static inline __attribute__((always_inline)) void
-prefetch_mixed(const struct find *find, struct bundle *bundle)
+prefetch_mixed(const struct probe_find *find, struct bundle *bundle)
 {
     const bool word4 = find->batch->layout.key.shape == SHAPE_WORD4;
 
@@ -195,17 +178,8 @@ prefetch_mixed(const struct find *find, struct bundle *bundle)
     }
 }
 
-/* The image of a block of one of the keys. */
-static inline const struct image *
-image_of(const struct find *find, const struct fence *fence)
-{
-    if (find->held == NULL)
-        return block_image(fence->block);
-    return held_image(find->held, (uint32_t)(fence - find->batch->fences));
-}
-
 static void
-guess(const struct find *find, struct bundle *bundle)
+guess(const struct probe_find *find, struct bundle *bundle)
 {
     const struct spine_batch *batch = find->batch;
 
@@ -213,7 +187,7 @@ guess(const struct find *find, struct bundle *bundle)
         bundle->granule[i] = marks_granule(batch, bundle->at[i]);
         bundle->at[i] = marks_guess(batch->marks, bundle->at[i], &bundle->granule[i],
                                     bundle->word[i]);
-        bundle->image[i] = image_of(find, bundle->fence[i]);
+        bundle->image[i] = find_image(find, bundle->fence[i]);
         image_prefetch(bundle->image[i]);
     }
     if (batch->has_frames)
@@ -227,7 +201,7 @@ guess(const struct find *find, struct bundle *bundle)
 }
 
 static void
-find_mixed(const struct find *find, struct bundle *bundle)
+find_mixed(const struct probe_find *find, struct bundle *bundle)
 {
     const bool word4 = find->batch->layout.key.shape == SHAPE_WORD4;
 
@@ -247,7 +221,7 @@ find_mixed(const struct find *find, struct bundle *bundle)
 
 /* Leaves only the words that are there. */
 static void
-finish(const struct find *find, struct bundle *bundle)
+finish(const struct probe_find *find, struct bundle *bundle)
 {
     uint32_t kept = 0;
 
@@ -278,7 +252,7 @@ finish(const struct find *find, struct bundle *bundle)
 }
 
 static size_t
-find_give(const struct find *find, const struct bundle *bundle, struct hit *to)
+find_give(const struct probe_find *find, const struct bundle *bundle, struct hit *to)
 {
     const struct spine_batch *batch = find->batch;
 

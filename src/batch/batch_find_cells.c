@@ -10,13 +10,13 @@
 #define STEPS 8u
 
 static void
-cells_locate(struct cell_find *find, size_t begin, struct cell_bundle *bundle);
-static void cells_find_blocks(struct cell_find *find, struct cell_bundle *bundle,
+cells_locate(struct probe_find *find, size_t begin, struct cell_bundle *bundle);
+static void cells_find_blocks(struct probe_find *find, struct cell_bundle *bundle,
                               const uint64_t *words);
-static void cells_guess(const struct cell_find *find, struct cell_bundle *bundle);
-static void cells_finish(const struct cell_find *find, struct cell_bundle *bundle);
+static void cells_guess(const struct probe_find *find, struct cell_bundle *bundle);
+static void cells_finish(const struct probe_find *find, struct cell_bundle *bundle);
 static size_t
-cells_give(const struct cell_find *find, struct cell_bundle *bundle, struct hit *to);
+cells_give(const struct probe_find *find, struct cell_bundle *bundle, struct hit *to);
 
 /* Where value `at` of an image lies. */
 WORD_SEARCH struct cell_lines
@@ -47,7 +47,7 @@ value_lines(const struct cell_layout *layout, const struct image *image, size_t 
 }
 
 WORD_SEARCH void
-cells_reach(const struct cell_find *find, const struct cell_bundle *bundle)
+cells_reach(const struct probe_find *find, const struct cell_bundle *bundle)
 {
     struct cell_lines lines[BUNDLE_KEYS];
     size_t count = 0;
@@ -61,16 +61,10 @@ cells_reach(const struct cell_find *find, const struct cell_bundle *bundle)
 }
 
 size_t
-batch_find_cells(const struct spine_batch *batch, const struct held_blocks *held,
-                 const struct probe_keys *keys, const uint32_t *candidates, size_t count,
-                 struct hit *hits)
+batch_find_cells(struct probe_find *find, struct hit *hits)
 {
-    const bool fixed = batch->layout.key.shape == SHAPE_FIXED;
-    struct cell_find find = {.batch = batch,
-                             .held = held,
-                             .keys = keys,
-                             .candidates = candidates,
-                             .count = count};
+    const bool fixed = find->batch->layout.key.shape == SHAPE_FIXED;
+    const size_t count = find->count;
     struct cell_bundle bundles[STEPS];
     size_t hit_count = 0;
 
@@ -81,28 +75,28 @@ batch_find_cells(const struct spine_batch *batch, const struct held_blocks *held
     /* After the last bundle come empty ones that push it through the steps. */
     for (size_t turn = 0; turn * BUNDLE_KEYS < count + (STEPS - 1) * BUNDLE_KEYS;
          turn++) {
-        cells_locate(&find, turn * BUNDLE_KEYS, &bundles[turn % STEPS]);
-        cells_guess(&find, &bundles[(turn + 7) % STEPS]);
+        cells_locate(find, turn * BUNDLE_KEYS, &bundles[turn % STEPS]);
+        cells_guess(find, &bundles[(turn + 7) % STEPS]);
         if (fixed) {
             cells_narrow_fixed(&bundles[(turn + 6) % STEPS]);
             cells_open_fixed(&bundles[(turn + 5) % STEPS]);
-            cells_find_fixed(&find, &bundles[(turn + 4) % STEPS]);
+            cells_find_fixed(find, &bundles[(turn + 4) % STEPS]);
         } else {
             cells_narrow_anchors(&bundles[(turn + 6) % STEPS]);
             cells_choose_groups(&bundles[(turn + 5) % STEPS]);
             cells_open_groups(&bundles[(turn + 4) % STEPS]);
-            cells_find_grouped(&find, &bundles[(turn + 3) % STEPS]);
+            cells_find_grouped(find, &bundles[(turn + 3) % STEPS]);
         }
-        cells_finish(&find, &bundles[(turn + 3) % STEPS]);
-        hit_count += cells_give(&find, &bundles[(turn + 2) % STEPS], hits + hit_count);
-        cells_reach(&find, &bundles[(turn + 1) % STEPS]);
+        cells_finish(find, &bundles[(turn + 3) % STEPS]);
+        hit_count += cells_give(find, &bundles[(turn + 2) % STEPS], hits + hit_count);
+        cells_reach(find, &bundles[(turn + 1) % STEPS]);
     }
     assert(hit_count <= count);
     return hit_count;
 }
 
 static inline const struct fence *
-bundle_fence(const struct cell_find *find, const struct cell_bundle *bundle, uint32_t i)
+bundle_fence(const struct probe_find *find, const struct cell_bundle *bundle, uint32_t i)
 {
     return &find->batch->fences[bundle->block[i]];
 }
@@ -110,7 +104,7 @@ bundle_fence(const struct cell_find *find, const struct cell_bundle *bundle, uin
 /* Takes the candidates from `begin` on in, which begin like all keys of the batch; those
  * that are greater than all of them are left out. */
 static void
-cells_locate(struct cell_find *find, size_t begin, struct cell_bundle *bundle)
+cells_locate(struct probe_find *find, size_t begin, struct cell_bundle *bundle)
 {
     const struct spine_batch *batch = find->batch;
     const size_t left = begin < find->count ? find->count - begin : 0;
@@ -137,7 +131,7 @@ cells_locate(struct cell_find *find, size_t begin, struct cell_bundle *bundle)
 /* The block of each key: the first one whose last key is not less. As find_granules() of
  * batch_find.c, where edges tell. */
 static void
-cells_find_blocks(struct cell_find *find, struct cell_bundle *bundle,
+cells_find_blocks(struct probe_find *find, struct cell_bundle *bundle,
                   const uint64_t *words)
 {
     const uint64_t *edges = find->batch->edges;
@@ -181,7 +175,7 @@ prefetch_pivots(const uint64_t *anchors, size_t count)
 
 /* Leaves out keys that are too short to begin like those of their block. */
 static void
-cells_guess(const struct cell_find *find, struct cell_bundle *bundle)
+cells_guess(const struct probe_find *find, struct cell_bundle *bundle)
 {
     const struct cell_layout *layout = &find->batch->layout.key;
     const bool fixed = layout->shape == SHAPE_FIXED;
@@ -198,8 +192,7 @@ cells_guess(const struct cell_find *find, struct cell_bundle *bundle)
 
         if (key.size < spread->shared)
             continue;
-        image = find->held != NULL ? held_image(find->held, bundle->block[i])
-                                   : block_image(fence->block);
+        image = find_image(find, fence);
         image_prefetch(image);
         arrays = (uintptr_t)image + IMAGE_HEAD_BYTES;
         bundle->key[kept] = bundle->key[i];
@@ -232,7 +225,7 @@ cells_guess(const struct cell_find *find, struct cell_bundle *bundle)
 
 /* Asks for where the bytes of a value end; the end of the one before is next to it. */
 WORD_SEARCH void
-prefetch_value_end(const struct cell_find *find, const struct image *image, size_t value)
+prefetch_value_end(const struct probe_find *find, const struct image *image, size_t value)
 {
     const struct column values = image_values(image);
     const struct frame *const frame = values.picks != NULL ? values.picks : values.frame;
@@ -244,7 +237,7 @@ prefetch_value_end(const struct cell_find *find, const struct image *image, size
 
 /* Leaves only the keys that are there. */
 static void
-cells_finish(const struct cell_find *find, struct cell_bundle *bundle)
+cells_finish(const struct probe_find *find, struct cell_bundle *bundle)
 {
     uint32_t kept = 0;
 
@@ -268,7 +261,7 @@ cells_finish(const struct cell_find *find, struct cell_bundle *bundle)
 
 /* Leaves the first row of each. */
 static size_t
-cells_give(const struct cell_find *find, struct cell_bundle *bundle, struct hit *to)
+cells_give(const struct probe_find *find, struct cell_bundle *bundle, struct hit *to)
 {
     for (uint32_t i = 0; i < bundle->count; i++) {
         const struct image *image = bundle->image[i];

@@ -10,8 +10,8 @@
 
 #include "base/assert.h"
 #include "base/error.h"
-#include "batch/cell_bundle.h"
 #include "batch/file_lookup.h"
+#include "batch/probe_find.h"
 
 /* How many keys ahead the processor is asked for what a filter will look at. */
 #define ASKED_AHEAD 8u
@@ -257,12 +257,16 @@ static size_t
 find_keys(const struct probe_search *search, const struct held_blocks *held, size_t begin,
           size_t end, struct hit *hits)
 {
-    const bool words = search->keys->cells == NULL;
+    struct probe_find find = {.batch = search->batch,
+                              .held = held,
+                              .keys = search->keys,
+                              .candidates = search->candidates + begin,
+                              .count = end - begin};
 
     assert(begin <= end);
     assert(end <= search->count);
-    return (words ? batch_find_words : batch_find_cells)(
-        search->batch, held, search->keys, search->candidates + begin, end - begin, hits);
+    return search->keys->cells == NULL ? batch_find_words(&find, hits)
+                                       : batch_find_cells(&find, hits);
 }
 
 /* The key of candidate `at`. */

@@ -38,6 +38,7 @@
  */
 
 #include "batch/edges.h"
+#include "batch/probe_find.h"
 
 #define BUNDLE_KEYS 32u
 #define LINE_BYTES 64u
@@ -73,18 +74,6 @@ struct cell_bundle {
     uint32_t at[BUNDLE_KEYS];
 };
 
-/* The search of one batch. */
-struct cell_find {
-    const struct spine_batch *batch;
-    /* NULL: all blocks are in memory. */
-    const struct held_blocks *held;
-    const struct probe_keys *keys;
-    const uint32_t *candidates;
-    size_t count;
-    /* The block of the last key that was located. */
-    size_t near;
-};
-
 /* Lines of memory [begin, end), which may lie outside of a block. */
 struct cell_lines {
     uintptr_t begin;
@@ -112,7 +101,7 @@ prefetch_lines(const struct cell_lines *lines, size_t count)
 }
 
 static inline const struct cell *
-bundle_cell(const struct cell_find *find, const struct cell_bundle *bundle, uint32_t i)
+bundle_cell(const struct probe_find *find, const struct cell_bundle *bundle, uint32_t i)
 {
     return &find->keys->cells[bundle->key[i]];
 }
@@ -124,19 +113,12 @@ pivot_step(size_t count)
     return (count + PIVOT_PIECES - 1) / PIVOT_PIECES;
 }
 
-/* ---- batch_find_cells.c ---- */
-
-/* As batch_find_words(), of keys that are bytes. */
-size_t batch_find_cells(const struct spine_batch *batch, const struct held_blocks *held,
-                        const struct probe_keys *keys, const uint32_t *candidates,
-                        size_t count, struct hit *hits);
-
 /* ---- find_fixed.c ---- */
 
 void cells_narrow_fixed(struct cell_bundle *bundle);
 void cells_open_fixed(struct cell_bundle *bundle);
 /* The key of each in its block, or HIT_NONE. */
-void cells_find_fixed(const struct cell_find *find, struct cell_bundle *bundle);
+void cells_find_fixed(const struct probe_find *find, struct cell_bundle *bundle);
 
 /* ---- find_groups.c ---- */
 
@@ -145,6 +127,6 @@ void cells_narrow_anchors(struct cell_bundle *bundle);
 void cells_choose_groups(struct cell_bundle *bundle);
 void cells_open_groups(const struct cell_bundle *bundle);
 /* The key of each in its block, or HIT_NONE. */
-void cells_find_grouped(const struct cell_find *find, struct cell_bundle *bundle);
+void cells_find_grouped(const struct probe_find *find, struct cell_bundle *bundle);
 
 #endif

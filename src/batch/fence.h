@@ -186,12 +186,6 @@ held_image(const struct held_blocks *held, uint32_t index)
     return held->pins[begin].image;
 }
 
-/* Searches for keys that are words, as batch_probe() does; returns how many hits there
- * are. The blocks are in memory, or those of all the keys are in `held`. */
-size_t batch_find_words(const struct spine_batch *batch, const struct held_blocks *held,
-                        const struct probe_keys *keys, const uint32_t *candidates,
-                        size_t count, struct hit *hits);
-
 /* The batch that will have `block_count` fences, with one reference; NULL without memory.
  * What batch_bytes() says is its size. */
 struct spine_batch *batch_alloc(const struct layout *layout, size_t block_count);

@@ -73,7 +73,7 @@ cells_open_fixed(struct cell_bundle *bundle)
 }
 
 void
-cells_find_fixed(const struct cell_find *find, struct cell_bundle *bundle)
+cells_find_fixed(const struct probe_find *find, struct cell_bundle *bundle)
 {
     cells_look_around(bundle);
     for (uint32_t i = 0; i < bundle->count; i++) {

@@ -102,7 +102,7 @@ cells_open_groups(const struct cell_bundle *bundle)
 }
 
 void
-cells_find_grouped(const struct cell_find *find, struct cell_bundle *bundle)
+cells_find_grouped(const struct probe_find *find, struct cell_bundle *bundle)
 {
     for (uint32_t i = 0; i < bundle->count; i++) {
         const struct column column = image_keys(bundle->image[i]);

@@ -113,11 +113,74 @@ edges_lead_to_blocks(void **state)
     expect_no_leak();
 }
 
+enum { LONG_KEYS = 100, LONG_BYTES = 70000 };
+
+/* Keys whose common bytes are more than sixteen bits count: each second one is there, and
+ * the others are not, nor is what they all begin with. */
+static void
+keys_of_many_bytes(void **state)
+{
+    const struct spine_schema schema = {.key = {SPINE_BYTES, 0}};
+    const size_t size = LONG_BYTES + 1;
+    uint8_t *bytes = test_malloc(LONG_KEYS * size);
+    uint64_t offsets[LONG_KEYS / 2 + 1] = {0}, words[LONG_KEYS];
+    struct spine_columns columns = {.rows = LONG_KEYS / 2, .key_offsets = offsets};
+    struct cell cells[LONG_KEYS];
+    uint32_t candidates[LONG_KEYS], count = 0;
+    struct hit hits[LONG_KEYS];
+    struct spine_batch *batch;
+    size_t found;
+
+    (void)state;
+    memset(bytes, 'k', LONG_KEYS * size);
+    for (size_t i = 0; i < LONG_KEYS / 2; i++) {
+        bytes[(i + 1) * size - 1] = (uint8_t)(2 * i);
+        offsets[i + 1] = (i + 1) * size;
+    }
+    columns.keys = bytes;
+    assert_int_equal(spine_batch_from_columns(&schema, &columns, &batch, NULL), SPINE_OK);
+    assert_int_equal(spine_batch_check(batch, NULL), SPINE_OK);
+    for (size_t i = 0; i < LONG_KEYS; i++) {
+        const bool is_short = i == 0;
+
+        bytes[(i + 1) * size - 1] = (uint8_t)(i - 1);
+        assert_int_equal(cell_of_datum(&batch->layout.key,
+                                       spine_data(bytes + i * size, size - is_short),
+                                       &cells[i], NULL),
+                         SPINE_OK);
+        words[i] = cells[i].word;
+    }
+
+    const struct probe_keys keys = {
+        .column = &batch->layout.key, .count = LONG_KEYS, .words = words, .cells = cells};
+    size_t begin, end;
+
+    batch_probe_range(batch, &keys, &begin, &end);
+    assert_int_equal(begin, 1);
+    assert_int_equal(end, LONG_KEYS);
+    for (size_t i = begin; i < end; i++)
+        candidates[count++] = (uint32_t)i;
+    assert_int_equal(batch_probe(batch, &keys, candidates, count, hits, &found),
+                     SPINE_OK);
+    assert_int_equal(found, LONG_KEYS / 2);
+    for (size_t i = 0; i < found; i++) {
+        const struct fence *const fence = &batch->fences[hits[i].block];
+
+        assert_int_equal(hits[i].key, 2 * i + 1);
+        assert_int_equal(fence->row_begin + hits[i].begin, i);
+        assert_int_equal(hits[i].end, hits[i].begin + 1);
+    }
+    spine_batch_unref(batch);
+    test_free(bytes);
+    expect_no_leak();
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(edges_lead_to_blocks),
+        cmocka_unit_test(keys_of_many_bytes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BATCH_PROBE_FIND_H
+#define BATCH_PROBE_FIND_H
+
+/*
+ * batch/probe_find -- ascending keys looked for in the blocks of one batch, all of which
+ * can be read: those that are words by batch_find.c, those that are bytes by
+ * batch_find_cells.c. Part of what batch_probe() does (batch/fence.h).
+ */
+
+#include "batch/fence.h"
+
+/* The search of one batch for `count` keys. */
+struct probe_find {
+    const struct spine_batch *batch;
+    /* The blocks of all the keys; NULL: all blocks are in memory. */
+    const struct held_blocks *held;
+    const struct probe_keys *keys;
+    const uint32_t *candidates;
+    size_t count;
+    /* Where the last key was located: its granule, or its block; 0 at first. */
+    size_t near;
+};
+
+/* The image of a block that has the place of one of the keys. */
+static inline const struct image *
+find_image(const struct probe_find *find, const struct fence *fence)
+{
+    if (find->held == NULL)
+        return block_image(fence->block);
+    return held_image(find->held, (uint32_t)(fence - find->batch->fences));
+}
+
+/* Searches for keys that are words; returns how many hits there are. */
+size_t batch_find_words(struct probe_find *find, struct hit *hits);
+/* The same of keys that are bytes. */
+size_t batch_find_cells(struct probe_find *find, struct hit *hits);
+
+#endif
