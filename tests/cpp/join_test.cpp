@@ -16,14 +16,6 @@ using rights = spine_cpp::set<uint32_t>;
 using join_type = spine_cpp::join<lefts, rights>;
 using sums = std::map<std::pair<uint32_t, uint64_t>, int64_t>;
 
-static spine_cpp::runtime
-open_manual()
-{
-    spine_runtime_options options = {};
-    options.manual = true;
-    return spine_cpp::runtime::open(options);
-}
-
 /* Sums that are zero are none. */
 static void
 add(sums &all, uint32_t key, uint64_t value, int64_t by)
