@@ -81,7 +81,8 @@ template <class Left, class Right> class join
      * collected is to be forgotten; when the second insert fails, all pairs were told and
      * the left changes are in: only the right ones are left to be inserted.
      *
-     * The two are different spines: a spine with itself is joined by pairs().
+     * The two are different spines, or it is SPINE_INVALID: a spine with itself is joined
+     * by pairs().
      */
     template <class OnPair>
     void step(Left &left, const typename Left::batch &left_changes, Right &right,
@@ -103,6 +104,8 @@ template <class Left, class Right> class join
             return left_now.error();
         if (!right_now)
             return right_now.error();
+        if (left.get() == right.get())
+            return one_spine();
         const auto told = pairs(std::nothrow, *left_now, left_changes, *right_now,
                                 right_changes, std::move(on_pair));
         if (!told)
@@ -150,6 +153,14 @@ template <class Left, class Right> class join
     }
 
   private:
+    static spine_error one_spine() noexcept
+    {
+        spine_error error;
+
+        (void)fail(&error, SPINE_INVALID, "both sides of a join are one spine");
+        return error;
+    }
+
     join(left_probe &&left, right_probe &&right) noexcept
         : left_(std::move(left)), right_(std::move(right))
     {
@@ -186,8 +197,9 @@ template <class Map> class reduce
      * the changes, and calls `on_group(key, rows, 1)` for those that have rows then. What
      * stays the same cancels in the batch of the result.
      *
-     * When this fails up to the insert, nothing has changed; after it, groups() of the
-     * spine as it is then gives the second half again.
+     * When this fails up to the insert, nothing has changed, and what `on_group` has
+     * collected is to be forgotten. After it, that is so of what came with 1 alone, which
+     * groups() of the spine as it is then gives again.
      */
     template <class OnGroup>
     void step(Map &map, const typename Map::batch &changes, OnGroup on_group)

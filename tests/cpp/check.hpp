@@ -3,7 +3,8 @@
 #define CPP_CHECK_HPP
 
 /*
- * What the tests of spine.hpp share: a check that Release keeps, and random numbers.
+ * What the tests of spine.hpp share: a check that Release keeps, random numbers, and a
+ * runtime whose merges run when it is told so.
  */
 
 #include <spine/spine.hpp>
@@ -58,6 +59,16 @@ class random_numbers
   private:
     uint64_t state_;
 };
+
+static inline spine_cpp::runtime
+open_manual(const spine_trace *trace = nullptr, const spine_log *log = nullptr)
+{
+    spine_runtime_options options = {};
+    options.manual = true;
+    options.trace = trace;
+    options.log = log;
+    return spine_cpp::runtime::open(options);
+}
 
 /* In a translation unit of its own, compiled without exceptions: rows it counted. */
 uint64_t count_without_exceptions();

@@ -15,14 +15,6 @@ using words = spine_cpp::map<std::string, uint64_t>;
 using days = spine_cpp::set<std::tuple<uint32_t, std::string>>;
 using steps = spine_cpp::map<uint64_t, int64_t, SPINE_TIME_U64>;
 
-static spine_cpp::runtime
-open_manual()
-{
-    spine_runtime_options options = {};
-    options.manual = true;
-    return spine_cpp::runtime::open(options);
-}
-
 static void
 no_fault(void *, enum spine_operation, const char *, uint64_t, std::size_t,
          struct spine_fault *)

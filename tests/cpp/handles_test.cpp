@@ -43,14 +43,6 @@ struct plain_names {
 };
 static_assert(std::is_copy_constructible_v<plain_names>);
 
-static spine_cpp::runtime
-open_manual()
-{
-    spine_runtime_options options = {};
-    options.manual = true;
-    return spine_cpp::runtime::open(options);
-}
-
 static void
 handles_move()
 {

@@ -16,14 +16,6 @@ using rights = spine_cpp::set<uint32_t>;
 using join_type = spine_cpp::join<lefts, rights>;
 using sums = std::map<std::pair<uint32_t, uint64_t>, int64_t>;
 
-static spine_cpp::runtime
-open_manual()
-{
-    spine_runtime_options options = {};
-    options.manual = true;
-    return spine_cpp::runtime::open(options);
-}
-
 /* Sums that are zero are none. */
 static void
 add(sums &all, uint32_t key, uint64_t value, int64_t by)
@@ -132,7 +124,11 @@ one_spine_is_joined_with_itself()
             });
         spine.insert(changes);
     }
-    CHECK(pairs.size() == 4);
+    const auto ignore = [](uint32_t, const auto &, const auto &) {};
+    rows.add(7, 3);
+    const auto changes = rows.seal();
+    CHECK_THROWS(SPINE_INVALID, (join.step(spine, changes, spine, changes, ignore), 0));
+    CHECK(spine.stats().rows == 2 && pairs.size() == 4);
     for (const auto &pair : pairs)
         CHECK(pair.second == 1);
 }
@@ -233,6 +229,52 @@ reductions_follow(random_numbers &random)
     CHECK(spine_cpp::reduce<lefts>::open(std::nothrow).has_value());
 }
 
+/* A step that fails when it has inserted is ended by groups(), one that fails before is
+ * done again: nothing comes twice. */
+static void
+failed_reductions_are_ended(int64_t failing)
+{
+    const auto runtime = open_manual();
+    lefts rows{runtime};
+    spine_cpp::reduce<lefts> reduce;
+    lefts::batcher changes;
+    sums gone, come;
+    bool fails = false, caught = false;
+    const auto tell = [&](uint32_t key, const auto &found, int64_t by) {
+        if (fails && by == failing && key == 2)
+            throw std::runtime_error("no group, please");
+        add(by < 0 ? gone : come, key, found[0].value, by);
+    };
+
+    for (const uint32_t key : {1u, 2u, 3u})
+        changes.add(key, 10);
+    reduce.step(rows, changes.seal(), tell);
+    CHECK(gone.empty() && come.size() == 3);
+    come.clear();
+    for (const uint32_t key : {1u, 2u, 3u})
+        changes.add(key, key);
+    const auto better = changes.seal();
+    fails = true;
+    try {
+        reduce.step(rows, better, tell);
+    } catch (const std::runtime_error &) {
+        caught = true;
+    }
+    fails = false;
+    CHECK(caught && rows.stats().rows == (failing < 0 ? 3 : 6));
+    if (failing < 0) {
+        CHECK(gone.size() == 1 && come.empty());
+        gone.clear();
+        reduce.step(rows, better, tell);
+    } else {
+        CHECK(gone.size() == 3 && come.size() == 1);
+        come.clear();
+        reduce.groups(rows.snapshot(), better, 1, tell);
+    }
+    CHECK((gone == sums{{{1, 10}, -1}, {{2, 10}, -1}, {{3, 10}, -1}}));
+    CHECK((come == sums{{{1, 1}, 1}, {{2, 2}, 1}, {{3, 3}, 1}}));
+}
+
 int
 main()
 {
@@ -244,5 +286,7 @@ main()
     one_spine_is_joined_with_itself();
     failures_change_nothing();
     reductions_follow(random);
+    for (const int64_t failing : {-1, 1})
+        failed_reductions_are_ended(failing);
     return 0;
 }

@@ -16,14 +16,6 @@
 using numbers = spine_cpp::map<uint64_t, uint64_t>;
 using tuples = spine_cpp::map<std::tuple<std::string>, uint64_t>;
 
-static spine_cpp::runtime
-open_manual()
-{
-    spine_runtime_options options = {};
-    options.manual = true;
-    return spine_cpp::runtime::open(options);
-}
-
 /* Has a T, lvalue or rvalue, rows(std::nothrow), which borrow from it? */
 template <class T, class = void> struct lends_rows : std::false_type {
 };

@@ -13,14 +13,6 @@
 #include <utility>
 #include <vector>
 
-static spine_cpp::runtime
-open_manual()
-{
-    spine_runtime_options options = {};
-    options.manual = true;
-    return spine_cpp::runtime::open(options);
-}
-
 /* `ascending` comes back in this order, as keys and as values. */
 template <class T>
 static void

@@ -16,14 +16,6 @@ using long_array = std::array<char, 40>;
 using key_tuple = std::tuple<uint32_t, std::optional<std::string>>;
 using value_tuple = std::tuple<spine_cpp::descending<int64_t>>;
 
-static spine_cpp::runtime
-open_manual()
-{
-    spine_runtime_options options = {};
-    options.manual = true;
-    return spine_cpp::runtime::open(options);
-}
-
 /* Both forms of a call that must be refused with `expected`. */
 #define CHECK_REFUSED(expected, throwing, telling)                                       \
     do {                                                                                 \

@@ -25,15 +25,6 @@ static_assert(
     timeout(std::chrono::duration<double>(std::numeric_limits<double>::infinity()))
         .ns() == UINT64_MAX);
 
-static spine_cpp::runtime
-open_manual()
-{
-    spine_runtime_options options = {};
-
-    options.manual = true;
-    return spine_cpp::runtime::open(options);
-}
-
 static numbers::batch
 batch_of(uint64_t key)
 {

@@ -12,14 +12,6 @@ using names = spine_cpp::map<uint64_t, std::string>;
 using numbers = spine_cpp::map<uint64_t, uint64_t>;
 using model = std::map<std::pair<uint64_t, uint64_t>, int64_t>;
 
-static spine_cpp::runtime
-open_manual()
-{
-    spine_runtime_options options = {};
-    options.manual = true;
-    return spine_cpp::runtime::open(options);
-}
-
 static void
 keys_are_looked_up()
 {

@@ -8,14 +8,6 @@
 using names = spine_cpp::map<uint64_t, std::string>;
 using sums = spine_cpp::map<uint64_t, uint64_t, SPINE_UNTIMED, 2>;
 
-static spine_cpp::runtime
-open_manual()
-{
-    spine_runtime_options options = {};
-    options.manual = true;
-    return spine_cpp::runtime::open(options);
-}
-
 /* (10 i, "a") for i of 0 to 9, and (30, "b"). */
 static names::batch
 ten_names()

@@ -17,16 +17,6 @@
 
 using numbers = spine_cpp::map<uint64_t, uint64_t>;
 
-static spine_cpp::runtime
-open_manual(const spine_trace *trace = nullptr, const spine_log *log = nullptr)
-{
-    spine_runtime_options options = {};
-    options.manual = true;
-    options.trace = trace;
-    options.log = log;
-    return spine_cpp::runtime::open(options);
-}
-
 /* Keys 0 to 9 with values 0 to 4 each. */
 static numbers::batch
 fifty_rows()
