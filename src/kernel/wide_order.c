@@ -255,9 +255,11 @@ find_range(const struct wide_order *wide, uint64_t *least, uint64_t *greatest)
     *least = UINT64_MAX;
     *greatest = 0;
     for (size_t n = 0, begin = 0; n < wide->input_count; begin = wide->ends[n++]) {
-        const uint64_t first = wide->words[begin], last = wide->words[wide->ends[n] - 1];
+        uint64_t first, last;
 
         assert(begin < wide->ends[n]);
+        first = wide->words[begin];
+        last = wide->words[wide->ends[n] - 1];
         assert(first <= last);
         *least = first < *least ? first : *least;
         *greatest = last > *greatest ? last : *greatest;

@@ -80,9 +80,9 @@ merge_ends(struct word_run *first, struct word_run *second, size_t steps, uint64
     *second = (struct word_run){b + front, last_b + 1 - front};
 }
 
-/* The first of `count` words that is greater than `word`; `count` when none is. */
+/* The first of `count` words that is not less than `word`; `count` when all are. */
 static size_t
-find_greater(const uint64_t *words, size_t count, uint64_t word)
+find_not_less(const uint64_t *words, size_t count, uint64_t word)
 {
     size_t base = 0, step = 1;
 
@@ -101,7 +101,7 @@ static void
 merge_few(struct word_run many, struct word_run few, uint64_t *to)
 {
     for (size_t i = 0; i < few.count; i++) {
-        const size_t before = find_greater(many.words, many.count, few.words[i]);
+        const size_t before = find_not_less(many.words, many.count, few.words[i]);
 
         memcpy(to, many.words, before * sizeof *to);
         to += before;
