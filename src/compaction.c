@@ -86,16 +86,16 @@ postpone_locked(struct spine *spine, struct aftermath *after)
     let_go_locked(next, after);
 }
 
-/* Gives up the merges of all levels. True when one has yet to end its slice. */
+/* Gives up the merges of all levels; no compaction runs. True when one has yet to end its slice. */
 static bool
 give_up_merges_locked(struct spine *spine, struct aftermath *after)
 {
     bool waits = false;
 
     assert(mutex_is_held(&spine->mutex));
-    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        merge_task_abandon_locked(&spine->locked.tasks[level], after);
-        waits = waits || spine->locked.tasks[level].state != TASK_IDLE;
+    for (unsigned i = 0; i < TASK_COUNT; i++) {
+        merge_task_abandon_locked(&spine->locked.tasks[i], after);
+        waits = waits || spine->locked.tasks[i].state != TASK_IDLE;
     }
     return waits;
 }

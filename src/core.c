@@ -27,6 +27,7 @@ aftermath_run(struct spine *spine, struct aftermath *after)
     for (size_t i = 0; i < after->task_count; i++) {
         merge_free(after->merges[i]);
         fetch_free(after->fetches[i]);
+        halves_free(after->halves[i]);
         key_filter_unref(after->key_filters[i]);
         value_filter_unref(after->value_filters[i]);
     }

@@ -102,6 +102,9 @@ struct spine {
         bool settles; /* the next compaction is due: compaction_settle_locked() */
         unsigned pauses;
         unsigned callers; /* threads inside calls that may wait */
+        unsigned sleepers; /* of these, those that found nothing to run */
+        unsigned lanes;    /* second lanes that were begun */
+        bool forces_lanes; /* of tests: as if a thread had nothing to do */
         unsigned wakes;   /* times that waiting threads were told to look again */
         unsigned errors;  /* that were sticky */
         uint64_t fuel_average;
@@ -135,6 +138,13 @@ static inline struct spine *
 task_spine(const struct merge_task *task)
 {
     return container_of(task->job.owner, struct spine, jobs);
+}
+
+/* Where the merges of a task are counted: those of a second lane with the first. */
+static inline struct task_counters *
+task_counters(const struct merge_task *task)
+{
+    return &task_spine(task)->locked.tasks[task->level].counters;
 }
 
 /* ---- core.c ---- */

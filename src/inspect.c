@@ -359,7 +359,7 @@ check_task(const struct merge_task *task, struct spine_error *error)
     const bool idle = task->state == TASK_IDLE;
     const size_t count = entry_set_sums(&task->inputs).count;
 
-    if (idle != (count == 0) || (idle && task->merge != NULL) ||
+    if ((idle != (count == 0) && !task->has_lane) || (idle && task->merge != NULL) ||
         (task->job.spare && !task->ahead))
         return spine_fail(error, SPINE_CORRUPT,
                           "level %u: a merge of %zu batches is in state %d", task->level,

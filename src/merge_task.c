@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The states of a task: idle, queued, parked. A task is idle until
+ * The states of a task: idle, queued, parked, ended. A task is idle until
  * merge_task_start_locked() hands it inputs; then its job runs slices (merge_slice.c)
  * until the merge ends or is given up.
  */
@@ -12,6 +12,8 @@
 
 /* Rows of a merge by the bottom rule that count as one of others. */
 #define BOTTOM_HASTE 16u
+
+static void leave_lanes_locked(struct merge_task *task, struct aftermath *after);
 
 void
 merge_task_init(struct merge_task *task, struct spine *spine, unsigned level,
@@ -79,7 +81,7 @@ merge_task_abandon_locked(struct merge_task *task, struct aftermath *after)
     assert(mutex_is_held(&task_spine(task)->mutex));
     if (task->state == TASK_IDLE)
         return;
-    if (task->state == TASK_PARKED ||
+    if (task->state == TASK_PARKED || task->state == TASK_ENDED ||
         runtime_withdraw(task_spine(task)->runtime, &task->job))
         merge_task_give_back_locked(task, after);
     else
@@ -150,15 +152,20 @@ void
 merge_task_to_idle_locked(struct merge_task *task, struct aftermath *after)
 {
     assert(entry_set_sums(&task->inputs).count == 0);
+    leave_lanes_locked(task, after);
     survey_unblock_locked(task_spine(task), task);
     after->merges[after->task_count] = task->merge;
     after->fetches[after->task_count] = task->fetch;
+    after->halves[after->task_count] = task->halves;
+    entry_set_unite(&after->entries, &task->homes);
     after->key_filters[after->task_count] = task->key_filter;
     after->value_filters[after->task_count] = task->value_filter;
     after->task_count++;
     task->merge = NULL;
     task->fetch = NULL;
+    task->halves = NULL;
     task->lacks = false;
+    task->wants_lane = task->refuses_lane = task->joins = false;
     task->key_filter = NULL;
     task->value_filter = NULL;
     task->abandoned = false;
@@ -173,4 +180,28 @@ merge_task_to_idle_locked(struct merge_task *task, struct aftermath *after)
     task->told = false;
     task->job.spare = false;
     task->state = TASK_IDLE;
+}
+
+/* The first lane may wait for the second; what the second one made for the first is as
+ * good as any batch. */
+static void
+leave_lanes_locked(struct merge_task *task, struct aftermath *after)
+{
+    struct spine *spine = task_spine(task);
+    struct merge_task *lane = &spine->locked.tasks[LANE_TASK];
+
+    assert(mutex_is_held(&spine->mutex));
+    if (task->first != NULL) {
+        runtime_wake(spine->runtime, &task->first->job);
+        after->kick = true;
+        task->first = NULL;
+    }
+    if (task->has_lane && lane->first == task) {
+        lane->first = NULL;
+        if (lane->state == TASK_ENDED) {
+            spine_add_output_locked(spine, entry_set_take_any(&lane->inputs));
+            lane->state = TASK_IDLE;
+        }
+    }
+    task->has_lane = false;
 }

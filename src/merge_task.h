@@ -7,7 +7,8 @@
  *
  * A task is idle, queued (its job is ready, runs, or waits to be tried again) or parked
  * (its merge is under way, but the spine is paused). Each slot has one task; one more is
- * for compaction.
+ * for compaction, and one is the second lane of another (lanes.h): it may have ended, and
+ * keeps its output until the first lane has, too.
  */
 
 #include "counters.h"
@@ -18,7 +19,7 @@
 struct spine;
 struct aftermath;
 
-enum task_state { TASK_IDLE, TASK_QUEUED, TASK_PARKED };
+enum task_state { TASK_IDLE, TASK_QUEUED, TASK_PARKED, TASK_ENDED };
 
 /*
  * A merge of one slot. While its job runs, the worker owns `merge`; all else is guarded
@@ -28,6 +29,7 @@ struct merge_task {
     /* Its owner is that of the spine, which is so known: task_spine(). */
     struct job job;
     enum task_state state : 8;
+    /* Of the second lane: that of the first. */
     uint8_t level;
     /* Slices that failed, by an error that may pass, since something went well; or more
      * than that. */
@@ -42,6 +44,10 @@ struct merge_task {
     bool told;         /* tell_merge_begin() was called for it */
     bool looked;       /* for company (company.h), or there is none to look for */
     bool lacks;        /* its job waits until a block is there */
+    bool wants_lane;   /* a thread had nothing to do: its inputs are to be cut */
+    bool refuses_lane; /* they cannot be */
+    bool has_lane;     /* they are, and the two outputs are not joined yet */
+    bool joins;        /* its inputs are the outputs of both lanes */
     bool has_frontier; /* as the three below */
     struct entry_set inputs;
     /* One of the inputs: what a merge that was split has written. Otherwise NULL. */
@@ -57,6 +63,12 @@ struct merge_task {
     struct value_filter *value_filter;
     /* NULL until the first slice. */
     struct merge *merge;
+    /* Its inputs while they are cut, of the worker, as `merge` is; otherwise NULL. */
+    struct halves *halves;
+    /* With these: an entry for the second half of each. */
+    struct entry_set homes;
+    /* Of the second lane: the first, unless that has been given up. */
+    struct merge_task *first;
     /* What the search for company reads, while it does; otherwise NULL. */
     struct fetch *fetch;
     uint64_t fuel_used;

@@ -70,8 +70,10 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
             return spine_fail(error, SPINE_CANCELLED,
                               "the runtime was closed during a wait");
         due_ns = runtime_due_ns(spine->runtime, &spine->jobs);
+        spine->locked.sleepers++;
         (void)condition_wait_until(condition, &spine->mutex,
                                    due_ns < deadline_ns ? due_ns : deadline_ns);
+        spine->locked.sleepers--;
     }
 }
 
