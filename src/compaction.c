@@ -51,7 +51,7 @@ compaction_settle_locked(struct merge_task *task, struct aftermath *after)
 
     assert(mutex_is_held(&task_spine(task)->mutex));
     if (task->level == COMPACTION_TASK) {
-        if (entry_set_sums(&task->inputs).count == spine->locked.batch_count &&
+        if (compaction_has_all_locked(spine) &&
             (spine_must_settle_locked(spine) ||
              compaction_has_present_rules_locked(task)))
             return false;
@@ -202,6 +202,19 @@ let_go_locked(struct compaction *compaction, struct aftermath *after)
 {
     compaction->next = after->compactions;
     after->compactions = compaction;
+}
+
+bool
+compaction_has_all_locked(const struct spine *spine)
+{
+    const struct merge_task *task = &spine->locked.tasks[COMPACTION_TASK];
+    const struct merge_task *lane = &spine->locked.tasks[LANE_TASK];
+    size_t count = entry_set_sums(&task->inputs).count;
+
+    assert(mutex_is_held(&spine->mutex));
+    if (lane->first == task)
+        count += entry_set_sums(&lane->inputs).count;
+    return count == spine->locked.batch_count;
 }
 
 bool

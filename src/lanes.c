@@ -41,8 +41,10 @@ lanes_look_locked(struct merge_task *task)
     assert(mutex_is_held(&spine->mutex));
     if (task->wants_lane || !may_have_lane_locked(task))
         return;
-    task->wants_lane = spine->locked.sleepers > 0 || runtime_has_room(spine->runtime) ||
-                       spine->locked.forces_lanes;
+    task->wants_lane =
+        spine->locked.forces_lanes ||
+        (slot_lanes_pay(spine->policy, task->job.rows_left) &&
+         (spine->locked.sleepers > 0 || runtime_has_room(spine->runtime)));
 }
 
 static bool
@@ -51,9 +53,7 @@ may_have_lane_locked(const struct merge_task *task)
     struct spine *spine = task_spine(task);
     const struct entry_sums inputs = entry_set_sums(&task->inputs);
 
-    return slot_lanes_pay(spine->policy, task->job.rows_left) && task->level > 0 &&
-           task->level < SPINE_LEVELS && task->first == NULL && !task->has_lane &&
-           !task->joins && !task->refuses_lane && !task->job.spare && !task->surveyed &&
+    return task->level > 0 && task->first == NULL && !task->has_lane && !task->joins && !task->refuses_lane && !task->job.spare && !task->surveyed &&
            task->untouched_rows == 0 && inputs.count <= SLOT_SPLIT_MAX &&
            inputs.storage_count == 0 &&
            runtime_placement(spine->runtime)->store == NULL &&
@@ -205,6 +205,7 @@ start_lane_locked(struct merge_task *task, struct aftermath *after)
     task->has_lane = true;
     spine->locked.lanes++;
     merge_task_start_locked(lane, after);
+    merge_task_follow_locked(lane, task);
     spine_changed_locked(spine, after);
 }
 

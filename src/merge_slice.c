@@ -328,7 +328,8 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     if (task->level == 0 && !task->ahead)
         spine->locked.fuel_average =
             slot_fuel_average(spine->locked.fuel_average, task->fuel_used);
-    end_told_locked(task, NULL, info->rows > 0 ? output : NULL, after);
+    if (task != &spine->locked.tasks[LANE_TASK])
+        end_told_locked(task, NULL, info->rows > 0 ? output : NULL, after);
 
     spine->locked.batch_count -= inputs.count;
     if (info->rows > 0) {
@@ -357,12 +358,7 @@ count_merge_locked(struct merge_task *task, const struct merge_counts *counts)
     struct spine_counters *counters = &task_spine(task)->locked.counters;
     struct task_counters *of_level = task_counters(task);
 
-    counters->retain_rows_dropped += counts->rows_dropped;
-    if (!task->joins) {
-        of_level->merge_rows_in += counts->rows_in;
-        counters->merge_blocks_shared += counts->blocks_shared;
-        counters->merge_rows_shared += counts->rows_shared;
-    }
+    merge_task_count_read_locked(task, counts);
     if (task->first != NULL)
         return;
     of_level->merges++;
@@ -440,15 +436,20 @@ merge_fail_locked(struct merge_task *task, const struct slice *slice,
 {
     struct spine *spine = task_spine(task);
     const enum error_class class = error_class(slice->status);
+    struct merge_task *const first = task->first;
 
     if (task->ahead && class != ERROR_PERMANENT)
         spine->locked.ahead_wait_rows =
             merge_task_rank(task, entry_set_sums(&task->inputs).rows);
     else if (class != ERROR_SETTLING || !compaction_settle_locked(task, after)) {
-        end_told_locked(task, &slice->error, NULL, after);
+        if (first != NULL || task != &spine->locked.tasks[LANE_TASK])
+            end_told_locked(task, &slice->error, NULL, after);
         set_error_locked(spine, &slice->error, after);
     }
     merge_task_give_back_locked(task, after);
+    /* Half of a compaction is none. */
+    if (first != NULL && first->level == COMPACTION_TASK)
+        merge_task_abandon_locked(first, after);
 }
 
 /* The error is sticky; a compaction that has not begun ends with it. */

@@ -50,6 +50,20 @@ merge_task_start_locked(struct merge_task *task, struct aftermath *after)
         condition_broadcast(&spine->no_backpressure);
 }
 
+void
+merge_task_follow_locked(struct merge_task *task, const struct merge_task *first)
+{
+    assert(mutex_is_held(&task_spine(task)->mutex));
+    assert(task->merge == NULL);
+    /* Those of the spine, which keeps them. */
+    key_filter_unref(task->key_filter);
+    value_filter_unref(task->value_filter);
+    task->has_frontier = first->has_frontier;
+    task->frontier = first->frontier;
+    task->key_filter = key_filter_ref(first->key_filter);
+    task->value_filter = value_filter_ref(first->value_filter);
+}
+
 uint64_t
 merge_task_rank(const struct merge_task *task, uint64_t rows_left)
 {
@@ -146,6 +160,20 @@ merge_task_count_given_up_locked(struct merge_task *task)
     /* What a merge did before its first row is not free. */
     counters->given_up_rows_in += task->rows_in > 0 ? task->rows_in : 1;
     task->fuel_used = task->rows_in = 0;
+}
+
+void
+merge_task_count_read_locked(struct merge_task *task, const struct merge_counts *counts)
+{
+    struct spine_counters *of_spine = &task_spine(task)->locked.counters;
+
+    assert(mutex_is_held(&task_spine(task)->mutex));
+    of_spine->retain_rows_dropped += counts->rows_dropped;
+    if (task->joins)
+        return;
+    task_counters(task)->merge_rows_in += counts->rows_in;
+    of_spine->merge_blocks_shared += counts->blocks_shared;
+    of_spine->merge_rows_shared += counts->rows_shared;
 }
 
 void

@@ -88,6 +88,9 @@ void merge_task_init(struct merge_task *task, struct spine *spine, unsigned leve
                      void (*on_slice)(struct job *job, uint64_t *fuel_rows));
 /* Queues the merge of the task's inputs, which were set. */
 void merge_task_start_locked(struct merge_task *task, struct aftermath *after);
+/* The merge, which has not begun, is to go by the same frontier and the same filters as
+ * that of `first`. */
+void merge_task_follow_locked(struct merge_task *task, const struct merge_task *first);
 /* A merge ahead is needed now: it runs as if it were due. */
 void merge_task_hurry_locked(struct merge_task *task, struct aftermath *after);
 /* Gives the merge up: the inputs are loose again, now or when the running slice ends. */
@@ -108,6 +111,9 @@ uint64_t merge_task_rank(const struct merge_task *task, uint64_t rows_left);
 void merge_task_give_back_locked(struct merge_task *task, struct aftermath *after);
 /* What the merge has done is lost. */
 void merge_task_count_given_up_locked(struct merge_task *task);
+/* What the merge has read counts. What joins two lanes reads nothing anew. */
+void merge_task_count_read_locked(struct merge_task *task,
+                                  const struct merge_counts *counts);
 /* The merge has ended, and its inputs are elsewhere. */
 void merge_task_to_idle_locked(struct merge_task *task, struct aftermath *after);
 

@@ -125,10 +125,7 @@ split_publish_locked(struct merge_task *task, struct split *split,
     assert(mutex_is_held(&task_spine(task)->mutex));
     assert(task->merge == NULL);
     spine->locked.counters.merge_splits++;
-    task_counters(task)->merge_rows_in += split->counts.rows_in;
-    spine->locked.counters.merge_blocks_shared += split->counts.blocks_shared;
-    spine->locked.counters.merge_rows_shared += split->counts.rows_shared;
-    spine->locked.counters.retain_rows_dropped += split->counts.rows_dropped;
+    merge_task_count_read_locked(task, &split->counts);
     task->rows_in_before += split->counts.rows_in;
     task->rows_dropped_before += split->counts.rows_dropped;
 

@@ -33,7 +33,9 @@ make(struct halves **out, struct spine_batch *const *batches, size_t count,
 static enum spine_status
 find_seam(struct halves *halves, uint64_t *fuel_rows, bool *found);
 static enum spine_status seek_all(struct halves *halves, const struct spine_batch *batch,
-                                  size_t block, uint64_t *rows_below);
+                                  uint64_t row, uint64_t *rows_below);
+static enum spine_status
+rows_before(const struct spine_batch *batch, const struct cell *key, uint64_t *out);
 static const struct spine_batch *largest_of(const struct halves *halves);
 static enum spine_status step(struct halves *halves, uint64_t *fuel_rows);
 static void open_half(struct halves *halves);
@@ -86,20 +88,19 @@ out:
 }
 
 /*
- * Bisects the blocks of the largest batch, which has the most keys to choose from: the
- * seam is the first key of the first block that has half of all rows before it.
+ * Bisects the rows of the largest batch, which has the most keys to choose from: the seam
+ * is the key of the first row such that half of all rows are before its key.
  */
 static enum spine_status
 find_seam(struct halves *halves, uint64_t *fuel_rows, bool *found)
 {
     const struct spine_batch *largest = largest_of(halves);
-    size_t begin = 0, end = largest->block_count;
-    uint64_t rows = 0, rows_below;
+    uint64_t begin = 0, end = largest->info.rows - 1, rows = 0, rows_below;
 
     for (size_t i = 0; i < halves->count; i++)
         rows += halves->batches[i].batch->info.rows;
     while (begin < end) {
-        const size_t middle = begin + (end - begin) / 2;
+        const uint64_t middle = begin + (end - begin) / 2;
 
         *fuel_rows -= halves->count < *fuel_rows ? halves->count : *fuel_rows;
         TRY_RETURN(seek_all(halves, largest, middle, &rows_below));
@@ -108,38 +109,48 @@ find_seam(struct halves *halves, uint64_t *fuel_rows, bool *found)
         else
             end = middle;
     }
-    TRY_RETURN(seek_all(halves, largest, begin < largest->block_count ? begin : begin - 1,
-                        &rows_below));
-    *found = rows_below >= rows / SEAM_PART && rows - rows_below >= rows / SEAM_PART &&
-             rows_below > 0 && rows_below < rows;
+    TRY_RETURN(seek_all(halves, largest, begin, &rows_below));
+    *found = rows_below > 0 && rows_below >= rows / SEAM_PART &&
+             rows - rows_below >= rows / SEAM_PART;
     return SPINE_OK;
 }
 
-/* Notes how many rows of each batch are before the first key of the block. */
+/* Notes how many rows of each batch are before the key of the row. */
 static enum spine_status
-seek_all(struct halves *halves, const struct spine_batch *batch, size_t block,
+seek_all(struct halves *halves, const struct spine_batch *batch, uint64_t row,
          uint64_t *rows_below)
 {
-    const struct layout *layout = &batch->layout;
-    uint8_t scratch[16];
-    struct cell key = {0};
+    struct rows at = {0};
+    struct reader reader;
+    struct cell key;
+    enum spine_status st;
 
     *rows_below = 0;
-    TRY_RETURN(cell_of_datum(&layout->key, batch_block_key(batch, block, scratch), &key,
-                             NULL));
+    reader_init(&reader, batch);
+    reader_to_offset(&reader, row);
+    TRY(reader_peek(&reader, &at, 1));
+    key = rows_key(&batch->layout, &at, 0);
     for (size_t i = 0; i < halves->count; i++) {
-        struct halved *of = &halves->batches[i];
-        struct reader reader;
-        enum spine_status st;
-
-        reader_init(&reader, of->batch);
-        st = reader_seek(&reader, &key, NULL);
-        of->rows_below = reader_offset(&reader);
-        reader_release(&reader);
-        TRY_RETURN(st);
-        *rows_below += of->rows_below;
+        TRY(rows_before(halves->batches[i].batch, &key, &halves->batches[i].rows_below));
+        *rows_below += halves->batches[i].rows_below;
     }
-    return SPINE_OK;
+out:
+    rows_release(&batch->layout, &at);
+    reader_release(&reader);
+    return st;
+}
+
+static enum spine_status
+rows_before(const struct spine_batch *batch, const struct cell *key, uint64_t *out)
+{
+    struct reader reader;
+    enum spine_status st;
+
+    reader_init(&reader, batch);
+    st = reader_seek(&reader, key, NULL);
+    *out = reader_offset(&reader);
+    reader_release(&reader);
+    return st;
 }
 
 static const struct spine_batch *
