@@ -86,7 +86,8 @@ postpone_locked(struct spine *spine, struct aftermath *after)
     let_go_locked(next, after);
 }
 
-/* Gives up the merges of all levels; no compaction runs. True when one has yet to end its slice. */
+/* Gives up the merges of all levels; no compaction runs. True when one has yet to end its
+ * slice. */
 static bool
 give_up_merges_locked(struct spine *spine, struct aftermath *after)
 {

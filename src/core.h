@@ -101,12 +101,12 @@ struct spine {
         bool report_queued;
         bool settles; /* the next compaction is due: compaction_settle_locked() */
         unsigned pauses;
-        unsigned callers; /* threads inside calls that may wait */
+        unsigned callers;  /* threads inside calls that may wait */
         unsigned sleepers; /* of these, those that found nothing to run */
         unsigned lanes;    /* second lanes that were begun */
         bool forces_lanes; /* of tests: as if a thread had nothing to do */
-        unsigned wakes;   /* times that waiting threads were told to look again */
-        unsigned errors;  /* that were sticky */
+        unsigned wakes;    /* times that waiting threads were told to look again */
+        unsigned errors;   /* that were sticky */
         uint64_t fuel_average;
         uint64_t ahead_wait_rows; /* to be inserted before merges ahead: one failed */
         /* Of saved batches, that merges ahead may read until the next cut (saving.h). */

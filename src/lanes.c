@@ -7,14 +7,15 @@
 
 #include "base/assert.h"
 
+static bool is_worth_a_lane_locked(const struct merge_task *task);
 static bool may_have_lane_locked(const struct merge_task *task);
 static bool may_begin_locked(const struct merge_task *task);
 static struct halves *new_halves(struct merge_task *task, uint64_t *fuel_rows);
 static void append_unwritten(struct entry *entry, void *context);
-static void
-give_half_locked(struct merge_task *task, struct entry *entry, struct entry *home,
-                 struct halved *halved, struct aftermath *after);
-static void exchange(struct spine_batch **a, struct spine_batch **b);
+static void give_half_locked(struct merge_task *task, struct entry *entry,
+                             struct entry *home, struct halved *halved,
+                             struct aftermath *after);
+static void exchange_batches(struct spine_batch **a, struct spine_batch **b);
 static void start_lane_locked(struct merge_task *task, struct aftermath *after);
 
 /* The inputs of a task but for what its merge has written, in their order. */
@@ -39,23 +40,34 @@ lanes_look_locked(struct merge_task *task)
     struct spine *spine = task_spine(task);
 
     assert(mutex_is_held(&spine->mutex));
-    if (task->wants_lane || !may_have_lane_locked(task))
+    if (task->wants_lane)
         return;
-    task->wants_lane =
-        spine->locked.forces_lanes ||
-        (slot_lanes_pay(spine->policy, task->job.rows_left) &&
-         (spine->locked.sleepers > 0 || runtime_has_room(spine->runtime)));
+    task->wants_lane = spine->locked.forces_lanes ? may_have_lane_locked(task)
+                                                  : is_worth_a_lane_locked(task);
 }
 
+static bool
+is_worth_a_lane_locked(const struct merge_task *task)
+{
+    struct spine *spine = task_spine(task);
+
+    return slot_lanes_pay(spine->policy, task->job.rows_left) &&
+           may_have_lane_locked(task) &&
+           (spine->locked.sleepers > 0 || runtime_has_room(spine->runtime));
+}
+
+/* Where groups are judged each lane would keep what the other one has read: it may have
+ * to look for rows of a group there. */
 static bool
 may_have_lane_locked(const struct merge_task *task)
 {
     struct spine *spine = task_spine(task);
     const struct entry_sums inputs = entry_set_sums(&task->inputs);
 
-    return task->level > 0 && task->first == NULL && !task->has_lane && !task->joins && !task->refuses_lane && !task->job.spare && !task->surveyed &&
-           task->untouched_rows == 0 && inputs.count <= SLOT_SPLIT_MAX &&
-           inputs.storage_count == 0 &&
+    return task->level > 0 && task->first == NULL && !task->has_lane && !task->joins &&
+           !task->refuses_lane && !task->job.spare && !task->surveyed &&
+           task->untouched_rows == 0 && !value_filter_needs_groups(task->value_filter) &&
+           inputs.count <= SLOT_SPLIT_MAX && inputs.storage_count == 0 &&
            runtime_placement(spine->runtime)->store == NULL &&
            runtime_pressure(spine->runtime) < PRESSURE_HIGH && may_begin_locked(task);
 }
@@ -145,7 +157,8 @@ lanes_begin_locked(struct merge_task *task, struct aftermath *after)
             else {
                 struct entry *next_home = home->greater;
 
-                give_half_locked(task, entry, home, halves_of(task->halves, index++), after);
+                give_half_locked(task, entry, home, halves_of(task->halves, index++),
+                                 after);
                 home = next_home;
             }
             entry = next;
@@ -171,8 +184,8 @@ give_half_locked(struct merge_task *task, struct entry *entry, struct entry *hom
     else if (halved->half[0] == NULL)
         entry_set_add(&lane->inputs, entry);
     else {
-        exchange(&entry->batch, &halved->half[0]);
-        exchange(&home->batch, &halved->half[1]);
+        exchange_batches(&entry->batch, &halved->half[0]);
+        exchange_batches(&home->batch, &halved->half[1]);
         entry_set_add(&task->inputs, entry);
         entry_set_add(&lane->inputs, home);
         task_spine(task)->locked.batch_count++;
@@ -182,7 +195,7 @@ give_half_locked(struct merge_task *task, struct entry *entry, struct entry *hom
 }
 
 static void
-exchange(struct spine_batch **a, struct spine_batch **b)
+exchange_batches(struct spine_batch **a, struct spine_batch **b)
 {
     struct spine_batch *batch = *a;
 

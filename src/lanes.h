@@ -18,8 +18,9 @@
  *
  * The lane that has ended keeps its output as its input. When both have, the task takes
  * that, and merges the two outputs, of which one ends where the other begins: it takes
- * over their blocks. A spine has one second lane at most; small merges have none, nor
- * have those that nobody needs, that take most blocks over, or that read or write files.
+ * over their blocks. A spine has one second lane at most. A merge has none that is small,
+ * that nobody needs, that takes most blocks over, that judges groups, or that reads or
+ * writes files.
  */
 
 #include "core.h"
@@ -47,7 +48,7 @@ bool lanes_waits_locked(const struct merge_task *task);
 bool lanes_join_locked(struct merge_task *task);
 /* The second lane has ended with `home`, its output, or NULL: no rows. It keeps it until
  * the first has ended. False when there is no first one any more. */
-bool lanes_keep_locked(struct merge_task *task, struct entry *home,
-                       struct aftermath *after);
+bool
+lanes_keep_locked(struct merge_task *task, struct entry *home, struct aftermath *after);
 
 #endif

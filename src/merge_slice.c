@@ -69,7 +69,8 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
 static void read_ended(void *context);
 static void
 publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *after);
-static void count_merge_locked(struct merge_task *task, const struct merge_counts *counts);
+static void
+count_merge_locked(struct merge_task *task, const struct merge_counts *counts);
 static void publish_nothing_locked(struct merge_task *task, struct aftermath *after);
 static void end_told_locked(struct merge_task *task, const struct spine_error *error,
                             struct spine_batch *batch, struct aftermath *after);

@@ -55,7 +55,7 @@ merge_task_follow_locked(struct merge_task *task, const struct merge_task *first
 {
     assert(mutex_is_held(&task_spine(task)->mutex));
     assert(task->merge == NULL);
-    /* Those of the spine, which keeps them. */
+    /* The spine keeps the filters that it has now. */
     key_filter_unref(task->key_filter);
     value_filter_unref(task->value_filter);
     task->has_frontier = first->has_frontier;

@@ -112,8 +112,8 @@ void merge_task_give_back_locked(struct merge_task *task, struct aftermath *afte
 /* What the merge has done is lost. */
 void merge_task_count_given_up_locked(struct merge_task *task);
 /* What the merge has read counts. What joins two lanes reads nothing anew. */
-void merge_task_count_read_locked(struct merge_task *task,
-                                  const struct merge_counts *counts);
+void
+merge_task_count_read_locked(struct merge_task *task, const struct merge_counts *counts);
 /* The merge has ended, and its inputs are elsewhere. */
 void merge_task_to_idle_locked(struct merge_task *task, struct aftermath *after);
 

@@ -177,9 +177,9 @@ enum spine_status
 output_begin_rest(struct output *output, struct reader *reader, uint64_t *fuel_rows);
 enum spine_status
 output_share_rest(struct output *output, struct reader *reader, uint64_t *fuel_rows);
-/* Appends the rows from the position of `reader` on, up to row `end` of its batch, as long
- * as there is fuel, of which a block costs one: whole blocks by reference, parts of them
- * copied. */
+/* Appends the rows from the position of `reader` on, up to row `end` of its batch, as
+ * long as there is fuel, of which a block costs one: whole blocks by reference, parts of
+ * them copied. */
 SPINE_CHECKED enum spine_status output_share_rows(struct output *output,
                                                   struct reader *reader, uint64_t end,
                                                   uint64_t *fuel_rows);

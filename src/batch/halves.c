@@ -27,9 +27,8 @@ struct halves {
     struct pins pins;
 };
 
-static enum spine_status
-make(struct halves **out, struct spine_batch *const *batches, size_t count,
-     struct account *account, uint64_t *fuel_rows);
+static enum spine_status make(struct halves **out, struct spine_batch *const *batches,
+                              size_t count, struct account *account, uint64_t *fuel_rows);
 static enum spine_status
 find_seam(struct halves *halves, uint64_t *fuel_rows, bool *found);
 static enum spine_status seek_all(struct halves *halves, const struct spine_batch *batch,
@@ -37,10 +36,10 @@ static enum spine_status seek_all(struct halves *halves, const struct spine_batc
 static enum spine_status
 rows_before(const struct spine_batch *batch, const struct cell *key, uint64_t *out);
 static const struct spine_batch *largest_of(const struct halves *halves);
-static enum spine_status step(struct halves *halves, uint64_t *fuel_rows);
+static enum spine_status make_half(struct halves *halves, uint64_t *fuel_rows);
 static void open_half(struct halves *halves);
 static void close_half(struct halves *halves);
-static void release(struct halves *halves);
+static void halves_release(struct halves *halves);
 
 enum spine_status
 halves_new(struct halves **out, struct spine_batch *const *batches, size_t count,
@@ -83,7 +82,7 @@ make(struct halves **out, struct spine_batch *const *batches, size_t count,
         halves = NULL;
     }
 out:
-    release(halves);
+    halves_release(halves);
     return st;
 }
 
@@ -171,7 +170,7 @@ halves_step(struct halves *halves, uint64_t *fuel_rows, bool *done)
     enum spine_status st = SPINE_OK;
 
     while (st == SPINE_OK && *fuel_rows > 0 && halves->at < halves->count)
-        st = step(halves, fuel_rows);
+        st = make_half(halves, fuel_rows);
     *done = st == SPINE_OK && halves->at == halves->count;
     account_leave(&span);
     return st;
@@ -179,7 +178,7 @@ halves_step(struct halves *halves, uint64_t *fuel_rows, bool *done)
 
 /* Goes on with the half that is being made, which may be all of its batch or nothing. */
 static enum spine_status
-step(struct halves *halves, uint64_t *fuel_rows)
+make_half(struct halves *halves, uint64_t *fuel_rows)
 {
     struct halved *of = &halves->batches[halves->at];
     const uint64_t rows = of->batch->info.rows;
@@ -254,13 +253,13 @@ halves_free(struct halves *halves)
     span = account_enter(account);
     if (account != NULL)
         (void)account_ref(account);
-    release(halves);
+    halves_release(halves);
     account_leave(&span);
     account_unref(account);
 }
 
 static void
-release(struct halves *halves)
+halves_release(struct halves *halves)
 {
     if (halves == NULL)
         return;

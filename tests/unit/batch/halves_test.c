@@ -77,8 +77,8 @@ check_seam(const struct cut *cut, enum spine_kind kind)
 
             rows[1] += i == 0 && above != NULL ? above->info.rows : 0;
             if (below != NULL && above != NULL)
-                HOLDS(model_cell_compare(kind, below->info.key_max,
-                                         above->info.key_min) < 0);
+                HOLDS(model_cell_compare(kind, below->info.key_max, above->info.key_min) <
+                      0);
         }
     }
     HOLDS(rows[0] >= (rows[0] + rows[1]) / 4 && rows[1] >= (rows[0] + rows[1]) / 4);

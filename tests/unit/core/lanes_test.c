@@ -248,8 +248,7 @@ a_lane_may_end_with_no_rows(void **state)
         while (spine_runtime_run(world.runtime, 1000) > 0)
             assert_int_equal(spine_check(world.spine, NULL), SPINE_OK);
         assert_int_equal(lanes_begun(world.spine), 1);
-        assert_int_equal(spine_stats_of(world.spine).rows,
-                         cancelled == 3 ? 0 : 10000);
+        assert_int_equal(spine_stats_of(world.spine).rows, cancelled == 3 ? 0 : 10000);
         assert_int_equal(spine_stats_of(world.spine).batches, cancelled != 3);
         assert_int_equal(spine_stats_of(world.spine).merges, 1);
         manual_close(world.runtime, world.spine);
