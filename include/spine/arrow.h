@@ -107,7 +107,8 @@ struct spine_arrow_columns {
     /* Of each of them; NULL: all ascend. */
     const enum spine_tuple_order *key_orders;
     /* Columns of int64 that are the weights, at most SPINE_WEIGHTS_MAX. None: records
-     * that come in have weight 1, and those that go out one more column, "weight". */
+     * that come in have weight 1, and those that go out one more column, "weight", or,
+     * where one is called that already, with its number behind, such as "weight_3". */
     const char *const *weight_names;
     size_t weight_count;
     /* A column of uint64 that is the time; NULL: none. SPINE_UNTIMED then means
@@ -130,7 +131,8 @@ spine_arrow_mapping_new(const struct ArrowSchema *schema,
  * The mapping of rows of `schema`: the columns of the key, those of the value, then
  * "time" if there are times, then "weight", or "weight_0" and so on. Columns without a
  * name are called "key_0" or "value_0"; keys and values without a tuple type are one
- * column, "key", "value", of SPINE_BYTES large binary.
+ * column, "key", "value", of SPINE_BYTES large binary. A name that a column before it has
+ * gets the column's number behind it, such as "id_3".
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_arrow_mapping_of_schema(const struct spine_schema *schema,
