@@ -248,6 +248,8 @@ read_field(const struct draft *draft, const struct ArrowSchema *schema,
                               field->name);
         if (schema->format == NULL || !format_decode_index(schema->format, field))
             return fail_field(draft->error, field, "indexes that are no integers");
+        if (values->dictionary != NULL)
+            return fail_field(draft->error, field, "a dictionary of a dictionary");
     }
     if (values->format == NULL || !format_decode(values->format, column, &field->layout))
         return spine_fail(draft->error, SPINE_INVALID,

@@ -391,6 +391,15 @@ structs_refused(void **state)
     assert_int_equal(spine_arrow_mapping_new(&schema, &columns, &mapping, &error),
                      SPINE_INVALID);
     assert_string_equal(error.message, "column x: indexes that are no integers");
+
+    struct ArrowSchema indexes = fake_field("i", "");
+
+    field = fake_field("i", "x");
+    field.dictionary = &indexes;
+    indexes.dictionary = &strings;
+    assert_int_equal(spine_arrow_mapping_new(&schema, &columns, &mapping, &error),
+                     SPINE_INVALID);
+    assert_string_equal(error.message, "column x: a dictionary of a dictionary");
 }
 
 /* Whichever allocation fails, nothing is left. */
