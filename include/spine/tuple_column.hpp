@@ -165,13 +165,16 @@ template <class T> struct tuple_column {
 
     static bool skip_in_null(tuple_source &from, unsigned char outer)
     {
-        typename null::type ignored{};
-
-        if constexpr (null::nullable)
+        if constexpr (null::nullable) {
             return from.at < from.end && (*from.at++ ^ outer) == null_marker &&
                    skip_missing(from, outer);
-        else
+        } else if constexpr (is_fixed) {
+            return skip_missing(from, outer);
+        } else {
+            typename null::type ignored{};
+
             return value::get(from, ignored, flip_of(outer), false);
+        }
     }
 
   private:

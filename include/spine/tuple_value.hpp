@@ -314,7 +314,7 @@ struct tuple_value<T, std::enable_if_t<std::is_arithmetic_v<T> && sizeof(T) <= 8
         from.at += bytes;
         if constexpr (std::is_same_v<T, bool>) {
             out = bits != 0;
-            return true;
+            return bits <= 1;
         }
         if constexpr (std::is_floating_point_v<T>)
             bits = static_cast<word>(bits ^ ((bits & sign) != 0 ? sign : ~word{0}));

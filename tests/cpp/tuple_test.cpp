@@ -126,6 +126,12 @@ other_bytes_are_refused()
     check_refused<std::tuple<std::optional<int8_t>>>(std::string("\3\0", 2));
     check_refused<std::tuple<std::optional<int8_t>>>(std::string("\2\0", 2));
     check_refused<std::tuple<std::optional<int8_t>>>(std::string("\0", 1));
+    check_refused<std::tuple<bool>>("\2");
+    check_refused<std::tuple<spine_cpp::descending<bool>>>(std::string("\0", 1));
+    /* Behind what says that a tuple is null its bytes of fixed width may be any. */
+    using null = std::tuple<std::optional<std::tuple<bool, std::string>>>;
+    check_refused<null>(std::string("\1\7\0\0", 4));
+    CHECK(decode_tuple<null>(std::string("\0\7\0\0", 4)) == null());
 }
 
 /* --- points of time ----------------------------------------------------------------- */
