@@ -374,11 +374,31 @@ encode_tuple(const Row &row)
     return encode_tuple(std::nothrow, row).value();
 }
 
+/* Is a T, or something in it, a std::string_view? */
+template <class T, class = void> struct has_views : std::is_same<T, std::string_view> {
+};
+template <class T> struct has_views<std::optional<T>> : has_views<T> {
+};
+template <class T, spine_tuple_order Order>
+struct has_views<ordered<T, Order>> : has_views<T> {
+};
+template <class Columns> struct have_views;
+template <class... Ts>
+struct have_views<std::tuple<Ts...>> : std::disjunction<has_views<Ts>...> {
+};
+template <class Row>
+struct has_views<Row, std::enable_if_t<tuple_like<Row>::value>>
+    : have_views<typename tuple_like<Row>::columns> {
+};
+
 /* The Row that `bytes` hold; it has no std::string_view. */
 template <class Row>
 result<Row>
 decode_tuple(std::nothrow_t, std::string_view bytes)
 {
+    static_assert(!has_views<Row>::value,
+                  "spine_cpp::decode_tuple: a std::string_view would show memory that is "
+                  "gone: take std::string");
     tuple_decoder decoder;
     Row row{};
     spine_error error;

@@ -112,6 +112,39 @@ accept '(void)spine_cpp::batcher<std::tuple<signed char, unsigned char, std::arr
 refuse 'a structure with SPINE_MEMBERS()' '(void)spine_cpp::batcher<std::tuple<int *>, int>::open(std::nothrow)'
 refuse 'a structure with SPINE_MEMBERS()' '(void)sizeof(spine_cpp::batcher<int, std::optional<int *>>)'
 
+# What is read must be settable, and stay.
+refuse 'neither const nor a reference' '(void)spine_cpp::batcher<std::tuple<int, const int>, int>::open(std::nothrow)'
+refuse 'neither const nor a reference' '(void)spine_cpp::batcher<std::tuple<int &>, int>::open(std::nothrow)'
+text='std::string_view bytes'
+views='std::tuple<int, std::optional<std::tuple<spine_cpp::descending<std::string_view>>>>'
+refuse 'take std::string' "$text; (void)spine_cpp::decode_tuple<std::tuple<std::string_view>>(bytes)"
+refuse 'take std::string' "$text; (void)spine_cpp::decode_tuple<$views>(std::nothrow, bytes)"
+accept "$text; (void)spine_cpp::decode_tuple<std::tuple<std::optional<std::string>>>(bytes)"
+listed() {
+    cat >"$work/listed.cpp" <<EOF
+#include <spine/tuple.hpp>
+struct row {
+    std::string text;
+    $1;
+};
+SPINE_MEMBERS(row, text, member)
+EOF
+    "$compiler" -std=c++17 -Wall -Wextra -Wshadow -Werror -fsyntax-only -I "$include" \
+        "$work/listed.cpp" >"$work/log" 2>&1
+}
+for member in 'const int member = 1' 'int &member'; do
+    if listed "$member" || ! grep -q 'reading sets members' "$work/log"; then
+        cat "$work/log"
+        echo "'$member' is listed, or refused without a word"
+        bad=1
+    fi
+done
+listed 'int member' || {
+    cat "$work/log"
+    echo "a plain member is not listed"
+    bad=1
+}
+
 # A list of more members than there may be says so.
 members() {
     list=$(yes a | head -n "$1" | paste -sd ,)
