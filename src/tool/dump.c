@@ -162,14 +162,15 @@ print_header(struct dump *dump, struct spine_error *error)
 static bool
 add_names(struct text *line, const struct spine_tuple_type *type, const char *side)
 {
-    char scratch[COLUMN_NAME_BYTES];
+    struct text name = {0};
     bool there = type != NULL || text_printf(line, "%s,", side);
 
     for (size_t i = 0; there && i < spine_tuple_type_count(type); i++) {
-        const char *const name = column_name(type, i, side, scratch);
-
-        there = add_quoted_text(line, name) && text_add(line, ",", 1);
+        name.size = 0;
+        there = text_add_name(&name, type, i, side) && add_quoted_text(line, name.data) &&
+                text_add(line, ",", 1);
     }
+    text_release(&name);
     return there;
 }
 

@@ -150,15 +150,13 @@ const char *time_name(enum spine_time kind);
 
 /* ---- columns.c ---- */
 
-#define COLUMN_NAME_BYTES 32
-
 /* "(customer u32, day date32 descending, note string null)". */
 bool text_add_tuple_type(struct text *text, const struct spine_tuple_type *type);
 cJSON *json_tuple_type(const struct spine_tuple_type *type);
-/* The name of column `index`; one without is called by its number and `side`, "key" or
- * "value", in `scratch`. */
-const char *column_name(const struct spine_tuple_type *type, size_t index,
-                        const char *side, char *scratch);
+/* Appends the name of column `index`; one without is called by its number and `side`,
+ * "key" or "value". Names are printed as bytes are. */
+bool text_add_name(struct text *text, const struct spine_tuple_type *type, size_t index,
+                   const char *side);
 /* Row 0 of a column; nothing when it is null. */
 bool text_add_value(struct text *text, const struct spine_column *column,
                     const struct spine_column_data *data);

@@ -247,6 +247,50 @@ test_columns_are_shown(void **state)
     world_release(&world);
 }
 
+/* Names of columns may be any bytes: they are printed as values are, so that lines stay
+ * lines and JSON is JSON. */
+static void
+test_names_are_printed_as_bytes(void **state)
+{
+    static const struct spine_column columns[] = {
+        {.name = "a\nb,\"c\"", .kind = SPINE_COLUMN_U8},
+        {.name = "\xff\xc3\xa9", .kind = SPINE_COLUMN_TIMESTAMP, .zone = "\x1b[1m"},
+        {.name = "", .kind = SPINE_COLUMN_U8}};
+    static const uint8_t numbers[] = {7};
+    static const int64_t moments[] = {0};
+    const struct spine_column_data keys[] = {
+        {.values = numbers}, {.values = moments}, {.values = numbers}};
+    const struct spine_tuple_rows rows = {.rows = 1, .keys = keys};
+    static char output[OUTPUT_BYTES];
+    char name[SPINE_NAME_MAX + 1];
+    struct spine_tuple_type *type;
+    struct spine_batch *batch;
+    struct world world;
+
+    (void)state;
+    world_init(&world);
+    assert_int_equal(spine_tuple_type_new(columns, 3, &type, NULL), SPINE_OK);
+    const struct spine_schema schema = {.key = spine_tuple_type_cell(type),
+                                        .key_tuple = type};
+    assert_int_equal(spine_batch_from_tuples(&schema, &rows, &batch, NULL), SPINE_OK);
+    spine_tuple_type_unref(type);
+    add_file(&world, batch);
+    assert_int_equal(find_files(world.directory, ".batch", name), 1);
+    assert_int_equal(run(output, "dump %s/%s", world.directory, name), 0);
+    assert_string_equal(output, "\"a\\x0ab,\"\"c\"\"\",\\xff\xc3\xa9,key3,weight\n"
+                                "7,1970-01-01T00:00:00,7,1\n");
+    assert_int_equal(run(output, "dump --json %s/%s", world.directory, name), 0);
+    assert_string_equal(output,
+                        "{\"key\":{\"a\\\\x0ab,\\\"c\\\"\":7,\"\\\\xff\xc3\xa9\":"
+                        "\"1970-01-01T00:00:00\",\"key3\":7},\"weight\":1}\n");
+    assert_int_equal(run(output, "inspect %s/%s", world.directory, name), 0);
+    assert_non_null(strstr(output, "(a\\x0ab,\"c\" u8, \\xff\xc3\xa9 timestamp[s, "
+                                   "\\x1b[1m], u8)"));
+    assert_int_equal(run(output, "inspect --json %s/%s", world.directory, name), 0);
+    assert_non_null(strstr(output, "\\\\xff\xc3\xa9"));
+    world_release(&world);
+}
+
 static void
 test_dump_of_times_and_weights(void **state)
 {
@@ -452,6 +496,7 @@ main(int count, char **arguments)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dump),
         cmocka_unit_test(test_columns_are_shown),
+        cmocka_unit_test(test_names_are_printed_as_bytes),
         cmocka_unit_test(test_dump_of_times_and_weights),
         cmocka_unit_test(test_inspect),
         cmocka_unit_test(test_verify),
