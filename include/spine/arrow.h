@@ -107,8 +107,7 @@ struct spine_arrow_columns {
     /* Of each of them; NULL: all ascend. */
     const enum spine_tuple_order *key_orders;
     /* Columns of int64 that are the weights, at most SPINE_WEIGHTS_MAX. None: records
-     * that come in have weight 1, and those that go out one more column, "weight", or,
-     * where one is called that already, with its number behind, such as "weight_3". */
+     * that come in have weight 1, and those that go out one more column, "weight". */
     const char *const *weight_names;
     size_t weight_count;
     /* A column of uint64 that is the time; NULL: none. SPINE_UNTIMED then means
@@ -128,11 +127,10 @@ spine_arrow_mapping_new(const struct ArrowSchema *schema,
                         struct spine_arrow_mapping **out, struct spine_error *error);
 
 /*
- * The mapping of rows of `schema`: the columns of the key, those of the value, then
- * "time" if there are times, then "weight", or "weight_0" and so on. Columns without a
- * name are called "key_0" or "value_0"; keys and values without a tuple type are one
- * column, "key", "value", of SPINE_BYTES large binary. A name that a column before it has
- * gets the column's number behind it, such as "id_3".
+ * The mapping of rows of `schema`: the columns of the key, of the value, "time" if there
+ * are times, then "weight", or "weight_0" and so on. Without names they are "key_0" or
+ * "value_0", without a tuple type "key" or "value", of SPINE_BYTES large binary. A name
+ * that a column before has gets a number, "id_3"; so does that of a weight that is added.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_arrow_mapping_of_schema(const struct spine_schema *schema,

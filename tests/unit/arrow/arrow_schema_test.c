@@ -241,7 +241,7 @@ check_names(const struct spine_arrow_mapping *mapping, const char *const *names,
 static void
 names_differ(void **state)
 {
-    static const char *const wanted[] = {"id",   "weight", "id_2",   "id_1",
+    static const char *const wanted[] = {"id",   "weight", "id_2",    "id_1",
                                          "time", "time_5", "weight_6"},
                              *const added[] = {"id", "weight", "id", "weight_3"};
     const struct spine_column keys[] = {{.kind = SPINE_COLUMN_U8, .name = "id"},
