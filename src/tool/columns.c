@@ -44,14 +44,14 @@ text_add_tuple_type(struct text *text, const struct spine_tuple_type *type)
         const struct spine_column *const column = spine_tuple_type_column(type, i);
         const unsigned order = (unsigned)column->order;
 
-        there = (i == 0 || text_add(text, ", ", 2)) && add_plain(text, column->name) &&
-                (column->name == NULL || *column->name == '\0' ||
-                 text_add(text, " ", 1)) &&
-                add_kind(text, column) &&
-                ((order & SPINE_DESCENDING) == 0 || text_add(text, " descending", 11)) &&
-                (!column->nullable || text_add(text, " null", 5)) &&
-                ((order & SPINE_ASCENDING_NULLS_LAST) == 0 || !column->nullable ||
-                 text_add(text, " last", 5));
+        there =
+            (i == 0 || text_add(text, ", ", 2)) && add_plain(text, column->name) &&
+            (column->name == NULL || *column->name == '\0' || text_add(text, " ", 1)) &&
+            add_kind(text, column) &&
+            ((order & SPINE_DESCENDING) == 0 || text_add(text, " descending", 11)) &&
+            (!column->nullable || text_add(text, " null", 5)) &&
+            ((order & SPINE_ASCENDING_NULLS_LAST) == 0 || !column->nullable ||
+             text_add(text, " last", 5));
     }
     return there && text_add(text, ")", 1);
 }

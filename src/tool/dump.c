@@ -116,20 +116,19 @@ static enum spine_status
 set_bounds(struct dump *dump, const struct tool_options *options,
            struct spine_error *error)
 {
-    struct text from_bytes = {0}, to_bytes = {0};
+    struct key_bound from_memory = {0}, to_memory = {0};
     union spine_datum from, to;
     enum spine_status st = SPINE_OK;
 
     if (options->from != NULL)
-        TRY(text_parse_cell(options->from, &dump->schema->key, &from_bytes, &from,
-                            error));
+        TRY(text_parse_key(options->from, dump->schema, &from_memory, &from, error));
     if (options->to != NULL)
-        TRY(text_parse_cell(options->to, &dump->schema->key, &to_bytes, &to, error));
+        TRY(text_parse_key(options->to, dump->schema, &to_memory, &to, error));
     spine_cursor_set_bounds(dump->cursor, options->from != NULL ? &from : NULL,
                             options->to != NULL ? &to : NULL);
 out:
-    text_release(&from_bytes);
-    text_release(&to_bytes);
+    key_bound_release(&from_memory);
+    key_bound_release(&to_memory);
     return st;
 }
 

@@ -16,6 +16,7 @@
  *     exporting.c    one of them for another directory
  *     text.c         cells as text, and back
  *     columns.c      tuple types and their values as text
+ *     key_text.c     keys as arguments
  *     schema_text.c  schemas as text
  *
  * One thread.
@@ -165,6 +166,21 @@ json_value(const struct spine_column *column, const struct spine_column_data *da
 /* Row 0 of all columns, as an object. */
 cJSON *json_tuple(const struct spine_tuple_type *type,
                   const struct spine_column_data *data, const char *side);
+
+/* ---- key_text.c ---- */
+
+/* What a key that was read points to. Zero at first. */
+struct key_bound {
+    struct text bytes;
+    struct spine_tuple_page *page;
+};
+
+/* The key that `source` is the text of; where keys have columns, the least one that
+ * begins with those of `source`, which are a row of CSV. SPINE_INVALID. */
+enum spine_status text_parse_key(const char *source, const struct spine_schema *schema,
+                                 struct key_bound *memory, union spine_datum *out,
+                                 struct spine_error *error);
+void key_bound_release(struct key_bound *memory);
 
 /* ---- schema_text.c ---- */
 
