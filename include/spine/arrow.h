@@ -161,7 +161,7 @@ spine_batch_from_arrow(const struct spine_arrow_mapping *mapping,
 
 /*
  * The rows of a cursor, from its position to its end, as a stream of records, at most
- * 65,536 at a time. A NULL mapping is the one of the cursor's schema; any other has to be
+ * 65,536, or some 64 MiB, at a time. A NULL mapping is the one of the cursor's schema; any other has to be
  * of an equal schema. Arrow borrows the columns of the rows in memory where it has them
  * the same: all but bools and 32-bit offsets.
  *
