@@ -40,7 +40,7 @@ struct spine_tuple_page {
     size_t weights_capacity;
     /* Room for the bytes of a piece, of keys and of values. */
     size_t piece_bytes;
-    /* With so many bytes of cells it is full. */
+    /* The page is full when its rows have as many bytes of cells. */
     uint64_t bytes_max;
     /* The cell of a prefix, and its bounds. */
     struct cell_store bounds;
