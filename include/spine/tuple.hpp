@@ -204,7 +204,8 @@ class tuple_memory
 class tuple_encoder
 {
   public:
-    /* `*out` is `row` as a cell, valid until the next call. */
+    /* `*out` is `row` as a cell, valid until the next call. SPINE_INVALID when no cell
+     * holds it. */
     template <class Row>
     enum spine_status
     encode(const Row &row, union spine_datum *out, spine_error *error) noexcept
@@ -299,14 +300,23 @@ class tuple_encoder
         const std::size_t size =
             columns::is_fixed ? columns::bytes : columns::template size<All>(refs);
         const std::size_t padded = size > least ? size : least;
-        unsigned char *const to = memory_.room(padded);
 
+        if (size > SPINE_BYTES_MAX)
+            return fail_long(error);
+        unsigned char *const to = memory_.room(padded);
         if (to == nullptr)
             return fail(error, SPINE_NOMEM, "no memory for a tuple");
         (void)columns::template put<All>(to, refs, 0);
         std::memset(to + size, 0, padded - size);
         *out = {to, padded};
         return SPINE_OK;
+    }
+
+    /* A cell has more bytes than it may. */
+    static enum spine_status fail_long(spine_error *error) noexcept
+    {
+        static_assert(SPINE_BYTES_MAX == 268435456, "as the message says");
+        return fail(error, SPINE_INVALID, "a cell has more than 268435456 bytes");
     }
 
   private:

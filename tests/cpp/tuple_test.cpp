@@ -5,7 +5,9 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdlib>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <ratio>
 #include <string>
@@ -101,6 +103,33 @@ types_are_columns()
                 std::make_tuple(spine_cpp::descending<std::optional<mixed>>()));
     CHECK(hex(encode_tuple(std::tuple(std::string_view("hi"), int8_t('a')))) ==
           "68690000e1");
+}
+
+/* A row that no cell holds is refused where it is added, and the others stay. */
+static void
+long_rows_are_refused()
+{
+    using row = std::tuple<std::string_view, int>;
+    const std::size_t bytes = SPINE_BYTES_MAX + std::size_t{1};
+    /* Memory that nobody writes to. */
+    const std::unique_ptr<void, decltype(&std::free)> zeros(std::calloc(bytes, 1),
+                                                            std::free);
+    const std::string_view text(static_cast<const char *>(zeros.get()), bytes);
+    /* Zeros take two bytes each. */
+    const row half(text.substr(0, bytes / 2), 1);
+    spine_cpp::batcher<row, void> tuples;
+    spine_cpp::batcher<std::string, std::tuple<int>> texts;
+
+    CHECK(zeros != nullptr);
+    tuples.add({"a", 1});
+    CHECK_THROWS(SPINE_INVALID, tuples.add(half));
+    CHECK(tuples.add(std::nothrow, half).status() == SPINE_INVALID);
+    tuples.add({"b", 1});
+    CHECK(tuples.seal().info().rows == 2);
+    texts.add("a", {1});
+    CHECK_THROWS(SPINE_INVALID, texts.add(text, {1}));
+    CHECK(texts.seal().info().rows == 1);
+    CHECK_THROWS(SPINE_INVALID, encode_tuple(half));
 }
 
 template <class Tuple>
@@ -515,6 +544,7 @@ main()
 {
     types_are_columns();
     other_bytes_are_refused();
+    long_rows_are_refused();
     enumerations_are_columns();
     structures_have_up_to_24_members();
     points_of_time_are_columns();
