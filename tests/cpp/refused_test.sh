@@ -97,6 +97,7 @@ refuse 'only keys that are tuples have prefixes' 'cursor.seek_prefix(std::tuple(
 refuse 'no more elements than the key has columns' "$pairs pairs.set_prefix(std::tuple(\"a\", 1, 2))"
 refuse 'no value of the key' "$pairs pairs.set_prefix(std::tuple(1))"
 refuse 'no value of the key' "$pairs pairs.seek_prefix(std::tuple(\"a\", \"b\"))"
+refuse "$double" "$pairs pairs.set_prefix(std::tuple(\"a\", 1.5))"
 accept "$pairs pairs.set_prefix(std::tuple(\"a\")); pairs.seek_prefix(std::tuple(\"a\", 1))"
 
 # Which column a char would be depends on the machine.

@@ -453,6 +453,7 @@ maps_have_tuples_as_keys()
     auto cursor = map.cursor();
     cursor.seek_prefix(std::tuple("aa"));
     CHECK(std::get<0>(cursor.key()) == "aa");
+    CHECK_THROWS(SPINE_INVALID, cursor.seek_prefix(std::tuple<char *>(nullptr)));
     cursor.seek_prefix(std::tuple(std::string("b")));
     CHECK(std::get<1>(cursor.key()).value == 1);
     CHECK(std::get<0>(cursor.value()) == std::nullopt);
@@ -527,6 +528,12 @@ prefixes_of_words_and_fixed_cells()
     auto batch = rows.seal();
     auto cursor = batch.cursor();
     cursor.seek_prefix(std::tuple(2));
+    CHECK(std::get<1>(cursor.key()).value == 65535);
+
+    /* What a column does not hold becomes no other number in silence. */
+    CHECK_THROWS(SPINE_INVALID, cursor.seek_prefix(std::tuple(256)));
+    CHECK_THROWS(SPINE_INVALID, cursor.seek_prefix(std::tuple(1, 65536)));
+    CHECK(cursor.set_prefix(std::nothrow, std::tuple(-1)).status() == SPINE_INVALID);
     CHECK(std::get<1>(cursor.key()).value == 65535);
 
     using fixed = spine_cpp::set<std::tuple<uint64_t, uint64_t>>;
