@@ -225,6 +225,7 @@ batch_changed_places(struct spine_batch *batch)
     batch->rows_elsewhere = 0;
     batch->bytes_elsewhere = 0;
     batch->in_files = false;
+    batch->asks_files = false;
     batch->is_held = false;
     batch->info.bytes = 0;
     batch->file_count = 0;
@@ -252,6 +253,8 @@ batch_count_place(struct spine_batch *batch, const struct fence *fence,
     if (fence->keeper->file == NULL)
         return;
     batch->in_files = true;
+    batch->asks_files =
+        batch->asks_files || fence->keeper->file->table.filter_count > 0;
     assert(files != NULL);
     count_file(files, fence->keeper);
     batch->file_count = files->count;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The twins of blocks: which file of which store has the same image as a block in
- * memory. */
+/* The twins of blocks: which file of which store has the rows of a block in memory. */
 
 #include "batch/twin.h"
 
@@ -9,6 +8,7 @@
 #include "base/container.h"
 #include "base/planted.h"
 #include "batch/fence.h"
+#include "batch/file_keeper.h"
 
 /* The twins of the blocks of a file, by the numbers of these. */
 struct keeper_twins {
@@ -154,8 +154,11 @@ fence_move_to_twin(struct fence *fence, const struct file_twin *twin)
 {
     /* The twin goes with the block. */
     struct block_keeper *keeper = block_keeper_ref(twin->keeper);
+    const struct store_file *file = keeper->file;
 
     fence_move(fence, keeper, twin->number);
+    facts_to_fence(file_facts(file, twin->number), fence);
+    fence->bytes = file->table.blocks[twin->number].image_bytes;
     block_keeper_unref(keeper);
 }
 

@@ -3,7 +3,7 @@
 #define BATCH_TWIN_H
 
 /*
- * batch/twin -- a block that is in a file, too, or in another one.
+ * batch/twin -- a block whose rows are in a file, too, or in another one.
  *
  * A block that was written and stays where it was is noted as a twin: with the block,
  * which all batches that have it share, or with its file. It is not written once more,
@@ -41,7 +41,8 @@ bool twin_is_reliable(const struct block_keeper *keeper, const struct spine_stor
  * thread that has a reference to the batch. */
 bool
 twin_remember(const struct fence *fence, struct block_keeper *keeper, uint32_t number);
-/* The block of the fence leaves memory; its twin takes its place. */
+/* The block of the fence leaves memory; its twin takes its place, which may have another
+ * image of the same rows. */
 void fence_move_to_twin(struct fence *fence, const struct file_twin *twin);
 /* The keeper goes, and the twins of its blocks. */
 void keeper_twins_free(struct block_keeper *keeper);
