@@ -80,6 +80,8 @@ struct spine_batch {
     account_payer payer;
     /* Searches in vain that a filter would have saved. */
     atomic_uint_least64_t searches_in_vain;
+    /* The files that have all of its blocks, in their order (batch/twin.h). */
+    twin_list twins;
     /* A checkpoint has it, or is probably about to: what is merged of it has to be
      * written again. */
     atomic_bool is_saved;

@@ -18,7 +18,11 @@
 
 /* How far ahead of the block that is looked at its twins are asked for. */
 #define TWINS_AHEAD 8u
+/* Batches of at least this many blocks are remembered as a whole. */
+#define WHOLE_BLOCKS 64u
 
+static void find_places(struct batch_places *places, const struct spine_store *store);
+static void remember_whole(struct batch_places *places);
 static void prefetch_twins(const struct spine_batch *batch, size_t at);
 static bool is_encoded_fast(const struct layout *layout);
 static bool is_word(const struct cell_layout *column);
@@ -39,12 +43,28 @@ batch_places_new(struct spine_batch *batch, const struct spine_store *store,
     const size_t bytes =
         sizeof(struct batch_places) + batch->block_count * sizeof(struct batch_place);
     struct batch_places *places = mem_zalloc(bytes);
+    const struct file_twin *whole;
 
     *out = places;
     if (places == NULL)
         return fail_nomem(error, "the places of blocks", bytes);
     places->batch = spine_batch_ref(batch);
     places->count = batch->block_count;
+    whole = batch_twin_in_store(batch, store);
+    if (whole == NULL)
+        find_places(places, store);
+    else
+        for (size_t i = 0; i < places->count; i++)
+            places->places[i] = (struct batch_place){block_keeper_ref(whole->keeper),
+                                                     whole->number + (uint32_t)i};
+    return SPINE_OK;
+}
+
+static void
+find_places(struct batch_places *places, const struct spine_store *store)
+{
+    const struct spine_batch *batch = places->batch;
+
     for (size_t i = 0; i < places->count; i++) {
         const struct fence *fence = &batch->fences[i];
         const bool is_there =
@@ -63,7 +83,6 @@ batch_places_new(struct spine_batch *batch, const struct spine_store *store,
             places->missing_bytes += fence->bytes;
         }
     }
-    return SPINE_OK;
 }
 
 /* A fence leads to its block, that to its twin, and where the batch is large none of them
@@ -159,6 +178,21 @@ batch_places_remember(struct batch_places *places)
             all = false;
     }
     places->is_remembered = all;
+    if (all && places->written != NULL && places->count >= WHOLE_BLOCKS)
+        remember_whole(places);
+}
+
+/* If all blocks lie in one file as they do in the batch. */
+static void
+remember_whole(struct batch_places *places)
+{
+    const struct batch_place *first = &places->places[0];
+
+    for (size_t i = 1; i < places->count; i++)
+        if (places->places[i].keeper->file != first->keeper->file ||
+            places->places[i].number != first->number + i)
+            return;
+    batch_twin_remember(places->batch, first->keeper, first->number);
 }
 
 void

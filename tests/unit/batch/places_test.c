@@ -369,6 +369,44 @@ words_are_encoded_in_files(void **state)
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
+/* Of a large batch that lies in one file no block is asked where it is, unless the file
+ * is not to be relied on. */
+static void
+large_batches_are_known_as_a_whole(void **state)
+{
+    struct batch_places *first, *second;
+    const struct file_twin *whole;
+    struct world world;
+
+    (void)state;
+    words_open(&world, (size_t)80 * BLOCK_ROWS);
+    assert_null(batch_twin_in_store(world.stored.batch, world.stored.store));
+    assert_int_equal(write_batch(&world, world.stored.batch, &first),
+                     world.stored.batch->block_count);
+    whole = batch_twin_in_store(world.stored.batch, world.stored.store);
+    assert_non_null(whole);
+    assert_ptr_equal(whole->keeper->file, first->written);
+    assert_int_equal(write_batch(&world, world.stored.batch, &second), 0);
+    for (size_t i = 0; i < second->count; i++) {
+        uint32_t number;
+
+        assert_ptr_equal(batch_place(second, i, &number), first->written);
+        assert_int_equal(number, i);
+    }
+    batch_places_free(second);
+
+    world.sync_fails = true;
+    assert_int_equal(store_object_sync(first->written->object, NULL), SPINE_IO);
+    world.sync_fails = false;
+    assert_null(batch_twin_in_store(world.stored.batch, world.stored.store));
+    assert_int_equal(write_batch(&world, world.stored.batch, &second),
+                     world.stored.batch->block_count);
+    batch_places_free(first);
+    batch_places_free(second);
+    stored_release(&world.stored);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
 int
 main(void)
 {
@@ -379,6 +417,7 @@ main(void)
         cmocka_unit_test(test_twins_may_come_at_any_time),
         cmocka_unit_test(test_copies_are_known),
         cmocka_unit_test(words_are_encoded_in_files),
+        cmocka_unit_test(large_batches_are_known_as_a_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
