@@ -13,6 +13,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+static void count_put(struct spine_store *store, size_t bytes);
+
 enum spine_status
 store_list(struct spine_store *store, spine_name_fn *on_name, void *argument,
            struct spine_error *error)
@@ -123,15 +125,23 @@ store_put_prepare(struct spine_store *store, const char *name, const void *data,
     assert(spine_name_is_valid(name) && data != NULL);
     *out = (struct store_put){0};
     strcpy(put.name, name);
-    store_count(&store->writes, 1);
-    store_count(&store->write_bytes, bytes);
-    store_count(&store->syncs, 1);
-    if (backend->put_prepare != NULL)
+    if (backend->put_prepare != NULL) {
+        count_put(store, bytes);
         TRY_RETURN(store_answer(backend->put_prepare(backend->context, name, data, bytes,
                                                      &put.prepared, error),
                                 error));
+    }
     *out = put;
     return SPINE_OK;
+}
+
+/* The bytes are written and synced. */
+static void
+count_put(struct spine_store *store, size_t bytes)
+{
+    store_count(&store->writes, 1);
+    store_count(&store->write_bytes, bytes);
+    store_count(&store->syncs, 1);
 }
 
 enum spine_status
@@ -145,11 +155,12 @@ store_put_publish(struct store_put *put, struct spine_error *error)
     if (done.is_writer)
         return store_answer(backend->finish(backend->context, done.prepared, error),
                             error);
-    /* Of names; that of the bytes is counted. */
+    /* Of names. */
     store_count(&store->syncs, 1);
     if (backend->put_prepare != NULL)
         return store_answer(backend->put_publish(backend->context, done.prepared, error),
                             error);
+    count_put(store, done.bytes);
     return store_answer(
         backend->put_new(backend->context, done.name, done.data, done.bytes, error),
         error);
