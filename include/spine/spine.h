@@ -84,9 +84,9 @@ struct spine_options {
     /*
      * A merge that reads at least this many rows encodes its output: numbers take the
      * bits that they need, not the bytes of their type. While there are many batches a
-     * quarter of that is enough. Default 100,000; UINT32_MAX: never. Lower: small
-     * batches, which are merged away soon, take longer to write. Higher: more memory.
-     * Checkpoints write small batches of numbers encoded, unless this is UINT32_MAX.
+     * quarter of that is enough. Default 100,000; UINT32_MAX: never, not even in files of
+     * checkpoints, which have all numbers so. Lower: small batches, which are merged away
+     * soon, take longer to write. Higher: more memory.
      */
     uint32_t encode_rows;
     /*
@@ -94,9 +94,8 @@ struct spine_options {
      * search. Default 0.001, which takes 17 bits per key; from 1 on there are no filters.
      * Filters of files let ten times as many pass, a quarter at most, and take 11 bits:
      * they have to fit the cache. Lower: more memory. Higher: probes and exact seeks
-     * search more batches in vain. Filters are built by the first reader that profits, also
-     * of small batches that came with a checkpoint; a batch in several spines has one
-     * filter.
+     * search more batches in vain. Filters are built by the first reader that profits; a
+     * batch in several spines has one filter.
      */
     double filter_false_positive_rate;
     /* The least rows of a batch that may get a filter. Default 4,096. Lower: memory for

@@ -255,8 +255,7 @@ batch_count_place(struct spine_batch *batch, const struct fence *fence,
     if (fence->keeper->file == NULL)
         return;
     batch->in_files = true;
-    batch->asks_files =
-        batch->asks_files || fence->keeper->file->table.filter_count > 0;
+    batch->asks_files = batch->asks_files || fence->keeper->file->table.filter_count > 0;
     assert(files != NULL);
     count_file(files, fence->keeper);
     batch->file_count = files->count;

@@ -25,7 +25,7 @@ static void find_places(struct batch_places *places, const struct spine_store *s
 static void remember_whole(struct batch_places *places);
 static void prefetch_twins(const struct spine_batch *batch, size_t at);
 static bool is_encoded_fast(const struct layout *layout);
-static bool is_word(const struct cell_layout *column);
+static bool column_is_word(const struct cell_layout *column);
 static enum spine_status
 write_missing(struct batch_places *places, bool encode, struct spine_error *error);
 static enum spine_status write_block(struct batch_places *places, size_t index,
@@ -257,11 +257,11 @@ static bool
 is_encoded_fast(const struct layout *layout)
 {
     return !layout->key.spans && !layout->value.spans &&
-           (is_word(&layout->key) || is_word(&layout->value));
+           (column_is_word(&layout->key) || column_is_word(&layout->value));
 }
 
 static bool
-is_word(const struct cell_layout *column)
+column_is_word(const struct cell_layout *column)
 {
     return column->shape == SHAPE_WORD4 || column->shape == SHAPE_WORD8;
 }
@@ -308,8 +308,8 @@ write_block(struct batch_places *places, size_t index, struct rows *scratch,
 
         facts_to_fence(&facts, &in_file);
     }
-    st = batch_writer_block(
-        places->writer, encoded != NULL ? block_image(encoded) : pin.image, error);
+    st = batch_writer_block(places->writer,
+                            encoded != NULL ? block_image(encoded) : pin.image, error);
     block_unref(encoded);
     pin_release(&pin);
     if (st == SPINE_OK)

@@ -70,10 +70,9 @@ enum spine_status batch_places_new(struct spine_batch *batch,
                                    struct batch_places **out, struct spine_error *error);
 /* Writes the blocks that are nowhere yet to a file of the store. Blocks; but the end of a
  * large file may still be under way, while the caller goes on with others. */
-enum spine_status batch_places_write(struct batch_places *places,
-                                     struct spine_store *store,
-                                     const struct batch_places_options *how,
-                                     struct spine_error *error);
+enum spine_status
+batch_places_write(struct batch_places *places, struct spine_store *store,
+                   const struct batch_places_options *how, struct spine_error *error);
 /* After that: may another batch, that was there before, have blocks that are written? */
 bool batch_places_share(const struct batch_places *places);
 /* After that, once: waits until the file can be read. */

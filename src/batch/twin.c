@@ -18,7 +18,8 @@ struct keeper_twins {
 
 static const struct file_twin *
 find_twin(const twin_list *list, const struct spine_store *store, bool *has_suspect);
-static bool is_needed(const twin_list *list, const struct store_file *file, bool *is_there);
+static bool
+is_needed(const twin_list *list, const struct store_file *file, bool *is_there);
 static bool add_twin(twin_list *list, struct block_keeper *keeper, uint32_t number);
 static struct file_twin *claim_twin(twin_list *list);
 static void *on_take(struct store_guest *guest);
@@ -44,7 +45,8 @@ batch_twin_in_store(const struct spine_batch *batch, const struct spine_store *s
     return find_twin(&batch->twins, store, &has_suspect);
 }
 
-/* NULL: an empty list. Of another store's twins nothing but the store is looked at: it may be closed now. */
+/* NULL: an empty list. Of another store's twins nothing but the store is looked at: it may
+ * be closed now. */
 static const struct file_twin *
 find_twin(const twin_list *list, const struct spine_store *store, bool *has_suspect)
 {
@@ -103,8 +105,8 @@ is_needed(const twin_list *list, const struct store_file *file, bool *is_there)
 }
 
 /* A twin whose store was closed becomes that of another one, so a block that is copied to
- * one store after the other has as many twins as are open at a time. Without a list, there
- * is no memory. */
+ * one store after the other has as many twins as are open at a time. There is no list
+ * where there is no memory. */
 static bool
 add_twin(twin_list *list, struct block_keeper *keeper, uint32_t number)
 {

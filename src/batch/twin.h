@@ -43,12 +43,12 @@ bool twin_is_reliable(const struct block_keeper *keeper, const struct spine_stor
  * thread that has a reference to the batch. */
 bool
 twin_remember(const struct fence *fence, struct block_keeper *keeper, uint32_t number);
-/* The same of all blocks of a batch that lie in one file in their order, without a look at
- * any of them: the twin of the first one. */
+/* The same of all blocks of a batch that lie in one file in their order: the twin of the
+ * first one, without a look at any of them. */
 const struct file_twin *
 batch_twin_in_store(const struct spine_batch *batch, const struct spine_store *store);
-/* The blocks of the batch are in the keeper's file, from block `number` on. Without memory
- * that is forgotten. Any thread that has a reference to the batch. */
+/* The blocks of the batch are in the keeper's file, from block `number` on. That is
+ * forgotten without memory. Any thread that has a reference to the batch. */
 void batch_twin_remember(struct spine_batch *batch, struct block_keeper *keeper,
                          uint32_t number);
 /* The block of the fence leaves memory; its twin takes its place, which may have another

@@ -15,9 +15,9 @@ static const struct lookup_options no_lookups = {.rows_min = UINT64_MAX};
 
 static enum spine_status
 gather_cut(struct gather *gather, struct spine_cut *cut, struct spine_error *error);
-static enum spine_status
-gather_batch(struct gather *gather, const struct spine_cut *cut, size_t index,
-             struct gather_places *out, struct spine_error *error);
+static enum spine_status gather_batch(struct gather *gather, const struct spine_cut *cut,
+                                      size_t index, struct gather_places *out,
+                                      struct spine_error *error);
 static const struct lookup_options *
 lookup_of(const struct spine_snapshot *snapshot, const struct spine_batch *batch);
 static struct batch_places *

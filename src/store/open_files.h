@@ -87,8 +87,7 @@ enum spine_status open_file_sync(struct directory *directory, struct open_file *
 enum spine_status open_files_keep(struct directory *directory, struct removal *removal,
                                   struct spine_error *error);
 /* The name is gone, or is there after all. */
-void
-open_files_kept(struct directory *directory, struct removal *removal, bool is_gone);
+void open_files_kept(struct directory *directory, struct removal *removal, bool is_gone);
 
 /* Takes the descriptors of half of the idle files, at least of one. False: no file was
  * idle. */

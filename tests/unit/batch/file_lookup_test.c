@@ -226,8 +226,8 @@ readers_build_the_filter_that_a_file_lacks(void **state)
 
         world_open(&world, kind, 64u << 20);
         in_memory = batch_new(&world);
-        assert_int_equal(
-            batch_to_file_with(in_memory, world.store, &none, &bare, NULL), SPINE_OK);
+        assert_int_equal(batch_to_file_with(in_memory, world.store, &none, &bare, NULL),
+                         SPINE_OK);
         spine_batch_unref(in_memory);
         assert_int_equal(bare->fences[0].keeper->file->table.filter_count, 0);
         batch_search_failed(world.batch, &lookup_defaults, ROWS);

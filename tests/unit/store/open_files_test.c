@@ -441,9 +441,9 @@ what_is_opened_during_a_removal_stays(void **state)
     files = fixture.backend.context;
     fixture.backend.close(files, fixture.objects[0]);
     assert_int_equal(open_files_keep(files, &removal, NULL), SPINE_OK);
-    assert_int_equal(fixture.backend.open(files, "file-0", &fixture.objects[0],
-                                          &fixture.bytes, NULL),
-                     SPINE_OK);
+    assert_int_equal(
+        fixture.backend.open(files, "file-0", &fixture.objects[0], &fixture.bytes, NULL),
+        SPINE_OK);
     assert_int_equal(unlinkat(files->descriptor, "file-0", 0), 0);
     open_files_kept(files, &removal, true);
     while (open_files_give_up(fixture.open))
