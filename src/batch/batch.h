@@ -228,8 +228,8 @@ void batch_charge(struct spine_batch *batch, struct account *account);
  * only written, merged or scanned never pay for one. Any thread.
  *
  * A block in a file has a filter in that file (batch/file_lookup.h), whatever batch it is
- * part of, unless the file is part of a checkpoint's pack. So a batch with blocks in files
- * that have filters gets none of its own, and its other blocks have none.
+ * part of, unless the file lies in the pack of a checkpoint. So a batch with blocks in
+ * files that have filters gets none of its own, and its other blocks have none.
  */
 
 /* The filter, or NULL when there is none. */

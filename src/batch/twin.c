@@ -45,8 +45,8 @@ batch_twin_in_store(const struct spine_batch *batch, const struct spine_store *s
     return find_twin(&batch->twins, store, &has_suspect);
 }
 
-/* NULL: an empty list. Of another store's twins nothing but the store is looked at: it may
- * be closed now. */
+/* NULL: an empty list. Of another store's twins nothing but the store is looked at, which
+ * may be closed now. */
 static const struct file_twin *
 find_twin(const twin_list *list, const struct spine_store *store, bool *has_suspect)
 {
