@@ -35,6 +35,8 @@ enum planted {
     PLANTED_MANIFEST_OVERLOOKED,
     /* A sync that failed is tried again, and believed. */
     PLANTED_SYNC_TRIED_AGAIN,
+    /* The same of the names of a directory. */
+    PLANTED_NAMES_TRIED_AGAIN,
     /* Restoring leaves a batch out. */
     PLANTED_BATCH_FORGOTTEN,
     /* The checksum of a manifest is not looked at. */

@@ -8,10 +8,15 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/planted.h"
 #include "store/store_state.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+static uint64_t names_sync_began(struct spine_store *store);
+static void
+names_sync_ended(struct spine_store *store, uint64_t number, enum spine_status st);
 
 enum spine_status
 store_list(struct spine_store *store, spine_name_fn *on_name, void *argument,
@@ -140,6 +145,8 @@ store_put_publish(struct store_put *put, struct spine_error *error)
     const struct store_put done = *put;
     struct spine_store *store = done.store;
     const struct spine_backend *backend = &store->backend;
+    enum spine_status st;
+    uint64_t number;
 
     *put = (struct store_put){0};
     if (done.is_writer)
@@ -147,12 +154,13 @@ store_put_publish(struct store_put *put, struct spine_error *error)
                             error);
     /* Of names; that of the bytes is counted. */
     store_count(&store->syncs, 1);
+    number = names_sync_began(store);
     if (backend->put_prepare != NULL)
-        return store_answer(backend->put_publish(backend->context, done.prepared, error),
-                            error);
-    return store_answer(
-        backend->put_new(backend->context, done.name, done.data, done.bytes, error),
-        error);
+        st = backend->put_publish(backend->context, done.prepared, error);
+    else
+        st = backend->put_new(backend->context, done.name, done.data, done.bytes, error);
+    names_sync_ended(store, number, st);
+    return store_answer(st, error);
 }
 
 void
@@ -184,12 +192,38 @@ store_remove(struct spine_store *store, const char *name, struct spine_error *er
 enum spine_status
 store_sync_names(struct spine_store *store, struct spine_error *error)
 {
-    const uint64_t begin_ns = clock_now_ns();
+    const uint64_t begin_ns = clock_now_ns(), number = names_sync_began(store);
     const enum spine_status st = store->backend.sync_names(store->backend.context, error);
 
+    names_sync_ended(store, number, st);
     store_count(&store->syncs, 1);
     store_time(&store->sync_times, begin_ns);
     return store_answer(st, error);
+}
+
+static uint64_t
+names_sync_began(struct spine_store *store)
+{
+    uint64_t number;
+
+    mutex_lock(&store->objects.mutex);
+    number = store->names.next++;
+    mutex_unlock(&store->objects.mutex);
+    return number;
+}
+
+/* A put whose name is taken has synced nothing. */
+static void
+names_sync_ended(struct spine_store *store, uint64_t number, enum spine_status st)
+{
+    if (st != SPINE_OK && st != SPINE_EXISTS && !PLANTED(NAMES_TRIED_AGAIN))
+        store_objects_suspect(store);
+    if (st != SPINE_OK)
+        return;
+    mutex_lock(&store->objects.mutex);
+    if (number > store->names.durable)
+        store->names.durable = number;
+    mutex_unlock(&store->objects.mutex);
 }
 
 struct checkpoint_ledger *
