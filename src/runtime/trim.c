@@ -24,8 +24,8 @@
 #define TRIM_BYTES_MIN (8u << 20)
 /* How long the job waits before it looks: 2^n ms. */
 #define TRIM_DOUBLINGS 8u
-/* The job rests after a trim, so many times as long as that took, but no longer than
- * REST_NS_MAX. */
+/* After a trim the job rests: REST_TIMES as long as the trim took, or REST_NS_MAX when
+ * that is less. */
 #define REST_TIMES 30u
 #define REST_NS_MAX UINT64_C(2000000000)
 /* With a limit: the bytes that must have come beyond what the library holds, and the part

@@ -45,7 +45,7 @@ export_to(struct world *world, uint64_t sequence, const struct spine_backend *di
                      SPINE_OK);
     assert_int_equal(spine_store_open(&backend, &options, &store, NULL), SPINE_OK);
     failure->count = 0;
-    st = checkpoint_export(world->store, sequence, store, info, error);
+    st = checkpoint_export(world->store, sequence, store, NULL, info, error);
     spine_store_close(store);
     return st;
 }
@@ -220,7 +220,7 @@ test_memory_runs_out(void **state)
                          SPINE_OK);
         assert_int_equal(spine_store_open(&backend, &options, &store, NULL), SPINE_OK);
         fault_alloc_arm(FAULT_ONCE, nth);
-        st = checkpoint_export(world.store, 1, store, &info, &error);
+        st = checkpoint_export(world.store, 1, store, NULL, &info, &error);
         assert_int_equal(st, fault_alloc_disarm() ? SPINE_NOMEM : SPINE_OK);
         spine_store_close(store);
         objects = world_objects(&(struct world){.disk = disk});
