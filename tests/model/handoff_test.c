@@ -48,7 +48,7 @@ enum mistake {
     CUT_HOLDS_NOTHING,     /* a checkpoint keeps no references to its batches */
     CUT_KEEPS_NO_FILES,    /* the same of batches that are in files already */
     SNAPSHOT_KEEPS_NO_FILES,
-    NO_WAKE_FOR_ROOM,      /* who waits for room is not told that there is some */
+    NO_WAKE_FOR_ROOM, /* who waits for room is not told that there is some */
     NO_WAKE_ON_CLOSE,
     MISTAKES
 };
