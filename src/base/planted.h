@@ -53,6 +53,12 @@ enum planted {
     PLANTED_SIGNAL_LOST,
     /* A wait does not look again before it sleeps. */
     PLANTED_WAKE_OVERLOOKED,
+    /* A wait does not look again after it was woken. */
+    PLANTED_WAIT_ONCE,
+    /* A merge lets go of the lock while its inputs are gone and its output is not in. */
+    PLANTED_LOCK_DROPPED,
+    /* Readers see what is inserted after their snapshot. */
+    PLANTED_LIST_LIVES,
     /* A batch is freed one reference early. */
     PLANTED_REFERENCE_MISSED
 };
