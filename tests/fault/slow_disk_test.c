@@ -230,6 +230,52 @@ test_slow_writes(void **state)
     world_close(&world);
 }
 
+/* While inserts wait for a slow disk, checkpoints are made, and come back. */
+static void
+test_checkpoints_meanwhile(void **state)
+{
+    struct inserter inserters[THREADS];
+    struct spine_restored *restored;
+    struct spine_stats stats;
+    struct world world;
+    struct spine *back;
+    uint64_t rows = 0;
+
+    (void)state;
+    world_open(&world, 0);
+    atomic_store(&world.is_slow, true);
+    begin(&world, inserters);
+    do {
+        usleep(1000);
+        spine_get_stats(world.spine, &stats);
+    } while (stats.backpressure_waits == 0 && stats.inserted_batches < THREADS * BATCHES);
+    for (unsigned i = 0; i < 4; i++) {
+        const struct spine_checkpoint_item item = {.name = "it", .spine = world.spine};
+        struct spine_checkpoint_info info;
+        const uint64_t begin_ns = now_ns();
+
+        assert_int_equal(spine_checkpoint(world.store, &item, 1, NULL, &info, NULL),
+                         SPINE_OK);
+        /* Some files, of some writes each. */
+        assert_true(now_ns() - begin_ns < 30 * SECOND);
+        assert_true(info.rows >= rows);
+        rows = info.rows;
+    }
+    end(inserters);
+    atomic_store(&world.is_slow, false);
+    assert_int_equal(spine_restore(world.store, 0, world.runtime, NULL, &restored, NULL),
+                     SPINE_OK);
+    back = spine_restored_take(restored, "it");
+    spine_restored_free(restored);
+    assert_int_equal(spine_check(back, NULL), SPINE_OK);
+    spine_get_stats(back, &stats);
+    assert_int_equal(stats.rows, rows);
+    spine_close(back);
+    assert_int_equal(spine_wait_idle(world.spine, 60 * SECOND, NULL), SPINE_OK);
+    expect_everything(&world);
+    world_close(&world);
+}
+
 static void
 test_closing_meanwhile(void **state)
 {
@@ -299,6 +345,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slow_writes),
+        cmocka_unit_test(test_checkpoints_meanwhile),
         cmocka_unit_test(test_closing_meanwhile),
         cmocka_unit_test(test_full_disk),
     };
