@@ -3,13 +3,16 @@
 /*
  * A disk that takes 50 ms for each write, and one that is full for a while, under two
  * inserting threads: batches stay within the limit, no wait lasts longer than it was
- * told, readers go on, a spine can be closed meanwhile, and nothing is lost.
+ * told, readers and checkpoints go on, a spine can be closed meanwhile, nothing is lost,
+ * and whoever uses the disk holds no lock.
  */
 
 #include "core.h"
 #include "harness/check.h"
 #include "harness/host.h"
+#include "runtime/pump.h"
 #include "spine/fault.h"
+#include "store/store_state.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -69,6 +72,26 @@ is_in_slice(const struct world *world)
     return false;
 }
 
+/* Nobody who reads or writes holds a lock that others want. */
+static void
+require_no_lock(const struct world *world)
+{
+#ifndef NDEBUG
+    if (world->spine == NULL)
+        return;
+    require(!mutex_is_held(&world->spine->mutex), "a disk is used under a spine's lock");
+    require(!mutex_is_held(&world->runtime->mutex), "and under the runtime's");
+    require(!mutex_is_held(&world->runtime->budget.mutex), "and under the budget's");
+    require(!mutex_is_held(&world->store->work.mutex), "and under that of its work");
+    require(!mutex_is_held(&world->store->objects.mutex), "and under that of objects");
+    for (unsigned i = 0; i < world->store->cache.shard_count; i++)
+        require(!mutex_is_held(&world->store->cache.shards[i].mutex),
+                "and under that of the cache");
+#else
+    (void)world;
+#endif
+}
+
 static void
 on_operation(void *argument, enum spine_operation operation, const char *name,
              uint64_t offset, size_t size, struct spine_fault *fault)
@@ -78,6 +101,7 @@ on_operation(void *argument, enum spine_operation operation, const char *name,
     (void)name;
     (void)offset;
     (void)size;
+    require_no_lock(world);
     if (operation != SPINE_OPERATION_WRITE)
         return;
     atomic_fetch_add(&world->writes, 1);
