@@ -14,9 +14,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-static uint64_t names_sync_began(struct spine_store *store);
-static void
-names_sync_ended(struct spine_store *store, uint64_t number, enum spine_status st);
+static void names_sync_failed(struct spine_store *store);
 
 enum spine_status
 store_list(struct spine_store *store, spine_name_fn *on_name, void *argument,
@@ -146,7 +144,6 @@ store_put_publish(struct store_put *put, struct spine_error *error)
     struct spine_store *store = done.store;
     const struct spine_backend *backend = &store->backend;
     enum spine_status st;
-    uint64_t number;
 
     *put = (struct store_put){0};
     if (done.is_writer)
@@ -154,12 +151,13 @@ store_put_publish(struct store_put *put, struct spine_error *error)
                             error);
     /* Of names; that of the bytes is counted. */
     store_count(&store->syncs, 1);
-    number = names_sync_began(store);
     if (backend->put_prepare != NULL)
         st = backend->put_publish(backend->context, done.prepared, error);
     else
         st = backend->put_new(backend->context, done.name, done.data, done.bytes, error);
-    names_sync_ended(store, number, st);
+    /* It may have synced all names. One whose name is taken has synced nothing. */
+    if (st != SPINE_OK && st != SPINE_EXISTS)
+        names_sync_failed(store);
     return store_answer(st, error);
 }
 
@@ -192,38 +190,30 @@ store_remove(struct spine_store *store, const char *name, struct spine_error *er
 enum spine_status
 store_sync_names(struct spine_store *store, struct spine_error *error)
 {
-    const uint64_t begin_ns = clock_now_ns(), number = names_sync_began(store);
-    const enum spine_status st = store->backend.sync_names(store->backend.context, error);
-
-    names_sync_ended(store, number, st);
-    store_count(&store->syncs, 1);
-    store_time(&store->sync_times, begin_ns);
-    return store_answer(st, error);
-}
-
-static uint64_t
-names_sync_began(struct spine_store *store)
-{
+    const uint64_t begin_ns = clock_now_ns();
+    enum spine_status st;
     uint64_t number;
 
     mutex_lock(&store->objects.mutex);
     number = store->names.next++;
     mutex_unlock(&store->objects.mutex);
-    return number;
-}
-
-/* A put whose name is taken has synced nothing. */
-static void
-names_sync_ended(struct spine_store *store, uint64_t number, enum spine_status st)
-{
-    if (st != SPINE_OK && st != SPINE_EXISTS && !PLANTED(NAMES_TRIED_AGAIN))
-        store_objects_suspect(store);
+    st = store->backend.sync_names(store->backend.context, error);
     if (st != SPINE_OK)
-        return;
+        names_sync_failed(store);
     mutex_lock(&store->objects.mutex);
-    if (number > store->names.durable)
+    if (st == SPINE_OK && number > store->names.durable)
         store->names.durable = number;
     mutex_unlock(&store->objects.mutex);
+    store_count(&store->syncs, 1);
+    store_time(&store->sync_times, begin_ns);
+    return store_answer(st, error);
+}
+
+static void
+names_sync_failed(struct spine_store *store)
+{
+    if (!PLANTED(NAMES_TRIED_AGAIN))
+        store_objects_suspect(store);
 }
 
 struct checkpoint_ledger *
