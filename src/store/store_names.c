@@ -209,11 +209,20 @@ store_sync_names(struct spine_store *store, struct spine_error *error)
     return store_answer(st, error);
 }
 
+/* All objects whose names were not durable before are suspect for good, also those that
+ * are being written. */
 static void
 names_sync_failed(struct spine_store *store)
 {
-    if (!PLANTED(NAMES_TRIED_AGAIN))
-        store_objects_suspect(store);
+    struct object_table *table = &store->objects;
+
+    mutex_lock(&table->mutex);
+    for (size_t i = 0; i < OBJECT_CHAINS && !PLANTED(NAMES_TRIED_AGAIN); i++)
+        for (struct store_object *object = table->chains[i]; object != NULL;
+             object = object->next)
+            if (object->named_before > store->names.durable)
+                atomic_store(&object->state, OBJECT_SUSPECT);
+    mutex_unlock(&table->mutex);
 }
 
 struct checkpoint_ledger *

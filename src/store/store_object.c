@@ -178,20 +178,6 @@ store_object_sync(struct store_object *object, struct spine_error *error)
 }
 
 void
-store_objects_suspect(struct spine_store *store)
-{
-    struct object_table *table = &store->objects;
-
-    mutex_lock(&table->mutex);
-    for (size_t i = 0; i < OBJECT_CHAINS; i++)
-        for (struct store_object *object = table->chains[i]; object != NULL;
-             object = object->next)
-            if (object->named_before > store->names.durable)
-                atomic_store(&object->state, OBJECT_SUSPECT);
-    mutex_unlock(&table->mutex);
-}
-
-void
 store_object_mark_durable(struct store_object *object)
 {
     atomic_store(&object->state, OBJECT_DURABLE);

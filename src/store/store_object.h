@@ -72,9 +72,6 @@ void store_object_keep(struct store_object *object, bool kept);
  * suspect for good. Blocks. */
 enum spine_status
 store_object_sync(struct store_object *object, struct spine_error *error);
-/* Syncing names has failed: all objects whose names were not durable before are suspect
- * for good, also those that are being written. */
-void store_objects_suspect(struct spine_store *store);
 /* The caller knows that bytes and name are durable. */
 void store_object_mark_durable(struct store_object *object);
 enum object_state store_object_state(const struct store_object *object);
