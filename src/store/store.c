@@ -352,7 +352,10 @@ press(struct runtime_service *service, struct spine_runtime *runtime,
 static void
 shrink(struct runtime_service *service)
 {
-    cache_shrink(&((struct spine_store *)(void *)service)->cache);
+    struct spine_store *store = (struct spine_store *)(void *)service;
+
+    cache_shrink(&store->cache);
+    unit_pool_shrink(store);
 }
 
 uint64_t

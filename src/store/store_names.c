@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+static void count_put(struct spine_store *store, size_t bytes);
 static void names_sync_failed(struct spine_store *store);
 
 enum spine_status
@@ -126,15 +127,23 @@ store_put_prepare(struct spine_store *store, const char *name, const void *data,
     assert(spine_name_is_valid(name) && data != NULL);
     *out = (struct store_put){0};
     strcpy(put.name, name);
-    store_count(&store->writes, 1);
-    store_count(&store->write_bytes, bytes);
-    store_count(&store->syncs, 1);
-    if (backend->put_prepare != NULL)
+    if (backend->put_prepare != NULL) {
+        count_put(store, bytes);
         TRY_RETURN(store_answer(backend->put_prepare(backend->context, name, data, bytes,
                                                      &put.prepared, error),
                                 error));
+    }
     *out = put;
     return SPINE_OK;
+}
+
+/* The bytes are written and synced. */
+static void
+count_put(struct spine_store *store, size_t bytes)
+{
+    store_count(&store->writes, 1);
+    store_count(&store->write_bytes, bytes);
+    store_count(&store->syncs, 1);
 }
 
 enum spine_status
@@ -149,12 +158,14 @@ store_put_publish(struct store_put *put, struct spine_error *error)
     if (done.is_writer)
         return store_answer(backend->finish(backend->context, done.prepared, error),
                             error);
-    /* Of names; that of the bytes is counted. */
+    /* Of names. */
     store_count(&store->syncs, 1);
     if (backend->put_prepare != NULL)
         st = backend->put_publish(backend->context, done.prepared, error);
-    else
+    else {
+        count_put(store, done.bytes);
         st = backend->put_new(backend->context, done.name, done.data, done.bytes, error);
+    }
     /* It may have synced all names. One whose name is taken has synced nothing. */
     if (st != SPINE_OK && st != SPINE_EXISTS)
         names_sync_failed(store);
