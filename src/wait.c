@@ -74,6 +74,8 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
         (void)condition_wait_until(condition, &spine->mutex,
                                    due_ns < deadline_ns ? due_ns : deadline_ns);
         spine->locked.sleepers--;
+        if (PLANTED(WAIT_ONCE))
+            return SPINE_OK;
     }
 }
 

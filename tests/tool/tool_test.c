@@ -285,6 +285,7 @@ test_inspect(void **state)
     assert_int_equal(number_of(json, "rows"), 10000);
     assert_int_equal(number_of(json, "keys"), 10000);
     assert_int_equal(number_of(json, "negative_rows"), 0);
+    assert_int_equal(number_of(json, "level"), 0);
     assert_int_equal(number_of(json, "key_min"), 0);
     assert_int_equal(number_of(json, "key_max"), 3 * 9999);
     blocks = cJSON_GetObjectItemCaseSensitive(json, "blocks");
@@ -310,7 +311,9 @@ test_inspect(void **state)
     assert_null(
         cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(json, 0), "column_bytes"));
     cJSON_Delete(json);
+    add_file(&world, batch_of_numbers(15000));
     assert_int_equal(run(output, "inspect --columns %s", world.directory), 0);
+    assert_non_null(strstr(output, "15000 of 15000 keys, 0 negative; level 1\n"));
     assert_non_null(strstr(output, "u64 -> u64, time untimed, 1 weight\n"));
     assert_non_null(strstr(output, "bytes -> i64, time untimed, 1 weight\n"));
     assert_non_null(strstr(output, "\\xff\\xfe\n"));
