@@ -42,6 +42,8 @@ static enum spine_status encode_fixed(struct cell_store *store,
 static enum spine_status encode_varying(struct cell_store *store,
                                         const struct tuple_source *source,
                                         struct spine_error *error);
+static bool
+reserve_cells(struct cell_store *store, uint64_t used, size_t done, size_t rows);
 static void encode_varying_chunk(struct cell_store *store,
                                  const struct tuple_source *source,
                                  struct encoding *encoding);
@@ -178,11 +180,26 @@ encode_varying(struct cell_store *store, const struct tuple_source *source,
             used += sizes[i];
             store->offsets[at + i + 1] = used;
         }
-        if (!array_reserve(&store->cells, &store->cells_capacity, 1, (size_t)used + 1))
+        if (!reserve_cells(store, used, at + encoding.rows, rows))
             return fail_nomem(error, "the cells of tuples", (size_t)used);
         encode_varying_chunk(store, source, &encoding);
     }
     return SPINE_OK;
+}
+
+/* Room for the bytes of the first `done` of `rows`: at first for all of them, if they are
+ * like these, as cells that grow are copied again and again. */
+static bool
+reserve_cells(struct cell_store *store, uint64_t used, size_t done, size_t rows)
+{
+    const uint64_t mean = used / done + 1;
+    const uint64_t likely = rows <= SPINE_BYTES_MAX / mean ? mean * rows : 0;
+    const size_t wanted = (size_t)(likely + likely / 16);
+
+    if ((size_t)used < store->cells_capacity)
+        return true;
+    return (wanted > used && array_reserve(&store->cells, &store->cells_capacity, 1, wanted)) ||
+           array_reserve(&store->cells, &store->cells_capacity, 1, (size_t)used + 1);
 }
 
 static void
