@@ -51,6 +51,10 @@ static struct {
     size_t bytes;
 } locked;
 
+/* Of all who have limited the stock, and how many these are. */
+static atomic_size_t limit_bytes;
+static atomic_uint limits;
+
 static bool try_lock(void);
 static void unlock(void);
 static void init_locked(void);
@@ -79,6 +83,11 @@ stock_put(void *memory, size_t bytes, size_t bytes_most)
     struct piece *freed[FREED_MOST];
     unsigned count = 0;
 
+    if (atomic_load_explicit(&limits, memory_order_relaxed) > 0) {
+        const size_t limit = atomic_load_explicit(&limit_bytes, memory_order_relaxed);
+
+        bytes_most = limit < bytes_most ? limit : bytes_most;
+    }
     if (bytes < STOCK_PIECE_MIN || bytes >= STOCK_PIECE_MAX || !try_lock())
         return false;
     if (locked.ages.next == NULL)
@@ -118,6 +127,21 @@ stock_empty(void)
         first = first->next;
         free(piece);
     }
+}
+
+void
+stock_limit(size_t bytes)
+{
+    atomic_fetch_add(&limit_bytes, bytes);
+    atomic_fetch_add(&limits, 1);
+}
+
+void
+stock_unlimit(size_t bytes)
+{
+    assert(atomic_load(&limits) > 0);
+    atomic_fetch_sub(&limits, 1);
+    atomic_fetch_sub(&limit_bytes, bytes);
 }
 
 static bool

@@ -29,5 +29,9 @@ void *stock_take(size_t bytes);
 bool stock_put(void *memory, size_t bytes, size_t bytes_most);
 /* Frees everything that is kept. */
 void stock_empty(void);
+/* Until stock_unlimit() is called with the same number no more is kept than this, and what
+ * others allow who have limited it. */
+void stock_limit(size_t bytes);
+void stock_unlimit(size_t bytes);
 
 #endif

@@ -10,7 +10,6 @@
  */
 
 #include "base/assert.h"
-#include "base/stock.h"
 #include "runtime/process.h"
 #include "runtime/pump.h"
 
@@ -40,7 +39,6 @@ spine_runtime_close(struct spine_runtime *runtime)
     if (runtime->executor->on_close != NULL)
         runtime->executor->on_close(runtime, in_pump);
     runtime_unref(runtime);
-    stock_empty();
 }
 
 static bool

@@ -86,6 +86,30 @@ the_oldest_are_freed_beyond_the_bound(void **state)
 }
 
 static void
+limits_add_up_and_end(void **state)
+{
+    (void)state;
+    stock_limit(PIECE);
+    stock_limit(PIECE + 1);
+    for (unsigned i = 0; i < 5; i++)
+        assert_true(stock_put(piece_new(PIECE), PIECE, MUCH));
+    for (unsigned i = 0; i < 2; i++)
+        free(stock_take(PIECE));
+    assert_null(stock_take(PIECE));
+
+    stock_unlimit(PIECE);
+    stock_unlimit(PIECE + 1);
+    for (unsigned i = 0; i < 5; i++)
+        assert_true(stock_put(piece_new(PIECE), PIECE, MUCH));
+    for (unsigned i = 0; i < 5; i++) {
+        void *const piece = stock_take(PIECE);
+
+        assert_non_null(piece);
+        free(piece);
+    }
+}
+
+static void
 a_lower_bound_frees_a_few_at_a_time(void **state)
 {
     unsigned kept = 0;
@@ -174,6 +198,7 @@ main(void)
         cmocka_unit_test_setup(the_latest_that_fits_is_taken, empty_it),
         cmocka_unit_test_setup(a_piece_of_the_next_class_fits, empty_it),
         cmocka_unit_test_setup(the_oldest_are_freed_beyond_the_bound, empty_it),
+        cmocka_unit_test_setup(limits_add_up_and_end, empty_it),
         cmocka_unit_test_setup(a_lower_bound_frees_a_few_at_a_time, empty_it),
         cmocka_unit_test_setup(small_and_very_large_memory_is_not_kept, empty_it),
         cmocka_unit_test_setup(what_is_kept_goes_when_it_is_emptied, empty_it),
