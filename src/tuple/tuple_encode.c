@@ -22,6 +22,9 @@
 
 #include <inttypes.h>
 
+/* So many bytes may be reserved because of what the first rows have. */
+#define GUESSED_BYTES_MAX ((size_t)16 << 20)
+
 /* Some rows on their way. */
 struct encoding {
     /* Rows [begin, begin + rows) of the columns. */
@@ -187,19 +190,20 @@ encode_varying(struct cell_store *store, const struct tuple_source *source,
     return SPINE_OK;
 }
 
-/* Room for the bytes of the first `done` of `rows`: at first for all of them, if they are
- * like these, as cells that grow are copied again and again. */
+/* Room for the `used` bytes of the first `done` of `rows`, and for the others if they are
+ * like these: cells that grow are copied again and again. */
 static bool
 reserve_cells(struct cell_store *store, uint64_t used, size_t done, size_t rows)
 {
-    const uint64_t mean = used / done + 1;
-    const uint64_t likely = rows <= SPINE_BYTES_MAX / mean ? mean * rows : 0;
-    const size_t wanted = (size_t)(likely + likely / 16);
+    uint64_t mean = used / done + 1;
+    size_t bytes = (size_t)used + 1;
 
-    if ((size_t)used < store->cells_capacity)
+    if (used < store->cells_capacity)
         return true;
-    return (wanted > used && array_reserve(&store->cells, &store->cells_capacity, 1, wanted)) ||
-           array_reserve(&store->cells, &store->cells_capacity, 1, (size_t)used + 1);
+    mean += mean / 16;
+    if (rows <= GUESSED_BYTES_MAX / mean)
+        bytes = (size_t)mean * rows;
+    return array_reserve(&store->cells, &store->cells_capacity, 1, bytes);
 }
 
 static void
