@@ -49,18 +49,19 @@ static struct {
     struct link sizes[SIZES];
     struct link ages;
     size_t bytes;
-} locked;
+} stock;
 
-/* Of all who have limited the stock, and how many these are. */
+/* The bytes of all calls of stock_limit() that have not ended, and how many these are. */
 static atomic_size_t limit_bytes;
 static atomic_uint limits;
 
 static bool try_lock(void);
 static void unlock(void);
-static void init_locked(void);
+/* With the lock: */
+static void init_rings(void);
 static unsigned size_of(size_t bytes);
-static struct piece *find_locked(size_t bytes);
-static void remove_locked(struct piece *piece);
+static struct piece *find_piece(size_t bytes);
+static void remove_piece(struct piece *piece);
 
 void *
 stock_take(size_t bytes)
@@ -69,9 +70,9 @@ stock_take(size_t bytes)
 
     if (bytes < STOCK_PIECE_MIN || bytes >= STOCK_PIECE_MAX || !try_lock())
         return NULL;
-    piece = locked.bytes > 0 ? find_locked(bytes) : NULL;
+    piece = stock.bytes > 0 ? find_piece(bytes) : NULL;
     if (piece != NULL)
-        remove_locked(piece);
+        remove_piece(piece);
     unlock();
     return piece;
 }
@@ -90,15 +91,15 @@ stock_put(void *memory, size_t bytes, size_t bytes_most)
     }
     if (bytes < STOCK_PIECE_MIN || bytes >= STOCK_PIECE_MAX || !try_lock())
         return false;
-    if (locked.ages.next == NULL)
-        init_locked();
+    if (stock.ages.next == NULL)
+        init_rings();
     piece->bytes = bytes;
-    RING_APPEND(&locked.sizes[size_of(bytes)], &piece->by_size);
-    RING_APPEND(&locked.ages, &piece->by_age);
-    locked.bytes += bytes;
-    while (locked.bytes > bytes_most && count < FREED_MOST) {
-        freed[count] = container_of(locked.ages.next, struct piece, by_age);
-        remove_locked(freed[count++]);
+    RING_APPEND(&stock.sizes[size_of(bytes)], &piece->by_size);
+    RING_APPEND(&stock.ages, &piece->by_age);
+    stock.bytes += bytes;
+    while (stock.bytes > bytes_most && count < FREED_MOST) {
+        freed[count] = container_of(stock.ages.next, struct piece, by_age);
+        remove_piece(freed[count++]);
     }
     unlock();
     while (count > 0)
@@ -113,12 +114,12 @@ stock_empty(void)
 
     if (!try_lock())
         return;
-    first = locked.bytes > 0 ? locked.ages.next : NULL;
+    first = stock.bytes > 0 ? stock.ages.next : NULL;
     if (first != NULL) {
         /* The ring of ages becomes a list. */
-        locked.ages.previous->next = NULL;
-        init_locked();
-        locked.bytes = 0;
+        stock.ages.previous->next = NULL;
+        init_rings();
+        stock.bytes = 0;
     }
     unlock();
     while (first != NULL) {
@@ -160,11 +161,11 @@ unlock(void)
 }
 
 static void
-init_locked(void)
+init_rings(void)
 {
-    RING_INIT(&locked.ages);
+    RING_INIT(&stock.ages);
     for (unsigned i = 0; i < SIZES; i++)
-        RING_INIT(&locked.sizes[i]);
+        RING_INIT(&stock.sizes[i]);
 }
 
 /* Eight sizes to a doubling, by the bits below the leading one. */
@@ -181,14 +182,14 @@ size_of(size_t bytes)
 
 /* The latest of those that fit, among the latest few of its size and of the next one. */
 static struct piece *
-find_locked(size_t bytes)
+find_piece(size_t bytes)
 {
     const size_t most = bytes + bytes / 16;
     const unsigned size = size_of(bytes);
     unsigned looks = 0;
 
     for (unsigned i = size; i < SIZES && i <= size + 1; i++) {
-        const struct link *const ring = &locked.sizes[i];
+        const struct link *const ring = &stock.sizes[i];
 
         for (struct link *at = ring->previous; at != ring && looks < LOOKS_MOST;
              at = at->previous, looks++) {
@@ -202,10 +203,10 @@ find_locked(size_t bytes)
 }
 
 static void
-remove_locked(struct piece *piece)
+remove_piece(struct piece *piece)
 {
-    assert(locked.bytes >= piece->bytes);
+    assert(stock.bytes >= piece->bytes);
     RING_REMOVE(&piece->by_size);
     RING_REMOVE(&piece->by_age);
-    locked.bytes -= piece->bytes;
+    stock.bytes -= piece->bytes;
 }

@@ -3,15 +3,15 @@
 #define BASE_STOCK_H
 
 /*
- * base/stock -- large pieces of memory that were freed, kept for those who want as much.
+ * base/stock -- large pieces of memory that were freed, kept for the next calls that ask.
  *
- * malloc has heaps of their own for threads. What a merge frees was made by others, and
- * goes back to the heaps of these, while the heap of the merge grows: a process would
- * hold half as much again as its spines do, and each page of that would be faulted in. So
- * what anybody frees is here for everybody, the last piece first, which may be in a cache
- * still. base/alloc.c bounds how much that is.
+ * malloc has a heap for each thread. What a merge frees was made by other threads, and
+ * goes back to their heaps, while the heap of the merge grows: a process would hold half
+ * as much again as its spines do, and each page of that would be faulted in. So a piece
+ * that any thread frees is here for every thread, the latest one first, which may be in a
+ * cache still. base/alloc.c bounds how many bytes that are.
  *
- * Any thread. No call waits: where many come at once, some do as if nothing were kept.
+ * Any thread. No call waits: where many come at once, some find nothing and keep nothing.
  */
 
 #include <stdbool.h>
@@ -24,13 +24,13 @@
 /* A piece of `bytes` or at most a sixteenth more; NULL: none is kept. The caller owns it,
  * as memory of malloc's. */
 void *stock_take(size_t bytes);
-/* Keeps `memory` of `bytes`, which is malloc's. When more than `bytes_most` are kept then,
+/* Keeps `memory` of `bytes`, which is malloc's. When that makes more than `bytes_most`,
  * the oldest pieces are freed, some at a time. False: nothing was taken. */
 bool stock_put(void *memory, size_t bytes, size_t bytes_most);
 /* Frees everything that is kept. */
 void stock_empty(void);
-/* Until stock_unlimit() is called with the same number no more is kept than this, and what
- * others allow who have limited it. */
+/* Keeps at most `bytes`, and what other callers have added to that, until stock_unlimit()
+ * is called with the same number. */
 void stock_limit(size_t bytes);
 void stock_unlimit(size_t bytes);
 

@@ -22,7 +22,7 @@
 
 #include <inttypes.h>
 
-/* So many bytes may be reserved because of what the first rows have. */
+/* The most bytes that are reserved because the first rows have many. */
 #define GUESSED_BYTES_MAX ((size_t)16 << 20)
 
 /* Some rows on their way. */

@@ -185,8 +185,7 @@ a_piece_is_given_to_one_thread(void **state)
 
     (void)state;
     for (uintptr_t i = 0; i < THREADS; i++)
-        assert_int_equal(
-            uv_thread_create(&threads[i], take_and_put, (void *)(i + 1)), 0);
+        assert_int_equal(uv_thread_create(&threads[i], take_and_put, (void *)(i + 1)), 0);
     for (unsigned i = 0; i < THREADS; i++)
         assert_int_equal(uv_thread_join(&threads[i]), 0);
 }
