@@ -270,4 +270,11 @@ SPINE_CHECKED enum spine_status batch_pin(const struct spine_batch *batch, size_
  */
 void batch_use_keeper(struct spine_batch *batch, struct block_keeper *keeper);
 
+/* Is called now and then: `rows` of `all` rows were looked at. */
+typedef void batch_progress_fn(void *context, uint64_t rows, uint64_t all);
+/* spine_batch_check(), which may take long; `on_progress` may be NULL. */
+SPINE_CHECKED enum spine_status batch_check(const struct spine_batch *batch,
+                                            batch_progress_fn *on_progress, void *context,
+                                            struct spine_error *error);
+
 #endif

@@ -71,6 +71,7 @@ spine_store_open(const struct spine_backend *backend,
     atomic_init(&store->memory_max, UINT64_MAX);
     atomic_init(&store->ahead_max, UINT64_MAX);
     store->process = (long)getpid();
+    store->names.next = 1;
     store->service.calls = &service_calls;
     store->backend = *backend;
     store->options = resolved;
