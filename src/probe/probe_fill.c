@@ -14,7 +14,7 @@
 static size_t room_left(const struct spine_probe *probe);
 static void give_staged(struct spine_probe *probe);
 static inline bool
-give_lone(struct spine_probe *probe, const struct hit *hit, size_t room);
+give_single(struct spine_probe *probe, const struct hit *hit, size_t room);
 static enum spine_status give_key(struct spine_probe *probe, bool *done);
 static enum spine_status
 give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done);
@@ -77,8 +77,8 @@ probe_fill(struct spine_probe *probe)
     return SPINE_OK;
 }
 
-/* Gives keys of the chunk that are absent, or have one hit alone, which was staged and has
- * room; up to the first that is neither, or until there is no room. */
+/* Gives keys of the chunk that are absent, or have one hit alone that was staged and has
+ * room: up to the first that is neither, or until there is no room. */
 static void
 give_staged(struct spine_probe *probe)
 {
@@ -99,7 +99,7 @@ give_staged(struct spine_probe *probe)
         if (left == 0)
             break;
         if (head != HIT_NONE) {
-            if (none || !give_lone(probe, &probe->hits[head], left))
+            if (none || !give_single(probe, &probe->hits[head], left))
                 break;
             found++;
         }
@@ -112,7 +112,7 @@ give_staged(struct spine_probe *probe)
 }
 
 static inline bool
-give_lone(struct spine_probe *probe, const struct hit *hit, size_t room)
+give_single(struct spine_probe *probe, const struct hit *hit, size_t room)
 {
     struct rows *const rows = &probe->rows;
     const size_t count = (size_t)(hit->end - hit->begin);
