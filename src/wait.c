@@ -72,6 +72,8 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
         due_ns = runtime_due_ns(spine->runtime, &spine->jobs);
         (void)condition_wait_until(condition, &spine->mutex,
                                    due_ns < deadline_ns ? due_ns : deadline_ns);
+        if (PLANTED(WAIT_ONCE))
+            return SPINE_OK;
     }
 }
 

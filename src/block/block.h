@@ -110,6 +110,10 @@ block_image(const struct block *block)
  */
 enum spine_status block_pack(const struct layout *layout, const struct rows *rows,
                              size_t begin, size_t end, bool encode, struct block **out);
+/* The block of the same rows, encoded. The image is not; its rows may be staged in
+ * `scratch`. SPINE_NOMEM. */
+enum spine_status block_encode(const struct layout *layout, const struct image *image,
+                               struct rows *scratch, struct block **out);
 /* One reference less; the last one frees. */
 void block_unref(struct block *block);
 

@@ -75,9 +75,10 @@ struct spine_runtime {
     struct memory_budget budget;
     struct {
         struct job job;
-        /* The most that the library held since the last time, in bytes; when that was. */
+        /* The most that the library held since the last time, in bytes. */
         atomic_size_t bytes_most;
-        uint64_t last_ns;
+        /* Until when the job rests. */
+        uint64_t idle_rest_ns;
         /* The job waits, and nobody has seen to it that it is noticed. */
         atomic_bool is_news;
         /* With a limit: what was resident beyond what the library held, after the last
