@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/planted.h"
 #include "core.h"
 #include "floor.h"
 #include "observe/observe.h"
@@ -243,6 +244,9 @@ insert_locked(struct spine *spine, struct entry *entry, struct told_insert *told
     told->sequence = entry->sequence;
     told->rows = rows;
     told->bytes = entry->batch->info.bytes + entry->batch->bytes_elsewhere;
+    if (PLANTED(LIST_LIVES) && spine->locked.snapshot != NULL &&
+        spine->locked.snapshot->batch_count < spine->locked.snapshot->capacity)
+        snapshot_append(spine->locked.snapshot, entry->batch);
     spine_changed_locked(spine, after);
     spine_start_merges_locked(spine, after);
 }

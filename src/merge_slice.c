@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/container.h"
 #include "base/error.h"
+#include "base/planted.h"
 #include "compaction.h"
 #include "company.h"
 #include "core.h"
@@ -316,6 +317,10 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
         home->batch = output;
         spine->locked.batch_count++;
         entry_set_unite(&after->entries, &task->inputs);
+        if (PLANTED(LOCK_DROPPED)) {
+            mutex_unlock(&spine->mutex);
+            mutex_lock(&spine->mutex);
+        }
         spine_add_output_locked(spine, home);
     } else {
         after->batch = output;

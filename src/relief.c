@@ -194,6 +194,9 @@ relief_wait_locked(struct spine *spine, struct stall *stall, struct spine_error 
             st = fail_full(spine, error);
         if (st != SPINE_OK)
             break;
+        /* Readers are given their time anew once merges had theirs. */
+        if (helped || busy)
+            patience = (struct patience){0};
         if (!helped)
             (void)condition_wait_until(&spine->no_backpressure, &spine->mutex,
                                        clock_now_ns() + MEMORY_WAIT_NS);

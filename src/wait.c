@@ -18,6 +18,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/planted.h"
+#include "base/stock.h"
 #include "core.h"
 #include "observe/observe.h"
 
@@ -72,6 +73,8 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
         due_ns = runtime_due_ns(spine->runtime, &spine->jobs);
         (void)condition_wait_until(condition, &spine->mutex,
                                    due_ns < deadline_ns ? due_ns : deadline_ns);
+        if (PLANTED(WAIT_ONCE))
+            return SPINE_OK;
     }
 }
 
@@ -155,6 +158,8 @@ spine_wait_idle(struct spine *spine, uint64_t timeout_ns, struct spine_error *er
         spine_start_merges_locked(spine, &after);
     }
     spine_finish(spine, &after);
+    /* What the merges have freed is not wanted again soon. */
+    stock_empty();
     return st;
 }
 

@@ -127,10 +127,10 @@ spine_arrow_mapping_new(const struct ArrowSchema *schema,
                         struct spine_arrow_mapping **out, struct spine_error *error);
 
 /*
- * The mapping of rows of `schema`: the columns of the key, those of the value, then
- * "time" if there are times, then "weight", or "weight_0" and so on. Columns without a
- * name are called "key_0" or "value_0"; keys and values without a tuple type are one
- * column, "key", "value", of SPINE_BYTES large binary.
+ * The mapping of rows of `schema`: the columns of the key, of the value, "time" if there
+ * are times, then "weight", or "weight_0" and so on. Without names they are "key_0" or
+ * "value_0", without a tuple type "key" or "value", of SPINE_BYTES large binary. A name
+ * that a column before has gets a number, "id_3"; so does that of a weight that is added.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_arrow_mapping_of_schema(const struct spine_schema *schema,
@@ -161,9 +161,9 @@ spine_batch_from_arrow(const struct spine_arrow_mapping *mapping,
 
 /*
  * The rows of a cursor, from its position to its end, as a stream of records, at most
- * 65,536 at a time. A NULL mapping is the one of the cursor's schema; any other has to be
- * of an equal schema. Arrow borrows the columns of the rows in memory where it has them
- * the same: all but bools and 32-bit offsets.
+ * 65,536 or some 64 MiB at a time. A NULL mapping is the one of the cursor's schema; any
+ * other has to be of an equal schema. Arrow borrows the columns of the rows in memory
+ * where it has them the same: all but bools and 32-bit offsets.
  *
  * Takes the cursor: on success the stream closes it. What the stream gives outlives the
  * stream. A failure is the errno that comes nearest, such as ENOMEM, EIO, EOVERFLOW or

@@ -73,7 +73,8 @@ struct spine_backend {
     /* Makes the bytes of an open object durable. After a failure they may be lost even if
      * a later call succeeds: the caller has to write them again, elsewhere. */
     enum spine_status (*sync)(void *context, void *object, struct spine_error *error);
-    /* Makes durable which names there are. */
+    /* Makes durable which names there are. After a failure, here or of a put, names that
+     * were given before may be lost even if a later call succeeds. */
     enum spine_status (*sync_names)(void *context, struct spine_error *error);
     /* Writes a small object whole. SPINE_EXISTS when the name is taken. Once it returns
      * SPINE_OK, the object and its name are durable; when it fails otherwise, the object

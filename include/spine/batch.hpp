@@ -221,8 +221,11 @@ template <class K, class V, spine_time Time, unsigned Weights> class cell_column
         return rows_ == rows_max || keys_.bytes() + values_.bytes() >= bytes_max;
     }
 
+    /* What is refused here stays out of the rows that are handed over as a whole. */
     enum spine_status add(const spine_row &row, spine_error *error) noexcept
     {
+        if (is_long<K>(row.key) || is_long<V>(row.value))
+            return tuple_encoder::fail_long(error);
         if (keys_.append(row.key) && values_.append(row.value) &&
             weights_.append(row.weights, Weights * sizeof(int64_t)) &&
             (Time == SPINE_UNTIMED || times_.append(&row.time, sizeof row.time))) {
@@ -261,6 +264,11 @@ template <class K, class V, spine_time Time, unsigned Weights> class cell_column
   private:
     static constexpr std::size_t rows_max = 8192;
     static constexpr std::size_t bytes_max = std::size_t{1} << 20;
+
+    template <class T> static bool is_long(const union spine_datum &cell) noexcept
+    {
+        return codec<T>::type().kind == SPINE_BYTES && cell.bytes.size > SPINE_BYTES_MAX;
+    }
 
     void cut(std::size_t rows) noexcept
     {

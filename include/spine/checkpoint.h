@@ -105,8 +105,8 @@ struct spine_checkpoint_options {
  * SPINE_OK: it is durable. Otherwise it may be there or not, as after a crash, the one
  * before is, and the next is made as if this had not been tried. SPINE_INVALID names what
  * is wrong with an item or an option; SPINE_NOMEM, SPINE_IO, SPINE_CORRUPT for a block
- * that has to be copied and cannot be read. Bytes whose sync failed are not relied on
- * again: the next checkpoint writes them to another file.
+ * that has to be copied and cannot be read. Files whose sync failed, or that of whose
+ * names did, are not relied on again: the next checkpoint writes others.
  */
 SPINE_API SPINE_CHECKED enum spine_status
 spine_checkpoint(struct spine_store *store, const struct spine_checkpoint_item *items,

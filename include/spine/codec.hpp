@@ -63,8 +63,8 @@ template <class T, class = void> struct codec {
         never<T>,
         "spine_cpp::map: no column can be of this type: take integers of 4 or 8 "
         "bytes, double, std::string, std::array of bytes, std::tuple, a "
-        "structure with SPINE_MEMBERS(), what else spine/tuple.hpp lists, or "
-        "specialise spine_cpp::codec");
+        "structure with SPINE_MEMBERS() in its namespace, what else spine/tuple.hpp "
+        "lists, or specialise spine_cpp::codec");
 };
 
 template <> struct codec<void> {

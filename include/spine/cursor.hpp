@@ -128,13 +128,15 @@ class cursor : public cursor_moves<K, V, Time, Weights>
     template <class... Ts>
     result<void> set_prefix(std::nothrow_t, const std::tuple<Ts...> &elements)
     {
-        using prefix = typename key_prefix<K, Ts...>::type;
-        const prefix first(elements);
+        using prefix = key_prefix<K, Ts...>;
         typename codec<K>::encoder upper_encoder{};
         union spine_datum lower, upper;
         bool has_upper = false;
         spine_error error;
 
+        if (prefix::check(elements, &error) != SPINE_OK)
+            return error;
+        const typename prefix::type first(elements);
         if (this->key_encoder_.template encode_prefix<K>(first, &lower, &error) !=
                 SPINE_OK ||
             upper_encoder.template encode_prefix_end<K>(first, &upper, &has_upper,

@@ -35,6 +35,45 @@ template <class K, class... Ts> struct key_prefix {
     using type = tuple_prefix<columns, std::index_sequence_for<Ts...>>;
     static_assert(std::is_constructible_v<type, const std::tuple<Ts...> &>,
                   "spine_cpp: an element of a prefix is no value of the key's column");
+
+    /* SPINE_INVALID for a number that its column does not hold, and for a string that is
+     * NULL. */
+    static enum spine_status
+    check(const std::tuple<Ts...> &elements, spine_error *error) noexcept
+    {
+        return check_each(elements, error, std::index_sequence_for<Ts...>());
+    }
+
+  private:
+    template <std::size_t... I>
+    static enum spine_status
+    check_each(const std::tuple<Ts...> &elements, spine_error *error,
+               std::index_sequence<I...>) noexcept
+    {
+        enum spine_status status = SPINE_OK;
+
+        (void)((status = check_one<std::tuple_element_t<I, columns>>(
+                    std::get<I>(elements), error),
+                status == SPINE_OK) &&
+               ...);
+        return status;
+    }
+
+    template <class Column, class Element>
+    static enum spine_status
+    check_one(const Element &element, spine_error *error) noexcept
+    {
+        using plain = typename column_null<typename column_order<Column>::type>::type;
+
+        (void)element, (void)error;
+        if constexpr (std::is_arithmetic_v<plain> && std::is_arithmetic_v<Element>)
+            return number_argument<plain>(element).check(error);
+        else if constexpr (std::is_same_v<std::decay_t<Element>, const char *> ||
+                           std::is_same_v<std::decay_t<Element>, char *>)
+            return text_argument(element).check(error);
+        else
+            return SPINE_OK;
+    }
 };
 
 /* What a cursor reads and how it moves. */
@@ -269,12 +308,13 @@ class cursor_moves : public handle<spine_cursor, spine_cursor_close>
     template <class... Ts>
     result<void> seek_prefix(std::nothrow_t, const std::tuple<Ts...> &elements)
     {
-        using prefix = typename key_prefix<K, Ts...>::type;
+        using prefix = key_prefix<K, Ts...>;
         union spine_datum cell;
         spine_error error;
 
-        if (key_encoder_.template encode_prefix<K>(prefix(elements), &cell, &error) !=
-            SPINE_OK)
+        if (prefix::check(elements, &error) != SPINE_OK ||
+            key_encoder_.template encode_prefix<K>(typename prefix::type(elements), &cell,
+                                                   &error) != SPINE_OK)
             return error;
         spine_cursor_seek_key(get(), cell);
         return key_valid() ? result<void>() : check(std::nothrow);

@@ -84,8 +84,8 @@ struct spine_options {
     /*
      * A merge that reads at least this many rows encodes its output: numbers take the
      * bits that they need, not the bytes of their type. While there are many batches a
-     * quarter of that is enough. Default 100,000; UINT32_MAX: never. Lower: small
-     * batches, which are merged away soon, take longer to write. Higher: more memory.
+     * quarter is enough. Default 100,000; UINT32_MAX: never, nor do checkpoints. Lower:
+     * small batches, soon merged away, take longer to write. Higher: more memory.
      */
     uint32_t encode_rows;
     /*

@@ -204,7 +204,8 @@ class tuple_memory
 class tuple_encoder
 {
   public:
-    /* `*out` is `row` as a cell, valid until the next call. */
+    /* `*out` is `row` as a cell, valid until the next call. SPINE_INVALID when no cell
+     * holds it. */
     template <class Row>
     enum spine_status
     encode(const Row &row, union spine_datum *out, spine_error *error) noexcept
@@ -299,14 +300,23 @@ class tuple_encoder
         const std::size_t size =
             columns::is_fixed ? columns::bytes : columns::template size<All>(refs);
         const std::size_t padded = size > least ? size : least;
-        unsigned char *const to = memory_.room(padded);
 
+        if (size > SPINE_BYTES_MAX)
+            return fail_long(error);
+        unsigned char *const to = memory_.room(padded);
         if (to == nullptr)
             return fail(error, SPINE_NOMEM, "no memory for a tuple");
         (void)columns::template put<All>(to, refs, 0);
         std::memset(to + size, 0, padded - size);
         *out = {to, padded};
         return SPINE_OK;
+    }
+
+    /* A cell has more bytes than it may. */
+    static enum spine_status fail_long(spine_error *error) noexcept
+    {
+        static_assert(SPINE_BYTES_MAX == 268435456, "as the message says");
+        return fail(error, SPINE_INVALID, "a cell has more than 268435456 bytes");
     }
 
   private:
@@ -374,11 +384,31 @@ encode_tuple(const Row &row)
     return encode_tuple(std::nothrow, row).value();
 }
 
+/* Is a T, or something in it, a std::string_view? */
+template <class T, class = void> struct has_views : std::is_same<T, std::string_view> {
+};
+template <class T> struct has_views<std::optional<T>> : has_views<T> {
+};
+template <class T, spine_tuple_order Order>
+struct has_views<ordered<T, Order>> : has_views<T> {
+};
+template <class Columns> struct have_views;
+template <class... Ts>
+struct have_views<std::tuple<Ts...>> : std::disjunction<has_views<Ts>...> {
+};
+template <class Row>
+struct has_views<Row, std::enable_if_t<tuple_like<Row>::value>>
+    : have_views<typename tuple_like<Row>::columns> {
+};
+
 /* The Row that `bytes` hold; it has no std::string_view. */
 template <class Row>
 result<Row>
 decode_tuple(std::nothrow_t, std::string_view bytes)
 {
+    static_assert(!has_views<Row>::value,
+                  "spine_cpp::decode_tuple: a std::string_view would show memory that is "
+                  "gone: take std::string");
     tuple_decoder decoder;
     Row row{};
     spine_error error;

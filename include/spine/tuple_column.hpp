@@ -68,13 +68,15 @@ template <class T> struct column_null<std::optional<T>> {
 
 /* A column of type T: with its order, and its byte when it is nullable. */
 template <class T> struct tuple_column {
+    static_assert(!std::is_const_v<T> && !std::is_reference_v<T>,
+                  "spine_cpp::map: a column of a tuple is neither const nor a reference");
     using unordered = column_order<T>;
     using null = column_null<typename unordered::type>;
     using value = tuple_value<typename null::type>;
     static_assert(has_tuple_value<typename null::type>::value,
                   "spine_cpp::map: no column of a tuple can be of this type: take what "
-                  "spine/tuple.hpp lists, a structure with SPINE_MEMBERS(), or "
-                  "specialise spine_cpp::tuple_value");
+                  "spine/tuple.hpp lists, a structure with SPINE_MEMBERS() in its "
+                  "namespace, or specialise spine_cpp::tuple_value");
 
     static constexpr unsigned order = unordered::order;
     static constexpr unsigned char own = (order & SPINE_DESCENDING) != 0 ? 0xff : 0;
@@ -165,13 +167,16 @@ template <class T> struct tuple_column {
 
     static bool skip_in_null(tuple_source &from, unsigned char outer)
     {
-        typename null::type ignored{};
-
-        if constexpr (null::nullable)
+        if constexpr (null::nullable) {
             return from.at < from.end && (*from.at++ ^ outer) == null_marker &&
                    skip_missing(from, outer);
-        else
+        } else if constexpr (is_fixed) {
+            return skip_missing(from, outer);
+        } else {
+            typename null::type ignored{};
+
             return value::get(from, ignored, flip_of(outer), false);
+        }
     }
 
   private:

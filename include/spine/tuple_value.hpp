@@ -66,9 +66,16 @@
 
 /* Lists up to 24 members of a structure, in the order of its columns. */
 #define SPINE_MEMBERS(type, ...)                                                         \
-    inline auto spine_members(const type &row) noexcept                                  \
+    inline auto spine_members(const type &spine_row) noexcept                            \
     {                                                                                    \
-        return std::tie(SPINE_EACH(__VA_ARGS__));                                        \
+        const auto spine_each = [](auto &row) noexcept {                                 \
+            return std::tie(SPINE_EACH(__VA_ARGS__));                                    \
+        };                                                                               \
+        static_assert(                                                                   \
+            ::spine_cpp::are_writable<decltype(spine_each(std::declval<type &>())),      \
+                                      decltype(spine_each(spine_row))>,                  \
+            "SPINE_MEMBERS: reading sets members: none is const or a reference");        \
+        return spine_each(spine_row);                                                    \
     }                                                                                    \
     inline const char *spine_member_names(const type *) noexcept                         \
     {                                                                                    \
@@ -101,6 +108,13 @@ template <class T> inline constexpr bool never = false;
 /* Is T a std::optional? */
 template <class T> inline constexpr bool is_optional = false;
 template <class T> inline constexpr bool is_optional<std::optional<T>> = true;
+
+/* Are members, which are these of a row and those of one that is const, neither const
+ * nor references? */
+template <class Members, class OfConst> inline constexpr bool are_writable = false;
+template <class... Ts>
+inline constexpr bool are_writable<std::tuple<Ts &...>, std::tuple<const Ts &...>> =
+    (!std::is_const_v<Ts> && ...);
 
 /* A T whose order is not the usual one. Of a std::optional, not in one. */
 template <class T, spine_tuple_order Order> struct ordered {
@@ -314,7 +328,7 @@ struct tuple_value<T, std::enable_if_t<std::is_arithmetic_v<T> && sizeof(T) <= 8
         from.at += bytes;
         if constexpr (std::is_same_v<T, bool>) {
             out = bits != 0;
-            return true;
+            return bits <= 1;
         }
         if constexpr (std::is_floating_point_v<T>)
             bits = static_cast<word>(bits ^ ((bits & sign) != 0 ? sign : ~word{0}));

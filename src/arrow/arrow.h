@@ -4,7 +4,7 @@
 
 /*
  * arrow/ -- rows as records of Apache Arrow (spine/arrow.h). Above the core: of the rest
- * of the library it knows what is public.
+ * of the library it knows what is public, and that pages of tuples are full at some size.
  *
  *     hold.c             memory that goes as a whole, and what keeps it
  *     arrow_format.c     a column's kind as the text that Arrow has for it, and back
@@ -124,8 +124,10 @@ intake_keys(const struct intake *in, const struct spine_arrow_mapping *mapping,
 
 /* ---- Records that go out ---- */
 
-/* The most rows of a record batch. */
+/* The most rows of a record batch, and how many bytes of cells it has when it ends before
+ * that. */
 #define RECORD_ROWS_MAX 65536u
+#define RECORD_BYTES (64u << 20)
 
 /* Rows that are given out. */
 struct outlet {
@@ -153,7 +155,9 @@ struct records {
     /* Ends `source`. */
     void (*on_close)(void *source);
     void *source;
+    /* Of a column with offsets of 32 bits, and of the cells of a page. */
     uint64_t bytes_max;
+    uint64_t page_bytes;
     enum spine_status status;
     struct spine_error error;
 };

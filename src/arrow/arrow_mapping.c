@@ -55,6 +55,8 @@ describe_column(const struct draft *draft, const char *name, struct arrow_field 
 static enum spine_status add_weights(const struct draft *draft);
 static enum spine_status draft_add_number(const struct draft *draft, enum arrow_role role,
                                           size_t index, const char *name);
+static enum spine_status make_names_differ(const struct draft *draft, size_t from);
+static bool name_is_taken(const struct draft *draft, size_t end, const char *name);
 
 /* Every field has a role at the end; until then this. */
 #define NO_ROLE ((enum arrow_role)(ARROW_WEIGHT + 1))
@@ -204,8 +206,10 @@ mapping_make(const struct draft *draft, const struct ArrowSchema *schema,
             continue;
         bind_column(field, spine_tuple_type_column(type, field->index));
     }
-    if (columns->weight_count == 0)
+    if (columns->weight_count == 0) {
         TRY_RETURN(add_weights(draft));
+        TRY_RETURN(make_names_differ(draft, mapping->count_in));
+    }
     return spine_schema_check(&mapping->schema, draft->error);
 }
 
@@ -244,6 +248,8 @@ read_field(const struct draft *draft, const struct ArrowSchema *schema,
                               field->name);
         if (schema->format == NULL || !format_decode_index(schema->format, field))
             return fail_field(draft->error, field, "indexes that are no integers");
+        if (values->dictionary != NULL)
+            return fail_field(draft->error, field, "a dictionary of a dictionary");
     }
     if (values->format == NULL || !format_decode(values->format, column, &field->layout))
         return spine_fail(draft->error, SPINE_INVALID,
@@ -438,7 +444,7 @@ of_schema(const struct draft *draft, const struct spine_schema *schema)
         TRY_RETURN(draft_add_number(draft, ARROW_TIME, 0, "time"));
     TRY_RETURN(add_weights(draft));
     mapping->count_in = mapping->count;
-    return SPINE_OK;
+    return make_names_differ(draft, 0);
 }
 
 /* The columns of the key, or of the value. */
@@ -534,4 +540,38 @@ draft_add_number(const struct draft *draft, enum arrow_role role, size_t index,
     field->own.kind = role == ARROW_TIME ? SPINE_COLUMN_U64 : SPINE_COLUMN_I64;
     field->column = &field->own;
     return describe_column(draft, name, field);
+}
+
+/* Gives each field from `from` on whose name one before it has another name, which ends
+ * with its number: consumers such as Polars take no name twice. */
+static enum spine_status
+make_names_differ(const struct draft *draft, size_t from)
+{
+    struct spine_arrow_mapping *const mapping = draft->mapping;
+
+    for (size_t at = from; at < mapping->count; at++) {
+        struct arrow_field *const field = &mapping->fields[at];
+        const size_t room = strlen(field->name) + 32;
+        char *name;
+
+        if (!name_is_taken(draft, at, field->name))
+            continue;
+        name = hold_take(&mapping->hold, room);
+        if (name == NULL)
+            return fail_nomem(draft->error, "a mapping", room);
+        for (size_t number = at; number == at || name_is_taken(draft, at, name); number++)
+            (void)snprintf(name, room, "%s_%zu", field->name, number);
+        field->name = name;
+    }
+    return SPINE_OK;
+}
+
+/* Has a field before number `end` this name? */
+static bool
+name_is_taken(const struct draft *draft, size_t end, const char *name)
+{
+    for (size_t i = 0; i < end; i++)
+        if (strcmp(draft->mapping->fields[i].name, name) == 0)
+            return true;
+    return false;
 }

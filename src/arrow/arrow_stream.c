@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "rows/rows.h"
 #include "spine/spine.h"
+#include "tuple/tuple.h"
 
 #include <errno.h>
 
@@ -94,6 +95,7 @@ records_open(const struct records *records, struct ArrowArrayStream *out,
         return fail_nomem(error, "a stream", sizeof *own);
     *own = *records;
     own->bytes_max = INT32_MAX;
+    own->page_bytes = RECORD_BYTES;
     (void)mapping_ref(own->outlet.mapping);
     *out = (struct ArrowArrayStream){.get_schema = get_schema,
                                      .get_next = get_next,
@@ -105,8 +107,8 @@ records_open(const struct records *records, struct ArrowArrayStream *out,
 
 /* ---- From a cursor ---- */
 
-/* Reads up to RECORD_ROWS_MAX rows. A value with more times than that is read whole, and
- * given in several pieces. */
+/* Reads up to RECORD_ROWS_MAX rows, or fewer that are large. A value with more times than
+ * that is read whole, and given in several pieces. */
 static enum spine_status
 fill_from_cursor(struct records *records)
 {
@@ -197,7 +199,9 @@ use_page(struct records *records)
     records->outlet.hold = hold = hold_new();
     if (hold == NULL)
         return fail_nomem(&records->error, "records", sizeof *hold);
-    return spine_tuple_page_new(&hold->page, &records->error);
+    TRY_RETURN(spine_tuple_page_new(&hold->page, &records->error));
+    page_limit(hold->page, records->page_bytes);
+    return SPINE_OK;
 }
 
 static const char *

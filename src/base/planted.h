@@ -35,6 +35,8 @@ enum planted {
     PLANTED_MANIFEST_OVERLOOKED,
     /* A sync that failed is tried again, and believed. */
     PLANTED_SYNC_TRIED_AGAIN,
+    /* The same of the names of a directory. */
+    PLANTED_NAMES_TRIED_AGAIN,
     /* Restoring leaves a batch out. */
     PLANTED_BATCH_FORGOTTEN,
     /* The checksum of a manifest is not looked at. */
@@ -51,6 +53,12 @@ enum planted {
     PLANTED_SIGNAL_LOST,
     /* A wait does not look again before it sleeps. */
     PLANTED_WAKE_OVERLOOKED,
+    /* A wait does not look again after it was woken. */
+    PLANTED_WAIT_ONCE,
+    /* A merge lets go of the lock while its inputs are gone and its output is not in. */
+    PLANTED_LOCK_DROPPED,
+    /* Readers see what is inserted after their snapshot. */
+    PLANTED_LIST_LIVES,
     /* A batch is freed one reference early. */
     PLANTED_REFERENCE_MISSED
 };

@@ -36,6 +36,7 @@ spine_batch_unref(struct spine_batch *batch)
     if (account != NULL)
         account_subtract(account, ACCOUNT_FENCES, cells);
     lookup_unref(atomic_load_explicit(&batch->lookup, memory_order_acquire));
+    twins_free(&batch->twins);
     schema_unref(&batch->layout.schema);
     account_free(&batch->payer, ACCOUNT_FENCES, batch,
                  batch_bytes(&batch->layout, batch->block_count));
@@ -139,6 +140,7 @@ batch_alloc_unset(const struct layout *layout, size_t block_count)
     if (batch == NULL)
         return NULL;
     memset(batch, 0, sizeof *batch);
+    atomic_init(&batch->twins, NULL);
     ref_init(&batch->refs);
     batch->layout = *layout;
     schema_ref(&layout->schema);
@@ -225,6 +227,7 @@ batch_changed_places(struct spine_batch *batch)
     batch->rows_elsewhere = 0;
     batch->bytes_elsewhere = 0;
     batch->in_files = false;
+    batch->asks_files = false;
     batch->is_held = false;
     batch->info.bytes = 0;
     batch->file_count = 0;
@@ -252,6 +255,7 @@ batch_count_place(struct spine_batch *batch, const struct fence *fence,
     if (fence->keeper->file == NULL)
         return;
     batch->in_files = true;
+    batch->asks_files = batch->asks_files || fence->keeper->file->table.filter_count > 0;
     assert(files != NULL);
     count_file(files, fence->keeper);
     batch->file_count = files->count;

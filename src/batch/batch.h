@@ -59,9 +59,10 @@ struct spine_batch {
     /* Keys of some blocks are frames. */
     bool has_frames;
     /* Some blocks are not in memory: their rows, and the bytes of their images. Some of
-     * them are in files, whose lookup filters are asked. */
+     * them are in files, and some of these have lookup filters, which are asked. */
     bool elsewhere;
     bool in_files;
+    bool asks_files;
     /* Rows borrow from what readers hold: some blocks are elsewhere, or their keys have
      * fronts. */
     bool is_held;
@@ -82,6 +83,8 @@ struct spine_batch {
     atomic_uint_least64_t searches_in_vain;
     /* Blocks in memory that probes looked into, each as often as they did. */
     atomic_uint_least64_t blocks_asked;
+    /* The files that have all of its blocks, in their order (batch/twin.h). */
+    twin_list twins;
     /* A checkpoint has it, or is probably about to: what is merged of it has to be
      * written again. */
     atomic_bool is_saved;
@@ -234,8 +237,8 @@ void batch_charge(struct spine_batch *batch, struct account *account);
  * only written, merged or scanned never pay for one. Any thread.
  *
  * A block in a file has a filter in that file (batch/file_lookup.h), whatever batch it is
- * part of. So a batch with blocks in files gets no filter of its own, and its blocks in
- * memory have none.
+ * part of, unless the file lies in the pack of a checkpoint. So a batch with blocks in
+ * files that have filters gets none of its own, and its other blocks have none.
  */
 
 /* The filter, or NULL when there is none. */
@@ -247,9 +250,9 @@ batch_lookup(const struct spine_batch *batch)
 
 /*
  * Tells that `count` searches of a batch without filter found nothing. Unless it has
- * blocks in files, builds the filter when that has cost as much as building does: one
- * thread does, the others go on without; so do all without memory, until as much has been
- * lost again.
+ * blocks in files that have filters, builds the filter when that has cost as much as
+ * building does: one thread does, the others go on without; so do all without memory, or
+ * when a block cannot be read, until as much has been lost again.
  */
 void batch_search_failed(struct spine_batch *batch, const struct lookup_options *options,
                          uint64_t count);
@@ -278,5 +281,12 @@ SPINE_CHECKED enum spine_status batch_pin(const struct spine_batch *batch, size_
  * index; it keeps a reference. Before anyone else knows the batch.
  */
 void batch_use_keeper(struct spine_batch *batch, struct block_keeper *keeper);
+
+/* Is called now and then: `rows` of `all` rows were looked at. */
+typedef void batch_progress_fn(void *context, uint64_t rows, uint64_t all);
+/* spine_batch_check(), which may take long; `on_progress` may be NULL. */
+SPINE_CHECKED enum spine_status batch_check(const struct spine_batch *batch,
+                                            batch_progress_fn *on_progress, void *context,
+                                            struct spine_error *error);
 
 #endif

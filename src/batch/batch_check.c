@@ -52,11 +52,18 @@ datum_equals(const struct cell_layout *layout, union spine_datum a, union spine_
 enum spine_status
 spine_batch_check(const struct spine_batch *batch, struct spine_error *error)
 {
+    if (batch == NULL)
+        return fail_null(error, "spine_batch_check", "batch");
+    return batch_check(batch, NULL, NULL, error);
+}
+
+enum spine_status
+batch_check(const struct spine_batch *batch, batch_progress_fn *on_progress,
+            void *context, struct spine_error *error)
+{
     struct batch_walk check = {.batch = batch, .error = error};
     enum spine_status st = SPINE_OK;
 
-    if (batch == NULL)
-        return fail_null(error, "spine_batch_check", "batch");
     if (batch->in_files) {
         check.filters = mem_zalloc(sizeof *check.filters);
         if (check.filters == NULL)
@@ -80,6 +87,8 @@ spine_batch_check(const struct spine_batch *batch, struct spine_error *error)
         arena_release(&check.cells_before);
         check.cells_before = check.cells;
         check.cells = (struct arena){0};
+        if (on_progress != NULL)
+            on_progress(context, check.rows_seen, batch->info.rows);
     }
     TRY(check_info(&check));
 out:

@@ -284,8 +284,10 @@ apply_moves(struct spine_batch *batch, const struct block_move *moves,
     for (size_t i = 0; i < batch->block_count; i++)
         if (moves[i].is_written)
             fence_move(&batch->fences[i], keeper, number++);
-        else if (moves[i].twin != NULL)
+        else if (moves[i].twin != NULL) {
             fence_move_to_twin(&batch->fences[i], moves[i].twin);
+            batch->has_frames = batch->has_frames || batch->fences[i].key_framed;
+        }
 }
 
 struct spine_batch *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Lookup filters of batches in memory: built by a reader once they would have paid. */
+/* Lookup filters of batches whose files have none: built by a reader once they would have
+ * paid. */
 
 #include "batch/fence.h"
 
@@ -26,7 +27,7 @@ batch_search_failed(struct spine_batch *batch, const struct lookup_options *opti
     struct lookup *lookup;
     uint64_t before;
 
-    if (count == 0 || batch->in_files || batch->info.rows < options->rows_min)
+    if (count == 0 || batch->asks_files || batch->info.rows < options->rows_min)
         return;
     before =
         atomic_fetch_add_explicit(&batch->searches_in_vain, count, memory_order_relaxed);

@@ -55,6 +55,20 @@ facts_of_fence(const struct layout *layout, const struct fence *fence)
         .encoded = fence->encoded};
 }
 
+void
+facts_to_fence(const struct block_facts *facts, struct fence *fence)
+{
+    fence->rows = facts->rows;
+    fence->keys = facts->keys;
+    fence->values = facts->values;
+    fence->negative_rows = facts->negative_rows;
+    fence->values_at = facts->values_at;
+    fence->key_width = facts->key_width;
+    fence->value_width = facts->value_width;
+    fence->key_framed = facts->key_framed;
+    fence->encoded = facts->encoded;
+}
+
 /* Values of keys that have one each are found by the number of the key alone. */
 static bool
 values_are_found(const struct layout *layout, const struct image *image)

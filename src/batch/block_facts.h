@@ -27,5 +27,7 @@ static_assert(sizeof(struct block_facts) == 32, "facts are compared as bytes");
 
 struct block_facts facts_of_image(const struct layout *layout, const struct image *image);
 struct block_facts facts_of_fence(const struct layout *layout, const struct fence *fence);
+/* The fence is of an image of the same rows, of which these are the facts. */
+void facts_to_fence(const struct block_facts *facts, struct fence *fence);
 
 #endif

@@ -104,15 +104,7 @@ look_into_block(struct fence *fence, const struct layout *layout, struct block *
 
     fence->block = block;
     fence->bytes = block->bytes;
-    fence->rows = facts.rows;
-    fence->keys = facts.keys;
-    fence->values = facts.values;
-    fence->negative_rows = facts.negative_rows;
-    fence->values_at = facts.values_at;
-    fence->key_width = facts.key_width;
-    fence->value_width = facts.value_width;
-    fence->key_framed = facts.key_framed;
-    fence->encoded = facts.encoded;
+    facts_to_fence(&facts, fence);
     fence->fronted = image_has(block_image(block), IMAGE_KEYS_FRONTED);
 }
 

@@ -6,12 +6,10 @@
  */
 
 #include "batch/file_keeper.h"
-#include "batch/fence.h"
 #include "batch/twin.h"
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "batch/block_facts.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -90,6 +88,15 @@ keeper_of_file(struct store_file *file, struct spine_batch *part,
         know_resident_strips(file);
     *out = keeper;
     return SPINE_OK;
+}
+
+const struct block_facts *
+file_facts(const struct store_file *file, uint32_t index)
+{
+    const struct file_check *check = file->check_context;
+
+    assert(index < check->count);
+    return &check->facts[index];
 }
 
 static enum spine_status

@@ -6,9 +6,9 @@
  * batch/file_lookup -- asks the lookup filters of files, and so may save a read.
  *
  * A search goes to the one block that can have its key, by fences and marks. When that is
- * in a file, a filter of this file is asked first. So it does not matter which batch the
- * block is part of, nor where the other blocks of that lie. Filters come and go with the
- * cache of the store.
+ * in a file that has filters, one of them is asked first. So it does not matter which
+ * batch the block is part of, nor where the other blocks of that lie. Filters come and go
+ * with the cache of the store.
  *
  * Where keys are there as a rule, filters only take room in the cache, and reading them
  * is wasted. So each file counts how its searches end, and its filters are asked while a

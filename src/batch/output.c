@@ -255,13 +255,7 @@ encode_fence(struct output *output, struct fence *fence, struct rows *scratch)
     const struct layout *layout = &output->layout;
     struct block *block;
 
-    scratch->count = 0;
-    if (!rows_reserve(layout, scratch, fence->rows))
-        return false;
-    /* What is not encoded has no fronts. */
-    if (image_stage(layout, block_image(fence->block), 0, fence->rows, NULL, scratch) !=
-            SPINE_OK ||
-        block_pack(layout, scratch, 0, fence->rows, true, &block) != SPINE_OK)
+    if (block_encode(layout, block_image(fence->block), scratch, &block) != SPINE_OK)
         return false;
     if (fence->made)
         output_count_made(output, output->bytes_made - fence->bytes);

@@ -11,16 +11,25 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "batch/batch_writer.h"
+#include "batch/block_facts.h"
 #include "batch/fence.h"
 #include "batch/marks.h"
 #include "batch/twin.h"
 
 /* How far ahead of the block that is looked at its twins are asked for. */
 #define TWINS_AHEAD 8u
+/* Batches of at least this many blocks are remembered as a whole. */
+#define WHOLE_BLOCKS 64u
 
+static void find_places(struct batch_places *places, const struct spine_store *store);
+static void remember_whole(struct batch_places *places);
 static void prefetch_twins(const struct spine_batch *batch, size_t at);
+static bool is_encoded_fast(const struct layout *layout);
+static bool column_is_word(const struct cell_layout *column);
 static enum spine_status
-write_missing(struct batch_places *places, struct spine_error *error);
+write_missing(struct batch_places *places, bool encode, struct spine_error *error);
+static enum spine_status write_block(struct batch_places *places, size_t index,
+                                     struct rows *scratch, struct spine_error *error);
 static enum spine_status check_ranges(const struct batch_range *ranges,
                                       size_t range_count, size_t *blocks,
                                       struct spine_error *error);
@@ -34,12 +43,28 @@ batch_places_new(struct spine_batch *batch, const struct spine_store *store,
     const size_t bytes =
         sizeof(struct batch_places) + batch->block_count * sizeof(struct batch_place);
     struct batch_places *places = mem_zalloc(bytes);
+    const struct file_twin *whole;
 
     *out = places;
     if (places == NULL)
         return fail_nomem(error, "the places of blocks", bytes);
     places->batch = spine_batch_ref(batch);
     places->count = batch->block_count;
+    whole = batch_twin_in_store(batch, store);
+    if (whole == NULL)
+        find_places(places, store);
+    else
+        for (size_t i = 0; i < places->count; i++)
+            places->places[i] = (struct batch_place){block_keeper_ref(whole->keeper),
+                                                     whole->number + (uint32_t)i};
+    return SPINE_OK;
+}
+
+static void
+find_places(struct batch_places *places, const struct spine_store *store)
+{
+    const struct spine_batch *batch = places->batch;
+
     for (size_t i = 0; i < places->count; i++) {
         const struct fence *fence = &batch->fences[i];
         const bool is_there =
@@ -58,7 +83,6 @@ batch_places_new(struct spine_batch *batch, const struct spine_store *store,
             places->missing_bytes += fence->bytes;
         }
     }
-    return SPINE_OK;
 }
 
 /* A fence leads to its block, that to its twin, and where the batch is large none of them
@@ -79,22 +103,23 @@ prefetch_twins(const struct spine_batch *batch, size_t at)
 
 enum spine_status
 batch_places_write(struct batch_places *places, struct spine_store *store,
-                   struct store_pack *pack, const struct lookup_options *lookup,
-                   struct spine_error *error)
+                   const struct batch_places_options *how, struct spine_error *error)
 {
     const struct layout *layout = &places->batch->layout;
     static const struct store_waiter own = {.by_own_thread = true};
-    const bool is_large = pack == NULL && places->missing_bytes >= STORE_OWN_THREAD_BYTES;
-    const struct batch_writer_options options = {.lookup = lookup,
+    const bool is_large =
+        how->pack == NULL && places->missing_bytes >= STORE_OWN_THREAD_BYTES;
+    const struct batch_writer_options options = {.lookup = how->lookup,
                                                  .waiter = is_large ? &own : NULL,
                                                  .rows_max = places->missing_rows};
 
     assert(places->missing > 0 && places->writer == NULL);
-    if (pack != NULL)
-        TRY_RETURN(batch_writer_new_in(pack, layout, &options, &places->writer, error));
+    if (how->pack != NULL)
+        TRY_RETURN(
+            batch_writer_new_in(how->pack, layout, &options, &places->writer, error));
     else
         TRY_RETURN(batch_writer_new(store, layout, &options, &places->writer, error));
-    TRY_RETURN(write_missing(places, error));
+    TRY_RETURN(write_missing(places, how->encode && is_encoded_fast(layout), error));
     TRY_RETURN(batch_writer_end(places->writer, places->part, error));
     places->missing = 0;
     places->missing_rows = 0;
@@ -153,6 +178,21 @@ batch_places_remember(struct batch_places *places)
             all = false;
     }
     places->is_remembered = all;
+    if (all && places->written != NULL && places->count >= WHOLE_BLOCKS)
+        remember_whole(places);
+}
+
+/* If all blocks lie in one file as they do in the batch. */
+static void
+remember_whole(struct batch_places *places)
+{
+    const struct batch_place *first = &places->places[0];
+
+    for (size_t i = 1; i < places->count; i++)
+        if (places->places[i].keeper->file != first->keeper->file ||
+            places->places[i].number != first->number + i)
+            return;
+    batch_twin_remember(places->batch, first->keeper, first->number);
 }
 
 void
@@ -212,33 +252,70 @@ out:
     return st;
 }
 
+/* Words become frames in less time than a disk takes for what that saves. */
+static bool
+is_encoded_fast(const struct layout *layout)
+{
+    return !layout->key.spans && !layout->value.spans &&
+           (column_is_word(&layout->key) || column_is_word(&layout->value));
+}
+
+static bool
+column_is_word(const struct cell_layout *column)
+{
+    return column->shape == SHAPE_WORD4 || column->shape == SHAPE_WORD8;
+}
+
 /* The blocks that are written become a part, a batch of its own. */
 static enum spine_status
-write_missing(struct batch_places *places, struct spine_error *error)
+write_missing(struct batch_places *places, bool encode, struct spine_error *error)
 {
     const struct spine_batch *batch = places->batch;
+    struct rows scratch = {0};
     enum spine_status st = SPINE_OK;
 
     places->part = batch_part_new(&batch->layout, places->missing);
     if (places->part == NULL)
         return fail_nomem(error, "a batch", batch_bytes(&batch->layout, places->missing));
-    for (size_t i = 0; i < places->count; i++) {
-        struct pin pin;
-
-        if (places->places[i].keeper != NULL)
-            continue;
-        TRY(fence_pin(&batch->fences[i], PIN_TO_MERGE, &pin, error));
-        st = batch_writer_block(places->writer, pin.image, error);
-        pin_release(&pin);
-        TRY(st);
-        batch_part_push(places->part, &batch->fences[i],
-                        batch->marks != NULL ? batch->marks + 1 + i * BLOCK_MARKS : NULL);
-    }
+    for (size_t i = 0; i < places->count; i++)
+        if (places->places[i].keeper == NULL)
+            TRY(write_block(places, i, encode ? &scratch : NULL, error));
 out:
+    rows_release(&batch->layout, &scratch);
     if (st != SPINE_OK) {
         /* It is freed by the number of its blocks. */
         places->part->block_count = places->missing;
     }
+    return st;
+}
+
+/* With `scratch`, the file has the block encoded, if there is memory for that. */
+static enum spine_status
+write_block(struct batch_places *places, size_t index, struct rows *scratch,
+            struct spine_error *error)
+{
+    const struct spine_batch *batch = places->batch;
+    struct fence in_file = batch->fences[index];
+    struct block *encoded = NULL;
+    struct pin pin;
+    enum spine_status st;
+
+    TRY_RETURN(fence_pin(&in_file, PIN_TO_MERGE, &pin, error));
+    if (scratch != NULL && !in_file.encoded &&
+        block_encode(&batch->layout, pin.image, scratch, &encoded) == SPINE_OK) {
+        const struct block_facts facts =
+            facts_of_image(&batch->layout, block_image(encoded));
+
+        facts_to_fence(&facts, &in_file);
+    }
+    st = batch_writer_block(places->writer,
+                            encoded != NULL ? block_image(encoded) : pin.image, error);
+    block_unref(encoded);
+    pin_release(&pin);
+    if (st == SPINE_OK)
+        batch_part_push(places->part, &in_file,
+                        batch->marks != NULL ? batch->marks + 1 + index * BLOCK_MARKS
+                                             : NULL);
     return st;
 }
 

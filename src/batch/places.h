@@ -31,6 +31,17 @@ struct spine_store;
 struct store_file;
 struct store_pack;
 
+/* How blocks are written. All zero: to a file of their own, as they are. */
+struct batch_places_options {
+    /* Not NULL: to a file of this pack. */
+    struct store_pack *pack;
+    /* As batch_writer_new() takes them; NULL: the defaults. */
+    const struct lookup_options *lookup;
+    /* The file has blocks encoded where that takes little time: where rows have no spans.
+     * In memory they stay what they are. */
+    bool encode;
+};
+
 struct batch_place {
     struct block_keeper *keeper; /* a reference; NULL: nowhere yet */
     uint32_t number;
@@ -57,13 +68,11 @@ struct batch_places {
 enum spine_status batch_places_new(struct spine_batch *batch,
                                    const struct spine_store *store,
                                    struct batch_places **out, struct spine_error *error);
-/* Writes the blocks that are nowhere yet to a file of the store, or of a pack unless that
- * is NULL. Blocks; but the end of a large file may still be under way, while the caller
- * goes on with others. */
-enum spine_status batch_places_write(struct batch_places *places,
-                                     struct spine_store *store, struct store_pack *pack,
-                                     const struct lookup_options *lookup,
-                                     struct spine_error *error);
+/* Writes the blocks that are nowhere yet to a file of the store. Blocks; but the end of a
+ * large file may still be under way, while the caller goes on with others. */
+enum spine_status
+batch_places_write(struct batch_places *places, struct spine_store *store,
+                   const struct batch_places_options *how, struct spine_error *error);
 /* After that: may another batch, that was there before, have blocks that are written? */
 bool batch_places_share(const struct batch_places *places);
 /* After that, once: waits until the file can be read. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The twins of blocks: which file of which store has the same image as a block in
- * memory. */
+/* The twins of blocks: which file of which store has the rows of a block in memory. */
 
 #include "batch/twin.h"
 
@@ -9,6 +8,7 @@
 #include "base/container.h"
 #include "base/planted.h"
 #include "batch/fence.h"
+#include "batch/file_keeper.h"
 
 /* The twins of the blocks of a file, by the numbers of these. */
 struct keeper_twins {
@@ -17,9 +17,10 @@ struct keeper_twins {
 };
 
 static const struct file_twin *
-find_twin(const struct fence *fence, const struct spine_store *store, bool *has_suspect);
+find_twin(const twin_list *list, const struct spine_store *store, bool *has_suspect);
 static bool
-add_twin(const struct fence *fence, struct block_keeper *keeper, uint32_t number);
+is_needed(const twin_list *list, const struct store_file *file, bool *is_there);
+static bool add_twin(twin_list *list, struct block_keeper *keeper, uint32_t number);
 static struct file_twin *claim_twin(twin_list *list);
 static void *on_take(struct store_guest *guest);
 static void on_release_keeper(void *taken);
@@ -33,14 +34,22 @@ twin_in_store(const struct fence *fence, const struct spine_store *store)
 {
     bool has_suspect;
 
-    return find_twin(fence, store, &has_suspect);
+    return find_twin(list_of(fence), store, &has_suspect);
 }
 
-/* Of another store's twins nothing but the store is looked at: it may be closed now. */
-static const struct file_twin *
-find_twin(const struct fence *fence, const struct spine_store *store, bool *has_suspect)
+const struct file_twin *
+batch_twin_in_store(const struct spine_batch *batch, const struct spine_store *store)
 {
-    const twin_list *list = list_of(fence);
+    bool has_suspect;
+
+    return find_twin(&batch->twins, store, &has_suspect);
+}
+
+/* NULL: an empty list. Of another store's twins nothing but the store is looked at, which
+ * may be closed now. */
+static const struct file_twin *
+find_twin(const twin_list *list, const struct spine_store *store, bool *has_suspect)
+{
     struct block_twin *twin = list != NULL ? twins_first(list) : NULL;
 
     *has_suspect = false;
@@ -67,23 +76,41 @@ twin_is_reliable(const struct block_keeper *keeper, const struct spine_store *st
 bool
 twin_remember(const struct fence *fence, struct block_keeper *keeper, uint32_t number)
 {
-    struct store_file *file = keeper->file;
+    bool is_there;
+
+    if (!is_needed(list_of(fence), keeper->file, &is_there))
+        return is_there;
+    return add_twin(make_list(fence), keeper, number);
+}
+
+void
+batch_twin_remember(struct spine_batch *batch, struct block_keeper *keeper,
+                    uint32_t number)
+{
+    bool is_there;
+
+    if (is_needed(&batch->twins, keeper->file, &is_there))
+        (void)add_twin(&batch->twins, keeper, number);
+}
+
+/* May the file be one more twin? `*is_there`: there is one that may be relied on. */
+static bool
+is_needed(const twin_list *list, const struct store_file *file, bool *is_there)
+{
     bool has_suspect;
 
-    if (find_twin(fence, file->store, &has_suspect) != NULL)
-        return true;
-    if (has_suspect && store_object_state(file->object) != OBJECT_DURABLE)
-        return false;
-    return add_twin(fence, keeper, number);
+    *is_there = find_twin(list, file->store, &has_suspect) != NULL;
+    return !*is_there &&
+           (!has_suspect || store_object_state(file->object) == OBJECT_DURABLE);
 }
 
 /* A twin whose store was closed becomes that of another one, so a block that is copied to
- * one store after the other has as many twins as are open at a time. */
+ * one store after the other has as many twins as are open at a time. There is no list
+ * where there is no memory. */
 static bool
-add_twin(const struct fence *fence, struct block_keeper *keeper, uint32_t number)
+add_twin(twin_list *list, struct block_keeper *keeper, uint32_t number)
 {
     const int64_t apart = mem_apart_begin();
-    twin_list *list = make_list(fence);
     struct file_twin *twin = list != NULL ? claim_twin(list) : NULL;
 
     if (twin != NULL) {
@@ -154,8 +181,11 @@ fence_move_to_twin(struct fence *fence, const struct file_twin *twin)
 {
     /* The twin goes with the block. */
     struct block_keeper *keeper = block_keeper_ref(twin->keeper);
+    const struct store_file *file = keeper->file;
 
     fence_move(fence, keeper, twin->number);
+    facts_to_fence(file_facts(file, twin->number), fence);
+    fence->bytes = file->table.blocks[twin->number].image_bytes;
     block_keeper_unref(keeper);
 }
 
@@ -189,10 +219,13 @@ static twin_list *
 make_list(const struct fence *fence)
 {
     struct keeper_twins *twins;
+    int64_t apart;
 
     if (fence->block != NULL)
         return &fence->block->twins;
+    apart = mem_apart_begin();
     twins = make_lists(fence->keeper);
+    mem_apart_end(apart);
     return twins != NULL ? &twins->lists[fence->number] : NULL;
 }
 

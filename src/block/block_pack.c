@@ -8,6 +8,9 @@
 #include "base/copy_cell.h"
 #include "base/error.h"
 
+static bool is_two_arrays(const struct layout *layout, const struct image *image);
+static uint64_t *words_of(const struct image *image, enum image_part part);
+static enum spine_status pack_plan(const struct plan *plan, struct block **out);
 static struct block *block_alloc(size_t image_bytes);
 static void pack_head(const struct plan *plan, struct image *image);
 static void pack_padding(struct image *image, const size_t *part_bytes);
@@ -37,11 +40,7 @@ block_pack(const struct layout *layout, const struct rows *rows, size_t begin, s
            bool encode, struct block **out)
 {
     struct plan plan;
-    uint32_t at[PART_COUNT];
-    struct block *block;
-    struct image *image;
-    size_t bytes;
-    enum spine_status st = SPINE_OK;
+    enum spine_status st;
 
     plan.bytes = NULL;
     if (plan_encodes_bytes(layout, encode)) {
@@ -50,22 +49,71 @@ block_pack(const struct layout *layout, const struct rows *rows, size_t begin, s
             return SPINE_NOMEM;
     }
     plan_rows(&plan, layout, rows, begin, end, encode);
-    bytes = image_place(plan.part_bytes, at);
+    st = pack_plan(&plan, out);
+    mem_free(plan.bytes, sizeof *plan.bytes);
+    return st;
+}
+
+enum spine_status
+block_encode(const struct layout *layout, const struct image *image, struct rows *scratch,
+             struct block **out)
+{
+    assert(!image_has(image, IMAGE_ENCODED));
+    if (is_two_arrays(layout, image)) {
+        const struct rows rows = {.hi = words_of(image, PART_KEY_CELLS),
+                                  .lo = words_of(image, PART_VALUE_CELLS),
+                                  .count = image->row_count};
+        struct plan plan;
+
+        plan.bytes = NULL;
+        plan_words(&plan, layout, &rows);
+        return pack_plan(&plan, out);
+    }
+    scratch->count = 0;
+    if (!rows_reserve(layout, scratch, image->row_count))
+        return SPINE_NOMEM;
+    /* What is not encoded has no fronts. */
+    TRY_RETURN(image_stage(layout, image, 0, image->row_count, NULL, scratch));
+    return block_pack(layout, scratch, 0, image->row_count, true, out);
+}
+
+/* Are the arrays of keys and values those that rows have, and are there no others? */
+static bool
+is_two_arrays(const struct layout *layout, const struct image *image)
+{
+    return layout->key.shape == SHAPE_WORD8 && layout->value.shape == SHAPE_WORD8 &&
+           !layout->timed && layout->weight_count == 1 &&
+           image->key_count == image->row_count && image->weight_bytes == 0;
+}
+
+/* Nobody writes to them. */
+static uint64_t *
+words_of(const struct image *image, enum image_part part)
+{
+    return (uint64_t *)(uintptr_t)image_array(image, part);
+}
+
+static enum spine_status
+pack_plan(const struct plan *plan, struct block **out)
+{
+    uint32_t at[PART_COUNT];
+    const size_t bytes = image_place(plan->part_bytes, at);
+    struct image *image;
+    struct block *block;
+
     if (bytes > IMAGE_BYTES_MAX)
-        TRY(SPINE_INVALID);
+        return SPINE_INVALID;
     block = block_alloc(bytes);
     if (block == NULL)
-        TRY(SPINE_NOMEM);
+        return SPINE_NOMEM;
     image = (struct image *)(void *)(block + 1);
     *image = (struct image){.bytes = (uint32_t)bytes, .version = IMAGE_VERSION};
     memcpy(image->at, at, sizeof at);
-    pack_head(&plan, image);
-    pack_padding(image, plan.part_bytes);
-    pack_parts(&plan, image);
+    pack_head(plan, image);
+    pack_padding(image, plan->part_bytes);
+    pack_parts(plan, image);
     *out = block;
-out:
-    mem_free(plan.bytes, sizeof *plan.bytes);
-    return st;
+    return SPINE_OK;
 }
 
 void

@@ -7,6 +7,7 @@
 
 #include "block/block_starts.h"
 
+static void plan_columns(struct plan *plan);
 static void plan_keys(struct plan *plan);
 static void plan_values(struct plan *plan);
 static void plan_weights(struct plan *plan);
@@ -31,23 +32,43 @@ void
 plan_rows(struct plan *plan, const struct layout *layout, const struct rows *rows,
           size_t begin, size_t end, bool encode)
 {
-    struct column_source key, value;
-
     assert(begin < end && end <= rows->count && end - begin <= BLOCK_ROWS);
     plan->layout = layout;
     plan->rows = rows;
     plan->begin = begin;
     plan->row_count = (uint32_t)(end - begin);
     plan->encode = encode;
-    plan->has_fronts = false;
     plan_keys(plan);
     plan_values(plan);
     plan_weights(plan);
-    if (encode && layout->key.shape == SHAPE_BYTES)
+    plan_columns(plan);
+}
+
+void
+plan_words(struct plan *plan, const struct layout *layout, const struct rows *rows)
+{
+    assert(layout->row_kind == ROW_TWO && !layout->timed && layout->weight_count == 1);
+    plan->layout = layout;
+    plan->rows = rows;
+    plan->begin = 0;
+    plan->row_count = plan->key_count = plan->value_count = (uint32_t)rows->count;
+    plan->negative_rows = 0;
+    plan->weight_bytes = 0;
+    plan->encode = true;
+    plan_columns(plan);
+}
+
+static void
+plan_columns(struct plan *plan)
+{
+    struct column_source key, value;
+
+    plan->has_fronts = false;
+    if (plan->encode && plan->layout->key.shape == SHAPE_BYTES)
         plan_fronts(plan);
     key = plan_key_source(plan);
     value = plan_value_source(plan);
-    plan_frames(plan, &key, &value, encode);
+    plan_frames(plan, &key, &value, plan->encode);
     plan_parts(plan, &key, &value);
 }
 

@@ -95,6 +95,9 @@ plan_encodes_bytes(const struct layout *layout, bool encode)
 /* Plans rows [begin, end); `bytes` is set, all else is not. */
 void plan_rows(struct plan *plan, const struct layout *layout, const struct rows *rows,
                size_t begin, size_t end, bool encode);
+/* Plans all rows, at most BLOCK_ROWS, encoded: words of keys, all of which differ, and of
+ * values, each in a word of its own. Their weights are 1 and are not looked at. */
+void plan_words(struct plan *plan, const struct layout *layout, const struct rows *rows);
 /* Where the cells of the columns come from. */
 struct column_source plan_key_source(const struct plan *plan);
 struct column_source plan_value_source(const struct plan *plan);

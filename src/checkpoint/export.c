@@ -22,6 +22,12 @@ struct export
     struct spine_store *to;
     struct manifest manifest;
     struct store_object **copies; /* as the objects of the manifest */
+    const struct export_progress *progress;
+    /* Of what is told of the progress: what is done, all bytes of it, and those before
+     * the object or file that it is done to now. */
+    const char *what;
+    uint64_t bytes;
+    uint64_t bytes_before;
 };
 
 static enum spine_status export_all(struct export *export, uint64_t sequence,
@@ -29,15 +35,17 @@ static enum spine_status export_all(struct export *export, uint64_t sequence,
 static enum spine_status check_empty(struct spine_store *to, struct spine_error *error);
 static enum spine_status
 copy_objects(struct export *export, struct export_info *info, struct spine_error *error);
+static void tell_progress(void *context, uint64_t bytes);
 static enum spine_status verify_copies(struct export *export, struct spine_error *error);
 static enum spine_status put_copied_manifest(struct export *export, const void *text,
                                              size_t bytes, struct spine_error *error);
 
 enum spine_status
 checkpoint_export(struct spine_store *from, uint64_t sequence, struct spine_store *to,
-                  struct export_info *info, struct spine_error *error)
+                  const struct export_progress *progress, struct export_info *info,
+                  struct spine_error *error)
 {
-    struct export export = {.from = from, .to = to};
+    struct export export = {.from = from, .to = to, .progress = progress};
     enum spine_status st;
 
     assert(from != to);
@@ -108,17 +116,36 @@ static enum spine_status
 copy_objects(struct export *export, struct export_info *info, struct spine_error *error)
 {
     const struct manifest *manifest = &export->manifest;
+    const struct store_copying copying = {.from = export->from,
+                                          .to = export->to,
+                                          .on_progress = tell_progress,
+                                          .context = export};
 
+    export->what = "bytes copied";
+    for (size_t i = 0; i < manifest->object_count; i++)
+        export->bytes += manifest->objects[i].bytes;
     for (size_t i = 0; i < manifest->object_count; i++) {
         const struct manifest_object *object = &manifest->objects[i];
 
-        TRY_RETURN(store_copy(export->from, object->name, object->bytes, export->to,
-                              &export->copies[i], error));
+        export->bytes_before = info->bytes;
+        TRY_RETURN(
+            store_copy(&copying, object->name, object->bytes, &export->copies[i], error));
         TRY_RETURN(store_object_sync(export->copies[i], error));
         info->objects++;
         info->bytes += object->bytes;
     }
     return store_sync_names(export->to, error);
+}
+
+static void
+tell_progress(void *context, uint64_t bytes)
+{
+    const struct export *export = context;
+    const struct export_progress *progress = export->progress;
+
+    if (progress != NULL)
+        progress->on_progress(progress->context, export->what,
+                              export->bytes_before + bytes, export->bytes);
 }
 
 /* Verifies the copies: what was damaged before, or on the way, is not passed on. */
@@ -128,6 +155,10 @@ verify_copies(struct export *export, struct spine_error *error)
     const struct manifest *manifest = &export->manifest;
     enum spine_status st = SPINE_OK;
 
+    export->what = "bytes verified";
+    export->bytes = export->bytes_before = 0;
+    for (size_t i = 0; i < manifest->file_count; i++)
+        export->bytes += manifest->files[i].bytes;
     for (size_t i = 0; st == SPINE_OK && i < manifest->file_count; i++) {
         const struct manifest_file *described = &manifest->files[i];
         struct store_file *file;
@@ -135,7 +166,8 @@ verify_copies(struct export *export, struct spine_error *error)
         st = store_file_in_object(export->copies[described->object], described->offset,
                                   described->bytes, &file, error);
         if (st == SPINE_OK)
-            st = store_file_verify(file, NULL, NULL, error);
+            st = store_file_verify(file, tell_progress, export, error);
+        export->bytes_before += described->bytes;
         store_file_unref(file);
     }
     return st;

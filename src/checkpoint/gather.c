@@ -9,21 +9,25 @@
 #include "base/assert.h"
 #include "base/error.h"
 
+/* Small batches are soon merged away, and to make filters of their keys would take as
+ * long as all else that is done for them: readers make them where that pays. */
+static const struct lookup_options no_lookups = {.rows_min = UINT64_MAX};
+
 static enum spine_status
 gather_cut(struct gather *gather, struct spine_cut *cut, struct spine_error *error);
-static enum spine_status
-gather_batch(struct gather *gather, const struct spine_snapshot *snapshot, size_t index,
-             struct gather_places *out, struct spine_error *error);
+static enum spine_status gather_batch(struct gather *gather, const struct spine_cut *cut,
+                                      size_t index, struct gather_places *out,
+                                      struct spine_error *error);
 static const struct lookup_options *
 lookup_of(const struct spine_snapshot *snapshot, const struct spine_batch *batch);
 static struct batch_places *
 places_of(const struct gather *gather, const struct spine_batch *batch);
 static enum spine_status write_file(struct gather *gather, struct batch_places *places,
-                                    const struct lookup_options *lookup,
+                                    const struct batch_places_options *how,
                                     struct spine_error *error);
 static enum spine_status end_writing(struct gather *gather, struct spine_error *error);
 static enum spine_status write_to_pack(struct gather *gather, struct batch_places *places,
-                                       const struct lookup_options *lookup,
+                                       struct batch_places_options *how,
                                        struct spine_error *error);
 
 enum spine_status
@@ -83,21 +87,22 @@ gather_cut(struct gather *gather, struct spine_cut *cut, struct spine_error *err
     gather->places_count += count;
     for (size_t i = 0; st == SPINE_OK && i < count; i++)
         if (snapshot->batches[i]->block_count <= GATHER_FIRST_BLOCKS)
-            st = gather_batch(gather, snapshot, i, &gather->places[begin + i], error);
+            st = gather_batch(gather, cut, i, &gather->places[begin + i], error);
     for (size_t i = 0; st == SPINE_OK && i < count; i++)
         if (snapshot->batches[i]->block_count > GATHER_FIRST_BLOCKS)
-            st = gather_batch(gather, snapshot, i, &gather->places[begin + i], error);
+            st = gather_batch(gather, cut, i, &gather->places[begin + i], error);
     return st;
 }
 
 /* A batch is written at once, so that batches of other cuts with the same blocks find
  * these in its file, if it is not the pack. */
 static enum spine_status
-gather_batch(struct gather *gather, const struct spine_snapshot *snapshot, size_t index,
+gather_batch(struct gather *gather, const struct spine_cut *cut, size_t index,
              struct gather_places *out, struct spine_error *error)
 {
-    struct spine_batch *batch = snapshot->batches[index];
-    const struct lookup_options *lookup = lookup_of(snapshot, batch);
+    struct spine_batch *batch = cut->snapshot->batches[index];
+    struct batch_places_options how = {.lookup = &no_lookups,
+                                       .encode = cut->options.encode_rows != UINT32_MAX};
     struct batch_places *places = places_of(gather, batch);
     const bool is_shared = places != NULL;
 
@@ -112,19 +117,19 @@ gather_batch(struct gather *gather, const struct spine_snapshot *snapshot, size_
     gather->batches_reused += is_shared || places->missing == 0;
     if (places->missing == 0)
         return SPINE_OK;
-    return places->missing_bytes >= GATHER_PACK_BYTES
-               ? write_file(gather, places, lookup, error)
-               : write_to_pack(gather, places, lookup, error);
+    if (places->missing_bytes < GATHER_PACK_BYTES)
+        return write_to_pack(gather, places, &how, error);
+    how.lookup = lookup_of(cut->snapshot, batch);
+    return write_file(gather, places, &how, error);
 }
 
 /* A batch that is too small for lookup filters needs no memory to make them. */
 static const struct lookup_options *
 lookup_of(const struct spine_snapshot *snapshot, const struct spine_batch *batch)
 {
-    static const struct lookup_options none = {.rows_min = UINT64_MAX};
     const struct lookup_options *options = lookup_ledger_options(snapshot->ledger);
 
-    return batch->info.rows >= options->rows_min ? options : &none;
+    return batch->info.rows >= options->rows_min ? options : &no_lookups;
 }
 
 /* The places of a batch that is in an earlier cut, too, as cuts of forks share batches.
@@ -142,9 +147,9 @@ places_of(const struct gather *gather, const struct spine_batch *batch)
 /* The file before it ends meanwhile. */
 static enum spine_status
 write_file(struct gather *gather, struct batch_places *places,
-           const struct lookup_options *lookup, struct spine_error *error)
+           const struct batch_places_options *how, struct spine_error *error)
 {
-    TRY_RETURN(batch_places_write(places, gather->store, NULL, lookup, error));
+    TRY_RETURN(batch_places_write(places, gather->store, how, error));
     TRY_RETURN(end_writing(gather, error));
     gather->ending = places;
     return SPINE_OK;
@@ -168,13 +173,14 @@ end_writing(struct gather *gather, struct spine_error *error)
 /* Small batches are all written to one object. */
 static enum spine_status
 write_to_pack(struct gather *gather, struct batch_places *places,
-              const struct lookup_options *lookup, struct spine_error *error)
+              struct batch_places_options *how, struct spine_error *error)
 {
     static const struct store_waiter own = {.by_own_thread = true};
 
     if (gather->pack == NULL)
         TRY_RETURN(store_pack_new(gather->store, &own, &gather->pack, error));
-    TRY_RETURN(batch_places_write(places, gather->store, gather->pack, lookup, error));
+    how->pack = gather->pack;
+    TRY_RETURN(batch_places_write(places, gather->store, how, error));
     TRY_RETURN(batch_places_finish(places, error));
     gather->bytes_written += places->written->footer.file_bytes;
     return SPINE_OK;

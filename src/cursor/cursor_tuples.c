@@ -44,7 +44,7 @@ read_pieces(struct spine_cursor *cursor, struct spine_tuple_page *page, size_t r
     enum spine_status st;
 
     TRY(page_begin(page, schema, &cursor->error));
-    while (total < rows_max) {
+    while (total < rows_max && !page_is_full(page)) {
         const bool is_all = piece >= rows_max - total;
 
         rows = is_all ? rows_max - total : piece;

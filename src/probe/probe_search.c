@@ -185,7 +185,7 @@ search_batch(struct spine_probe *probe, size_t at)
     probe->hit_count += hits;
     if (lookup != NULL)
         counts->filter_errors += candidates - hits;
-    else if (batch->in_files)
+    else if (batch->asks_files)
         counts->filter_errors += file_errors(counts, &before, candidates - hits);
     else
         batch_search_failed(batch, lookup_ledger_options(probe->ledger),

@@ -75,9 +75,10 @@ struct spine_runtime {
     struct memory_budget budget;
     struct {
         struct job job;
-        /* The most that the library held since the last time, in bytes; when that was. */
+        /* The most that the library held since the last time, in bytes. */
         atomic_size_t bytes_most;
-        uint64_t last_ns;
+        /* Until when the job rests. */
+        uint64_t idle_rest_ns;
         /* The job waits, and nobody has seen to it that it is noticed. */
         atomic_bool is_news;
         /* With a limit: what was resident beyond what the library held, after the last
@@ -175,6 +176,8 @@ void trim_init(struct spine_runtime *runtime);
 bool trim_look(struct spine_runtime *runtime);
 /* The runtime closes, and no slice runs. */
 void trim_end_locked(struct spine_runtime *runtime);
+/* The runtime ends: what it has freed goes back to malloc. */
+void trim_release(struct spine_runtime *runtime);
 
 /* ---- ready.c ---- */
 

@@ -6,35 +6,40 @@
  * malloc keeps what is freed, in pieces between others, and most of what a merge has read
  * is freed when it ends: a process would hold several times what its spines do. So when
  * much has been freed, and the runtime has nothing else to do for a while, malloc is told
- * to return what it can. The job of that waits, and looks, and waits again.
+ * to return what it can. The job of that waits, and looks, and waits again: a second
+ * after the last merge it is done, also where it was done shortly before.
  *
  * A runtime with a limit cannot wait for that: half of its limit would be resident and
  * not used. While it works it looks every some milliseconds at what is resident beyond
  * what the library holds, and when that has grown, malloc returns what it can at once.
- * That takes a thirtieth of a thread's time at most, but for when it has grown a lot.
+ * That takes a thirtieth of a thread's time at most, but for when it has grown a lot. And
+ * less is kept in stock for use again, so that it does not grow by that alone.
  */
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/container.h"
+#include "base/stock.h"
 #include "runtime/pump.h"
 
 /* What must have been freed since the last time, in bytes. */
 #define TRIM_BYTES_MIN (8u << 20)
 /* How long the job waits before it looks: 2^n ms. */
 #define TRIM_DOUBLINGS 8u
-/* At most so often. */
-#define TRIM_PERIOD_NS UINT64_C(2000000000)
+/* After a trim the job rests: REST_TIMES as long as the trim took, or REST_NS_MAX when
+ * that is less. */
+#define REST_TIMES 30u
+#define REST_NS_MAX UINT64_C(2000000000)
 /* With a limit: the bytes that must have come beyond what the library holds, and the part
  * of the limit that is added to them. */
 #define BEYOND_BYTES_MIN ((size_t)6 << 20)
 #define BEYOND_PART 32u
 /* As soon as so much has come, nothing is rested. */
 #define BEYOND_BYTES_MOST ((size_t)10 << 20)
-/* The time between two looks at that; and how many times longer than a trim took the
- * runtime rests after it. */
+/* The time between two looks at that. */
 #define LOOK_NS UINT64_C(5000000)
-#define REST_TIMES 30u
+/* The part of the limit that may be in stock. */
+#define STOCK_PART 64u
 
 static void trim_at_limit(struct spine_runtime *runtime);
 static void trim_on_worker(struct job *job, uint64_t *fuel_rows);
@@ -49,6 +54,8 @@ trim_init(struct spine_runtime *runtime)
     atomic_init(&runtime->trim.beyond_least,
                 runtime->budget.limit_bytes != UINT64_MAX ? mem_resident_beyond() : 0);
     atomic_init(&runtime->trim.look_ns, 0);
+    if (runtime->budget.limit_bytes != UINT64_MAX)
+        stock_limit((size_t)(runtime->budget.limit_bytes / STOCK_PART));
 }
 
 bool
@@ -108,12 +115,17 @@ trim_on_worker(struct job *job, uint64_t *fuel_rows)
 {
     struct spine_runtime *runtime = container_of(job, struct spine_runtime, trim.job);
     const uint64_t now_ns = clock_now_ns();
-    const bool is_early = now_ns - runtime->trim.last_ns < TRIM_PERIOD_NS;
+    const bool is_early = now_ns < runtime->trim.idle_rest_ns;
 
     (void)fuel_rows;
     if (!is_early) {
+        uint64_t end_ns, rest_ns;
+
         mem_trim();
-        runtime->trim.last_ns = clock_now_ns();
+        end_ns = clock_now_ns();
+        rest_ns = REST_TIMES * (end_ns - now_ns);
+        runtime->trim.idle_rest_ns =
+            end_ns + (rest_ns < REST_NS_MAX ? rest_ns : REST_NS_MAX);
         atomic_store_explicit(&runtime->trim.bytes_most, spine_allocated_bytes(),
                               memory_order_relaxed);
     }
@@ -141,4 +153,12 @@ trim_end_locked(struct spine_runtime *runtime)
     else
         return;
     job->state = JOB_IDLE;
+}
+
+void
+trim_release(struct spine_runtime *runtime)
+{
+    if (runtime->budget.limit_bytes != UINT64_MAX)
+        stock_unlimit((size_t)(runtime->budget.limit_bytes / STOCK_PART));
+    stock_empty();
 }

@@ -369,13 +369,17 @@ directory_remove(void *context, const char *name, struct spine_error *error)
 {
     struct directory *directory = context;
     const struct system_file file = directory_file(directory, -1, name);
+    struct removal removal = {.name = name};
+    int number = 0;
 
     TRY_RETURN(name_check(name, error));
     TRY_RETURN(check_writable(directory, name, error));
-    TRY_RETURN(open_files_keep(directory, name, error));
+    TRY_RETURN(open_files_keep(directory, &removal, error));
     if (unlinkat(directory->descriptor, name, 0) != 0)
-        return file_fail(&file, "remove it", error);
-    return SPINE_OK;
+        number = errno;
+    open_files_kept(directory, &removal, number == 0 || number == ENOENT);
+    errno = number;
+    return number == 0 ? SPINE_OK : file_fail(&file, "remove it", error);
 }
 
 static enum spine_status

@@ -342,6 +342,11 @@ decode_blocks(const char *name, struct wire_reader *reader,
             return spine_fail(error, SPINE_CORRUPT,
                               "%s: block %" PRIu32 " cannot lie at %" PRIu64, name, i,
                               block->offset);
+        if (block->codec == CODEC_STRIPS && (footer->features & FILE_FEATURE_STRIPS) == 0)
+            return spine_fail(error, SPINE_CORRUPT,
+                              "%s: block %" PRIu32 ", at %" PRIu64 ", lies in strips, "
+                              "and feature 3 says that none does",
+                              name, i, block->offset);
         end = file_part_end(block->offset, block->stored_bytes);
     }
     return SPINE_OK;

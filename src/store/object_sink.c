@@ -171,7 +171,7 @@ hand_over(struct object_sink *sink, struct spine_error *error)
     if (unit == NULL || unit->filled == 0)
         return SPINE_OK;
     sink->handed += unit->filled;
-    if (sink->waiter.by_own_thread && !sink->has_thread &&
+    if (sink->waiter.by_own_thread && !sink->is_started &&
         unit->filled >= STORE_FIRST_BYTES)
         start_thread(sink);
     if (!is_written_behind(sink)) {
@@ -192,10 +192,11 @@ hand_over(struct object_sink *sink, struct spine_error *error)
     return SPINE_OK;
 }
 
-/* Without a thread, the calls that append write. */
+/* Without a thread, the calls that append write: it is not tried again. */
 static void
 start_thread(struct object_sink *sink)
 {
+    sink->is_started = true;
     if (condition_init(&sink->queued) != SPINE_OK)
         return;
     sink->has_thread = thread_start(&sink->thread, write_units, sink) == 0;

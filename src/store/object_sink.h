@@ -42,6 +42,8 @@ struct object_sink {
     struct thread thread;
     struct condition queued;
     bool has_thread;
+    /* That was tried. */
+    bool is_started;
 
     /* The fields from here on are guarded by the store's lock; the two atomic ones may be
      * seen without it. */

@@ -31,6 +31,8 @@ static void set_descriptor_locked(struct open_files *files, struct open_file *fi
                                   const struct system_file *opened);
 static enum spine_status keep_locked(struct directory *directory, struct open_file *file,
                                      struct spine_error *error);
+static bool
+has_lost_name_locked(const struct open_files *files, const struct open_file *file);
 static bool give_up_locked(struct open_files *files, size_t count);
 static size_t excess_locked(const struct open_files *files);
 static void enter_idle(struct open_files *files, struct open_file *file);
@@ -89,11 +91,15 @@ open_file_open(struct directory *directory, const char *name, struct open_file *
     struct open_file *file = mem_zalloc(sizeof *file);
     struct system_file opened;
     struct stat about;
+    uint64_t removals;
     enum spine_status st;
 
     *out = NULL;
     if (file == NULL)
         return fail_nomem(error, "an open file", sizeof *file);
+    mutex_lock(&files->mutex);
+    removals = files->removals;
+    mutex_unlock(&files->mutex);
     memcpy(file->name, name, strlen(name) + 1);
     file->file = directory_file(directory, -1, file->name);
     opened = file->file;
@@ -109,7 +115,10 @@ open_file_open(struct directory *directory, const char *name, struct open_file *
     file->next = *chain;
     *chain = file;
     set_descriptor_locked(files, file, &opened);
-    enter_idle(files, file);
+    if (files->removing != NULL || files->removals != removals)
+        file->is_removed = has_lost_name_locked(files, file);
+    if (!file->is_removed)
+        enter_idle(files, file);
     (void)give_up_locked(files, excess_locked(files));
     mutex_unlock(&files->mutex);
     *bytes = (uint64_t)about.st_size;
@@ -231,18 +240,58 @@ set_descriptor_locked(struct open_files *files, struct open_file *file,
 }
 
 enum spine_status
-open_files_keep(struct directory *directory, const char *name, struct spine_error *error)
+open_files_keep(struct directory *directory, struct removal *removal,
+                struct spine_error *error)
 {
     struct open_files *files = &directory->open;
     enum spine_status st = SPINE_OK;
 
     mutex_lock(&files->mutex);
-    for (struct open_file *file = *open_chain(files, name); file != NULL;
+    for (struct open_file *file = *open_chain(files, removal->name); file != NULL;
          file = file->next)
-        if (st == SPINE_OK && !file->is_removed && strcmp(file->name, name) == 0)
+        if (st == SPINE_OK && !file->is_removed && strcmp(file->name, removal->name) == 0)
             st = keep_locked(directory, file, error);
+    removal->next = files->removing;
+    files->removing = removal;
     mutex_unlock(&files->mutex);
+    if (st != SPINE_OK)
+        open_files_kept(directory, removal, false);
     return st;
+}
+
+void
+open_files_kept(struct directory *directory, struct removal *removal, bool is_gone)
+{
+    struct open_files *files = &directory->open;
+    struct removal **at = &files->removing;
+
+    mutex_lock(&files->mutex);
+    while (*at != removal)
+        at = &(*at)->next;
+    *at = removal->next;
+    files->removals++;
+    for (struct open_file *file = *open_chain(files, removal->name);
+         file != NULL && !is_gone; file = file->next)
+        if (file->is_removed && strcmp(file->name, removal->name) == 0 &&
+            !has_lost_name_locked(files, file)) {
+            file->is_removed = false;
+            if (file->users == 0)
+                enter_idle(files, file);
+        }
+    mutex_unlock(&files->mutex);
+}
+
+/* Of a file with a descriptor. */
+static bool
+has_lost_name_locked(const struct open_files *files, const struct open_file *file)
+{
+    struct stat about;
+
+    for (const struct removal *removal = files->removing; removal != NULL;
+         removal = removal->next)
+        if (strcmp(removal->name, file->name) == 0)
+            return true;
+    return fstat(file->file.descriptor, &about) != 0 || about.st_nlink == 0;
 }
 
 /* Without the lock the file could be closed meanwhile, so it is opened under it. */

@@ -35,13 +35,19 @@ struct open_file {
     /* Its descriptor is -1 while it has none. */
     struct system_file file;
     unsigned users;
-    /* It has lost its name. */
+    /* It has lost its name, or is about to: its descriptor stays. */
     bool is_removed;
     /* Of the idle ones. */
     struct open_file *older, *newer;
     /* Of those whose names have the same hash. */
     struct open_file *next;
     char name[SPINE_NAME_MAX + 1];
+};
+
+/* A name that is being removed. Of the caller that removes it. */
+struct removal {
+    const char *name;
+    struct removal *next;
 };
 
 /* The open files of a directory. */
@@ -51,6 +57,9 @@ struct open_files {
     /* More only while more are in use at the same time, or have lost their names. */
     size_t descriptors_max;
     struct open_file *oldest, *newest;
+    /* Names that are being removed, and how often one was. */
+    struct removal *removing;
+    uint64_t removals;
     struct open_file *chains[OPEN_FILE_CHAINS];
 };
 
@@ -73,9 +82,12 @@ enum spine_status open_file_read(struct directory *directory, struct open_file *
 /* Makes its bytes durable. */
 enum spine_status open_file_sync(struct directory *directory, struct open_file *file,
                                  struct spine_error *error);
-/* The name is about to be removed: files that are open by it stay readable. */
-enum spine_status
-open_files_keep(struct directory *directory, const char *name, struct spine_error *error);
+/* A name is about to be removed: files that are open by it stay readable, and so do those
+ * that are opened meanwhile. After SPINE_OK the caller tells how it ended. */
+enum spine_status open_files_keep(struct directory *directory, struct removal *removal,
+                                  struct spine_error *error);
+/* The name is gone, or is there after all. */
+void open_files_kept(struct directory *directory, struct removal *removal, bool is_gone);
 
 /* Takes the descriptors of half of the idle files, at least of one. False: no file was
  * idle. */

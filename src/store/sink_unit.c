@@ -16,7 +16,10 @@
 
 static enum spine_status
 unit_make(bool has_pages, struct sink_unit **out, struct spine_error *error);
+static struct sink_unit *take_excess_locked(struct spine_store *store);
+static unsigned spares_max_locked(struct spine_store *store, bool has_pages);
 static void unit_end(struct spine_store *store, struct sink_unit *unit);
+static void unit_give_back(struct sink_unit *unit);
 
 enum spine_status
 unit_pool_init(struct unit_pool *pool)
@@ -28,7 +31,13 @@ unit_pool_init(struct unit_pool *pool)
 void
 unit_pool_release(struct unit_pool *pool)
 {
-    assert(pool->sinks == 0 && pool->spares == NULL);
+    assert(pool->sinks == 0 && pool->spare_count <= UNITS_KEPT);
+    while (pool->spares != NULL) {
+        struct sink_unit *unit = pool->spares;
+
+        pool->spares = unit->next;
+        unit_give_back(unit);
+    }
     mutex_release(&pool->mutex);
 }
 
@@ -44,19 +53,54 @@ void
 unit_pool_leave(struct spine_store *store)
 {
     struct unit_pool *pool = &store->units;
-    struct sink_unit *unit = NULL;
 
     mutex_lock(&pool->mutex);
     assert(pool->sinks > 0);
     pool->sinks--;
-    if (pool->spare_count > pool->sinks) {
-        unit = pool->spares;
-        pool->spares = unit->next;
-        pool->spare_count--;
-    }
-    assert(pool->spare_count <= pool->sinks);
     mutex_unlock(&pool->mutex);
-    unit_end(store, unit);
+    unit_pool_shrink(store);
+}
+
+void
+unit_pool_shrink(struct spine_store *store)
+{
+    struct unit_pool *pool = &store->units;
+    struct sink_unit *unit;
+
+    do {
+        mutex_lock(&pool->mutex);
+        unit = take_excess_locked(store);
+        mutex_unlock(&pool->mutex);
+        unit_end(store, unit);
+    } while (unit != NULL);
+}
+
+static struct sink_unit *
+take_excess_locked(struct spine_store *store)
+{
+    struct unit_pool *pool = &store->units;
+
+    for (struct sink_unit **at = &pool->spares; *at != NULL; at = &(*at)->next) {
+        struct sink_unit *unit = *at;
+
+        if (pool->spare_count > spares_max_locked(store, unit->has_pages)) {
+            *at = unit->next;
+            pool->spare_count--;
+            return unit;
+        }
+    }
+    return NULL;
+}
+
+/* Merges write many units, so that new pages cost them little. */
+static unsigned
+spares_max_locked(struct spine_store *store, bool has_pages)
+{
+    const unsigned sinks = store->units.sinks;
+    const bool is_limited =
+        atomic_load_explicit(&store->memory_max, memory_order_relaxed) != UINT64_MAX;
+
+    return has_pages || is_limited || sinks > UNITS_KEPT ? sinks : UNITS_KEPT;
 }
 
 enum spine_status
@@ -109,7 +153,7 @@ unit_free(struct spine_store *store, struct sink_unit *unit)
         return;
     mutex_lock(&pool->mutex);
     assert(pool->sinks > 0);
-    if (pool->spare_count < pool->sinks) {
+    if (pool->spare_count < spares_max_locked(store, unit->has_pages)) {
         unit->next = pool->spares;
         pool->spares = unit;
         pool->spare_count++;
@@ -125,6 +169,12 @@ unit_end(struct spine_store *store, struct sink_unit *unit)
     if (unit == NULL)
         return;
     store_uncount(&store->memory, UNIT_BYTES);
+    unit_give_back(unit);
+}
+
+static void
+unit_give_back(struct sink_unit *unit)
+{
     if (unit->has_pages)
         mem_free_pages(unit->memory, UNIT_BYTES);
     else

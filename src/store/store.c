@@ -72,6 +72,7 @@ spine_store_open(const struct spine_backend *backend,
     atomic_init(&store->memory_max, UINT64_MAX);
     atomic_init(&store->ahead_max, UINT64_MAX);
     store->process = (long)getpid();
+    store->names.next = 1;
     store->service.calls = &service_calls;
     store->backend = *backend;
     store->options = resolved;
@@ -358,7 +359,10 @@ press(struct runtime_service *service, struct spine_runtime *runtime,
 static void
 shrink(struct runtime_service *service)
 {
-    cache_shrink(&((struct spine_store *)(void *)service)->cache);
+    struct spine_store *store = (struct spine_store *)(void *)service;
+
+    cache_shrink(&store->cache);
+    unit_pool_shrink(store);
 }
 
 uint64_t

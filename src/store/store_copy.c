@@ -11,21 +11,21 @@
 
 #include <inttypes.h>
 
-static enum spine_status copy_bytes(struct spine_store *from, void *object,
+static enum spine_status copy_bytes(const struct store_copying *copying, void *object,
                                     uint64_t bytes, struct object_sink *sink,
                                     struct spine_error *error);
 
 enum spine_status
-store_copy(struct spine_store *from, const char *name, uint64_t bytes,
-           struct spine_store *to, struct store_object **out, struct spine_error *error)
+store_copy(const struct store_copying *copying, const char *name, uint64_t bytes,
+           struct store_object **out, struct spine_error *error)
 {
-    const struct spine_backend *backend = &from->backend;
+    const struct spine_backend *backend = &copying->from->backend;
     struct object_sink *sink = NULL;
     void *object;
     uint64_t size;
     enum spine_status st;
 
-    assert(from != to);
+    assert(copying->from != copying->to);
     *out = NULL;
     st = backend->open(backend->context, name, &object, &size, error);
     if (st != SPINE_OK)
@@ -35,8 +35,8 @@ store_copy(struct spine_store *from, const char *name, uint64_t bytes,
                         name, size, bytes);
         goto out;
     }
-    TRY(object_sink_new(to, name, NULL, &sink, error));
-    TRY(copy_bytes(from, object, bytes, sink, error));
+    TRY(object_sink_new(copying->to, name, NULL, &sink, error));
+    TRY(copy_bytes(copying, object, bytes, sink, error));
     TRY(object_sink_finish(sink, error));
     *out = store_object_ref(sink->object);
 out:
@@ -47,9 +47,10 @@ out:
 
 /* Pieces begin where disks like it. */
 static enum spine_status
-copy_bytes(struct spine_store *from, void *object, uint64_t bytes,
+copy_bytes(const struct store_copying *copying, void *object, uint64_t bytes,
            struct object_sink *sink, struct spine_error *error)
 {
+    struct spine_store *from = copying->from;
     const struct spine_backend *backend = &from->backend;
     void *const piece = mem_alloc(STORE_WRITE_BYTES);
     enum spine_status st = SPINE_OK;
@@ -66,6 +67,8 @@ copy_bytes(struct spine_store *from, void *object, uint64_t bytes,
             backend->read_at(backend->context, object, at, piece, size, error), error);
         if (st == SPINE_OK)
             st = object_sink_append(sink, piece, size, error);
+        if (st == SPINE_OK && copying->on_progress != NULL)
+            copying->on_progress(copying->context, at + size);
     }
     mem_free(piece, STORE_WRITE_BYTES);
     return st;

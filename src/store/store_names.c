@@ -8,10 +8,14 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/planted.h"
 #include "store/store_state.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+static void count_put(struct spine_store *store, size_t bytes);
+static void names_sync_failed(struct spine_store *store);
 
 enum spine_status
 store_list(struct spine_store *store, spine_name_fn *on_name, void *argument,
@@ -123,15 +127,23 @@ store_put_prepare(struct spine_store *store, const char *name, const void *data,
     assert(spine_name_is_valid(name) && data != NULL);
     *out = (struct store_put){0};
     strcpy(put.name, name);
-    store_count(&store->writes, 1);
-    store_count(&store->write_bytes, bytes);
-    store_count(&store->syncs, 1);
-    if (backend->put_prepare != NULL)
+    if (backend->put_prepare != NULL) {
+        count_put(store, bytes);
         TRY_RETURN(store_answer(backend->put_prepare(backend->context, name, data, bytes,
                                                      &put.prepared, error),
                                 error));
+    }
     *out = put;
     return SPINE_OK;
+}
+
+/* The bytes are written and synced. */
+static void
+count_put(struct spine_store *store, size_t bytes)
+{
+    store_count(&store->writes, 1);
+    store_count(&store->write_bytes, bytes);
+    store_count(&store->syncs, 1);
 }
 
 enum spine_status
@@ -140,19 +152,24 @@ store_put_publish(struct store_put *put, struct spine_error *error)
     const struct store_put done = *put;
     struct spine_store *store = done.store;
     const struct spine_backend *backend = &store->backend;
+    enum spine_status st;
 
     *put = (struct store_put){0};
     if (done.is_writer)
         return store_answer(backend->finish(backend->context, done.prepared, error),
                             error);
-    /* Of names; that of the bytes is counted. */
+    /* Of names. */
     store_count(&store->syncs, 1);
     if (backend->put_prepare != NULL)
-        return store_answer(backend->put_publish(backend->context, done.prepared, error),
-                            error);
-    return store_answer(
-        backend->put_new(backend->context, done.name, done.data, done.bytes, error),
-        error);
+        st = backend->put_publish(backend->context, done.prepared, error);
+    else {
+        count_put(store, done.bytes);
+        st = backend->put_new(backend->context, done.name, done.data, done.bytes, error);
+    }
+    /* It may have synced all names. One whose name is taken has synced nothing. */
+    if (st != SPINE_OK && st != SPINE_EXISTS)
+        names_sync_failed(store);
+    return store_answer(st, error);
 }
 
 void
@@ -185,11 +202,38 @@ enum spine_status
 store_sync_names(struct spine_store *store, struct spine_error *error)
 {
     const uint64_t begin_ns = clock_now_ns();
-    const enum spine_status st = store->backend.sync_names(store->backend.context, error);
+    enum spine_status st;
+    uint64_t number;
 
+    mutex_lock(&store->objects.mutex);
+    number = store->names.next++;
+    mutex_unlock(&store->objects.mutex);
+    st = store->backend.sync_names(store->backend.context, error);
+    if (st != SPINE_OK)
+        names_sync_failed(store);
+    mutex_lock(&store->objects.mutex);
+    if (st == SPINE_OK && number > store->names.durable)
+        store->names.durable = number;
+    mutex_unlock(&store->objects.mutex);
     store_count(&store->syncs, 1);
     store_time(&store->sync_times, begin_ns);
     return store_answer(st, error);
+}
+
+/* All objects whose names were not durable before are suspect for good, also those that
+ * are being written. */
+static void
+names_sync_failed(struct spine_store *store)
+{
+    struct object_table *table = &store->objects;
+
+    mutex_lock(&table->mutex);
+    for (size_t i = 0; i < OBJECT_CHAINS && !PLANTED(NAMES_TRIED_AGAIN); i++)
+        for (struct store_object *object = table->chains[i]; object != NULL;
+             object = object->next)
+            if (object->named_before > store->names.durable)
+                atomic_store(&object->state, OBJECT_SUSPECT);
+    mutex_unlock(&table->mutex);
 }
 
 struct checkpoint_ledger *

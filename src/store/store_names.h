@@ -67,12 +67,18 @@ void store_put_discard(struct store_put *put);
 enum spine_status
 store_remove(struct spine_store *store, const char *name, struct spine_error *error);
 enum spine_status store_sync_names(struct spine_store *store, struct spine_error *error);
-/* Copies an object of store `from`, byte by byte: `*out` is the copy in `to`, open, under
- * the same name, and is removed with its last reference unless it is kept.
- * SPINE_NOT_FOUND, SPINE_EXISTS, and SPINE_CORRUPT when the object does not have `bytes`
- * bytes. */
-enum spine_status store_copy(struct spine_store *from, const char *name, uint64_t bytes,
-                             struct spine_store *to, struct store_object **out,
+/* The stores of a copy. `on_progress`, unless it is NULL, is called now and then with the
+ * bytes of the object that were copied so far. */
+struct store_copying {
+    struct spine_store *from, *to;
+    void (*on_progress)(void *context, uint64_t bytes);
+    void *context;
+};
+/* Copies an object, byte by byte: `*out` is the copy, open, under the same name, and is
+ * removed with its last reference unless it is kept. SPINE_NOT_FOUND, SPINE_EXISTS, and
+ * SPINE_CORRUPT when the object does not have `bytes` bytes. */
+enum spine_status store_copy(const struct store_copying *copying, const char *name,
+                             uint64_t bytes, struct store_object **out,
                              struct spine_error *error);
 /* Is `name` that of a batch file or of a pack? */
 bool store_name_is_of_batches(const char *name);

@@ -29,8 +29,10 @@ store_object_new(struct spine_store *store, const char *name, struct store_objec
 {
     const enum spine_status st = object_alloc(store, name, out, error);
 
-    if (st == SPINE_OK)
-        enter(*out);
+    if (st != SPINE_OK)
+        return st;
+    (*out)->named_before = UINT64_MAX; /* it has no name yet */
+    enter(*out);
     return st;
 }
 
@@ -57,6 +59,7 @@ store_object_finished(struct store_object *object, struct spine_error *error)
     }
     mutex_lock(&object->store->objects.mutex);
     object->handle = handle;
+    object->named_before = object->store->names.next;
     mutex_unlock(&object->store->objects.mutex);
     store_count(&object->store->files, 1);
     store_change_bytes(object->store, object->bytes, 0);

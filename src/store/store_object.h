@@ -29,7 +29,8 @@ enum object_state {
     OBJECT_WRITTEN = 0,
     /* They were synced. */
     OBJECT_DURABLE,
-    /* Syncing them failed: they may be lost although a later sync succeeds. */
+    /* Syncing them, or the name, failed: it may be lost although a later sync
+     * succeeds. */
     OBJECT_SUSPECT
 };
 
@@ -43,6 +44,9 @@ struct store_object {
     uint64_t bytes;
     atomic_bool kept;
     _Atomic(enum object_state) state;
+    /* The first sync of names that began when it had its name (struct names_synced); 0:
+     * it was there when it was opened. Guarded by the mutex of the table. */
+    uint64_t named_before;
     char name[SPINE_NAME_MAX + 1];
 };
 
@@ -68,7 +72,7 @@ void store_object_keep(struct store_object *object, bool kept);
  * suspect for good. Blocks. */
 enum spine_status
 store_object_sync(struct store_object *object, struct spine_error *error);
-/* The caller knows that the bytes are durable. */
+/* The caller knows that bytes and name are durable. */
 void store_object_mark_durable(struct store_object *object);
 enum object_state store_object_state(const struct store_object *object);
 

@@ -20,6 +20,13 @@ struct object_table {
     struct store_object *chains[OBJECT_CHAINS];
 };
 
+/* Syncs of names, by numbers from 1 on. Guarded by the mutex of the objects. */
+struct names_synced {
+    /* The next one, and the last one that succeeded. */
+    uint64_t next;
+    uint64_t durable;
+};
+
 struct scratch;
 
 /* The lock of a store's checkpoints: its holder decides which objects are needed. */
@@ -54,6 +61,7 @@ struct spine_store {
     struct block_cache cache;
     struct store_work work;
     struct object_table objects;
+    struct names_synced names;
     struct unit_pool units;
     struct store_guests *guests;
     /* By the host. The guests are sent away once no runtime serves the store. */

@@ -118,7 +118,7 @@ sync_parent(const struct directory *directory)
 static enum spine_status
 take_lock(struct directory *directory, struct spine_error *error)
 {
-    const struct system_file itself = directory_file(directory, -1, LOCK_NAME);
+    struct system_file itself = directory_file(directory, -1, LOCK_NAME);
     char text[32];
     int size;
 
@@ -130,10 +130,10 @@ take_lock(struct directory *directory, struct spine_error *error)
         return errno == EWOULDBLOCK ? fail_locked(directory, error)
                                     : file_fail(&itself, "lock it", error);
     size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(directory->lock, 0) != 0 ||
-        pwrite(directory->lock, text, (size_t)size, 0) != size)
-        return file_fail(&itself, "write to it", error);
-    return SPINE_OK;
+    if (ftruncate(directory->lock, 0) != 0)
+        return file_fail(&itself, "empty it", error);
+    itself.descriptor = directory->lock;
+    return file_write_all(&itself, text, (size_t)size, error);
 }
 
 static enum spine_status
@@ -163,9 +163,10 @@ takes_direct(const struct directory *directory)
     descriptor = openat(directory->descriptor, PROBE_NAME, flags, 0666);
     if (descriptor >= 0) {
         const size_t skip = FILE_ALIGNMENT - (uintptr_t)memory % FILE_ALIGNMENT;
+        const struct system_file probe =
+            directory_file(directory, descriptor, PROBE_NAME);
 
-        direct = pwrite(descriptor, memory + skip, FILE_ALIGNMENT, 0) ==
-                 (ssize_t)FILE_ALIGNMENT;
+        direct = file_write_all(&probe, memory + skip, FILE_ALIGNMENT, NULL) == SPINE_OK;
         (void)close_descriptor(descriptor);
     }
     /* Some systems make the file before they refuse to open it. */

@@ -16,6 +16,7 @@
 
 #define DAY_SECONDS 86400
 
+static bool add_plain(struct text *text, const char *plain);
 static const char *kind_text(enum spine_column_kind kind);
 static bool add_kind(struct text *text, const struct spine_column *column);
 static cJSON *json_column_type(const struct spine_column *column);
@@ -41,18 +42,25 @@ text_add_tuple_type(struct text *text, const struct spine_tuple_type *type)
 
     for (size_t i = 0; there && i < count; i++) {
         const struct spine_column *const column = spine_tuple_type_column(type, i);
-        const char *const name = column->name != NULL ? column->name : "";
         const unsigned order = (unsigned)column->order;
 
-        there = (i == 0 || text_add(text, ", ", 2)) &&
-                text_add(text, name, strlen(name)) &&
-                (*name == '\0' || text_add(text, " ", 1)) && add_kind(text, column) &&
-                ((order & SPINE_DESCENDING) == 0 || text_add(text, " descending", 11)) &&
-                (!column->nullable || text_add(text, " null", 5)) &&
-                ((order & SPINE_ASCENDING_NULLS_LAST) == 0 || !column->nullable ||
-                 text_add(text, " last", 5));
+        there =
+            (i == 0 || text_add(text, ", ", 2)) && add_plain(text, column->name) &&
+            (column->name == NULL || *column->name == '\0' || text_add(text, " ", 1)) &&
+            add_kind(text, column) &&
+            ((order & SPINE_DESCENDING) == 0 || text_add(text, " descending", 11)) &&
+            (!column->nullable || text_add(text, " null", 5)) &&
+            ((order & SPINE_ASCENDING_NULLS_LAST) == 0 || !column->nullable ||
+             text_add(text, " last", 5));
     }
     return there && text_add(text, ")", 1);
+}
+
+/* A name, which may be NULL, as bytes are printed: those of a file may be any. */
+static bool
+add_plain(struct text *text, const char *plain)
+{
+    return plain == NULL || text_add_bytes(text, (const uint8_t *)plain, strlen(plain));
 }
 
 static bool
@@ -70,9 +78,9 @@ add_kind(struct text *text, const struct spine_column *column)
     case SPINE_COLUMN_TIME:
         return text_printf(text, "time[%s]", units[column->unit]);
     case SPINE_COLUMN_TIMESTAMP:
-        return text_printf(text, "timestamp[%s%s%.60s]", units[column->unit],
-                           column->zone != NULL ? ", " : "",
-                           column->zone != NULL ? column->zone : "");
+        return text_printf(text, "timestamp[%s%s", units[column->unit],
+                           column->zone != NULL ? ", " : "") &&
+               add_plain(text, column->zone) && text_add(text, "]", 1);
     default:
         return text_printf(text, "%s", kind_text(column->kind));
     }
@@ -115,10 +123,11 @@ json_column_type(const struct spine_column *column)
 {
     const unsigned order = (unsigned)column->order;
     cJSON *const json = cJSON_CreateObject();
-    struct text kind = {0};
+    struct text kind = {0}, name = {0};
     const bool whole =
         (column->name == NULL ||
-         json_add(json, "name", cJSON_CreateString(column->name))) &&
+         (add_plain(&name, column->name) &&
+          json_add(json, "name", cJSON_CreateString(name.data)))) &&
         (column->kind == SPINE_COLUMN_TUPLE
              ? json_add(json, "columns", json_tuple_type(column->tuple))
              : add_kind(&kind, column) &&
@@ -129,22 +138,22 @@ json_column_type(const struct spine_column *column)
                  cJSON_CreateBool((order & SPINE_ASCENDING_NULLS_LAST) != 0));
 
     text_release(&kind);
+    text_release(&name);
     if (whole)
         return json;
     cJSON_Delete(json);
     return NULL;
 }
 
-const char *
-column_name(const struct spine_tuple_type *type, size_t index, const char *side,
-            char *scratch)
+bool
+text_add_name(struct text *text, const struct spine_tuple_type *type, size_t index,
+              const char *side)
 {
     const char *const name = spine_tuple_type_column(type, index)->name;
 
     if (name != NULL && *name != '\0')
-        return name;
-    (void)snprintf(scratch, COLUMN_NAME_BYTES, "%s%zu", side, index + 1);
-    return scratch;
+        return add_plain(text, name);
+    return text_printf(text, "%s%zu", side, index + 1);
 }
 
 bool
@@ -191,15 +200,19 @@ cJSON *
 json_tuple(const struct spine_tuple_type *type, const struct spine_column_data *data,
            const char *side)
 {
-    cJSON *const json = cJSON_CreateObject();
-    char scratch[COLUMN_NAME_BYTES];
+    cJSON *json = cJSON_CreateObject();
+    struct text name = {0};
 
-    for (size_t i = 0; json != NULL && i < spine_tuple_type_count(type); i++)
-        if (!json_add(json, column_name(type, i, side, scratch),
-                      json_value(spine_tuple_type_column(type, i), &data[i]))) {
-            cJSON_Delete(json);
-            return NULL;
-        }
+    for (size_t i = 0; json != NULL && i < spine_tuple_type_count(type); i++) {
+        name.size = 0;
+        if (text_add_name(&name, type, i, side) &&
+            json_add(json, name.data,
+                     json_value(spine_tuple_type_column(type, i), &data[i])))
+            continue;
+        cJSON_Delete(json);
+        json = NULL;
+    }
+    text_release(&name);
     return json;
 }
 

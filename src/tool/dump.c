@@ -116,20 +116,19 @@ static enum spine_status
 set_bounds(struct dump *dump, const struct tool_options *options,
            struct spine_error *error)
 {
-    struct text from_bytes = {0}, to_bytes = {0};
+    struct key_bound from_memory = {0}, to_memory = {0};
     union spine_datum from, to;
     enum spine_status st = SPINE_OK;
 
     if (options->from != NULL)
-        TRY(text_parse_cell(options->from, &dump->schema->key, &from_bytes, &from,
-                            error));
+        TRY(text_parse_key(options->from, dump->schema, &from_memory, &from, error));
     if (options->to != NULL)
-        TRY(text_parse_cell(options->to, &dump->schema->key, &to_bytes, &to, error));
+        TRY(text_parse_key(options->to, dump->schema, &to_memory, &to, error));
     spine_cursor_set_bounds(dump->cursor, options->from != NULL ? &from : NULL,
                             options->to != NULL ? &to : NULL);
 out:
-    text_release(&from_bytes);
-    text_release(&to_bytes);
+    key_bound_release(&from_memory);
+    key_bound_release(&to_memory);
     return st;
 }
 
@@ -162,14 +161,15 @@ print_header(struct dump *dump, struct spine_error *error)
 static bool
 add_names(struct text *line, const struct spine_tuple_type *type, const char *side)
 {
-    char scratch[COLUMN_NAME_BYTES];
+    struct text name = {0};
     bool there = type != NULL || text_printf(line, "%s,", side);
 
     for (size_t i = 0; there && i < spine_tuple_type_count(type); i++) {
-        const char *const name = column_name(type, i, side, scratch);
-
-        there = add_quoted_text(line, name) && text_add(line, ",", 1);
+        name.size = 0;
+        there = text_add_name(&name, type, i, side) && add_quoted_text(line, name.data) &&
+                text_add(line, ",", 1);
     }
+    text_release(&name);
     return there;
 }
 

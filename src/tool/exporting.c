@@ -16,6 +16,7 @@ static enum spine_status
 parse_sequence(const char *which, uint64_t *sequence, struct spine_error *error);
 static enum spine_status check_target(const char *to, struct spine_error *error);
 static bool is_left_by_export(const char *name);
+static void show_copying(void *context, const char *what, uint64_t done, uint64_t all);
 static enum spine_status report_export(const struct export_info *info, const char *to,
                                        bool json, struct spine_error *error);
 
@@ -24,6 +25,7 @@ tool_export(const struct tool_target *target, const char *which, const char *to,
             const struct tool_options *options, struct spine_error *error)
 {
     struct spine_backend backend;
+    const struct export_progress progress = {.on_progress = show_copying};
     struct spine_store *store = NULL;
     struct export_info info;
     uint64_t sequence;
@@ -37,9 +39,17 @@ tool_export(const struct tool_target *target, const char *which, const char *to,
         spine_backend_release(&backend);
         return st;
     }
-    st = checkpoint_export(target->store, sequence, store, &info, error);
+    st = checkpoint_export(target->store, sequence, store, &progress, &info, error);
+    progress_end();
     spine_store_close(store);
     return st == SPINE_OK ? report_export(&info, to, options->json, error) : st;
+}
+
+static void
+show_copying(void *context, const char *what, uint64_t done, uint64_t all)
+{
+    (void)context;
+    progress_show("export", what, done, all);
 }
 
 static enum spine_status

@@ -35,6 +35,8 @@ struct file_findings {
     uint64_t image_bytes;
     uint64_t codecs[CODEC_COUNT];
     uint64_t filter_bytes;
+    /* At which a spine with the default options has the batch. */
+    unsigned level;
     /* Only when images were read. */
     bool read;
     uint64_t encoded;
@@ -46,6 +48,8 @@ struct file_findings {
 static enum spine_status inspect_file(const struct tool_target *target, size_t index,
                                       const struct tool_options *options, cJSON *list,
                                       struct spine_error *error);
+static enum spine_status
+find_level(struct spine_batch *batch, unsigned *level, struct spine_error *error);
 static void look_at_table(const struct file_table *table, struct file_findings *findings);
 static enum spine_status look_at_images(struct store_file *file,
                                         struct file_findings *findings,
@@ -99,6 +103,7 @@ inspect_file(const struct tool_target *target, size_t index,
 
     TRY(batch_file_open(target, index, &file, error));
     look_at_table(&file.file->table, &findings);
+    TRY(find_level(file.batch, &findings.level, error));
     if (!target->has_many || options->columns)
         TRY(look_at_images(file.file, &findings, error));
     if (list == NULL) {
@@ -114,6 +119,28 @@ inspect_file(const struct tool_target *target, size_t index,
 out:
     progress_end();
     batch_file_close(&file);
+    return st;
+}
+
+static enum spine_status
+find_level(struct spine_batch *batch, unsigned *level, struct spine_error *error)
+{
+    const struct spine_runtime_options manual = {.manual = true};
+    struct spine_runtime *runtime = NULL;
+    struct spine *spine = NULL;
+    struct spine_stats stats;
+    enum spine_status st;
+
+    *level = 0;
+    TRY(spine_runtime_open(&manual, &runtime, error));
+    TRY(spine_open(runtime, spine_batch_schema(batch), NULL, &spine, error));
+    TRY(spine_insert(spine, batch, error));
+    spine_get_stats(spine, &stats);
+    while (stats.batches > 0 && stats.levels[*level].loose_batches == 0)
+        ++*level;
+out:
+    spine_close(spine);
+    spine_runtime_close(runtime);
     return st;
 }
 
@@ -185,6 +212,7 @@ json_of_file(const struct batch_file *file, const struct file_findings *findings
             json_add(json, "bytes", json_u64(footer->file_bytes)) &&
             json_add(json, "schema", json_schema(schema)) &&
             json_add(json, "rows", json_u64(info.rows)) &&
+            json_add(json, "level", json_u64(findings->level)) &&
             json_add(json, "keys", json_u64(info.keys)) &&
             json_add(json, "negative_rows", json_u64(info.negative_rows)) &&
             json_add(json, "blocks", json_of_blocks(file, findings)) &&
@@ -264,8 +292,8 @@ print_file(const struct batch_file *file, const struct file_findings *findings,
     (void)printf("%s\n", file->file->name);
     (void)printf("  schema         %s\n", schema_text.data);
     (void)printf("  rows           %" PRIu64 " of %" PRIu64 " keys, %" PRIu64
-                 " negative\n",
-                 info.rows, info.keys, info.negative_rows);
+                 " negative; level %u\n",
+                 info.rows, info.keys, info.negative_rows, findings->level);
     if (info.rows > 0)
         (void)printf("  keys           %.60s to %.60s\n", least.data, greatest.data);
     (void)printf("  bytes          %" PRIu64, file->file->footer.file_bytes);

@@ -16,6 +16,7 @@
  *     exporting.c    one of them for another directory
  *     text.c         cells as text, and back
  *     columns.c      tuple types and their values as text
+ *     key_text.c     keys as arguments
  *     schema_text.c  schemas as text
  *
  * One thread.
@@ -150,15 +151,13 @@ const char *time_name(enum spine_time kind);
 
 /* ---- columns.c ---- */
 
-#define COLUMN_NAME_BYTES 32
-
 /* "(customer u32, day date32 descending, note string null)". */
 bool text_add_tuple_type(struct text *text, const struct spine_tuple_type *type);
 cJSON *json_tuple_type(const struct spine_tuple_type *type);
-/* The name of column `index`; one without is called by its number and `side`, "key" or
- * "value", in `scratch`. */
-const char *column_name(const struct spine_tuple_type *type, size_t index,
-                        const char *side, char *scratch);
+/* Appends the name of column `index`; one without is called by its number and `side`,
+ * "key" or "value". Names are printed as bytes are. */
+bool text_add_name(struct text *text, const struct spine_tuple_type *type, size_t index,
+                   const char *side);
 /* Row 0 of a column; nothing when it is null. */
 bool text_add_value(struct text *text, const struct spine_column *column,
                     const struct spine_column_data *data);
@@ -167,6 +166,21 @@ json_value(const struct spine_column *column, const struct spine_column_data *da
 /* Row 0 of all columns, as an object. */
 cJSON *json_tuple(const struct spine_tuple_type *type,
                   const struct spine_column_data *data, const char *side);
+
+/* ---- key_text.c ---- */
+
+/* What a key that was read points to. Zero at first. */
+struct key_bound {
+    struct text bytes;
+    struct spine_tuple_page *page;
+};
+
+/* The key that `source` is the text of; where keys have columns, the least one that
+ * begins with those of `source`, which are a row of CSV. SPINE_INVALID. */
+enum spine_status text_parse_key(const char *source, const struct spine_schema *schema,
+                                 struct key_bound *memory, union spine_datum *out,
+                                 struct spine_error *error);
+void key_bound_release(struct key_bound *memory);
 
 /* ---- schema_text.c ---- */
 

@@ -24,6 +24,7 @@ verify_file(const struct tool_target *target, size_t index, struct spine_error *
 static enum spine_status verify_checkpoint(const struct tool_target *target, size_t index,
                                            struct spine_error *error);
 static void show_progress(void *context, uint64_t bytes);
+static void show_rows(void *context, uint64_t rows, uint64_t all);
 static enum spine_status
 report_file(struct verification *verification, const char *name, enum spine_status found,
             const struct spine_error *why, struct spine_error *error);
@@ -89,8 +90,7 @@ verify_file(const struct tool_target *target, size_t index, struct spine_error *
     TRY(tool_file_open(target, index, &file.file, error));
     TRY(store_file_verify(file.file, show_progress, file.file, error));
     TRY(batch_of_file(file.file, &file.batch, error));
-    progress_show(file.file->name, "rows", 0, 1);
-    TRY(spine_batch_check(file.batch, error));
+    TRY(batch_check(file.batch, show_rows, file.file, error));
 out:
     batch_file_close(&file);
     return st;
@@ -127,6 +127,14 @@ show_progress(void *context, uint64_t bytes)
     const struct store_file *file = context;
 
     progress_show(file->name, "bytes", bytes, file->footer.file_bytes);
+}
+
+static void
+show_rows(void *context, uint64_t rows, uint64_t all)
+{
+    const struct store_file *file = context;
+
+    progress_show(file->name, "rows", rows, all);
 }
 
 static enum spine_status

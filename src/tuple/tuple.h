@@ -84,6 +84,10 @@ enum spine_status page_take(struct spine_tuple_page *page,
 /* Makes room for more bytes of the next piece; false when it is not bytes that are
  * missing. */
 bool page_widen(struct spine_tuple_page *page, const struct spine_schema *schema);
+/* Once its rows have `bytes_max` > 0 bytes of cells the page is full, and gets no more
+ * pieces. */
+void page_limit(struct spine_tuple_page *page, uint64_t bytes_max);
+bool page_is_full(const struct spine_tuple_page *page);
 void page_show(struct spine_tuple_page *page, const struct spine_schema *schema,
                size_t rows, struct spine_tuple_rows *out);
 

@@ -27,6 +27,8 @@ struct page_side {
      * rows, with the bytes that they have. */
     struct cell_store read;
     size_t read_bytes;
+    /* Of all pieces. */
+    uint64_t bytes;
 };
 
 struct spine_tuple_page {
@@ -38,6 +40,8 @@ struct spine_tuple_page {
     size_t weights_capacity;
     /* Room for the bytes of a piece, of keys and of values. */
     size_t piece_bytes;
+    /* The page is full when its rows have as many bytes of cells. */
+    uint64_t bytes_max;
     /* The cell of a prefix, and its bounds. */
     struct cell_store bounds;
 };
@@ -75,6 +79,7 @@ spine_tuple_page_new(struct spine_tuple_page **out, struct spine_error *error)
     if (*out == NULL)
         return fail_nomem(error, "a page of tuples", sizeof **out);
     (*out)->piece_bytes = PIECE_BYTES;
+    (*out)->bytes_max = UINT64_MAX;
     return SPINE_OK;
 }
 
@@ -251,6 +256,19 @@ page_widen(struct spine_tuple_page *page, const struct spine_schema *schema)
 }
 
 void
+page_limit(struct spine_tuple_page *page, uint64_t bytes_max)
+{
+    assert(bytes_max > 0);
+    page->bytes_max = bytes_max;
+}
+
+bool
+page_is_full(const struct spine_tuple_page *page)
+{
+    return page->keys.bytes + page->values.bytes >= page->bytes_max;
+}
+
+void
 page_show(struct spine_tuple_page *page, const struct spine_schema *schema, size_t rows,
           struct spine_tuple_rows *out)
 {
@@ -274,6 +292,7 @@ use_type(struct page_side *side, const struct spine_tuple_type *type,
          struct spine_error *error)
 {
     side->read_bytes = 0;
+    side->bytes = 0;
     if (side->decoded != NULL && spine_tuple_type_equal(side->decoded->type, type)) {
         tuple_store_clear(side->decoded);
         return SPINE_OK;
@@ -373,10 +392,13 @@ static enum spine_status
 side_take(struct page_side *side, struct spine_type type, size_t at, size_t rows,
           struct spine_error *error)
 {
+    const size_t first = side->decoded != NULL ? 0 : at;
     uint64_t *offsets;
 
-    if (rows == 0)
+    if (rows == 0 || type.kind == SPINE_NONE)
         return SPINE_OK;
+    side->bytes += type.kind == SPINE_BYTES ? side->read.offsets[first + rows]
+                                            : rows * cell_bytes(type);
     if (side->decoded != NULL)
         return tuple_store_append(side->decoded, side->read.cells, side->read.offsets,
                                   rows, at, error);

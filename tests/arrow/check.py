@@ -226,13 +226,22 @@ def failures(spine):
         raise AssertionError("a null was taken")
     except SpineError as error:
         assert str(error) == "key, column 0 (k): row 1 is null, which it may not be", error
-    batches = [batch_of(spine, mapping, pa.RecordBatch.from_arrays([pa.array([1]), pa.array([w])], schema=schema))
-               for w in (2**63 - 1, 1)]
+    spine.mapping_free(mapping)
+    fails_midway(spine, lambda stream: read(stream), (pa.ArrowException, OSError))
+
+
+def fails_midway(spine, consume, errors):
+    """A stream whose third record has a sum that is too large: its reader is told why."""
+    rows = 3 * RECORD_ROWS_MAX
+    schema = pa.schema([pa.field("k", pa.int64(), nullable=False), ("w", pa.int64())])
+    mapping = mapping_of(spine, schema, keys=["k"], weights=["w"])
+    batches = [batch_of(spine, mapping, pa.RecordBatch.from_arrays([pa.array(keys), pa.array([w] * len(keys))], schema=schema))
+               for keys, w in ((range(rows), 2**63 - 1), ([rows - 9], 1))]
     snapshot = spine.snapshot(mapping, batches)
     try:
-        read(spine.stream(snapshot, mapping))
+        consume(spine.stream(snapshot, mapping))
         raise AssertionError("a sum was too large, and nobody said so")
-    except (pa.ArrowException, OSError) as error:
+    except errors as error:
         assert "int64" in str(error), error
     spine.snapshot_free(snapshot)
     spine.mapping_free(mapping)
@@ -261,24 +270,35 @@ def with_polars(spine):
     import polars
     frame = polars.DataFrame({
         "k": range(1000), "s": [f"a string of some length {i}" if i % 7 else None for i in range(1000)],
-        "b": [i % 3 == 0 for i in range(1000)], "f": [i / 7 for i in range(1000)],
+        "b": [i % 3 == 0 if i % 5 else None for i in range(1000)], "f": [i / 7 for i in range(1000)],
         "d": [datetime.date(2000, 1, 1) + datetime.timedelta(i) for i in range(1000)],
-        "t": [datetime.datetime(2000, 1, 1) + datetime.timedelta(0, i) for i in range(1000)],
+        "t": polars.Series([datetime.datetime(2000, 1, 1) + datetime.timedelta(0, i) for i in range(1000)]).dt.replace_time_zone("Europe/Rome"),
+        "a": polars.Series([decimal.Decimal(i) / 8 for i in range(1000)], dtype=polars.Decimal(30, 3)),
+        "x": [{"weight": i, "y": "y" * (i % 20) if i % 4 else None} for i in range(1000)],
+        "weight": [i % 100 for i in range(1000)],
         "c": polars.Series([["x", "yy", None][i % 3] for i in range(1000)], dtype=polars.Categorical)})
-    mapping, snapshot = take_stream(spine, frame.reverse().__arrow_c_stream__(), keys=["k"])
-    back = polars.DataFrame(spine.stream(snapshot, mapping))
-    assert back.drop("weight").equals(frame.with_columns(polars.col("c").cast(polars.String)))
-    assert back["weight"].to_list() == [1] * 1000
-    spine.snapshot_free(snapshot)
-    spine.mapping_free(mapping)
+    # Slices have offsets; a frame without rows, no buffers.
+    for part in frame, frame.slice(13, 700), frame.slice(999), frame.slice(5, 0):
+        mapping, snapshot = take_stream(spine, part.reverse().__arrow_c_stream__(), keys=["k"])
+        back = polars.DataFrame(spine.stream(snapshot, mapping))
+        # One of its columns is called as the one that is added.
+        weight = f"weight_{len(frame.columns)}"
+        assert back.drop(weight).equals(part.with_columns(polars.col("c").cast(polars.String)))
+        assert back[weight].to_list() == [1] * len(part)
+        spine.snapshot_free(snapshot)
+        spine.mapping_free(mapping)
+    fails_midway(spine, polars.DataFrame, polars.exceptions.PolarsError)
 
 
 def with_duckdb(spine):
     import duckdb
     query = """select i::integer as k, 'row ' || i as s, i % 2 = 0 as b, (i / 8)::decimal(20, 3) as d,
-               date '2000-01-01' + i::integer as day, case when i % 5 = 0 then null else i * 1.5::double end as f
+               date '2000-01-01' + i::integer as day, case when i % 5 = 0 then null else i * 1.5::double end as f,
+               timestamptz '2000-01-01 00:00:00+00' + interval (i) minute as t,
+               {'x': i, 'y': case when i % 3 = 0 then null else 'y' || i end} as n
                from range(150000) r(i)"""
     connection = duckdb.connect()
+    connection.sql("set timezone = 'UTC'")
     relation = connection.sql(query)
     mapping, snapshot = take_stream(spine, relation.__arrow_c_stream__(), keys=["k"])
     stream = spine.stream(snapshot, mapping)
@@ -286,8 +306,13 @@ def with_duckdb(spine):
     assert left == [], left[:3]
     stream = spine.stream(snapshot, mapping)
     assert connection.sql("select sum(weight) from stream").fetchall() == [(150000,)]
+    # Who has enough releases the stream before its end.
+    stream = spine.stream(snapshot, mapping)
+    assert len(connection.sql("select k from stream limit 3").fetchall()) == 3
     spine.snapshot_free(snapshot)
     spine.mapping_free(mapping)
+    del stream
+    fails_midway(spine, lambda stream: connection.sql("select sum(w) from stream").fetchall(), duckdb.Error)
 
 
 def main():

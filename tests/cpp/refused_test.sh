@@ -97,6 +97,7 @@ refuse 'only keys that are tuples have prefixes' 'cursor.seek_prefix(std::tuple(
 refuse 'no more elements than the key has columns' "$pairs pairs.set_prefix(std::tuple(\"a\", 1, 2))"
 refuse 'no value of the key' "$pairs pairs.set_prefix(std::tuple(1))"
 refuse 'no value of the key' "$pairs pairs.seek_prefix(std::tuple(\"a\", \"b\"))"
+refuse "$double" "$pairs pairs.set_prefix(std::tuple(\"a\", 1.5))"
 accept "$pairs pairs.set_prefix(std::tuple(\"a\")); pairs.seek_prefix(std::tuple(\"a\", 1))"
 
 # Which column a char would be depends on the machine.
@@ -111,6 +112,39 @@ accept '(void)spine_cpp::batcher<std::tuple<signed char, unsigned char, std::arr
 
 refuse 'a structure with SPINE_MEMBERS()' '(void)spine_cpp::batcher<std::tuple<int *>, int>::open(std::nothrow)'
 refuse 'a structure with SPINE_MEMBERS()' '(void)sizeof(spine_cpp::batcher<int, std::optional<int *>>)'
+
+# What is read must be settable, and stay.
+refuse 'neither const nor a reference' '(void)spine_cpp::batcher<std::tuple<int, const int>, int>::open(std::nothrow)'
+refuse 'neither const nor a reference' '(void)spine_cpp::batcher<std::tuple<int &>, int>::open(std::nothrow)'
+text='std::string_view bytes'
+views='std::tuple<int, std::optional<std::tuple<spine_cpp::descending<std::string_view>>>>'
+refuse 'take std::string' "$text; (void)spine_cpp::decode_tuple<std::tuple<std::string_view>>(bytes)"
+refuse 'take std::string' "$text; (void)spine_cpp::decode_tuple<$views>(std::nothrow, bytes)"
+accept "$text; (void)spine_cpp::decode_tuple<std::tuple<std::optional<std::string>>>(bytes)"
+listed() {
+    cat >"$work/listed.cpp" <<EOF
+#include <spine/tuple.hpp>
+struct row {
+    std::string text;
+    $1;
+};
+SPINE_MEMBERS(row, text, member)
+EOF
+    "$compiler" -std=c++17 -Wall -Wextra -Wshadow -Werror -fsyntax-only -I "$include" \
+        "$work/listed.cpp" >"$work/log" 2>&1
+}
+for member in 'const int member = 1' 'int &member'; do
+    if listed "$member" || ! grep -q 'reading sets members' "$work/log"; then
+        cat "$work/log"
+        echo "'$member' is listed, or refused without a word"
+        bad=1
+    fi
+done
+listed 'int member' || {
+    cat "$work/log"
+    echo "a plain member is not listed"
+    bad=1
+}
 
 # A list of more members than there may be says so.
 members() {

@@ -5,7 +5,9 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdlib>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <ratio>
 #include <string>
@@ -103,6 +105,33 @@ types_are_columns()
           "68690000e1");
 }
 
+/* A row that no cell holds is refused where it is added, and the others stay. */
+static void
+long_rows_are_refused()
+{
+    using row = std::tuple<std::string_view, int>;
+    const std::size_t bytes = SPINE_BYTES_MAX + std::size_t{1};
+    /* Memory that nobody writes to. */
+    const std::unique_ptr<void, decltype(&std::free)> zeros(std::calloc(bytes, 1),
+                                                            std::free);
+    const std::string_view text(static_cast<const char *>(zeros.get()), bytes);
+    /* Zeros take two bytes each. */
+    const row half(text.substr(0, bytes / 2), 1);
+    spine_cpp::batcher<row, void> tuples;
+    spine_cpp::batcher<std::string, std::tuple<int>> texts;
+
+    CHECK(zeros != nullptr);
+    tuples.add({"a", 1});
+    CHECK_THROWS(SPINE_INVALID, tuples.add(half));
+    CHECK(tuples.add(std::nothrow, half).status() == SPINE_INVALID);
+    tuples.add({"b", 1});
+    CHECK(tuples.seal().info().rows == 2);
+    texts.add("a", {1});
+    CHECK_THROWS(SPINE_INVALID, texts.add(text, {1}));
+    CHECK(texts.seal().info().rows == 1);
+    CHECK_THROWS(SPINE_INVALID, encode_tuple(half));
+}
+
 template <class Tuple>
 static void
 check_refused(const std::string &bytes)
@@ -126,6 +155,12 @@ other_bytes_are_refused()
     check_refused<std::tuple<std::optional<int8_t>>>(std::string("\3\0", 2));
     check_refused<std::tuple<std::optional<int8_t>>>(std::string("\2\0", 2));
     check_refused<std::tuple<std::optional<int8_t>>>(std::string("\0", 1));
+    check_refused<std::tuple<bool>>("\2");
+    check_refused<std::tuple<spine_cpp::descending<bool>>>(std::string("\0", 1));
+    /* Behind what says that a tuple is null its bytes of fixed width may be any. */
+    using null = std::tuple<std::optional<std::tuple<bool, std::string>>>;
+    check_refused<null>(std::string("\1\7\0\0", 4));
+    CHECK(decode_tuple<null>(std::string("\0\7\0\0", 4)) == null());
 }
 
 /* --- points of time ----------------------------------------------------------------- */
@@ -418,6 +453,7 @@ maps_have_tuples_as_keys()
     auto cursor = map.cursor();
     cursor.seek_prefix(std::tuple("aa"));
     CHECK(std::get<0>(cursor.key()) == "aa");
+    CHECK_THROWS(SPINE_INVALID, cursor.seek_prefix(std::tuple<char *>(nullptr)));
     cursor.seek_prefix(std::tuple(std::string("b")));
     CHECK(std::get<1>(cursor.key()).value == 1);
     CHECK(std::get<0>(cursor.value()) == std::nullopt);
@@ -494,6 +530,12 @@ prefixes_of_words_and_fixed_cells()
     cursor.seek_prefix(std::tuple(2));
     CHECK(std::get<1>(cursor.key()).value == 65535);
 
+    /* What a column does not hold becomes no other number in silence. */
+    CHECK_THROWS(SPINE_INVALID, cursor.seek_prefix(std::tuple(256)));
+    CHECK_THROWS(SPINE_INVALID, cursor.seek_prefix(std::tuple(1, 65536)));
+    CHECK(cursor.set_prefix(std::nothrow, std::tuple(-1)).status() == SPINE_INVALID);
+    CHECK(std::get<1>(cursor.key()).value == 65535);
+
     using fixed = spine_cpp::set<std::tuple<uint64_t, uint64_t>>;
     fixed::batcher more;
     more.add({1u, 5u});
@@ -509,6 +551,7 @@ main()
 {
     types_are_columns();
     other_bytes_are_refused();
+    long_rows_are_refused();
     enumerations_are_columns();
     structures_have_up_to_24_members();
     points_of_time_are_columns();

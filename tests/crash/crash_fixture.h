@@ -434,7 +434,7 @@ run_export(struct crash_run *run)
     if (run->on_copy != NULL)
         run->on_copy(run->argument, copy);
     crash_disk_arm(&copy->disk, run->copy_fault);
-    st = checkpoint_export(run->world.store, 0, to, &info, &error);
+    st = checkpoint_export(run->world.store, 0, to, NULL, &info, &error);
     run->copy_failed = crash_disk_disarm(&copy->disk);
     if (st == SPINE_OK)
         copy->allowed &= ~NO_STATE;

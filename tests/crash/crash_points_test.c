@@ -11,6 +11,10 @@
 #include "harness/figure.h"
 
 #define SEEDS 64u
+/* Ways in which a disk fails: once or from there on, before, after, or in a sync. */
+#define MODES 6u
+/* Allocations that fail, one after the other, in what is done at a point. */
+#define SHORTAGES 16u
 /* Of up to three actions, with and without files for what is merged. */
 #define SEQUENCES (2 * (ACTION_COUNT + 1) * ACTION_COUNT * ACTION_COUNT)
 /* That they lead to, at least. */
@@ -42,7 +46,7 @@ enum inside {
 };
 
 static struct {
-    uint64_t operations, points, states, states_inside, faults_inside;
+    uint64_t operations, points, states, states_inside, faults_inside, shortages_inside;
 } totals;
 
 /* Operations that change nothing that a crash would leave are one point. */
@@ -195,33 +199,93 @@ second_crash_is_survived(struct crash_run *run, const struct crash_point *point,
     return is_right;
 }
 
-/* The disk fails at each operation of who acts on the state of `point`, who restores
- * after that. */
+/* A fault of the disk, or the want of memory that comes with the `nth` allocation. */
+struct trouble {
+    struct crash_fault fault;
+    enum fault_mode mode;
+    uint64_t nth; /* 0: none */
+    bool fired;
+    uint64_t allocations;
+};
+
+/* Whoever acts on the state of `point` is in trouble: nothing is lost by that, for those
+ * who restore after it, or after a crash that follows. */
+static bool
+trouble_is_survived(struct crash_run *run, const struct crash_point *point, uint64_t seed,
+                    enum inside inside, struct trouble *trouble)
+{
+    struct world world = {.count = 0};
+    struct crash_disk disk, left;
+    struct crash_image *image;
+    enum spine_status st;
+    uint64_t allowed;
+    bool is_right, is_short;
+
+    crashed_disk(&disk, point->image, seed);
+    world.disk = crash_disk_backend(&disk);
+    world_open(&world);
+    crash_disk_arm(&disk, trouble->fault);
+    trouble->allocations = fault_alloc_count();
+    if (trouble->nth > 0)
+        fault_alloc_arm(trouble->mode, trouble->nth);
+    st = act_inside(&world, &disk, inside, &allowed);
+    is_short = trouble->nth > 0 && fault_alloc_disarm();
+    trouble->allocations = fault_alloc_count() - trouble->allocations;
+    trouble->fired = crash_disk_disarm(&disk) || is_short;
+    is_right = st == SPINE_OK || st == SPINE_NOT_FOUND ||
+               (trouble->fired && st == (is_short ? SPINE_NOMEM : SPINE_IO));
+    world_close(&world);
+    image = crash_disk_image(&disk);
+    crash_disk_init_from(&left, image, SPINE_CRASH_LOSES_ALL, 0);
+    is_right = is_right && disk_is_right(run, &left, allowed) &&
+               disk_is_right(run, &disk, allowed);
+    crash_disk_release(&left);
+    free(image);
+    crash_disk_release(&disk);
+    return is_right;
+}
+
+/* The disk fails at each operation of whoever acts on the state of `point`. */
 static bool
 faults_inside_are_survived(struct crash_run *run, const struct crash_point *point,
-                           uint64_t seed, enum inside inside)
+                           uint64_t seed, enum inside inside, unsigned mode)
 {
-    bool fired = true, is_right = true;
+    struct trouble trouble = {.fired = true};
 
-    for (uint64_t at = 1; is_right && fired; at++) {
-        struct world world = {.count = 0};
-        struct crash_disk disk;
-        enum spine_status st;
-        uint64_t allowed;
-
-        crashed_disk(&disk, point->image, seed);
-        world.disk = crash_disk_backend(&disk);
-        world_open(&world);
-        crash_disk_arm(&disk, (struct crash_fault){.at = at, .after = at % 2 == 1});
-        st = act_inside(&world, &disk, inside, &allowed);
-        fired = crash_disk_disarm(&disk);
-        is_right = st == SPINE_OK || st == SPINE_NOT_FOUND || (fired && st == SPINE_IO);
-        world_close(&world);
-        is_right = is_right && disk_is_right(run, &disk, allowed);
-        crash_disk_release(&disk);
-        totals.faults_inside += fired;
+    for (uint64_t at = 1; trouble.fired; at++) {
+        trouble.fault = (struct crash_fault){.at = at,
+                                             .forever = mode % 2 == 1,
+                                             .after = mode / 2 == 1,
+                                             .syncs = mode / 2 == 2};
+        if (!trouble_is_survived(run, point, seed, inside, &trouble))
+            return property_fail(__FILE__, __LINE__, "act %d, operation %llu, mode %u",
+                                 (int)inside, (unsigned long long)at, mode);
+        totals.faults_inside += trouble.fired;
     }
-    return is_right;
+    return true;
+}
+
+/* Memory runs out for whoever acts on the state of `point`, at some allocations. */
+static bool
+shortages_inside_are_survived(struct crash_run *run, const struct crash_point *point,
+                              uint64_t seed, enum inside inside)
+{
+    struct trouble trouble = {.nth = UINT64_MAX};
+    uint64_t all;
+
+    HOLDS(trouble_is_survived(run, point, seed, inside, &trouble));
+    all = trouble.allocations;
+    for (uint64_t i = 0; i < SHORTAGES && i < all; i++) {
+        /* Others at the next point. */
+        trouble.nth = 1 + (i * all / SHORTAGES + totals.points) % all;
+        trouble.mode = (i + totals.points) % 2 == 0 ? FAULT_ONCE : FAULT_FOREVER;
+        if (!trouble_is_survived(run, point, seed, inside, &trouble))
+            return property_fail(__FILE__, __LINE__, "act %d, allocation %llu%s",
+                                 (int)inside, (unsigned long long)trouble.nth,
+                                 trouble.mode == FAULT_FOREVER ? ", all" : "");
+        totals.shortages_inside += trouble.fired;
+    }
+    return true;
 }
 
 /* Those of all disks. */
@@ -229,6 +293,8 @@ static bool
 points_are_survived(struct crash_run *run, const struct crash_points *points,
                     uint64_t seeds)
 {
+    const bool is_thorough = seeds > SEEDS;
+
     HOLDS_EQUAL(0, points->disk->violations);
     if (points->next != NULL)
         HOLDS(points_are_survived(run, points->next, seeds));
@@ -247,10 +313,15 @@ points_are_survived(struct crash_run *run, const struct crash_points *points,
                 return property_fail(__FILE__, __LINE__, "point %zu of %zu, seed %llu", i,
                                      points->count, (unsigned long long)seed);
         }
-        HOLDS(second_crash_is_survived(run, point, i % seeds,
-                                       (enum inside)(totals.points % INSIDES)));
-        HOLDS(faults_inside_are_survived(run, point, i % seeds,
-                                         (enum inside)(totals.points % INSIDES)));
+        const enum inside inside = (enum inside)(totals.points % INSIDES);
+        const unsigned mode = (unsigned)(totals.points / INSIDES % MODES);
+
+        HOLDS(second_crash_is_survived(run, point, i % seeds, inside));
+        for (unsigned k = 0; k < (is_thorough ? MODES : mode >= 4 ? 4 : 2); k += 2)
+            HOLDS(faults_inside_are_survived(run, point, i % seeds, inside,
+                                             (mode + k) % MODES));
+        if (is_thorough)
+            HOLDS(shortages_inside_are_survived(run, point, i % seeds, inside));
         totals.points++;
     }
     return true;
@@ -280,11 +351,12 @@ static void
 print_totals(void)
 {
     print_message(
-        "%llu operations, %llu points, %llu states, %llu states and %llu faults "
-        "inside what is done then\n",
+        "%llu operations, %llu points, %llu states, %llu states, %llu faults and %llu "
+        "wants of memory inside what is done then\n",
         (unsigned long long)totals.operations, (unsigned long long)totals.points,
         (unsigned long long)totals.states, (unsigned long long)totals.states_inside,
-        (unsigned long long)totals.faults_inside);
+        (unsigned long long)totals.faults_inside,
+        (unsigned long long)totals.shortages_inside);
     figure_add("crash states", totals.states + totals.states_inside);
     memset(&totals, 0, sizeof totals);
 }
@@ -365,5 +437,6 @@ main(int argc, char **argv)
     };
 
     harness_start(argc, argv);
+    fault_alloc_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,8 @@
  * directory is used by: while a checkpoint is made, one is removed, and the store is
  * swept. What fails says so, with the number; whoever opens the directory then finds the
  * last checkpoint that was acknowledged, or the one that was under way, and no file
- * beside; and makes the next.
+ * beside; and makes the next. A call that is interrupted, or does a part of its work, is
+ * no failure.
  *
  * The linker leads the library's calls here (--wrap).
  */
@@ -62,6 +63,43 @@ static struct {
     bool forever;
     bool fired;
 } fault;
+
+#define PAGE_BYTES 4096u
+
+/* Calls that read, write or sync are interrupted, or cut short, in turn. */
+static struct {
+    bool wanted;
+    uint64_t calls, interrupted, shortened;
+} odd;
+
+static bool
+is_interrupted(void)
+{
+    bool is_struck;
+
+    (void)pthread_mutex_lock(&mutex);
+    is_struck = odd.wanted && odd.calls++ % 3 == 0;
+    odd.interrupted += is_struck;
+    (void)pthread_mutex_unlock(&mutex);
+    if (is_struck)
+        errno = EINTR;
+    return is_struck;
+}
+
+/* How much of `size` bytes is done: around the cache, whole pages. */
+static size_t
+shortened(int file, size_t size)
+{
+    const size_t unit = (fcntl(file, F_GETFL) & O_DIRECT) != 0 ? PAGE_BYTES : 1;
+
+    (void)pthread_mutex_lock(&mutex);
+    if (odd.wanted && odd.calls % 3 == 2 && size >= 2 * unit) {
+        size = size / 2 / unit * unit;
+        odd.shortened++;
+    }
+    (void)pthread_mutex_unlock(&mutex);
+    return size;
+}
 
 static bool
 fails(enum call call)
@@ -133,13 +171,17 @@ __wrap_openat(int directory, const char *name, int flags, ...)
 ssize_t
 __wrap_pwrite(int file, const void *data, size_t size, off_t offset)
 {
-    return fails(CALL_WRITE) ? -1 : __real_pwrite(file, data, size, offset);
+    if (fails(CALL_WRITE) || is_interrupted())
+        return -1;
+    return __real_pwrite(file, data, shortened(file, size), offset);
 }
 
 ssize_t
 __wrap_pread(int file, void *data, size_t size, off_t offset)
 {
-    return fails(CALL_READ) ? -1 : __real_pread(file, data, size, offset);
+    if (fails(CALL_READ) || is_interrupted())
+        return -1;
+    return __real_pread(file, data, shortened(file, size), offset);
 }
 
 int
@@ -151,7 +193,7 @@ __wrap_ftruncate(int file, off_t size)
 int
 __wrap_fsync(int file)
 {
-    return fails(CALL_SYNC) ? -1 : __real_fsync(file);
+    return fails(CALL_SYNC) || is_interrupted() ? -1 : __real_fsync(file);
 }
 
 int
@@ -327,6 +369,17 @@ next_finds_it(struct life *life)
     return world_holds(world, world->models);
 }
 
+static void
+life_end(struct life *life)
+{
+    world_release(&life->world);
+    directory_remove(life->path);
+    for (unsigned i = 0; i < SPINES; i++) {
+        model_release(&life->before[i]);
+        model_release(&life->after[i]);
+    }
+}
+
 static bool
 fault_is_survived(const struct trouble *trouble, uint64_t at, bool forever, bool *fired)
 {
@@ -339,12 +392,7 @@ fault_is_survived(const struct trouble *trouble, uint64_t at, bool forever, bool
     *fired = fault.fired;
     arm(trouble, 0, false);
     is_right = is_right && next_finds_it(&life);
-    world_release(&life.world);
-    directory_remove(life.path);
-    for (unsigned i = 0; i < SPINES; i++) {
-        model_release(&life.before[i]);
-        model_release(&life.after[i]);
-    }
+    life_end(&life);
     HOLDS_EQUAL(0, spine_allocated_bytes());
     figure_add("calls of the system that failed", *fired);
     return is_right;
@@ -370,10 +418,33 @@ test_calls_may_fail(void **state)
     }
 }
 
+static void
+test_calls_may_be_interrupted(void **state)
+{
+    struct life life;
+
+    (void)state;
+    arm(&troubles[0], 0, false);
+    odd.wanted = true;
+    life_begin(&life, true);
+    assert_true(live_on(&life));
+    assert_true(life.is_acknowledged);
+    assert_true(next_finds_it(&life));
+    odd.wanted = false;
+    life_end(&life);
+    assert_int_equal(spine_allocated_bytes(), 0);
+    print_message("%llu interrupted, %llu shortened\n",
+                  (unsigned long long)odd.interrupted, (unsigned long long)odd.shortened);
+    assert_true(odd.interrupted > 10 && odd.shortened > 2);
+}
+
 int
 main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_calls_may_fail)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_calls_may_fail),
+        cmocka_unit_test(test_calls_may_be_interrupted),
+    };
 
     harness_start(argc, argv);
     return cmocka_run_group_tests(tests, NULL, NULL);

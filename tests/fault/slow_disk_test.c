@@ -3,13 +3,16 @@
 /*
  * A disk that takes 50 ms for each write, and one that is full for a while, under two
  * inserting threads: batches stay within the limit, no wait lasts longer than it was
- * told, readers go on, a spine can be closed meanwhile, and nothing is lost.
+ * told, readers and checkpoints go on, a spine can be closed meanwhile, nothing is lost,
+ * and whoever uses the disk holds no lock.
  */
 
 #include "core.h"
 #include "harness/check.h"
 #include "harness/host.h"
+#include "runtime/pump.h"
 #include "spine/fault.h"
+#include "store/store_state.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -69,6 +72,26 @@ is_in_slice(const struct world *world)
     return false;
 }
 
+/* Nobody who reads or writes holds a lock that others want. */
+static void
+require_no_lock(const struct world *world)
+{
+#ifndef NDEBUG
+    if (world->spine == NULL)
+        return;
+    require(!mutex_is_held(&world->spine->mutex), "a disk is used under a spine's lock");
+    require(!mutex_is_held(&world->runtime->mutex), "and under the runtime's");
+    require(!mutex_is_held(&world->runtime->budget.mutex), "and under the budget's");
+    require(!mutex_is_held(&world->store->work.mutex), "and under that of its work");
+    require(!mutex_is_held(&world->store->objects.mutex), "and under that of objects");
+    for (unsigned i = 0; i < world->store->cache.shard_count; i++)
+        require(!mutex_is_held(&world->store->cache.shards[i].mutex),
+                "and under that of the cache");
+#else
+    (void)world;
+#endif
+}
+
 static void
 on_operation(void *argument, enum spine_operation operation, const char *name,
              uint64_t offset, size_t size, struct spine_fault *fault)
@@ -78,6 +101,7 @@ on_operation(void *argument, enum spine_operation operation, const char *name,
     (void)name;
     (void)offset;
     (void)size;
+    require_no_lock(world);
     if (operation != SPINE_OPERATION_WRITE)
         return;
     atomic_fetch_add(&world->writes, 1);
@@ -230,6 +254,52 @@ test_slow_writes(void **state)
     world_close(&world);
 }
 
+/* While inserts wait for a slow disk, checkpoints are made, and come back. */
+static void
+test_checkpoints_meanwhile(void **state)
+{
+    struct inserter inserters[THREADS];
+    struct spine_restored *restored;
+    struct spine_stats stats;
+    struct world world;
+    struct spine *back;
+    uint64_t rows = 0;
+
+    (void)state;
+    world_open(&world, 0);
+    atomic_store(&world.is_slow, true);
+    begin(&world, inserters);
+    do {
+        usleep(1000);
+        spine_get_stats(world.spine, &stats);
+    } while (stats.backpressure_waits == 0 && stats.inserted_batches < THREADS * BATCHES);
+    for (unsigned i = 0; i < 4; i++) {
+        const struct spine_checkpoint_item item = {.name = "it", .spine = world.spine};
+        struct spine_checkpoint_info info;
+        const uint64_t begin_ns = now_ns();
+
+        assert_int_equal(spine_checkpoint(world.store, &item, 1, NULL, &info, NULL),
+                         SPINE_OK);
+        /* Some files, of some writes each. */
+        assert_true(now_ns() - begin_ns < 30 * SECOND);
+        assert_true(info.rows >= rows);
+        rows = info.rows;
+    }
+    end(inserters);
+    atomic_store(&world.is_slow, false);
+    assert_int_equal(spine_restore(world.store, 0, world.runtime, NULL, &restored, NULL),
+                     SPINE_OK);
+    back = spine_restored_take(restored, "it");
+    spine_restored_free(restored);
+    assert_int_equal(spine_check(back, NULL), SPINE_OK);
+    spine_get_stats(back, &stats);
+    assert_int_equal(stats.rows, rows);
+    spine_close(back);
+    assert_int_equal(spine_wait_idle(world.spine, 60 * SECOND, NULL), SPINE_OK);
+    expect_everything(&world);
+    world_close(&world);
+}
+
 static void
 test_closing_meanwhile(void **state)
 {
@@ -299,6 +369,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slow_writes),
+        cmocka_unit_test(test_checkpoints_meanwhile),
         cmocka_unit_test(test_closing_meanwhile),
         cmocka_unit_test(test_full_disk),
     };

@@ -15,11 +15,13 @@
 #include "harness/figure.h"
 #include "harness/property.h"
 #include "harness/rng.h"
+#include "harness/sanitized.h"
 
 #include <dirent.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define INPUT_BYTES_MAX (1u << 16)
@@ -29,6 +31,13 @@ struct inputs {
     size_t *sizes;
     size_t count;
 };
+
+/* Of processor time, for one input. */
+#if defined(SANITIZED_ADDRESS) || defined(SANITIZED_THREAD)
+#define SECONDS_MAX 10
+#else
+#define SECONDS_MAX 1
+#endif
 
 static uint8_t current[INPUT_BYTES_MAX];
 static size_t current_size;
@@ -50,9 +59,12 @@ leave_input(int number)
 static void
 run(const uint8_t *data, size_t size)
 {
+    const clock_t begin = clock();
+
     memcpy(current, data, size);
     current_size = size;
     (void)LLVMFuzzerTestOneInput(current, size);
+    FUZZ_REQUIRE(clock() - begin < SECONDS_MAX * CLOCKS_PER_SEC);
 }
 
 static void

@@ -11,7 +11,9 @@
 #include "base/alloc.h"
 #include "batch/fence.h"
 #include "golden/cases.h"
+#include "harness/figure.h"
 #include "harness/reseal.h"
+#include "harness/sanitized.h"
 #include "store/store.h"
 
 #include <setjmp.h>
@@ -23,6 +25,14 @@
 #include <cmocka.h>
 
 #define PATH_BYTES 512u
+/* Files of which every bit is flipped, and at least so many bits: those of 64 KiB. */
+#define SMALL_BYTES 24000u
+#define FLIPS_MIN 524288u
+#if defined(SANITIZED_ADDRESS) || defined(SANITIZED_THREAD)
+#define EVERY 5u
+#else
+#define EVERY 1u
+#endif
 /* Every file is written with it. */
 static const struct file_id golden_id = {UINT64_C(0x1122334455667788),
                                          UINT64_C(0x99aabbccddeeff00)};
@@ -38,6 +48,25 @@ struct bytes {
     size_t size;
 };
 
+/* The bit of an object that is read wrongly, from 1 on; 0: none. */
+static struct {
+    uint64_t flipped;
+    enum spine_status (*read_at)(void *context, void *object, uint64_t offset, void *data,
+                                 size_t size, struct spine_error *error);
+} disk;
+
+static enum spine_status
+read_at(void *context, void *object, uint64_t offset, void *data, size_t size,
+        struct spine_error *error)
+{
+    const enum spine_status st = disk.read_at(context, object, offset, data, size, error);
+    const uint64_t bit = disk.flipped - 1;
+
+    if (disk.flipped > 0 && bit / 8 >= offset && bit / 8 < offset + size)
+        ((uint8_t *)data)[bit / 8 - offset] ^= (uint8_t)(1u << bit % 8);
+    return st;
+}
+
 /* A store with one object of these bytes, or none. */
 static struct spine_store *
 open_store(enum spine_compression compression, const char *name,
@@ -49,6 +78,8 @@ open_store(enum spine_compression compression, const char *name,
     struct spine_store *store;
 
     assert_int_equal(spine_memory_backend(&backend, NULL), SPINE_OK);
+    disk.read_at = backend.read_at;
+    backend.read_at = read_at;
     if (name != NULL)
         assert_int_equal(
             backend.put_new(backend.context, name, bytes->data, bytes->size, NULL),
@@ -405,10 +436,68 @@ the_same_rows_are_written_as_the_same_bytes(void **state)
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
+/* What reading all of a file and what it is by `name` says. */
+static enum spine_status
+verify(struct spine_store *store, const char *name, struct spine_error *error)
+{
+    struct spine_batch *batch = NULL;
+    struct store_file *file;
+    enum spine_status st = store_file_open(store, name, &file, error);
+
+    if (st != SPINE_OK)
+        return st;
+    st = batch_of_file(file, &batch, error);
+    if (st == SPINE_OK)
+        st = store_file_verify(file, NULL, NULL, error);
+    spine_batch_unref(batch);
+    store_file_unref(file);
+    return st;
+}
+
+/* Of all kinds of rows and blocks: each by itself, and none is overlooked. */
+static void
+every_bit_of_small_files_is_told(void **state)
+{
+    uint64_t flips = 0;
+
+    (void)state;
+    for (size_t i = 0; i < GOLDENS; i++) {
+        const char *name = goldens[i].name;
+        struct spine_store *store;
+        char path[PATH_BYTES];
+        struct bytes bytes;
+
+        path_of(path, SPINE_GOLDEN "/" VERSION_NOW, name, "batch");
+        bytes = read_path(path);
+        store = open_store(LZ4, name, &bytes);
+        assert_int_equal(verify(store, name, NULL), SPINE_OK);
+        for (uint64_t bit = 1; bytes.size <= SMALL_BYTES && bit <= 8 * bytes.size;
+             bit += EVERY, flips++) {
+            struct spine_error error = {0};
+            enum spine_status st;
+
+            disk.flipped = bit;
+            st = verify(store, name, &error);
+            /* A damaged version is one that the library does not know. */
+            if (st != SPINE_CORRUPT && st != SPINE_INVALID)
+                fail_msg("%s: bit %llu", name, (unsigned long long)bit);
+            assert_non_null(strstr(error.message, name));
+        }
+        disk.flipped = 0;
+        spine_store_close(store);
+        test_free(bytes.data);
+    }
+    figure_add("bits flipped", flips);
+    printf("%llu bits\n", (unsigned long long)flips);
+    assert_true(flips >= FLIPS_MIN / EVERY);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
 int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_bit_of_small_files_is_told),
         cmocka_unit_test(every_version_is_read),
         cmocka_unit_test(the_same_rows_are_written_as_the_same_bytes),
     };

@@ -64,6 +64,27 @@ is_answer_of(enum spine_status status, enum spine_operation operation)
     }
 }
 
+static bool
+is_sync(enum spine_operation operation)
+{
+    return operation == SPINE_OPERATION_SYNC || operation == SPINE_OPERATION_SYNC_NAMES ||
+           operation == SPINE_OPERATION_PUT_NEW;
+}
+
+/* The names of the disk were synced, or that failed and names are lost. */
+static void
+sync_all_names(struct crash_disk *disk, bool failed)
+{
+    for (struct crash_file *file = disk->files; file != NULL; file = file->next)
+        if (file->named_now == file->named_durably || file->name_dropped)
+            continue;
+        else if (!failed)
+            file->named_durably = file->named_now;
+        else if (file->named_now && crash_name_is_of_batches(file->name))
+            file->name_dropped = true;
+    disk->changes++;
+}
+
 static enum verdict
 judge(struct crash_disk *disk, enum spine_operation operation)
 {
@@ -74,7 +95,7 @@ judge(struct crash_disk *disk, enum spine_operation operation)
     if (disk->on_operation != NULL)
         disk->on_operation(disk->argument);
     if (fault->at == 0 || !is_answer_of(status, operation) ||
-        (fault->syncs && operation != SPINE_OPERATION_SYNC))
+        (fault->syncs && !is_sync(operation)))
         return DONE;
     if (fault->at > 1) {
         fault->at--;
@@ -241,10 +262,9 @@ disk_sync_names(void *context, struct spine_error *error)
 
     if (verdict != REFUSED) {
         st = disk->inner.sync_names(disk->inner.context, error);
-        for (struct crash_file *file = disk->files; file != NULL; file = file->next)
-            file->named_durably = file->named_now;
-        disk->changes++;
-    }
+        sync_all_names(disk, false);
+    } else if (disk->fault.syncs)
+        sync_all_names(disk, true);
     return verdict == DONE ? st : refuse(disk, "the names", error);
 }
 
@@ -257,6 +277,8 @@ disk_put_new(void *context, const char *name, const void *data, size_t size,
     struct crash_file *file;
     enum spine_status st;
 
+    if (verdict == REFUSED && disk->fault.syncs)
+        sync_all_names(disk, true);
     if (verdict == REFUSED)
         return refuse(disk, name, error);
     file = file_new(disk, name);
@@ -268,9 +290,7 @@ disk_put_new(void *context, const char *name, const void *data, size_t size,
     if (st != SPINE_OK)
         return st;
     file->named_now = file->synced = true;
-    for (file = disk->files; file != NULL; file = file->next)
-        file->named_durably = file->named_now;
-    disk->changes++;
+    sync_all_names(disk, false);
     return verdict == DONE ? st : refuse(disk, name, error);
 }
 
@@ -321,6 +341,8 @@ disk_put_publish(void *context, void *put, struct spine_error *error)
     const enum verdict verdict = judge(disk, SPINE_OPERATION_PUT_NEW);
     enum spine_status st;
 
+    if (verdict == REFUSED && disk->fault.syncs)
+        sync_all_names(disk, true);
     if (verdict == REFUSED) {
         disk_put_discard(disk, put);
         return refuse(disk, published->name, error);
@@ -333,9 +355,7 @@ disk_put_publish(void *context, void *put, struct spine_error *error)
     if (st != SPINE_OK)
         return st;
     published->named_now = true;
-    for (struct crash_file *file = disk->files; file != NULL; file = file->next)
-        file->named_durably = file->named_now;
-    disk->changes++;
+    sync_all_names(disk, false);
     return verdict == DONE ? st : refuse(disk, published->name, error);
 }
 

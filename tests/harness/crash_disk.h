@@ -28,6 +28,9 @@ struct crash_file {
     bool synced;
     /* A sync of it failed and its bytes are lost: no later one brings them back. */
     bool dropped;
+    /* The same of its name, when it is an object of batches: that comes and goes, and a
+     * crash loses it, or not. */
+    bool name_dropped;
     char name[SPINE_NAME_MAX + 1];
 };
 
@@ -39,7 +42,8 @@ struct crash_fault {
     bool forever;
     /* It is done, and fails all the same. */
     bool after;
-    /* Only syncs of bytes are counted, and the bytes are lost. */
+    /* Only syncs are counted, and what was to be durable is lost: bytes, or names that
+     * objects of batches have got. */
     bool syncs;
     /* By which status; SPINE_OK: SPINE_IO. Only operations that a backend may answer so
      * are counted. */

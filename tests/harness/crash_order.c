@@ -64,7 +64,7 @@ crash_order_put(struct crash_disk *disk, const struct crash_file *manifest)
             continue;
         const struct crash_file *file = crash_file_named(disk, name);
 
-        if (file == NULL || file->dropped ||
+        if (file == NULL || file->dropped || file->name_dropped ||
             !spine_memory_backend_is_durable(&disk->inner, name))
             violation(disk, manifest->name, "names what is not durable:", name);
     }

@@ -46,7 +46,9 @@ enum mistake {
     MANIFEST_BEFORE_SYNC,
     FILES_BEFORE_MANIFEST, /* removing takes the files of a checkpoint first */
     CUT_HOLDS_NOTHING,     /* a checkpoint keeps no references to its batches */
-    NO_WAKE_FOR_ROOM,      /* who waits for room is not told that there is some */
+    CUT_KEEPS_NO_FILES,    /* the same of batches that are in files already */
+    SNAPSHOT_KEEPS_NO_FILES,
+    NO_WAKE_FOR_ROOM, /* who waits for room is not told that there is some */
     NO_WAKE_ON_CLOSE,
     MISTAKES
 };
@@ -56,6 +58,8 @@ static const char *const mistakes[] = {"none",
                                        "manifest before sync",
                                        "files before manifest",
                                        "cut holds nothing",
+                                       "cut keeps no files",
+                                       "snapshot keeps no files",
                                        "no wake for room",
                                        "no wake on close"};
 
@@ -84,6 +88,7 @@ struct state {
     uint8_t padding;
     batches cut;
     batches files;
+    batches stored; /* what is in files alone, and not in memory */
     batches durable;
     batches manifest[2]; /* the newest, the one before; 0: none */
 };
@@ -135,6 +140,13 @@ inserts_done(const struct state *state)
     return inserts;
 }
 
+/* What the spine, a reader or a checkpoint under way needs. */
+static batches
+needed(const struct state *state)
+{
+    return batches_in(state) | (state->reader == 1 ? state->snapshot : 0) | state->cut;
+}
+
 static const char *
 violation(const struct state *state)
 {
@@ -148,6 +160,8 @@ violation(const struct state *state)
         if (inserts_of(state->snapshot, &twice) != state->snapshot_inserts || twice)
             return "a snapshot has changed, or is of no moment";
     }
+    if ((needed(state) & state->stored & ~state->files) != 0)
+        return "a file is gone, and somebody needs it";
     for (unsigned m = 0; m < 2; m++) {
         if ((state->manifest[m] & ~state->files) != 0)
             return "a manifest names a file that is gone";
@@ -183,15 +197,18 @@ loose_count(const struct state *state)
 
 /* Files without references go, unless a manifest names them. */
 static void
-collect(struct state *state)
+collect(const struct search *search, struct state *state)
 {
-    batches needed = batches_in(state) | state->manifest[0] | state->manifest[1];
+    batches kept = needed(state);
 
-    if (state->reader == 1)
-        needed |= state->snapshot;
-    needed |= state->cut;
-    state->files &= needed;
-    state->durable &= needed;
+    if (search->mistake == SNAPSHOT_KEEPS_NO_FILES)
+        kept = batches_in(state) | state->cut;
+    if (search->mistake == CUT_KEEPS_NO_FILES)
+        kept = batches_in(state) | (state->reader == 1 ? state->snapshot : 0);
+    kept |= state->manifest[0] | state->manifest[1];
+    state->files &= kept;
+    state->durable &= kept;
+    state->stored &= needed(state);
 }
 
 static void visit(struct search *search, uint32_t from, const struct state *to);
@@ -248,10 +265,11 @@ publish(struct search *search, uint32_t from, const struct state *at, unsigned w
     next.half[worker] = 0;
     if (search->mistake != NO_WAKE_FOR_ROOM)
         wake(&next);
-    collect(&next);
+    collect(search, &next);
     visit(search, from, &next);
     /* The same of an output that went to a file. */
     next.files |= (batches)(1u << output);
+    next.stored |= (batches)(1u << output);
     visit(search, from, &next);
 }
 
@@ -304,7 +322,7 @@ step_reader(struct search *search, uint32_t from, const struct state *at)
         next.snapshot_inserts = 0;
     }
     next.reader++;
-    collect(&next);
+    collect(search, &next);
     visit(search, from, &next);
 }
 
@@ -354,7 +372,7 @@ step_checkpointer(struct search *search, uint32_t from, const struct state *at)
         next.files = at->files | (at->cut & batches_in(at));
     }
     if (next.checkpointer == RESTS)
-        collect(&next);
+        collect(search, &next);
     visit(search, from, &next);
 }
 

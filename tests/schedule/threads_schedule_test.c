@@ -6,6 +6,7 @@
  * next is drawn at every lock, unlock, wait and signal.
  */
 
+#include "core.h"
 #include "harness/fault_alloc.h"
 #include "harness/figure.h"
 #include "harness/property.h"
@@ -132,6 +133,13 @@ close_at_the_end(struct world *world)
         ;
     world_require(spine_wait_idle(world->spine, UINT64_MAX, NULL) == SPINE_OK,
                   "the spine does not become idle");
+    /* Merges ahead may begin again, no others are left. */
+    for (unsigned i = 0; i < TASK_COUNT; i++) {
+        const struct merge_task *task = &world->spine->locked.tasks[i];
+
+        world_require(task->state == TASK_IDLE || task->ahead,
+                      "a wait ends and a merge goes on");
+    }
     world_require(spine_check(world->spine, NULL) == SPINE_OK, "spine_check");
     world_require(spine_cursor_open(world->spine, &cursor, NULL) == SPINE_OK, "cursor");
     world->spine_closing = true;

@@ -409,6 +409,36 @@ test_export(void **state)
     world_release(&world);
 }
 
+/* All that may take long says how far it is, but only to a person. */
+static void
+test_progress(void **state)
+{
+    static char output[OUTPUT_BYTES];
+    char to[DIRECTORY_BYTES];
+    struct world world;
+
+    (void)state;
+    world_init(&world);
+    directory_make(to, "/tmp/spine_tool");
+    assert_int_equal(run_on_terminal(output, "export %s 1 %s", world.directory, to), 0);
+    assert_non_null(strstr(output, "\rexport: bytes copied "));
+    assert_non_null(strstr(output, " %"));
+    /* The line goes in the end. */
+    assert_string_equal(output + strlen(output) - 4, "\r\033[K");
+    assert_int_equal(run_on_terminal(output, "verify %s", world.directory), 0);
+    assert_non_null(strstr(output, ": bytes "));
+    assert_int_equal(
+        run_on_terminal(output, "inspect %s/%s", world.directory, world.large), 0);
+    assert_non_null(strstr(output, ": blocks "));
+    assert_int_equal(run_on_terminal(output, "dump %s/%s", world.directory, world.large),
+                     0);
+    assert_non_null(strstr(output, ": rows "));
+    assert_int_equal(run(output, "verify %s", world.directory), 0);
+    assert_null(strchr(output, '\r'));
+    directory_remove(to);
+    world_release(&world);
+}
+
 static void
 test_export_fails_whole(void **state)
 {
@@ -463,6 +493,7 @@ main(int count, char **arguments)
         cmocka_unit_test(test_verify),
         cmocka_unit_test(test_verify_misses_files),
         cmocka_unit_test(test_export),
+        cmocka_unit_test(test_progress),
         cmocka_unit_test(test_export_fails_whole),
     };
 

@@ -10,6 +10,7 @@
 
 #include <cjson/cJSON.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -80,6 +82,39 @@ run(char *output, const char *format, ...)
     size = fread(output, 1, OUTPUT_BYTES - 1, pipe);
     output[size] = '\0';
     status = pclose(pipe);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* The same where the errors go to a terminal, in `errors`; without what it prints. */
+static inline int
+run_on_terminal(char *errors, const char *format, ...)
+{
+    const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    char arguments[512], command[sizeof tool + 700];
+    size_t size = 0;
+    ssize_t more;
+    va_list list;
+    int other, status;
+
+    assert_true(terminal >= 0);
+    assert_int_equal(grantpt(terminal), 0);
+    assert_int_equal(unlockpt(terminal), 0);
+    /* What was printed stays there until the last one has closed it. */
+    other = open(ptsname(terminal), O_RDWR | O_NOCTTY);
+    assert_true(other >= 0);
+    va_start(list, format);
+    (void)vsnprintf(arguments, sizeof arguments, format, list);
+    va_end(list);
+    (void)snprintf(command, sizeof command, "%s %s >/dev/null 2>%s", tool, arguments,
+                   ptsname(terminal));
+    status = system(command);
+    assert_int_equal(fcntl(terminal, F_SETFL, O_NONBLOCK), 0);
+    while ((more = read(terminal, errors + size, OUTPUT_BYTES - 1 - size)) > 0)
+        size += (size_t)more;
+    errors[size] = '\0';
+    (void)close(other);
+    (void)close(terminal);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
 }

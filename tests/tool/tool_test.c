@@ -4,51 +4,9 @@
  * The program `spine`, whose path is the first argument, on files that are written here.
  */
 
-#include "tool/tool_fixture.h"
-
-#include "batch/batch.h"
-#include "store/store.h"
+#include "tool/files_fixture.h"
 
 #include <unistd.h>
-
-/* A directory with a store, and the files of some batches. */
-struct world {
-    char directory[DIRECTORY_BYTES];
-    struct spine_store *store;
-    struct spine_batch *files[4];
-    size_t count;
-};
-
-static void
-world_init(struct world *world)
-{
-    struct spine_backend backend;
-
-    *world = (struct world){0};
-    directory_make(world->directory, "/tmp/spine_tool");
-    assert_int_equal(spine_directory_backend(world->directory, NULL, &backend, NULL),
-                     SPINE_OK);
-    assert_int_equal(spine_store_open(&backend, NULL, &world->store, NULL), SPINE_OK);
-}
-
-static void
-world_release(struct world *world)
-{
-    for (size_t i = 0; i < world->count; i++)
-        spine_batch_unref(world->files[i]);
-    spine_store_close(world->store);
-    directory_remove(world->directory);
-}
-
-/* The batch is in a file of the world as long as that lasts. Takes the reference. */
-static void
-add_file(struct world *world, struct spine_batch *batch)
-{
-    assert_int_equal(
-        batch_to_file(batch, world->store, &world->files[world->count++], NULL),
-        SPINE_OK);
-    spine_batch_unref(batch);
-}
 
 static struct spine_batch *
 batch_of_bytes(void)
@@ -247,6 +205,41 @@ test_columns_are_shown(void **state)
     world_release(&world);
 }
 
+/* Names of columns may be any bytes: they are printed as values are, so that lines stay
+ * lines and JSON is JSON. */
+static void
+test_names_are_printed_as_bytes(void **state)
+{
+    static const struct spine_column columns[] = {
+        {.name = "a\nb,\"c\"", .kind = SPINE_COLUMN_U8},
+        {.name = "\xff\xc3\xa9", .kind = SPINE_COLUMN_TIMESTAMP, .zone = "\x1b[1m"},
+        {.name = "", .kind = SPINE_COLUMN_U8}};
+    static const uint8_t numbers[] = {7};
+    static const int64_t moments[] = {0};
+    const struct spine_column_data keys[] = {
+        {.values = numbers}, {.values = moments}, {.values = numbers}};
+    static char output[OUTPUT_BYTES];
+    char name[SPINE_NAME_MAX + 1];
+    struct world world;
+
+    (void)state;
+    world_init(&world);
+    add_file(&world, batch_of_keys(columns, keys, 3, 1));
+    assert_int_equal(find_files(world.directory, ".batch", name), 1);
+    assert_int_equal(run(output, "dump %s/%s", world.directory, name), 0);
+    assert_string_equal(output, "\"a\\x0ab,\"\"c\"\"\",\\xff\xc3\xa9,key3,weight\n"
+                                "7,1970-01-01T00:00:00,7,1\n");
+    assert_int_equal(run(output, "dump --json %s/%s", world.directory, name), 0);
+    assert_string_equal(output, "{\"key\":{\"a\\\\x0ab,\\\"c\\\"\":7,\"\\\\xff\xc3\xa9\":"
+                                "\"1970-01-01T00:00:00\",\"key3\":7},\"weight\":1}\n");
+    assert_int_equal(run(output, "inspect %s/%s", world.directory, name), 0);
+    assert_non_null(strstr(output, "(a\\x0ab,\"c\" u8, \\xff\xc3\xa9 timestamp[s, "
+                                   "\\x1b[1m], u8)"));
+    assert_int_equal(run(output, "inspect --json %s/%s", world.directory, name), 0);
+    assert_non_null(strstr(output, "\\\\xff\xc3\xa9"));
+    world_release(&world);
+}
+
 static void
 test_dump_of_times_and_weights(void **state)
 {
@@ -292,6 +285,7 @@ test_inspect(void **state)
     assert_int_equal(number_of(json, "rows"), 10000);
     assert_int_equal(number_of(json, "keys"), 10000);
     assert_int_equal(number_of(json, "negative_rows"), 0);
+    assert_int_equal(number_of(json, "level"), 0);
     assert_int_equal(number_of(json, "key_min"), 0);
     assert_int_equal(number_of(json, "key_max"), 3 * 9999);
     blocks = cJSON_GetObjectItemCaseSensitive(json, "blocks");
@@ -317,7 +311,9 @@ test_inspect(void **state)
     assert_null(
         cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(json, 0), "column_bytes"));
     cJSON_Delete(json);
+    add_file(&world, batch_of_numbers(15000));
     assert_int_equal(run(output, "inspect --columns %s", world.directory), 0);
+    assert_non_null(strstr(output, "15000 of 15000 keys, 0 negative; level 1\n"));
     assert_non_null(strstr(output, "u64 -> u64, time untimed, 1 weight\n"));
     assert_non_null(strstr(output, "bytes -> i64, time untimed, 1 weight\n"));
     assert_non_null(strstr(output, "\\xff\\xfe\n"));
@@ -452,6 +448,7 @@ main(int count, char **arguments)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dump),
         cmocka_unit_test(test_columns_are_shown),
+        cmocka_unit_test(test_names_are_printed_as_bytes),
         cmocka_unit_test(test_dump_of_times_and_weights),
         cmocka_unit_test(test_inspect),
         cmocka_unit_test(test_verify),

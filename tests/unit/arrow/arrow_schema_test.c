@@ -224,6 +224,59 @@ of_tuples(void **state)
 }
 
 static void
+check_names(const struct spine_arrow_mapping *mapping, const char *const *names,
+            int64_t count)
+{
+    struct ArrowSchema out;
+
+    assert_int_equal(spine_arrow_schema(mapping, &out, NULL), SPINE_OK);
+    assert_int_equal(out.n_children, count);
+    for (int64_t i = 0; i < count; i++)
+        assert_string_equal(out.children[i]->name, names[i]);
+    out.release(&out);
+}
+
+/* Key and value may have columns of the same name, and one that is called as a column
+ * that is added: in records no two names are the same. */
+static void
+names_differ(void **state)
+{
+    static const char *const wanted[] = {"id",   "weight", "id_2",    "id_1",
+                                         "time", "time_5", "weight_6"},
+                             *const added[] = {"id", "weight", "id", "weight_3"};
+    const struct spine_column keys[] = {{.kind = SPINE_COLUMN_U8, .name = "id"},
+                                        {.kind = SPINE_COLUMN_U8, .name = "weight"}},
+                              values[] = {{.kind = SPINE_COLUMN_U8, .name = "id"},
+                                          {.kind = SPINE_COLUMN_U8, .name = "id_1"},
+                                          {.kind = SPINE_COLUMN_U8, .name = "time"}};
+    struct ArrowSchema fields[3] = {fake_field("L", "id"), fake_field("u", "weight"),
+                                    fake_field("l", "id")};
+    struct ArrowSchema *list[3] = {&fields[0], &fields[1], &fields[2]};
+    const struct ArrowSchema records = fake_struct(list, 3);
+    struct spine_tuple_type *key, *value;
+    struct spine_arrow_mapping *mapping;
+
+    (void)state;
+    assert_int_equal(spine_tuple_type_new(keys, 2, &key, NULL), SPINE_OK);
+    assert_int_equal(spine_tuple_type_new(values, 3, &value, NULL), SPINE_OK);
+    const struct spine_schema schema = {.key = {SPINE_U64, 0},
+                                        .key_tuple = key,
+                                        .value = {SPINE_U64, 0},
+                                        .value_tuple = value,
+                                        .time = SPINE_TIME_U64};
+    assert_int_equal(spine_arrow_mapping_of_schema(&schema, &mapping, NULL), SPINE_OK);
+    check_names(mapping, wanted, 7);
+    spine_arrow_mapping_free(mapping);
+    spine_tuple_type_unref(key);
+    spine_tuple_type_unref(value);
+
+    /* Names that came in stay. */
+    mapping = map_first(&records);
+    check_names(mapping, added, 4);
+    spine_arrow_mapping_free(mapping);
+}
+
+static void
 formats_refused(void **state)
 {
     static const char *const refused[] = {
@@ -338,13 +391,23 @@ structs_refused(void **state)
     assert_int_equal(spine_arrow_mapping_new(&schema, &columns, &mapping, &error),
                      SPINE_INVALID);
     assert_string_equal(error.message, "column x: indexes that are no integers");
+
+    struct ArrowSchema indexes = fake_field("i", "");
+
+    field = fake_field("i", "x");
+    field.dictionary = &indexes;
+    indexes.dictionary = &strings;
+    assert_int_equal(spine_arrow_mapping_new(&schema, &columns, &mapping, &error),
+                     SPINE_INVALID);
+    assert_string_equal(error.message, "column x: a dictionary of a dictionary");
 }
 
 /* Whichever allocation fails, nothing is left. */
 static void
 without_memory(void **state)
 {
-    const struct spine_column columns[] = {{.kind = SPINE_COLUMN_U8}};
+    /* Called as the column of values is. */
+    const struct spine_column columns[] = {{.kind = SPINE_COLUMN_U8, .name = "value"}};
     struct spine_arrow_mapping *mapping;
     struct spine_tuple_type *type;
     struct everything all;
@@ -393,8 +456,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip),       cmocka_unit_test(moved_children),
         cmocka_unit_test(of_plain_schemas), cmocka_unit_test(of_tuples),
-        cmocka_unit_test(formats_refused),  cmocka_unit_test(columns_refused),
-        cmocka_unit_test(structs_refused),  cmocka_unit_test(without_memory),
+        cmocka_unit_test(names_differ),     cmocka_unit_test(formats_refused),
+        cmocka_unit_test(columns_refused),  cmocka_unit_test(structs_refused),
+        cmocka_unit_test(without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,8 @@
  * when. That the rows are right is a law (property/arrow_law_test).
  */
 
+#include "arrow/arrow.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,6 +94,42 @@ many_rows(void **state)
     assert_int_equal(((const uint64_t *)array.children[0]->buffers[1])[0], 131072);
     array.release(&array);
     assert_int_equal(spine_allocated_bytes(), bytes);
+}
+
+/* Records of large rows end before they have 65,536 of them. */
+static void
+large_rows(void **state)
+{
+    static const struct spine_schema large = {.key = {SPINE_U64, 0},
+                                              .value = {SPINE_FIXED, 500}};
+    enum { ROWS = 40000, BYTES = 508 };
+    static uint64_t keys[ROWS];
+    static uint8_t values[ROWS * 500];
+    const struct spine_columns columns = {.rows = ROWS, .keys = keys, .values = values};
+    struct ArrowArrayStream stream;
+    struct ArrowArray array;
+    struct spine_batch *batch;
+    int64_t rows = 0;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS; i++)
+        keys[i] = i;
+    assert_int_equal(spine_batch_from_columns(&large, &columns, &batch, NULL), SPINE_OK);
+    open_stream(batch, &stream);
+    ((struct records *)stream.private_data)->page_bytes = 10000 * BYTES;
+    for (;;) {
+        assert_int_equal(stream.get_next(&stream, &array), 0);
+        if (array.release == NULL)
+            break;
+        /* Rows are read in pieces. */
+        assert_in_range(array.length, 1, 10000 + 2048);
+        assert_true(array.length >= 10000 || rows + array.length == ROWS);
+        assert_int_equal(((const uint64_t *)array.children[0]->buffers[1])[0], rows);
+        rows += array.length;
+        array.release(&array);
+    }
+    assert_int_equal(rows, ROWS);
+    stream.release(&stream);
 }
 
 /* In the middle, and without having given anything. */
@@ -394,10 +432,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(many_rows), cmocka_unit_test(early_release),
-        cmocka_unit_test(no_rows),   cmocka_unit_test(many_times),
-        cmocka_unit_test(a_range),   cmocka_unit_test(failures),
-        cmocka_unit_test(probes),    cmocka_unit_test(without_memory),
+        cmocka_unit_test(many_rows),      cmocka_unit_test(large_rows),
+        cmocka_unit_test(early_release),  cmocka_unit_test(no_rows),
+        cmocka_unit_test(many_times),     cmocka_unit_test(a_range),
+        cmocka_unit_test(failures),       cmocka_unit_test(probes),
+        cmocka_unit_test(without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

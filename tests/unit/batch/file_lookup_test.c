@@ -211,6 +211,42 @@ absent_keys_cost_no_read(void **state)
     }
 }
 
+/* What a file lacks a reader builds, as for a batch in memory: once that would have
+ * paid. A file that has filters is enough. */
+static void
+readers_build_the_filter_that_a_file_lacks(void **state)
+{
+    const struct lookup_options none = {.rows_min = UINT64_MAX};
+
+    (void)state;
+    for (enum kind kind = SPARSE; kind < KINDS; kind++) {
+        struct spine_batch *in_memory, *bare;
+        struct world world;
+        char letters[32];
+
+        world_open(&world, kind, 64u << 20);
+        in_memory = batch_new(&world);
+        assert_int_equal(batch_to_file_with(in_memory, world.store, &none, &bare, NULL),
+                         SPINE_OK);
+        spine_batch_unref(in_memory);
+        assert_int_equal(bare->fences[0].keeper->file->table.filter_count, 0);
+        batch_search_failed(world.batch, &lookup_defaults, ROWS);
+        batch_search_failed(bare, &lookup_defaults, ROWS / 17);
+        assert_null(batch_lookup(world.batch));
+        assert_null(batch_lookup(bare));
+        batch_search_failed(bare, &lookup_defaults, ROWS / 16);
+        assert_non_null(batch_lookup(bare));
+        for (uint64_t i = 0; i < ROWS; i += ROWS / 100) {
+            const struct cell key = key_of(&world, 2 * i, letters);
+
+            assert_true(lookup_maybe(batch_lookup(bare), key.word,
+                                     lookup_hash(&world.layout.key, &key)));
+        }
+        spine_batch_unref(bare);
+        world_close(&world);
+    }
+}
+
 /* The memory of blocks and filters is the store's, whether they stay in its cache or
  * not, and none of the account that the calling thread's is on. */
 static void
@@ -433,6 +469,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(readers_build_the_filter_that_a_file_lacks),
         cmocka_unit_test(absent_keys_cost_no_read),
         cmocka_unit_test(what_is_read_is_no_memory_of_the_reader),
         cmocka_unit_test(filters_are_asked_where_that_pays),

@@ -14,6 +14,8 @@
 struct world {
     struct stored stored;
     bool sync_fails;
+    /* Blocks are encoded when they are written. */
+    bool encode;
     /* With the next write this block of the batch gets a twin; NULL: none does. */
     struct block_keeper *other;
 };
@@ -42,6 +44,7 @@ static void
 world_init(struct world *world, struct rng *rng, size_t rows_max)
 {
     world->sync_fails = false;
+    world->encode = rng_below(rng, 2) == 0;
     world->other = NULL;
     stored_init(&world->stored, rng, 1 + rng_magnitude(rng, rows_max), 0, on_operation,
                 world);
@@ -51,13 +54,14 @@ world_init(struct world *world, struct rng *rng, size_t rows_max)
 static size_t
 write_batch(struct world *world, struct spine_batch *batch, struct batch_places **out)
 {
+    const struct batch_places_options how = {.encode = world->encode};
     size_t missing;
 
     assert_int_equal(batch_places_new(batch, world->stored.store, out, NULL), SPINE_OK);
     missing = (*out)->missing;
     if (missing > 0) {
         assert_true((*out)->missing_bytes > 0);
-        assert_int_equal(batch_places_write(*out, world->stored.store, NULL, NULL, NULL),
+        assert_int_equal(batch_places_write(*out, world->stored.store, &how, NULL),
                          SPINE_OK);
         assert_int_equal(batch_places_finish(*out, NULL), SPINE_OK);
     }
@@ -295,6 +299,114 @@ test_copies_are_known(void **state)
     assert_true(property_holds(&law));
 }
 
+/* `count` rows of words, one per key. */
+static struct spine_batch *
+batch_of_words(size_t count)
+{
+    const struct spine_schema schema = {.key = {SPINE_U64, 0}, .value = {SPINE_U64, 0}};
+    struct spine_builder *builder;
+    struct spine_batch *batch;
+
+    assert_int_equal(spine_builder_new(&schema, &builder, NULL), SPINE_OK);
+    for (size_t i = 0; i < count; i++) {
+        const struct spine_row row = {
+            .key = spine_u64(1000 + 3 * i), .value = spine_u64(i % 100), .weight = 1};
+
+        assert_int_equal(spine_builder_add(builder, &row, NULL), SPINE_OK);
+    }
+    assert_int_equal(spine_builder_seal(builder, &batch, NULL), SPINE_OK);
+    spine_builder_free(builder);
+    return batch;
+}
+
+static void
+words_open(struct world *world, size_t count)
+{
+    struct rng rng;
+
+    rng_init(&rng, 1);
+    world_init(world, &rng, 1);
+    spine_batch_unref(world->stored.batch);
+    world->stored.batch = batch_of_words(count);
+}
+
+/* Blocks of few rows are plain in memory and encoded in the file, also for a batch whose
+ * blocks leave memory for their twins. */
+static void
+words_are_encoded_in_files(void **state)
+{
+    const size_t rows = 20000;
+
+    (void)state;
+    for (int encode = 0; encode < 2; encode++) {
+        struct batch_places *places;
+        struct spine_batch *moved;
+        struct world world;
+        uint64_t bytes;
+
+        words_open(&world, rows);
+        world.encode = encode != 0;
+        assert_true(write_batch(&world, world.stored.batch, &places) > 1);
+        bytes = places->written->footer.file_bytes;
+        assert_true(encode ? bytes < 2 * rows : bytes > 16 * rows);
+        assert_false(world.stored.batch->fences[0].encoded);
+        assert_int_equal(spine_batch_check(world.stored.batch, NULL), SPINE_OK);
+
+        assert_int_equal(
+            batch_to_file(world.stored.batch, world.stored.store, &moved, NULL),
+            SPINE_OK);
+        assert_int_equal(stored_files(&world.stored), 1);
+        assert_int_equal(moved->rows_elsewhere, rows);
+        assert_true(moved->bytes_elsewhere < bytes);
+        assert_int_equal(moved->has_frames, encode);
+        for (size_t i = 0; i < moved->block_count; i++)
+            assert_int_equal(moved->fences[i].encoded, encode);
+        assert_int_equal(spine_batch_check(moved, NULL), SPINE_OK);
+        spine_batch_unref(moved);
+        batch_places_free(places);
+        stored_release(&world.stored);
+    }
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+/* Of a large batch that lies in one file no block is asked where it is, unless the file
+ * is not to be relied on. */
+static void
+large_batches_are_known_as_a_whole(void **state)
+{
+    struct batch_places *first, *second;
+    const struct file_twin *whole;
+    struct world world;
+
+    (void)state;
+    words_open(&world, (size_t)80 * BLOCK_ROWS);
+    assert_null(batch_twin_in_store(world.stored.batch, world.stored.store));
+    assert_int_equal(write_batch(&world, world.stored.batch, &first),
+                     world.stored.batch->block_count);
+    whole = batch_twin_in_store(world.stored.batch, world.stored.store);
+    assert_non_null(whole);
+    assert_ptr_equal(whole->keeper->file, first->written);
+    assert_int_equal(write_batch(&world, world.stored.batch, &second), 0);
+    for (size_t i = 0; i < second->count; i++) {
+        uint32_t number;
+
+        assert_ptr_equal(batch_place(second, i, &number), first->written);
+        assert_int_equal(number, i);
+    }
+    batch_places_free(second);
+
+    world.sync_fails = true;
+    assert_int_equal(store_object_sync(first->written->object, NULL), SPINE_IO);
+    world.sync_fails = false;
+    assert_null(batch_twin_in_store(world.stored.batch, world.stored.store));
+    assert_int_equal(write_batch(&world, world.stored.batch, &second),
+                     world.stored.batch->block_count);
+    batch_places_free(first);
+    batch_places_free(second);
+    stored_release(&world.stored);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
 int
 main(void)
 {
@@ -304,6 +416,8 @@ main(void)
         cmocka_unit_test(test_suspect_files_are_not_relied_on),
         cmocka_unit_test(test_twins_may_come_at_any_time),
         cmocka_unit_test(test_copies_are_known),
+        cmocka_unit_test(words_are_encoded_in_files),
+        cmocka_unit_test(large_batches_are_known_as_a_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

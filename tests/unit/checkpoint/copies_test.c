@@ -15,28 +15,30 @@ static void
 fail_syncs(void *argument, enum spine_operation operation, const char *name,
            uint64_t offset, size_t size, struct spine_fault *fault)
 {
-    (void)argument;
+    const enum spine_operation *failing = argument;
+
     (void)name;
     (void)offset;
     (void)size;
-    if (operation == SPINE_OPERATION_SYNC)
+    if (operation == *failing)
         fault->status = SPINE_IO;
 }
 
+/* Of bytes, or of names. */
 static void
-test_failed_syncs_leave_one_copy(void **state)
+syncs_leave_one_copy(enum spine_operation failing)
 {
     struct spine_checkpoint_info info;
     struct spine_sweep_info swept;
     struct world world;
     struct rng rng;
 
-    (void)state;
     rng_init(&rng, 41);
     world_init(&world, &rng, 1);
     world_insert(&world, 0, 3000);
     (void)spine_runtime_run(world.runtime, UINT64_MAX);
     world.on_operation = fail_syncs;
+    world.fault_argument = &failing;
     for (unsigned i = 0; i < 6; i++) {
         assert_int_equal(world_checkpoint(&world, NULL, NULL), SPINE_IO);
         assert_int_equal(world_objects(&world).batches, 1);
@@ -56,6 +58,14 @@ test_failed_syncs_leave_one_copy(void **state)
     assert_true(world_holds(&world, world.models));
     world_release(&world);
     assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+static void
+test_failed_syncs_leave_one_copy(void **state)
+{
+    (void)state;
+    syncs_leave_one_copy(SPINE_OPERATION_SYNC);
+    syncs_leave_one_copy(SPINE_OPERATION_SYNC_NAMES);
 }
 
 /* A directory is locked as long as it is open. */

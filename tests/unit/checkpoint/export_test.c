@@ -45,9 +45,65 @@ export_to(struct world *world, uint64_t sequence, const struct spine_backend *di
                      SPINE_OK);
     assert_int_equal(spine_store_open(&backend, &options, &store, NULL), SPINE_OK);
     failure->count = 0;
-    st = checkpoint_export(world->store, sequence, store, info, error);
+    st = checkpoint_export(world->store, sequence, store, NULL, info, error);
     spine_store_close(store);
     return st;
+}
+
+/* What was told of the progress of a copy. */
+struct told {
+    const char *what;
+    uint64_t done, all;
+    unsigned phases;
+};
+
+static void
+note_progress(void *context, const char *what, uint64_t done, uint64_t all)
+{
+    struct told *told = context;
+
+    if (what != told->what) {
+        /* What came before has come to its end. */
+        assert_int_equal(told->done, told->all);
+        told->phases++;
+        told->done = 0;
+    } else
+        assert_int_equal(told->all, all);
+    assert_in_range(done, told->done, all);
+    told->what = what;
+    told->done = done;
+    told->all = all;
+}
+
+/* All bytes are told of, first as copied, then as verified. */
+static void
+test_progress_is_told(void **state)
+{
+    struct told told = {0};
+    const struct export_progress progress = {.on_progress = note_progress,
+                                             .context = &told};
+    const struct spine_store_options options = {.keep_leftovers = true};
+    struct spine_backend backend;
+    struct export_info info;
+    struct spine_store *to;
+    struct world world;
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 46);
+    world_init(&world, &rng, 2);
+    for (unsigned i = 0; i < 2; i++)
+        world_insert(&world, i, 5000);
+    assert_int_equal(world_checkpoint(&world, NULL, NULL), SPINE_OK);
+    assert_int_equal(spine_memory_backend(&backend, NULL), SPINE_OK);
+    assert_int_equal(spine_store_open(&backend, &options, &to, NULL), SPINE_OK);
+    assert_int_equal(checkpoint_export(world.store, 0, to, &progress, &info, NULL),
+                     SPINE_OK);
+    assert_int_equal(told.phases, 2);
+    assert_in_range(told.done, 1, info.bytes);
+    spine_store_close(to);
+    world_release(&world);
+    assert_int_equal(spine_allocated_bytes(), 0);
 }
 
 /* What the models say is on the disk. */
@@ -220,7 +276,7 @@ test_memory_runs_out(void **state)
                          SPINE_OK);
         assert_int_equal(spine_store_open(&backend, &options, &store, NULL), SPINE_OK);
         fault_alloc_arm(FAULT_ONCE, nth);
-        st = checkpoint_export(world.store, 1, store, &info, &error);
+        st = checkpoint_export(world.store, 1, store, NULL, &info, &error);
         assert_int_equal(st, fault_alloc_disarm() ? SPINE_NOMEM : SPINE_OK);
         spine_store_close(store);
         objects = world_objects(&(struct world){.disk = disk});
@@ -241,6 +297,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copies_are_restored),
+        cmocka_unit_test(test_progress_is_told),
         cmocka_unit_test(test_all_or_nothing),
         cmocka_unit_test(test_damage_is_not_copied),
         cmocka_unit_test(test_memory_runs_out),

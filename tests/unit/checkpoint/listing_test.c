@@ -280,7 +280,7 @@ test_files_are_in_the_way(void **state)
                                   "x", 1, NULL),
                      SPINE_OK);
     assert_int_equal(spine_store_open(&disk, &options, &to, NULL), SPINE_OK);
-    assert_int_equal(checkpoint_export(meanwhile.world.store, 0, to, &info, &error),
+    assert_int_equal(checkpoint_export(meanwhile.world.store, 0, to, NULL, &info, &error),
                      SPINE_EXISTS);
     spine_store_close(to);
     meanwhile_release(&meanwhile);

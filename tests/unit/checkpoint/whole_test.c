@@ -450,6 +450,77 @@ test_user_data_is_not_too_long(void **state)
     assert_non_null(strstr(error.message, "user_data"));
 }
 
+static uint64_t
+sweep_files(struct world *world)
+{
+    struct spine_sweep_info info;
+
+    assert_int_equal(spine_store_sweep(world->store, NULL, &info, NULL), SPINE_OK);
+    return info.files;
+}
+
+/* The spine goes on, until no checkpoint needs a file that the fork has. */
+static void
+replace_all(struct world *world)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        world_insert(world, 0, 2000);
+        assert_int_equal(spine_consolidate(world->spines[0], NULL, NULL), SPINE_OK);
+        assert_int_equal(world_checkpoint(world, NULL, NULL), SPINE_OK);
+        (void)sweep_files(world);
+    }
+}
+
+/* A fork shares the files of its spine, which stay as long as it has them, and are in its
+ * checkpoints, whatever becomes of the spine and of the checkpoints that had them. */
+static void
+test_forks_and_their_files(void **state)
+{
+    const struct spine_checkpoint_options only_this = {.keep = 1};
+    struct world world = {.spills = true};
+    struct spine_checkpoint_item item = {.name = "fork"};
+    struct spine_checkpoint_info info;
+    struct spine_restored *restored;
+    struct model forked;
+    struct rng rng;
+    size_t files;
+
+    (void)state;
+    rng_init(&rng, 44);
+    assert_int_equal(spine_memory_backend(&world.disk, NULL), SPINE_OK);
+    world_begin(&world, &rng, 1);
+    world_insert(&world, 0, 4000);
+    assert_int_equal(spine_consolidate(world.spines[0], NULL, NULL), SPINE_OK);
+    assert_int_equal(world_checkpoint(&world, NULL, NULL), SPINE_OK);
+    assert_int_equal(spine_fork(world.spines[0], &item.spine, NULL), SPINE_OK);
+    model_init(&forked, &world.models[0].schema);
+    model_copy(&forked, &world.models[0]);
+    files = world_objects(&world).batches;
+    replace_all(&world);
+    assert_true(world_objects(&world).batches > files);
+    assert_true(check_spine(item.spine, &forked, "the fork"));
+
+    /* What is in a file for it is not written again. */
+    assert_int_equal(spine_checkpoint(world.store, &item, 1, &only_this, &info, NULL),
+                     SPINE_OK);
+    assert_int_equal(info.files, 0);
+    assert_int_equal(info.batches_reused, info.batches);
+    spine_close(item.spine);
+    world_close(&world);
+    world_open(&world);
+    assert_int_equal(spine_restore(world.store, 0, world.runtime, NULL, &restored, NULL),
+                     SPINE_OK);
+    item.spine = spine_restored_take(restored, "fork");
+    spine_restored_free(restored);
+    assert_int_equal(sweep_files(&world), 0);
+    assert_true(check_spine(item.spine, &forked, "the fork, restored"));
+    assert_int_equal(world_objects(&world).batches, files);
+    spine_close(item.spine);
+    model_release(&forked);
+    world_release(&world);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
 int
 main(void)
 {
@@ -463,6 +534,7 @@ main(void)
         cmocka_unit_test(test_some_blocks_of_a_file),
         cmocka_unit_test(test_manifests_that_nobody_writes),
         cmocka_unit_test(test_user_data_is_not_too_long),
+        cmocka_unit_test(test_forks_and_their_files),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

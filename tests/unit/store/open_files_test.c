@@ -333,12 +333,15 @@ static struct taken taken;
 static bool
 remove_meanwhile(struct directory *of)
 {
+    struct removal removal = {.name = "file-2"};
+
     if (taken.count == 0)
         return false;
     give_back(&taken);
     assert_int_equal(unlinkat(of->descriptor, "file-1", 0), 0);
-    assert_int_equal(open_files_keep(of, "file-2", NULL), SPINE_OK);
+    assert_int_equal(open_files_keep(of, &removal, NULL), SPINE_OK);
     assert_int_equal(unlinkat(of->descriptor, "file-2", 0), 0);
+    open_files_kept(of, &removal, true);
     return true;
 }
 
@@ -403,6 +406,53 @@ for_reading_only_no_descriptor_is_given_up(void **state)
     fixture_release(&fixture);
 }
 
+/* A name that could not be removed keeps no descriptor. */
+static void
+a_removal_that_fails_keeps_nothing(void **state)
+{
+    struct fixture fixture;
+    struct directory *files;
+    int descriptor;
+
+    (void)state;
+    fixture_init(&fixture, FILES);
+    files = fixture.backend.context;
+    descriptor = files->descriptor;
+    files->descriptor = -1;
+    assert_int_equal(fixture.backend.remove(files, "file-0", NULL), SPINE_IO);
+    files->descriptor = descriptor;
+    while (open_files_give_up(fixture.open))
+        continue;
+    assert_int_equal(fixture.open->descriptors, 0);
+    assert_int_equal(read_file(&fixture, 0, NULL), SPINE_OK);
+    fixture_release(&fixture);
+}
+
+/* A file that is opened while its name is being removed stays readable. */
+static void
+what_is_opened_during_a_removal_stays(void **state)
+{
+    struct removal removal = {.name = "file-0"};
+    struct fixture fixture;
+    struct directory *files;
+
+    (void)state;
+    fixture_init(&fixture, FILES);
+    files = fixture.backend.context;
+    fixture.backend.close(files, fixture.objects[0]);
+    assert_int_equal(open_files_keep(files, &removal, NULL), SPINE_OK);
+    assert_int_equal(
+        fixture.backend.open(files, "file-0", &fixture.objects[0], &fixture.bytes, NULL),
+        SPINE_OK);
+    assert_int_equal(unlinkat(files->descriptor, "file-0", 0), 0);
+    open_files_kept(files, &removal, true);
+    while (open_files_give_up(fixture.open))
+        continue;
+    assert_int_equal(fixture.open->descriptors, 1);
+    assert_int_equal(read_file(&fixture, 0, NULL), SPINE_OK);
+    fixture_release(&fixture);
+}
+
 int
 main(void)
 {
@@ -415,6 +465,8 @@ main(void)
         cmocka_unit_test(threads_read_what_has_no_descriptor),
         cmocka_unit_test(a_name_goes_while_its_file_is_opened),
         cmocka_unit_test(for_reading_only_no_descriptor_is_given_up),
+        cmocka_unit_test(a_removal_that_fails_keeps_nothing),
+        cmocka_unit_test(what_is_opened_during_a_removal_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

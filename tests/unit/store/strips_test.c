@@ -262,6 +262,10 @@ tables_with_impossible_strips_are_refused(void **state)
     block->stored_bytes -= 64;
     assert_int_equal(check_resealed(files[0], bytes, &error), SPINE_CORRUPT);
     *block = before;
+    files[0]->footer.features &= ~(uint64_t)FILE_FEATURE_STRIPS;
+    assert_int_equal(check_resealed(files[0], bytes, &error), SPINE_CORRUPT);
+    assert_non_null(strstr(error.message, "feature 3"));
+    files[0]->footer.features |= FILE_FEATURE_STRIPS;
     assert_int_equal(check_resealed(files[0], bytes, &error), SPINE_OK);
     test_free(bytes);
     store_file_unref(files[0]);
