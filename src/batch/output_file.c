@@ -14,7 +14,8 @@
 #include "runtime/runtime.h"
 
 static enum spine_status move_block(struct output *output, struct fence *fence);
-static enum spine_status write_block(struct output *output, const struct fence *fence);
+static enum spine_status
+write_made_block(struct output *output, const struct fence *fence);
 static bool is_in_file(const struct fence *fence);
 static struct spine_batch *part_of_output(const struct output *output);
 
@@ -74,7 +75,7 @@ move_block(struct output *output, struct fence *fence)
         return SPINE_OK;
     twin = twin_in_store(fence, output->placement->store);
     if (twin == NULL)
-        TRY(write_block(output, fence));
+        TRY(write_made_block(output, fence));
     output->bytes -= fence->bytes;
     if (fence->made)
         output_count_made(output, output->bytes_made - fence->bytes);
@@ -97,7 +98,7 @@ out:
 }
 
 static enum spine_status
-write_block(struct output *output, const struct fence *fence)
+write_made_block(struct output *output, const struct fence *fence)
 {
     const struct image *image = block_image(fence->block);
     unsigned wanted = 0;
