@@ -18,6 +18,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/planted.h"
+#include "base/stock.h"
 #include "core.h"
 #include "observe/observe.h"
 
@@ -159,6 +160,8 @@ spine_wait_idle(struct spine *spine, uint64_t timeout_ns, struct spine_error *er
         spine_start_merges_locked(spine, &after);
     }
     spine_finish(spine, &after);
+    /* What the merges have freed is not wanted again soon. */
+    stock_empty();
     return st;
 }
 

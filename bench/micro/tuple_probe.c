@@ -18,11 +18,11 @@
 #define COLUMNS_MAX 5u
 #define SIGN (UINT64_C(1) << 63)
 
-enum kind { WORDS, PAIRS, FIXED, STRINGS, KINDS };
+enum kind { WORDS, PAIRS, FIXED, SMALL, STRINGS, KINDS };
 
-static const char *const names[KINDS] = {"u64 -> u64", "(i32, u32) -> (u64)",
-                                         "(i64, u64, f64) -> (i64, f64)",
-                                         "(string, i64) -> (string, f64)"};
+static const char *const names[KINDS] = {
+    "u64 -> u64", "(i32, u32) -> (u64)", "(i64, u64, f64) -> (i64, f64)",
+    "(i64, u64, f64), small numbers", "(string, i64) -> (string, f64)"};
 
 /* In percent. */
 static const unsigned shares[BATCHES] = {50, 20, 10, 8, 4, 3, 2, 1, 1, 1};
@@ -35,6 +35,10 @@ struct source {
     int64_t *number;
     uint64_t *other;
     double *real;
+    /* The same columns of small numbers, whose words do not lie evenly. */
+    int64_t *small_number;
+    uint64_t *small_other;
+    double *small_real;
     char *text;
     uint64_t *offsets;
 };
@@ -64,6 +68,9 @@ source_new(struct source *source, size_t rows)
                               .number = memory_of(rows, sizeof(int64_t)),
                               .other = memory_of(rows, sizeof(uint64_t)),
                               .real = memory_of(rows, sizeof(double)),
+                              .small_number = memory_of(rows, sizeof(int64_t)),
+                              .small_other = memory_of(rows, sizeof(uint64_t)),
+                              .small_real = memory_of(rows, sizeof(double)),
                               .text = memory_of(rows, TEXT_MAX),
                               .offsets = memory_of(rows + 1, sizeof(uint64_t))};
 }
@@ -77,6 +84,9 @@ source_free(struct source *source)
     free(source->number);
     free(source->other);
     free(source->real);
+    free(source->small_number);
+    free(source->small_other);
+    free(source->small_real);
     free(source->text);
     free(source->offsets);
 }
@@ -97,6 +107,9 @@ source_fill(struct source *source, size_t rows)
         source->number[i] = (int64_t)(word ^ SIGN);
         source->other[i] = mix(word);
         source->real[i] = (double)(word >> 20);
+        source->small_number[i] = (int64_t)(word >> 54);
+        source->small_other[i] = word >> 24 & ((1u << 30) - 1);
+        source->small_real[i] = (double)(word & ((1u << 24) - 1));
         for (size_t at = 0; at < size; at++)
             text[at] = (char)('a' + (word >> (60 - at % 16 * 4) & 15));
         text += size;
@@ -132,6 +145,10 @@ static const struct tuple_shape {
                2,
                {SPINE_COLUMN_I64, SPINE_COLUMN_U64, SPINE_COLUMN_F64, SPINE_COLUMN_I64,
                 SPINE_COLUMN_F64}},
+    [SMALL] = {3,
+               2,
+               {SPINE_COLUMN_I64, SPINE_COLUMN_U64, SPINE_COLUMN_F64, SPINE_COLUMN_I64,
+                SPINE_COLUMN_F64}},
     [STRINGS] = {2,
                  2,
                  {SPINE_COLUMN_STRING, SPINE_COLUMN_I64, SPINE_COLUMN_STRING,
@@ -157,19 +174,22 @@ schema_of(enum kind kind)
 }
 
 static struct spine_column_data
-data_of(enum spine_column_kind kind, const struct source *source)
+data_of(enum spine_column_kind column, enum kind kind, const struct source *source)
 {
-    switch (kind) {
+    switch (column) {
     case SPINE_COLUMN_I32:
         return (struct spine_column_data){.values = source->high};
     case SPINE_COLUMN_U32:
         return (struct spine_column_data){.values = source->low};
     case SPINE_COLUMN_I64:
-        return (struct spine_column_data){.values = source->number};
+        return (struct spine_column_data){.values = kind == SMALL ? source->small_number
+                                                                  : source->number};
     case SPINE_COLUMN_U64:
-        return (struct spine_column_data){.values = source->other};
+        return (struct spine_column_data){.values = kind == SMALL ? source->small_other
+                                                                  : source->other};
     case SPINE_COLUMN_F64:
-        return (struct spine_column_data){.values = source->real};
+        return (struct spine_column_data){.values = kind == SMALL ? source->small_real
+                                                                  : source->real};
     default:
         return (struct spine_column_data){.values = source->text,
                                           .offsets = source->offsets};
@@ -184,7 +204,7 @@ tuples_of(enum kind kind, const struct source *source, size_t rows,
     const struct tuple_shape *const shape = &shapes[kind];
 
     for (size_t i = 0; i < shape->keys + shape->values; i++)
-        data[i] = data_of(shape->kinds[i], source);
+        data[i] = data_of(shape->kinds[i], kind, source);
     return (struct spine_tuple_rows){
         .rows = rows, .keys = data, .values = data + shape->keys};
 }

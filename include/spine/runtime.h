@@ -144,10 +144,11 @@ struct spine_runtime_options {
      *
      * Where runtimes with limits share a store, its cache keeps the strictest.
      *
-     * Limit or not, what malloc keeps of freed memory goes back to the system when there
-     * is nothing to merge, but for manual runtimes. With a limit it goes back while there
-     * is something to merge, too, as long as that takes at most a thirtieth of a thread's
-     * time: malloc keeps less then.
+     * Limit or not, what malloc and the library keep of freed memory goes back to the
+     * system when there is nothing to merge, but for manual runtimes. With a limit it
+     * goes back while there is something to merge, too, as long as that takes at most a
+     * thirtieth of a thread's time: malloc keeps less then, and the library a 64th of
+     * the limit.
      */
     uint64_t memory_limit_bytes;
     /* Who is told what its spines do, event by event, and what an operator should know,

@@ -33,8 +33,8 @@ struct spine_store_options {
     /*
      * The most bytes of blocks of files that are kept in memory although nobody reads
      * them. Default 64 MiB. Higher: fewer reads of the backend. A runtime with a memory
-     * limit allows a quarter of that, less when memory is short, and more, up to three
-     * quarters with all else that it holds, while there is plenty.
+     * limit allows a quarter of that, less when memory is short, and more, up to four
+     * fifths with all else that it holds, while there is plenty.
      */
     size_t cache_bytes;
     /*

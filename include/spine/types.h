@@ -80,6 +80,10 @@ struct spine_error {
  * told to take it from elsewhere, but only for the whole process, in which the host and
  * other copies of this library use them, too. Nothing else is outside: all batches,
  * filters, cursors and spines are in here, and statistics count them as they are.
+ *
+ * Without an allocator memory is malloc's, and large pieces that were freed are kept for
+ * use again: up to 8 MiB and an eighth of what is out (spine_allocated_bytes() does not
+ * count them), until there is nothing to merge or a runtime ends.
  */
 struct spine_allocator {
     void *context;

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 
 #include "base/assert.h"
+#include "base/stock.h"
 #include "spine/types.h"
 
 #include <stdatomic.h>
@@ -21,8 +22,27 @@
 #include <unistd.h>
 #endif
 
+/* Sanitizers find what is used after it was freed, which memory that is kept is not. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define KEEPS_NOTHING 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define KEEPS_NOTHING 1
+#endif
+#ifndef KEEPS_NOTHING
+#define KEEPS_NOTHING 0
+#endif
+
+/* The most that is kept for use again: this much, and a part of what is out, as merges
+ * that are split free an eighth of what they read at once. */
+#define KEPT_BYTES ((size_t)8 << 20)
+#define KEPT_PART 8
+
 static void *malloc_alloc(void *context, size_t bytes);
 static void malloc_free(void *context, void *memory, size_t bytes);
+static size_t piece_bytes(void *memory, size_t bytes);
 static void *memory_resize_by_copy(void *memory, size_t old_bytes, size_t new_bytes);
 static void count_bytes(size_t more, size_t less);
 
@@ -48,6 +68,7 @@ spine_set_allocator(const struct spine_allocator *replacement)
         return SPINE_INVALID;
     if (atomic_load(&allocated_bytes) != 0)
         return SPINE_MISUSE;
+    stock_empty();
     allocator = replacement != NULL ? *replacement : malloc_allocator;
     return SPINE_OK;
 }
@@ -153,6 +174,7 @@ mem_free_pages(void *memory, size_t bytes)
 void
 mem_trim(void)
 {
+    stock_empty();
 #ifdef __GLIBC__
     if (allocator.on_alloc == malloc_alloc)
         (void)malloc_trim(0);
@@ -201,19 +223,35 @@ array_reserve(void *items, size_t *capacity, size_t item_bytes, size_t needed)
     return true;
 }
 
+/* What malloc gave may be more than was asked for, and what was kept is. */
+static size_t
+piece_bytes(void *memory, size_t bytes)
+{
+#ifdef __GLIBC__
+    if (bytes >= STOCK_PIECE_MIN)
+        return malloc_usable_size(memory);
+#endif
+    (void)memory;
+    return bytes;
+}
+
 static void *
 malloc_alloc(void *context, size_t bytes)
 {
+    void *const kept = KEEPS_NOTHING ? NULL : stock_take(bytes);
+
     (void)context;
-    return malloc(bytes);
+    return kept != NULL ? kept : malloc(bytes);
 }
 
 static void
 malloc_free(void *context, void *memory, size_t bytes)
 {
+    const size_t bytes_most = KEPT_BYTES + spine_allocated_bytes() / KEPT_PART;
+
     (void)context;
-    (void)bytes;
-    free(memory);
+    if (KEEPS_NOTHING || !stock_put(memory, piece_bytes(memory, bytes), bytes_most))
+        free(memory);
 }
 
 static void *

@@ -17,6 +17,7 @@
 #include "base/ref.h"
 #include "batch/batch_file.h"
 #include "batch/batch_sample.h"
+#include "batch/batch_wanted.h"
 #include "batch/fetch.h"
 #include "batch/halves.h"
 #include "batch/hits.h"
@@ -81,6 +82,8 @@ struct spine_batch {
     account_payer payer;
     /* Searches in vain that a filter would have saved. */
     atomic_uint_least64_t searches_in_vain;
+    /* Blocks in memory that probes looked into, each as often as they did. */
+    atomic_uint_least64_t blocks_asked;
     /* The files that have all of its blocks, in their order (batch/twin.h). */
     twin_list twins;
     /* A checkpoint has it, or is probably about to: what is merged of it has to be
@@ -146,6 +149,12 @@ struct output {
     const struct lookup_options *lookup;
     /* Has the file written behind, of the owner, who sets it; NULL: writes itself. */
     const struct store_waiter *waiter;
+    /* How often readers wanted of late what lies between two rows, in the batches that
+     * the output takes the place of; it is asked in ascending order. Of the owner, who
+     * sets it; NULL: nobody knows. */
+    unsigned (*on_wanted)(void *context, const struct row_code *first,
+                          const struct row_code *last);
+    void *wanted_context;
     /* The file that it is written to; NULL: none yet. All of it was handed over. */
     struct batch_writer *writer;
     bool file_is_whole;

@@ -13,7 +13,8 @@ static void
 cells_locate(struct probe_find *find, size_t begin, struct cell_bundle *bundle);
 static void cells_find_blocks(struct probe_find *find, struct cell_bundle *bundle,
                               const uint64_t *words);
-static void cells_guess(const struct probe_find *find, struct cell_bundle *bundle);
+static void cells_guess(const struct probe_find *find, struct word_gaps *gaps,
+                        struct cell_bundle *bundle);
 static void cells_finish(const struct probe_find *find, struct cell_bundle *bundle);
 static size_t
 cells_give(const struct probe_find *find, struct cell_bundle *bundle, struct hit *to);
@@ -66,17 +67,20 @@ batch_find_cells(struct probe_find *find, struct hit *hits)
     const bool fixed = find->batch->layout.key.shape == SHAPE_FIXED;
     const size_t count = find->count;
     struct cell_bundle bundles[STEPS];
+    struct word_gaps gaps;
     size_t hit_count = 0;
 
     if (count == 0)
         return 0;
+    if (fixed)
+        word_gaps_init(&gaps, find->batch, count);
     for (size_t i = 0; i < STEPS; i++)
         bundles[i].count = 0;
     /* After the last bundle come empty ones that push it through the steps. */
     for (size_t turn = 0; turn * BUNDLE_KEYS < count + (STEPS - 1) * BUNDLE_KEYS;
          turn++) {
         cells_locate(find, turn * BUNDLE_KEYS, &bundles[turn % STEPS]);
-        cells_guess(find, &bundles[(turn + 7) % STEPS]);
+        cells_guess(find, &gaps, &bundles[(turn + 7) % STEPS]);
         if (fixed) {
             cells_narrow_fixed(&bundles[(turn + 6) % STEPS]);
             cells_open_fixed(&bundles[(turn + 5) % STEPS]);
@@ -175,7 +179,8 @@ prefetch_pivots(const uint64_t *anchors, size_t count)
 
 /* Leaves out keys that are too short to begin like those of their block. */
 static void
-cells_guess(const struct probe_find *find, struct cell_bundle *bundle)
+cells_guess(const struct probe_find *find, struct word_gaps *gaps,
+            struct cell_bundle *bundle)
 {
     const struct cell_layout *layout = &find->batch->layout.key;
     const bool fixed = layout->shape == SHAPE_FIXED;
@@ -198,19 +203,24 @@ cells_guess(const struct probe_find *find, struct cell_bundle *bundle)
         bundle->key[kept] = bundle->key[i];
         bundle->block[kept] = bundle->block[i];
         bundle->image[kept] = image;
-        bundle->words[kept] = fixed_words_of(key, spread->shared);
         if (fixed) {
-            at = interpolate(spread->first, spread->last, 0, fence->keys,
-                             bundle->words[kept].high);
+            const struct word_gap gap = word_gap_of(gaps, find->batch, spread->shared);
+            const uint64_t first = gap_close(gap, spread->first);
+            const uint64_t last = gap_close(gap, spread->last);
+
+            bundle->words[kept] = fixed_words_of(key, spread->shared);
+            bundle->gap[kept] = gap;
+            bundle->dense[kept] = gap_close(gap, bundle->words[kept].high);
+            at = interpolate(first, last, 0, fence->keys, bundle->dense[kept]);
             bundle->end[kept] = fence->keys;
             bundle->fixed[kept] =
                 fixed_cells_of((const uint8_t *)arrays, layout->bytes, spread->shared);
-            bundle->ends[kept] = (struct fixed_ends){.high = fence->keys - 1,
-                                                     .low_word = spread->first,
-                                                     .high_word = spread->last};
+            bundle->ends[kept] = (struct fixed_ends){
+                .high = fence->keys - 1, .low_word = first, .high_word = last};
             arrays += at * layout->bytes + spread->shared;
             lines[kept] = (struct cell_lines){arrays, arrays};
         } else {
+            bundle->words[kept].high = word_behind(key, spread->shared);
             bundle->end[kept] = (fence->keys + ANCHOR_STEP - 1) / ANCHOR_STEP;
             bundle->anchors[kept] = (const uint64_t *)arrays;
             if (kept == 0 || bundle->anchors[kept - 1] != bundle->anchors[kept])

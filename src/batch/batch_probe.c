@@ -9,6 +9,7 @@
 #include "batch/marks.h"
 
 #include "base/assert.h"
+#include "base/copy_cell.h"
 #include "base/error.h"
 #include "batch/file_lookup.h"
 #include "batch/probe_find.h"
@@ -316,6 +317,47 @@ stage_pairs(const struct image *image, uint64_t key, const struct hit *hit,
 /* Values of up to this many bytes are copied while they are near. */
 #define COPY_BYTES_MAX 256u
 
+/* Are rows wide ones of a value that is bytes, one weight and no time? */
+static bool
+rows_are_plain_bytes(const struct layout *layout)
+{
+    return layout->row_kind == ROW_WIDE && layout->value.spans && !layout->timed &&
+           layout->weight_count == 1;
+}
+
+/*
+ * The only row of a key, as rows_are_plain_bytes(): what image_stage_hit() would do,
+ * without asking. False, and nothing done, for what is rare, or has no memory yet.
+ */
+static inline bool
+stage_plain_bytes(const struct layout *layout, const struct image *image,
+                  const struct cell *key, const struct hit *hit, struct arena *copies,
+                  struct rows *out)
+{
+    const int8_t *const weights = image_array(image, PART_WEIGHTS);
+    const size_t at = hit->begin, to = out->count;
+    struct column values;
+    struct span value;
+
+    if (hit->end != at + 1 || image->at[PART_ENDS_OF_TIMES] != 0 ||
+        image->weight_bytes > 1 || image_has(image, IMAGE_WEIGHTS_FRAMED))
+        return false;
+    values = image_values(image);
+    value = column_span(&layout->value, &values, at);
+    if (value.size - 1 >= COPY_BYTES_MAX || value.size > copies->left)
+        return false;
+    out->hi[to] = key->word;
+    if (layout->key.spans)
+        out->key[to] = key->span;
+    out->lo[to] = cell_prefix(value.data, value.size);
+    out->value[to] = (struct span){copies->at, value.size};
+    copy_cell(copies->at, value.data, value.size, COPY_FEW_PIECES);
+    arena_take(copies, value.size);
+    out->weight[to] = image->weight_bytes == 0 ? 1 : weights[at];
+    out->count = to + 1;
+    return true;
+}
+
 static inline enum spine_status
 stage_wide_hit(const struct image *image, const struct probe_keys *keys,
                const struct hit *hit, bool stays, struct rows *out,
@@ -338,6 +380,7 @@ batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
     const struct layout *layout = &batch->layout;
     const bool pairs = rows_are_pairs(layout);
     const bool wide = layout->row_kind == ROW_WIDE;
+    const bool plain_bytes = rows_are_plain_bytes(layout) && keys->cells != NULL;
     struct held_block held = {0};
     enum spine_status st = SPINE_OK;
 
@@ -353,12 +396,16 @@ batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
             image = block_image(fence->block);
         else
             TRY(hold_block(&held, fence, keys->error, &image));
-        if (!rows_reserve(layout, out, out->count + HIT_ROWS_MAX)) {
+        if (out->capacity - out->count < HIT_ROWS_MAX &&
+            !rows_reserve(layout, out, out->count + HIT_ROWS_MAX)) {
             st = SPINE_NOMEM;
             break;
         }
         hit->staged = (uint32_t)out->count;
         if (pairs && stage_pairs(image, keys->words[hit->key], hit, out))
+            continue;
+        if (plain_bytes && stage_plain_bytes(layout, image, &keys->cells[hit->key], hit,
+                                             keys->arena, out))
             continue;
         st = wide ? stage_wide_hit(image, keys, hit, fence->block != NULL, out, layout)
                   : image_stage(layout, image, hit->begin, hit->end, keys->arena, out);

@@ -141,6 +141,15 @@ batch_writer_block(struct batch_writer *writer, const struct image *image,
     return lookup_maker_write(writer->lookups, writer->file, error);
 }
 
+void
+batch_writer_keep(struct batch_writer *writer, const struct image *image, unsigned wanted)
+{
+    const int64_t apart = mem_apart_begin();
+
+    store_writer_keep_block(writer->file, image, image->bytes, wanted);
+    mem_apart_end(apart);
+}
+
 bool
 batch_writer_is_behind(const struct batch_writer *writer)
 {

@@ -48,6 +48,10 @@ batch_writer_new_in(struct store_pack *pack, const struct layout *layout,
 enum spine_status batch_writer_block(struct batch_writer *writer,
                                      const struct image *image,
                                      struct spine_error *error);
+/* The block that was appended last takes the place of one that readers wanted `wanted`
+ * times of late: store_writer_keep_block(). */
+void batch_writer_keep(struct batch_writer *writer, const struct image *image,
+                       unsigned wanted);
 /* Should the owner wait until the waiter is told? */
 bool batch_writer_is_behind(const struct batch_writer *writer);
 /* Appends what is known of the blocks, which are those of `part`. */

@@ -33,12 +33,13 @@
  *     give     ends       its rows; asks for the ends of the values' bytes
  *     reach    ends       asks for the values
  *
- * Words are compared; whole keys only where words are equal, which is where a key is
- * found.
+ * What is guessed of cells of one width is guessed by words without their gaps
+ * (batch/word_gap.h). Words are compared; whole keys only where words are equal, which is
+ * where a key is found.
  */
 
-#include "batch/edges.h"
 #include "batch/probe_find.h"
+#include "batch/word_gap.h"
 
 #define BUNDLE_KEYS 32u
 #define LINE_BYTES 64u
@@ -47,7 +48,7 @@
 /* Pivots part the anchors of a block into this many pieces of one length. */
 #define PIVOT_PIECES 8u
 
-/* Between which cells a key lies, by their numbers, and their words. */
+/* Between which cells a key lies, by their numbers, and their words without gaps. */
 struct fixed_ends {
     uint32_t low;
     uint32_t high;
@@ -67,6 +68,9 @@ struct cell_bundle {
     uint32_t end[BUNDLE_KEYS];
     /* Of cells of one width. */
     struct fixed_cells fixed[BUNDLE_KEYS];
+    struct word_gap gap[BUNDLE_KEYS];
+    /* The key's high word without that gap. */
+    uint64_t dense[BUNDLE_KEYS];
     struct fixed_ends ends[BUNDLE_KEYS];
     /* Of others. */
     const uint64_t *anchors[BUNDLE_KEYS];

@@ -45,6 +45,9 @@ static enum spine_status on_check(const struct store_file *file, uint32_t index,
 static bool has_strips(const struct store_file *file);
 static enum spine_status check_strips(const struct store_file *file, uint32_t index,
                                       const void *image, struct spine_error *error);
+static void
+know_strips(const struct file_check *check, uint32_t index, const void *image);
+static void know_resident_strips(struct store_file *file);
 static void on_release(void *context);
 static void file_check_free(struct file_check *check);
 
@@ -81,6 +84,8 @@ keeper_of_file(struct store_file *file, struct spine_batch *part,
                                count * sizeof check->facts[0] + strips_bytes);
     *keeper = (struct block_keeper){.calls = &calls, .file = store_file_ref(file)};
     ref_init(&keeper->refs);
+    if (check->strips != NULL && file->came_with_images)
+        know_resident_strips(file);
     *out = keeper;
     return SPINE_OK;
 }
@@ -166,9 +171,7 @@ check_strips(const struct store_file *file, uint32_t index, const void *image,
 {
     const struct file_check *check = file->check_context;
     const struct file_block *block = &file->table.blocks[index];
-    struct known_strips *const known = &check->strips[index];
     struct file_strips strips;
-    int unknown = STRIPS_UNKNOWN;
 
     if (!strips_of_image(&check->layout, image, &strips) ||
         memcmp(&strips, &block->strips, sizeof strips) != 0)
@@ -176,12 +179,37 @@ check_strips(const struct store_file *file, uint32_t index, const void *image,
                           "%s: block %" PRIu32 ", at %" PRIu64
                           ": is not cut as its keys and values are",
                           file->name, index, block->offset);
-    if (atomic_load_explicit(&known->state, memory_order_relaxed) == STRIPS_UNKNOWN &&
-        atomic_compare_exchange_strong(&known->state, &unknown, STRIPS_ARE_WRITTEN)) {
-        (void)image_strips(&check->layout, image, &known->strips);
-        atomic_store_explicit(&known->state, STRIPS_ARE_KNOWN, memory_order_release);
-    }
+    know_strips(check, index, image);
     return SPINE_OK;
+}
+
+static void
+know_strips(const struct file_check *check, uint32_t index, const void *image)
+{
+    struct known_strips *const known = &check->strips[index];
+    int unknown = STRIPS_UNKNOWN;
+
+    if (atomic_load_explicit(&known->state, memory_order_relaxed) != STRIPS_UNKNOWN ||
+        !atomic_compare_exchange_strong(&known->state, &unknown, STRIPS_ARE_WRITTEN))
+        return;
+    (void)image_strips(&check->layout, image, &known->strips);
+    atomic_store_explicit(&known->state, STRIPS_ARE_KNOWN, memory_order_release);
+}
+
+/* What came into the cache with the file is never checked. */
+static void
+know_resident_strips(struct store_file *file)
+{
+    for (uint32_t i = 0; i < file->table.block_count; i++) {
+        struct cached_image *cached = NULL;
+
+        if (file->table.blocks[i].codec == CODEC_STRIPS)
+            cached = store_pin_resident(file, i, true);
+        if (cached == NULL)
+            continue;
+        know_strips(file->check_context, i, store_image(cached));
+        store_unpin(cached);
+    }
 }
 
 bool

@@ -30,18 +30,19 @@ guess_again(struct cell_bundle *bundle, uint32_t i)
     struct fixed_ends *const ends = &bundle->ends[i];
     const uint64_t word = bundle->words[i].high;
     const uint64_t found = fixed_at(&bundle->fixed[i], bundle->at[i]).high;
+    const uint64_t dense = gap_close(bundle->gap[i], found);
 
     if (found < word) {
         ends->low = bundle->at[i];
-        ends->low_word = found;
+        ends->low_word = dense;
     } else if (found > word) {
         ends->high = bundle->at[i];
-        ends->high_word = found;
+        ends->high_word = dense;
     } else {
         return;
     }
     bundle->at[i] = (uint32_t)interpolate(ends->low_word, ends->high_word, ends->low,
-                                          ends->high + 1, word);
+                                          ends->high + 1, bundle->dense[i]);
 }
 
 void

@@ -6,6 +6,7 @@
 
 /* A group that words do not tell from others. */
 #define GROUP_UNKNOWN (UINT32_MAX - 1)
+#define LINE_WORDS (LINE_BYTES / sizeof(uint64_t))
 
 static uint32_t
 find_in_group(const struct column *column, size_t keys, size_t group, struct span key);
@@ -14,32 +15,46 @@ find_in_group(const struct column *column, size_t keys, size_t group, struct spa
 void
 cells_narrow_anchors(struct cell_bundle *bundle)
 {
-    struct cell_lines lines[BUNDLE_KEYS];
-
     for (uint32_t i = 0; i < bundle->count; i++) {
         const uint64_t *const anchors = bundle->anchors[i];
         const size_t count = bundle->end[i], step = pivot_step(count);
         size_t begin = 0;
 
-        for (size_t at = step; at < count; at += step)
-            begin += step & (0 - (size_t)(anchors[at] < bundle->words[i].high));
+        for (size_t left = (count + step - 1) / step; left > 1; left -= left / 2) {
+            const size_t half = left / 2 * step;
+
+            begin += half & (0 - (size_t)(anchors[begin + half] < bundle->words[i].high));
+        }
         bundle->at[i] = (uint32_t)begin;
-        lines[i] = (struct cell_lines){
-            (uintptr_t)(anchors + begin),
-            (uintptr_t)(anchors + (count - begin > step ? begin + step : count))};
+        __builtin_prefetch(anchors + begin);
     }
-    prefetch_lines(lines, bundle->count);
+    /* As prefetch_lines() does, the first line of each before all others. */
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        const uint64_t *const begin = bundle->anchors[i] + bundle->at[i];
+        const size_t left = bundle->end[i] - bundle->at[i];
+        const size_t step = pivot_step(bundle->end[i]);
+        const uint64_t *const end = begin + (left < step ? left : step);
+
+        for (const uint64_t *at = begin + LINE_WORDS; at < end; at += LINE_WORDS)
+            __builtin_prefetch(at);
+    }
 }
 
-/* Asks for the end of cell `at`, which may be that of none, and the one before. */
+/* Asks for where the keys of the group end, and for its front, if there are `fronts`. The
+ * end of the key before is where the first one begins. */
 WORD_SEARCH void
-prefetch_end(const struct column *column, size_t at)
+prefetch_group(const struct image *image, const void *fronts, uint32_t group)
 {
+    const struct frame *const frame = &image->key_frame;
+    const size_t at = (size_t)group * ANCHOR_STEP;
     const uint8_t *const ends =
-        column->frame != NULL ? frame_bits(column->frame) + at * column->frame->width / 8
-                              : (const uint8_t *)(column->ends + at);
+        image_has(image, IMAGE_KEYS_FRAMED)
+            ? frame_bits(frame) + at * frame->width / 8
+            : (const uint8_t *)image_array(image, PART_KEY_ENDS) + at * sizeof(uint32_t);
 
     __builtin_prefetch(ends - sizeof(uint32_t));
+    if (image_has(image, IMAGE_KEYS_FRONTED))
+        __builtin_prefetch((const uint32_t *)fronts + group);
 }
 
 void
@@ -50,7 +65,6 @@ cells_choose_groups(struct cell_bundle *bundle)
     for (uint32_t i = 0; i < bundle->count; i++) {
         const size_t count = bundle->end[i];
         const uint64_t *const anchors = bundle->anchors[i];
-        const struct column column = image_keys(bundle->image[i]);
         const uint64_t word = bundle->words[i].high;
         const size_t begin = bundle->at[i], step = pivot_step(count);
         uint32_t group = (uint32_t)search_halves(
@@ -68,11 +82,8 @@ cells_choose_groups(struct cell_bundle *bundle)
         bundle->image[kept] = bundle->image[i];
         bundle->words[kept] = bundle->words[i];
         bundle->at[kept++] = group;
-        if (group == GROUP_UNKNOWN)
-            continue;
-        prefetch_end(&column, (size_t)group * ANCHOR_STEP);
-        if (column.fronts != NULL)
-            __builtin_prefetch(column.fronts + group);
+        if (group != GROUP_UNKNOWN)
+            prefetch_group(bundle->image[kept - 1], anchors + count, group);
     }
     bundle->count = kept;
 }

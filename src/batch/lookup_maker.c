@@ -207,6 +207,10 @@ lookup_maker_write(struct lookup_maker *maker, struct store_writer *file,
         const struct kept_lookup *filter = &taken->lookups[i];
 
         st = store_writer_filter(file, filter->first_block, from, filter->bytes, error);
+        if (st == SPINE_OK)
+            store_writer_keep_filter(file, from, filter->bytes,
+                                     i + 1 < taken->count ? filter[1].first_block
+                                                          : maker->block_count);
         from += filter->bytes;
     }
     taken->count = 0;

@@ -14,6 +14,8 @@
 #include "runtime/runtime.h"
 
 static enum spine_status move_block(struct output *output, struct fence *fence);
+static enum spine_status
+write_made_block(struct output *output, const struct fence *fence);
 static bool is_in_file(const struct fence *fence);
 static struct spine_batch *part_of_output(const struct output *output);
 
@@ -73,7 +75,7 @@ move_block(struct output *output, struct fence *fence)
         return SPINE_OK;
     twin = twin_in_store(fence, output->placement->store);
     if (twin == NULL)
-        TRY(batch_writer_block(output->writer, block_image(fence->block), output->error));
+        TRY(write_made_block(output, fence));
     output->bytes -= fence->bytes;
     if (fence->made)
         output_count_made(output, output->bytes_made - fence->bytes);
@@ -93,6 +95,23 @@ out:
         output->is_lost = true;
     }
     return st;
+}
+
+static enum spine_status
+write_made_block(struct output *output, const struct fence *fence)
+{
+    const struct image *image = block_image(fence->block);
+    unsigned wanted = 0;
+
+    TRY_RETURN(batch_writer_block(output->writer, image, output->error));
+    if (output->on_wanted != NULL) {
+        const struct row_code first = fence_first(fence), last = fence_last(fence);
+
+        wanted = output->on_wanted(output->wanted_context, &first, &last);
+    }
+    if (wanted > 0)
+        batch_writer_keep(output->writer, image, wanted);
+    return SPINE_OK;
 }
 
 enum spine_status

@@ -165,11 +165,7 @@ image_stage_hit(const struct layout *layout, const struct image *image,
 /* Writes cells [begin, end) of a column of SHAPE_WORD4 or SHAPE_WORD8 to `words`. */
 void column_words(const struct cell_layout *layout, const struct column *column,
                   size_t begin, size_t end, uint64_t *words);
-/* The bytes of cell `at`, when the column is SHAPE_FIXED or SHAPE_BYTES without
- * fronts. */
-struct span
-column_span(const struct cell_layout *layout, const struct column *column, size_t at);
-/* The same of cells [begin, end) of a SHAPE_BYTES column, some at once: of keys with
+/* The bytes of cells [begin, end) of a SHAPE_BYTES column, some at once: of keys with
  * fronts what follows these. */
 #define COLUMN_SPANS_MAX 64u
 void

@@ -87,6 +87,25 @@ column_end(const struct column *column, size_t at)
                                  : column->ends[at];
 }
 
+/* The bytes of cell `at` of a SHAPE_FIXED column, or of a SHAPE_BYTES one without
+ * fronts. */
+static inline struct span
+column_span(const struct cell_layout *layout, const struct column *column, size_t at)
+{
+    const uint8_t *const cells = column->cells;
+    size_t begin = at * layout->bytes, end = begin + layout->bytes;
+
+    assert(column->fronts == NULL);
+    assert(layout->shape == SHAPE_FIXED || layout->shape == SHAPE_BYTES);
+    if (layout->shape == SHAPE_BYTES) {
+        if (column->picks != NULL)
+            at = (size_t)frame_word(column->picks, at);
+        end = column_end(column, at);
+        begin = at > 0 ? column_end(column, at - 1) : 0;
+    }
+    return (struct span){.data = cells + begin, .size = end - begin};
+}
+
 static inline uint32_t
 front_size(uint32_t front)
 {

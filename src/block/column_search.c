@@ -12,26 +12,6 @@ static size_t search_fixed(const struct cell_layout *layout, const struct column
 static size_t search_bytes(const struct cell_layout *layout, const struct column *column,
                            size_t begin, size_t end, const struct cell *cell, bool after);
 
-struct span
-column_span(const struct cell_layout *layout, const struct column *column, size_t at)
-{
-    const uint8_t *const cells = column->cells;
-    size_t begin, end;
-
-    assert(column->fronts == NULL);
-    assert(layout->shape == SHAPE_FIXED || layout->shape == SHAPE_BYTES);
-    if (layout->shape == SHAPE_FIXED) {
-        begin = at * layout->bytes;
-        end = begin + layout->bytes;
-    } else {
-        if (column->picks != NULL)
-            at = (size_t)frame_word(column->picks, at);
-        end = column_end(column, at);
-        begin = at > 0 ? column_end(column, at - 1) : 0;
-    }
-    return (struct span){.data = cells + begin, .size = end - begin};
-}
-
 void
 column_spans(const struct column *column, size_t begin, size_t end, struct span *spans)
 {

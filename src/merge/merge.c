@@ -139,6 +139,8 @@ set_output(struct merge *merge, const struct merge_options *options)
 {
     struct output *output = &merge->output;
 
+    output->on_wanted = merge_wanted;
+    output->wanted_context = merge;
     output->placement = options->placement;
     output->lookup = options->lookup;
     if (options->encode_rows > 0)
@@ -463,6 +465,8 @@ merge_seal(struct merge *merge, uint64_t *fuel_rows, struct spine_batch **out,
     assert(merge_done(merge));
     st = output_seal_step(&merge->output, fuel_rows, out, error);
     merge->lacks = *out == NULL && output_awaits(&merge->output);
+    if (*out != NULL)
+        merge_leave_asked(merge, *out);
     merge_charge(merge, *out);
     account_leave(&span);
     return st;

@@ -25,6 +25,8 @@ struct merge_input {
     struct read_ahead ahead;
     /* What kway_fill() sees of this input; its `source` is this struct. */
     struct kway_input *staged;
+    /* Where batch_find_wanted() goes on. */
+    size_t wanted_from;
     /* The most rows to stage at once, so that memory does not follow what is asked. */
     size_t stage_rows_max;
 };

@@ -160,6 +160,7 @@ make_rest(struct merge *merge, uint64_t *fuel_rows)
         TRY_RETURN(output_seal_step(&splitting->rest, fuel_rows, rest, NULL));
     if (*rest != NULL) {
         batch_share_lookup(*rest, input->batch);
+        batch_inherit_asked(*rest, input->batch);
         release_rest(splitting);
         splitting->at++;
     }

@@ -122,6 +122,14 @@ void merge_abort_split(struct merge *merge);
  * go on, when groups are judged and a split is sought, unless all are of it. */
 size_t merge_rows_to_judge(const struct merge *merge);
 
+/* ---- merge_wanted.c ---- */
+
+/* The output's on_wanted(), of the merge that is `context`. */
+unsigned
+merge_wanted(void *context, const struct row_code *first, const struct row_code *last);
+/* What readers have asked the inputs counts for the output. */
+void merge_leave_asked(const struct merge *merge, struct spine_batch *output);
+
 /* ---- merge_take.c ---- */
 
 /* The fuel of a look at every input. Few are not worth counting. */

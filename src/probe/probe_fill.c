@@ -12,7 +12,9 @@
 #include "probe/probe_state.h"
 
 static size_t room_left(const struct spine_probe *probe);
-static inline bool give_staged(struct spine_probe *probe, size_t room);
+static void give_staged(struct spine_probe *probe);
+static inline bool
+give_single(struct spine_probe *probe, const struct hit *hit, size_t room);
 static enum spine_status give_key(struct spine_probe *probe, bool *done);
 static enum spine_status
 give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done);
@@ -61,9 +63,11 @@ probe_fill(struct spine_probe *probe)
             TRY_RETURN(probe_give_whole(probe));
             continue;
         }
+        give_staged(probe);
+        if (probe->key == probe->chunk_end || room_left(probe) == 0)
+            continue;
         rows_before = probe->row_count;
-        if (!give_staged(probe, room_left(probe)))
-            TRY_RETURN(give_key(probe, &done));
+        TRY_RETURN(give_key(probe, &done));
         probe->ends[probe->end_count++] = probe->row_count;
         probe->found += probe->row_count > rows_before;
         probe->key += done;
@@ -73,25 +77,50 @@ probe_fill(struct spine_probe *probe)
     return SPINE_OK;
 }
 
-/* Gives the only hit of the present key, if it is that, was staged and has room. */
+/* Gives keys of the chunk that are absent, or have one hit alone that was staged and has
+ * room: up to the first that is neither, or until there is no room. */
+static void
+give_staged(struct spine_probe *probe)
+{
+    const uint32_t *const heads = probe->heads;
+    const size_t chunk_begin = probe->chunk_begin, chunk_end = probe->chunk_end;
+    const size_t room = room_left(probe);
+    uint64_t *const ends = probe->ends + probe->end_count;
+    const size_t begin = probe->key, rows_before = probe->rows.count;
+    const uint64_t rows_given = probe->row_count;
+    const bool none = probe->has_through || probe->options.want != SPINE_PROBE_ROWS ||
+                      probe->layout.row_kind != ROW_WIDE;
+    size_t at = begin, found = 0;
+
+    for (; at < chunk_end; at++) {
+        const uint32_t head = heads[at - chunk_begin];
+        const size_t left = room - (probe->rows.count - rows_before);
+
+        if (left == 0)
+            break;
+        if (head != HIT_NONE) {
+            if (none || !give_single(probe, &probe->hits[head], left))
+                break;
+            found++;
+        }
+        ends[at - begin] = rows_given + (probe->rows.count - rows_before);
+    }
+    probe->key = at;
+    probe->end_count += at - begin;
+    probe->found += found;
+    probe->row_count = rows_given + (probe->rows.count - rows_before);
+}
+
 static inline bool
-give_staged(struct spine_probe *probe, size_t room)
+give_single(struct spine_probe *probe, const struct hit *hit, size_t room)
 {
     struct rows *const rows = &probe->rows;
-    const uint32_t head = probe->heads[probe->key - probe->chunk_begin];
-    const struct hit *hit;
-    size_t count;
+    const size_t count = (size_t)(hit->end - hit->begin);
 
-    if (head == HIT_NONE)
-        return true;
-    hit = &probe->hits[head];
-    count = (size_t)(hit->end - hit->begin);
-    if (hit->next != HIT_NONE || hit->staged == HIT_NONE || probe->has_through ||
-        count > room || rows->capacity - rows->count < count ||
-        probe->options.want != SPINE_PROBE_ROWS || probe->layout.row_kind != ROW_WIDE)
+    if (hit->next != HIT_NONE || hit->staged == HIT_NONE || count > room ||
+        rows->capacity - rows->count < count)
         return false;
     append_values(&probe->layout, rows, &probe->staged, hit->staged, count);
-    probe->row_count += count;
     return true;
 }
 

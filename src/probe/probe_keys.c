@@ -68,11 +68,14 @@ take_cells(struct spine_probe *probe, const struct spine_columns *keys,
     return SPINE_OK;
 }
 
-/* Words that are equal do not tell. */
+/* Words that are equal do not tell; nor do the rests, which only cells of one width
+ * have. */
 static inline bool
 is_less(const struct cell *a, const struct cell *b)
 {
-    return a->word != b->word ? a->word < b->word : span_compare(a->span, b->span) < 0;
+    if (a->word != b->word)
+        return a->word < b->word;
+    return a->rest != b->rest ? a->rest < b->rest : span_compare(a->span, b->span) < 0;
 }
 
 static enum spine_status

@@ -170,6 +170,8 @@ search_batch(struct spine_probe *probe, size_t at)
         candidates = drop_hidden(probe, candidates);
     if (candidates == 0)
         return SPINE_OK;
+    if (!batch->elsewhere)
+        batch_note_asked(batch, candidates);
     if (!array_reserve(&probe->hits, &probe->hit_capacity, sizeof *probe->hits,
                        probe->hit_count + candidates))
         return SPINE_NOMEM;

@@ -18,7 +18,8 @@ struct memory_budget {
     uint64_t limit_bytes;
     uint64_t storage_bytes_min;
     atomic_int level; /* enum pressure */
-    /* What others than the store hold, in sixteenths of the limit, when it was told. */
+    /* What others than the store hold, and merges of what is its own, in parts of the
+     * limit (pressure.c), when it was told. */
     atomic_uint others;
     /* What all merges have reserved; how many of them free; what one of these usually
      * needs; when a merge went on last, of clock_now_ns(). */

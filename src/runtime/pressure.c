@@ -39,10 +39,12 @@ static const unsigned cache_shifts[PRESSURES] = {
 #define WORDS_NS UINT64_C(10000000000)
 #define WORDS_BYTES 160
 
-/* In sixteenths of the limit: what the store has anyway, and what it may fill up to, with
- * all that others hold, while there is no pressure. */
-#define STORE_UP_TO 12u
-#define STORE_PART 4u
+/* In parts of the limit, of which ROOM_PARTS are all of it: what the store has anyway,
+ * and what it may fill up to, with all that others hold, while there is hardly any
+ * pressure. */
+#define ROOM_PARTS 64u
+#define STORE_UP_TO 52u
+#define STORE_PART 16u
 
 static bool others_changed(const struct spine_runtime *runtime, unsigned others);
 static unsigned others_of(const struct spine_runtime *runtime);
@@ -51,10 +53,12 @@ level_of(const struct spine_runtime *runtime, uint64_t bytes, enum pressure pres
 static bool
 is_level(const struct spine_runtime *runtime, uint64_t bytes, unsigned percent);
 static uint64_t unused_bytes(const struct spine_runtime *runtime);
+static uint64_t unkept_bytes(const struct spine_runtime *runtime, uint64_t promised);
+static uint64_t yielding_bytes(const struct spine_runtime *runtime);
 static uint64_t
-room_for(const struct spine_runtime *runtime, const struct memory_need *need);
+taken_from(const struct spine_runtime *runtime, const struct memory_need *need);
 static void apply_locked(struct spine_runtime *runtime, enum pressure level);
-static void give_room_locked(struct spine_runtime *runtime);
+static void give_room(struct spine_runtime *runtime);
 static void note_change_locked(struct memory_budget *budget, enum pressure level);
 static void trace_pressure(struct spine_runtime *runtime, enum pressure level);
 static void tell_changes(struct spine_runtime *runtime);
@@ -70,26 +74,22 @@ runtime_weigh(struct spine_runtime *runtime)
     if (budget->limit_bytes == UINT64_MAX)
         return PRESSURE_NONE;
     tell_changes(runtime);
-    if (level_of(runtime, runtime_memory(runtime), before) == before &&
-        !others_changed(runtime, others_of(runtime)))
+    /* What the store gives back now is no pressure. */
+    if (others_changed(runtime, others_of(runtime)))
+        give_room(runtime);
+    if (level_of(runtime, runtime_memory(runtime), before) == before)
         return before;
     mutex_lock(&budget->mutex);
     level = level_of(runtime, runtime_memory(runtime), runtime_pressure(runtime));
     is_other = level != runtime_pressure(runtime);
-    if (!is_other && !others_changed(runtime, others_of(runtime))) {
-        mutex_unlock(&budget->mutex);
-        return level;
-    }
     if (is_other) {
         apply_locked(runtime, level);
         note_change_locked(budget, level);
     }
-    give_room_locked(runtime);
     mutex_unlock(&budget->mutex);
-    if (runtime->service != NULL)
-        runtime->service->calls->on_shrink(runtime->service);
     if (!is_other)
         return level;
+    give_room(runtime);
     watch_tell_pressure(runtime);
     trace_pressure(runtime, level);
     tell_changes(runtime);
@@ -180,10 +180,14 @@ others_changed(const struct spine_runtime *runtime, unsigned others)
 static unsigned
 others_of(const struct spine_runtime *runtime)
 {
-    const double part =
-        (double)account_total(runtime->account) / (double)runtime->budget.limit_bytes;
+    uint64_t bytes = account_total(runtime->account);
+    double part;
 
-    return part < 1 ? (unsigned)(16 * part) + 1 : 16;
+    if (runtime->service != NULL)
+        bytes += runtime->service->calls->on_merge_memory(runtime->service);
+    part = (double)bytes / (double)runtime->budget.limit_bytes;
+
+    return part < 1 ? (unsigned)(ROOM_PARTS * part) + 1 : ROOM_PARTS;
 }
 
 static enum pressure
@@ -198,7 +202,7 @@ level_of(const struct spine_runtime *runtime, uint64_t bytes, enum pressure pres
         if (i == PRESSURE_FULL && runtime->placement.store == NULL)
             begin = FULL_WITHOUT_STORE;
         else if (i == PRESSURE_FULL)
-            bytes += runtime_promised(runtime);
+            bytes += unkept_bytes(runtime, runtime_promised(runtime));
         if (is_level(runtime, bytes, begin - slack))
             level = (enum pressure)i;
     }
@@ -234,23 +238,28 @@ apply_locked(struct spine_runtime *runtime, enum pressure level)
     atomic_store_explicit(&budget->level, (int)level, memory_order_release);
 }
 
-/* Tells the store what is left to it. */
+/* Tells the store what is left to it, and has it free what is more. */
 static void
-give_room_locked(struct spine_runtime *runtime)
+give_room(struct spine_runtime *runtime)
 {
     struct memory_budget *budget = &runtime->budget;
-    const enum pressure level = runtime_pressure(runtime);
-    const unsigned others = others_of(runtime);
-    struct service_room room = {.limit_bytes = budget->limit_bytes,
-                                .shift = cache_shifts[level]};
+    struct service_room room = {.limit_bytes = budget->limit_bytes};
+    enum pressure level;
+    unsigned others;
 
-    assert(mutex_is_held(&budget->mutex));
     if (runtime->service == NULL)
         return;
-    if (level == PRESSURE_NONE && others + STORE_PART < STORE_UP_TO)
-        room.free_bytes = budget->limit_bytes / 16 * (STORE_UP_TO - STORE_PART - others);
+    mutex_lock(&budget->mutex);
+    level = runtime_pressure(runtime);
+    others = others_of(runtime);
+    room.shift = cache_shifts[level];
+    if (level <= PRESSURE_MODERATE && others + STORE_PART < STORE_UP_TO)
+        room.free_bytes =
+            budget->limit_bytes / ROOM_PARTS * (STORE_UP_TO - STORE_PART - others);
     runtime->service->calls->on_pressure(runtime->service, runtime, &room);
     atomic_store_explicit(&budget->others, others, memory_order_relaxed);
+    mutex_unlock(&budget->mutex);
+    runtime->service->calls->on_shrink(runtime->service);
 }
 
 enum pressure
@@ -317,7 +326,7 @@ runtime_reserve(struct spine_runtime *runtime, const struct memory_need *need,
 {
     struct memory_budget *budget = &runtime->budget;
     const uint64_t now_ns = clock_now_ns();
-    uint64_t room;
+    uint64_t taken, room;
     bool fits;
 
     *out = (struct reservation){.runtime = NULL};
@@ -325,8 +334,10 @@ runtime_reserve(struct spine_runtime *runtime, const struct memory_need *need,
     if (budget->limit_bytes == UINT64_MAX)
         return true;
     mutex_lock(&budget->mutex);
-    room = room_for(runtime, need);
-    fits = need->bytes <= room || atomic_load(&budget->reserved) == 0 ||
+    taken = taken_from(runtime, need);
+    room = taken < budget->limit_bytes ? budget->limit_bytes - taken : 0;
+    fits = taken + need->bytes <= budget->limit_bytes + yielding_bytes(runtime) ||
+           atomic_load(&budget->reserved) == 0 ||
            (need->frees && atomic_load(&budget->freeing) == 0) ||
            now_ns - atomic_load(&budget->progress_ns) >= STANDSTILL_NS;
     if (fits) {
@@ -348,16 +359,34 @@ runtime_reserve(struct spine_runtime *runtime, const struct memory_need *need,
     return fits;
 }
 
-/* What such a merge may have. */
+/* Of what is promised, the part that the cache of the store would not make room for. */
 static uint64_t
-room_for(const struct spine_runtime *runtime, const struct memory_need *need)
+unkept_bytes(const struct spine_runtime *runtime, uint64_t promised)
 {
-    const uint64_t limit = runtime->budget.limit_bytes;
-    const uint64_t taken =
-        runtime_memory(runtime) +
-        (need->frees ? unused_bytes(runtime) : runtime_promised(runtime));
+    const uint64_t yields = yielding_bytes(runtime);
 
-    return taken < limit ? limit - taken : 0;
+    return promised > yields ? promised - yields : 0;
+}
+
+/* What the cache of the store has of it, and gives back when others take it. */
+static uint64_t
+yielding_bytes(const struct spine_runtime *runtime)
+{
+    const uint64_t kept = (runtime->budget.limit_bytes / ROOM_PARTS * STORE_PART) >>
+                          cache_shifts[PRESSURE_FULL];
+    uint64_t idle = 0;
+
+    if (runtime->service != NULL)
+        idle = runtime->service->calls->on_idle_memory(runtime->service);
+    return idle > kept ? idle - kept : 0;
+}
+
+/* What such a merge may not have. */
+static uint64_t
+taken_from(const struct spine_runtime *runtime, const struct memory_need *need)
+{
+    return runtime_memory(runtime) +
+           (need->frees ? unused_bytes(runtime) : runtime_promised(runtime));
 }
 
 void

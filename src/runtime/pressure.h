@@ -18,7 +18,9 @@
  * Without a store nothing can go anywhere: it is full at 95 % then.
  *
  * What counts is the account of the runtime and what its store has in memory; with a
- * store, whether it is full is decided by what merges have reserved, too. A merge
+ * store, whether it is full is decided by what merges have reserved, too, as far as the
+ * cache of the store would not make room for it. The cache has what others leave of a
+ * part of the limit, and gives way as they grow, before a level is found. A merge
  * reserves what it may take before it begins, and waits until that fits, unless it is the
  * only one; so one merge always goes on. A merge of what is in memory *frees*: while
  * there is none of these, inserts and other merges leave room for one, up to a quarter of

@@ -176,6 +176,8 @@ void trim_init(struct spine_runtime *runtime);
 bool trim_look(struct spine_runtime *runtime);
 /* The runtime closes, and no slice runs. */
 void trim_end_locked(struct spine_runtime *runtime);
+/* The runtime ends: what it has freed goes back to malloc. */
+void trim_release(struct spine_runtime *runtime);
 
 /* ---- ready.c ---- */
 

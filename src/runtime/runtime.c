@@ -65,6 +65,7 @@ runtime_unref(struct spine_runtime *runtime)
     assert(atomic_load(&runtime->budget.freeing) == 0);
     if (runtime->service != NULL)
         runtime->service->calls->on_let_go(runtime->service);
+    trim_release(runtime);
     condition_release(&runtime->quiet);
     mutex_release(&runtime->budget.mutex);
     mutex_release(&runtime->mutex);

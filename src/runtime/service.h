@@ -38,6 +38,8 @@ struct runtime_service_calls {
     uint64_t (*on_memory)(struct runtime_service *service);
     /* The part of it that merges have: what they write, and what they read ahead. */
     uint64_t (*on_merge_memory)(struct runtime_service *service);
+    /* The part of it that nobody uses at present: what on_shrink() could free. */
+    uint64_t (*on_idle_memory)(struct runtime_service *service);
     /* The runtime is open. Frees nothing: a lock of the runtime is held. */
     void (*on_pressure)(struct runtime_service *service, struct spine_runtime *runtime,
                         const struct service_room *room);

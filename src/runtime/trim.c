@@ -12,12 +12,14 @@
  * A runtime with a limit cannot wait for that: half of its limit would be resident and
  * not used. While it works it looks every some milliseconds at what is resident beyond
  * what the library holds, and when that has grown, malloc returns what it can at once.
- * That takes a thirtieth of a thread's time at most, but for when it has grown a lot.
+ * That takes a thirtieth of a thread's time at most, but for when it has grown a lot. And
+ * less is kept in stock for use again, so that it does not grow by that alone.
  */
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/container.h"
+#include "base/stock.h"
 #include "runtime/pump.h"
 
 /* What must have been freed since the last time, in bytes. */
@@ -36,6 +38,8 @@
 #define BEYOND_BYTES_MOST ((size_t)10 << 20)
 /* The time between two looks at that. */
 #define LOOK_NS UINT64_C(5000000)
+/* The part of the limit that may be in stock. */
+#define STOCK_PART 64u
 
 static void trim_at_limit(struct spine_runtime *runtime);
 static void trim_on_worker(struct job *job, uint64_t *fuel_rows);
@@ -50,6 +54,8 @@ trim_init(struct spine_runtime *runtime)
     atomic_init(&runtime->trim.beyond_least,
                 runtime->budget.limit_bytes != UINT64_MAX ? mem_resident_beyond() : 0);
     atomic_init(&runtime->trim.look_ns, 0);
+    if (runtime->budget.limit_bytes != UINT64_MAX)
+        stock_limit((size_t)(runtime->budget.limit_bytes / STOCK_PART));
 }
 
 bool
@@ -147,4 +153,12 @@ trim_end_locked(struct spine_runtime *runtime)
     else
         return;
     job->state = JOB_IDLE;
+}
+
+void
+trim_release(struct spine_runtime *runtime)
+{
+    if (runtime->budget.limit_bytes != UINT64_MAX)
+        stock_unlimit((size_t)(runtime->budget.limit_bytes / STOCK_PART));
+    stock_empty();
 }

@@ -17,11 +17,9 @@
 #define ROWS_PART 16u
 
 static struct cache_shard *shard_of(const struct store_file *file, uint32_t index);
-static struct cached_image *cached_new(struct store_file *file, uint32_t index);
 static size_t rows_wanted_locked(const struct cache_shard *shard);
 static void rows_make(struct block_cache *cache, struct cache_shard *shard);
 static void rows_free(struct block_cache *cache, struct kept_rows *rows);
-static void images_free(struct block_cache *cache, struct cached_image *images);
 static struct cached_image *
 take_resident_locked(struct cache_shard *shard, struct store_file *file, uint32_t index,
                      bool transient, struct cached_image **gone);
@@ -96,6 +94,16 @@ cache_shrink(struct block_cache *cache)
         images_free(cache, evicted);
         rows_free(cache, &rows);
     }
+}
+
+size_t
+cache_idle_bytes(const struct block_cache *cache)
+{
+    size_t bytes = 0;
+
+    for (unsigned i = 0; i < CACHE_SHARDS; i++)
+        bytes += atomic_load_explicit(&cache->shards[i].idle_bytes, memory_order_relaxed);
+    return bytes;
 }
 
 void
@@ -211,6 +219,20 @@ store_unpin(struct cached_image *cached)
     images_free(&file->store->cache, gone);
 }
 
+unsigned
+store_wanted(struct store_file *file, uint32_t index)
+{
+    struct cache_shard *shard = shard_of(file, index);
+    unsigned wanted = 0;
+
+    assert(index < file_table_parts(&file->table));
+    mutex_lock(&shard->mutex);
+    if (tag_is_image(file->tags[index]))
+        wanted = ((struct cached_image *)file->tags[index])->wanted;
+    mutex_unlock(&shard->mutex);
+    return wanted;
+}
+
 void
 cache_count_read(struct store_file *file, bool transient, uint64_t bytes,
                  uint64_t begin_ns)
@@ -244,7 +266,7 @@ store_cache_counts(struct spine_store *store, struct store_cache_counts *out)
         out->misses += shard->misses;
         out->evictions += shard->evictions;
         out->bytes_max += shard->bytes_max;
-        out->bytes += shard->other_bytes + shard->rows.bytes;
+        out->bytes += shard->other_bytes + shard->waiting_bytes + shard->rows.bytes;
         for (unsigned kind = QUEUE_SMALL; kind < QUEUE_KINDS; kind++)
             out->bytes += shard->queues[kind].bytes;
         mutex_unlock(&shard->mutex);
@@ -334,7 +356,8 @@ cache_begin_load(struct store_file *file, uint32_t index, bool transient, bool *
 {
     struct cache_shard *shard = shard_of(file, index);
     /* Memory is asked for without the lock. */
-    struct cached_image *cached = cached_new(file, index);
+    struct cached_image *cached =
+        cached_new(&file->store->cache, index, file->table.blocks[index].image_bytes);
     struct account_reads *reads;
 
     assert(index < file_table_parts(&file->table));
@@ -348,6 +371,7 @@ cache_begin_load(struct store_file *file, uint32_t index, bool transient, bool *
         images_free(&file->store->cache, cached);
         return NULL;
     }
+    cached->file = file;
     cached->pins = 1;
     cached->loading = true;
     cached->transient = transient;
@@ -404,28 +428,38 @@ cache_check(const struct cached_image *cached, struct spine_error *error)
 static struct cache_shard *
 shard_of(const struct store_file *file, uint32_t index)
 {
-    return &file->store->cache.shards[(file->footer.id.low + index) % CACHE_SHARDS];
+    return cache_shard_at(&file->store->cache, file->footer.id.low, index);
 }
 
-static struct cached_image *
-cached_new(struct store_file *file, uint32_t index)
+struct cache_shard *
+cache_shard_at(struct block_cache *cache, uint64_t id, uint32_t index)
 {
-    const size_t bytes = sizeof(struct cached_image) + IMAGE_ALIGNMENT +
-                         file->table.blocks[index].image_bytes;
+    return &cache->shards[(id + index) % CACHE_SHARDS];
+}
+
+size_t
+cached_bytes_with(size_t image_bytes)
+{
+    return sizeof(struct cached_image) + IMAGE_ALIGNMENT + image_bytes;
+}
+
+struct cached_image *
+cached_new(struct block_cache *cache, uint32_t index, size_t image_bytes)
+{
+    const size_t bytes = cached_bytes_with(image_bytes);
     struct cached_image *cached = mem_alloc(bytes);
     uint8_t *behind;
 
     if (cached == NULL)
         return NULL;
-    atomic_fetch_add_explicit(&file->store->cache.bytes, bytes, memory_order_relaxed);
-    *cached = (struct cached_image){.file = file, .index = index, .bytes = bytes};
+    atomic_fetch_add_explicit(&cache->bytes, bytes, memory_order_relaxed);
+    *cached = (struct cached_image){.index = index, .bytes = bytes};
     behind = (uint8_t *)(cached + 1);
     cached->image = behind + (IMAGE_ALIGNMENT - (uintptr_t)behind % IMAGE_ALIGNMENT);
     return cached;
 }
 
-/* A list of images, or NULL. */
-static void
+void
 images_free(struct block_cache *cache, struct cached_image *images)
 {
     while (images != NULL) {
@@ -453,7 +487,8 @@ take_resident_locked(struct cache_shard *shard, struct store_file *file, uint32_
     if (!tag_is_image(file->tags[index]))
         return NULL;
     cached = (struct cached_image *)file->tags[index];
-    cached->pins++;
+    if (cached->pins++ == 0 && cached->queue != QUEUE_NONE)
+        cache_count_locked(&shard->idle_bytes, 0, cached->bytes);
     if (reads != NULL)
         atomic_fetch_add_explicit(&reads->hits, 1, memory_order_relaxed);
     if (!transient) {
@@ -487,6 +522,7 @@ drop_pin_locked(struct cache_shard *shard, struct cached_image *cached)
         /* A reader wanted what a merge had read. */
         shard->other_bytes -= cached->bytes;
         cache_enter_locked(shard, cached);
-    }
+    } else
+        cache_count_locked(&shard->idle_bytes, cached->bytes, 0);
     return cache_evict_locked(shard);
 }

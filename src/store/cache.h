@@ -25,6 +25,13 @@
  * A merge reads each block once and leaves it: its images are *transient*. They go with
  * their last pin, unless a reader wanted them meanwhile, and push nobody out.
  *
+ * But what it writes in the place of blocks that readers want they will want, too. A
+ * copy of such an image *waits* for its file, and comes to the main queue with it: nobody
+ * reads what was in memory a moment ago. It stands a little lower than what it replaces,
+ * so that images which are only merged, and wanted no more, get fewer.
+ *
+ *     written --wanted before--> waiting --the file is there--> main
+ *
  * Beside images there are single rows (store/kept_rows.h).
  *
  * A shard's lock guards its queues, its rows, and the tags and images of the blocks that
@@ -81,6 +88,10 @@ struct cache_shard {
     struct kept_rows rows;
     /* Of transient images, and of those that are loading. */
     size_t other_bytes;
+    /* Of images that wait for their file. */
+    size_t waiting_bytes;
+    /* Of images in queues that nobody has pinned. Only changed under the lock. */
+    atomic_size_t idle_bytes;
     /* Blocks that became ghosts so far. */
     uint64_t ghosts;
     uint64_t hits, misses, evictions;
@@ -101,6 +112,9 @@ void cache_release(struct block_cache *cache);
 void cache_set_bytes(struct block_cache *cache, size_t bytes_max);
 /* Evicts what is above the bound. */
 void cache_shrink(struct block_cache *cache);
+/* What would go if the bound were 0: images that nobody has pinned. Other threads may
+ * change that meanwhile. */
+size_t cache_idle_bytes(const struct block_cache *cache);
 /* The file goes: frees all its images, none of which is pinned. */
 void cache_forget(struct block_cache *cache, struct store_file *file);
 
@@ -120,8 +134,40 @@ void cache_end_load(struct cached_image *cached, enum spine_status st);
 enum spine_status
 cache_check(const struct cached_image *cached, struct spine_error *error);
 
+/* Of part `index` of a file with this id. */
+struct cache_shard *
+cache_shard_at(struct block_cache *cache, uint64_t id, uint32_t index);
+/* The bytes of an image in memory, with all that is known of it. */
+size_t cached_bytes_with(size_t image_bytes);
+/* An image that is yet to be written, of no file; NULL without memory. */
+struct cached_image *
+cached_new(struct block_cache *cache, uint32_t index, size_t image_bytes);
+/* Frees a list of images, or NULL. */
+void images_free(struct block_cache *cache, struct cached_image *images);
+
+/* ---- cache_waiting.c ---- */
+
+/*
+ * A copy of `image`, which is part `index` of the file `id` that is being written, and of
+ * which readers wanted what it takes the place of `wanted` times: it *waits* for the
+ * file, and counts for the bound of the cache. NULL when others that wait have their part
+ * of that, or there is no memory.
+ */
+struct cached_image *cache_new_waiting(struct block_cache *cache, uint64_t id,
+                                       uint32_t index, const struct span *image,
+                                       unsigned wanted);
+/* The file of the image is there: the image is that of its part `index`, which nobody has
+ * looked at yet, and comes to the main queue. */
+void
+cache_enter_waiting(struct store_file *file, uint32_t index, struct cached_image *cached);
+/* There will be no such file. */
+void
+cache_drop_waiting(struct block_cache *cache, uint64_t id, struct cached_image *cached);
+
 /* ---- cache_queue.c: the shard's lock is held ---- */
 
+/* Puts an image where S3-FIFO has what was wanted again. */
+void cache_enter_main_locked(struct cache_shard *shard, struct cached_image *cached);
 /* Puts an image that was read where S3-FIFO wants it. */
 void cache_enter_locked(struct cache_shard *shard, struct cached_image *cached);
 void cache_leave_locked(struct cache_shard *shard, struct cached_image *cached);
@@ -132,6 +178,15 @@ bool cache_leaves_out_locked(struct cache_shard *shard, struct store_file *file,
                              uint32_t index, size_t bytes);
 /* Takes out what is above the bound and not pinned; a list of images to be freed. */
 struct cached_image *cache_evict_locked(struct cache_shard *shard);
+
+/* Changes a number that others may see without the lock. */
+static inline void
+cache_count_locked(atomic_size_t *bytes, size_t more, size_t less)
+{
+    const size_t before = atomic_load_explicit(bytes, memory_order_relaxed);
+
+    atomic_store_explicit(bytes, before + more - less, memory_order_relaxed);
+}
 
 static inline bool
 tag_is_image(uintptr_t tag)

@@ -37,6 +37,13 @@ cache_enter_locked(struct cache_shard *shard, struct cached_image *cached)
              : QUEUE_SMALL);
 }
 
+void
+cache_enter_main_locked(struct cache_shard *shard, struct cached_image *cached)
+{
+    assert(!cached->loading && cached->queue == QUEUE_NONE);
+    push(shard, cached, QUEUE_MAIN);
+}
+
 bool
 cache_leaves_out_locked(struct cache_shard *shard, struct store_file *file,
                         uint32_t index, size_t bytes)
@@ -46,7 +53,8 @@ cache_leaves_out_locked(struct cache_shard *shard, struct store_file *file,
     const uintptr_t tag = file->tags[index];
 
     if (tag_is_image(tag) ||
-        small->bytes + main->bytes + shard->rows.bytes + bytes <= shard->bytes_max ||
+        small->bytes + main->bytes + shard->rows.bytes + shard->waiting_bytes + bytes <=
+            shard->bytes_max ||
         is_recent_ghost(shard, tag, main->count / SOON_PART))
         return false;
     file->tags[index] = new_ghost(shard);
@@ -70,6 +78,8 @@ cache_leave_locked(struct cache_shard *shard, struct cached_image *cached)
         queue->last = cached->previous;
     queue->bytes -= cached->bytes;
     queue->count--;
+    if (cached->pins == 0)
+        cache_count_locked(&shard->idle_bytes, 0, cached->bytes);
     assert((queue->count == 0) == (queue->first == NULL && queue->last == NULL));
     cached->next = cached->previous = NULL;
     cached->queue = QUEUE_NONE;
@@ -83,9 +93,9 @@ cache_evict_locked(struct cache_shard *shard)
     struct cached_image *evicted = NULL;
     const struct cache_queue *small = &shard->queues[QUEUE_SMALL];
     const struct cache_queue *main = &shard->queues[QUEUE_MAIN];
-    /* When the bound falls, rows leave after it has. */
-    const size_t rows = shard->rows.bytes < shard->bytes_max ? shard->rows.bytes : 0;
-    const size_t bytes_max = shard->bytes_max - rows;
+    /* When the bound falls, rows leave after it has, and what waits stays. */
+    const size_t apart = shard->rows.bytes + shard->waiting_bytes;
+    const size_t bytes_max = apart < shard->bytes_max ? shard->bytes_max - apart : 0;
     size_t looks = (small->count + main->count) * (CACHE_WANTED_MAX + 2);
     /* Images at the begin of the small queue that are pinned, as was seen just now. */
     size_t pinned = 0;
@@ -140,6 +150,8 @@ push(struct cache_shard *shard, struct cached_image *cached, enum cache_queue_ki
     queue->first = cached;
     queue->bytes += cached->bytes;
     queue->count++;
+    if (cached->pins == 0)
+        cache_count_locked(&shard->idle_bytes, cached->bytes, 0);
 }
 
 /*

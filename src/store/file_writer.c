@@ -4,6 +4,7 @@
  * Writing a batch file: to an object of its own, or behind others in a pack.
  */
 
+#include "store/cache.h"
 #include "store/codec.h"
 #include "store/object_sink.h"
 #include "store/strips.h"
@@ -29,7 +30,18 @@ struct store_writer {
     bool is_whole;
     /* What an image is written to that is compressed, or cut into strips. */
     struct scratch scratch;
+    /* Images that wait for the file, the last ones first. */
+    struct cached_image *blocks_kept, *filters_kept;
 };
+
+/* The image of a part, and how often readers wanted what it takes the place of. */
+struct kept_image {
+    struct span image;
+    unsigned wanted;
+};
+
+/* Where a block is wanted, its filter is. */
+#define FILTER_WANTED 2u
 
 struct store_pack {
     struct object_sink *sink;
@@ -44,6 +56,11 @@ static enum spine_status append_image(struct store_writer *writer, struct span s
                                       struct file_block *block,
                                       struct spine_error *error);
 static enum spine_status align(struct store_writer *writer, struct spine_error *error);
+static void keep_image(struct store_writer *writer, struct cached_image **list,
+                       uint32_t number, const struct kept_image *kept);
+static void give_kept(struct store_writer *writer, struct store_file *file);
+static void enter_kept(struct store_writer *writer, struct cached_image **list,
+                       struct store_file *file, uint32_t first);
 static enum spine_status
 join_filters(struct store_writer *writer, struct spine_error *error);
 static enum spine_status append_end(struct store_writer *writer,
@@ -199,6 +216,30 @@ store_writer_section(struct store_writer *writer, uint32_t kind, const void *dat
 }
 
 void
+store_writer_keep_block(struct store_writer *writer, const void *image, size_t bytes,
+                        unsigned wanted)
+{
+    assert(writer->table.block_count > 0);
+    keep_image(writer, &writer->blocks_kept, writer->table.block_count - 1,
+               &(struct kept_image){{image, bytes}, wanted});
+}
+
+void
+store_writer_keep_filter(struct store_writer *writer, const void *image, size_t bytes,
+                         uint32_t end_block)
+{
+    const uint32_t number = writer->table.filter_count - 1;
+    const struct cached_image *block = writer->blocks_kept;
+
+    assert(writer->table.filter_count > 0);
+    while (block != NULL && block->index >= end_block)
+        block = block->next;
+    if (block != NULL && block->index >= writer->filters[number].first_block)
+        keep_image(writer, &writer->filters_kept, number,
+                   &(struct kept_image){{image, bytes}, FILTER_WANTED});
+}
+
+void
 store_writer_need(struct store_writer *writer, enum file_feature feature)
 {
     assert(!writer->is_whole);
@@ -250,6 +291,7 @@ store_writer_finish(struct store_writer *writer, struct store_file **out,
         TRY(object_sink_finish(writer->sink, error));
     TRY(store_file_of_written(writer->sink->object, writer->base, &writer->table,
                               &writer->footer, out, error));
+    give_kept(writer, *out);
     if (writer->pack != NULL) {
         writer->pack->is_busy = false;
         writer->sink = NULL;
@@ -264,6 +306,7 @@ store_writer_abort(struct store_writer *writer)
 {
     if (writer == NULL)
         return;
+    give_kept(writer, NULL);
     if (writer->pack == NULL)
         object_sink_free(writer->sink);
     mem_free(writer->filters, writer->filter_capacity * sizeof *writer->filters);
@@ -350,6 +393,45 @@ align(struct store_writer *writer, struct spine_error *error)
 
     return object_sink_append(writer->sink, zeros,
                               behind > 0 ? FILE_PART_ALIGNMENT - behind : 0, error);
+}
+
+static void
+keep_image(struct store_writer *writer, struct cached_image **list, uint32_t number,
+           const struct kept_image *kept)
+{
+    struct cached_image *cached = cache_new_waiting(
+        &writer->sink->store->cache, writer->id.low, number, &kept->image, kept->wanted);
+
+    if (cached == NULL)
+        return;
+    cached->next = *list;
+    *list = cached;
+}
+
+/* The images that wait come into the cache as those of `file`, or go if that is NULL. */
+static void
+give_kept(struct store_writer *writer, struct store_file *file)
+{
+    if (file != NULL)
+        file->came_with_images = writer->blocks_kept != NULL;
+    enter_kept(writer, &writer->blocks_kept, file, 0);
+    enter_kept(writer, &writer->filters_kept, file,
+               file != NULL ? file->table.block_count : 0);
+}
+
+static void
+enter_kept(struct store_writer *writer, struct cached_image **list,
+           struct store_file *file, uint32_t first)
+{
+    while (*list != NULL) {
+        struct cached_image *cached = *list;
+
+        *list = cached->next;
+        if (file != NULL)
+            cache_enter_waiting(file, first + cached->index, cached);
+        else
+            cache_drop_waiting(&writer->sink->store->cache, writer->id.low, cached);
+    }
 }
 
 /* Copies the filters to their place in the table. */

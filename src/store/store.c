@@ -20,6 +20,7 @@ static void keep(struct runtime_service *service);
 static void let_go(struct runtime_service *service);
 static uint64_t memory(struct runtime_service *service);
 static uint64_t merge_memory(struct runtime_service *service);
+static uint64_t idle_memory(struct runtime_service *service);
 static void press(struct runtime_service *service, struct spine_runtime *runtime,
                   const struct service_room *room);
 static void shrink(struct runtime_service *service);
@@ -34,7 +35,7 @@ static void add_usage_locked(struct spine_store *store);
 static_assert(offsetof(struct spine_store, service) == 0,
               "a runtime knows no more of a store than its service");
 static const struct runtime_service_calls service_calls = {
-    keep, let_go, serve, serve_no_more, memory, merge_memory, press, shrink};
+    keep, let_go, serve, serve_no_more, memory, merge_memory, idle_memory, press, shrink};
 
 enum spine_status
 spine_store_open(const struct spine_backend *backend,
@@ -340,6 +341,12 @@ merge_memory(struct runtime_service *service)
     const struct spine_store *store = (struct spine_store *)(void *)service;
 
     return atomic_load_explicit(&store->merge_memory, memory_order_relaxed);
+}
+
+static uint64_t
+idle_memory(struct runtime_service *service)
+{
+    return cache_idle_bytes(&((struct spine_store *)(void *)service)->cache);
 }
 
 static void

@@ -32,6 +32,7 @@
  *     file_verify.c        looks at every byte of one
  *     cache.c              images in memory
  *     cache_queue.c        which of them stay
+ *     cache_waiting.c      those that wait for their file
  *     kept_rows.c          single rows of blocks that do not stay
  *     pin_extent.c         several images at a time
  *     store_extent.c       the same, by a job of a runtime
@@ -62,6 +63,7 @@
 #include "store/store_names.h"
 #include "store/store_object.h"
 #include "store/store_tell.h"
+#include "store/store_wanted.h"
 #include "store/store_work.h"
 #include "store/strips.h"
 #include "store/write_behind.h"
@@ -159,6 +161,8 @@ struct store_file {
     struct file_footer footer;
     /* Per block and filter, what the cache knows of it (store/cache.h). */
     uintptr_t *tags;
+    /* Images came into the cache with the file (store/store_wanted.h). */
+    bool came_with_images;
     /* Whose reads these are; see base/account.h. Set when its batch is charged. */
     account_payer payer;
     /* Bytes of all that, and of what store_file_holds() was told of. */

@@ -22,6 +22,9 @@
 
 #include <inttypes.h>
 
+/* The most bytes that are reserved because the first rows have many. */
+#define GUESSED_BYTES_MAX ((size_t)16 << 20)
+
 /* Some rows on their way. */
 struct encoding {
     /* Rows [begin, begin + rows) of the columns. */
@@ -42,6 +45,8 @@ static enum spine_status encode_fixed(struct cell_store *store,
 static enum spine_status encode_varying(struct cell_store *store,
                                         const struct tuple_source *source,
                                         struct spine_error *error);
+static bool
+reserve_cells(struct cell_store *store, uint64_t used, size_t done, size_t rows);
 static void encode_varying_chunk(struct cell_store *store,
                                  const struct tuple_source *source,
                                  struct encoding *encoding);
@@ -178,11 +183,27 @@ encode_varying(struct cell_store *store, const struct tuple_source *source,
             used += sizes[i];
             store->offsets[at + i + 1] = used;
         }
-        if (!array_reserve(&store->cells, &store->cells_capacity, 1, (size_t)used + 1))
+        if (!reserve_cells(store, used, at + encoding.rows, rows))
             return fail_nomem(error, "the cells of tuples", (size_t)used);
         encode_varying_chunk(store, source, &encoding);
     }
     return SPINE_OK;
+}
+
+/* Room for the `used` bytes of the first `done` of `rows`, and for the others if they are
+ * like these: cells that grow are copied again and again. */
+static bool
+reserve_cells(struct cell_store *store, uint64_t used, size_t done, size_t rows)
+{
+    uint64_t mean = used / done + 1;
+    size_t bytes = (size_t)used + 1;
+
+    if (used < store->cells_capacity)
+        return true;
+    mean += mean / 16;
+    if (rows <= GUESSED_BYTES_MAX / mean)
+        bytes = (size_t)mean * rows;
+    return array_reserve(&store->cells, &store->cells_capacity, 1, bytes);
 }
 
 static void

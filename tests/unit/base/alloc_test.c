@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/alloc.h"
 
+#include "base/stock.h"
+#include "harness/sanitized.h"
 #include "spine/types.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <uv.h>
 
 #include <cmocka.h>
+
+#if defined(__GLIBC__) && !defined(SANITIZED_ADDRESS) && !defined(SANITIZED_THREAD)
+#define KEEPS_MEMORY true
+#else
+#define KEEPS_MEMORY false
+#endif
 
 /* An allocator over an array that counts what goes through it and refuses on demand. */
 struct counting {
@@ -202,6 +211,44 @@ refusals_change_nothing(void **state)
     assert_int_equal(spine_set_allocator(NULL), SPINE_OK);
 }
 
+#define PIECE ((size_t)100 << 10)
+
+static void
+free_piece(void *memory)
+{
+    mem_free(memory, PIECE);
+}
+
+/* Which malloc would keep for the thread that took it first. */
+static void
+what_one_thread_frees_the_next_to_ask_gets(void **state)
+{
+    uv_thread_t thread;
+    void *memory = NULL, *again = NULL;
+
+    (void)state;
+    if (!KEEPS_MEMORY)
+        skip();
+    memory = mem_alloc(PIECE);
+    assert_non_null(memory);
+    assert_int_equal(uv_thread_create(&thread, free_piece, memory), 0);
+    assert_int_equal(uv_thread_join(&thread), 0);
+    assert_int_equal(spine_allocated_bytes(), 0);
+    again = mem_alloc(PIECE - PIECE / 32);
+    assert_ptr_equal(again, memory);
+    assert_int_equal(spine_allocated_bytes(), PIECE - PIECE / 32);
+    mem_free(again, PIECE - PIECE / 32);
+
+    /* It had all of its bytes still. */
+    assert_ptr_equal(mem_alloc(PIECE), memory);
+    mem_free(memory, PIECE);
+    mem_trim();
+    assert_null(stock_take(PIECE));
+    mem_free(mem_alloc(PIECE), PIECE);
+    assert_int_equal(spine_set_allocator(NULL), SPINE_OK);
+    assert_null(stock_take(PIECE));
+}
+
 int
 main(void)
 {
@@ -213,6 +260,7 @@ main(void)
         cmocka_unit_test(a_given_allocator_is_used_for_all),
         cmocka_unit_test(an_allocator_does_not_change_under_live_memory),
         cmocka_unit_test(refusals_change_nothing),
+        cmocka_unit_test(what_one_thread_frees_the_next_to_ask_gets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

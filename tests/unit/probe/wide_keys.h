@@ -23,6 +23,8 @@ enum lie {
     OUTLIERS,
     /* Letters, of which there are sixteen. */
     LETTERS,
+    /* Two small numbers of eight bytes each, and a byte. */
+    COLUMNS,
     /* Of any size: each begins with others, the empty one is there. */
     NESTED,
     LIES
@@ -75,6 +77,11 @@ wide_key(enum lie lie, uint64_t i, uint64_t count, size_t size)
     case ENDS_TIE:
         put_big(key.bytes, i / 700, 4);
         put_big(key.bytes + size - 2, i % 700, 2);
+        break;
+    case COLUMNS:
+        put_big(key.bytes, i / 900, 8);
+        put_big(key.bytes + 8, random_next(&random) >> 34, 8);
+        key.bytes[16] = (uint8_t)i;
         break;
     case LETTERS:
         for (size_t at = 0; at < size; at++)

@@ -6,9 +6,11 @@
 
 #include "runtime/pressure.h"
 
+#include "base/alloc.h"
 #include "runtime/pump.h"
 #include "runtime/runtime.h"
 #include "spine/spine.h"
+#include "store/store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -257,13 +259,13 @@ a_small_limit_sends_smaller_outputs_to_files(void **state)
     }
 }
 
-/* A quarter of the limit is the cache's, and what nobody needs of three quarters. */
+/* A quarter of the limit is the cache's, and what nobody needs of four fifths. */
 static void
 the_cache_gets_what_is_spare(void **state)
 {
     static const struct {
-        uint64_t percent, sixteenths;
-    } looks[] = {{20, 8}, {40, 5}, {60, 4}, {20, 8}, {84, 4}};
+        uint64_t percent, parts;
+    } looks[] = {{20, 39}, {40, 26}, {60, 16}, {20, 39}, {84, 16}};
     struct world world;
 
     (void)state;
@@ -273,7 +275,7 @@ the_cache_gets_what_is_spare(void **state)
 
         assert_int_equal(hold(&world, looks[i].percent), PRESSURE_NONE);
         spine_store_get_stats(world.store, &stats);
-        assert_int_equal(stats.cache_limit_bytes, LIMIT / 16 * looks[i].sixteenths);
+        assert_int_equal(stats.cache_limit_bytes, LIMIT / 64 * looks[i].parts);
     }
     world_release(&world);
 }
@@ -378,6 +380,90 @@ promises_fill_a_runtime(void **state)
     world_release(&world);
 }
 
+/* Four blocks are one percent. */
+#define BLOCK_BYTES_HERE ((size_t)PERCENT / 4)
+
+/* Fills `percent` of the limit with blocks in the cache. */
+static struct store_file *
+fill_cache(struct spine_store *store, uint32_t percent)
+{
+    const uint32_t blocks = 4 * percent;
+    uint8_t *image = mem_zalloc(BLOCK_BYTES_HERE);
+    struct store_writer *writer;
+    struct store_file *file;
+    struct cached_image *cached;
+
+    assert_non_null(image);
+    assert_int_equal(store_writer_new(store, &writer, NULL), SPINE_OK);
+    for (uint32_t i = 0; i < blocks; i++)
+        assert_int_equal(store_writer_block(writer, image, BLOCK_BYTES_HERE, false, NULL),
+                         SPINE_OK);
+    assert_int_equal(store_writer_finish(writer, &file, NULL), SPINE_OK);
+    for (uint32_t i = 0; i < blocks; i++) {
+        assert_int_equal(store_pin(file, i, false, &cached, NULL), SPINE_OK);
+        store_unpin(cached);
+    }
+    mem_free(image, BLOCK_BYTES_HERE);
+    return file;
+}
+
+static uint64_t
+cache_percent(struct spine_store *store)
+{
+    struct store_cache_counts counts;
+
+    store_cache_counts(store, &counts);
+    return counts.bytes / PERCENT;
+}
+
+/* What the cache has is no reason to wait: it gives way, and not before it has to. */
+static void
+the_cache_makes_room_for_what_is_promised(void **state)
+{
+    struct reservation first, second;
+    struct store_file *file;
+    struct world world;
+
+    (void)state;
+    world_init(&world, true);
+    assert_int_equal(hold(&world, 0), PRESSURE_NONE);
+    file = fill_cache(world.store, 20);
+    assert_in_range(cache_percent(world.store), 20, 21);
+    assert_int_equal(hold(&world, 50), PRESSURE_NONE);
+    assert_true(reserve(&world, 40 * PERCENT, false, &first));
+    assert_int_equal(runtime_weigh(world.runtime), PRESSURE_NONE);
+    assert_in_range(cache_percent(world.store), 20, 21);
+    /* 50, 40, and the least that a cache has, which is 25 / 16. */
+    assert_true(reserve(&world, 8 * PERCENT, false, &second));
+    assert_int_equal(runtime_weigh(world.runtime), PRESSURE_NONE);
+    runtime_unreserve(&second);
+    assert_false(reserve(&world, 9 * PERCENT, false, &second));
+    assert_int_equal(hold(&world, 60), PRESSURE_FULL);
+    assert_in_range(cache_percent(world.store), 0, 2);
+    runtime_unreserve(&first);
+    store_file_unref(file);
+    world_release(&world);
+}
+
+/* More than half of what the cache has goes when others take that much at once, and no
+ * level of pressure comes of it. */
+static void
+the_cache_gives_way_before_there_is_pressure(void **state)
+{
+    struct store_file *file;
+    struct world world;
+
+    (void)state;
+    world_init(&world, true);
+    assert_int_equal(hold(&world, 10), PRESSURE_NONE);
+    file = fill_cache(world.store, 55);
+    assert_in_range(cache_percent(world.store), 50, 56);
+    assert_int_equal(hold(&world, 50), PRESSURE_NONE);
+    assert_in_range(cache_percent(world.store), 16, 30);
+    store_file_unref(file);
+    world_release(&world);
+}
+
 /* Of what a merge could use it gets half of what is free. */
 static void
 what_is_free_is_granted(void **state)
@@ -417,6 +503,8 @@ main(void)
         cmocka_unit_test(merges_begin_when_they_fit),
         cmocka_unit_test(room_is_left_for_a_merge_that_frees),
         cmocka_unit_test(promises_fill_a_runtime),
+        cmocka_unit_test(the_cache_makes_room_for_what_is_promised),
+        cmocka_unit_test(the_cache_gives_way_before_there_is_pressure),
         cmocka_unit_test(what_is_free_is_granted),
     };
 

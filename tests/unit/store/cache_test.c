@@ -170,6 +170,110 @@ what_a_merge_reads_goes_unless_a_reader_wants_it(void **state)
     assert_int_equal(spine_allocated_bytes(), 0);
 }
 
+/* Writes a file of four blocks of which 1 and 2 take the place of wanted ones, and one
+ * filter for every two blocks. */
+static struct store_writer *
+write_kept(struct spine_store *store)
+{
+    uint8_t bytes[IMAGE_BYTES_MAX];
+    struct store_writer *writer;
+
+    assert_int_equal(store_writer_new(store, &writer, NULL), SPINE_OK);
+    for (uint32_t i = 0; i < 4; i++) {
+        const size_t size = image_of(i, bytes);
+
+        assert_int_equal(store_writer_block(writer, bytes, size, true, NULL), SPINE_OK);
+        if (i == 1 || i == 2)
+            store_writer_keep_block(writer, bytes, size, 3);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        const size_t size = image_of(4 + i, bytes);
+
+        /* Of no block, of blocks 1 and 2, and of block 3. */
+        assert_int_equal(
+            store_writer_filter(writer, (uint32_t[]){0, 1, 3}[i], bytes, size, NULL),
+            SPINE_OK);
+        store_writer_keep_filter(writer, bytes, size, (uint32_t[]){1, 3, 4}[i]);
+    }
+    return writer;
+}
+
+static void
+what_takes_the_place_of_wanted_blocks_is_there(void **state)
+{
+    static const bool is_kept[7] = {[1] = true, [2] = true, [5] = true};
+    struct read_disk disk = {0};
+    struct spine_store *store = read_disk_open(&disk, 64u << 20);
+    struct store_cache_counts counts;
+    struct store_writer *writer;
+    struct cached_image *cached;
+    struct store_file *file;
+
+    (void)state;
+    writer = write_kept(store);
+    store_cache_counts(store, &counts);
+    assert_true(counts.bytes > 0);
+    assert_int_equal(store_writer_finish(writer, &file, NULL), SPINE_OK);
+    for (uint32_t i = 0; i < 7; i++) {
+        assert_int_equal(store_wanted(file, i), is_kept[i] ? i == 5 ? 1 : 2 : 0);
+        cached = store_pin_resident(file, i, false);
+        assert_int_equal(cached != NULL, is_kept[i]);
+        if (cached == NULL)
+            continue;
+        expect_image(file, i, cached);
+        store_unpin(cached);
+        assert_int_equal(store_wanted(file, i), i == 5 ? 2 : 3);
+    }
+    assert_int_equal(disk.reads, 0);
+    store_file_unref(file);
+
+    /* Of a file that is given up nothing stays. */
+    store_writer_abort(write_kept(store));
+    store_cache_counts(store, &counts);
+    assert_int_equal(counts.bytes, 0);
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
+/* As long as the file is not there, what waits for it counts, and is a part of all. */
+static void
+what_waits_is_within_the_bound(void **state)
+{
+    const size_t bytes_max = 1000000;
+    struct read_disk disk = {0};
+    struct spine_store *store = read_disk_open(&disk, bytes_max);
+    uint8_t bytes[IMAGE_BYTES_MAX];
+    struct store_file *before, *file;
+    struct store_cache_counts counts;
+    struct store_writer *writer;
+    struct cached_image *cached;
+
+    (void)state;
+    assert_int_equal(write_file(store, 400, 0, &before, NULL), SPINE_OK);
+    for (uint32_t i = 0; i < 400; i++) {
+        assert_int_equal(store_pin(before, i, false, &cached, NULL), SPINE_OK);
+        store_unpin(cached);
+    }
+    assert_int_equal(store_writer_new(store, &writer, NULL), SPINE_OK);
+    for (uint32_t i = 0; i < 400; i++) {
+        const size_t size = image_of(i, bytes);
+
+        assert_int_equal(store_writer_block(writer, bytes, size, true, NULL), SPINE_OK);
+        store_writer_keep_block(writer, bytes, size, 1);
+        store_cache_counts(store, &counts);
+        assert_true(counts.bytes <= bytes_max);
+    }
+    assert_int_equal(store_writer_finish(writer, &file, NULL), SPINE_OK);
+    store_file_unref(before);
+    store_cache_counts(store, &counts);
+    assert_in_range(counts.bytes, bytes_max / 10, bytes_max / 4);
+    store_file_unref(file);
+    store_cache_counts(store, &counts);
+    assert_int_equal(counts.bytes, 0);
+    spine_store_close(store);
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
 static void
 runs_are_read_together(void **state)
 {
@@ -415,6 +519,8 @@ main(void)
         cmocka_unit_test(the_bound_holds_and_pinned_blocks_stay),
         cmocka_unit_test(some_blocks_of_a_loop_stay),
         cmocka_unit_test(what_a_merge_reads_goes_unless_a_reader_wants_it),
+        cmocka_unit_test(what_takes_the_place_of_wanted_blocks_is_there),
+        cmocka_unit_test(what_waits_is_within_the_bound),
         cmocka_unit_test(runs_are_read_together),
         cmocka_unit_test(a_read_that_fails_is_tried_again_by_the_next),
         cmocka_unit_test(an_image_is_checked_when_it_comes_in),
