@@ -19,7 +19,8 @@ struct value_filter;
 
 /* The task beside the levels' that makes one batch of everything. */
 #define COMPACTION_TASK SPINE_LEVELS
-/* The one that is the second lane of another (lanes.h). */
+/* Those that every spine has; the one that is the second lane of another (lanes.h) comes
+ * behind them when it is needed first. */
 #define LANE_TASK (SPINE_LEVELS + 1)
 #define TASK_COUNT (SPINE_LEVELS + 2)
 
@@ -34,7 +35,7 @@ struct aftermath {
     struct merge *failed_merge;     /* of a task that tries again */
     struct merge *merges[TASK_COUNT];
     struct fetch *fetches[TASK_COUNT];
-    struct halves *halves[TASK_COUNT];
+    struct halves *halves;
     size_t task_count; /* of these arrays; NULL where there was none */
     /* Merges that were told of; an error to tell of, which lives as long as this. */
     struct {

@@ -94,9 +94,9 @@ give_up_merges_locked(struct spine *spine, struct aftermath *after)
     bool waits = false;
 
     assert(mutex_is_held(&spine->mutex));
-    for (unsigned i = 0; i < TASK_COUNT; i++) {
-        merge_task_abandon_locked(&spine->locked.tasks[i], after);
-        waits = waits || spine->locked.tasks[i].state != TASK_IDLE;
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++) {
+        merge_task_abandon_locked(spine_task_locked(spine, i), after);
+        waits = waits || spine_task_locked(spine, i)->state != TASK_IDLE;
     }
     return waits;
 }
@@ -209,12 +209,12 @@ bool
 compaction_has_all_locked(const struct spine *spine)
 {
     const struct merge_task *task = &spine->locked.tasks[COMPACTION_TASK];
-    const struct merge_task *lane = &spine->locked.tasks[LANE_TASK];
+    const struct lane *lane = spine->locked.lane;
     size_t count = entry_set_sums(&task->inputs).count;
 
     assert(mutex_is_held(&spine->mutex));
-    if (lane->first == task)
-        count += entry_set_sums(&lane->inputs).count;
+    if (lane != NULL && lane->first == task)
+        count += entry_set_sums(&lane->task.inputs).count;
     return count == spine->locked.batch_count;
 }
 

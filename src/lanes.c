@@ -5,12 +5,17 @@
 
 #include "lanes.h"
 
+#include "base/alloc.h"
 #include "base/assert.h"
 
 static bool is_worth_a_lane_locked(const struct merge_task *task);
 static bool may_have_lane_locked(const struct merge_task *task);
 static bool may_begin_locked(const struct merge_task *task);
-static struct halves *new_halves(struct merge_task *task, uint64_t *fuel_rows);
+static struct lane *take_lane(struct merge_task *task);
+static struct lane *lane_new(const struct merge_task *task);
+static void leave_lane(struct merge_task *task, struct lane *lane);
+static struct halves *
+new_halves(struct merge_task *task, struct entry_set *homes, uint64_t *fuel_rows);
 static void append_unwritten(struct entry *entry, void *context);
 static void give_half_locked(struct merge_task *task, struct entry *entry,
                              struct entry *home, struct halved *halved,
@@ -28,22 +33,16 @@ struct unwritten {
     bool has_memory;
 };
 
-static struct merge_task *
-second_lane(const struct merge_task *task)
-{
-    return &task_spine(task)->locked.tasks[LANE_TASK];
-}
-
 void
 lanes_look_locked(struct merge_task *task)
 {
     struct spine *spine = task_spine(task);
 
     assert(mutex_is_held(&spine->mutex));
-    if (task->wants_lane)
-        return;
-    task->wants_lane = spine->locked.forces_lanes ? may_have_lane_locked(task)
-                                                  : is_worth_a_lane_locked(task);
+    if (task->lane == LANE_NONE &&
+        (spine->locked.forces_lanes ? may_have_lane_locked(task)
+                                    : is_worth_a_lane_locked(task)))
+        task->lane = LANE_WANTED;
 }
 
 static bool
@@ -64,8 +63,8 @@ may_have_lane_locked(const struct merge_task *task)
     struct spine *spine = task_spine(task);
     const struct entry_sums inputs = entry_set_sums(&task->inputs);
 
-    return task->level > 0 && task->first == NULL && !task->has_lane && !task->joins &&
-           !task->refuses_lane && !task->job.spare && !task->surveyed &&
+    return task->level > 0 && merge_task_first_locked(task) == NULL &&
+           task->lane == LANE_NONE && !task->job.spare && !task->surveyed &&
            task->untouched_rows == 0 && !value_filter_needs_groups(task->value_filter) &&
            inputs.count <= SLOT_SPLIT_MAX && inputs.storage_count == 0 &&
            runtime_placement(spine->runtime)->store == NULL &&
@@ -77,34 +76,95 @@ static bool
 may_begin_locked(const struct merge_task *task)
 {
     const struct spine *spine = task_spine(task);
+    const struct lane *lane = spine->locked.lane;
 
-    return second_lane(task)->state == TASK_IDLE && start_is_allowed_locked(spine) &&
-           !task->abandoned && !spine->locked.settles &&
+    return (lane == NULL || (lane->task.state == TASK_IDLE &&
+                             (lane->cutter == NULL || lane->cutter == task))) &&
+           start_is_allowed_locked(spine) && !task->abandoned && !spine->locked.settles &&
            spine->locked.next_compaction == NULL;
 }
 
 bool
 lanes_cut(struct merge_task *task, uint64_t *fuel_rows, bool *is_cut)
 {
+    struct lane *lane = take_lane(task);
+
     *is_cut = false;
     assert(task->merge == NULL);
-    if (task->halves == NULL)
-        task->halves = new_halves(task, fuel_rows);
-    if (task->halves != NULL && halves_step(task->halves, fuel_rows, is_cut) == SPINE_OK)
+    if (lane == NULL)
+        return false;
+    if (lane->halves == NULL)
+        lane->halves = new_halves(task, &lane->homes, fuel_rows);
+    if (lane->halves != NULL && halves_step(lane->halves, fuel_rows, is_cut) == SPINE_OK)
         return true;
-    halves_free(task->halves);
-    task->halves = NULL;
-    task->wants_lane = false;
-    task->refuses_lane = true;
+    leave_lane(task, lane);
     return false;
+}
+
+/* The task's until its inputs are cut. NULL: another task cuts, or there is no memory. */
+static struct lane *
+take_lane(struct merge_task *task)
+{
+    struct spine *spine = task_spine(task);
+    struct lane *made = NULL, *lane;
+
+    mutex_lock(&spine->mutex);
+    lane = spine->locked.lane;
+    mutex_unlock(&spine->mutex);
+    if (lane == NULL)
+        made = lane_new(task);
+
+    mutex_lock(&spine->mutex);
+    if (spine->locked.lane == NULL) {
+        spine->locked.lane = made;
+        made = NULL;
+    }
+    lane = spine->locked.lane;
+    if (lane == NULL)
+        task->lane = LANE_REFUSED;
+    else if (lane->cutter != NULL && lane->cutter != task) {
+        task->lane = LANE_NONE;
+        lane = NULL;
+    } else
+        lane->cutter = task;
+    mutex_unlock(&spine->mutex);
+    mem_free(made, sizeof *made);
+    return lane;
+}
+
+static struct lane *
+lane_new(const struct merge_task *task)
+{
+    struct lane *lane = mem_zalloc(sizeof *lane);
+
+    if (lane != NULL)
+        merge_task_init(&lane->task, task_spine(task), LANE_TASK, task->job.on_slice);
+    return lane;
+}
+
+/* The inputs cannot be cut. */
+static void
+leave_lane(struct merge_task *task, struct lane *lane)
+{
+    struct spine *spine = task_spine(task);
+    struct entry_set homes = {NULL};
+
+    halves_free(lane->halves);
+    lane->halves = NULL;
+    entry_set_unite(&homes, &lane->homes);
+    mutex_lock(&spine->mutex);
+    lane->cutter = NULL;
+    task->lane = LANE_REFUSED;
+    mutex_unlock(&spine->mutex);
+    entry_set_free(&homes);
 }
 
 /* Also makes a home for each second half. NULL: there is no seam, or no memory. */
 static struct halves *
-new_halves(struct merge_task *task, uint64_t *fuel_rows)
+new_halves(struct merge_task *task, struct entry_set *homes, uint64_t *fuel_rows)
 {
     struct unwritten inputs = {
-        .written = task->written, .homes = &task->homes, .has_memory = true};
+        .written = task->written, .homes = homes, .has_memory = true};
     struct halves *halves = NULL;
 
     if (entry_set_sums(&task->inputs).count > SLOT_SPLIT_MAX)
@@ -140,14 +200,19 @@ append_unwritten(struct entry *entry, void *context)
  * Where both halves have rows, the entry keeps the first one, and its double becomes the
  * home of the second. Where a batch is all on one side, its entry stays or moves.
  */
-void
+struct halves *
 lanes_begin_locked(struct merge_task *task, struct aftermath *after)
 {
-    struct entry *home = entry_set_take_chain(&task->homes);
+    struct lane *lane = task_spine(task)->locked.lane;
+    struct halves *halves = lane->halves;
+    struct entry *home = entry_set_take_chain(&lane->homes);
     size_t index = 0;
 
     assert(mutex_is_held(&task_spine(task)->mutex));
-    task->wants_lane = false;
+    assert(lane->cutter == task);
+    lane->halves = NULL;
+    lane->cutter = NULL;
+    task->lane = LANE_NONE;
     if (may_begin_locked(task)) {
         for (struct entry *entry = entry_set_take_chain(&task->inputs); entry != NULL;) {
             struct entry *next = entry->greater;
@@ -157,8 +222,7 @@ lanes_begin_locked(struct merge_task *task, struct aftermath *after)
             else {
                 struct entry *next_home = home->greater;
 
-                give_half_locked(task, entry, home, halves_of(task->halves, index++),
-                                 after);
+                give_half_locked(task, entry, home, halves_of(halves, index++), after);
                 home = next_home;
             }
             entry = next;
@@ -171,13 +235,14 @@ lanes_begin_locked(struct merge_task *task, struct aftermath *after)
         entry_set_add(&after->entries, home);
         home = next;
     }
+    return halves;
 }
 
 static void
 give_half_locked(struct merge_task *task, struct entry *entry, struct entry *home,
                  struct halved *halved, struct aftermath *after)
 {
-    struct merge_task *lane = second_lane(task);
+    struct merge_task *lane = &task_spine(task)->locked.lane->task;
 
     if (halved->half[1] == NULL)
         entry_set_add(&task->inputs, entry);
@@ -207,18 +272,18 @@ static void
 start_lane_locked(struct merge_task *task, struct aftermath *after)
 {
     struct spine *spine = task_spine(task);
-    struct merge_task *lane = second_lane(task);
+    struct lane *lane = spine->locked.lane;
 
     assert(mutex_is_held(&spine->mutex));
-    lane->level = task->level;
-    lane->ahead = task->ahead;
-    lane->bottom = task->bottom;
-    lane->looked = true;
+    lane->task.level = task->level;
+    lane->task.ahead = task->ahead;
+    lane->task.bottom = task->bottom;
+    lane->task.looked = true;
     lane->first = task;
-    task->has_lane = true;
-    spine->locked.lanes++;
-    merge_task_start_locked(lane, after);
-    merge_task_follow_locked(lane, task);
+    lane->begun++;
+    task->lane = LANE_HAD;
+    merge_task_start_locked(&lane->task, after);
+    merge_task_follow_locked(&lane->task, task);
     spine_changed_locked(spine, after);
 }
 
@@ -235,34 +300,33 @@ bool
 lanes_is_merged_locked(const struct merge_task *task)
 {
     assert(mutex_is_held(&task_spine(task)->mutex));
-    return task->has_lane && task->merge == NULL &&
+    return task->lane == LANE_HAD && task->merge == NULL &&
            entry_set_sums(&task->inputs).count == (task->written != NULL);
 }
 
 bool
 lanes_waits_locked(const struct merge_task *task)
 {
-    const struct merge_task *lane = second_lane(task);
+    const struct lane *lane = task_spine(task)->locked.lane;
 
     return lanes_is_merged_locked(task) && lane->first == task &&
-           lane->state != TASK_ENDED;
+           lane->task.state != TASK_ENDED;
 }
 
 bool
 lanes_join_locked(struct merge_task *task)
 {
-    struct merge_task *lane = second_lane(task);
+    struct lane *lane = task_spine(task)->locked.lane;
 
     assert(!lanes_waits_locked(task));
     if (!lanes_is_merged_locked(task))
         return true;
     if (lane->first == task) {
-        entry_set_unite(&task->inputs, &lane->inputs);
+        entry_set_unite(&task->inputs, &lane->task.inputs);
         lane->first = NULL;
-        lane->state = TASK_IDLE;
+        lane->task.state = TASK_IDLE;
     }
-    task->has_lane = false;
-    task->joins = true;
+    task->lane = LANE_JOINED;
     task->job.rows_left = 0;
     if (entry_set_sums(&task->inputs).count == 1)
         task->written = NULL;
@@ -272,7 +336,7 @@ lanes_join_locked(struct merge_task *task)
 bool
 lanes_keep_locked(struct merge_task *task, struct entry *home, struct aftermath *after)
 {
-    struct merge_task *const first = task->first;
+    struct merge_task *const first = merge_task_first_locked(task);
 
     assert(mutex_is_held(&task_spine(task)->mutex));
     if (first == NULL)
@@ -283,6 +347,6 @@ lanes_keep_locked(struct merge_task *task, struct entry *home, struct aftermath 
     home->level = slot_level(task_spine(task)->policy, home->batch->info.rows);
     entry_set_add(&task->inputs, home);
     task->state = TASK_ENDED;
-    task->first = first;
+    task_spine(task)->locked.lane->first = first;
     return true;
 }

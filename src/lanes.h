@@ -30,13 +30,13 @@
 void lanes_look_locked(struct merge_task *task);
 /*
  * Cuts the inputs of a task whose merge has not begun; `*is_cut` when they are.
- * Otherwise another slice goes on, as long as the task has `halves`. False: there is no
- * seam, or no memory; the merge goes on as if there were no lanes. Worker.
+ * Otherwise another slice goes on. False: there is no seam, no memory, or another task
+ * cuts; the merge goes on as if there were no lanes. Worker.
  */
 bool lanes_cut(struct merge_task *task, uint64_t *fuel_rows, bool *is_cut);
-/* Gives the second lane its inputs, unless it must not begin now. Cannot fail. What is
- * left over is in task->halves. */
-void lanes_begin_locked(struct merge_task *task, struct aftermath *after);
+/* Gives the second lane its inputs, unless it must not begin now. Cannot fail. Returns
+ * what is left over, which the caller frees without the lock. */
+struct halves *lanes_begin_locked(struct merge_task *task, struct aftermath *after);
 /* Rows of the inputs that the merge has not written. */
 uint64_t lanes_rows_left_locked(const struct merge_task *task);
 /* Has the task merged all rows on its side of the seam? */

@@ -171,7 +171,7 @@ task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
         slice->rows_left = entry_set_sums(&task->inputs).rows;
         goto out;
     }
-    if (task->merge == NULL && task->wants_lane) {
+    if (task->merge == NULL && task->lane == LANE_WANTED) {
         slice->is_looking = lanes_cut(task, &fuel_left, &slice->is_cut);
         slice->rows_left = task->job.rows_left;
         if (slice->is_looking)
@@ -191,7 +191,7 @@ task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
     slice->rows_left = merge_rows_left(task->merge);
     if (merge_done(task->merge)) {
         slice->resumable = true;
-        if (task->has_lane)
+        if (task->lane == LANE_HAD)
             TRY(split_end(task, &fuel_left, &slice->split, &slice->is_split,
                           &slice->error));
         else
@@ -233,10 +233,8 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
         task->failures = 0;
     }
     if (slice->is_cut) {
-        lanes_begin_locked(task, after);
+        slice->halves = lanes_begin_locked(task, after);
         slice->rows_left = lanes_rows_left_locked(task);
-        slice->halves = task->halves;
-        task->halves = NULL;
     }
 
     if (slice->status != SPINE_OK && !may_retry_locked(task, slice, after)) {
@@ -330,7 +328,7 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     if (task->level == 0 && !task->ahead)
         spine->locked.fuel_average =
             slot_fuel_average(spine->locked.fuel_average, task->fuel_used);
-    if (task != &spine->locked.tasks[LANE_TASK])
+    if (!merge_task_is_second_locked(task))
         end_told_locked(task, NULL, info->rows > 0 ? output : NULL, after);
 
     spine->locked.batch_count -= inputs.count;
@@ -365,7 +363,7 @@ count_merge_locked(struct merge_task *task, const struct merge_counts *counts)
     struct task_counters *of_level = task_counters(task);
 
     merge_task_count_read_locked(task, counts);
-    if (task->first != NULL)
+    if (merge_task_first_locked(task) != NULL)
         return;
     of_level->merges++;
     of_level->merged_batches += entry_set_sums(&task->inputs).count;
@@ -420,7 +418,7 @@ may_retry_locked(struct merge_task *task, const struct slice *slice,
     if (retry_ms != UINT32_MAX &&
         now_ns - task->failing_since_ns >= retry_ms * UINT64_C(1000000))
         return false;
-    if (task->failures < UINT16_MAX)
+    if (task->failures < UINT8_MAX)
         task->failures++;
     task_spine(task)->locked.counters.merge_retries++;
     after->error = &slice->error;
@@ -442,13 +440,13 @@ merge_fail_locked(struct merge_task *task, const struct slice *slice,
 {
     struct spine *spine = task_spine(task);
     const enum error_class class = error_class(slice->status);
-    struct merge_task *const first = task->first;
+    struct merge_task *const first = merge_task_first_locked(task);
 
     if (task->ahead && class != ERROR_PERMANENT)
         spine->locked.ahead_wait_rows =
             merge_task_rank(task, entry_set_sums(&task->inputs).rows);
     else if (class != ERROR_SETTLING || !compaction_settle_locked(task, after)) {
-        if (first != NULL || task != &spine->locked.tasks[LANE_TASK])
+        if (first != NULL || !merge_task_is_second_locked(task))
             end_told_locked(task, &slice->error, NULL, after);
         set_error_locked(spine, &slice->error, after);
     }

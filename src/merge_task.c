@@ -169,7 +169,7 @@ merge_task_count_read_locked(struct merge_task *task, const struct merge_counts 
 
     assert(mutex_is_held(&task_spine(task)->mutex));
     of_spine->retain_rows_dropped += counts->rows_dropped;
-    if (task->joins)
+    if (task->lane == LANE_JOINED)
         return;
     task_counters(task)->merge_rows_in += counts->rows_in;
     of_spine->merge_blocks_shared += counts->blocks_shared;
@@ -184,16 +184,12 @@ merge_task_to_idle_locked(struct merge_task *task, struct aftermath *after)
     survey_unblock_locked(task_spine(task), task);
     after->merges[after->task_count] = task->merge;
     after->fetches[after->task_count] = task->fetch;
-    after->halves[after->task_count] = task->halves;
-    entry_set_unite(&after->entries, &task->homes);
     after->key_filters[after->task_count] = task->key_filter;
     after->value_filters[after->task_count] = task->value_filter;
     after->task_count++;
     task->merge = NULL;
     task->fetch = NULL;
-    task->halves = NULL;
     task->lacks = false;
-    task->wants_lane = task->refuses_lane = task->joins = false;
     task->key_filter = NULL;
     task->value_filter = NULL;
     task->abandoned = false;
@@ -216,20 +212,28 @@ static void
 leave_lanes_locked(struct merge_task *task, struct aftermath *after)
 {
     struct spine *spine = task_spine(task);
-    struct merge_task *lane = &spine->locked.tasks[LANE_TASK];
+    struct lane *lane = spine->locked.lane;
 
     assert(mutex_is_held(&spine->mutex));
-    if (task->first != NULL) {
-        runtime_wake(spine->runtime, &task->first->job);
-        after->kick = true;
-        task->first = NULL;
+    assert(lane != NULL || task->lane != LANE_HAD);
+    if (lane != NULL && task == lane->cutter) {
+        assert(after->halves == NULL);
+        after->halves = lane->halves;
+        entry_set_unite(&after->entries, &lane->homes);
+        lane->halves = NULL;
+        lane->cutter = NULL;
     }
-    if (task->has_lane && lane->first == task) {
+    if (lane != NULL && task == &lane->task && lane->first != NULL) {
+        runtime_wake(spine->runtime, &lane->first->job);
+        after->kick = true;
         lane->first = NULL;
-        if (lane->state == TASK_ENDED) {
-            spine_add_output_locked(spine, entry_set_take_any(&lane->inputs));
-            lane->state = TASK_IDLE;
+    }
+    if (task->lane == LANE_HAD && lane->first == task) {
+        lane->first = NULL;
+        if (lane->task.state == TASK_ENDED) {
+            spine_add_output_locked(spine, entry_set_take_any(&lane->task.inputs));
+            lane->task.state = TASK_IDLE;
         }
     }
-    task->has_lane = false;
+    task->lane = LANE_NONE;
 }

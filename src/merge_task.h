@@ -21,6 +21,15 @@ struct aftermath;
 
 enum task_state { TASK_IDLE, TASK_QUEUED, TASK_PARKED, TASK_ENDED };
 
+/* What of a second lane a merge has (lanes.h). */
+enum {
+    LANE_NONE,
+    LANE_WANTED,  /* a thread had nothing to do: its inputs are to be cut */
+    LANE_REFUSED, /* they cannot be */
+    LANE_HAD,     /* they are, and the two outputs are not joined yet */
+    LANE_JOINED   /* its inputs are the outputs of both lanes */
+};
+
 /*
  * A merge of one slot. While its job runs, the worker owns `merge`; all else is guarded
  * by the spine's lock.
@@ -33,7 +42,8 @@ struct merge_task {
     uint8_t level;
     /* Slices that failed, by an error that may pass, since something went well; or more
      * than that. */
-    uint16_t failures;
+    uint8_t failures;
+    uint8_t lane;         /* LANE_NONE and so on */
     uint32_t batch_count; /* of the spine when the merge began */
     /* Its inputs are wanted back: give up at the end of the slice. */
     bool abandoned;
@@ -44,10 +54,6 @@ struct merge_task {
     bool told;         /* tell_merge_begin() was called for it */
     bool looked;       /* for company (company.h), or there is none to look for */
     bool lacks;        /* its job waits until a block is there */
-    bool wants_lane;   /* a thread had nothing to do: its inputs are to be cut */
-    bool refuses_lane; /* they cannot be */
-    bool has_lane;     /* they are, and the two outputs are not joined yet */
-    bool joins;        /* its inputs are the outputs of both lanes */
     bool has_frontier; /* as the three below */
     struct entry_set inputs;
     /* One of the inputs: what a merge that was split has written. Otherwise NULL. */
@@ -63,12 +69,6 @@ struct merge_task {
     struct value_filter *value_filter;
     /* NULL until the first slice. */
     struct merge *merge;
-    /* Its inputs while they are cut, of the worker, as `merge` is; otherwise NULL. */
-    struct halves *halves;
-    /* With these: an entry for the second half of each. */
-    struct entry_set homes;
-    /* Of the second lane: the first, unless that has been given up. */
-    struct merge_task *first;
     /* What the search for company reads, while it does; otherwise NULL. */
     struct fetch *fetch;
     uint64_t fuel_used;
@@ -79,6 +79,22 @@ struct merge_task {
     struct task_counters counters;
     /* When the first of `failures` slices failed. */
     uint64_t failing_since_ns;
+};
+
+/*
+ * What a spine has from the first time that a merge is to be cut in two lanes, until it
+ * is closed. Guarded by the lock, but for what is of the worker of `cutter`.
+ */
+struct lane {
+    struct merge_task task; /* the second lane */
+    /* The first lane, unless that has been given up. */
+    struct merge_task *first;
+    /* Whose inputs are being cut; NULL: nobody's. */
+    struct merge_task *cutter;
+    /* These inputs, and with them an entry for the second half of each. Of the worker. */
+    struct halves *halves;
+    struct entry_set homes;
+    unsigned begun; /* how often there was a second lane */
 };
 
 /* ---- merge_task.c ---- */

@@ -52,7 +52,7 @@ is_due(const struct merge_task *task)
     const struct entry_sums inputs = entry_set_sums(&task->inputs);
     struct merge_counts counts;
 
-    if (task->wants_lane)
+    if (task->lane == LANE_WANTED)
         return true;
     merge_counts(task->merge, &counts);
     /* What was taken over is not there twice. */

@@ -179,8 +179,8 @@ is_idle_locked(const struct spine *spine, const void *context)
     /* It may find that a merge is due. */
     if (!paused && spine->locked.survey.queued)
         return false;
-    for (unsigned i = 0; i < TASK_COUNT; i++) {
-        const enum task_state state = spine->locked.tasks[i].state;
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++) {
+        const enum task_state state = spine_task_locked(spine, i)->state;
 
         if (state == TASK_QUEUED || (state == TASK_PARKED && !paused))
             return false;

@@ -24,7 +24,7 @@ lanes_begun(struct spine *spine)
     unsigned lanes;
 
     mutex_lock(&spine->mutex);
-    lanes = spine->locked.lanes;
+    lanes = spine->locked.lane != NULL ? spine->locked.lane->begun : 0;
     mutex_unlock(&spine->mutex);
     return lanes;
 }
