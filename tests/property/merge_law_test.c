@@ -269,8 +269,13 @@ test_fuel_does_not_matter(void **state)
     assert_true(property_holds(&law));
     printf("%llu splits, %llu second lanes\n", (unsigned long long)merge_splits,
            (unsigned long long)merge_lanes);
-    if (harness_cases(law.cases) >= law.cases)
-        assert_true(merge_splits > 0 && merge_lanes > 0);
+    if (harness_cases(law.cases) < law.cases)
+        return;
+    assert_true(merge_splits > 0);
+#ifndef SPINE_BLOCKS_ELSEWHERE
+    /* Where there is a store all merges have one lane. */
+    assert_true(merge_lanes > 0);
+#endif
 }
 
 int
