@@ -10,6 +10,7 @@
 #include "entry.h"
 
 struct compaction;
+struct halves;
 struct key_filter;
 struct merge;
 struct spine;
@@ -18,7 +19,10 @@ struct value_filter;
 
 /* The task beside the levels' that makes one batch of everything. */
 #define COMPACTION_TASK SPINE_LEVELS
-#define TASK_COUNT (SPINE_LEVELS + 1)
+/* Those that every spine has; the one that is the second lane of another (lanes.h) comes
+ * behind them when it is needed first. */
+#define LANE_TASK (SPINE_LEVELS + 1)
+#define TASK_COUNT (SPINE_LEVELS + 2)
 
 /* What a critical section leaves to be done after it. Zero at first. */
 struct aftermath {
@@ -31,6 +35,7 @@ struct aftermath {
     struct merge *failed_merge;     /* of a task that tries again */
     struct merge *merges[TASK_COUNT];
     struct fetch *fetches[TASK_COUNT];
+    struct halves *halves;
     size_t task_count; /* of these arrays; NULL where there was none */
     /* Merges that were told of; an error to tell of, which lives as long as this. */
     struct {

@@ -163,10 +163,9 @@ join_locked(struct spine *spine, struct compaction **fresh)
     const struct merge_task *task = &spine->locked.tasks[COMPACTION_TASK];
     /* What a merge under way reads is all there is, and it makes of that what one that
      * begins now would. */
-    const bool joins_running =
-        task->state != TASK_IDLE && !task->abandoned &&
-        entry_set_sums(&task->inputs).count == spine->locked.batch_count &&
-        compaction_has_present_rules_locked(task);
+    const bool joins_running = task->state != TASK_IDLE && !task->abandoned &&
+                               compaction_has_all_locked(spine) &&
+                               compaction_has_present_rules_locked(task);
     struct compaction **at =
         joins_running ? &spine->locked.compaction : &spine->locked.next_compaction;
 

@@ -51,7 +51,7 @@ compaction_settle_locked(struct merge_task *task, struct aftermath *after)
 
     assert(mutex_is_held(&task_spine(task)->mutex));
     if (task->level == COMPACTION_TASK) {
-        if (entry_set_sums(&task->inputs).count == spine->locked.batch_count &&
+        if (compaction_has_all_locked(spine) &&
             (spine_must_settle_locked(spine) ||
              compaction_has_present_rules_locked(task)))
             return false;
@@ -86,16 +86,17 @@ postpone_locked(struct spine *spine, struct aftermath *after)
     let_go_locked(next, after);
 }
 
-/* Gives up the merges of all levels. True when one has yet to end its slice. */
+/* Gives up the merges of all levels; no compaction runs. True when one has yet to end its
+ * slice. */
 static bool
 give_up_merges_locked(struct spine *spine, struct aftermath *after)
 {
     bool waits = false;
 
     assert(mutex_is_held(&spine->mutex));
-    for (unsigned level = 0; level < SPINE_LEVELS; level++) {
-        merge_task_abandon_locked(&spine->locked.tasks[level], after);
-        waits = waits || spine->locked.tasks[level].state != TASK_IDLE;
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++) {
+        merge_task_abandon_locked(spine_task_locked(spine, i), after);
+        waits = waits || spine_task_locked(spine, i)->state != TASK_IDLE;
     }
     return waits;
 }
@@ -202,6 +203,19 @@ let_go_locked(struct compaction *compaction, struct aftermath *after)
 {
     compaction->next = after->compactions;
     after->compactions = compaction;
+}
+
+bool
+compaction_has_all_locked(const struct spine *spine)
+{
+    const struct merge_task *task = &spine->locked.tasks[COMPACTION_TASK];
+    const struct lane *lane = spine->locked.lane;
+    size_t count = entry_set_sums(&task->inputs).count;
+
+    assert(mutex_is_held(&spine->mutex));
+    if (lane != NULL && lane->first == task)
+        count += entry_set_sums(&lane->task.inputs).count;
+    return count == spine->locked.batch_count;
 }
 
 bool

@@ -68,6 +68,8 @@ bool compaction_start_locked(struct spine *spine, struct aftermath *after);
  * all that there is overflows.
  */
 bool compaction_settle_locked(struct merge_task *task, struct aftermath *after);
+/* Does the compaction under way, in both of its lanes, have every batch? */
+bool compaction_has_all_locked(const struct spine *spine);
 /* True when frontier and filters are those that the task's merge began with. */
 bool compaction_has_present_rules_locked(const struct merge_task *task);
 /* Ends the compaction under way, if there is one: with its batch, or by `error`. */

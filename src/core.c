@@ -30,6 +30,7 @@ aftermath_run(struct spine *spine, struct aftermath *after)
         key_filter_unref(after->key_filters[i]);
         value_filter_unref(after->value_filters[i]);
     }
+    halves_free(after->halves);
     while (after->compactions != NULL) {
         struct compaction *compaction = after->compactions;
 
@@ -69,8 +70,8 @@ spine_add_output_locked(struct spine *spine, struct entry *entry)
     unsigned top_level = entry_set_top_level(&spine->locked.loose);
 
     assert(mutex_is_held(&spine->mutex));
-    for (unsigned i = 0; i < TASK_COUNT; i++) {
-        const unsigned level = entry_set_top_level(&spine->locked.tasks[i].inputs);
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++) {
+        const unsigned level = entry_set_top_level(&spine_task_locked(spine, i)->inputs);
 
         top_level = level > top_level ? level : top_level;
     }

@@ -85,7 +85,8 @@ struct spine {
     struct condition idle;
     struct {
         struct entry_set loose;
-        struct merge_task tasks[TASK_COUNT];
+        struct merge_task tasks[LANE_TASK];
+        struct lane *lane; /* NULL before the first */
         /* Loose, and those that are inputs of tasks. */
         size_t batch_count;
         uint64_t sequence; /* of the last batch that came in */
@@ -99,11 +100,13 @@ struct spine {
         bool closed_inside; /* by a callback of this spine: its job frees the spine */
         bool scout_queued;
         bool report_queued;
-        bool settles; /* the next compaction is due: compaction_settle_locked() */
+        bool settles;      /* the next compaction is due: compaction_settle_locked() */
+        bool forces_lanes; /* of tests: as if a thread had nothing to do */
         unsigned pauses;
-        unsigned callers; /* threads inside calls that may wait */
-        unsigned wakes;   /* times that waiting threads were told to look again */
-        unsigned errors;  /* that were sticky */
+        unsigned callers;  /* threads inside calls that may wait */
+        unsigned sleepers; /* of these, those that found nothing to run */
+        unsigned wakes;    /* times that waiting threads were told to look again */
+        unsigned errors;   /* that were sticky */
         uint64_t fuel_average;
         uint64_t ahead_wait_rows; /* to be inserted before merges ahead: one failed */
         /* Of saved batches, that merges ahead may read until the next cut (saving.h). */
@@ -135,6 +138,46 @@ static inline struct spine *
 task_spine(const struct merge_task *task)
 {
     return container_of(task->job.owner, struct spine, jobs);
+}
+
+/* Tasks have numbers from 0 to before this: those of the levels, COMPACTION_TASK, and
+ * LANE_TASK where there is one. */
+static inline unsigned
+spine_task_count_locked(const struct spine *spine)
+{
+    return spine->locked.lane != NULL ? TASK_COUNT : LANE_TASK;
+}
+
+static inline struct merge_task *
+spine_task_locked(const struct spine *spine, unsigned number)
+{
+    /* The tasks are as little part of what is const here as the lane is. */
+    return number == LANE_TASK ? &spine->locked.lane->task
+                               : (struct merge_task *)&spine->locked.tasks[number];
+}
+
+/* Of the second lane, the first one; otherwise NULL. */
+static inline struct merge_task *
+merge_task_first_locked(const struct merge_task *task)
+{
+    const struct lane *lane = task_spine(task)->locked.lane;
+
+    return lane != NULL && task == &lane->task ? lane->first : NULL;
+}
+
+static inline bool
+merge_task_is_second_locked(const struct merge_task *task)
+{
+    const struct lane *lane = task_spine(task)->locked.lane;
+
+    return lane != NULL && task == &lane->task;
+}
+
+/* Where the merges of a task are counted: those of a second lane with the first. */
+static inline struct task_counters *
+task_counters(const struct merge_task *task)
+{
+    return &task_spine(task)->locked.tasks[task->level].counters;
 }
 
 /* ---- core.c ---- */

@@ -147,7 +147,7 @@ static void
 add_tasks_locked(const struct spine *spine, struct spine_stats *out)
 {
     assert(mutex_is_held(&spine->mutex));
-    for (unsigned i = 0; i < TASK_COUNT; i++) {
+    for (unsigned i = 0; i < LANE_TASK; i++) {
         const struct task_counters *counters = &spine->locked.tasks[i].counters;
 
 #define ADD(name) out->name += counters->name;
@@ -189,9 +189,9 @@ level_stats_locked(const struct spine *spine, unsigned level,
     TASK_COUNTERS(COPY)
 #undef COPY
     add_loose(out, &loose);
-    for (unsigned i = 0; i < TASK_COUNT; i++) {
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++) {
         const struct entry_sums merging =
-            entry_set_level(&spine->locked.tasks[i].inputs, level);
+            entry_set_level(&spine_task_locked(spine, i)->inputs, level);
 
         add_merging(out, &merging);
     }
@@ -314,9 +314,11 @@ count_locked(const struct spine *spine, struct census *census)
     size_t batch_count = count_set(census, &spine->locked.loose, "loose");
 
     assert(mutex_is_held(&spine->mutex));
-    for (unsigned i = 0; i < TASK_COUNT; i++) {
-        batch_count += count_set(census, &spine->locked.tasks[i].inputs, "merging");
-        TRY_RETURN(check_task(&spine->locked.tasks[i], census->error));
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++) {
+        const struct merge_task *task = spine_task_locked(spine, i);
+
+        batch_count += count_set(census, &task->inputs, "merging");
+        TRY_RETURN(check_task(task, census->error));
     }
     if (census->status == SPINE_OK && batch_count != spine->locked.batch_count)
         return spine_fail(census->error, SPINE_CORRUPT,
@@ -359,8 +361,8 @@ check_task(const struct merge_task *task, struct spine_error *error)
     const bool idle = task->state == TASK_IDLE;
     const size_t count = entry_set_sums(&task->inputs).count;
 
-    if (idle != (count == 0) || (idle && task->merge != NULL) ||
-        (task->job.spare && !task->ahead))
+    if ((idle != (count == 0) && task->lane != LANE_HAD) ||
+        (idle && task->merge != NULL) || (task->job.spare && !task->ahead))
         return spine_fail(error, SPINE_CORRUPT,
                           "level %u: a merge of %zu batches is in state %d", task->level,
                           count, (int)task->state);
@@ -372,8 +374,8 @@ check_section_locked(const struct spine *spine, struct entry_range range, void *
 {
     assert(mutex_is_held(&spine->mutex));
     check_set(context, &spine->locked.loose, "loose", range);
-    for (unsigned i = 0; i < TASK_COUNT; i++)
-        check_set(context, &spine->locked.tasks[i].inputs, "merging", range);
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++)
+        check_set(context, &spine_task_locked(spine, i)->inputs, "merging", range);
 }
 
 static void

@@ -50,8 +50,8 @@ each_in_range_locked(const struct spine *spine, struct entry_range range, void *
 
     assert(mutex_is_held(&spine->mutex));
     entry_set_each(&spine->locked.loose, range, listener->on_entry, listener->context);
-    for (unsigned i = 0; i < TASK_COUNT; i++)
-        entry_set_each(&spine->locked.tasks[i].inputs, range, listener->on_entry,
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++)
+        entry_set_each(&spine_task_locked(spine, i)->inputs, range, listener->on_entry,
                        listener->context);
 }
 
@@ -108,8 +108,9 @@ next_of_all_locked(const struct spine *spine, uint64_t sequence)
     uint64_t next = entry_set_next(&spine->locked.loose, sequence);
 
     assert(mutex_is_held(&spine->mutex));
-    for (unsigned i = 0; i < TASK_COUNT; i++) {
-        const uint64_t in_task = entry_set_next(&spine->locked.tasks[i].inputs, sequence);
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++) {
+        const uint64_t in_task =
+            entry_set_next(&spine_task_locked(spine, i)->inputs, sequence);
 
         next = in_task < next ? in_task : next;
     }

@@ -29,7 +29,7 @@ merge_task_begin(struct merge_task *task, const struct read_waiter *waiter,
     const size_t count = entry_set_sums(&task->inputs).count - (task->written != NULL);
     struct unread unread = {.written = task->written};
     struct merge_options options = {
-        .advance_times = task->has_frontier,
+        .advance_times = task->has_frontier && task->lane != LANE_JOINED,
         .may_keep_times = task->level != COMPACTION_TASK,
         .frontier = task->frontier,
         .untouched_rows = task->untouched_rows,

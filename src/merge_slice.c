@@ -13,6 +13,7 @@
 #include "compaction.h"
 #include "company.h"
 #include "core.h"
+#include "lanes.h"
 #include "listing.h"
 #include "observe/observe.h"
 #include "relief.h"
@@ -46,8 +47,12 @@ struct slice {
     struct split split;
     /* It goes on when a block is there. */
     bool lacks;
-    /* It only looked for company, and the merge has not begun. */
+    /* It only looked for company, or cut the inputs in two, and the merge has not
+     * begun. */
     bool is_looking;
+    /* All inputs are cut, and what was left over of that. */
+    bool is_cut;
+    struct halves *halves;
     uint64_t fuel_used;
     uint64_t rows_left;
     uint64_t ns;
@@ -65,6 +70,9 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
 static void read_ended(void *context);
 static void
 publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *after);
+static void
+count_merge_locked(struct merge_task *task, const struct merge_counts *counts);
+static void publish_nothing_locked(struct merge_task *task, struct aftermath *after);
 static void end_told_locked(struct merge_task *task, const struct spine_error *error,
                             struct spine_batch *batch, struct aftermath *after);
 static bool may_retry_locked(struct merge_task *task, const struct slice *slice,
@@ -93,11 +101,12 @@ merge_slice(struct job *job, uint64_t *fuel_rows)
 
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
-    if (slice.done || slice.is_split)
+    if (slice.done || slice.is_split || slice.is_cut)
         spine_publish_wait_locked(spine);
     slice_end_locked(task, &slice, &after);
     spine_finish(spine, &after);
     split_release(&slice.split);
+    halves_free(slice.halves);
 }
 
 /* What the slice has done; before it is published, so that the inputs are there. */
@@ -136,8 +145,11 @@ slice_fuel(struct merge_task *task, uint64_t fuel_rows)
         fuel = SLOT_FUEL_START;
     else if (fuel == 0)
         fuel = spine->locked.fuel_average;
-    if (spine->locked.closing || spine->locked.pauses > 0 || task->abandoned)
+    if (spine->locked.closing || spine->locked.pauses > 0 || task->abandoned ||
+        lanes_is_merged_locked(task))
         fuel = 0;
+    else
+        lanes_look_locked(task);
     mutex_unlock(&spine->mutex);
     return fuel < fuel_rows ? fuel : fuel_rows;
 }
@@ -159,6 +171,12 @@ task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
         slice->rows_left = entry_set_sums(&task->inputs).rows;
         goto out;
     }
+    if (task->merge == NULL && task->lane == LANE_WANTED) {
+        slice->is_looking = lanes_cut(task, &fuel_left, &slice->is_cut);
+        slice->rows_left = task->job.rows_left;
+        if (slice->is_looking)
+            goto out;
+    }
     if (task->merge == NULL) {
         slice->is_starved = !relief_reserve(task, &budget);
         if (slice->is_starved)
@@ -173,10 +191,14 @@ task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
     slice->rows_left = merge_rows_left(task->merge);
     if (merge_done(task->merge)) {
         slice->resumable = true;
-        TRY(merge_seal(task->merge, &fuel_left, &slice->output, &slice->error));
+        if (task->lane == LANE_HAD)
+            TRY(split_end(task, &fuel_left, &slice->split, &slice->is_split,
+                          &slice->error));
+        else
+            TRY(merge_seal(task->merge, &fuel_left, &slice->output, &slice->error));
         slice->resumable = false;
         slice->done = slice->output != NULL;
-        slice->lacks = !slice->done && merge_lacks(task->merge);
+        slice->lacks = !slice->done && !slice->is_split && merge_lacks(task->merge);
     } else {
         TRY(split_make(task, &fuel_left, &slice->split, &slice->is_split, &slice->error));
         slice->lacks = !slice->is_split && merge_lacks(task->merge);
@@ -197,9 +219,9 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
     struct spine *spine = task_spine(task);
     struct spine_counters *counters = &spine->locked.counters;
 
-    task->counters.merge_slices += slice->fuel_used > 0;
-    task->counters.merge_ns += slice->ns;
-    task->counters.merge_cpu_ns += slice->cpu_ns;
+    task_counters(task)->merge_slices += slice->fuel_used > 0;
+    task_counters(task)->merge_ns += slice->ns;
+    task_counters(task)->merge_cpu_ns += slice->cpu_ns;
     if (slice->ns > counters->slice_ns_max)
         counters->slice_ns_max = slice->ns;
     PROBE(slice, spine->number, task->level, slice->fuel_used, slice->ns);
@@ -209,6 +231,10 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
         split_publish_locked(task, &slice->split, after);
         task->fuel_used = task->rows_in = 0; /* none of it would be lost */
         task->failures = 0;
+    }
+    if (slice->is_cut) {
+        slice->halves = lanes_begin_locked(task, after);
+        slice->rows_left = lanes_rows_left_locked(task);
     }
 
     if (slice->status != SPINE_OK && !may_retry_locked(task, slice, after)) {
@@ -223,6 +249,12 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
     } else if (spine->locked.pauses > 0) {
         runtime_idle(spine->runtime, &task->job);
         task->state = TASK_PARKED;
+    } else if (lanes_waits_locked(task)) {
+        runtime_wait_for_wake(spine->runtime, &task->job);
+        after->kick = true;
+    } else if (!lanes_join_locked(task)) {
+        runtime_idle(spine->runtime, &task->job);
+        publish_nothing_locked(task, after);
     } else if (slice->lacks && task_awaits(task)) {
         task->job.rows_left = merge_task_rank(task, slice->rows_left);
         task->lacks = true;
@@ -278,23 +310,13 @@ static void
 publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *after)
 {
     struct spine *spine = task_spine(task);
-    struct spine_counters *counters = &spine->locked.counters;
     struct spine_batch *output = slice->output;
     const struct spine_batch_info *info = &output->info;
     const struct entry_sums inputs = entry_set_sums(&task->inputs);
+    struct entry *home = NULL;
 
     PROBE(merge__end, spine->number, task->level, info->rows, task->number);
-    task->counters.merges++;
-    task->counters.merged_batches += inputs.count;
-    task->counters.merge_rows_in += slice->counts.rows_in;
-    task->counters.merge_rows_out += slice->counts.rows_out;
-    counters->merge_blocks_shared += slice->counts.blocks_shared;
-    counters->merge_rows_shared += slice->counts.rows_shared;
-    counters->retain_rows_dropped += slice->counts.rows_dropped;
-    if (task->ahead) {
-        counters->ahead_merges++;
-        counters->ahead_rows_out += slice->counts.rows_out;
-    }
+    count_merge_locked(task, &slice->counts);
     task->failures = 0;
     if (task->surveyed) {
         const struct merge_counts whole = {
@@ -306,28 +328,63 @@ publish_locked(struct merge_task *task, struct slice *slice, struct aftermath *a
     if (task->level == 0 && !task->ahead)
         spine->locked.fuel_average =
             slot_fuel_average(spine->locked.fuel_average, task->fuel_used);
-    end_told_locked(task, NULL, info->rows > 0 ? output : NULL, after);
+    if (!merge_task_is_second_locked(task))
+        end_told_locked(task, NULL, info->rows > 0 ? output : NULL, after);
 
     spine->locked.batch_count -= inputs.count;
     if (info->rows > 0) {
-        struct entry *home = entry_set_take_any(&task->inputs);
-
+        home = entry_set_take_any(&task->inputs);
         home->sequence = inputs.sequence_most;
         after->batch = home->batch;
         home->batch = output;
         spine->locked.batch_count++;
-        entry_set_unite(&after->entries, &task->inputs);
-        if (PLANTED(LOCK_DROPPED)) {
-            mutex_unlock(&spine->mutex);
-            mutex_lock(&spine->mutex);
-        }
-        spine_add_output_locked(spine, home);
     } else {
         after->batch = output;
-        entry_set_unite(&after->entries, &task->inputs);
     }
-    merge_task_to_idle_locked(task, after);
+    entry_set_unite(&after->entries, &task->inputs);
+    if (PLANTED(LOCK_DROPPED)) {
+        mutex_unlock(&spine->mutex);
+        mutex_lock(&spine->mutex);
+    }
+    if (!lanes_keep_locked(task, home, after)) {
+        if (home != NULL)
+            spine_add_output_locked(spine, home);
+        merge_task_to_idle_locked(task, after);
+    }
     spine_changed_locked(spine, after);
+}
+
+/* What a second lane writes is written once more, by reference, when the lanes are
+ * joined: it is read there, and written here. */
+static void
+count_merge_locked(struct merge_task *task, const struct merge_counts *counts)
+{
+    struct spine_counters *counters = &task_spine(task)->locked.counters;
+    struct task_counters *of_level = task_counters(task);
+
+    merge_task_count_read_locked(task, counts);
+    if (merge_task_first_locked(task) != NULL)
+        return;
+    of_level->merges++;
+    of_level->merged_batches += entry_set_sums(&task->inputs).count;
+    of_level->merge_rows_out += counts->rows_out;
+    if (task->ahead) {
+        counters->ahead_merges++;
+        counters->ahead_rows_out += counts->rows_out;
+    }
+}
+
+/* Both lanes have ended, and all rows of both have cancelled. */
+static void
+publish_nothing_locked(struct merge_task *task, struct aftermath *after)
+{
+    const struct merge_counts nothing = {.rows_in = 0};
+
+    PROBE(merge__end, task_spine(task)->number, task->level, UINT64_C(0), task->number);
+    count_merge_locked(task, &nothing);
+    end_told_locked(task, NULL, NULL, after);
+    merge_task_to_idle_locked(task, after);
+    spine_changed_locked(task_spine(task), after);
 }
 
 static void
@@ -361,7 +418,7 @@ may_retry_locked(struct merge_task *task, const struct slice *slice,
     if (retry_ms != UINT32_MAX &&
         now_ns - task->failing_since_ns >= retry_ms * UINT64_C(1000000))
         return false;
-    if (task->failures < UINT16_MAX)
+    if (task->failures < UINT8_MAX)
         task->failures++;
     task_spine(task)->locked.counters.merge_retries++;
     after->error = &slice->error;
@@ -383,15 +440,20 @@ merge_fail_locked(struct merge_task *task, const struct slice *slice,
 {
     struct spine *spine = task_spine(task);
     const enum error_class class = error_class(slice->status);
+    struct merge_task *const first = merge_task_first_locked(task);
 
     if (task->ahead && class != ERROR_PERMANENT)
         spine->locked.ahead_wait_rows =
             merge_task_rank(task, entry_set_sums(&task->inputs).rows);
     else if (class != ERROR_SETTLING || !compaction_settle_locked(task, after)) {
-        end_told_locked(task, &slice->error, NULL, after);
+        if (first != NULL || !merge_task_is_second_locked(task))
+            end_told_locked(task, &slice->error, NULL, after);
         set_error_locked(spine, &slice->error, after);
     }
     merge_task_give_back_locked(task, after);
+    /* Half of a compaction is none. */
+    if (first != NULL && first->level == COMPACTION_TASK)
+        merge_task_abandon_locked(first, after);
 }
 
 /* The error is sticky; a compaction that has not begun ends with it. */

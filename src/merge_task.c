@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The states of a task: idle, queued, parked. A task is idle until
+ * The states of a task: idle, queued, parked, ended. A task is idle until
  * merge_task_start_locked() hands it inputs; then its job runs slices (merge_slice.c)
  * until the merge ends or is given up.
  */
@@ -12,6 +12,8 @@
 
 /* Rows of a merge by the bottom rule that count as one of others. */
 #define BOTTOM_HASTE 16u
+
+static void leave_lanes_locked(struct merge_task *task, struct aftermath *after);
 
 void
 merge_task_init(struct merge_task *task, struct spine *spine, unsigned level,
@@ -48,6 +50,20 @@ merge_task_start_locked(struct merge_task *task, struct aftermath *after)
         condition_broadcast(&spine->no_backpressure);
 }
 
+void
+merge_task_follow_locked(struct merge_task *task, const struct merge_task *first)
+{
+    assert(mutex_is_held(&task_spine(task)->mutex));
+    assert(task->merge == NULL);
+    /* The spine keeps the filters that it has now. */
+    key_filter_unref(task->key_filter);
+    value_filter_unref(task->value_filter);
+    task->has_frontier = first->has_frontier;
+    task->frontier = first->frontier;
+    task->key_filter = key_filter_ref(first->key_filter);
+    task->value_filter = value_filter_ref(first->value_filter);
+}
+
 uint64_t
 merge_task_rank(const struct merge_task *task, uint64_t rows_left)
 {
@@ -79,7 +95,7 @@ merge_task_abandon_locked(struct merge_task *task, struct aftermath *after)
     assert(mutex_is_held(&task_spine(task)->mutex));
     if (task->state == TASK_IDLE)
         return;
-    if (task->state == TASK_PARKED ||
+    if (task->state == TASK_PARKED || task->state == TASK_ENDED ||
         runtime_withdraw(task_spine(task)->runtime, &task->job))
         merge_task_give_back_locked(task, after);
     else
@@ -147,9 +163,24 @@ merge_task_count_given_up_locked(struct merge_task *task)
 }
 
 void
+merge_task_count_read_locked(struct merge_task *task, const struct merge_counts *counts)
+{
+    struct spine_counters *of_spine = &task_spine(task)->locked.counters;
+
+    assert(mutex_is_held(&task_spine(task)->mutex));
+    of_spine->retain_rows_dropped += counts->rows_dropped;
+    if (task->lane == LANE_JOINED)
+        return;
+    task_counters(task)->merge_rows_in += counts->rows_in;
+    of_spine->merge_blocks_shared += counts->blocks_shared;
+    of_spine->merge_rows_shared += counts->rows_shared;
+}
+
+void
 merge_task_to_idle_locked(struct merge_task *task, struct aftermath *after)
 {
     assert(entry_set_sums(&task->inputs).count == 0);
+    leave_lanes_locked(task, after);
     survey_unblock_locked(task_spine(task), task);
     after->merges[after->task_count] = task->merge;
     after->fetches[after->task_count] = task->fetch;
@@ -173,4 +204,36 @@ merge_task_to_idle_locked(struct merge_task *task, struct aftermath *after)
     task->told = false;
     task->job.spare = false;
     task->state = TASK_IDLE;
+}
+
+/* The first lane may wait for the second; what the second one made for the first is as
+ * good as any batch. */
+static void
+leave_lanes_locked(struct merge_task *task, struct aftermath *after)
+{
+    struct spine *spine = task_spine(task);
+    struct lane *lane = spine->locked.lane;
+
+    assert(mutex_is_held(&spine->mutex));
+    assert(lane != NULL || task->lane != LANE_HAD);
+    if (lane != NULL && task == lane->cutter) {
+        assert(after->halves == NULL);
+        after->halves = lane->halves;
+        entry_set_unite(&after->entries, &lane->homes);
+        lane->halves = NULL;
+        lane->cutter = NULL;
+    }
+    if (lane != NULL && task == &lane->task && lane->first != NULL) {
+        runtime_wake(spine->runtime, &lane->first->job);
+        after->kick = true;
+        lane->first = NULL;
+    }
+    if (task->lane == LANE_HAD && lane->first == task) {
+        lane->first = NULL;
+        if (lane->task.state == TASK_ENDED) {
+            spine_add_output_locked(spine, entry_set_take_any(&lane->task.inputs));
+            lane->task.state = TASK_IDLE;
+        }
+    }
+    task->lane = LANE_NONE;
 }

@@ -7,7 +7,8 @@
  *
  * A task is idle, queued (its job is ready, runs, or waits to be tried again) or parked
  * (its merge is under way, but the spine is paused). Each slot has one task; one more is
- * for compaction.
+ * for compaction, and one is the second lane of another (lanes.h): it may have ended, and
+ * keeps its output until the first lane has, too.
  */
 
 #include "counters.h"
@@ -18,7 +19,16 @@
 struct spine;
 struct aftermath;
 
-enum task_state { TASK_IDLE, TASK_QUEUED, TASK_PARKED };
+enum task_state { TASK_IDLE, TASK_QUEUED, TASK_PARKED, TASK_ENDED };
+
+/* What of a second lane a merge has (lanes.h). */
+enum {
+    LANE_NONE,
+    LANE_WANTED,  /* a thread had nothing to do: its inputs are to be cut */
+    LANE_REFUSED, /* they cannot be */
+    LANE_HAD,     /* they are, and the two outputs are not joined yet */
+    LANE_JOINED   /* its inputs are the outputs of both lanes */
+};
 
 /*
  * A merge of one slot. While its job runs, the worker owns `merge`; all else is guarded
@@ -28,10 +38,12 @@ struct merge_task {
     /* Its owner is that of the spine, which is so known: task_spine(). */
     struct job job;
     enum task_state state : 8;
+    /* Of the second lane: that of the first. */
     uint8_t level;
     /* Slices that failed, by an error that may pass, since something went well; or more
      * than that. */
-    uint16_t failures;
+    uint8_t failures;
+    uint8_t lane;         /* LANE_NONE and so on */
     uint32_t batch_count; /* of the spine when the merge began */
     /* Its inputs are wanted back: give up at the end of the slice. */
     bool abandoned;
@@ -69,6 +81,22 @@ struct merge_task {
     uint64_t failing_since_ns;
 };
 
+/*
+ * What a spine has from the first time that a merge is to be cut in two lanes, until it
+ * is closed. Guarded by the lock, but for what is of the worker of `cutter`.
+ */
+struct lane {
+    struct merge_task task; /* the second lane */
+    /* The first lane, unless that has been given up. */
+    struct merge_task *first;
+    /* Whose inputs are being cut; NULL: nobody's. */
+    struct merge_task *cutter;
+    /* These inputs, and with them an entry for the second half of each. Of the worker. */
+    struct halves *halves;
+    struct entry_set homes;
+    unsigned begun; /* how often there was a second lane */
+};
+
 /* ---- merge_task.c ---- */
 
 /* Idle; its slices will be run by `on_slice`. */
@@ -76,6 +104,9 @@ void merge_task_init(struct merge_task *task, struct spine *spine, unsigned leve
                      void (*on_slice)(struct job *job, uint64_t *fuel_rows));
 /* Queues the merge of the task's inputs, which were set. */
 void merge_task_start_locked(struct merge_task *task, struct aftermath *after);
+/* The merge, which has not begun, is to go by the same frontier and the same filters as
+ * that of `first`. */
+void merge_task_follow_locked(struct merge_task *task, const struct merge_task *first);
 /* A merge ahead is needed now: it runs as if it were due. */
 void merge_task_hurry_locked(struct merge_task *task, struct aftermath *after);
 /* Gives the merge up: the inputs are loose again, now or when the running slice ends. */
@@ -96,6 +127,9 @@ uint64_t merge_task_rank(const struct merge_task *task, uint64_t rows_left);
 void merge_task_give_back_locked(struct merge_task *task, struct aftermath *after);
 /* What the merge has done is lost. */
 void merge_task_count_given_up_locked(struct merge_task *task);
+/* What the merge has read counts. What joins two lanes reads nothing anew. */
+void
+merge_task_count_read_locked(struct merge_task *task, const struct merge_counts *counts);
 /* The merge has ended, and its inputs are elsewhere. */
 void merge_task_to_idle_locked(struct merge_task *task, struct aftermath *after);
 

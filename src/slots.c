@@ -42,6 +42,8 @@
 /* When most of its rows are in files, where a merge gives no memory back, but space of a
  * disk, and begins its reading ahead anew, it is split in the middle. */
 #define SPLIT_PART_IN_FILES 2u
+/* The rows of this many batches of level 0 are worth two threads. */
+#define LANES_LEVELS0 64u
 /* With this many batches, merges encode from a fourth of `encode_rows` on. */
 #define CROWD_BATCHES 16u
 #define CROWD_ENCODE_PART 4u
@@ -243,6 +245,12 @@ slot_split_is_due(const struct slot_policy *policy, const struct slot_progress *
 
     return count <= SLOT_SPLIT_MAX && progress->rows_read >= rows_min &&
            progress->rows_read >= progress->rows / part;
+}
+
+bool
+slot_lanes_pay(const struct slot_policy *policy, uint64_t rows)
+{
+    return rows >= LANES_LEVELS0 * policy->rows_max[0];
 }
 
 uint64_t

@@ -211,6 +211,15 @@ bool
 slot_split_is_due(const struct slot_policy *policy, const struct slot_progress *progress);
 
 /*
+ * Is a merge with `rows` rows left so large that two threads are worth the work of
+ * cutting its inputs? From 64 batches of level 0 on, which take some tens of
+ * milliseconds.
+ *
+ *     level 0 up to 14,999: 959,935 -> false, 959,936 -> true
+ */
+bool slot_lanes_pay(const struct slot_policy *policy, uint64_t rows);
+
+/*
  * From how many rows on a merge encodes what it writes, which begins with `batches`,
  * loose and merging, in its spine: `encode_rows`, and a quarter of that when there are
  * many, because inserts are ahead of merges. What small merges write then waits for large

@@ -59,7 +59,7 @@ spine_open(struct spine_runtime *runtime, const struct spine_schema *schema,
     spine->options = resolved;
     spine->number = atomic_fetch_add_explicit(&last_number, 1, memory_order_relaxed) + 1;
     spine->locked.fuel_average = SLOT_FUEL_START;
-    for (unsigned i = 0; i < TASK_COUNT; i++)
+    for (unsigned i = 0; i < LANE_TASK; i++)
         merge_task_init(&spine->locked.tasks[i], spine, i, merge_slice);
     spine_scout_init(spine);
     survey_init(spine);
@@ -239,8 +239,8 @@ spine_close(struct spine *spine)
     assert(!spine->locked.closing);
     spine->locked.closing = true;
     compaction_cancel_locked(spine, &after);
-    for (unsigned i = 0; i < TASK_COUNT; i++)
-        merge_task_abandon_locked(&spine->locked.tasks[i], &after);
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++)
+        merge_task_abandon_locked(spine_task_locked(spine, i), &after);
     if (runtime_withdraw(spine->runtime, &spine->locked.scout))
         spine->locked.scout_queued = false;
     survey_withdraw_locked(spine);
@@ -267,8 +267,8 @@ is_quiet_locked(const struct spine *spine, bool inside)
                  !spine->locked.survey.queued && spine->locked.report_queued == inside;
 
     assert(mutex_is_held(&spine->mutex));
-    for (unsigned i = 0; i < TASK_COUNT; i++)
-        quiet = quiet && spine->locked.tasks[i].state == TASK_IDLE;
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++)
+        quiet = quiet && spine_task_locked(spine, i)->state == TASK_IDLE;
     return quiet;
 }
 
@@ -277,6 +277,7 @@ static void
 spine_free(struct spine *spine)
 {
     entry_set_free(&spine->locked.loose);
+    mem_free(spine->locked.lane, sizeof *spine->locked.lane);
     spine_snapshot_unref(spine->locked.snapshot);
     skipped_unref(spine->locked.floor);
     key_filter_unref(spine->locked.key_filter);
@@ -323,8 +324,8 @@ spine_retry(struct spine *spine)
     spine->locked.status = SPINE_OK;
     spine->locked.ahead_wait_rows = 0;
     spine->locked.settle_attempts = 0;
-    for (unsigned i = 0; i < TASK_COUNT; i++)
-        merge_task_retry_locked(&spine->locked.tasks[i], &after);
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++)
+        merge_task_retry_locked(spine_task_locked(spine, i), &after);
     spine_start_merges_locked(spine, &after);
     spine_finish(spine, &after);
 }
@@ -388,8 +389,8 @@ spine_pause(struct spine *spine)
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     spine->locked.pauses++;
-    for (unsigned i = 0; i < TASK_COUNT; i++)
-        merge_task_park_locked(&spine->locked.tasks[i]);
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++)
+        merge_task_park_locked(spine_task_locked(spine, i));
     spine_wake_locked(spine);
     while (!no_slice_runs_locked(spine) && !spine->locked.closing)
         condition_wait(&spine->idle, &spine->mutex);
@@ -405,8 +406,8 @@ no_slice_runs_locked(const struct spine *spine)
     assert(mutex_is_held(&spine->mutex));
     if (spine->locked.pauses == 0)
         return true;
-    for (unsigned i = 0; i < TASK_COUNT; i++)
-        none = none && spine->locked.tasks[i].state != TASK_QUEUED;
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++)
+        none = none && spine_task_locked(spine, i)->state != TASK_QUEUED;
     return none;
 }
 
@@ -420,8 +421,8 @@ spine_resume(struct spine *spine)
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
     if (spine->locked.pauses > 0 && --spine->locked.pauses == 0) {
-        for (unsigned i = 0; i < TASK_COUNT; i++)
-            merge_task_unpark_locked(&spine->locked.tasks[i], &after);
+        for (unsigned i = 0; i < spine_task_count_locked(spine); i++)
+            merge_task_unpark_locked(spine_task_locked(spine, i), &after);
         spine_start_merges_locked(spine, &after);
         spine_wake_locked(spine);
     }

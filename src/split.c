@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/error.h"
 
 static bool is_due(const struct merge_task *task);
 static bool split_new(const struct merge_task *task, struct split *split);
@@ -51,6 +52,8 @@ is_due(const struct merge_task *task)
     const struct entry_sums inputs = entry_set_sums(&task->inputs);
     struct merge_counts counts;
 
+    if (task->lane == LANE_WANTED)
+        return true;
     merge_counts(task->merge, &counts);
     /* What was taken over is not there twice. */
     return slot_split_is_due(
@@ -59,6 +62,27 @@ is_due(const struct merge_task *task)
                                 .rows = inputs.rows,
                                 .storage_rows = inputs.storage_rows,
                                 .batches = inputs.count});
+}
+
+enum spine_status
+split_end(struct merge_task *task, uint64_t *fuel_rows, struct split *split,
+          bool *is_split, struct spine_error *error)
+{
+    struct merge *merge = task->merge;
+    enum spine_status st;
+
+    if (!split_new(task, split))
+        return fail_nomem(error, "what a merge has written", sizeof *split->home);
+    st = merge_seal(merge, fuel_rows, &split->written, error);
+    merge_counts(merge, &split->counts);
+    if (st != SPINE_OK || split->written == NULL) {
+        split_release(split);
+        return st;
+    }
+    merge_free(merge);
+    task->merge = NULL;
+    *is_split = true;
+    return SPINE_OK;
 }
 
 /* Everything that takes memory, so that nothing fails once the merge is split. */
@@ -101,10 +125,7 @@ split_publish_locked(struct merge_task *task, struct split *split,
     assert(mutex_is_held(&task_spine(task)->mutex));
     assert(task->merge == NULL);
     spine->locked.counters.merge_splits++;
-    task->counters.merge_rows_in += split->counts.rows_in;
-    spine->locked.counters.merge_blocks_shared += split->counts.blocks_shared;
-    spine->locked.counters.merge_rows_shared += split->counts.rows_shared;
-    spine->locked.counters.retain_rows_dropped += split->counts.rows_dropped;
+    merge_task_count_read_locked(task, &split->counts);
     task->rows_in_before += split->counts.rows_in;
     task->rows_dropped_before += split->counts.rows_dropped;
 

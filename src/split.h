@@ -34,6 +34,10 @@ struct split {
 enum spine_status split_make(struct merge_task *task, uint64_t *fuel_rows,
                              struct split *split, bool *is_split,
                              struct spine_error *error);
+/* Ends a merge that is done as if it were split: what it has written becomes an input. */
+enum spine_status split_end(struct merge_task *task, uint64_t *fuel_rows,
+                            struct split *split, bool *is_split,
+                            struct spine_error *error);
 /* Replaces the inputs by what was written and what is left of them. Cannot fail. */
 void split_publish_locked(struct merge_task *task, struct split *split,
                           struct aftermath *after);

@@ -153,12 +153,15 @@ largest_locked(struct spine *spine, const struct entry **loose,
         rows = (*loose)->batch->info.rows;
         *reader = &spine->locked.tasks[(*loose)->level];
     }
-    for (unsigned i = 0; i < TASK_COUNT; i++)
-        if (spine->locked.tasks[i].largest_rows > rows) {
-            rows = spine->locked.tasks[i].largest_rows;
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++) {
+        struct merge_task *task = spine_task_locked(spine, i);
+
+        if (task->largest_rows > rows) {
+            rows = task->largest_rows;
             *loose = NULL;
-            *reader = &spine->locked.tasks[i];
+            *reader = task;
         }
+    }
     return rows;
 }
 

@@ -92,8 +92,9 @@ largest_busy_locked(const struct spine *spine)
     uint64_t rows = 0;
 
     assert(mutex_is_held(&spine->mutex));
-    for (unsigned i = 0; i < TASK_COUNT; i++) {
-        const struct entry *entry = entry_set_largest(&spine->locked.tasks[i].inputs);
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++) {
+        const struct entry *entry =
+            entry_set_largest(&spine_task_locked(spine, i)->inputs);
 
         if (entry != NULL && entry->batch->info.rows > rows)
             rows = entry->batch->info.rows;

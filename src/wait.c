@@ -71,8 +71,10 @@ spine_wait_locked(struct spine *spine, struct condition *condition,
             return spine_fail(error, SPINE_CANCELLED,
                               "the runtime was closed during a wait");
         due_ns = runtime_due_ns(spine->runtime, &spine->jobs);
+        spine->locked.sleepers++;
         (void)condition_wait_until(condition, &spine->mutex,
                                    due_ns < deadline_ns ? due_ns : deadline_ns);
+        spine->locked.sleepers--;
         if (PLANTED(WAIT_ONCE))
             return SPINE_OK;
     }
@@ -177,8 +179,8 @@ is_idle_locked(const struct spine *spine, const void *context)
     /* It may find that a merge is due. */
     if (!paused && spine->locked.survey.queued)
         return false;
-    for (unsigned i = 0; i < TASK_COUNT; i++) {
-        const enum task_state state = spine->locked.tasks[i].state;
+    for (unsigned i = 0; i < spine_task_count_locked(spine); i++) {
+        const enum task_state state = spine_task_locked(spine, i)->state;
 
         if (state == TASK_QUEUED || (state == TASK_PARKED && !paused))
             return false;

@@ -42,7 +42,9 @@ enum spine_event_kind {
     /* A slice. `rows` read and `rows_out` written by the merge so far, but for what it
      * had done when it was split. */
     SPINE_EVENT_SLICE,
-    /* The merge handed over what it had written, and goes on. */
+    /* The merge handed over what it had written, and goes on. Half of what is left may go
+     * on as a merge of another number, at the same level and at the same time; the first
+     * one takes over what that has made. */
     SPINE_EVENT_SPLIT,
     /* The merge ended: `cause` SPINE_CAUSE_NONE, with `rows_out` and `bytes` of its
      * output; or SPINE_CAUSE_GIVEN_UP: its inputs are as they were. */

@@ -19,6 +19,7 @@
 #include "batch/batch_sample.h"
 #include "batch/batch_wanted.h"
 #include "batch/fetch.h"
+#include "batch/halves.h"
 #include "batch/hits.h"
 #include "batch/pin.h"
 #include "batch/places.h"
@@ -188,6 +189,12 @@ enum spine_status
 output_begin_rest(struct output *output, struct reader *reader, uint64_t *fuel_rows);
 enum spine_status
 output_share_rest(struct output *output, struct reader *reader, uint64_t *fuel_rows);
+/* Appends the rows from the position of `reader` on, up to row `end` of its batch, as
+ * long as there is fuel, of which a block costs one: whole blocks by reference, parts of
+ * them copied. */
+SPINE_CHECKED enum spine_status output_share_rows(struct output *output,
+                                                  struct reader *reader, uint64_t end,
+                                                  uint64_t *fuel_rows);
 /* Rows [begin, end) of `batch`, which are some of them but not all, as `*inner`, and the
  * others as `*outer`: whole blocks by reference, parts of them copied, which `fetch` may
  * find or not (struct reader). */

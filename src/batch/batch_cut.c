@@ -147,17 +147,27 @@ out:
     return st;
 }
 
-/* Appends rows [begin, end) of the reader's batch. A copy is encoded if its block is, and
- * judged if that is. */
+/* Appends rows [begin, end) of the reader's batch. */
 static enum spine_status
 append_range(struct output *output, struct reader *reader, uint64_t begin, uint64_t end)
 {
+    uint64_t fuel_rows = UINT64_MAX;
+
     assert(begin <= end);
     reader_to_offset(reader, begin);
-    while (reader_offset(reader) < end) {
+    return output_share_rows(output, reader, end, &fuel_rows);
+}
+
+/* A copy is encoded if its block is, and judged if that is. */
+enum spine_status
+output_share_rows(struct output *output, struct reader *reader, uint64_t end,
+                  uint64_t *fuel_rows)
+{
+    while (*fuel_rows > 0 && reader_offset(reader) < end) {
         const struct fence *fence = &reader->batch->fences[reader->block];
         const uint64_t left = end - reader_offset(reader);
 
+        --*fuel_rows;
         if (reader_at_block_start(reader) && reader_block_rows(reader) <= left) {
             TRY_RETURN(output_share_block(output, reader));
             continue;

@@ -322,6 +322,19 @@ runtime_run_here(struct spine_runtime *runtime, struct job *job)
 }
 
 bool
+runtime_has_room(struct spine_runtime *runtime)
+{
+    const struct job *const ring = &runtime->locked.ready;
+    bool room;
+
+    mutex_lock(&runtime->mutex);
+    room = runtime->executor->on_submit != NULL && !runtime->locked.closed &&
+           !slices_are_full_locked(runtime) && ring->next == ring;
+    mutex_unlock(&runtime->mutex);
+    return room;
+}
+
+bool
 runtime_is_inside(struct spine_runtime *runtime, const struct job *job)
 {
     bool inside;

@@ -222,6 +222,10 @@ bool runtime_help_all(struct spine_runtime *runtime, uint64_t *fuel_rows);
  * False when it is not ready. No lock held. */
 bool runtime_run_here(struct spine_runtime *runtime, struct job *job);
 
+/* Could one more job run now, in a pump that has nothing else to do? No job is ready but
+ * such as can be spared. */
+bool runtime_has_room(struct spine_runtime *runtime);
+
 /* True when the calling thread is inside a slice of this job. No lock held. */
 bool runtime_is_inside(struct spine_runtime *runtime, const struct job *job);
 

@@ -66,7 +66,7 @@ now_ns(void)
 static bool
 is_in_slice(const struct world *world)
 {
-    for (unsigned i = 0; i < TASK_COUNT; i++)
+    for (unsigned i = 0; i < LANE_TASK; i++)
         if (runtime_is_inside(world->runtime, &world->spine->locked.tasks[i].job))
             return true;
     return false;

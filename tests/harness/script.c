@@ -2,6 +2,7 @@
 #include "harness/script.h"
 
 #include "harness/fault.h"
+#include "harness/lanes.h"
 
 #include <string.h>
 
@@ -99,6 +100,7 @@ script_init(struct script *script, struct rng *rng, const struct script_options 
             property_ok(__FILE__, __LINE__, st, NULL);
         return false;
     }
+    lanes_force(script->spines[0].spine, rng_chance(rng, 30));
     generator_init(&script->generator, rng, &schema, NULL);
     for (unsigned i = 0; i < SCRIPT_SPINES; i++)
         model_init(&script->spines[i].model, &schema);
@@ -347,6 +349,7 @@ step_fork(struct script *script, struct script_spine *at)
         if (refused(script, st))
             return to->spine == NULL;
         HOLDS_OK(st);
+        lanes_force(to->spine, rng_chance(script->rng, 30));
         model_copy(&to->model, &at->model);
         to->frontier = at->frontier;
         to->pauses = 0;

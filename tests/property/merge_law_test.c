@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness/check.h"
 #include "harness/fault_alloc.h"
+#include "harness/lanes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@ static const struct spine_runtime_options manual = {.manual = true};
 static uint64_t blocks_shared;
 /* Times that merges of a spine were split, likewise. */
 static uint64_t merge_splits;
+static uint64_t merge_lanes;
 
 /*
  * Merges through the public calls: the consolidated batch of a spine that got `batches`,
@@ -186,6 +188,7 @@ fuel_does_not_matter(struct rng *rng, size_t steps)
     model_init(&expected, &schema);
     HOLDS_OK(spine_runtime_open(&manual, &runtime, NULL));
     HOLDS_OK(spine_open(runtime, &schema, &options, &spine, NULL));
+    lanes_force(spine, rng_chance(rng, 50));
     const size_t batches = rng_magnitude(rng, BATCHES_MAX);
     const size_t fuel_max = rng_magnitude(rng, 20000);
     for (size_t i = 0; i < batches; i++) {
@@ -211,6 +214,7 @@ fuel_does_not_matter(struct rng *rng, size_t steps)
     HOLDS_EQUAL(stats.inserted_rows + stats.merge_rows_out,
                 stats.rows + stats.merge_rows_in);
     merge_splits += stats.merge_splits;
+    merge_lanes += lanes_begun(spine);
     spine_close(spine);
     spine_runtime_close(runtime);
     model_release(&rows);
@@ -261,11 +265,17 @@ test_fuel_does_not_matter(void **state)
                                  1500};
 
     (void)state;
-    merge_splits = 0;
+    merge_splits = merge_lanes = 0;
     assert_true(property_holds(&law));
-    printf("%llu splits\n", (unsigned long long)merge_splits);
-    if (harness_cases(law.cases) >= law.cases)
-        assert_true(merge_splits > 0);
+    printf("%llu splits, %llu second lanes\n", (unsigned long long)merge_splits,
+           (unsigned long long)merge_lanes);
+    if (harness_cases(law.cases) < law.cases)
+        return;
+    assert_true(merge_splits > 0);
+#ifndef SPINE_BLOCKS_ELSEWHERE
+    /* Where there is a store all merges have one lane. */
+    assert_true(merge_lanes > 0);
+#endif
 }
 
 int

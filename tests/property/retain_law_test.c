@@ -6,6 +6,7 @@
  * rejected row is gone once everything has merged.
  */
 
+#include "harness/lanes.h"
 #include "harness/property.h"
 #include "spine/spine.h"
 
@@ -267,6 +268,7 @@ retention_law(struct rng *rng, size_t steps)
 
     HOLDS_OK(spine_runtime_open(&options, &runtime, NULL));
     HOLDS_OK(spine_open(runtime, &schema, &small, &spine, NULL));
+    lanes_force(spine, rng_chance(rng, 50));
     held = steps_hold(rng, spine, filters, steps);
     spine_close(spine);
     spine_runtime_close(runtime);

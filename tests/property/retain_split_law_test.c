@@ -6,6 +6,7 @@
  * before and after any slice; groups are as large as several windows, or small.
  */
 
+#include "harness/lanes.h"
 #include "harness/property.h"
 #include "spine/spine.h"
 
@@ -218,6 +219,7 @@ splits_keep_what_filters_keep(struct rng *rng, size_t steps)
     HOLDS(of.before != NULL && of.after != NULL);
     HOLDS_OK(spine_runtime_open(&manual, &of.runtime, NULL));
     HOLDS_OK(spine_open(of.runtime, &schema, &options, &of.spine, NULL));
+    lanes_force(of.spine, rng_chance(rng, 50));
     held = set_filters(&of) && steps_hold(&of, steps);
     spine_get_stats(of.spine, &stats);
     splits += stats.merge_splits;

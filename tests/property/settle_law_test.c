@@ -6,6 +6,7 @@
  */
 
 #include "harness/fault_alloc.h"
+#include "harness/lanes.h"
 #include "harness/property.h"
 #include "spine/spine.h"
 
@@ -186,6 +187,7 @@ all_batches_decide(struct rng *rng, size_t steps)
 
     HOLDS_OK(spine_runtime_open(&manual, &world.runtime, NULL));
     HOLDS_OK(spine_open(world.runtime, &numbers, &options, &world.spine, NULL));
+    lanes_force(world.spine, rng_chance(rng, 50));
     for (size_t i = 0; i < steps; i++)
         HOLDS(step(&world));
     if (overflows(&world)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "schedule/sim_world.h"
 
+#include "harness/lanes.h"
 #include "schedule/sim_thread.h"
 
 #include <inttypes.h>
@@ -50,6 +51,7 @@ world_open(struct world *world, uint64_t seed)
     world_require(spine_open(world->runtime, &world->prefix.schema, &options,
                              &world->spine, NULL) == SPINE_OK,
                   "a spine");
+    lanes_force(world->spine, rng_chance(rng, 30));
 }
 
 void

@@ -134,8 +134,8 @@ close_at_the_end(struct world *world)
     world_require(spine_wait_idle(world->spine, UINT64_MAX, NULL) == SPINE_OK,
                   "the spine does not become idle");
     /* Merges ahead may begin again, no others are left. */
-    for (unsigned i = 0; i < TASK_COUNT; i++) {
-        const struct merge_task *task = &world->spine->locked.tasks[i];
+    for (unsigned i = 0; i < spine_task_count_locked(world->spine); i++) {
+        const struct merge_task *task = spine_task_locked(world->spine, i);
 
         world_require(task->state == TASK_IDLE || task->ahead,
                       "a wait ends and a merge goes on");

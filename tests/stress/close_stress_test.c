@@ -7,6 +7,7 @@
  */
 
 #include "harness/host.h"
+#include "harness/lanes.h"
 #include "harness/prefix.h"
 #include "harness/property.h"
 #include "harness/watchdog.h"
@@ -202,6 +203,7 @@ close_in_the_middle(enum host_kind kind, bool runtime_first)
         require(spine_open(host.runtime, &prefix.schema, &options, &spine, NULL) ==
                     SPINE_OK,
                 "no spine");
+        lanes_force(spine, round % 2 == 1);
         for (unsigned i = 0; i < round; i++) {
             struct spine_batch *batch = prefix_batch(&prefix, 0, i);
             require(spine_insert(spine, batch, NULL) == SPINE_OK, "an insert failed");

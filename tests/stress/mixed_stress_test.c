@@ -6,6 +6,7 @@
  */
 
 #include "harness/host.h"
+#include "harness/lanes.h"
 #include "harness/prefix.h"
 #include "harness/property.h"
 #include "harness/rng.h"
@@ -213,6 +214,7 @@ run_crowd(enum host_kind kind, bool runtime_first)
     require(spine_open(crowd.host.runtime, &crowd.prefix.schema, &options, &crowd.spine,
                        NULL) == SPINE_OK,
             "no spine");
+    lanes_force(crowd.spine, runtime_first);
     atomic_store(&crowd.working, INSERTERS);
     for (unsigned i = 0; i < count; i++) {
         members[i].crowd = &crowd;

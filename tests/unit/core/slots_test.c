@@ -197,6 +197,17 @@ merges_of_files_are_split_in_the_middle(void **state)
 }
 
 static void
+large_merges_are_worth_two_threads(void **state)
+{
+    struct slot_policy policy;
+
+    (void)state;
+    slot_policy_init(&policy, SLOT_DECADES, 14999);
+    assert_false(slot_lanes_pay(&policy, 959935));
+    assert_true(slot_lanes_pay(&policy, 959936));
+}
+
+static void
 large_merges_are_split_some_times(void **state)
 {
     struct slot_policy policy;
@@ -425,6 +436,7 @@ main(void)
         cmocka_unit_test(negative_rows_rise_to_what_they_may_meet),
         cmocka_unit_test(the_bottom_is_due_for_retractions),
         cmocka_unit_test(crowded_spines_encode_smaller_outputs),
+        cmocka_unit_test(large_merges_are_worth_two_threads),
         cmocka_unit_test(large_merges_are_split_some_times),
         cmocka_unit_test(merges_ahead_take_what_is_in_proportion),
         cmocka_unit_test(merges_ahead_take_what_costs_little),

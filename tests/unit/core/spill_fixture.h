@@ -54,7 +54,7 @@ is_in_slice(const struct disk *disk)
 {
     const struct world *world = (const struct world *)(const void *)disk;
 
-    for (unsigned i = 0; world->spine != NULL && i < TASK_COUNT; i++)
+    for (unsigned i = 0; world->spine != NULL && i < LANE_TASK; i++)
         if (runtime_is_inside(world->runtime, &world->spine->locked.tasks[i].job))
             return true;
     return false;

@@ -7,6 +7,7 @@
  */
 
 #include "harness/check.h"
+#include "harness/lanes.h"
 #include "spine/spine.h"
 
 #include <setjmp.h>
@@ -179,6 +180,20 @@ filter_groups(struct world *world, struct spine_snapshot **snapshot)
     filter_values_by(world, SPINE_RETAIN_TOP);
 }
 
+static void
+take_two_lanes(struct world *world, struct spine_snapshot **snapshot)
+{
+    (void)snapshot;
+    lanes_force(world->spine, true);
+}
+
+static void
+filter_groups_in_lanes(struct world *world, struct spine_snapshot **snapshot)
+{
+    take_two_lanes(world, snapshot);
+    filter_values_by(world, SPINE_RETAIN_TOP);
+}
+
 /* Keys that are in none of them, until each batch has its lookup filter. */
 static void
 search_all(struct world *world, struct spine_snapshot **snapshot)
@@ -209,6 +224,9 @@ a_merge_holds_little_twice(void **state)
     assert_in_range(peak_of("groups, small", filter_groups, GROUP_ROWS), 0, 120);
     assert_in_range(peak_of("groups, large", filter_groups, 10000), 0, 120);
     assert_in_range(peak_of("lookup filters", search_all, 1), 0, 120);
+    assert_in_range(peak_of("two lanes", take_two_lanes, 1), 0, 120);
+    assert_in_range(peak_of("two lanes of groups", filter_groups_in_lanes, GROUP_ROWS), 0,
+                    120);
 }
 
 int

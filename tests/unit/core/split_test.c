@@ -6,6 +6,7 @@
 
 #include "harness/check.h"
 #include "harness/fault_alloc.h"
+#include "harness/lanes.h"
 #include "unit/core/manual_fixture.h"
 
 #include <stdio.h>
@@ -211,6 +212,7 @@ splits_change_nothing(struct rng *rng, size_t steps)
     model_init(&then, &schema);
     HOLDS_OK(spine_runtime_open(&manual, &runtime, NULL));
     HOLDS_OK(spine_open(runtime, &schema, &options, &spine, NULL));
+    lanes_force(spine, rng_chance(rng, 50));
     if (schema.time != SPINE_UNTIMED && rng_chance(rng, 50)) {
         frontier = generate_time(&generator);
         HOLDS_OK(spine_set_frontier(spine, frontier, NULL));

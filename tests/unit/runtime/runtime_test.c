@@ -252,6 +252,74 @@ nothing_waits_for_what_an_ended_job_has_to_do(void **state)
     owner_release(&owner);
 }
 
+/* What runtime_has_room() says inside a slice. */
+struct asking_slice {
+    struct job job;
+    struct owner *owner;
+    bool had_room;
+};
+
+static void
+ask_for_room(struct job *job, uint64_t *fuel_rows)
+{
+    struct asking_slice *asking = (struct asking_slice *)(void *)job;
+
+    *fuel_rows = 0;
+    asking->had_room = runtime_has_room(asking->owner->runtime);
+    mutex_lock(&asking->owner->mutex);
+    runtime_idle(asking->owner->runtime, job);
+    mutex_unlock(&asking->owner->mutex);
+}
+
+/* A pump that has nothing to do is room: not the one that asks, none that has other jobs
+ * to run but such as can be spared. */
+static void
+expect_room(unsigned slices_max, bool other_is_ready, bool other_is_spare, bool expected)
+{
+    static struct kept_runs kept;
+    const struct spine_executor door = {.context = &kept, .on_submit = keep_run};
+    const struct spine_runtime_options options = {.executor = &door,
+                                                  .slices_max = slices_max};
+    struct spine_runtime *runtime;
+    struct owner owner;
+    struct asking_slice asking = {.job = {.on_slice = ask_for_room}, .owner = &owner};
+    struct asking_slice other = {
+        .job = {.on_slice = ask_for_room, .spare = other_is_spare}, .owner = &owner};
+
+    kept.count = 0;
+    assert_int_equal(spine_runtime_open(&options, &runtime, NULL), SPINE_OK);
+    owner_init(&owner, runtime);
+    asking.job.owner = other.job.owner = &owner.jobs;
+    mutex_lock(&owner.mutex);
+    runtime_ready(runtime, &asking.job);
+    if (other_is_ready)
+        runtime_ready(runtime, &other.job);
+    mutex_unlock(&owner.mutex);
+    runtime_kick(runtime);
+    kept.runs[0].run(kept.runs[0].argument);
+    assert_true(asking.had_room == expected);
+    for (unsigned i = 1; i < kept.count; i++)
+        kept.runs[i].run(kept.runs[i].argument);
+    spine_runtime_close(runtime);
+    owner_release(&owner);
+}
+
+static void
+an_idle_pump_is_room(void **state)
+{
+    struct spine_runtime *runtime;
+    const struct spine_runtime_options manual = {.manual = true};
+
+    (void)state;
+    expect_room(1, false, false, false);
+    expect_room(2, false, false, true);
+    expect_room(2, true, false, false);
+    expect_room(2, true, true, true);
+    assert_int_equal(spine_runtime_open(&manual, &runtime, NULL), SPINE_OK);
+    assert_false(runtime_has_room(runtime));
+    spine_runtime_close(runtime);
+}
+
 /* A slice in which a long read becomes ready, which need not wait for the slice. */
 struct busy_slice {
     struct job job;
@@ -431,6 +499,7 @@ main(void)
         cmocka_unit_test(the_hosts_executor_runs_everything),
         cmocka_unit_test(nothing_waits_for_what_an_ended_job_has_to_do),
         cmocka_unit_test(a_long_read_runs_beside_all_slices),
+        cmocka_unit_test(an_idle_pump_is_room),
         cmocka_unit_test(closing_tells_each_watch_once),
         cmocka_unit_test(a_closed_runtime_runs_nothing),
         cmocka_unit_test(options_that_contradict_are_refused),
