@@ -19,8 +19,8 @@ struct value_filter;
 
 /* The task beside the levels' that makes one batch of everything. */
 #define COMPACTION_TASK SPINE_LEVELS
-/* Those that every spine has; the one that is the second lane of another (lanes.h) comes
- * behind them when it is needed first. */
+/* The number of the task that is the second lane of another (lanes.h), which a spine has
+ * only once it was needed; before it come the tasks that every spine has. */
 #define LANE_TASK (SPINE_LEVELS + 1)
 #define TASK_COUNT (SPINE_LEVELS + 2)
 

@@ -156,23 +156,6 @@ spine_task_locked(const struct spine *spine, unsigned number)
                                : (struct merge_task *)&spine->locked.tasks[number];
 }
 
-/* Of the second lane, the first one; otherwise NULL. */
-static inline struct merge_task *
-merge_task_first_locked(const struct merge_task *task)
-{
-    const struct lane *lane = task_spine(task)->locked.lane;
-
-    return lane != NULL && task == &lane->task ? lane->first : NULL;
-}
-
-static inline bool
-merge_task_is_second_locked(const struct merge_task *task)
-{
-    const struct lane *lane = task_spine(task)->locked.lane;
-
-    return lane != NULL && task == &lane->task;
-}
-
 /* Where the merges of a task are counted: those of a second lane with the first. */
 static inline struct task_counters *
 task_counters(const struct merge_task *task)

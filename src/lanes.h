@@ -25,6 +25,22 @@
 
 #include "core.h"
 
+static inline bool
+merge_task_is_second_locked(const struct merge_task *task)
+{
+    const struct lane *lane = task_spine(task)->locked.lane;
+
+    return lane != NULL && task == &lane->task;
+}
+
+/* Of the second lane, the first one; otherwise NULL. */
+static inline struct merge_task *
+merge_task_first_locked(const struct merge_task *task)
+{
+    return merge_task_is_second_locked(task) ? task_spine(task)->locked.lane->first
+                                             : NULL;
+}
+
 /* Would half of what is left of the merge be better off in a thread that has nothing to
  * do? Remembered until the inputs are cut, or cannot be. Inside a slice of the task. */
 void lanes_look_locked(struct merge_task *task);
