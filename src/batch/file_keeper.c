@@ -6,6 +6,7 @@
  */
 
 #include "batch/file_keeper.h"
+#include "batch/file_check.h"
 #include "batch/twin.h"
 
 #include "base/alloc.h"
@@ -20,15 +21,6 @@ enum strips_state { STRIPS_UNKNOWN, STRIPS_ARE_WRITTEN, STRIPS_ARE_KNOWN };
 struct known_strips {
     atomic_int state; /* enum strips_state */
     struct image_strips strips;
-};
-
-/* What the blocks of a file must be; the file's. */
-struct file_check {
-    struct layout layout;
-    size_t count;
-    /* Of each block; NULL when none lies in strips. */
-    struct known_strips *strips;
-    struct block_facts facts[];
 };
 
 static_assert(STRIPS_HEAD_BYTES == IMAGE_HEAD_BYTES && STRIP_COUNT == BLOCK_MARKS &&
@@ -88,15 +80,6 @@ keeper_of_file(struct store_file *file, struct spine_batch *part,
         know_resident_strips(file);
     *out = keeper;
     return SPINE_OK;
-}
-
-const struct block_facts *
-file_facts(const struct store_file *file, uint32_t index)
-{
-    const struct file_check *check = file->check_context;
-
-    assert(index < check->count);
-    return &check->facts[index];
 }
 
 static enum spine_status

@@ -7,7 +7,6 @@
  * that lie in strips.
  */
 
-#include "batch/block_facts.h"
 #include "batch/fence.h"
 
 /* How the image is to be cut into strips, if it can be. */
@@ -17,8 +16,6 @@ bool strips_of_image(const struct layout *layout, const struct image *image,
  * a whole. */
 bool file_knows_strips(const struct store_file *file, uint32_t index,
                        struct image_strips *out);
-/* What the images of a file must be; its blocks have a keeper. */
-const struct block_facts *file_facts(const struct store_file *file, uint32_t index);
 /* The keeper of the blocks of a file, which are those of `part`: the file is told what
  * they must be. It keeps a reference. */
 enum spine_status keeper_of_file(struct store_file *file, struct spine_batch *part,

@@ -8,7 +8,7 @@
 #include "base/container.h"
 #include "base/planted.h"
 #include "batch/fence.h"
-#include "batch/file_keeper.h"
+#include "batch/file_check.h"
 
 /* The twins of the blocks of a file, by the numbers of these. */
 struct keeper_twins {
