@@ -215,8 +215,10 @@ plan_frames(struct plan *plan, const struct column_source *key,
     /* Several weights of a row have little in common. */
     if (layout->weight_count == 1) {
         framed[FRAME_WEIGHTS].source = row_words;
-        framed[FRAME_WEIGHTS].source.words =
-            (const uint64_t *)plan->rows->weight + plan->begin;
+        /* Where all are 1 there may be none. */
+        if (plan->rows->weight != NULL)
+            framed[FRAME_WEIGHTS].source.words =
+                (const uint64_t *)plan->rows->weight + plan->begin;
         framed[FRAME_WEIGHTS].source.flip = word_of_i64(0);
         framed_fit(&framed[FRAME_WEIGHTS], (size_t)plan->row_count * plan->weight_bytes,
                    sizeof(struct frame));
