@@ -9,7 +9,6 @@
 #include "batch/marks.h"
 
 #include "base/assert.h"
-#include "base/copy_cell.h"
 #include "base/error.h"
 #include "batch/file_lookup.h"
 #include "batch/probe_find.h"
@@ -23,37 +22,39 @@ struct probe_search {
     const struct probe_keys *keys;
     uint32_t *candidates;
     size_t count;
+    struct found_hits *out;
     /* The filter of a file that was asked last. */
     struct asked_lookup asked;
 };
 
-/* The block that is looked into, if it is elsewhere. */
-struct held_block {
-    const struct fence *fence;
-    struct pin pin;
+/* Candidates whose blocks are held together: `kept` of them, from `begin` on. */
+struct probe_group {
+    struct held_blocks held;
+    size_t begin, kept;
 };
 
+static enum spine_status probe_elsewhere(struct probe_search *search);
+static enum spine_status begin_group(struct probe_search *search, size_t *at,
+                                     bool is_ahead, struct probe_group *group);
 static enum spine_status
-probe_elsewhere(struct probe_search *search, struct hit *hits, size_t *hit_count);
+end_group(const struct probe_search *search, struct probe_group *group);
 static enum spine_status find_blocks(struct probe_search *search, size_t *at,
                                      size_t *kept, struct held_blocks *held);
 static inline bool is_in_same_block(const struct reader *reader, const struct cell *key);
 static inline void search_prefetch(const struct probe_search *search, size_t at);
 static enum spine_status search_ask_file(struct probe_search *search,
-                                         const struct fence *fence,
-                                         const struct cell *key, bool *is_candidate);
+                                         const struct reader *reader, size_t at,
+                                         bool *is_candidate);
+static size_t
+keys_of_block(const struct probe_search *search, const struct reader *reader, size_t at);
+static bool
+is_of_block(const struct probe_search *search, const struct reader *reader, size_t at);
 static void search_tell_file(const struct probe_search *search,
                              const struct held_blocks *held, size_t kept, size_t found);
-static size_t find_keys(const struct probe_search *search, const struct held_blocks *held,
-                        size_t begin, size_t end, struct hit *hits);
+static enum spine_status find_keys(const struct probe_search *search,
+                                   const struct held_blocks *held, size_t begin,
+                                   size_t end);
 static struct cell candidate_cell(const struct probe_search *search, size_t at);
-static enum spine_status hold_block(struct held_block *held, const struct fence *fence,
-                                    struct spine_error *error,
-                                    const struct image **image);
-static inline bool goes_on(const struct spine_batch *batch, const struct hit *hit);
-static inline enum spine_status
-probe_keep_cells(const struct layout *layout, const struct pin *pin,
-                 const struct probe_keys *keys, struct rows *out, size_t begin);
 
 static int
 key_compare(const struct probe_keys *keys, size_t at, const struct cell *cell)
@@ -104,12 +105,15 @@ batch_probe_range(const struct spine_batch *batch, const struct probe_keys *keys
 
 enum spine_status
 batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
-            uint32_t *candidates, size_t count, struct hit *hits, size_t *hit_count)
+            uint32_t *candidates, size_t count, struct found_hits *out)
 {
-    struct probe_search search = {
-        .batch = batch, .keys = keys, .candidates = candidates, .count = count};
+    struct probe_search search = {.batch = batch,
+                                  .keys = keys,
+                                  .candidates = candidates,
+                                  .count = count,
+                                  .out = out};
 
-    *hit_count = 0;
+    out->count = 0;
     if (batch->info.rows == 0 || count == 0)
         return SPINE_OK;
     switch (keys->column->shape) {
@@ -119,44 +123,68 @@ batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
     case SHAPE_WORD8:
     case SHAPE_FIXED:
     case SHAPE_BYTES:
-        if (batch->elsewhere)
-            return probe_elsewhere(&search, hits, hit_count);
-        *hit_count = find_keys(&search, NULL, 0, count, hits);
-        return SPINE_OK;
+        return batch->elsewhere ? probe_elsewhere(&search)
+                                : find_keys(&search, NULL, 0, count);
     }
     /* Without keys all rows belong to the one there is. */
-    hits[0] = (struct hit){
+    out->hits[0] = (struct hit){
         .key = candidates[0], .end = (uint16_t)batch->fences[0].rows, .staged = HIT_NONE};
-    *hit_count = 1;
-    return SPINE_OK;
+    out->count = 1;
+    return batch->elsewhere ? SPINE_OK : batch_stage_hits(batch, keys, NULL, 0, out);
 }
 
-/* Some keys at a time, whose blocks are pinned together. Those that files rule out leave
- * the candidates. */
+/* Some keys at a time, whose blocks are pinned together. While one group is looked for,
+ * the blocks of the next one are read. Those keys that files rule out leave the
+ * candidates. */
 static enum spine_status
-probe_elsewhere(struct probe_search *search, struct hit *hits, size_t *hit_count)
+probe_elsewhere(struct probe_search *search)
 {
-    struct held_blocks held = {0};
+    struct probe_group groups[2] = {0};
     size_t at = 0;
     enum spine_status st = SPINE_OK;
 
     assert(search->batch->elsewhere);
-    while (at < search->count) {
-        const size_t begin = at;
-        size_t kept, found;
+    for (size_t turn = 0; at < search->count || groups[turn % 2].held.count > 0; turn++) {
+        struct probe_group *const now = &groups[turn % 2];
+        struct probe_group *const next = &groups[(turn + 1) % 2];
 
-        TRY(find_blocks(search, &at, &kept, &held));
-        TRY(held_pin(search->batch, &held, search->keys->error));
-        found = find_keys(search, &held, begin, begin + kept, hits + *hit_count);
-        if (search->batch->in_files)
-            search_tell_file(search, &held, kept, found);
-        held_unpin(&held);
-        *hit_count += found;
+        /* There may have been no room for it before. */
+        if (now->held.count == 0)
+            TRY(begin_group(search, &at, false, now));
+        if (at < search->count)
+            TRY(begin_group(search, &at, true, next));
+        TRY(end_group(search, now));
     }
 out:
-    held_unpin(&held);
+    held_unpin(&groups[0].held);
+    held_unpin(&groups[1].held);
     asked_lookup_release(&search->asked);
     return st;
+}
+
+/* The candidates from `*at` on, as many as can be looked for together. */
+static enum spine_status
+begin_group(struct probe_search *search, size_t *at, bool is_ahead,
+            struct probe_group *group)
+{
+    assert(group->held.count == 0);
+    group->begin = *at;
+    group->held.is_ahead = is_ahead;
+    TRY_RETURN(find_blocks(search, at, &group->kept, &group->held));
+    return held_begin(search->batch, &group->held, search->keys->error);
+}
+
+static enum spine_status
+end_group(const struct probe_search *search, struct probe_group *group)
+{
+    const size_t found = search->out->count;
+
+    TRY_RETURN(held_end(search->batch, &group->held, search->keys->error));
+    TRY_RETURN(find_keys(search, &group->held, group->begin, group->begin + group->kept));
+    if (search->batch->in_files)
+        search_tell_file(search, &group->held, group->kept, search->out->count - found);
+    held_unpin(&group->held);
+    return SPINE_OK;
 }
 
 /* Which blocks the candidates from `*at` on are in, as many as can be held, is said by
@@ -184,9 +212,8 @@ find_blocks(struct probe_search *search, size_t *at, size_t *kept,
         is_new = held->count == 0 || held->index[held->count - 1] != reader.block;
         if (is_new && !held_has_room(held, &search->batch->fences[reader.block]))
             break;
-        if (search->batch->in_files)
-            TRY_RETURN(search_ask_file(search, &search->batch->fences[reader.block], &key,
-                                       &is_candidate));
+        if (is_new && search->batch->in_files)
+            TRY_RETURN(search_ask_file(search, &reader, *at, &is_candidate));
         if (!is_candidate)
             continue;
         if (is_new)
@@ -220,22 +247,52 @@ search_prefetch(const struct probe_search *search, size_t at)
     }
 }
 
-/* May the block of the fence have the key, as its file says, if it is in one? */
+/* May the reader's block have the key of candidate `at`, as the file says that the block
+ * is in? Once a block is held its filter has nothing to spare. */
 static enum spine_status
-search_ask_file(struct probe_search *search, const struct fence *fence,
-                const struct cell *key, bool *is_candidate)
+search_ask_file(struct probe_search *search, const struct reader *reader, size_t at,
+                bool *is_candidate)
 {
+    const struct fence *const fence = &search->batch->fences[reader->block];
+    const struct cell key = candidate_cell(search, at);
     enum file_answer answer;
 
     if (fence->block != NULL)
         return SPINE_OK;
-    TRY_RETURN(file_ask(&search->asked, fence, search->keys->column, key, &answer,
+    if (!asked_lookup_has(&search->asked, fence))
+        search->asked.together = keys_of_block(search, reader, at);
+    TRY_RETURN(file_ask(&search->asked, fence, search->keys->column, &key, &answer,
                         search->keys->error));
     *is_candidate = answer != FILE_RULES_OUT;
     if (!*is_candidate)
         file_tell_found(fence, 0, 1);
     asked_lookup_count(&search->asked, answer, search->keys->counts);
     return SPINE_OK;
+}
+
+/* How many candidates from `at` on are looked for in the reader's block: that one at
+ * least. Only keys that are words can say so of others. */
+static size_t
+keys_of_block(const struct probe_search *search, const struct reader *reader, size_t at)
+{
+    size_t count = 1, step = 1;
+
+    while (is_of_block(search, reader, at + count + step - 1)) {
+        count += step;
+        step *= 2;
+    }
+    while ((step /= 2) > 0)
+        count += is_of_block(search, reader, at + count + step - 1) ? step : 0;
+    return count;
+}
+
+static bool
+is_of_block(const struct probe_search *search, const struct reader *reader, size_t at)
+{
+    const struct cell key =
+        at < search->count ? candidate_cell(search, at) : (struct cell){0};
+
+    return at < search->count && is_in_same_block(reader, &key);
 }
 
 /* Of `kept` keys that were looked for, `found` were found. When the blocks are in several
@@ -253,11 +310,14 @@ search_tell_file(const struct probe_search *search, const struct held_blocks *he
         file_tell_found(fence, (uint32_t)found, (uint32_t)(kept - found));
 }
 
-/* The hits of candidates [begin, end), whose blocks are in memory or held. */
-static size_t
+/* Adds the hits of candidates [begin, end), whose blocks are in memory or held, and rows
+ * of these. */
+static enum spine_status
 find_keys(const struct probe_search *search, const struct held_blocks *held, size_t begin,
-          size_t end, struct hit *hits)
+          size_t end)
 {
+    struct found_hits *const out = search->out;
+    const size_t before = out->count;
     struct probe_find find = {.batch = search->batch,
                               .held = held,
                               .keys = search->keys,
@@ -266,8 +326,10 @@ find_keys(const struct probe_search *search, const struct held_blocks *held, siz
 
     assert(begin <= end);
     assert(end <= search->count);
-    return search->keys->cells == NULL ? batch_find_words(&find, hits)
-                                       : batch_find_cells(&find, hits);
+    out->count += search->keys->cells == NULL
+                      ? batch_find_words(&find, out->hits + before)
+                      : batch_find_cells(&find, out->hits + before);
+    return batch_stage_hits(search->batch, search->keys, held, before, out);
 }
 
 /* The key of candidate `at`. */
@@ -279,217 +341,4 @@ candidate_cell(const struct probe_search *search, size_t at)
     if (search->keys->cells != NULL)
         return search->keys->cells[key];
     return (struct cell){.word = search->keys->words[key]};
-}
-
-/* Are rows two words of eight bytes? */
-static bool
-rows_are_pairs(const struct layout *layout)
-{
-    return layout->row_kind == ROW_TWO && layout->key.shape == SHAPE_WORD8 &&
-           layout->value.shape == SHAPE_WORD8;
-}
-
-/*
- * Rows of one key that are pairs: what image_stage() would do, without asking. Every row
- * has a value of its own. False, and nothing done, for rare weights.
- */
-static inline bool
-stage_pairs(const struct image *image, uint64_t key, const struct hit *hit,
-            struct rows *out)
-{
-    const size_t to = out->count, count = (size_t)(hit->end - hit->begin);
-    const uint64_t *values = image_array(image, PART_VALUE_CELLS);
-    const int8_t *weights = image_array(image, PART_WEIGHTS);
-    const bool framed = image_has(image, IMAGE_VALUES_FRAMED);
-
-    if (image->weight_bytes > 1 || image_has(image, IMAGE_WEIGHTS_FRAMED))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        out->hi[to + i] = key;
-        out->lo[to + i] = framed ? frame_word(&image->value_frame, hit->begin + i)
-                                 : values[hit->begin + i];
-        out->weight[to + i] = image->weight_bytes == 0 ? 1 : weights[hit->begin + i];
-    }
-    out->count += count;
-    return true;
-}
-
-/* Values of up to this many bytes are copied while they are near. */
-#define COPY_BYTES_MAX 256u
-
-/* Are rows wide ones of a value that is bytes, one weight and no time? */
-static bool
-rows_are_plain_bytes(const struct layout *layout)
-{
-    return layout->row_kind == ROW_WIDE && layout->value.spans && !layout->timed &&
-           layout->weight_count == 1;
-}
-
-/*
- * The only row of a key, as rows_are_plain_bytes(): what image_stage_hit() would do,
- * without asking. False, and nothing done, for what is rare, or has no memory yet.
- */
-static inline bool
-stage_plain_bytes(const struct layout *layout, const struct image *image,
-                  const struct cell *key, const struct hit *hit, struct arena *copies,
-                  struct rows *out)
-{
-    const int8_t *const weights = image_array(image, PART_WEIGHTS);
-    const size_t at = hit->begin, to = out->count;
-    struct column values;
-    struct span value;
-
-    if (hit->end != at + 1 || image->at[PART_ENDS_OF_TIMES] != 0 ||
-        image->weight_bytes > 1 || image_has(image, IMAGE_WEIGHTS_FRAMED))
-        return false;
-    values = image_values(image);
-    value = column_span(&layout->value, &values, at);
-    if (value.size - 1 >= COPY_BYTES_MAX || value.size > copies->left)
-        return false;
-    out->hi[to] = key->word;
-    if (layout->key.spans)
-        out->key[to] = key->span;
-    out->lo[to] = cell_prefix(value.data, value.size);
-    out->value[to] = (struct span){copies->at, value.size};
-    copy_cell(copies->at, value.data, value.size, COPY_FEW_PIECES);
-    arena_take(copies, value.size);
-    out->weight[to] = image->weight_bytes == 0 ? 1 : weights[at];
-    out->count = to + 1;
-    return true;
-}
-
-static inline enum spine_status
-stage_wide_hit(const struct image *image, const struct probe_keys *keys,
-               const struct hit *hit, bool stays, struct rows *out,
-               const struct layout *layout)
-{
-    const struct cell word = {.word = keys->words[hit->key]};
-    const struct hit_rows rows = {.key = keys->cells != NULL ? &keys->cells[hit->key]
-                                                             : &word,
-                                  .begin = hit->begin,
-                                  .end = hit->end,
-                                  .copy_max = stays ? COPY_BYTES_MAX : SIZE_MAX};
-
-    return image_stage_hit(layout, image, &rows, keys->arena, out);
-}
-
-enum spine_status
-batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
-                 struct hit *hits, size_t count, struct rows *out, size_t rows_max)
-{
-    const struct layout *layout = &batch->layout;
-    const bool pairs = rows_are_pairs(layout);
-    const bool wide = layout->row_kind == ROW_WIDE;
-    const bool plain_bytes = rows_are_plain_bytes(layout) && keys->cells != NULL;
-    struct held_block held = {0};
-    enum spine_status st = SPINE_OK;
-
-    for (size_t i = 0; i < count; i++) {
-        struct hit *hit = &hits[i];
-        const struct fence *fence = &batch->fences[hit->block];
-        const struct image *image;
-
-        if (hit->end - hit->begin > (int)HIT_ROWS_MAX || out->count >= rows_max ||
-            goes_on(batch, hit))
-            continue;
-        if (fence->block != NULL)
-            image = block_image(fence->block);
-        else
-            TRY(hold_block(&held, fence, keys->error, &image));
-        if (out->capacity - out->count < HIT_ROWS_MAX &&
-            !rows_reserve(layout, out, out->count + HIT_ROWS_MAX)) {
-            st = SPINE_NOMEM;
-            break;
-        }
-        hit->staged = (uint32_t)out->count;
-        if (pairs && stage_pairs(image, keys->words[hit->key], hit, out))
-            continue;
-        if (plain_bytes && stage_plain_bytes(layout, image, &keys->cells[hit->key], hit,
-                                             keys->arena, out))
-            continue;
-        st = wide ? stage_wide_hit(image, keys, hit, fence->block != NULL, out, layout)
-                  : image_stage(layout, image, hit->begin, hit->end, keys->arena, out);
-        if (st != SPINE_OK)
-            TRY(fail_nomem(keys->error, "the cells of a probe", keys->arena->bytes));
-    }
-out:
-    pin_release(&held.pin);
-    return st;
-}
-
-/* Pins the block of the fence instead of the one before. */
-static __attribute__((noinline)) enum spine_status
-hold_block(struct held_block *held, const struct fence *fence, struct spine_error *error,
-           const struct image **image)
-{
-    if (held->fence != fence) {
-        pin_release(&held->pin);
-        held->fence = NULL;
-        /* Finding the hits has counted it as wanted. */
-        TRY_RETURN(fence_pin(fence, PIN_TO_MERGE, &held->pin, error));
-        held->fence = fence;
-    }
-    *image = held->pin.image;
-    return SPINE_OK;
-}
-
-enum spine_status
-batch_stage_hit(const struct spine_batch *batch, const struct probe_keys *keys,
-                const struct hit *hit, size_t count, struct rows *out)
-{
-    const struct layout *layout = &batch->layout;
-    const uint32_t end = hit->begin + (uint32_t)count;
-    const size_t before = out->count;
-    struct pin pin;
-    enum spine_status st = SPINE_OK;
-
-    assert(end <= hit->end);
-    TRY_RETURN(fence_pin(&batch->fences[hit->block], PIN_TO_MERGE, &pin, keys->error));
-    if (keys->plain && layout_has_marks(layout))
-        image_stage_key(layout, pin.image, keys->words[hit->key], hit->begin, end, out);
-    else if (image_stage(layout, pin.image, hit->begin, end, keys->arena, out) !=
-             SPINE_OK)
-        TRY(fail_nomem(keys->error, "the cells of a probe", keys->arena->bytes));
-    st = probe_keep_cells(layout, &pin, keys, out, before);
-out:
-    pin_release(&pin);
-    return st;
-}
-
-enum spine_status
-batch_hit_next(const struct spine_batch *batch, const struct probe_keys *keys,
-               struct hit *hit)
-{
-    struct pin pin;
-    uint32_t begin, end;
-
-    if (!goes_on(batch, hit))
-        return SPINE_OK;
-    TRY_RETURN(fence_pin(&batch->fences[hit->block + 1], PIN_TO_READ, &pin, keys->error));
-    hit->block++;
-    hit->begin = 0;
-    image_key_rows(pin.image, 0, &begin, &end);
-    hit->end = (uint16_t)end;
-    pin_release(&pin);
-    return SPINE_OK;
-}
-
-/* Has the hit's key rows in the next block, too? */
-static inline bool
-goes_on(const struct spine_batch *batch, const struct hit *hit)
-{
-    const struct fence *fence = &batch->fences[hit->block];
-
-    return hit->end == fence->rows && hit->block + 1 < batch->block_count &&
-           fence[1].continues;
-}
-
-/* Rows from `begin` on, of a block that does not stay, get cells of their own. */
-static inline enum spine_status
-probe_keep_cells(const struct layout *layout, const struct pin *pin,
-                 const struct probe_keys *keys, struct rows *out, size_t begin)
-{
-    if (pin->keeper == NULL || arena_copy_rows(keys->arena, layout, out, begin))
-        return SPINE_OK;
-    return fail_nomem(keys->error, "the cells of a probe", keys->arena->bytes);
 }

@@ -156,36 +156,6 @@ void batch_find_key(const struct reader *reader, const struct image *image,
 /* Asks the processor for the memory that batch_find_key() will probably look at. */
 void batch_prefetch_key(const struct reader *reader, const struct cell *key);
 
-/* Blocks of a batch that are pinned together, ascending. */
-#define HELD_BLOCKS_MAX 64u
-struct held_blocks {
-    size_t count, pinned;
-    /* Taken for those beyond the first (store_ahead_take()), and what is not used yet. */
-    struct spine_store *store;
-    uint64_t ahead_bytes, unused_bytes;
-    uint32_t index[HELD_BLOCKS_MAX];
-    struct pin pins[HELD_BLOCKS_MAX];
-};
-/* May one more be held? The first one always may. */
-bool held_has_room(struct held_blocks *held, const struct fence *fence);
-void held_add(struct held_blocks *held, const struct fence *fence, uint32_t index);
-/* Pins all, or none; unpins and forgets them. */
-enum spine_status held_pin(const struct spine_batch *batch, struct held_blocks *held,
-                           struct spine_error *error);
-void held_unpin(struct held_blocks *held);
-
-/* The image of a block that is held. */
-static inline const struct image *
-held_image(const struct held_blocks *held, uint32_t index)
-{
-    size_t begin = 0;
-
-    for (size_t count = held->count; count > 1; count -= count / 2)
-        begin += held->index[begin + count / 2] <= index ? count / 2 : 0;
-    assert(held->index[begin] == index);
-    return held->pins[begin].image;
-}
-
 /* The batch that will have `block_count` fences, with one reference; NULL without memory.
  * What batch_bytes() says is its size. */
 struct spine_batch *batch_alloc(const struct layout *layout, size_t block_count);

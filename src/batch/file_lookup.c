@@ -14,8 +14,13 @@
 /* When both counts together get here they are halved, so that they tell of the last
  * searches. */
 #define SEARCHES_COUNTED 4096u
+/* A filter has about this part of the bytes of its blocks. */
+#define FILTER_PART 8u
 
 static bool filters_pay(const struct block_keeper *keeper);
+static enum spine_status pin_filter(struct asked_lookup *asked, const struct fence *fence,
+                                    struct spine_error *error);
+static bool read_pays(const struct block_keeper *keeper, size_t together);
 
 enum spine_status
 file_ask(struct asked_lookup *asked, const struct fence *fence,
@@ -27,34 +32,53 @@ file_ask(struct asked_lookup *asked, const struct fence *fence,
     *answer = FILE_NOT_ASKED;
     if (file == NULL || file->table.filter_count == 0 || !filters_pay(fence->keeper))
         return SPINE_OK;
-    if (asked->cached == NULL || asked->file != file || fence->number < asked->begin ||
-        fence->number >= asked->end) {
-        const uint32_t number = file_filter_of(file, fence->number);
-        const struct file_block *filter =
-            &file->table.blocks[file->table.block_count + number];
-        const int64_t apart = mem_apart_begin();
-        enum spine_status st;
-
-        asked_lookup_release(asked);
-        st = asked->fetch == NULL ? SPINE_OK
-                                  : fetch_part(asked->fetch, file,
-                                               file->table.block_count + number, error);
-        if (st == SPINE_OK)
-            st = store_pin(file, file->table.block_count + number, false, &asked->cached,
-                           error);
-        mem_apart_end(apart);
-        if (st != SPINE_OK)
-            return st;
-        asked->file = file;
-        asked->begin = filter->first_block;
-        asked->end = number + 1 < file->table.filter_count ? filter[1].first_block
-                                                           : file->table.block_count;
+    if (!asked_lookup_has(asked, fence)) {
+        TRY_RETURN(pin_filter(asked, fence, error));
+        if (asked->cached == NULL)
+            return SPINE_OK;
     }
     *answer = lookup_image_maybe(store_image(asked->cached), key->word,
                                  lookup_hash(column, key))
                   ? FILE_SAYS_MAYBE
                   : FILE_RULES_OUT;
     return SPINE_OK;
+}
+
+bool
+asked_lookup_has(const struct asked_lookup *asked, const struct fence *fence)
+{
+    return asked->cached != NULL && asked->file == fence->keeper->file &&
+           fence->number >= asked->begin && fence->number < asked->end;
+}
+
+/* Pins the filter of the block instead of the one before; none, if that is not in memory
+ * and not worth a read. */
+static enum spine_status
+pin_filter(struct asked_lookup *asked, const struct fence *fence,
+           struct spine_error *error)
+{
+    struct store_file *const file = fence->keeper->file;
+    const uint32_t number = file_filter_of(file, fence->number);
+    const uint32_t part = file->table.block_count + number;
+    const struct file_block *const filter = &file->table.blocks[part];
+    const int64_t apart = mem_apart_begin();
+    enum spine_status st = SPINE_OK;
+
+    asked_lookup_release(asked);
+    if (!read_pays(fence->keeper, asked->together))
+        asked->cached = store_pin_resident(file, part, false);
+    else {
+        if (asked->fetch != NULL)
+            st = fetch_part(asked->fetch, file, part, error);
+        if (st == SPINE_OK)
+            st = store_pin(file, part, false, &asked->cached, error);
+    }
+    mem_apart_end(apart);
+    asked->file = file;
+    asked->begin = filter->first_block;
+    asked->end = number + 1 < file->table.filter_count ? filter[1].first_block
+                                                       : file->table.block_count;
+    return st;
 }
 
 void
@@ -85,7 +109,7 @@ asked_lookup_release(struct asked_lookup *asked)
         store_unpin(asked->cached);
         mem_apart_end(apart);
     }
-    *asked = (struct asked_lookup){.fetch = asked->fetch};
+    *asked = (struct asked_lookup){.fetch = asked->fetch, .together = asked->together};
 }
 
 void
@@ -126,4 +150,19 @@ filters_pay(const struct block_keeper *keeper)
     const uint32_t absent = atomic_load_explicit(&keeper->absent, memory_order_relaxed);
 
     return VAIN_WEIGHT * absent >= found;
+}
+
+/* Does a filter that has to be read save more than that, when `together` keys are looked
+ * for in each of its blocks? It saves a block when all of these are absent. */
+static bool
+read_pays(const struct block_keeper *keeper, size_t together)
+{
+    const uint32_t found = atomic_load_explicit(&keeper->found, memory_order_relaxed);
+    const uint32_t absent = atomic_load_explicit(&keeper->absent, memory_order_relaxed);
+    double saved = FILTER_PART;
+
+    if (together > 1 && found > 0)
+        for (size_t i = 0; i < together && saved >= 1; i++)
+            saved *= (double)absent / ((double)absent + found);
+    return saved >= 1;
 }

@@ -21,18 +21,24 @@
 struct asked_lookup {
     /* As that of a reader. */
     struct fetch *fetch;
+    /* How many keys are looked for in a block, as its owner knows or guesses; 0: one. */
+    size_t together;
     const struct store_file *file;
     /* The blocks whose keys it has. */
     uint32_t begin, end;
     struct cached_image *cached;
 };
 
-/* Asks the filter of the block of `fence`, which is elsewhere, about a key. On failure
+/* Asks the filter of the block of `fence`, which is elsewhere, about a key; one that is
+ * not in memory only if reading it is likely to save more than it costs. On failure
  * `error`, unless it is NULL, says what cannot be read. */
 SPINE_CHECKED enum spine_status
 file_ask(struct asked_lookup *asked, const struct fence *fence,
          const struct cell_layout *column, const struct cell *key,
          enum file_answer *answer, struct spine_error *error);
+/* Is the filter of the block of `fence`, which is elsewhere, the one that was asked
+ * last? */
+bool asked_lookup_has(const struct asked_lookup *asked, const struct fence *fence);
 /* Asks the processor for what a question about `key` to the filter that was asked last
  * would look at. */
 void asked_lookup_prefetch(const struct asked_lookup *asked,

@@ -5,31 +5,27 @@
  * time, neighbours in one read, by the runtimes that serve the store and by the caller.
  */
 
+#include "batch/held_blocks.h"
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
-#include "batch/fence.h"
 
-/* Reads under way. */
-struct reads {
-    struct store_extent *extents[HELD_BLOCKS_MAX];
-    size_t count;
-};
+/* Blocks of a read, at most: several threads read, and unpack what they have read. */
+#define NEIGHBOURS_MAX 8u
 
 static enum spine_status begin_reads(const struct spine_batch *batch,
-                                     struct held_blocks *held, struct reads *reads,
-                                     struct spine_error *error);
+                                     struct held_blocks *held, struct spine_error *error);
 static bool pin_resident(const struct fence *fence, struct pin *out);
 static size_t
 neighbours(const struct spine_batch *batch, const struct held_blocks *held, size_t at);
-static enum spine_status
-end_reads(struct reads *reads, enum spine_status st, struct spine_error *error);
+static void end_reads(struct held_blocks *held);
 
-/* Does the block take memory as long as it is held? */
+/* May the block be held without asking for its memory? */
 static inline bool
-costs_memory(const struct fence *fence)
+is_free(const struct held_blocks *held, const struct fence *fence)
 {
-    return fence->block == NULL && fence->keeper->file != NULL;
+    return fence->block != NULL || fence->keeper->file == NULL ||
+           (held->count == 0 && !held->is_ahead);
 }
 
 bool
@@ -37,7 +33,7 @@ held_has_room(struct held_blocks *held, const struct fence *fence)
 {
     uint64_t lacking;
 
-    if (held->count == 0 || !costs_memory(fence))
+    if (is_free(held, fence))
         return held->count < HELD_BLOCKS_MAX;
     if (held->count == HELD_BLOCKS_MAX ||
         (held->store != NULL && held->store != fence->keeper->file->store))
@@ -56,26 +52,42 @@ void
 held_add(struct held_blocks *held, const struct fence *fence, uint32_t index)
 {
     assert(held->count < HELD_BLOCKS_MAX);
-    if (held->count > 0 && costs_memory(fence))
+    if (!is_free(held, fence))
         held->unused_bytes -= fence->bytes;
     held->index[held->count++] = index;
 }
 
 enum spine_status
-held_pin(const struct spine_batch *batch, struct held_blocks *held,
-         struct spine_error *error)
+held_begin(const struct spine_batch *batch, struct held_blocks *held,
+           struct spine_error *error)
 {
     /* Images belong to the store, whichever thread reads them. */
     const int64_t apart = mem_apart_begin();
-    struct reads reads = {.count = 0};
     enum spine_status st;
 
     assert(held->count <= HELD_BLOCKS_MAX);
-    assert(held->pinned == 0);
+    assert(held->pinned == 0 && held->read_count == 0);
     for (size_t i = 0; i < held->count; i++)
         held->pins[i] = (struct pin){0};
     held->pinned = held->count;
-    TRY(end_reads(&reads, begin_reads(batch, held, &reads, error), error));
+    st = begin_reads(batch, held, error);
+    mem_apart_end(apart);
+    if (st != SPINE_OK)
+        held_unpin(held);
+    return st;
+}
+
+enum spine_status
+held_end(const struct spine_batch *batch, struct held_blocks *held,
+         struct spine_error *error)
+{
+    const int64_t apart = mem_apart_begin();
+    enum spine_status st = SPINE_OK;
+
+    assert(held->pinned == held->count);
+    /* Reads what nobody has begun, and waits for the rest. */
+    for (size_t i = 0; i < held->read_count; i++)
+        TRY(store_extent_finish(held->reads[i], error));
     for (size_t i = 0; i < held->count; i++) {
         const struct fence *fence = &batch->fences[held->index[i]];
 
@@ -83,9 +95,8 @@ held_pin(const struct spine_batch *batch, struct held_blocks *held,
         if (held->pins[i].image == NULL)
             TRY(fence_pin(fence, PIN_TO_MERGE, &held->pins[i], error));
     }
+    end_reads(held);
 out:
-    for (size_t i = 0; i < reads.count; i++)
-        store_extent_free(reads.extents[i]);
     mem_apart_end(apart);
     if (st != SPINE_OK)
         held_unpin(held);
@@ -95,6 +106,10 @@ out:
 void
 held_unpin(struct held_blocks *held)
 {
+    const int64_t apart = mem_apart_begin();
+
+    end_reads(held);
+    mem_apart_end(apart);
     while (held->pinned > 0)
         pin_release(&held->pins[--held->pinned]);
     if (held->ahead_bytes > 0)
@@ -104,11 +119,11 @@ held_unpin(struct held_blocks *held)
     held->count = 0;
 }
 
-/* Pins what is in memory and makes extents of the rest, all but the first of which are
- * given to others as far as there are some. */
+/* Pins what is in memory and makes extents of the rest, which are given to others as far
+ * as there are some; but for the first one, when the caller will read that at once. */
 static enum spine_status
 begin_reads(const struct spine_batch *batch, struct held_blocks *held,
-            struct reads *reads, struct spine_error *error)
+            struct spine_error *error)
 {
     for (size_t i = 0; i < held->count;) {
         const struct fence *fence = &batch->fences[held->index[i]];
@@ -117,12 +132,12 @@ begin_reads(const struct spine_batch *batch, struct held_blocks *held,
         if (fence->block != NULL || fence->keeper->file == NULL)
             TRY_RETURN(fence_pin(fence, PIN_TO_READ, &held->pins[i], error));
         else if (!pin_resident(fence, &held->pins[i])) {
-            struct store_extent **extent = &reads->extents[reads->count];
+            struct store_extent **const extent = &held->reads[held->read_count];
 
             count = neighbours(batch, held, i);
             TRY_RETURN(store_extent_new(fence->keeper->file, fence->number,
                                         (uint32_t)count, false, extent, error));
-            if (reads->count++ > 0)
+            if (held->read_count++ > 0 || held->is_ahead)
                 (void)store_extent_submit(*extent, NULL, NULL, NULL);
         }
         i += count;
@@ -142,14 +157,14 @@ pin_resident(const struct fence *fence, struct pin *out)
     return cached != NULL;
 }
 
-/* How many of the blocks from `at` on lie side by side. */
+/* How many of the blocks from `at` on lie side by side and are read at once. */
 static size_t
 neighbours(const struct spine_batch *batch, const struct held_blocks *held, size_t at)
 {
     const struct fence *first = &batch->fences[held->index[at]];
     size_t count = 1;
 
-    while (at + count < held->count) {
+    while (count < NEIGHBOURS_MAX && at + count < held->count) {
         const struct fence *fence = &batch->fences[held->index[at + count]];
 
         if (fence->block != NULL || fence->keeper != first->keeper ||
@@ -160,11 +175,10 @@ neighbours(const struct spine_batch *batch, const struct held_blocks *held, size
     return count;
 }
 
-/* Reads what nobody has begun, and waits for the rest. */
-static enum spine_status
-end_reads(struct reads *reads, enum spine_status st, struct spine_error *error)
+/* Lets go of the reads; those that are under way end without us. */
+static void
+end_reads(struct held_blocks *held)
 {
-    for (size_t i = 0; i < reads->count && st == SPINE_OK; i++)
-        st = store_extent_finish(reads->extents[i], error);
-    return st;
+    while (held->read_count > 0)
+        store_extent_free(held->reads[--held->read_count]);
 }

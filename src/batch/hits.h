@@ -6,8 +6,7 @@
  * batch/hits -- searching a batch for many keys. Part of batch/batch.h, which includes
  * it.
  *
- *     batch_probe()        the keys that are there: hits
- *     batch_stage_hits()   the rows of those that have few
+ *     batch_probe()        the keys that are there: hits, and rows of those that have few
  *     batch_stage_hit()    rows of one of the others, block by block
  *     batch_hit_next()
  */
@@ -47,7 +46,7 @@ struct hit {
     uint32_t block;
     uint16_t begin;
     uint16_t end;
-    /* Where batch_stage_hits() put the rows, or HIT_NONE. */
+    /* Where batch_probe() put the rows, or HIT_NONE. */
     uint32_t staged;
     /* The caller's. */
     uint32_t batch;
@@ -57,23 +56,28 @@ struct hit {
 /* The keys in [*begin, *end) are within the least and the greatest of the batch. */
 void batch_probe_range(const struct spine_batch *batch, const struct probe_keys *keys,
                        size_t *begin, size_t *end);
+/* What a search finds, and where that goes. */
+struct found_hits {
+    /* The caller's, with room for a hit of each candidate. */
+    struct hit *hits;
+    size_t count;
+    /* Rows of hits are appended here while their block is near, unless they are more than
+     * HIT_ROWS_MAX or go on in the next block, as long as there are less than
+     * `staged_max`. Spans borrow from the batch, or from the arena of the keys. NULL: no
+     * rows are wanted. */
+    struct rows *staged;
+    size_t staged_max;
+};
+
 /*
  * Searches the batch for the keys that `candidates`, ascending indexes, name; those
- * that are bytes are within its least and its greatest key. Writes a
- * hit for each that is there, in order; `*hit_count` is how many. When files rule out
- * some, their places are taken by others.
+ * that are bytes are within its least and its greatest key. Sets `out->count` hits, one
+ * for each that is there, in order. When files rule out some, their places are taken by
+ * others.
  */
 SPINE_CHECKED enum spine_status
 batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,
-            uint32_t *candidates, size_t count, struct hit *hits, size_t *hit_count);
-/*
- * Appends the rows of hits of `keys` to `out`, unless they are more than HIT_ROWS_MAX or
- * go on in the next block, while `out` has less than `rows_max`. Quick when the batch was
- * just searched. Spans borrow from the batch, or from the arena of the keys.
- */
-SPINE_CHECKED enum spine_status
-batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
-                 struct hit *hits, size_t count, struct rows *out, size_t rows_max);
+            uint32_t *candidates, size_t count, struct found_hits *out);
 /* Appends the first `count` rows of a hit to `out`, which has room. */
 SPINE_CHECKED enum spine_status
 batch_stage_hit(const struct spine_batch *batch, const struct probe_keys *keys,

@@ -8,7 +8,7 @@
  * batch_find_cells.c. Part of what batch_probe() does (batch/fence.h).
  */
 
-#include "batch/fence.h"
+#include "batch/held_blocks.h"
 
 /* The search of one batch for `count` keys. */
 struct probe_find {
@@ -35,5 +35,10 @@ find_image(const struct probe_find *find, const struct fence *fence)
 size_t batch_find_words(struct probe_find *find, struct hit *hits);
 /* The same of keys that are bytes. */
 size_t batch_find_cells(struct probe_find *find, struct hit *hits);
+/* Stages rows of the hits from `first` on; blocks that are not in memory are held. */
+SPINE_CHECKED enum spine_status
+batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
+                 const struct held_blocks *held, size_t first,
+                 const struct found_hits *found);
 
 #endif

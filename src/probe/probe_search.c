@@ -154,7 +154,8 @@ search_batch(struct spine_probe *probe, size_t at)
     const struct lookup *lookup = batch_lookup(batch);
     struct lookup_counts *counts = &probe->counts;
     struct lookup_counts before;
-    size_t begin, end, candidates, hits;
+    size_t begin, end, candidates, absent;
+    struct found_hits found;
 
     assert(at < probe->batch_count);
     batch_probe_range(batch, &probe->keys, &begin, &end);
@@ -177,19 +178,20 @@ search_batch(struct spine_probe *probe, size_t at)
         return SPINE_NOMEM;
 
     before = *counts;
-    TRY_RETURN(batch_probe(batch, &probe->keys, probe->candidates, candidates,
-                           probe->hits + probe->hit_count, &hits));
-    TRY_RETURN(batch_stage_hits(
-        batch, &probe->keys, probe->hits + probe->hit_count, hits, &probe->staged,
-        probe->options.want == SPINE_PROBE_ROWS ? STAGED_ROWS_MAX : 0));
-    probe->hit_count += hits;
+    found = (struct found_hits){.hits = probe->hits + probe->hit_count};
+    if (probe->options.want == SPINE_PROBE_ROWS) {
+        found.staged = &probe->staged;
+        found.staged_max = STAGED_ROWS_MAX;
+    }
+    TRY_RETURN(batch_probe(batch, &probe->keys, probe->candidates, candidates, &found));
+    probe->hit_count += found.count;
+    absent = candidates - found.count;
     if (lookup != NULL)
-        counts->filter_errors += candidates - hits;
+        counts->filter_errors += absent;
     else if (batch->asks_files)
-        counts->filter_errors += file_errors(counts, &before, candidates - hits);
+        counts->filter_errors += file_errors(counts, &before, absent);
     else
-        batch_search_failed(batch, lookup_ledger_options(probe->ledger),
-                            candidates - hits);
+        batch_search_failed(batch, lookup_ledger_options(probe->ledger), absent);
     return SPINE_OK;
 }
 

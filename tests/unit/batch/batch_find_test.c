@@ -86,14 +86,14 @@ expect_hits(const struct spine_batch *batch, const uint64_t *words, size_t word_
         .column = &batch->layout.key, .count = word_count, .words = words};
     uint32_t *candidates = test_calloc(word_count, sizeof *candidates);
     struct hit *hits = test_malloc(word_count * sizeof *hits);
-    size_t row = 0, found, hit = 0, count = 0;
+    struct found_hits found = {.hits = hits};
+    size_t row = 0, hit = 0, count = 0;
 
     /* Filters leave some out. */
     for (size_t i = 0; i < word_count; i++)
         if (random_below(&source, 8) > 0)
             candidates[count++] = (uint32_t)i;
-    assert_int_equal(batch_probe(batch, &keys, candidates, count, hits, &found),
-                     SPINE_OK);
+    assert_int_equal(batch_probe(batch, &keys, candidates, count, &found), SPINE_OK);
     for (size_t i = 0; i < count; i++) {
         const uint64_t word = words[candidates[i]];
 
@@ -101,7 +101,7 @@ expect_hits(const struct spine_batch *batch, const uint64_t *words, size_t word_
             row++;
         if (row == rows || row_keys[row] != word)
             continue;
-        assert_true(hit < found);
+        assert_true(hit < found.count);
         assert_int_equal(hits[hit].key, candidates[i]);
         assert_int_equal(batch->fences[hits[hit].block].row_begin + hits[hit].begin, row);
         while (row < rows && row_keys[row] == word)
@@ -110,7 +110,7 @@ expect_hits(const struct spine_batch *batch, const uint64_t *words, size_t word_
                     hits[hit].end == batch->fences[hits[hit].block].rows);
         hit++;
     }
-    assert_int_equal(hit, found);
+    assert_int_equal(hit, found.count);
     test_free(candidates);
     test_free(hits);
 }

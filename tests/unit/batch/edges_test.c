@@ -129,7 +129,7 @@ keys_of_many_bytes(void **state)
     uint32_t candidates[LONG_KEYS], count = 0;
     struct hit hits[LONG_KEYS];
     struct spine_batch *batch;
-    size_t found;
+    struct found_hits found = {.hits = hits};
 
     (void)state;
     memset(bytes, 'k', LONG_KEYS * size);
@@ -160,10 +160,9 @@ keys_of_many_bytes(void **state)
     assert_int_equal(end, LONG_KEYS);
     for (size_t i = begin; i < end; i++)
         candidates[count++] = (uint32_t)i;
-    assert_int_equal(batch_probe(batch, &keys, candidates, count, hits, &found),
-                     SPINE_OK);
-    assert_int_equal(found, LONG_KEYS / 2);
-    for (size_t i = 0; i < found; i++) {
+    assert_int_equal(batch_probe(batch, &keys, candidates, count, &found), SPINE_OK);
+    assert_int_equal(found.count, LONG_KEYS / 2);
+    for (size_t i = 0; i < found.count; i++) {
         const struct fence *const fence = &batch->fences[hits[i].block];
 
         assert_int_equal(hits[i].key, 2 * i + 1);
