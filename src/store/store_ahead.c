@@ -16,10 +16,13 @@ store_ahead_bytes(struct spine_store *store)
 {
     const uint64_t most = atomic_load_explicit(&store->memory_max, memory_order_relaxed);
     const uint64_t held = store_memory(store);
+    const uint64_t idle = cache_idle_bytes(&store->cache);
+    /* Other threads pin and unpin meanwhile. */
+    const uint64_t stays = held > idle ? held - idle : 0;
 
     if (most == UINT64_MAX)
         return UINT64_MAX;
-    return held < most ? (most - held) / AHEAD_PART : 0;
+    return stays < most ? (most - stays) / AHEAD_PART : 0;
 }
 
 uint64_t

@@ -13,7 +13,8 @@
 struct spine_store;
 
 /* The most bytes that one read ahead may take now, so that runtimes keep their memory
- * limits. 0: nothing is to be read ahead. UINT64_MAX: no runtime has a limit. */
+ * limits: less the more the store holds that its cache could not let go of. 0: nothing is
+ * to be read ahead. UINT64_MAX: no runtime has a limit. */
 uint64_t store_ahead_bytes(struct spine_store *store);
 /*
  * May a reader hold `bytes` bytes of images more, beyond the one block that it looks
