@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { LOOKUPS = 200000 };
 
@@ -30,6 +31,20 @@ filled_open(const struct bench *bench, const struct engine *engine, uint64_t n,
     expected->rows = n;
     source_free(source);
     return state;
+}
+
+/* Merges ahead, which begin when nothing else is to be done, have ended when nothing was
+ * written for half a second. */
+static void
+rest_await(const struct engine *engine, void *state)
+{
+    const struct timespec pause = {.tv_nsec = 500 * 1000 * 1000};
+    double before = -1;
+
+    while (engine->written != NULL && engine->written(state) > before) {
+        before = engine->written(state);
+        nanosleep(&pause, NULL);
+    }
 }
 
 /* Once to warm up, then once measured. At first an engine with files is *cold*: merges
@@ -75,6 +90,7 @@ run_scan(const struct bench *bench, const struct engine *engine, struct sample *
     const uint64_t peak = memory_peak();
     void *const state = filled_open(bench, engine, bench->n, &expected);
 
+    rest_await(engine, state);
     if (engine->abilities & ENGINE_BULK)
         scan_measured(engine, state, SCAN_BULK, &expected, sample, "scan");
     files_put(bench, engine, bench->n, sample);
