@@ -43,10 +43,13 @@ struct source {
     uint64_t *offsets;
 };
 
-/* What is measured of a kind. */
+/* What is measured of a kind. Its probe and its page have the memory of their kind: hosts
+ * have one for each schema. */
 struct subject {
     struct spine_schema schema;
     struct spine_snapshot *snapshot;
+    struct spine_probe *probe;
+    struct spine_tuple_page *page;
     struct samples samples;
 };
 
@@ -247,6 +250,9 @@ subjects_new(struct subject *subjects, size_t rows)
         require(spine_snapshot_of_batches(&subjects[kind].schema, batches[kind], BATCHES,
                                           &subjects[kind].snapshot, NULL) == SPINE_OK,
                 "a snapshot");
+        require(spine_probe_new(&subjects[kind].probe, NULL) == SPINE_OK &&
+                    spine_tuple_page_new(&subjects[kind].page, NULL) == SPINE_OK,
+                "memory");
         batches_free(batches[kind], BATCHES);
     }
 }
@@ -255,6 +261,8 @@ static void
 subjects_free(struct subject *subjects)
 {
     for (enum kind kind = 0; kind < KINDS; kind++) {
+        spine_tuple_page_free(subjects[kind].page);
+        spine_probe_free(subjects[kind].probe);
         spine_snapshot_unref(subjects[kind].snapshot);
         spine_tuple_type_unref(subjects[kind].schema.key_tuple);
         spine_tuple_type_unref(subjects[kind].schema.value_tuple);
@@ -283,8 +291,7 @@ draw_words(uint64_t *words, size_t rows, unsigned turn)
 
 /* Looks up the keys in `source`, from columns to columns. */
 static void
-probe_once(enum kind kind, struct subject *subject, const struct source *source,
-           struct spine_probe *probe, struct spine_tuple_page *page)
+probe_once(enum kind kind, struct subject *subject, const struct source *source)
 {
     struct spine_column_data data[COLUMNS_MAX];
     struct spine_tuple_rows tuples = tuples_of(kind, source, PROBES, data), values;
@@ -294,15 +301,15 @@ probe_once(enum kind kind, struct subject *subject, const struct source *source,
 
     tuples.values = NULL;
     if (kind != WORDS)
-        require(spine_tuple_encode(page, &subject->schema, &tuples, &cells, NULL) ==
-                    SPINE_OK,
+        require(spine_tuple_encode(subject->page, &subject->schema, &tuples, &cells,
+                                   NULL) == SPINE_OK,
                 "keys are encoded");
-    require(spine_snapshot_probe(subject->snapshot, probe, &cells, NULL, &found, NULL) ==
-                SPINE_OK,
+    require(spine_snapshot_probe(subject->snapshot, subject->probe, &cells, NULL, &found,
+                                 NULL) == SPINE_OK,
             "a probe");
     if (kind != WORDS)
-        require(spine_tuple_decode(page, &subject->schema, &found.columns, &values,
-                                   NULL) == SPINE_OK,
+        require(spine_tuple_decode(subject->page, &subject->schema, &found.columns,
+                                   &values, NULL) == SPINE_OK,
                 "values are decoded");
     samples_add(&subject->samples, PROBES, began);
     require(found.columns.rows == PROBES / 2, "half of the keys are there");
@@ -314,15 +321,11 @@ main(int argc, char **argv)
     const size_t rows = argc > 1 ? (size_t)strtod(argv[1], NULL) : 4000000;
     const unsigned samples = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 41;
     struct subject subjects[KINDS];
-    struct spine_tuple_page *page;
-    struct spine_probe *probe;
     struct source source;
 
     require(rows >= 100 * PROBES && samples > 0, "rows >= 1000000, samples > 0");
     subjects_new(subjects, rows);
     source_new(&source, PROBES);
-    require(spine_probe_new(&probe, NULL) == SPINE_OK, "memory");
-    require(spine_tuple_page_new(&page, NULL) == SPINE_OK, "memory");
     /* The first of them build lookup filters. */
     for (unsigned turn = 0; turn < 2 * samples; turn++) {
         draw_words(source.words, rows, turn);
@@ -330,13 +333,11 @@ main(int argc, char **argv)
         for (enum kind kind = 0; kind < KINDS; kind++) {
             if (turn == samples)
                 subjects[kind].samples.count = 0;
-            probe_once(kind, &subjects[kind], &source, probe, page);
+            probe_once(kind, &subjects[kind], &source);
         }
     }
     for (enum kind kind = 0; kind < KINDS; kind++)
         samples_print(&subjects[kind].samples, names[kind]);
-    spine_tuple_page_free(page);
-    spine_probe_free(probe);
     source_free(&source);
     subjects_free(subjects);
     return 0;
