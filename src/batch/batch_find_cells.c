@@ -11,8 +11,7 @@
 
 static void
 cells_locate(struct probe_find *find, size_t begin, struct cell_bundle *bundle);
-static void cells_find_blocks(struct probe_find *find, struct cell_bundle *bundle,
-                              const uint64_t *words);
+static void cells_find_blocks(struct probe_find *find, struct cell_bundle *bundle);
 static void cells_guess(const struct probe_find *find, struct word_gaps *gaps,
                         struct cell_bundle *bundle);
 static void cells_finish(const struct probe_find *find, struct cell_bundle *bundle);
@@ -48,16 +47,19 @@ value_lines(const struct cell_layout *layout, const struct image *image, size_t 
 }
 
 WORD_SEARCH void
-cells_reach(const struct probe_find *find, const struct cell_bundle *bundle)
+cells_reach(const struct probe_find *find, struct cell_bundle *bundle)
 {
     struct cell_lines lines[BUNDLE_KEYS];
     size_t count = 0;
 
-    for (uint32_t i = 0; i < bundle->count; i++)
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        const struct image *const image = bundle_view(bundle, i)->image;
+
         /* Rows of values with several times are somewhere near. */
-        if (bundle->image[i]->at[PART_ENDS_OF_TIMES] == 0)
+        if (image->at[PART_ENDS_OF_TIMES] == 0)
             lines[count++] =
-                value_lines(&find->batch->layout.value, bundle->image[i], bundle->at[i]);
+                value_lines(&find->batch->layout.value, image, bundle->at[i]);
+    }
     prefetch_lines(lines, count);
 }
 
@@ -75,7 +77,7 @@ batch_find_cells(struct probe_find *find, struct hit *hits)
     if (fixed)
         word_gaps_init(&gaps, find->batch, count);
     for (size_t i = 0; i < STEPS; i++)
-        bundles[i].count = 0;
+        bundles[i].count = bundles[i].view_count = 0;
     /* After the last bundle come empty ones that push it through the steps. */
     for (size_t turn = 0; turn * BUNDLE_KEYS < count + (STEPS - 1) * BUNDLE_KEYS;
          turn++) {
@@ -99,12 +101,6 @@ batch_find_cells(struct probe_find *find, struct hit *hits)
     return hit_count;
 }
 
-static inline const struct fence *
-bundle_fence(const struct probe_find *find, const struct cell_bundle *bundle, uint32_t i)
-{
-    return &find->batch->fences[bundle->block[i]];
-}
-
 /* Takes the candidates from `begin` on in, which begin like all keys of the batch; those
  * that are greater than all of them are left out. */
 static void
@@ -112,7 +108,6 @@ cells_locate(struct probe_find *find, size_t begin, struct cell_bundle *bundle)
 {
     const struct spine_batch *batch = find->batch;
     const size_t left = begin < find->count ? find->count - begin : 0;
-    uint64_t words[BUNDLE_KEYS];
 
     bundle->count = left < BUNDLE_KEYS ? (uint32_t)left : BUNDLE_KEYS;
     if (find->near == batch->block_count)
@@ -121,26 +116,26 @@ cells_locate(struct probe_find *find, size_t begin, struct cell_bundle *bundle)
         return;
     for (uint32_t i = 0; i < bundle->count; i++) {
         bundle->key[i] = find->candidates[begin + i];
-        words[i] = word_behind(bundle_cell(find, bundle, i)->span, batch->shared_bytes);
+        bundle->words[i].high =
+            word_behind(bundle_cell(find, bundle, i)->span, batch->shared_bytes);
     }
-    cells_find_blocks(find, bundle, words);
-    while (bundle->count > 0 && bundle->block[bundle->count - 1] == batch->block_count)
+    cells_find_blocks(find, bundle);
+    while (bundle->count > 0 && bundle->view[bundle->count - 1] == batch->block_count)
         bundle->count--;
     for (uint32_t i = 0; i < bundle->count; i++) {
-        __builtin_prefetch(bundle_fence(find, bundle, i));
-        __builtin_prefetch(&batch->spreads[bundle->block[i]]);
+        __builtin_prefetch(&batch->fences[bundle->view[i]]);
+        __builtin_prefetch(&batch->spreads[bundle->view[i]]);
     }
 }
 
 /* The block of each key: the first one whose last key is not less. As find_granules() of
  * batch_find.c, where edges tell. */
 static void
-cells_find_blocks(struct probe_find *find, struct cell_bundle *bundle,
-                  const uint64_t *words)
+cells_find_blocks(struct probe_find *find, struct cell_bundle *bundle)
 {
     const uint64_t *edges = find->batch->edges;
     const size_t count = find->batch->block_count;
-    const uint64_t greatest = words[bundle->count - 1];
+    const uint64_t greatest = bundle->words[bundle->count - 1].high;
     const size_t low = find->near;
     size_t step = 1, length;
 
@@ -148,85 +143,128 @@ cells_find_blocks(struct probe_find *find, struct cell_bundle *bundle,
     while (low + step - 1 < count && edges[low + step - 1] < greatest)
         step *= 2;
     length = low + step < count ? step : count - low;
-    memset(bundle->block, 0, sizeof bundle->block);
+    memset(bundle->view, 0, sizeof bundle->view);
     for (edges += low; length > 1; length -= length / 2) {
         const uint32_t half = (uint32_t)length / 2;
 
         for (uint32_t i = 0; i < bundle->count; i++) {
-            const uint32_t less = edges[bundle->block[i] + half - 1] < words[i];
+            const uint32_t less =
+                edges[bundle->view[i] + half - 1] < bundle->words[i].high;
 
-            bundle->block[i] += half & (0 - less);
+            bundle->view[i] += half & (0 - less);
         }
     }
     for (uint32_t i = 0; i < bundle->count; i++) {
-        const size_t at = low + bundle->block[i] + (edges[bundle->block[i]] < words[i]);
+        const uint64_t word = bundle->words[i].high;
+        const size_t at = bundle->view[i] + (edges[bundle->view[i]] < word);
 
-        bundle->block[i] = (uint32_t)edges_settle(find->batch, at, words[i],
-                                                  bundle_cell(find, bundle, i));
+        bundle->view[i] = (uint32_t)(low + at);
+        if (low + at < count && edges[at] == word)
+            bundle->view[i] = (uint32_t)edges_settle(find->batch, low + at, word,
+                                                     bundle_cell(find, bundle, i));
     }
-    find->near = bundle->block[bundle->count - 1];
+    find->near = bundle->view[bundle->count - 1];
 }
 
 /* Asks for the pivots of a block, which all of its keys look at. */
 WORD_SEARCH void
-prefetch_pivots(const uint64_t *anchors, size_t count)
+prefetch_pivots(const struct block_view *view)
 {
-    const size_t step = pivot_step(count);
-
-    for (size_t at = step; at < count; at += step)
-        __builtin_prefetch(&anchors[at]);
+    for (size_t at = view->step; at < view->end; at += view->step)
+        __builtin_prefetch(&view->anchors[at]);
 }
 
-/* Leaves out keys that are too short to begin like those of their block. */
+/* Adds the view of a block, and asks for what is looked at first. */
+static void
+view_block(const struct probe_find *find, struct word_gaps *gaps,
+           struct cell_bundle *bundle, uint32_t block)
+{
+    const struct spine_batch *const batch = find->batch;
+    const struct cell_layout *const layout = &batch->layout.key;
+    const struct spread *const spread = &batch->spreads[block];
+    const struct fence *const fence = &batch->fences[block];
+    struct block_view *const view = &bundle->views[bundle->view_count++];
+    const uint8_t *arrays;
+
+    view->image = find_image(find, fence);
+    image_prefetch(view->image);
+    view->block = block;
+    view->shared = spread->shared;
+    arrays = (const uint8_t *)view->image + IMAGE_HEAD_BYTES;
+    if (layout->shape == SHAPE_FIXED) {
+        view->end = fence->keys;
+        view->gap = word_gap_of(gaps, batch, spread->shared);
+        view->first = gap_close(view->gap, spread->first);
+        view->last = gap_close(view->gap, spread->last);
+        view->fixed = fixed_cells_of(arrays, layout->bytes, spread->shared);
+        return;
+    }
+    view->end = (fence->keys + ANCHOR_STEP - 1) / ANCHOR_STEP;
+    view->begin = batch->edges[block];
+    view->begin_mask = fixed_mask(spread->shared - batch->shared_bytes);
+    view->anchors = (const uint64_t *)arrays;
+    view->step = (view->end + PIVOT_PIECES - 1) / PIVOT_PIECES;
+    prefetch_pivots(view);
+}
+
+/* Does the key, which begins like all keys of the batch and has `word` behind that, begin
+ * like all keys of the block? */
+WORD_SEARCH bool
+begins_like(const struct spine_batch *batch, const struct block_view *view,
+            struct span key, uint64_t word)
+{
+    if (key.size < view->shared || ((view->begin ^ word) & view->begin_mask) != 0)
+        return false;
+    return view->shared - batch->shared_bytes <= sizeof word ||
+           memcmp(batch->fences[view->block].cells->last_key.data, key.data,
+                  view->shared) == 0;
+}
+
+/* Guesses among cells of one width, and returns where that is. */
+WORD_SEARCH uintptr_t
+guess_cell(const struct block_view *view, struct cell_bundle *bundle, uint32_t i,
+           struct span key)
+{
+    bundle->words[i] = fixed_words_of(key, view->shared);
+    bundle->dense[i] = gap_close(view->gap, bundle->words[i].high);
+    bundle->ends[i] = (struct fixed_ends){
+        .high = view->end - 1, .low_word = view->first, .high_word = view->last};
+    bundle->at[i] =
+        (uint32_t)interpolate(view->first, view->last, 0, view->end, bundle->dense[i]);
+    return (uintptr_t)view->fixed.behind + bundle->at[i] * view->fixed.width;
+}
+
+/* Leaves out keys that do not begin like those of their block, unless all are of one
+ * width. */
 static void
 cells_guess(const struct probe_find *find, struct word_gaps *gaps,
             struct cell_bundle *bundle)
 {
-    const struct cell_layout *layout = &find->batch->layout.key;
-    const bool fixed = layout->shape == SHAPE_FIXED;
+    const bool fixed = find->batch->layout.key.shape == SHAPE_FIXED;
     struct cell_lines lines[BUNDLE_KEYS];
     uint32_t kept = 0;
 
+    bundle->view_count = 0;
     for (uint32_t i = 0; i < bundle->count; i++) {
-        const struct spread *spread = &find->batch->spreads[bundle->block[i]];
-        const struct fence *fence = bundle_fence(find, bundle, i);
         const struct span key = bundle_cell(find, bundle, i)->span;
-        const struct image *image;
-        uintptr_t arrays;
-        size_t at = 0;
+        const uint32_t block = bundle->view[i];
+        const struct block_view *view;
 
-        if (key.size < spread->shared)
+        if (bundle->view_count == 0 ||
+            bundle->views[bundle->view_count - 1].block != block)
+            view_block(find, gaps, bundle, block);
+        view = &bundle->views[bundle->view_count - 1];
+        if (!fixed && !begins_like(find->batch, view, key, bundle->words[i].high))
             continue;
-        image = find_image(find, fence);
-        image_prefetch(image);
-        arrays = (uintptr_t)image + IMAGE_HEAD_BYTES;
         bundle->key[kept] = bundle->key[i];
-        bundle->block[kept] = bundle->block[i];
-        bundle->image[kept] = image;
+        bundle->view[kept] = bundle->view_count - 1;
         if (fixed) {
-            const struct word_gap gap = word_gap_of(gaps, find->batch, spread->shared);
-            const uint64_t first = gap_close(gap, spread->first);
-            const uint64_t last = gap_close(gap, spread->last);
-
-            bundle->words[kept] = fixed_words_of(key, spread->shared);
-            bundle->gap[kept] = gap;
-            bundle->dense[kept] = gap_close(gap, bundle->words[kept].high);
-            at = interpolate(first, last, 0, fence->keys, bundle->dense[kept]);
-            bundle->end[kept] = fence->keys;
-            bundle->fixed[kept] =
-                fixed_cells_of((const uint8_t *)arrays, layout->bytes, spread->shared);
-            bundle->ends[kept] = (struct fixed_ends){
-                .high = fence->keys - 1, .low_word = first, .high_word = last};
-            arrays += at * layout->bytes + spread->shared;
-            lines[kept] = (struct cell_lines){arrays, arrays};
+            lines[kept].begin = guess_cell(view, bundle, kept, key);
+            lines[kept].end = lines[kept].begin;
         } else {
-            bundle->words[kept].high = word_behind(key, spread->shared);
-            bundle->end[kept] = (fence->keys + ANCHOR_STEP - 1) / ANCHOR_STEP;
-            bundle->anchors[kept] = (const uint64_t *)arrays;
-            if (kept == 0 || bundle->anchors[kept - 1] != bundle->anchors[kept])
-                prefetch_pivots(bundle->anchors[kept], bundle->end[kept]);
+            bundle->words[kept].high = word_behind(key, view->shared);
         }
-        bundle->at[kept++] = (uint32_t)at;
+        kept++;
     }
     bundle->count = kept;
     if (fixed)
@@ -252,13 +290,12 @@ cells_finish(const struct probe_find *find, struct cell_bundle *bundle)
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < bundle->count; i++) {
-        const struct image *image = bundle->image[i];
+        const struct image *image = bundle_view(bundle, i)->image;
 
         if (bundle->at[i] == HIT_NONE)
             continue;
         bundle->key[kept] = bundle->key[i];
-        bundle->block[kept] = bundle->block[i];
-        bundle->image[kept] = image;
+        bundle->view[kept] = bundle->view[i];
         bundle->at[kept++] = bundle->at[i];
         if (image->at[PART_ENDS_OF_VALUES] != 0)
             __builtin_prefetch((const uint8_t *)image + image->at[PART_ENDS_OF_VALUES] +
@@ -274,14 +311,15 @@ static size_t
 cells_give(const struct probe_find *find, struct cell_bundle *bundle, struct hit *to)
 {
     for (uint32_t i = 0; i < bundle->count; i++) {
-        const struct image *image = bundle->image[i];
+        const struct block_view *const view = bundle_view(bundle, i);
+        const struct image *const image = view->image;
         uint32_t begin, end;
 
         if (image->at[PART_ENDS_OF_VALUES] != 0)
             prefetch_value_end(find, image, image_value_begin(image, bundle->at[i]));
         image_key_rows(image, bundle->at[i], &begin, &end);
         to[i] = (struct hit){.key = bundle->key[i],
-                             .block = bundle->block[i],
+                             .block = view->block,
                              .begin = (uint16_t)begin,
                              .end = (uint16_t)end,
                              .staged = HIT_NONE};

@@ -35,18 +35,46 @@
  *
  * What is guessed of cells of one width is guessed by words without their gaps
  * (batch/word_gap.h). Words are compared; whole keys only where words are equal, which is
- * where a key is found.
+ * where a key is found. Keys that follow one another are mostly in the same block, so
+ * what a search needs of a block is taken once for all of them: the *view* of the block.
  */
 
 #include "batch/probe_find.h"
 #include "batch/word_gap.h"
 
-#define BUNDLE_KEYS 32u
+#define BUNDLE_KEYS 16u
 #define LINE_BYTES 64u
 /* Lines that are asked for at once, at most. */
 #define LINES_MAX 9u
 /* Pivots part the anchors of a block into this many pieces of one length. */
 #define PIVOT_PIECES 8u
+
+/* A block, as those keys of a bundle see it that are looked for in it. */
+struct block_view {
+    const struct image *image;
+    uint32_t block;
+    /* Keys, or groups, of the block. */
+    uint32_t end;
+    /* Bytes that all keys of the block begin with. */
+    size_t shared;
+
+    /* Of cells of one width: these, the gap of their words, and the words of the first
+     * and of the last one without it. */
+    struct fixed_cells fixed;
+    struct word_gap gap;
+    uint64_t first;
+    uint64_t last;
+
+    /* Of others: what all keys of the block have behind what all of the batch begin with,
+     * as far as it is part of a word: the bits of `begin` that `begin_mask` has. */
+    uint64_t begin;
+    uint64_t begin_mask;
+    const uint64_t *anchors;
+    /* Every how many of these there is a pivot. */
+    size_t step;
+    /* Known when groups are opened. */
+    struct column keys;
+};
 
 /* Between which cells a key lies, by their numbers, and their words without gaps. */
 struct fixed_ends {
@@ -59,23 +87,19 @@ struct fixed_ends {
 /* A bundle of ascending keys, and what is known of each so far. */
 struct cell_bundle {
     uint32_t count;
+    uint32_t view_count;
     uint32_t key[BUNDLE_KEYS];
-    uint32_t block[BUNDLE_KEYS];
-    /* Behind what all keys of the block begin with. */
+    /* Its block; then the number of the view. */
+    uint32_t view[BUNDLE_KEYS];
+    /* Behind what all keys of the batch begin with; then of the block. */
     struct fixed_words words[BUNDLE_KEYS];
-    const struct image *image[BUNDLE_KEYS];
-    /* Keys, or groups, of the block. */
-    uint32_t end[BUNDLE_KEYS];
-    /* Of cells of one width. */
-    struct fixed_cells fixed[BUNDLE_KEYS];
-    struct word_gap gap[BUNDLE_KEYS];
-    /* The key's high word without that gap. */
-    uint64_t dense[BUNDLE_KEYS];
-    struct fixed_ends ends[BUNDLE_KEYS];
-    /* Of others. */
-    const uint64_t *anchors[BUNDLE_KEYS];
     /* A guess; then the group; then the number of the key in the block, or HIT_NONE. */
     uint32_t at[BUNDLE_KEYS];
+    /* Of cells of one width: the key's high word without the gap. */
+    uint64_t dense[BUNDLE_KEYS];
+    struct fixed_ends ends[BUNDLE_KEYS];
+    /* Not more than there are keys. */
+    struct block_view views[BUNDLE_KEYS];
 };
 
 /* Lines of memory [begin, end), which may lie outside of a block. */
@@ -104,17 +128,16 @@ prefetch_lines(const struct cell_lines *lines, size_t count)
     }
 }
 
-static inline const struct cell *
+WORD_SEARCH const struct cell *
 bundle_cell(const struct probe_find *find, const struct cell_bundle *bundle, uint32_t i)
 {
     return &find->keys->cells[bundle->key[i]];
 }
 
-/* Every how many anchors there is a pivot. */
-static inline size_t
-pivot_step(size_t count)
+WORD_SEARCH struct block_view *
+bundle_view(struct cell_bundle *bundle, uint32_t i)
 {
-    return (count + PIVOT_PIECES - 1) / PIVOT_PIECES;
+    return &bundle->views[bundle->view[i]];
 }
 
 /* ---- find_fixed.c ---- */
@@ -129,7 +152,7 @@ void cells_find_fixed(const struct probe_find *find, struct cell_bundle *bundle)
 void cells_narrow_anchors(struct cell_bundle *bundle);
 /* Leaves out keys that are less than all of their block. */
 void cells_choose_groups(struct cell_bundle *bundle);
-void cells_open_groups(const struct cell_bundle *bundle);
+void cells_open_groups(struct cell_bundle *bundle);
 /* The key of each in its block, or HIT_NONE. */
 void cells_find_grouped(const struct probe_find *find, struct cell_bundle *bundle);
 

@@ -4,6 +4,8 @@
 
 #include "batch/cell_bundle.h"
 
+#include "base/equal_cell.h"
+
 /* Cells that are looked at on either side of the third guess. */
 #define CELL_REACH 4u
 /* Where a key that is not there is looked for next. */
@@ -18,9 +20,9 @@ struct halving {
 
 static void cells_look_around(struct cell_bundle *bundle);
 static void
-narrow_halvings(const struct cell_bundle *bundle, struct halving *halvings, size_t count);
+narrow_halvings(struct cell_bundle *bundle, struct halving *halvings, size_t count);
 static void
-halve_together(const struct cell_bundle *bundle, struct halving *halvings, size_t count);
+halve_together(struct cell_bundle *bundle, struct halving *halvings, size_t count);
 
 /* Looks at the guess, and guesses again between the ends that are left. One word does not
  * tell on which side of an equal one the key is. */
@@ -28,9 +30,10 @@ WORD_SEARCH void
 guess_again(struct cell_bundle *bundle, uint32_t i)
 {
     struct fixed_ends *const ends = &bundle->ends[i];
+    const struct block_view *const view = bundle_view(bundle, i);
     const uint64_t word = bundle->words[i].high;
-    const uint64_t found = fixed_at(&bundle->fixed[i], bundle->at[i]).high;
-    const uint64_t dense = gap_close(bundle->gap[i], found);
+    const uint64_t found = fixed_at(&view->fixed, bundle->at[i]).high;
+    const uint64_t dense = gap_close(view->gap, found);
 
     if (found < word) {
         ends->low = bundle->at[i];
@@ -49,10 +52,10 @@ void
 cells_narrow_fixed(struct cell_bundle *bundle)
 {
     for (uint32_t i = 0; i < bundle->count; i++) {
-        const struct fixed_cells *const fixed = &bundle->fixed[i];
+        const struct fixed_cells *const fixed = &bundle_view(bundle, i)->fixed;
 
         guess_again(bundle, i);
-        __builtin_prefetch(fixed->cells + bundle->at[i] * fixed->width + fixed->skip);
+        __builtin_prefetch(fixed->behind + bundle->at[i] * fixed->width);
     }
 }
 
@@ -62,15 +65,22 @@ cells_open_fixed(struct cell_bundle *bundle)
     struct cell_lines lines[BUNDLE_KEYS];
 
     for (uint32_t i = 0; i < bundle->count; i++) {
-        const struct fixed_cells *const fixed = &bundle->fixed[i];
+        const struct fixed_cells *const fixed = &bundle_view(bundle, i)->fixed;
         uintptr_t cell;
 
         guess_again(bundle, i);
-        cell = (uintptr_t)fixed->cells + bundle->at[i] * fixed->width + fixed->skip;
+        cell = (uintptr_t)fixed->behind + bundle->at[i] * fixed->width;
         lines[i] = (struct cell_lines){cell - CELL_REACH * fixed->width,
                                        cell + CELL_REACH * fixed->width};
     }
     prefetch_lines(lines, bundle->count);
+}
+
+/* Is the cell, with all its bytes, the key? */
+WORD_SEARCH bool
+fixed_is(const struct fixed_cells *fixed, size_t at, struct span key)
+{
+    return cell_equals(fixed_span(fixed, at).data, key.data, key.size);
 }
 
 void
@@ -78,25 +88,31 @@ cells_find_fixed(const struct probe_find *find, struct cell_bundle *bundle)
 {
     cells_look_around(bundle);
     for (uint32_t i = 0; i < bundle->count; i++) {
-        const struct fixed_cells *const fixed = &bundle->fixed[i];
-        const uint32_t keys = bundle->end[i];
+        const struct fixed_cells *const fixed = &bundle_view(bundle, i)->fixed;
+        const uint32_t keys = bundle_view(bundle, i)->end;
         const struct span key = bundle_cell(find, bundle, i)->span;
         size_t at = bundle->at[i];
+        bool is_equal;
 
         bundle->at[i] = HIT_NONE;
         if (at == keys || !fixed_equals(fixed, at, bundle->words[i]))
             continue;
-        at = fixed_settle(fixed, at, keys, key);
-        if (at < keys && memcmp(fixed_span(fixed, at).data, key.data, key.size) == 0)
+        /* Mostly no other cell has these words. */
+        is_equal = fixed_is(fixed, at, key);
+        if (!is_equal) {
+            at = fixed_settle(fixed, at, keys, key);
+            is_equal = at < keys && fixed_is(fixed, at, key);
+        }
+        if (is_equal)
             bundle->at[i] = (uint32_t)at;
     }
 }
 
 /* Is the cell less than the key? */
 WORD_SEARCH size_t
-cell_is_less(const struct cell_bundle *bundle, uint32_t i, size_t at)
+cell_is_less(struct cell_bundle *bundle, uint32_t i, size_t at)
 {
-    return fixed_less(fixed_at(&bundle->fixed[i], at), bundle->words[i]);
+    return fixed_less(fixed_at(&bundle_view(bundle, i)->fixed, at), bundle->words[i]);
 }
 
 /*
@@ -110,19 +126,19 @@ cells_look_around(struct cell_bundle *bundle)
     size_t count = 0;
 
     for (uint32_t i = 0; i < bundle->count; i++) {
+        const struct fixed_cells fixed = bundle_view(bundle, i)->fixed;
+        const struct fixed_words words = bundle->words[i];
         const uint32_t begin = bundle->ends[i].low, end = bundle->ends[i].high + 1;
         const uint32_t at = bundle->at[i];
         const uint32_t low = at - begin > CELL_REACH ? at - CELL_REACH : begin;
         const uint32_t high = end - at > CELL_REACH ? at + CELL_REACH : end;
 
-        if (high < end && cell_is_less(bundle, i, high - 1)) {
+        if (high < end && fixed_less(fixed_at(&fixed, high - 1), words))
             halvings[count++] = (struct halving){i, high, end - high};
-        } else if (low > begin && !cell_is_less(bundle, i, low)) {
+        else if (low > begin && !fixed_less(fixed_at(&fixed, low), words))
             halvings[count++] = (struct halving){i, begin, low - begin};
-        } else {
-            bundle->at[i] = (uint32_t)fixed_halves(&bundle->fixed[i], low, high - low,
-                                                   bundle->words[i]);
-        }
+        else
+            bundle->at[i] = (uint32_t)fixed_halves(&fixed, low, high - low, words);
     }
     narrow_halvings(bundle, halvings, count);
     halve_together(bundle, halvings, count);
@@ -133,7 +149,7 @@ cells_look_around(struct cell_bundle *bundle)
 /* Most that are not found at once are near nevertheless. Others halve all cells of their
  * block, since the first middles of these are the same for all keys, and so are near. */
 static void
-narrow_halvings(const struct cell_bundle *bundle, struct halving *halvings, size_t count)
+narrow_halvings(struct cell_bundle *bundle, struct halving *halvings, size_t count)
 {
     for (size_t h = 0; h < count; h++) {
         struct halving *const halving = &halvings[h];
@@ -150,7 +166,7 @@ narrow_halvings(const struct cell_bundle *bundle, struct halving *halvings, size
         }
         if (halving->count > CELLS_NEAR) {
             halving->begin = 0;
-            halving->count = bundle->end[i];
+            halving->count = bundle_view(bundle, i)->end;
         }
     }
 }
@@ -161,7 +177,7 @@ narrow_halvings(const struct cell_bundle *bundle, struct halving *halvings, size
  * is not less in `begin`.
  */
 static void
-halve_together(const struct cell_bundle *bundle, struct halving *halvings, size_t count)
+halve_together(struct cell_bundle *bundle, struct halving *halvings, size_t count)
 {
     bool more = count > 0;
 
@@ -180,7 +196,8 @@ halve_together(const struct cell_bundle *bundle, struct halving *halvings, size_
             halving->begin += (half + 1) & (0 - less);
             halving->count = half - (less & ~halving->count & 1);
             middle = halving->begin + halving->count / 2;
-            __builtin_prefetch(bundle->fixed[i].cells + middle * bundle->fixed[i].width);
+            __builtin_prefetch(bundle_view(bundle, i)->fixed.cells +
+                               middle * bundle_view(bundle, i)->fixed.width);
             more |= halving->count > 0;
         }
     }

@@ -4,36 +4,42 @@
 
 #include "batch/cell_bundle.h"
 
+#include "base/equal_cell.h"
+
 /* A group that words do not tell from others. */
 #define GROUP_UNKNOWN (UINT32_MAX - 1)
 #define LINE_WORDS (LINE_BYTES / sizeof(uint64_t))
 
-static uint32_t
-find_in_group(const struct column *column, size_t keys, size_t group, struct span key);
+static bool
+front_equals(const struct column *column, size_t group, struct span key, uint64_t word);
+static uint32_t find_in_group(const struct column *column, size_t keys, size_t group,
+                              struct span key, uint64_t word);
 
 /* The anchors between two pivots. */
 void
 cells_narrow_anchors(struct cell_bundle *bundle)
 {
     for (uint32_t i = 0; i < bundle->count; i++) {
-        const uint64_t *const anchors = bundle->anchors[i];
-        const size_t count = bundle->end[i], step = pivot_step(count);
+        const struct block_view *const view = bundle_view(bundle, i);
+        const uint64_t *const anchors = view->anchors;
+        const uint64_t word = bundle->words[i].high;
+        const size_t step = view->step;
         size_t begin = 0;
 
-        for (size_t left = (count + step - 1) / step; left > 1; left -= left / 2) {
+        for (size_t left = (view->end + step - 1) / step; left > 1; left -= left / 2) {
             const size_t half = left / 2 * step;
 
-            begin += half & (0 - (size_t)(anchors[begin + half] < bundle->words[i].high));
+            begin += half & (0 - (size_t)(anchors[begin + half] < word));
         }
         bundle->at[i] = (uint32_t)begin;
         __builtin_prefetch(anchors + begin);
     }
     /* As prefetch_lines() does, the first line of each before all others. */
     for (uint32_t i = 0; i < bundle->count; i++) {
-        const uint64_t *const begin = bundle->anchors[i] + bundle->at[i];
-        const size_t left = bundle->end[i] - bundle->at[i];
-        const size_t step = pivot_step(bundle->end[i]);
-        const uint64_t *const end = begin + (left < step ? left : step);
+        const struct block_view *const view = bundle_view(bundle, i);
+        const uint64_t *const begin = view->anchors + bundle->at[i];
+        const size_t left = view->end - bundle->at[i];
+        const uint64_t *const end = begin + (left < view->step ? left : view->step);
 
         for (const uint64_t *at = begin + LINE_WORDS; at < end; at += LINE_WORDS)
             __builtin_prefetch(at);
@@ -63,10 +69,11 @@ cells_choose_groups(struct cell_bundle *bundle)
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < bundle->count; i++) {
-        const size_t count = bundle->end[i];
-        const uint64_t *const anchors = bundle->anchors[i];
+        const struct block_view *const view = bundle_view(bundle, i);
+        const size_t count = view->end, step = view->step;
+        const uint64_t *const anchors = view->anchors;
         const uint64_t word = bundle->words[i].high;
-        const size_t begin = bundle->at[i], step = pivot_step(count);
+        const size_t begin = bundle->at[i];
         uint32_t group = (uint32_t)search_halves(
             anchors, 8, begin, count - begin > step ? step : count - begin, word);
 
@@ -78,36 +85,46 @@ cells_choose_groups(struct cell_bundle *bundle)
             group = GROUP_UNKNOWN;
         }
         bundle->key[kept] = bundle->key[i];
-        bundle->block[kept] = bundle->block[i];
-        bundle->image[kept] = bundle->image[i];
-        bundle->words[kept] = bundle->words[i];
+        bundle->view[kept] = bundle->view[i];
+        bundle->words[kept].high = word;
         bundle->at[kept++] = group;
         if (group != GROUP_UNKNOWN)
-            prefetch_group(bundle->image[kept - 1], anchors + count, group);
+            prefetch_group(view->image, anchors + count, group);
     }
     bundle->count = kept;
 }
 
+/* Is all that the front of a group has behind what all keys of the block begin with part
+ * of its anchor? */
+WORD_SEARCH bool
+front_in_anchor(const struct column *column, size_t group)
+{
+    return front_size(column->fronts[group]) - column->shared_bytes <= sizeof(uint64_t);
+}
+
 void
-cells_open_groups(const struct cell_bundle *bundle)
+cells_open_groups(struct cell_bundle *bundle)
 {
     struct cell_lines lines[BUNDLE_KEYS];
     size_t count = 0;
 
+    for (uint32_t v = 0; v < bundle->view_count; v++)
+        bundle->views[v].keys = image_keys(bundle->views[v].image);
     for (uint32_t i = 0; i < bundle->count; i++) {
-        const struct column column = image_keys(bundle->image[i]);
-        const uintptr_t cells = (uintptr_t)column.cells;
+        const struct block_view *const view = bundle_view(bundle, i);
+        const struct column *const column = &view->keys;
+        const uintptr_t cells = (uintptr_t)column->cells;
         const size_t begin = (size_t)bundle->at[i] * ANCHOR_STEP;
-        const size_t keys = bundle->image[i]->key_count;
+        const size_t keys = view->image->key_count;
         const size_t last = keys - begin > ANCHOR_STEP ? begin + ANCHOR_STEP : keys;
 
         if (bundle->at[i] == GROUP_UNKNOWN)
             continue;
         lines[count++] =
-            (struct cell_lines){cells + (begin > 0 ? column_end(&column, begin - 1) : 0),
-                                cells + column_end(&column, last - 1)};
-        if (column.fronts != NULL)
-            __builtin_prefetch(column_front(&column, begin).data);
+            (struct cell_lines){cells + (begin > 0 ? column_end(column, begin - 1) : 0),
+                                cells + column_end(column, last - 1)};
+        if (column->fronts != NULL && !front_in_anchor(column, bundle->at[i]))
+            __builtin_prefetch(column_front(column, begin).data);
     }
     prefetch_lines(lines, count);
 }
@@ -116,60 +133,128 @@ void
 cells_find_grouped(const struct probe_find *find, struct cell_bundle *bundle)
 {
     for (uint32_t i = 0; i < bundle->count; i++) {
-        const struct column column = image_keys(bundle->image[i]);
+        const struct block_view *const view = bundle_view(bundle, i);
+        const struct column *const column = &view->keys;
         const struct span key = bundle_cell(find, bundle, i)->span;
-        const size_t keys = bundle->image[i]->key_count;
+        const size_t keys = view->image->key_count;
+        const uint64_t word = bundle->words[i].high;
         const uint32_t group = bundle->at[i];
         uint32_t at;
         bool equal;
 
         if (group == GROUP_UNKNOWN) {
-            at = (uint32_t)column_find(&column, keys, key, &equal);
+            at = (uint32_t)column_find(column, keys, key, &equal);
             at = equal ? at : HIT_NONE;
         } else {
-            at = find_in_group(&column, keys, group, key);
+            at = find_in_group(column, keys, group, key, word);
             /* The anchor does not say on which side of it the key is. */
-            if (at == HIT_NONE && group > 0 &&
-                column.anchors[group] == bundle->words[i].high)
-                at = find_in_group(&column, keys, group - 1, key);
+            if (at == HIT_NONE && group > 0 && view->anchors[group] == word)
+                at = find_in_group(column, keys, group - 1, key, word);
         }
         bundle->at[i] = at;
     }
 }
 
-/* The key in the group that is equal, or HIT_NONE. */
-static uint32_t
-find_in_group(const struct column *column, size_t keys, size_t group, struct span key)
+/* Does the key begin with the front of the group? It begins like all keys of the block,
+ * and `word` is what follows. */
+static bool
+front_equals(const struct column *column, size_t group, struct span key, uint64_t word)
 {
-    const size_t begin = group * ANCHOR_STEP;
-    const size_t end = keys - begin > ANCHOR_STEP ? begin + ANCHOR_STEP : keys;
-    size_t cell_begin = begin > 0 ? column_end(column, begin - 1) : 0;
-    struct span rest = key;
-    size_t skip = column->shared_bytes;
-    uint64_t word;
+    const struct span front = column_front(column, group * ANCHOR_STEP);
+    const size_t shared = column->shared_bytes, more = front.size - shared;
 
-    if (column->fronts != NULL) {
-        const struct span front = column_front(column, begin);
+    if (key.size < front.size)
+        return false;
+    if (front_in_anchor(column, group))
+        return ((column->anchors[group] ^ word) & fixed_mask(more)) == 0;
+    return memcmp(front.data + shared, key.data + shared, more) == 0;
+}
 
-        if (key.size < front.size || memcmp(front.data, key.data, front.size) != 0)
-            return HIT_NONE;
-        rest = span_behind(key, front.size);
-        skip = 0;
-    } else if (key.size < skip) {
-        return HIT_NONE;
+/* Cells of a group, which are what keys have behind a front, or whole keys, of which the
+ * first `skip` bytes are left out of words. */
+struct group_cells {
+    const struct column *column;
+    size_t begin;
+    size_t end;
+    size_t skip;
+};
+
+WORD_SEARCH struct span
+group_cell(const struct group_cells *cells, size_t at)
+{
+    const size_t begin = at > 0 ? column_end(cells->column, at - 1) : 0;
+
+    return (struct span){(const uint8_t *)cells->column->cells + begin,
+                         column_end(cells->column, at) - begin};
+}
+
+/*
+ * Where a cell with that word is, if words ascend. They are read without a look at where
+ * their cells end: those of cells that are shorter have bytes of the next cell, and may
+ * not ascend.
+ */
+WORD_SEARCH size_t
+halve_group(const struct group_cells *cells, uint64_t word)
+{
+    const uint8_t *const data = (const uint8_t *)cells->column->cells + cells->skip;
+    size_t at = cells->begin;
+
+    for (size_t count = cells->end - at, half; count > 1; count -= half) {
+        half = count / 2;
+        /* The cell before it ends where this one begins. */
+        const size_t begin = column_end(cells->column, at + half - 1);
+
+        at += half & (0 - (size_t)(load_big(data + begin) <= word));
     }
-    word = word_behind(rest, skip);
-    for (size_t i = begin; i < end; i++) {
-        const uint8_t *const cell = (const uint8_t *)column->cells + cell_begin;
-        const size_t cell_end = column_end(column, i), size = cell_end - cell_begin;
-        const uint64_t cell_word = cell_prefix(cell + skip, size - skip);
+    return at;
+}
+
+/* The cell that is equal, or HIT_NONE, found one after the other. */
+static uint32_t
+find_in_order(const struct group_cells *cells, struct span rest)
+{
+    const uint64_t word = word_behind(rest, cells->skip);
+
+    for (size_t at = cells->begin; at < cells->end; at++) {
+        const struct span cell = group_cell(cells, at);
+        const uint64_t cell_word =
+            cell_prefix(cell.data + cells->skip, cell.size - cells->skip);
 
         if (cell_word > word)
             break;
-        if (cell_word == word && size == rest.size &&
-            (size == 0 || memcmp(cell, rest.data, size) == 0))
-            return (uint32_t)i;
-        cell_begin = cell_end;
+        if (cell_word == word && cell.size == rest.size &&
+            cell_equals(cell.data, rest.data, cell.size))
+            return (uint32_t)at;
     }
     return HIT_NONE;
+}
+
+/* The key in the group that is equal, or HIT_NONE. The key begins like all keys of the
+ * block, and `word` is what follows. */
+static uint32_t
+find_in_group(const struct column *column, size_t keys, size_t group, struct span key,
+              uint64_t word)
+{
+    const size_t begin = group * ANCHOR_STEP;
+    struct group_cells cells = {
+        .column = column,
+        .begin = begin,
+        .end = keys - begin > ANCHOR_STEP ? begin + ANCHOR_STEP : keys,
+        .skip = column->shared_bytes,
+    };
+    struct span rest = key, cell;
+    size_t at;
+
+    if (column->fronts != NULL) {
+        if (!front_equals(column, group, key, word))
+            return HIT_NONE;
+        rest = span_behind(key, front_size(column->fronts[group]));
+        cells.skip = 0;
+        word = word_behind(rest, 0);
+    }
+    at = halve_group(&cells, word);
+    cell = group_cell(&cells, at);
+    if (cell.size == rest.size && cell_equals(cell.data, rest.data, cell.size))
+        return (uint32_t)at;
+    return find_in_order(&cells, rest);
 }

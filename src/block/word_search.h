@@ -30,6 +30,13 @@ word_at(const void *cells, size_t bytes, size_t at)
     return bytes == 4 ? ((const uint32_t *)cells)[at] : ((const uint64_t *)cells)[at];
 }
 
+/* A distance to guess by: half of it is what processors make a double of at once. */
+WORD_SEARCH double
+half_distance(uint64_t distance)
+{
+    return (double)(int64_t)(distance >> 1);
+}
+
 /*
  * Where `word` is in [begin, end), which is not empty, if the words from `first` to
  * `last` are spread evenly there, as hashed and as counted keys are.
@@ -41,8 +48,9 @@ interpolate(uint64_t first, uint64_t last, size_t begin, size_t end, uint64_t wo
         return begin;
     if (word >= last)
         return end - 1;
-    return begin + (size_t)((double)(word - first) / (double)(last - first) *
-                            (double)(end - 1 - begin));
+    return begin +
+           (size_t)(int64_t)(half_distance(word - first) / half_distance(last - first) *
+                             (double)(int64_t)(end - 1 - begin));
 }
 
 /* The first of the words [begin, begin + count), of which there is one, not less than

@@ -305,11 +305,85 @@ keys_without_values(void **state)
     expect_no_leak();
 }
 
+/*
+ * Keys that are not there, between two blocks, and that end like keys of the second one:
+ * of `begin_bytes` bytes that all keys of that block begin with, they differ in one.
+ */
+static void
+try_between_blocks(size_t begin_bytes)
+{
+    const struct spine_schema schema = {.key = {SPINE_BYTES, 0}, .value = {SPINE_U64, 0}};
+    const size_t size = begin_bytes + 20, rows = 2 * BLOCK_ROWS;
+    struct rows_given given = rows_given_new(rows), asked = rows_given_new(rows);
+    struct spine_probe_rows found;
+    struct spine_snapshot *snapshot;
+    struct spine_batch *batch;
+    struct spine_probe *probe;
+
+    assert_true(size <= WIDE_BYTES_MAX);
+    memset(given.keys, 'm', rows * size);
+    memset(asked.keys, 'm', rows * size);
+    for (size_t i = 0; i < rows; i++) {
+        uint8_t *const key = given.keys + i * size;
+        uint8_t *const beside = asked.keys + i * size;
+
+        put_big(key + begin_bytes, i, 8);
+        put_big(beside + begin_bytes, BLOCK_ROWS + i % BLOCK_ROWS, 8);
+        /* Keys of the first block begin with "a"; those beside have a "b". */
+        if (i < BLOCK_ROWS)
+            key[0] = 'a';
+        beside[i < BLOCK_ROWS ? 0 : begin_bytes - 1] = 'b';
+        given.key_offsets[i + 1] = asked.key_offsets[i + 1] = (i + 1) * size;
+    }
+    given.columns = (struct spine_columns){.rows = rows,
+                                           .keys = given.keys,
+                                           .key_offsets = given.key_offsets,
+                                           .values = given.key_offsets};
+    asked.columns = (struct spine_columns){.rows = BLOCK_ROWS,
+                                           .keys = asked.keys + BLOCK_ROWS * size,
+                                           .key_offsets = asked.key_offsets};
+    assert_int_equal(spine_batch_from_columns(&schema, &given.columns, &batch, NULL),
+                     SPINE_OK);
+#ifndef SPINE_BLOCKS_ELSEWHERE
+    rebuild_batch(&batch);
+#endif
+    assert_int_equal(spine_snapshot_of_batches(&schema, &batch, 1, &snapshot, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_probe_new(&probe, NULL), SPINE_OK);
+    for (size_t from = 0; from < 2; from++) {
+        asked.columns.keys = asked.keys + from * BLOCK_ROWS * size;
+        assert_int_equal(
+            spine_snapshot_probe(snapshot, probe, &asked.columns, NULL, &found, NULL),
+            SPINE_OK);
+        assert_int_equal(found.found, 0);
+        asked.columns.keys = given.keys + from * BLOCK_ROWS * size;
+        assert_int_equal(
+            spine_snapshot_probe(snapshot, probe, &asked.columns, NULL, &found, NULL),
+            SPINE_OK);
+        assert_int_equal(found.found, BLOCK_ROWS);
+    }
+    spine_probe_free(probe);
+    spine_snapshot_unref(snapshot);
+    spine_batch_unref(batch);
+    rows_given_free(&given);
+    rows_given_free(&asked);
+}
+
+static void
+keys_between_blocks(void **state)
+{
+    (void)state;
+    for (size_t begin_bytes = 1; begin_bytes <= 24; begin_bytes++)
+        try_between_blocks(begin_bytes);
+    expect_no_leak();
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_lie),
+        cmocka_unit_test(keys_between_blocks),
         cmocka_unit_test(keys_without_values),
     };
 
