@@ -34,19 +34,34 @@ copy_cell_is_short(size_t cells, size_t bytes)
     return bytes / COPY_SHORT_BYTES <= cells;
 }
 
-/* `pieces` is a constant. */
+/* Pieces `at` to `at` + 3, none of which lies behind `last`. */
+static inline __attribute__((always_inline)) void
+copy_four_pieces(uint8_t *to, const uint8_t *from, size_t at, size_t last)
+{
+    const size_t first = at * COPY_PIECE_BYTES < last ? at * COPY_PIECE_BYTES : last;
+    const size_t second = (at + 1) * COPY_PIECE_BYTES;
+    const size_t third = (at + 2) * COPY_PIECE_BYTES;
+    const size_t fourth = (at + 3) * COPY_PIECE_BYTES;
+
+    memcpy(to + first, from + first, COPY_PIECE_BYTES);
+    memcpy(to + (second < last ? second : last), from + (second < last ? second : last),
+           COPY_PIECE_BYTES);
+    memcpy(to + (third < last ? third : last), from + (third < last ? third : last),
+           COPY_PIECE_BYTES);
+    memcpy(to + (fourth < last ? fourth : last), from + (fourth < last ? fourth : last),
+           COPY_PIECE_BYTES);
+}
+
+/* `pieces` is one of these constants. */
 static inline __attribute__((always_inline)) void
 copy_cell(uint8_t *to, const uint8_t *from, size_t size, size_t pieces)
 {
     if (size >= COPY_PIECE_BYTES && size <= pieces * COPY_PIECE_BYTES) {
         const size_t last = size - COPY_PIECE_BYTES;
 
-        for (size_t piece = 0; piece < pieces; piece++) {
-            const size_t begin = piece * COPY_PIECE_BYTES;
-            const size_t at = begin < last ? begin : last;
-
-            memcpy(to + at, from + at, COPY_PIECE_BYTES);
-        }
+        copy_four_pieces(to, from, 0, last);
+        if (pieces == COPY_MANY_PIECES)
+            copy_four_pieces(to, from, COPY_FEW_PIECES, last);
     } else if (size > 0) {
         memcpy(to, from, size);
     }

@@ -2,6 +2,7 @@
 #include "rows/rows.h"
 
 #include "base/assert.h"
+#include "base/copy_cell.h"
 
 /*
  * Rows back into what the caller knows: single cells, and columns, by one loop per kind.
@@ -234,10 +235,22 @@ read_pairs(const struct cell_layout *column, const struct rows *rows, size_t beg
     }
 }
 
+static bool
+spans_are_short(const struct span *spans, size_t count)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += spans[i].size;
+    return copy_cell_is_short(count, bytes);
+}
+
 static void
 read_spans(const struct cell_layout *column, const struct span *spans, size_t count,
            const struct cell_buffer *buffer, size_t at)
 {
+    bool is_short;
+
     if (column->shape == SHAPE_FIXED) {
         for (size_t i = 0; i < count; i++)
             memcpy(buffer->data + (at + i) * column->native_bytes, spans[i].data,
@@ -248,11 +261,11 @@ read_spans(const struct cell_layout *column, const struct span *spans, size_t co
         return;
     if (at == 0)
         buffer->offsets[0] = 0;
+    is_short = spans_are_short(spans, count);
     for (size_t i = 0; i < count; i++) {
         const uint64_t offset = buffer->offsets[at + i];
 
-        if (spans[i].size > 0)
-            memcpy(buffer->data + offset, spans[i].data, spans[i].size);
+        copy_cell_of(buffer->data + offset, spans[i].data, spans[i].size, is_short);
         buffer->offsets[at + i + 1] = offset + spans[i].size;
     }
 }

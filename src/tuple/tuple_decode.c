@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/copy_cell.h"
 #include "base/error.h"
 
 /* Some rows on their way. */
@@ -26,6 +27,8 @@ struct decoding {
     const uint8_t *const *end;
     /* All bytes of the rows. */
     size_t bytes;
+    /* Are they those of short cells? */
+    bool is_short;
     /* Inside a tuple of the tuple. */
     bool nested;
     /* What is wrong, and in which row. */
@@ -126,6 +129,7 @@ decode_varying(struct tuple_store *store, const uint8_t *cells, const uint64_t *
     decoding->at = at;
     decoding->end = end;
     decoding->bytes = (size_t)(offsets[decoding->rows] - offsets[0]);
+    decoding->is_short = copy_cell_is_short(decoding->rows, decoding->bytes);
     get_columns(decoding, store, NULL, 0);
     for (size_t i = 0; i < decoding->rows && decoding->reason == NULL; i++)
         if (at[i] != end[i])
@@ -414,7 +418,7 @@ get_string(struct decoding *decoding, const struct column_target *target, size_t
         zero = target->is_tail ? end : memchr(from, flip, (size_t)(end - from));
         if (zero == NULL || (!target->is_tail && end - zero < 2))
             break;
-        memcpy(to, from, (size_t)(zero - from));
+        copy_cell_of(to, from, (size_t)(zero - from), decoding->is_short);
         for (size_t b = 0; flip != 0 && b < (size_t)(zero - from); b++)
             to[b] ^= flip;
         to += zero - from;

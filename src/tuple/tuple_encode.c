@@ -78,6 +78,8 @@ static void put_bytes(struct encoding *encoding, const struct spine_column *colu
 static void put_strings(struct encoding *encoding, const struct spine_column *column,
                         const struct spine_column_data *data, const uint8_t *there,
                         uint8_t flip, bool is_tail);
+static void put_plain_strings(struct encoding *encoding,
+                              const struct spine_column_data *data, bool is_tail);
 static uint8_t *put_zeros(uint8_t *to, struct span text);
 static bool has_zero(struct span bytes);
 static struct span
@@ -257,8 +259,12 @@ add_string_sizes(const struct encoding *encoding, const struct spine_column_data
     const uint8_t *const values = data->values;
     const struct span all = string_bytes(data, offsets[0], offsets[encoding->rows]);
     const bool zeros = !is_tail && has_zero(all);
+    const bool is_plain = there == NULL && !zeros;
 
-    for (size_t i = 0; i < encoding->rows; i++) {
+    /* Most columns, in fewer instructions. */
+    for (size_t i = 0; is_plain && i < encoding->rows; i++)
+        sizes[i] += offsets[i + 1] - offsets[i] + (is_tail ? 0 : 2);
+    for (size_t i = 0; !is_plain && i < encoding->rows; i++) {
         const bool is_there = there == NULL || there[i] != 0;
 
         if (is_there)
@@ -485,6 +491,10 @@ put_strings(struct encoding *encoding, const struct spine_column *column,
     const bool is_short = copy_cell_is_short(encoding->rows, all.size);
 
     assert(encoding->at != NULL);
+    if (there == NULL && !zeros && flip == 0) {
+        put_plain_strings(encoding, data, is_tail);
+        return;
+    }
     for (size_t i = 0; i < encoding->rows; i++) {
         const bool is_there = there == NULL || there[i] != 0;
         const struct span text = string_bytes(data, offsets[i], offsets[i + 1]);
@@ -504,6 +514,29 @@ put_strings(struct encoding *encoding, const struct spine_column *column,
         for (uint8_t *byte = to; flip != 0 && byte < end; byte++)
             *byte = (uint8_t) ~*byte;
         encoding->at[i] = end;
+    }
+}
+
+/* Of strings that all lie in their tuples as they are: most columns, in fewer
+ * instructions. */
+static void
+put_plain_strings(struct encoding *encoding, const struct spine_column_data *data,
+                  bool is_tail)
+{
+    const uint64_t *const offsets = data->offsets + encoding->begin;
+    const bool is_short = copy_cell_is_short(
+        encoding->rows, (size_t)(offsets[encoding->rows] - offsets[0]));
+    const uint8_t *const values = data->values;
+
+    for (size_t i = 0; i < encoding->rows; i++) {
+        const size_t size = (size_t)(offsets[i + 1] - offsets[i]);
+        uint8_t *const to = encoding->at[i];
+
+        if (size > 0)
+            copy_cell_of(to, values + offsets[i], size, is_short);
+        if (!is_tail)
+            memset(to + size, 0, 2);
+        encoding->at[i] = to + size + (is_tail ? 0 : 2);
     }
 }
 
