@@ -14,14 +14,14 @@
 static size_t room_left(const struct spine_probe *probe);
 static void give_staged(struct spine_probe *probe);
 static inline bool
-give_single(struct spine_probe *probe, const struct hit *hit, size_t room);
+give_single(struct spine_probe *probe, const struct hit *hit, size_t room, bool is_plain);
 static enum spine_status give_key(struct spine_probe *probe, bool *done);
 static enum spine_status
 give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done);
 
 /* Appends what is given of few wide rows, their values, times and weights: nobody reads
  * the keys of `to`. */
-static inline void
+static void
 append_values(const struct layout *layout, struct rows *to, const struct rows *from,
               size_t begin, size_t count)
 {
@@ -38,6 +38,17 @@ append_values(const struct layout *layout, struct rows *to, const struct rows *f
             to->weight[at * weights + w] = from->weight[i * weights + w];
     }
     to->count = at;
+}
+
+/* The same of one row whose value is bytes, that has one weight and no time. */
+static inline void
+append_plain_value(struct rows *to, const struct rows *from, size_t begin)
+{
+    const size_t at = to->count++;
+
+    to->lo[at] = from->lo[begin];
+    to->value[at] = from->value[begin];
+    to->weight[at] = from->weight[begin];
 }
 
 enum spine_status
@@ -90,6 +101,8 @@ give_staged(struct spine_probe *probe)
     const uint64_t rows_given = probe->row_count;
     const bool none = probe->has_through || probe->options.want != SPINE_PROBE_ROWS ||
                       probe->layout.row_kind != ROW_WIDE;
+    const bool is_plain = probe->layout.value.spans && !probe->layout.timed &&
+                          probe->layout.weight_count == 1;
     size_t at = begin, found = 0;
 
     for (; at < chunk_end; at++) {
@@ -99,7 +112,7 @@ give_staged(struct spine_probe *probe)
         if (left == 0)
             break;
         if (head != HIT_NONE) {
-            if (none || !give_single(probe, &probe->hits[head], left))
+            if (none || !give_single(probe, &probe->hits[head], left, is_plain))
                 break;
             found++;
         }
@@ -111,8 +124,9 @@ give_staged(struct spine_probe *probe)
     probe->row_count = rows_given + (probe->rows.count - rows_before);
 }
 
+/* `is_plain`: of rows as append_plain_value() says. */
 static inline bool
-give_single(struct spine_probe *probe, const struct hit *hit, size_t room)
+give_single(struct spine_probe *probe, const struct hit *hit, size_t room, bool is_plain)
 {
     struct rows *const rows = &probe->rows;
     const size_t count = (size_t)(hit->end - hit->begin);
@@ -120,7 +134,10 @@ give_single(struct spine_probe *probe, const struct hit *hit, size_t room)
     if (hit->next != HIT_NONE || hit->staged == HIT_NONE || count > room ||
         rows->capacity - rows->count < count)
         return false;
-    append_values(&probe->layout, rows, &probe->staged, hit->staged, count);
+    if (is_plain && count == 1)
+        append_plain_value(rows, &probe->staged, hit->staged);
+    else
+        append_values(&probe->layout, rows, &probe->staged, hit->staged, count);
     return true;
 }
 
