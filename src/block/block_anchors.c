@@ -136,7 +136,8 @@ narrow_by_anchors(const struct column *column, uint64_t word, size_t *begin, siz
 }
 
 /*
-XX for memory once, where halving waits at every step.
+ * Narrows cells down to those that begin with `word`. Few of them are all looked at: that
+ * waits for memory once, where halving waits at every step.
  */
 static void
 narrow_by_words(const struct column *column, size_t skip, uint64_t word, size_t *begin,

@@ -12,6 +12,8 @@
 static enum spine_status take_cells(struct spine_probe *probe,
                                     const struct spine_columns *keys,
                                     struct spine_error *error);
+static void
+take_fixed(struct cell *cells, size_t bytes, const uint8_t *data, size_t count);
 static enum spine_status
 check_key_order(const struct spine_probe *probe, struct spine_error *error);
 static size_t ascending_words(const uint64_t *words, size_t count);
@@ -43,29 +45,40 @@ take_cells(struct spine_probe *probe, const struct spine_columns *keys,
            struct spine_error *error)
 {
     const struct cell_layout *column = &probe->key_layout.key;
-    const bool fixed = column->shape == SHAPE_FIXED;
     const uint8_t *data = keys->keys;
 
     if (!array_reserve(&probe->cells, &probe->cell_capacity, sizeof *probe->cells,
                        keys->rows))
         return fail_nomem(error, "the keys of a probe", keys->rows * sizeof(struct cell));
+    if (column->shape == SHAPE_FIXED) {
+        take_fixed(probe->cells, column->bytes, data, keys->rows);
+        return SPINE_OK;
+    }
     for (size_t i = 0; i < keys->rows; i++) {
-        const size_t begin = fixed ? i * column->bytes : (size_t)keys->key_offsets[i];
-        const size_t end =
-            fixed ? begin + column->bytes : (size_t)keys->key_offsets[i + 1];
+        const size_t begin = (size_t)keys->key_offsets[i];
+        const size_t size = (size_t)keys->key_offsets[i + 1] - begin;
         const uint8_t *const bytes = data != NULL ? data + begin : NULL;
         struct cell *const cell = &probe->cells[i];
 
-        if (bytes == NULL || end - begin > SPINE_BYTES_MAX) {
-            TRY_RETURN(
-                cell_of_datum(column, spine_data(bytes, end - begin), cell, error));
-            continue;
-        }
-        cell->word = bytes_prefix(bytes, end - begin);
-        cell->rest = fixed ? bytes_prefix(bytes + 8, end - begin - 8) : 0;
-        cell->span = (struct span){bytes, end - begin};
+        if (bytes == NULL || size > SPINE_BYTES_MAX)
+            TRY_RETURN(cell_of_datum(column, spine_data(bytes, size), cell, error));
+        else
+            *cell =
+                (struct cell){.word = bytes_prefix(bytes, size), .span = {bytes, size}};
     }
     return SPINE_OK;
+}
+
+/* Cells of `bytes` bytes each, which are more than eight. */
+static void
+take_fixed(struct cell *cells, size_t bytes, const uint8_t *data, size_t count)
+{
+    assert(bytes > sizeof(uint64_t));
+    assert(data != NULL || count == 0);
+    for (size_t i = 0; i < count; i++, data += bytes)
+        cells[i] = (struct cell){.word = bytes_prefix(data, sizeof(uint64_t)),
+                                 .rest = bytes_prefix(data + 8, bytes - 8),
+                                 .span = {data, bytes}};
 }
 
 /* Words that are equal do not tell; nor do the rests, which only cells of one width
