@@ -7,7 +7,7 @@
 #include "base/equal_cell.h"
 
 /* Cells that are looked at on either side of the third guess. */
-#define CELL_REACH 4u
+#define CELL_REACH 6u
 /* Where a key that is not there is looked for next. */
 #define CELLS_NEAR 15u
 
