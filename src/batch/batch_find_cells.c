@@ -22,8 +22,8 @@ cells_give(const struct probe_find *find, struct cell_bundle *bundle, struct hit
 WORD_SEARCH struct cell_lines
 value_lines(const struct cell_layout *layout, const struct image *image, size_t at)
 {
-    const struct column values = image_values(image);
-    const uintptr_t cells = (uintptr_t)values.cells;
+    const uintptr_t cells = (uintptr_t)image_array(image, PART_VALUE_CELLS);
+    struct column values;
     uintptr_t begin;
 
     switch (layout->shape) {
@@ -31,13 +31,15 @@ value_lines(const struct cell_layout *layout, const struct image *image, size_t 
         break;
     case SHAPE_WORD4:
     case SHAPE_WORD8:
-        begin = cells + (values.frame != NULL ? at * values.frame->width / 8
-                                              : at * layout->bytes);
+        begin = cells + (image_has(image, IMAGE_VALUES_FRAMED)
+                             ? at * image->value_frame.width / 8
+                             : at * layout->bytes);
         return (struct cell_lines){begin, begin};
     case SHAPE_FIXED:
         begin = cells + at * layout->bytes;
         return (struct cell_lines){begin, begin + layout->bytes};
     case SHAPE_BYTES:
+        values = image_values(image);
         if (values.picks != NULL)
             at = (size_t)frame_word(values.picks, at);
         return (struct cell_lines){cells + (at > 0 ? column_end(&values, at - 1) : 0),
@@ -241,7 +243,7 @@ cells_guess(const struct probe_find *find, struct word_gaps *gaps,
             struct cell_bundle *bundle)
 {
     const bool fixed = find->batch->layout.key.shape == SHAPE_FIXED;
-    struct cell_lines lines[BUNDLE_KEYS];
+    uintptr_t cells[BUNDLE_KEYS];
     uint32_t kept = 0;
 
     bundle->view_count = 0;
@@ -258,17 +260,15 @@ cells_guess(const struct probe_find *find, struct word_gaps *gaps,
             continue;
         bundle->key[kept] = bundle->key[i];
         bundle->view[kept] = bundle->view_count - 1;
-        if (fixed) {
-            lines[kept].begin = guess_cell(view, bundle, kept, key);
-            lines[kept].end = lines[kept].begin;
-        } else {
+        if (fixed)
+            cells[kept] = guess_cell(view, bundle, kept, key);
+        else
             bundle->words[kept].high = word_behind(key, view->shared);
-        }
         kept++;
     }
     bundle->count = kept;
-    if (fixed)
-        prefetch_lines(lines, kept);
+    for (uint32_t i = 0; fixed && i < kept; i++)
+        __builtin_prefetch((const void *)cells[i]);
 }
 
 /* Asks for where the bytes of a value end; the end of the one before is next to it. */
