@@ -9,7 +9,8 @@
 #include "merge/merge.h"
 #include "merge/merge_inputs.h"
 
-/* A small batch, and the block of the large one into which its next row reaches. */
+/* A small batch, and the block of the large one into which its next row reaches, if that
+ * block has not been counted: then the guest has not been moved on yet. */
 struct guest {
     struct reader reader;
     size_t block;
@@ -41,7 +42,7 @@ static enum spine_status seek_in_memory(struct fetch *fetch, struct reader *read
                                         const struct row_code *code, bool after);
 static size_t find_reached_block(const struct spine_batch *large, size_t begin,
                                  const struct row_code *code);
-static size_t first_block(const struct overlap *overlap);
+static size_t first_block(struct overlap *overlap, size_t next);
 static uint64_t rows_between(const struct spine_batch *large, size_t begin, size_t end);
 static bool encodes(const struct spine_batch *large, const struct small_batches *small,
                     uint64_t encode_rows);
@@ -117,7 +118,7 @@ merge_overlap(const struct spine_batch *large, const struct small_batches *small
         guest_to_block(&overlap, guest, 0);
     }
     while (next < blocks && rows <= rows_max) {
-        const size_t block = first_block(&overlap);
+        const size_t block = first_block(&overlap, next);
         const size_t end = block < blocks ? block : blocks;
 
         rows += rows_between(large, next, end);
@@ -125,11 +126,6 @@ merge_overlap(const struct spine_batch *large, const struct small_batches *small
             break;
         rows += block_rows(large, block);
         next = block + 1;
-        if (rows > rows_max)
-            break;
-        for (size_t i = 0; i < small->count; i++)
-            if (overlap.guests[i].block == block)
-                guest_to_block(&overlap, &overlap.guests[i], next);
     }
     for (size_t i = 0; i < small->count; i++)
         reader_release(&overlap.guests[i].reader);
@@ -283,14 +279,24 @@ find_reached_block(const struct spine_batch *large, size_t begin,
     return begin;
 }
 
+/* The first block from `next` on that a guest reaches. Where keys are random each guest
+ * reaches every block, and one that does is enough: the others need not be moved. */
 static size_t
-first_block(const struct overlap *overlap)
+first_block(struct overlap *overlap, size_t next)
 {
     size_t block = SIZE_MAX;
 
     for (size_t i = 0; i < overlap->guest_count; i++)
-        if (overlap->guests[i].block < block)
+        if (overlap->guests[i].block >= next && overlap->guests[i].block < block)
             block = overlap->guests[i].block;
+    for (size_t i = 0; i < overlap->guest_count && block > next; i++) {
+        struct guest *guest = &overlap->guests[i];
+
+        if (guest->block < next)
+            guest_to_block(overlap, guest, next);
+        if (guest->block < block)
+            block = guest->block;
+    }
     return block;
 }
 
