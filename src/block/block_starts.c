@@ -4,15 +4,15 @@
 
 #include "block/block_starts.h"
 
+static uint32_t count_starts(const uint64_t *words, unsigned shift, uint32_t count);
+
 /* The usual case, that all differ, costs one pass without branches and writes nothing. */
 uint32_t
 find_starts_words(const uint64_t *words, unsigned shift, uint32_t count, uint16_t *starts)
 {
-    uint32_t distinct = 1;
+    const uint32_t distinct = count_starts(words, shift, count);
     uint32_t found = 1;
 
-    for (uint32_t i = 1; i < count; i++)
-        distinct += (words[i] ^ words[i - 1]) >> shift != 0;
     if (distinct == count)
         return count;
     /* Every row writes itself, and stays there if it is a start. */
@@ -20,6 +20,16 @@ find_starts_words(const uint64_t *words, unsigned shift, uint32_t count, uint16_
         starts[found] = (uint16_t)i;
         found += (words[i] ^ words[i - 1]) >> shift != 0;
     }
+    return distinct;
+}
+
+static uint32_t
+count_starts(const uint64_t *words, unsigned shift, uint32_t count)
+{
+    uint32_t distinct = 1;
+
+    for (uint32_t i = 1; i < count; i++)
+        distinct += (words[i] ^ words[i - 1]) >> shift != 0;
     return distinct;
 }
 
@@ -42,6 +52,8 @@ find_starts_wide(const struct layout *layout, const struct rows *rows, size_t be
     const bool value_spans = by_value && layout->value.spans;
     uint32_t found = 1;
 
+    if (count_starts(rows->hi + begin, 0, count) == count)
+        return count;
     for (uint32_t i = 1; i < count; i++) {
         const size_t at = begin + i;
         bool differs = rows->hi[at] != rows->hi[at - 1];

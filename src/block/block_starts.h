@@ -13,7 +13,8 @@
 uint32_t find_starts_words(const uint64_t *words, unsigned shift, uint32_t count,
                            uint16_t *starts);
 /* How many different keys, or (`by_value`) keys and values, rows [begin, begin + count)
- * of ROW_WIDE have. Writes where each begins, counted from `begin`. */
+ * of ROW_WIDE have. Writes where each begins, counted from `begin`, unless the words of
+ * all keys differ. */
 uint32_t find_starts_wide(const struct layout *layout, const struct rows *rows,
                           size_t begin, uint32_t count, bool by_value, uint16_t *starts);
 

@@ -13,8 +13,6 @@
 
 enum {
     TIES_BY_INSERTION = 8,
-    /* So few rows are written one by one. */
-    WRITE_BY_ROWS = 8,
     /* Ties that are left after this many words are broken by comparing rows. */
     DEPTH_MAX = 32,
     /* The lowest bits of a number say which row it is of. */
@@ -26,6 +24,11 @@ enum {
 
 /* Which column rows are being sorted by; they are equal in those before it. */
 enum by { BY_KEY, BY_VALUE };
+
+struct word_range {
+    uint64_t least;
+    uint64_t greatest;
+};
 
 /* Handles [begin, begin + count), equal in the first `shared` bytes of the column. */
 struct ties {
@@ -41,9 +44,8 @@ static void
 order_handles(struct wide_order *wide, const uint64_t *numbers, uint64_t *scratch);
 static bool number_rows(struct wide_order *wide, size_t *shared);
 static void load_words_of(struct wide_order *wide, size_t shared);
-static void
-find_range(const struct wide_order *wide, uint64_t *least, uint64_t *greatest);
-static void set_numbers(struct wide_order *wide, uint64_t least, unsigned shift);
+static struct word_range find_range(const struct wide_order *wide, bool loaded);
+static void set_numbers(struct wide_order *wide, struct word_range range, bool loaded);
 static bool sort_numbered(struct wide_order *wide, struct ties ties);
 static bool
 split_numbered(struct wide_order *wide, const uint64_t *numbers, size_t shared);
@@ -54,20 +56,6 @@ static void load_words(struct wide_order *wide, const struct ties *ties);
 static void sort_by_rows(const struct wide_order *wide, uint64_t *handles, size_t count,
                          uint64_t *scratch);
 static void mark_same(struct wide_order *wide, size_t begin, size_t count);
-static void
-write_rows(struct wide_order *wide, size_t begin, size_t end, struct rows *out);
-static void
-write_usual(const struct wide_order *wide, size_t begin, size_t end, struct rows *out);
-static void
-write_columns(struct wide_order *wide, size_t begin, size_t end, struct rows *out);
-static void
-write_weights(const struct wide_order *wide, size_t begin, size_t end, struct rows *out);
-
-static inline const struct rows *
-handle_rows(const struct wide_order *wide, uint64_t handle)
-{
-    return wide->inputs[handle >> 32];
-}
 
 static inline int
 handles_compare(const struct wide_order *wide, uint64_t a, uint64_t b)
@@ -172,16 +160,17 @@ static bool
 sort_numbers(struct wide_order *wide, size_t shared)
 {
     const size_t count = wide->count;
-    uint64_t *words = wide->words, least = UINT64_MAX, greatest = 0;
+    struct word_range range = {.least = UINT64_MAX, .greatest = 0};
+    uint64_t *words = wide->words;
 
     load_words_of(wide, wide->layout->key.spans ? shared : 0);
     for (size_t i = 0; i < count; i++) {
-        least = words[i] < least ? words[i] : least;
-        greatest = words[i] > greatest ? words[i] : greatest;
+        range.least = words[i] < range.least ? words[i] : range.least;
+        range.greatest = words[i] > range.greatest ? words[i] : range.greatest;
     }
-    if (least == greatest)
+    if (range.least == range.greatest)
         return false;
-    set_numbers(wide, least, (unsigned)__builtin_clzll(greatest - least));
+    set_numbers(wide, range, true);
     if (!word_sort(words, words + count, count))
         return false;
     order_handles(wide, words, words + count);
@@ -194,6 +183,14 @@ order_handles(struct wide_order *wide, const uint64_t *numbers, uint64_t *scratc
 {
     uint64_t *const handles = wide->order.pairs.lo;
 
+    /* The handles of a single input follow one another. */
+    if (wide->input_count == 1) {
+        const uint64_t first = handles[0];
+
+        for (size_t i = 0; i < wide->count; i++)
+            handles[i] = first + (numbers[i] & (NUMBERS_MAX - 1));
+        return;
+    }
     memcpy(scratch, handles, wide->count * sizeof *handles);
     for (size_t i = 0; i < wide->count; i++)
         handles[i] = scratch[numbers[i] & (NUMBERS_MAX - 1)];
@@ -205,20 +202,21 @@ static bool
 number_rows(struct wide_order *wide, size_t *shared)
 {
     const size_t words_shared = wide->layout->key.spans ? *shared : 0;
-    uint64_t least, greatest;
+    struct word_range range = find_range(wide, false);
+    bool loaded = false;
 
-    load_words_of(wide, 0);
-    find_range(wide, &least, &greatest);
     /* What is behind the prefix counts where the prefix has too few bits that differ. */
-    if (words_shared > 0 && __builtin_clzll((greatest - least) | 1) > NUMBER_BITS) {
+    if (words_shared > 0 &&
+        __builtin_clzll((range.greatest - range.least) | 1) > NUMBER_BITS) {
         load_words_of(wide, words_shared);
-        find_range(wide, &least, &greatest);
+        loaded = true;
+        range = find_range(wide, true);
     } else {
         *shared = 0;
     }
-    if (least == greatest)
+    if (range.least == range.greatest)
         return false;
-    set_numbers(wide, least, (unsigned)__builtin_clzll(greatest - least));
+    set_numbers(wide, range, loaded);
     for (size_t n = 0, begin = 0; n < wide->input_count; begin = wide->ends[n++])
         wide->tree.nodes[n].run =
             (struct run){.hi = wide->words + begin, .count = wide->ends[n] - begin};
@@ -248,33 +246,49 @@ load_words_of(struct wide_order *wide, size_t shared)
     }
 }
 
-/* The least and the greatest word of all inputs. */
-static void
-find_range(const struct wide_order *wide, uint64_t *least, uint64_t *greatest)
+/* The words of the rows of input `n`: those that were loaded, or the prefixes. */
+static const uint64_t *
+input_words(const struct wide_order *wide, size_t n, bool loaded)
 {
-    *least = UINT64_MAX;
-    *greatest = 0;
-    for (size_t n = 0, begin = 0; n < wide->input_count; begin = wide->ends[n++]) {
-        uint64_t first, last;
+    const size_t begin = n > 0 ? wide->ends[n - 1] : 0;
 
-        assert(begin < wide->ends[n]);
-        first = wide->words[begin];
-        last = wide->words[wide->ends[n] - 1];
+    assert(begin < wide->ends[n]);
+    if (loaded)
+        return wide->words + begin;
+    return wide->inputs[n]->hi + (uint32_t)wide->order.pairs.lo[begin];
+}
+
+/* The range of the words of all inputs, each of which is in order. */
+static struct word_range
+find_range(const struct wide_order *wide, bool loaded)
+{
+    struct word_range range = {.least = UINT64_MAX, .greatest = 0};
+
+    for (size_t n = 0, begin = 0; n < wide->input_count; begin = wide->ends[n++]) {
+        const uint64_t *words = input_words(wide, n, loaded);
+        const uint64_t first = words[0], last = words[wide->ends[n] - begin - 1];
+
         assert(first <= last);
-        *least = first < *least ? first : *least;
-        *greatest = last > *greatest ? last : *greatest;
+        range.least = first < range.least ? first : range.least;
+        range.greatest = last > range.greatest ? last : range.greatest;
     }
+    return range;
 }
 
 /* The leading bits of each word that differ, above the number of the row. */
 static void
-set_numbers(struct wide_order *wide, uint64_t least, unsigned shift)
+set_numbers(struct wide_order *wide, struct word_range range, bool loaded)
 {
     const uint64_t mask = ~(uint64_t)(NUMBERS_MAX - 1);
-    uint64_t *words = wide->words;
+    const unsigned shift = (unsigned)__builtin_clzll(range.greatest - range.least);
+    uint64_t *numbers = wide->words;
 
-    for (size_t i = 0; i < wide->count; i++)
-        words[i] = ((words[i] - least) << shift & mask) | i;
+    for (size_t n = 0, begin = 0; n < wide->input_count; begin = wide->ends[n++]) {
+        const uint64_t *words = input_words(wide, n, loaded);
+
+        for (size_t i = begin; i < wide->ends[n]; i++)
+            numbers[i] = ((words[i - begin] - range.least) << shift & mask) | i;
+    }
 }
 
 /* Sorts rows with the same leading bits. Where keys are words, the other bits may
@@ -287,18 +301,25 @@ sort_numbered(struct wide_order *wide, struct ties ties)
     return sort_and_split(wide, ties);
 }
 
+/* Do the rows at and before `at` differ in the leading bits of their words? */
+static inline bool
+number_differs(const uint64_t *numbers, size_t at)
+{
+    return (numbers[at] ^ numbers[at - 1]) >> NUMBER_BITS != 0;
+}
+
 static bool
 split_numbered(struct wide_order *wide, const uint64_t *numbers, size_t shared)
 {
-    for (size_t at = 0, next; at < wide->count; at = next) {
-        struct ties ties = {.begin = at, .by = BY_KEY, .shared = shared};
+    for (size_t at = 1; at < wide->count; at++) {
+        struct ties ties = {.begin = at - 1, .by = BY_KEY, .shared = shared};
 
-        next = at + 1;
-        while (next < wide->count &&
-               numbers[next] >> NUMBER_BITS == numbers[at] >> NUMBER_BITS)
-            next++;
-        ties.count = next - at;
-        if (ties.count > 1 && !sort_numbered(wide, ties))
+        if (number_differs(numbers, at))
+            continue;
+        while (at + 1 < wide->count && !number_differs(numbers, at + 1))
+            at++;
+        ties.count = at + 1 - ties.begin;
+        if (!sort_numbered(wide, ties))
             return false;
     }
     return true;
@@ -452,124 +473,5 @@ mark_same(struct wide_order *wide, size_t begin, size_t count)
 
         wide->same[begin + i] = row_equal(wide->layout, ROW_WIDE, handle_rows(wide, a),
                                           (uint32_t)a, handle_rows(wide, b), (uint32_t)b);
-    }
-}
-
-enum spine_status
-wide_order_write(struct wide_order *wide, const struct history_rule *rule, bool each_row,
-                 struct rows *out)
-{
-    const bool *same = wide->same;
-    enum spine_status st = SPINE_OK, sums = SPINE_OK;
-
-    assert(wide->count <= out->capacity - out->count);
-    for (size_t at = 0, end; at < wide->count; at = end) {
-        const size_t begin = out->count;
-
-        end = at;
-        while (!each_row && end < wide->count && !same[end + 1])
-            end++;
-        if (end > at) {
-            write_rows(wide, at, end, out);
-            continue;
-        }
-        do
-            end++;
-        while (same[end]);
-        write_rows(wide, at, end, out);
-        st = history_finish(wide->layout, rule, out, begin);
-        if (st == SPINE_OVERFLOW)
-            sums = st;
-        else if (st != SPINE_OK)
-            return st;
-    }
-    return sums;
-}
-
-/* Appends the rows at handles [begin, end). */
-static void
-write_rows(struct wide_order *wide, size_t begin, size_t end, struct rows *out)
-{
-    const struct layout *layout = wide->layout;
-    const uint64_t *handles = wide->order.pairs.lo;
-
-    assert(out->capacity - out->count >= end - begin);
-    if (end - begin <= WRITE_BY_ROWS) {
-        for (size_t i = begin; i < end; i++)
-            rows_append(layout, out, handle_rows(wide, handles[i]), (uint32_t)handles[i],
-                        (uint32_t)handles[i] + 1);
-        return;
-    }
-    if (layout->key.spans && layout->value.spans && !layout->timed &&
-        layout->weight_count == 1) {
-        write_usual(wide, begin, end, out);
-    } else {
-        write_columns(wide, begin, end, out);
-        write_weights(wide, begin, end, out);
-    }
-    out->count += end - begin;
-}
-
-/* Keys and values that are bytes, and nothing else: row by row, as nearly all are. */
-static void
-write_usual(const struct wide_order *wide, size_t begin, size_t end, struct rows *out)
-{
-    const uint64_t *handles = wide->order.pairs.lo;
-    const struct rows *const *inputs = wide->inputs;
-    const struct rows to = *out;
-    size_t at = to.count;
-
-    for (size_t i = begin; i < end; i++, at++) {
-        const struct rows *from = inputs[handles[i] >> 32];
-        const size_t row = (uint32_t)handles[i];
-
-        to.hi[at] = from->hi[row];
-        to.lo[at] = from->lo[row];
-        to.key[at] = from->key[row];
-        to.value[at] = from->value[row];
-        to.weight[at] = from->weight[row];
-    }
-}
-
-#define WRITE_COLUMN(type, field)                                                        \
-    do {                                                                                 \
-        type *to = out->field + out->count;                                              \
-                                                                                         \
-        for (size_t i = 0; i < wide->input_count; i++)                                   \
-            wide->columns[i] = wide->inputs[i]->field;                                   \
-        for (size_t i = begin; i < end; i++)                                             \
-            *to++ = ((const type *)columns[handles[i] >> 32])[(uint32_t)handles[i]];     \
-    } while (0)
-
-static void
-write_columns(struct wide_order *wide, size_t begin, size_t end, struct rows *out)
-{
-    const struct layout *layout = wide->layout;
-    const uint64_t *handles = wide->order.pairs.lo;
-    const void *const *columns = wide->columns;
-
-    WRITE_COLUMN(uint64_t, hi);
-    WRITE_COLUMN(uint64_t, lo);
-    if (layout->key.spans)
-        WRITE_COLUMN(struct span, key);
-    if (layout->value.spans)
-        WRITE_COLUMN(struct span, value);
-    if (layout->timed)
-        WRITE_COLUMN(uint64_t, time);
-}
-
-static void
-write_weights(const struct wide_order *wide, size_t begin, size_t end, struct rows *out)
-{
-    const uint64_t *handles = wide->order.pairs.lo;
-    const size_t weights = wide->layout->weight_count;
-    int64_t *to = out->weight + out->count * weights;
-
-    for (size_t i = begin; i < end; i++) {
-        const int64_t *from =
-            handle_rows(wide, handles[i])->weight + (uint32_t)handles[i] * weights;
-
-        for (size_t c = 0; c < weights; c++)
-            *to++ = from[c];
     }
 }

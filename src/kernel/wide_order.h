@@ -46,6 +46,13 @@ struct wide_order {
     size_t word_capacity;
 };
 
+/* The input that a handle is of. */
+static inline const struct rows *
+handle_rows(const struct wide_order *wide, uint64_t handle)
+{
+    return wide->inputs[handle >> 32];
+}
+
 void wide_order_release(struct wide_order *wide);
 /* Begins anew without handles, and with room for `input_count` inputs of `rows` rows
  * together. */
