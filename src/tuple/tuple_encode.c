@@ -259,12 +259,14 @@ add_string_sizes(const struct encoding *encoding, const struct spine_column_data
     const uint8_t *const values = data->values;
     const struct span all = string_bytes(data, offsets[0], offsets[encoding->rows]);
     const bool zeros = !is_tail && has_zero(all);
-    const bool is_plain = there == NULL && !zeros;
 
     /* Most columns, in fewer instructions. */
-    for (size_t i = 0; is_plain && i < encoding->rows; i++)
-        sizes[i] += offsets[i + 1] - offsets[i] + (is_tail ? 0 : 2);
-    for (size_t i = 0; !is_plain && i < encoding->rows; i++) {
+    if (there == NULL && !zeros) {
+        for (size_t i = 0; i < encoding->rows; i++)
+            sizes[i] += offsets[i + 1] - offsets[i] + (is_tail ? 0 : 2);
+        return;
+    }
+    for (size_t i = 0; i < encoding->rows; i++) {
         const bool is_there = there == NULL || there[i] != 0;
 
         if (is_there)
