@@ -79,6 +79,8 @@ struct spine_runtime {
         atomic_size_t bytes_most;
         /* Until when the job rests. */
         uint64_t idle_rest_ns;
+        /* The jobs that had been taken when the job began to wait. Under the lock. */
+        uint64_t taken_before;
         /* The job waits, and nobody has seen to it that it is noticed. */
         atomic_bool is_news;
         /* With a limit: what was resident beyond what the library held, after the last

@@ -9,6 +9,10 @@
  * to return what it can. The job of that waits, and looks, and waits again: a second
  * after the last merge it is done, also where it was done shortly before.
  *
+ * While many slices run, what one of them frees is what the next one asks for, and a page
+ * that was returned is faulted in again. So the job waits on, unless what was freed is a
+ * large part of what the library holds, as after a compaction of one of many spines.
+ *
  * A runtime with a limit cannot wait for that: half of its limit would be resident and
  * not used. While it works it looks every some milliseconds at what is resident beyond
  * what the library holds, and when that has grown, malloc returns what it can at once.
@@ -26,6 +30,10 @@
 #define TRIM_BYTES_MIN (8u << 20)
 /* How long the job waits before it looks: 2^n ms. */
 #define TRIM_DOUBLINGS 8u
+/* When more slices than this have run meanwhile, the runtime is busy. Then this part of
+ * what is held must have been freed, too. */
+#define BUSY_SLICES 32u
+#define BUSY_PART 4u
 /* After a trim the job rests: REST_TIMES as long as the trim took, or REST_NS_MAX when
  * that is less. */
 #define REST_TIMES 30u
@@ -42,7 +50,9 @@
 #define STOCK_PART 64u
 
 static void trim_at_limit(struct spine_runtime *runtime);
+static void wait_locked(struct spine_runtime *runtime);
 static void trim_on_worker(struct job *job, uint64_t *fuel_rows);
+static bool trim_can_wait(struct spine_runtime *runtime);
 
 void
 trim_init(struct spine_runtime *runtime)
@@ -72,13 +82,26 @@ trim_look(struct spine_runtime *runtime)
         runtime->executor->on_submit == NULL)
         return false;
     mutex_lock(&runtime->mutex);
-    if (!runtime->locked.closed && runtime->trim.job.state == JOB_IDLE) {
-        runtime->trim.job.state = JOB_WAITING;
-        waiting_append_locked(runtime, &runtime->trim.job, TRIM_DOUBLINGS);
-        atomic_store(&runtime->trim.is_news, true);
-    }
+    if (runtime->trim.job.state == JOB_IDLE)
+        wait_locked(runtime);
     mutex_unlock(&runtime->mutex);
     return atomic_exchange(&runtime->trim.is_news, false);
+}
+
+/* Lets the job, which is idle, wait. */
+static void
+wait_locked(struct spine_runtime *runtime)
+{
+    struct job *job = &runtime->trim.job;
+
+    assert(mutex_is_held(&runtime->mutex));
+    assert(job->state == JOB_IDLE);
+    if (runtime->locked.closed)
+        return;
+    job->state = JOB_WAITING;
+    runtime->trim.taken_before = runtime->locked.taken;
+    waiting_append_locked(runtime, job, TRIM_DOUBLINGS);
+    atomic_store(&runtime->trim.is_news, true);
 }
 
 /* One thread at a time, as the others see that the time to look has not come. */
@@ -114,11 +137,11 @@ static void
 trim_on_worker(struct job *job, uint64_t *fuel_rows)
 {
     struct spine_runtime *runtime = container_of(job, struct spine_runtime, trim.job);
-    const uint64_t now_ns = clock_now_ns();
-    const bool is_early = now_ns < runtime->trim.idle_rest_ns;
+    const bool can_wait = trim_can_wait(runtime);
 
     (void)fuel_rows;
-    if (!is_early) {
+    if (!can_wait) {
+        const uint64_t now_ns = clock_now_ns();
         uint64_t end_ns, rest_ns;
 
         mem_trim();
@@ -132,12 +155,26 @@ trim_on_worker(struct job *job, uint64_t *fuel_rows)
     mutex_lock(&runtime->mutex);
     job->running = NULL;
     job->state = JOB_IDLE;
-    if (is_early && !runtime->locked.closed) {
-        job->state = JOB_WAITING;
-        waiting_append_locked(runtime, job, TRIM_DOUBLINGS);
-        atomic_store(&runtime->trim.is_news, true);
-    }
+    if (can_wait)
+        wait_locked(runtime);
     mutex_unlock(&runtime->mutex);
+}
+
+/* The last time was shortly before, or what was freed will be asked for again. */
+static bool
+trim_can_wait(struct spine_runtime *runtime)
+{
+    const size_t held = spine_allocated_bytes();
+    const size_t most =
+        atomic_load_explicit(&runtime->trim.bytes_most, memory_order_relaxed);
+    bool is_busy;
+
+    if (clock_now_ns() < runtime->trim.idle_rest_ns)
+        return true;
+    mutex_lock(&runtime->mutex);
+    is_busy = runtime->locked.taken - runtime->trim.taken_before > BUSY_SLICES;
+    mutex_unlock(&runtime->mutex);
+    return is_busy && (most < held || most - held < TRIM_BYTES_MIN + held / BUSY_PART);
 }
 
 void
