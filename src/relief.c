@@ -37,7 +37,7 @@
 #define FILE_UNITS (STORE_UNITS_BEHIND + 1u)
 #define FILE_FILTER_BYTES (UINT64_C(1) << 20)
 
-/* Without a file a large merge is split when it has written an eighth. */
+/* Without a file a large merge is split before it has written an eighth. */
 #define SPLIT_PART 8u
 #define SPLIT_BYTES (UINT64_C(4) << 20)
 

@@ -35,9 +35,9 @@
 #define SURVEY_URGENT_PART 32u
 #define SURVEY_RIGHT_PART 4u
 #define SURVEY_PAUSE 4u
-/* A merge is split when it has read an eighth of its rows, and at least the rows of this
+/* A merge is split when it has read a twelfth of its rows, and at least the rows of this
  * many batches of level 0, and of one more for each input. */
-#define SPLIT_PART 8u
+#define SPLIT_PART 12u
 #define SPLIT_LEVELS0 8u
 /* When most of its rows are in files, where a merge gives no memory back, but space of a
  * disk, and begins its reading ahead anew, it is split in the middle. */

@@ -203,7 +203,7 @@ struct slot_progress {
  * than once where that is files. Never with more than SLOT_SPLIT_MAX batches, all of
  * which are replaced at once.
  *
- *     level 0 up to 14,999; 4 batches of 4,000,000:   499,999 -> false   500,000 -> true
+ *     level 0 up to 14,999; 4 batches of 4,000,000:   333,332 -> false   333,333 -> true
  *                                    1,000,000:       179,987 -> false   179,988 -> true
  *                           4,000,000 in files:     1,999,999 -> false 2,000,000 -> true
  */

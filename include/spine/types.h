@@ -82,7 +82,7 @@ struct spine_error {
  * filters, cursors and spines are in here, and statistics count them as they are.
  *
  * Without an allocator memory is malloc's, and large pieces that were freed are kept for
- * use again: up to 8 MiB and an eighth of what is out (spine_allocated_bytes() does not
+ * use again: up to 8 MiB and a twelfth of what is out (spine_allocated_bytes() does not
  * count them), until there is nothing to merge or a runtime ends.
  */
 struct spine_allocator {

@@ -215,14 +215,14 @@ large_merges_are_split_some_times(void **state)
     (void)state;
     slot_policy_init(&policy, SLOT_DECADES, 14999);
     assert_false(split_is_due(&policy, 0, 4000000, 4));
-    assert_false(split_is_due(&policy, 499999, 4000000, 4));
-    assert_true(split_is_due(&policy, 500000, 4000000, 4));
+    assert_false(split_is_due(&policy, 333332, 4000000, 4));
+    assert_true(split_is_due(&policy, 333333, 4000000, 4));
     assert_false(split_is_due(&policy, 179987, 1000000, 4));
     assert_true(split_is_due(&policy, 179988, 1000000, 4));
     /* Each input is cut, which costs the more the more there are. */
     assert_false(split_is_due(&policy, 179988, 1000000, 5));
-    assert_false(split_is_due(&policy, UINT64_MAX / 8 - 1, UINT64_MAX, 2));
-    assert_true(split_is_due(&policy, UINT64_MAX / 8, UINT64_MAX, 2));
+    assert_false(split_is_due(&policy, UINT64_MAX / 12 - 1, UINT64_MAX, 2));
+    assert_true(split_is_due(&policy, UINT64_MAX / 12, UINT64_MAX, 2));
 }
 
 /* Rows are given ascending, up to a zero. */
