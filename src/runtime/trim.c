@@ -11,7 +11,7 @@
  *
  * While many slices run, what one of them frees is what the next one asks for, and a page
  * that was returned is faulted in again. So the job waits on, unless what was freed is a
- * large part of what the library holds, as after a compaction of one of many spines.
+ * good part of what the library holds, as after a compaction of one of many spines.
  *
  * A runtime with a limit cannot wait for that: half of its limit would be resident and
  * not used. While it works it looks every some milliseconds at what is resident beyond
@@ -33,7 +33,7 @@
 /* When more slices than this have run meanwhile, the runtime is busy. Then this part of
  * what is held must have been freed, too. */
 #define BUSY_SLICES 32u
-#define BUSY_PART 4u
+#define BUSY_PART 12u
 /* After a trim the job rests: REST_TIMES as long as the trim took, or REST_NS_MAX when
  * that is less. */
 #define REST_TIMES 30u
