@@ -233,8 +233,8 @@ parse_signed(const char *text, const struct spine_column *column, void *to)
     const int64_t number = strtoll(text, &end, 10);
 
     memcpy(to, &number, sizeof number);
-    return end != text && *end == '\0' && errno == 0 && number <= INT64_MAX >> unused &&
-           number >= INT64_MIN >> unused;
+    return !text_has_blank(text) && end != text && *end == '\0' && errno == 0 &&
+           number <= INT64_MAX >> unused && number >= INT64_MIN >> unused;
 }
 
 static bool
@@ -248,8 +248,8 @@ parse_unsigned(const char *text, const struct spine_column *column, void *to)
     const uint64_t number = strtoull(text, &end, 10);
 
     memcpy(to, &number, sizeof number);
-    return end != text && *end == '\0' && errno == 0 && strchr(text, '-') == NULL &&
-           number <= UINT64_MAX >> unused;
+    return !text_has_blank(text) && end != text && *end == '\0' && errno == 0 &&
+           strchr(text, '-') == NULL && number <= UINT64_MAX >> unused;
 }
 
 static bool
@@ -263,7 +263,7 @@ parse_real(const char *text, const struct spine_column *column, void *to)
         memcpy(to, &single, sizeof single);
     else
         memcpy(to, &number, sizeof number);
-    return end != text && *end == '\0';
+    return !text_has_blank(text) && end != text && *end == '\0';
 }
 
 /* "-12.5" of scale 2 is -1250. With a scale below zero, zeros end it. */

@@ -175,7 +175,8 @@ parse_limit(const char *source, uint64_t *out)
 
     errno = 0;
     *out = strtoull(source, &end, 10);
-    return errno == 0 && end != source && *end == '\0' && strchr(source, '-') == NULL;
+    return errno == 0 && end != source && *end == '\0' && strchr(source, '-') == NULL &&
+           !text_has_blank(source);
 }
 
 static enum tool_exit

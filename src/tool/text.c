@@ -162,6 +162,12 @@ text_parse_cell(const char *source, const struct spine_type *type, struct text *
     return st;
 }
 
+bool
+text_has_blank(const char *source)
+{
+    return *source != '\0' && strchr(" \t\n\v\f\r", *source) != NULL;
+}
+
 static enum spine_status
 parse_number(const char *source, enum spine_kind kind, union spine_datum *out)
 {
@@ -185,7 +191,8 @@ parse_number(const char *source, enum spine_kind kind, union spine_datum *out)
             return SPINE_INVALID;
         *out = kind == SPINE_U32 ? spine_u32((uint32_t)number) : spine_u64(number);
     }
-    if (end == source || *end != '\0' || (errno == ERANGE && kind != SPINE_F64))
+    if (text_has_blank(source) || end == source || *end != '\0' ||
+        (errno == ERANGE && kind != SPINE_F64))
         return SPINE_INVALID;
     return SPINE_OK;
 }

@@ -138,6 +138,8 @@ bool
 text_add_cell(struct text *text, const struct spine_type *type, union spine_datum cell);
 /* Appends a time; a pair as outer:inner. */
 bool text_add_time(struct text *text, enum spine_time kind, uint64_t time);
+/* Does the text begin with a blank? Functions of C that read numbers skip these. */
+bool text_has_blank(const char *source);
 /* The cell that `source` is the text of; its bytes are in `bytes`. SPINE_INVALID. */
 enum spine_status text_parse_cell(const char *source, const struct spine_type *type,
                                   struct text *bytes, union spine_datum *out,

@@ -99,10 +99,23 @@ test_keys_that_are_none(void **state)
     static const uint32_t ids[] = {7, 7, 8};
     static const int32_t days[] = {19782, -1, 0};
     static const struct spine_column_data data[] = {{.values = ids}, {.values = days}};
-    static const char *const refused[] = {
-        "",    "x",          "7,2024-02-30",  "7,2024-2-29",     "4294967296",
-        "-1",  "7,",         "7,2024-02-29,", "7,2024-02-29x",   "7 ,2024-02-29",
-        "\"7", "7,20240229", "7,2024-13-01",  "7,99999999-01-01"};
+    static const char *const refused[] = {"",
+                                          "x",
+                                          "7,2024-02-30",
+                                          "7,2024-2-29",
+                                          "4294967296",
+                                          "-1",
+                                          "7,",
+                                          "7,2024-02-29,",
+                                          "7,2024-02-29x",
+                                          "7 ,2024-02-29",
+                                          " 7",
+                                          "7, 2024-02-29",
+                                          "\t7",
+                                          "\"7",
+                                          "7,20240229",
+                                          "7,2024-13-01",
+                                          "7,99999999-01-01"};
     static char output[OUTPUT_BYTES];
     char name[SPINE_NAME_MAX + 1];
     struct world world;

@@ -436,6 +436,10 @@ test_usage(void **state)
     assert_int_equal(find_files(world.directory, ".batch", name), 1);
     assert_int_equal(run(output, "dump --from -3 %s/%s", world.directory, name), 1);
     assert_non_null(strstr(output, "'-3' is no key of type u64"));
+    assert_int_equal(run(output, "dump --from ' 3' %s/%s", world.directory, name), 1);
+    assert_non_null(strstr(output, "' 3' is no key of type u64"));
+    assert_int_equal(run(output, "dump --limit ' 3' %s/%s", world.directory, name), 2);
+    assert_non_null(strstr(output, "' 3' is no number of rows"));
     assert_int_equal(
         run(output, "dump --from 99999999999999999999 %s/%s", world.directory, name), 1);
     assert_int_equal(run(output, "dump %s", world.directory), 1);
