@@ -10,6 +10,7 @@
 #include "spine/cursor.hpp"
 #include "spine/filter.hpp"
 #include "spine/probe.hpp"
+#include "spine/range.hpp"
 #include "spine/runtime.hpp"
 #include "spine/snapshot.hpp"
 #include "spine/spine.h"
@@ -46,6 +47,7 @@ class map : public handle<::spine, spine_close>
     using cut_type = spine_cpp::cut<K, V, Time, Weights>;
     using cursor_type = spine_cpp::cursor<K, V, Time, Weights>;
     using probe_type = spine_cpp::probe<K, V, Time, Weights>;
+    using range_probe_type = spine_cpp::range_probe<K, V, Time, Weights>;
     using columns_type = spine_cpp::row_columns<K, V, Time, Weights>;
 
     /* As open(); the schema is that of the types. */

@@ -92,7 +92,8 @@ struct spine_probe_rows {
     const uint64_t *ends;
     /*
      * The rows, sorted, added up, none of weight zero: values, times and weights, as the
-     * schema has them (weights always, keys never; no times through a time).
+     * schema has them (weights always, no times through a time; keys only where ranges
+     * of keys are asked for, see spine/range.h).
      * SPINE_PROBE_COUNTS: `rows` is their number, and there are no arrays.
      */
     struct spine_columns columns;

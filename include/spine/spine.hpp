@@ -26,6 +26,7 @@
  *     batch.hpp         batches, batchers, builders; weight.hpp has weights and times
  *     cursor.hpp        rows one by one, and views of them; columns.hpp: in bulk
  *     probe.hpp         the rows of many keys, and of those of a batch
+ *     range.hpp         the rows of many ranges of keys, and of many prefixes
  *     join.hpp          joins and reductions that are kept up to date
  *     snapshot.hpp      snapshots, their sums and differences, samples, cuts
  *     checkpoint.hpp    stores and checkpoints; backend.hpp has where they are
@@ -66,6 +67,7 @@
 #include "spine/library.hpp"
 #include "spine/map.hpp"
 #include "spine/probe.hpp"
+#include "spine/range.hpp"
 #include "spine/result.hpp"
 #include "spine/runtime.hpp"
 #include "spine/snapshot.hpp"

@@ -22,6 +22,7 @@
 
 #include "spine/batch.h"
 #include "spine/cursor.h"
+#include "spine/range.h"
 #include "spine/tuple.h"
 
 #ifdef __cplusplus
@@ -161,6 +162,25 @@ spine_tuple_prefix_bounds(struct spine_tuple_page *page,
                           const struct spine_tuple_type *type,
                           const struct spine_column_data *columns, size_t count,
                           struct spine_tuple_bounds *out, struct spine_error *error);
+
+/* What many tuples begin with: the values of their first `count` columns, one at least,
+ * row by row. */
+struct spine_tuple_prefixes {
+    size_t rows;
+    size_t count;
+    const struct spine_column_data *columns;
+};
+
+/*
+ * The ranges of all tuples of `type` that begin with each of `prefixes`, which ascend as
+ * tuples do and differ, for spine_snapshot_probe_ranges(). They are the page's, until the
+ * next spine_tuple_encode() or bounds with it. SPINE_INVALID, SPINE_NOMEM.
+ */
+SPINE_API SPINE_CHECKED enum spine_status
+spine_tuple_prefix_ranges(struct spine_tuple_page *page,
+                          const struct spine_tuple_type *type,
+                          const struct spine_tuple_prefixes *prefixes,
+                          struct spine_key_ranges *out, struct spine_error *error);
 
 #ifdef __cplusplus
 }

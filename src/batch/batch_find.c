@@ -21,6 +21,9 @@
 
 #define BUNDLE_WORDS 16u
 #define STEPS 4u
+/* The first steps and the third one, where places are looked for and not only keys that
+ * are equal. */
+#define PLACE_STEPS 3u
 
 /* A bundle of ascending words, and what is known of each so far. */
 struct bundle {
@@ -39,6 +42,8 @@ static void find_granules(struct probe_find *find, struct bundle *bundle);
 static void guess(const struct probe_find *find, struct bundle *bundle);
 static void finish(const struct probe_find *find, struct bundle *bundle);
 static void find_mixed(const struct probe_find *find, struct bundle *bundle);
+static void give_places(const struct probe_find *find, const struct bundle *bundle,
+                        struct hit *places);
 static size_t
 find_give(const struct probe_find *find, const struct bundle *bundle, struct hit *to);
 
@@ -63,6 +68,28 @@ batch_find_words(struct probe_find *find, struct hit *hits)
     }
     assert(hit_count <= count);
     return hit_count;
+}
+
+size_t
+batch_place_words(struct probe_find *find, struct hit *places)
+{
+    const size_t count = find->count;
+    struct bundle bundles[PLACE_STEPS];
+    size_t placed = 0;
+
+    for (size_t i = 0; i < PLACE_STEPS; i++)
+        bundles[i].count = 0;
+    for (size_t turn = 0; turn * BUNDLE_WORDS < count + (PLACE_STEPS - 1) * BUNDLE_WORDS;
+         turn++) {
+        struct bundle *const last = &bundles[(turn + 1) % PLACE_STEPS];
+
+        locate(find, turn * BUNDLE_WORDS, &bundles[turn % PLACE_STEPS]);
+        guess(find, &bundles[(turn + 2) % PLACE_STEPS]);
+        give_places(find, last, places + placed);
+        placed += last->count;
+    }
+    assert(placed <= count);
+    return placed;
 }
 
 /* Takes the candidates from `begin` on in; those that are greater than all keys of the
@@ -139,12 +166,13 @@ prefetch_keys(const struct fence *fence, const struct image *image, size_t bytes
 
 /*
  * Looks around the guess, or when that does not enclose the word at all that is on its
- * side of the granule. The key that is equal, or HIT_NONE. Unlike search_around(), which
- * goes on in steps that double: the lines around the guess are there, others are not.
+ * side of the granule. The first key that is not less: there is one, the last one of the
+ * granule. Unlike search_around(), which goes on in steps that double: the lines around
+ * the guess are there, others are not.
  */
 WORD_SEARCH uint32_t
-find_key(const struct granule *granule, const struct image *image, size_t bytes,
-         uint32_t guess, uint64_t word)
+place_key(const struct granule *granule, const struct image *image, size_t bytes,
+          uint32_t guess, uint64_t word)
 {
     const void *keys =
         bytes == FRAMED ? (const void *)&image->key_frame : image_key_words(image);
@@ -157,8 +185,19 @@ find_key(const struct granule *granule, const struct image *image, size_t bytes,
         at = search_halves(keys, bytes, high, end - high, word);
     else if (at == low && low > begin)
         at = search_halves(keys, bytes, begin, low + 1 - begin, word);
-    /* There is a key: the last one of the granule is not less. */
-    return word_at(keys, bytes, at) == word ? (uint32_t)at : HIT_NONE;
+    return (uint32_t)at;
+}
+
+/* The key that is equal, or HIT_NONE. */
+WORD_SEARCH uint32_t
+find_key(const struct granule *granule, const struct image *image, size_t bytes,
+         uint32_t guess, uint64_t word)
+{
+    const void *keys =
+        bytes == FRAMED ? (const void *)&image->key_frame : image_key_words(image);
+    const uint32_t at = place_key(granule, image, bytes, guess, word);
+
+    return word_at(keys, bytes, at) == word ? at : HIT_NONE;
 }
 
 /* Keys of some blocks are frames. */
@@ -274,4 +313,30 @@ find_give(const struct probe_find *find, const struct bundle *bundle, struct hit
                              .staged = HIT_NONE};
     }
     return bundle->count;
+}
+
+/* The first key that is not less, of each word. */
+static void
+give_places(const struct probe_find *find, const struct bundle *bundle,
+            struct hit *places)
+{
+    const struct spine_batch *batch = find->batch;
+    const bool word4 = batch->layout.key.shape == SHAPE_WORD4;
+
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        const struct granule *const granule = &bundle->granule[i];
+        const struct image *const image = bundle->image[i];
+        const uint64_t word = bundle->word[i];
+        uint32_t at;
+
+        if (bundle->fence[i]->key_framed)
+            at = place_key(granule, image, FRAMED, bundle->at[i], word);
+        else if (word4)
+            at = place_key(granule, image, 4, bundle->at[i], word);
+        else
+            at = place_key(granule, image, 8, bundle->at[i], word);
+        places[i] = (struct hit){.key = bundle->key[i],
+                                 .block = (uint32_t)(bundle->fence[i] - batch->fences),
+                                 .begin = (uint16_t)at};
+    }
 }

@@ -17,6 +17,7 @@ static void cells_guess(const struct probe_find *find, struct word_gaps *gaps,
 static void cells_finish(const struct probe_find *find, struct cell_bundle *bundle);
 static size_t
 cells_give(const struct probe_find *find, struct cell_bundle *bundle, struct hit *to);
+static size_t begin_places(const struct cell_bundle *bundle, struct hit *places);
 
 /* Where value `at` of an image lies. */
 WORD_SEARCH struct cell_lines
@@ -101,6 +102,57 @@ batch_find_cells(struct probe_find *find, struct hit *hits)
     }
     assert(hit_count <= count);
     return hit_count;
+}
+
+size_t
+batch_place_cells(struct probe_find *find, struct hit *places)
+{
+    const bool fixed = find->batch->layout.key.shape == SHAPE_FIXED;
+    const size_t count = find->count;
+    struct cell_bundle bundles[STEPS];
+    struct word_gaps gaps;
+    size_t placed = 0;
+
+    if (count == 0)
+        return 0;
+    if (fixed)
+        word_gaps_init(&gaps, find->batch, count);
+    for (size_t i = 0; i < STEPS; i++)
+        bundles[i].count = bundles[i].view_count = 0;
+    for (size_t turn = 0; turn * BUNDLE_KEYS < count + (STEPS - 1) * BUNDLE_KEYS;
+         turn++) {
+        struct cell_bundle *const first = &bundles[turn % STEPS];
+        struct cell_bundle *const last = &bundles[(turn + 3) % STEPS];
+
+        cells_locate(find, turn * BUNDLE_KEYS, first);
+        placed += begin_places(first, places + placed);
+        cells_guess(find, &gaps, &bundles[(turn + 7) % STEPS]);
+        if (fixed) {
+            cells_narrow_fixed(&bundles[(turn + 6) % STEPS]);
+            cells_open_fixed(&bundles[(turn + 5) % STEPS]);
+            cells_place_fixed(find, last);
+        } else {
+            cells_narrow_anchors(&bundles[(turn + 6) % STEPS]);
+            cells_choose_groups(&bundles[(turn + 5) % STEPS]);
+            cells_open_groups(&bundles[(turn + 4) % STEPS]);
+            cells_place_grouped(find, last);
+        }
+        for (uint32_t i = 0; i < last->count; i++)
+            places[last->key[i] - find->candidates[0]].begin = (uint16_t)last->at[i];
+        last->count = 0;
+    }
+    assert(placed <= count);
+    return placed;
+}
+
+/* Each located key is before all of its block, unless a later step says otherwise: keys
+ * that are so are left out by some of the steps. */
+static size_t
+begin_places(const struct cell_bundle *bundle, struct hit *places)
+{
+    for (uint32_t i = 0; i < bundle->count; i++)
+        places[i] = (struct hit){.key = bundle->key[i], .block = bundle->view[i]};
+    return bundle->count;
 }
 
 /* Takes the candidates from `begin` on in, which begin like all keys of the batch; those

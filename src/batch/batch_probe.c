@@ -87,6 +87,24 @@ key_bound(const struct probe_keys *keys, size_t begin, const struct cell *cell,
     return begin;
 }
 
+/* The first range of which the end is greater than `cell`, or that has no end. */
+static size_t
+end_bound(const struct probe_keys *keys, const struct cell *cell)
+{
+    size_t begin = 0, count = keys->end_count;
+
+    while (count > 0) {
+        const struct cell *const end = &keys->ends[begin + count / 2];
+        const bool above = end->word != cell->word || keys->cells == NULL
+                               ? end->word > cell->word
+                               : span_compare(end->span, cell->span) > 0;
+
+        begin = above ? begin : begin + count / 2 + 1;
+        count = above ? count / 2 : count - count / 2 - 1;
+    }
+    return begin;
+}
+
 void
 batch_probe_range(const struct spine_batch *batch, const struct probe_keys *keys,
                   size_t *begin, size_t *end)
@@ -99,7 +117,7 @@ batch_probe_range(const struct spine_batch *batch, const struct probe_keys *keys
         cell_of_datum(keys->column, batch->info.key_min, &min, NULL) != SPINE_OK ||
         cell_of_datum(keys->column, batch->info.key_max, &max, NULL) != SPINE_OK)
         return;
-    *begin = key_bound(keys, 0, &min, false);
+    *begin = keys->ends != NULL ? end_bound(keys, &min) : key_bound(keys, 0, &min, false);
     *end = key_bound(keys, *begin, &max, true);
 }
 
@@ -181,7 +199,7 @@ end_group(const struct probe_search *search, struct probe_group *group)
 
     TRY_RETURN(held_end(search->batch, &group->held, search->keys->error));
     TRY_RETURN(find_keys(search, &group->held, group->begin, group->begin + group->kept));
-    if (search->batch->in_files)
+    if (search->batch->in_files && search->keys->ends == NULL)
         search_tell_file(search, &group->held, group->kept, search->out->count - found);
     held_unpin(&group->held);
     return SPINE_OK;
@@ -212,7 +230,7 @@ find_blocks(struct probe_search *search, size_t *at, size_t *kept,
         is_new = held->count == 0 || held->index[held->count - 1] != reader.block;
         if (is_new && !held_has_room(held, &search->batch->fences[reader.block]))
             break;
-        if (is_new && search->batch->in_files)
+        if (is_new && search->batch->in_files && search->keys->ends == NULL)
             TRY_RETURN(search_ask_file(search, &reader, *at, &is_candidate));
         if (!is_candidate)
             continue;
@@ -326,9 +344,12 @@ find_keys(const struct probe_search *search, const struct held_blocks *held, siz
 
     assert(begin <= end);
     assert(end <= search->count);
-    out->count += search->keys->cells == NULL
-                      ? batch_find_words(&find, out->hits + before)
-                      : batch_find_cells(&find, out->hits + before);
+    if (search->keys->ends != NULL)
+        out->count += batch_find_ranges(&find, out->hits + before);
+    else
+        out->count += search->keys->cells == NULL
+                          ? batch_find_words(&find, out->hits + before)
+                          : batch_find_cells(&find, out->hits + before);
     return batch_stage_hits(search->batch, search->keys, held, before, out);
 }
 

@@ -122,6 +122,8 @@ batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
 
     if (out == NULL)
         return SPINE_OK;
+    if (keys->ends != NULL)
+        return batch_stage_ranges(batch, keys, held, first, found);
     for (size_t i = first; i < found->count && out->count < found->staged_max; i++) {
         struct hit *const hit = &found->hits[i];
         const struct fence *fence = &batch->fences[hit->block];
@@ -179,6 +181,8 @@ batch_hit_next(const struct spine_batch *batch, const struct probe_keys *keys,
     struct pin pin;
     uint32_t begin, end;
 
+    if (keys->ends != NULL)
+        return batch_range_next(batch, keys, hit);
     if (!goes_on(batch, hit))
         return SPINE_OK;
     TRY_RETURN(fence_pin(&batch->fences[hit->block + 1], PIN_TO_READ, &pin, keys->error));

@@ -146,6 +146,8 @@ void cells_narrow_fixed(struct cell_bundle *bundle);
 void cells_open_fixed(struct cell_bundle *bundle);
 /* The key of each in its block, or HIT_NONE. */
 void cells_find_fixed(const struct probe_find *find, struct cell_bundle *bundle);
+/* The first key of its block that is not less, of each. */
+void cells_place_fixed(const struct probe_find *find, struct cell_bundle *bundle);
 
 /* ---- find_groups.c ---- */
 
@@ -155,5 +157,7 @@ void cells_choose_groups(struct cell_bundle *bundle);
 void cells_open_groups(struct cell_bundle *bundle);
 /* The key of each in its block, or HIT_NONE. */
 void cells_find_grouped(const struct probe_find *find, struct cell_bundle *bundle);
+/* As cells_place_fixed(). */
+void cells_place_grouped(const struct probe_find *find, struct cell_bundle *bundle);
 
 #endif

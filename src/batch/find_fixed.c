@@ -19,6 +19,8 @@ struct halving {
 };
 
 static void cells_look_around(struct cell_bundle *bundle);
+static bool begins_like_block(const struct spine_batch *batch,
+                              const struct block_view *view, struct span key);
 static void
 narrow_halvings(struct cell_bundle *bundle, struct halving *halvings, size_t count);
 static void
@@ -106,6 +108,39 @@ cells_find_fixed(const struct probe_find *find, struct cell_bundle *bundle)
         if (is_equal)
             bundle->at[i] = (uint32_t)at;
     }
+}
+
+void
+cells_place_fixed(const struct probe_find *find, struct cell_bundle *bundle)
+{
+    cells_look_around(bundle);
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        const struct block_view *const view = bundle_view(bundle, i);
+        const struct span key = bundle_cell(find, bundle, i)->span;
+
+        /* Words are of what follows the bytes that all keys of the block begin with; a
+         * key that does not begin so is less than all of them. */
+        if (begins_like_block(find->batch, view, key))
+            bundle->at[i] =
+                (uint32_t)fixed_settle(&view->fixed, bundle->at[i], view->end, key);
+        else
+            bundle->at[i] = 0;
+    }
+}
+
+/* Does a key that begins like all keys of the batch begin like all of the block, too? Its
+ * edge has the first bytes of that. */
+static bool
+begins_like_block(const struct spine_batch *batch, const struct block_view *view,
+                  struct span key)
+{
+    const size_t more = view->shared - batch->shared_bytes;
+
+    assert(view->shared >= batch->shared_bytes);
+    if (more <= 8)
+        return ((batch->edges[view->block] ^ word_behind(key, batch->shared_bytes)) &
+                fixed_mask(more)) == 0;
+    return memcmp(fixed_span(&view->fixed, 0).data, key.data, view->shared) == 0;
 }
 
 /* Is the cell less than the key? */

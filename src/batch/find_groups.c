@@ -155,6 +155,29 @@ cells_find_grouped(const struct probe_find *find, struct cell_bundle *bundle)
     }
 }
 
+/* The place is in the group, or where the next one begins; an anchor that is equal does
+ * not say on which side of it. */
+void
+cells_place_grouped(const struct probe_find *find, struct cell_bundle *bundle)
+{
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        const struct block_view *const view = bundle_view(bundle, i);
+        const struct span key = bundle_cell(find, bundle, i)->span;
+        const size_t keys = view->image->key_count, group = bundle->at[i];
+        size_t begin = group * ANCHOR_STEP, end;
+        bool equal;
+
+        if (group == GROUP_UNKNOWN) {
+            bundle->at[i] = (uint32_t)column_find(&view->keys, keys, key, &equal);
+            continue;
+        }
+        end = keys - begin > ANCHOR_STEP ? begin + ANCHOR_STEP : keys;
+        if (group > 0 && view->anchors[group] == bundle->words[i].high)
+            begin -= ANCHOR_STEP;
+        bundle->at[i] = (uint32_t)column_find_between(&view->keys, key, begin, end);
+    }
+}
+
 /* Does the key begin with the front of the group? It begins like all keys of the block,
  * and `word` is what follows. */
 static bool

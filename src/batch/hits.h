@@ -9,6 +9,8 @@
  *     batch_probe()        the keys that are there: hits, and rows of those that have few
  *     batch_stage_hit()    rows of one of the others, block by block
  *     batch_hit_next()
+ *
+ * Keys may be where ranges begin: then the rows of each are those of its range.
  */
 
 #include "batch/pin.h"
@@ -25,6 +27,10 @@ struct probe_keys {
     const uint64_t *words;
     /* SHAPE_FIXED and SHAPE_BYTES: every key, with its span; otherwise NULL. */
     const struct cell *cells;
+    /* Not NULL: a key begins a range, which ends before the end of the same number, or,
+     * for a key that has none (from `end_count` on), nowhere. */
+    const struct cell *ends;
+    size_t end_count;
     /* Rows are untimed and of one weight. */
     bool plain;
     /* Where the bytes of cells go whose block does not stay. */
@@ -40,7 +46,8 @@ struct probe_keys {
 /* Hits of more rows are not staged with others. */
 #define HIT_ROWS_MAX 16u
 
-/* Rows [begin, end) of `block` are those of key `key`; it may go on in the next block. */
+/* Rows [begin, end) of `block` are those of key `key`; it may go on in the next block, as
+ * may a range. */
 struct hit {
     uint32_t key;
     uint32_t block;
@@ -53,7 +60,8 @@ struct hit {
     uint32_t next;
 };
 
-/* The keys in [*begin, *end) are within the least and the greatest of the batch. */
+/* The keys in [*begin, *end) are within the least and the greatest of the batch; ranges
+ * have some of what lies between these. */
 void batch_probe_range(const struct spine_batch *batch, const struct probe_keys *keys,
                        size_t *begin, size_t *end);
 /* What a search finds, and where that goes. */
@@ -71,9 +79,9 @@ struct found_hits {
 
 /*
  * Searches the batch for the keys that `candidates`, ascending indexes, name; those
- * that are bytes are within its least and its greatest key. Sets `out->count` hits, one
- * for each that is there, in order. When files rule out some, their places are taken by
- * others.
+ * that are bytes are within its least and its greatest key, unless they begin ranges, of
+ * which files rule out none. Sets `out->count` hits, one for each that is there, in
+ * order. When files rule out some, their places are taken by others.
  */
 SPINE_CHECKED enum spine_status
 batch_probe(const struct spine_batch *batch, const struct probe_keys *keys,

@@ -190,6 +190,10 @@ size_t column_search(const struct cell_layout *layout, const struct column *colu
  * `key`; is it that? */
 size_t
 column_find(const struct column *column, size_t count, struct span key, bool *equal);
+/* The same when it is neither before `begin` nor behind `end`: quick when these are near
+ * each other. */
+size_t column_find_between(const struct column *column, struct span key, size_t begin,
+                           size_t end);
 /* Is cell `at` that one? */
 bool column_equals(const struct cell_layout *layout, const struct column *column,
                    size_t at, const struct cell *cell);

@@ -16,6 +16,8 @@ static void narrow_by_words(const struct column *column, size_t skip, uint64_t w
                             size_t *begin, size_t *end);
 static struct span cell_behind(const struct column *column, size_t at, size_t skip);
 static int front_compare(const struct column *column, size_t at, struct span *behind);
+static size_t find_narrowed(const struct column *column, struct span behind, size_t begin,
+                            size_t end, bool *equal);
 static size_t find_among_fronts(const struct column *column, struct span behind,
                                 size_t begin, size_t end, bool *equal);
 
@@ -28,11 +30,34 @@ column_find(const struct column *column, size_t count, struct span key, bool *eq
     *equal = false;
     if (order != 0)
         return order < 0 ? count : 0;
-    struct span behind = span_behind(key, column->shared_bytes);
+    const struct span behind = span_behind(key, column->shared_bytes);
+
+    narrow_by_anchors(column, bytes_prefix(behind.data, behind.size), &begin, &end);
+    return find_narrowed(column, behind, begin, end, equal);
+}
+
+size_t
+column_find_between(const struct column *column, struct span key, size_t begin,
+                    size_t end)
+{
+    const int order = shared_compare(column, key);
+    bool equal = false;
+
+    if (order != 0)
+        return order < 0 ? end : 0;
+    return find_narrowed(column, span_behind(key, column->shared_bytes), begin, end,
+                         &equal);
+}
+
+/* The first of keys [begin, end) that is not less; `behind` is the key behind what all
+ * begin with. */
+static size_t
+find_narrowed(const struct column *column, struct span behind, size_t begin, size_t end,
+              bool *equal)
+{
     uint64_t word = bytes_prefix(behind.data, behind.size);
     size_t skip = column->shared_bytes;
 
-    narrow_by_anchors(column, word, &begin, &end);
     if (begin == end)
         return begin;
     if (column->fronts != NULL && begin / ANCHOR_STEP != (end - 1) / ANCHOR_STEP)

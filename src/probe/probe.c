@@ -21,8 +21,6 @@ static void forget_layout(struct spine_probe *probe);
 static enum spine_status
 keep_batches(struct spine_probe *probe, const struct probe_input *input);
 static void forget_keys(struct spine_probe *probe);
-static enum spine_status
-give_columns(struct spine_probe *probe, struct spine_columns *out);
 static enum spine_status probe_fail(const struct spine_probe *probe,
                                     enum spine_status status, struct spine_error *error);
 
@@ -52,8 +50,8 @@ spine_probe_free(struct spine_probe *probe)
     mem_free(probe->cells, probe->cell_capacity * sizeof *probe->cells);
     mem_free(probe->ends, probe->end_capacity * sizeof *probe->ends);
     arena_release(&probe->cells_kept);
-    mem_free(probe->value_cells, probe->value_capacity);
-    mem_free(probe->value_offsets, probe->offset_capacity * sizeof *probe->value_offsets);
+    mem_free(probe->range_ends, probe->range_end_capacity * sizeof *probe->range_ends);
+    probe_columns_release(probe);
     mem_free(probe, sizeof *probe);
     account_share_end(&share);
 }
@@ -68,7 +66,10 @@ probe_begin(struct spine_probe *probe, const struct probe_input *input,
     assert(input->layout != NULL && (input->batches != NULL || input->batch_count == 0));
     *out = (struct spine_probe_rows){0};
     TRY(probe_prepare(probe, input, error));
-    TRY(probe_ask(probe, input->keys, out, error));
+    if (input->ranges != NULL)
+        TRY(probe_ask_ranges(probe, input->ranges, out, error));
+    else
+        TRY(probe_ask(probe, input->keys, out, error));
     if (!out->more)
         probe_let_go(probe);
 out:
@@ -125,6 +126,15 @@ probe_ask(struct spine_probe *probe, const struct spine_columns *keys,
     return probe_give(probe, out, error);
 }
 
+enum spine_status
+probe_ask_ranges(struct spine_probe *probe, const struct spine_key_ranges *ranges,
+                 struct spine_probe_rows *out, struct spine_error *error)
+{
+    forget_keys(probe);
+    TRY_RETURN(probe_take_ranges(probe, ranges, error));
+    return probe_give(probe, out, error);
+}
+
 static enum spine_status
 check_input(const struct probe_input *input, struct spine_error *error)
 {
@@ -136,6 +146,12 @@ check_input(const struct probe_input *input, struct spine_error *error)
                           "want is %d, which is no spine_probe_want", (int)options->want);
     if (options != NULL && options->filter != NULL && options->filter->on_key == NULL)
         return spine_fail(error, SPINE_INVALID, "probe: on_key of the filter is NULL");
+    if (input->ranges == NULL)
+        return SPINE_OK;
+    if (input->layout->key.kind == SPINE_NONE)
+        return spine_fail(error, SPINE_INVALID, "rows without keys have no ranges");
+    if (options != NULL && options->filter != NULL)
+        return spine_fail(error, SPINE_INVALID, "a probe of ranges takes no filter");
     return SPINE_OK;
 }
 
@@ -184,7 +200,8 @@ keep_batches(struct spine_probe *probe, const struct probe_input *input)
     probe->options =
         input->options != NULL ? *input->options : (struct spine_probe_options){0};
     probe->has_through = probe->options.has_through && layout->timed;
-    probe->whole = probe->options.want == SPINE_PROBE_ROWS &&
+    probe->ranges = input->ranges != NULL;
+    probe->whole = !probe->ranges && probe->options.want == SPINE_PROBE_ROWS &&
                    probe->options.rows_max == 0 && layout->row_kind != ROW_WIDE &&
                    layout->value.shape != SHAPE_FIXED;
     return SPINE_OK;
@@ -206,6 +223,7 @@ static void
 forget_keys(struct spine_probe *probe)
 {
     probe->key = probe->key_count = 0;
+    probe->range_end_count = 0;
     probe->chunk_begin = probe->chunk_end = 0;
     probe->rows.count = 0;
 }
@@ -220,7 +238,7 @@ probe_give(struct spine_probe *probe, struct spine_probe_rows *out,
 
     columns.rows = (size_t)probe->row_count;
     if (st == SPINE_OK && probe->options.want == SPINE_PROBE_ROWS)
-        st = give_columns(probe, &columns);
+        st = probe_columns(probe, &columns);
     if (st != SPINE_OK)
         return probe_fail(probe, st, error);
     *out = (struct spine_probe_rows){.first_key = first_key,
@@ -229,44 +247,6 @@ probe_give(struct spine_probe *probe, struct spine_probe_rows *out,
                                      .ends = probe->ends,
                                      .columns = columns,
                                      .more = probe->key < probe->key_count};
-    return SPINE_OK;
-}
-
-/* Columns that rows have in the caller's type are lent as they are. */
-static enum spine_status
-give_columns(struct spine_probe *probe, struct spine_columns *out)
-{
-    const struct layout *layout = &probe->layout;
-    const struct rows *rows = &probe->rows;
-    const struct cell_layout *value = &layout->value;
-    struct spine_column_buffers buffers = {.rows = rows->count};
-    size_t bytes = rows->count * value->native_bytes;
-
-    assert(rows->count == probe->row_count);
-    out->weights = rows->weight;
-    out->times = layout->timed && !probe->has_through ? rows->time : NULL;
-    if (value->kind == SPINE_NONE || rows->count == 0)
-        return SPINE_OK;
-    if (value->kind == SPINE_U64) {
-        out->values = layout->row_kind == ROW_ONE ? rows->hi : rows->lo;
-        return SPINE_OK;
-    }
-    if (value->kind == SPINE_BYTES) {
-        for (size_t i = 0; i < rows->count; i++)
-            bytes += rows->value[i].size;
-        if (!array_reserve(&probe->value_offsets, &probe->offset_capacity,
-                           sizeof *probe->value_offsets, rows->count + 1))
-            return SPINE_NOMEM;
-    }
-    /* One more, so that there is a place even for no bytes at all. */
-    if (!array_reserve(&probe->value_cells, &probe->value_capacity, 1, bytes + 1))
-        return SPINE_NOMEM;
-    buffers.values = probe->value_cells;
-    buffers.value_bytes = bytes;
-    buffers.value_offsets = value->kind == SPINE_BYTES ? probe->value_offsets : NULL;
-    rows_read(layout, rows, 0, rows->count, &buffers, 0);
-    out->values = buffers.values;
-    out->value_offsets = buffers.value_offsets;
     return SPINE_OK;
 }
 

@@ -16,10 +16,13 @@
  *
  * The keys are the caller's or those of a batch, some thousand rows at a time, whose rows
  * are then given beside what was found.
+ *
+ * Ranges go the same way: a key is where one begins, no filter is asked, and the rows of
+ * a hit have different keys, which are given, too.
  */
 
 #include "batch/batch.h"
-#include "spine/probe.h"
+#include "spine/range.h"
 
 struct probe_input {
     const struct layout *layout;
@@ -29,11 +32,13 @@ struct probe_input {
     /* May be NULL. A reference is kept as long. */
     struct lookup_ledger *ledger;
     const struct spine_columns *keys;
+    /* Not NULL: what is asked for instead of keys. */
+    const struct spine_key_ranges *ranges;
     /* NULL: the defaults. */
     const struct spine_probe_options *options;
 };
 
-/* spine_snapshot_probe() of these batches. */
+/* spine_snapshot_probe(), or spine_snapshot_probe_ranges(), of these batches. */
 enum spine_status probe_begin(struct spine_probe *probe, const struct probe_input *input,
                               struct spine_probe_rows *out, struct spine_error *error);
 /* spine_snapshot_probe_batch() of these batches; `input->keys` is not read. */

@@ -99,7 +99,8 @@ give_staged(struct spine_probe *probe)
     uint64_t *const ends = probe->ends + probe->end_count;
     const size_t begin = probe->key, rows_before = probe->rows.count;
     const uint64_t rows_given = probe->row_count;
-    const bool none = probe->has_through || probe->options.want != SPINE_PROBE_ROWS ||
+    const bool none = probe->has_through || probe->ranges ||
+                      probe->options.want != SPINE_PROBE_ROWS ||
                       probe->layout.row_kind != ROW_WIDE;
     const bool is_plain = probe->layout.value.spans && !probe->layout.timed &&
                           probe->layout.weight_count == 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The keys of a probe: checked, and turned into words or cells. */
+/* The keys of a probe, or its ranges: checked, and turned into words or cells. */
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -9,8 +9,16 @@
 
 #include <inttypes.h>
 
-static enum spine_status take_cells(struct spine_probe *probe,
-                                    const struct spine_columns *keys,
+static enum spine_status take_key_column(struct spine_probe *probe,
+                                         const struct spine_columns *keys,
+                                         struct spine_error *error);
+static enum spine_status take_range_ends(struct spine_probe *probe,
+                                         const struct spine_columns *ends,
+                                         struct spine_error *error);
+static enum spine_status
+check_range_order(const struct spine_probe *probe, struct spine_error *error);
+static enum spine_status take_cells(const struct cell_layout *column,
+                                    const struct spine_columns *keys, struct cell *cells,
                                     struct spine_error *error);
 static void
 take_fixed(struct cell *cells, size_t bytes, const uint8_t *data, size_t count);
@@ -18,9 +26,43 @@ static enum spine_status
 check_key_order(const struct spine_probe *probe, struct spine_error *error);
 static size_t ascending_words(const uint64_t *words, size_t count);
 
-/* The words come as the code of rows that have nothing but a key. */
+/* Are keys bytes, and not words? */
+static bool
+has_cells(const struct spine_probe *probe)
+{
+    const enum shape shape = probe->key_layout.key.shape;
+
+    return shape == SHAPE_FIXED || shape == SHAPE_BYTES;
+}
+
 enum spine_status
 probe_take_keys(struct spine_probe *probe, const struct spine_columns *keys,
+                struct spine_error *error)
+{
+    TRY_RETURN(take_key_column(probe, keys, error));
+    return check_key_order(probe, error);
+}
+
+enum spine_status
+probe_take_ranges(struct spine_probe *probe, const struct spine_key_ranges *ranges,
+                  struct spine_error *error)
+{
+    const size_t count = ranges->ranges;
+    const struct spine_columns lower = {
+        .rows = count, .keys = ranges->lower, .key_offsets = ranges->lower_offsets};
+    const struct spine_columns upper = {.rows =
+                                            count - (count > 0 && ranges->last_is_open),
+                                        .keys = ranges->upper,
+                                        .key_offsets = ranges->upper_offsets};
+
+    TRY_RETURN(take_range_ends(probe, &upper, error));
+    TRY_RETURN(take_key_column(probe, &lower, error));
+    return check_range_order(probe, error);
+}
+
+/* Words come as the code of rows that have nothing but a key. */
+static enum spine_status
+take_key_column(struct spine_probe *probe, const struct spine_columns *keys,
                 struct spine_error *error)
 {
     const struct spine_columns columns = {
@@ -30,35 +72,57 @@ probe_take_keys(struct spine_probe *probe, const struct spine_columns *keys,
     TRY_RETURN(columns_check(layout, &columns, error));
     probe->key_count = keys->rows;
     probe->key_rows.count = 0;
-    if (layout->key.shape == SHAPE_FIXED || layout->key.shape == SHAPE_BYTES) {
-        TRY_RETURN(take_cells(probe, &columns, error));
-    } else {
-        if (!rows_reserve(layout, &probe->key_rows, keys->rows))
-            return fail_nomem(error, "the keys of a probe", keys->rows * 16);
-        rows_append_columns(layout, &probe->key_rows, &columns, 0, keys->rows);
+    if (has_cells(probe)) {
+        if (!array_reserve(&probe->cells, &probe->cell_capacity, sizeof *probe->cells,
+                           keys->rows))
+            return fail_nomem(error, "the keys of a probe",
+                              keys->rows * sizeof(struct cell));
+        return take_cells(&layout->key, &columns, probe->cells, error);
     }
-    return check_key_order(probe, error);
+    if (!rows_reserve(layout, &probe->key_rows, keys->rows))
+        return fail_nomem(error, "the keys of a probe", keys->rows * 16);
+    rows_append_columns(layout, &probe->key_rows, &columns, 0, keys->rows);
+    return SPINE_OK;
+}
+
+/* Ends are cells also where keys are words, which are made as those of keys. */
+static enum spine_status
+take_range_ends(struct spine_probe *probe, const struct spine_columns *ends,
+                struct spine_error *error)
+{
+    const size_t count = ends->rows;
+
+    /* One at least: where there are ranges there is this array. */
+    if (!array_reserve(&probe->range_ends, &probe->range_end_capacity,
+                       sizeof *probe->range_ends, count + 1))
+        return fail_nomem(error, "the ranges of a probe", count * sizeof(struct cell));
+    if (has_cells(probe)) {
+        TRY_RETURN(columns_check(&probe->key_layout, ends, error));
+        TRY_RETURN(take_cells(&probe->key_layout.key, ends, probe->range_ends, error));
+    } else {
+        TRY_RETURN(take_key_column(probe, ends, error));
+        for (size_t i = 0; i < count; i++)
+            probe->range_ends[i] = (struct cell){.word = probe->key_rows.hi[i]};
+    }
+    probe->range_end_count = count;
+    return SPINE_OK;
 }
 
 static enum spine_status
-take_cells(struct spine_probe *probe, const struct spine_columns *keys,
-           struct spine_error *error)
+take_cells(const struct cell_layout *column, const struct spine_columns *keys,
+           struct cell *cells, struct spine_error *error)
 {
-    const struct cell_layout *column = &probe->key_layout.key;
     const uint8_t *data = keys->keys;
 
-    if (!array_reserve(&probe->cells, &probe->cell_capacity, sizeof *probe->cells,
-                       keys->rows))
-        return fail_nomem(error, "the keys of a probe", keys->rows * sizeof(struct cell));
     if (column->shape == SHAPE_FIXED) {
-        take_fixed(probe->cells, column->bytes, data, keys->rows);
+        take_fixed(cells, column->bytes, data, keys->rows);
         return SPINE_OK;
     }
     for (size_t i = 0; i < keys->rows; i++) {
         const size_t begin = (size_t)keys->key_offsets[i];
         const size_t size = (size_t)keys->key_offsets[i + 1] - begin;
         const uint8_t *const bytes = data != NULL ? data + begin : NULL;
-        struct cell *const cell = &probe->cells[i];
+        struct cell *const cell = &cells[i];
 
         if (bytes == NULL || size > SPINE_BYTES_MAX)
             TRY_RETURN(cell_of_datum(column, spine_data(bytes, size), cell, error));
@@ -89,6 +153,28 @@ is_less(const struct cell *a, const struct cell *b)
     if (a->word != b->word)
         return a->word < b->word;
     return a->rest != b->rest ? a->rest < b->rest : span_compare(a->span, b->span) < 0;
+}
+
+/* Each range begins where the one before ends, or behind that. */
+static enum spine_status
+check_range_order(const struct spine_probe *probe, struct spine_error *error)
+{
+    const struct cell *const ends = probe->range_ends;
+
+    for (size_t i = 0; i < probe->key_count; i++) {
+        const struct cell begin = has_cells(probe)
+                                      ? probe->cells[i]
+                                      : (struct cell){.word = probe->key_rows.hi[i]};
+
+        if (i > 0 && is_less(&begin, &ends[i - 1]))
+            return spine_fail(error, SPINE_INVALID,
+                              "range %zu of a probe begins before range %zu ends", i,
+                              i - 1);
+        if (i < probe->range_end_count && is_less(&ends[i], &begin))
+            return spine_fail(error, SPINE_INVALID,
+                              "range %zu of a probe ends before it begins", i);
+    }
+    return SPINE_OK;
 }
 
 static enum spine_status
@@ -127,6 +213,13 @@ ascending_words(const uint64_t *words, size_t count)
     while (at < count && words[at - 1] < words[at])
         at++;
     return at;
+}
+
+const struct cell *
+probe_range_end(const struct spine_probe *probe, size_t at)
+{
+    assert(probe->ranges);
+    return at < probe->keys.end_count ? &probe->keys.ends[at] : NULL;
 }
 
 struct cell

@@ -8,11 +8,13 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
-#include "probe/probe_state.h"
+#include "probe/probe_append.h"
 
 /* Rows that the merge makes at once. */
 #define MERGE_WANT 1024u
 
+static size_t
+merged_end(const struct spine_probe *probe, size_t key, const struct cell *cell);
 static bool reserve_inputs(struct spine_probe *probe);
 static void add_hit_input(struct spine_probe *probe, size_t hit, size_t hit_end);
 static enum spine_status probe_refill(struct kway_input *input, size_t want);
@@ -161,8 +163,7 @@ probe_give_merged(struct spine_probe *probe, size_t key, size_t room, bool *done
             TRY_RETURN(st);
             continue;
         }
-        count =
-            rows_upper_bound(&probe->layout, merged, at, merged->count, &cell, NULL) - at;
+        count = merged_end(probe, key, &cell) - at;
         if (count == 0)
             return SPINE_OK;
         count = count < room ? count : room;
@@ -177,4 +178,21 @@ probe_give_merged(struct spine_probe *probe, size_t key, size_t room, bool *done
     }
     *done = false;
     return SPINE_OK;
+}
+
+/* Where the merged rows of a key, which is `cell`, or of its range, end. */
+static size_t
+merged_end(const struct spine_probe *probe, size_t key, const struct cell *cell)
+{
+    const struct rows *const merged = &probe->merged;
+    const struct cell *end;
+
+    if (!probe->ranges)
+        return rows_upper_bound(&probe->layout, merged, probe->merged_at, merged->count,
+                                cell, NULL);
+    end = probe_range_end(probe, key);
+    if (end == NULL)
+        return merged->count;
+    return rows_lower_bound(&probe->layout, merged, probe->merged_at, merged->count, end,
+                            NULL);
 }

@@ -4,7 +4,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
-#include "probe/probe_state.h"
+#include "probe/probe_append.h"
 
 enum spine_status
 probe_take_rows(struct spine_probe *probe, struct hit *hit, size_t count,

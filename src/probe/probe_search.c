@@ -15,6 +15,7 @@ static enum spine_status begin_chunk(struct spine_probe *probe);
 static bool reserve_chunk(struct spine_probe *probe, size_t count);
 static void free_chunk(struct spine_probe *probe);
 static enum spine_status search_batch(struct spine_probe *probe, size_t at);
+static enum spine_status search_ranges(struct spine_probe *probe, size_t at);
 static size_t ask_filter(struct spine_probe *probe, const struct lookup *lookup,
                          size_t begin, size_t end);
 static uint64_t file_errors(const struct lookup_counts *now,
@@ -31,7 +32,7 @@ probe_search(struct spine_probe *probe)
     assert(probe->key < probe->chunk_end && probe->chunk_end <= probe->key_count);
     for (size_t i = 0; i < probe->batch_count; i++) {
         probe->hit_begins[i] = probe->hit_count;
-        TRY_RETURN(search_batch(probe, i));
+        TRY_RETURN(probe->ranges ? search_ranges(probe, i) : search_batch(probe, i));
         chain_hits(probe, (uint32_t)i);
     }
     probe->hit_begins[probe->batch_count] = probe->hit_count;
@@ -80,6 +81,12 @@ begin_chunk(struct spine_probe *probe)
     }
     if (probe->options.filter != NULL)
         hide_keys(probe);
+    if (probe->ranges) {
+        const size_t ended = probe->range_end_count - begin;
+
+        probe->keys.ends = probe->range_ends + begin;
+        probe->keys.end_count = ended < count ? ended : count;
+    }
     return SPINE_OK;
 }
 
@@ -147,6 +154,19 @@ probe_search_release(struct spine_probe *probe)
     mem_free(probe->hit_begins, probe->hit_begin_capacity * sizeof *probe->hit_begins);
 }
 
+/* Where the next hits go, and their rows. */
+static struct found_hits
+found_at_end(struct spine_probe *probe)
+{
+    struct found_hits found = {.hits = probe->hits + probe->hit_count};
+
+    if (probe->options.want == SPINE_PROBE_ROWS) {
+        found.staged = &probe->staged;
+        found.staged_max = STAGED_ROWS_MAX;
+    }
+    return found;
+}
+
 static enum spine_status
 search_batch(struct spine_probe *probe, size_t at)
 {
@@ -178,11 +198,7 @@ search_batch(struct spine_probe *probe, size_t at)
         return SPINE_NOMEM;
 
     before = *counts;
-    found = (struct found_hits){.hits = probe->hits + probe->hit_count};
-    if (probe->options.want == SPINE_PROBE_ROWS) {
-        found.staged = &probe->staged;
-        found.staged_max = STAGED_ROWS_MAX;
-    }
+    found = found_at_end(probe);
     TRY_RETURN(batch_probe(batch, &probe->keys, probe->candidates, candidates, &found));
     probe->hit_count += found.count;
     absent = candidates - found.count;
@@ -192,6 +208,31 @@ search_batch(struct spine_probe *probe, size_t at)
         counts->filter_errors += file_errors(counts, &before, absent);
     else
         batch_search_failed(batch, lookup_ledger_options(probe->ledger), absent);
+    return SPINE_OK;
+}
+
+/* Ranges are not asked for in filters, which know single keys. */
+static enum spine_status
+search_ranges(struct spine_probe *probe, size_t at)
+{
+    struct spine_batch *const batch = probe->batches[at];
+    struct found_hits found;
+    size_t begin, end;
+
+    assert(at < probe->batch_count);
+    batch_probe_range(batch, &probe->keys, &begin, &end);
+    for (size_t i = begin; i < end; i++)
+        probe->candidates[i - begin] = (uint32_t)i;
+    if (begin >= end)
+        return SPINE_OK;
+    if (!batch->elsewhere)
+        batch_note_asked(batch, end - begin);
+    if (!array_reserve(&probe->hits, &probe->hit_capacity, sizeof *probe->hits,
+                       probe->hit_count + (end - begin)))
+        return SPINE_NOMEM;
+    found = found_at_end(probe);
+    TRY_RETURN(batch_probe(batch, &probe->keys, probe->candidates, end - begin, &found));
+    probe->hit_count += found.count;
     return SPINE_OK;
 }
 

@@ -5,8 +5,9 @@
 /*
  * probe/probe_state -- what a probe has between its steps.
  *
- *     probe.c           the public calls; rows into the caller's columns
+ *     probe.c           the public calls
  *     probe_keys.c      the caller's keys, checked and normalised
+ *     probe_columns.c   rows as the caller's columns
  *     probe_fill.c      the driver: which step is next
  *     probe_search.c    a chunk of keys in all batches: hits
  *     probe_merge.c     the rows of keys that several batches have, merged
@@ -48,6 +49,8 @@ struct spine_probe {
     /* Rows are added up over the times through options.through: all go through the
      * merge. */
     bool has_through;
+    /* Ranges are asked for: keys are where they begin. */
+    bool ranges;
     /* Every key is given whole, and its rows differ in one word alone: no k-way merge. */
     bool whole;
 
@@ -63,6 +66,10 @@ struct spine_probe {
     struct cell *cells;
     size_t cell_capacity;
     size_t key_count;
+    /* Where ranges end: that many have an end. */
+    struct cell *range_ends;
+    size_t range_end_capacity;
+    size_t range_end_count;
 
     /* The chunk: keys [chunk_begin, chunk_end). Its own indexes begin at 0. */
     size_t chunk_begin;
@@ -118,6 +125,11 @@ struct spine_probe {
     size_t value_capacity;
     uint64_t *value_offsets;
     size_t offset_capacity;
+    /* The same of the keys of ranges. */
+    uint8_t *key_cells;
+    size_t key_cell_capacity;
+    uint64_t *key_offsets;
+    size_t key_offset_capacity;
 
     struct probe_own own;
 
@@ -134,6 +146,10 @@ enum spine_status probe_prepare(struct spine_probe *probe,
  * rows. */
 enum spine_status probe_ask(struct spine_probe *probe, const struct spine_columns *keys,
                             struct spine_probe_rows *out, struct spine_error *error);
+/* The same of ranges. */
+enum spine_status
+probe_ask_ranges(struct spine_probe *probe, const struct spine_key_ranges *ranges,
+                 struct spine_probe_rows *out, struct spine_error *error);
 /* The next rows of these keys. */
 enum spine_status probe_give(struct spine_probe *probe, struct spine_probe_rows *out,
                              struct spine_error *error);
@@ -142,6 +158,12 @@ enum spine_status probe_give(struct spine_probe *probe, struct spine_probe_rows 
 enum spine_status probe_take_keys(struct spine_probe *probe,
                                   const struct spine_columns *keys,
                                   struct spine_error *error);
+/* The same of ranges. */
+enum spine_status probe_take_ranges(struct spine_probe *probe,
+                                    const struct spine_key_ranges *ranges,
+                                    struct spine_error *error);
+/* Where range `at` of the chunk ends; NULL: nowhere. */
+const struct cell *probe_range_end(const struct spine_probe *probe, size_t at);
 /* Key `at` of the chunk. */
 struct cell probe_key(const struct spine_probe *probe, size_t at);
 
@@ -155,32 +177,6 @@ probe_hit_alone(const struct spine_probe *probe, size_t hit)
 {
     return !probe->has_through && probe->heads[probe->hits[hit].key] == hit &&
            probe->hits[hit].next == HIT_NONE;
-}
-
-/* rows_append() of rows that are words and few: without calls of memmove(). */
-static inline void
-probe_append_words(struct rows *to, const struct rows *from, size_t begin, size_t end)
-{
-    size_t at = to->count;
-
-    for (size_t i = begin; i < end; i++, at++) {
-        to->hi[at] = from->hi[i];
-        if (to->lo != NULL)
-            to->lo[at] = from->lo[i];
-        to->weight[at] = from->weight[i];
-    }
-    to->count = at;
-}
-
-/* Appends rows [begin, end) of `from`; there is room. */
-static inline void
-probe_append_rows(const struct spine_probe *probe, struct rows *to,
-                  const struct rows *from, size_t begin, size_t end)
-{
-    if (probe->layout.row_kind != ROW_WIDE && end - begin <= HIT_ROWS_MAX)
-        probe_append_words(to, from, begin, end);
-    else
-        rows_append(&probe->layout, to, from, begin, end);
 }
 
 /* Prepares the merge of the chunk's keys that several batches have. SPINE_NOMEM. */
@@ -201,6 +197,11 @@ probe_skip_rows(struct spine_probe *probe, struct hit *hit, size_t count, size_t
 /* Gives all keys of the chunk that are left; there is room for their ends.
  * SPINE_NOMEM, SPINE_OVERFLOW. */
 enum spine_status probe_give_whole(struct spine_probe *probe);
+
+/* The columns of the rows to give: values, times, weights, and the keys of ranges.
+ * SPINE_NOMEM. */
+enum spine_status probe_columns(struct spine_probe *probe, struct spine_columns *out);
+void probe_columns_release(struct spine_probe *probe);
 
 /* Fills `rows` and `ends` with what the next call gives. SPINE_NOMEM, SPINE_OVERFLOW. */
 enum spine_status probe_fill(struct spine_probe *probe);

@@ -16,7 +16,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/wide_sum.h"
-#include "probe/probe_state.h"
+#include "probe/probe_append.h"
 
 static inline bool give_lone(struct spine_probe *probe, const struct hit *hit);
 static enum spine_status give_hits(struct spine_probe *probe, uint32_t head);

@@ -60,6 +60,27 @@ spine_snapshot_probe(struct spine_snapshot *snapshot, struct spine_probe *probe,
 }
 
 enum spine_status
+spine_snapshot_probe_ranges(struct spine_snapshot *snapshot, struct spine_probe *probe,
+                            const struct spine_key_ranges *ranges,
+                            const struct spine_probe_options *options,
+                            struct spine_probe_rows *out, struct spine_error *error)
+{
+    struct probe_input input;
+
+    if (out == NULL)
+        return fail_null(error, "spine_snapshot_probe_ranges", "out");
+    *out = (struct spine_probe_rows){0};
+    if (snapshot == NULL || probe == NULL || ranges == NULL)
+        return fail_null(error, "spine_snapshot_probe_ranges",
+                         snapshot == NULL ? "snapshot"
+                         : probe == NULL  ? "probe"
+                                          : "ranges");
+    input = probe_input_of(snapshot, options);
+    input.ranges = ranges;
+    return probe_begin(probe, &input, out, error);
+}
+
+enum spine_status
 spine_snapshot_probe_batch(struct spine_snapshot *snapshot, struct spine_probe *probe,
                            struct spine_batch *batch,
                            const struct spine_probe_options *options,

@@ -93,6 +93,18 @@ enum spine_status
 bounds_of_prefix(struct cell_store *store, const struct spine_tuple_type *type,
                  size_t count, struct spine_tuple_bounds *out, struct spine_error *error);
 
+/* The ranges of tuples that begin with each row of `source`, which `store` has the cells
+ * of; they point into all three stores. SPINE_INVALID where nothing can come after a
+ * prefix, and something does. */
+struct range_stores {
+    struct cell_store lower;
+    struct cell_store upper;
+};
+enum spine_status
+ranges_of_prefixes(const struct cell_store *store, const struct tuple_source *source,
+                   struct range_stores *stores, struct spine_key_ranges *out,
+                   struct spine_error *error);
+
 /* A decoded column, in memory that grows. */
 struct column_store {
     uint8_t *values;

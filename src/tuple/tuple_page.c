@@ -42,10 +42,13 @@ struct spine_tuple_page {
     size_t piece_bytes;
     /* The page is full when its rows have as many bytes of cells. */
     uint64_t bytes_max;
-    /* The cell of a prefix, and its bounds. */
+    /* The cells of prefixes, and their bounds. */
     struct cell_store bounds;
+    struct range_stores ranges;
 };
 
+static enum spine_status check_prefix(const struct spine_tuple_type *type, size_t count,
+                                      struct spine_error *error);
 static enum spine_status use_type(struct page_side *side,
                                   const struct spine_tuple_type *type,
                                   struct spine_error *error);
@@ -93,6 +96,8 @@ spine_tuple_page_free(struct spine_tuple_page *page)
     mem_free(page->times, page->times_capacity * sizeof *page->times);
     mem_free(page->weights, page->weights_capacity * sizeof *page->weights);
     cell_store_release(&page->bounds);
+    cell_store_release(&page->ranges.lower);
+    cell_store_release(&page->ranges.upper);
     mem_free(page, sizeof *page);
 }
 
@@ -190,14 +195,45 @@ spine_tuple_prefix_bounds(struct spine_tuple_page *page,
                          : columns == NULL ? "columns"
                                            : "out");
     *out = (struct spine_tuple_bounds){{{0, 0}}, {{0, 0}}, false};
-    if (count == 0 || count > type->count)
-        return spine_fail(error, SPINE_INVALID,
-                          "a prefix of %zu columns, of a tuple of %zu", count,
-                          type->count);
+    TRY_RETURN(check_prefix(type, count, error));
     TRY_RETURN(encode_columns(
         &page->bounds, &(struct tuple_source){"prefix", type, count, columns, 1}, error));
     TRY_RETURN(bounds_of_prefix(&page->bounds, type, count, out, error));
     return SPINE_OK;
+}
+
+enum spine_status
+spine_tuple_prefix_ranges(struct spine_tuple_page *page,
+                          const struct spine_tuple_type *type,
+                          const struct spine_tuple_prefixes *prefixes,
+                          struct spine_key_ranges *out, struct spine_error *error)
+{
+    struct tuple_source source;
+
+    if (page == NULL || type == NULL || prefixes == NULL || out == NULL)
+        return fail_null(error, "spine_tuple_prefix_ranges",
+                         page == NULL       ? "page"
+                         : type == NULL     ? "type"
+                         : prefixes == NULL ? "prefixes"
+                                            : "out");
+    *out = (struct spine_key_ranges){0};
+    if (prefixes->columns == NULL)
+        return spine_fail(error, SPINE_INVALID, "the columns of prefixes are NULL");
+    TRY_RETURN(check_prefix(type, prefixes->count, error));
+    source = (struct tuple_source){"prefix", type, prefixes->count, prefixes->columns,
+                                   prefixes->rows};
+    TRY_RETURN(encode_columns(&page->bounds, &source, error));
+    TRY_RETURN(ranges_of_prefixes(&page->bounds, &source, &page->ranges, out, error));
+    return SPINE_OK;
+}
+
+static enum spine_status
+check_prefix(const struct spine_tuple_type *type, size_t count, struct spine_error *error)
+{
+    if (count > 0 && count <= type->count)
+        return SPINE_OK;
+    return spine_fail(error, SPINE_INVALID, "a prefix of %zu columns, of a tuple of %zu",
+                      count, type->count);
 }
 
 /* ---- Pieces ---- */

@@ -194,6 +194,115 @@ keys_and_values_may_be_tuples()
         CHECK(found.size() == (std::get<1>(at).empty() ? 0 : 2));
 }
 
+/* All rows of a probe by prefixes, or by ranges, as text. */
+template <class Rows>
+static std::string
+text_of(std::size_t number, const Rows &rows)
+{
+    std::string text = std::to_string(number) + ":";
+
+    for (const auto &row : rows)
+        text += " " + std::to_string(std::get<0>(row.key)) + "/" +
+                std::string(std::get<1>(row.key)) + "=" + std::to_string(row.value) +
+                (row.weight > 1 ? "!" : "");
+    return text + ";";
+}
+
+static void
+prefixes_are_matched()
+{
+    using key = std::tuple<uint8_t, std::string_view>;
+    using rows_of = spine_cpp::map<key, int64_t>;
+    const std::string odd("a\0b", 3);
+    auto runtime = open_manual();
+    auto map = rows_of::open(runtime);
+    rows_of::batcher rows;
+    rows_of::range_probe_type probe;
+    std::string seen;
+    const auto note = [&](std::size_t number, const auto &found) {
+        seen += text_of(number, found);
+    };
+
+    rows.add({1, "b"}, 10);
+    rows.add({1, "a"}, 11);
+    rows.add({255, "z"}, 12);
+    map.insert(rows.seal());
+    rows.add({1, "a"}, 11);
+    rows.add({2, odd}, 13);
+    map.insert(rows.seal());
+    probe.match_prefixes(map.snapshot(), std::vector{std::tuple(1), std::tuple(255)},
+                         note);
+    CHECK(seen == "0: 1/a=11! 1/b=10;1: 255/z=12;");
+    seen.clear();
+    probe.match_prefixes(map.snapshot(), std::vector<key>{{1, "b"}, {2, "a"}, {2, odd}},
+                         note);
+    CHECK(seen == "0: 1/b=10;1:;2: 2/" + odd + "=13;");
+    seen.clear();
+    probe.match(
+        map.snapshot(),
+        std::vector<std::pair<key, key>>{{{0, ""}, {1, "b"}}, {{1, "b"}, {3, ""}}}, note);
+    CHECK(seen == "0: 1/a=11!;1: 1/b=10 2/" + odd + "=13;");
+    seen.clear();
+    probe.set_rows_max(1);
+    probe.match_prefixes(map.snapshot(), std::vector{std::tuple(1)}, note);
+    CHECK(seen == "0: 1/a=11!;0: 1/b=10;" || seen == "0: 1/a=11!;0: 1/b=10;0:;");
+
+    using one = std::vector<std::tuple<int>>;
+    CHECK_THROWS(SPINE_INVALID,
+                 probe.match_prefixes(map.snapshot(), one{{2}, {1}}, note));
+    CHECK_THROWS(SPINE_INVALID,
+                 probe.match_prefixes(map.snapshot(), one{{255}, {255}}, note));
+    CHECK_THROWS(SPINE_INVALID, probe.match_prefixes(map.snapshot(), one{{256}}, note));
+    CHECK(probe
+              .match(std::nothrow, map.snapshot(),
+                     std::vector<std::pair<key, key>>{{{2, ""}, {1, ""}}}, note)
+              .status() == SPINE_INVALID);
+    auto moved = std::move(probe);
+    CHECK(probe.match_prefixes(std::nothrow, map.snapshot(), one{}, note).status() ==
+          SPINE_MISUSE);
+    CHECK(
+        probe
+            .match(std::nothrow, map.snapshot(), std::vector<std::pair<key, key>>{}, note)
+            .status() == SPINE_MISUSE);
+    CHECK(moved.match_prefixes(std::nothrow, map.snapshot(), one{}, note));
+}
+
+/* Keys that are numbers have ranges, too; through a time rows have none. */
+static void
+ranges_have_times()
+{
+    using spine_cpp::at_time;
+    using timed = spine_cpp::map<uint64_t, void, SPINE_TIME_U64>;
+    auto runtime = open_manual();
+    auto map = timed::open(runtime);
+    timed::batcher rows;
+    timed::range_probe_type probe;
+    const std::vector<std::pair<uint64_t, uint64_t>> ranges = {{5, 9}};
+    std::string seen;
+    const auto note = [&](std::size_t, const auto &found) {
+        CHECK(!found.empty());
+        for (std::size_t i = 0; i < found.size(); i++)
+            seen += std::to_string(found[i].key) + "@" + std::to_string(found[i].time) +
+                    "x" + std::to_string(found[i].weight) + " ";
+    };
+
+    rows.add(5, at_time{3});
+    rows.add(5, at_time{4});
+    rows.add(8, at_time{9});
+    rows.add(9, at_time{1});
+    map.insert(rows.seal());
+    probe.match(map.snapshot(), ranges, note);
+    CHECK(seen == "5@3x1 5@4x1 8@9x1 ");
+    seen.clear();
+    probe.set_through(5);
+    probe.match(map.snapshot(), ranges, note);
+    CHECK(seen == "5@0x2 ");
+    seen.clear();
+    probe.clear_through();
+    probe.match(map.snapshot(), ranges, note);
+    CHECK(seen == "5@3x1 5@4x1 8@9x1 ");
+}
+
 int
 main()
 {
@@ -205,6 +314,8 @@ main()
         joins_are_those_of_two_loops(random);
     both_sides_of_each_key();
     keys_and_values_may_be_tuples();
+    prefixes_are_matched();
+    ranges_have_times();
     CHECK(count_without_exceptions() == 10);
     return 0;
 }

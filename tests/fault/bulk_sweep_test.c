@@ -3,7 +3,7 @@
 /* The sweep of call_sweep_test.c for samples, retention and probes. */
 
 #include "fault/sweep_fixture.h"
-#include "spine/probe.h"
+#include "spine/range.h"
 
 /* Notes the rows of the batch, and lets go of it. */
 static enum spine_status
@@ -173,6 +173,70 @@ call_probe(struct fixture *at)
     return st;
 }
 
+/* All rows of the ranges between the keys, and behind the last one. */
+static enum spine_status
+probe_ranges(struct fixture *at, struct spine_probe *probe,
+             const struct spine_key_ranges *ranges,
+             const struct spine_probe_options *options)
+{
+    struct spine_probe_rows rows;
+    enum spine_status st = spine_snapshot_probe_ranges(at->snapshot, probe, ranges,
+                                                       options, &rows, &at->error);
+
+    while (st == SPINE_OK) {
+        for (size_t i = 0; i < rows.keys; i++)
+            transcript_note(&at->seen, rows.ends[i]);
+        for (size_t i = 0; i < rows.columns.rows; i++)
+            transcript_note_cell(&at->seen, at->schema.key.kind,
+                                 column_cell(&at->schema.key, rows.columns.keys,
+                                             rows.columns.key_offsets, i));
+        if (!rows.more)
+            break;
+        st = spine_probe_next(probe, &rows, &at->error);
+    }
+    return st;
+}
+
+/* Whole, and in pieces. */
+static enum spine_status
+call_ranges(struct fixture *at)
+{
+    struct spine_probe_options options = {0};
+    struct spine_key_ranges ranges = {.last_is_open = true};
+    struct columns lower, upper;
+    struct spine_probe *probe;
+    struct model keys, others;
+    enum spine_status st = spine_probe_new(&probe, &at->error);
+
+    if (st != SPINE_OK || at->schema.key.kind == SPINE_NONE) {
+        spine_probe_free(probe);
+        return st;
+    }
+    model_init(&keys, &at->schema);
+    model_init(&others, &at->schema);
+    model_copy(&keys, &at->content);
+    model_keep_keys(&keys);
+    for (size_t i = 1; i < keys.count; i++)
+        model_add(&others, &keys.rows[i]);
+    columns_init(&lower, &keys);
+    columns_init(&upper, &others);
+    ranges.ranges = keys.count;
+    ranges.lower = lower.keys;
+    ranges.lower_offsets = lower.key_offsets;
+    ranges.upper = upper.keys;
+    ranges.upper_offsets = upper.key_offsets;
+    st = probe_ranges(at, probe, &ranges, &options);
+    options.rows_max = 7;
+    if (st == SPINE_OK)
+        st = probe_ranges(at, probe, &ranges, &options);
+    columns_release(&lower);
+    columns_release(&upper);
+    model_release(&keys);
+    model_release(&others);
+    spine_probe_free(probe);
+    return st;
+}
+
 /* All keys of a batch of the snapshot, with its rows and those found. */
 static enum spine_status
 match_all(struct fixture *at, struct spine_probe *probe, struct spine_batch *batch,
@@ -225,6 +289,7 @@ const struct sweep_call sweep_calls[] = {
     {"retention", call_retention},
     {"judging", call_judging},
     {"probe", call_probe},
+    {"ranges", call_ranges},
     {"matches", call_matches},
 };
 const size_t sweep_call_count = sizeof sweep_calls / sizeof sweep_calls[0];

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The law of probes: what a probe of any keys gives, whole or in pieces, is what the
- * model has of them, whatever the schema, the batches and the filters are.
+ * The law of probes: what a probe of any keys, or of any ranges of keys, gives, whole or
+ * in pieces, is what the model has of them, whatever the schema, the batches and the
+ * filters are.
  */
 
 #include "harness/check.h"
 #include "harness/fault_alloc.h"
-#include "spine/probe.h"
+#include "spine/range.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -232,6 +233,207 @@ probes(struct rng *rng, size_t steps)
     return true;
 }
 
+/* ---- Ranges ---- */
+
+/* Ranges that do not overlap, as rows of two models: their lower and their upper keys. */
+struct ranges {
+    struct model lower;
+    struct model upper;
+    struct columns lower_columns;
+    struct columns upper_columns;
+    struct spine_key_ranges view;
+};
+
+static void
+ranges_draw(struct ranges *ranges, struct world *world, struct rng *rng)
+{
+    struct model keys;
+
+    model_init(&keys, &world->schema);
+    model_init(&ranges->lower, &world->schema);
+    model_init(&ranges->upper, &world->schema);
+    draw_keys(world, rng, &keys);
+    ranges->view = (struct spine_key_ranges){.last_is_open = rng_chance(rng, 30)};
+    for (size_t at = 0; at < keys.count;) {
+        const size_t left = keys.count - 1 - at;
+        const size_t length = rng_chance(rng, 5) ? 0 : 1 + rng_magnitude(rng, 20);
+        const size_t end = at + (length < left ? length : left);
+
+        model_add(&ranges->lower, &keys.rows[at]);
+        ranges->view.ranges++;
+        if (ranges->view.last_is_open && (end == keys.count - 1 || rng_chance(rng, 3)))
+            break;
+        model_add(&ranges->upper, &keys.rows[end]);
+        at = end == at || rng_chance(rng, 30) ? end + 1 : end;
+        if (end == keys.count - 1)
+            break;
+    }
+    ranges->view.last_is_open = ranges->upper.count < ranges->lower.count;
+    columns_init(&ranges->lower_columns, &ranges->lower);
+    columns_init(&ranges->upper_columns, &ranges->upper);
+    ranges->view.lower = ranges->lower_columns.keys;
+    ranges->view.lower_offsets = ranges->lower_columns.key_offsets;
+    ranges->view.upper = ranges->upper_columns.keys;
+    ranges->view.upper_offsets = ranges->upper_columns.key_offsets;
+    model_release(&keys);
+}
+
+static void
+ranges_release(struct ranges *ranges)
+{
+    columns_release(&ranges->lower_columns);
+    columns_release(&ranges->upper_columns);
+    model_release(&ranges->lower);
+    model_release(&ranges->upper);
+}
+
+static bool
+range_has(const struct ranges *ranges, enum spine_kind kind, size_t at,
+          union spine_datum key)
+{
+    return model_cell_compare(kind, ranges->lower.rows[at].key, key) <= 0 &&
+           (at >= ranges->upper.count ||
+            model_cell_compare(kind, key, ranges->upper.rows[at].key) < 0);
+}
+
+/* Appends the rows of one answer to `out`; they are of the ranges that they are said to
+ * be of. */
+static bool
+take_range_rows(const struct ranges *ranges, const struct spine_probe_rows *rows,
+                bool has_times, struct model *out)
+{
+    const struct spine_columns *const columns = &rows->columns;
+    const unsigned width = out->weight_count;
+    uint64_t row = 0;
+    size_t found = 0;
+
+    HOLDS(has_times == (columns->times != NULL) || columns->rows == 0);
+    HOLDS(rows->first_key + rows->keys <= ranges->lower.count);
+    for (size_t k = 0; k < rows->keys; k++) {
+        HOLDS(rows->ends[k] >= row);
+        found += rows->ends[k] > row;
+        for (; row < rows->ends[k]; row++) {
+            struct model_row got = {.time = has_times ? columns->times[row] : 0};
+
+            got.key =
+                column_cell(&out->schema.key, columns->keys, columns->key_offsets, row);
+            got.value = column_cell(&out->schema.value, columns->values,
+                                    columns->value_offsets, row);
+            memcpy(got.weights, columns->weights + row * width,
+                   width * sizeof *got.weights);
+            HOLDS(range_has(ranges, out->schema.key.kind, rows->first_key + k, got.key));
+            model_add(out, &got);
+        }
+    }
+    HOLDS_EQUAL(found, rows->found);
+    return true;
+}
+
+/* The same probe that counts finds as many rows, unless a frontier added some up. */
+static bool
+range_counts_are(struct world *world, struct spine_probe *probe,
+                 const struct ranges *ranges, const struct spine_probe_options *options,
+                 size_t expected)
+{
+    struct spine_probe_options counting = *options;
+    struct spine_probe_rows rows;
+
+    counting.want = SPINE_PROBE_COUNTS;
+    HOLDS_OK(spine_snapshot_probe_ranges(world->snapshot, probe, &ranges->view, &counting,
+                                         &rows, NULL));
+    HOLDS(!rows.more && rows.keys == ranges->lower.count);
+    if (world->frontier == 0 || options->has_through)
+        HOLDS_EQUAL(expected, rows.columns.rows);
+    return true;
+}
+
+/* All that a probe of ranges has to give. */
+static bool
+take_all_ranges(struct world *world, struct spine_probe *probe,
+                const struct ranges *ranges, const struct spine_probe_options *options,
+                struct model *observed)
+{
+    const bool has_times = world->schema.time != SPINE_UNTIMED && !options->has_through;
+    struct spine_probe_rows rows;
+
+    HOLDS_OK(spine_snapshot_probe_ranges(world->snapshot, probe, &ranges->view, options,
+                                         &rows, NULL));
+    for (;;) {
+        HOLDS(take_range_rows(ranges, &rows, has_times, observed));
+        HOLDS(options->rows_max == 0 || rows.columns.rows <= options->rows_max);
+        if (!rows.more)
+            return true;
+        HOLDS_OK(spine_probe_next(probe, &rows, NULL));
+    }
+}
+
+static bool
+ranges_give(struct world *world, struct rng *rng, struct spine_probe *probe)
+{
+    const enum spine_time time = world->schema.time;
+    const struct spine_probe_options options = {
+        .rows_max = rng_chance(rng, 50) ? rng_magnitude(rng, 300) : 0,
+        .has_through = rng_chance(rng, 40),
+        .through =
+            spine_time_join(time, world->frontier, generate_time(&world->generator))};
+    const bool has_times = time != SPINE_UNTIMED && !options.has_through;
+    struct model expected, observed;
+    struct ranges ranges;
+
+    model_init(&expected, &world->schema);
+    model_init(&observed, &world->schema);
+    ranges_draw(&ranges, world, rng);
+    for (size_t i = 0; i < ranges.lower.count; i++)
+        for (size_t r = 0; r < world->rows.count; r++)
+            if (range_has(&ranges, world->schema.key.kind, i, world->rows.rows[r].key))
+                model_add(&expected, &world->rows.rows[r]);
+    HOLDS(take_all_ranges(world, probe, &ranges, &options, &observed));
+    if (options.has_through)
+        model_through(&expected, options.through);
+    HOLDS(range_counts_are(world, probe, &ranges, &options, observed.count));
+    model_advance(&expected, has_times ? world->frontier : 0);
+    model_advance(&observed, has_times ? world->frontier : 0);
+    HOLDS(model_equal(&expected, &observed, "probe of ranges"));
+    ranges_release(&ranges);
+    model_release(&expected);
+    model_release(&observed);
+    return true;
+}
+
+/* Keys are asked for in between: nothing of a probe is left to the next one. */
+static bool
+ranges_are_probed(struct rng *rng, size_t steps)
+{
+    const struct spine_key_ranges none = {0};
+    struct spine_probe_rows rows;
+    struct spine_probe *probe;
+    struct world world;
+
+    HOLDS(world_init(&world, rng));
+    HOLDS_OK(spine_probe_new(&probe, NULL));
+    if (world.schema.key.kind == SPINE_NONE)
+        HOLDS(spine_snapshot_probe_ranges(world.snapshot, probe, &none, NULL, &rows,
+                                          NULL) == SPINE_INVALID);
+    for (size_t i = 0; world.schema.key.kind != SPINE_NONE && i < steps; i++) {
+        HOLDS(ranges_give(&world, rng, probe));
+        if (rng_chance(rng, 20))
+            HOLDS(probe_gives(&world, rng, probe));
+    }
+    spine_probe_free(probe);
+    world_release(&world);
+    HOLDS_EQUAL(0, fault_alloc_live_bytes());
+    return true;
+}
+
+static void
+test_ranges(void **state)
+{
+    const struct property law = {"test_ranges", ranges_are_probed, 200, 12};
+
+    (void)state;
+    assert_true(property_holds(&law));
+}
+
 static void
 test_probes(void **state)
 {
@@ -244,7 +446,8 @@ test_probes(void **state)
 int
 main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_probes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_probes),
+                                       cmocka_unit_test(test_ranges)};
 
     harness_start(argc, argv);
     fault_alloc_install();

@@ -2,8 +2,8 @@
 
 /*
  * Cells are in the order of the tuples that they hold, for every kind of column, every
- * order and place of nulls; tuples come back from them; and bounds of a prefix hold those
- * that begin with it.
+ * order and place of nulls; tuples come back from them; bounds of a prefix hold those
+ * that begin with it; and a probe of many prefixes gives these.
  */
 
 #include "harness/property.h"
@@ -214,6 +214,144 @@ prefixes_have_bounds(struct rng *rng, size_t steps)
     return true;
 }
 
+#define PREFIXES_MAX 60u
+
+/* The row of `rows` whose first `count` columns are the least ones greater than those of
+ * row `after`, or of all if that is none of them; rows.rows if there is none. */
+static size_t
+next_prefix(const struct world *world, const struct spine_tuple_rows *rows, size_t count,
+            size_t after)
+{
+    size_t next = rows->rows;
+
+    for (size_t i = 0; i < rows->rows; i++)
+        if ((after == rows->rows ||
+             tuples_compare(world->type, count, rows->keys, i, rows->keys, after) > 0) &&
+            (next == rows->rows ||
+             tuples_compare(world->type, count, rows->keys, i, rows->keys, next) < 0))
+            next = i;
+    return next;
+}
+
+/* Some tuples that differ in their first `count` columns, in the order of these, out of
+ * `rows`: as columns of `page`. */
+static struct spine_tuple_prefixes
+prefixes_choose(struct rng *rng, struct heap *heap, struct world *world,
+                const struct spine_tuple_rows *rows, struct spine_tuple_page *page)
+{
+    const size_t count = 1 + rng_index(rng, spine_tuple_type_count(world->type));
+    const bool is_bytes = world->schema.key.kind == SPINE_BYTES;
+    struct spine_columns all, chosen = {0};
+    uint64_t *const offsets = heap_take(heap, (PREFIXES_MAX + 1) * sizeof *offsets);
+    struct spine_tuple_rows columns;
+    uint8_t *cells = NULL;
+    size_t used = 0;
+
+    assert_int_equal(spine_tuple_encode(world->page, &world->schema, rows, &all, NULL),
+                     SPINE_OK);
+    cells = heap_take(heap, is_bytes ? (size_t)all.key_offsets[all.rows] + 1
+                                     : (rows->rows + 1) * (8u + world->schema.key.size));
+    for (size_t at = next_prefix(world, rows, count, rows->rows);
+         at < rows->rows && chosen.rows < PREFIXES_MAX;
+         at = next_prefix(world, rows, count, at)) {
+        const union spine_datum cell =
+            spine_tuple_datum(world->type, all.keys, all.key_offsets, at);
+        const bool is_word = world->schema.key.kind == SPINE_U64;
+        const size_t size = is_word ? sizeof cell.u64 : cell.bytes.size;
+
+        if (rng_chance(rng, 30))
+            continue;
+        if (size > 0)
+            memcpy(cells + used, is_word ? &cell.u64 : cell.bytes.data, size);
+        used += size;
+        offsets[++chosen.rows] = used;
+    }
+    chosen.keys = cells;
+    chosen.key_offsets = is_bytes ? offsets : NULL;
+    assert_int_equal(spine_tuple_decode(page, &world->schema, &chosen, &columns, NULL),
+                     SPINE_OK);
+    return (struct spine_tuple_prefixes){
+        .rows = chosen.rows, .count = count, .columns = columns.keys};
+}
+
+/* One answer: the rows of each prefix begin with it, and have weights that are those of
+ * the world `copies` times. */
+static bool
+prefix_rows_are(struct world *world, const struct spine_tuple_prefixes *prefixes,
+                const struct spine_probe_rows *found, size_t copies)
+{
+    struct spine_tuple_rows read;
+
+    HOLDS_OK(spine_tuple_decode(world->page, &world->schema, &found->columns, &read,
+                                &world->error));
+    HOLDS_EQUAL(prefixes->rows, found->keys);
+    for (size_t k = 0, row = 0; k < found->keys; k++) {
+        int64_t expected = 0, weights = 0;
+
+        for (size_t i = 0; i < world->rows.rows; i++)
+            expected += tuples_compare(world->type, prefixes->count, world->rows.keys, i,
+                                       prefixes->columns, k) == 0;
+        for (; row < found->ends[k]; row++) {
+            HOLDS(tuples_compare(world->type, prefixes->count, read.keys, row,
+                                 prefixes->columns, k) == 0);
+            HOLDS(row == 0 ||
+                  tuples_compare(world->type, spine_tuple_type_count(world->type),
+                                 read.keys, row - 1, read.keys, row) < 0);
+            weights += read.weights[row];
+        }
+        HOLDS_EQUAL(expected * (int64_t)copies, weights);
+    }
+    return true;
+}
+
+static bool
+prefixes_are_probed(struct rng *rng, size_t steps)
+{
+    const size_t copies = 1 + rng_index(rng, 3);
+    struct spine_tuple_page *page, *ranges_page;
+    struct spine_batch *batches[3];
+    struct spine_snapshot *snapshot;
+    struct spine_probe *probe;
+    struct world world;
+    struct heap heap = {0};
+
+    world_init(&world, rng, steps);
+    HOLDS_OK(spine_tuple_page_new(&page, NULL));
+    HOLDS_OK(spine_tuple_page_new(&ranges_page, NULL));
+    HOLDS_OK(spine_probe_new(&probe, NULL));
+    for (size_t i = 0; i < copies; i++)
+        HOLDS_OK(spine_batch_from_tuples(&world.schema, &world.rows, &batches[i],
+                                         &world.error));
+    HOLDS_OK(spine_snapshot_of_batches(&world.schema, batches, copies, &snapshot, NULL));
+    for (size_t round = 0; round < 10; round++) {
+        const bool strange = rng_chance(rng, 30);
+        const size_t drawn = 1 + rng_magnitude(rng, 50);
+        const struct spine_tuple_rows from = {
+            .rows = strange ? drawn : world.rows.rows,
+            .keys =
+                strange ? tuples_draw(rng, &heap, world.type, drawn) : world.rows.keys};
+        const struct spine_tuple_prefixes prefixes =
+            prefixes_choose(rng, &heap, &world, &from, page);
+        struct spine_key_ranges ranges;
+        struct spine_probe_rows found;
+
+        HOLDS_OK(spine_tuple_prefix_ranges(ranges_page, world.type, &prefixes, &ranges,
+                                           &world.error));
+        HOLDS_OK(spine_snapshot_probe_ranges(snapshot, probe, &ranges, NULL, &found,
+                                             &world.error));
+        HOLDS(prefix_rows_are(&world, &prefixes, &found, copies));
+    }
+    spine_snapshot_unref(snapshot);
+    for (size_t i = 0; i < copies; i++)
+        spine_batch_unref(batches[i]);
+    spine_probe_free(probe);
+    spine_tuple_page_free(page);
+    spine_tuple_page_free(ranges_page);
+    world_release(&world);
+    heap_release(&heap);
+    return true;
+}
+
 /* Whatever the bytes are: columns, or SPINE_CORRUPT. */
 static bool
 any_cells_are_read_safely(struct rng *rng, size_t steps)
@@ -265,6 +403,7 @@ LAW(tuples_are_in_order, 600, 1500)
 LAW(tuples_come_back, 600, 1500)
 LAW(batches_have_the_tuples, 300, 5000)
 LAW(prefixes_have_bounds, 300, 500)
+LAW(prefixes_are_probed, 300, 500)
 LAW(any_cells_are_read_safely, 300, 300)
 
 int
@@ -275,6 +414,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_tuples_come_back),
         cmocka_unit_test(test_batches_have_the_tuples),
         cmocka_unit_test(test_prefixes_have_bounds),
+        cmocka_unit_test(test_prefixes_are_probed),
         cmocka_unit_test(test_any_cells_are_read_safely),
     };
 

@@ -145,6 +145,30 @@ builders_and_batchers(void **state)
 }
 
 static void
+range_probes(void **state)
+{
+    const struct spine_key_ranges ranges = {.ranges = 0};
+    struct spine_probe_rows rows;
+    struct world world;
+
+    (void)state;
+    world_open(&world);
+    REFUSES(spine_snapshot_probe_ranges, snapshot,
+            (NULL, world.probe, &ranges, NULL, &rows, error));
+    assert_null(rows.ends);
+    REFUSES(spine_snapshot_probe_ranges, probe,
+            (world.snapshot, NULL, &ranges, NULL, &rows, error));
+    REFUSES(spine_snapshot_probe_ranges, ranges,
+            (world.snapshot, world.probe, NULL, NULL, &rows, error));
+    REFUSES(spine_snapshot_probe_ranges, out,
+            (world.snapshot, world.probe, &ranges, NULL, NULL, error));
+    TOLERATES(spine_snapshot_probe_ranges, options,
+              spine_snapshot_probe_ranges(world.snapshot, world.probe, &ranges, NULL,
+                                          &rows, NULL) == SPINE_OK);
+    world_close(&world);
+}
+
+static void
 snapshots(void **state)
 {
     const struct spine_columns keys = {.rows = 0};
@@ -437,6 +461,7 @@ main(void)
         cmocka_unit_test(schemas_and_batches),
         cmocka_unit_test(builders_and_batchers),
         cmocka_unit_test(snapshots),
+        cmocka_unit_test(range_probes),
         cmocka_unit_test(runtimes),
         cmocka_unit_test(spines),
         cmocka_unit_test(tuple_writers),

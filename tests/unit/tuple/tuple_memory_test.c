@@ -39,11 +39,14 @@ make_type(const struct world *world)
     return st;
 }
 
-/* Into cells and back, and the bounds of a prefix. */
+/* Into cells and back, and the bounds of a prefix, and of some. */
 static enum spine_status
 use_page(const struct world *world)
 {
     struct spine_tuple_page *page = NULL;
+    const struct spine_tuple_prefixes prefixes = {
+        .rows = 1, .count = 1, .columns = world->rows.keys};
+    struct spine_key_ranges ranges;
     struct spine_tuple_bounds bounds;
     struct spine_tuple_rows back;
     struct spine_columns cells;
@@ -56,6 +59,8 @@ use_page(const struct world *world)
     if (st == SPINE_OK)
         st = spine_tuple_prefix_bounds(page, world->type, world->rows.keys, 1, &bounds,
                                        NULL);
+    if (st == SPINE_OK)
+        st = spine_tuple_prefix_ranges(page, world->type, &prefixes, &ranges, NULL);
     spine_tuple_page_free(page);
     return st;
 }

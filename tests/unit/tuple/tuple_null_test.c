@@ -37,6 +37,8 @@ pages(void **state)
     const struct spine_tuple_rows rows = {0};
     struct spine_columns cells = {0};
     struct spine_tuple_bounds bounds;
+    struct spine_tuple_prefixes prefixes = {.rows = 1, .count = 1, .columns = &none};
+    struct spine_key_ranges ranges;
     struct spine_tuple_rows columns;
     struct spine_tuple_page *page;
     struct spine_tuple_type *type;
@@ -63,6 +65,13 @@ pages(void **state)
     REFUSES(spine_tuple_prefix_bounds, type, (page, NULL, &none, 1, &bounds, error));
     REFUSES(spine_tuple_prefix_bounds, columns, (page, type, NULL, 1, &bounds, error));
     REFUSES(spine_tuple_prefix_bounds, out, (page, type, &none, 1, NULL, error));
+    REFUSES(spine_tuple_prefix_ranges, page, (NULL, type, &prefixes, &ranges, error));
+    REFUSES(spine_tuple_prefix_ranges, type, (page, NULL, &prefixes, &ranges, error));
+    REFUSES(spine_tuple_prefix_ranges, prefixes, (page, type, NULL, &ranges, error));
+    REFUSES(spine_tuple_prefix_ranges, out, (page, type, &prefixes, NULL, error));
+    prefixes.columns = NULL;
+    assert_int_equal(spine_tuple_prefix_ranges(page, type, &prefixes, &ranges, NULL),
+                     SPINE_INVALID);
     TOLERATES(spine_tuple_datum, type, spine_tuple_datum(NULL, "", NULL, 0).u64 == 0);
     TOLERATES(spine_tuple_datum, cells, spine_tuple_datum(type, NULL, NULL, 0).u64 == 0);
     TOLERATES(spine_tuple_datum, offsets,
