@@ -162,8 +162,8 @@ spine_batch_from_arrow(const struct spine_arrow_mapping *mapping,
 /*
  * The rows of a cursor, from its position to its end, as a stream of records, at most
  * 65,536 or some 64 MiB at a time. A NULL mapping is the one of the cursor's schema; any
- * other has to be of an equal schema. Arrow borrows the columns of the rows in memory
- * where it has them the same: all but bools and 32-bit offsets.
+ * other has to be of an equal schema. Rows are read into columns, which Arrow borrows
+ * where it has them the same: all but bools, 32-bit offsets and several weights.
  *
  * Takes the cursor: on success the stream closes it. What the stream gives outlives the
  * stream. A failure is the errno that comes nearest, such as ENOMEM, EIO, EOVERFLOW or

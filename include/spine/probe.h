@@ -62,9 +62,15 @@ struct spine_probe_options {
     enum spine_probe_want want;
     /*
      * The most rows that a call gives; 0: all of them, in one call. Lower: less memory,
-     * more calls. Means nothing to SPINE_PROBE_COUNTS.
+     * more calls. Means nothing to SPINE_PROBE_COUNTS. Of batches in files a call may
+     * give fewer, so that memory does not grow from call to call.
      */
     size_t rows_max;
+    /*
+     * The same of the bytes of the cells of these rows; one row is given however large it
+     * is. 0: no limit.
+     */
+    uint64_t bytes_max;
     /*
      * With times: each row's weights added up over the times less than or equal to
      * `through`, in the order of the schema's times; rows for which that is zero are not

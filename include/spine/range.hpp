@@ -191,6 +191,12 @@ class range_probe : public handle<spine_probe, spine_probe_free>
         options_.rows_max = rows;
     }
 
+    /* The same of the bytes of their cells. */
+    void set_bytes_max(uint64_t bytes) noexcept
+    {
+        options_.bytes_max = bytes;
+    }
+
     /* Rows as they are at `through`, without times. */
     template <spine_time T = Time, if_timed<T> = 0>
     void set_through(uint64_t through) noexcept

@@ -24,7 +24,20 @@ struct question {
     struct hold hold;
     struct spine_columns keys;
     bool has_begun;
-    bool has_more;
+    /* The rows from `row` on are still to be given, the first of them of key `key`. */
+    struct spine_probe_rows found;
+    size_t row;
+    size_t key;
+};
+
+/* Rows of an answer that fit into a record batch. */
+struct answer_part {
+    size_t begin;
+    size_t rows;
+    /* The first of them is of key `key` of the answer; the keys of all have as many
+     * bytes. */
+    size_t key;
+    uint64_t key_bytes;
 };
 
 static enum spine_status
@@ -39,13 +52,16 @@ static enum spine_status sort_keys(struct question *question,
 static enum spine_status copy_keys(struct question *question, struct spine_cursor *cursor,
                                    size_t count, struct spine_error *error);
 static enum spine_status fill_from_probe(struct records *records);
+static enum spine_status next_answer(struct records *records);
+static struct answer_part take_part(struct question *question, uint64_t bytes_max);
 static enum spine_status copy_rows(struct records *records,
-                                   const struct spine_probe_rows *found,
+                                   const struct answer_part *part,
                                    struct spine_columns *out);
 static bool repeat_keys(struct hold *hold, const struct question *question,
-                        const struct spine_probe_rows *found, struct spine_columns *out);
-static bool copy_cells(struct hold *hold, struct spine_type type, size_t rows,
-                       const void **cells, const uint64_t **offsets);
+                        const struct answer_part *part, struct spine_columns *out);
+static bool copy_cells(struct hold *hold, struct spine_type type,
+                       const struct answer_part *part, const void **cells,
+                       const uint64_t **offsets);
 static size_t cell_width(struct spine_type type);
 static void close_question(void *source);
 
@@ -78,6 +94,8 @@ spine_snapshot_probe_to_arrow(struct spine_snapshot *snapshot,
         question->options = *options;
     if (question->options.rows_max - 1 >= RECORD_ROWS_MAX)
         question->options.rows_max = RECORD_ROWS_MAX;
+    if (question->options.bytes_max - 1 >= RECORD_BYTES)
+        question->options.bytes_max = RECORD_BYTES;
     TRY(open_question(question, own, keys, error));
     records.outlet.mapping = own;
     records.source = question;
@@ -174,50 +192,98 @@ static enum spine_status
 fill_from_probe(struct records *records)
 {
     struct question *const question = records->source;
-    struct spine_probe_rows found = {0};
     struct spine_columns cells;
+    struct answer_part part;
 
-    while (!question->has_begun || question->has_more) {
-        if (!question->has_begun)
-            TRY_RETURN(spine_snapshot_probe(question->snapshot, question->probe,
-                                            &question->keys, &question->options, &found,
-                                            &records->error));
-        else
-            TRY_RETURN(spine_probe_next(question->probe, &found, &records->error));
-        question->has_begun = true;
-        question->has_more = found.more;
-        if (found.columns.rows == 0)
-            continue;
-        TRY_RETURN(copy_rows(records, &found, &cells));
-        return spine_tuple_decode(records->outlet.hold->page, &question->schema, &cells,
-                                  &records->outlet.rows, &records->error);
+    while (question->row == question->found.columns.rows) {
+        if (question->has_begun && !question->found.more)
+            return SPINE_OK;
+        TRY_RETURN(next_answer(records));
     }
+    part = take_part(question, records->page_bytes);
+    TRY_RETURN(copy_rows(records, &part, &cells));
+    return spine_tuple_decode(records->outlet.hold->page, &question->schema, &cells,
+                              &records->outlet.rows, &records->error);
+}
+
+static enum spine_status
+next_answer(struct records *records)
+{
+    struct question *const question = records->source;
+    struct spine_probe_rows found;
+
+    if (!question->has_begun)
+        TRY_RETURN(spine_snapshot_probe(question->snapshot, question->probe,
+                                        &question->keys, &question->options, &found,
+                                        &records->error));
+    else
+        TRY_RETURN(spine_probe_next(question->probe, &found, &records->error));
+    question->has_begun = true;
+    question->found = found;
+    question->row = question->key = 0;
     return SPINE_OK;
+}
+
+/* The size of cell `at` of a column. */
+static uint64_t
+cell_size(struct spine_type type, const uint64_t *offsets, size_t at)
+{
+    return type.kind == SPINE_BYTES ? offsets[at + 1] - offsets[at] : cell_width(type);
+}
+
+/* Takes rows until their cells, with the key of each of them, have `bytes_max` bytes: few
+ * rows may have long keys. */
+static struct answer_part
+take_part(struct question *question, uint64_t bytes_max)
+{
+    const struct spine_schema *const schema = &question->schema;
+    const struct spine_probe_rows *const found = &question->found;
+    struct answer_part part = {.begin = question->row};
+    uint64_t bytes = 0;
+
+    while (found->ends[question->key] <= question->row)
+        question->key++;
+    part.key = question->key;
+    while (question->row < found->columns.rows && bytes < bytes_max) {
+        uint64_t key_bytes;
+
+        while (found->ends[question->key] <= question->row)
+            question->key++;
+        key_bytes = cell_size(schema->key, question->keys.key_offsets,
+                              found->first_key + question->key);
+        part.key_bytes += key_bytes;
+        bytes += key_bytes +
+                 cell_size(schema->value, found->columns.value_offsets, question->row);
+        question->row++;
+    }
+    part.rows = question->row - part.begin;
+    return part;
 }
 
 /* Copies rows into the hold of the records. */
 static enum spine_status
-copy_rows(struct records *records, const struct spine_probe_rows *found,
+copy_rows(struct records *records, const struct answer_part *part,
           struct spine_columns *out)
 {
     const struct question *const question = records->source;
     const struct spine_schema *const schema = &question->schema;
+    const struct spine_columns *const from = &question->found.columns;
     struct hold *const hold = records->outlet.hold;
-    const size_t rows = found->columns.rows;
-    const size_t weights_bytes = rows * schema->weight_count * sizeof(int64_t);
+    const size_t rows = part->rows, width = schema->weight_count;
     uint64_t *times;
     int64_t *weights;
 
-    *out = found->columns;
+    *out = (struct spine_columns){
+        .rows = rows, .values = from->values, .value_offsets = from->value_offsets};
     times = hold_take_array(hold, rows, sizeof *times);
-    weights = hold_take(hold, weights_bytes);
-    if (times == NULL || weights == NULL || !repeat_keys(hold, question, found, out) ||
-        !copy_cells(hold, schema->value, rows, &out->values, &out->value_offsets))
+    weights = hold_take(hold, rows * width * sizeof *weights);
+    if (times == NULL || weights == NULL || !repeat_keys(hold, question, part, out) ||
+        !copy_cells(hold, schema->value, part, &out->values, &out->value_offsets))
         return fail_nomem(&records->error, "records", rows);
-    memcpy(weights, found->columns.weights, weights_bytes);
+    memcpy(weights, from->weights + part->begin * width, rows * width * sizeof *weights);
     /* Rows seen through a time have no times; zeros are given then. */
-    if (found->columns.times != NULL)
-        memcpy(times, found->columns.times, rows * sizeof *times);
+    if (from->times != NULL)
+        memcpy(times, from->times + part->begin, rows * sizeof *times);
     out->times = times;
     out->weights = weights;
     return SPINE_OK;
@@ -226,65 +292,65 @@ copy_rows(struct records *records, const struct spine_probe_rows *found,
 /* Writes the key of each row into the hold. */
 static bool
 repeat_keys(struct hold *hold, const struct question *question,
-            const struct spine_probe_rows *found, struct spine_columns *out)
+            const struct answer_part *part, struct spine_columns *out)
 {
     const struct spine_columns *const keys = &question->keys;
+    const struct spine_probe_rows *const found = &question->found;
     const bool is_bytes = question->schema.key.kind == SPINE_BYTES;
     const size_t width = cell_width(question->schema.key);
-    uint64_t *offsets = NULL, bytes = 0;
-    uint8_t *to;
+    const size_t end = part->begin + part->rows;
+    uint64_t *offsets = NULL;
+    uint8_t *to = hold_take(hold, (size_t)part->key_bytes);
 
-    for (size_t k = 0, row = 0; is_bytes && k < found->keys;
-         row = (size_t)found->ends[k++])
-        bytes += (found->ends[k] - row) * (keys->key_offsets[found->first_key + k + 1] -
-                                           keys->key_offsets[found->first_key + k]);
-    to = hold_take(hold, is_bytes ? (size_t)bytes : found->columns.rows * width);
     if (is_bytes)
-        offsets = hold_take_array(hold, found->columns.rows + 1, sizeof *offsets);
+        offsets = hold_take_array(hold, part->rows + 1, sizeof *offsets);
     if (to == NULL || (is_bytes && offsets == NULL))
         return false;
     out->keys = to;
     out->key_offsets = offsets;
-    for (size_t k = 0, row = 0; k < found->keys; k++) {
+    for (size_t k = part->key, row = part->begin; row < end; k++) {
         const size_t at = found->first_key + k;
         const uint64_t from = is_bytes ? keys->key_offsets[at] : at * width;
         const size_t size = is_bytes ? (size_t)(keys->key_offsets[at + 1] - from) : width;
 
-        for (; row < found->ends[k]; row++, to += size) {
+        for (; row < end && row < found->ends[k]; row++, to += size) {
             memcpy(to, (const uint8_t *)keys->keys + from, size);
             if (is_bytes)
-                offsets[row + 1] = offsets[row] + size;
+                offsets[row - part->begin + 1] = offsets[row - part->begin] + size;
         }
     }
     return true;
 }
 
-/* Puts a copy of a column of cells in place of it. */
+/* Puts a copy of the part of a column of cells in place of the column. */
 static bool
-copy_cells(struct hold *hold, struct spine_type type, size_t rows, const void **cells,
-           const uint64_t **offsets)
+copy_cells(struct hold *hold, struct spine_type type, const struct answer_part *part,
+           const void **cells, const uint64_t **offsets)
 {
     const bool is_bytes = type.kind == SPINE_BYTES;
-    size_t bytes = rows * cell_width(type);
-    uint64_t *offsets_copy;
+    const size_t width = cell_width(type);
+    size_t begin = part->begin * width, bytes = part->rows * width;
+    uint64_t *offsets_copy = NULL;
     void *copy;
 
     if (type.kind == SPINE_NONE)
         return true;
-    if (is_bytes)
-        bytes = (size_t)(*offsets)[rows];
+    if (is_bytes) {
+        begin = (size_t)(*offsets)[part->begin];
+        bytes = (size_t)(*offsets)[part->begin + part->rows] - begin;
+        offsets_copy = hold_take_array(hold, part->rows + 1, sizeof *offsets_copy);
+        if (offsets_copy == NULL)
+            return false;
+    }
     copy = hold_take(hold, bytes);
     if (copy == NULL)
         return false;
     if (bytes > 0)
-        memcpy(copy, *cells, bytes);
+        memcpy(copy, (const uint8_t *)*cells + begin, bytes);
+    for (size_t i = 0; is_bytes && i <= part->rows; i++)
+        offsets_copy[i] = (*offsets)[part->begin + i] - begin;
     *cells = copy;
-    if (!is_bytes)
-        return true;
-    offsets_copy = hold_take_array(hold, rows + 1, sizeof *offsets_copy);
-    if (offsets_copy == NULL)
-        return false;
-    *offsets = memcpy(offsets_copy, *offsets, (rows + 1) * sizeof *offsets_copy);
+    *offsets = offsets_copy;
     return true;
 }
 

@@ -202,8 +202,8 @@ keep_batches(struct spine_probe *probe, const struct probe_input *input)
     probe->has_through = probe->options.has_through && layout->timed;
     probe->ranges = input->ranges != NULL;
     probe->whole = !probe->ranges && probe->options.want == SPINE_PROBE_ROWS &&
-                   probe->options.rows_max == 0 && layout->row_kind != ROW_WIDE &&
-                   layout->value.shape != SHAPE_FIXED;
+                   probe->options.rows_max == 0 && probe->options.bytes_max == 0 &&
+                   layout->row_kind != ROW_WIDE && layout->value.shape != SHAPE_FIXED;
     return SPINE_OK;
 }
 

@@ -11,7 +11,12 @@
 #include "base/error.h"
 #include "probe/probe_state.h"
 
-static size_t room_left(const struct spine_probe *probe);
+/* Rows that are given before their bytes are counted. */
+#define BYTES_ROWS_MAX 256u
+
+static bool ends_with_chunk(const struct spine_probe *probe);
+static size_t room_left(struct spine_probe *probe);
+static void count_given_bytes(struct spine_probe *probe);
 static void give_staged(struct spine_probe *probe);
 static inline bool
 give_single(struct spine_probe *probe, const struct hit *hit, size_t room, bool is_plain);
@@ -54,16 +59,18 @@ append_plain_value(struct rows *to, const struct rows *from, size_t begin)
 enum spine_status
 probe_fill(struct spine_probe *probe)
 {
-    bool done = true;
-
     probe->rows.count = 0;
     probe->row_count = 0;
+    probe->bytes = probe->bytes_rows = 0;
     probe->end_count = 0;
     probe->found = 0;
-    while (done && probe->key < probe->key_count && room_left(probe) > 0) {
+    while (probe->key < probe->key_count && room_left(probe) > 0) {
         uint64_t rows_before;
+        bool done = true;
 
         if (probe->key == probe->chunk_end) {
+            if (ends_with_chunk(probe))
+                break;
             TRY_RETURN(probe_search(probe));
             TRY_RETURN(probe_merge_begin(probe));
         }
@@ -78,7 +85,9 @@ probe_fill(struct spine_probe *probe)
         if (probe->key == probe->chunk_end || room_left(probe) == 0)
             continue;
         rows_before = probe->row_count;
-        TRY_RETURN(give_key(probe, &done));
+        do {
+            TRY_RETURN(give_key(probe, &done));
+        } while (!done && room_left(probe) > 0);
         probe->ends[probe->end_count++] = probe->row_count;
         probe->found += probe->row_count > rows_before;
         probe->key += done;
@@ -86,6 +95,16 @@ probe_fill(struct spine_probe *probe)
     assert(probe->end_count == 0 ||
            probe->ends[probe->end_count - 1] == probe->row_count);
     return SPINE_OK;
+}
+
+/* Is it time to give what there is, so that the copies of cells that rows borrow go? */
+static bool
+ends_with_chunk(const struct spine_probe *probe)
+{
+    const struct spine_probe_options *const options = &probe->options;
+
+    return (options->rows_max > 0 || options->bytes_max > 0) && probe->rows.count > 0 &&
+           probe->cells_kept.bytes >= KEPT_BYTES_MAX;
 }
 
 /* Gives keys of the chunk that are absent, or have one hit alone that was staged and has
@@ -142,15 +161,50 @@ give_single(struct spine_probe *probe, const struct hit *hit, size_t room, bool 
     return true;
 }
 
-/* Rows that the call may still give. */
+/* Rows that the call may still give: by bytes at most as many as will have them if they
+ * are like those before. */
 static size_t
-room_left(const struct spine_probe *probe)
+room_left(struct spine_probe *probe)
 {
-    assert(probe->options.want == SPINE_PROBE_COUNTS || probe->options.rows_max == 0 ||
-           probe->rows.count <= probe->options.rows_max);
-    if (probe->options.want == SPINE_PROBE_COUNTS || probe->options.rows_max == 0)
-        return SIZE_MAX;
-    return probe->options.rows_max - probe->rows.count;
+    const struct spine_probe_options *const options = &probe->options;
+    const size_t count = probe->rows.count;
+    size_t rows = SIZE_MAX;
+    uint64_t fitting;
+
+    if (options->want == SPINE_PROBE_COUNTS)
+        return rows;
+    assert(options->rows_max == 0 || count <= options->rows_max);
+    if (options->rows_max > 0)
+        rows = options->rows_max - count;
+    if (options->bytes_max == 0)
+        return rows;
+    count_given_bytes(probe);
+    if (count > 0 && probe->bytes >= options->bytes_max)
+        return 0;
+    fitting =
+        count > 0 ? (options->bytes_max - probe->bytes) / (probe->bytes / count + 1) : 1;
+    fitting = fitting > BYTES_ROWS_MAX ? BYTES_ROWS_MAX : fitting > 0 ? fitting : 1;
+    return rows < fitting ? rows : (size_t)fitting;
+}
+
+/* Adds up the bytes of rows that were not counted yet: of values, and of keys where these
+ * are given. */
+static void
+count_given_bytes(struct spine_probe *probe)
+{
+    const struct layout *const layout = &probe->layout;
+    const struct rows *const rows = &probe->rows;
+    const bool keys = probe->ranges;
+    const size_t width =
+        layout->value.native_bytes + (keys ? layout->key.native_bytes : 0);
+
+    probe->bytes += (rows->count - probe->bytes_rows) * width;
+    for (; probe->bytes_rows < rows->count; probe->bytes_rows++) {
+        if (layout->value.kind == SPINE_BYTES)
+            probe->bytes += rows->value[probe->bytes_rows].size;
+        if (keys && layout->key.kind == SPINE_BYTES)
+            probe->bytes += rows->key[probe->bytes_rows].size;
+    }
 }
 
 /* Gives rows of the present key, as many as there are (`*done`) or there is room for. */

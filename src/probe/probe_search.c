@@ -12,6 +12,7 @@
 #include "probe/probe_state.h"
 
 static enum spine_status begin_chunk(struct spine_probe *probe);
+static size_t chunk_keys_max(const struct spine_probe *probe);
 static bool reserve_chunk(struct spine_probe *probe, size_t count);
 static void free_chunk(struct spine_probe *probe);
 static enum spine_status search_batch(struct spine_probe *probe, size_t at);
@@ -46,7 +47,8 @@ begin_chunk(struct spine_probe *probe)
     const struct layout *layout = &probe->key_layout;
     const size_t begin = probe->chunk_end;
     const size_t left = probe->key_count - begin;
-    const size_t count = left < CHUNK_KEYS ? left : CHUNK_KEYS;
+    const size_t most = chunk_keys_max(probe);
+    const size_t count = left < most ? left : most;
 
     assert(left > 0);
     if (!reserve_chunk(probe, count) ||
@@ -88,6 +90,26 @@ begin_chunk(struct spine_probe *probe)
         probe->keys.end_count = ended < count ? ended : count;
     }
     return SPINE_OK;
+}
+
+/* Fewer keys if their rows, which may have to be copied when they are found, are likely
+ * to have more bytes than a call may give. */
+static size_t
+chunk_keys_max(const struct spine_probe *probe)
+{
+    uint64_t key_bytes = 1, keys;
+
+    if (probe->options.bytes_max == 0)
+        return CHUNK_KEYS;
+    for (size_t i = 0; i < probe->batch_count; i++) {
+        struct spine_batch_info info;
+
+        spine_batch_get_info(probe->batches[i], &info);
+        if (info.keys > 0)
+            key_bytes += (info.bytes + info.storage_bytes) / info.keys;
+    }
+    keys = probe->options.bytes_max / key_bytes;
+    return keys > CHUNK_KEYS ? CHUNK_KEYS : keys > 0 ? (size_t)keys : 1;
 }
 
 /* Asks the caller's filter about each key of the chunk. */

@@ -24,6 +24,9 @@
 #define CHUNK_KEYS 2048u
 /* Rows of a chunk that are staged right after a search, at most. */
 #define STAGED_ROWS_MAX (1u << 18)
+/* A call that need not give all ends with a chunk that has copied as many bytes: rows
+ * borrow them until the call after it, and so the next chunk would keep them, too. */
+#define KEPT_BYTES_MAX (1u << 20)
 
 /* The rows of one hit of a key, which begin at `begin` of the rows to give. */
 struct probe_run {
@@ -117,6 +120,9 @@ struct spine_probe {
     /* What a call gives. */
     struct rows rows;
     uint64_t row_count;
+    /* The bytes of the cells of the first `bytes_rows` rows. */
+    uint64_t bytes;
+    size_t bytes_rows;
     uint64_t *ends;
     size_t end_count;
     size_t end_capacity;

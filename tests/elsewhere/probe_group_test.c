@@ -118,11 +118,66 @@ blocks_of_many_keys_are_pinned_together(void **state)
     assert_int_equal(elsewhere_pinned(), 0);
 }
 
+/*
+ * Rows of blocks that do not stay are copied. A probe in pieces keeps the copies of some
+ * keys at a time, however many keys it has; by bytes, of fewer.
+ */
+static void
+copies_do_not_add_up(void **state)
+{
+    enum { LARGE = 3000 };
+    static const struct spine_schema schema = {.key = {SPINE_U64, 0},
+                                               .value = {SPINE_FIXED, LARGE}};
+    static const struct spine_probe_options all[] = {
+        {.rows_max = 1000},
+        {.bytes_max = 1u << 20},
+        {.rows_max = 77, .bytes_max = 1u << 19}};
+    static const size_t most[] = {12u << 20, 4u << 20, 2u << 20};
+    static uint64_t words[ROWS];
+    static uint8_t values[ROWS * LARGE];
+    const struct spine_columns rows = {.rows = ROWS, .keys = words, .values = values};
+    const struct spine_columns keys = {.rows = ROWS, .keys = words};
+    struct spine_snapshot *snapshot;
+    struct spine_batch *batch;
+
+    (void)state;
+    for (uint64_t i = 0; i < ROWS; i++) {
+        words[i] = i;
+        memcpy(values + i * LARGE, &i, sizeof i);
+    }
+    assert_int_equal(spine_batch_from_columns(&schema, &rows, &batch, NULL), SPINE_OK);
+    assert_int_equal(spine_snapshot_of_batches(&schema, &batch, 1, &snapshot, NULL),
+                     SPINE_OK);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        const size_t before = spine_allocated_bytes();
+        struct spine_probe_rows found = {.more = true};
+        struct spine_probe *probe;
+        uint64_t row = 0;
+
+        assert_int_equal(spine_probe_new(&probe, NULL), SPINE_OK);
+        for (bool is_first = true; found.more; is_first = false) {
+            assert_int_equal(is_first ? spine_snapshot_probe(snapshot, probe, &keys,
+                                                             &all[i], &found, NULL)
+                                      : spine_probe_next(probe, &found, NULL),
+                             SPINE_OK);
+            for (size_t r = 0; r < found.columns.rows; r++, row++)
+                assert_memory_equal((const uint8_t *)found.columns.values + r * LARGE,
+                                    &row, sizeof row);
+            assert_in_range(spine_allocated_bytes() - before, 0, most[i]);
+        }
+        assert_int_equal(row, ROWS);
+        spine_probe_free(probe);
+    }
+    spine_snapshot_unref(snapshot);
+    spine_batch_unref(batch);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_of_many_keys_are_pinned_together),
+        cmocka_unit_test(copies_do_not_add_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -197,7 +197,7 @@ probe_ranges(struct fixture *at, struct spine_probe *probe,
     return st;
 }
 
-/* Whole, and in pieces. */
+/* Whole, and in pieces of few rows and bytes. */
 static enum spine_status
 call_ranges(struct fixture *at)
 {
@@ -227,6 +227,7 @@ call_ranges(struct fixture *at)
     ranges.upper_offsets = upper.key_offsets;
     st = probe_ranges(at, probe, &ranges, &options);
     options.rows_max = 7;
+    options.bytes_max = 100;
     if (st == SPINE_OK)
         st = probe_ranges(at, probe, &ranges, &options);
     columns_release(&lower);

@@ -148,6 +148,45 @@ take_rows(const struct model *keys, const struct spine_probe_rows *rows, bool ha
     return true;
 }
 
+static uint64_t
+cell_bytes(struct spine_type type, union spine_datum cell)
+{
+    const bool is_small = type.kind == SPINE_U32 || type.kind == SPINE_I32;
+
+    if (type.kind == SPINE_NONE)
+        return 0;
+    return type.kind == SPINE_FIXED || type.kind == SPINE_BYTES ? cell.bytes.size
+           : is_small                                           ? 4
+                                                                : 8;
+}
+
+/* An answer has no more rows and bytes than it may: of one more row at most are there
+ * bytes beyond that, and what was guessed of rows that are smaller. */
+static bool
+answer_is_small(const struct world *world, const struct spine_probe_rows *rows,
+                const struct spine_probe_options *options)
+{
+    const struct spine_columns *const columns = &rows->columns;
+    uint64_t bytes = 0, largest = 0;
+
+    for (size_t i = 0; i < columns->rows; i++) {
+        uint64_t row = cell_bytes(world->schema.value,
+                                  column_cell(&world->schema.value, columns->values,
+                                              columns->value_offsets, i));
+
+        if (columns->keys != NULL)
+            row += cell_bytes(
+                world->schema.key,
+                column_cell(&world->schema.key, columns->keys, columns->key_offsets, i));
+        largest = row > largest ? row : largest;
+        bytes += row;
+    }
+    HOLDS(options->rows_max == 0 || columns->rows <= options->rows_max);
+    HOLDS(options->bytes_max == 0 || columns->rows <= 1 ||
+          bytes <= options->bytes_max + 256 * largest);
+    return true;
+}
+
 /* The same probe that counts finds as many rows, unless a frontier added some up. */
 static bool
 counts_are(struct world *world, struct spine_probe *probe,
@@ -173,6 +212,7 @@ probe_gives(struct world *world, struct rng *rng, struct spine_probe *probe)
     const struct spine_probe_options options = {
         .filter = rng_chance(rng, 30) ? &filter : NULL,
         .rows_max = rng_chance(rng, 50) ? rng_magnitude(rng, 300) : 0,
+        .bytes_max = rng_chance(rng, 30) ? rng_magnitude(rng, 5000) : 0,
         .has_through = rng_chance(rng, 40),
         .through =
             spine_time_join(time, world->frontier, generate_time(&world->generator))};
@@ -198,8 +238,7 @@ probe_gives(struct world *world, struct rng *rng, struct spine_probe *probe)
                                   NULL));
     while (more) {
         HOLDS(take_rows(&keys, &rows, has_times, &observed));
-        HOLDS(options.rows_max == 0 || rows.columns.rows <= options.rows_max ||
-              world->schema.time != SPINE_UNTIMED);
+        HOLDS(answer_is_small(world, &rows, &options));
         more = rows.more;
         if (more)
             HOLDS_OK(spine_probe_next(probe, &rows, NULL));
@@ -360,7 +399,7 @@ take_all_ranges(struct world *world, struct spine_probe *probe,
                                          &rows, NULL));
     for (;;) {
         HOLDS(take_range_rows(ranges, &rows, has_times, observed));
-        HOLDS(options->rows_max == 0 || rows.columns.rows <= options->rows_max);
+        HOLDS(answer_is_small(world, &rows, options));
         if (!rows.more)
             return true;
         HOLDS_OK(spine_probe_next(probe, &rows, NULL));
@@ -373,6 +412,7 @@ ranges_give(struct world *world, struct rng *rng, struct spine_probe *probe)
     const enum spine_time time = world->schema.time;
     const struct spine_probe_options options = {
         .rows_max = rng_chance(rng, 50) ? rng_magnitude(rng, 300) : 0,
+        .bytes_max = rng_chance(rng, 30) ? rng_magnitude(rng, 5000) : 0,
         .has_through = rng_chance(rng, 40),
         .through =
             spine_time_join(time, world->frontier, generate_time(&world->generator))};

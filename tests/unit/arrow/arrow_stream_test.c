@@ -18,6 +18,7 @@
 #include "harness/fault_alloc.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 enum { MANY = 150000 };
 
@@ -132,6 +133,69 @@ large_rows(void **state)
     stream.release(&stream);
 }
 
+/* What Arrow has as a page has it is not copied: buffers are the columns of the page, and
+ * of all arrays that are given of it the last one to be released lets the page go. */
+static void
+columns_are_lent(void **state)
+{
+    struct ArrowSchema number = fake_field("l", "number"), text = fake_field("U", "text"),
+                       code = fake_field("w:3", "code"), weight = fake_field("l", "w");
+    struct ArrowSchema *fields[] = {&number, &text, &code, &weight};
+    struct ArrowSchema schema = fake_struct(fields, 4);
+    static const int64_t numbers[] = {1, 2, 3};
+    static const uint64_t offsets[] = {0, 2, 2, 5};
+    static const uint8_t valid[] = {5};
+    const struct spine_column_data keys[] = {{.values = numbers}};
+    const struct spine_column_data values[] = {
+        {.values = "abcde", .offsets = offsets, .valid = valid}, {.values = "onetwosix"}};
+    const struct spine_tuple_rows rows = {.rows = 3, .keys = keys, .values = values};
+    static const char *const weights[] = {"w"};
+    static const size_t first[1];
+    const struct spine_arrow_columns columns = {
+        .key_indexes = first, .key_count = 1, .weight_names = weights, .weight_count = 1};
+    const size_t bytes = spine_allocated_bytes();
+    struct spine_arrow_mapping *mapping;
+    struct ArrowArrayStream stream;
+    struct ArrowArray array, child;
+    struct spine_cursor *cursor;
+    struct spine_batch *batch;
+
+    (void)state;
+    assert_int_equal(spine_arrow_mapping_new(&schema, &columns, &mapping, NULL),
+                     SPINE_OK);
+    assert_int_equal(
+        spine_batch_from_tuples(spine_arrow_mapping_schema(mapping), &rows, &batch, NULL),
+        SPINE_OK);
+    assert_int_equal(spine_batch_cursor(batch, &cursor, NULL), SPINE_OK);
+    assert_int_equal(spine_cursor_to_arrow(cursor, mapping, &stream, NULL), SPINE_OK);
+    assert_int_equal(stream.get_next(&stream, &array), 0);
+    assert_int_equal(array.length, 3);
+
+    const struct outlet *const outlet = &((struct records *)stream.private_data)->outlet;
+    const struct spine_tuple_rows *const page = &outlet->rows;
+
+    assert_ptr_equal(array.children[0]->buffers[1], page->keys[0].values);
+    assert_ptr_equal(array.children[1]->buffers[0], page->values[0].valid);
+    assert_ptr_equal(array.children[1]->buffers[1], page->values[0].offsets);
+    assert_ptr_equal(array.children[1]->buffers[2], page->values[0].values);
+    assert_ptr_equal(array.children[2]->buffers[1], page->values[1].values);
+    assert_ptr_equal(array.children[3]->buffers[1], page->weights);
+
+    assert_false(hold_is_alone(outlet->hold));
+    child = *array.children[0];
+    array.children[0]->release = NULL;
+    array.release(&array);
+    assert_null(array.release);
+    assert_false(hold_is_alone(outlet->hold));
+    child.release(&child);
+    assert_null(child.release);
+    assert_true(hold_is_alone(outlet->hold));
+    stream.release(&stream);
+    spine_batch_unref(batch);
+    spine_arrow_mapping_free(mapping);
+    assert_int_equal(spine_allocated_bytes(), bytes);
+}
+
 /* In the middle, and without having given anything. */
 static void
 early_release(void **state)
@@ -175,6 +239,96 @@ no_rows(void **state)
     assert_int_equal(stream.get_schema(&stream, &schema), 0);
     schema.release(&schema);
     stream.release(&stream);
+}
+
+/* The records of a probe, up to 1 MiB each, whose values, of `width` bytes, begin with
+ * their number: how many rows they have together, and the largest. */
+static int64_t
+read_probe(struct spine_batch *batch, size_t width, struct ArrowArray *column,
+           int64_t *most)
+{
+    struct ArrowArray *list[1] = {column};
+    struct ArrowArray keys = fake_record(list, 1, column->length, 0), array;
+    struct spine_snapshot *snapshot;
+    struct ArrowArrayStream stream;
+    int64_t rows = 0;
+
+    assert_int_equal(
+        spine_snapshot_of_batches(spine_batch_schema(batch), &batch, 1, &snapshot, NULL),
+        SPINE_OK);
+    spine_batch_unref(batch);
+    assert_int_equal(
+        spine_snapshot_probe_to_arrow(snapshot, NULL, &keys, NULL, &stream, NULL),
+        SPINE_OK);
+    spine_snapshot_unref(snapshot);
+    ((struct records *)stream.private_data)->page_bytes = 1 << 20;
+    *most = 0;
+    for (;;) {
+        assert_int_equal(stream.get_next(&stream, &array), 0);
+        if (array.release == NULL)
+            break;
+        *most = array.length > *most ? array.length : *most;
+        for (int64_t i = 0; i < array.length; i++, rows++) {
+            const uint8_t *const values = array.children[1]->buffers[1];
+
+            assert_int_equal(*(const uint64_t *)(values + (size_t)i * width), rows);
+        }
+        array.release(&array);
+    }
+    stream.release(&stream);
+    return rows;
+}
+
+/* Each row of a probe has its key: few rows have long ones. */
+static void
+long_keys(void **state)
+{
+    static const struct spine_schema schema = {.key = {SPINE_FIXED, 1000},
+                                               .value = {SPINE_U64, 0}};
+    enum { ROWS = 30000 };
+    static uint8_t key[ROWS * 1000];
+    static uint64_t values[ROWS];
+    const struct spine_columns columns = {.rows = ROWS, .keys = key, .values = values};
+    const void *buffers[2] = {NULL, key};
+    struct ArrowArray column = fake_array(buffers, 2, 1, 0);
+    struct spine_batch *batch;
+    int64_t most;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS; i++)
+        values[i] = i;
+    assert_int_equal(spine_batch_from_columns(&schema, &columns, &batch, NULL), SPINE_OK);
+    assert_int_equal(read_probe(batch, 8, &column, &most), ROWS);
+    assert_in_range(most, 1000, (1 << 20) / 1000);
+}
+
+/* So do long values, of which the answers of the probe are small, too. */
+static void
+long_values(void **state)
+{
+    enum { ROWS = 2000, SIZE = 50000 };
+    static const struct spine_schema large = {.key = {SPINE_U64, 0},
+                                              .value = {SPINE_FIXED, SIZE}};
+    const size_t before = spine_allocated_bytes();
+    static uint64_t keys[ROWS];
+    const void *buffers[2] = {NULL, keys};
+    struct ArrowArray column = fake_array(buffers, 2, ROWS, 0);
+    uint8_t *const values = calloc(ROWS, SIZE);
+    const struct spine_columns columns = {.rows = ROWS, .keys = keys, .values = values};
+    struct spine_batch *batch;
+    int64_t most;
+
+    (void)state;
+    assert_non_null(values);
+    for (uint64_t i = 0; i < ROWS; i++) {
+        keys[i] = i;
+        memcpy(values + i * SIZE, &i, sizeof i);
+    }
+    assert_int_equal(spine_batch_from_columns(&large, &columns, &batch, NULL), SPINE_OK);
+    free(values);
+    assert_int_equal(read_probe(batch, SIZE, &column, &most), ROWS);
+    assert_in_range(most, 20, (1 << 20) / SIZE + 1);
+    assert_int_equal(spine_allocated_bytes(), before);
 }
 
 /* A value with more times than records have rows. */
@@ -436,7 +590,8 @@ main(void)
         cmocka_unit_test(early_release),  cmocka_unit_test(no_rows),
         cmocka_unit_test(many_times),     cmocka_unit_test(a_range),
         cmocka_unit_test(failures),       cmocka_unit_test(probes),
-        cmocka_unit_test(without_memory),
+        cmocka_unit_test(without_memory), cmocka_unit_test(columns_are_lent),
+        cmocka_unit_test(long_keys),      cmocka_unit_test(long_values),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
