@@ -216,24 +216,32 @@ class batch : public handle<spine_batch, spine_batch_unref>,
 template <class K, class V, spine_time Time, unsigned Weights> class cell_columns
 {
   public:
+    using key_argument = typename codec<K>::argument;
+    using value_argument = typename codec<V>::argument;
+
     bool is_full() const noexcept
     {
         return rows_ == rows_max || keys_.bytes() + values_.bytes() >= bytes_max;
     }
 
-    /* What is refused here stays out of the rows that are handed over as a whole. */
-    enum spine_status add(const spine_row &row, spine_error *error) noexcept
+    /* Adds a row, whose weights and time `row` has. What is refused here stays out of the
+     * rows that are handed over as a whole. */
+    enum spine_status add(key_argument key, value_argument value, const spine_row &row,
+                          spine_error *error) noexcept
     {
-        if (is_long<K>(row.key) || is_long<V>(row.value))
-            return tuple_encoder::fail_long(error);
-        if (keys_.append(row.key) && values_.append(row.value) &&
-            weights_.append(row.weights, Weights * sizeof(int64_t)) &&
-            (Time == SPINE_UNTIMED || times_.append(&row.time, sizeof row.time))) {
+        enum spine_status status = append<K>(keys_, key, error);
+
+        if (status == SPINE_OK)
+            status = append<V>(values_, value, error);
+        if (status == SPINE_OK &&
+            (!weights_.append(row.weights, Weights * sizeof(int64_t)) ||
+             (Time != SPINE_UNTIMED && !times_.append(&row.time, sizeof row.time))))
+            status = fail_memory(error);
+        if (status == SPINE_OK)
             rows_++;
-            return SPINE_OK;
-        }
-        cut(rows_);
-        return fail(error, SPINE_NOMEM, "no memory for a row of a batcher");
+        else
+            cut(rows_);
+        return status;
     }
 
     template <class Calls>
@@ -265,9 +273,31 @@ template <class K, class V, spine_time Time, unsigned Weights> class cell_column
     static constexpr std::size_t rows_max = 8192;
     static constexpr std::size_t bytes_max = std::size_t{1} << 20;
 
-    template <class T> static bool is_long(const union spine_datum &cell) noexcept
+    /* Tuples are encoded where they stay, others before. */
+    template <class T>
+    static enum spine_status
+    append(cell_column<T> &column, typename codec<T>::argument given,
+           spine_error *error) noexcept
     {
-        return codec<T>::type().kind == SPINE_BYTES && cell.bytes.size > SPINE_BYTES_MAX;
+        if constexpr (is_tuple<T>) {
+            return column.append_tuple(given, error);
+        } else {
+            typename codec<T>::encoder encoder{};
+            union spine_datum cell = {};
+            const enum spine_status status =
+                codec<T>::encode(given, encoder, &cell, error);
+
+            if (status != SPINE_OK)
+                return status;
+            if (codec<T>::type().kind == SPINE_BYTES && cell.bytes.size > SPINE_BYTES_MAX)
+                return tuple_encoder::fail_long(error);
+            return column.append(cell) ? SPINE_OK : fail_memory(error);
+        }
+    }
+
+    static enum spine_status fail_memory(spine_error *error) noexcept
+    {
+        return fail(error, SPINE_NOMEM, "no memory for a row of a batcher");
     }
 
     void cut(std::size_t rows) noexcept
@@ -417,19 +447,19 @@ class row_writer : public handle<typename Calls::raw, Calls::free>
             *error = this->empty(Calls::name);
             return error->status;
         }
-        enum spine_status status = codec<K>::encode(key, key_encoder_, &row.key, error);
+        enum spine_status status = given.take(&row, error, extras...);
 
-        if (status == SPINE_OK)
-            status = codec<V>::encode(value, value_encoder_, &row.value, error);
-        if (status == SPINE_OK)
-            status = given.take(&row, error, extras...);
-        if (status != SPINE_OK)
-            return status;
-        if constexpr (!collects)
-            return Calls::add(this->get(), &row, error);
-        if (rows_.is_full())
-            status = flush(error);
-        return status == SPINE_OK ? rows_.add(row, error) : status;
+        if constexpr (collects) {
+            if (status == SPINE_OK && rows_.is_full())
+                status = flush(error);
+            return status == SPINE_OK ? rows_.add(key, value, row, error) : status;
+        } else {
+            if (status == SPINE_OK)
+                status = codec<K>::encode(key, key_encoder_, &row.key, error);
+            if (status == SPINE_OK)
+                status = codec<V>::encode(value, value_encoder_, &row.value, error);
+            return status == SPINE_OK ? Calls::add(this->get(), &row, error) : status;
+        }
     }
 
     cell_columns<K, V, Time, Weights> rows_;

@@ -49,6 +49,20 @@ class growing_bytes
         return true;
     }
 
+    /* Where the next `bytes` bytes go, of which take() says how many there are; NULL
+     * without memory. */
+    unsigned char *room(std::size_t bytes) noexcept
+    {
+        if (bytes > capacity_ - size_ && !grow(bytes))
+            return nullptr;
+        return memory_.get() + size_;
+    }
+
+    void take(std::size_t bytes) noexcept
+    {
+        size_ += bytes;
+    }
+
     void cut(std::size_t size) noexcept
     {
         size_ = size;
@@ -111,6 +125,36 @@ template <class T> class cell_column
             return append_bytes(cell.bytes);
     }
 
+    /* The cell of a tuple, encoded where it stays. */
+    template <class Row>
+    enum spine_status append_tuple(const Row &row, spine_error *error) noexcept
+    {
+        using columns = columns_of<Row>;
+        const auto &refs = tuple_like<Row>::refs(row);
+        const std::size_t room = tuple_encoder::room_of<columns, columns::count>(refs);
+
+        if (tuple_encoder::is_long(room))
+            return tuple_encoder::fail_long(error);
+        unsigned char *const to = cells_.room(room < 8 ? 8 : room);
+        if (to == nullptr)
+            return fail(error, SPINE_NOMEM, "no memory for a row of a batcher");
+        const auto size = static_cast<std::size_t>(
+            columns::template put<columns::count>(to, refs, 0) - to);
+        if (size > SPINE_BYTES_MAX)
+            return tuple_encoder::fail_long(error);
+        if constexpr (tuple_cell<Row>::is_word) {
+            const uint64_t word = tuple_cell<Row>::word_of(to);
+
+            std::memcpy(to, &word, sizeof word);
+            cells_.take(sizeof word);
+        } else {
+            if (kind == SPINE_BYTES && !append_end(cells_.size() + size))
+                return fail(error, SPINE_NOMEM, "no memory for a row of a batcher");
+            cells_.take(size);
+        }
+        return SPINE_OK;
+    }
+
     void cut(std::size_t rows) noexcept
     {
         if constexpr (kind == SPINE_BYTES) {
@@ -140,10 +184,21 @@ template <class T> class cell_column
     bool append_bytes(const spine_bytes &bytes) noexcept
     {
         const std::size_t before = offsets_.size();
-        const uint64_t begin = 0, end = cells_.size() + bytes.size;
+
+        if (append_end(cells_.size() + bytes.size) &&
+            cells_.append(bytes.data, bytes.size))
+            return true;
+        offsets_.cut(before);
+        return false;
+    }
+
+    bool append_end(uint64_t end) noexcept
+    {
+        const std::size_t before = offsets_.size();
+        const uint64_t begin = 0;
 
         if ((before > 0 || offsets_.append(&begin, sizeof begin)) &&
-            offsets_.append(&end, sizeof end) && cells_.append(bytes.data, bytes.size))
+            offsets_.append(&end, sizeof end))
             return true;
         offsets_.cut(before);
         return false;

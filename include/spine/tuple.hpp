@@ -34,6 +34,9 @@
  * and is a column, a key or a value from then on, with the names of its members.
  * SPINE_COMPARED(order) defines ==, != and < by them. A std::string_view that is read is
  * valid until the cursor moves.
+ *
+ * A batcher writes each row into columns of cells, and hands over some thousand rows of
+ * these at a time. Columns of members would have to be encoded later, which takes longer.
  */
 
 #include "spine/result.hpp"
@@ -297,19 +300,34 @@ class tuple_encoder
                             spine_error *error) noexcept
     {
         using columns = columns_of<Row>;
-        const std::size_t size =
-            columns::is_fixed ? columns::bytes : columns::template size<All>(refs);
-        const std::size_t padded = size > least ? size : least;
+        const std::size_t room = room_of<columns, All>(refs);
 
-        if (size > SPINE_BYTES_MAX)
+        if (is_long(room))
             return fail_long(error);
-        unsigned char *const to = memory_.room(padded);
+        unsigned char *const to = memory_.room(room > least ? room : least);
         if (to == nullptr)
             return fail(error, SPINE_NOMEM, "no memory for a tuple");
-        (void)columns::template put<All>(to, refs, 0);
-        std::memset(to + size, 0, padded - size);
-        *out = {to, padded};
+        unsigned char *const end = columns::template put<All>(to, refs, 0);
+        const auto size = static_cast<std::size_t>(end - to);
+        if (size > SPINE_BYTES_MAX)
+            return fail_long(error);
+        if (size < least)
+            std::memset(end, 0, least - size);
+        *out = {to, size > least ? size : least};
         return SPINE_OK;
+    }
+
+    /* Room for the bytes of columns. */
+    template <class Columns, std::size_t All, class Refs>
+    static std::size_t room_of(const Refs &refs) noexcept
+    {
+        return Columns::is_fixed ? Columns::bytes : Columns::template size<All>(refs);
+    }
+
+    /* Is that more than a cell may have, even if half of the room is spare? */
+    static bool is_long(std::size_t room) noexcept
+    {
+        return room / 2 > SPINE_BYTES_MAX;
     }
 
     /* A cell has more bytes than it may. */

@@ -10,6 +10,7 @@
 #include "spine/result.hpp"
 #include "spine/tuple.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -247,7 +248,7 @@ struct tuple_source {
  *
  *     is_fixed, bytes   its width, or the least of it
  *     column()          its kind, and what a kind needs
- *     size()            its bytes, flipped or not
+ *     size()            its bytes, flipped or not, or some more: room for put()
  *     put()             writes them at `to`; returns where they end
  *     get()             reads them; false when they are none
  *     put_absent()      writes what stands for it in a tuple that is null
@@ -406,13 +407,17 @@ template <spine_column_kind Kind> struct tuple_text {
         return column;
     }
 
+    /* Zeros take two bytes each. They are counted where twice the room would be much; a
+     * text that is copied is not looked at twice. */
     static std::size_t size_of(std::string_view text, bool is_tail) noexcept
     {
-        std::size_t zeros = 0;
+        std::size_t zeros = text.size();
 
-        for (const char letter : text)
-            zeros += letter == '\0';
-        return is_tail ? text.size() : text.size() + zeros + 2;
+        if (is_tail)
+            return text.size();
+        if (text.size() > counted_min)
+            zeros = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\0'));
+        return text.size() + zeros + 2;
     }
 
     static unsigned char *put_text(unsigned char *to, std::string_view text,
@@ -484,6 +489,8 @@ template <spine_column_kind Kind> struct tuple_text {
     }
 
   private:
+    static constexpr std::size_t counted_min = 4096;
+
     /* Bytes up to `end`, unflipped and without escapes. */
     static std::string_view
     restored(tuple_source &from, const unsigned char *end, unsigned char flip) noexcept

@@ -518,6 +518,24 @@ batchers_collect_columns()
     spine_batcher_free(raw);
 }
 
+/* The room for a text is guessed, or counted where it is long. */
+static void
+texts_have_room()
+{
+    using texts = spine_cpp::map<std::tuple<std::string, uint8_t>, std::string>;
+    texts::batcher rows;
+    std::size_t found = 0;
+
+    for (std::size_t size : {0, 1, 4095, 4096, 4097, 9000})
+        for (const char letter : {'\0', 'a'})
+            rows.add({std::string(size, letter), uint8_t{7}}, std::string(size, letter));
+    for (const auto &row : rows.seal().cursor()) {
+        CHECK(std::get<0>(row.key) == row.value && std::get<1>(row.key) == 7);
+        found++;
+    }
+    CHECK(found == 11);
+}
+
 static void
 prefixes_of_words_and_fixed_cells()
 {
@@ -563,6 +581,7 @@ main()
     maps_have_tuples_as_keys();
     keys_of_another_type_are_refused();
     batchers_collect_columns();
+    texts_have_room();
     prefixes_of_words_and_fixed_cells();
     CHECK(spine_allocated_bytes() == 0);
     return 0;
