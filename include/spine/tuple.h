@@ -44,6 +44,11 @@
  *     (string "hi", u8 1)                  68 69 00 00 01
  *     (u8 1, string "hi")                  01 68 69
  *
+ * Rows of one or two words are sorted and merged by these alone: those whose key and
+ * value have up to 8 bytes each, without times and with one weight, and those of up to 16
+ * bytes that have no value, or no key. All others, such as a key of 12 bytes with a value
+ * of 4, settle at half to two thirds of that speed.
+ *
  * Types are immutable. Any thread.
  */
 
@@ -91,7 +96,8 @@ enum spine_column_kind {
     SPINE_COLUMN_TIME = 13,
     /* int64_t: `unit`s since 1970. */
     SPINE_COLUMN_TIMESTAMP = 14,
-    /* 16 bytes: an integer in two's complement, little-endian. */
+    /* 16 bytes: an integer in two's complement, little-endian. That it has no more digits
+     * than its precision says is not checked. */
     SPINE_COLUMN_DECIMAL128 = 15,
     /* `size` bytes. */
     SPINE_COLUMN_FIXED = 16,

@@ -125,7 +125,8 @@ __extension__ using int128 = __int128;
 template <unsigned Precision, int Scale = 0> struct decimal {
     static_assert(Precision >= 1 && Precision <= 38, "spine_cpp: a decimal has 1 to 38 "
                                                      "digits");
-    /* The number without its point. */
+    /* The number without its point. That it has no more digits than `Precision` is not
+     * checked, as in no column of decimals. */
     int128 digits = 0;
 
     decimal() = default;

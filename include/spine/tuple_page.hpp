@@ -235,6 +235,27 @@ class tuple_page : public handle<spine_tuple_page, spine_tuple_page_free>
         return out;
     }
 
+    /* The ranges of all tuples that begin with each of `prefixes`. */
+    spine_key_ranges
+    prefix_ranges(const column_types &types, const spine_tuple_prefixes &prefixes)
+    {
+        return prefix_ranges(std::nothrow, types, prefixes).value();
+    }
+
+    result<spine_key_ranges> prefix_ranges(std::nothrow_t, const column_types &types,
+                                           const spine_tuple_prefixes &prefixes) noexcept
+    {
+        spine_key_ranges out = {};
+        spine_error error;
+
+        if (!*this)
+            return this->empty("tuple_page");
+        if (spine_tuple_prefix_ranges(get(), types.get(), &prefixes, &out, &error) !=
+            SPINE_OK)
+            return error;
+        return out;
+    }
+
   private:
     explicit tuple_page(spine_tuple_page *raw) noexcept : base(raw)
     {

@@ -331,6 +331,9 @@ empty_arguments_are_refused()
     const auto runtime = open_manual();
     auto state = map::open(runtime);
     const auto snapshot = state.snapshot();
+    map::range_probe_type range_probe;
+    const std::vector<std::pair<uint64_t, uint64_t>> pairs;
+    const auto no_rows = [](std::size_t, const auto &) {};
     map::probe_type probe;
     spine_cpp::tuple_page page;
     timed::cursor_type cursor;
@@ -367,6 +370,10 @@ empty_arguments_are_refused()
     CHECK_REFUSED(SPINE_INVALID, page.read(cursor), page.read(std::nothrow, cursor));
     CHECK_REFUSED(SPINE_INVALID, page.prefix_bounds(no_types, nullptr, 0),
                   page.prefix_bounds(std::nothrow, no_types, nullptr, 0));
+    CHECK_REFUSED(SPINE_INVALID, page.prefix_ranges(no_types, {}),
+                  page.prefix_ranges(std::nothrow, no_types, {}));
+    CHECK_REFUSED(SPINE_INVALID, (range_probe.match(none, pairs, no_rows), 0),
+                  range_probe.match(std::nothrow, none, pairs, no_rows));
     CHECK_REFUSED(SPINE_INVALID, mapping.stream(none),
                   mapping.stream(std::nothrow, none));
     CHECK_REFUSED(SPINE_INVALID, mapping.stream(map::cursor_type()),

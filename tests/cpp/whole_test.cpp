@@ -287,6 +287,9 @@ columns_of_any_type()
     CHECK(page.decode(*batch.schema(), cells).rows == 2);
     const auto bounds = page.prefix_bounds(types, keys, 1);
     CHECK(bounds.has_upper && bounds.upper.u64 - bounds.lower.u64 == 0x10000);
+    const auto ranges = page.prefix_ranges(types, {2, 1, keys});
+    CHECK(ranges.ranges == 2 && !ranges.last_is_open &&
+          static_cast<const uint64_t *>(ranges.lower)[0] == bounds.lower.u64);
 }
 
 static void
