@@ -526,7 +526,7 @@ texts_have_room()
     texts::batcher rows;
     std::size_t found = 0;
 
-    for (std::size_t size : {0, 1, 4095, 4096, 4097, 9000})
+    for (const std::size_t size : std::vector<std::size_t>{0, 1, 4095, 4096, 4097, 9000})
         for (const char letter : {'\0', 'a'})
             rows.add({std::string(size, letter), uint8_t{7}}, std::string(size, letter));
     for (const auto &row : rows.seal().cursor()) {
