@@ -140,7 +140,7 @@ name_of(size_t call)
     return "read and merge";
 }
 
-/* A stretch whose blocks are in files, and not in memory, waits for a merge that is due. */
+/* A stretch whose blocks are in files, not in memory, waits for a merge that is due. */
 static bool
 may_wait(void)
 {

@@ -31,7 +31,7 @@ test_keeps_the_limit(void **state)
             fail_msg("%u KiB were held, the limit is %u", (unsigned)(world.most >> 10),
                      (unsigned)(LIMIT >> 10));
         spine_runtime_get_stats(world.runtime, &stats);
-        /* Threads may free as fast as is inserted, or be seen when more is held already. */
+        /* Threads may free as fast as is inserted, or be seen when more is held. */
         assert_true(stats.pressure_ns[SPINE_PRESSURE_MODERATE] > 0 || !manual);
         assert_true(stats.pressure_ns[SPINE_PRESSURE_HIGH] > 0 || !manual);
         assert_true(stats.pressure_ns[SPINE_PRESSURE_MODERATE] > 0 ||
