@@ -77,6 +77,52 @@ test_frontier_and_filters(void **state)
     place_close(&place);
 }
 
+/* A batch of few large rows has a file of its own, which has no filters: these cost memory
+ * and are of use only where there are many keys. */
+static void
+test_few_large_rows(void **state)
+{
+    enum { ROWS = 300, VALUE_BYTES = 10000 };
+    const struct spine_schema large = {.key = {.kind = SPINE_U64},
+                                       .value = {.kind = SPINE_BYTES}};
+    static uint64_t keys[ROWS], offsets[ROWS + 1];
+    uint8_t *const values = malloc((size_t)ROWS * VALUE_BYTES);
+    const struct spine_columns columns = {
+        .rows = ROWS, .keys = keys, .values = values, .value_offsets = offsets};
+    struct spine_checkpoint_item item = {.name = "large"};
+    struct spine_checkpoint_info info;
+    struct spine_restored *restored;
+    struct spine_restored_item found;
+    struct spine_batch *batch;
+    struct place place;
+
+    (void)state;
+    assert_non_null(values);
+    for (uint64_t i = 0; i < ROWS; i++) {
+        keys[i] = i;
+        offsets[i + 1] = (i + 1) * VALUE_BYTES;
+    }
+    for (size_t i = 0; i < (size_t)ROWS * VALUE_BYTES; i++)
+        values[i] = (uint8_t)(i * UINT64_C(2654435761) >> 13);
+    place_open(&place);
+    assert_int_equal(spine_open(place.runtime, &large, NULL, &item.spine, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_batch_from_columns(&large, &columns, &batch, NULL), SPINE_OK);
+    assert_int_equal(spine_insert(item.spine, batch, NULL), SPINE_OK);
+    spine_batch_unref(batch);
+    assert_int_equal(spine_checkpoint(place.store, &item, 1, NULL, &info, NULL),
+                     SPINE_OK);
+    assert_int_equal(info.files, 1);
+    assert_int_equal(info.rows, ROWS);
+    spine_close(item.spine);
+    restored = restore(&place, NULL);
+    assert_true(spine_restored_get_item(restored, 0, &found));
+    assert_int_equal(rows_of(found.spine), ROWS);
+    spine_restored_free(restored);
+    place_close(&place);
+    free(values);
+}
+
 /* One spine under two names: its batches are written once, to one pack. Orphans stay when
  * the host says so. */
 static void
@@ -526,6 +572,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_frontier_and_filters),
+        cmocka_unit_test(test_few_large_rows),
         cmocka_unit_test(test_the_same_twice),
         cmocka_unit_test(test_large_ones_fail_and_succeed),
         cmocka_unit_test(test_files_overlap),
