@@ -77,8 +77,8 @@ test_frontier_and_filters(void **state)
     place_close(&place);
 }
 
-/* A batch of few large rows has a file of its own, which has no filters: these cost memory
- * and are of use only where there are many keys. */
+/* A batch of few large rows has a file of its own without filters: these cost memory, and
+ * are of use only where there are many keys. */
 static void
 test_few_large_rows(void **state)
 {
