@@ -24,6 +24,62 @@ inline namespace SPINE_CPP_MODE
 
 /* --- rows of a key ------------------------------------------------------------------ */
 
+/* Goes through rows that are read by their number. */
+template <class Rows> class row_iterator
+{
+  public:
+    using iterator_category = std::input_iterator_tag;
+    using row_type = typename Rows::row_type;
+    using value_type = row_type;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const row_type *;
+    using reference = const row_type &;
+
+    row_iterator() noexcept = default;
+
+    row_iterator(const Rows *rows, std::size_t at) noexcept : rows_(rows), at_(at)
+    {
+    }
+
+    /* The iterator's own, until it moves. */
+    reference operator*() const
+    {
+        row_ = (*rows_)[at_];
+        return row_;
+    }
+
+    pointer operator->() const
+    {
+        return &**this;
+    }
+
+    row_iterator &operator++() noexcept
+    {
+        at_++;
+        return *this;
+    }
+
+    void operator++(int) noexcept
+    {
+        at_++;
+    }
+
+    friend bool operator==(const row_iterator &a, const row_iterator &b) noexcept
+    {
+        return a.at_ == b.at_;
+    }
+
+    friend bool operator!=(const row_iterator &a, const row_iterator &b) noexcept
+    {
+        return !(a == b);
+    }
+
+  private:
+    const Rows *rows_ = nullptr;
+    std::size_t at_ = 0;
+    mutable row_type row_{};
+};
+
 /* A row without its key. Through a time, times are 0. */
 template <class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1>
 struct keyed_row {
@@ -82,59 +138,7 @@ template <class V, spine_time Time = SPINE_UNTIMED, unsigned Weights = 1> class 
         return row;
     }
 
-    class iterator
-    {
-      public:
-        using iterator_category = std::input_iterator_tag;
-        using value_type = row_type;
-        using difference_type = std::ptrdiff_t;
-        using pointer = const row_type *;
-        using reference = const row_type &;
-
-        iterator() noexcept = default;
-
-        iterator(const keyed_rows *rows, std::size_t at) noexcept : rows_(rows), at_(at)
-        {
-        }
-
-        /* The iterator's own, until it moves. */
-        reference operator*() const
-        {
-            row_ = (*rows_)[at_];
-            return row_;
-        }
-
-        pointer operator->() const
-        {
-            return &**this;
-        }
-
-        iterator &operator++() noexcept
-        {
-            at_++;
-            return *this;
-        }
-
-        void operator++(int) noexcept
-        {
-            at_++;
-        }
-
-        friend bool operator==(const iterator &a, const iterator &b) noexcept
-        {
-            return a.at_ == b.at_;
-        }
-
-        friend bool operator!=(const iterator &a, const iterator &b) noexcept
-        {
-            return !(a == b);
-        }
-
-      private:
-        const keyed_rows *rows_ = nullptr;
-        std::size_t at_ = 0;
-        mutable row_type row_{};
-    };
+    using iterator = row_iterator<keyed_rows>;
 
     iterator begin() const noexcept
     {

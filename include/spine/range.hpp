@@ -27,7 +27,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <new>
 #include <tuple>
 #include <utility>
@@ -91,57 +90,7 @@ class range_rows
         return status == SPINE_OK ? values_.read(index, out, error) : status;
     }
 
-    class iterator
-    {
-      public:
-        using iterator_category = std::input_iterator_tag;
-        using value_type = row_type;
-        using difference_type = std::ptrdiff_t;
-        using pointer = const row_type *;
-        using reference = const row_type &;
-
-        iterator(const range_rows *rows, std::size_t at) noexcept : rows_(rows), at_(at)
-        {
-        }
-
-        /* The iterator's own, until it moves. */
-        reference operator*() const
-        {
-            row_ = (*rows_)[at_];
-            return row_;
-        }
-
-        pointer operator->() const
-        {
-            return &**this;
-        }
-
-        iterator &operator++() noexcept
-        {
-            at_++;
-            return *this;
-        }
-
-        void operator++(int) noexcept
-        {
-            at_++;
-        }
-
-        friend bool operator==(const iterator &a, const iterator &b) noexcept
-        {
-            return a.at_ == b.at_;
-        }
-
-        friend bool operator!=(const iterator &a, const iterator &b) noexcept
-        {
-            return !(a == b);
-        }
-
-      private:
-        const range_rows *rows_;
-        std::size_t at_;
-        mutable row_type row_{};
-    };
+    using iterator = row_iterator<range_rows>;
 
     iterator begin() const noexcept
     {
