@@ -24,19 +24,16 @@ probe_append_words(struct rows *to, const struct rows *from, size_t begin, size_
     to->count = at;
 }
 
-/* The same of wide ones. */
+/* Appends what few wide rows have beside their keys, which are not written. */
 static inline void
-probe_append_wide(const struct layout *layout, struct rows *to, const struct rows *from,
-                  size_t begin, size_t end)
+probe_append_values(const struct layout *layout, struct rows *to, const struct rows *from,
+                    size_t begin, size_t end)
 {
     const size_t weights = layout->weight_count;
     size_t at = to->count;
 
     for (size_t i = begin; i < end; i++, at++) {
-        to->hi[at] = from->hi[i];
         to->lo[at] = from->lo[i];
-        if (layout->key.spans)
-            to->key[at] = from->key[i];
         if (layout->value.spans)
             to->value[at] = from->value[i];
         if (layout->timed)
@@ -45,6 +42,21 @@ probe_append_wide(const struct layout *layout, struct rows *to, const struct row
             to->weight[at * weights + w] = from->weight[i * weights + w];
     }
     to->count = at;
+}
+
+/* rows_append() of wide rows that are few. */
+static inline void
+probe_append_wide(const struct layout *layout, struct rows *to, const struct rows *from,
+                  size_t begin, size_t end)
+{
+    size_t at = to->count;
+
+    for (size_t i = begin; i < end; i++, at++) {
+        to->hi[at] = from->hi[i];
+        if (layout->key.spans)
+            to->key[at] = from->key[i];
+    }
+    probe_append_values(layout, to, from, begin, end);
 }
 
 /* Appends rows [begin, end) of `from`; there is room. */

@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
-#include "probe/probe_state.h"
+#include "probe/probe_append.h"
 
 /* Rows that are given before their bytes are counted. */
 #define BYTES_ROWS_MAX 256u
@@ -24,28 +24,7 @@ static enum spine_status give_key(struct spine_probe *probe, bool *done);
 static enum spine_status
 give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done);
 
-/* Appends what is given of few wide rows, their values, times and weights: nobody reads
- * the keys of `to`. */
-static void
-append_values(const struct layout *layout, struct rows *to, const struct rows *from,
-              size_t begin, size_t count)
-{
-    const size_t weights = layout->weight_count;
-    size_t at = to->count;
-
-    for (size_t i = begin; i < begin + count; i++, at++) {
-        to->lo[at] = from->lo[i];
-        if (layout->value.spans)
-            to->value[at] = from->value[i];
-        if (layout->timed)
-            to->time[at] = from->time[i];
-        for (size_t w = 0; w < weights; w++)
-            to->weight[at * weights + w] = from->weight[i * weights + w];
-    }
-    to->count = at;
-}
-
-/* The same of one row whose value is bytes, that has one weight and no time. */
+/* probe_append_values() of one row: its value is bytes, it has one weight and no time. */
 static inline void
 append_plain_value(struct rows *to, const struct rows *from, size_t begin)
 {
@@ -157,7 +136,8 @@ give_single(struct spine_probe *probe, const struct hit *hit, size_t room, bool 
     if (is_plain && count == 1)
         append_plain_value(rows, &probe->staged, hit->staged);
     else
-        append_values(&probe->layout, rows, &probe->staged, hit->staged, count);
+        probe_append_values(&probe->layout, rows, &probe->staged, hit->staged,
+                            hit->staged + count);
     return true;
 }
 
