@@ -16,6 +16,7 @@ static enum spine_status finish_extent(struct read_ahead *ahead,
                                        const struct spine_batch *batch, size_t block,
                                        struct spine_error *error);
 static void go_on(struct read_ahead *ahead, const struct spine_batch *batch);
+static bool are_in_order(const struct read_ahead *ahead);
 static enum spine_status begin_extent(struct read_ahead *ahead,
                                       const struct spine_batch *batch, size_t block,
                                       bool is_needed, struct spine_error *error);
@@ -138,10 +139,19 @@ go_on(struct read_ahead *ahead, const struct spine_batch *batch)
         ahead->transient ? READ_AHEAD_EXTENTS_TRANSIENT : READ_AHEAD_EXTENTS;
 
     while (ahead->extent_count < most && ahead->next < batch->block_count &&
-           ahead->extents[0].end - ahead->extents[0].begin > 1 &&
-           block_is_in_file(batch, ahead->next) &&
+           are_in_order(ahead) && block_is_in_file(batch, ahead->next) &&
            begin_extent(ahead, batch, ahead->next, false, NULL) == SPINE_OK)
         ;
+}
+
+/* Are blocks read one after the other, as far as is known? A reader that may hold no more
+ * than a block is not to have another one. */
+static bool
+are_in_order(const struct read_ahead *ahead)
+{
+    const struct ahead_extent *first = &ahead->extents[0];
+
+    return ahead->transient ? first->follows : first->end - first->begin > 1;
 }
 
 /* Has blocks from `block` on read. One that is not needed yet is not begun when it may
@@ -155,7 +165,8 @@ begin_extent(struct read_ahead *ahead, const struct spine_batch *batch, size_t b
     /* Merges have reserved what they read ahead. */
     const uint64_t room =
         ahead->transient ? UINT64_MAX : store_ahead_bytes(fence->keeper->file->store);
-    struct ahead_extent begun = {.store = fence->keeper->file->store, .begin = block};
+    struct ahead_extent begun = {
+        .store = fence->keeper->file->store, .begin = block, .follows = ahead->bytes > 0};
     enum spine_status st;
 
     assert(ahead->extent_count < READ_AHEAD_EXTENTS);

@@ -51,6 +51,8 @@ struct ahead_extent {
     size_t begin, end; /* blocks of the batch */
     /* What of the memory that readers share it has (store_ahead_take()). */
     uint64_t taken_bytes;
+    /* It begins where the one before ended. */
+    bool follows;
     /* A runtime reads it. */
     bool is_submitted;
     /* read_ahead_bring() was asked for a block of it: that call, or the next one, tells

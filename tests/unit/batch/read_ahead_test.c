@@ -122,6 +122,38 @@ test_extents_grow(void **state)
     world_release(&world);
 }
 
+/* An extent may have no more than one block. A merge, which has reserved what it reads
+ * ahead, has the next ones read all the same, from the second in order on. */
+static void
+test_single_blocks_are_read_ahead_for_merges(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_init(&world);
+    world.ahead.bytes_max = 1;
+    for (size_t block = 0; block < 10; block++) {
+        assert_int_equal(bring(&world, block), SPINE_OK);
+        assert_int_equal(world.ahead.extent_count, 1);
+    }
+    read_ahead_release(&world.ahead);
+    world.ahead = (struct read_ahead){.transient = true, .bytes_max = 1};
+    assert_int_equal(bring(&world, 0), SPINE_OK);
+    assert_int_equal(world.ahead.extent_count, 1);
+    for (size_t block = 1; block < 10; block++) {
+        assert_int_equal(bring(&world, block), SPINE_OK);
+        assert_int_equal(world.ahead.extent_count, READ_AHEAD_EXTENTS_TRANSIENT);
+        for (size_t i = 0; i < READ_AHEAD_EXTENTS_TRANSIENT; i++) {
+            assert_int_equal(world.ahead.extents[i].begin, block + i);
+            assert_int_equal(world.ahead.extents[i].end, block + i + 1);
+        }
+    }
+    /* Elsewhere it begins anew. */
+    assert_int_equal(bring(&world, 30), SPINE_OK);
+    assert_int_equal(world.ahead.extent_count, 1);
+    world_release(&world);
+}
+
 /* The disk fails while blocks are read ahead, and has recovered when they are needed. */
 static void
 test_reads_that_failed_ahead_are_made_again(void **state)
@@ -194,6 +226,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_extents_grow),
+        cmocka_unit_test(test_single_blocks_are_read_ahead_for_merges),
         cmocka_unit_test(test_reads_that_failed_ahead_are_made_again),
         cmocka_unit_test(test_reads_that_are_needed_and_fail_are_told),
         cmocka_unit_test(test_blocks_in_memory_are_there),
