@@ -24,7 +24,6 @@ static void set_output(struct merge *merge, const struct merge_options *options)
 static size_t init_inputs(struct merge *merge, struct spine_batch *const *batches);
 static size_t window_most(struct spine_batch *const *batches, size_t batch_count,
                           const struct merge_options *options);
-static void read_ahead(struct merge *merge, const struct merge_options *options);
 static void bring_all(struct merge *merge);
 static void take_given(struct merge *merge, const struct merge_options *options);
 static void take_filters(struct merge *merge, struct retain *retain);
@@ -91,7 +90,7 @@ merge_new(struct merge **out, struct spine_batch *const *batches, size_t batch_c
         set_output(merge, options);
     gather_files(merge, batches, batch_count);
     if (options != NULL && options->waiter != NULL)
-        read_ahead(merge, options);
+        merge_read_ahead(merge, options);
     /* What is read beyond an overlap is not taken over. */
     if (options != NULL && options->untouched_rows > 0)
         merge->window_rows = merge_window_min(merge);
@@ -196,37 +195,6 @@ window_most(struct spine_batch *const *batches, size_t batch_count,
     most = options->ahead_bytes / (bytes / rows);
     return most < WINDOW_ROWS_LEAST ? WINDOW_ROWS_LEAST
                                     : least_rows((size_t)most, WINDOW_ROWS);
-}
-
-/* Inputs with blocks in files read ahead, fewer blocks of each when they are many. */
-static void
-read_ahead(struct merge *merge, const struct merge_options *options)
-{
-    const size_t many = merge->input_count / MERGE_AHEAD_INPUTS;
-    uint64_t bytes_max = READ_AHEAD_BYTES / (many > 0 ? many : 1);
-    size_t in_files = 0;
-
-    for (size_t i = 0; i < merge->input_count; i++)
-        in_files += merge->inputs[i].batch->elsewhere;
-    if (options->ahead_bytes > 0 && in_files > 0 &&
-        options->ahead_bytes / in_files < bytes_max)
-        bytes_max = options->ahead_bytes / in_files;
-    merge->waiter = merge->fetch.waiter = *options->waiter;
-    merge->writes = (struct store_waiter){.runtime = options->waiter->runtime,
-                                          .on_end = options->waiter->on_end,
-                                          .context = options->waiter->context};
-    merge->output.waiter = &merge->writes;
-    merge->kway.may_lack = true;
-    for (size_t i = 0; i < merge->input_count; i++) {
-        struct merge_input *input = &merge->inputs[i];
-
-        if (!input->batch->elsewhere)
-            continue;
-        input->ahead.transient = true;
-        input->ahead.waiter = &merge->waiter;
-        input->ahead.bytes_max = bytes_max > 0 ? bytes_max : 1;
-        input->reader.ahead = &input->ahead;
-    }
 }
 
 /* What a merge that succeeds takes of its options. */

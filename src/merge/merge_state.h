@@ -6,6 +6,7 @@
  * merge/merge_state -- a merge under way.
  *
  *     merge.c         windows, and what they are made of: begin, step, seal
+ *     merge_ahead.c   what is read ahead
  *     merge_take.c    what needs no merging
  *     merge_split.c   stopping half way
  */
@@ -121,6 +122,11 @@ void merge_abort_split(struct merge *merge);
 /* How many of the merged rows are to be judged next: not those of the last key, which may
  * go on, when groups are judged and a split is sought, unless all are of it. */
 size_t merge_rows_to_judge(const struct merge *merge);
+
+/* ---- merge_ahead.c ---- */
+
+/* Has inputs with blocks in files read ahead, fewer blocks of each when they are many. */
+void merge_read_ahead(struct merge *merge, const struct merge_options *options);
 
 /* ---- merge_wanted.c ---- */
 

@@ -202,10 +202,63 @@ a_batch_that_grows_stays_in_few_files(void **state)
     world_release(&world);
 }
 
+static void
+told_nothing(void *context)
+{
+    (void)context;
+}
+
+/* The merge comes to the end of all inputs at once: what it may read ahead goes to them
+ * by what they have in files. */
+static void
+inputs_share_what_is_read_ahead(void **state)
+{
+    static const size_t blocks[] = {1, 2, 16};
+    enum { INPUTS = sizeof blocks / sizeof blocks[0] };
+    const struct read_waiter waiter = {.on_end = told_nothing};
+    const uint64_t ahead_bytes = 600000;
+    const struct merge_options options = {.waiter = &waiter, .ahead_bytes = ahead_bytes};
+    struct spine_batch *inputs[INPUTS + 1];
+    struct world world;
+    struct merge *merge;
+    uint64_t sum = 0;
+
+    (void)state;
+    world_init(&world);
+    for (size_t i = 0; i < INPUTS; i++) {
+        inputs[i] = next_batch(&world, blocks[i] * BLOCK_ROWS);
+        assert_int_equal(batch_move_to_file(inputs[i], world.store,
+                                            (struct batch_moves){0}, NULL, NULL),
+                         SPINE_OK);
+    }
+    inputs[INPUTS] = next_batch(&world, 40 * BLOCK_ROWS);
+    assert_int_equal(merge_new(&merge, inputs, INPUTS + 1, &options, NULL), SPINE_OK);
+    for (size_t i = 0; i < INPUTS; i++) {
+        const uint64_t most = merge->inputs[i].ahead.bytes_max;
+
+        assert_true(merge->inputs[i].ahead.transient);
+        assert_true(most >= ahead_bytes / 4 / INPUTS);
+        sum += most;
+    }
+    assert_true(sum <= ahead_bytes && sum > ahead_bytes - INPUTS - 1);
+    for (size_t i = 1; i < INPUTS; i++) {
+        assert_true(inputs[i]->bytes_elsewhere > inputs[i - 1]->bytes_elsewhere);
+        assert_true(merge->inputs[i].ahead.bytes_max >
+                    merge->inputs[i - 1].ahead.bytes_max);
+    }
+    assert_true(merge->inputs[INPUTS - 1].ahead.bytes_max > ahead_bytes / 2);
+    assert_int_equal(merge->inputs[INPUTS].ahead.bytes_max, 0);
+    merge_free(merge);
+    for (size_t i = 0; i <= INPUTS; i++)
+        spine_batch_unref(inputs[i]);
+    world_release(&world);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(inputs_share_what_is_read_ahead),
         cmocka_unit_test(few_files_are_left_alone),
         cmocka_unit_test(of_many_files_the_small_ones_become_one),
         cmocka_unit_test(a_batch_that_grows_stays_in_few_files),
