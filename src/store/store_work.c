@@ -260,19 +260,24 @@ serve_slice(struct job *job, uint64_t *fuel_rows)
     struct store_work *work = &server->store->work;
 
     struct store_task *task;
+    bool is_dead = false;
 
     mutex_lock(&work->mutex);
     task = take_first_locked(&work->locked.reads);
     if (task == NULL)
         task = take_first_locked(&work->locked.writes);
-    if (task == NULL)
+    if (task == NULL && !work->locked.is_burying) {
         task = take_first_locked(&work->locked.dead);
+        is_dead = work->locked.is_burying = task != NULL;
+    }
     mutex_unlock(&work->mutex);
     if (task != NULL)
         task->on_do(task);
     *fuel_rows -= *fuel_rows > 0;
 
     mutex_lock(&work->mutex);
+    if (is_dead)
+        work->locked.is_burying = false;
     if (has_tasks_locked(work))
         runtime_ready(server->runtime, job);
     else {
@@ -311,7 +316,7 @@ static bool
 has_tasks_locked(const struct store_work *work)
 {
     return work->locked.reads.first != NULL || work->locked.writes.first != NULL ||
-           work->locked.dead.first != NULL;
+           (work->locked.dead.first != NULL && !work->locked.is_burying);
 }
 
 /* Has one more job of the server run, if one is idle. */

@@ -68,8 +68,10 @@ struct store_work {
         struct store_server *servers;
         struct store_queue reads;
         struct store_queue writes;
-        /* Files without references. */
+        /* Files without references. One at a time is removed, as that may take a disk
+         * longer than a read: other jobs are left for these. */
         struct store_queue dead;
+        bool is_burying;
     } locked;
 };
 

@@ -25,6 +25,8 @@ struct world {
     pthread_t main;
     atomic_uint removes;
     atomic_uint removes_here;
+    /* At the same time, and at most. */
+    atomic_uint removing, removing_most;
     atomic_uint reads;
     atomic_bool reads_fail;
     /* In the last read, but for what was read; not for the room to align it. */
@@ -35,6 +37,18 @@ static uint64_t
 memory_beside_cache(struct spine_store *store)
 {
     return store_memory(store) - atomic_load(&store->cache.bytes);
+}
+
+/* It takes a while. */
+static void
+note_removal(struct world *world)
+{
+    const unsigned removing = atomic_fetch_add(&world->removing, 1) + 1;
+
+    if (removing > atomic_load(&world->removing_most))
+        atomic_store(&world->removing_most, removing);
+    usleep(1000);
+    atomic_fetch_sub(&world->removing, 1);
 }
 
 static void
@@ -50,6 +64,7 @@ on_operation(void *argument, enum spine_operation operation, const char *name,
         atomic_fetch_add(&world->removes, 1);
         if (pthread_equal(pthread_self(), world->main))
             atomic_fetch_add(&world->removes_here, 1);
+        note_removal(world);
     }
     if (operation == SPINE_OPERATION_READ_AT) {
         atomic_fetch_add(&world->reads, 1);
@@ -107,6 +122,8 @@ test_files_go_in_threads_of_the_runtime(void **state)
         usleep(1000);
     assert_int_equal(atomic_load(&world.removes), 20);
     assert_int_equal(atomic_load(&world.removes_here), 0);
+    /* The other jobs are left for reads. */
+    assert_int_equal(atomic_load(&world.removing_most), 1);
     world_release(&world);
 }
 
