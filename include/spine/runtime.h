@@ -129,7 +129,7 @@ struct spine_runtime_options {
      *
      * Merges reserve what they may take before they begin, and wait for it; inserts leave
      * room for one that takes memory to files. Beyond the limit are, at most, what one
-     * merge takes, if it is the only one and the limit leaves less (6 MiB for rows of
+     * merge takes, if it is the only one and the limit leaves less (7 MiB for rows of
      * numbers), a megabyte and a half for each thread that inserts while nearly all is in
      * use, the buffers of checkpoints, and what readers need at once: a probe a block,
      * which has 256 KiB or its largest row, and the rows that it gives; a cursor a block

@@ -23,7 +23,7 @@ struct store_writer;
 
 /* A writer is behind when this many writes of STORE_WRITE_BYTES are full and not written.
  * With a thread of its own (OWN) it may have more: its owner does nothing else. */
-#define STORE_UNITS_BEHIND 1u
+#define STORE_UNITS_BEHIND 2u
 #define STORE_UNITS_BEHIND_OWN 3u
 /* From this many bytes on, a thread of the writer's own is worth its while: while merges
  * have the processors, each of the few units of a smaller file would wait for one. */

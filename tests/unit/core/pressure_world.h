@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #define MIB ((uint64_t)1 << 20)
-/* Smaller than one merge with a file, 5 MiB, is no limit that can be kept. */
+/* Smaller than one merge with a file, 6 MiB, is no limit that can be kept. */
 #define LIMIT (24 * MIB)
 #define BATCH_ROWS 20000u
 /* Six times the limit, at 16 bytes a row. */
