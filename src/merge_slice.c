@@ -150,6 +150,8 @@ slice_fuel(struct merge_task *task, uint64_t fuel_rows)
         fuel = 0;
     else
         lanes_look_locked(task);
+    if (fuel > 0 && task->starved)
+        merge_task_gather_locked(task);
     mutex_unlock(&spine->mutex);
     return fuel < fuel_rows ? fuel : fuel_rows;
 }
@@ -227,6 +229,7 @@ slice_end_locked(struct merge_task *task, struct slice *slice, struct aftermath 
     PROBE(slice, spine->number, task->level, slice->fuel_used, slice->ns);
     task->fuel_used += slice->fuel_used;
     task->rows_in = slice->counts.rows_in;
+    task->starved = slice->is_starved;
     if (slice->is_split) {
         split_publish_locked(task, &slice->split, after);
         task->fuel_used = task->rows_in = 0; /* none of it would be lost */

@@ -51,6 +51,27 @@ merge_task_start_locked(struct merge_task *task, struct aftermath *after)
 }
 
 void
+merge_task_gather_locked(struct merge_task *task)
+{
+    struct spine *spine = task_spine(task);
+    const size_t count = entry_set_sums(&task->inputs).count;
+    const size_t most = spine->policy->merge_max;
+    struct entry_sums inputs;
+
+    assert(mutex_is_held(&spine->mutex));
+    assert(task->merge == NULL);
+    if (task->level >= SPINE_LEVELS || task->lane != LANE_NONE || task->written != NULL ||
+        count >= most)
+        return;
+    entry_set_take(&spine->locked.loose,
+                   (struct entry_range){task->level, task->level + 1u, 0, UINT64_MAX},
+                   most - count, &task->inputs);
+    inputs = entry_set_sums(&task->inputs);
+    task->largest_rows = inputs.rows_most;
+    task->job.rows_left = merge_task_rank(task, inputs.rows);
+}
+
+void
 merge_task_follow_locked(struct merge_task *task, const struct merge_task *first)
 {
     assert(mutex_is_held(&task_spine(task)->mutex));

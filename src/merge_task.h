@@ -53,7 +53,8 @@ struct merge_task {
     bool surveyed;     /* it began by a survey */
     bool told;         /* tell_merge_begin() was called for it */
     bool looked;       /* for company (company.h), or there is none to look for */
-    bool lacks;        /* its job waits until a block is there */
+    bool lacks : 1;    /* its job waits until a block is there */
+    bool starved : 1;  /* there was no memory to begin with */
     bool has_frontier; /* as the three below */
     struct entry_set inputs;
     /* One of the inputs: what a merge that was split has written. Otherwise NULL. */
@@ -121,6 +122,9 @@ void merge_task_retry_locked(struct merge_task *task, struct aftermath *after);
  * taken over do not count. A merge by the bottom rule counts less than its rows; it gives
  * memory back, and would be the last of all under a constant stream of inserts.
  */
+/* A merge that has not begun, for want of memory, takes in what has come to its level
+ * meanwhile: it would hold that up. */
+void merge_task_gather_locked(struct merge_task *task);
 uint64_t merge_task_rank(const struct merge_task *task, uint64_t rows_left);
 /* The merge is given up, by its slice or without one that runs: the inputs are loose
  * again, on the levels that they came from. */

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What a merge has reserved of a memory limit is given back, however it ends. */
+/*
+ * What a merge has reserved of a memory limit is given back, however it ends; one that
+ * has no room yet takes in what comes meanwhile.
+ */
 
+#include "core.h"
 #include "harness/fault_alloc.h"
 #include "runtime/pump.h"
 #include "unit/core/pressure_world.h"
+
+#include <time.h>
 
 /* The points at which a merge that begins fails, and some of its first slice. */
 #define POINTS 60u
@@ -48,10 +54,69 @@ merges_that_fail_give_back(void **state)
     assert_true(nth > 5);
 }
 
+static struct merge_task *
+queued_task(struct world *world)
+{
+    for (unsigned level = 0; level < SPINE_LEVELS; level++)
+        if (world->spine->locked.tasks[level].state == TASK_QUEUED)
+            return &world->spine->locked.tasks[level];
+    return NULL;
+}
+
+/* Runs what is there to do, and the merge that waits for memory once more. */
+static void
+run_until_starved(struct world *world, const struct merge_task *task)
+{
+    struct timespec some = {.tv_nsec = 5000000};
+
+    (void)nanosleep(&some, NULL);
+    while (spine_runtime_run(world->runtime, 100000) > 0 && !task->starved)
+        ;
+    assert_true(task->starved);
+    assert_null(task->merge);
+}
+
+static void
+a_merge_without_room_takes_in_more(void **state)
+{
+    /* Of another merge: nearly all that there is. */
+    const struct memory_need need = {.bytes = LIMIT - 4 * MIB, .frees = true};
+    struct reservation others;
+    struct merge_task *task;
+    struct world world;
+    struct spine_stats stats;
+    uint64_t granted, batches = 0;
+    size_t inputs;
+
+    (void)state;
+    world_init(&world, true, true);
+    assert_true(runtime_reserve(world.runtime, &need, &others, &granted));
+    do
+        assert_int_equal(insert(&world, batches++, 1, NULL), SPINE_OK);
+    while (queued_task(&world) == NULL);
+    task = queued_task(&world);
+    run_until_starved(&world, task);
+    inputs = entry_set_sums(&task->inputs).count;
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(insert(&world, batches++, 1, NULL), SPINE_OK);
+    run_until_starved(&world, task);
+    assert_int_equal(entry_set_sums(&task->inputs).count, inputs + 3);
+
+    runtime_unreserve(&others);
+    assert_int_equal(spine_wait_idle(world.spine, UINT64_MAX, NULL), SPINE_OK);
+    assert_false(task->starved);
+    spine_get_stats(world.spine, &stats);
+    assert_int_equal(stats.levels[task->level].merges, 1);
+    assert_int_equal(stats.levels[task->level].merged_batches, inputs + 3);
+    check_all(&world, batches);
+    world_release(&world);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_merge_without_room_takes_in_more),
         cmocka_unit_test(merges_that_fail_give_back),
     };
 
