@@ -13,6 +13,7 @@
 /* Rows of a merge by the bottom rule that count as one of others. */
 #define BOTTOM_HASTE 16u
 
+static bool may_gather_locked(const struct merge_task *task);
 static void leave_lanes_locked(struct merge_task *task, struct aftermath *after);
 
 void
@@ -60,8 +61,7 @@ merge_task_gather_locked(struct merge_task *task)
 
     assert(mutex_is_held(&spine->mutex));
     assert(task->merge == NULL);
-    if (task->level >= SPINE_LEVELS || task->lane != LANE_NONE || task->written != NULL ||
-        count >= most)
+    if (!may_gather_locked(task) || count >= most)
         return;
     entry_set_take(&spine->locked.loose,
                    (struct entry_range){task->level, task->level + 1u, 0, UINT64_MAX},
@@ -69,6 +69,19 @@ merge_task_gather_locked(struct merge_task *task)
     inputs = entry_set_sums(&task->inputs);
     task->largest_rows = inputs.rows_most;
     task->job.rows_left = merge_task_rank(task, inputs.rows);
+}
+
+/* Not what a compaction waits for, nor for a merge that nobody needs yet. */
+static bool
+may_gather_locked(const struct merge_task *task)
+{
+    const struct spine *spine = task_spine(task);
+
+    assert(mutex_is_held(&task_spine(task)->mutex));
+    return task->level < SPINE_LEVELS && task->lane == LANE_NONE &&
+           task->written == NULL && !task->ahead && !task->abandoned &&
+           start_is_allowed_locked(spine) && !spine->locked.settles &&
+           spine->locked.next_compaction == NULL;
 }
 
 void
