@@ -138,12 +138,14 @@ static uint64_t
 slice_fuel(struct merge_task *task, uint64_t fuel_rows)
 {
     struct spine *spine = task_spine(task);
-    uint64_t fuel = task->level == 0 ? UINT64_MAX : 0;
+    uint64_t fuel;
 
     mutex_lock(&spine->mutex);
     if (task->job.spare)
         fuel = SLOT_FUEL_START;
-    else if (fuel == 0)
+    else if (task->level == 0)
+        fuel = slot_level0_fuel(spine->policy, entry_set_sums(&task->inputs).rows);
+    else
         fuel = spine->locked.fuel_average;
     if (spine->locked.closing || spine->locked.pauses > 0 || task->abandoned ||
         lanes_is_merged_locked(task))

@@ -36,9 +36,11 @@
 #define SURVEY_RIGHT_PART 4u
 #define SURVEY_PAUSE 4u
 /* A merge is split when it has read a twelfth of its rows, and at least the rows of this
- * many batches of level 0, and of one more for each input. */
+ * many batches of level 0, and of one more for each input, as far as that makes twice as
+ * many. */
 #define SPLIT_PART 12u
 #define SPLIT_LEVELS0 8u
+#define SPLIT_INPUTS_MAX 8u
 /* When most of its rows are in files, where a merge gives no memory back, but space of a
  * disk, and begins its reading ahead anew, it is split in the middle. */
 #define SPLIT_PART_IN_FILES 2u
@@ -239,7 +241,8 @@ bool
 slot_split_is_due(const struct slot_policy *policy, const struct slot_progress *progress)
 {
     const uint64_t count = progress->batches;
-    const uint64_t rows_min = (SPLIT_LEVELS0 + count) * policy->rows_max[0];
+    const uint64_t inputs = count < SPLIT_INPUTS_MAX ? count : SPLIT_INPUTS_MAX;
+    const uint64_t rows_min = (SPLIT_LEVELS0 + inputs) * policy->rows_max[0];
     const bool in_files = progress->storage_rows > progress->rows / 2;
     const uint64_t part = in_files ? SPLIT_PART_IN_FILES : SPLIT_PART;
 
@@ -264,8 +267,18 @@ slot_encode_rows(uint32_t encode_rows, size_t batches)
 }
 
 uint64_t
+slot_level0_fuel(const struct slot_policy *policy, uint64_t rows)
+{
+    const uint64_t rows_usual = WAIT_RATIO * policy->merge_min[0] * policy->rows_max[0];
+
+    return rows > rows_usual ? SLOT_FUEL_LONG : UINT64_MAX;
+}
+
+uint64_t
 slot_fuel_average(uint64_t average, uint64_t fuel_rows)
 {
+    if (fuel_rows > SLOT_FUEL_MAX)
+        fuel_rows = SLOT_FUEL_MAX;
     const uint64_t next =
         (average * (FUEL_MEMORY - 1) + fuel_rows + FUEL_MEMORY / 2) / FUEL_MEMORY;
 

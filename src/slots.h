@@ -44,6 +44,9 @@ struct slot_policy {
 
 /* Fuel of a slice above level 0 before any level-0 merge has ended. */
 #define SLOT_FUEL_START 10000u
+/* The fuel of a slice of a long merge of level 0, and the most above level 0. */
+#define SLOT_FUEL_LONG 65536u
+#define SLOT_FUEL_MAX 131072u
 
 /* SLOT_DECADES with SLOT_LEVEL0_ROWS, which nearly all spines have. */
 #define SLOT_LEVEL0_ROWS 14999u
@@ -229,8 +232,11 @@ bool slot_lanes_pay(const struct slot_policy *policy, uint64_t rows);
  */
 uint64_t slot_encode_rows(uint32_t encode_rows, size_t batches);
 
-/* The moving average of the fuel of level-0 merges, after one that used `fuel_rows`:
- * 127/128 old. */
+/* The fuel of a slice of a merge of level 0 of `rows` rows: enough for all, unless these
+ * are more than twice what such a merge usually begins with. */
+uint64_t slot_level0_fuel(const struct slot_policy *policy, uint64_t rows);
+
+/* The moving average of the fuel of such merges, after one that used `fuel_rows`. */
 uint64_t slot_fuel_average(uint64_t average, uint64_t fuel_rows);
 
 /*

@@ -221,6 +221,8 @@ large_merges_are_split_some_times(void **state)
     assert_true(split_is_due(&policy, 179988, 1000000, 4));
     /* Each input is cut, which costs the more the more there are. */
     assert_false(split_is_due(&policy, 179988, 1000000, 5));
+    assert_false(split_is_due(&policy, 239983, 1000000, 64));
+    assert_true(split_is_due(&policy, 239984, 1000000, 64));
     assert_false(split_is_due(&policy, UINT64_MAX / 12 - 1, UINT64_MAX, 2));
     assert_true(split_is_due(&policy, UINT64_MAX / 12, UINT64_MAX, 2));
 }
@@ -291,6 +293,16 @@ small_batches_may_wait(void **state)
     assert_true(slot_merge_can_wait(&slot_policy_default, 0, 15));
     assert_false(slot_merge_can_wait(&slot_policy_default, 0, 16));
     assert_false(slot_merge_can_wait(&slot_policy_default, 1, 8));
+}
+
+static void
+long_merges_of_level_0_are_sliced(void **state)
+{
+    (void)state;
+    assert_true(slot_level0_fuel(&slot_policy_default, 16 * 14999) == UINT64_MAX);
+    assert_int_equal(slot_level0_fuel(&slot_policy_default, 16 * 14999 + 1),
+                     SLOT_FUEL_LONG);
+    assert_int_equal(slot_fuel_average(SLOT_FUEL_MAX, 320000), SLOT_FUEL_MAX);
 }
 
 static void
@@ -441,6 +453,7 @@ main(void)
         cmocka_unit_test(merges_ahead_take_what_is_in_proportion),
         cmocka_unit_test(merges_ahead_take_what_costs_little),
         cmocka_unit_test(small_batches_may_wait),
+        cmocka_unit_test(long_merges_of_level_0_are_sliced),
         cmocka_unit_test(merges_ahead_spare_what_is_saved),
         cmocka_unit_test(retractions_are_in_haste_where_little_is_read),
         cmocka_unit_test(merges_ahead_keep_batches_few),
