@@ -36,10 +36,10 @@
 #endif
 
 /* The most that is kept for use again: this much, and a part of what is out, as merges
- * that are split free a twelfth of what they read at once. More would wait for pieces of
- * its size while others are asked for. */
+ * that are split free a twelfth of what they read at once, which is half of all or less.
+ * More would wait for pieces of its size while others are asked for. */
 #define KEPT_BYTES ((size_t)8 << 20)
-#define KEPT_PART 12
+#define KEPT_PART 24
 
 static void *malloc_alloc(void *context, size_t bytes);
 static void malloc_free(void *context, void *memory, size_t bytes);
