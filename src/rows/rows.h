@@ -50,16 +50,16 @@ struct cell_layout {
     /* "key" or "value", for messages. */
     const char *name;
     enum spine_kind kind;
-    enum shape shape;
+    enum shape shape : 8;
+    /* Are rows.key (rows.value) spans in use for it? Only in ROW_WIDE, for FIXED and
+     * BYTES. */
+    bool spans;
     /* Bytes of a stored cell: 0, 4, 8, the size of SHAPE_FIXED; 0 for SHAPE_BYTES. */
     uint32_t bytes;
     /* Bytes of the caller's cell, for SPINE_FIXED its size; 0 for SPINE_BYTES. */
     uint32_t native_bytes;
     /* What a number of this column has as its stamp, if any; 0 for bytes and nothing. */
     uint64_t stamp;
-    /* Are rows.key (rows.value) spans in use for it? Only in ROW_WIDE, for FIXED and
-     * BYTES. */
-    bool spans;
 };
 
 /* A schema, compiled. Plain data; copied freely. An owner that keeps a copy longer than
