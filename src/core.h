@@ -32,6 +32,7 @@
 #include "base/container.h"
 #include "base/thread.h"
 #include "counters.h"
+#include "flood.h"
 #include "merge_task.h"
 #include "slots.h"
 #include "snapshot/snapshot.h"
@@ -107,6 +108,7 @@ struct spine {
         unsigned sleepers; /* of these, those that found nothing to run */
         unsigned wakes;    /* times that waiting threads were told to look again */
         unsigned errors;   /* that were sticky */
+        struct flood flood;
         uint64_t fuel_average;
         uint64_t ahead_wait_rows; /* to be inserted before merges ahead: one failed */
         /* Of saved batches, that merges ahead may read until the next cut (saving.h). */

@@ -20,6 +20,7 @@
 #include "core.h"
 #include "floor.h"
 #include "observe/observe.h"
+#include "pace.h"
 #include "relief.h"
 #include "saving.h"
 
@@ -44,6 +45,7 @@ static enum spine_status wait_for_memory_locked(struct spine *spine,
                                                 struct spine_error *error);
 static void insert_locked(struct spine *spine, struct entry *entry,
                           struct told_insert *told, struct aftermath *after);
+static unsigned help_slices_locked(const struct spine *spine);
 static void help_with_slices(struct spine *spine, unsigned slices);
 
 enum spine_status
@@ -89,10 +91,7 @@ spine_insert(struct spine *spine, struct spine_batch *batch, struct spine_error 
     }
     batch = spine_batch_ref(entry->batch);
     insert_locked(spine, entry, &told, &after);
-    if (spine->locked.pauses == 0)
-        help_slices =
-            slot_help_slices(spine->locked.batch_count, spine->options.help_batches,
-                             spine->options.backpressure_batches);
+    help_slices = help_slices_locked(spine);
     mutex_unlock(&spine->mutex);
     offer_take(spine, batch, offered);
     spine_batch_unref(batch);
@@ -239,6 +238,7 @@ insert_locked(struct spine *spine, struct entry *entry, struct told_insert *told
     spine->locked.counters.inserted_batches++;
     spine->locked.counters.inserted_rows += rows;
     saving_insert_locked(spine, rows);
+    flood_insert_locked(spine, &entry->batch->info);
     spine_add_locked(spine, entry);
     PROBE(insert, spine->number, entry->level, rows, entry->sequence);
     told->sequence = entry->sequence;
@@ -249,6 +249,23 @@ insert_locked(struct spine *spine, struct entry *entry, struct told_insert *told
         snapshot_append(spine->locked.snapshot, entry->batch);
     spine_changed_locked(spine, after);
     spine_start_merges_locked(spine, after);
+}
+
+/* Batches that merge, or wait for more while a flood lasts, are no reason to help. */
+static unsigned
+help_slices_locked(const struct spine *spine)
+{
+    const size_t hard = spine->options.backpressure_batches;
+    size_t batches = spine->locked.batch_count, soft = spine->options.help_batches;
+
+    assert(mutex_is_held(&spine->mutex));
+    if (spine->locked.pauses > 0)
+        return 0;
+    if (spine->locked.flood.is_on) {
+        batches = entry_set_sums(&spine->locked.loose).count;
+        soft = soft > hard / 2 ? soft : hard / 2;
+    }
+    return slot_help_slices(batches, soft, hard);
 }
 
 /* Runs up to `slices` merge slices of the spine in the inserting thread. */

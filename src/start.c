@@ -17,6 +17,7 @@
 #include "company.h"
 #include "core.h"
 #include "listing.h"
+#include "pace.h"
 #include "relief.h"
 #include "saving.h"
 #include "stretch.h"
@@ -26,6 +27,8 @@
 #define AHEAD_FILE_PART 4u
 /* A merge with so much work left is as good as over. */
 #define SHORT_ROWS 65536u
+/* How long the scout waits while a flood lasts: 2^n ms. */
+#define FLOOD_LOOK_DOUBLINGS 2u
 
 /* Batches of at least `rows_min` rows, and the sum of their rows of negative weight. */
 struct negatives {
@@ -56,6 +59,13 @@ static void start_inputs_locked(struct merge_task *task, const struct entry_set 
                                 bool ahead, struct aftermath *after);
 static void
 start_due_locked(struct spine *spine, unsigned level, struct aftermath *after);
+static bool
+waits_in_flood_locked(const struct spine *spine, unsigned level, size_t count);
+static struct merge_task *due_task_locked(struct spine *spine, unsigned level);
+static bool nobody_reads_locked(const struct spine *spine);
+static struct merge_task *
+take_levels_above_locked(struct spine *spine, struct merge_task *task);
+static bool output_makes_due_locked(const struct spine *spine, unsigned level);
 static bool may_scout_locked(const struct spine *spine);
 static bool large_is_back_soon_locked(const struct spine *spine);
 static void queue_scout_locked(struct spine *spine, struct aftermath *after);
@@ -210,12 +220,12 @@ add_negatives(struct entry *entry, void *context)
 static void
 start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
 {
-    struct entry_set *loose = &spine->locked.loose;
-    struct merge_task *task = &spine->locked.tasks[level];
-    const size_t count = spine_due_locked(spine, level);
+    const struct entry_range range = {level, level + 1, 0, UINT64_MAX};
+    struct merge_task *task = due_task_locked(spine, level);
+    size_t count = spine_due_locked(spine, level);
 
     assert(mutex_is_held(&spine->mutex));
-    if (count == 0)
+    if (count == 0 || waits_in_flood_locked(spine, level, count))
         return;
     if (task->state != TASK_IDLE) {
         merge_task_hurry_locked(task, after);
@@ -224,9 +234,85 @@ start_due_locked(struct spine *spine, unsigned level, struct aftermath *after)
     if (slot_merge_can_wait(spine->policy, level, count) &&
         large_is_back_soon_locked(spine))
         return;
-    entry_set_take(loose, (struct entry_range){level, level + 1, 0, UINT64_MAX}, count,
-                   &task->inputs);
+    if (level == 0 && spine->locked.flood.is_on && count > pace_merge_min(0))
+        count = pace_merge_min(0);
+    entry_set_take(&spine->locked.loose, range, count, &task->inputs);
+    if (nobody_reads_locked(spine))
+        task = take_levels_above_locked(spine, task);
     merge_task_start_locked(task, after);
+}
+
+/* May what is due on the level wait for more? The scout ends that. */
+static bool
+waits_in_flood_locked(const struct spine *spine, unsigned level, size_t count)
+{
+    const size_t all = entry_set_sums(&spine->locked.loose).count;
+
+    assert(mutex_is_held(&spine->mutex));
+    return spine->locked.flood.is_on && may_scout_locked(spine) &&
+           count < pace_merge_min(level) &&
+           all < pace_batches_max(spine->options.backpressure_batches);
+}
+
+/* The task for what is due on the level. In a flood level 0 has that of the next level,
+ * too: while a thread merges there is something left that the inserting one can do. */
+static struct merge_task *
+due_task_locked(struct spine *spine, unsigned level)
+{
+    struct merge_task *task = &spine->locked.tasks[level];
+
+    assert(mutex_is_held(&spine->mutex));
+    if (level == 0 && task->state != TASK_IDLE && spine->locked.flood.is_on &&
+        spine->locked.tasks[1].state == TASK_IDLE)
+        return &spine->locked.tasks[1];
+    return task;
+}
+
+static bool
+nobody_reads_locked(const struct spine *spine)
+{
+    assert(mutex_is_held(&spine->mutex));
+    return spine->locked.flood.is_on || spine->locked.idle_waiters > 0;
+}
+
+/*
+ * Takes along the levels that the output would make due: each row is written once less,
+ * and while nobody reads it does no harm that small batches are there until a large merge
+ * ends. Returns the task of it all.
+ */
+static struct merge_task *
+take_levels_above_locked(struct spine *spine, struct merge_task *task)
+{
+    struct entry_set *loose = &spine->locked.loose;
+
+    assert(mutex_is_held(&spine->mutex));
+    for (;;) {
+        const struct entry_sums inputs = entry_set_sums(&task->inputs);
+        const unsigned level = slot_level(spine->policy, inputs.rows);
+        const struct entry_range range = {task->level + 1u, level + 1, 0, UINT64_MAX};
+        struct merge_task *above = &spine->locked.tasks[level];
+
+        if (level <= task->level || above->state != TASK_IDLE ||
+            !output_makes_due_locked(spine, level) ||
+            inputs.count + entry_set_sums_in(loose, range).count >
+                spine->policy->merge_max)
+            return task;
+        entry_set_take(loose, range, SIZE_MAX, &above->inputs);
+        entry_set_unite(&above->inputs, &task->inputs);
+        task = above;
+    }
+}
+
+/* Would one more batch make the level due? */
+static bool
+output_makes_due_locked(const struct spine *spine, unsigned level)
+{
+    const struct entry_sums sums = entry_set_level(&spine->locked.loose, level);
+    const struct slot_loose loose = {.count = sums.count + 1, .rows = sums.rows};
+    const size_t count = slot_merge_count(spine->policy, level, &loose);
+
+    return count > 0 && sums.storage_count == 0 &&
+           !waits_in_flood_locked(spine, level, count);
 }
 
 static bool
@@ -241,7 +327,7 @@ may_scout_locked(const struct spine *spine)
 }
 
 /* A reader has skipped something, or the runtime has nothing else to do. Looks at batches
- * with the lock open. */
+ * with the lock open; not while a flood lasts: it waits, and looks again. */
 static void
 scout_on_worker(struct job *job, uint64_t *fuel_rows)
 {
@@ -257,6 +343,13 @@ scout_on_worker(struct job *job, uint64_t *fuel_rows)
     (void)fuel_rows;
     mutex_lock(&spine->mutex);
     spine_enter_locked(spine);
+    if (stretch == NULL && flood_goes_on_locked(spine)) {
+        runtime_wait(spine->runtime, job, FLOOD_LOOK_DOUBLINGS);
+        after.kick = true;
+        spine_finish(spine, &after);
+        return;
+    }
+    spine_start_merges_locked(spine, &after);
     terms = company_terms_locked(spine);
     saved_max = spine->locked.saved_rows_max;
     cuts_saved = spine->locked.cuts_saved;

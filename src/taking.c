@@ -120,6 +120,7 @@ snapshot_take(struct spine *spine, bool must_add_up, struct spine_snapshot **out
             spine_changed_locked(spine, &after);
         spine_start_merges_locked(spine, &after);
     }
+    flood_end_locked(spine);
     for (;;) {
         spine_list_wait_locked(spine);
 

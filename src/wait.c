@@ -148,6 +148,8 @@ spine_wait_idle(struct spine *spine, uint64_t timeout_ns, struct spine_error *er
         spine->locked.idle_waiters++;
         for (unsigned level = 0; level < SPINE_LEVELS; level++)
             merge_task_hurry_locked(&spine->locked.tasks[level], &after);
+        /* What waits for more while a flood lasts. */
+        spine_start_merges_locked(spine, &after);
         if (after.kick) {
             mutex_unlock(&spine->mutex);
             aftermath_run(spine, &after);

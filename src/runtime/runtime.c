@@ -334,6 +334,12 @@ runtime_has_room(struct spine_runtime *runtime)
     return room;
 }
 
+unsigned
+runtime_threads(const struct spine_runtime *runtime)
+{
+    return runtime->executor->on_submit != NULL ? runtime->slices_max : 0;
+}
+
 bool
 runtime_is_inside(struct spine_runtime *runtime, const struct job *job)
 {

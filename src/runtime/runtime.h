@@ -226,6 +226,10 @@ bool runtime_run_here(struct spine_runtime *runtime, struct job *job);
  * such as can be spared. */
 bool runtime_has_room(struct spine_runtime *runtime);
 
+/* How many threads run its jobs at the same time, not counting those that wait for a
+ * disk; 0: none but its callers'. */
+unsigned runtime_threads(const struct spine_runtime *runtime);
+
 /* True when the calling thread is inside a slice of this job. No lock held. */
 bool runtime_is_inside(struct spine_runtime *runtime, const struct job *job);
 

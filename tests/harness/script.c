@@ -2,6 +2,7 @@
 #include "harness/script.h"
 
 #include "harness/fault.h"
+#include "harness/flood.h"
 #include "harness/lanes.h"
 
 #include <string.h>
@@ -101,6 +102,7 @@ script_init(struct script *script, struct rng *rng, const struct script_options 
         return false;
     }
     lanes_force(script->spines[0].spine, rng_chance(rng, 30));
+    flood_force(script->spines[0].spine, rng_chance(rng, 30));
     generator_init(&script->generator, rng, &schema, NULL);
     for (unsigned i = 0; i < SCRIPT_SPINES; i++)
         model_init(&script->spines[i].model, &schema);
@@ -350,6 +352,7 @@ step_fork(struct script *script, struct script_spine *at)
             return to->spine == NULL;
         HOLDS_OK(st);
         lanes_force(to->spine, rng_chance(script->rng, 30));
+        flood_force(to->spine, rng_chance(script->rng, 30));
         model_copy(&to->model, &at->model);
         to->frontier = at->frontier;
         to->pauses = 0;
