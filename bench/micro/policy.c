@@ -9,10 +9,12 @@
  * NAME-due: only what is due. NAME: merges ahead whenever nothing is due. start-2-8:
  * start counts that follow the load instead of merges ahead, at the levels of decades: 2
  * when nothing else is to do, 8 otherwise; start-3-8 with 3. "/10": there is something
- * else to do but after every tenth insert.
+ * else to do but after every tenth insert. flood: as in floods (pace.h), and what is
+ * written includes what then becomes of it once somebody waits until all is merged.
  */
 
 #include "micro/micro.h"
+#include "pace.h"
 #include "slots.h"
 
 #include <errno.h>
@@ -30,6 +32,8 @@ struct scenario {
     /* Batches at which a level merges then, and else; 0: as the policy says. */
     unsigned start_idle;
     unsigned start_busy;
+    /* More comes in than merges could take in. */
+    bool flood;
 };
 
 static const struct scenario scenarios[] = {
@@ -44,10 +48,14 @@ static const struct scenario scenarios[] = {
     {"start-2-8/10", SLOT_DECADES, false, 10, .start_idle = 2, .start_busy = 8},
     {"start-3-8/10", SLOT_DECADES, false, 10, .start_idle = 3, .start_busy = 8},
     {"start-8", SLOT_DECADES, false, 0, .start_busy = 8},
+    {"flood", SLOT_DECADES, .ahead = false, .flood = true},
 };
 
 struct world {
     struct slot_policy policy;
+    /* There is a flood; levels that become due merge with the one below. */
+    bool flood;
+    bool takes_above;
     uint64_t rows[BATCHES_MAX]; /* ascending */
     size_t count;
     uint64_t inserted;
@@ -61,6 +69,9 @@ static void world_insert(struct world *world, const struct scenario *scenario);
 static void world_start_at(struct world *world, unsigned count);
 static void world_settle(struct world *world);
 static bool merge_due(struct world *world);
+static size_t due_count(const struct world *world, unsigned level, size_t loose);
+static size_t end_of_level(const struct world *world, unsigned level, size_t begin);
+static size_t end_of_due(const struct world *world, size_t begin, size_t end);
 static void put(struct world *world, uint64_t rows);
 static void merge(struct world *world, size_t begin, size_t end);
 static void report(const struct world *world, const char *name);
@@ -74,6 +85,7 @@ simulate(const struct scenario *scenario, uint64_t rows, FILE *results)
 
     world = (struct world){0};
     slot_policy_init(&world.policy, scenario->levels, 14999);
+    world.flood = world.takes_above = scenario->flood;
     while (world.inserted < rows) {
         world_insert(&world, scenario);
         world.count_sum += world.count;
@@ -139,20 +151,61 @@ merge_due(struct world *world)
 
     while (begin < world->count) {
         const unsigned level = slot_level(&world->policy, world->rows[begin]);
-        size_t end = begin;
+        const size_t end = end_of_level(world, level, begin);
+        const size_t count = due_count(world, level, end - begin);
 
-        while (end < world->count &&
-               slot_level(&world->policy, world->rows[end]) == level)
-            end++;
-        const size_t count = slot_merge_count(&world->policy, level,
-                                              &(struct slot_loose){.count = end - begin});
         if (count > 0) {
-            merge(world, begin, begin + count);
+            const size_t due = begin + count;
+
+            merge(world, begin, world->takes_above ? end_of_due(world, begin, due) : due);
             return true;
         }
         begin = end;
     }
     return false;
+}
+
+/* How many of the batches of a level merge. */
+static size_t
+due_count(const struct world *world, unsigned level, size_t loose)
+{
+    if (world->flood && loose < pace_merge_min(level))
+        return 0;
+    return slot_merge_count(&world->policy, level, &(struct slot_loose){.count = loose});
+}
+
+static size_t
+end_of_level(const struct world *world, unsigned level, size_t begin)
+{
+    size_t end = begin;
+
+    while (end < world->count && slot_level(&world->policy, world->rows[end]) <= level)
+        end++;
+    return end;
+}
+
+/* The end of what merges with the batches from `begin` to `end`, which are all of their
+ * level: the levels that their sum makes due. */
+static size_t
+end_of_due(const struct world *world, size_t begin, size_t end)
+{
+    for (;;) {
+        uint64_t sum = 0;
+
+        for (size_t i = begin; i < end; i++)
+            sum += world->rows[i];
+        const unsigned level = slot_level(&world->policy, sum);
+        const size_t end_above = end_of_level(world, level, end);
+        size_t loose = 1;
+
+        for (size_t i = end; i < end_above; i++)
+            loose += slot_level(&world->policy, world->rows[i]) == level;
+        if (level <= slot_level(&world->policy, world->rows[end - 1]) ||
+            due_count(world, level, loose) == 0 ||
+            end_above - begin > world->policy.merge_max)
+            return end;
+        end = end_above;
+    }
 }
 
 static void
@@ -183,7 +236,12 @@ merge(struct world *world, size_t begin, size_t end)
 static double
 written_per_row(const struct world *world)
 {
-    return (double)world->written / (double)world->inserted;
+    static struct world settled;
+
+    settled = *world;
+    settled.flood = false;
+    world_settle(&settled);
+    return (double)settled.written / (double)settled.inserted;
 }
 
 static double
