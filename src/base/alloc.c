@@ -41,6 +41,11 @@
 #define KEPT_BYTES ((size_t)8 << 20)
 #define KEPT_PART 24
 
+/* Pages of smaller pieces come one by one, as where pages have another size. */
+#define POPULATED_MIN ((size_t)64 << 10)
+#define PAGE_BYTES 4096u
+
+static void populate(void *memory, size_t bytes);
 static void *malloc_alloc(void *context, size_t bytes);
 static void malloc_free(void *context, void *memory, size_t bytes);
 static size_t piece_bytes(void *memory, size_t bytes);
@@ -89,6 +94,37 @@ mem_alloc(size_t bytes)
     if (memory != NULL)
         count_bytes(bytes, 0);
     return memory;
+}
+
+void *
+mem_alloc_whole(size_t bytes)
+{
+    void *memory = mem_alloc(bytes);
+
+    if (memory != NULL && bytes >= POPULATED_MIN && allocator.on_alloc == malloc_alloc)
+        populate(memory, bytes);
+    return memory;
+}
+
+/* Has the system give the whole pages of it, unless the last of these is there already,
+ * as it is in memory that was used before. */
+static void
+populate(void *memory, size_t bytes)
+{
+#ifdef MADV_POPULATE_WRITE
+    const uintptr_t page = PAGE_BYTES;
+    const uintptr_t begin = ((uintptr_t)memory + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)memory + bytes) / page * page;
+    unsigned char there = 0;
+
+    /* A system that cannot do it gives the pages one by one. */
+    if (!KEEPS_NOTHING && mincore((void *)(end - page), page, &there) == 0 &&
+        (there & 1) == 0)
+        (void)madvise((void *)begin, end - begin, MADV_POPULATE_WRITE);
+#else
+    (void)memory;
+    (void)bytes;
+#endif
 }
 
 void *

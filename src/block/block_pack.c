@@ -132,7 +132,7 @@ block_alloc(size_t image_bytes)
 {
     const size_t bytes =
         sizeof(struct block) + image_bytes + (IMAGE_ALIGNMENT - _Alignof(max_align_t));
-    uint8_t *const memory = mem_alloc(bytes);
+    uint8_t *const memory = mem_alloc_whole(bytes);
     const uintptr_t least = (uintptr_t)memory + sizeof(struct block);
     struct block *block;
 

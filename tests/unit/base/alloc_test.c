@@ -92,6 +92,31 @@ zeroed_memory_is_zero(void **state)
     mem_free(clean, 4096);
 }
 
+/* Of no size is more touched than what was asked for; what is used again stays. */
+static void
+memory_that_is_written_as_a_whole_is_as_any(void **state)
+{
+    const size_t sizes[] = {1, 4096, 65535, 65536, 65537, 400000, 3000000};
+
+    (void)state;
+    for (unsigned round = 0; round < 3; round++)
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            unsigned char *memory = mem_alloc_whole(sizes[i]);
+            unsigned char *other = mem_alloc_whole(sizes[i]);
+
+            assert_non_null(memory);
+            assert_non_null(other);
+            assert_int_equal(spine_allocated_bytes(), 2 * sizes[i]);
+            memset(memory, 1, sizes[i]);
+            memset(other, 2, sizes[i]);
+            assert_int_equal(memory[0], 1);
+            assert_int_equal(memory[sizes[i] - 1], 1);
+            mem_free(other, sizes[i]);
+            mem_free(memory, sizes[i]);
+        }
+    assert_int_equal(spine_allocated_bytes(), 0);
+}
+
 static void
 products_that_overflow_are_refused(void **state)
 {
@@ -198,6 +223,7 @@ refusals_change_nothing(void **state)
     const uint32_t *const items_before = items;
     const size_t capacity_before = capacity;
     assert_null(mem_alloc(1));
+    assert_null(mem_alloc_whole(1000000));
     assert_null(mem_zalloc(1));
     assert_null(mem_alloc_array(1, 1));
     assert_null(mem_resize(items, capacity * sizeof *items, 100));
@@ -255,6 +281,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_out_are_counted),
         cmocka_unit_test(zeroed_memory_is_zero),
+        cmocka_unit_test(memory_that_is_written_as_a_whole_is_as_any),
         cmocka_unit_test(products_that_overflow_are_refused),
         cmocka_unit_test(arrays_grow_by_half_and_keep_their_items),
         cmocka_unit_test(a_given_allocator_is_used_for_all),
