@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * tuple_probe [rows [samples]]: probes by keys of several columns beside probes by
+ * tuple_probe [rows [samples [kind]]]: probes by keys of several columns beside probes by
  * numbers u64, of 10,000 ascending keys of which half are there, in ten batches, half of
  * the rows in one. Tuples are encoded from their columns, and the values found are
  * decoded, all of which counts. In millions of keys per second: median, least, most.
- * Samples take turns.
+ * Samples take turns, unless a `kind`, 0 for numbers, is measured alone.
  */
 
 #include "spine/spine.h"
@@ -41,6 +41,12 @@ struct source {
     double *small_real;
     char *text;
     uint64_t *offsets;
+};
+
+/* Kinds [begin, end) are measured. */
+struct kinds {
+    enum kind begin;
+    enum kind end;
 };
 
 /* What is measured of a kind. Its probe and its page have the memory of their kind: hosts
@@ -228,13 +234,13 @@ batch_of(enum kind kind, const struct spine_schema *schema, struct source *sourc
 }
 
 static void
-subjects_new(struct subject *subjects, size_t rows)
+subjects_new(struct subject *subjects, struct kinds kinds, size_t rows)
 {
     struct spine_batch *batches[KINDS][BATCHES];
     struct source source;
     uint64_t number = 0;
 
-    for (enum kind kind = 0; kind < KINDS; kind++)
+    for (enum kind kind = kinds.begin; kind < kinds.end; kind++)
         subjects[kind] = (struct subject){.schema = schema_of(kind)};
     source_new(&source, rows);
     for (size_t b = 0; b < BATCHES; b++) {
@@ -242,11 +248,11 @@ subjects_new(struct subject *subjects, size_t rows)
         for (size_t i = 0; i < count; i++)
             source.words[i] = word_of(number++);
         source_fill(&source, count);
-        for (enum kind kind = 0; kind < KINDS; kind++)
+        for (enum kind kind = kinds.begin; kind < kinds.end; kind++)
             batches[kind][b] = batch_of(kind, &subjects[kind].schema, &source, count);
     }
     source_free(&source);
-    for (enum kind kind = 0; kind < KINDS; kind++) {
+    for (enum kind kind = kinds.begin; kind < kinds.end; kind++) {
         require(spine_snapshot_of_batches(&subjects[kind].schema, batches[kind], BATCHES,
                                           &subjects[kind].snapshot, NULL) == SPINE_OK,
                 "a snapshot");
@@ -258,9 +264,9 @@ subjects_new(struct subject *subjects, size_t rows)
 }
 
 static void
-subjects_free(struct subject *subjects)
+subjects_free(struct subject *subjects, struct kinds kinds)
 {
-    for (enum kind kind = 0; kind < KINDS; kind++) {
+    for (enum kind kind = kinds.begin; kind < kinds.end; kind++) {
         spine_tuple_page_free(subjects[kind].page);
         spine_probe_free(subjects[kind].probe);
         spine_snapshot_unref(subjects[kind].snapshot);
@@ -320,25 +326,27 @@ main(int argc, char **argv)
 {
     const size_t rows = argc > 1 ? (size_t)strtod(argv[1], NULL) : 4000000;
     const unsigned samples = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 41;
+    const enum kind only = argc > 3 ? (enum kind)strtoul(argv[3], NULL, 10) : KINDS;
+    const struct kinds kinds = {only < KINDS ? only : 0, only < KINDS ? only + 1 : KINDS};
     struct subject subjects[KINDS];
     struct source source;
 
     require(rows >= 100 * PROBES && samples > 0, "rows >= 1000000, samples > 0");
-    subjects_new(subjects, rows);
+    subjects_new(subjects, kinds, rows);
     source_new(&source, PROBES);
     /* The first of them build lookup filters. */
     for (unsigned turn = 0; turn < 2 * samples; turn++) {
         draw_words(source.words, rows, turn);
         source_fill(&source, PROBES);
-        for (enum kind kind = 0; kind < KINDS; kind++) {
+        for (enum kind kind = kinds.begin; kind < kinds.end; kind++) {
             if (turn == samples)
                 subjects[kind].samples.count = 0;
             probe_once(kind, &subjects[kind], &source);
         }
     }
-    for (enum kind kind = 0; kind < KINDS; kind++)
+    for (enum kind kind = kinds.begin; kind < kinds.end; kind++)
         samples_print(&subjects[kind].samples, names[kind]);
     source_free(&source);
-    subjects_free(subjects);
+    subjects_free(subjects, kinds);
     return 0;
 }
