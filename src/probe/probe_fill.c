@@ -18,22 +18,13 @@ static bool ends_with_chunk(const struct spine_probe *probe);
 static size_t room_left(struct spine_probe *probe);
 static void count_given_bytes(struct spine_probe *probe);
 static void give_staged(struct spine_probe *probe);
+static size_t give_plain(struct spine_probe *probe, size_t begin, size_t room,
+                         uint64_t given, uint64_t *ends);
 static inline bool
-give_single(struct spine_probe *probe, const struct hit *hit, size_t room, bool is_plain);
+give_single(struct spine_probe *probe, const struct hit *hit, size_t room);
 static enum spine_status give_key(struct spine_probe *probe, bool *done);
 static enum spine_status
 give_hit(struct spine_probe *probe, struct hit *hit, size_t room, bool *done);
-
-/* probe_append_values() of one row: its value is bytes, it has one weight and no time. */
-static inline void
-append_plain_value(struct rows *to, const struct rows *from, size_t begin)
-{
-    const size_t at = to->count++;
-
-    to->lo[at] = from->lo[begin];
-    to->value[at] = from->value[begin];
-    to->weight[at] = from->weight[begin];
-}
 
 enum spine_status
 probe_fill(struct spine_probe *probe)
@@ -91,6 +82,7 @@ ends_with_chunk(const struct spine_probe *probe)
 static void
 give_staged(struct spine_probe *probe)
 {
+    const struct layout *const layout = &probe->layout;
     const uint32_t *const heads = probe->heads;
     const size_t chunk_begin = probe->chunk_begin, chunk_end = probe->chunk_end;
     const size_t room = room_left(probe);
@@ -99,19 +91,28 @@ give_staged(struct spine_probe *probe)
     const uint64_t rows_given = probe->row_count;
     const bool none = probe->has_through || probe->ranges ||
                       probe->options.want != SPINE_PROBE_ROWS ||
-                      probe->layout.row_kind != ROW_WIDE;
-    const bool is_plain = probe->layout.value.spans && !probe->layout.timed &&
-                          probe->layout.weight_count == 1;
+                      layout->row_kind != ROW_WIDE;
+    const bool is_plain =
+        !none && layout->value.spans && !layout->timed && layout->weight_count == 1;
     size_t at = begin, found = 0;
 
     for (; at < chunk_end; at++) {
-        const uint32_t head = heads[at - chunk_begin];
-        const size_t left = room - (probe->rows.count - rows_before);
+        size_t left = room - (probe->rows.count - rows_before);
+        uint32_t head;
 
-        if (left == 0)
+        if (is_plain) {
+            const size_t before = probe->rows.count;
+
+            at = give_plain(probe, at, left, rows_given - rows_before,
+                            ends + (at - begin));
+            found += probe->rows.count - before;
+            left -= probe->rows.count - before;
+        }
+        if (left == 0 || at == chunk_end)
             break;
+        head = heads[at - chunk_begin];
         if (head != HIT_NONE) {
-            if (none || !give_single(probe, &probe->hits[head], left, is_plain))
+            if (none || !give_single(probe, &probe->hits[head], left))
                 break;
             found++;
         }
@@ -123,9 +124,47 @@ give_staged(struct spine_probe *probe)
     probe->row_count = rows_given + (probe->rows.count - rows_before);
 }
 
-/* `is_plain`: of rows as append_plain_value() says. */
+/*
+ * Those from `begin` on that have at most one row, of values that are bytes, with one
+ * weight and no time, as long as less than `room` rows are given. Returns where they end,
+ * and `ends` of each, `given` more than there are rows. Which keys are there nobody can
+ * guess: of one that is not some row is written, and then the next one over it.
+ */
+static size_t
+give_plain(struct spine_probe *probe, size_t begin, size_t room, uint64_t given,
+           uint64_t *ends)
+{
+    const struct rows from = probe->staged, to = probe->rows;
+    const uint32_t *const heads = probe->heads;
+    const struct hit *const hits = probe->hits;
+    const size_t chunk_begin = probe->chunk_begin, chunk_end = probe->chunk_end;
+    const size_t most = to.capacity - to.count < room ? to.capacity : to.count + room;
+    size_t row = to.count, at;
+
+    if (from.count == 0)
+        return begin;
+    assert(probe->hit_count > 0);
+    for (at = begin; at < chunk_end && row < most; at++) {
+        const uint32_t head = heads[at - chunk_begin];
+        const bool is_there = head != HIT_NONE;
+        const struct hit *const hit = &hits[is_there ? head : 0];
+        const size_t staged = is_there ? hit->staged : 0;
+
+        if (is_there &&
+            (hit->next != HIT_NONE || staged == HIT_NONE || hit->end - hit->begin != 1))
+            break;
+        to.lo[row] = from.lo[staged];
+        to.value[row] = from.value[staged];
+        to.weight[row] = from.weight[staged];
+        row += is_there;
+        *ends++ = given + row;
+    }
+    probe->rows.count = row;
+    return at;
+}
+
 static inline bool
-give_single(struct spine_probe *probe, const struct hit *hit, size_t room, bool is_plain)
+give_single(struct spine_probe *probe, const struct hit *hit, size_t room)
 {
     struct rows *const rows = &probe->rows;
     const size_t count = (size_t)(hit->end - hit->begin);
@@ -133,11 +172,8 @@ give_single(struct spine_probe *probe, const struct hit *hit, size_t room, bool 
     if (hit->next != HIT_NONE || hit->staged == HIT_NONE || count > room ||
         rows->capacity - rows->count < count)
         return false;
-    if (is_plain && count == 1)
-        append_plain_value(rows, &probe->staged, hit->staged);
-    else
-        probe_append_values(&probe->layout, rows, &probe->staged, hit->staged,
-                            hit->staged + count);
+    probe_append_values(&probe->layout, rows, &probe->staged, hit->staged,
+                        hit->staged + count);
     return true;
 }
 
