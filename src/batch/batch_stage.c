@@ -17,6 +17,12 @@ static inline enum spine_status
 probe_keep_cells(const struct layout *layout, const struct pin *pin,
                  const struct probe_keys *keys, struct rows *out, size_t begin);
 
+static inline const struct image *
+hit_image(const struct fence *fence, const struct held_blocks *held, uint32_t block)
+{
+    return fence->block != NULL ? block_image(fence->block) : held_image(held, block);
+}
+
 /* Are rows two words of eight bytes? */
 static bool
 rows_are_pairs(const struct layout *layout)
@@ -61,37 +67,77 @@ rows_are_plain_bytes(const struct layout *layout)
            layout->weight_count == 1;
 }
 
-/*
- * The only row of a key, as rows_are_plain_bytes(): what image_stage_hit() would do,
- * without asking. False, and nothing done, for what is rare, or has no memory yet.
- */
-static inline bool
-stage_plain_bytes(const struct layout *layout, const struct image *image,
-                  const struct cell *key, const struct hit *hit, struct arena *copies,
-                  struct rows *out)
-{
-    const int8_t *const weights = image_array(image, PART_WEIGHTS);
-    const size_t at = hit->begin, to = out->count;
+/* A block that hits are in, when rows are as rows_are_plain_bytes() says. */
+struct plain_block {
+    uint32_t block;
+    /* A key whose rows end here may go on in the next block. */
+    uint32_t rows;
     struct column values;
-    struct span value;
+    /* NULL: all are 1. */
+    const int8_t *weights;
+};
 
-    if (hit->end != at + 1 || image->at[PART_ENDS_OF_TIMES] != 0 ||
-        image->weight_bytes > 1 || image_has(image, IMAGE_WEIGHTS_FRAMED))
-        return false;
-    values = image_values(image);
-    value = column_span(&layout->value, &values, at);
-    if (value.size - 1 >= COPY_BYTES_MAX || value.size > copies->left)
-        return false;
-    out->hi[to] = key->word;
-    if (layout->key.spans)
-        out->key[to] = key->span;
-    out->lo[to] = cell_prefix(value.data, value.size);
-    out->value[to] = (struct span){copies->at, value.size};
-    copy_cell(copies->at, value.data, value.size, COPY_FEW_PIECES);
-    arena_take(copies, value.size);
-    out->weight[to] = image->weight_bytes == 0 ? 1 : weights[at];
-    out->count = to + 1;
-    return true;
+/* False: values may have several rows, or weights are rare ones. */
+static bool
+plain_block_init(struct plain_block *plain, const struct spine_batch *batch,
+                 const struct held_blocks *held, uint32_t block)
+{
+    const struct fence *const fence = &batch->fences[block];
+    const struct image *const image = hit_image(fence, held, block);
+
+    *plain = (struct plain_block){
+        .block = block, .rows = fence->rows, .values = image_values(image)};
+    if (image->weight_bytes > 0)
+        plain->weights = image_array(image, PART_WEIGHTS);
+    return image->at[PART_ENDS_OF_TIMES] == 0 && image->weight_bytes <= 1 &&
+           !image_has(image, IMAGE_WEIGHTS_FRAMED);
+}
+
+/*
+ * The hits [begin, end), as long as each is the only row of its key: what
+ * image_stage_hit() would do, without asking. Returns where it stops: at what is rare, or
+ * has no memory yet. There is room for the rows.
+ */
+static size_t
+stage_plain_bytes(const struct spine_batch *batch, const struct probe_keys *keys,
+                  const struct held_blocks *held, const struct found_hits *found,
+                  size_t begin, size_t end)
+{
+    const struct cell_layout *const layout = &batch->layout.value;
+    struct plain_block plain = {.block = HIT_NONE};
+    /* What is written may be anything, as far as compilers know. */
+    const struct rows to = *found->staged;
+    const struct cell *const cells = keys->cells;
+    const bool key_spans = batch->layout.key.spans;
+    uint8_t *copy = keys->arena->at;
+    size_t left = keys->arena->left, row = to.count, i;
+
+    for (i = begin; i < end; i++, row++) {
+        struct hit *const hit = &found->hits[i];
+        const size_t at = hit->begin;
+        struct span value;
+
+        if (hit->block != plain.block &&
+            !plain_block_init(&plain, batch, held, hit->block))
+            break;
+        value = column_span(layout, &plain.values, at);
+        if (hit->end != at + 1 || hit->end == plain.rows ||
+            value.size - 1 >= COPY_BYTES_MAX || value.size > left)
+            break;
+        to.hi[row] = cells[hit->key].word;
+        if (key_spans)
+            to.key[row] = cells[hit->key].span;
+        to.lo[row] = cell_prefix(value.data, value.size);
+        to.value[row] = (struct span){copy, value.size};
+        copy_cell(copy, value.data, value.size, COPY_FEW_PIECES);
+        copy += value.size;
+        left -= value.size;
+        to.weight[row] = plain.weights == NULL ? 1 : plain.weights[at];
+        hit->staged = (uint32_t)row;
+    }
+    found->staged->count = row;
+    arena_take(keys->arena, keys->arena->left - left);
+    return i;
 }
 
 static inline enum spine_status
@@ -132,16 +178,24 @@ batch_stage_hits(const struct spine_batch *batch, const struct probe_keys *keys,
 
         if (hit->end - hit->begin > (int)HIT_ROWS_MAX || goes_on(batch, hit))
             continue;
-        image = fence->block != NULL ? block_image(fence->block)
-                                     : held_image(held, hit->block);
         if (out->capacity - out->count < HIT_ROWS_MAX &&
             !rows_reserve(layout, out, out->count + HIT_ROWS_MAX))
             return SPINE_NOMEM;
+        if (plain_bytes && hit->end == hit->begin + 1) {
+            const size_t most =
+                out->capacity < found->staged_max ? out->capacity : found->staged_max;
+            const size_t left = found->count - i, room = most - out->count;
+            const size_t stop = stage_plain_bytes(batch, keys, held, found, i,
+                                                  i + (left < room ? left : room));
+
+            if (stop > i) {
+                i = stop - 1;
+                continue;
+            }
+        }
+        image = hit_image(fence, held, hit->block);
         hit->staged = (uint32_t)out->count;
         if (pairs && stage_pairs(image, keys->words[hit->key], hit, out))
-            continue;
-        if (plain_bytes && stage_plain_bytes(layout, image, &keys->cells[hit->key], hit,
-                                             keys->arena, out))
             continue;
         st = wide ? stage_wide_hit(image, keys, hit, fence->block != NULL, out, layout)
                   : image_stage(layout, image, hit->begin, hit->end, keys->arena, out);
