@@ -47,7 +47,13 @@ struct column_target {
     uint8_t outer;
     uint8_t inner;
     bool is_tail;
+    /* The bytes of the columns that follow, if that is known: not inside of a tuple, nor
+     * before a string. */
+    size_t behind;
 };
+
+/* No such number. */
+#define BEHIND_UNKNOWN SIZE_MAX
 
 static enum spine_status
 decode_fixed(struct tuple_store *store, const uint8_t *cells, struct decoding *decoding);
@@ -67,7 +73,11 @@ static void get_fixed(struct decoding *decoding, const struct column_target *tar
 static void check_bools(struct decoding *decoding, const struct column_target *target);
 static void
 get_fixed_bytes(struct decoding *decoding, const struct column_target *target);
+static size_t bytes_behind(const struct decoding *decoding,
+                           const struct spine_tuple_type *type, size_t index);
 static void get_strings(struct decoding *decoding, const struct column_target *target);
+static size_t get_plain_strings(struct decoding *decoding,
+                                const struct column_target *target, size_t begin);
 static bool
 get_string(struct decoding *decoding, const struct column_target *target, size_t i);
 static void fail_row(struct decoding *decoding, size_t row, const char *reason);
@@ -151,7 +161,11 @@ get_columns(struct decoding *decoding, struct tuple_store *store, const uint8_t 
             .outer = flip,
             .inner = flip ^ order_flip(&type->columns[i]),
             .is_tail = column_is_tail(type, i, decoding->nested),
+            .behind = BEHIND_UNKNOWN,
         };
+
+        if (!tuple_column_is_fixed(target.column))
+            target.behind = bytes_behind(decoding, type, i);
 
         if (!reserve_column(decoding, &target)) {
             decoding->has_no_memory = true;
@@ -386,20 +400,98 @@ get_fixed_bytes(struct decoding *decoding, const struct column_target *target)
     given(decoding, bytes);
 }
 
+static size_t
+bytes_behind(const struct decoding *decoding, const struct spine_tuple_type *type,
+             size_t index)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = index + 1; i < type->count; i++) {
+        const struct spine_column *const column = &type->columns[i];
+
+        if (!tuple_column_is_fixed(column))
+            return BEHIND_UNKNOWN;
+        bytes += tuple_column_bytes(column) + column->nullable;
+    }
+    return decoding->nested ? BEHIND_UNKNOWN : (size_t)bytes;
+}
+
 static void
 get_strings(struct decoding *decoding, const struct column_target *target)
 {
     struct column_store *const store = target->store;
+    const bool is_plain = target->behind != BEHIND_UNKNOWN && target->there == NULL &&
+                          target->inner == 0 && decoding->is_short;
 
     if (decoding->begin == 0)
         store->offsets[0] = 0;
     for (size_t i = 0; i < decoding->rows; i++) {
         const bool is_there = target->there == NULL || target->there[i] != 0;
 
+        if (is_plain)
+            i = get_plain_strings(decoding, target, i);
+        if (i == decoding->rows)
+            return;
+
         if ((is_there || !target->column->nullable) && !get_string(decoding, target, i))
             return;
         store->offsets[decoding->begin + i + 1] = store->values_bytes;
     }
+}
+
+/* Copies `size` bytes, at least one piece and at most COPY_FEW_PIECES. Is none of them
+ * zero? */
+static inline bool
+copy_without_zero(uint8_t *to, const uint8_t *from, size_t size)
+{
+    typedef uint8_t piece __attribute__((vector_size(COPY_PIECE_BYTES)));
+    const size_t last = size - COPY_PIECE_BYTES;
+    piece zeros = {0};
+    uint64_t halves[2];
+
+    for (size_t i = 0; i < COPY_FEW_PIECES; i++) {
+        const size_t at = i * COPY_PIECE_BYTES < last ? i * COPY_PIECE_BYTES : last;
+        piece bytes;
+
+        memcpy(&bytes, from + at, sizeof bytes);
+        memcpy(to + at, &bytes, sizeof bytes);
+        zeros |= (piece)(bytes == 0);
+    }
+    memcpy(halves, &zeros, sizeof halves);
+    return (halves[0] | halves[1]) == 0;
+}
+
+/* Appends the strings of rows from `begin` on that end where the columns behind begin, as
+ * all do, as long as they are short and have no zeros, as most have not. Returns the
+ * first row of which that is not so, if it is a tuple at all. */
+static size_t
+get_plain_strings(struct decoding *decoding, const struct column_target *target,
+                  size_t begin)
+{
+    struct column_store *const store = target->store;
+    const size_t end_bytes = target->is_tail ? 0 : 2;
+    const size_t behind = end_bytes + target->behind;
+    const uint8_t **const at = decoding->at;
+    const uint8_t *const *const end = decoding->end;
+    uint64_t *const offsets = store->offsets + decoding->begin + 1;
+    uint8_t *const values = store->values, *to = values + store->values_bytes;
+    size_t i;
+
+    for (i = begin; i < decoding->rows; i++) {
+        const uint8_t *const from = at[i];
+        const size_t size = (size_t)(end[i] - from) - behind;
+
+        /* Also less than nothing is too much. */
+        if (size - COPY_PIECE_BYTES > (COPY_FEW_PIECES - 1) * COPY_PIECE_BYTES ||
+            (!copy_without_zero(to, from, size) && !target->is_tail) ||
+            (!target->is_tail && (from[size] | from[size + 1]) != 0))
+            break;
+        to += size;
+        at[i] = from + size + end_bytes;
+        offsets[i] = (uint64_t)(to - values);
+    }
+    store->values_bytes = (size_t)(to - values);
+    return i;
 }
 
 /* Appends the content of row i's string. */
