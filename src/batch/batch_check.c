@@ -45,6 +45,9 @@ static enum spine_status check_fence(struct batch_walk *check);
 static enum spine_status check_cells(const struct batch_walk *check);
 static enum spine_status check_marks(const struct batch_walk *check);
 static enum spine_status check_edges(const struct batch_walk *check);
+static enum spine_status check_guides(const struct batch_walk *check);
+static struct span
+key_of_block(const struct batch_walk *check, uint32_t at, uint8_t *scratch);
 static enum spine_status check_info(const struct batch_walk *check);
 static bool
 datum_equals(const struct cell_layout *layout, union spine_datum a, union spine_datum b);
@@ -78,6 +81,7 @@ batch_check(const struct spine_batch *batch, batch_progress_fn *on_progress,
         TRY(check_cells(&check));
         TRY(check_fence(&check));
         TRY(check_edges(&check));
+        TRY(check_guides(&check));
         if (check.filters != NULL)
             TRY(lookup_check_block(check.filters, batch, check.at, check.pin.image,
                                    error));
@@ -268,6 +272,57 @@ check_edges(const struct batch_walk *check)
                memcmp(&spread, &batch->spreads[check->at], sizeof spread) == 0,
            "the edge of block %zu is not its last key", check->at);
     return SPINE_OK;
+}
+
+/* What lies in front of a block in memory. */
+static enum spine_status
+check_guides(const struct batch_walk *check)
+{
+    const struct cell_layout *const layout = &check->batch->layout.key;
+    const struct block *const block = check->batch->fences[check->at].block;
+    const struct image *const image = check->pin.image;
+    const size_t count = guide_count(layout, image->key_count);
+    const size_t shared = count > 0 ? check->batch->spreads[check->at].shared : 0;
+    uint8_t scratch[2][FIXED_PAIR_BYTES];
+    struct guide_leap leap;
+    struct span first;
+
+    if (block == NULL || count == 0)
+        return SPINE_OK;
+    leap = *block_leap(block, count);
+    first = key_of_block(check, 0, scratch[0]);
+    for (uint32_t i = 0; i < image->key_count; i++) {
+        const struct span key = key_of_block(check, i, scratch[1]);
+
+        EXPECT(i % GUIDE_STEP > 0 || block_guides(block, count)[i / GUIDE_STEP] ==
+                                         guide_word(key, shared, leap),
+               "guide %" PRIu32 " of block %zu is not its key", i / GUIDE_STEP,
+               check->at);
+        EXPECT(block_fingerprints(block, count)[i] == fingerprint_of(key),
+               "fingerprint %" PRIu32 " of block %zu is not that of its key", i,
+               check->at);
+        EXPECT(leap.bytes == 0 || memcmp(first.data + shared + leap.at,
+                                         key.data + shared + leap.at, leap.bytes) == 0,
+               "block %zu: guides leave out what is not in all keys", check->at);
+    }
+    return SPINE_OK;
+}
+
+/* Key `at` of the block; bytes that are no span are written to `scratch`. */
+static struct span
+key_of_block(const struct batch_walk *check, uint32_t at, uint8_t *scratch)
+{
+    const struct image *const image = check->pin.image;
+    const struct rows *const rows = &check->rows;
+    const size_t row =
+        check->rows_begin + image_row_begin(image, image_value_begin(image, at));
+    struct cell cell = {.word = rows->hi[row]};
+
+    if (check->batch->layout.key.spans)
+        cell.span = rows->key[row];
+    else
+        cell.rest = rows->lo[row];
+    return cell_as_span(&check->batch->layout.key, &cell, scratch);
 }
 
 static enum spine_status

@@ -9,6 +9,26 @@
 
 #define STEPS 8u
 
+/* The bundles that are at some step. */
+struct turns {
+    struct word_gaps gaps;
+    struct cell_bundle bundles[STEPS];
+    /* Where what is given begins. */
+    struct hit *to;
+};
+
+/* What is done in turn `turn` once its first bundle is located; returns how many it has
+ * written to `to`. */
+typedef size_t
+turn_fn(struct probe_find *find, struct turns *turns, size_t turn, struct hit *to);
+
+static size_t go_through(struct probe_find *find, struct hit *to, turn_fn *on_turn);
+static turn_fn find_guided;
+static turn_fn find_held;
+static turn_fn place_cells;
+static inline size_t give_found(const struct probe_find *find, struct turns *turns,
+                                size_t turn, struct hit *to);
+static void narrow_cells(const struct probe_find *find, struct turns *turns, size_t turn);
 static void
 cells_locate(struct probe_find *find, size_t begin, struct cell_bundle *bundle);
 static void cells_find_blocks(struct probe_find *find, struct cell_bundle *bundle);
@@ -19,12 +39,18 @@ static size_t
 cells_give(const struct probe_find *find, struct cell_bundle *bundle, struct hit *to);
 static size_t begin_places(const struct cell_bundle *bundle, struct hit *places);
 
-/* Where value `at` of an image lies. */
-WORD_SEARCH struct cell_lines
-value_lines(const struct cell_layout *layout, const struct image *image, size_t at)
+/* The bundle that was located `age` turns ago. */
+WORD_SEARCH struct cell_bundle *
+bundle_at(struct turns *turns, size_t turn, size_t age)
 {
-    const uintptr_t cells = (uintptr_t)image_array(image, PART_VALUE_CELLS);
-    struct column values;
+    return &turns->bundles[(turn + STEPS - age) % STEPS];
+}
+
+/* Where value `at` of a block lies. */
+WORD_SEARCH struct cell_lines
+value_lines(const struct cell_layout *layout, const struct column *values, size_t at)
+{
+    const uintptr_t cells = (uintptr_t)values->cells;
     uintptr_t begin;
 
     switch (layout->shape) {
@@ -32,19 +58,18 @@ value_lines(const struct cell_layout *layout, const struct image *image, size_t 
         break;
     case SHAPE_WORD4:
     case SHAPE_WORD8:
-        begin = cells + (image_has(image, IMAGE_VALUES_FRAMED)
-                             ? at * image->value_frame.width / 8
-                             : at * layout->bytes);
+        begin = values->frame != NULL
+                    ? (uintptr_t)frame_bits(values->frame) + at * values->frame->width / 8
+                    : cells + at * layout->bytes;
         return (struct cell_lines){begin, begin};
     case SHAPE_FIXED:
         begin = cells + at * layout->bytes;
         return (struct cell_lines){begin, begin + layout->bytes};
     case SHAPE_BYTES:
-        values = image_values(image);
-        if (values.picks != NULL)
-            at = (size_t)frame_word(values.picks, at);
-        return (struct cell_lines){cells + (at > 0 ? column_end(&values, at - 1) : 0),
-                                   cells + column_end(&values, at)};
+        if (values->picks != NULL)
+            at = (size_t)frame_word(values->picks, at);
+        return (struct cell_lines){cells + (at > 0 ? column_end(values, at - 1) : 0),
+                                   cells + column_end(values, at)};
     }
     return (struct cell_lines){cells, cells};
 }
@@ -56,12 +81,12 @@ cells_reach(const struct probe_find *find, struct cell_bundle *bundle)
     size_t count = 0;
 
     for (uint32_t i = 0; i < bundle->count; i++) {
-        const struct image *const image = bundle_view(bundle, i)->image;
+        const struct block_view *const view = bundle_view(bundle, i);
 
         /* Rows of values with several times are somewhere near. */
-        if (image->at[PART_ENDS_OF_TIMES] == 0)
+        if (view->image->at[PART_ENDS_OF_TIMES] == 0)
             lines[count++] =
-                value_lines(&find->batch->layout.value, image, bundle->at[i]);
+                value_lines(&find->batch->layout.value, &view->values, bundle->at[i]);
     }
     prefetch_lines(lines, count);
 }
@@ -69,80 +94,104 @@ cells_reach(const struct probe_find *find, struct cell_bundle *bundle)
 size_t
 batch_find_cells(struct probe_find *find, struct hit *hits)
 {
-    const bool fixed = find->batch->layout.key.shape == SHAPE_FIXED;
-    const size_t count = find->count;
-    struct cell_bundle bundles[STEPS];
-    struct word_gaps gaps;
-    size_t hit_count = 0;
-
-    if (count == 0)
-        return 0;
-    if (fixed)
-        word_gaps_init(&gaps, find->batch, count);
-    for (size_t i = 0; i < STEPS; i++)
-        bundles[i].count = bundles[i].view_count = 0;
-    /* After the last bundle come empty ones that push it through the steps. */
-    for (size_t turn = 0; turn * BUNDLE_KEYS < count + (STEPS - 1) * BUNDLE_KEYS;
-         turn++) {
-        cells_locate(find, turn * BUNDLE_KEYS, &bundles[turn % STEPS]);
-        cells_guess(find, &gaps, &bundles[(turn + 7) % STEPS]);
-        if (fixed) {
-            cells_narrow_fixed(&bundles[(turn + 6) % STEPS]);
-            cells_open_fixed(&bundles[(turn + 5) % STEPS]);
-            cells_find_fixed(find, &bundles[(turn + 4) % STEPS]);
-        } else {
-            cells_narrow_anchors(&bundles[(turn + 6) % STEPS]);
-            cells_choose_groups(&bundles[(turn + 5) % STEPS]);
-            cells_open_groups(&bundles[(turn + 4) % STEPS]);
-            cells_find_grouped(find, &bundles[(turn + 3) % STEPS]);
-        }
-        cells_finish(find, &bundles[(turn + 3) % STEPS]);
-        hit_count += cells_give(find, &bundles[(turn + 2) % STEPS], hits + hit_count);
-        cells_reach(find, &bundles[(turn + 1) % STEPS]);
-    }
-    assert(hit_count <= count);
-    return hit_count;
+    return go_through(find, hits, find->held == NULL ? find_guided : find_held);
 }
 
 size_t
 batch_place_cells(struct probe_find *find, struct hit *places)
 {
-    const bool fixed = find->batch->layout.key.shape == SHAPE_FIXED;
+    return go_through(find, places, place_cells);
+}
+
+/* Returns how many `on_turn` has given. */
+static size_t
+go_through(struct probe_find *find, struct hit *to, turn_fn *on_turn)
+{
     const size_t count = find->count;
-    struct cell_bundle bundles[STEPS];
-    struct word_gaps gaps;
-    size_t placed = 0;
+    struct turns turns;
+    size_t given = 0;
 
     if (count == 0)
         return 0;
-    if (fixed)
-        word_gaps_init(&gaps, find->batch, count);
+    turns.to = to;
+    if (find->batch->layout.key.shape == SHAPE_FIXED && on_turn != find_guided)
+        word_gaps_init(&turns.gaps, find->batch, count);
     for (size_t i = 0; i < STEPS; i++)
-        bundles[i].count = bundles[i].view_count = 0;
+        turns.bundles[i].count = turns.bundles[i].view_count = 0;
+    /* After the last bundle come empty ones that push it through the steps. */
     for (size_t turn = 0; turn * BUNDLE_KEYS < count + (STEPS - 1) * BUNDLE_KEYS;
          turn++) {
-        struct cell_bundle *const first = &bundles[turn % STEPS];
-        struct cell_bundle *const last = &bundles[(turn + 3) % STEPS];
-
-        cells_locate(find, turn * BUNDLE_KEYS, first);
-        placed += begin_places(first, places + placed);
-        cells_guess(find, &gaps, &bundles[(turn + 7) % STEPS]);
-        if (fixed) {
-            cells_narrow_fixed(&bundles[(turn + 6) % STEPS]);
-            cells_open_fixed(&bundles[(turn + 5) % STEPS]);
-            cells_place_fixed(find, last);
-        } else {
-            cells_narrow_anchors(&bundles[(turn + 6) % STEPS]);
-            cells_choose_groups(&bundles[(turn + 5) % STEPS]);
-            cells_open_groups(&bundles[(turn + 4) % STEPS]);
-            cells_place_grouped(find, last);
-        }
-        for (uint32_t i = 0; i < last->count; i++)
-            places[last->key[i] - find->candidates[0]].begin = (uint16_t)last->at[i];
-        last->count = 0;
+        cells_locate(find, turn * BUNDLE_KEYS, bundle_at(&turns, turn, 0));
+        given += on_turn(find, &turns, turn, to + given);
     }
-    assert(placed <= count);
+    assert(given <= count);
+    return given;
+}
+
+static size_t
+find_guided(struct probe_find *find, struct turns *turns, size_t turn, struct hit *to)
+{
+    cells_view(find, bundle_at(turns, turn, 1));
+    cells_guide(find, bundle_at(turns, turn, 2));
+    cells_match(find, bundle_at(turns, turn, 3));
+    cells_find_guided(find, bundle_at(turns, turn, 4));
+    return give_found(find, turns, turn, to);
+}
+
+static size_t
+find_held(struct probe_find *find, struct turns *turns, size_t turn, struct hit *to)
+{
+    narrow_cells(find, turns, turn);
+    if (find->batch->layout.key.shape == SHAPE_FIXED)
+        cells_find_fixed(find, bundle_at(turns, turn, 5));
+    else
+        cells_find_grouped(find, bundle_at(turns, turn, 5));
+    return give_found(find, turns, turn, to);
+}
+
+/* The last steps of keys that were found. */
+static inline size_t
+give_found(const struct probe_find *find, struct turns *turns, size_t turn,
+           struct hit *to)
+{
+    size_t given;
+
+    cells_finish(find, bundle_at(turns, turn, 5));
+    given = cells_give(find, bundle_at(turns, turn, 6), to);
+    cells_reach(find, bundle_at(turns, turn, 7));
+    return given;
+}
+
+static size_t
+place_cells(struct probe_find *find, struct turns *turns, size_t turn, struct hit *to)
+{
+    struct cell_bundle *const last = bundle_at(turns, turn, 5);
+    const size_t placed = begin_places(bundle_at(turns, turn, 0), to);
+
+    narrow_cells(find, turns, turn);
+    if (find->batch->layout.key.shape == SHAPE_FIXED)
+        cells_place_fixed(find, last);
+    else
+        cells_place_grouped(find, last);
+    for (uint32_t i = 0; i < last->count; i++)
+        turns->to[last->key[i] - find->candidates[0]].begin = (uint16_t)last->at[i];
+    last->count = 0;
     return placed;
+}
+
+/* The steps that narrow down where keys are, without guides. */
+static void
+narrow_cells(const struct probe_find *find, struct turns *turns, size_t turn)
+{
+    cells_guess(find, &turns->gaps, bundle_at(turns, turn, 1));
+    if (find->batch->layout.key.shape == SHAPE_FIXED) {
+        cells_narrow_fixed(bundle_at(turns, turn, 2));
+        cells_open_fixed(bundle_at(turns, turn, 3));
+    } else {
+        cells_narrow_anchors(bundle_at(turns, turn, 2));
+        cells_choose_groups(bundle_at(turns, turn, 3));
+        cells_open_groups(bundle_at(turns, turn, 4));
+    }
 }
 
 /* Each located key is before all of its block, unless a later step says otherwise: keys
@@ -261,19 +310,6 @@ view_block(const struct probe_find *find, struct word_gaps *gaps,
     prefetch_pivots(view);
 }
 
-/* Does the key, which begins like all keys of the batch and has `word` behind that, begin
- * like all keys of the block? */
-WORD_SEARCH bool
-begins_like(const struct spine_batch *batch, const struct block_view *view,
-            struct span key, uint64_t word)
-{
-    if (key.size < view->shared || ((view->begin ^ word) & view->begin_mask) != 0)
-        return false;
-    return view->shared - batch->shared_bytes <= sizeof word ||
-           memcmp(batch->fences[view->block].cells->last_key.data, key.data,
-                  view->shared) == 0;
-}
-
 /* Guesses among cells of one width, and returns where that is. */
 WORD_SEARCH uintptr_t
 guess_cell(const struct block_view *view, struct cell_bundle *bundle, uint32_t i,
@@ -325,35 +361,39 @@ cells_guess(const struct probe_find *find, struct word_gaps *gaps,
 
 /* Asks for where the bytes of a value end; the end of the one before is next to it. */
 WORD_SEARCH void
-prefetch_value_end(const struct probe_find *find, const struct image *image, size_t value)
+prefetch_value_end(const struct column *values, size_t value)
 {
-    const struct column values = image_values(image);
-    const struct frame *const frame = values.picks != NULL ? values.picks : values.frame;
+    const struct frame *const frame =
+        values->picks != NULL ? values->picks : values->frame;
 
-    if (find->batch->layout.value.shape == SHAPE_BYTES)
-        __builtin_prefetch(frame != NULL ? frame_bits(frame) + value * frame->width / 8
-                                         : (const uint8_t *)(values.ends + value));
+    __builtin_prefetch(frame != NULL ? frame_bits(frame) + value * frame->width / 8
+                                     : (const uint8_t *)(values->ends + value));
 }
 
 /* Leaves only the keys that are there. */
 static void
 cells_finish(const struct probe_find *find, struct cell_bundle *bundle)
 {
+    const bool bytes = find->batch->layout.value.shape == SHAPE_BYTES;
     uint32_t kept = 0;
 
+    for (uint32_t v = 0; v < bundle->view_count; v++)
+        bundle->views[v].values = image_values(bundle->views[v].image);
     for (uint32_t i = 0; i < bundle->count; i++) {
-        const struct image *image = bundle_view(bundle, i)->image;
+        const struct block_view *const view = bundle_view(bundle, i);
+        const struct image *const image = view->image;
+        const uint32_t at = bundle->at[i];
 
-        if (bundle->at[i] == HIT_NONE)
+        if (at == HIT_NONE)
             continue;
         bundle->key[kept] = bundle->key[i];
         bundle->view[kept] = bundle->view[i];
-        bundle->at[kept++] = bundle->at[i];
+        bundle->at[kept++] = at;
         if (image->at[PART_ENDS_OF_VALUES] != 0)
             __builtin_prefetch((const uint8_t *)image + image->at[PART_ENDS_OF_VALUES] +
-                               bundle->at[i] * sizeof(uint16_t));
-        else
-            prefetch_value_end(find, image, bundle->at[i]);
+                               at * sizeof(uint16_t));
+        else if (bytes)
+            prefetch_value_end(&view->values, at);
     }
     bundle->count = kept;
 }
@@ -362,13 +402,15 @@ cells_finish(const struct probe_find *find, struct cell_bundle *bundle)
 static size_t
 cells_give(const struct probe_find *find, struct cell_bundle *bundle, struct hit *to)
 {
+    const bool bytes = find->batch->layout.value.shape == SHAPE_BYTES;
+
     for (uint32_t i = 0; i < bundle->count; i++) {
         const struct block_view *const view = bundle_view(bundle, i);
         const struct image *const image = view->image;
         uint32_t begin, end;
 
-        if (image->at[PART_ENDS_OF_VALUES] != 0)
-            prefetch_value_end(find, image, image_value_begin(image, bundle->at[i]));
+        if (bytes && image->at[PART_ENDS_OF_VALUES] != 0)
+            prefetch_value_end(&view->values, image_value_begin(image, bundle->at[i]));
         image_key_rows(image, bundle->at[i], &begin, &end);
         to[i] = (struct hit){.key = bundle->key[i],
                              .block = view->block,

@@ -7,9 +7,20 @@
  *
  * They are searched as words are (batch/batch_find.c): in bundles, each of which goes
  * through steps while other bundles are at other steps, so that what a step asks for is
- * there when the next one begins. Those of batch_find_cells.c are
+ * there when the next one begins. The first one is
  *
  *     locate   edges      the block of each key; asks for its fence and its spread
+ *
+ * For keys that are equal, in blocks in memory, those of find_guided.c follow,
+ *
+ *     view     spread     asks for the head of the image, and for the guides
+ *     guide    guides     the keys from a guide up to the next one; asks for their
+ *                         fingerprints, and where they end
+ *     match    fingerprints  the key that may be equal; asks for its cell
+ *     find     cell       whether it is
+ *
+ * For other blocks, which have no guides, and for places,
+ *
  *     guess    spread     asks for the head of the image, and for the cell where the key
  *                         would be, or for the pivots of the block
  *
@@ -58,6 +69,13 @@ struct block_view {
     /* Bytes that all keys of the block begin with. */
     size_t shared;
 
+    /* Of a block in memory whose guides are asked. */
+    const struct guide_leap *leap;
+    const uint64_t *guides;
+    const uint8_t *fingerprints;
+    uint32_t guide_count;
+    uint32_t key_count;
+
     /* Of cells of one width: these, the gap of their words, and the words of the first
      * and of the last one without it. */
     struct fixed_cells fixed;
@@ -72,8 +90,10 @@ struct block_view {
     const uint64_t *anchors;
     /* Every how many of these there is a pivot. */
     size_t step;
-    /* Known when groups are opened. */
+    /* Known when groups are opened, or guides asked. */
     struct column keys;
+    /* Known when keys are found. */
+    struct column values;
 };
 
 /* Between which cells a key lies, by their numbers, and their words without gaps. */
@@ -82,6 +102,12 @@ struct fixed_ends {
     uint32_t high;
     uint64_t low_word;
     uint64_t high_word;
+};
+
+/* Lines of memory [begin, end), which may lie outside of a block. */
+struct cell_lines {
+    uintptr_t begin;
+    uintptr_t end;
 };
 
 /* A bundle of ascending keys, and what is known of each so far. */
@@ -93,19 +119,20 @@ struct cell_bundle {
     uint32_t view[BUNDLE_KEYS];
     /* Behind what all keys of the batch begin with; then of the block. */
     struct fixed_words words[BUNDLE_KEYS];
-    /* A guess; then the group; then the number of the key in the block, or HIT_NONE. */
+    /* A guess, or the key of a guide; then the group; then the number of the key in the
+     * block, or HIT_NONE. */
     uint32_t at[BUNDLE_KEYS];
-    /* Of cells of one width: the key's high word without the gap. */
+    /* Without guides, of cells of one width: the key's high word without the gap. */
     uint64_t dense[BUNDLE_KEYS];
     struct fixed_ends ends[BUNDLE_KEYS];
+    /* With guides: which of the GUIDE_STEP keys from the one `at` on have the key's
+     * fingerprint, a bit of each, and where the cell of the first of them is. */
+    uint32_t matching[BUNDLE_KEYS];
+    struct cell_lines cell[BUNDLE_KEYS];
+    /* May the key be elsewhere in the block? */
+    bool is_tied[BUNDLE_KEYS];
     /* Not more than there are keys. */
     struct block_view views[BUNDLE_KEYS];
-};
-
-/* Lines of memory [begin, end), which may lie outside of a block. */
-struct cell_lines {
-    uintptr_t begin;
-    uintptr_t end;
 };
 
 /*
@@ -139,6 +166,31 @@ bundle_view(struct cell_bundle *bundle, uint32_t i)
 {
     return &bundle->views[bundle->view[i]];
 }
+
+/* Does the key, which begins like all keys of the batch and has `word` behind that, begin
+ * like all keys of the block? */
+WORD_SEARCH bool
+begins_like(const struct spine_batch *batch, const struct block_view *view,
+            struct span key, uint64_t word)
+{
+    if (key.size < view->shared || ((view->begin ^ word) & view->begin_mask) != 0)
+        return false;
+    return view->shared - batch->shared_bytes <= sizeof word ||
+           memcmp(batch->fences[view->block].cells->last_key.data, key.data,
+                  view->shared) == 0;
+}
+
+/* ---- find_guided.c ---- */
+
+/* Leaves out keys that do not begin like those of their block, unless all are of one
+ * width. */
+void cells_view(const struct probe_find *find, struct cell_bundle *bundle);
+/* Leaves out keys that are less than all of their block. */
+void cells_guide(const struct probe_find *find, struct cell_bundle *bundle);
+/* Leaves out keys that no other has the fingerprint of. */
+void cells_match(const struct probe_find *find, struct cell_bundle *bundle);
+/* The key of each in its block, or HIT_NONE. */
+void cells_find_guided(const struct probe_find *find, struct cell_bundle *bundle);
 
 /* ---- find_fixed.c ---- */
 

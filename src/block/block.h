@@ -26,6 +26,7 @@
 #include "base/account.h"
 #include "block/column.h"
 #include "block/fixed_search.h"
+#include "block/guides.h"
 #include "block/image_strips.h"
 #include "block/word_search.h"
 #include "rows/bound.h"
@@ -89,7 +90,7 @@ struct arena;
  * in it changes. */
 struct block {
     _Alignas(max_align_t) struct ref refs;
-    /* What was allocated: this struct and the image right behind it. */
+    /* What was allocated: guides, this struct, and the image right behind it. */
     void *memory;
     size_t bytes;
     account_payer payer;

@@ -11,7 +11,7 @@
 static bool is_two_arrays(const struct layout *layout, const struct image *image);
 static uint64_t *words_of(const struct image *image, enum image_part part);
 static enum spine_status pack_plan(const struct plan *plan, struct block **out);
-static struct block *block_alloc(size_t image_bytes);
+static struct block *block_alloc(size_t front_bytes, size_t image_bytes);
 static void pack_head(const struct plan *plan, struct image *image);
 static void pack_padding(struct image *image, const size_t *part_bytes);
 static void pack_parts(const struct plan *plan, struct image *image);
@@ -98,12 +98,13 @@ pack_plan(const struct plan *plan, struct block **out)
 {
     uint32_t at[PART_COUNT];
     const size_t bytes = image_place(plan->part_bytes, at);
+    const size_t front = guides_bytes(guide_count(&plan->layout->key, plan->key_count));
     struct image *image;
     struct block *block;
 
     if (bytes > IMAGE_BYTES_MAX)
         return SPINE_INVALID;
-    block = block_alloc(bytes);
+    block = block_alloc(front, bytes);
     if (block == NULL)
         return SPINE_NOMEM;
     image = (struct image *)(void *)(block + 1);
@@ -112,6 +113,7 @@ pack_plan(const struct plan *plan, struct block **out)
     pack_head(plan, image);
     pack_padding(image, plan->part_bytes);
     pack_parts(plan, image);
+    guides_pack(plan, block);
     *out = block;
     return SPINE_OK;
 }
@@ -125,22 +127,23 @@ block_unref(struct block *block)
     account_free(&block->payer, ACCOUNT_BLOCKS, block->memory, block->bytes);
 }
 
-/* With one reference, and room behind it for an image at a multiple of
- * IMAGE_ALIGNMENT. */
+/* With one reference, `front_bytes` in front of it, a multiple of what it is aligned to,
+ * and room behind it for an image at a multiple of IMAGE_ALIGNMENT. */
 static struct block *
-block_alloc(size_t image_bytes)
+block_alloc(size_t front_bytes, size_t image_bytes)
 {
-    const size_t bytes =
-        sizeof(struct block) + image_bytes + (IMAGE_ALIGNMENT - _Alignof(max_align_t));
+    const size_t bytes = front_bytes + sizeof(struct block) + image_bytes +
+                         (IMAGE_ALIGNMENT - _Alignof(max_align_t));
     uint8_t *const memory = mem_alloc_whole(bytes);
-    const uintptr_t least = (uintptr_t)memory + sizeof(struct block);
+    const uintptr_t least = (uintptr_t)memory + front_bytes + sizeof(struct block);
     struct block *block;
 
     static_assert(sizeof(struct block) % _Alignof(max_align_t) == 0,
                   "what is left of the alignment is enough");
     if (memory == NULL)
         return NULL;
-    block = (struct block *)(void *)(memory + (0 - least) % IMAGE_ALIGNMENT);
+    block =
+        (struct block *)(void *)(memory + front_bytes + (0 - least) % IMAGE_ALIGNMENT);
     ref_init(&block->refs);
     block->memory = memory;
     block->bytes = bytes;

@@ -98,6 +98,9 @@ void plan_rows(struct plan *plan, const struct layout *layout, const struct rows
 /* Plans all rows, at most BLOCK_ROWS, encoded: words of keys, all of which differ, and of
  * values, each in a word of its own. Their weights are 1 and are not looked at. */
 void plan_words(struct plan *plan, const struct layout *layout, const struct rows *rows);
+/* Makes what lies in front of a block (block/guides.h), which is packed, and has the
+ * room. */
+void guides_pack(const struct plan *plan, struct block *block);
 /* Where the cells of the columns come from. */
 struct column_source plan_key_source(const struct plan *plan);
 struct column_source plan_value_source(const struct plan *plan);

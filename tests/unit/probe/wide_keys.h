@@ -25,6 +25,9 @@ enum lie {
     LETTERS,
     /* Two small numbers of eight bytes each, and a byte. */
     COLUMNS,
+    /* Counted ones that are alike at the beginning, in the middle and at the end, if they
+     * have the room. */
+    INSIDES,
     /* Of any size: each begins with others, the empty one is there. */
     NESTED,
     LIES
@@ -82,6 +85,10 @@ wide_key(enum lie lie, uint64_t i, uint64_t count, size_t size)
         put_big(key.bytes, i / 900, 8);
         put_big(key.bytes + 8, random_next(&random) >> 34, 8);
         key.bytes[16] = (uint8_t)i;
+        break;
+    case INSIDES:
+        memset(key.bytes, 'k', size);
+        put_big(key.bytes + (size >= 40 ? 10 : size - 4), i, 4);
         break;
     case LETTERS:
         for (size_t at = 0; at < size; at++)
