@@ -41,21 +41,18 @@ struct spine_options {
     /* What metrics call the spine; several may have one name. UTF-8 of at most
      * SPINE_LABEL_MAX bytes without control characters; copied. Default "". */
     const char *name;
-    /*
-     * The most rows of a batch at level 0, 1 to 99,999. Default 14,999. Lower: batches of
+    /* The most rows of a batch at level 0, 1 to 99,999. Default 14,999. Lower: batches of
      * 10,000 rows start at level 1 and are merged less often but in longer merges.
-     * Higher: more rows are merged in one go, without pause.
-     */
+     * Higher: more rows are merged in one go, without pause. */
     uint32_t level0_rows;
     /* Loose batches at which an insert waits, if a level has enough of them for a merge
      * that is held back: the level still merges, or a sum of all batches comes first.
      * Default 128. Higher: fewer waits, slower readers. */
     uint32_t backpressure_batches;
-    /*
-     * Batches, loose and merging, from which on an insert runs merge slices of its own
-     * spine, the more the more there are. Default 32; UINT32_MAX: never. Lower: readers
-     * see fewer batches, inserts take longer.
-     */
+    /* Batches, loose and merging, from which on an insert runs merge slices of its own
+     * spine, the more the more there are; in a flood (only_due_merges) loose ones, and
+     * not before half of `backpressure_batches`. Default 32; UINT32_MAX: never. Lower:
+     * readers see fewer batches, inserts take longer. */
     uint32_t help_batches;
     /*
      * For how long a merge is tried again that fails by an error which may pass,
@@ -77,8 +74,10 @@ struct spine_options {
      * of the runtime is due, batches merge ahead, as long as the largest of them costs at
      * most four times the rows of the others: its rows, or those of its blocks that the
      * others reach into and a little for each other block, which is taken over. Readers
-     * soon see few batches; more is written, in time that nobody else wants. And where a
-     * cursor skipped many rows that cancel, that stretch is merged soon.
+     * soon see few batches; more is written, in time that nobody else wants. Where a
+     * cursor skipped many rows that cancel, that stretch is merged soon. And in a flood,
+     * when more comes in than merges could take in and nobody takes a snapshot, they
+     * wait for up to 32 batches of a level, as that hardly makes a row of them dearer.
      */
     bool only_due_merges;
     /*
