@@ -48,6 +48,7 @@ struct patience {
     uint64_t bytes;
 };
 
+static struct entry_sums unread_sums(const struct merge_task *task);
 static uint64_t window_bytes(const struct spine *spine, uint64_t rows);
 static uint64_t borrowed_bytes(const struct spine *spine, const struct entry_sums *inputs,
                                uint64_t ahead);
@@ -87,11 +88,12 @@ relief_reserve(const struct merge_task *task, struct merge_budget *out)
 {
     struct spine *spine = task_spine(task);
     const uint64_t limit = runtime_memory_limit(spine->runtime);
-    const struct entry_sums inputs = entry_set_sums(&task->inputs);
-    const uint64_t blocks = inputs.rows / BLOCK_ROWS + inputs.count;
+    const struct entry_sums all = entry_set_sums(&task->inputs);
+    const struct entry_sums inputs = unread_sums(task);
+    const uint64_t blocks = all.rows / BLOCK_ROWS + all.count;
     struct memory_need need = {.bytes = window_bytes(spine, inputs.rows) +
                                         2 * blocks * BLOCK_FACT_BYTES +
-                                        output_bytes(spine, &inputs)};
+                                        output_bytes(spine, &all)};
     uint64_t ahead = 0, granted;
 
     *out = (struct merge_budget){.ahead_bytes = 0};
@@ -109,6 +111,26 @@ relief_reserve(const struct merge_task *task, struct merge_budget *out)
         return false;
     out->ahead_bytes = ahead + granted / AHEAD_TIMES;
     return true;
+}
+
+/* The inputs but for what the merge has written before it was split: that is taken over
+ * where it is, mostly in a file. */
+static struct entry_sums
+unread_sums(const struct merge_task *task)
+{
+    struct entry_sums sums = entry_set_sums(&task->inputs);
+
+    if (task->written != NULL) {
+        const struct spine_batch *written = task->written->batch;
+
+        sums.rows -= written->info.rows;
+        sums.bytes -= written->info.bytes;
+        sums.storage_count -= written->elsewhere;
+        sums.storage_rows -= written->rows_elsewhere;
+        sums.storage_bytes -= written->bytes_elsewhere;
+        sums.count--;
+    }
+    return sums;
 }
 
 static uint64_t
