@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 struct spine;
+struct spine_batch_info;
 
 /* Small, as every spine has one: what is compared is how much numbers differ, which may
  * have begun anew from 0. */
