@@ -136,7 +136,8 @@ stage_plain_bytes(const struct spine_batch *batch, const struct probe_keys *keys
         hit->staged = (uint32_t)row;
     }
     found->staged->count = row;
-    arena_take(keys->arena, keys->arena->left - left);
+    if (left < keys->arena->left)
+        arena_take(keys->arena, keys->arena->left - left);
     return i;
 }
 
