@@ -8,6 +8,8 @@
 #include "runtime/runtime.h"
 #include "unit/core/pressure_world.h"
 
+#include <time.h>
+
 static void
 test_keeps_the_limit(void **state)
 {
@@ -36,7 +38,8 @@ test_keeps_the_limit(void **state)
         assert_true(stats.pressure_ns[SPINE_PRESSURE_HIGH] > 0 || !manual);
         assert_true(stats.pressure_ns[SPINE_PRESSURE_MODERATE] > 0 ||
                     stats.pressure_ns[SPINE_PRESSURE_HIGH] > 0 ||
-                    stats.pressure_ns[SPINE_PRESSURE_CRITICAL] > 0);
+                    stats.pressure_ns[SPINE_PRESSURE_CRITICAL] > 0 ||
+                    stats.pressure_ns[SPINE_PRESSURE_FULL] > 0);
         check_all(&world, BATCHES);
         assert_int_equal(spine_wait_idle(world.spine, UINT64_MAX, NULL), SPINE_OK);
         look(&world);
@@ -183,6 +186,9 @@ open_idle_spines(struct world *world, struct spine **idle)
             spine_batch_unref(batch);
         }
     }
+    /* Threads may yet have to free what a merge had. */
+    for (unsigned i = 0; i < 1000 && runtime_weigh(world->runtime) != PRESSURE_NONE; i++)
+        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     spine_runtime_get_stats(world->runtime, &stats);
     assert_int_equal(stats.pressure, SPINE_PRESSURE_NONE);
     assert_in_range(stats.memory_bytes, LIMIT / 2, LIMIT);
