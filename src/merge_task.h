@@ -122,10 +122,10 @@ void merge_task_retry_locked(struct merge_task *task, struct aftermath *after);
  * taken over do not count. A merge by the bottom rule counts less than its rows; it gives
  * memory back, and would be the last of all under a constant stream of inserts.
  */
+uint64_t merge_task_rank(const struct merge_task *task, uint64_t rows_left);
 /* A merge that has not begun, for want of memory, takes in what has come to its level
  * meanwhile: it would hold that up. */
 void merge_task_gather_locked(struct merge_task *task);
-uint64_t merge_task_rank(const struct merge_task *task, uint64_t rows_left);
 /* The merge is given up, by its slice or without one that runs: the inputs are loose
  * again, on the levels that they came from. */
 void merge_task_give_back_locked(struct merge_task *task, struct aftermath *after);

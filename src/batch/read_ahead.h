@@ -15,11 +15,11 @@
  *     blocks    |.|. .|. . . .|. . . . . . . .|
  *                in use         on its way
  *
- * With a memory limit an extent is smaller the more the store holds that has to stay,
- * down to a single block, and after such a one nothing is on its way
+ * With a memory limit an extent of a reader is smaller the more the store holds that has
+ * to stay, down to a single block, and after such a one nothing is on its way
  * (store_ahead_bytes()). What readers hold beyond the block in use they take from what
  * they share, as much as is left there (store_ahead_take()); merges have reserved what
- * they read ahead.
+ * they read ahead, and have more on its way behind a single block, too.
  *
  * Blocks in memory, and those of keepers without a file, need not be brought.
  */
