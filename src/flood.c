@@ -26,8 +26,11 @@ flood_insert_locked(struct spine *spine, const struct spine_batch_info *info)
         flood->is_on = flood->is_on || flood->is_forced;
     if (spine->options.only_due_merges || runtime_threads(spine->runtime) == 0)
         return;
-    if (flood->inserts == flood->inserts_before)
+    /* The rows are those since then, though 65,536 inserts had too few of them. */
+    if (flood->inserts == flood->inserts_before) {
         flood->begin_us = now_us();
+        flood->rows = 0;
+    }
     flood->inserts++;
     flood->rows += info->rows < FLOOD_ROWS ? (uint32_t)info->rows : FLOOD_ROWS;
     if ((uint16_t)(flood->inserts - flood->inserts_before) < FLOOD_INSERTS ||

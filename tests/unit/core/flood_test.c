@@ -233,6 +233,51 @@ a_spine_may_close_in_a_flood(void **state)
     world_close(&world);
 }
 
+/* Nothing is forced; a thread merges. */
+static void
+world_open_measured(struct world *world)
+{
+    const struct spine_runtime_options one = {.slices_max = 1};
+
+    *world = (struct world){0};
+    assert_int_equal(spine_runtime_open(&one, &world->runtime, NULL), SPINE_OK);
+    assert_int_equal(spine_open(world->runtime, &numbers, NULL, &world->spine, NULL),
+                     SPINE_OK);
+}
+
+static void
+more_than_a_thread_can_merge_is_a_flood(void **state)
+{
+    struct world world;
+    bool was_on = false;
+
+    (void)state;
+    world_open_measured(&world);
+    for (unsigned i = 0; i < 2000 && !was_on; i++) {
+        insert(&world, 1, 10000);
+        was_on = flood_lasts(world.spine);
+    }
+    assert_true(was_on);
+    assert_int_equal(spine_wait_idle(world.spine, UINT64_MAX, NULL), SPINE_OK);
+    world_close(&world);
+}
+
+/* What 65,536 inserts before these had, which is as many as are counted. */
+static void
+few_rows_are_forgotten(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open_measured(&world);
+    mutex_lock(&world.spine->mutex);
+    world.spine->locked.flood.rows = 200000;
+    flood_insert_locked(world.spine, &(struct spine_batch_info){.rows = 10});
+    assert_int_equal(world.spine->locked.flood.rows, 10);
+    mutex_unlock(&world.spine->mutex);
+    world_close(&world);
+}
+
 int
 main(void)
 {
@@ -246,6 +291,8 @@ main(void)
         cmocka_unit_test(what_has_no_scout_has_no_flood),
         cmocka_unit_test(levels_that_become_due_merge_with_the_one_below),
         cmocka_unit_test(a_spine_may_close_in_a_flood),
+        cmocka_unit_test(more_than_a_thread_can_merge_is_a_flood),
+        cmocka_unit_test(few_rows_are_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
