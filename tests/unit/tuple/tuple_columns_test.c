@@ -312,6 +312,55 @@ long_rows_are_read(void **state)
     world_release(&world);
 }
 
+/* Strings of every size up to 80 bytes with a zero at every place, before a number and as
+ * the last column: where one ends that has zeros cannot be told by them. */
+static void
+zeros_in_strings_are_read(void **state)
+{
+    (void)state;
+    enum { SIZES = 80, ROWS = SIZES * (SIZES + 1) / 2 };
+    static char text[ROWS * SIZES];
+    static uint64_t offsets[ROWS + 1];
+    static int64_t numbers[ROWS];
+    const struct spine_column columns[] = {{.kind = SPINE_COLUMN_BINARY},
+                                           {.kind = SPINE_COLUMN_I64}};
+    const struct spine_column_data keys[] = {{.values = text, .offsets = offsets},
+                                             {.values = numbers}};
+    const struct spine_tuple_rows rows = {.rows = ROWS, .keys = keys};
+    size_t row = 0, at = 0;
+
+    for (size_t size = 1; size <= SIZES; size++)
+        for (size_t zero = 0; zero < size; zero++, row++) {
+            memset(text + at, 'a' + (int)(size % 20), size);
+            text[at + zero] = 0;
+            at += size;
+            offsets[row + 1] = at;
+            numbers[row] = (int64_t)row * (row % 2 == 0 ? 1 : -256);
+        }
+    assert_int_equal(row, ROWS);
+    for (size_t count = 1; count <= 2; count++) {
+        struct spine_tuple_rows read = {.rows = 0};
+        struct spine_columns cells;
+        struct world world;
+
+        world_init(&world, columns, count);
+        assert_int_equal(
+            spine_tuple_encode(world.page, &world.schema, &rows, &cells, &told),
+            SPINE_OK);
+        struct spine_tuple_page *page;
+        assert_int_equal(spine_tuple_page_new(&page, &told), SPINE_OK);
+        if (spine_tuple_decode(page, &world.schema, &cells, &read, &told) != SPINE_OK)
+            fail_msg("%s", told.message);
+        assert_int_equal(read.rows, ROWS);
+        assert_memory_equal(read.keys[0].offsets, offsets, sizeof offsets);
+        assert_memory_equal(read.keys[0].values, text, at);
+        if (count == 2)
+            assert_memory_equal(read.keys[1].values, numbers, sizeof numbers);
+        spine_tuple_page_free(page);
+        world_release(&world);
+    }
+}
+
 /* More times of a value than a piece has rows. */
 static void
 many_times_are_read(void **state)
@@ -402,6 +451,7 @@ main(void)
         cmocka_unit_test(columns_that_make_no_sense_are_refused),
         cmocka_unit_test(cells_that_are_no_tuples_are_refused),
         cmocka_unit_test(long_rows_are_read),
+        cmocka_unit_test(zeros_in_strings_are_read),
         cmocka_unit_test(many_times_are_read),
         cmocka_unit_test(probes_give_columns),
     };
