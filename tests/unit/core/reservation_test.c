@@ -7,6 +7,7 @@
 
 #include "core.h"
 #include "harness/fault_alloc.h"
+#include "relief.h"
 #include "runtime/pump.h"
 #include "unit/core/pressure_world.h"
 
@@ -114,11 +115,60 @@ a_merge_without_room_takes_in_more(void **state)
     world_release(&world);
 }
 
+static void
+find_in_file(struct entry *entry, void *context)
+{
+    const struct entry **const found = context;
+
+    if (entry->batch->elsewhere)
+        *found = entry;
+}
+
+/* The inputs of a merge are two batches in files and two in memory. When it was split,
+ * and one of the former is what it has written, it reads more from memory. */
+static void
+what_was_written_does_not_hold_back_the_rest(void **state)
+{
+    const struct memory_need need = {.bytes = LIMIT - MIB};
+    struct placement *placement;
+    struct reservation others;
+    struct merge_budget budget;
+    struct merge_task *task;
+    struct world world;
+    uint64_t granted;
+
+    (void)state;
+    world_init(&world, true, true);
+    placement = runtime_placement(world.runtime);
+    for (uint64_t i = 0; i < 4; i++) {
+        atomic_store(&placement->insert_bytes_min, i < 2 ? 1 : UINT64_MAX);
+        assert_int_equal(insert(&world, i, 1, NULL), SPINE_OK);
+    }
+    task = &world.spine->locked.tasks[1];
+    assert_int_equal(task->state, TASK_IDLE);
+    entry_set_take(&world.spine->locked.loose, entries_all, 64, &task->inputs);
+    assert_int_equal(entry_set_sums(&task->inputs).count, 4);
+    assert_int_equal(entry_set_sums(&task->inputs).storage_count, 2);
+
+    assert_true(runtime_reserve(world.runtime, &need, &others, &granted));
+    assert_false(relief_reserve(task, &budget));
+    entry_set_each(&task->inputs, entries_all, find_in_file, &task->written);
+    assert_true(relief_reserve(task, &budget));
+    assert_true(budget.reservation.frees);
+
+    runtime_unreserve(&budget.reservation);
+    runtime_unreserve(&others);
+    task->written = NULL;
+    entry_set_unite(&world.spine->locked.loose, &task->inputs);
+    world_release(&world);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_merge_without_room_takes_in_more),
+        cmocka_unit_test(what_was_written_does_not_hold_back_the_rest),
         cmocka_unit_test(merges_that_fail_give_back),
     };
 
