@@ -7,11 +7,14 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "relief.h"
 
 static bool is_worth_a_lane_locked(const struct merge_task *task);
+static uint64_t rows_left_locked(const struct merge_task *task);
 static bool may_have_lane_locked(const struct merge_task *task);
 static bool may_begin_locked(const struct merge_task *task);
 static struct lane *take_lane(struct merge_task *task);
+static void drop_fetch(struct merge_task *task);
 static struct lane *lane_new(const struct merge_task *task);
 static void leave_lane(struct merge_task *task, struct lane *lane);
 static struct halves *
@@ -45,14 +48,25 @@ lanes_look_locked(struct merge_task *task)
         task->lane = LANE_WANTED;
 }
 
+/* A merge by the bottom rule has a rank for its haste: beside inserts, whose thread uses
+ * what a second lane would, that many rows count; when a thread waits, all of them. */
 static bool
 is_worth_a_lane_locked(const struct merge_task *task)
 {
     struct spine *spine = task_spine(task);
+    const bool waits = spine->locked.sleepers > 0;
 
-    return slot_lanes_pay(spine->policy, task->job.rows_left) &&
-           may_have_lane_locked(task) &&
-           (spine->locked.sleepers > 0 || runtime_has_room(spine->runtime));
+    return slot_lanes_pay(spine->policy,
+                          waits ? rows_left_locked(task) : task->job.rows_left) &&
+           (waits || runtime_has_room(spine->runtime)) && may_have_lane_locked(task) &&
+           relief_has_room(task);
+}
+
+static uint64_t
+rows_left_locked(const struct merge_task *task)
+{
+    return task->merge != NULL ? merge_rows_left(task->merge)
+                               : lanes_rows_left_locked(task);
 }
 
 /* Where groups are judged each lane would keep what the other one has read: it may have
@@ -60,15 +74,12 @@ is_worth_a_lane_locked(const struct merge_task *task)
 static bool
 may_have_lane_locked(const struct merge_task *task)
 {
-    struct spine *spine = task_spine(task);
     const struct entry_sums inputs = entry_set_sums(&task->inputs);
 
     return task->level > 0 && merge_task_first_locked(task) == NULL &&
            task->lane == LANE_NONE && !task->job.spare && !task->surveyed &&
            task->untouched_rows == 0 && !value_filter_needs_groups(task->value_filter) &&
-           inputs.count <= SLOT_SPLIT_MAX && inputs.storage_count == 0 &&
-           runtime_placement(spine->runtime)->store == NULL &&
-           runtime_pressure(spine->runtime) < PRESSURE_HIGH && may_begin_locked(task);
+           inputs.count <= SLOT_SPLIT_MAX && may_begin_locked(task);
 }
 
 /* May a second lane begin? Whatever wants merges back, or none to run, comes first. */
@@ -84,21 +95,43 @@ may_begin_locked(const struct merge_task *task)
            spine->locked.next_compaction == NULL;
 }
 
-bool
-lanes_cut(struct merge_task *task, uint64_t *fuel_rows, bool *is_cut)
+enum lanes_cut
+lanes_cut(struct merge_task *task, const struct read_waiter *waiter, uint64_t *fuel_rows)
 {
     struct lane *lane = take_lane(task);
+    bool done = false;
+    enum spine_status st;
 
-    *is_cut = false;
     assert(task->merge == NULL);
     if (lane == NULL)
-        return false;
+        return LANES_ARE_NOT_CUT;
     if (lane->halves == NULL)
         lane->halves = new_halves(task, &lane->homes, fuel_rows);
-    if (lane->halves != NULL && halves_step(lane->halves, fuel_rows, is_cut) == SPINE_OK)
-        return true;
-    leave_lane(task, lane);
-    return false;
+    if (task->fetch == NULL)
+        task->fetch = mem_zalloc(sizeof *task->fetch);
+    if (lane->halves == NULL || task->fetch == NULL) {
+        leave_lane(task, lane);
+        return LANES_ARE_NOT_CUT;
+    }
+    task->fetch->waiter = *waiter;
+    st = halves_step(lane->halves, task->fetch, fuel_rows, &done);
+    if (st == SPINE_BUSY)
+        return LANES_AWAIT_BLOCK;
+    if (st != SPINE_OK) {
+        leave_lane(task, lane);
+        return LANES_ARE_NOT_CUT;
+    }
+    if (!done)
+        return LANES_ARE_BEING_CUT;
+    drop_fetch(task);
+    return LANES_ARE_CUT;
+}
+
+static void
+drop_fetch(struct merge_task *task)
+{
+    fetch_free(task->fetch);
+    task->fetch = NULL;
 }
 
 /* The task's until its inputs are cut. NULL: another task cuts, or there is no memory. */
@@ -151,6 +184,7 @@ leave_lane(struct merge_task *task, struct lane *lane)
 
     halves_free(lane->halves);
     lane->halves = NULL;
+    drop_fetch(task);
     entry_set_unite(&homes, &lane->homes);
     mutex_lock(&spine->mutex);
     lane->cutter = NULL;

@@ -19,8 +19,8 @@
  * The lane that has ended keeps its output as its input. When both have, the task takes
  * that, and merges the two outputs, of which one ends where the other begins: it takes
  * over their blocks. A spine has one second lane at most. A merge has none that is small,
- * that nobody needs, that takes most blocks over, that judges groups, or that reads or
- * writes files.
+ * that nobody needs, that takes most blocks over, that judges groups, or for which there
+ * is no memory.
  */
 
 #include "core.h"
@@ -44,12 +44,21 @@ merge_task_first_locked(const struct merge_task *task)
 /* Would half of what is left of the merge be better off in a thread that has nothing to
  * do? Remembered until the inputs are cut, or cannot be. Inside a slice of the task. */
 void lanes_look_locked(struct merge_task *task);
+/* Of lanes_cut(). */
+enum lanes_cut {
+    LANES_ARE_NOT_CUT,
+    LANES_ARE_BEING_CUT,
+    LANES_AWAIT_BLOCK,
+    LANES_ARE_CUT
+};
 /*
- * Cuts the inputs of a task whose merge has not begun; `*is_cut` when they are.
- * Otherwise another slice goes on. False: there is no seam, no memory, or another task
- * cuts; the merge goes on as if there were no lanes. Worker.
+ * Cuts the inputs of a task whose merge has not begun. Unless they are, another slice
+ * goes on, where a block is awaited when `waiter` was told. They are not when there is no
+ * seam, no memory, a block that cannot be read, or when another task cuts; then the merge
+ * goes on as if there were no lanes. Worker.
  */
-bool lanes_cut(struct merge_task *task, uint64_t *fuel_rows, bool *is_cut);
+enum lanes_cut
+lanes_cut(struct merge_task *task, const struct read_waiter *waiter, uint64_t *fuel_rows);
 /* Gives the second lane its inputs, unless it must not begin now. Cannot fail. Returns
  * what is left over, which the caller frees without the lock. */
 struct halves *lanes_begin_locked(struct merge_task *task, struct aftermath *after);

@@ -176,7 +176,11 @@ task_run_slice(struct merge_task *task, uint64_t fuel_rows, struct slice *slice)
         goto out;
     }
     if (task->merge == NULL && task->lane == LANE_WANTED) {
-        slice->is_looking = lanes_cut(task, &fuel_left, &slice->is_cut);
+        const enum lanes_cut cut = lanes_cut(task, &waiter, &fuel_left);
+
+        slice->is_looking = cut != LANES_ARE_NOT_CUT;
+        slice->is_cut = cut == LANES_ARE_CUT;
+        slice->lacks = cut == LANES_AWAIT_BLOCK;
         slice->rows_left = task->job.rows_left;
         if (slice->is_looking)
             goto out;

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "core.h"
+#include "lanes.h"
 #include "observe/observe.h"
 
 /* Rows of a merge by the bottom rule that count as one of others. */
@@ -71,7 +72,8 @@ merge_task_gather_locked(struct merge_task *task)
     task->job.rows_left = merge_task_rank(task, inputs.rows);
 }
 
-/* Not what a compaction waits for, nor for a merge that nobody needs yet. */
+/* Not what a compaction waits for, nor for a merge that nobody needs yet; not for a lane,
+ * which has the rows on one side of a seam. */
 static bool
 may_gather_locked(const struct merge_task *task)
 {
@@ -79,9 +81,9 @@ may_gather_locked(const struct merge_task *task)
 
     assert(mutex_is_held(&task_spine(task)->mutex));
     return task->level < SPINE_LEVELS && task->lane == LANE_NONE &&
-           task->written == NULL && !task->ahead && !task->abandoned &&
-           start_is_allowed_locked(spine) && !spine->locked.settles &&
-           spine->locked.next_compaction == NULL;
+           merge_task_first_locked(task) == NULL && task->written == NULL &&
+           !task->ahead && !task->abandoned && start_is_allowed_locked(spine) &&
+           !spine->locked.settles && spine->locked.next_compaction == NULL;
 }
 
 void

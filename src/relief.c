@@ -48,6 +48,7 @@ struct patience {
     uint64_t bytes;
 };
 
+static struct memory_need need_of(const struct merge_task *task, uint64_t *ahead);
 static struct entry_sums unread_sums(const struct merge_task *task);
 static uint64_t window_bytes(const struct spine *spine, uint64_t rows);
 static uint64_t borrowed_bytes(const struct spine *spine, const struct entry_sums *inputs,
@@ -87,6 +88,35 @@ bool
 relief_reserve(const struct merge_task *task, struct merge_budget *out)
 {
     struct spine *spine = task_spine(task);
+    uint64_t ahead, granted;
+    const struct memory_need need = need_of(task, &ahead);
+
+    *out = (struct merge_budget){.ahead_bytes = 0};
+    if (runtime_memory_limit(spine->runtime) == UINT64_MAX)
+        return true;
+    if (!runtime_reserve(spine->runtime, &need, &out->reservation, &granted))
+        return false;
+    out->ahead_bytes = ahead + granted / AHEAD_TIMES;
+    return true;
+}
+
+bool
+relief_has_room(const struct merge_task *task)
+{
+    const struct reservation none = {.bytes = 0};
+    uint64_t ahead;
+    const struct memory_need need = need_of(task, &ahead);
+
+    return runtime_fits_twice(task_spine(task)->runtime, &need,
+                              task->merge != NULL ? merge_reservation(task->merge)
+                                                  : &none);
+}
+
+/* What the merge of the task takes, and what of that its inputs may read ahead. */
+static struct memory_need
+need_of(const struct merge_task *task, uint64_t *ahead)
+{
+    struct spine *spine = task_spine(task);
     const uint64_t limit = runtime_memory_limit(spine->runtime);
     const struct entry_sums all = entry_set_sums(&task->inputs);
     const struct entry_sums inputs = unread_sums(task);
@@ -94,32 +124,30 @@ relief_reserve(const struct merge_task *task, struct merge_budget *out)
     struct memory_need need = {.bytes = window_bytes(spine, inputs.rows) +
                                         2 * blocks * BLOCK_FACT_BYTES +
                                         output_bytes(spine, &all)};
-    uint64_t ahead = 0, granted;
 
-    *out = (struct merge_budget){.ahead_bytes = 0};
-    if (limit == UINT64_MAX)
-        return true;
+    *ahead = 0;
     if (inputs.storage_count > 0) {
-        ahead = least(inputs.storage_count * AHEAD_BYTES_LEAST, limit / AHEAD_PART_LEAST);
-        ahead = least(ahead, inputs.storage_bytes);
-        need.bytes += AHEAD_TIMES * ahead + borrowed_bytes(spine, &inputs, ahead);
-        need.more =
-            AHEAD_TIMES * (least(limit / AHEAD_PART_MOST, inputs.storage_bytes) - ahead);
+        const uint64_t most = least(limit / AHEAD_PART_MOST, inputs.storage_bytes);
+
+        *ahead =
+            least(inputs.storage_count * AHEAD_BYTES_LEAST, limit / AHEAD_PART_LEAST);
+        *ahead = least(*ahead, inputs.storage_bytes);
+        need.bytes += AHEAD_TIMES * *ahead + borrowed_bytes(spine, &inputs, *ahead);
+        need.more = AHEAD_TIMES * (most - *ahead);
     }
     need.frees = inputs.storage_rows < inputs.rows / 2;
-    if (!runtime_reserve(spine->runtime, &need, &out->reservation, &granted))
-        return false;
-    out->ahead_bytes = ahead + granted / AHEAD_TIMES;
-    return true;
+    return need;
 }
 
-/* The inputs but for what the merge has written before it was split: that is taken over
- * where it is, mostly in a file. */
+/* The inputs but for what the merge has written before it was split, or in two lanes:
+ * that is taken over where it is, mostly in a file. */
 static struct entry_sums
 unread_sums(const struct merge_task *task)
 {
     struct entry_sums sums = entry_set_sums(&task->inputs);
 
+    if (task->lane == LANE_JOINED)
+        return (struct entry_sums){0};
     if (task->written != NULL) {
         const struct spine_batch *written = task->written->batch;
 

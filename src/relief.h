@@ -27,6 +27,9 @@ struct merge_budget {
 
 /* Reserves what the merge of a task needs. False: there is no room for it now. Worker. */
 bool relief_reserve(const struct merge_task *task, struct merge_budget *out);
+/* Is there memory for two merges instead of that of the task, which is under way or has
+ * yet to begin? Its worker; the lock may be held. */
+bool relief_has_room(const struct merge_task *task);
 /* Waits, merging meanwhile, until the runtime is not full. SPINE_NOMEM when there is
  * nothing to wait for; a sticky error; SPINE_CANCELLED. Inside spine_enter_locked(). */
 enum spine_status

@@ -410,6 +410,12 @@ merge_rows_left(const struct merge *merge)
            merge->fresh.count - merge->fresh_at;
 }
 
+const struct reservation *
+merge_reservation(const struct merge *merge)
+{
+    return &merge->reservation;
+}
+
 void
 merge_counts(const struct merge *merge, struct merge_counts *out)
 {

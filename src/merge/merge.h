@@ -115,6 +115,8 @@ bool merge_awaits(const struct merge *merge);
 /* Input rows not read yet, those not judged yet, and half of those that are held
  * (kernel/kway.h). */
 uint64_t merge_rows_left(const struct merge *merge);
+/* What it has of a memory limit. */
+const struct reservation *merge_reservation(const struct merge *merge);
 void merge_counts(const struct merge *merge, struct merge_counts *out);
 /*
  * After merge_done(): makes the batch, as long as there is fuel, of which a block but for

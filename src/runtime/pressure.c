@@ -341,7 +341,7 @@ runtime_reserve(struct spine_runtime *runtime, const struct memory_need *need,
            (need->frees && atomic_load(&budget->freeing) == 0) ||
            now_ns - atomic_load(&budget->progress_ns) >= STANDSTILL_NS;
     if (fits) {
-        room = need->bytes < room ? (room - need->bytes) / 2 : 0;
+        room = 2 * need->bytes < room ? (room - 2 * need->bytes) / 2 : 0;
         *granted = need->more < room ? need->more : room;
         *out = (struct reservation){
             .runtime = runtime, .bytes = need->bytes + *granted, .frees = need->frees};
@@ -357,6 +357,16 @@ runtime_reserve(struct spine_runtime *runtime, const struct memory_need *need,
     }
     mutex_unlock(&budget->mutex);
     return fits;
+}
+
+bool
+runtime_fits_twice(const struct spine_runtime *runtime, const struct memory_need *need,
+                   const struct reservation *instead)
+{
+    const uint64_t limit = runtime->budget.limit_bytes;
+
+    return limit == UINT64_MAX || taken_from(runtime, need) + 2 * need->bytes <=
+                                      limit + yielding_bytes(runtime) + instead->bytes;
 }
 
 /* Of what is promised, the part that the cache of the store would not make room for. */

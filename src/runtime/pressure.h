@@ -70,14 +70,19 @@ struct reservation {
 };
 
 /*
- * Reserves what a merge needs, and of what it could use at most half of what is free
- * then: `*granted` is how much of that. False, when it does not fit: the merge waits.
- * The first one always fits, so does the first that frees, and another one when those
- * under way stand still for some time, as in a spine that is paused. Without a limit
- * everything fits, and nothing is reserved. No lock held.
+ * Reserves what a merge needs, and of what it could use at most half of what would be
+ * free then beside another such merge: `*granted` is how much of that. False, when it
+ * does not fit: the merge waits. The first one always fits, so does the first that frees,
+ * and another one when those under way stand still for some time, as in a spine that is
+ * paused. Without a limit everything fits, and nothing is reserved. No lock held.
  */
 bool runtime_reserve(struct spine_runtime *runtime, const struct memory_need *need,
                      struct reservation *out, uint64_t *granted);
+/* Would that fit twice if what is reserved now, `instead`, were not? Any lock may be
+ * held. */
+bool runtime_fits_twice(const struct spine_runtime *runtime,
+                        const struct memory_need *need,
+                        const struct reservation *instead);
 /* Twice is harmless. Any lock may be held. */
 void runtime_unreserve(struct reservation *reservation);
 /* A merge that has a reservation goes on. */

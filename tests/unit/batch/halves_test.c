@@ -35,7 +35,7 @@ cut_batches(struct cut *cut, struct rng *rng)
     HOLDS_OK(halves_new(&cut->halves, cut->batches, cut->count, NULL, &fuel));
     while (cut->halves != NULL && !done) {
         fuel = 1 + rng_below(rng, 3);
-        HOLDS_OK(halves_step(cut->halves, &fuel, &done));
+        HOLDS_OK(halves_step(cut->halves, NULL, &fuel, &done));
     }
     return true;
 }

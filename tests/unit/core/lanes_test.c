@@ -192,6 +192,31 @@ a_second_lane_goes_on_alone(void **state)
     }
 }
 
+/* A merge that waits for memory takes in what comes to its level; but each lane has the
+ * rows on its side of a seam. */
+static void
+lanes_take_nothing_in(void **state)
+{
+    struct world world;
+    uint64_t next = 0;
+
+    (void)state;
+    world_open(&world);
+    run_to_lanes(&world);
+    insert_spread(world.spine, BATCH_ROWS, &next);
+    mutex_lock(&world.spine->mutex);
+    for (unsigned i = 0; i < 2; i++) {
+        struct merge_task *task = task_at(&world, i == 0 ? FIRST_TASK : LANE_TASK);
+        const size_t count = entry_set_sums(&task->inputs).count;
+
+        merge_task_gather_locked(task);
+        assert_int_equal(entry_set_sums(&task->inputs).count, count);
+    }
+    mutex_unlock(&world.spine->mutex);
+    assert_int_equal(spine_consolidate(world.spine, NULL, NULL), SPINE_OK);
+    world_close(&world);
+}
+
 /* Rows of one key, which no seam divides, merge as they did. */
 static void
 one_key_has_no_lanes(void **state)
@@ -290,6 +315,7 @@ main(void)
         cmocka_unit_test(either_lane_may_end_first),
         cmocka_unit_test(lanes_are_given_up),
         cmocka_unit_test(a_second_lane_goes_on_alone),
+        cmocka_unit_test(lanes_take_nothing_in),
         cmocka_unit_test(one_key_has_no_lanes),
         cmocka_unit_test(a_lane_may_end_with_no_rows),
         cmocka_unit_test(waiting_threads_take_a_lane),

@@ -163,6 +163,40 @@ what_was_written_does_not_hold_back_the_rest(void **state)
     world_release(&world);
 }
 
+/* There is memory for two lanes where two merges fit beside what others have, and instead
+ * of the one that is cut. */
+static void
+two_lanes_need_room_for_two(void **state)
+{
+    const struct memory_need half = {.bytes = LIMIT / 2, .frees = true};
+    const struct memory_need quarter = {.bytes = LIMIT / 4, .frees = true};
+    const struct reservation none = {.bytes = 0};
+    struct reservation first;
+    struct merge_task *task;
+    struct world world;
+    uint64_t granted;
+
+    (void)state;
+    world_init(&world, true, true);
+    assert_int_equal(insert(&world, 0, 1, NULL), SPINE_OK);
+    task = &world.spine->locked.tasks[1];
+    entry_set_take(&world.spine->locked.loose, entries_all, 64, &task->inputs);
+    assert_true(relief_has_room(task));
+    assert_false(runtime_fits_twice(world.runtime, &half, &none));
+    assert_true(runtime_fits_twice(world.runtime, &quarter, &none));
+    assert_true(runtime_reserve(world.runtime, &half, &first, &granted));
+    assert_false(runtime_fits_twice(world.runtime, &quarter, &none));
+    assert_true(runtime_fits_twice(world.runtime, &quarter, &first));
+    runtime_unreserve(&first);
+
+    assert_true(runtime_reserve(
+        world.runtime, &(struct memory_need){.bytes = LIMIT - MIB}, &first, &granted));
+    assert_false(relief_has_room(task));
+    runtime_unreserve(&first);
+    entry_set_unite(&world.spine->locked.loose, &task->inputs);
+    world_release(&world);
+}
+
 int
 main(void)
 {
@@ -170,6 +204,7 @@ main(void)
         cmocka_unit_test(a_merge_without_room_takes_in_more),
         cmocka_unit_test(what_was_written_does_not_hold_back_the_rest),
         cmocka_unit_test(merges_that_fail_give_back),
+        cmocka_unit_test(two_lanes_need_room_for_two),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

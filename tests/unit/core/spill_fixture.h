@@ -36,8 +36,9 @@ struct disk {
     unsigned calls_in_slices;
     /* How long each takes. */
     uint64_t delay_ns;
-    /* This operation fails, `times` times. */
+    /* This operation fails, `times` times, after it has succeeded `skips` times. */
     enum spine_operation operation;
+    unsigned skips;
     unsigned times;
 };
 
@@ -54,10 +55,13 @@ is_in_slice(const struct disk *disk)
 {
     const struct world *world = (const struct world *)(const void *)disk;
 
-    for (unsigned i = 0; world->spine != NULL && i < LANE_TASK; i++)
+    if (world->spine == NULL)
+        return false;
+    for (unsigned i = 0; i < LANE_TASK; i++)
         if (runtime_is_inside(world->runtime, &world->spine->locked.tasks[i].job))
             return true;
-    return false;
+    return world->spine->locked.lane != NULL &&
+           runtime_is_inside(world->runtime, &world->spine->locked.lane->task.job);
 }
 
 static inline void
@@ -86,7 +90,9 @@ on_operation(void *argument, enum spine_operation operation, const char *name,
     }
     disk->syncs +=
         operation == SPINE_OPERATION_SYNC || operation == SPINE_OPERATION_SYNC_NAMES;
-    if (operation == disk->operation && disk->times > 0) {
+    if (operation == disk->operation && disk->skips > 0) {
+        disk->skips--;
+    } else if (operation == disk->operation && disk->times > 0) {
         disk->times--;
         fault->status = SPINE_IO;
         fault->message = "No space left on device (28)";

@@ -464,7 +464,7 @@ the_cache_gives_way_before_there_is_pressure(void **state)
     world_release(&world);
 }
 
-/* Of what a merge could use it gets half of what is free. */
+/* Of what a merge could use it gets half of what would be free beside another one. */
 static void
 what_is_free_is_granted(void **state)
 {
@@ -477,10 +477,14 @@ what_is_free_is_granted(void **state)
     world_init(&world, true);
     assert_int_equal(hold(&world, 50), PRESSURE_NONE);
     assert_true(runtime_reserve(world.runtime, &need, &first, &granted));
-    assert_int_equal(granted, 20 * PERCENT);
-    assert_int_equal(first.bytes, 30 * PERCENT);
+    assert_int_equal(granted, 15 * PERCENT);
+    assert_int_equal(first.bytes, 25 * PERCENT);
     assert_true(runtime_reserve(world.runtime, &need, &second, &granted));
-    assert_int_equal(granted, 5 * PERCENT);
+    assert_int_equal(granted, 5 * PERCENT / 2);
+    runtime_unreserve(&second);
+    assert_int_equal(hold(&world, 60), PRESSURE_NONE);
+    assert_true(runtime_reserve(world.runtime, &need, &second, &granted));
+    assert_int_equal(granted, 0);
     runtime_unreserve(&second);
     runtime_unreserve(&first);
     assert_int_equal(hold(&world, 1), PRESSURE_NONE);
