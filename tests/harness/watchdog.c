@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness/watchdog.h"
+#include "harness/sanitized.h"
 
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Sanitized tests may take longer, as for ctest. */
+#if defined(SANITIZED_ADDRESS) || defined(SANITIZED_THREAD)
+#define PATIENCE 3u
+#else
+#define PATIENCE 1u
+#endif
 
 static const char *volatile guarded;
 
@@ -33,7 +41,7 @@ watchdog_start(const char *what, unsigned seconds)
     action.sa_handler = on_alarm;
     sigemptyset(&action.sa_mask);
     sigaction(SIGALRM, &action, NULL);
-    alarm(seconds);
+    alarm(PATIENCE * seconds);
 }
 
 void
