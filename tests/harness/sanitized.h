@@ -5,7 +5,8 @@
 /*
  * harness/sanitized -- SANITIZED_ADDRESS and SANITIZED_THREAD are defined where this
  * sanitizer is in the program, whichever compiler made it. ALL_OR_FEW(all, few) is `few`
- * under the thread sanitizer, where all takes twenty times as long, and `all` elsewhere.
+ * under the thread sanitizer, where all takes twenty times as long, and `all` elsewhere;
+ * ALL_OR_SOME(all, some) is `some` under either.
  */
 
 #if defined(__has_feature)
@@ -28,6 +29,12 @@
 #define ALL_OR_FEW(all, few) (few)
 #else
 #define ALL_OR_FEW(all, few) (all)
+#endif
+
+#if defined(SANITIZED_ADDRESS) || defined(SANITIZED_THREAD)
+#define ALL_OR_SOME(all, some) (some)
+#else
+#define ALL_OR_SOME(all, some) (all)
 #endif
 
 #endif

@@ -9,11 +9,7 @@
 #include <unistd.h>
 
 /* Sanitized tests may take longer, as for ctest. */
-#if defined(SANITIZED_ADDRESS) || defined(SANITIZED_THREAD)
-#define PATIENCE 3u
-#else
-#define PATIENCE 1u
-#endif
+#define PATIENCE ALL_OR_SOME(1u, 3u)
 
 static const char *volatile guarded;
 
