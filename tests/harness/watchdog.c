@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness/watchdog.h"
+#include "harness/sanitized.h"
 
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Sanitized tests may take longer, as for ctest. */
+#define PATIENCE ALL_OR_SOME(1u, 3u)
 
 static const char *volatile guarded;
 
@@ -33,7 +37,7 @@ watchdog_start(const char *what, unsigned seconds)
     action.sa_handler = on_alarm;
     sigemptyset(&action.sa_mask);
     sigaction(SIGALRM, &action, NULL);
-    alarm(seconds);
+    alarm(PATIENCE * seconds);
 }
 
 void

@@ -9,6 +9,7 @@
 
 #include "harness/host.h"
 #include "harness/rng.h"
+#include "harness/sanitized.h"
 #include "harness/watchdog.h"
 #include "spine/spine.h"
 
@@ -23,8 +24,8 @@
 #include <cmocka.h>
 
 #define CURSORS 100u
-#define MERGES 1000u
-#define CHECKPOINTS 50u
+#define MERGES ALL_OR_FEW(1000u, 300u)
+#define CHECKPOINTS ALL_OR_FEW(50u, 25u)
 #define BATCH_ROWS 60u
 #define KEYS 2000u
 

@@ -10,6 +10,7 @@
 
 #include "harness/host.h"
 #include "harness/rng.h"
+#include "harness/sanitized.h"
 #include "harness/watchdog.h"
 #include "spine/spine.h"
 
@@ -22,14 +23,9 @@
 
 #include <cmocka.h>
 
-#define CURSORS 100u
-/* Debug runs them all; under ThreadSanitizer each takes twenty times as long. */
-#ifdef __SANITIZE_THREAD__
-#define MERGES 200u
-#else
-#define MERGES 1000u
-#endif
-#define CHECKPOINTS 50u
+#define CURSORS ALL_OR_FEW(100u, 50u)
+#define MERGES ALL_OR_FEW(1000u, 100u)
+#define CHECKPOINTS ALL_OR_FEW(50u, 25u)
 #define ROWS 8000u
 #define STEP 300u
 /* From here on outputs go to files. */

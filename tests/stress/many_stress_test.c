@@ -8,6 +8,7 @@
 #include "harness/host.h"
 #include "harness/prefix.h"
 #include "harness/property.h"
+#include "harness/sanitized.h"
 #include "harness/watchdog.h"
 
 #include <setjmp.h>
@@ -19,8 +20,8 @@
 
 #define IDLE 1000u
 #define IDLE_BYTES_MAX 4096u
-#define OPENED 10000u
-#define BUSY 200u
+#define OPENED ALL_OR_FEW(10000u, 2000u)
+#define BUSY ALL_OR_FEW(200u, 60u)
 #define THREADS 4u
 
 static const struct prefix prefix = {

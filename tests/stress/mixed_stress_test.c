@@ -10,6 +10,7 @@
 #include "harness/prefix.h"
 #include "harness/property.h"
 #include "harness/rng.h"
+#include "harness/sanitized.h"
 #include "harness/watchdog.h"
 
 #include <setjmp.h>
@@ -20,7 +21,7 @@
 
 #define INSERTERS 4u
 #define READERS 2u
-#define BATCHES 150u
+#define BATCHES ALL_OR_FEW(150u, 75u)
 #define ROWS 60u
 #define CURSORS 16u
 

@@ -243,13 +243,15 @@ close_meanwhile(void *argument, enum spine_operation operation, const char *name
         close_by_thread(closing);
 }
 
-/* Another checkpoint is under way when the runtime closes. */
+/* Another checkpoint is under way when the runtime closes, and until it has closed: the
+ * closing thread may be slow. */
 struct checkpoint_ledger *
 __wrap_store_checkpoints_try_lock(struct spine_store *store)
 {
     if (closing_in_the_way == NULL)
         return __real_store_checkpoints_try_lock(store);
-    close_by_thread(closing_in_the_way);
+    if (!atomic_load(&closing_in_the_way->has_begun))
+        close_by_thread(closing_in_the_way);
     return NULL;
 }
 

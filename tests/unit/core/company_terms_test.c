@@ -5,12 +5,16 @@
  * not read.
  */
 
+#include "harness/sanitized.h"
 #include "unit/core/company_world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
+
+/* Of 10,000 rows each. */
+#define INSERTS ALL_OR_SOME(200u, 80u)
 
 static bool
 is_kept(void *context, union spine_datum key)
@@ -77,7 +81,7 @@ ascending_keys_under_filters_that_stay(void **state)
             assert_int_equal(spine_retain_keys(world.spine, &keys, NULL), SPINE_OK);
         else
             assert_int_equal(spine_retain_values(world.spine, &values, NULL), SPINE_OK);
-        for (size_t i = 0; i < 200; i++) {
+        for (size_t i = 0; i < INSERTS; i++) {
             push(&world, 10000);
             insert(&world);
         }
@@ -124,7 +128,7 @@ ascending_keys_behind_a_frontier(void **state)
         struct world world;
 
         world_open_with(&world, &timed_pairs, only_due != 0);
-        for (size_t i = 0; i < 200; i++) {
+        for (size_t i = 0; i < INSERTS; i++) {
             world.time = i;
             push(&world, 10000);
             insert(&world);

@@ -187,7 +187,7 @@ open_idle_spines(struct world *world, struct spine **idle)
         }
     }
     /* Threads may yet have to free what a merge had. */
-    for (unsigned i = 0; i < 1000 && runtime_weigh(world->runtime) != PRESSURE_NONE; i++)
+    for (unsigned i = 0; i < 20000 && runtime_weigh(world->runtime) != PRESSURE_NONE; i++)
         (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     spine_runtime_get_stats(world->runtime, &stats);
     assert_int_equal(stats.pressure, SPINE_PRESSURE_NONE);
