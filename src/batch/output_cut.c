@@ -4,8 +4,12 @@
 
 #include "batch/fence.h"
 
+/* Rows whose bytes are added up at once. */
+#define SOME_ROWS 64u
+
 static size_t end_by_bytes(const struct layout *layout, const struct rows *rows,
                            size_t begin, size_t end);
+static size_t some_bytes(const struct rows *rows, size_t at, bool keys, bool values);
 static size_t fixed_bytes(const struct cell_layout *column);
 static bool all_keys_differ(const struct layout *layout, const struct rows *rows,
                             size_t begin, size_t end);
@@ -62,6 +66,13 @@ end_by_bytes(const struct layout *layout, const struct rows *rows, size_t begin,
     if (!keys && !values && (end - begin) * fixed <= BLOCK_BYTES)
         return end;
     /* Rows before `fit` fit even if no key and no value had more than one row. */
+    for (; end - fit >= SOME_ROWS; fit += SOME_ROWS) {
+        const size_t some = some_bytes(rows, fit, keys, values) + SOME_ROWS * fixed;
+
+        if (bytes + some > BLOCK_BYTES)
+            break;
+        bytes += some;
+    }
     for (; fit < end && bytes <= BLOCK_BYTES; fit++) {
         bytes += keys ? rows->key[fit].size : 0;
         bytes += values ? rows->value[fit].size : 0;
@@ -84,6 +95,19 @@ end_by_bytes(const struct layout *layout, const struct rows *rows, size_t begin,
         i = layout->timed ? rows_value_end(layout, rows, i, key_end) : i + 1;
     }
     return end;
+}
+
+/* Of SOME_ROWS rows from `at` on, the keys and values that are asked for. */
+static size_t
+some_bytes(const struct rows *rows, size_t at, bool keys, bool values)
+{
+    size_t key_bytes = 0, value_bytes = 0;
+
+    for (size_t i = at; keys && i < at + SOME_ROWS; i++)
+        key_bytes += rows->key[i].size;
+    for (size_t i = at; values && i < at + SOME_ROWS; i++)
+        value_bytes += rows->value[i].size;
+    return key_bytes + value_bytes;
 }
 
 /* Of cells with spans that are all of one size. */
