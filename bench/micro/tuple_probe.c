@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * tuple_probe [rows [samples [kind]]]: probes by keys of several columns beside probes by
- * numbers u64, of 10,000 ascending keys of which half are there, in ten batches, half of
- * the rows in one. Tuples are encoded from their columns, and the values found are
- * decoded, all of which counts. In millions of keys per second: median, least, most.
- * Samples take turns, unless a `kind`, 0 for numbers, is measured alone.
+ * tuple_probe [rows [samples [kind [batches]]]]: probes by keys of several columns beside
+ * probes by numbers u64, of 10,000 ascending keys of which half are there. Of ten batches
+ * one has half of the rows; when `batches` is 1, one has all. Tuples are encoded from
+ * their columns, and the values found are decoded, all of which counts. In millions of
+ * keys per second: median, least, most. Samples take turns, unless a `kind`, 0 for
+ * numbers, is measured alone; 5 stands for all.
  */
 
 #include "spine/spine.h"
@@ -24,8 +25,9 @@ static const char *const names[KINDS] = {
     "u64 -> u64", "(i32, u32) -> (u64)", "(i64, u64, f64) -> (i64, f64)",
     "(i64, u64, f64), small numbers", "(string, i64) -> (string, f64)"};
 
-/* In percent. */
+/* In percent, of ten batches; of one. */
 static const unsigned shares[BATCHES] = {50, 20, 10, 8, 4, 3, 2, 1, 1, 1};
+static const unsigned one_share[1] = {100};
 
 /* All columns that a row may have; a word gives them, in the order of the words. */
 struct source {
@@ -43,10 +45,11 @@ struct source {
     uint64_t *offsets;
 };
 
-/* Kinds [begin, end) are measured. */
+/* Kinds [begin, end) are measured, in that many batches. */
 struct kinds {
     enum kind begin;
     enum kind end;
+    size_t batches;
 };
 
 /* What is measured of a kind. Its probe and its page have the memory of their kind: hosts
@@ -236,6 +239,7 @@ batch_of(enum kind kind, const struct spine_schema *schema, struct source *sourc
 static void
 subjects_new(struct subject *subjects, struct kinds kinds, size_t rows)
 {
+    const unsigned *const parts = kinds.batches == 1 ? one_share : shares;
     struct spine_batch *batches[KINDS][BATCHES];
     struct source source;
     uint64_t number = 0;
@@ -243,8 +247,8 @@ subjects_new(struct subject *subjects, struct kinds kinds, size_t rows)
     for (enum kind kind = kinds.begin; kind < kinds.end; kind++)
         subjects[kind] = (struct subject){.schema = schema_of(kind)};
     source_new(&source, rows);
-    for (size_t b = 0; b < BATCHES; b++) {
-        const size_t count = rows * shares[b] / 100;
+    for (size_t b = 0; b < kinds.batches; b++) {
+        const size_t count = rows * parts[b] / 100;
         for (size_t i = 0; i < count; i++)
             source.words[i] = word_of(number++);
         source_fill(&source, count);
@@ -253,13 +257,14 @@ subjects_new(struct subject *subjects, struct kinds kinds, size_t rows)
     }
     source_free(&source);
     for (enum kind kind = kinds.begin; kind < kinds.end; kind++) {
-        require(spine_snapshot_of_batches(&subjects[kind].schema, batches[kind], BATCHES,
-                                          &subjects[kind].snapshot, NULL) == SPINE_OK,
+        require(spine_snapshot_of_batches(&subjects[kind].schema, batches[kind],
+                                          kinds.batches, &subjects[kind].snapshot,
+                                          NULL) == SPINE_OK,
                 "a snapshot");
         require(spine_probe_new(&subjects[kind].probe, NULL) == SPINE_OK &&
                     spine_tuple_page_new(&subjects[kind].page, NULL) == SPINE_OK,
                 "memory");
-        batches_free(batches[kind], BATCHES);
+        batches_free(batches[kind], kinds.batches);
     }
 }
 
@@ -327,7 +332,9 @@ main(int argc, char **argv)
     const size_t rows = argc > 1 ? (size_t)strtod(argv[1], NULL) : 4000000;
     const unsigned samples = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 41;
     const enum kind only = argc > 3 ? (enum kind)strtoul(argv[3], NULL, 10) : KINDS;
-    const struct kinds kinds = {only < KINDS ? only : 0, only < KINDS ? only + 1 : KINDS};
+    const bool one_batch = argc > 4 && strtoul(argv[4], NULL, 10) == 1;
+    const struct kinds kinds = {only < KINDS ? only : 0, only < KINDS ? only + 1 : KINDS,
+                                one_batch ? 1 : BATCHES};
     struct subject subjects[KINDS];
     struct source source;
 

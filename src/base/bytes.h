@@ -11,6 +11,7 @@
  */
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -36,6 +37,18 @@ bytes_prefix(const uint8_t *data, size_t size)
     else if (size > 0)
         memcpy(&word, data, size);
     return __builtin_bswap64(word);
+}
+
+/* Do `count` cells, cell i from offset i to the next one, have `most` bytes each at most?
+ * None does that ends before it begins. */
+static inline bool
+offsets_within(const uint64_t *offsets, size_t count, uint64_t most)
+{
+    bool beyond = false;
+
+    for (size_t i = 0; i < count; i++)
+        beyond |= offsets[i + 1] - offsets[i] > most;
+    return !beyond;
 }
 
 /* <0, 0, >0 in memcmp order; a prefix comes before what it begins. */

@@ -15,8 +15,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Pieces of cells that are short, and of others. */
+/* Pieces of cells that are short, of those among cells of many sizes, and of others. */
 #define EQUAL_FEW_PIECES 2u
+#define EQUAL_SOME_PIECES 3u
 #define EQUAL_MANY_PIECES 4u
 
 /* What processors compare at once. */
@@ -49,6 +50,15 @@ cell_equals(const uint8_t *a, const uint8_t *b, size_t size)
     if (size <= EQUAL_FEW_PIECES * sizeof(equal_piece))
         return pieces_equal(a, b, size, EQUAL_FEW_PIECES);
     return pieces_equal(a, b, size, EQUAL_MANY_PIECES);
+}
+
+/* The same where sizes differ, many of which may be about those of few pieces. */
+static inline __attribute__((always_inline)) bool
+cell_equals_any(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    if (size - sizeof(equal_piece) <= (EQUAL_SOME_PIECES - 1) * sizeof(equal_piece))
+        return pieces_equal(a, b, size, EQUAL_SOME_PIECES);
+    return cell_equals(a, b, size);
 }
 
 #endif

@@ -46,34 +46,6 @@ bundle_at(struct turns *turns, size_t turn, size_t age)
     return &turns->bundles[(turn + STEPS - age) % STEPS];
 }
 
-/* Where value `at` of a block lies. */
-WORD_SEARCH struct cell_lines
-value_lines(const struct cell_layout *layout, const struct column *values, size_t at)
-{
-    const uintptr_t cells = (uintptr_t)values->cells;
-    uintptr_t begin;
-
-    switch (layout->shape) {
-    case SHAPE_NONE:
-        break;
-    case SHAPE_WORD4:
-    case SHAPE_WORD8:
-        begin = values->frame != NULL
-                    ? (uintptr_t)frame_bits(values->frame) + at * values->frame->width / 8
-                    : cells + at * layout->bytes;
-        return (struct cell_lines){begin, begin};
-    case SHAPE_FIXED:
-        begin = cells + at * layout->bytes;
-        return (struct cell_lines){begin, begin + layout->bytes};
-    case SHAPE_BYTES:
-        if (values->picks != NULL)
-            at = (size_t)frame_word(values->picks, at);
-        return (struct cell_lines){cells + (at > 0 ? column_end(values, at - 1) : 0),
-                                   cells + column_end(values, at)};
-    }
-    return (struct cell_lines){cells, cells};
-}
-
 WORD_SEARCH void
 cells_reach(const struct probe_find *find, struct cell_bundle *bundle)
 {
@@ -134,8 +106,8 @@ find_guided(struct probe_find *find, struct turns *turns, size_t turn, struct hi
     cells_view(find, bundle_at(turns, turn, 1));
     cells_guide(find, bundle_at(turns, turn, 2));
     cells_match(find, bundle_at(turns, turn, 3));
-    cells_find_guided(find, bundle_at(turns, turn, 4));
-    return give_found(find, turns, turn, to);
+    cells_reach_guided(find, bundle_at(turns, turn, 5));
+    return cells_find_guided(find, bundle_at(turns, turn, 4), to);
 }
 
 static size_t
@@ -357,17 +329,6 @@ cells_guess(const struct probe_find *find, struct word_gaps *gaps,
     bundle->count = kept;
     for (uint32_t i = 0; fixed && i < kept; i++)
         __builtin_prefetch((const void *)cells[i]);
-}
-
-/* Asks for where the bytes of a value end; the end of the one before is next to it. */
-WORD_SEARCH void
-prefetch_value_end(const struct column *values, size_t value)
-{
-    const struct frame *const frame =
-        values->picks != NULL ? values->picks : values->frame;
-
-    __builtin_prefetch(frame != NULL ? frame_bits(frame) + value * frame->width / 8
-                                     : (const uint8_t *)(values->ends + value));
 }
 
 /* Leaves only the keys that are there. */

@@ -120,7 +120,11 @@ stage_plain_bytes(const struct spine_batch *batch, const struct probe_keys *keys
         if (hit->block != plain.block &&
             !plain_block_init(&plain, batch, held, hit->block))
             break;
-        value = column_span(layout, &plain.values, at);
+        if (held == NULL)
+            value = (struct span){(const uint8_t *)plain.values.cells + hit->value_begin,
+                                  hit->value_size};
+        else
+            value = column_span(layout, &plain.values, at);
         if (hit->end != at + 1 || hit->end == plain.rows ||
             value.size - 1 >= COPY_BYTES_MAX || value.size > left)
             break;

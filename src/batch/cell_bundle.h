@@ -16,8 +16,11 @@
  *     view     spread     asks for the head of the image, and for the guides
  *     guide    guides     the keys from a guide up to the next one; asks for their
  *                         fingerprints, and where they end
- *     match    fingerprints  the key that may be equal; asks for its cell
- *     find     cell       whether it is
+ *     match    fingerprints  the key that may be equal; asks for its cell, and for where
+ *                         its values end
+ *     find     cell       whether it is, and its rows; asks for where the bytes of values
+ *                         of keys end that may have several
+ *     reach    ends       asks for the values
  *
  * For other blocks, which have no guides, and for places,
  *
@@ -38,7 +41,7 @@
  *     open     ends       asks for what the keys of the group have behind the front
  *     find     cells      the key that is equal, if any
  *
- * and for all of them
+ * and for all of these
  *
  *     finish              asks for the ends of the key's values
  *     give     ends       its rows; asks for the ends of the values' bytes
@@ -50,13 +53,11 @@
  * what a search needs of a block is taken once for all of them: the *view* of the block.
  */
 
+#include "batch/cell_lines.h"
 #include "batch/probe_find.h"
 #include "batch/word_gap.h"
 
 #define BUNDLE_KEYS 16u
-#define LINE_BYTES 64u
-/* Lines that are asked for at once, at most. */
-#define LINES_MAX 9u
 /* Pivots part the anchors of a block into this many pieces of one length. */
 #define PIVOT_PIECES 8u
 
@@ -104,10 +105,24 @@ struct fixed_ends {
     uint64_t high_word;
 };
 
-/* Lines of memory [begin, end), which may lie outside of a block. */
-struct cell_lines {
-    uintptr_t begin;
-    uintptr_t end;
+/* A key in a block that has guides, and what is known of it so far. */
+struct guided_key {
+    struct span key;
+    const struct block_view *view;
+    /* Behind what all keys of the block begin with. */
+    uint64_t word;
+    /* Where the cell of the first matching key is; then the first value. */
+    struct cell_lines cell;
+    struct hit *hit;
+    /* Among the keys of the probe. */
+    uint32_t number;
+    /* The key of a guide; then the first row. */
+    uint32_t at;
+    /* Which of the GUIDE_STEP keys from the one `at` on have the key's fingerprint: a bit
+     * of each. */
+    uint32_t matching;
+    /* May the key be elsewhere in the block? */
+    bool is_tied;
 };
 
 /* A bundle of ascending keys, and what is known of each so far. */
@@ -125,35 +140,11 @@ struct cell_bundle {
     /* Without guides, of cells of one width: the key's high word without the gap. */
     uint64_t dense[BUNDLE_KEYS];
     struct fixed_ends ends[BUNDLE_KEYS];
-    /* With guides: which of the GUIDE_STEP keys from the one `at` on have the key's
-     * fingerprint, a bit of each, and where the cell of the first of them is. */
-    uint32_t matching[BUNDLE_KEYS];
-    struct cell_lines cell[BUNDLE_KEYS];
-    /* May the key be elsewhere in the block? */
-    bool is_tied[BUNDLE_KEYS];
+    /* With guides: from the step on that views blocks. */
+    struct guided_key guided[BUNDLE_KEYS];
     /* Not more than there are keys. */
     struct block_view views[BUNDLE_KEYS];
 };
-
-/*
- * Asks for them. The first line of each comes first: where it has to be looked up in
- * which page that is, some look-ups overlap. Compilers leave out calls of functions that
- * do nothing but prefetch: none is made.
- */
-WORD_SEARCH void
-prefetch_lines(const struct cell_lines *lines, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        __builtin_prefetch((const void *)lines[i].begin);
-    for (size_t i = 0; i < count; i++) {
-        const uintptr_t most = lines[i].begin + (LINES_MAX - 1) * LINE_BYTES;
-        const uintptr_t end = lines[i].end < most ? lines[i].end : most;
-
-        for (uintptr_t at = (lines[i].begin | (LINE_BYTES - 1)) + 1; at < end;
-             at += LINE_BYTES)
-            __builtin_prefetch((const void *)at);
-    }
-}
 
 WORD_SEARCH const struct cell *
 bundle_cell(const struct probe_find *find, const struct cell_bundle *bundle, uint32_t i)
@@ -189,8 +180,11 @@ void cells_view(const struct probe_find *find, struct cell_bundle *bundle);
 void cells_guide(const struct probe_find *find, struct cell_bundle *bundle);
 /* Leaves out keys that no other has the fingerprint of. */
 void cells_match(const struct probe_find *find, struct cell_bundle *bundle);
-/* The key of each in its block, or HIT_NONE. */
-void cells_find_guided(const struct probe_find *find, struct cell_bundle *bundle);
+/* Leaves only the keys that are there. Returns how many. */
+size_t cells_find_guided(const struct probe_find *find, struct cell_bundle *bundle,
+                         struct hit *to);
+/* Asks for the values of keys that were found, and tells their hits where these lie. */
+void cells_reach_guided(const struct probe_find *find, struct cell_bundle *bundle);
 
 /* ---- find_fixed.c ---- */
 

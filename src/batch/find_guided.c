@@ -10,9 +10,7 @@
 
 static void
 view_guides(const struct probe_find *find, struct cell_bundle *bundle, uint32_t block);
-static uint32_t find_matching(const struct block_view *view, bool is_fixed,
-                              const struct cell_bundle *bundle, uint32_t i,
-                              struct span key);
+static uint32_t find_matching(const struct guided_key *sought, bool is_fixed);
 static uint32_t find_tied(const struct block_view *view, bool is_fixed, struct span key);
 
 static inline bool
@@ -21,11 +19,17 @@ keys_are_fixed(const struct probe_find *find)
     return find->batch->layout.key.shape == SHAPE_FIXED;
 }
 
+static inline bool
+values_are_bytes(const struct probe_find *find)
+{
+    return find->batch->layout.value.shape == SHAPE_BYTES;
+}
+
 void
 cells_view(const struct probe_find *find, struct cell_bundle *bundle)
 {
     const bool is_fixed = keys_are_fixed(find);
-    uint32_t kept = 0;
+    struct guided_key *to = bundle->guided;
 
     bundle->view_count = 0;
     for (uint32_t i = 0; i < bundle->count; i++) {
@@ -39,11 +43,12 @@ cells_view(const struct probe_find *find, struct cell_bundle *bundle)
         view = &bundle->views[bundle->view_count - 1];
         if (!is_fixed && !begins_like(find->batch, view, key, bundle->words[i].high))
             continue;
-        bundle->key[kept] = bundle->key[i];
-        bundle->view[kept] = bundle->view_count - 1;
-        kept++;
+        to->key = key;
+        to->view = view;
+        to->number = bundle->key[i];
+        to++;
     }
-    bundle->count = kept;
+    bundle->count = (uint32_t)(to - bundle->guided);
 }
 
 /* Adds the view of a block, and asks for what is looked at first. */
@@ -101,32 +106,36 @@ void
 cells_guide(const struct probe_find *find, struct cell_bundle *bundle)
 {
     const bool is_fixed = keys_are_fixed(find);
-    uint32_t kept = 0;
+    const struct guided_key *at = bundle->guided, *const end = at + bundle->count;
+    struct guided_key *to = bundle->guided;
 
-    for (uint32_t v = 0; !is_fixed && v < bundle->view_count; v++)
-        bundle->views[v].keys = image_keys(bundle->views[v].image);
-    for (uint32_t i = 0; i < bundle->count; i++) {
-        const struct block_view *const view = bundle_view(bundle, i);
+    for (uint32_t v = 0; v < bundle->view_count; v++) {
+        struct block_view *const view = &bundle->views[v];
+
+        if (!is_fixed)
+            view->keys = image_keys(view->image);
+        view->values = image_values(view->image);
+    }
+    for (; at < end; at++) {
+        const struct block_view *const view = at->view;
         const uint32_t count = view->guide_count;
-        const uint64_t word =
-            guide_word(bundle_cell(find, bundle, i)->span, view->shared, *view->leap);
+        const uint64_t word = guide_word(at->key, view->shared, *view->leap);
         const uint32_t guide = (uint32_t)search_halves(view->guides, 8, 0, count, word);
         const bool is_tied = guide < count && view->guides[guide] == word;
-        uint32_t at;
 
         if (guide == 0 && !is_tied)
             continue;
-        at = (guide - !is_tied) * GUIDE_STEP;
-        bundle->key[kept] = bundle->key[i];
-        bundle->view[kept] = bundle->view[i];
-        bundle->words[kept].high = word;
-        bundle->is_tied[kept] = is_tied;
-        bundle->at[kept++] = at;
-        __builtin_prefetch(view->fingerprints + at);
+        if (to < at)
+            *to = *at;
+        to->word = word;
+        to->is_tied = is_tied;
+        to->at = (guide - !is_tied) * GUIDE_STEP;
+        __builtin_prefetch(view->fingerprints + to->at);
         if (!is_fixed)
-            prefetch_ends(&view->keys, at);
+            prefetch_ends(&view->keys, to->at);
+        to++;
     }
-    bundle->count = kept;
+    bundle->count = (uint32_t)(to - bundle->guided);
 }
 
 /* Which of the fingerprints of a guide are `wanted`: a bit of each. */
@@ -172,6 +181,35 @@ cell_of_key(const struct block_view *view, bool is_fixed, size_t at)
                                cells + column_end(&view->keys, at)};
 }
 
+/* As prefetch_lines(): the first line of each cell before all others. */
+WORD_SEARCH void
+prefetch_cells(const struct cell_bundle *bundle)
+{
+    for (uint32_t i = 0; i < bundle->count; i++)
+        __builtin_prefetch((const void *)bundle->guided[i].cell.begin);
+    for (uint32_t i = 0; i < bundle->count; i++) {
+        const struct cell_lines cell = bundle->guided[i].cell;
+
+        if (cell.end - cell.begin > LINE_BYTES)
+            prefetch_lines(&cell, 1);
+        else
+            __builtin_prefetch((const uint8_t *)cell.end - 1);
+    }
+}
+
+/* Asks for where the values of key `at` end, or, where it has one alone, its bytes. */
+WORD_SEARCH void
+prefetch_values(const struct block_view *view, bool is_bytes, size_t at)
+{
+    const struct image *const image = view->image;
+
+    if (image->at[PART_ENDS_OF_VALUES] != 0)
+        __builtin_prefetch((const uint8_t *)image + image->at[PART_ENDS_OF_VALUES] +
+                           at * sizeof(uint16_t));
+    else if (is_bytes)
+        prefetch_value_end(&view->values, at);
+}
+
 WORD_SEARCH uint32_t
 lowest_bit(uint32_t bits)
 {
@@ -181,54 +219,90 @@ lowest_bit(uint32_t bits)
 void
 cells_match(const struct probe_find *find, struct cell_bundle *bundle)
 {
-    const bool is_fixed = keys_are_fixed(find);
-    uint32_t kept = 0;
+    const bool is_fixed = keys_are_fixed(find), value_bytes = values_are_bytes(find);
+    const struct guided_key *at = bundle->guided, *const end = at + bundle->count;
+    struct guided_key *to = bundle->guided;
 
-    for (uint32_t i = 0; i < bundle->count; i++) {
-        const struct block_view *const view = bundle_view(bundle, i);
-        const struct span key = bundle_cell(find, bundle, i)->span;
-        const uint32_t begin = bundle->at[i], left = view->key_count - begin;
-        const bool is_tied = bundle->is_tied[i];
+    for (; at < end; at++) {
+        const struct block_view *const view = at->view;
+        const uint32_t left = view->key_count - at->at;
         uint32_t matching =
-            matching_bytes(view->fingerprints + begin, fingerprint_of(key));
-        uint32_t at;
+            matching_bytes(view->fingerprints + at->at, fingerprint_of(at->key));
+        uint32_t first;
 
-        assert(begin < view->key_count);
+        assert(at->at < view->key_count);
         if (left < GUIDE_STEP)
             matching &= (UINT32_C(1) << left) - 1;
-        if (matching == 0 && !is_tied)
+        if (matching == 0 && !at->is_tied)
             continue;
-        at = begin + (matching != 0 ? lowest_bit(matching) : 0);
-        bundle->key[kept] = bundle->key[i];
-        bundle->view[kept] = bundle->view[i];
-        bundle->words[kept].high = bundle->words[i].high;
-        bundle->is_tied[kept] = is_tied;
-        bundle->at[kept] = begin;
-        bundle->matching[kept] = matching;
-        bundle->cell[kept++] = cell_of_key(view, is_fixed, at);
+        first = at->at + (matching != 0 ? lowest_bit(matching) : 0);
+        if (to < at)
+            *to = *at;
+        to->matching = matching;
+        to->cell = cell_of_key(view, is_fixed, first);
+        prefetch_values(view, value_bytes, first);
         if (!is_fixed && view->keys.fronts != NULL) {
-            __builtin_prefetch(view->keys.fronts + at / ANCHOR_STEP);
-            __builtin_prefetch(view->keys.anchors + at / ANCHOR_STEP);
+            __builtin_prefetch(view->keys.fronts + first / ANCHOR_STEP);
+            __builtin_prefetch(view->keys.anchors + first / ANCHOR_STEP);
         }
+        to++;
     }
-    bundle->count = kept;
-    prefetch_lines(bundle->cell, kept);
+    bundle->count = (uint32_t)(to - bundle->guided);
+    prefetch_cells(bundle);
+}
+
+size_t
+cells_find_guided(const struct probe_find *find, struct cell_bundle *bundle,
+                  struct hit *hits)
+{
+    const bool is_fixed = keys_are_fixed(find), value_bytes = values_are_bytes(find);
+    const struct guided_key *at = bundle->guided, *const end = at + bundle->count;
+    struct guided_key *to = bundle->guided;
+
+    for (; at < end; at++) {
+        const struct block_view *const view = at->view;
+        uint32_t found = find_matching(at, is_fixed), row_begin, row_end;
+
+        if (found == HIT_NONE && at->is_tied)
+            found = find_tied(view, is_fixed, at->key);
+        if (found == HIT_NONE)
+            continue;
+        if (value_bytes && view->image->at[PART_ENDS_OF_VALUES] != 0)
+            prefetch_value_end(&view->values, image_value_begin(view->image, found));
+        image_key_rows(view->image, found, &row_begin, &row_end);
+        *hits = (struct hit){.key = at->number,
+                             .block = view->block,
+                             .begin = (uint16_t)row_begin,
+                             .end = (uint16_t)row_end,
+                             .staged = HIT_NONE};
+        to->view = view;
+        to->at = row_begin;
+        to->hit = hits++;
+        to++;
+    }
+    bundle->count = (uint32_t)(to - bundle->guided);
+    return bundle->count;
 }
 
 void
-cells_find_guided(const struct probe_find *find, struct cell_bundle *bundle)
+cells_reach_guided(const struct probe_find *find, struct cell_bundle *bundle)
 {
-    const bool is_fixed = keys_are_fixed(find);
+    const struct cell_layout *const layout = &find->batch->layout.value;
+    struct guided_key *at = bundle->guided, *const end = at + bundle->count, *to = at;
 
-    for (uint32_t i = 0; i < bundle->count; i++) {
-        const struct block_view *const view = bundle_view(bundle, i);
-        const struct span key = bundle_cell(find, bundle, i)->span;
-        uint32_t at = find_matching(view, is_fixed, bundle, i, key);
+    for (; at < end; at++) {
+        const struct block_view *const view = at->view;
 
-        if (at == HIT_NONE && bundle->is_tied[i])
-            at = find_tied(view, is_fixed, key);
-        bundle->at[i] = at;
+        /* Rows of values with several times are somewhere near. */
+        if (view->image->at[PART_ENDS_OF_TIMES] != 0)
+            continue;
+        to->cell = value_lines(layout, &view->values, at->at);
+        at->hit->value_begin = (uint32_t)(to->cell.begin - (uintptr_t)view->values.cells);
+        at->hit->value_size = (uint32_t)(to->cell.end - to->cell.begin);
+        to++;
     }
+    bundle->count = (uint32_t)(to - bundle->guided);
+    prefetch_cells(bundle);
 }
 
 /* Does the key, which has `word` behind what all keys of the block begin with, begin with
@@ -261,24 +335,25 @@ is_key(const struct block_view *view, bool is_fixed, uint32_t at, struct cell_li
             return false;
         rest = span_behind(key, front_size(view->keys.fronts[at / ANCHOR_STEP]));
     }
-    return cell.end - cell.begin == rest.size && cell_equals(data, rest.data, rest.size);
+    return cell.end - cell.begin == rest.size &&
+           cell_equals_any(data, rest.data, rest.size);
 }
 
 static inline uint32_t
-find_matching(const struct block_view *view, bool is_fixed,
-              const struct cell_bundle *bundle, uint32_t i, struct span key)
+find_matching(const struct guided_key *sought, bool is_fixed)
 {
-    struct cell_lines cell = bundle->cell[i];
-    uint32_t matching = bundle->matching[i];
+    const struct block_view *const view = sought->view;
+    struct cell_lines cell = sought->cell;
+    uint32_t matching = sought->matching;
 
     while (matching != 0) {
-        const uint32_t at = bundle->at[i] + lowest_bit(matching);
+        const uint32_t at = sought->at + lowest_bit(matching);
 
-        if (is_key(view, is_fixed, at, cell, key, bundle->words[i].high))
+        if (is_key(view, is_fixed, at, cell, sought->key, sought->word))
             return at;
         matching &= matching - 1;
         if (matching != 0)
-            cell = cell_of_key(view, is_fixed, bundle->at[i] + lowest_bit(matching));
+            cell = cell_of_key(view, is_fixed, sought->at + lowest_bit(matching));
     }
     return HIT_NONE;
 }

@@ -55,9 +55,20 @@ struct hit {
     uint16_t end;
     /* Where batch_probe() put the rows, or HIT_NONE. */
     uint32_t staged;
-    /* The caller's. */
-    uint32_t batch;
-    uint32_t next;
+    union {
+        /* The caller's. */
+        struct {
+            uint32_t batch;
+            uint32_t next;
+        };
+        /* While batch_probe() searches blocks in memory for keys that are bytes: where
+         * the value of the first row lies among those of its block, if values have one
+         * time each. */
+        struct {
+            uint32_t value_begin;
+            uint32_t value_size;
+        };
+    };
 };
 
 /* The keys in [*begin, *end) are within the least and the greatest of the batch; ranges

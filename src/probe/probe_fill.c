@@ -146,12 +146,12 @@ give_plain(struct spine_probe *probe, size_t begin, size_t room, uint64_t given,
     assert(probe->hit_count > 0);
     for (at = begin; at < chunk_end && row < most; at++) {
         const uint32_t head = heads[at - chunk_begin];
-        const bool is_there = head != HIT_NONE;
-        const struct hit *const hit = &hits[is_there ? head : 0];
-        const size_t staged = is_there ? hit->staged : 0;
+        const uint32_t is_there = head != HIT_NONE, mask = 0 - is_there;
+        const struct hit *const hit = &hits[head & mask];
+        const uint32_t staged = hit->staged & mask;
 
-        if (is_there &&
-            (hit->next != HIT_NONE || staged == HIT_NONE || hit->end - hit->begin != 1))
+        if (is_there & ((hit->next != HIT_NONE) | (staged == HIT_NONE) |
+                        (hit->end - hit->begin != 1)))
             break;
         to.lo[row] = from.lo[staged];
         to.value[row] = from.value[staged];

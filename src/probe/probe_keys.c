@@ -20,6 +20,8 @@ check_range_order(const struct spine_probe *probe, struct spine_error *error);
 static enum spine_status take_cells(const struct cell_layout *column,
                                     const struct spine_columns *keys, struct cell *cells,
                                     struct spine_error *error);
+static void take_bytes(struct cell *cells, const uint8_t *data, const uint64_t *offsets,
+                       size_t count);
 static void
 take_fixed(struct cell *cells, size_t bytes, const uint8_t *data, size_t count);
 static enum spine_status
@@ -118,19 +120,31 @@ take_cells(const struct cell_layout *column, const struct spine_columns *keys,
         take_fixed(cells, column->bytes, data, keys->rows);
         return SPINE_OK;
     }
-    for (size_t i = 0; i < keys->rows; i++) {
-        const size_t begin = (size_t)keys->key_offsets[i];
-        const size_t size = (size_t)keys->key_offsets[i + 1] - begin;
-        const uint8_t *const bytes = data != NULL ? data + begin : NULL;
-        struct cell *const cell = &cells[i];
-
-        if (bytes == NULL || size > SPINE_BYTES_MAX)
-            TRY_RETURN(cell_of_datum(column, spine_data(bytes, size), cell, error));
-        else
-            *cell =
-                (struct cell){.word = bytes_prefix(bytes, size), .span = {bytes, size}};
+    if (data == NULL) {
+        for (size_t i = 0; i < keys->rows; i++)
+            TRY_RETURN(cell_of_datum(column, spine_data(NULL, 0), &cells[i], error));
+        return SPINE_OK;
     }
+    take_bytes(cells, data, keys->key_offsets, keys->rows);
     return SPINE_OK;
+}
+
+/* Cells whose sizes columns_check() has checked. */
+static void
+take_bytes(struct cell *cells, const uint8_t *data, const uint64_t *offsets, size_t count)
+{
+    size_t begin = count > 0 ? (size_t)offsets[0] : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const size_t end = (size_t)offsets[i + 1], size = end - begin;
+        const uint8_t *const bytes = data + begin;
+
+        assert(begin <= end && size <= SPINE_BYTES_MAX);
+        cells[i].word = bytes_prefix(bytes, size);
+        cells[i].rest = 0;
+        cells[i].span = (struct span){bytes, size};
+        begin = end;
+    }
 }
 
 /* Cells of `bytes` bytes each, which are more than eight. */

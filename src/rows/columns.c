@@ -49,6 +49,8 @@ static enum spine_status
 check_column_cells(const char *field, const struct cell_layout *column,
                    struct cells cells, size_t rows, struct spine_error *error)
 {
+    bool is_sound;
+
     if (rows == 0 || column->kind == SPINE_NONE)
         return SPINE_OK;
     if (column->kind != SPINE_BYTES) {
@@ -58,7 +60,8 @@ check_column_cells(const char *field, const struct cell_layout *column,
     }
     if (cells.offsets == NULL)
         return spine_fail(error, SPINE_INVALID, "%s_offsets is NULL", field);
-    for (size_t i = 0; i < rows; i++) {
+    is_sound = offsets_within(cells.offsets, rows, SPINE_BYTES_MAX);
+    for (size_t i = 0; i < rows && !is_sound; i++) {
         const uint64_t begin = cells.offsets[i], end = cells.offsets[i + 1];
 
         if (end < begin)

@@ -82,10 +82,12 @@ check_strings(const struct column_check *check, const struct spine_column_data *
               size_t rows)
 {
     const uint64_t *const offsets = data->offsets;
+    bool is_sound;
 
     if (offsets == NULL)
         return fail_column(check, "offsets is NULL");
-    for (size_t i = 0; i < rows; i++)
+    is_sound = offsets_within(offsets, rows, SPINE_BYTES_MAX);
+    for (size_t i = 0; i < rows && !is_sound; i++)
         if (offsets[i] > offsets[i + 1] || offsets[i + 1] - offsets[i] > SPINE_BYTES_MAX)
             return fail_column(check,
                                "row %zu goes from %" PRIu64 " to %" PRIu64

@@ -13,7 +13,7 @@
  * bit is flipped, so that bytes compare as numbers do.
  */
 
-#include "tuple/tuple_codec.h"
+#include "tuple/tuple_encoding.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -25,19 +25,8 @@
 /* The most bytes that are reserved because the first rows have many. */
 #define GUESSED_BYTES_MAX ((size_t)16 << 20)
 
-/* Some rows on their way. */
-struct encoding {
-    /* Rows [begin, begin + rows) of the columns. */
-    size_t begin;
-    size_t rows;
-    /* Where the next byte of row i goes: base + i * stride, or at[i] unless that is
-     * NULL. */
-    uint8_t *base;
-    size_t stride;
-    uint8_t **at;
-    /* Inside a tuple of the tuple. */
-    bool nested;
-};
+/* A string of at most WIDE_BYTES bytes is copied as WIDE_BYTES bytes. */
+#define WIDE_BYTES 48u
 
 static enum spine_status encode_fixed(struct cell_store *store,
                                       const struct tuple_source *source,
@@ -49,41 +38,30 @@ static bool
 reserve_cells(struct cell_store *store, uint64_t used, size_t done, size_t rows);
 static void encode_varying_chunk(struct cell_store *store,
                                  const struct tuple_source *source,
-                                 struct encoding *encoding);
+                                 struct encoded_rows *encoding);
 static uint64_t head_bytes(const struct tuple_source *source);
-static void add_sizes(const struct encoding *encoding,
-                      const struct spine_tuple_type *type, size_t count,
-                      const struct spine_column_data *columns, const uint8_t *there,
-                      uint64_t *sizes);
-static void add_string_sizes(const struct encoding *encoding,
-                             const struct spine_column_data *data, const uint8_t *there,
-                             bool may_be_missing, bool is_tail, uint64_t *sizes);
-static void put_columns(struct encoding *encoding, const struct spine_tuple_type *type,
-                        size_t count, const struct spine_column_data *columns,
-                        const uint8_t *there, uint8_t flip);
-static void put_column(struct encoding *encoding, const struct spine_column *column,
+static void put_columns(struct encoded_rows *encoding,
+                        const struct spine_tuple_type *type, size_t count,
+                        const struct spine_column_data *columns, const uint8_t *there,
+                        uint8_t flip);
+static void put_column(struct encoded_rows *encoding, const struct spine_column *column,
                        const struct spine_column_data *data, const uint8_t *there,
                        uint8_t flip, bool is_tail);
-static const uint8_t *there_of(const struct encoding *encoding,
-                               const struct spine_column_data *data, const uint8_t *outer,
-                               uint8_t *own);
-static void
-put_markers(struct encoding *encoding, const uint8_t *there, uint8_t null, uint8_t flip);
-static void put_fixed(struct encoding *encoding, const struct spine_column *column,
+static void put_markers(struct encoded_rows *encoding, const uint8_t *there, uint8_t null,
+                        uint8_t flip);
+static void put_fixed(struct encoded_rows *encoding, const struct spine_column *column,
                       const struct spine_column_data *data, const uint8_t *there,
                       uint8_t own, uint8_t outer);
-static void put_bytes(struct encoding *encoding, const struct spine_column *column,
+static void put_bytes(struct encoded_rows *encoding, const struct spine_column *column,
                       const struct spine_column_data *data, const uint8_t *there,
                       uint8_t own, uint8_t outer);
-static void put_strings(struct encoding *encoding, const struct spine_column *column,
+static void put_strings(struct encoded_rows *encoding, const struct spine_column *column,
                         const struct spine_column_data *data, const uint8_t *there,
                         uint8_t flip, bool is_tail);
-static void put_plain_strings(struct encoding *encoding,
+static void put_plain_strings(struct encoded_rows *encoding,
                               const struct spine_column_data *data, bool is_tail);
+static size_t rows_before_end(const uint64_t *offsets, size_t rows);
 static uint8_t *put_zeros(uint8_t *to, struct span text);
-static bool has_zero(struct span bytes);
-static struct span
-string_bytes(const struct spine_column_data *data, uint64_t begin, uint64_t end);
 
 void
 cell_store_release(struct cell_store *store)
@@ -132,7 +110,7 @@ encode_fixed(struct cell_store *store, const struct tuple_source *source,
         source->type->cell.kind == SPINE_U64 && source->count == source->type->count;
     const size_t bytes = (size_t)head_bytes(source), rows = source->rows;
     const size_t stride = words ? 8 : bytes;
-    struct encoding encoding = {.stride = stride};
+    struct encoded_rows encoding = {.stride = stride};
 
     if (rows > SIZE_MAX / stride ||
         !array_reserve(&store->cells, &store->cells_capacity, 1, rows * stride))
@@ -163,8 +141,8 @@ encode_varying(struct cell_store *store, const struct tuple_source *source,
 {
     const uint64_t head = head_bytes(source);
     const size_t rows = source->rows;
-    uint64_t sizes[TUPLE_CHUNK], used = 0;
-    struct encoding encoding = {0};
+    uint64_t used = 0;
+    struct encoded_rows encoding = {0};
 
     if (!array_reserve(&store->offsets, &store->offsets_capacity, sizeof *store->offsets,
                        rows + 1))
@@ -173,18 +151,8 @@ encode_varying(struct cell_store *store, const struct tuple_source *source,
     for (size_t at = 0; at < rows; at += encoding.rows) {
         encoding.begin = at;
         encoding.rows = rows - at < TUPLE_CHUNK ? rows - at : TUPLE_CHUNK;
-        for (size_t i = 0; i < encoding.rows; i++)
-            sizes[i] = head;
-        add_sizes(&encoding, source->type, source->count, source->columns, NULL, sizes);
-        for (size_t i = 0; i < encoding.rows; i++) {
-            if (sizes[i] > SPINE_BYTES_MAX)
-                return spine_fail(error, SPINE_INVALID,
-                                  "%s: the tuple of row %zu has %" PRIu64
-                                  " bytes; the most is %u",
-                                  source->what, at + i, sizes[i], SPINE_BYTES_MAX);
-            used += sizes[i];
-            store->offsets[at + i + 1] = used;
-        }
+        TRY_RETURN(encode_offsets(&encoding, source, head, store->offsets + at, error));
+        used = store->offsets[at + encoding.rows];
         if (!reserve_cells(store, used, at + encoding.rows, rows))
             return fail_nomem(error, "the cells of tuples", (size_t)used);
         encode_varying_chunk(store, source, &encoding);
@@ -210,77 +178,24 @@ reserve_cells(struct cell_store *store, uint64_t used, size_t done, size_t rows)
 
 static void
 encode_varying_chunk(struct cell_store *store, const struct tuple_source *source,
-                     struct encoding *encoding)
+                     struct encoded_rows *encoding)
 {
     uint8_t *at[TUPLE_CHUNK];
 
     for (size_t i = 0; i < encoding->rows; i++)
         at[i] = store->cells + store->offsets[encoding->begin + i];
     encoding->at = at;
+    encoding->is_first = true;
     put_columns(encoding, source->type, source->count, source->columns, NULL, 0);
     for (size_t i = 0; i < encoding->rows; i++)
         assert(at[i] == store->cells + store->offsets[encoding->begin + i + 1]);
     encoding->at = NULL;
 }
 
-/* What strings add to the sizes of their rows. `there` is NULL where no tuple around is
- * null. */
 static void
-add_sizes(const struct encoding *encoding, const struct spine_tuple_type *type,
-          size_t count, const struct spine_column_data *columns, const uint8_t *there,
-          uint64_t *sizes)
-{
-    uint8_t own[TUPLE_CHUNK];
-
-    for (size_t i = 0; i < count; i++) {
-        const struct spine_column *const column = &type->columns[i];
-        const uint8_t *const here = there_of(encoding, &columns[i], there, own);
-
-        if (tuple_column_is_fixed(column))
-            continue;
-        if (column->kind == SPINE_COLUMN_TUPLE) {
-            struct encoding inner = *encoding;
-
-            inner.nested = true;
-            add_sizes(&inner, column->tuple, column->tuple->count, columns[i].columns,
-                      here, sizes);
-        } else {
-            add_string_sizes(encoding, &columns[i], here, column->nullable,
-                             column_is_tail(type, i, encoding->nested), sizes);
-        }
-    }
-}
-
-static void
-add_string_sizes(const struct encoding *encoding, const struct spine_column_data *data,
-                 const uint8_t *there, bool may_be_missing, bool is_tail, uint64_t *sizes)
-{
-    const uint64_t *const offsets = data->offsets + encoding->begin;
-    const uint8_t *const values = data->values;
-    const struct span all = string_bytes(data, offsets[0], offsets[encoding->rows]);
-    const bool zeros = !is_tail && has_zero(all);
-
-    /* Most columns, in fewer instructions. */
-    if (there == NULL && !zeros) {
-        for (size_t i = 0; i < encoding->rows; i++)
-            sizes[i] += offsets[i + 1] - offsets[i] + (is_tail ? 0 : 2);
-        return;
-    }
-    for (size_t i = 0; i < encoding->rows; i++) {
-        const bool is_there = there == NULL || there[i] != 0;
-
-        if (is_there)
-            sizes[i] += offsets[i + 1] - offsets[i];
-        for (uint64_t at = offsets[i]; zeros && is_there && at < offsets[i + 1]; at++)
-            sizes[i] += values[at] == 0;
-        if (!is_tail && (is_there || !may_be_missing))
-            sizes[i] += 2;
-    }
-}
-
-static void
-put_columns(struct encoding *encoding, const struct spine_tuple_type *type, size_t count,
-            const struct spine_column_data *columns, const uint8_t *there, uint8_t flip)
+put_columns(struct encoded_rows *encoding, const struct spine_tuple_type *type,
+            size_t count, const struct spine_column_data *columns, const uint8_t *there,
+            uint8_t flip)
 {
     assert(encoding->rows <= TUPLE_CHUNK);
     for (size_t i = 0; i < count; i++)
@@ -289,7 +204,7 @@ put_columns(struct encoding *encoding, const struct spine_tuple_type *type, size
 }
 
 static void
-put_column(struct encoding *encoding, const struct spine_column *column,
+put_column(struct encoded_rows *encoding, const struct spine_column *column,
            const struct spine_column_data *data, const uint8_t *there, uint8_t flip,
            bool is_tail)
 {
@@ -297,8 +212,10 @@ put_column(struct encoding *encoding, const struct spine_column *column,
     uint8_t own[TUPLE_CHUNK];
     const uint8_t *const here = there_of(encoding, data, there, own);
 
-    if (column->nullable)
+    if (column->nullable) {
         put_markers(encoding, here, null_marker(column), flip);
+        encoding->is_first = false;
+    }
     if (column->kind == SPINE_COLUMN_TUPLE) {
         const bool nested = encoding->nested;
 
@@ -314,27 +231,12 @@ put_column(struct encoding *encoding, const struct spine_column *column,
     } else {
         put_fixed(encoding, column, data, here, order_flip(column), flip);
     }
-}
-
-/* A byte for each row: is its value there, and the tuples around it? NULL: all are. */
-static const uint8_t *
-there_of(const struct encoding *encoding, const struct spine_column_data *data,
-         const uint8_t *outer, uint8_t *own)
-{
-    const size_t begin = data->valid_offset + encoding->begin;
-
-    if (data->valid == NULL)
-        return outer;
-    for (size_t i = 0; i < encoding->rows; i++)
-        own[i] = data->valid[(begin + i) / 8] >> (begin + i) % 8 & 1;
-    for (size_t i = 0; outer != NULL && i < encoding->rows; i++)
-        own[i] &= outer[i];
-    return own;
+    encoding->is_first = false;
 }
 
 /* The place of the next `bytes` bytes of row i; moves behind them. */
 static inline uint8_t *
-take(const struct encoding *encoding, size_t i, size_t bytes)
+take(const struct encoded_rows *encoding, size_t i, size_t bytes)
 {
     uint8_t *to;
 
@@ -347,14 +249,15 @@ take(const struct encoding *encoding, size_t i, size_t bytes)
 
 /* A column of that many bytes is done. */
 static inline void
-taken(struct encoding *encoding, size_t bytes)
+taken(struct encoded_rows *encoding, size_t bytes)
 {
     if (encoding->at == NULL)
         encoding->base += bytes;
 }
 
 static void
-put_markers(struct encoding *encoding, const uint8_t *there, uint8_t null, uint8_t flip)
+put_markers(struct encoded_rows *encoding, const uint8_t *there, uint8_t null,
+            uint8_t flip)
 {
     for (size_t i = 0; i < encoding->rows; i++)
         *take(encoding, i, 1) =
@@ -383,7 +286,7 @@ struct flips {
 
 /* `bytes` and `rule` are constants where this is inlined. */
 static inline __attribute__((always_inline)) void
-put_numbers(const struct encoding *encoding, const struct spine_column_data *data,
+put_numbers(const struct encoded_rows *encoding, const struct spine_column_data *data,
             const uint8_t *there, struct flips flips, unsigned bytes,
             enum number_rule rule)
 {
@@ -429,7 +332,7 @@ number_rule_of(enum spine_column_kind kind)
 }
 
 static void
-put_fixed(struct encoding *encoding, const struct spine_column *column,
+put_fixed(struct encoded_rows *encoding, const struct spine_column *column,
           const struct spine_column_data *data, const uint8_t *there, uint8_t own,
           uint8_t outer)
 {
@@ -458,7 +361,7 @@ put_fixed(struct encoding *encoding, const struct spine_column *column,
 
 /* Decimals are bytes that lie the other way round. */
 static void
-put_bytes(struct encoding *encoding, const struct spine_column *column,
+put_bytes(struct encoded_rows *encoding, const struct spine_column *column,
           const struct spine_column_data *data, const uint8_t *there, uint8_t own,
           uint8_t outer)
 {
@@ -482,7 +385,7 @@ put_bytes(struct encoding *encoding, const struct spine_column *column,
 }
 
 static void
-put_strings(struct encoding *encoding, const struct spine_column *column,
+put_strings(struct encoded_rows *encoding, const struct spine_column *column,
             const struct spine_column_data *data, const uint8_t *there, uint8_t flip,
             bool is_tail)
 {
@@ -519,22 +422,39 @@ put_strings(struct encoding *encoding, const struct spine_column *column,
     }
 }
 
+/* How many of the first strings have WIDE_BYTES from where they begin on? The others are
+ * the last ones. */
+static size_t
+rows_before_end(const uint64_t *offsets, size_t rows)
+{
+    size_t before = rows;
+
+    while (before > 0 && offsets[rows] - offsets[before - 1] < WIDE_BYTES)
+        before--;
+    return before;
+}
+
 /* Of strings that all lie in their tuples as they are: most columns, in fewer
  * instructions. */
 static void
-put_plain_strings(struct encoding *encoding, const struct spine_column_data *data,
+put_plain_strings(struct encoded_rows *encoding, const struct spine_column_data *data,
                   bool is_tail)
 {
     const uint64_t *const offsets = data->offsets + encoding->begin;
-    const bool is_short = copy_cell_is_short(
-        encoding->rows, (size_t)(offsets[encoding->rows] - offsets[0]));
+    const size_t rows = encoding->rows;
+    const bool is_short = copy_cell_is_short(rows, (size_t)(offsets[rows] - offsets[0]));
     const uint8_t *const values = data->values;
+    /* What is copied with a string is overwritten by what follows, if nothing of the
+     * tuples behind it is there yet, and nothing behind the last one is touched. */
+    const size_t wide_rows = encoding->is_first ? rows_before_end(offsets, rows) : 0;
 
-    for (size_t i = 0; i < encoding->rows; i++) {
+    for (size_t i = 0; i < rows; i++) {
         const size_t size = (size_t)(offsets[i + 1] - offsets[i]);
         uint8_t *const to = encoding->at[i];
 
-        if (size > 0)
+        if (i < wide_rows && size <= WIDE_BYTES)
+            memcpy(to, values + offsets[i], WIDE_BYTES);
+        else if (size > 0)
             copy_cell_of(to, values + offsets[i], size, is_short);
         if (!is_tail)
             memset(to + size, 0, 2);
@@ -552,19 +472,4 @@ put_zeros(uint8_t *to, struct span text)
             *to++ = 0xff;
     }
     return to;
-}
-
-static bool
-has_zero(struct span bytes)
-{
-    return bytes.size > 0 && memchr(bytes.data, 0, bytes.size) != NULL;
-}
-
-/* Bytes [begin, end) of a column of strings, which may be at NULL when there are none. */
-static struct span
-string_bytes(const struct spine_column_data *data, uint64_t begin, uint64_t end)
-{
-    if (begin == end)
-        return (struct span){NULL, 0};
-    return (struct span){(const uint8_t *)data->values + begin, end - begin};
 }

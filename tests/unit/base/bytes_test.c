@@ -128,6 +128,21 @@ spans_may_be_empty_and_hold_zeros(void **state)
     assert_int_equal(span_compare(zeros, zeros), 0);
 }
 
+static void
+offsets_that_fall_or_leap_are_seen(void **state)
+{
+    (void)state;
+    uint64_t offsets[] = {7, 7, 12, 20, 20, 28};
+
+    assert_true(offsets_within(offsets, 0, 0));
+    assert_true(offsets_within(offsets, 5, 8));
+    assert_false(offsets_within(offsets, 5, 7));
+    assert_true(offsets_within(offsets, 2, 7));
+    offsets[4] = 19;
+    assert_false(offsets_within(offsets, 5, 9));
+    assert_true(offsets_within(offsets, 3, 9));
+}
+
 int
 main(void)
 {
@@ -136,6 +151,7 @@ main(void)
         cmocka_unit_test(words_of_doubles_have_a_total_order),
         cmocka_unit_test(prefixes_order_as_memcmp_but_for_ties),
         cmocka_unit_test(spans_may_be_empty_and_hold_zeros),
+        cmocka_unit_test(offsets_that_fall_or_leap_are_seen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

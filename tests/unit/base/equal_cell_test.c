@@ -23,9 +23,11 @@ cells_of_every_size_are_compared(void **state)
         for (size_t i = 0; i < size; i++)
             a[i] = b[i] = (uint8_t)(i * 7 + size);
         assert_true(cell_equals(a, b, size));
+        assert_true(cell_equals_any(a, b, size));
         for (size_t i = 0; i < size; i++) {
             b[i] ^= (uint8_t)(1u << (i % 8));
             assert_false(cell_equals(a, b, size));
+            assert_false(cell_equals_any(a, b, size));
             b[i] = a[i];
         }
         test_free(a);

@@ -378,6 +378,94 @@ keys_between_blocks(void **state)
     expect_no_leak();
 }
 
+enum { CELL_BYTES = 12, VALUE_MAX = 90 };
+
+/* Every `step`-th of the keys from number `first` on; row i of the batch has key number
+ * 2 * i + 1. */
+static size_t
+fill_cells(uint8_t *cells, uint64_t *offsets, size_t count, size_t first, size_t step)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t word =
+            __builtin_bswap64((first + i * step) * UINT64_C(0x123456789));
+
+        memset(cells + i * CELL_BYTES, 'k', CELL_BYTES);
+        memcpy(cells + i * CELL_BYTES, &word, sizeof word);
+        offsets[i + 1] = (i + 1) * CELL_BYTES;
+    }
+    return count;
+}
+
+static void
+fill_values(uint8_t *values, uint64_t *offsets, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const size_t size = i * 7 % VALUE_MAX;
+
+        memset(values + offsets[i], (int)(i % 251), size);
+        offsets[i + 1] = offsets[i] + size;
+    }
+}
+
+/* All of `count` keys are found, with their values, and none between them. */
+static void
+find_all_of(enum spine_kind kind, size_t count)
+{
+    const struct spine_schema schema = {
+        .key = {kind, kind == SPINE_FIXED ? CELL_BYTES : 0}, .value = {SPINE_BYTES, 0}};
+    const size_t asked = 2 * count + 1;
+    uint8_t *const keys = test_malloc(asked * CELL_BYTES);
+    uint8_t *const values = test_malloc(count * VALUE_MAX);
+    uint64_t *const key_offsets = test_calloc(asked + 1, sizeof *key_offsets);
+    uint64_t *const value_offsets = test_calloc(count + 1, sizeof *value_offsets);
+    struct spine_columns columns = {.rows = fill_cells(keys, key_offsets, count, 1, 2),
+                                    .keys = keys,
+                                    .key_offsets = key_offsets,
+                                    .values = values,
+                                    .value_offsets = value_offsets};
+    struct spine_snapshot *snapshot;
+    struct spine_probe_rows found;
+    struct spine_probe *probe;
+    struct spine_batch *batch;
+
+    fill_values(values, value_offsets, count);
+    assert_int_equal(spine_batch_from_columns(&schema, &columns, &batch, NULL), SPINE_OK);
+    assert_int_equal(spine_snapshot_of_batches(&schema, &batch, 1, &snapshot, NULL),
+                     SPINE_OK);
+    assert_int_equal(spine_probe_new(&probe, NULL), SPINE_OK);
+    columns = (struct spine_columns){.rows = fill_cells(keys, key_offsets, asked, 0, 1),
+                                     .keys = keys,
+                                     .key_offsets = key_offsets};
+    assert_int_equal(spine_snapshot_probe(snapshot, probe, &columns, NULL, &found, NULL),
+                     SPINE_OK);
+    assert_int_equal(found.found, count);
+    assert_int_equal(found.columns.rows, count);
+    for (size_t i = 0; i < asked; i++)
+        assert_int_equal(found.ends[i], (i + 1) / 2);
+    assert_memory_equal(found.columns.value_offsets, value_offsets,
+                        (count + 1) * sizeof *value_offsets);
+    assert_memory_equal(found.columns.values, values, value_offsets[count]);
+    spine_probe_free(probe);
+    spine_snapshot_unref(snapshot);
+    spine_batch_unref(batch);
+    test_free(keys);
+    test_free(values);
+    test_free(key_offsets);
+    test_free(value_offsets);
+}
+
+/* Whatever the number of guides of a block. */
+static void
+blocks_of_every_size(void **state)
+{
+    (void)state;
+    for (size_t count = 1; count < 2 * MANY_ROWS / 3; count += 1 + count / 64) {
+        find_all_of(SPINE_BYTES, count);
+        find_all_of(SPINE_FIXED, count);
+    }
+    expect_no_leak();
+}
+
 int
 main(void)
 {
@@ -385,6 +473,7 @@ main(void)
         cmocka_unit_test(every_lie),
         cmocka_unit_test(keys_between_blocks),
         cmocka_unit_test(keys_without_values),
+        cmocka_unit_test(blocks_of_every_size),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -441,10 +441,113 @@ probes_give_columns(void **state)
     world_release(&world);
 }
 
+enum { MANY_ROWS = 1300, TEXT_MAX = 70 };
+
+/* Rows of all columns that the tuples below have. */
+struct texts {
+    uint8_t *bytes;
+    uint64_t offsets[MANY_ROWS + 1];
+    int64_t numbers[MANY_ROWS];
+    uint8_t small[MANY_ROWS];
+};
+
+/* Of sizes up to `size_max`; every `zero_step`-th has a zero. There are no more bytes,
+ * for whoever watches reads. */
+static void
+texts_init(struct texts *texts, size_t size_max, size_t zero_step)
+{
+    texts->bytes = test_malloc(MANY_ROWS * size_max + 1);
+    texts->offsets[0] = 0;
+    for (size_t i = 0; i < MANY_ROWS; i++) {
+        const uint64_t begin = texts->offsets[i], size = i * 31 % (size_max + 1);
+
+        for (uint64_t at = begin; at < begin + size; at++)
+            texts->bytes[at] = (uint8_t)(1 + (at * 7 + i) % 255);
+        if (i % zero_step == zero_step - 1 && size > 0)
+            texts->bytes[begin + size / 2] = 0;
+        texts->offsets[i + 1] = begin + size;
+        texts->numbers[i] = (int64_t)(i * UINT64_C(0x9e3779b97f4a7c15));
+        texts->small[i] = (uint8_t)i;
+    }
+    texts->bytes = test_realloc(texts->bytes, texts->offsets[MANY_ROWS] + 1);
+}
+
+/* Row `row` of all rows is encoded as it is alone. */
+static void
+expect_rows(const struct spine_column *columns, size_t count, const struct texts *texts)
+{
+    struct spine_column_data data[4], alone[4];
+    struct spine_tuple_rows rows = {.rows = MANY_ROWS, .keys = data};
+    struct spine_columns many, one;
+    struct world world, other;
+
+    world_init(&world, columns, count);
+    assert_int_equal(spine_tuple_page_new(&other.page, &told), SPINE_OK);
+    for (size_t i = 0; i < count; i++)
+        data[i] =
+            columns[i].kind == SPINE_COLUMN_STRING
+                ? (struct spine_column_data){.values = texts->bytes,
+                                             .offsets = texts->offsets}
+                : (struct spine_column_data){.values = columns[i].kind == SPINE_COLUMN_I64
+                                                           ? (const void *)texts->numbers
+                                                           : (const void *)texts->small};
+    assert_int_equal(spine_tuple_encode(world.page, &world.schema, &rows, &many, &told),
+                     SPINE_OK);
+    rows = (struct spine_tuple_rows){.rows = 1, .keys = alone};
+    for (size_t row = 0; row < MANY_ROWS; row++) {
+        for (size_t i = 0; i < count; i++) {
+            alone[i] = data[i];
+            if (columns[i].kind == SPINE_COLUMN_STRING)
+                alone[i].offsets += row;
+            else
+                alone[i].values = (const uint8_t *)alone[i].values +
+                                  row * (columns[i].kind == SPINE_COLUMN_I64 ? 8 : 1);
+        }
+        assert_int_equal(
+            spine_tuple_encode(other.page, &world.schema, &rows, &one, &told), SPINE_OK);
+        assert_int_equal(many.key_offsets[row + 1] - many.key_offsets[row],
+                         one.key_offsets[1]);
+        assert_memory_equal((const uint8_t *)many.keys + many.key_offsets[row], one.keys,
+                            one.key_offsets[1]);
+    }
+    spine_tuple_page_free(other.page);
+    world_release(&world);
+}
+
+/* Strings are copied as more bytes than they have, where what follows is written over
+ * these. */
+static void
+many_strings_are_encoded_as_each(void **state)
+{
+    static const struct spine_column text = {.kind = SPINE_COLUMN_STRING},
+                                     maybe = {.kind = SPINE_COLUMN_STRING,
+                                              .nullable = true},
+                                     falling = {.kind = SPINE_COLUMN_STRING,
+                                                .order = SPINE_DESCENDING},
+                                     number = {.kind = SPINE_COLUMN_I64},
+                                     small = {.kind = SPINE_COLUMN_U8};
+    static const size_t sizes[] = {1, 20, TEXT_MAX}, steps[] = {1, 700, MANY_ROWS + 1};
+    static struct texts texts;
+
+    (void)state;
+    for (size_t s = 0; s < 3; s++)
+        for (size_t z = 0; z < 3; z++) {
+            texts_init(&texts, sizes[s], steps[z]);
+            expect_rows((struct spine_column[]){text, number}, 2, &texts);
+            expect_rows((struct spine_column[]){text}, 1, &texts);
+            expect_rows((struct spine_column[]){maybe, small}, 2, &texts);
+            expect_rows((struct spine_column[]){falling, small}, 2, &texts);
+            expect_rows((struct spine_column[]){small, text, number}, 3, &texts);
+            expect_rows((struct spine_column[]){text, small, text}, 3, &texts);
+            test_free(texts.bytes);
+        }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_strings_are_encoded_as_each),
         cmocka_unit_test(bytes_are_those_that_are_published),
         cmocka_unit_test(rows_of_columns_are_read),
         cmocka_unit_test(null_tuples_are_zeros),
