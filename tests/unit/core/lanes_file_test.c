@@ -6,6 +6,7 @@
  */
 
 #include "harness/lanes.h"
+#include "harness/sanitized.h"
 #include "unit/core/spill_fixture.h"
 
 /* As many batches are merged into a file, and as many files at once. */
@@ -81,14 +82,15 @@ a_read_fails_after(unsigned reads)
 static void
 a_read_that_fails_is_tried_again(void **state)
 {
+    const unsigned step = ALL_OR_SOME(1, 4);
     unsigned reads = 0;
 
     (void)state;
     while (reads < 2 * FILES && !a_read_fails_after(reads))
-        reads++;
-    assert_int_equal(reads, 2 * FILES);
+        reads += step;
+    assert_true(reads >= 2 * FILES);
     while (reads < 200 && !a_read_fails_after(reads))
-        reads += 1 + reads / 4;
+        reads += step + reads / 4;
 }
 
 /* While a block is awaited at which inputs are cut. */
