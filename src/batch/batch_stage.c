@@ -128,6 +128,8 @@ stage_plain_bytes(const struct spine_batch *batch, const struct probe_keys *keys
         if (hit->end != at + 1 || hit->end == plain.rows ||
             value.size - 1 >= COPY_BYTES_MAX || value.size > left)
             break;
+        /* What is not held was found by guides, which told where. */
+        assert(value.data == column_span(layout, &plain.values, at).data);
         to.hi[row] = cells[hit->key].word;
         if (key_spans)
             to.key[row] = cells[hit->key].span;
